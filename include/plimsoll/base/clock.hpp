@@ -1,0 +1,41 @@
+// Clock: where time comes from, so that tests can own it.
+#pragma once
+#include <chrono>
+
+namespace plimsoll {
+
+class Clock {
+ public:
+  using TimePoint = std::chrono::system_clock::time_point;
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual TimePoint now() const = 0;
+};
+
+// The machine's clock. Any thread.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return std::chrono::system_clock::now(); }
+};
+
+// Stands still until told to move. Tests only; one thread.
+class ManualClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return now_; }
+  void advance(std::chrono::nanoseconds by) { now_ += std::chrono::duration_cast<TimePoint::duration>(by); }
+
+ private:
+  TimePoint now_{};
+};
+
+// Milliseconds of a steady clock since construction; for durations that are reported.
+class Stopwatch {
+ public:
+  [[nodiscard]] double elapsed_ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace plimsoll

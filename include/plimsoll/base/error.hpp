@@ -1,0 +1,48 @@
+// Error: what every failure looks like, everywhere: a stable code, a sentence for people, and the numbers.
+// Failures are thrown; answers that may be "no" (a refusal, a busy model) are values.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace plimsoll {
+
+enum class ErrorCode {
+  usage,                 // the caller asked for something that does not exist or contradicts itself
+  over_line,             // our load line says no; the device was not asked
+  out_of_device_memory,  // the device says no
+  model_unusable,        // missing, unreadable, damaged, unknown, or it makes the engine give up
+  context_overflow,      // the prompt does not fit the context
+  busy,                  // every sequence is taken
+  cancelled,             // the caller asked to stop
+  sealed,                // a shape or an allocation that the seal forbids
+  unsupported,           // the engine or this model cannot do that
+  io,                    // disk full, no permission
+  engine_failed,         // the engine reported a failure that none of the above names
+  arithmetic,            // a sum of bytes left its range
+  internal,              // a broken promise of our own
+};
+
+// The stable spelling: "over_line". Used in JSON and in logs.
+[[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
+
+class Error : public std::runtime_error {
+ public:
+  using Numbers = std::vector<std::pair<std::string, std::uint64_t>>;
+
+  Error(ErrorCode code, const std::string& message, Numbers numbers = {})
+      : std::runtime_error(message), code_(code), numbers_(std::move(numbers)) {}
+
+  [[nodiscard]] ErrorCode code() const noexcept { return code_; }
+  // Named amounts behind the sentence, in the order they matter: {"needed", 123}, {"available", 45}.
+  [[nodiscard]] const Numbers& numbers() const noexcept { return numbers_; }
+
+ private:
+  ErrorCode code_;
+  Numbers numbers_;
+};
+
+}  // namespace plimsoll

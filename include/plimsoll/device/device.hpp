@@ -1,0 +1,45 @@
+// Device: a place that holds bytes: a ggml backend device by ggml's own name ("Vulkan0", "CUDA1"), or the host ("CPU").
+#pragma once
+#include <compare>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace plimsoll::device {
+
+class DeviceId {
+ public:
+  DeviceId() = default;
+  explicit DeviceId(std::string name) : name_(std::move(name)) {}
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] bool is_host() const noexcept { return name_ == "CPU"; }
+  friend auto operator<=>(const DeviceId&, const DeviceId&) = default;
+
+ private:
+  std::string name_;
+};
+
+// The host, under the name ggml gives its CPU device.
+[[nodiscard]] inline DeviceId host() { return DeviceId{"CPU"}; }
+
+enum class DeviceType { cpu, gpu, integrated_gpu, accelerator };
+
+// What does not change while the process runs.
+struct DeviceInfo {
+  DeviceId id;
+  DeviceType type = DeviceType::cpu;
+  std::string backend;                // ggml's registry name: "CPU", "Vulkan", "CUDA", "RPC"
+  std::string description;            // "NVIDIA H200", "llvmpipe (LLVM 21.1.8, 256 bits)"
+  std::optional<std::string> pci_id;  // "0000:c1:00.0" where the backend knows it
+  bool memory_is_hosts = false;       // its memory is the host's: llvmpipe, integrated GPUs
+};
+
+}  // namespace plimsoll::device
+
+template <>
+struct std::hash<plimsoll::device::DeviceId> {
+  std::size_t operator()(const plimsoll::device::DeviceId& id) const noexcept {
+    return std::hash<std::string>{}(id.name());
+  }
+};

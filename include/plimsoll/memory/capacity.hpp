@@ -1,0 +1,83 @@
+// CapacitySource: the tiny concept that the gauge asks before ggml places a buffer, and wrappers of one idea each.
+#pragma once
+#include <concepts>
+#include <expected>
+#include <functional>
+
+#include <plimsoll/memory/event_log.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/seal.hpp>
+
+namespace plimsoll::memory {
+
+enum class Denial { over_line, sealed };
+
+template <class T>
+concept CapacitySource = requires(T& source, const Tag& tag, Bytes bytes) {
+  { source.try_acquire(tag, bytes) } -> std::same_as<std::expected<void, Denial>>;
+  { source.release(tag, bytes) } noexcept;
+};
+
+// The same, behind a pointer, where the source is chosen at run time.
+class AnyCapacity {
+ public:
+  virtual ~AnyCapacity() = default;
+  [[nodiscard]] virtual std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) = 0;
+  virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
+};
+
+// Limited and recorded: the ledger's line judges, the ledger counts.
+class LedgerCapacity final : public AnyCapacity {
+ public:
+  explicit LedgerCapacity(Ledger& ledger) : ledger_(ledger) {}
+  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  void release(const Tag& tag, Bytes bytes) noexcept override;
+
+ private:
+  Ledger& ledger_;
+};
+
+// Sealed: once the owner is sealed, what lies beyond its reservation is refused; what lies inside is counted and let through.
+class SealedCapacity final : public AnyCapacity {
+ public:
+  SealedCapacity(AnyCapacity& next, Ledger& ledger, Seal& seal) : next_(next), ledger_(ledger), seal_(seal) {}
+  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  void release(const Tag& tag, Bytes bytes) noexcept override;
+
+ private:
+  AnyCapacity& next_;
+  Ledger& ledger_;
+  Seal& seal_;
+};
+
+// Traced: every answer becomes an event.
+class TracedCapacity final : public AnyCapacity {
+ public:
+  TracedCapacity(AnyCapacity& next, EventLog& log) : next_(next), log_(log) {}
+  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  void release(const Tag& tag, Bytes bytes) noexcept override;
+
+ private:
+  AnyCapacity& next_;
+  EventLog& log_;
+};
+
+// Retrying: on a refusal asks `make_room` once (evict something), then tries again.
+class RetryingCapacity final : public AnyCapacity {
+ public:
+  using MakeRoom = std::function<bool(const Tag&, Bytes)>;
+  RetryingCapacity(AnyCapacity& next, MakeRoom make_room) : next_(next), make_room_(std::move(make_room)) {}
+  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  void release(const Tag& tag, Bytes bytes) noexcept override;
+
+ private:
+  AnyCapacity& next_;
+  MakeRoom make_room_;
+};
+
+static_assert(CapacitySource<LedgerCapacity>);
+static_assert(CapacitySource<SealedCapacity>);
+static_assert(CapacitySource<TracedCapacity>);
+static_assert(CapacitySource<RetryingCapacity>);
+
+}  // namespace plimsoll::memory

@@ -1,0 +1,91 @@
+// Ledger: every byte, planned beside taken, by device x owner x stage x buffer type.
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/memory/reservation.hpp>
+#include <plimsoll/memory/tag.hpp>
+
+namespace plimsoll::memory {
+
+// One counted amount. `total` is the sum of everything ever added; `peak` the largest `current` so far.
+struct Counter {
+  Bytes current;
+  Bytes peak;
+  Bytes total;
+  void add(Bytes bytes);
+  void remove(Bytes bytes);  // throws Error{internal} below zero
+};
+
+struct Entry {
+  Tag tag;
+  Bytes planned;                // what reservations hold for this tag
+  Counter taken;                // what is really placed
+  std::uint64_t allocations = 0;  // how often something was placed
+};
+
+// A device's account: what may still be placed, judged against its line.
+struct DeviceAccount {
+  std::optional<Bytes> line;  // empty: no line
+  Bytes reserved;             // sum of live reservations (charged tags only)
+  Bytes taken;                // sum of everything placed, reserved or not (charged tags only)
+  // What counts against the line: per owner, the larger of reserved and taken, summed.
+  Bytes committed;
+};
+
+// Why something may not be placed.
+struct OverLine {
+  device::DeviceId device;
+  Bytes requested;
+  Bytes available;  // under the line, after what is committed
+  Bytes line;
+  std::vector<Entry> largest;  // the largest entries on that device, at most five
+};
+
+// Any thread: one internal lock, never held while calling out.
+class Ledger {
+ public:
+  Ledger();
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // No line means unlimited. Lowering a line below what is committed is allowed: only later requests are refused.
+  void set_line(const device::DeviceId& device, std::optional<Bytes> line);
+
+  // Permission to place bytes, all of them or none (the refusal names the first device that is over).
+  // Lines of one owner on one device are judged as a sum.
+  struct Line {
+    Tag tag;
+    Bytes bytes;
+  };
+  [[nodiscard]] std::expected<Reservation, OverLine> reserve(const std::string& owner, const std::vector<Line>& lines);
+
+  // Bytes about to be placed. Within the owner's reservation on that device this always succeeds (whatever the stage);
+  // beyond it, it must fit under the line. On success the bytes are counted as taken: charge first, undo on failure.
+  [[nodiscard]] std::expected<void, OverLine> take(const Tag& tag, Bytes bytes);
+  void give_back(const Tag& tag, Bytes bytes) noexcept;
+
+  // Counted and shown, never judged: page cache (mapped weights).
+  void note_uncharged(const Tag& tag, Bytes bytes);
+  void forget_uncharged(const Tag& tag, Bytes bytes) noexcept;
+
+  [[nodiscard]] std::vector<Entry> entries() const;  // sorted by tag; charged and uncharged
+  [[nodiscard]] std::vector<Entry> entries_of(const std::string& owner) const;
+  [[nodiscard]] DeviceAccount account(const device::DeviceId& device) const;
+  [[nodiscard]] Bytes taken_on(const device::DeviceId& device) const;  // charged
+  [[nodiscard]] bool empty() const;                                    // nothing reserved, nothing taken
+
+ private:
+  friend class Reservation;
+  struct State;
+  std::shared_ptr<State> state_;  // shared with reservations, which may outlive the ledger
+};
+
+}  // namespace plimsoll::memory

@@ -1,0 +1,40 @@
+// A reservation is permission to place bytes for one owner. It holds no memory itself.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/memory/tag.hpp>
+
+namespace plimsoll::memory {
+
+class Ledger;
+
+// Move-only; the destructor returns the permission to the ledger. Any thread, one at a time.
+class Reservation {
+ public:
+  Reservation() = default;  // empty: holds nothing
+  Reservation(Reservation&&) noexcept;
+  Reservation& operator=(Reservation&&) noexcept;
+  ~Reservation();
+
+  [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
+  [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
+  [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its lines there
+
+  // Replaces the bytes of one line (adds the line where it is new). Growing may be refused by the line and then
+  // throws Error{over_line} and changes nothing; shrinking always succeeds.
+  void resize(const Tag& tag, Bytes bytes);
+  // Takes over the other's lines; both must have the same owner and ledger.
+  void merge(Reservation&& other);
+  void release() noexcept;
+
+ private:
+  friend class Ledger;
+  struct Impl;
+  std::shared_ptr<Impl> state_;
+  std::string owner_;
+};
+
+}  // namespace plimsoll::memory
