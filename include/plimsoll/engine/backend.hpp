@@ -1,0 +1,22 @@
+// Backend: the engine's process-wide state: ggml's backends, and where the engine's log lines go.
+#pragma once
+#include <string>
+
+namespace plimsoll::engine {
+
+// Loads ggml's backends once per process (about 50 ms and up) and routes the engine's log into plimsoll::log,
+// component "engine". Later calls do nothing. Any thread.
+void start_backends();
+[[nodiscard]] bool backends_started() noexcept;
+
+struct EngineVersion {
+  std::string llama;        // "0.7.0", of the library that is loaded
+  std::string ggml;         // "0.27.0"
+  std::string built_against_llama;
+};
+[[nodiscard]] EngineVersion engine_version();
+
+// A sentence where the loaded engine is not the one this program was built against, else empty. Never throws.
+[[nodiscard]] std::string version_mismatch();
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,36 @@
+// Batch: tokens on their way into a context, each with its sequence, position and whether its logits are wanted.
+#pragma once
+#include <llama.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace plimsoll::engine {
+
+// Owns its arrays; grows as needed. One thread.
+class Batch {
+ public:
+  Batch() = default;
+
+  void clear() noexcept;
+  void add(llama_token token, llama_pos position, llama_seq_id sequence, bool output);
+  // Consecutive positions from `first`; only the last token asks for an output.
+  void add_prompt(std::span<const llama_token> tokens, llama_pos first, llama_seq_id sequence, bool output_last = true);
+
+  [[nodiscard]] std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens_.size()); }
+  [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+  [[nodiscard]] std::int32_t outputs() const noexcept { return outputs_; }
+  [[nodiscard]] llama_batch view() const;  // borrows; valid until the next change of this batch
+
+ private:
+  std::vector<llama_token> tokens_;
+  std::vector<llama_pos> positions_;
+  std::vector<llama_seq_id> sequences_;
+  std::vector<std::int8_t> wants_output_;
+  std::int32_t outputs_ = 0;
+  mutable std::vector<std::int32_t> sequence_counts_;
+  mutable std::vector<llama_seq_id*> sequence_pointers_;
+};
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,108 @@
+// Context: a model at work: KV cache, compute and output buffers, and decoding into them.
+#pragma once
+#include <llama.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/engine/batch.hpp>
+#include <plimsoll/engine/model.hpp>
+#include <plimsoll/engine/params.hpp>
+
+namespace plimsoll::engine {
+
+using Position = llama_pos;
+using SequenceId = llama_seq_id;
+
+// What the engine really made; may differ from what was asked (sizes are padded, flash attention is decided).
+struct ContextFacts {
+  std::uint32_t n_ctx = 0;
+  std::uint32_t n_ctx_seq = 0;  // tokens of one sequence
+  std::uint32_t n_batch = 0;
+  std::uint32_t n_ubatch = 0;
+  std::uint32_t n_seq_max = 0;
+  std::uint32_t n_outputs_max = 0;
+  ggml_type type_k = GGML_TYPE_F16;
+  ggml_type type_v = GGML_TYPE_F16;
+  bool flash_attn = false;
+  bool kv_unified = false;
+  bool swa_full = false;
+  bool has_memory = true;  // false: encoder-only models keep nothing between calls
+};
+
+// An answer, not a failure: the device or the memory said no, or the caller stopped it.
+enum class DecodeStatus {
+  ok,
+  no_kv_slot,       // nothing changed; smaller batch or more context needed
+  aborted,          // whole micro-batches before the stop remain in memory
+  out_of_memory,    // an allocation was refused during the call
+  failed,
+};
+[[nodiscard]] std::string_view to_string(DecodeStatus status) noexcept;
+
+struct GraphCounts {
+  std::int32_t reused = 0;
+  std::int32_t reallocations = 0;
+};
+
+// One thread at a time. Keeps its model alive.
+class Context {
+ public:
+  // Validates the parameters against the model before the engine sees them. Throws Error: usage, unsupported
+  // (a KV type or an embedding mode this model cannot have), out_of_device_memory, engine_failed.
+  [[nodiscard]] static std::unique_ptr<Context> create(std::shared_ptr<Model> model, const ContextParams& params);
+
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  [[nodiscard]] const ContextFacts& facts() const noexcept { return facts_; }
+  [[nodiscard]] const ContextParams& params() const noexcept { return params_; }
+  [[nodiscard]] const std::shared_ptr<Model>& model() const noexcept { return model_; }
+
+  // Decodes, or encodes where the model only encodes. `stop` is honoured between CPU nodes and, on a device, between
+  // micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
+  [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
+  void synchronize();
+
+  // [n_vocab], of the i-th token of the last batch (negative: from its end). Valid until the next decode.
+  // Throws Error{usage} where that token asked for no output.
+  [[nodiscard]] std::span<const float> logits(std::int32_t index) const;
+
+  // Sequence memory. Positions are half-open ranges [from, to); -1 means open.
+  void clear(bool data = false);
+  [[nodiscard]] bool remove(SequenceId sequence, Position from, Position to);  // false: this model cannot remove a part
+  void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
+  void keep(SequenceId sequence);
+  void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
+  [[nodiscard]] bool can_shift() const;
+  [[nodiscard]] Position last_position(SequenceId sequence) const;  // -1: empty
+  [[nodiscard]] Position first_position(SequenceId sequence) const;
+
+  void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
+  void set_threads(std::int32_t n_threads, std::int32_t n_threads_batch);
+  [[nodiscard]] GraphCounts graph_counts() const;
+  [[nodiscard]] llama_context* handle() const noexcept { return context_; }
+
+ private:
+  Context() = default;
+  static bool should_abort(void* self) noexcept;
+
+  std::shared_ptr<Model> model_;
+  llama_context* context_ = nullptr;
+  ContextParams params_;
+  ContextFacts facts_;
+  std::vector<std::shared_ptr<Adapter>> adapters_;  // kept alive while set
+  std::atomic<const std::stop_token*> stop_{nullptr};
+};
+
+// The parameters that the engine gets for this model: n_ctx resolved (see ContextParams::n_ctx), threads filled in.
+[[nodiscard]] llama_context_params to_engine(const ContextParams& params, const ModelFacts& model);
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,77 @@
+// Model: the weights, and what the file says about them.
+#pragma once
+#include <llama.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/engine/params.hpp>
+#include <plimsoll/engine/vocab.hpp>
+
+namespace plimsoll::engine {
+
+// What a model is, read after loading it (weights or header alone).
+struct ModelFacts {
+  std::string architecture;
+  std::string description;          // "llama 8B Q4_K - Medium"
+  std::uint64_t n_params = 0;
+  Bytes tensor_bytes;
+  std::int32_t n_layer = 0;
+  std::int32_t n_embd = 0;
+  std::int32_t n_vocab = 0;
+  std::uint32_t n_ctx_train = 0;
+  bool has_encoder = false;
+  bool has_decoder = true;
+  bool is_recurrent = false;
+  bool is_hybrid = false;
+};
+
+// Called with 0 to 1 while loading, on the loading thread.
+using Progress = std::function<void(float)>;
+
+struct LoadOptions {
+  bool header_only = false;  // sizes are simulated, nothing is allocated (load_mode becomes none)
+  Progress progress;
+  std::stop_token stop;
+};
+
+// Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).
+class Model {
+ public:
+  // Throws Error: usage, model_unusable (missing, not a GGUF, damaged, unknown architecture), cancelled,
+  // out_of_device_memory (the engine could not place a buffer).
+  [[nodiscard]] static std::shared_ptr<Model> load(const ModelParams& params, const LoadOptions& options = {});
+
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  [[nodiscard]] const ModelFacts& facts() const noexcept { return facts_; }
+  [[nodiscard]] const ModelParams& params() const noexcept { return params_; }
+  [[nodiscard]] Vocab vocab() const noexcept;
+  // A value of the file's metadata as text; arrays are not offered by the engine.
+  [[nodiscard]] std::optional<std::string> metadata(const std::string& key) const;
+  [[nodiscard]] std::optional<std::string> chat_template() const;  // the model's own, if it carries one
+  [[nodiscard]] llama_model* handle() const noexcept { return model_; }
+
+ private:
+  Model() = default;
+  llama_model* model_ = nullptr;
+  ModelParams params_;
+  ModelFacts facts_;
+};
+
+// Looks at the file alone, before the engine does: it exists, may be read, is a regular file, begins with GGUF, its version
+// and counts are sane and every tensor lies inside the file (all files of a split). Throws Error{model_unusable} with a
+// sentence that says which of these it was. Cheap: reads the header only.
+void check_model_file(const std::string& path);
+
+// "model-00001-of-00003.gguf" gives all three paths; anything else gives itself.
+[[nodiscard]] std::vector<std::string> split_files(const std::string& path);
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,80 @@
+// What a model and a context are made with. Plain structs; defaults are those of llama.cpp's tools (not of its library).
+// Names are llama.cpp's. Units stand beside the fields.
+#pragma once
+#include <llama.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plimsoll::engine {
+
+inline constexpr std::int32_t kAllLayers = -1;  // every layer and the output layer
+
+// A tensor whose name matches the regular expression lives in this buffer type: {"ffn_.*_exps", "CPU"}.
+struct TensorOverride {
+  std::string pattern;
+  std::string buffer_type;
+  friend bool operator==(const TensorOverride&, const TensorOverride&) = default;
+};
+
+struct ModelParams {
+  std::string path;                            // a GGUF file, or the first file of a split model
+  std::vector<std::string> devices;            // ggml names; empty: every accelerator; {"none"}: the CPU alone
+  std::int32_t gpu_layers = kAllLayers;        // layers kept on accelerators, counted from the last
+  llama_split_mode split_mode = LLAMA_SPLIT_MODE_LAYER;
+  std::int32_t main_gpu = 0;                   // used with split_mode none
+  std::vector<float> tensor_split;             // share of each device; empty: by free memory, as the engine does
+  llama_load_mode load_mode = LLAMA_LOAD_MODE_MMAP;
+  std::vector<TensorOverride> tensor_overrides;
+  bool cpu_moe = false;                        // all experts stay on the host
+  std::int32_t n_cpu_moe = 0;                  // the experts of the first N layers stay on the host
+  bool check_tensors = false;                  // validate tensor data while loading: slow
+  friend bool operator==(const ModelParams&, const ModelParams&) = default;
+};
+
+// Which adapter, how strong.
+struct AdapterParams {
+  std::string path;
+  float scale = 1.0F;
+  friend bool operator==(const AdapterParams&, const AdapterParams&) = default;
+};
+
+inline constexpr std::uint32_t kDefaultContext = 4096;
+
+struct ContextParams {
+  // Tokens of all sequences together. Empty: the smaller of the model's training context and 4096. 0: the model's own.
+  std::optional<std::uint32_t> n_ctx;
+  std::uint32_t n_batch = 2048;      // tokens a decode call may take
+  std::uint32_t n_ubatch = 512;      // tokens the device computes at once
+  std::uint32_t n_seq_max = 1;
+  std::uint32_t n_outputs_max = 0;   // rows of logits one micro-batch may ask for; 0: as many as n_batch
+  std::int32_t n_threads = 0;        // 0: as many as the machine has cores
+  std::int32_t n_threads_batch = 0;  // 0: n_threads
+  ggml_type type_k = GGML_TYPE_F16;
+  ggml_type type_v = GGML_TYPE_F16;
+  llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
+  llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  bool embeddings = false;           // must be decided here: switching it on later can crash the engine
+  bool offload_kqv = true;           // KV cache on the accelerator
+  bool op_offload = true;
+  bool swa_full = false;             // full-size cache for sliding-window layers
+  bool kv_unified = false;           // one KV buffer shared by all sequences
+  friend bool operator==(const ContextParams&, const ContextParams&) = default;
+};
+
+// "f16", "q8_0" ... as ggml spells them. Empty where there is no such type, or the engine takes it for no cache.
+[[nodiscard]] std::optional<ggml_type> cache_type_from_string(std::string_view name);
+[[nodiscard]] std::string_view to_string(ggml_type type);
+[[nodiscard]] std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name);  // on|off|auto
+[[nodiscard]] std::optional<llama_load_mode> load_mode_from_string(std::string_view name);         // none|mmap|...
+[[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);       // none|layer|row|tensor
+
+// What can be judged without a model: n_ubatch > n_batch, a quantised V cache without flash attention, negative numbers,
+// unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
+void validate(const ModelParams& params);
+void validate(const ContextParams& params);
+
+}  // namespace plimsoll::engine

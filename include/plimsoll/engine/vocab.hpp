@@ -1,0 +1,41 @@
+// Vocab: text to tokens and back. A view: valid as long as the model it came from.
+#pragma once
+#include <llama.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plimsoll::engine {
+
+using Token = llama_token;
+
+// Any thread.
+class Vocab {
+ public:
+  explicit Vocab(const llama_vocab* vocab) : vocab_(vocab) {}
+
+  [[nodiscard]] bool present() const noexcept;  // false: the model carries no tokenizer
+  [[nodiscard]] std::int32_t n_tokens() const noexcept;
+
+  // add_special: the model's own begin and end tokens. parse_special: "<|im_start|>" is one token, not text.
+  // Throws Error{unsupported} where the model has no vocabulary.
+  [[nodiscard]] std::vector<Token> tokenize(std::string_view text, bool add_special, bool parse_special) const;
+  // The bytes of one token; may end inside a UTF-8 character. special: control tokens as text instead of nothing.
+  [[nodiscard]] std::string piece(Token token, bool special = false) const;
+  [[nodiscard]] std::string detokenize(const std::vector<Token>& tokens, bool special = false) const;
+
+  [[nodiscard]] bool is_end_of_generation(Token token) const;
+  [[nodiscard]] bool is_control(Token token) const;
+  [[nodiscard]] Token bos() const;  // LLAMA_TOKEN_NULL where there is none; the same below
+  [[nodiscard]] Token eos() const;
+  [[nodiscard]] Token eot() const;
+  [[nodiscard]] Token newline() const;
+  [[nodiscard]] bool adds_bos() const;
+  [[nodiscard]] const llama_vocab* handle() const noexcept { return vocab_; }
+
+ private:
+  const llama_vocab* vocab_;
+};
+
+}  // namespace plimsoll::engine
