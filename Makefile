@@ -1,0 +1,56 @@
+# The two commands of a newcomer: make demo, make test.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full test-asan test-tsan bench serve build install lint format demo-models clean clean-root
+export PLIMSOLL_WITH_TESTS
+
+help:
+	@echo "make demo        set up, build, and show the main job on the built-in models"
+	@echo "make test        set up, build, and run the tests"
+	@echo "make build       build ./plimsoll"
+	@echo "make test-full   every test, the whole plan = ledger matrix included"
+	@echo "make test-asan   the tests under the address and undefined-behaviour sanitizers"
+	@echo "make test-tsan   the tests under the thread sanitizer"
+	@echo "make bench       the benchmarks; results in build/bench/*.json"
+	@echo "make install     DESTDIR and PREFIX as usual"
+	@echo "make lint        formatting and clang-tidy"
+	@echo "make clean-root  delete the private root"
+
+demo:
+	@scripts/build.sh release plimsoll
+	@./plimsoll demo
+
+build:
+	@scripts/build.sh release
+
+test:
+	@scripts/test.sh release fast
+test-full:
+	@scripts/test.sh release full
+test-asan:
+	@scripts/test.sh asan fast
+test-tsan:
+	@scripts/test.sh tsan fast
+
+bench:
+	@PLIMSOLL_WITH_TESTS=1 scripts/build.sh release
+	@scripts/in-root --set test -- bench/run
+
+serve:
+	@echo "plimsoll: the server is not part of this version yet; 'plimsoll chat' talks to a model" >&2; exit 1
+
+install: build
+	@scripts/in-root -- cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX)) 
+
+lint:
+	@scripts/lint.sh
+
+format:
+	@scripts/lint.sh --fix
+
+demo-models:
+	@scripts/in-root --set torch -- tools/demo_models/make_models.sh
+
+clean:
+	rm -rf build
+clean-root:
+	@scripts/root.sh remove

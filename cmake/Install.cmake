@@ -1,0 +1,26 @@
+# `cmake --install`, find_package(plimsoll) and pkg-config.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+get_property(parts GLOBAL PROPERTY PLIMSOLL_PARTS)
+install(TARGETS ${parts} plimsoll_hook plimsoll_hook_shared EXPORT plimsollTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/plimsoll)
+install(TARGETS plimsoll RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY include/plimsoll DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT plimsollTargets NAMESPACE plimsoll:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
+
+configure_package_config_file(cmake/plimsollConfig.cmake.in ${CMAKE_BINARY_DIR}/plimsollConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/plimsollConfig.cmake ${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
+
+configure_file(cmake/plimsoll.pc.in ${CMAKE_BINARY_DIR}/plimsoll.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/plimsoll.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(DIRECTORY models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/plimsoll/models FILES_MATCHING PATTERN "*.gguf")
+install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
+install(FILES completions/plimsoll.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME plimsoll OPTIONAL)

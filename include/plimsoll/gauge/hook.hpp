@@ -1,0 +1,91 @@
+// hook: stands between the engine and ggml's allocator. Needs ggml's headers and nothing else of this project, so that it
+// can be linked alone (and, later, preloaded into programs that are not ours).
+//
+// How: libllama and libggml-base call ggml's public functions through the dynamic linker, so a definition of ours that comes
+// first in symbol order is called instead (src/gauge/hook/interpose.cpp). Each of ours asks the observer, then calls ggml's.
+#pragma once
+#include <ggml-alloc.h>
+#include <ggml-backend.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace plimsoll::hook {
+
+// Which of ggml's doors an allocation came through.
+enum class Origin {
+  tensors,  // ggml_backend_alloc_ctx_tensors_from_buft: weights, KV cache, adapters
+  graph,    // inside ggml_gallocr_reserve_n: compute buffers
+  direct,   // ggml_backend_buft_alloc_buffer called outright: output buffers, upload staging
+  mapped,   // ggml_backend_dev_buffer_from_host_ptr: weights that stay in the mapped file
+};
+
+struct Request {
+  ggml_backend_buffer_type_t type = nullptr;  // for mapped: filled in once the buffer exists
+  std::size_t bytes = 0;                      // as asked; what ggml reports later may be padded
+  Origin origin = Origin::direct;
+};
+
+// Told of everything, on the thread that allocates. Must not throw, and must not allocate ggml buffers itself
+// except where it says so. Zero-byte requests are not reported.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  // Before ggml is asked. False refuses: the caller gets null.
+  virtual bool before_allocation(const Request&) noexcept { return true; }
+  // After ggml answered; null means that the device said no (the request had been granted).
+  virtual void after_allocation(const Request&, ggml_backend_buffer_t) noexcept {}
+  virtual void before_free(ggml_backend_buffer_t) noexcept {}
+
+  // A survey's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
+  virtual bool allocate_tensors(ggml_context*, ggml_backend_buffer_type_t, ggml_backend_buffer_t& /*result*/) noexcept {
+    return false;
+  }
+  virtual bool reserve_graph(ggml_gallocr_t, ggml_cgraph*, const int* /*node_ids*/, const int* /*leaf_ids*/) noexcept {
+    return false;
+  }
+  // Sizes that the engine asked ggml for.
+  virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
+  virtual void graph_sized(ggml_backend_sched_t, const std::size_t* /*bytes, one per backend*/) noexcept {}
+  // A graph was split but not sized.
+  virtual void graph_split(ggml_backend_sched_t, ggml_cgraph*) noexcept {}
+};
+
+// The process's observer; null for none. The caller keeps it alive until it is replaced and every thread has left it.
+void set_observer(Observer* observer) noexcept;
+[[nodiscard]] Observer* observer() noexcept;
+
+// Puts another observer in place for this thread while it lives (a survey beside running models). Nests.
+class ThreadObserver {
+ public:
+  explicit ThreadObserver(Observer* observer) noexcept;
+  ~ThreadObserver();
+  ThreadObserver(const ThreadObserver&) = delete;
+  ThreadObserver& operator=(const ThreadObserver&) = delete;
+
+ private:
+  Observer* previous_;
+};
+
+// Calls ggml's own functions, past the hook, for observers that need an answer themselves.
+namespace real {
+ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes);
+ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_type_t type);
+std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type);
+void sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* sizes);
+}  // namespace real
+
+// Calls that came through since the process started. Relaxed: for reports and the self-check.
+struct Counters {
+  std::uint64_t allocations = 0;
+  std::uint64_t refusals = 0;
+  std::uint64_t frees = 0;
+};
+[[nodiscard]] Counters counters() noexcept;
+
+// Proves that the hook is in the way: makes libggml-base reserve and free a tiny graph on the CPU buffer type and counts
+// the calls that arrive here. Run once, remembered. Any thread.
+[[nodiscard]] bool in_the_way();
+
+}  // namespace plimsoll::hook

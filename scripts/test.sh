@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds one preset with its tests and runs them: test.sh PRESET fast|full. ctest's summary is the last thing printed.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+preset=$1
+PLIMSOLL_WITH_TESTS=1 "$here/scripts/build.sh" "$preset"
+
+# The engine is not instrumented: what it does inside is not ours to report (scripts/sanitizers/*.txt name each case).
+export PLIMSOLL_MATRIX=$2
+export LSAN_OPTIONS=suppressions=$here/scripts/sanitizers/lsan.txt:print_suppressions=0
+export ASAN_OPTIONS=detect_odr_violation=0
+export TSAN_OPTIONS=suppressions=$here/scripts/sanitizers/tsan.txt
+excluded=()
+case $preset in asan | tsan) excluded=(--label-exclude 'vulkan|matrix') ;; esac
+exec "$here/scripts/in-root" --set test -- ctest --test-dir "$here/build/$preset" --output-on-failure -j2 "${excluded[@]}"

@@ -1,0 +1,113 @@
+// The definitions that the dynamic linker finds before ggml's. Each asks the observer, then calls ggml's own.
+#include <plimsoll/gauge/hook.hpp>
+
+#include <atomic>
+
+#include "real.hpp"
+#include "state.hpp"
+
+namespace plimsoll::hook {
+namespace {
+
+// Where an allocation comes from, told by the door that was entered last on this thread.
+thread_local Origin current_origin = Origin::direct;
+
+class OriginScope {
+ public:
+  explicit OriginScope(Origin origin) noexcept : previous_(current_origin) { current_origin = origin; }
+  ~OriginScope() { current_origin = previous_; }
+  OriginScope(const OriginScope&) = delete;
+  OriginScope& operator=(const OriginScope&) = delete;
+
+ private:
+  Origin previous_;
+};
+
+bool granted(Observer* observer, const Request& request) noexcept {
+  if (observer == nullptr || observer->before_allocation(request)) return true;
+  state().refusals.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void answered(Observer* observer, const Request& request, ggml_backend_buffer_t buffer) noexcept {
+  if (buffer != nullptr) state().allocations.fetch_add(1, std::memory_order_relaxed);
+  if (observer != nullptr) observer->after_allocation(request, buffer);
+}
+
+}  // namespace
+}  // namespace plimsoll::hook
+
+using namespace plimsoll::hook;
+
+#define PLIMSOLL_INTERPOSE extern "C" __attribute__((visibility("default"), used))
+
+PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_backend_buffer_type_t type, size_t bytes) {
+  if (bytes == 0) return real_functions().alloc_buffer(type, bytes);  // ggml's placeholder, holds nothing
+  Observer* const watcher = observer();
+  const Request request{.type = type, .bytes = bytes, .origin = current_origin};
+  if (!granted(watcher, request)) return nullptr;
+  ggml_backend_buffer_t buffer = real_functions().alloc_buffer(type, bytes);
+  answered(watcher, request, buffer);
+  return buffer;
+}
+
+PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
+  if (buffer != nullptr) {
+    state().frees.fetch_add(1, std::memory_order_relaxed);
+    // The process-wide observer books every buffer; a survey's own buffers are unknown to it and ignored by it.
+    if (Observer* const watcher = observer()) watcher->before_free(buffer);
+  }
+  real_functions().buffer_free(buffer);
+}
+
+PLIMSOLL_INTERPOSE bool ggml_gallocr_reserve_n(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
+                                               const int* leaf_ids) {
+  if (Observer* const watcher = observer();
+      watcher != nullptr && watcher->reserve_graph(allocator, graph, node_ids, leaf_ids)) {
+    return true;
+  }
+  const OriginScope scope(Origin::graph);
+  return real_functions().gallocr_reserve_n(allocator, graph, node_ids, leaf_ids);
+}
+
+PLIMSOLL_INTERPOSE ggml_backend_buffer* ggml_backend_alloc_ctx_tensors_from_buft(ggml_context* context,
+                                                                                 ggml_backend_buffer_type_t type) {
+  ggml_backend_buffer_t handled = nullptr;
+  if (Observer* const watcher = observer(); watcher != nullptr && watcher->allocate_tensors(context, type, handled)) {
+    return handled;
+  }
+  const OriginScope scope(Origin::tensors);
+  return real_functions().alloc_tensors(context, type);
+}
+
+PLIMSOLL_INTERPOSE size_t ggml_backend_alloc_ctx_tensors_from_buft_size(ggml_context* context,
+                                                                        ggml_backend_buffer_type_t type) {
+  const size_t bytes = real_functions().alloc_tensors_size(context, type);
+  if (Observer* const watcher = observer()) watcher->tensors_sized(context, type, bytes);
+  return bytes;
+}
+
+PLIMSOLL_INTERPOSE void ggml_backend_sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, size_t* sizes) {
+  {
+    const SplitSilence silence;  // ggml splits the graph on the way; that is not a split without a size
+    real_functions().sched_reserve_size(sched, graph, sizes);
+  }
+  if (Observer* const watcher = observer()) watcher->graph_sized(sched, sizes);
+}
+
+PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) {
+  real_functions().sched_split_graph(sched, graph);
+  if (SplitSilence::active()) return;
+  if (Observer* const watcher = observer()) watcher->graph_split(sched, graph);
+}
+
+PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(ggml_backend_dev_t device, void* pointer,
+                                                                               size_t bytes, size_t max_tensor_size) {
+  ggml_backend_buffer_t buffer = real_functions().buffer_from_host_ptr(device, pointer, bytes, max_tensor_size);
+  if (buffer != nullptr) {
+    const Request request{
+        .type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped};
+    answered(observer(), request, buffer);
+  }
+  return buffer;
+}

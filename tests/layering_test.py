@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Arrows go down: reads every #include of include/ and src/ and holds it against the layers of docs/architecture.md."""
+import pathlib
+import re
+import sys
+
+LAYER = {
+    "base": 0, "device": 0.5,          # ground: device stands on base
+    "memory": 1, "engine": 1,          # things
+    "gauge": 2, "plan": 2.5,           # means: plan stands on what the gauge can see
+    "run": 3, "host": 3.5,             # work: a host has many runs
+    "api": 4, "monitor": 4,            # views
+    "server": 5, "tui": 5,             # faces
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]plimsoll/(\w+)/', re.M)
+
+
+def violations(part: str, text: str) -> list[str]:
+    found = []
+    for target in INCLUDE.findall(text):
+        if target not in LAYER:
+            found.append(f"includes unknown part '{target}'")
+        elif target != part and LAYER[target] >= LAYER[part]:
+            found.append(f"'{part}' includes '{target}', which is not below it")
+    return found
+
+
+def self_test() -> None:
+    assert violations("base", "#include <plimsoll/engine/model.hpp>\n")
+    assert violations("memory", "#include <plimsoll/engine/model.hpp>\n")
+    assert violations("run", "#include <plimsoll/cellar/x.hpp>\n")
+    assert not violations("run", "#include <plimsoll/plan/plan.hpp>\n#include <vector>\n")
+
+
+def main(root: pathlib.Path) -> int:
+    self_test()
+    checked, bad = 0, []
+    for base in (root / "include/plimsoll", root / "src"):
+        for path in sorted(base.rglob("*.[ch]pp")):
+            part = path.relative_to(base).parts[0]
+            if part == "plimsoll.hpp":
+                continue
+            checked += 1
+            bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
+            if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
+                bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
+    print("\n".join(bad) or f"{checked} files keep the layering")
+    return 1 if bad or not checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
