@@ -48,8 +48,8 @@ class Observer {
   // Sizes that the engine asked ggml for.
   virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
   virtual void graph_sized(ggml_backend_sched_t, const std::size_t* /*bytes, one per backend*/) noexcept {}
-  // A graph was split but not sized.
-  virtual void graph_split(ggml_backend_sched_t, ggml_cgraph*) noexcept {}
+  // A graph is to be split between backends, but not sized. True: handled, with the graph split.
+  virtual bool split_graph(ggml_backend_sched_t, ggml_cgraph*) noexcept { return false; }
 };
 
 // The process's observer; null for none. The caller keeps it alive until it is replaced and every thread has left it.
@@ -73,7 +73,8 @@ namespace real {
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes);
 ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_type_t type);
 std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type);
-void sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* sizes);
+// Splits the graph and reserves its buffers; the observer's reserve_graph is asked, its split_graph is not.
+bool sched_reserve(ggml_backend_sched_t sched, ggml_cgraph* graph);
 }  // namespace real
 
 // Calls that came through since the process started. Relaxed: for reports and the self-check.

@@ -44,9 +44,9 @@ ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_t
 std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type) {
   return real_functions().alloc_tensors_size(context, type);
 }
-void sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* sizes) {
+bool sched_reserve(ggml_backend_sched_t sched, ggml_cgraph* graph) {
   const SplitSilence silence;
-  real_functions().sched_reserve_size(sched, graph, sizes);
+  return ggml_backend_sched_reserve(sched, graph);
 }
 
 }  // namespace real

@@ -96,9 +96,11 @@ PLIMSOLL_INTERPOSE void ggml_backend_sched_reserve_size(ggml_backend_sched_t sch
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) {
+  if (Observer* const watcher = observer();
+      watcher != nullptr && !SplitSilence::active() && watcher->split_graph(sched, graph)) {
+    return;
+  }
   real_functions().sched_split_graph(sched, graph);
-  if (SplitSilence::active()) return;
-  if (Observer* const watcher = observer()) watcher->graph_split(sched, graph);
 }
 
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(ggml_backend_dev_t device, void* pointer,

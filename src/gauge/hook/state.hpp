@@ -15,7 +15,7 @@ struct State {
 };
 [[nodiscard]] State& state() noexcept;
 
-// While one lives on this thread, split graphs are not reported.
+// While one lives on this thread, the observer is not asked about splits.
 class SplitSilence {
  public:
   SplitSilence() noexcept { ++depth(); }

@@ -1,0 +1,65 @@
+// survey: asks the engine what a configuration takes, without taking it. This is where a plan's exact lines come from.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/device/device.hpp>
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/engine/model.hpp>
+#include <plimsoll/engine/params.hpp>
+#include <plimsoll/memory/tag.hpp>
+
+namespace plimsoll::gauge {
+
+struct SurveyRequest {
+  engine::ModelParams model;
+  engine::ContextParams context;
+  std::vector<engine::AdapterParams> adapters;
+  // Rows of logits held at ready. 0: one for each sequence, which is all that generation ever asks for.
+  std::uint32_t outputs = 0;
+  friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;
+};
+
+// What one buffer type holds for one stage, summed over its buffers.
+struct BufferLine {
+  device::DeviceId device;
+  std::string buffer;
+  memory::Stage stage = memory::Stage::weights;
+  Bytes bytes;
+  bool charged = true;  // false: page cache of the mapped file
+  friend bool operator==(const BufferLine&, const BufferLine&) = default;
+};
+
+struct Survey {
+  std::vector<BufferLine> lines;  // sorted by device, buffer, stage; no zero lines
+  engine::ModelFacts model;
+  engine::ContextFacts context;
+  std::int32_t gpu_layers = 0;  // layers that really are on accelerators
+  std::uint32_t outputs = 0;    // rows of logits that the output lines hold
+  // Taken on devices while looking and given back again: what the engine could not be kept from allocating.
+  Bytes transient;
+};
+
+// Header and tokenizer are read, the memory of weights, caches and buffers is not taken. 80 ms for a small model, up to
+// 1.2 s with a large vocabulary. Needs started backends. A damaged file may make the engine end the process:
+// see survey_process.hpp. Any thread, several at once; running models of the same process are not disturbed.
+// Throws Error as engine::Model::load and engine::Context::create do.
+[[nodiscard]] Survey survey(const SurveyRequest& request);
+
+// Surveys one model file under several contexts without reading the header again. One thread.
+class Surveyor {
+ public:
+  explicit Surveyor(const engine::ModelParams& model);
+  ~Surveyor();
+  [[nodiscard]] const engine::ModelParams& params() const noexcept;
+  [[nodiscard]] Survey survey(const SurveyRequest& request);  // request.model must equal params()
+
+ private:
+  engine::ModelParams params_;
+  std::shared_ptr<engine::Model> model_;
+};
+
+}  // namespace plimsoll::gauge

@@ -1,0 +1,101 @@
+#include <plimsoll/gauge/gauge.hpp>
+
+#include <exception>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/gauge/attribution.hpp>
+
+namespace plimsoll::gauge {
+namespace {
+
+thread_local std::optional<Denied> last_denial;
+thread_local bool device_refused = false;
+
+}  // namespace
+
+Mode mode() { return hook::in_the_way() ? Mode::enforcing : Mode::advisory; }
+
+std::string_view to_string(Mode mode) noexcept { return mode == Mode::enforcing ? "enforcing" : "advisory"; }
+
+void require_enforcing() {
+  if (mode() == Mode::enforcing) return;
+  throw Error(ErrorCode::unsupported,
+              "the memory hook is not in the way of ggml's allocator, so lines cannot be enforced: link plimsoll::hook "
+              "statically, or name libplimsoll-hook before libllama on the link line");
+}
+
+Gauge::Gauge(memory::Ledger& ledger, memory::AnyCapacity& capacity) : ledger_(ledger), capacity_(capacity) {}
+
+Gauge::~Gauge() { stop(); }
+
+void Gauge::start() {
+  if (hook::observer() != nullptr) throw Error(ErrorCode::internal, "another gauge is watching this process already");
+  hook::set_observer(this);
+}
+
+void Gauge::stop() noexcept {
+  if (hook::observer() == this) hook::set_observer(nullptr);
+}
+
+std::optional<Denied> Gauge::take_denial() { return std::exchange(last_denial, std::nullopt); }
+
+bool Gauge::take_device_refusal() noexcept { return std::exchange(device_refused, false); }
+
+bool Gauge::before_allocation(const hook::Request& request) noexcept {
+  try {
+    memory::Tag tag = tag_of(request);
+    const Bytes bytes{request.bytes};
+    if (refuse_in_.load(std::memory_order_relaxed) >= 0 && refuse_in_.fetch_sub(1) == 0) {
+      last_denial = Denied{.tag = std::move(tag), .bytes = bytes};
+      return false;
+    }
+    if (const auto granted = capacity_.try_acquire(tag, bytes); !granted) {
+      log::warn("gauge", "refused {} of {} on {} for '{}' ({})", format_bytes(bytes), memory::to_string(tag.stage),
+                tag.device.name(), tag.owner, granted.error() == memory::Denial::sealed ? "sealed" : "over the line");
+      last_denial = Denied{.tag = std::move(tag), .bytes = bytes, .why = granted.error()};
+      return false;
+    }
+    return true;
+  } catch (const std::exception& error) {  // out of memory for our own books: refusing is the safe answer
+    log::error("gauge", "an allocation was refused because it could not be booked: {}", error.what());
+    return false;
+  }
+}
+
+void Gauge::after_allocation(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept {
+  try {
+    memory::Tag tag = tag_of(request);
+    const Bytes bytes{request.bytes};
+    const bool charged = request.origin != hook::Origin::mapped;
+    if (buffer == nullptr) {
+      capacity_.release(tag, bytes);
+      device_refused = true;
+      return;
+    }
+    if (!charged) ledger_.note_uncharged(tag, bytes);
+    const std::lock_guard lock(mutex_);
+    placed_[buffer] = Placed{.tag = std::move(tag), .bytes = bytes, .charged = charged};
+  } catch (const std::exception& error) {
+    log::error("gauge", "an allocation could not be booked: {}", error.what());
+  }
+}
+
+void Gauge::before_free(ggml_backend_buffer_t buffer) noexcept {
+  Placed placed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = placed_.find(buffer);
+    if (found == placed_.end()) return;  // ggml's empty placeholders, and what was there before us
+    placed = std::move(found->second);
+    placed_.erase(found);
+  }
+  if (placed.charged) {
+    capacity_.release(placed.tag, placed.bytes);
+  } else {
+    ledger_.forget_uncharged(placed.tag, placed.bytes);
+  }
+}
+
+}  // namespace plimsoll::gauge

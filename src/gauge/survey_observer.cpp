@@ -1,0 +1,95 @@
+#include "survey_observer.hpp"
+
+#include <algorithm>
+
+#include <plimsoll/gauge/attribution.hpp>
+
+namespace plimsoll::gauge {
+namespace {
+
+// Gives every tensor of a context a buffer that holds nothing, so that the engine finds them placed.
+ggml_backend_buffer_t empty_stand_in(ggml_context* context, ggml_backend_buffer_type_t type) {
+  ggml_backend_buffer_t buffer = hook::real::alloc_buffer(type, 0);
+  if (buffer == nullptr) return nullptr;
+  for (ggml_tensor* tensor = ggml_get_first_tensor(context); tensor != nullptr;
+       tensor = ggml_get_next_tensor(context, tensor)) {
+    if (tensor->buffer == nullptr) tensor->buffer = buffer;
+  }
+  return buffer;
+}
+
+}  // namespace
+
+bool SurveyObserver::before_allocation(const hook::Request& request) noexcept {
+  if (request.origin == hook::Origin::direct && Scope::current().phase == Phase::context) {
+    output[request.type] += request.bytes;  // one row a sequence: small, so the engine may have it
+  }
+  transient += request.bytes;
+  return true;
+}
+
+bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
+                                      ggml_backend_buffer_t& result) noexcept {
+  const std::size_t bytes = hook::real::alloc_tensors_size(context, type);
+  switch (Scope::current().phase) {
+    case Phase::context:
+      state[type] += bytes;
+      result = empty_stand_in(context, type);
+      return result != nullptr;
+    case Phase::adapter:
+      // The engine writes the adapter's numbers into it, so it needs bytes: host bytes, while the survey lasts.
+      adapter[type] += bytes;
+      transient += bytes;
+      result = hook::real::alloc_tensors(context, ggml_backend_cpu_buffer_type());
+      return true;
+    case Phase::load:
+    case Phase::decode:
+    case Phase::none: break;
+  }
+  return false;
+}
+
+bool SurveyObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
+                                   const int* leaf_ids) noexcept {
+  if (sched_types_.empty()) return false;
+  std::vector<std::size_t> sizes(sched_types_.size(), 0);
+  ggml_gallocr_reserve_n_size(allocator, graph, node_ids, leaf_ids, sizes.data());
+  raise_compute(sizes.data());
+  return true;
+}
+
+void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t) noexcept {
+  std::set<std::string> names;
+  for (ggml_tensor* tensor = ggml_get_first_tensor(context); tensor != nullptr;
+       tensor = ggml_get_next_tensor(context, tensor)) {
+    names.insert(ggml_get_name(tensor));
+  }
+  groups[type].push_back(std::move(names));
+}
+
+void SurveyObserver::graph_sized(ggml_backend_sched_t sched, const std::size_t* sizes) noexcept {
+  sched_types_.clear();
+  for (int i = 0; i < ggml_backend_sched_get_n_backends(sched); ++i) {
+    sched_types_.push_back(ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, i)));
+  }
+  raise_compute(sizes);
+}
+
+// A real load reserves three graphs; a simulated one sizes the first and only splits the others, one of which can be larger
+// (minimax-01 with several sequences). Here they take the real path, which splits once and ends in reserve_graph() above.
+// (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split before the first graph
+// is sized are the engine's probes for fused operations: nothing is reserved for them.
+bool SurveyObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
+  return !sched_types_.empty() && hook::real::sched_reserve(sched, graph);
+}
+
+// The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest stays.
+void SurveyObserver::raise_compute(const std::size_t* sizes) {
+  Sizes together;  // backends that share a buffer type share the buffer
+  for (std::size_t i = 0; i < sched_types_.size(); ++i) {
+    together[sched_types_[i]] = std::max(together[sched_types_[i]], sizes[i]);
+  }
+  for (const auto& [type, bytes] : together) compute[type] = std::max(compute[type], bytes);
+}
+
+}  // namespace plimsoll::gauge

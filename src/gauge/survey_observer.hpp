@@ -1,0 +1,43 @@
+// SurveyObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where it
+// would, and writes down every size it asks for.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/gauge/hook.hpp>
+#include <plimsoll/gauge/scope.hpp>
+
+namespace plimsoll::gauge {
+
+class SurveyObserver final : public hook::Observer {
+ public:
+  using Sizes = std::map<ggml_backend_buffer_type_t, std::size_t>;
+
+  // What was seen, per buffer type.
+  Sizes state;    // recurrent state and other caches that the engine would really have allocated
+  Sizes compute;  // the largest of all graphs, as the real allocator ends up with
+  Sizes output;   // at context creation: one row for each sequence
+  Sizes adapter;
+  // Names of the tensors that were asked for together, per buffer type: weights and caches alike.
+  std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
+  std::size_t transient = 0;  // bytes that got past all of this and really were allocated
+
+  bool before_allocation(const hook::Request& request) noexcept override;
+  bool allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
+                        ggml_backend_buffer_t& result) noexcept override;
+  bool reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
+                     const int* leaf_ids) noexcept override;
+  void tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t bytes) noexcept override;
+  void graph_sized(ggml_backend_sched_t sched, const std::size_t* sizes) noexcept override;
+  bool split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept override;
+
+ private:
+  void raise_compute(const std::size_t* sizes);
+
+  std::vector<ggml_backend_buffer_type_t> sched_types_;  // buffer type of each backend of the context's scheduler
+};
+
+}  // namespace plimsoll::gauge
