@@ -4,6 +4,7 @@
 #include <expected>
 #include <iosfwd>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 

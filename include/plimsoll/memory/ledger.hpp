@@ -14,6 +14,8 @@
 
 namespace plimsoll::memory {
 
+class EventLog;
+
 // One counted amount. `total` is the sum of everything ever added; `peak` the largest `current` so far.
 struct Counter {
   Bytes current;
@@ -28,6 +30,7 @@ struct Entry {
   Bytes planned;                // what reservations hold for this tag
   Counter taken;                // what is really placed
   std::uint64_t allocations = 0;  // how often something was placed
+  bool charged = true;            // false: page cache, judged by no line
 };
 
 // A device's account: what may still be placed, judged against its line.
@@ -51,7 +54,8 @@ struct OverLine {
 // Any thread: one internal lock, never held while calling out.
 class Ledger {
  public:
-  Ledger();
+  // Every change is written to `log` too, where one is given; it outlives the ledger and its reservations.
+  explicit Ledger(EventLog* log = nullptr);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -72,6 +76,9 @@ class Ledger {
   [[nodiscard]] std::expected<void, OverLine> take(const Tag& tag, Bytes bytes);
   void give_back(const Tag& tag, Bytes bytes) noexcept;
 
+  // What the owner's reservations on that device hold beyond what it has taken there.
+  [[nodiscard]] Bytes unused_reservation(const std::string& owner, const device::DeviceId& device) const;
+
   // Counted and shown, never judged: page cache (mapped weights).
   void note_uncharged(const Tag& tag, Bytes bytes);
   void forget_uncharged(const Tag& tag, Bytes bytes) noexcept;
@@ -82,9 +89,10 @@ class Ledger {
   [[nodiscard]] Bytes taken_on(const device::DeviceId& device) const;  // charged
   [[nodiscard]] bool empty() const;                                    // nothing reserved, nothing taken
 
+  struct State;  // src/memory/ledger_state.hpp
+
  private:
   friend class Reservation;
-  struct State;
   std::shared_ptr<State> state_;  // shared with reservations, which may outlive the ledger
 };
 

@@ -30,9 +30,10 @@ class Reservation {
   void merge(Reservation&& other);
   void release() noexcept;
 
+  struct Impl;  // src/memory/ledger_state.hpp
+
  private:
   friend class Ledger;
-  struct Impl;
   std::shared_ptr<Impl> state_;
   std::string owner_;
 };

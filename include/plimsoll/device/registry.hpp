@@ -1,0 +1,17 @@
+// registry: the devices that ggml's loaded backends offer.
+#pragma once
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/device/device.hpp>
+
+namespace plimsoll::device {
+
+// In ggml's order, accelerators first as its backends registered them. Loads nothing: the caller has started the backends
+// (engine::start_backends). Pure accelerators of the CPU (BLAS) are not places that hold bytes and are left out.
+[[nodiscard]] std::vector<DeviceInfo> list_devices();
+
+[[nodiscard]] std::optional<DeviceInfo> find_device(std::string_view name);
+
+}  // namespace plimsoll::device

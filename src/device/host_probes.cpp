@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include "files.hpp"
+#include "probes.hpp"
+
+namespace plimsoll::device {
+
+std::optional<MemoryReading> MeminfoProbe::read(const DeviceInfo& device) const {
+  if (!device.memory_is_hosts) return std::nullopt;
+  const auto total = kib_field(proc_ / "meminfo", "MemTotal:");
+  if (!total) return std::nullopt;
+  return MemoryReading{.total = total,
+                       .free = kib_field(proc_ / "meminfo", "MemAvailable:"),
+                       .used_by_us = std::nullopt,
+                       .source = "meminfo",
+                       .taken_at = clock_.now()};
+}
+
+std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
+  if (!device.memory_is_hosts) return std::nullopt;
+  std::ifstream groups(proc_ / "self/cgroup");
+  std::string line;
+  std::filesystem::path group;
+  while (std::getline(groups, line)) {
+    if (line.starts_with("0::/")) group = line.substr(4);
+  }
+  MemoryReading reading{.total = {}, .free = {}, .used_by_us = {}, .source = "cgroup", .taken_at = clock_.now()};
+  for (std::filesystem::path at = group;; at = at.parent_path()) {
+    if (const auto limit = whole_file_bytes(cgroup_ / at / "memory.max")) {
+      const Bytes room = saturating_sub(*limit, whole_file_bytes(cgroup_ / at / "memory.current").value_or(Bytes{}));
+      reading.total = reading.total ? std::min(*reading.total, *limit) : *limit;
+      reading.free = reading.free ? std::min(*reading.free, room) : room;
+    }
+    if (at.empty()) break;
+  }
+  return reading.total ? std::optional(reading) : std::nullopt;
+}
+
+std::optional<MemoryReading> ProcessProbe::read(const DeviceInfo& device) const {
+  if (!device.memory_is_hosts) return std::nullopt;
+  const auto anonymous = kib_field(proc_ / "self/status", "RssAnon:");
+  const auto shared = kib_field(proc_ / "self/status", "RssShmem:");
+  if (!anonymous || !shared) return std::nullopt;
+  return MemoryReading{.total = {},
+                       .free = {},
+                       .used_by_us = *anonymous + *shared,
+                       .source = "process",
+                       .taken_at = clock_.now()};
+}
+
+}  // namespace plimsoll::device

@@ -1,0 +1,206 @@
+#include <plimsoll/memory/ledger.hpp>
+
+#include <algorithm>
+
+#include <plimsoll/base/error.hpp>
+
+#include "ledger_state.hpp"
+
+namespace plimsoll::memory {
+namespace {
+
+constexpr std::size_t kLargestShown = 5;
+
+
+}  // namespace
+
+void Counter::add(Bytes bytes) {
+  current += bytes;
+  total += bytes;
+  peak = std::max(peak, current);
+}
+
+void Counter::remove(Bytes bytes) {
+  if (bytes > current) {
+    throw Error(ErrorCode::internal, "more bytes were given back than had been taken",
+                {{"taken", current.value()}, {"given_back", bytes.value()}});
+  }
+  current -= bytes;
+}
+
+DeviceAccount Ledger::State::account_locked(const device::DeviceId& device) const {
+  DeviceAccount account;
+  if (const auto line = lines.find(device); line != lines.end()) account.line = line->second;
+  for (const auto& [key, owner] : owners) {
+    if (key.first != device) continue;
+    account.reserved += owner.reserved;
+    account.taken += owner.taken;
+    account.committed += owner.committed();
+  }
+  return account;
+}
+
+std::optional<OverLine> Ledger::State::judge_locked(const device::DeviceId& device, Bytes requested, Bytes more) const {
+  const DeviceAccount account = account_locked(device);
+  if (!account.line || more == Bytes{} || more <= saturating_sub(*account.line, account.committed)) return std::nullopt;
+  OverLine over{.device = device,
+                .requested = requested,
+                .available = saturating_sub(*account.line, account.committed),
+                .line = *account.line,
+                .largest = {}};
+  for (const auto& [tag, cell] : charged) {
+    if (tag.device == device && (cell.planned > Bytes{} || cell.taken.current > Bytes{})) {
+      over.largest.push_back({.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
+    }
+  }
+  std::ranges::sort(over.largest, std::greater<>{},
+                    [](const Entry& entry) { return std::max(entry.planned, entry.taken.current); });
+  if (over.largest.size() > kLargestShown) over.largest.resize(kLargestShown);
+  return over;
+}
+
+void Ledger::State::plan_locked(const Tag& tag, Bytes bytes) {
+  charged[tag].planned += bytes;
+  owners[{tag.device, tag.owner}].reserved += bytes;
+  note(EventKind::reserved, tag, bytes);
+}
+
+void Ledger::State::unplan_locked(const Tag& tag, Bytes bytes) {
+  charged[tag].planned -= bytes;
+  owners[{tag.device, tag.owner}].reserved -= bytes;
+  note(EventKind::released, tag, bytes);
+}
+
+void Ledger::State::note(EventKind kind, const Tag& tag, Bytes bytes) {
+  if (log != nullptr) log->append(kind, tag, bytes);
+}
+
+Ledger::Ledger(EventLog* log) : state_(std::make_shared<State>()) { state_->log = log; }
+Ledger::~Ledger() = default;
+
+void Ledger::set_line(const device::DeviceId& device, std::optional<Bytes> line) {
+  const std::lock_guard lock(state_->mutex);
+  if (line) {
+    state_->lines[device] = *line;
+  } else {
+    state_->lines.erase(device);
+  }
+  state_->note(EventKind::line_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, line.value_or(Bytes{}));
+}
+
+std::expected<Reservation, OverLine> Ledger::reserve(const std::string& owner, const std::vector<Line>& lines) {
+  std::map<device::DeviceId, Bytes> sums;
+  for (const Line& line : lines) {
+    if (line.tag.owner != owner) throw Error(ErrorCode::internal, "a reservation's lines must belong to its owner");
+    sums[line.tag.device] += line.bytes;
+  }
+  auto impl = std::make_shared<Reservation::Impl>();
+  impl->books = state_;
+
+  const std::lock_guard lock(state_->mutex);
+  for (const auto& [device, bytes] : sums) {
+    // What the owner has placed without permission is covered by this reservation first.
+    State::Owner after = state_->owners[{device, owner}];
+    const Bytes before = after.committed();
+    after.reserved += bytes;
+    if (auto over = state_->judge_locked(device, bytes, saturating_sub(after.committed(), before))) {
+      return std::unexpected(std::move(*over));
+    }
+  }
+  for (const Line& line : lines) {
+    impl->lines[line.tag] += line.bytes;
+    state_->plan_locked(line.tag, line.bytes);
+  }
+  Reservation reservation;
+  reservation.state_ = std::move(impl);
+  reservation.owner_ = owner;
+  return reservation;
+}
+
+std::expected<void, OverLine> Ledger::take(const Tag& tag, Bytes bytes) {
+  const std::lock_guard lock(state_->mutex);
+  State::Owner& owner = state_->owners[{tag.device, tag.owner}];
+  State::Owner after = owner;
+  after.taken += bytes;
+  if (auto over = state_->judge_locked(tag.device, bytes, saturating_sub(after.committed(), owner.committed()))) {
+    state_->note(EventKind::refused, tag, bytes);
+    return std::unexpected(std::move(*over));
+  }
+  owner = after;
+  State::Cell& cell = state_->charged[tag];
+  cell.taken.add(bytes);
+  ++cell.allocations;
+  state_->note(EventKind::taken, tag, bytes);
+  return {};
+}
+
+void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
+  const std::lock_guard lock(state_->mutex);
+  state_->owners[{tag.device, tag.owner}].taken -= bytes;
+  state_->charged[tag].taken.remove(bytes);
+  state_->note(EventKind::given_back, tag, bytes);
+}
+
+Bytes Ledger::unused_reservation(const std::string& owner, const device::DeviceId& device) const {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->owners.find({device, owner});
+  return found == state_->owners.end() ? Bytes{} : saturating_sub(found->second.reserved, found->second.taken);
+}
+
+void Ledger::note_uncharged(const Tag& tag, Bytes bytes) {
+  const std::lock_guard lock(state_->mutex);
+  State::Cell& cell = state_->uncharged[tag];
+  cell.taken.add(bytes);
+  ++cell.allocations;
+}
+
+void Ledger::forget_uncharged(const Tag& tag, Bytes bytes) noexcept {
+  const std::lock_guard lock(state_->mutex);
+  state_->uncharged[tag].taken.remove(bytes);
+}
+
+namespace {
+
+void append_entries(std::vector<Entry>& out, const std::map<Tag, Ledger::State::Cell>& cells, bool charged) {
+  for (const auto& [tag, cell] : cells) {
+    out.push_back({.tag = tag,
+                   .planned = cell.planned,
+                   .taken = cell.taken,
+                   .allocations = cell.allocations,
+                   .charged = charged});
+  }
+}
+
+}  // namespace
+
+std::vector<Entry> Ledger::entries() const {
+  std::vector<Entry> out;
+  const std::lock_guard lock(state_->mutex);
+  append_entries(out, state_->charged, true);
+  append_entries(out, state_->uncharged, false);
+  std::ranges::stable_sort(out, {}, &Entry::tag);
+  return out;
+}
+
+std::vector<Entry> Ledger::entries_of(const std::string& owner) const {
+  std::vector<Entry> out = entries();
+  std::erase_if(out, [&](const Entry& entry) { return entry.tag.owner != owner; });
+  return out;
+}
+
+DeviceAccount Ledger::account(const device::DeviceId& device) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->account_locked(device);
+}
+
+Bytes Ledger::taken_on(const device::DeviceId& device) const { return account(device).taken; }
+
+bool Ledger::empty() const {
+  const std::lock_guard lock(state_->mutex);
+  const auto holds_nothing = [](const auto& item) {
+    return item.second.planned == Bytes{} && item.second.taken.current == Bytes{};
+  };
+  return std::ranges::all_of(state_->charged, holds_nothing) && std::ranges::all_of(state_->uncharged, holds_nothing);
+}
+
+}  // namespace plimsoll::memory

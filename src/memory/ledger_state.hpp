@@ -1,0 +1,48 @@
+// The ledger's books, shared with reservations so that these may outlive it.
+#pragma once
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <plimsoll/memory/event_log.hpp>
+#include <plimsoll/memory/ledger.hpp>
+
+namespace plimsoll::memory {
+
+// Every member is guarded by `mutex`; functions with `locked` in their name expect it held.
+struct Ledger::State {
+  struct Cell {
+    Bytes planned;
+    Counter taken;
+    std::uint64_t allocations = 0;
+  };
+  struct Owner {
+    Bytes reserved;
+    Bytes taken;
+    [[nodiscard]] Bytes committed() const { return reserved > taken ? reserved : taken; }
+  };
+  using OwnerKey = std::pair<device::DeviceId, std::string>;
+
+  mutable std::mutex mutex;
+  std::map<Tag, Cell> charged;
+  std::map<Tag, Cell> uncharged;
+  std::map<OwnerKey, Owner> owners;
+  std::map<device::DeviceId, Bytes> lines;
+  EventLog* log = nullptr;
+
+  [[nodiscard]] DeviceAccount account_locked(const device::DeviceId& device) const;
+  // Why `more` may not be committed on the device; empty where it may.
+  [[nodiscard]] std::optional<OverLine> judge_locked(const device::DeviceId& device, Bytes requested, Bytes more) const;
+  void plan_locked(const Tag& tag, Bytes bytes);
+  void unplan_locked(const Tag& tag, Bytes bytes);
+  void note(EventKind kind, const Tag& tag, Bytes bytes);
+};
+
+// What a reservation holds: its lines, and the books they stand in.
+struct Reservation::Impl {
+  std::shared_ptr<Ledger::State> books;
+  std::map<Tag, Bytes> lines;
+};
+
+}  // namespace plimsoll::memory

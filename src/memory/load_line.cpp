@@ -1,0 +1,73 @@
+#include <plimsoll/memory/load_line.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace plimsoll::memory {
+namespace {
+
+std::expected<std::variant<Bytes, Percent>, std::string> parse_amount(std::string_view text) {
+  if (text.empty() || text.back() != '%') {
+    return parse_bytes(text).transform([](Bytes bytes) { return std::variant<Bytes, Percent>{bytes}; });
+  }
+  const std::string_view number = text.substr(0, text.size() - 1);
+  double percent = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
+  if (error != std::errc{} || end != number.data() + number.size() || !(percent > 0) || percent > 100) {
+    return std::unexpected(fmt::format("'{}' is not a share of a device; write a percentage above 0% and up to 100%", text));
+  }
+  return Percent{percent};
+}
+
+const LineRequest* last_that_names(const std::vector<LineRequest>& requests, const device::DeviceId& device) {
+  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(),
+                                          [&](const LineRequest& request) { return request.device == device; });
+  return found == requests.rend() ? nullptr : &*found;
+}
+
+const LineRequest* last_general(const std::vector<LineRequest>& requests) {
+  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(),
+                                          [](const LineRequest& request) { return !request.device.has_value(); });
+  return found == requests.rend() ? nullptr : &*found;
+}
+
+std::optional<LoadLine> apply(const std::variant<Bytes, Percent>& amount, std::optional<Bytes> total) {
+  if (const auto* percent = std::get_if<Percent>(&amount)) {
+    if (!total) return std::nullopt;
+    // In long double: a double has too few digits for the byte count of a large device.
+    const auto bytes = std::floor(static_cast<long double>(total->value()) * percent->value / 100.0L);
+    return LoadLine{.bytes = Bytes{static_cast<std::uint64_t>(bytes)}};
+  }
+  const Bytes asked = std::get<Bytes>(amount);
+  if (total && asked > *total) return LoadLine{.bytes = *total, .lowered = true};
+  return LoadLine{.bytes = asked};
+}
+
+}  // namespace
+
+std::expected<LineRequest, std::string> parse_line(std::string_view text) {
+  LineRequest request{.device = std::nullopt, .amount = Bytes{}};
+  std::string_view amount = text;
+  if (const std::size_t equals = text.find('='); equals != std::string_view::npos) {
+    if (equals == 0) return std::unexpected(fmt::format("'{}' names no device before the '='", text));
+    request.device = device::DeviceId{std::string(text.substr(0, equals))};
+    amount = text.substr(equals + 1);
+  }
+  auto parsed = parse_amount(amount);
+  if (!parsed) return std::unexpected(fmt::format("the line '{}' cannot be read: {}", text, parsed.error()));
+  request.amount = *parsed;
+  return request;
+}
+
+std::optional<LoadLine> resolve_line(const std::vector<LineRequest>& requests, const device::DeviceInfo& device,
+                                     std::optional<Bytes> total) {
+  if (const LineRequest* request = last_that_names(requests, device.id)) return apply(request->amount, total);
+  if (device.type == device::DeviceType::cpu || device.id.is_host()) return std::nullopt;
+  if (const LineRequest* request = last_general(requests)) return apply(request->amount, total);
+  return apply(kDefaultAcceleratorLine, total);
+}
+
+}  // namespace plimsoll::memory

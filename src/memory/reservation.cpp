@@ -1,0 +1,82 @@
+#include <plimsoll/memory/reservation.hpp>
+
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+
+#include "ledger_state.hpp"
+
+namespace plimsoll::memory {
+
+Reservation::Reservation(Reservation&&) noexcept = default;
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  if (this != &other) {
+    release();
+    state_ = std::move(other.state_);
+    owner_ = std::move(other.owner_);
+  }
+  return *this;
+}
+
+Reservation::~Reservation() { release(); }
+
+Bytes Reservation::on(const device::DeviceId& device) const {
+  Bytes sum;
+  if (state_ == nullptr) return sum;
+  const std::lock_guard lock(state_->books->mutex);
+  for (const auto& [tag, bytes] : state_->lines) {
+    if (tag.device == device) sum += bytes;
+  }
+  return sum;
+}
+
+void Reservation::resize(const Tag& tag, Bytes bytes) {
+  if (state_ == nullptr || tag.owner != owner_) {
+    throw Error(ErrorCode::internal, "a reservation can only resize lines of its own owner");
+  }
+  Ledger::State& books = *state_->books;
+  const std::lock_guard lock(books.mutex);
+  const auto found = state_->lines.find(tag);
+  const Bytes before = found == state_->lines.end() ? Bytes{} : found->second;
+  if (bytes > before) {
+    Ledger::State::Owner after = books.owners[{tag.device, owner_}];
+    const Bytes committed = after.committed();
+    after.reserved += bytes - before;
+    if (const auto over = books.judge_locked(tag.device, bytes - before, saturating_sub(after.committed(), committed))) {
+      throw Error(ErrorCode::over_line,
+                  "growing a reservation on " + tag.device.name() + " by " + format_bytes(bytes - before) +
+                      " would cross its line; " + format_bytes(over->available) + " are left",
+                  {{"requested", (bytes - before).value()}, {"available", over->available.value()}});
+    }
+    books.plan_locked(tag, bytes - before);
+  } else {
+    books.unplan_locked(tag, before - bytes);
+  }
+  state_->lines[tag] = bytes;
+}
+
+void Reservation::merge(Reservation&& other) {
+  if (other.state_ == nullptr) return;
+  if (state_ == nullptr) {
+    *this = std::move(other);
+    return;
+  }
+  if (owner_ != other.owner_ || state_->books != other.state_->books) {
+    throw Error(ErrorCode::internal, "only reservations of one owner and one ledger can be merged");
+  }
+  const std::lock_guard lock(state_->books->mutex);
+  for (const auto& [tag, bytes] : other.state_->lines) state_->lines[tag] += bytes;
+  other.state_.reset();
+}
+
+void Reservation::release() noexcept {
+  if (state_ == nullptr) return;
+  {
+    const std::lock_guard lock(state_->books->mutex);
+    for (const auto& [tag, bytes] : state_->lines) state_->books->unplan_locked(tag, bytes);
+  }
+  state_.reset();
+}
+
+}  // namespace plimsoll::memory

@@ -1,0 +1,24 @@
+#include <plimsoll/memory/tag.hpp>
+
+namespace plimsoll::memory {
+
+std::string_view to_string(Stage stage) noexcept {
+  switch (stage) {
+    case Stage::weights: return "weights";
+    case Stage::kv_cache: return "kv_cache";
+    case Stage::compute: return "compute";
+    case Stage::output: return "output";
+    case Stage::adapter: return "adapter";
+    case Stage::runtime: return "runtime";
+  }
+  return "runtime";
+}
+
+std::optional<Stage> stage_from_string(std::string_view text) noexcept {
+  for (const Stage stage : kStages) {
+    if (to_string(stage) == text) return stage;
+  }
+  return std::nullopt;
+}
+
+}  // namespace plimsoll::memory
