@@ -1,7 +1,9 @@
 # The survey reads sizes through two calls that libllama exports but declares in no installed header. The declarations are
 # ours (src/gauge/engine_extension.hpp), so here the linker must confirm that the engine really has them.
 include(CheckCXXSourceCompiles)
-set(CMAKE_REQUIRED_LIBRARIES llama)
+# By file, not by target: the target carries C features that a C++ check cannot know.
+set(CMAKE_REQUIRED_LIBRARIES ${llama_LIBRARY} ggml-base)
+set(CMAKE_REQUIRED_INCLUDES ${LLAMA_INCLUDE_DIR})
 set(CMAKE_REQUIRED_FLAGS "-std=c++23")
 check_cxx_source_compiles("
   #include <llama.h>
@@ -13,6 +15,7 @@ check_cxx_source_compiles("
     return argc > 1 ? int(llama_get_memory_breakdown(nullptr).size()) + (llama_graph_reserve(nullptr, 1, 1, 1) != nullptr) : 0;
   }" PLIMSOLL_ENGINE_EXTENSION)
 unset(CMAKE_REQUIRED_LIBRARIES)
+unset(CMAKE_REQUIRED_INCLUDES)
 unset(CMAKE_REQUIRED_FLAGS)
 if(NOT PLIMSOLL_ENGINE_EXTENSION)
   message(FATAL_ERROR "libllama ${LLAMA_VERSION} lacks llama_get_memory_breakdown or llama_graph_reserve: plans cannot be "

@@ -33,7 +33,13 @@ std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
     }
     if (at.empty()) break;
   }
-  return reading.total ? std::optional(reading) : std::nullopt;
+  if (!reading.total) return std::nullopt;
+  // A limit above what the machine has limits nothing; and the machine may be fuller than the group.
+  if (const auto machine = kib_field(proc_ / "meminfo", "MemTotal:")) {
+    if (*reading.total >= *machine) return std::nullopt;
+  }
+  if (const auto available = kib_field(proc_ / "meminfo", "MemAvailable:")) reading.free = std::min(*reading.free, *available);
+  return reading;
 }
 
 std::optional<MemoryReading> ProcessProbe::read(const DeviceInfo& device) const {

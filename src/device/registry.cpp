@@ -8,7 +8,7 @@
 namespace plimsoll::device {
 namespace {
 
-DeviceType type_of(ggml_backend_dev_type type) {
+DeviceType type_of(enum ggml_backend_dev_type type) {
   switch (type) {
     case GGML_BACKEND_DEVICE_TYPE_CPU: return DeviceType::cpu;
     case GGML_BACKEND_DEVICE_TYPE_GPU: return DeviceType::gpu;

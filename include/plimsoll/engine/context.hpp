@@ -66,7 +66,9 @@ class Context {
   [[nodiscard]] const ContextParams& params() const noexcept { return params_; }
   [[nodiscard]] const std::shared_ptr<Model>& model() const noexcept { return model_; }
 
-  // Decodes, or encodes where the model only encodes. `stop` is honoured between CPU nodes and, on a device, between
+  // Decodes, or encodes where the model only encodes. After `aborted`, attention models resume exactly from
+  // last_position() + 1; recurrent and hybrid ones do NOT (their state may hold half a micro-batch behind a right-looking
+  // position): restore a saved state or clear and decode again. `stop` is honoured between CPU nodes and, on a device, between
   // micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
   void synchronize();
@@ -92,6 +94,7 @@ class Context {
 
  private:
   Context() = default;
+  void validate_batch(const Batch& batch) const;
   static bool should_abort(void* self) noexcept;
 
   std::shared_ptr<Model> model_;

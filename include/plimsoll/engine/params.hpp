@@ -56,7 +56,7 @@ struct ContextParams {
   ggml_type type_k = GGML_TYPE_F16;
   ggml_type type_v = GGML_TYPE_F16;
   llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
-  llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
   bool embeddings = false;           // must be decided here: switching it on later can crash the engine
   bool offload_kqv = true;           // KV cache on the accelerator
   bool op_offload = true;

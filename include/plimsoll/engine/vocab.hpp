@@ -2,6 +2,7 @@
 #pragma once
 #include <llama.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,0 +1,41 @@
+#include <plimsoll/engine/batch.hpp>
+
+namespace plimsoll::engine {
+
+void Batch::clear() noexcept {
+  tokens_.clear();
+  positions_.clear();
+  sequences_.clear();
+  wants_output_.clear();
+  outputs_ = 0;
+}
+
+void Batch::add(llama_token token, llama_pos position, llama_seq_id sequence, bool output) {
+  tokens_.push_back(token);
+  positions_.push_back(position);
+  sequences_.push_back(sequence);
+  wants_output_.push_back(output ? 1 : 0);
+  outputs_ += output ? 1 : 0;
+}
+
+void Batch::add_prompt(std::span<const llama_token> tokens, llama_pos first, llama_seq_id sequence, bool output_last) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    add(tokens[i], first + static_cast<llama_pos>(i), sequence, output_last && i + 1 == tokens.size());
+  }
+}
+
+llama_batch Batch::view(std::int32_t from, std::int32_t count) const {
+  sequence_counts_.assign(tokens_.size(), 1);
+  sequence_pointers_.clear();
+  for (const llama_seq_id& sequence : sequences_) sequence_pointers_.push_back(const_cast<llama_seq_id*>(&sequence));
+  // The engine's struct has no const, but decoding only reads.
+  return {.n_tokens = count,
+          .token = const_cast<llama_token*>(tokens_.data()) + from,
+          .embd = nullptr,
+          .pos = const_cast<llama_pos*>(positions_.data()) + from,
+          .n_seq_id = sequence_counts_.data() + from,
+          .seq_id = sequence_pointers_.data() + from,
+          .logits = const_cast<std::int8_t*>(wants_output_.data()) + from};
+}
+
+}  // namespace plimsoll::engine

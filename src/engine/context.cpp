@@ -1,0 +1,249 @@
+#include <plimsoll/engine/context.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/engine_log.hpp>
+
+namespace plimsoll::engine {
+namespace {
+
+// The API does not tell whether flash attention is on once "auto" was resolved; the engine's log does, in its last word on it.
+bool flash_attention_in_use(const ContextParams& params, const EngineLogListener& heard) {
+  bool on = params.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  for (const std::string& line : heard.lines()) {
+    const bool about_it = line.contains("Flash Attention") || line.contains("flash_attn") || line.contains("flash attention");
+    if (!about_it) continue;
+    if (line.contains("disabled") || line.contains("forcing off")) on = false;
+    if (line.contains("enabled")) on = true;
+  }
+  return on;
+}
+
+ContextFacts read_facts(const llama_context* context, const ContextParams& params, const EngineLogListener& heard) {
+  return {.n_ctx = llama_n_ctx(context),
+          .n_ctx_seq = llama_n_ctx_seq(context),
+          .n_batch = llama_n_batch(context),
+          .n_ubatch = llama_n_ubatch(context),
+          .n_seq_max = llama_n_seq_max(context),
+          .n_outputs_max = params.n_outputs_max,
+          .type_k = params.type_k,
+          .type_v = params.type_v,
+          .flash_attn = flash_attention_in_use(params, heard),
+          .kv_unified = params.kv_unified,
+          .swa_full = params.swa_full,
+          .has_memory = llama_get_memory(context) != nullptr};
+}
+
+std::uint32_t metadata_number(const Model& model, const std::string& key) {
+  const auto text = model.metadata(model.facts().architecture + "." + key);
+  return text ? static_cast<std::uint32_t>(std::strtoul(text->c_str(), nullptr, 10)) : 0;
+}
+
+// A quantised cache row must be whole blocks; the engine would end the process or refuse without a word.
+void validate_cache_type(const Model& model, ggml_type type, const char* which) {
+  const auto block = static_cast<std::uint32_t>(ggml_blck_size(type));
+  const std::uint32_t heads = metadata_number(model, "attention.head_count");
+  std::uint32_t width = metadata_number(model, fmt::format("attention.{}_length", which));
+  if (width == 0 && heads > 0) width = static_cast<std::uint32_t>(model.facts().n_embd) / heads;
+  if (block > 1 && width > 0 && width % block != 0) {
+    throw Error(ErrorCode::usage, fmt::format("a cache of type {} stores {} numbers at a time, which this model's heads of {} are no multiple of",
+                                              to_string(type), block, width));
+  }
+}
+
+void validate_against(const Model& model, const ContextParams& params) {
+  validate(params);
+  validate_cache_type(model, params.type_k, "key");
+  validate_cache_type(model, params.type_v, "value");
+}
+
+[[noreturn]] void creation_failed(const Model& model, const EngineLogListener& heard) {
+  const std::string& why = heard.first_error();
+  const bool memory = why.contains("allocate") || why.contains("out of memory");
+  throw Error(memory ? ErrorCode::out_of_device_memory : ErrorCode::unsupported,
+              fmt::format("no context could be made for '{}': {}", model.params().path,
+                          why.empty() ? "the engine gave no reason" : why));
+}
+
+}  // namespace
+
+std::string_view to_string(DecodeStatus status) noexcept {
+  switch (status) {
+    case DecodeStatus::ok: return "ok";
+    case DecodeStatus::no_kv_slot: return "no_kv_slot";
+    case DecodeStatus::aborted: return "aborted";
+    case DecodeStatus::out_of_memory: return "out_of_memory";
+    case DecodeStatus::failed: return "failed";
+  }
+  return "failed";
+}
+
+llama_context_params to_engine(const ContextParams& params, const ModelFacts& model) {
+  llama_context_params engine = llama_context_default_params();
+  engine.n_ctx = params.n_ctx.value_or(std::min(model.n_ctx_train, kDefaultContext));
+  engine.n_batch = params.n_batch;
+  engine.n_ubatch = params.n_ubatch;
+  engine.n_seq_max = params.n_seq_max;
+  engine.n_outputs_max = params.n_outputs_max;
+  const auto cores = static_cast<std::int32_t>(std::max(1U, std::thread::hardware_concurrency()));
+  engine.n_threads = params.n_threads > 0 ? params.n_threads : cores;
+  engine.n_threads_batch = params.n_threads_batch > 0 ? params.n_threads_batch : engine.n_threads;
+  engine.pooling_type = params.pooling;
+  engine.flash_attn_type = params.flash_attn;
+  engine.type_k = params.type_k;
+  engine.type_v = params.type_v;
+  engine.embeddings = params.embeddings;
+  engine.offload_kqv = params.offload_kqv;
+  engine.op_offload = params.op_offload;
+  engine.swa_full = params.swa_full;
+  engine.kv_unified = params.kv_unified;
+  engine.no_perf = false;
+  return engine;
+}
+
+std::unique_ptr<Context> Context::create(std::shared_ptr<Model> model, const ContextParams& params) {
+  validate_against(*model, params);
+  auto context = std::unique_ptr<Context>(new Context);
+  llama_context_params engine = to_engine(params, model->facts());
+  engine.abort_callback = &Context::should_abort;
+  engine.abort_callback_data = context.get();
+
+  const EngineLogListener heard;
+  context->context_ = llama_init_from_model(model->handle(), engine);
+  if (context->context_ == nullptr) creation_failed(*model, heard);
+  context->model_ = std::move(model);
+  context->params_ = params;
+  context->facts_ = read_facts(context->context_, params, heard);
+  return context;
+}
+
+Context::~Context() {
+  if (context_ != nullptr) llama_free(context_);
+}
+
+bool Context::should_abort(void* self) noexcept {
+  const std::stop_token* stop = static_cast<Context*>(self)->stop_.load(std::memory_order_acquire);
+  return stop != nullptr && stop->stop_requested();
+}
+
+namespace {
+
+DecodeStatus status_of(std::int32_t code) {
+  switch (code) {
+    case 0: return DecodeStatus::ok;
+    case 1: return DecodeStatus::no_kv_slot;
+    case 2: return DecodeStatus::aborted;
+    case -2: return DecodeStatus::out_of_memory;
+    default: return DecodeStatus::failed;
+  }
+}
+
+}  // namespace
+
+void Context::validate_batch(const Batch& batch) const {
+  if (batch.empty()) throw Error(ErrorCode::usage, "an empty batch cannot be decoded");
+  if (std::cmp_greater(batch.size(), facts_.n_batch)) {
+    throw Error(ErrorCode::usage, fmt::format("a batch of {} tokens is larger than this context takes ({})", batch.size(), facts_.n_batch));
+  }
+  const std::int32_t n_vocab = model_->facts().n_vocab;
+  for (std::int32_t i = 0; i < batch.size(); ++i) {
+    if (batch.token(i) < 0 || batch.token(i) >= n_vocab) {
+      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", batch.token(i), n_vocab));
+    }
+    if (batch.sequence(i) < 0 || std::cmp_greater_equal(batch.sequence(i), facts_.n_seq_max)) {
+      throw Error(ErrorCode::usage, fmt::format("there is no sequence {} in a context of {}", batch.sequence(i), facts_.n_seq_max));
+    }
+  }
+}
+
+DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
+  validate_batch(batch);
+  const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
+  if (!model_->facts().has_decoder || !facts_.has_memory) {
+    return status_of(llama_encode(context_, batch.view()));
+  }
+  if (!stop.stop_possible()) return status_of(llama_decode(context_, batch.view()));
+
+  // Between calls a device can be stopped, inside one only the CPU can: with a stop wanted, one micro-batch at a time.
+  // A batch with several outputs stays whole, since the logits of its pieces would replace one another.
+  if (stop.stop_requested()) return DecodeStatus::aborted;
+  stop_.store(&stop, std::memory_order_release);
+  const auto piece = batch.outputs() <= 1 ? static_cast<std::int32_t>(facts_.n_ubatch) : batch.size();
+  DecodeStatus status = DecodeStatus::ok;
+  for (std::int32_t from = 0; from < batch.size() && status == DecodeStatus::ok; from += piece) {
+    if (stop.stop_requested()) status = DecodeStatus::aborted;
+    else status = status_of(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
+  }
+  stop_.store(nullptr, std::memory_order_release);
+  return status;
+}
+
+void Context::synchronize() { llama_synchronize(context_); }
+
+std::span<const float> Context::logits(std::int32_t index) const {
+  const EngineLogListener heard;
+  const float* row = llama_get_logits_ith(context_, index);
+  if (row == nullptr) throw Error(ErrorCode::usage, fmt::format("token {} of the last batch asked for no logits", index));
+  return {row, static_cast<std::size_t>(model_->facts().n_vocab)};
+}
+
+void Context::clear(bool data) {
+  if (facts_.has_memory) llama_memory_clear(llama_get_memory(context_), data);
+}
+
+bool Context::remove(SequenceId sequence, Position from, Position to) {
+  return !facts_.has_memory || llama_memory_seq_rm(llama_get_memory(context_), sequence, from, to);
+}
+
+void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position from, Position to) {
+  if (facts_.has_memory) llama_memory_seq_cp(llama_get_memory(context_), from_sequence, to_sequence, from, to);
+}
+
+void Context::keep(SequenceId sequence) {
+  if (facts_.has_memory) llama_memory_seq_keep(llama_get_memory(context_), sequence);
+}
+
+void Context::shift(SequenceId sequence, Position from, Position to, Position by) {
+  if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
+  llama_memory_seq_add(llama_get_memory(context_), sequence, from, to, by);
+}
+
+bool Context::can_shift() const { return facts_.has_memory && llama_memory_can_shift(llama_get_memory(context_)); }
+
+Position Context::last_position(SequenceId sequence) const {
+  return facts_.has_memory ? llama_memory_seq_pos_max(llama_get_memory(context_), sequence) : -1;
+}
+
+Position Context::first_position(SequenceId sequence) const {
+  return facts_.has_memory ? llama_memory_seq_pos_min(llama_get_memory(context_), sequence) : -1;
+}
+
+void Context::set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters) {
+  std::vector<llama_adapter_lora*> handles;
+  std::vector<float> scales;
+  std::vector<std::shared_ptr<Adapter>> kept;
+  for (const auto& [adapter, scale] : adapters) {
+    handles.push_back(adapter->handle());
+    scales.push_back(scale);
+    kept.push_back(adapter);
+  }
+  if (llama_set_adapters_lora(context_, handles.data(), handles.size(), scales.data()) != 0) {
+    throw Error(ErrorCode::engine_failed, "the engine did not take these adapters");
+  }
+  adapters_ = std::move(kept);
+}
+
+void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) {
+  llama_set_n_threads(context_, n_threads, n_threads_batch);
+}
+
+GraphCounts Context::graph_counts() const {
+  const llama_perf_context_data data = llama_perf_context(context_);
+  return {.reused = data.n_reused, .reallocations = data.n_reallocs_same + data.n_reallocs_diff};
+}
+
+}  // namespace plimsoll::engine

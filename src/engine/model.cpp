@@ -1,0 +1,171 @@
+#include <plimsoll/engine/model.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/engine/engine_log.hpp>
+
+namespace plimsoll::engine {
+namespace {
+
+// llama.cpp's own pattern for the tensors of experts, of one layer or of all.
+std::string expert_pattern(const std::string& layer) { return "blk\\." + layer + "\\.ffn_(up|down|gate|gate_up)_(ch|)exps"; }
+
+ggml_backend_buffer_type_t buffer_type(const std::string& name) {
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(ggml_backend_dev_get(i));
+    if (type != nullptr && name == ggml_backend_buft_name(type)) return type;
+  }
+  return nullptr;
+}
+
+// The engine's struct, with everything it points to kept alive beside it.
+struct EngineParams {
+  llama_model_params params = llama_model_default_params();
+  std::vector<ggml_backend_dev_t> devices;
+  std::vector<std::string> patterns;
+  std::vector<llama_model_tensor_buft_override> overrides;
+  std::vector<float> tensor_split;
+};
+
+void fill_devices(EngineParams& engine, const ModelParams& params) {
+  if (params.devices.empty()) return;
+  if (params.devices.front() != "none") {
+    for (const std::string& name : params.devices) engine.devices.push_back(ggml_backend_dev_by_name(name.c_str()));
+  }
+  engine.devices.push_back(nullptr);
+  engine.params.devices = engine.devices.data();
+}
+
+void fill_overrides(EngineParams& engine, const ModelParams& params) {
+  std::vector<ggml_backend_buffer_type_t> types;
+  for (const TensorOverride& override : params.tensor_overrides) {
+    engine.patterns.push_back(override.pattern);
+    types.push_back(buffer_type(override.buffer_type));
+  }
+  if (params.cpu_moe) engine.patterns.push_back("\\.ffn_(up|down|gate|gate_up)_(ch|)exps");
+  for (int layer = 0; layer < params.n_cpu_moe; ++layer) engine.patterns.push_back(expert_pattern(std::to_string(layer)));
+  types.resize(engine.patterns.size(), ggml_backend_cpu_buffer_type());
+  if (engine.patterns.empty()) return;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    engine.overrides.push_back({.pattern = engine.patterns[i].c_str(), .buft = types[i]});
+  }
+  engine.overrides.push_back({.pattern = nullptr, .buft = nullptr});
+  engine.params.tensor_buft_overrides = engine.overrides.data();
+}
+
+struct Loading {
+  const LoadOptions& options;
+  bool stopped = false;
+};
+
+bool on_progress(float progress, void* data) noexcept {
+  auto& loading = *static_cast<Loading*>(data);
+  loading.stopped = loading.stopped || loading.options.stop.stop_requested();
+  try {
+    if (!loading.stopped && loading.options.progress) loading.options.progress(progress);
+  } catch (...) {  // nothing may be thrown through the engine: a progress display that fails ends the load
+    loading.stopped = true;
+  }
+  return !loading.stopped;
+}
+
+void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
+  engine.params.n_gpu_layers = params.gpu_layers;
+  engine.params.split_mode = params.split_mode;
+  engine.params.main_gpu = params.main_gpu;
+  engine.params.load_mode = loading.options.header_only ? LLAMA_LOAD_MODE_NONE : params.load_mode;
+  engine.params.no_alloc = loading.options.header_only;
+  engine.params.check_tensors = params.check_tensors;
+  engine.params.progress_callback = on_progress;
+  engine.params.progress_callback_user_data = &loading;
+  if (!params.tensor_split.empty()) {
+    engine.tensor_split = params.tensor_split;
+    engine.tensor_split.resize(llama_max_devices(), 0.0F);
+    engine.params.tensor_split = engine.tensor_split.data();
+  }
+  fill_devices(engine, params);
+  fill_overrides(engine, params);
+}
+
+std::string text_of(const llama_model* model, const char* key) {
+  std::array<char, 256> buffer{};
+  return llama_model_meta_val_str(model, key, buffer.data(), buffer.size()) < 0 ? "" : buffer.data();
+}
+
+ModelFacts read_facts(const llama_model* model) {
+  std::array<char, 256> description{};
+  llama_model_desc(model, description.data(), description.size());
+  return {.architecture = text_of(model, "general.architecture"),
+          .description = description.data(),
+          .n_params = llama_model_n_params(model),
+          .tensor_bytes = Bytes{llama_model_size(model)},
+          .n_layer = llama_model_n_layer(model),
+          .n_embd = llama_model_n_embd(model),
+          .n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model)),
+          .n_ctx_train = static_cast<std::uint32_t>(llama_model_n_ctx_train(model)),
+          .has_encoder = llama_model_has_encoder(model),
+          .has_decoder = llama_model_has_decoder(model),
+          .is_recurrent = llama_model_is_recurrent(model),
+          .is_hybrid = llama_model_is_hybrid(model)};
+}
+
+[[noreturn]] void load_failed(const std::string& path, const EngineLogListener& heard) {
+  const std::string& why = heard.first_error();
+  if (why.contains("unable to allocate") || why.contains("failed to allocate")) {
+    throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' could not be loaded: {}", path, why));
+  }
+  throw Error(ErrorCode::model_unusable,
+              fmt::format("'{}' cannot be used: {}", path, why.empty() ? "the engine gave no reason" : why));
+}
+
+}  // namespace
+
+std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions& options) {
+  start_backends();
+  validate(params);
+  check_model_file(params.path);
+  if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "loading was cancelled");
+
+  Loading loading{.options = options};
+  EngineParams engine;
+  fill(engine, params, loading);
+  const EngineLogListener heard;
+  llama_model* loaded = llama_model_load_from_file(params.path.c_str(), engine.params);
+  if (loading.stopped) {
+    if (loaded != nullptr) llama_model_free(loaded);
+    throw Error(ErrorCode::cancelled, "loading was cancelled");
+  }
+  if (loaded == nullptr) load_failed(params.path, heard);
+
+  auto model = std::shared_ptr<Model>(new Model);
+  model->model_ = loaded;
+  model->params_ = params;
+  model->facts_ = read_facts(loaded);
+  return model;
+}
+
+Model::~Model() {
+  if (model_ != nullptr) llama_model_free(model_);
+}
+
+Vocab Model::vocab() const noexcept { return Vocab(llama_model_get_vocab(model_)); }
+
+std::optional<std::string> Model::metadata(const std::string& key) const {
+  const std::int32_t length = llama_model_meta_val_str(model_, key.c_str(), nullptr, 0);
+  if (length < 0) return std::nullopt;
+  std::string value(static_cast<std::size_t>(length) + 1, '\0');
+  llama_model_meta_val_str(model_, key.c_str(), value.data(), value.size());
+  value.pop_back();
+  return value;
+}
+
+std::optional<std::string> Model::chat_template() const {
+  const char* text = llama_model_chat_template(model_, nullptr);
+  return text == nullptr ? std::nullopt : std::optional<std::string>(text);
+}
+
+}  // namespace plimsoll::engine

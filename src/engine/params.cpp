@@ -1,0 +1,129 @@
+#include <plimsoll/engine/params.hpp>
+
+#include <ggml-backend.h>
+
+#include <algorithm>
+#include <array>
+#include <regex>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::engine {
+namespace {
+
+// The types the engine's own tools offer for a KV cache.
+constexpr std::array kCacheTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16,   GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
+                                 GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL};
+
+template <class T, std::size_t N>
+std::optional<T> look_up(const std::array<std::pair<std::string_view, T>, N>& table, std::string_view name) {
+  const auto found = std::ranges::find(table, name, [](const auto& pair) { return pair.first; });
+  return found == table.end() ? std::nullopt : std::optional(found->second);
+}
+
+[[noreturn]] void usage(const std::string& message) { throw Error(ErrorCode::usage, message); }
+
+bool buffer_type_exists(const std::string& name) {
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    ggml_backend_buffer_type_t type = ggml_backend_dev_buffer_type(ggml_backend_dev_get(i));
+    if (type != nullptr && name == ggml_backend_buft_name(type)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<ggml_type> cache_type_from_string(std::string_view name) {
+  const auto found = std::ranges::find(kCacheTypes, name, [](ggml_type type) { return ggml_type_name(type); });
+  return found == kCacheTypes.end() ? std::nullopt : std::optional(*found);
+}
+
+std::string_view to_string(ggml_type type) { return ggml_type_name(type); }
+
+std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, llama_flash_attn_type>, 5> kNames{{
+      {"auto", LLAMA_FLASH_ATTN_TYPE_AUTO},
+      {"on", LLAMA_FLASH_ATTN_TYPE_ENABLED},
+      {"off", LLAMA_FLASH_ATTN_TYPE_DISABLED},
+      {"1", LLAMA_FLASH_ATTN_TYPE_ENABLED},
+      {"0", LLAMA_FLASH_ATTN_TYPE_DISABLED},
+  }};
+  return look_up(kNames, name);
+}
+
+std::optional<llama_load_mode> load_mode_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, llama_load_mode>, 5> kNames{{
+      {"none", LLAMA_LOAD_MODE_NONE},
+      {"mmap", LLAMA_LOAD_MODE_MMAP},
+      {"mlock", LLAMA_LOAD_MODE_MLOCK},
+      {"mmap+mlock", LLAMA_LOAD_MODE_MMAP_MLOCK},
+      {"dio", LLAMA_LOAD_MODE_DIRECT_IO},
+  }};
+  return look_up(kNames, name);
+}
+
+std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, llama_split_mode>, 4> kNames{{
+      {"none", LLAMA_SPLIT_MODE_NONE},
+      {"layer", LLAMA_SPLIT_MODE_LAYER},
+      {"row", LLAMA_SPLIT_MODE_ROW},
+      {"tensor", LLAMA_SPLIT_MODE_TENSOR},
+  }};
+  return look_up(kNames, name);
+}
+
+void validate(const ModelParams& params) {
+  if (params.path.empty()) usage("no model was named");
+  if (params.gpu_layers < kAllLayers) usage(fmt::format("{} layers cannot be kept on a device", params.gpu_layers));
+  if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
+  for (const std::string& name : params.devices) {
+    if (name == "none") {
+      if (params.devices.size() > 1) usage("'none' means no accelerator and cannot stand beside a device");
+      continue;
+    }
+    if (ggml_backend_dev_by_name(name.c_str()) == nullptr) {
+      usage(fmt::format("there is no device '{}'; 'plimsoll devices' lists those that are there", name));
+    }
+  }
+  for (const float share : params.tensor_split) {
+    if (!(share >= 0)) usage("a device's share of the tensors cannot be negative");
+  }
+  if (params.tensor_split.size() > llama_max_devices()) {
+    usage(fmt::format("the tensors can be split over {} devices at most", llama_max_devices()));
+  }
+  for (const TensorOverride& override : params.tensor_overrides) {
+    try {
+      const std::regex check(override.pattern);
+    } catch (const std::regex_error&) {
+      usage(fmt::format("'{}' is not a regular expression", override.pattern));
+    }
+    if (!buffer_type_exists(override.buffer_type)) {
+      usage(fmt::format("there is no buffer type '{}' to place tensors in", override.buffer_type));
+    }
+  }
+}
+
+void validate(const ContextParams& params) {
+  if (params.n_batch == 0) usage("the batch size cannot be 0");
+  if (params.n_ubatch == 0) usage("the micro-batch size cannot be 0");
+  if (params.n_ubatch > params.n_batch) {
+    usage(fmt::format("the micro-batch ({}) cannot be larger than the batch ({})", params.n_ubatch, params.n_batch));
+  }
+  if (params.n_seq_max == 0) usage("a context needs at least one sequence");
+  if (params.n_seq_max > llama_max_parallel_sequences()) {
+    usage(fmt::format("the engine runs {} sequences at most in one context, {} were asked for",
+                      llama_max_parallel_sequences(), params.n_seq_max));
+  }
+  if (params.n_threads < 0 || params.n_threads_batch < 0) usage("the number of threads cannot be negative");
+  if (params.n_ctx.value_or(0) > 1U << 30) {
+    usage(fmt::format("a context of {} tokens is more than any model has", *params.n_ctx));
+  }
+  if (ggml_is_quantized(params.type_v) && params.flash_attn == LLAMA_FLASH_ATTN_TYPE_DISABLED) {
+    usage(fmt::format("a V cache of type {} needs flash attention, which was switched off", to_string(params.type_v)));
+  }
+}
+
+}  // namespace plimsoll::engine

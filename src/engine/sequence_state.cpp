@@ -1,0 +1,27 @@
+#include <plimsoll/engine/sequence_state.hpp>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/engine_log.hpp>
+
+namespace plimsoll::engine {
+
+SequenceState SequenceState::save(Context& context, SequenceId sequence) {
+  SequenceState state;
+  state.data_.resize(llama_state_seq_get_size(context.handle(), sequence));
+  const std::size_t written =
+      llama_state_seq_get_data(context.handle(), state.data_.data(), state.data_.size(), sequence);
+  if (written == 0 || written > state.data_.size()) {
+    throw Error(ErrorCode::engine_failed, "the engine could not save this sequence");
+  }
+  state.data_.resize(written);
+  return state;
+}
+
+void SequenceState::restore(Context& context, SequenceId sequence) const {
+  const EngineLogListener heard;
+  if (llama_state_seq_set_data(context.handle(), data_.data(), data_.size(), sequence) != 0) return;
+  (void)context.remove(sequence, -1, -1);
+  throw Error(ErrorCode::engine_failed, "the saved sequence does not fit this context: " + heard.first_error());
+}
+
+}  // namespace plimsoll::engine

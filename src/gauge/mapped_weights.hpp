@@ -1,0 +1,26 @@
+// mapped_weights: the lines of a model whose host weights stay in the mapped file. A simulated load cannot map, so its
+// host lines (CPU, Vulkan_Host) are replaced by what a mapped load really makes: one buffer over the file's bytes from the
+// first to the last host tensor, for each file of a split.
+#pragma once
+#include <llama.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <plimsoll/gauge/survey.hpp>
+
+namespace plimsoll::gauge {
+
+[[nodiscard]] bool is_mapped(llama_load_mode mode) noexcept;
+
+// The weights of this buffer type are not copied when the file is mapped: the CPU's own type, and every pinned host type
+// (with a mapped file the engine uses the CPU's instead). Repacked types (CPU_REPACK) are copies all the same.
+[[nodiscard]] bool stays_in_the_file(ggml_backend_buffer_type_t type);
+
+// `groups`: names of the tensors that the engine places together, per buffer type; names that are no weights are ignored.
+[[nodiscard]] std::vector<BufferLine> mapped_weights(
+    const std::string& path, const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups);
+
+}  // namespace plimsoll::gauge

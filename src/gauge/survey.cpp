@@ -1,0 +1,144 @@
+#include <plimsoll/gauge/survey.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/gauge/attribution.hpp>
+
+#include "engine_extension.hpp"
+#include "mapped_weights.hpp"
+#include "survey_observer.hpp"
+
+namespace plimsoll::gauge {
+namespace {
+
+using memory::Stage;
+
+// Sums per device, buffer type and stage.
+class LineBook {
+ public:
+  void add(ggml_backend_buffer_type_t type, Stage stage, std::uint64_t bytes) {
+    add({.device = device_of(type), .buffer = buffer_name(type), .stage = stage, .bytes = Bytes{bytes}});
+  }
+
+  void add(BufferLine line) {
+    if (line.bytes == Bytes{}) return;
+    const auto same = [&](const BufferLine& other) {
+      return other.device == line.device && other.buffer == line.buffer && other.stage == line.stage;
+    };
+    if (const auto found = std::ranges::find_if(lines_, same); found != lines_.end()) {
+      found->bytes += line.bytes;
+    } else {
+      lines_.push_back(std::move(line));
+    }
+  }
+
+  std::vector<BufferLine> sorted() && {
+    std::ranges::sort(lines_, {}, [](const BufferLine& line) {
+      return std::tie(line.device, line.buffer, line.stage);
+    });
+    return std::move(lines_);
+  }
+
+ private:
+  std::vector<BufferLine> lines_;
+};
+
+// Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at once,
+// by the same three graphs: prompt of all sequences, one token each, prompt of one.
+void survey_adapters(const SurveyRequest& request, engine::Context& context) {
+  if (request.adapters.empty()) return;
+  std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
+  {
+    const Scope scope({}, Phase::adapter);
+    for (const engine::AdapterParams& adapter : request.adapters) {
+      adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), adapter.scale);
+    }
+  }
+  const Scope scope({}, Phase::context);
+  context.set_adapters(adapters);
+  const engine::ContextFacts& facts = context.facts();
+  const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
+  const std::uint32_t outputs = std::min(tokens, facts.n_outputs_max == 0 ? facts.n_batch : facts.n_outputs_max);
+  llama_graph_reserve(context.handle(), tokens, facts.n_seq_max, outputs);
+  llama_graph_reserve(context.handle(), facts.n_seq_max, facts.n_seq_max, facts.n_seq_max);
+  context.set_adapters({});
+}
+
+std::int32_t layers_on_accelerators(const engine::Model& model) {
+  const engine::ModelParams& params = model.params();
+  const bool none = !params.devices.empty() && params.devices.front() == "none";
+  bool any = false;
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    const enum ggml_backend_dev_type type = ggml_backend_dev_type(ggml_backend_dev_get(i));
+    any = any || type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+  }
+  if (none || !any) return 0;
+  const std::int32_t all = model.facts().n_layer + 1;  // the output layer counts as one
+  return params.gpu_layers == engine::kAllLayers ? all : std::min(params.gpu_layers, all);
+}
+
+Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyRequest& request) {
+  SurveyObserver seen;
+  const hook::ThreadObserver watching(&seen);
+  const Scope scope({}, Phase::context);
+  const std::unique_ptr<engine::Context> context = engine::Context::create(model, request.context);
+  survey_adapters(request, *context);
+
+  Survey survey;
+  survey.model = model->facts();
+  survey.context = context->facts();
+  survey.gpu_layers = layers_on_accelerators(*model);
+  survey.outputs = std::max(request.outputs, survey.context.n_seq_max);
+
+  LineBook book;
+  const bool mapped = is_mapped(request.model.load_mode);
+  for (const auto& [type, held] : llama_get_memory_breakdown(context->handle())) {
+    if (!mapped || !stays_in_the_file(type)) book.add(type, Stage::weights, held.model);
+    book.add(type, Stage::kv_cache, held.context);
+  }
+  if (mapped) {
+    for (BufferLine& line : mapped_weights(request.model.path, seen.groups)) book.add(std::move(line));
+  }
+  for (const auto& [type, bytes] : seen.state) book.add(type, Stage::kv_cache, bytes);
+  for (const auto& [type, bytes] : seen.compute) book.add(type, Stage::compute, bytes);
+  for (const auto& [type, bytes] : seen.adapter) book.add(type, Stage::adapter, bytes);
+  // At creation the engine holds one row for each sequence; warm-up makes it hold them all. Rows are of one size.
+  for (const auto& [type, bytes] : seen.output) {
+    book.add(type, Stage::output, bytes / survey.context.n_seq_max * survey.outputs);
+  }
+  survey.lines = std::move(book).sorted();
+  survey.transient = Bytes{seen.transient};
+  return survey;
+}
+
+std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params) {
+  SurveyObserver seen;
+  const hook::ThreadObserver watching(&seen);
+  const Scope scope({}, Phase::load);
+  return engine::Model::load(params, {.header_only = true, .progress = {}, .stop = {}});
+}
+
+}  // namespace
+
+Survey survey(const SurveyRequest& request) { return Surveyor(request.model).survey(request); }
+
+Surveyor::Surveyor(const engine::ModelParams& model) : params_(model), model_(load_header(model)) {}
+
+Surveyor::~Surveyor() {
+  // The engine frees its empty stand-ins here: they were never booked, and nobody else's books may be asked about them.
+  SurveyObserver silent;
+  const hook::ThreadObserver watching(&silent);
+  model_.reset();
+}
+
+const engine::ModelParams& Surveyor::params() const noexcept { return params_; }
+
+Survey Surveyor::survey(const SurveyRequest& request) {
+  if (request.model != params_) throw Error(ErrorCode::internal, "a surveyor answers for one model only");
+  return survey_context(model_, request);
+}
+
+}  // namespace plimsoll::gauge

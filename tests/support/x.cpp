@@ -1,0 +1,1 @@
+namespace plimsoll::test { int unused_support = 0; }
