@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
@@ -99,7 +100,9 @@ std::string text_of(const llama_model* model, const char* key) {
 ModelFacts read_facts(const llama_model* model) {
   std::array<char, 256> description{};
   llama_model_desc(model, description.data(), description.size());
-  return {.architecture = text_of(model, "general.architecture"),
+  const std::string architecture = text_of(model, "general.architecture");
+  const std::string experts = text_of(model, (architecture + ".expert_count").c_str());
+  return {.architecture = architecture,
           .description = description.data(),
           .n_params = llama_model_n_params(model),
           .tensor_bytes = Bytes{llama_model_size(model)},
@@ -107,6 +110,7 @@ ModelFacts read_facts(const llama_model* model) {
           .n_embd = llama_model_n_embd(model),
           .n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model)),
           .n_ctx_train = static_cast<std::uint32_t>(llama_model_n_ctx_train(model)),
+          .n_expert = static_cast<std::uint32_t>(std::strtoul(experts.c_str(), nullptr, 10)),
           .has_encoder = llama_model_has_encoder(model),
           .has_decoder = llama_model_has_decoder(model),
           .is_recurrent = llama_model_is_recurrent(model),

@@ -25,6 +25,7 @@ struct ModelFacts {
   std::int32_t n_embd = 0;
   std::int32_t n_vocab = 0;
   std::uint32_t n_ctx_train = 0;
+  std::uint32_t n_expert = 0;       // 0: not a mixture of experts
   bool has_encoder = false;
   bool has_decoder = true;
   bool is_recurrent = false;

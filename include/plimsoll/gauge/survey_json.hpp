@@ -1,0 +1,26 @@
+// survey_json: surveys and what they were asked, as JSON: between processes and in the plan cache.
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/device/device.hpp>
+#include <plimsoll/device/reading.hpp>
+#include <plimsoll/gauge/survey.hpp>
+
+namespace plimsoll::gauge {
+
+// Every field, in a fixed order: equal requests give equal text.
+[[nodiscard]] nlohmann::ordered_json to_json(const SurveyRequest& request);
+[[nodiscard]] nlohmann::ordered_json to_json(const Survey& survey);
+// Throw nlohmann::json::exception for text that is no such thing.
+[[nodiscard]] SurveyRequest survey_request_from_json(const nlohmann::ordered_json& json);
+[[nodiscard]] Survey survey_from_json(const nlohmann::ordered_json& json);
+
+// A device with its reading, as the surveying process sees it.
+struct DeviceView {
+  device::DeviceInfo info;
+  device::MemoryReading reading;
+};
+[[nodiscard]] nlohmann::ordered_json to_json(const DeviceView& view);
+[[nodiscard]] DeviceView device_view_from_json(const nlohmann::ordered_json& json);
+
+}  // namespace plimsoll::gauge

@@ -1,0 +1,55 @@
+// SurveyProcess: surveys in a child process, so that a file that makes the engine end its process takes nobody along.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/survey_json.hpp>
+
+namespace plimsoll::gauge {
+
+// Anything that can answer what a configuration takes. Plans are made of its answers.
+class SurveySource {
+ public:
+  virtual ~SurveySource() = default;
+  [[nodiscard]] virtual Survey survey(const SurveyRequest& request) = 0;
+  [[nodiscard]] virtual std::vector<DeviceView> devices() = 0;
+};
+
+// In this process: for callers that trust their files. Starts the backends. One thread.
+class LocalSurveys final : public SurveySource {
+ public:
+  [[nodiscard]] Survey survey(const SurveyRequest& request) override;
+  [[nodiscard]] std::vector<DeviceView> devices() override;
+
+ private:
+  std::unique_ptr<Surveyor> surveyor_;
+};
+
+// In a child, started at the first question and kept for the next. One thread.
+//
+// Where this process has not started the backends and has one thread only, the child is a plain fork, which is the
+// cheapest: only one of the two starts the backends. Otherwise `helper` is run (the plimsoll program does it with
+// `plimsoll survey-worker`); without one that is Error{unsupported}.
+class SurveyProcess final : public SurveySource {
+ public:
+  explicit SurveyProcess(std::vector<std::string> helper = {});
+  ~SurveyProcess() override;
+
+  // Throws what the survey threw; Error{model_unusable} with the engine's last words where it ended the child.
+  [[nodiscard]] Survey survey(const SurveyRequest& request) override;
+  [[nodiscard]] std::vector<DeviceView> devices() override;
+
+  struct Child;
+
+ private:
+  nlohmann::ordered_json ask(const nlohmann::ordered_json& question, const std::string& about);
+  std::vector<std::string> helper_;
+  std::unique_ptr<Child> child_;
+};
+
+// What the child does: answers questions, one JSON line each, until `in` ends. Returns an exit status.
+int serve_surveys(int in, int out);
+
+}  // namespace plimsoll::gauge

@@ -1,0 +1,23 @@
+// ladder: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure: whether
+// one fits is found out by surveying it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::plan {
+
+struct Rung {
+  gauge::SurveyRequest request;
+  std::vector<std::string> flags;
+  std::vector<Change> changes;
+  std::string cost;
+};
+
+// Nearest first: least loss of context, then of parallel sequences, then of quality, then of speed. Steps: smaller
+// micro-batches, experts or layers to the host (only where an accelerator is over: the host gains nothing by it), one
+// sequence, KV cache of 8 or 4 bits, a shorter context; and combinations.
+[[nodiscard]] std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey& survey, bool accelerator_is_over);
+
+}  // namespace plimsoll::plan

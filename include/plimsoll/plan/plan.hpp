@@ -1,0 +1,112 @@
+// Plan: what a set of models would take, line by line, and whether the devices can hold it. A value: made by pure functions
+// from surveys and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/load_line.hpp>
+
+namespace plimsoll::plan {
+
+// Where a number comes from. exact: the engine's own arithmetic. measured: seen in this process. calibrated: measured
+// earlier, on this device with this driver and engine, for this model and configuration. estimated: a rule of thumb.
+enum class Source { exact, measured, calibrated, estimated };
+[[nodiscard]] std::string_view to_string(Source source) noexcept;
+
+struct Line {
+  device::DeviceId device;
+  std::string buffer;
+  memory::Stage stage = memory::Stage::weights;
+  Bytes bytes;
+  Source source = Source::exact;
+  bool charged = true;  // false: page cache, shown but held against no line
+  friend bool operator==(const Line&, const Line&) = default;
+};
+
+// One model as asked for.
+struct Request {
+  std::string name;
+  gauge::SurveyRequest survey;
+};
+
+struct ModelPlan {
+  std::string name;
+  gauge::SurveyRequest request;
+  gauge::Survey survey;
+  std::vector<Line> lines;  // the survey's lines and one runtime line per device that computes
+};
+
+// One device as found, before anything of this plan is placed.
+struct DeviceState {
+  device::DeviceInfo info;
+  device::MemoryReading reading;
+  std::optional<memory::LoadLine> line;
+  Bytes ours;  // committed there already
+};
+
+// What refuses. host: the device's memory is the host's, and together the two need more than the host has free.
+enum class Limit { line, free, host };
+[[nodiscard]] std::string_view to_string(Limit limit) noexcept;
+
+struct DeviceVerdict {
+  DeviceState state;
+  Bytes required;  // charged lines of all models; compute buffers shared by models that take turns, so the largest counts
+  Bytes short_by;
+  std::optional<Limit> limit;  // empty: it fits
+  [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
+};
+
+// One parameter that an alternative changes, as text: {"type_k", "f16", "q8_0"}.
+struct Change {
+  std::string param;
+  std::string from;
+  std::string to;
+};
+
+// A configuration near the one asked for that would fit; surveyed, not guessed.
+struct Alternative {
+  std::vector<std::string> flags;  // what to add to the command line
+  std::vector<Change> changes;
+  std::string cost;  // what it gives up, in words
+  gauge::SurveyRequest request;
+  std::vector<std::pair<device::DeviceId, Bytes>> required;
+};
+
+struct Plan {
+  std::vector<ModelPlan> models;
+  std::vector<DeviceVerdict> devices;
+  std::vector<Alternative> alternatives;  // nearest first, at most three; only where the plan is refused
+  std::vector<std::string> explanation;   // how each number came about, for --explain
+  [[nodiscard]] bool fits() const noexcept;
+};
+
+// What the runtime stage of a model is expected to take on a device.
+struct RuntimeFigure {
+  Bytes bytes;
+  Source source = Source::estimated;
+};
+
+// The lines of one model: the survey's, exact, and a runtime line per computing device. Pure.
+[[nodiscard]] ModelPlan lay_out(const Request& request, const gauge::Survey& survey,
+                                const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
+
+// The devices that compute for this survey: accelerators with charged lines, else the host.
+[[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey);
+
+// What a device must hold for these models together. Pure.
+[[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models);
+
+// Admission: for each device, required against min(line - ours, free); where a device's memory is the host's, the two
+// together against the host's free memory as well. Pure.
+[[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices);
+
+// The lines as a reservation asks for them: charged ones, under the model's name.
+[[nodiscard]] std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model);
+
+}  // namespace plimsoll::plan

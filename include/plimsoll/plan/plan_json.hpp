@@ -1,0 +1,14 @@
+// plan_json: a plan as the JSON of the command line, schema "plimsoll.plan/1".
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::plan {
+
+// Bytes are integers; what is not known is null.
+[[nodiscard]] nlohmann::ordered_json to_json(const Plan& plan, gauge::Mode gauge);
+[[nodiscard]] nlohmann::ordered_json to_json(const Line& line);
+
+}  // namespace plimsoll::plan

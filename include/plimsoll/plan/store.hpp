@@ -1,0 +1,60 @@
+// Store: what earlier runs learned, in one SQLite file: surveys already made, and runtime memory already measured.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::plan {
+
+// State of the driver's cache of compiled pipelines when something was measured.
+enum class PipelineCache { none, cold, warm };
+[[nodiscard]] std::string_view to_string(PipelineCache cache) noexcept;
+
+// What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration.
+[[nodiscard]] std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey);
+
+// Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store then
+// remembers nothing and says so once in the log. One thread per object.
+class Store {
+ public:
+  // `path` empty: $XDG_CACHE_HOME/plimsoll/plimsoll.db, or ~/.cache/... The folder is made where it is missing.
+  explicit Store(const std::string& path = {});
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  [[nodiscard]] bool usable() const noexcept { return database_ != nullptr; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  // A survey made earlier of the same files (size and time of change) with the same parameters and engine, on the same
+  // devices: `devices` are those it was made on, for the caller to compare with those that are there now.
+  struct Remembered {
+    gauge::Survey survey;
+    std::vector<std::string> devices;
+  };
+  [[nodiscard]] std::optional<Remembered> find_survey(const gauge::SurveyRequest& request);
+  void keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey, const std::vector<std::string>& devices);
+
+  // The larger of what was measured with a cold and with a warm pipeline cache.
+  [[nodiscard]] std::optional<Bytes> find_runtime(const std::string& key);
+  // Keeps the larger of this and what an earlier measurement in the same state said.
+  void keep_runtime(const std::string& key, PipelineCache cache, Bytes bytes);
+
+  void forget_everything();
+
+ private:
+  void open();
+  void give_up(const char* why);
+  std::string path_;
+  void* database_ = nullptr;  // sqlite3*
+};
+
+// The folder of a user's Plimsoll cache. Not created.
+[[nodiscard]] std::string cache_folder();
+
+}  // namespace plimsoll::plan

@@ -1,0 +1,237 @@
+#include <plimsoll/gauge/survey_json.hpp>
+
+namespace plimsoll::gauge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json optional_bytes(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
+
+std::optional<Bytes> optional_bytes(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional(Bytes{json.get<std::uint64_t>()});
+}
+
+Json model_params(const engine::ModelParams& params) {
+  Json overrides = Json::array();
+  for (const auto& override : params.tensor_overrides) overrides.push_back({override.pattern, override.buffer_type});
+  return {{"path", params.path},
+          {"devices", params.devices},
+          {"gpu_layers", params.gpu_layers},
+          {"split_mode", static_cast<int>(params.split_mode)},
+          {"main_gpu", params.main_gpu},
+          {"tensor_split", params.tensor_split},
+          {"load_mode", static_cast<int>(params.load_mode)},
+          {"tensor_overrides", overrides},
+          {"cpu_moe", params.cpu_moe},
+          {"n_cpu_moe", params.n_cpu_moe},
+          {"check_tensors", params.check_tensors}};
+}
+
+engine::ModelParams model_params(const Json& json) {
+  engine::ModelParams params;
+  json.at("path").get_to(params.path);
+  json.at("devices").get_to(params.devices);
+  json.at("gpu_layers").get_to(params.gpu_layers);
+  params.split_mode = static_cast<llama_split_mode>(json.at("split_mode").get<int>());
+  json.at("main_gpu").get_to(params.main_gpu);
+  json.at("tensor_split").get_to(params.tensor_split);
+  params.load_mode = static_cast<llama_load_mode>(json.at("load_mode").get<int>());
+  for (const Json& pair : json.at("tensor_overrides")) {
+    params.tensor_overrides.push_back({.pattern = pair.at(0), .buffer_type = pair.at(1)});
+  }
+  json.at("cpu_moe").get_to(params.cpu_moe);
+  json.at("n_cpu_moe").get_to(params.n_cpu_moe);
+  json.at("check_tensors").get_to(params.check_tensors);
+  return params;
+}
+
+Json context_params(const engine::ContextParams& params) {
+  return {{"n_ctx", params.n_ctx ? Json(*params.n_ctx) : Json(nullptr)},
+          {"n_batch", params.n_batch},
+          {"n_ubatch", params.n_ubatch},
+          {"n_seq_max", params.n_seq_max},
+          {"n_outputs_max", params.n_outputs_max},
+          {"n_threads", params.n_threads},
+          {"n_threads_batch", params.n_threads_batch},
+          {"type_k", static_cast<int>(params.type_k)},
+          {"type_v", static_cast<int>(params.type_v)},
+          {"flash_attn", static_cast<int>(params.flash_attn)},
+          {"pooling", static_cast<int>(params.pooling)},
+          {"embeddings", params.embeddings},
+          {"offload_kqv", params.offload_kqv},
+          {"op_offload", params.op_offload},
+          {"swa_full", params.swa_full},
+          {"kv_unified", params.kv_unified}};
+}
+
+engine::ContextParams context_params(const Json& json) {
+  engine::ContextParams params;
+  if (!json.at("n_ctx").is_null()) params.n_ctx = json.at("n_ctx").get<std::uint32_t>();
+  json.at("n_batch").get_to(params.n_batch);
+  json.at("n_ubatch").get_to(params.n_ubatch);
+  json.at("n_seq_max").get_to(params.n_seq_max);
+  json.at("n_outputs_max").get_to(params.n_outputs_max);
+  json.at("n_threads").get_to(params.n_threads);
+  json.at("n_threads_batch").get_to(params.n_threads_batch);
+  params.type_k = static_cast<ggml_type>(json.at("type_k").get<int>());
+  params.type_v = static_cast<ggml_type>(json.at("type_v").get<int>());
+  params.flash_attn = static_cast<llama_flash_attn_type>(json.at("flash_attn").get<int>());
+  params.pooling = static_cast<enum llama_pooling_type>(json.at("pooling").get<int>());
+  json.at("embeddings").get_to(params.embeddings);
+  json.at("offload_kqv").get_to(params.offload_kqv);
+  json.at("op_offload").get_to(params.op_offload);
+  json.at("swa_full").get_to(params.swa_full);
+  json.at("kv_unified").get_to(params.kv_unified);
+  return params;
+}
+
+Json model_facts(const engine::ModelFacts& facts) {
+  return {{"architecture", facts.architecture},
+          {"description", facts.description},
+          {"n_params", facts.n_params},
+          {"tensor_bytes", facts.tensor_bytes.value()},
+          {"n_layer", facts.n_layer},
+          {"n_embd", facts.n_embd},
+          {"n_vocab", facts.n_vocab},
+          {"n_ctx_train", facts.n_ctx_train},
+          {"n_expert", facts.n_expert},
+          {"has_encoder", facts.has_encoder},
+          {"has_decoder", facts.has_decoder},
+          {"is_recurrent", facts.is_recurrent},
+          {"is_hybrid", facts.is_hybrid}};
+}
+
+engine::ModelFacts model_facts(const Json& json) {
+  return {.architecture = json.at("architecture"),
+          .description = json.at("description"),
+          .n_params = json.at("n_params"),
+          .tensor_bytes = Bytes{json.at("tensor_bytes").get<std::uint64_t>()},
+          .n_layer = json.at("n_layer"),
+          .n_embd = json.at("n_embd"),
+          .n_vocab = json.at("n_vocab"),
+          .n_ctx_train = json.at("n_ctx_train"),
+          .n_expert = json.at("n_expert"),
+          .has_encoder = json.at("has_encoder"),
+          .has_decoder = json.at("has_decoder"),
+          .is_recurrent = json.at("is_recurrent"),
+          .is_hybrid = json.at("is_hybrid")};
+}
+
+Json context_facts(const engine::ContextFacts& facts) {
+  return {{"n_ctx", facts.n_ctx},
+          {"n_ctx_seq", facts.n_ctx_seq},
+          {"n_batch", facts.n_batch},
+          {"n_ubatch", facts.n_ubatch},
+          {"n_seq_max", facts.n_seq_max},
+          {"n_outputs_max", facts.n_outputs_max},
+          {"type_k", static_cast<int>(facts.type_k)},
+          {"type_v", static_cast<int>(facts.type_v)},
+          {"flash_attn", facts.flash_attn},
+          {"kv_unified", facts.kv_unified},
+          {"swa_full", facts.swa_full},
+          {"has_memory", facts.has_memory}};
+}
+
+engine::ContextFacts context_facts(const Json& json) {
+  return {.n_ctx = json.at("n_ctx"),
+          .n_ctx_seq = json.at("n_ctx_seq"),
+          .n_batch = json.at("n_batch"),
+          .n_ubatch = json.at("n_ubatch"),
+          .n_seq_max = json.at("n_seq_max"),
+          .n_outputs_max = json.at("n_outputs_max"),
+          .type_k = static_cast<ggml_type>(json.at("type_k").get<int>()),
+          .type_v = static_cast<ggml_type>(json.at("type_v").get<int>()),
+          .flash_attn = json.at("flash_attn"),
+          .kv_unified = json.at("kv_unified"),
+          .swa_full = json.at("swa_full"),
+          .has_memory = json.at("has_memory")};
+}
+
+Json buffer_line(const BufferLine& line) {
+  return {{"device", line.device.name()},
+          {"buffer", line.buffer},
+          {"stage", memory::to_string(line.stage)},
+          {"bytes", line.bytes.value()},
+          {"charged", line.charged}};
+}
+
+BufferLine buffer_line(const Json& json) {
+  return {.device = device::DeviceId{json.at("device")},
+          .buffer = json.at("buffer"),
+          .stage = memory::stage_from_string(json.at("stage").get<std::string>()).value(),
+          .bytes = Bytes{json.at("bytes").get<std::uint64_t>()},
+          .charged = json.at("charged")};
+}
+
+}  // namespace
+
+Json to_json(const SurveyRequest& request) {
+  Json adapters = Json::array();
+  for (const auto& adapter : request.adapters) adapters.push_back({adapter.path, adapter.scale});
+  return {{"model", model_params(request.model)},
+          {"context", context_params(request.context)},
+          {"adapters", adapters},
+          {"outputs", request.outputs}};
+}
+
+SurveyRequest survey_request_from_json(const Json& json) {
+  SurveyRequest request{.model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
+  for (const Json& pair : json.at("adapters")) request.adapters.push_back({.path = pair.at(0), .scale = pair.at(1)});
+  json.at("outputs").get_to(request.outputs);
+  return request;
+}
+
+Json to_json(const Survey& survey) {
+  Json lines = Json::array();
+  for (const BufferLine& line : survey.lines) lines.push_back(buffer_line(line));
+  return {{"lines", lines},
+          {"model", model_facts(survey.model)},
+          {"context", context_facts(survey.context)},
+          {"gpu_layers", survey.gpu_layers},
+          {"outputs", survey.outputs},
+          {"transient", survey.transient.value()}};
+}
+
+Survey survey_from_json(const Json& json) {
+  Survey survey;
+  for (const Json& line : json.at("lines")) survey.lines.push_back(buffer_line(line));
+  survey.model = model_facts(json.at("model"));
+  survey.context = context_facts(json.at("context"));
+  json.at("gpu_layers").get_to(survey.gpu_layers);
+  json.at("outputs").get_to(survey.outputs);
+  survey.transient = Bytes{json.at("transient").get<std::uint64_t>()};
+  return survey;
+}
+
+Json to_json(const DeviceView& view) {
+  return {{"id", view.info.id.name()},
+          {"type", static_cast<int>(view.info.type)},
+          {"backend", view.info.backend},
+          {"description", view.info.description},
+          {"pci_id", view.info.pci_id ? Json(*view.info.pci_id) : Json(nullptr)},
+          {"memory_is_hosts", view.info.memory_is_hosts},
+          {"total", optional_bytes(view.reading.total)},
+          {"free", optional_bytes(view.reading.free)},
+          {"used_by_us", optional_bytes(view.reading.used_by_us)},
+          {"source", view.reading.source},
+          {"taken_at_ns", std::chrono::duration_cast<std::chrono::nanoseconds>(view.reading.taken_at.time_since_epoch()).count()}};
+}
+
+DeviceView device_view_from_json(const Json& json) {
+  DeviceView view;
+  view.info.id = device::DeviceId{json.at("id")};
+  view.info.type = static_cast<device::DeviceType>(json.at("type").get<int>());
+  json.at("backend").get_to(view.info.backend);
+  json.at("description").get_to(view.info.description);
+  if (!json.at("pci_id").is_null()) view.info.pci_id = json.at("pci_id").get<std::string>();
+  json.at("memory_is_hosts").get_to(view.info.memory_is_hosts);
+  view.reading.total = optional_bytes(json.at("total"));
+  view.reading.free = optional_bytes(json.at("free"));
+  view.reading.used_by_us = optional_bytes(json.at("used_by_us"));
+  json.at("source").get_to(view.reading.source);
+  view.reading.taken_at = Clock::TimePoint{
+      std::chrono::duration_cast<Clock::TimePoint::duration>(std::chrono::nanoseconds(json.at("taken_at_ns").get<std::int64_t>()))};
+  return view;
+}
+
+}  // namespace plimsoll::gauge

@@ -1,0 +1,160 @@
+#include <plimsoll/plan/ladder.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace plimsoll::plan {
+namespace {
+
+constexpr std::uint32_t kSmallestMicroBatch = 64;
+constexpr std::uint32_t kSmallestContext = 512;
+
+// One kind of step down: changes a rung, or answers false where there is nothing to gain that way.
+using Step = std::function<bool(Rung&)>;
+
+void note(Rung& rung, std::vector<std::string> flags, std::string param, std::string from, std::string to, std::string_view cost) {
+  rung.flags.insert(rung.flags.end(), flags.begin(), flags.end());
+  rung.changes.push_back({.param = std::move(param), .from = std::move(from), .to = std::move(to)});
+  if (!rung.cost.empty()) rung.cost += "; ";
+  rung.cost += cost;
+}
+
+Step micro_batch(std::uint32_t to) {
+  return [to](Rung& rung) {
+    std::uint32_t& n_ubatch = rung.request.context.n_ubatch;
+    if (n_ubatch <= to) return false;
+    note(rung, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to), "slower prompts");
+    n_ubatch = to;
+    return true;
+  };
+}
+
+Step cache_type(ggml_type to, std::string_view cost) {
+  return [to, cost](Rung& rung) {
+    engine::ContextParams& context = rung.request.context;
+    if (ggml_type_size(to) * static_cast<std::size_t>(ggml_blck_size(context.type_k)) >=
+        ggml_type_size(context.type_k) * static_cast<std::size_t>(ggml_blck_size(to))) {
+      return false;
+    }
+    const std::string name(engine::to_string(to));
+    note(rung, {"-ctk", name, "-ctv", name}, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
+    rung.changes.push_back({.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
+    context.type_k = context.type_v = to;
+    return true;
+  };
+}
+
+Step one_sequence() {
+  return [](Rung& rung) {
+    std::uint32_t& n_seq_max = rung.request.context.n_seq_max;
+    if (n_seq_max <= 1) return false;
+    note(rung, {"-np", "1"}, "n_seq_max", std::to_string(n_seq_max), "1", "one request at a time");
+    n_seq_max = 1;
+    return true;
+  };
+}
+
+Step experts_to_host() {
+  return [](Rung& rung) {
+    if (rung.request.model.cpu_moe) return false;
+    note(rung, {"--cpu-moe"}, "cpu_moe", "false", "true", "experts computed on the host: slower");
+    rung.request.model.cpu_moe = true;
+    return true;
+  };
+}
+
+Step layers(std::int32_t from, std::int32_t to) {
+  return [from, to](Rung& rung) {
+    if (to >= from) return false;
+    note(rung, {"-ngl", std::to_string(to)}, "gpu_layers", std::to_string(from), std::to_string(to),
+         fmt::format("{} of {} layers computed on the host: slower", from - to, from));
+    rung.request.model.gpu_layers = to;
+    return true;
+  };
+}
+
+Step context(std::uint32_t from, std::uint32_t to) {
+  return [from, to](Rung& rung) {
+    if (to >= from) return false;
+    note(rung, {"-c", std::to_string(to)}, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
+    rung.request.context.n_ctx = to;
+    rung.request.context.n_batch = std::min(rung.request.context.n_batch, to);
+    rung.request.context.n_ubatch = std::min(rung.request.context.n_ubatch, rung.request.context.n_batch);
+    return true;
+  };
+}
+
+// How far a rung is from what was asked: context first, then quality, then speed.
+auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
+  const engine::ContextParams& now = rung.request.context;
+  const double context_lost = 1.0 - static_cast<double>(now.n_ctx.value_or(survey.context.n_ctx)) / survey.context.n_ctx;
+  const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
+  const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == GGML_TYPE_Q8_0 ? 1 : 2;
+  const std::int32_t layers = rung.request.model.gpu_layers;
+  const bool moved = layers != asked.model.gpu_layers;
+  const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / survey.gpu_layers : 0.0;
+  const bool experts_moved = rung.request.model.cpu_moe != asked.model.cpu_moe;
+  // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
+  const double speed_lost = 10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
+  return std::tuple(context_lost, sequences_lost, quality_lost, speed_lost);
+}
+
+class Builder {
+ public:
+  Builder(const gauge::SurveyRequest& asked, const gauge::Survey& survey) : asked_(asked), survey_(survey) {}
+
+  void add(const std::vector<Step>& steps) {
+    Rung rung{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
+    bool changed = false;
+    for (const Step& step : steps) changed = step(rung) || changed;
+    const auto seen = [&](const Rung& other) { return other.request == rung.request; };
+    if (changed && std::ranges::none_of(rungs_, seen)) rungs_.push_back(std::move(rung));
+  }
+
+  std::vector<Rung> nearest_first() && {
+    std::ranges::stable_sort(rungs_, {}, [this](const Rung& rung) { return distance(rung, asked_, survey_); });
+    return std::move(rungs_);
+  }
+
+ private:
+  const gauge::SurveyRequest& asked_;
+  const gauge::Survey& survey_;
+  std::vector<Rung> rungs_;
+};
+
+}  // namespace
+
+std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey& survey, bool accelerator_is_over) {
+  const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && survey.context.flash_attn;
+  const Step nothing = [](Rung&) { return false; };
+  const Step half = micro_batch(std::max(kSmallestMicroBatch, survey.context.n_ubatch / 2));
+  const Step smallest = micro_batch(kSmallestMicroBatch);
+  const Step q8 = may_quantise ? cache_type(GGML_TYPE_Q8_0, "KV cache at 8 bits: hardly any loss of quality") : nothing;
+  const Step q4 = may_quantise ? cache_type(GGML_TYPE_Q4_0, "KV cache at 4 bits: some loss of quality") : nothing;
+  const Step one = one_sequence();
+  const bool may_move = accelerator_is_over && survey.gpu_layers > 0;
+
+  Builder out(asked, survey);
+  for (const Step& quality : {nothing, q8, q4}) {
+    out.add({quality, half});
+    out.add({quality, smallest});
+    out.add({quality});
+    out.add({quality, one, smallest});
+    if (!may_move) continue;
+    if (survey.model.n_expert > 0) out.add({quality, smallest, experts_to_host()});
+    for (const int eighths : {7, 6, 5, 4, 3, 2, 1, 0}) {
+      out.add({quality, smallest, layers(survey.gpu_layers, survey.gpu_layers * eighths / 8)});
+    }
+  }
+  for (std::uint32_t n_ctx = survey.context.n_ctx / 2; n_ctx >= kSmallestContext; n_ctx /= 2) {
+    out.add({context(survey.context.n_ctx, n_ctx)});
+    out.add({context(survey.context.n_ctx, n_ctx), one, q8, smallest});
+    if (may_move) out.add({context(survey.context.n_ctx, n_ctx), one, q8, smallest, layers(survey.gpu_layers, 0)});
+  }
+  return std::move(out).nearest_first();
+}
+
+}  // namespace plimsoll::plan

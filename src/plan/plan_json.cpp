@@ -1,0 +1,110 @@
+#include <plimsoll/plan/plan_json.hpp>
+
+#include <algorithm>
+
+#include <plimsoll/engine/backend.hpp>
+
+namespace plimsoll::plan {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json optional_bytes(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
+
+// What was asked, where the engine made something else of it.
+Json requested(const ModelPlan& model) {
+  const engine::ContextParams& asked = model.request.context;
+  const engine::ContextFacts& made = model.survey.context;
+  Json json = Json::object();
+  if (asked.n_ctx && *asked.n_ctx != made.n_ctx) json["n_ctx"] = *asked.n_ctx;
+  if (asked.n_batch != made.n_batch) json["n_batch"] = asked.n_batch;
+  if (asked.n_ubatch != made.n_ubatch) json["n_ubatch"] = asked.n_ubatch;
+  if (asked.n_seq_max != 1) json["n_seq_max"] = asked.n_seq_max;
+  return json;
+}
+
+Json context(const ModelPlan& model) {
+  const engine::ContextFacts& made = model.survey.context;
+  return {{"n_ctx", made.n_ctx},
+          {"n_ctx_seq", made.n_ctx_seq},
+          {"n_batch", made.n_batch},
+          {"n_ubatch", made.n_ubatch},
+          {"n_seq_max", made.n_seq_max},
+          {"n_outputs_max", made.n_outputs_max},
+          {"outputs", model.survey.outputs},
+          {"type_k", engine::to_string(made.type_k)},
+          {"type_v", engine::to_string(made.type_v)},
+          {"flash_attn", made.flash_attn ? "enabled" : "disabled"},
+          {"kv_unified", made.kv_unified},
+          {"swa_full", made.swa_full},
+          {"load_mode", llama_load_mode_name(model.request.model.load_mode)},
+          {"gpu_layers", model.survey.gpu_layers}};
+}
+
+Json model_json(const ModelPlan& model) {
+  Json lines = Json::array();
+  for (const Line& line : model.lines) lines.push_back(to_json(line));
+  return {{"name", model.name},
+          {"path", model.request.model.path},
+          {"architecture", model.survey.model.architecture},
+          {"requested", requested(model)},
+          {"context", context(model)},
+          {"lines", lines}};
+}
+
+Json device_json(const DeviceVerdict& verdict) {
+  const DeviceState& state = verdict.state;
+  return {{"device", state.info.id.name()},
+          {"description", state.info.description},
+          {"memory_is_hosts", state.info.memory_is_hosts},
+          {"total", optional_bytes(state.reading.total)},
+          {"free", optional_bytes(state.reading.free)},
+          {"source", state.reading.source},
+          {"line", state.line ? Json(state.line->bytes.value()) : Json(nullptr)},
+          {"ours", state.ours.value()},
+          {"required", verdict.required.value()},
+          {"short_by", verdict.short_by.value()},
+          {"limit", verdict.limit ? Json(to_string(*verdict.limit)) : Json(nullptr)},
+          {"fits", verdict.fits()}};
+}
+
+Json alternative_json(const Alternative& alternative) {
+  Json changes = Json::array();
+  for (const Change& change : alternative.changes) {
+    changes.push_back({{"param", change.param}, {"from", change.from}, {"to", change.to}});
+  }
+  Json required = Json::object();
+  for (const auto& [device, bytes] : alternative.required) required[device.name()] = bytes.value();
+  return {{"flags", alternative.flags}, {"changes", changes}, {"cost", alternative.cost}, {"required", required}};
+}
+
+template <class T>
+Json array_of(const std::vector<T>& items, Json (*one)(const T&)) {
+  Json json = Json::array();
+  for (const T& item : items) json.push_back(one(item));
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const Line& line) {
+  Json json{{"device", line.device.name()},
+            {"buffer", line.buffer},
+            {"stage", memory::to_string(line.stage)},
+            {"bytes", line.bytes.value()},
+            {"source", to_string(line.source)}};
+  if (!line.charged) json["charged"] = false;
+  return json;
+}
+
+Json to_json(const Plan& plan, gauge::Mode gauge) {
+  const engine::EngineVersion engine = engine::engine_version();
+  return {{"schema", "plimsoll.plan/1"},
+          {"engine", {{"llama", engine.llama}, {"ggml", engine.ggml}, {"gauge", gauge::to_string(gauge)}}},
+          {"verdict", plan.fits() ? "fits" : "refused"},
+          {"models", array_of(plan.models, model_json)},
+          {"devices", array_of(plan.devices, device_json)},
+          {"alternatives", array_of(plan.alternatives, alternative_json)}};
+}
+
+}  // namespace plimsoll::plan

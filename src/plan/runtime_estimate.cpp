@@ -1,0 +1,18 @@
+#include "runtime_estimate.hpp"
+
+namespace plimsoll::plan {
+
+Bytes estimated_runtime(const device::DeviceInfo& device, const gauge::Survey& survey) {
+  // The host's own: thread stacks and the CPU backend's work buffer, which grows with the micro-batch and the widest row.
+  // measured 2026-11, llama.cpp 0.7.0, 131 small architectures and a 350 M model: below this in every case.
+  if (device.id.is_host()) {
+    return 8_MiB + Bytes{std::uint64_t{survey.context.n_ubatch} * static_cast<std::uint64_t>(survey.model.n_embd) * 8};
+  }
+  // CUDA and HIP: a device context and its kernels' code, about 0.5 GB on current drivers, then pools and graphs.
+  if (device.backend == "CUDA" || device.backend == "ROCm" || device.backend == "HIP") return 640_MiB;
+  // Vulkan: compiled pipelines and staging; a software rasterizer compiles them into this process.
+  if (device.backend == "Vulkan") return device.memory_is_hosts ? 512_MiB : 384_MiB;
+  return 256_MiB;
+}
+
+}  // namespace plimsoll::plan

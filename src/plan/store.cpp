@@ -1,0 +1,175 @@
+#include <plimsoll/plan/store.hpp>
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/base/version.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/engine/model.hpp>
+
+namespace plimsoll::plan {
+namespace {
+
+constexpr int kBusyMilliseconds = 2000;
+
+constexpr const char* kSchema =
+    "CREATE TABLE IF NOT EXISTS survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
+    "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT ROWID;";
+
+// A prepared statement; gone with the object.
+class Statement {
+ public:
+  Statement(sqlite3* database, const char* sql) { sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr); }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(int index, const std::string& text) {
+    sqlite3_bind_text(statement_, index, text.c_str(), -1, SQLITE_TRANSIENT);
+    return *this;
+  }
+  Statement& bind(int index, std::uint64_t number) {
+    sqlite3_bind_int64(statement_, index, static_cast<sqlite3_int64>(number));
+    return *this;
+  }
+  bool row() { return sqlite3_step(statement_) == SQLITE_ROW; }
+  bool done() { return sqlite3_step(statement_) == SQLITE_DONE; }
+  [[nodiscard]] std::string text(int column) const {
+    const unsigned char* value = sqlite3_column_text(statement_, column);
+    return value == nullptr ? "" : reinterpret_cast<const char*>(value);
+  }
+  [[nodiscard]] std::uint64_t number(int column) const {
+    return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
+  }
+  [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+// Which bytes a path means now: another file in its place, or a changed one, is another question.
+std::string identity(const std::string& path) {
+  std::string text;
+  for (const std::string& file : engine::split_files(path)) {
+    struct stat facts{};
+    if (stat(file.c_str(), &facts) != 0) return {};
+    text += fmt::format("{}:{}:{}:{}.{};", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+  }
+  return text;
+}
+
+std::string survey_key(const gauge::SurveyRequest& request) {
+  const engine::EngineVersion engine = engine::engine_version();
+  std::string files = identity(request.model.path);
+  for (const engine::AdapterParams& adapter : request.adapters) files += identity(adapter.path);
+  return fmt::format("{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, files, gauge::to_json(request).dump());
+}
+
+}  // namespace
+
+std::string_view to_string(PipelineCache cache) noexcept {
+  switch (cache) {
+    case PipelineCache::none: return "none";
+    case PipelineCache::cold: return "cold";
+    case PipelineCache::warm: return "warm";
+  }
+  return "none";
+}
+
+std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey) {
+  const engine::EngineVersion engine = engine::engine_version();
+  const engine::ModelFacts& model = survey.model;
+  const engine::ContextFacts& context = survey.context;
+  return fmt::format("{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
+                     device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
+                     model.n_embd, model.n_vocab, model.n_params, context.n_ctx, context.n_batch, context.n_ubatch, context.n_seq_max,
+                     survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v), context.flash_attn,
+                     context.kv_unified, context.swa_full, survey.gpu_layers);
+}
+
+std::string cache_folder() {
+  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder != '\0') return std::string(folder) + "/plimsoll";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return std::string(home) + "/.cache/plimsoll";
+  return {};
+}
+
+Store::Store(const std::string& path) : path_(path) {
+  if (path_.empty()) {
+    const std::string folder = cache_folder();
+    if (folder.empty()) return;
+    path_ = folder + "/plimsoll.db";
+  }
+  open();
+}
+
+void Store::open() {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
+  sqlite3* database = nullptr;
+  const int opened = sqlite3_open_v2(path_.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  database_ = database;
+  if (opened != SQLITE_OK) return give_up(database == nullptr ? "out of memory" : sqlite3_errmsg(database));
+  sqlite3_busy_timeout(database, kBusyMilliseconds);
+  sqlite3_exec(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", nullptr, nullptr, nullptr);
+  if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(sqlite3_errmsg(database));
+}
+
+void Store::give_up(const char* why) {
+  log::info("plan", "nothing can be remembered in {}: {}", path_, why);
+  sqlite3_close(static_cast<sqlite3*>(database_));
+  database_ = nullptr;
+}
+
+Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
+
+std::optional<Store::Remembered> Store::find_survey(const gauge::SurveyRequest& request) {
+  if (!usable()) return std::nullopt;
+  Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM survey WHERE key = ?");
+  if (!statement.bind(1, survey_key(request)).row()) return std::nullopt;
+  try {
+    const auto json = nlohmann::ordered_json::parse(statement.text(0));
+    return Remembered{.survey = gauge::survey_from_json(json.at("survey")), .devices = json.at("devices")};
+  } catch (const std::exception& error) {  // written by a version that thought otherwise: ask again
+    log::debug("plan", "a remembered survey could not be read: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+void Store::keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey, const std::vector<std::string>& devices) {
+  if (!usable()) return;
+  const nlohmann::ordered_json json{{"survey", gauge::to_json(survey)}, {"devices", devices}};
+  Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO survey (key, value) VALUES (?, ?)");
+  if (!statement.bind(1, survey_key(request)).bind(2, json.dump()).done()) {
+    log::debug("plan", "a survey could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
+  }
+}
+
+std::optional<Bytes> Store::find_runtime(const std::string& key) {
+  if (!usable()) return std::nullopt;
+  Statement statement(static_cast<sqlite3*>(database_), "SELECT MAX(bytes) FROM runtime WHERE key = ?");
+  if (!statement.bind(1, key).row() || statement.is_null(0)) return std::nullopt;
+  return Bytes{statement.number(0)};
+}
+
+void Store::keep_runtime(const std::string& key, PipelineCache cache, Bytes bytes) {
+  if (!usable()) return;
+  Statement statement(static_cast<sqlite3*>(database_),
+                      "INSERT INTO runtime (key, cache, bytes) VALUES (?, ?, ?) ON CONFLICT (key, cache) DO UPDATE SET "
+                      "bytes = MAX(bytes, excluded.bytes), measured_at = CURRENT_TIMESTAMP");
+  if (!statement.bind(1, key).bind(2, std::string(to_string(cache))).bind(3, bytes.value()).done()) {
+    log::debug("plan", "a measurement could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
+  }
+}
+
+void Store::forget_everything() {
+  if (usable()) sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM runtime;", nullptr, nullptr, nullptr);
+}
+
+}  // namespace plimsoll::plan
