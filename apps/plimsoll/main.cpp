@@ -1,1 +1,78 @@
-int main(){}
+// The program: joins the subcommands, and turns whatever happens into a sentence and an exit status.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/base/version.hpp>
+#include <plimsoll/engine/backend.hpp>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace {
+
+using namespace plimsoll;
+
+std::string config_file() {
+  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0') return std::string(folder) + "/plimsoll/config.toml";
+  if (const char* home = std::getenv("HOME"); home != nullptr) return std::string(home) + "/.config/plimsoll/config.toml";
+  return {};
+}
+
+void set_up_log(const app::GlobalOptions& global) {
+  static constexpr log::Level kLevels[]{log::Level::warn, log::Level::info, log::Level::debug, log::Level::trace};
+  log::set_level(kLevels[std::clamp(global.verbosity, 0, 3)]);
+  if (!global.log_file.empty()) log::open_file(global.log_file);
+}
+
+std::string version_text() {
+  const engine::EngineVersion engine = engine::engine_version();
+  return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
+}
+
+int run(int argc, char** argv) {
+  app::GlobalOptions global;
+  int status = app::done;
+  CLI::App program{"GGUF models with every byte of GPU memory planned before it is taken", "plimsoll"};
+  program.set_version_flag("--version", version_text);
+  program.add_flag("-v,--verbose", global.verbosity, "Say more; -vv and -vvv even more")->envname("PLIMSOLL_VERBOSE");
+  program.add_option("--log-file", global.log_file, "Also write the log there")->envname("PLIMSOLL_LOG_FILE");
+  program.set_config("--config", config_file(), "Configuration file (TOML)");
+  program.require_subcommand(1);
+  program.fallthrough();
+  for (const app::AddCommand add : {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
+                                    app::add_demo, app::add_bench, app::add_survey_worker}) {
+    add(program, global, status);
+  }
+  program.parse_complete_callback([&global] { set_up_log(global); });
+
+  auto arguments = app::with_long_names(argc, argv);
+  std::ranges::reverse(arguments);  // the parser takes them from the back
+  try {
+    program.parse(arguments);
+    return status;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
+    const bool json = std::ranges::contains(arguments, "--json");
+    return app::report(Error(ErrorCode::usage, std::string(error.what()) + " (plimsoll --help)"), json);
+  } catch (const Error& error) {
+    return app::report(error, global.json);
+  } catch (const std::exception& error) {
+    return app::report(Error(ErrorCode::internal, error.what()), global.json);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int status = run(argc, argv);
+  // A pipe that was closed, or a full disk, shows only when the text is really written.
+  if (std::fflush(stdout) != 0 && status == app::done) {
+    std::perror("plimsoll: the output could not be written");
+    return app::failed;
+  }
+  return status;
+}

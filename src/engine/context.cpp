@@ -61,10 +61,14 @@ void validate_against(const Model& model, const ContextParams& params) {
   validate_cache_type(model, params.type_v, "value");
 }
 
-[[noreturn]] void creation_failed(const Model& model, const EngineLogListener& heard) {
+// With parameters that the caller chose, the choice is at fault; with the engine's defaults, the model is.
+[[noreturn]] void creation_failed(const Model& model, const ContextParams& params, const EngineLogListener& heard) {
   const std::string& why = heard.first_error();
   const bool memory = why.contains("allocate") || why.contains("out of memory");
-  throw Error(memory ? ErrorCode::out_of_device_memory : ErrorCode::unsupported,
+  const ContextParams defaults;
+  const bool chosen = params.type_k != defaults.type_k || params.type_v != defaults.type_v ||
+                      params.flash_attn != defaults.flash_attn || params.embeddings || params.n_ctx.value_or(0) > model.facts().n_ctx_train;
+  throw Error(memory ? ErrorCode::out_of_device_memory : chosen ? ErrorCode::unsupported : ErrorCode::model_unusable,
               fmt::format("no context could be made for '{}': {}", model.params().path,
                           why.empty() ? "the engine gave no reason" : why));
 }
@@ -114,7 +118,7 @@ std::unique_ptr<Context> Context::create(std::shared_ptr<Model> model, const Con
 
   const EngineLogListener heard;
   context->context_ = llama_init_from_model(model->handle(), engine);
-  if (context->context_ == nullptr) creation_failed(*model, heard);
+  if (context->context_ == nullptr) creation_failed(*model, params, heard);
   context->model_ = std::move(model);
   context->params_ = params;
   context->facts_ = read_facts(context->context_, params, heard);

@@ -1,0 +1,22 @@
+// The subcommands: each file of this folder adds one to the program and says what it does when chosen.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include "options.hpp"
+
+namespace plimsoll::app {
+
+// Adds a subcommand; its callback runs it and sets `status`.
+using AddCommand = void (*)(CLI::App& app, GlobalOptions& global, int& status);
+
+void add_devices(CLI::App& app, GlobalOptions& global, int& status);
+void add_plan(CLI::App& app, GlobalOptions& global, int& status);
+void add_generate(CLI::App& app, GlobalOptions& global, int& status);
+void add_chat(CLI::App& app, GlobalOptions& global, int& status);
+void add_calibrate(CLI::App& app, GlobalOptions& global, int& status);
+void add_doctor(CLI::App& app, GlobalOptions& global, int& status);
+void add_demo(CLI::App& app, GlobalOptions& global, int& status);
+void add_bench(CLI::App& app, GlobalOptions& global, int& status);
+void add_survey_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
+
+}  // namespace plimsoll::app

@@ -1,0 +1,75 @@
+// The flags that several subcommands share, in llama.cpp's spelling where it has one, and what they are made into.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+#include <plimsoll/engine/sampler.hpp>
+#include <plimsoll/plan/planner.hpp>
+
+namespace plimsoll::app {
+
+// Flags of the whole program.
+struct GlobalOptions {
+  int verbosity = 0;
+  std::string log_file;
+  bool json = false;
+};
+void add_json(CLI::App& command, GlobalOptions& options);
+
+// Which models, how they are loaded and what their context is like. Values stay text where a wrong one deserves a sentence.
+struct ModelOptions {
+  std::vector<std::string> models;  // with their --name: see requests()
+  std::vector<std::string> names;
+  std::string gpu_layers = "auto";
+  std::string devices;
+  std::string split_mode = "layer";
+  std::string tensor_split;
+  int main_gpu = 0;
+  std::vector<std::string> override_tensors;
+  bool cpu_moe = false;
+  int n_cpu_moe = 0;
+  std::string load_mode = "mmap";
+  bool no_mmap = false;
+  bool check_tensors = false;
+  std::vector<std::string> loras;
+  std::int64_t ctx_size = -1;  // not given
+  std::int64_t batch_size = 2048;
+  std::int64_t ubatch_size = 512;
+  std::int64_t parallel = 1;
+  std::int64_t outputs = 0;
+  std::string cache_type_k = "f16";
+  std::string cache_type_v = "f16";
+  std::string flash_attn = "auto";
+  bool kv_unified = false;
+  bool swa_full = false;
+  bool no_kv_offload = false;
+  int threads = 0;
+  int threads_batch = 0;
+  std::vector<std::string> lines;
+  CLI::App* command = nullptr;
+};
+void add_model_options(CLI::App& command, ModelOptions& options);
+
+// One request per --model, named by the --name after it, else by its file name; the demo models where none was given
+// (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.
+[[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
+[[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
+
+struct SamplingOptions {
+  engine::SamplingParams params;
+  std::int64_t seed = -1;
+  std::string grammar;
+  std::string grammar_file;
+};
+void add_sampling_options(CLI::App& command, SamplingOptions& options);
+[[nodiscard]] engine::SamplingParams sampling(const SamplingOptions& options);
+
+// llama.cpp spells some flags with one dash and several letters (-ngl, -ctk); our parser wants two dashes for those.
+[[nodiscard]] std::vector<std::string> with_long_names(int argc, char** argv);
+
+// The models that come with the program. Throws Error{io} where they are not installed.
+[[nodiscard]] std::vector<std::string> demo_models();
+
+}  // namespace plimsoll::app

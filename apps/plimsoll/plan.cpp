@@ -1,0 +1,60 @@
+// plimsoll plan: what models would take, line by line, before anything is taken.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include <plimsoll/plan/plan_json.hpp>
+#include <plimsoll/plan/plan_table.hpp>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+struct PlanOptions {
+  ModelOptions model;
+  bool explain = false;
+  bool fit = false;
+};
+
+int run(const GlobalOptions& global, const PlanOptions& options) {
+  constexpr std::size_t kMany = 1000;
+  const auto wanted = requests(options.model, kMany);
+  const auto settings = planner_options(options.model);
+  if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
+
+  // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
+  // starts the backends.
+  gauge::SurveyProcess surveys;
+  plan::Store store;
+  plan::Planner planner(surveys, store);
+  const plan::Plan plan = options.fit ? planner.fit(wanted.front(), settings) : planner.plan(wanted, settings);
+
+  if (global.json) {
+    fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
+  } else {
+    fmt::print("{}", plan::to_table(plan));
+    if (options.explain) {
+      fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(), planner.surveys_remembered());
+      for (const std::string& sentence : plan.explanation) fmt::print("    {}\n", sentence);
+    }
+  }
+  if (plan.fits()) return done;
+  fmt::print(stderr, "plimsoll: this does not fit\n");
+  return refused;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, GlobalOptions& global, int& status) {
+  CLI::App* command = app.add_subcommand("plan", "What models would take, to the byte, before anything is taken");
+  auto options = std::make_shared<PlanOptions>();
+  add_model_options(*command, options->model);
+  command->add_flag("--explain", options->explain, "Say where each number comes from");
+  command->add_flag("--fit", options->fit, "Where it does not fit, plan the nearest configuration that does");
+  add_json(*command, global);
+  command->callback([&global, &status, options] { status = run(global, *options); });
+}
+
+}  // namespace plimsoll::app
