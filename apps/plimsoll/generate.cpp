@@ -1,2 +1,151 @@
+// plimsoll generate: one model, one prompt, text out, and with --report the proof of where every byte went.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <memory>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/error.hpp>
+
 #include "commands.hpp"
-namespace plimsoll::app { void add_generate(CLI::App&, GlobalOptions&, int&) {} }
+#include "exit_status.hpp"
+#include "interrupt.hpp"
+#include "report.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+constexpr int kSteadyRuns = 5;
+constexpr const char* kDemoPrompt = "Day 12.";
+
+struct GenerateOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::string prompt;
+  std::string prompt_file;
+  std::string tokens;
+  std::int32_t predict = run::kDefaultPredict;
+  std::vector<std::string> stop_strings;
+  bool ignore_eos = false;
+  std::string report;
+  std::string warm_up = "full";
+  bool fit = false;
+};
+
+std::vector<engine::Token> token_ids(const std::string& text) {
+  std::vector<engine::Token> tokens;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    engine::Token token = 0;
+    const auto [next, error] = std::from_chars(at, end, token);
+    if (error != std::errc{} || (next != end && *next != ',')) {
+      throw Error(ErrorCode::usage, fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
+    }
+    tokens.push_back(token);
+    at = next == end ? end : next + 1;
+  }
+  return tokens;
+}
+
+std::string prompt_text(const GenerateOptions& options) {
+  if (options.prompt_file.empty()) return options.prompt;
+  std::ifstream file(options.prompt_file, std::ios::binary);
+  if (!file) throw Error(ErrorCode::usage, fmt::format("the prompt file '{}' cannot be read", options.prompt_file));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<engine::Token> prompt_tokens(const engine::Model& model, const GenerateOptions& options) {
+  if (!options.tokens.empty()) return token_ids(options.tokens);
+  std::string text = prompt_text(options);
+  if (text.empty() && options.model.models.empty()) text = kDemoPrompt;
+  return run::tokenize_prompt(model, text);
+}
+
+// One run of the request. `show` receives the pieces as they come.
+template <class Show>
+RequestFigures run_once(run::Instance& instance, const run::GenerationParams& params, run::FinishReason& reason, Show&& show) {
+  const Stopwatch watch;
+  run::Generation generation(instance, params);
+  for (const std::string& piece : run::pieces(generation)) show(piece);
+  reason = generation.finish_reason();
+  return {.ms = watch.elapsed_ms(), .timing = generation.timing()};
+}
+
+void print_result(const std::string& text, run::FinishReason reason, const RequestFigures& figures) {
+  const nlohmann::ordered_json json{{"schema", "plimsoll.generation/1"},
+                                    {"text", text},
+                                    {"finish_reason", to_string(reason)},
+                                    {"prompt_tokens", figures.timing.prompt_tokens},
+                                    {"generated_tokens", figures.timing.generated_tokens},
+                                    {"ms", figures.ms}};
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+int run(const GlobalOptions& global, const GenerateOptions& options) {
+  const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
+  if (!warm_up) throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  const plan::Request request = requests(options.model, 1).front();
+
+  run::GenerationParams params;
+  params.sampling = sampling(options.sampling);
+  params.predict = options.predict;
+  params.stop_strings = options.stop_strings;
+  params.ignore_end_of_generation = options.ignore_eos;
+  const auto check_request = [&](const engine::Model& model) {
+    params.prompt = prompt_tokens(model, options);
+    const engine::Sampler parses(model, params.sampling);
+  };
+  Opened opened = open(request, planner_options(options.model), {.fit = options.fit, .warm_up = *warm_up}, check_request);
+  if (!opened.instance) return report_refusal(opened.plan, global.json);
+  params.stop = interrupts();
+
+  std::string text;
+  run::FinishReason reason = run::FinishReason::running;
+  std::vector<RequestFigures> runs;
+  runs.push_back(run_once(*opened.instance, params, reason, [&](const std::string& piece) {
+    if (global.json) {
+      text += piece;
+    } else {
+      fmt::print("{}", piece);
+      std::fflush(stdout);
+    }
+  }));
+  if (!global.json) fmt::print("\n");
+  if (!options.report.empty()) {
+    run::FinishReason again = reason;
+    for (int i = 0; i < kSteadyRuns && again != run::FinishReason::cancelled; ++i) {
+      runs.push_back(run_once(*opened.instance, params, again, [](const std::string&) {}));
+    }
+    write_whole_file(options.report, report_json(opened, runs).dump(2) + "\n");
+    if (again == run::FinishReason::cancelled) reason = again;
+  }
+  if (global.json) print_result(text, reason, runs.front());
+  if (reason != run::FinishReason::cancelled) return done;
+  fmt::print(stderr, "plimsoll: interrupted after {} tokens\n", runs.front().timing.generated_tokens);
+  return interrupted;
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
+  CLI::App* command = app.add_subcommand("generate", "Generate text: plan, load, warm up, seal, then answer");
+  auto options = std::make_shared<GenerateOptions>();
+  add_model_options(*command, options->model);
+  add_sampling_options(*command, options->sampling);
+  command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");
+  command->add_option("-f,--file", options->prompt_file, "File with the prompt")->excludes("--prompt");
+  command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")->excludes("--prompt")->excludes("--file");
+  command->add_option("-n,--predict", options->predict, "Tokens to generate at most; -1: until the context is full")
+      ->envname("PLIMSOLL_PREDICT")->capture_default_str();
+  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->allow_extra_args(false);
+  command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
+  command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
+  command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();
+  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")->envname("PLIMSOLL_FIT");
+  add_json(*command, global);
+  command->callback([&global, &status, options] { status = run(global, *options); });
+}
+
+}  // namespace plimsoll::app

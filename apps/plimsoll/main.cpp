@@ -11,6 +11,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "interrupt.hpp"
 
 namespace {
 
@@ -68,6 +69,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  app::handle_interrupts();
   const int status = run(argc, argv);
   // A pipe that was closed, or a full disk, shows only when the text is really written.
   if (std::fflush(stdout) != 0 && status == app::done) {

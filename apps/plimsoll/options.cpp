@@ -256,4 +256,10 @@ std::vector<std::string> demo_models() {
   throw Error(ErrorCode::io, "no model was named, and the demo models are not installed; name one with --model");
 }
 
+std::string program_path() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "plimsoll" : path.string();
+}
+
 }  // namespace plimsoll::app

@@ -167,9 +167,7 @@ void Context::validate_batch(const Batch& batch) const {
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   validate_batch(batch);
   const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
-  if (!model_->facts().has_decoder || !facts_.has_memory) {
-    return status_of(llama_encode(context_, batch.view()));
-  }
+  if (!model_->facts().has_decoder || !facts_.has_memory) return encode(batch);
   if (!stop.stop_possible()) return status_of(llama_decode(context_, batch.view()));
 
   // Between calls a device can be stopped, inside one only the CPU can: with a stop wanted, one micro-batch at a time.
@@ -184,6 +182,12 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   }
   stop_.store(nullptr, std::memory_order_release);
   return status;
+}
+
+DecodeStatus Context::encode(const Batch& batch) {
+  validate_batch(batch);
+  const EngineLogListener heard;
+  return status_of(llama_encode(context_, batch.view()));
 }
 
 void Context::synchronize() { llama_synchronize(context_); }

@@ -172,4 +172,10 @@ std::optional<std::string> Model::chat_template() const {
   return text == nullptr ? std::nullopt : std::optional<std::string>(text);
 }
 
+Token Model::decoder_start() const {
+  const Token token = llama_model_decoder_start_token(model_);
+  if (token != LLAMA_TOKEN_NULL) return token;
+  return vocab().bos() != LLAMA_TOKEN_NULL ? vocab().bos() : 0;
+}
+
 }  // namespace plimsoll::engine

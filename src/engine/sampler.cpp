@@ -78,6 +78,8 @@ void Sampler::accept(Token token) {
   if (grammar_) llama_sampler_accept(grammar_.get(), token);
 }
 
+void Sampler::accept_prompt(Token token) { llama_sampler_accept(chain_.get(), token); }
+
 void Sampler::reset() {
   llama_sampler_reset(chain_.get());
   if (grammar_) llama_sampler_reset(grammar_.get());

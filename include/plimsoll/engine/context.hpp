@@ -71,6 +71,8 @@ class Context {
   // position): restore a saved state or clear and decode again. `stop` is honoured between CPU nodes and, on a device, between
   // micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
+  // The encoder's half of an encoder-decoder model: the prompt, once, before decoding from the decoder's start token.
+  [[nodiscard]] DecodeStatus encode(const Batch& batch);
   void synchronize();
 
   // [n_vocab], of the i-th token of the last batch (negative: from its end). Valid until the next decode.

@@ -58,6 +58,8 @@ class Model {
   // A value of the file's metadata as text; arrays are not offered by the engine.
   [[nodiscard]] std::optional<std::string> metadata(const std::string& key) const;
   [[nodiscard]] std::optional<std::string> chat_template() const;  // the model's own, if it carries one
+  // The token an encoder-decoder model begins to decode with; the vocabulary's begin token where the file names none.
+  [[nodiscard]] Token decoder_start() const;
   [[nodiscard]] llama_model* handle() const noexcept { return model_; }
 
  private:

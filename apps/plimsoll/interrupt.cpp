@@ -1,0 +1,59 @@
+#include "interrupt.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "exit_status.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+std::atomic<int> wake_pipe{-1};  // write end; -1: nobody listens yet
+std::atomic<int> times{0};
+
+// Only what a signal handler may do: count, write, end.
+void on_signal(int) {
+  const int listener = wake_pipe.load();
+  if (times.fetch_add(1) > 0 || listener < 0) {
+    constexpr char kSentence[] = "plimsoll: interrupted\n";
+    (void)!write(STDERR_FILENO, kSentence, sizeof kSentence - 1);
+    _exit(interrupted);
+  }
+  constexpr char kByte = 0;
+  (void)!write(listener, &kByte, 1);
+}
+
+std::stop_source start_listening() {
+  std::stop_source source;
+  int ends[2];
+  if (pipe(ends) != 0) return source;  // then Ctrl-C goes on ending the program at once
+  std::thread([read_end = ends[0], source]() mutable {
+    char byte;
+    while (read(read_end, &byte, 1) < 0 && errno == EINTR) {
+    }
+    source.request_stop();
+  }).detach();
+  wake_pipe.store(ends[1]);
+  return source;
+}
+
+}  // namespace
+
+void handle_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::stop_token interrupts() {
+  static const std::stop_source source = start_listening();
+  return source.get_token();
+}
+
+}  // namespace plimsoll::app

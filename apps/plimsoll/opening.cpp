@@ -1,0 +1,82 @@
+#include "opening.hpp"
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+#include <plimsoll/plan/plan_table.hpp>
+
+#include "exit_status.hpp"
+#include "interrupt.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+// Runs one stage, timed and announced.
+template <class Stage>
+double timed(Progress& progress, const char* done, Stage&& stage) {
+  const Stopwatch watch;
+  stage();
+  const double ms = watch.elapsed_ms();
+  progress.done(fmt::format("{} ({:.1f} s)", done, ms / 1000));
+  return ms;
+}
+
+void make_ready(Opened& opened, const OpeningOptions& options, const std::function<void(const engine::Model&)>& check_loaded) {
+  Progress progress(options.progress);
+  run::Instance& instance = *opened.instance;
+  StageFigures& figures = opened.figures;
+  const std::stop_token stop = interrupts();
+
+  figures.load_ms = timed(progress, "weights loaded", [&] {
+    instance.load([&](float fraction) { progress.show("loading " + instance.name(), fraction); }, stop);
+    if (check_loaded) check_loaded(*instance.model());
+  });
+  figures.after_weights = instance.snapshot();
+  figures.context_ms = timed(progress, "context created", [&] { instance.create_context(); });
+  figures.after_context = instance.snapshot();
+  run::WarmUpOptions warm_up;
+  warm_up.depth = options.warm_up;
+  warm_up.stop = stop;
+  warm_up.progress = [&](const run::WarmUpStep& step, std::size_t done, std::size_t of) {
+    progress.show(fmt::format("warming up, sweep {}: {}", step.sweep, step.name), static_cast<double>(done) / static_cast<double>(of));
+  };
+  figures.warm_up_ms = timed(progress, "warmed up", [&] { (void)instance.warm_up(std::move(warm_up), opened.store.get()); });
+  instance.seal();
+  progress.done("sealed");
+  figures.ready = instance.snapshot();
+}
+
+}  // namespace
+
+plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit, plan::Store& store) {
+  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
+  plan::Planner planner(surveys, store);
+  return fit ? planner.fit(request, lines) : planner.plan({request}, lines);
+}
+
+Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+            const std::function<void(const engine::Model&)>& check_loaded) {
+  Opened opened;
+  opened.store = std::make_unique<plan::Store>();
+  opened.plan = plan_one(request, lines, options.fit, *opened.store);
+  if (!opened.plan.fits()) return opened;
+  opened.books = std::make_unique<run::MemoryBooks>();
+  opened.books->set_lines(opened.plan.devices);
+  opened.instance = std::make_unique<run::Instance>(*opened.books, opened.plan.models.front(), opened.plan.devices);
+  make_ready(opened, options, check_loaded);
+  return opened;
+}
+
+int report_refusal(const plan::Plan& plan, bool json) {
+  if (json) {
+    fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
+  } else {
+    fmt::print(stderr, "{}", plan::to_table(plan));
+  }
+  fmt::print(stderr, "plimsoll: this does not fit\n");
+  return refused;
+}
+
+}  // namespace plimsoll::app

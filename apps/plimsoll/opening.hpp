@@ -1,0 +1,51 @@
+// Opening: from a request on the command line to a sealed instance, with progress and everything a report wants to know.
+#pragma once
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include <plimsoll/plan/planner.hpp>
+#include <plimsoll/run/open.hpp>
+
+#include "options.hpp"
+#include "progress.hpp"
+
+namespace plimsoll::app {
+
+struct OpeningOptions {
+  bool fit = false;
+  run::WarmUpDepth warm_up = run::WarmUpDepth::full;
+  Progress::Style progress = Progress::Style::automatic;
+};
+
+// What the stages took and left behind.
+struct StageFigures {
+  run::LedgerSnapshot after_weights;
+  run::LedgerSnapshot after_context;
+  run::LedgerSnapshot ready;
+  double load_ms = 0;
+  double context_ms = 0;
+  double warm_up_ms = 0;
+};
+
+// Everything in the order in which it must go again.
+struct Opened {
+  std::unique_ptr<plan::Store> store;
+  std::unique_ptr<run::MemoryBooks> books;
+  plan::Plan plan;
+  std::unique_ptr<run::Instance> instance;  // empty: refused
+  StageFigures figures;
+};
+
+// Surveys in a child process, so that a file that makes the engine give up ends in exit status 4.
+[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit, plan::Store& store);
+
+// Plans, and where it fits reserves, loads, warms up and seals. Throws what the stages throw; Error{cancelled} on Ctrl-C.
+// `check_loaded` is run once the weights are there and nothing else is: the place for cheap refusals.
+[[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+                          const std::function<void(const engine::Model&)>& check_loaded = {});
+
+// Prints the refused plan (JSON on stdout, else a table on stderr) and a sentence; answers exit status 3.
+int report_refusal(const plan::Plan& plan, bool json);
+
+}  // namespace plimsoll::app

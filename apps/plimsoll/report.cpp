@@ -1,0 +1,132 @@
+#include "report.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+
+namespace plimsoll::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json lines_json(const run::LedgerSnapshot& lines) {
+  Json json = Json::array();
+  for (const plan::Line& line : lines) json.push_back(plan::to_json(line));
+  return json;
+}
+
+Json warm_up_json(const run::WarmUpReport& report) {
+  Json steps = Json::array();
+  for (const run::WarmUpStep& step : report.steps) {
+    steps.push_back({{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
+  }
+  return steps;
+}
+
+double per_second(std::int32_t tokens, double ms) { return ms > 0 ? tokens * 1000.0 / ms : 0; }
+
+Json timing_json(const StageFigures& figures, const std::vector<RequestFigures>& requests) {
+  std::vector<double> steady;
+  std::vector<double> prompt;
+  std::vector<double> generated;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const run::GenerationTiming& timing = requests[i].timing;
+    if (i > 0) steady.push_back(requests[i].ms);
+    prompt.push_back(per_second(timing.prompt_tokens, timing.prompt_ms));
+    // The first token comes from the prompt's logits; the others cost a decode each.
+    generated.push_back(per_second(std::max(0, timing.generated_tokens - 1), timing.generate_ms));
+  }
+  const auto known = [](const std::vector<double>& values) { return values.empty() ? Json(nullptr) : Json(median(values)); };
+  return {{"load_ms", figures.load_ms},
+          {"context_ms", figures.context_ms},
+          {"warm_up_ms", figures.warm_up_ms},
+          {"first_request_ms", requests.empty() ? Json(nullptr) : Json(requests.front().ms)},
+          {"steady_request_ms", known(steady)},
+          {"prompt_tokens_per_s", known(prompt)},
+          {"generated_tokens_per_s", known(generated)}};
+}
+
+[[noreturn]] void io_error(const std::string& path) {
+  throw Error(ErrorCode::io, fmt::format("'{}' could not be written: {}", path, std::strerror(errno)));
+}
+
+void write_all(int file, const std::string& text, const std::string& path) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = write(file, text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) io_error(path);
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+class File {
+ public:
+  File(const std::string& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    if (descriptor_ < 0) io_error(path);
+  }
+  ~File() { ::close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests) {
+  const run::Instance& instance = *opened.instance;
+  const memory::SealCounts seal = instance.seal_counts();
+  return {{"schema", "plimsoll.report/1"},
+          {"plan", plan::to_json(opened.plan, gauge::mode())},
+          {"ledger",
+           {{"after_weights", lines_json(opened.figures.after_weights)},
+            {"after_context", lines_json(opened.figures.after_context)},
+            {"ready", lines_json(opened.figures.ready)},
+            {"end", lines_json(instance.snapshot())}}},
+          {"warm_up", warm_up_json(instance.warm_up_report())},
+          {"sweeps", instance.warm_up_report().sweeps},
+          {"warm_up_complete", instance.warm_up_report().complete()},
+          {"seal",
+           {{"allocations_after_seal", seal.allocations_after_seal},
+            {"refused_after_seal", seal.refused_after_seal},
+            {"graph_reallocations", instance.graph_reallocations()}}},
+          {"growth_after_ready_bytes", instance.growth_after_ready().value()},
+          {"growth_read_from", instance.how_growth_is_read()},
+          {"pipeline_cache", to_string(instance.pipeline_cache())},
+          {"timing", timing_json(opened.figures, requests)}};
+}
+
+void write_whole_file(const std::string& path, const std::string& text) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {  // a pipe or a device: nothing to put in its place
+    const File file(path, O_WRONLY);
+    return write_all(file.descriptor(), text, path);
+  }
+  const std::string unfinished = fmt::format("{}.{}.tmp", path, getpid());
+  try {
+    const File file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(file.descriptor(), text, path);
+    if (fsync(file.descriptor()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0) io_error(path);
+  } catch (...) {
+    unlink(unfinished.c_str());
+    throw;
+  }
+}
+
+}  // namespace plimsoll::app

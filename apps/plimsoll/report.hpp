@@ -1,0 +1,27 @@
+// report: the JSON of `plimsoll generate --report`, schema "plimsoll.report/1", and writing it whole or not at all.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include <plimsoll/run/generation.hpp>
+
+#include "opening.hpp"
+
+namespace plimsoll::app {
+
+// One run of the request: from submitted to last token.
+struct RequestFigures {
+  double ms = 0;
+  run::GenerationTiming timing;
+};
+
+// `requests`: the first, and then those on a cleared sequence.
+[[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests);
+
+// Throws Error{io}; the file then is what it was before.
+void write_whole_file(const std::string& path, const std::string& text);
+
+[[nodiscard]] double median(std::vector<double> values);
+
+}  // namespace plimsoll::app

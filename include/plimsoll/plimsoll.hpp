@@ -1,0 +1,8 @@
+// All that a program needs to open a model and generate text with it. Parts can be included one by one as well.
+#pragma once
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/version.hpp>
+#include <plimsoll/plan/plan_table.hpp>
+#include <plimsoll/plan/planner.hpp>
+#include <plimsoll/run/generation.hpp>
+#include <plimsoll/run/open.hpp>

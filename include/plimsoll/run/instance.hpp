@@ -1,0 +1,93 @@
+// Instance: one model with its one context, from reservation to seal. Each stage is a call of its own; open() is all of them.
+#pragma once
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/engine/model.hpp>
+#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/plan/plan.hpp>
+#include <plimsoll/plan/store.hpp>
+#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/warm_up.hpp>
+
+namespace plimsoll::run {
+
+// What one instance holds at one moment, by the lines of its plan; bytes are what was really taken.
+using LedgerSnapshot = std::vector<plan::Line>;
+
+// reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was before it,
+// with nothing taken that the earlier stages had not; destroying it gives everything back, the reservation last.
+// One thread at a time. Books and the plan's devices outlive it.
+class Instance {
+ public:
+  enum class State { reserved, loaded, has_context, warm, sealed };
+
+  // Permission for every charged line of the plan, all or none. Throws Error{over_line} with needed and available where the
+  // books refuse; nothing of the engine has been touched then. `devices` are those of the plan.
+  Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices);
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  // Weights and adapters. Throws as engine::Model::load; Error{over_line} where the line refused a buffer.
+  void load(engine::Progress progress = {}, std::stop_token stop = {});
+  // KV cache, compute and output buffers. Throws as engine::Context::create, and over_line likewise.
+  void create_context();
+  // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a calibration.
+  // Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
+  const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
+  // From now on only what is held: any allocation beyond the reservation is refused, any inside it counted.
+  void seal();
+
+  [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] const std::string& name() const noexcept { return plan_.name; }
+  [[nodiscard]] const plan::ModelPlan& plan() const noexcept { return plan_; }
+  [[nodiscard]] const std::shared_ptr<engine::Model>& model() const noexcept { return model_; }
+  // Throws Error{usage} before create_context().
+  [[nodiscard]] engine::Context& context();
+
+  // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are held
+  // throws Error{sealed}: growing the output buffer now could spoil the context.
+  [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
+
+  [[nodiscard]] LedgerSnapshot snapshot() const;
+  [[nodiscard]] memory::SealCounts seal_counts() const;
+  [[nodiscard]] const WarmUpReport& warm_up_report() const noexcept { return warm_up_; }
+  [[nodiscard]] plan::PipelineCache pipeline_cache() const noexcept { return pipeline_cache_; }
+  // What this process holds beyond the moment of readiness, and how that is read.
+  [[nodiscard]] Bytes growth_after_ready() const;
+  [[nodiscard]] std::string how_growth_is_read() const { return meter_.how(); }
+  // Graphs that had to be allocated again since readiness; 0 is what the seal promises.
+  [[nodiscard]] std::int32_t graph_reallocations() const;
+
+ private:
+  void must_be(State state, const char* what) const;
+  template <class Stage>
+  void attributed(gauge::Phase phase, const char* what, Stage&& stage);
+  void book_runtime(bool measured_completely, plan::Store* store);
+  void mark_ready();
+
+  MemoryBooks& books_;
+  plan::ModelPlan plan_;
+  std::vector<gauge::DeviceView> devices_;  // those that compute for this model
+  gauge::Meter meter_;
+  State state_ = State::reserved;
+  memory::Reservation reservation_;
+  std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and booked as taken
+  std::shared_ptr<engine::Model> model_;
+  std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters_;
+  std::unique_ptr<engine::Context> context_;
+  WarmUpReport warm_up_;
+  plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;
+  gauge::Meter::Reading at_start_;
+  gauge::Meter::Reading at_ready_;
+  std::int32_t reallocations_at_ready_ = 0;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,47 @@
+// MemoryBooks: ledger, seal, event log and gauge of a process, joined: what every model of it is held against.
+#pragma once
+#include <vector>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/device/probe.hpp>
+#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/memory/capacity.hpp>
+#include <plimsoll/memory/event_log.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/seal.hpp>
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::run {
+
+// One per process at a time: constructing a second one while the first lives throws Error{internal}. It outlives every
+// model that was opened with it. Any thread.
+class MemoryBooks {
+ public:
+  MemoryBooks();
+  ~MemoryBooks();
+  MemoryBooks(const MemoryBooks&) = delete;
+  MemoryBooks& operator=(const MemoryBooks&) = delete;
+
+  // The lines that a plan was judged by, as the limits of every allocation from now on.
+  void set_lines(const std::vector<plan::DeviceVerdict>& devices);
+  // What is committed on each device, as a planner wants to know it.
+  [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
+
+  [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
+  [[nodiscard]] memory::Seal& seal() noexcept { return seal_; }
+  [[nodiscard]] memory::EventLog& events() noexcept { return events_; }
+  [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
+  [[nodiscard]] const device::Probe& probe() const noexcept { return *probe_; }
+
+ private:
+  SystemClock clock_;
+  memory::EventLog events_{clock_};
+  memory::Ledger ledger_{&events_};
+  memory::Seal seal_;
+  memory::LedgerCapacity limited_{ledger_};
+  memory::SealedCapacity sealed_{limited_, ledger_, seal_};
+  gauge::Gauge gauge_{ledger_, sealed_};
+  std::unique_ptr<device::Probe> probe_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,32 @@
+// TextStream: token pieces in, whole UTF-8 text out, ending where a stop string begins.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plimsoll::run {
+
+// Holds back what may still become a character or a stop string. One thread.
+class TextStream {
+ public:
+  explicit TextStream(std::vector<std::string> stop_strings = {});  // empty strings are ignored
+
+  // What can be shown now; may be empty. After stopped() nothing comes any more.
+  [[nodiscard]] std::string push(std::string_view piece);
+  // What was held back, once no more pieces come. A character that never ended becomes U+FFFD.
+  [[nodiscard]] std::string finish();
+  [[nodiscard]] bool stopped() const noexcept { return stopped_; }
+
+ private:
+  [[nodiscard]] std::size_t showable() const;
+
+  std::vector<std::string> stop_strings_;
+  std::string held_;
+  bool stopped_ = false;
+};
+
+// Bytes at the end of `text` that begin a UTF-8 character but do not end it: 0 to 3.
+[[nodiscard]] std::size_t incomplete_utf8_tail(std::string_view text) noexcept;
+
+}  // namespace plimsoll::run

@@ -1,0 +1,61 @@
+// Warm-up: drives a context through every shape that may make a backend take memory, until nothing grows any more.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/gauge/meter.hpp>
+
+namespace plimsoll::run {
+
+// full: every shape, shallow and at full depth. quick: the smallest and the largest shapes, shallow, one sweep.
+// none: nothing. What a shorter one did not reach stays an estimate.
+enum class WarmUpDepth { full, quick, none };
+[[nodiscard]] std::string_view to_string(WarmUpDepth depth) noexcept;
+[[nodiscard]] std::optional<WarmUpDepth> warm_up_depth_from_string(std::string_view text) noexcept;
+
+struct WarmUpStep {
+  std::string name;  // "8 tokens", "8 tokens at depth", "shift" ...
+  int sweep = 1;
+  Bytes growth;      // what the device's memory grew by while this step ran
+  double ms = 0;
+};
+
+struct WarmUpReport {
+  std::vector<WarmUpStep> steps;  // in the order they ran
+  int sweeps = 0;
+  bool settled = false;        // the last sweeps grew nothing
+  bool reached_depth = false;  // the whole context was filled
+  double ms = 0;
+  [[nodiscard]] Bytes growth() const;
+  // Everything was seen, so what was measured may replace an estimate.
+  [[nodiscard]] bool complete() const noexcept { return settled && reached_depth; }
+};
+
+struct WarmUpOptions {
+  WarmUpDepth depth = WarmUpDepth::full;
+  // Rows of logits the model must be able to answer with at once; those that were planned.
+  std::uint32_t outputs = 1;
+  // Filling the whole context may cost at most this; beyond it the deep shapes are left out.
+  std::chrono::milliseconds depth_limit = std::chrono::seconds(60);
+  // Told before each step: its name, and how many steps of this sweep are done.
+  std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress;
+  std::stop_token stop;
+};
+
+// A sweep counts as quiet when the device's memory grew by less than this: below it lies the noise of the process's own
+// allocator where the device's memory is the host's (measured 2026-11, llvmpipe: 0 to 200 KiB a sweep).
+inline constexpr Bytes kQuiet{512U << 10U};
+
+// Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most 6);
+// on the CPU alone one is enough, since its backend holds a single work buffer that the largest graph decides.
+// Throws Error: cancelled; out_of_device_memory or over_line where a step was refused memory; engine_failed.
+[[nodiscard]] WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options);
+
+}  // namespace plimsoll::run

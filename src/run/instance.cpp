@@ -1,0 +1,211 @@
+#include <plimsoll/run/instance.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/run/pipeline_cache.hpp>
+
+namespace plimsoll::run {
+namespace {
+
+std::vector<gauge::DeviceView> computing(const plan::ModelPlan& plan, const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<gauge::DeviceView> views;
+  const auto wanted = plan::computing_devices(plan.survey);
+  for (const plan::DeviceVerdict& verdict : devices) {
+    if (!std::ranges::contains(wanted, verdict.state.info.id)) continue;
+    views.push_back({.info = verdict.state.info, .reading = verdict.state.reading});
+  }
+  return views;
+}
+
+std::vector<device::DeviceInfo> infos(const std::vector<gauge::DeviceView>& views) {
+  std::vector<device::DeviceInfo> out;
+  for (const gauge::DeviceView& view : views) out.push_back(view.info);
+  return out;
+}
+
+// The engine only knows that it got nothing; whether our line or the device said no is known at the hook.
+[[noreturn]] void throw_denied(const gauge::Denied& denied, const std::string& owner, const char* what) {
+  const bool sealed = denied.why == memory::Denial::sealed;
+  throw Error(sealed ? ErrorCode::sealed : ErrorCode::over_line,
+              fmt::format("{} '{}' was refused {} of {} on {}: {}", what, owner, format_bytes(denied.bytes),
+                          memory::to_string(denied.tag.stage), denied.tag.device.name(),
+                          sealed ? "the model is sealed and holds no such memory" : "it would cross the line"),
+              {{"requested", denied.bytes.value()}});
+}
+
+memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan) {
+  auto reservation = books.ledger().reserve(plan.name, plan::reservation_lines(plan));
+  if (reservation) return std::move(*reservation);
+  const memory::OverLine& over = reservation.error();
+  throw Error(ErrorCode::over_line,
+              fmt::format("'{}' needs {} on {}, of which {} are left under the line of {}", plan.name,
+                          format_bytes(over.requested), over.device.name(), format_bytes(over.available), format_bytes(over.line)),
+              {{"needed", over.requested.value()}, {"available", over.available.value()}, {"line", over.line.value()}});
+}
+
+}  // namespace
+
+Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices)
+    : books_(books),
+      plan_(std::move(plan)),
+      devices_(computing(plan_, devices)),
+      meter_(books.probe(), infos(devices_)),
+      reservation_(reserve(books, plan_)) {}
+
+Instance::~Instance() {
+  books_.seal().open(plan_.name);
+  context_.reset();
+  adapters_.clear();
+  model_.reset();
+  for (const auto& [tag, bytes] : runtime_) books_.ledger().give_back(tag, bytes);
+}
+
+void Instance::must_be(State state, const char* what) const {
+  if (state_ != state) throw Error(ErrorCode::usage, fmt::format("{} of '{}' was called out of its order", what, plan_.name));
+}
+
+template <class Stage>
+void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
+  const gauge::Scope scope(plan_.name, phase);
+  (void)gauge::Gauge::take_denial();
+  (void)gauge::Gauge::take_device_refusal();
+  try {
+    stage();
+  } catch (const Error& error) {
+    if (const auto denied = gauge::Gauge::take_denial()) throw_denied(*denied, plan_.name, what);
+    if (gauge::Gauge::take_device_refusal()) throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
+    throw;
+  }
+}
+
+void Instance::load(engine::Progress progress, std::stop_token stop) {
+  must_be(State::reserved, "load()");
+  engine::start_backends();
+  at_start_ = meter_.read();
+  attributed(gauge::Phase::load, "loading", [&] {
+    model_ = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
+  });
+  try {
+    attributed(gauge::Phase::adapter, "loading an adapter for", [&] {
+      for (const engine::AdapterParams& adapter : plan_.request.adapters) {
+        adapters_.emplace_back(engine::Adapter::load(model_, adapter.path), adapter.scale);
+      }
+    });
+  } catch (...) {
+    adapters_.clear();
+    model_.reset();
+    throw;
+  }
+  state_ = State::loaded;
+}
+
+void Instance::create_context() {
+  must_be(State::loaded, "create_context()");
+  attributed(gauge::Phase::context, "the context of", [&] {
+    auto context = engine::Context::create(model_, plan_.request.context);
+    if (!adapters_.empty()) context->set_adapters(adapters_);
+    context_ = std::move(context);
+  });
+  state_ = State::has_context;
+}
+
+engine::Context& Instance::context() {
+  if (!context_) throw Error(ErrorCode::usage, fmt::format("'{}' has no context yet", plan_.name));
+  return *context_;
+}
+
+const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
+  must_be(State::has_context, "warm_up()");
+  options.outputs = plan_.survey.outputs;
+  const PipelineCacheWatch pipelines;
+  attributed(gauge::Phase::decode, "warming", [&] { warm_up_ = run::warm_up(*context_, meter_, options); });
+  const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
+  pipeline_cache_ = pipelines.state(accelerated);
+  if (options.depth != WarmUpDepth::none) book_runtime(warm_up_.complete(), store);
+  mark_ready();
+  state_ = State::warm;
+  return warm_up_;
+}
+
+// What the memory grew by since before loading, less what the hook saw: the backend's own.
+void Instance::book_runtime(bool measured_completely, plan::Store* store) {
+  const gauge::Meter::Reading now = meter_.read();
+  for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
+    const device::DeviceInfo& info = meter_.memories()[i];
+    Bytes seen;
+    for (const plan::Line& line : snapshot()) {
+      const bool here = line.device == info.id || (info.memory_is_hosts && line.device.is_host());
+      if (here && line.charged) seen += line.bytes;
+    }
+    const Bytes grown = saturating_sub(now[i], at_start_[i]);
+    const Bytes bytes = saturating_sub(grown, seen);
+    const memory::Tag tag{.device = info.id, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = info.id.name()};
+    const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
+      return line.device == info.id && line.stage == memory::Stage::runtime;
+    });
+    const Bytes held = planned == plan_.lines.end() ? Bytes{} : planned->bytes;
+    // An incomplete warm-up may only have seen a part of it: the estimate stays reserved where it is larger.
+    reservation_.resize(tag, measured_completely ? bytes : std::max(bytes, held));
+    if (const auto taken = books_.ledger().take(tag, bytes); taken) runtime_.emplace_back(tag, bytes);
+    log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", plan_.name, format_bytes(bytes), info.id.name(), format_bytes(held));
+    if (!measured_completely || store == nullptr) continue;
+    for (const gauge::DeviceView& view : devices_) {
+      if (view.info.id == info.id) store->keep_runtime(plan::runtime_key(view, plan_.survey), pipeline_cache_, bytes);
+    }
+  }
+}
+
+void Instance::mark_ready() {
+  at_ready_ = meter_.read();
+  reallocations_at_ready_ = context_->graph_counts().reallocations;
+}
+
+void Instance::seal() {
+  must_be(State::warm, "seal()");
+  mark_ready();
+  books_.seal().close(plan_.name);
+  books_.events().append(memory::EventKind::sealed, {.device = {}, .owner = plan_.name, .stage = {}, .buffer = {}}, Bytes{});
+  state_ = State::sealed;
+}
+
+engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
+  if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.survey.outputs)) {
+    throw Error(ErrorCode::sealed,
+                fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with --outputs {}", batch.outputs(),
+                            plan_.name, plan_.survey.outputs, batch.outputs()),
+                {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.survey.outputs}});
+  }
+  const gauge::Scope scope(plan_.name, gauge::Phase::decode);
+  return context().decode(batch, std::move(stop));
+}
+
+LedgerSnapshot Instance::snapshot() const {
+  LedgerSnapshot lines;
+  for (const memory::Entry& entry : books_.ledger().entries_of(plan_.name)) {
+    if (entry.taken.current == Bytes{}) continue;
+    const bool runtime = entry.tag.stage == memory::Stage::runtime;
+    lines.push_back({.device = entry.tag.device,
+                     .buffer = entry.tag.buffer,
+                     .stage = entry.tag.stage,
+                     .bytes = entry.taken.current,
+                     .source = runtime ? plan::Source::measured : plan::Source::exact,
+                     .charged = entry.charged});
+  }
+  return lines;
+}
+
+memory::SealCounts Instance::seal_counts() const { return books_.seal().counts(plan_.name); }
+
+Bytes Instance::growth_after_ready() const { return gauge::growth(at_ready_, meter_.read()); }
+
+std::int32_t Instance::graph_reallocations() const {
+  return context_ ? context_->graph_counts().reallocations - reallocations_at_ready_ : 0;
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,197 @@
+#include "warm_up_steps.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/sampler.hpp>
+#include <plimsoll/engine/sequence_state.hpp>
+
+namespace plimsoll::run {
+namespace {
+
+// Up to here GPU backends have kernels of their own for each number of tokens (matrix times few vectors).
+constexpr std::uint32_t kSmallBatches = 8;
+
+void must(engine::DecodeStatus status) {
+  switch (status) {
+    case engine::DecodeStatus::ok: return;
+    case engine::DecodeStatus::aborted: throw Error(ErrorCode::cancelled, "the warm-up was cancelled");
+    case engine::DecodeStatus::out_of_memory:
+      throw Error(ErrorCode::out_of_device_memory, "the device refused memory that the warm-up needed");
+    case engine::DecodeStatus::no_kv_slot:
+    case engine::DecodeStatus::failed: break;
+  }
+  throw Error(ErrorCode::engine_failed, fmt::format("a warm-up batch failed: {}", engine::to_string(status)));
+}
+
+}  // namespace
+
+Shapes::Shapes(engine::Context& context, std::uint32_t outputs, std::stop_token stop)
+    : context_(context), outputs_(std::max(1U, outputs)), stop_(std::move(stop)) {}
+
+void Shapes::clear() { context_.clear(); }
+
+// Different tokens, so that a mixture of experts is asked for more than one of them.
+llama_token Shapes::some_token() {
+  next_token_ = (next_token_ + 7919) % static_cast<std::uint32_t>(context_.model()->facts().n_vocab);
+  return static_cast<llama_token>(next_token_);
+}
+
+// Batches larger than the engine's own are cut into calls, as a prompt would be.
+void Shapes::decode(std::uint32_t tokens, std::uint32_t outputs) {
+  const engine::ContextFacts& facts = context_.facts();
+  engine::Position at = context_.last_position(0) + 1;
+  for (std::uint32_t left = tokens; left > 0;) {
+    const std::uint32_t now = std::min(left, facts.n_batch);
+    engine::Batch batch;
+    for (std::uint32_t i = 0; i < now; ++i) {
+      batch.add(some_token(), at + static_cast<engine::Position>(i), 0, left - i <= outputs || left == i + 1);
+    }
+    must(context_.decode(batch, stop_));
+    at += static_cast<engine::Position>(now);
+    left -= now;
+  }
+  context_.synchronize();
+}
+
+void Shapes::decode_from_empty(std::uint32_t tokens, std::uint32_t outputs) {
+  context_.clear();
+  decode(tokens, outputs);
+}
+
+void Shapes::encode(std::uint32_t tokens) {
+  engine::Batch batch;
+  for (std::uint32_t i = 0; i < tokens; ++i) batch.add(some_token(), static_cast<engine::Position>(i), 0, false);
+  must(context_.encode(batch));
+  context_.synchronize();
+}
+
+// Makes room at the end of a full sequence, then fills it again.
+void Shapes::decode_at_end(std::uint32_t tokens) {
+  const engine::Position end = context_.last_position(0) + 1;
+  const auto count = static_cast<engine::Position>(tokens);
+  if (!context_.remove(0, end - count, -1)) return;
+  decode(tokens, 1);
+}
+
+void Shapes::all_sequences(std::uint32_t tokens_each) {
+  context_.clear();
+  const std::uint32_t sequences = context_.facts().n_seq_max;
+  engine::Batch batch;
+  for (std::uint32_t sequence = 0; sequence < sequences; ++sequence) {
+    for (std::uint32_t i = 0; i < tokens_each; ++i) {
+      batch.add(some_token(), static_cast<engine::Position>(i), static_cast<engine::SequenceId>(sequence), i + 1 == tokens_each);
+    }
+  }
+  must(context_.decode(batch, stop_));
+  context_.synchronize();
+}
+
+void Shapes::shift() {
+  decode_from_empty(std::min(32U, context_.facts().n_ctx_seq / 2), 1);
+  const engine::Position end = context_.last_position(0) + 1;
+  if (!context_.remove(0, 4, 12)) return;
+  context_.shift(0, 12, end, -8);
+  decode(1, 1);  // the memory is really moved with the next batch
+}
+
+void Shapes::copy_and_remove() {
+  decode_from_empty(std::min(16U, context_.facts().n_ctx_seq / 2), 1);
+  context_.copy(0, 1);
+  engine::Batch batch;
+  batch.add(some_token(), context_.last_position(1) + 1, 1, true);
+  must(context_.decode(batch, stop_));
+  context_.synchronize();
+  (void)context_.remove(1, -1, -1);
+}
+
+void Shapes::save_and_restore() {
+  decode_from_empty(std::min(16U, context_.facts().n_ctx_seq / 2), 1);
+  const engine::SequenceState state = engine::SequenceState::save(context_, 0);
+  state.restore(context_, 0);
+  decode(1, 1);
+}
+
+void Shapes::sample() {
+  decode_from_empty(1, 1);
+  engine::Sampler sampler(*context_.model(), {});
+  (void)sampler.sample(context_, -1);
+}
+
+std::vector<std::uint32_t> Shapes::sizes(WarmUpDepth depth, bool accelerated) const {
+  const engine::ContextFacts& facts = context_.facts();
+  const std::uint32_t largest = std::min(facts.n_ubatch, facts.n_ctx_seq);
+  if (!accelerated || depth == WarmUpDepth::quick) return largest > 1 ? std::vector{1U, largest} : std::vector{1U};
+  std::vector<std::uint32_t> sizes;
+  for (std::uint32_t tokens = 1; tokens <= std::min(kSmallBatches, largest); ++tokens) sizes.push_back(tokens);
+  // One below a power of two is a size that no tile divides; the power itself is one that they do.
+  for (std::uint32_t tokens = 2 * kSmallBatches; tokens <= largest; tokens *= 2) {
+    sizes.push_back(tokens - 1);
+    sizes.push_back(tokens);
+  }
+  if (!std::ranges::contains(sizes, largest)) sizes.push_back(largest);
+  return sizes;
+}
+
+std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
+  const engine::ContextFacts& facts = context_.facts();
+  const engine::ModelFacts& model = context_.model()->facts();
+  std::vector<Step> steps;
+  if (model.has_encoder && model.has_decoder) {
+    for (const std::uint32_t tokens : sizes(depth, accelerated)) {
+      steps.push_back({fmt::format("encoding {}", tokens), [this, tokens] { encode(tokens); }});
+    }
+  }
+  for (const std::uint32_t tokens : sizes(depth, accelerated)) {
+    steps.push_back({fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"), [this, tokens] { decode_from_empty(tokens, 1); }});
+  }
+  const std::uint32_t batch = std::min(facts.n_batch, facts.n_ctx_seq);
+  if (accelerated && depth == WarmUpDepth::full && batch > facts.n_ubatch) {
+    steps.push_back({fmt::format("{} tokens in micro-batches of {}", batch, facts.n_ubatch), [this, batch] { decode_from_empty(batch, 1); }});
+  }
+  const std::uint32_t outputs = std::min(outputs_, batch);
+  if (outputs > facts.n_seq_max) {
+    steps.push_back({fmt::format("{} outputs", outputs), [this, outputs] { decode_from_empty(outputs, outputs); }});
+  }
+  if (facts.n_seq_max > 1 && facts.n_seq_max <= facts.n_batch) {
+    steps.push_back({fmt::format("{} sequences", facts.n_seq_max), [this] { all_sequences(1); }});
+    if (2 * facts.n_seq_max <= facts.n_batch) steps.push_back({fmt::format("{} sequences of 2", facts.n_seq_max), [this] { all_sequences(2); }});
+  }
+  if (!facts.has_memory) return steps;
+  if (context_.can_shift() && facts.n_ctx_seq >= 32) steps.push_back({"shift", [this] { shift(); }});
+  if (facts.n_seq_max > 1) steps.push_back({"copy and remove", [this] { copy_and_remove(); }});
+  steps.push_back({"save and restore", [this] { save_and_restore(); }});
+  steps.push_back({"sample", [this] { sample(); }});
+  return steps;
+}
+
+bool Shapes::fill(std::chrono::milliseconds limit) {
+  const Stopwatch watch;
+  context_.clear();
+  const std::uint32_t end = context_.facts().n_ctx_seq;
+  for (std::uint32_t at = 0; at < end;) {
+    if (watch.elapsed_ms() > static_cast<double>(limit.count())) return false;
+    const std::uint32_t now = std::min(end - at, context_.facts().n_ubatch);
+    decode(now, 1);
+    at += now;
+  }
+  return true;
+}
+
+std::vector<Step> Shapes::deep() {
+  std::vector<Step> steps;
+  // Memory that cannot forget its tail is of one size at every depth: nothing is to be seen there.
+  const engine::Position end = context_.last_position(0) + 1;
+  if (end < 2 || !context_.remove(0, end - 1, -1)) return steps;
+  decode(1, 1);
+  for (const std::uint32_t tokens : sizes(WarmUpDepth::full, true)) {
+    if (std::cmp_greater(tokens, end - 1)) break;
+    steps.push_back({fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end), [this, tokens] { decode_at_end(tokens); }});
+  }
+  return steps;
+}
+
+}  // namespace plimsoll::run

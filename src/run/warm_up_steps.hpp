@@ -1,0 +1,51 @@
+// The steps of a warm-up sweep: what is run, under which name. Which of them apply depends on the model and its context.
+#pragma once
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/run/warm_up.hpp>
+
+namespace plimsoll::run {
+
+struct Step {
+  std::string name;
+  std::function<void()> run;  // throws Error where the engine refuses it
+};
+
+// Runs shapes on one context. Every step begins and ends with whatever the steps before it left in sequence 0; shallow steps
+// begin with an empty memory.
+class Shapes {
+ public:
+  Shapes(engine::Context& context, std::uint32_t outputs, std::stop_token stop);
+
+  [[nodiscard]] std::vector<Step> shallow(WarmUpDepth depth, bool accelerated);
+  // Fills sequence 0 up to its end, at most until `limit` has passed. False: not filled.
+  [[nodiscard]] bool fill(std::chrono::milliseconds limit);
+  // For a filled sequence 0.
+  [[nodiscard]] std::vector<Step> deep();
+  // Steps that shift positions move everything on; whether this model's memory can do it.
+  void clear();
+
+ private:
+  [[nodiscard]] std::vector<std::uint32_t> sizes(WarmUpDepth depth, bool accelerated) const;
+  void decode(std::uint32_t tokens, std::uint32_t outputs);
+  void decode_from_empty(std::uint32_t tokens, std::uint32_t outputs);
+  void encode(std::uint32_t tokens);
+  void decode_at_end(std::uint32_t tokens);
+  void all_sequences(std::uint32_t tokens_each);
+  void shift();
+  void copy_and_remove();
+  void save_and_restore();
+  void sample();
+  [[nodiscard]] llama_token some_token();
+
+  engine::Context& context_;
+  std::uint32_t outputs_;
+  std::stop_token stop_;
+  std::uint32_t next_token_ = 0;
+};
+
+}  // namespace plimsoll::run
