@@ -1,2 +1,86 @@
+// plimsoll calibrate: measures what the backend takes for itself with this model and keeps it, so that later plans know it.
+#include <fmt/format.h>
+
+#include <memory>
+
 #include "commands.hpp"
-namespace plimsoll::app { void add_calibrate(CLI::App&, GlobalOptions&, int&) {} }
+#include "exit_status.hpp"
+#include "opening.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct CalibrateOptions {
+  ModelOptions model;
+  bool forget = false;
+};
+
+Json to_json(const Opened& opened) {
+  Json runtime = Json::array();
+  for (const plan::Line& line : opened.figures.ready) {
+    if (line.stage == memory::Stage::runtime) runtime.push_back({{"device", line.device.name()}, {"bytes", line.bytes.value()}});
+  }
+  Json steps = Json::array();
+  const run::WarmUpReport& report = opened.instance->warm_up_report();
+  for (const run::WarmUpStep& step : report.steps) {
+    steps.push_back({{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
+  }
+  return {{"schema", "plimsoll.calibration/1"},
+          {"model", opened.instance->name()},
+          {"complete", report.complete()},
+          {"pipeline_cache", to_string(opened.instance->pipeline_cache())},
+          {"read_from", opened.instance->how_growth_is_read()},
+          {"runtime", runtime},
+          {"warm_up", steps}};
+}
+
+void print_table(const Opened& opened) {
+  const run::WarmUpReport& report = opened.instance->warm_up_report();
+  fmt::print("{:<36} {:>5} {:>12} {:>10}\n", "step", "sweep", "growth", "ms");
+  for (const run::WarmUpStep& step : report.steps) {
+    if (step.growth == Bytes{} && step.sweep > 1) continue;
+    fmt::print("{:<36} {:>5} {:>12} {:>10.1f}\n", step.name, step.sweep, format_bytes(step.growth), step.ms);
+  }
+  fmt::print("\n{} sweeps; pipeline cache {}; read from {}\n", report.sweeps, to_string(opened.instance->pipeline_cache()),
+             opened.instance->how_growth_is_read());
+  for (const plan::Line& line : opened.figures.ready) {
+    if (line.stage != memory::Stage::runtime) continue;
+    fmt::print("runtime on {}: {} ({} bytes), {}\n", line.device.name(), format_bytes(line.bytes), line.bytes.value(),
+               report.complete() ? "kept as a calibration" : "NOT kept: the warm-up did not see everything");
+  }
+}
+
+int run(const GlobalOptions& global, const CalibrateOptions& options) {
+  if (options.forget) {
+    plan::Store store;
+    store.forget_everything();
+    fmt::print(stderr, "plimsoll: forgot everything in {}\n", store.path());
+    return done;
+  }
+  for (const plan::Request& request : requests(options.model, 1000)) {
+    const Opened opened = open(request, planner_options(options.model), {});
+    if (!opened.instance) return report_refusal(opened.plan, global.json);
+    if (global.json) {
+      fmt::print("{}\n", to_json(opened).dump(2));
+    } else {
+      fmt::print("{}\n", opened.instance->name());
+      print_table(opened);
+    }
+  }
+  return done;
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app, GlobalOptions& global, int& status) {
+  CLI::App* command = app.add_subcommand("calibrate", "Measure what the backend takes for itself, for later plans");
+  auto options = std::make_shared<CalibrateOptions>();
+  add_model_options(*command, options->model);
+  command->add_flag("--forget", options->forget, "Forget all surveys and calibrations instead");
+  add_json(*command, global);
+  command->callback([&global, &status, options] { status = run(global, *options); });
+}
+
+}  // namespace plimsoll::app

@@ -31,6 +31,7 @@ struct GenerateOptions {
   std::string report;
   std::string warm_up = "full";
   bool fit = false;
+  bool progress = false;
 };
 
 std::vector<engine::Token> token_ids(const std::string& text) {
@@ -97,7 +98,9 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     params.prompt = prompt_tokens(model, options);
     const engine::Sampler parses(model, params.sampling);
   };
-  Opened opened = open(request, planner_options(options.model), {.fit = options.fit, .warm_up = *warm_up}, check_request);
+  const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
+  const Opened opened =
+      open(request, planner_options(options.model), {.fit = options.fit, .warm_up = *warm_up, .progress = progress}, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   params.stop = interrupts();
 
@@ -144,6 +147,7 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
   command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")->envname("PLIMSOLL_FIT");
+  command->add_flag("--progress", options->progress, "Say on stderr when a stage is over, also where stderr is no terminal");
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

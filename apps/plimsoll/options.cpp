@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
@@ -225,17 +225,16 @@ engine::SamplingParams sampling(const SamplingOptions& options) {
 }
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kNames{{
-      {"-ngl", "--gpu-layers"},   {"-dev", "--device"},       {"-sm", "--split-mode"},   {"-ts", "--tensor-split"},
-      {"-mg", "--main-gpu"},      {"-ot", "--override-tensor"}, {"-lm", "--load-mode"},  {"-ub", "--ubatch-size"},
-      {"-np", "--parallel"},      {"-ctk", "--cache-type-k"}, {"-ctv", "--cache-type-v"}, {"-fa", "--flash-attn"},
-      {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"}, {"-cmoe", "--cpu-moe"},
+  static const std::map<std::string, std::string> kNames{
+      {"-ngl", "--gpu-layers"},   {"-dev", "--device"},         {"-sm", "--split-mode"},     {"-ts", "--tensor-split"},
+      {"-mg", "--main-gpu"},      {"-ot", "--override-tensor"}, {"-lm", "--load-mode"},      {"-ub", "--ubatch-size"},
+      {"-np", "--parallel"},      {"-ctk", "--cache-type-k"},   {"-ctv", "--cache-type-v"},  {"-fa", "--flash-attn"},
+      {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"},  {"-cmoe", "--cpu-moe"},
       {"-ncmoe", "--n-cpu-moe"},
-  }};
+  };
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {
-    const auto found = std::ranges::find(kNames, argument, [](const auto& pair) { return pair.first; });
-    if (found != kNames.end()) argument = found->second;
+    if (const auto found = kNames.find(argument); found != kNames.end()) argument = found->second;
   }
   return arguments;
 }
