@@ -18,6 +18,9 @@ namespace {
 constexpr std::array kCacheTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16,   GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
                                  GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL};
 
+// The engine keeps about 60 bytes of host memory for each cell before anything else can be refused; no model is trained on more.
+constexpr std::uint32_t kMostContext = 1U << 24U;
+
 template <class T, std::size_t N>
 std::optional<T> look_up(const std::array<std::pair<std::string_view, T>, N>& table, std::string_view name) {
   const auto found = std::ranges::find(table, name, [](const auto& pair) { return pair.first; });
@@ -118,7 +121,7 @@ void validate(const ContextParams& params) {
                       llama_max_parallel_sequences(), params.n_seq_max));
   }
   if (params.n_threads < 0 || params.n_threads_batch < 0) usage("the number of threads cannot be negative");
-  if (params.n_ctx.value_or(0) > 1U << 30) {
+  if (params.n_ctx.value_or(0) > kMostContext) {
     usage(fmt::format("a context of {} tokens is more than any model has", *params.n_ctx));
   }
   if (ggml_is_quantized(params.type_v) && params.flash_attn == LLAMA_FLASH_ATTN_TYPE_DISABLED) {

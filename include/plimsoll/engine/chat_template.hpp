@@ -13,7 +13,7 @@ namespace plimsoll::engine {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
-  nlohmann::ordered_json extra;  // tool_calls, tool_call_id, name ...; null for none
+  nlohmann::ordered_json extra{};  // tool_calls, tool_call_id, name ...; null for none
 };
 
 class ChatTemplate {

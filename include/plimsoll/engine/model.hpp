@@ -37,8 +37,8 @@ using Progress = std::function<void(float)>;
 
 struct LoadOptions {
   bool header_only = false;  // sizes are simulated, nothing is allocated (load_mode becomes none)
-  Progress progress;
-  std::stop_token stop;
+  Progress progress{};
+  std::stop_token stop{};
 };
 
 // Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).

@@ -24,7 +24,7 @@ struct SamplingParams {
   float penalty_repeat = 1.0F;     // 1: off
   float penalty_frequency = 0.0F;  // 0: off
   float penalty_presence = 0.0F;   // 0: off
-  std::string grammar;             // GBNF; empty: none
+  std::string grammar{};             // GBNF; empty: none
   std::string grammar_root = "root";
 };
 

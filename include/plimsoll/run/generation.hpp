@@ -17,12 +17,12 @@ namespace plimsoll::run {
 inline constexpr std::int32_t kDefaultPredict = 256;
 
 struct GenerationParams {
-  std::vector<engine::Token> prompt;     // at least one token
+  std::vector<engine::Token> prompt{};     // at least one token
   std::int32_t predict = kDefaultPredict;  // tokens to generate at most; < 0: until the context is full
-  engine::SamplingParams sampling;
-  std::vector<std::string> stop_strings;
+  engine::SamplingParams sampling{};
+  std::vector<std::string> stop_strings{};
   bool ignore_end_of_generation = false;  // go on past the model's own end
-  std::stop_token stop;                   // honoured within one micro-batch
+  std::stop_token stop{};                   // honoured within one micro-batch
 };
 
 enum class FinishReason {

@@ -10,13 +10,13 @@
 namespace plimsoll::run {
 
 struct OpenOptions {
-  plan::PlannerOptions planner;    // lines
-  engine::ModelParams model;       // its path is replaced by the one given
-  engine::ContextParams context;
-  std::vector<engine::AdapterParams> adapters;
-  WarmUpOptions warm_up;
-  engine::Progress load_progress;
-  std::stop_token stop;
+  plan::PlannerOptions planner{};    // lines
+  engine::ModelParams model{};       // its path is replaced by the one given
+  engine::ContextParams context{};
+  std::vector<engine::AdapterParams> adapters{};
+  WarmUpOptions warm_up{};
+  engine::Progress load_progress{};
+  std::stop_token stop{};
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 

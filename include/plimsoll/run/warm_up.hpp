@@ -45,8 +45,8 @@ struct WarmUpOptions {
   // Filling the whole context may cost at most this; beyond it the deep shapes are left out.
   std::chrono::milliseconds depth_limit = std::chrono::seconds(60);
   // Told before each step: its name, and how many steps of this sweep are done.
-  std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress;
-  std::stop_token stop;
+  std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress{};
+  std::stop_token stop{};
 };
 
 // A sweep counts as quiet when the device's memory grew by less than this: below it lies the noise of the process's own

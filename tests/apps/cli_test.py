@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""The command line as its users meet it: exit statuses, sentences, JSON, and nothing left behind.
+
+cli_test.py PROGRAM MODELS_DIR [unittest arguments]
+"""
+import json
+import os
+import pathlib
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+PROGRAM = sys.argv[1]
+MODELS = pathlib.Path(sys.argv[2])
+LLAMA = str(MODELS / "llama-dense.gguf")
+FAILED, USAGE, REFUSED, UNUSABLE, INTERRUPTED = 1, 2, 3, 4, 130
+# Small and on the CPU, with one thread: tests run side by side.
+SMALL = ["-c", "256", "-b", "64", "-ub", "32", "-t", "1", "--device", "none"]
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
+        self.environment.update(XDG_CACHE_HOME=str(self.path / "cache"), XDG_CONFIG_HOME=str(self.path / "config"))
+
+    def run_it(self, *arguments, status=0, **options):
+        options.setdefault("timeout", 120)
+        done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, env=self.environment, **options)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        self.assertEqual(done.returncode, status, f"{arguments}\nstdout: {out}\nstderr: {err}")
+        if status != 0:
+            self.assertRegex(err, r"plimsoll: .{10,}", "a sentence is due")
+        return out, err
+
+    def refused_file(self, content, words, name="bad.gguf"):
+        path = self.path / name
+        if content is not None:
+            path.write_bytes(content)
+        for command in (["plan"], ["generate", "--tokens", "1"]):
+            _, err = self.run_it(*command, "-m", path, *SMALL, status=UNUSABLE)
+            self.assertRegex(err, words)
+        out, _ = self.run_it("plan", "-m", path, "--json", status=UNUSABLE)
+        self.assertEqual(json.loads(out)["schema"], "plimsoll.error/1")
+        self.assertEqual(json.loads(out)["code"], "model_unusable")
+
+
+class Plans(Cli):
+    def test_the_json_follows_its_schema(self):
+        out, err = self.run_it("plan", "-m", LLAMA, "--name", "a", "-c", 300, "-np", 3, "-t", 1, "--json")
+        self.assertEqual(err, "")
+        plan = json.loads(out)
+        self.assertEqual(plan["schema"], "plimsoll.plan/1")
+        self.assertEqual(plan["verdict"], "fits")
+        self.assertEqual(plan["engine"]["gauge"], "enforcing")
+        model = plan["models"][0]
+        self.assertEqual(model["name"], "a")
+        self.assertEqual(model["context"]["n_ctx"], 768)
+        self.assertEqual(model["context"]["n_ctx_seq"], 256)
+        self.assertEqual(model["requested"]["n_ctx"], 300)
+        for line in model["lines"]:
+            self.assertIn(line["stage"], ("weights", "kv_cache", "compute", "output", "adapter", "runtime"))
+            self.assertIn(line["source"], ("exact", "measured", "calibrated", "estimated"))
+            self.assertGreater(line["bytes"], 0)
+        for device in plan["devices"]:
+            self.assertTrue(device["fits"])
+
+    def test_a_refusal_prints_the_plan_and_says_which_limit(self):
+        out, _ = self.run_it("plan", "-m", LLAMA, "-dev", "none", "-c", 8192, "--line", "CPU=9MiB", "--json", status=REFUSED)
+        plan = json.loads(out)
+        self.assertEqual(plan["verdict"], "refused")
+        host = next(d for d in plan["devices"] if d["device"] == "CPU")
+        self.assertEqual(host["limit"], "line")
+        self.assertEqual(host["line"], 9 << 20)
+        self.assertEqual(host["short_by"], host["required"] - host["line"])
+
+    def test_alternatives_really_fit(self):
+        base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 65536]
+        asked = json.loads(self.run_it(*base, "--json")[0])
+        needed = next(d["required"] for d in asked["devices"] if d["device"] == "CPU")
+        line = ["--line", f"CPU={needed * 3 // 4}"]
+        refused = json.loads(self.run_it(*base, *line, "--json", status=REFUSED)[0])
+        self.assertTrue(1 <= len(refused["alternatives"]) <= 3)
+        for alternative in refused["alternatives"]:
+            out, _ = self.run_it(*base, *alternative["flags"], *line, "--json")
+            required = {d["device"]: d["required"] for d in json.loads(out)["devices"] if d["required"]}
+            self.assertEqual(required, alternative["required"])
+        out, _ = self.run_it(*base, *line, "--fit", "--json")
+        self.assertEqual(json.loads(out)["verdict"], "fits")
+
+    def test_a_second_plan_is_remembered(self):
+        first, _ = self.run_it("plan", "-m", LLAMA, "--explain")
+        second, _ = self.run_it("plan", "-m", LLAMA, "--explain")
+        self.assertIn("1 surveyed now, 0 remembered", first)
+        self.assertIn("0 surveyed now, 1 remembered", second)
+
+    def test_a_line_above_the_device_is_lowered_with_a_warning(self):
+        _, err = self.run_it("plan", "-m", LLAMA, "--line", "CPU=999TiB")
+        self.assertIn("lowered", err)
+
+    def test_a_cache_folder_that_cannot_be_used_changes_nothing(self):
+        expected, _ = self.run_it("plan", "-m", LLAMA)
+        self.environment["XDG_CACHE_HOME"] = "/proc/version"
+        self.assertEqual(self.run_it("plan", "-m", LLAMA)[0], expected)
+
+    def test_two_programs_share_the_store(self):
+        results = []
+        threads = [threading.Thread(target=lambda n=n: results.append(self.run_it("plan", "-m", LLAMA, "-c", 256 * n))) for n in range(1, 9)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(results), 8)
+
+    def test_environment_and_configuration_file_come_before_defaults_and_after_flags(self):
+        self.environment["PLIMSOLL_CTX_SIZE"] = "512"
+        context = lambda *flags: json.loads(self.run_it("plan", "-m", LLAMA, "--json", *flags)[0])["models"][0]["context"]["n_ctx"]
+        self.assertEqual(context(), 512)
+        self.assertEqual(context("-c", "1024"), 1024)
+        del self.environment["PLIMSOLL_CTX_SIZE"]
+        (self.path / "config/plimsoll").mkdir(parents=True)
+        (self.path / "config/plimsoll/config.toml").write_text("[plan]\nctx-size = 768\n")
+        self.assertEqual(context(), 768)
+        self.assertEqual(context("-c", "1024"), 1024)
+
+
+class Usage(Cli):
+    def test_what_means_nothing_is_said_to_mean_nothing(self):
+        for arguments in (["--nonsense"], ["nonsense"], [],
+                          ["plan", "-m", LLAMA, "-b", "64", "-ub", "128"],
+                          ["plan", "-m", LLAMA, "--device", "Vulkan9"],
+                          ["plan", "-m", LLAMA, "--line", "lots"],
+                          ["plan", "-m", LLAMA, "--line", "Vulkan9=1GiB"],
+                          ["plan", "-m", LLAMA, "--line", "0%"],
+                          ["plan", "-m", LLAMA, "-ctk", "q9_9"],
+                          ["plan", "-m", LLAMA, "-fa", "perhaps"],
+                          ["plan", "-m", LLAMA, "-fa", "off", "-ctv", "q8_0"],
+                          ["plan", "-m", LLAMA, "-c", "999999999"],
+                          ["plan", "-m", LLAMA, "-np", "0"],
+                          ["plan", "-m", LLAMA, "-ngl", "many"],
+                          ["plan", "-m", LLAMA, "-ot", "((=CPU"],
+                          ["plan", "-m", LLAMA, "-ot", "ffn"],
+                          ["generate", "-m", LLAMA, "--warm-up", "lukewarm"],
+                          ["generate", "-m", LLAMA, "--tokens", "1,x"],
+                          ["generate", "-m", LLAMA, "-p", "text for a model without a vocabulary", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "--grammar", "root ::= ", *SMALL],
+                          ["generate", "-m", LLAMA, "--grammar-file", "/nowhere", *SMALL]):
+            with self.subTest(arguments):
+                self.run_it(*arguments, status=USAGE)
+
+    def test_errors_are_json_where_json_was_asked_for(self):
+        out, _ = self.run_it("plan", "-m", LLAMA, "-ub", "4096", "--json", status=USAGE)
+        self.assertEqual(json.loads(out)["code"], "usage")
+
+    def test_help_and_version_are_no_errors(self):
+        for arguments in (["--help"], ["plan", "--help"], ["--version"]):
+            out, _ = self.run_it(*arguments)
+            self.assertTrue(out)
+
+
+class BadFiles(Cli):
+    def test_missing(self):
+        self.refused_file(None, "no such file")
+
+    def test_directory(self):
+        (self.path / "bad.gguf").mkdir()
+        self.refused_file(None, "directory|folder")
+
+    def test_empty(self):
+        self.refused_file(b"", "empty")
+
+    def test_not_a_model(self):
+        self.refused_file(b"#!/bin/sh\necho hello\n" * 100, "GGUF")
+
+    def test_future_version(self):
+        self.refused_file(b"GGUF" + struct.pack("<IQQ", 99, 0, 0), "version")
+
+    def test_absurd_counts(self):
+        self.refused_file(b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 1 << 60), ".")
+
+    def test_unknown_architecture(self):
+        content = pathlib.Path(LLAMA).read_bytes()
+        self.refused_file(content.replace(b"llama", b"lhama", 1), ".")
+
+    def test_cut_short_at_every_fiftieth(self):
+        content = pathlib.Path(LLAMA).read_bytes()
+        for part in range(50):
+            with self.subTest(part):
+                path = self.path / "cut.gguf"
+                path.write_bytes(content[:len(content) * part // 50])
+                self.run_it("plan", "-m", path, *SMALL, status=UNUSABLE)
+
+
+class Generates(Cli):
+    def generate(self, *arguments, **options):
+        return self.run_it("generate", "-m", LLAMA, *SMALL, "--tokens", "1,2,3", "--temp", "0", *arguments, **options)
+
+    def test_the_report_proves_the_seal(self):
+        report = self.path / "report.json"
+        out, _ = self.generate("-n", 8, "--report", report)
+        self.assertEqual(out.count("\n"), 1)
+        said = json.loads(report.read_text())
+        self.assertEqual(said["schema"], "plimsoll.report/1")
+        self.assertEqual(said["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0, "graph_reallocations": 0})
+        self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
+        self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
+        planned = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["plan"]["models"][0]["lines"] if l["stage"] != "runtime"}
+        for moment in ("after_context", "ready", "end"):
+            taken = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["ledger"][moment] if l["stage"] != "runtime"}
+            self.assertEqual(taken, planned, moment)
+
+    def test_what_was_measured_is_in_the_next_plan(self):
+        report = self.path / "report.json"
+        self.generate("-n", 1, "--report", report)
+        measured = [l for l in json.loads(report.read_text())["ledger"]["ready"] if l["stage"] == "runtime"]
+        out, _ = self.run_it("plan", "-m", LLAMA, *SMALL, "--json")
+        planned = [l for l in json.loads(out)["models"][0]["lines"] if l["stage"] == "runtime"]
+        self.assertEqual([(l["device"], l["bytes"]) for l in planned], [(l["device"], l["bytes"]) for l in measured])
+        self.assertEqual({l["source"] for l in planned}, {"calibrated"})
+
+    def test_a_prompt_longer_than_the_context(self):
+        _, err = self.run_it("generate", "-m", LLAMA, *SMALL, "--tokens", ",".join(["1"] * 300), status=FAILED)
+        self.assertIn("300", err)
+
+    def test_a_report_that_cannot_be_written(self):
+        self.generate("-n", 1, "--report", "/dev/full", status=FAILED)
+        self.generate("-n", 1, "--report", self.path / "no/such/folder/r.json", status=FAILED)
+
+    def test_a_full_disk_leaves_the_old_report(self):
+        report = self.path / "report.json"
+        report.write_text("old")
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+        ignore = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), limit())
+        self.environment["XDG_CACHE_HOME"] = "/proc/version"
+        self.generate("-n", 1, "--report", report, status=FAILED, preexec_fn=ignore)
+        self.assertEqual(report.read_text(), "old")
+        self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
+
+    def test_a_refusal_loads_nothing(self):
+        out, _ = self.generate("--line", "CPU=64KiB", "--json", status=REFUSED)
+        self.assertEqual(json.loads(out)["verdict"], "refused")
+
+    @staticmethod
+    def catches_interrupts(process):
+        for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return int(line.split()[1], 16) & 1 << (signal.SIGINT - 1)
+        return False
+
+    def interrupted(self, when, *arguments):
+        process = subprocess.Popen([PROGRAM, "generate", "-m", LLAMA, *SMALL, "--tokens", "1", *arguments], env=self.environment,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        while not self.catches_interrupts(process):
+            time.sleep(0.002)
+        when(process)
+        process.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INTERRUPTED, err.decode())
+        self.assertIn(b"interrupted" if b"interrupted" in err else b"cancelled", err)
+        return time.monotonic() - asked
+
+    def test_ctrl_c_while_generating(self):
+        self.interrupted(lambda process: process.stdout.read(1), "-n", "100000", "-c", "65536", "--ignore-eos")
+
+    def test_ctrl_c_at_any_moment(self):
+        for milliseconds in (0, 30, 100, 200, 400):
+            with self.subTest(milliseconds):
+                self.interrupted(lambda process, ms=milliseconds: time.sleep(ms / 1000), "-n", "1000000", "-c", "65536", "--ignore-eos")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -1,0 +1,223 @@
+#include <gtest/gtest.h>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/run/open.hpp>
+
+#include "small_models.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using test::plan_of;
+using test::ready;
+using test::reserve;
+using test::small_request;
+
+template <class Action>
+ErrorCode code_of(Action&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_GT(std::string(error.what()).size(), 20U);
+    return error.code();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return ErrorCode::internal;
+}
+
+std::string text_of(Instance& instance) {
+  Generation generation(instance, {.prompt = {1, 2, 3}, .predict = 8, .sampling = {.temperature = 0}});
+  std::string text;
+  for (const std::string& piece : pieces(generation)) text += piece;
+  return text;
+}
+
+TEST(InstanceTest, StagesRunInTheirOrderOnly) {
+  MemoryBooks books;
+  auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+  EXPECT_EQ(code_of([&] { instance->create_context(); }), ErrorCode::usage);
+  EXPECT_EQ(code_of([&] { (void)instance->context(); }), ErrorCode::usage);
+  instance->load();
+  EXPECT_EQ(code_of([&] { instance->load(); }), ErrorCode::usage);
+  instance->create_context();
+  EXPECT_EQ(code_of([&] { instance->seal(); }), ErrorCode::usage);
+  (void)instance->warm_up({.depth = WarmUpDepth::quick});
+  instance->seal();
+  EXPECT_EQ(instance->state(), Instance::State::sealed);
+}
+
+TEST(InstanceTest, TakesWhatThePlanSays) {
+  MemoryBooks books;
+  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  auto instance = reserve(books, plan);
+  instance->load();
+  instance->create_context();
+  auto planned = plan.models.front().lines;
+  std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
+  auto taken = instance->snapshot();
+  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
+  std::ranges::sort(planned, {}, by_place);
+  std::ranges::sort(taken, {}, by_place);
+  EXPECT_EQ(planned, taken);
+}
+
+TEST(InstanceTest, GivesEverythingBack) {
+  MemoryBooks books;
+  {
+    const auto instance = ready(books, small_request("llama", "CPU"));
+    EXPECT_FALSE(books.ledger().empty());
+  }
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+// Two models, a line between one and two: the second is refused before anything is touched, the first goes on answering.
+TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
+  MemoryBooks books;
+  const plan::Plan a = plan_of(small_request("llama", "CPU"));
+  plan::Request second = small_request("llama", "CPU");
+  second.name = "b";
+  const plan::Plan b = plan_of(second);
+  auto first = reserve(books, a);
+  const Bytes one = books.ledger().account(device::host()).committed;
+  books.ledger().set_line(device::host(), one + one - 1_B);
+
+  EXPECT_EQ(code_of([&] { Instance refused(books, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(books.ledger().account(device::host()).committed, one);
+  make_ready(*first, {}, nullptr);
+  const std::string before = text_of(*first);
+  EXPECT_EQ(code_of([&] { Instance refused(books, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(text_of(*first), before);
+}
+
+TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
+  plan::PlannerOptions options;
+  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  const Bytes required = plan::required_on(device::host(), plan.models);
+  options.lines = {{.device = device::host(), .amount = required}};
+  EXPECT_TRUE(plan_of(small_request("llama", "CPU"), options).fits());
+  options.lines = {{.device = device::host(), .amount = required - 1_B}};
+  const plan::Plan refused = plan_of(small_request("llama", "CPU"), options);
+  EXPECT_FALSE(refused.fits());
+  const auto host = std::ranges::find_if(refused.devices, [](const auto& one) { return one.state.info.id.is_host(); });
+  EXPECT_EQ(host->short_by, 1_B);
+  EXPECT_EQ(host->limit, plan::Limit::line);
+}
+
+// The line holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
+TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
+  MemoryBooks books;
+  auto neighbour = ready(books, small_request("llama", "CPU"));
+  const std::string before = text_of(*neighbour);
+  plan::Plan wrong = plan_of(small_request("jamba", "CPU"));
+  for (plan::Line& line : wrong.models.front().lines) {
+    if (line.charged) line.bytes = 1_B;  // a plan that is wrong about everything
+  }
+  const Bytes committed = books.ledger().account(device::host()).committed;
+  books.ledger().set_line(device::host(), committed + 4_KiB);
+  {
+    Instance liar(books, wrong.models.front(), wrong.devices);
+    liar.load();
+    EXPECT_EQ(code_of([&] { liar.create_context(); }), ErrorCode::over_line);
+    EXPECT_EQ(liar.state(), Instance::State::loaded);
+  }
+  EXPECT_EQ(books.ledger().account(device::host()).committed, committed);
+  EXPECT_EQ(text_of(*neighbour), before);
+}
+
+TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
+  MemoryBooks books;
+  const auto instance = ready(books, small_request("llama", "CPU"));
+  engine::Batch batch;
+  for (engine::Position i = 0; i < 4; ++i) batch.add(1, i, 0, true);
+  EXPECT_EQ(code_of([&] { (void)instance->decode(batch); }), ErrorCode::sealed);
+  EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
+  EXPECT_FALSE(text_of(*instance).empty());
+}
+
+TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
+  MemoryBooks books;
+  plan::Request request = small_request("llama", "CPU");
+  request.survey.outputs = 16;
+  const auto instance = ready(books, request);
+  engine::Batch batch;
+  for (engine::Position i = 0; i < 16; ++i) batch.add(1, i, 0, true);
+  EXPECT_EQ(instance->decode(batch), engine::DecodeStatus::ok);
+  EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
+  auto planned = std::ranges::find(instance->plan().lines, memory::Stage::output, &plan::Line::stage);
+  const auto taken = instance->snapshot();
+  auto held = std::ranges::find(taken, memory::Stage::output, &plan::Line::stage);
+  ASSERT_NE(planned, instance->plan().lines.end());
+  ASSERT_NE(held, taken.end());
+  EXPECT_EQ(planned->bytes, held->bytes);
+}
+
+TEST(InstanceTest, LoadingIsCancelledCleanly) {
+  MemoryBooks books;
+  std::stop_source source;
+  {
+    auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+    EXPECT_EQ(code_of([&] { instance->load([&](float) { source.request_stop(); }, source.get_token()); }), ErrorCode::cancelled);
+    EXPECT_EQ(instance->state(), Instance::State::reserved);
+  }
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+TEST(InstanceTest, WarmUpIsCancelledCleanly) {
+  MemoryBooks books;
+  std::stop_source source;
+  {
+    auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+    instance->load();
+    instance->create_context();
+    WarmUpOptions options{.depth = WarmUpDepth::full};
+    options.stop = source.get_token();
+    options.progress = [&](const WarmUpStep&, std::size_t done, std::size_t) {
+      if (done == 1) source.request_stop();
+    };
+    EXPECT_EQ(code_of([&] { (void)instance->warm_up(options); }), ErrorCode::cancelled);
+  }
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+TEST(InstanceTest, ChurnLeavesNothingBehind) {
+  MemoryBooks books;
+  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  OpenOptions options;
+  options.warm_up.depth = WarmUpDepth::quick;
+  const auto once = [&] { make_ready(*reserve(books, plan), options, nullptr); };
+  for (int i = 0; i < 10; ++i) once();  // what allocators and thread pools keep for later
+  const Bytes baseline = test::process_memory();
+  for (int i = 0; i < 100; ++i) once();
+  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_LE(saturating_sub(test::process_memory(), baseline), 4_MiB);
+}
+
+TEST(OpenTest, OneCallPlansReservesLoadsWarmsAndSeals) {
+  MemoryBooks books;
+  OpenOptions options;
+  options.model.devices = {"none"};
+  options.context.n_ctx = 256;
+  options.require_enforcing = true;
+  const auto instance = open(books, test::arch_model("qwen3"), options);
+  EXPECT_EQ(instance->state(), Instance::State::sealed);
+  EXPECT_FALSE(text_of(*instance).empty());
+}
+
+TEST(OpenTest, SaysWhatIsMissingWhereItDoesNotFit) {
+  MemoryBooks books;
+  OpenOptions options;
+  options.model.devices = {"none"};
+  options.planner.lines = {{.device = device::host(), .amount = 64_KiB}};
+  try {
+    (void)open(books, test::arch_model("qwen3"), options);
+    FAIL() << "it was opened under a line of 64 KiB";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::over_line);
+    ASSERT_EQ(error.numbers().size(), 3U);
+    EXPECT_EQ(error.numbers()[1].second, (64_KiB).value());
+  }
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+}  // namespace
+}  // namespace plimsoll::run

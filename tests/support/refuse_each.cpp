@@ -1,0 +1,53 @@
+#include "refuse_each.hpp"
+
+#include <gtest/gtest.h>
+
+#include <plimsoll/base/error.hpp>
+
+#include "small_models.hpp"
+
+namespace plimsoll::test {
+namespace {
+
+// One life. True: the refusal happened, and came out as an error that names it.
+bool live_once(run::MemoryBooks& books, const plan::Plan& plan, int refused) {
+  books.gauge().refuse_nth(refused);
+  const std::uint64_t before = hook::counters().refusals;
+  try {
+    auto instance = reserve(books, plan);
+    run::OpenOptions options;
+    options.warm_up.depth = run::WarmUpDepth::quick;
+    run::make_ready(*instance, options, nullptr);
+    run::Generation generation(*instance, {.prompt = {1, 2, 3, 4, 5}, .predict = 3});
+    while (generation.next()) {
+    }
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::over_line) << "allocation " << refused << ": " << error.what();
+    EXPECT_GT(hook::counters().refusals, before) << error.what();
+    return true;
+  }
+  return hook::counters().refusals > before;
+}
+
+}  // namespace
+
+int refuse_each(const std::string& architecture, const std::string& device) {
+  run::MemoryBooks books;
+  plan::Request request = small_request(architecture, device, 2);
+  request.survey.outputs = 8;  // so that warm-up has an output buffer to grow
+  request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  const plan::Plan plan = plan_of(request);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(live_once(books, plan, -1));  // what allocators and drivers keep for later
+  const Bytes baseline = process_memory();
+  int refused = 0;
+  while (refused < 200 && live_once(books, plan, refused)) {
+    EXPECT_TRUE(books.ledger().empty()) << architecture << ", allocation " << refused;
+    ++refused;
+  }
+  books.gauge().refuse_nth(-1);
+  EXPECT_FALSE(live_once(books, plan, -1)) << architecture << " does not come back";
+  EXPECT_LE(saturating_sub(process_memory(), baseline), 8_MiB) << architecture;
+  return refused;
+}
+
+}  // namespace plimsoll::test

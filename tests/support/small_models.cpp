@@ -1,0 +1,65 @@
+#include "small_models.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/gauge/survey_process.hpp>
+
+namespace plimsoll::test {
+
+std::string arch_model(const std::string& architecture) {
+  const std::filesystem::path folder = PLIMSOLL_TEST_MODELS_DIR;
+  // The engine's test writes one file per architecture and variant: "llama.gguf", "jamba-...gguf".
+  std::string found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    const bool exact = name == architecture + ".gguf";
+    const bool variant = name.starts_with(architecture + "-") && name.ends_with(".gguf");
+    if (exact || (variant && (found.empty() || entry.path().string() < found))) found = entry.path();
+    if (exact) break;
+  }
+  if (found.empty()) throw std::runtime_error("no test model of architecture " + architecture + " in " + folder.string());
+  return found;
+}
+
+plan::Request small_request(const std::string& architecture, const std::string& device, std::uint32_t sequences) {
+  plan::Request request{.name = architecture, .survey = {}};
+  request.survey.model.path = arch_model(architecture);
+  request.survey.model.devices = {device == "CPU" ? "none" : device};
+  request.survey.context.n_ctx = 256 * sequences;
+  request.survey.context.n_batch = 64;
+  request.survey.context.n_ubatch = 32;
+  request.survey.context.n_seq_max = sequences;
+  request.survey.context.n_threads = 1;  // tests run side by side, and waiting threads spin
+  return request;
+}
+
+plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options) {
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");  // cannot be opened, so nothing is remembered
+  return plan::Planner(surveys, nothing).plan({request}, options);
+}
+
+std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan) {
+  books.set_lines(plan.devices);
+  return std::make_unique<run::Instance>(books, plan.models.front(), plan.devices);
+}
+
+std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request) {
+  auto instance = reserve(books, plan_of(request));
+  run::OpenOptions options;
+  options.warm_up.depth = run::WarmUpDepth::quick;
+  run::make_ready(*instance, options, nullptr);
+  return instance;
+}
+
+Bytes process_memory() {
+  const SystemClock clock;
+  const auto probes = device::make_system_probes(clock);
+  device::DeviceInfo host{.id = device::host(), .type = {}, .backend = "CPU", .description = {}, .pci_id = {}, .memory_is_hosts = true};
+  return probes->read(host).value().used_by_us.value();
+}
+
+}  // namespace plimsoll::test

@@ -1,0 +1,29 @@
+// The engine's own small test models, planned and opened with few words.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <plimsoll/run/open.hpp>
+
+namespace plimsoll::test {
+
+// The file of one architecture ("llama", "jamba"); fails the test where the engine wrote none.
+[[nodiscard]] std::string arch_model(const std::string& architecture);
+
+// A small context on the device ("CPU" means no accelerator), cheap enough for a software GPU.
+[[nodiscard]] plan::Request small_request(const std::string& architecture, const std::string& device, std::uint32_t sequences = 1);
+
+// Plans in this process, remembering nothing.
+[[nodiscard]] plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options = {});
+
+// Plan and reservation; the stages are the caller's.
+[[nodiscard]] std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan);
+
+// All stages, with a quick warm-up.
+[[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request);
+
+// RssAnon + RssShmem of this process.
+[[nodiscard]] Bytes process_memory();
+
+}  // namespace plimsoll::test
