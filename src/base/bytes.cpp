@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -14,11 +15,17 @@
 namespace plimsoll {
 namespace {
 
-std::string lower_without_spaces(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != ' ') out.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
-  }
+constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();  // what JSON and SQLite hold as an integer
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  return first == std::string_view::npos ? std::string_view{}
+                                         : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -46,7 +53,8 @@ Bytes& Bytes::operator+=(Bytes other) {
 
 Bytes& Bytes::operator-=(Bytes other) {
   if (other.value_ > value_) {
-    throw Error(ErrorCode::arithmetic, "an amount of bytes would fall below zero", {{"a", value_}, {"b", other.value_}});
+    throw Error(ErrorCode::arithmetic, "an amount of bytes would fall below zero",
+                {{"a", value_}, {"b", other.value_}});
   }
   value_ -= other.value_;
   return *this;
@@ -63,15 +71,27 @@ std::expected<Bytes, std::string> parse_bytes(std::string_view text) {
   const auto not_a_size = [&] {
     return std::unexpected(fmt::format("'{}' is not a size; write it like 8GiB, 512MiB or 1.5g", text));
   };
-  const std::string compact = lower_without_spaces(text);
+  const auto too_large = [&] { return std::unexpected(fmt::format("'{}' is more than any machine holds", text)); };
+  const std::string compact = lower(trimmed(text));
+  const std::size_t digits = std::min(compact.find_first_not_of("0123456789."), compact.size());
+  const char* const first = compact.data();
+  const char* const last = first + digits;
+  const int shift = shift_of(trimmed(std::string_view(compact).substr(digits)));
+  if (digits == 0 || shift < 0) return not_a_size();
+
+  // Whole numbers stay integers: a double has too few digits for a large count of bytes.
+  std::uint64_t whole = 0;
+  if (const auto [end, error] = std::from_chars(first, last, whole); end == last) {
+    if (error != std::errc{} || whole > kLargest >> shift) return too_large();
+    return Bytes{whole << shift};
+  }
   double number = 0;
-  const auto [end, error] =
-      std::from_chars(compact.data(), compact.data() + compact.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || number < 0 || !std::isfinite(number)) return not_a_size();
-  const int shift = shift_of({end, compact.data() + compact.size()});
-  if (shift < 0) return not_a_size();
+  if (const auto [end, error] = std::from_chars(first, last, number, std::chars_format::fixed);
+      end != last || error == std::errc::invalid_argument) {
+    return not_a_size();
+  }
   const double bytes = std::round(std::ldexp(number, shift));
-  if (bytes >= 0x1p63) return std::unexpected(fmt::format("'{}' is more than any machine holds", text));
+  if (!(bytes < static_cast<double>(kLargest))) return too_large();
   return Bytes{static_cast<std::uint64_t>(bytes)};
 }
 
@@ -80,11 +100,12 @@ std::string format_bytes(Bytes bytes) {
   if (bytes.value() < 1024) return fmt::format("{} B", bytes.value());
   double amount = static_cast<double>(bytes.value()) / 1024;
   std::size_t unit = 0;
-  while (amount >= 1023.995 && unit + 1 < kUnits.size()) {
+  // Rounded as it will be shown: never "1024 KiB", never four digits.
+  while (amount >= 1023.5 && unit + 1 < kUnits.size()) {
     amount /= 1024;
     ++unit;
   }
-  const int decimals = amount < 10 ? 2 : amount < 100 ? 1 : 0;
+  const int decimals = amount < 9.995 ? 2 : amount < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f} {}", amount, decimals, kUnits[unit]);
 }
 

@@ -20,14 +20,19 @@ namespace plimsoll::device {
   return error == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
-// "MemTotal:  25165824 kB" of a file of such lines, in bytes.
-[[nodiscard]] inline std::optional<Bytes> kib_field(const std::filesystem::path& path, std::string_view key) {
+// The number behind `key` in a file of such lines: "inactive_file 4096".
+[[nodiscard]] inline std::optional<std::uint64_t> number_field(const std::filesystem::path& path, std::string_view key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (!line.starts_with(key)) continue;
-    if (const auto kib = number_in(std::string_view(line).substr(key.size()))) return Bytes{*kib << 10};
+    if (const auto number = number_in(std::string_view(line).substr(key.size()))) return number;
   }
   return std::nullopt;
+}
+
+// "MemTotal:  25165824 kB", in bytes.
+[[nodiscard]] inline std::optional<Bytes> kib_field(const std::filesystem::path& path, std::string_view key) {
+  return number_field(path, key).transform([](std::uint64_t kib) { return Bytes{kib << 10}; });
 }
 
 [[nodiscard]] inline std::optional<Bytes> whole_file_bytes(const std::filesystem::path& path) {

@@ -4,6 +4,18 @@
 #include "probes.hpp"
 
 namespace plimsoll::device {
+namespace {
+
+// What a group holds that the kernel would not give up for the asking. Reading a model file fills the group with page cache:
+// that is available, as MemAvailable counts it for the whole machine.
+std::optional<Bytes> held_by(const std::filesystem::path& group) {
+  const auto current = whole_file_bytes(group / "memory.current");
+  if (!current) return std::nullopt;
+  const auto cache = [&](std::string_view key) { return Bytes{number_field(group / "memory.stat", key).value_or(0)}; };
+  return saturating_sub(*current, cache("inactive_file ") + cache("active_file "));
+}
+
+}  // namespace
 
 std::optional<MemoryReading> MeminfoProbe::read(const DeviceInfo& device) const {
   if (!device.memory_is_hosts) return std::nullopt;
@@ -25,11 +37,14 @@ std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
     if (line.starts_with("0::/")) group = line.substr(4);
   }
   MemoryReading reading{.total = {}, .free = {}, .used_by_us = {}, .source = "cgroup", .taken_at = clock_.now()};
+  bool free_is_known = true;
   for (std::filesystem::path at = group;; at = at.parent_path()) {
     if (const auto limit = whole_file_bytes(cgroup_ / at / "memory.max")) {
-      const Bytes room = saturating_sub(*limit, whole_file_bytes(cgroup_ / at / "memory.current").value_or(Bytes{}));
-      reading.total = reading.total ? std::min(*reading.total, *limit) : *limit;
-      reading.free = reading.free ? std::min(*reading.free, room) : room;
+      reading.total = std::min(reading.total.value_or(*limit), *limit);
+      const auto held = held_by(cgroup_ / at);
+      const Bytes room = saturating_sub(*limit, held.value_or(Bytes{}));
+      reading.free = std::min(reading.free.value_or(room), room);
+      free_is_known = free_is_known && held;
     }
     if (at.empty()) break;
   }
@@ -39,6 +54,7 @@ std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
     if (*reading.total >= *machine) return std::nullopt;
   }
   if (const auto available = kib_field(proc_ / "meminfo", "MemAvailable:")) reading.free = std::min(*reading.free, *available);
+  if (!free_is_known) reading.free.reset();
   return reading;
 }
 

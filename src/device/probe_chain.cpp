@@ -8,7 +8,7 @@ std::optional<MemoryReading> ProbeChain::read(const DeviceInfo& device) const {
   std::optional<MemoryReading> merged;
   for (const auto& probe : probes_) {
     const auto reading = probe->read(device);
-    if (!reading) continue;
+    if (!reading || (!reading->total && !reading->used_by_us)) continue;
     if (!merged) {
       merged = MemoryReading{.total = {}, .free = {}, .used_by_us = {}, .source = {}, .taken_at = reading->taken_at};
     }

@@ -31,12 +31,13 @@ Gauge::Gauge(memory::Ledger& ledger, memory::AnyCapacity& capacity) : ledger_(le
 Gauge::~Gauge() { stop(); }
 
 void Gauge::start() {
-  if (hook::observer() != nullptr) throw Error(ErrorCode::internal, "another gauge is watching this process already");
-  hook::set_observer(this);
+  if (!hook::exchange_observer(nullptr, this)) {
+    throw Error(ErrorCode::internal, "another gauge is watching this process already");
+  }
 }
 
 void Gauge::stop() noexcept {
-  if (hook::observer() == this) hook::set_observer(nullptr);
+  (void)hook::exchange_observer(this, nullptr);
 }
 
 std::optional<Denied> Gauge::take_denial() { return std::exchange(last_denial, std::nullopt); }

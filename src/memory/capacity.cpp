@@ -11,6 +11,7 @@ void LedgerCapacity::release(const Tag& tag, Bytes bytes) noexcept { ledger_.giv
 
 std::expected<void, Denial> SealedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   if (!seal_.closed(tag.owner)) return next_.try_acquire(tag, bytes);
+  const std::lock_guard lock(mutex_);
   const bool inside = bytes <= ledger_.unused_reservation(tag.owner, tag.device);
   if (inside) {
     if (auto granted = next_.try_acquire(tag, bytes); !granted) return granted;
@@ -30,10 +31,7 @@ std::expected<void, Denial> TracedCapacity::try_acquire(const Tag& tag, Bytes by
 
 void TracedCapacity::release(const Tag& tag, Bytes bytes) noexcept {
   next_.release(tag, bytes);
-  try {
-    log_.append(EventKind::given_back, tag, bytes);
-  } catch (...) {  // a log that is out of memory loses its line, not the bytes
-  }
+  log_.append(EventKind::given_back, tag, bytes);
 }
 
 std::expected<void, Denial> RetryingCapacity::try_acquire(const Tag& tag, Bytes bytes) {

@@ -35,11 +35,18 @@ std::optional<EventKind> kind_of(std::string_view name) {
   return found == kNames.end() ? std::nullopt : std::optional(found->first);
 }
 
+// The JSON library would turn -1 and 1.5 into some number of bytes.
+std::uint64_t whole(const nlohmann::json& line, const char* key) {
+  const nlohmann::json& value = line.at(key);
+  if (!value.is_number_unsigned()) throw std::invalid_argument(fmt::format("'{}' is not a whole number", key));
+  return value.get<std::uint64_t>();
+}
+
 Event event_of(const nlohmann::json& line) {
   const auto kind = kind_of(line.at("kind").get<std::string>());
   const auto stage = stage_from_string(line.at("stage").get<std::string>());
   if (!kind || !stage) throw std::invalid_argument("unknown kind or stage");
-  return {.sequence = line.at("sequence"),
+  return {.sequence = whole(line, "sequence"),
           .at = Clock::TimePoint{std::chrono::duration_cast<Clock::TimePoint::duration>(
               std::chrono::nanoseconds(line.at("at_ns").get<std::int64_t>()))},
           .kind = *kind,
@@ -47,22 +54,32 @@ Event event_of(const nlohmann::json& line) {
                   .owner = line.at("owner"),
                   .stage = *stage,
                   .buffer = line.at("buffer")},
-          .bytes = Bytes{line.at("bytes").get<std::uint64_t>()}};
+          .bytes = Bytes{whole(line, "bytes")}};
 }
 
 }  // namespace
 
 EventLog::EventLog(const Clock& clock, std::size_t capacity) : clock_(clock), capacity_(capacity) {}
 
-void EventLog::append(EventKind kind, const Tag& tag, Bytes bytes) {
+void EventLog::append(EventKind kind, const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(mutex_);
-  if (events_.size() >= capacity_) {
-    // Half at a time, so that a full log does not move all its events for every new one.
-    const std::size_t drop = std::max<std::size_t>(1, capacity_ / 2);
-    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(std::min(drop, events_.size())));
-    dropped_ += drop;
+  if (capacity_ == 0) {
+    ++dropped_;
+    return;
   }
-  events_.push_back({.sequence = next_++, .at = clock_.now(), .kind = kind, .tag = tag, .bytes = bytes});
+  try {
+    Event event{.sequence = next_, .at = clock_.now(), .kind = kind, .tag = tag, .bytes = bytes};
+    if (events_.size() >= capacity_) {
+      // Half at a time, so that a full log does not move all its events for every new one.
+      const std::size_t drop = std::max<std::size_t>(1, capacity_ / 2);
+      events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(drop));
+      dropped_ += drop;
+    }
+    events_.push_back(std::move(event));
+    ++next_;
+  } catch (...) {
+    ++dropped_;
+  }
 }
 
 std::vector<Event> EventLog::events() const {

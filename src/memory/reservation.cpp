@@ -57,7 +57,7 @@ void Reservation::resize(const Tag& tag, Bytes bytes) {
 }
 
 void Reservation::merge(Reservation&& other) {
-  if (other.state_ == nullptr) return;
+  if (other.state_ == nullptr || &other == this) return;
   if (state_ == nullptr) {
     *this = std::move(other);
     return;

@@ -90,7 +90,9 @@ Step context(std::uint32_t from, std::uint32_t to) {
 // How far a rung is from what was asked: context first, then quality, then speed.
 auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
   const engine::ContextParams& now = rung.request.context;
-  const double context_lost = 1.0 - static_cast<double>(now.n_ctx.value_or(survey.context.n_ctx)) / survey.context.n_ctx;
+  // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has lost any.
+  const bool shortened = now.n_ctx != asked.context.n_ctx;
+  const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / survey.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
   const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == GGML_TYPE_Q8_0 ? 1 : 2;
   const std::int32_t layers = rung.request.model.gpu_layers;

@@ -40,7 +40,8 @@ std::string alternatives_text(const Plan& plan) {
   for (const Alternative& alternative : plan.alternatives) {
     std::string needs;
     for (const auto& [device, bytes] : alternative.required) needs += fmt::format("{}{} on {}", needs.empty() ? "" : ", ", format_bytes(bytes), device.name());
-    out += fmt::format("    {:<34} {}  ({})\n", fmt::join(alternative.flags, " "), needs, alternative.cost);
+    const std::string flags = fmt::format("{}", fmt::join(alternative.flags, " "));  // a width on join() is every element's
+    out += fmt::format("    {:<34} {}  ({})\n", flags, needs, alternative.cost);
   }
   return out;
 }

@@ -36,6 +36,7 @@ class Observer {
   virtual bool before_allocation(const Request&) noexcept { return true; }
   // After ggml answered; null means that the device said no (the request had been granted).
   virtual void after_allocation(const Request&, ggml_backend_buffer_t) noexcept {}
+  // The process's observer hears of every free, also on threads that have an observer of their own.
   virtual void before_free(ggml_backend_buffer_t) noexcept {}
 
   // A survey's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
@@ -54,6 +55,9 @@ class Observer {
 
 // The process's observer; null for none. The caller keeps it alive until it is replaced and every thread has left it.
 void set_observer(Observer* observer) noexcept;
+// Replaces `expected` by `next`; false, and nothing changed, where another one is in place.
+[[nodiscard]] bool exchange_observer(Observer* expected, Observer* next) noexcept;
+// Who is asked on this thread: its own observer where it has one, else the process's.
 [[nodiscard]] Observer* observer() noexcept;
 
 // Puts another observer in place for this thread while it lives (a survey beside running models). Nests.

@@ -3,6 +3,7 @@
 #include <concepts>
 #include <expected>
 #include <functional>
+#include <mutex>
 
 #include <plimsoll/memory/event_log.hpp>
 #include <plimsoll/memory/ledger.hpp>
@@ -48,6 +49,9 @@ class SealedCapacity final : public AnyCapacity {
   AnyCapacity& next_;
   Ledger& ledger_;
   Seal& seal_;
+  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never has room to make
+  // here: what lies inside a reservation is always granted.
+  std::mutex mutex_;
 };
 
 // Traced: every answer becomes an event.

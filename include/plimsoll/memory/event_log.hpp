@@ -27,12 +27,13 @@ struct Event {
   friend bool operator==(const Event&, const Event&) = default;
 };
 
-// Append-only and bounded: the oldest events are dropped beyond `capacity` and counted. Any thread.
+// Append-only and bounded: the oldest events are dropped beyond `capacity` and counted; so is an event that cannot be written
+// (no memory): whoever moves bytes must not fail for the sake of its log. Any thread.
 class EventLog {
  public:
   explicit EventLog(const Clock& clock, std::size_t capacity = 100'000);
 
-  void append(EventKind kind, const Tag& tag, Bytes bytes);
+  void append(EventKind kind, const Tag& tag, Bytes bytes) noexcept;
   [[nodiscard]] std::vector<Event> events() const;
   [[nodiscard]] std::uint64_t dropped() const;
 

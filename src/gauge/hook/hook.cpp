@@ -22,6 +22,10 @@ int& SplitSilence::depth() noexcept {
 
 void set_observer(Observer* observer) noexcept { state().observer.store(observer, std::memory_order_release); }
 
+bool exchange_observer(Observer* expected, Observer* next) noexcept {
+  return state().observer.compare_exchange_strong(expected, next, std::memory_order_acq_rel);
+}
+
 Observer* observer() noexcept {
   if (thread_observer != nullptr) return thread_observer;
   return state().observer.load(std::memory_order_acquire);

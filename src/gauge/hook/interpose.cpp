@@ -54,8 +54,11 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
     state().frees.fetch_add(1, std::memory_order_relaxed);
-    // The process-wide observer books every buffer; a survey's own buffers are unknown to it and ignored by it.
-    if (Observer* const watcher = observer()) watcher->before_free(buffer);
+    // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are unknown
+    // to it and ignored by it.
+    Observer* const everybodys = state().observer.load(std::memory_order_acquire);
+    if (everybodys != nullptr) everybodys->before_free(buffer);
+    if (Observer* const watcher = observer(); watcher != nullptr && watcher != everybodys) watcher->before_free(buffer);
   }
   real_functions().buffer_free(buffer);
 }

@@ -1,0 +1,244 @@
+// The gauge on ggml's CPU buffer type: no model, no context, only ggml's own doors.
+#include <plimsoll/gauge/gauge.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/memory/capacity.hpp>
+
+#include "ggml_doors.hpp"
+
+namespace plimsoll::gauge {
+namespace {
+
+using memory::Stage;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+const device::DeviceId kHost = device::host();
+
+class GaugeTest : public ::testing::Test {
+ protected:
+  GaugeTest() { gauge.start(); }
+
+  // What the owner holds now, by stage.
+  std::vector<std::pair<Stage, Bytes>> held(const std::string& owner) const {
+    std::vector<std::pair<Stage, Bytes>> out;
+    for (const memory::Entry& entry : ledger.entries_of(owner)) {
+      if (entry.taken.current > 0_B) out.emplace_back(entry.tag.stage, entry.taken.current);
+    }
+    return out;
+  }
+
+  memory::Ledger ledger;
+  memory::LedgerCapacity capacity{ledger};
+  Gauge gauge{ledger, capacity};
+};
+
+TEST_F(GaugeTest, IsEnforcingInAProgramThatLinksTheLibrary) {
+  EXPECT_EQ(mode(), Mode::enforcing);
+  EXPECT_NO_THROW(require_enforcing());
+}
+
+TEST_F(GaugeTest, BooksABufferUnderItsOwnerWhileItLives) {
+  {
+    const Scope scope("a", Phase::context);
+    const Buffer buffer = allocate(4096);
+    ASSERT_TRUE(buffer);
+    const auto entries = ledger.entries_of("a");
+    ASSERT_EQ(entries.size(), 1U);
+    EXPECT_EQ(entries[0].tag, (memory::Tag{.device = kHost, .owner = "a", .stage = Stage::output, .buffer = "CPU"}));
+    EXPECT_EQ(entries[0].taken.current, 4_KiB);
+  }
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, TheDoorAndThePhaseTellTheStage) {
+  const TensorContext tensors(256);
+  const auto through = [&](Phase phase) {
+    const Scope scope("a", phase);
+    const Buffer buffer = tensors.allocate();
+    EXPECT_TRUE(buffer);
+    return held("a");
+  };
+  EXPECT_THAT(through(Phase::load), ElementsAre(Pair(Stage::weights, tensors.bytes())));
+  EXPECT_THAT(through(Phase::context), ElementsAre(Pair(Stage::kv_cache, tensors.bytes())));
+  EXPECT_THAT(through(Phase::adapter), ElementsAre(Pair(Stage::adapter, tensors.bytes())));
+  {
+    const Scope scope("a", Phase::decode);
+    Graph graph;
+    ASSERT_TRUE(graph.reserve());
+    ASSERT_EQ(held("a").size(), 1U);
+    EXPECT_EQ(held("a")[0].first, Stage::compute);
+  }
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, TheInnermostScopeCountsAndTheOuterReturns) {
+  const Scope outer("outer", Phase::load);
+  {
+    const Scope inner("inner", Phase::context);
+    EXPECT_EQ(Scope::current().owner, "inner");
+    EXPECT_EQ(Scope::current().phase, Phase::context);
+  }
+  const Buffer buffer = allocate(64);
+  EXPECT_THAT(held("outer"), ElementsAre(Pair(Stage::weights, 64_B)));
+  EXPECT_THAT(held("inner"), IsEmpty());
+}
+
+TEST_F(GaugeTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
+  engine::start_backends();
+  ledger.set_line(kHost, 0_B);
+  const Scope scope("a", Phase::load);
+  const auto memory = page_aligned(8192);
+  {
+    const Buffer buffer(
+        ggml_backend_dev_buffer_from_host_ptr(ggml_backend_dev_by_name("CPU"), memory.get(), 8192, 4096));
+    ASSERT_TRUE(buffer);
+    ASSERT_EQ(ledger.entries_of("a").size(), 1U);
+    EXPECT_FALSE(ledger.entries_of("a")[0].charged);
+    EXPECT_EQ(ledger.entries_of("a")[0].taken.current, 8_KiB);
+    EXPECT_EQ(ledger.taken_on(kHost), 0_B);
+  }
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
+  ledger.set_line(kHost, 4_KiB);
+  const Scope scope("a", Phase::load);
+  const Buffer fits = allocate(4096);
+  ASSERT_TRUE(fits);
+  const auto before = hook::counters();
+  EXPECT_FALSE(allocate(1));
+  EXPECT_EQ(hook::counters().refusals, before.refusals + 1);
+  EXPECT_EQ(hook::counters().allocations, before.allocations);
+  const auto denial = Gauge::take_denial();
+  ASSERT_TRUE(denial);
+  EXPECT_EQ(denial->why, memory::Denial::over_line);
+  EXPECT_EQ(denial->bytes, 1_B);
+  EXPECT_EQ(denial->tag.owner, "a");
+  EXPECT_FALSE(Gauge::take_denial());  // told once
+  EXPECT_FALSE(Gauge::take_device_refusal());
+  EXPECT_EQ(ledger.taken_on(kHost), 4_KiB);
+}
+
+TEST_F(GaugeTest, ADevicesRefusalIsToldApartAndGivesBack) {
+  const Scope scope("a", Phase::load);
+  EXPECT_FALSE(allocate(std::size_t{1} << 60));
+  EXPECT_FALSE(Gauge::take_denial());
+  EXPECT_TRUE(Gauge::take_device_refusal());
+  EXPECT_FALSE(Gauge::take_device_refusal());
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, ARefusedGroupOfTensorsOrGraphLeavesNothingBehind) {
+  const TensorContext tensors(256);
+  for (const bool graph : {false, true}) {
+    const Scope scope("a", Phase::context);
+    gauge.refuse_nth(0);
+    if (graph) {
+      EXPECT_FALSE(Graph().reserve());
+    } else {
+      EXPECT_FALSE(tensors.allocate());
+    }
+    EXPECT_EQ(Gauge::take_denial().value().tag.stage, graph ? Stage::compute : Stage::kv_cache);
+    EXPECT_TRUE(ledger.empty());
+  }
+}
+
+TEST_F(GaugeTest, RefusesTheNthAllocationFromNowAndNoOther) {
+  const Scope scope("a", Phase::load);
+  gauge.refuse_nth(2);
+  std::vector<bool> answers;
+  for (int i = 0; i < 5; ++i) answers.push_back(allocate(64) != nullptr);
+  EXPECT_THAT(answers, ElementsAre(true, true, false, true, true));
+  EXPECT_TRUE(Gauge::take_denial());
+}
+
+TEST_F(GaugeTest, ThreadsAttributeSeparatelyAndADenialIsTheThreadsOwn) {
+  ledger.set_line(kHost, 1_MiB);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t thread = 1; thread <= 4; ++thread) {
+      threads.emplace_back([this, thread, owner = std::to_string(thread)] {
+        const Scope scope(owner, Phase::load);
+        for (int round = 0; round < 50; ++round) {
+          const Buffer buffer = allocate(thread * 1024);
+          EXPECT_THAT(held(owner), ElementsAre(Pair(Stage::weights, Bytes{thread * 1024})));
+        }
+        EXPECT_FALSE(allocate(2 << 20));
+        EXPECT_EQ(Gauge::take_denial().value().tag.owner, owner);
+      });
+    }
+  }
+  EXPECT_FALSE(Gauge::take_denial());
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, ABufferFreedOnAnotherThreadReturnsToItsOwner) {
+  Buffer buffer;
+  {
+    const Scope scope("a", Phase::load);
+    buffer = allocate(64);
+  }
+  std::jthread([&] {
+    const Scope scope("b", Phase::decode);
+    buffer.reset();
+  }).join();
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, ABufferFreedBesideASurveyReturnsToItsOwner) {
+  Buffer buffer = allocate(64);
+  hook::Observer survey;
+  {
+    const hook::ThreadObserver beside(&survey);
+    buffer.reset();
+  }
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(GaugeTest, ASealedOwnersDenialSaysSo) {
+  gauge.stop();
+  memory::Seal seal;
+  memory::SealedCapacity sealed(capacity, ledger, seal);
+  Gauge strict(ledger, sealed);
+  strict.start();
+  seal.close("a");
+  const Scope scope("a", Phase::decode);
+  EXPECT_FALSE(allocate(64));
+  EXPECT_EQ(Gauge::take_denial().value().why, memory::Denial::sealed);
+  EXPECT_EQ(seal.counts("a").refused_after_seal, 1U);
+}
+
+TEST_F(GaugeTest, OneAtATimeAndAStoppedOneSeesNothing) {
+  Gauge second(ledger, capacity);
+  EXPECT_THROW(second.start(), Error);
+  const Buffer before = allocate(64);
+  gauge.stop();
+  const Buffer unseen = allocate(128);
+  EXPECT_EQ(ledger.taken_on(kHost), 64_B);
+  second.start();  // buffers from before it are none of its business
+}
+
+TEST_F(GaugeTest, StandsAsideAlsoWhenItEndsBesideASurvey) {
+  gauge.stop();
+  hook::Observer survey;
+  {
+    const hook::ThreadObserver beside(&survey);
+    Gauge(ledger, capacity).start();
+  }
+  EXPECT_EQ(hook::observer(), nullptr);
+}
+
+}  // namespace
+}  // namespace plimsoll::gauge

@@ -1,0 +1,256 @@
+// What every CapacitySource promises, and the one idea of each.
+#include <plimsoll/memory/capacity.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace plimsoll::memory {
+namespace {
+
+using ::testing::ElementsAre;
+
+const device::DeviceId kGpu{"Vulkan0"};
+Tag tag(const std::string& owner, Stage stage = Stage::compute) {
+  return {.device = kGpu, .owner = owner, .stage = stage, .buffer = "Vulkan0"};
+}
+constexpr Bytes kLine = 100_B;
+
+// The books and everything a source may stand on.
+struct Ground {
+  Ground() { ledger.set_line(kGpu, kLine); }
+  ManualClock clock;
+  EventLog log{clock};
+  Ledger ledger;
+  Seal seal;
+  LedgerCapacity limited{ledger};
+};
+
+template <class Source>
+struct Make;
+template <>
+struct Make<LedgerCapacity> : Ground {
+  LedgerCapacity source{ledger};
+};
+template <>
+struct Make<SealedCapacity> : Ground {
+  SealedCapacity source{limited, ledger, seal};
+};
+template <>
+struct Make<TracedCapacity> : Ground {
+  TracedCapacity source{limited, log};
+};
+template <>
+struct Make<RetryingCapacity> : Ground {
+  RetryingCapacity source{limited, [](const Tag&, Bytes) { return false; }};
+};
+
+template <class Source>
+class CapacitySourceTest : public ::testing::Test {
+ protected:
+  Make<Source> make;
+  Source& source = make.source;
+  Ledger& ledger = make.ledger;
+};
+using Sources = ::testing::Types<LedgerCapacity, SealedCapacity, TracedCapacity, RetryingCapacity>;
+TYPED_TEST_SUITE(CapacitySourceTest, Sources);
+
+TYPED_TEST(CapacitySourceTest, GrantsUpToTheLineAndBooksWhatItGrants) {
+  ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
+  EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
+  this->source.release(tag("a"), kLine);
+  EXPECT_TRUE(this->ledger.empty());
+}
+
+TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndBooksNothing) {
+  ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
+  const auto refused = this->source.try_acquire(tag("b"), 1_B);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Denial::over_line);
+  EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
+}
+
+TYPED_TEST(CapacitySourceTest, WhatIsReleasedMayBeAcquiredAgain) {
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
+    this->source.release(tag("a"), kLine);
+  }
+  EXPECT_TRUE(this->ledger.empty());
+}
+
+TYPED_TEST(CapacitySourceTest, ThreadsNeverHoldMoreThanTheLineTogether) {
+  std::atomic<int> held{0};
+  std::atomic<int> most{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, owner = std::to_string(thread)] {
+        for (int round = 0; round < 300; ++round) {
+          if (!this->source.try_acquire(tag(owner), 30_B)) continue;
+          const int now = ++held;
+          for (int seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {
+          }
+          --held;
+          this->source.release(tag(owner), 30_B);
+        }
+      });
+    }
+  }
+  EXPECT_LE(most, 3);  // 3 x 30 fit under 100
+  EXPECT_GE(most, 1);
+  EXPECT_TRUE(this->ledger.empty());
+}
+
+class SealedCapacityTest : public ::testing::Test, protected Ground {
+ protected:
+  SealedCapacity source{limited, ledger, seal};
+};
+
+TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCounted) {
+  const auto held = ledger.reserve("a", {{tag("a"), 50_B}});
+  ASSERT_TRUE(source.try_acquire(tag("a"), 40_B));
+  seal.close("a");
+  EXPECT_TRUE(source.try_acquire(tag("a"), 10_B));
+  const auto refused = source.try_acquire(tag("a"), 1_B);  // the line would have let it through
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Denial::sealed);
+  EXPECT_TRUE(source.try_acquire(tag("b"), 20_B));  // another owner is not sealed
+  EXPECT_EQ(seal.counts("a").allocations_after_seal, 1U);
+  EXPECT_EQ(seal.counts("a").refused_after_seal, 1U);
+  EXPECT_EQ(seal.counts("b").allocations_after_seal, 0U);
+}
+
+// Lets other threads go first, just before the books are asked: the moment at which they may change.
+class Yielding final : public AnyCapacity {
+ public:
+  explicit Yielding(AnyCapacity& next) : next_(next) {}
+  std::expected<void, Denial> try_acquire(const Tag& asked, Bytes bytes) override {
+    std::this_thread::yield();
+    return next_.try_acquire(asked, bytes);
+  }
+  void release(const Tag& asked, Bytes bytes) noexcept override { next_.release(asked, bytes); }
+
+ private:
+  AnyCapacity& next_;
+};
+
+TEST_F(SealedCapacityTest, ThreadsOfASealedOwnerTakeNoMoreThanItsReservationTogether) {
+  Yielding yielding(limited);
+  SealedCapacity sealed(yielding, ledger, seal);
+  const auto held = ledger.reserve("a", {{tag("a"), 50_B}});
+  seal.close("a");
+  std::atomic<int> beyond{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&] {
+        for (int round = 0; round < 500; ++round) {
+          if (!sealed.try_acquire(tag("a"), 30_B)) continue;
+          if (ledger.taken_on(kGpu) > 50_B) ++beyond;
+          sealed.release(tag("a"), 30_B);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(beyond, 0);
+}
+
+TEST(TracedCapacityTest, EveryAnswerBecomesAnEvent) {
+  Ground ground;
+  TracedCapacity source(ground.limited, ground.log);
+  (void)source.try_acquire(tag("a"), 60_B);
+  (void)source.try_acquire(tag("b"), 60_B);
+  source.release(tag("a"), 60_B);
+  std::vector<EventKind> kinds;
+  for (const Event& event : ground.log.events()) kinds.push_back(event.kind);
+  EXPECT_THAT(kinds, ElementsAre(EventKind::taken, EventKind::refused, EventKind::given_back));
+}
+
+class BrokenClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { throw std::runtime_error("no time"); }
+};
+
+TEST(TracedCapacityTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
+  Ground ground;
+  const BrokenClock clock;
+  EventLog log(clock);
+  TracedCapacity source(ground.limited, log);
+  ASSERT_TRUE(source.try_acquire(tag("a"), 60_B));
+  source.release(tag("a"), 60_B);
+  EXPECT_TRUE(ground.ledger.empty());
+  EXPECT_EQ(log.dropped(), 2U);
+}
+
+class RetryingCapacityTest : public ::testing::Test, protected Ground {};
+
+TEST_F(RetryingCapacityTest, AsksForRoomOnceAndTriesAgain) {
+  ASSERT_TRUE(limited.try_acquire(tag("victim"), 80_B));
+  int asked = 0;
+  RetryingCapacity source(limited, [&](const Tag& wanted, Bytes bytes) {
+    EXPECT_EQ(wanted, tag("a"));
+    EXPECT_EQ(bytes, 60_B);
+    if (++asked == 1) limited.release(tag("victim"), 80_B);
+    return true;
+  });
+  EXPECT_TRUE(source.try_acquire(tag("a"), 60_B));
+  EXPECT_EQ(asked, 1);
+  EXPECT_FALSE(source.try_acquire(tag("a"), 60_B));  // room was promised and did not come
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(RetryingCapacityTest, ASealIsNoLackOfRoom) {
+  SealedCapacity sealed(limited, ledger, seal);
+  seal.close("a");
+  RetryingCapacity source(sealed, [](const Tag&, Bytes) -> bool { throw std::logic_error("asked for room"); });
+  EXPECT_EQ(source.try_acquire(tag("a"), 1_B).error(), Denial::sealed);
+}
+
+TEST_F(RetryingCapacityTest, HoldsNothingWhenMakingRoomThrows) {
+  RetryingCapacity source(limited, [](const Tag&, Bytes) -> bool { throw std::runtime_error("no victim"); });
+  EXPECT_THROW((void)source.try_acquire(tag("a"), 101_B), std::runtime_error);
+  EXPECT_TRUE(ledger.empty());
+}
+
+// A next link that says no, or cannot answer: whatever stands in front of it has kept nothing.
+class Refusing final : public AnyCapacity {
+ public:
+  explicit Refusing(bool throws) : throws_(throws) {}
+  std::expected<void, Denial> try_acquire(const Tag&, Bytes) override {
+    if (throws_) throw std::runtime_error("the next one failed");
+    return std::unexpected(Denial::over_line);
+  }
+  void release(const Tag&, Bytes) noexcept override { ADD_FAILURE() << "released what was never granted"; }
+
+ private:
+  bool throws_;
+};
+
+TEST(CapacityChainTest, GivesBackWhenTheNextRefusesOrThrows) {
+  for (const bool throws : {false, true}) {
+    Ground ground;
+    Refusing next(throws);
+    SealedCapacity sealed(next, ground.ledger, ground.seal);
+    TracedCapacity traced(sealed, ground.log);
+    RetryingCapacity source(traced, [](const Tag&, Bytes) { return true; });
+    const auto held = ground.ledger.reserve("a", {{tag("a"), 50_B}});
+    ground.seal.close("a");
+    try {
+      EXPECT_FALSE(source.try_acquire(tag("a"), 10_B));
+      EXPECT_FALSE(throws);
+    } catch (const std::runtime_error&) {
+      EXPECT_TRUE(throws);
+    }
+    EXPECT_EQ(ground.ledger.taken_on(kGpu), 0_B);
+    EXPECT_EQ(ground.ledger.unused_reservation("a", kGpu), 50_B);
+    EXPECT_EQ(ground.seal.counts("a").allocations_after_seal, 0U);
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::memory

@@ -1,0 +1,84 @@
+// plan_examples: surveys and devices to plan with, made by hand: neither an engine nor a GPU is asked.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::plan {
+
+inline const device::DeviceId kGpu{"Vulkan0"};
+inline const device::DeviceId kHost = device::host();
+
+[[nodiscard]] inline gauge::BufferLine buffer(const device::DeviceId& device, memory::Stage stage, Bytes bytes,
+                                              const std::string& name = {}, bool charged = true) {
+  return {.device = device,
+          .buffer = name.empty() ? device.name() : name,
+          .stage = stage,
+          .bytes = bytes,
+          .charged = charged};
+}
+
+// A model of 24 layers and a header on one GPU, with a context of 4096 tokens.
+[[nodiscard]] inline gauge::Survey gpu_survey() {
+  using memory::Stage;
+  gauge::Survey survey;
+  survey.lines = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
+                  buffer(kHost, Stage::output, 512_KiB, "Vulkan_Host"),
+                  buffer(kHost, Stage::compute, 12_MiB, "Vulkan_Host"),
+                  buffer(kGpu, Stage::weights, 700_MiB),
+                  buffer(kGpu, Stage::kv_cache, 96_MiB),
+                  buffer(kGpu, Stage::compute, 300_MiB)};
+  survey.model.architecture = "llama";
+  survey.model.description = "llama 350M Q4_K - Medium";
+  survey.model.n_params = 350'000'000;
+  survey.model.tensor_bytes = 740_MiB;
+  survey.model.n_layer = 24;
+  survey.model.n_embd = 1024;
+  survey.model.n_vocab = 32000;
+  survey.model.n_ctx_train = 8192;
+  survey.context = {.n_ctx = 4096,
+                    .n_ctx_seq = 4096,
+                    .n_batch = 2048,
+                    .n_ubatch = 512,
+                    .n_seq_max = 1,
+                    .n_outputs_max = 2048,
+                    .type_k = GGML_TYPE_F16,
+                    .type_v = GGML_TYPE_F16,
+                    .flash_attn = true};
+  survey.gpu_layers = 25;
+  survey.outputs = 1;
+  return survey;
+}
+
+[[nodiscard]] inline Request request(const std::string& name = "a") {
+  Request asked{.name = name, .survey = {}};
+  asked.survey.model.path = "/models/" + name + ".gguf";
+  asked.survey.context.n_ctx = 4096;
+  return asked;
+}
+
+// A plan of these lines alone.
+[[nodiscard]] inline ModelPlan model_of(std::vector<gauge::BufferLine> lines, const std::string& name = "a") {
+  gauge::Survey survey = gpu_survey();
+  survey.lines = std::move(lines);
+  return lay_out(request(name), survey, {});
+}
+
+[[nodiscard]] inline DeviceState state_of(const device::DeviceId& id, std::optional<Bytes> total,
+                                          std::optional<Bytes> free, std::optional<Bytes> line, Bytes ours = {},
+                                          bool memory_is_hosts = false) {
+  DeviceState state;
+  state.info.id = id;
+  state.info.type = id.is_host() ? device::DeviceType::cpu : device::DeviceType::gpu;
+  state.info.memory_is_hosts = memory_is_hosts || id.is_host();
+  state.info.description = id.is_host() ? "Some CPU" : "Some GPU";
+  state.reading.total = total;
+  state.reading.free = free;
+  state.reading.source = id.is_host() ? "meminfo" : "ggml";
+  if (line) state.line = memory::LoadLine{.bytes = *line};
+  state.ours = ours;
+  return state;
+}
+
+}  // namespace plimsoll::plan

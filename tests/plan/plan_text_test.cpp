@@ -1,0 +1,92 @@
+// A plan as text and as JSON, held against golden/*. The plans are put together here from surveys made by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <golden.hpp>
+#include <sstream>
+
+#include <plimsoll/plan/ladder.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+#include <plimsoll/plan/plan_table.hpp>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+ModelPlan example_model(const std::string& name = "a") {
+  return lay_out(request(name), gpu_survey(), {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}});
+}
+
+std::vector<DeviceState> devices(Bytes line) {
+  return {state_of(kGpu, 8_GiB, 7_GiB, line, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)};
+}
+
+Plan fitting() {
+  Plan plan{.models = {example_model()}, .devices = {}, .alternatives = {}, .explanation = {}};
+  plan.devices = admit(plan.models, devices(7_GiB));
+  return plan;
+}
+
+Plan refused() {
+  Plan plan = fitting();
+  plan.devices = admit(plan.models, devices(1400_MiB));
+  for (const Rung& rung : ladder(request().survey, gpu_survey(), true)) {
+    if (plan.alternatives.size() == 2) break;
+    plan.alternatives.push_back({.flags = rung.flags,
+                                 .changes = rung.changes,
+                                 .cost = rung.cost,
+                                 .request = rung.request,
+                                 .required = {{kHost, 12_MiB}, {kGpu, 1300_MiB}}});
+  }
+  return plan;
+}
+
+// Two models of three sequences on a software GPU.
+Plan two_models() {
+  Request asked = request("b");
+  asked.survey.context.n_ctx = 300;
+  asked.survey.context.n_seq_max = 3;
+  gauge::Survey survey = gpu_survey();
+  survey.context.n_ctx = 768;
+  survey.context.n_ctx_seq = 256;
+  survey.context.n_seq_max = 3;
+  survey.context.n_batch = survey.context.n_ubatch = 300;
+  survey.outputs = 3;
+  Plan plan{.models = {example_model("a"),
+                       lay_out(asked, survey, {{kGpu, {.bytes = 431_MiB, .source = Source::calibrated}}})},
+            .devices = {},
+            .alternatives = {},
+            .explanation = {}};
+  plan.devices = admit(
+      plan.models, {state_of(kGpu, 24_GiB, 20_GiB, 21_GiB, {}, true), state_of(kHost, 24_GiB, 2_GiB, std::nullopt)});
+  return plan;
+}
+
+std::string json_of(const Plan& plan, gauge::Mode mode) {
+  auto json = to_json(plan, mode);
+  EXPECT_FALSE(json["engine"]["llama"].get<std::string>().empty());
+  json["engine"]["llama"] = json["engine"]["ggml"] = "(the loaded one)";
+  return json.dump(1) + "\n";
+}
+
+TEST(PlanTableTest, AFittingPlan) { expect_golden("plan/golden/fits.txt", to_table(fitting())); }
+TEST(PlanTableTest, ARefusedPlanWithWhatWouldFit) { expect_golden("plan/golden/refused.txt", to_table(refused())); }
+TEST(PlanTableTest, TwoModelsOnMemoryOfTheHost) { expect_golden("plan/golden/two_models.txt", to_table(two_models())); }
+
+TEST(PlanTableTest, ARefusedPlanWithoutAlternativesSaysSo) {
+  Plan plan = refused();
+  plan.alternatives.clear();
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Nothing near it would fit either."));
+}
+
+TEST(PlanJsonTest, AFittingPlan) { expect_golden("plan/golden/fits.json", json_of(fitting(), gauge::Mode::enforcing)); }
+TEST(PlanJsonTest, ARefusedPlanWithWhatWouldFit) {
+  expect_golden("plan/golden/refused.json", json_of(refused(), gauge::Mode::advisory));
+}
+TEST(PlanJsonTest, TwoModelsOnMemoryOfTheHost) {
+  expect_golden("plan/golden/two_models.json", json_of(two_models(), gauge::Mode::enforcing));
+}
+
+}  // namespace
+}  // namespace plimsoll::plan

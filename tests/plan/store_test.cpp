@@ -1,0 +1,203 @@
+#include <plimsoll/plan/store.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <temporary_folder.hpp>
+#include <vector>
+
+#include <plimsoll/gauge/survey_json.hpp>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() {
+    asked.model.path = folder / "model.gguf";
+    folder.write("model.gguf", "weights");
+  }
+  TemporaryFolder folder;
+  const std::string path = folder / "cache/plimsoll.db";  // its folder is made
+  gauge::SurveyRequest asked = request().survey;
+  const gauge::Survey survey = gpu_survey();
+  const std::vector<std::string> devices{"Vulkan0 Some GPU 8589934592"};
+};
+
+TEST_F(StoreTest, ASurveyIsRememberedWholeByTheNextStore) {
+  {
+    Store(path).keep_survey(asked, survey, devices);
+  }
+  const auto found = Store(path).find_survey(asked);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(gauge::to_json(found->survey), gauge::to_json(survey));
+  EXPECT_EQ(found->devices, devices);
+}
+
+TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldSurvey) {
+  Store store(path);
+  store.keep_survey(asked, survey, devices);
+  gauge::SurveyRequest other = asked;
+  other.context.n_ctx = 8192;
+  EXPECT_FALSE(store.find_survey(other));
+  other = asked;
+  other.model.gpu_layers = 3;
+  EXPECT_FALSE(store.find_survey(other));
+  folder.write("model.gguf", "other weights");  // the same path, another file
+  EXPECT_FALSE(store.find_survey(asked));
+}
+
+TEST_F(StoreTest, AFigureIsTheLargestOfAllStatesAndAllMeasurements) {
+  Store store(path);
+  EXPECT_FALSE(store.find_runtime("card"));
+  store.keep_runtime("card", PipelineCache::warm, 100_MiB);
+  store.keep_runtime("card", PipelineCache::cold, 300_MiB);
+  store.keep_runtime("card", PipelineCache::cold, 200_MiB);
+  store.keep_runtime("card", PipelineCache::warm, 150_MiB);
+  store.keep_runtime("another", PipelineCache::cold, 900_MiB);
+  EXPECT_EQ(store.find_runtime("card"), 300_MiB);
+  store.forget_everything();
+  EXPECT_FALSE(store.find_runtime("card"));
+  EXPECT_FALSE(store.find_survey(asked));
+}
+
+TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
+  gauge::DeviceView view;
+  view.info.id = kGpu;
+  view.info.description = "Some GPU";
+  std::vector<std::string> keys{runtime_key(view, survey)};
+  const auto vary = [&](auto&& change) {
+    gauge::DeviceView other_view = view;
+    gauge::Survey other = survey;
+    change(other_view, other);
+    keys.push_back(runtime_key(other_view, other));
+  };
+  vary([](auto& device, auto&) { device.info.description = "Some GPU, newer driver"; });
+  vary([](auto&, auto& other) { other.model.architecture = "gemma3"; });
+  vary([](auto&, auto& other) { other.context.n_ubatch = 64; });
+  vary([](auto&, auto& other) { other.context.type_k = GGML_TYPE_Q8_0; });
+  vary([](auto&, auto& other) { other.gpu_layers = 3; });
+  vary([](auto&, auto& other) { other.outputs = 512; });
+  const std::size_t count = keys.size();
+  std::ranges::sort(keys);
+  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  EXPECT_EQ(keys.size(), count);
+  EXPECT_EQ(runtime_key(view, survey), runtime_key(view, survey));
+}
+
+TEST_F(StoreTest, ObjectsOfOneFileSeeEachOthersFigures) {
+  Store first(path);
+  Store second(path);
+  first.keep_runtime("card", PipelineCache::cold, 100_MiB);
+  EXPECT_EQ(second.find_runtime("card"), 100_MiB);
+  second.keep_runtime("card", PipelineCache::cold, 200_MiB);
+  EXPECT_EQ(first.find_runtime("card"), 200_MiB);
+}
+
+// Opening included: several programs start at once on a machine that has no file yet.
+TEST_F(StoreTest, ProcessesThatWriteAtOnceLoseNothing) {
+  constexpr int kProcesses = 4;
+  constexpr std::uint64_t kFigures = 25;
+  std::vector<pid_t> children;
+  for (int process = 0; process < kProcesses; ++process) {
+    const pid_t child = fork();
+    if (child == 0) {
+      Store store(path);
+      for (std::uint64_t i = 1; i <= kFigures; ++i) {
+        store.keep_runtime(std::to_string(process), PipelineCache::cold, Bytes{i});
+        store.keep_runtime("together", PipelineCache::cold, Bytes{i * 10 + static_cast<std::uint64_t>(process)});
+      }
+      _exit(store.usable() ? 0 : 1);
+    }
+    ASSERT_GT(child, 0);
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  Store store(path);
+  for (int process = 0; process < kProcesses; ++process)
+    EXPECT_EQ(store.find_runtime(std::to_string(process)), Bytes{kFigures});
+  EXPECT_EQ(store.find_runtime("together"), Bytes{kFigures * 10 + kProcesses - 1});
+}
+
+// Remembers nothing and says nothing wrong.
+void expect_forgetful(Store& store, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
+  store.keep_survey(asked, survey, {});
+  store.keep_runtime("card", PipelineCache::cold, 1_MiB);
+  EXPECT_FALSE(store.find_survey(asked));
+  EXPECT_FALSE(store.find_runtime("card"));
+  store.forget_everything();
+}
+
+TEST_F(StoreTest, AFolderThatCannotBeWrittenIsNoReasonToFail) {
+  folder.write("file", "in the way");
+  for (const std::string& impossible :
+       {folder / "file/plimsoll.db", std::string("/proc/plimsoll/plimsoll.db"), folder.path().string()}) {
+    SCOPED_TRACE(impossible);
+    Store store(impossible);
+    EXPECT_FALSE(store.usable());
+    expect_forgetful(store, asked, survey);
+  }
+}
+
+TEST_F(StoreTest, AFileThatIsNoDatabaseIsNoReasonToFailAndIsLeftAlone) {
+  const std::string garbage(10'000, 'x');
+  folder.write("garbage.db", garbage);
+  {
+    Store store(folder / "garbage.db");
+    EXPECT_FALSE(store.usable());
+    expect_forgetful(store, asked, survey);
+  }
+  std::ifstream file(folder / "garbage.db");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), garbage);
+}
+
+// A full disk, as a limit on the size of files: every write fails, nothing else does.
+TEST_F(StoreTest, AFullDiskIsNoReasonToFail) {
+  {
+    Store(path).keep_runtime("before", PipelineCache::cold, 5_MiB);
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit nothing_more{.rlim_cur = 0, .rlim_max = 0};
+    setrlimit(RLIMIT_FSIZE, &nothing_more);
+    Store fresh(folder / "fresh/plimsoll.db");
+    fresh.keep_runtime("card", PipelineCache::cold, 1_MiB);
+    Store full(path);
+    full.keep_runtime("card", PipelineCache::cold, 1_MiB);
+    full.keep_survey(asked, survey, devices);
+    const bool forgetful = !fresh.find_runtime("card") && !full.find_runtime("card") && !full.find_survey(asked);
+    _exit(forgetful ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Store(path).find_runtime("before"), 5_MiB);
+}
+
+TEST_F(StoreTest, LiesInTheUsersCacheFolderUnlessToldOtherwise) {
+  setenv("XDG_CACHE_HOME", (folder / "xdg").c_str(), 1);
+  EXPECT_EQ(Store().path(), folder / "xdg/plimsoll/plimsoll.db");
+  setenv("XDG_CACHE_HOME", "", 1);
+  setenv("HOME", (folder / "home").c_str(), 1);
+  EXPECT_EQ(cache_folder(), folder / "home/.cache/plimsoll");
+  unsetenv("HOME");
+  EXPECT_FALSE(Store().usable());
+}
+
+}  // namespace
+}  // namespace plimsoll::plan
