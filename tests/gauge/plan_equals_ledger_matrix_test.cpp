@@ -43,7 +43,7 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   const bool load_lines = result.load->kind == Outcome::Kind::lines;
   if (survey_lines && load_lines) {
     EXPECT_EQ(result.survey->text, result.load->text) << "plan (first) and ledger (second) differ";
-    tally.equal += result.survey->text == result.load->text ? 1 : 0;
+    tally.equal += result.survey->text == result.load->text ? 1U : 0U;
     return;
   }
   EXPECT_EQ(survey_lines, load_lines) << "survey " << describe(result.survey) << "\nload " << describe(result.load);
