@@ -1,18 +1,8 @@
 #include "mapped_weights.hpp"
 
-#include <algorithm>
-
 #include <plimsoll/engine/gguf_header.hpp>
 
 namespace plimsoll::gauge {
-namespace {
-
-struct Range {
-  std::uint64_t first = ~0ULL;
-  std::uint64_t last = 0;
-};
-
-}  // namespace
 
 bool is_mapped(llama_load_mode mode) noexcept {
   return mode == LLAMA_LOAD_MODE_MMAP || mode == LLAMA_LOAD_MODE_MMAP_MLOCK || mode == LLAMA_LOAD_MODE_AUTO;
@@ -29,28 +19,19 @@ bool stays_in_the_file(ggml_backend_buffer_type_t type) {
 std::vector<BufferLine> mapped_weights(const std::string& path,
                                        const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups) {
   const engine::GgufHeader header = engine::read_gguf_header(path);
-  std::map<std::uint32_t, Range> ranges;  // per file of the split
+  std::set<std::string> placed;  // a tensor that several groups use lies in the file once
+  Bytes bytes;
   for (const auto& [type, contexts] : groups) {
     if (!stays_in_the_file(type)) continue;
     for (const auto& names : contexts) {
       for (const std::string& name : names) {
         const auto place = header.tensors.find(name);
-        if (place == header.tensors.end()) continue;
-        Range& range = ranges[place->second.file];
-        range.first = std::min(range.first, place->second.offset);
-        range.last = std::max(range.last, place->second.offset + place->second.bytes);
+        if (place != header.tensors.end() && placed.insert(name).second) bytes += Bytes{place->second.bytes};
       }
     }
   }
-  std::vector<BufferLine> lines;
-  for (const auto& [file, range] : ranges) {
-    lines.push_back({.device = device::host(),
-                     .buffer = "CPU_Mapped",
-                     .stage = memory::Stage::weights,
-                     .bytes = Bytes{range.last - range.first},
-                     .charged = false});
-  }
-  return lines;
+  if (bytes == Bytes{}) return {};
+  return {{.device = device::host(), .buffer = "CPU_Mapped", .stage = memory::Stage::weights, .bytes = bytes, .charged = false}};
 }
 
 }  // namespace plimsoll::gauge

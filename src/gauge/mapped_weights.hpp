@@ -1,6 +1,6 @@
 // mapped_weights: the lines of a model whose host weights stay in the mapped file. A simulated load cannot map, so its
-// host lines (CPU, Vulkan_Host) are replaced by what a mapped load really makes: one buffer over the file's bytes from the
-// first to the last host tensor, for each file of a split.
+// host lines (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host tensors that touch
+// each other in the file. The padding between tensors ends a run, so together they hold the tensors' own bytes.
 #pragma once
 #include <llama.h>
 

@@ -31,13 +31,14 @@ class SurveyObserver final : public hook::Observer {
   bool reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
                      const int* leaf_ids) noexcept override;
   void tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t bytes) noexcept override;
-  void graph_sized(ggml_backend_sched_t sched, const std::size_t* sizes) noexcept override;
+  bool size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept override;
   bool split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept override;
 
  private:
-  void raise_compute(const std::size_t* sizes);
+  void raise_compute();
 
   std::vector<ggml_backend_buffer_type_t> sched_types_;  // buffer type of each backend of the context's scheduler
+  std::vector<std::size_t> sizes_;                        // of the graph that was reserved last, one for each backend
 };
 
 }  // namespace plimsoll::gauge

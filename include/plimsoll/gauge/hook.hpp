@@ -46,11 +46,12 @@ class Observer {
   virtual bool reserve_graph(ggml_gallocr_t, ggml_cgraph*, const int* /*node_ids*/, const int* /*leaf_ids*/) noexcept {
     return false;
   }
-  // Sizes that the engine asked ggml for.
-  virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
-  virtual void graph_sized(ggml_backend_sched_t, const std::size_t* /*bytes, one per backend*/) noexcept {}
+  // A graph's sizes are asked for, one per backend of the scheduler. True: handled, `bytes` filled in, the graph split.
+  virtual bool size_graph(ggml_backend_sched_t, ggml_cgraph*, std::size_t* /*bytes*/) noexcept { return false; }
   // A graph is to be split between backends, but not sized. True: handled, with the graph split.
   virtual bool split_graph(ggml_backend_sched_t, ggml_cgraph*) noexcept { return false; }
+  // A size that the engine asked ggml for.
+  virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
 };
 
 // The process's observer; null for none. The caller keeps it alive until it is replaced and every thread has left it.

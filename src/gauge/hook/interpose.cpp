@@ -91,11 +91,9 @@ PLIMSOLL_INTERPOSE size_t ggml_backend_alloc_ctx_tensors_from_buft_size(ggml_con
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, size_t* sizes) {
-  {
-    const SplitSilence silence;  // ggml splits the graph on the way; that is not a split without a size
-    real_functions().sched_reserve_size(sched, graph, sizes);
-  }
-  if (Observer* const watcher = observer()) watcher->graph_sized(sched, sizes);
+  if (Observer* const watcher = observer(); watcher != nullptr && watcher->size_graph(sched, graph, sizes)) return;
+  const SplitSilence silence;  // ggml splits the graph on the way; that is not a split without a size
+  real_functions().sched_reserve_size(sched, graph, sizes);
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) {

@@ -1,0 +1,73 @@
+// Promise P1: what a survey says is what the ledger then shows, line by line, for every architecture the engine knows.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "matrix_cells.hpp"
+#include "matrix_run.hpp"
+
+namespace plimsoll::test {
+namespace {
+
+constexpr std::size_t kProcesses = 2;
+
+struct Tally {
+  std::size_t equal = 0;
+  std::vector<std::string> refused;  // by the engine, in the survey and in the load alike
+  std::size_t most_transient = 0;
+  std::string most_transient_cell;
+};
+
+std::string describe(const std::optional<Outcome>& outcome) {
+  if (!outcome) return "was not asked";
+  switch (outcome->kind) {
+    case Outcome::Kind::lines: return "lines:\n" + outcome->text;
+    case Outcome::Kind::refused: return "refused: " + outcome->text;
+    case Outcome::Kind::died: return "ended the process: " + outcome->text;
+  }
+  return "";
+}
+
+void judge(const Cell& cell, const CellResult& result, Tally& tally) {
+  SCOPED_TRACE(cell.name);
+  EXPECT_EQ(result.left_behind, "") << "still booked after the model was freed";
+  ASSERT_TRUE(result.survey && result.load) << "a question was never answered";
+  if (result.transient > tally.most_transient) {
+    tally.most_transient = result.transient;
+    tally.most_transient_cell = cell.name;
+  }
+  const bool survey_lines = result.survey->kind == Outcome::Kind::lines;
+  const bool load_lines = result.load->kind == Outcome::Kind::lines;
+  if (survey_lines && load_lines) {
+    EXPECT_EQ(result.survey->text, result.load->text) << "plan (first) and ledger (second) differ";
+    tally.equal += result.survey->text == result.load->text ? 1U : 0U;
+    return;
+  }
+  EXPECT_EQ(survey_lines, load_lines) << "survey " << describe(result.survey) << "\nload " << describe(result.load);
+  if (result.engine) {
+    EXPECT_NE(result.engine->kind, Outcome::Kind::lines) << "our validation refuses what the engine takes: " << result.load->text;
+  }
+  if (survey_lines == load_lines) {
+    tally.refused.push_back(fmt::format("{}: {}{}", cell.name, describe(result.load),
+                                        result.engine ? " (the engine itself: " + describe(result.engine) + ")" : ""));
+  }
+}
+
+TEST(PlanEqualsLedger, LineByLineForEveryArchitecture) {
+  const std::vector<Cell> cells = matrix_cells(extent_from_environment());
+  const std::vector<CellResult> results = run_matrix(cells, kProcesses);
+  Tally tally;
+  for (std::size_t i = 0; i < cells.size(); ++i) judge(cells[i], results[i], tally);
+
+  fmt::print("{} cells compared: {} equal, {} refused by the engine, {} neither\n", cells.size(), tally.equal,
+             tally.refused.size(), cells.size() - tally.equal - tally.refused.size());
+  for (const std::string& refused : tally.refused) fmt::print("  {}\n", refused);
+  fmt::print("most that a survey took for a while: {} bytes ({})\n", tally.most_transient, tally.most_transient_cell);
+  EXPECT_GT(tally.equal, 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll::test

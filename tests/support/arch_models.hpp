@@ -1,0 +1,15 @@
+// arch_models: the engine's own test models, small and with random weights, one file per architecture. They carry no
+// vocabulary. The ctest fixture arch_models writes them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace plimsoll::test {
+
+// All of them, sorted by name. Throws where the fixture has not run.
+[[nodiscard]] std::vector<std::string> arch_models();
+// "llama-dense", "mamba-dense" ...: the file's path. Throws where there is none.
+[[nodiscard]] std::string arch_model(std::string_view name);
+
+}  // namespace plimsoll::test

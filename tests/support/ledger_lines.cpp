@@ -1,0 +1,48 @@
+#include "ledger_lines.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include <plimsoll/gauge/scope.hpp>
+
+namespace plimsoll::test {
+
+std::vector<gauge::BufferLine> Books::lines() const {
+  std::vector<gauge::BufferLine> lines;
+  for (const memory::Entry& entry : ledger_.entries()) {
+    if (entry.taken.current == Bytes{}) continue;
+    lines.push_back({.device = entry.tag.device,
+                     .buffer = entry.tag.buffer,
+                     .stage = entry.tag.stage,
+                     .bytes = entry.taken.current,
+                     .charged = entry.charged});
+  }
+  std::ranges::sort(lines, {}, [](const gauge::BufferLine& line) {
+    return std::tie(line.device, line.buffer, line.stage);
+  });
+  return lines;
+}
+
+std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params, const std::string& owner) {
+  const gauge::Scope scope(owner, gauge::Phase::load);
+  return engine::Model::load(params);
+}
+
+std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
+                                               const engine::ContextParams& params, const std::string& owner) {
+  const gauge::Scope scope(owner, gauge::Phase::context);
+  return engine::Context::create(model, params);
+}
+
+std::string to_text(const std::vector<gauge::BufferLine>& lines) {
+  std::string text;
+  for (const gauge::BufferLine& line : lines) {
+    text += fmt::format("{} {} {} {}{}\n", line.device.name(), line.buffer, memory::to_string(line.stage),
+                        line.bytes.value(), line.charged ? "" : " (page cache)");
+  }
+  return text;
+}
+
+}  // namespace plimsoll::test

@@ -1,0 +1,39 @@
+// ledger_lines: a model under a gauge of its own, and what its ledger shows, in the survey's words.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/memory/capacity.hpp>
+#include <plimsoll/memory/ledger.hpp>
+
+namespace plimsoll::test {
+
+// A ledger without lines, watched into by a gauge while this lives. One at a time in a process.
+class Books {
+ public:
+  Books() { gauge_.start(); }
+
+  [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
+  [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
+  // What is placed now, sorted as a survey's lines are; all owners together.
+  [[nodiscard]] std::vector<gauge::BufferLine> lines() const;
+
+ private:
+  memory::Ledger ledger_;
+  memory::LedgerCapacity capacity_{ledger_};
+  gauge::Gauge gauge_{ledger_, capacity_};
+};
+
+// Under a scope of the right phase, so that the gauge attributes what is allocated.
+[[nodiscard]] std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params,
+                                                         const std::string& owner = "model");
+[[nodiscard]] std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
+                                                             const engine::ContextParams& params,
+                                                             const std::string& owner = "model");
+
+// "Vulkan0 Vulkan_Host compute 4214784", "CPU CPU_Mapped weights 131072 (page cache)"; one line each.
+[[nodiscard]] std::string to_text(const std::vector<gauge::BufferLine>& lines);
+
+}  // namespace plimsoll::test

@@ -1,0 +1,153 @@
+#include "matrix_cells.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "arch_models.hpp"
+
+namespace plimsoll::test {
+namespace {
+
+constexpr std::uint32_t kSmallMicroBatch = 64;
+
+struct Column {
+  Placement placement = Placement::host_mapped;
+  std::string options;  // for people; empty: none
+  engine::ContextParams context;
+};
+
+engine::ContextParams context_of(std::uint32_t sequences, ggml_type cache, std::uint32_t micro_batch = kSmallMicroBatch) {
+  engine::ContextParams context;
+  context.n_ctx = (micro_batch > kSmallMicroBatch ? 1024 : 256) * sequences;
+  context.n_batch = micro_batch;
+  context.n_ubatch = micro_batch;
+  context.n_seq_max = sequences;
+  context.n_threads = 1;
+  context.type_k = cache;
+  context.type_v = cache;
+  return context;
+}
+
+std::vector<Column> fast_columns() {
+  std::vector<Column> all;
+  for (const Placement placement :
+       {Placement::host_mapped, Placement::host_read, Placement::device_all, Placement::device_half}) {
+    for (const std::uint32_t sequences : {1U, 4U}) {
+      for (const ggml_type cache : {GGML_TYPE_F16, GGML_TYPE_Q8_0}) {
+        all.push_back({.placement = placement, .options = "", .context = context_of(sequences, cache)});
+      }
+    }
+  }
+  // A micro-batch of the tools' default size, and an accelerator that holds no layer but may compute.
+  all.push_back({Placement::host_mapped, "micro-batch 512", context_of(1, GGML_TYPE_F16, 512)});
+  all.push_back({Placement::device_all, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
+  all.push_back({Placement::device_none, "", context_of(1, GGML_TYPE_F16)});
+  all.push_back({Placement::device_none, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
+  return all;
+}
+
+void add_option_columns(std::vector<Column>& all, Placement placement) {
+  const auto add = [&](std::string options, auto change) {
+    Column column{.placement = placement, .options = std::move(options), .context = context_of(4, GGML_TYPE_F16)};
+    change(column.context);
+    all.push_back(std::move(column));
+  };
+  using Params = engine::ContextParams;
+  add("flash attention off", [](Params& c) { c.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED; });
+  add("flash attention on", [](Params& c) { c.flash_attn = LLAMA_FLASH_ATTN_TYPE_ENABLED; });
+  add("unified cache", [](Params& c) { c.kv_unified = true; });
+  add("full-size sliding window", [](Params& c) { c.swa_full = true; });
+  add("cache on the host", [](Params& c) { c.offload_kqv = false; });
+  add("no host operations offloaded", [](Params& c) { c.op_offload = false; });
+  add("four rows of logits at most", [](Params& c) { c.n_outputs_max = 4; });
+  add("K q4_0, V f32", [](Params& c) {
+    c.type_k = GGML_TYPE_Q4_0;
+    c.type_v = GGML_TYPE_F32;
+  });
+  add("embeddings, pooled", [](Params& c) {
+    c.embeddings = true;
+    c.pooling = LLAMA_POOLING_TYPE_MEAN;
+  });
+  add("embeddings of tokens", [](Params& c) {
+    c.embeddings = true;
+    c.pooling = LLAMA_POOLING_TYPE_NONE;
+  });
+  add("batch of four micro-batches", [](Params& c) { c.n_batch = 4 * c.n_ubatch; });
+  add("context that needs padding", [](Params& c) { c.n_ctx = 300 * 3; });
+}
+
+std::string_view to_string(Placement placement) {
+  switch (placement) {
+    case Placement::host_mapped: return "host mapped";
+    case Placement::host_read: return "host read";
+    case Placement::device_all: return "Vulkan all layers";
+    case Placement::device_half: return "Vulkan half the layers";
+    case Placement::device_none: return "Vulkan no layers";
+  }
+  return "";
+}
+
+std::string name_of(const std::string& path, const Column& column) {
+  std::string name = fmt::format("{}, {}, {} sequences, {}", std::filesystem::path(path).stem().string(),
+                                 to_string(column.placement), column.context.n_seq_max,
+                                 engine::to_string(column.context.type_k));
+  return column.options.empty() ? name : name + ", " + column.options;
+}
+
+}  // namespace
+
+engine::ModelParams Cell::model() const {
+  engine::ModelParams params;
+  params.path = path;
+  switch (placement) {
+    case Placement::host_mapped: params.devices = {"none"}; break;
+    case Placement::host_read:
+      params.devices = {"none"};
+      params.load_mode = LLAMA_LOAD_MODE_NONE;
+      break;
+    case Placement::device_all: params.devices = {"Vulkan0"}; break;
+    case Placement::device_half:  // the test models have two to four layers, the output layer counts as one
+      params.devices = {"Vulkan0"};
+      params.gpu_layers = 2;
+      break;
+    case Placement::device_none:
+      params.devices = {"Vulkan0"};
+      params.gpu_layers = 0;
+      break;
+  }
+  return params;
+}
+
+Extent extent_from_environment() {
+  const char* value = std::getenv("PLIMSOLL_MATRIX");
+  const std::string_view text = value == nullptr ? "fast" : value;
+  if (text == "full") return Extent::full;
+  if (text == "fast") return Extent::fast;
+  throw std::runtime_error(fmt::format("PLIMSOLL_MATRIX is '{}'; it can be fast or full", text));
+}
+
+std::vector<Cell> matrix_cells(Extent extent) {
+  std::vector<Column> columns = fast_columns();
+  if (extent == Extent::full) {
+    add_option_columns(columns, Placement::host_mapped);
+    add_option_columns(columns, Placement::device_half);
+  }
+  std::ranges::stable_sort(columns, {}, &Column::placement);
+  std::vector<Cell> cells;
+  for (const std::string& path : arch_models()) {
+    for (const Column& column : columns) {
+      cells.push_back({.path = path,
+                       .name = name_of(path, column),
+                       .placement = column.placement,
+                       .context = column.context});
+    }
+  }
+  return cells;
+}
+
+}  // namespace plimsoll::test

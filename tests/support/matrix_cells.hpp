@@ -1,0 +1,30 @@
+// matrix_cells: the cells of "plan = ledger": a model, where it lies, how its context is made.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <plimsoll/engine/params.hpp>
+
+namespace plimsoll::test {
+
+// Where a model lies.
+enum class Placement { host_mapped, host_read, device_all, device_half, device_none };
+
+struct Cell {
+  std::string path;
+  std::string name;  // "mamba-dense, host mapped, 4 sequences, q8_0"
+  Placement placement = Placement::host_mapped;
+  engine::ContextParams context;
+
+  [[nodiscard]] engine::ModelParams model() const;
+  [[nodiscard]] bool same_load(const Cell& other) const { return path == other.path && placement == other.placement; }
+};
+
+// fast: what every plan is made of: placements, sequences, cache types, micro-batches. full: the context's other options too.
+enum class Extent { fast, full };
+[[nodiscard]] Extent extent_from_environment();  // PLIMSOLL_MATRIX; fast where it is not set
+
+// Cells that share a load are neighbours.
+[[nodiscard]] std::vector<Cell> matrix_cells(Extent extent);
+
+}  // namespace plimsoll::test

@@ -1,0 +1,205 @@
+#include "matrix_run.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <span>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/engine/backend.hpp>
+
+#include "ledger_lines.hpp"
+#include "line_worker.hpp"
+
+namespace plimsoll::test {
+namespace {
+
+using Json = nlohmann::json;
+
+// The questions of one cell, in the order in which they are asked.
+enum class Question { survey, load, engine };
+
+std::optional<Outcome>& answer_to(CellResult& result, Question question) {
+  switch (question) {
+    case Question::survey: return result.survey;
+    case Question::load: return result.load;
+    case Question::engine: break;
+  }
+  return result.engine;
+}
+
+// In the child: the cells of one load, surveyed, then really made.
+class GroupRun {
+ public:
+  GroupRun(std::span<const Cell> cells, std::size_t first, std::span<CellResult> results, const LineWorker::Say& say)
+      : cells_(cells), first_(first), results_(results), say_(say) {}
+
+  void run() {
+    survey_all();
+    load_all();
+  }
+
+ private:
+  template <class Work>
+  void ask(std::size_t index, Question question, Work work) {
+    std::optional<Outcome>& slot = answer_to(results_[index], question);
+    if (slot) return;  // answered by a process that came before
+    say_(Json{{"begin", first_ + index}, {"question", question}}.dump());
+    Json answer{{"cell", first_ + index}, {"question", question}};
+    try {
+      work(answer);
+    } catch (const Error& error) {
+      usage_ = error.code() == ErrorCode::usage;
+      answer["refused"] = error.what();
+    }
+    say_(answer.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+
+  void survey_all() {
+    std::unique_ptr<gauge::Surveyor> surveyor;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      ask(i, Question::survey, [&](Json& answer) {
+        if (!surveyor) surveyor = std::make_unique<gauge::Surveyor>(cells_[i].model());
+        const gauge::Survey survey =
+            surveyor->survey({.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .outputs = 0});
+        answer["lines"] = to_text(survey.lines);
+        answer["transient"] = survey.transient.value();
+      });
+    }
+  }
+
+  void load_all() {
+    Books books;
+    std::shared_ptr<engine::Model> model;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      usage_ = false;
+      ask(i, Question::load, [&](Json& answer) {
+        if (!model) model = load_booked(cells_[i].model());
+        const auto context = create_booked(model, cells_[i].context);
+        answer["lines"] = to_text(books.lines());
+      });
+      if (!usage_ || !model) continue;
+      ask(i, Question::engine, [&](Json& answer) {
+        llama_context* context = llama_init_from_model(model->handle(), to_engine(cells_[i].context, model->facts()));
+        answer[context == nullptr ? "refused" : "lines"] = context == nullptr ? "the engine answers null" : "";
+        if (context != nullptr) llama_free(context);
+      });
+    }
+    model.reset();
+    if (const std::string left = to_text(books.lines()); !left.empty()) say_(Json{{"left", left}, {"cell", first_}}.dump());
+  }
+
+  std::span<const Cell> cells_;
+  std::size_t first_;
+  std::span<CellResult> results_;
+  const LineWorker::Say& say_;
+  bool usage_ = false;
+};
+
+struct Group {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+std::vector<Group> groups_of(const std::vector<Cell>& cells) {
+  std::vector<Group> groups;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (i == 0 || !cells[i].same_load(cells[i - 1])) groups.push_back({.first = i, .count = 0});
+    ++groups.back().count;
+  }
+  return groups;
+}
+
+// One child at a time, with every n-th group; where it dies, the question it had begun is answered so, and the next child
+// goes on from there.
+class Share {
+ public:
+  Share(const std::vector<Cell>& cells, std::vector<CellResult>& results, std::vector<Group> groups)
+      : cells_(cells), results_(results), groups_(std::move(groups)) {
+    start();
+  }
+
+  [[nodiscard]] int file() const { return worker_ ? worker_->readable_file() : -1; }
+
+  void hear() {
+    const auto line = worker_->hear();
+    if (line) {
+      take(Json::parse(*line));
+      return;
+    }
+    const std::string ending = worker_->ending();
+    worker_.reset();
+    if (ending.empty()) return;
+    if (!begun_) throw std::runtime_error("a worker ended outside every cell: " + ending);
+    answer_to(results_[begun_->first], begun_->second) = Outcome{.kind = Outcome::Kind::died, .text = ending};
+    begun_.reset();
+    start();
+  }
+
+ private:
+  void start() {
+    worker_ = std::make_unique<LineWorker>([this](const LineWorker::Say& say) {
+      log::set_level(log::Level::off);
+      engine::start_backends();
+      for (const Group& group : groups_) {
+        GroupRun(std::span(cells_).subspan(group.first, group.count), group.first,
+                 std::span(results_).subspan(group.first, group.count), say)
+            .run();
+      }
+    });
+  }
+
+  void take(const Json& line) {
+    if (line.contains("begin")) {
+      begun_ = {line.at("begin").get<std::size_t>(), line.at("question").get<Question>()};
+      return;
+    }
+    CellResult& result = results_.at(line.at("cell").get<std::size_t>());
+    if (line.contains("left")) {
+      result.left_behind = line.at("left");
+      return;
+    }
+    const bool refused = line.contains("refused");
+    answer_to(result, line.at("question").get<Question>()) =
+        Outcome{.kind = refused ? Outcome::Kind::refused : Outcome::Kind::lines,
+                .text = line.at(refused ? "refused" : "lines")};
+    result.transient = std::max(result.transient, line.value("transient", std::uint64_t{0}));
+    begun_.reset();
+  }
+
+  const std::vector<Cell>& cells_;
+  std::vector<CellResult>& results_;
+  std::vector<Group> groups_;
+  std::unique_ptr<LineWorker> worker_;
+  std::optional<std::pair<std::size_t, Question>> begun_;
+};
+
+}  // namespace
+
+std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes) {
+  std::vector<CellResult> results(cells.size());
+  const std::vector<Group> groups = groups_of(cells);
+  std::vector<std::unique_ptr<Share>> shares;
+  for (std::size_t k = 0; k < processes; ++k) {
+    std::vector<Group> mine;
+    for (std::size_t i = k; i < groups.size(); i += processes) mine.push_back(groups[i]);
+    shares.push_back(std::make_unique<Share>(cells, results, std::move(mine)));
+  }
+  for (;;) {
+    std::vector<pollfd> files;
+    for (const auto& share : shares) files.push_back({.fd = share->file(), .events = POLLIN, .revents = 0});
+    if (std::ranges::all_of(files, [](const pollfd& file) { return file.fd < 0; })) return results;
+    poll(files.data(), files.size(), -1);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if ((files[i].revents & (POLLIN | POLLHUP)) != 0) shares[i]->hear();
+    }
+  }
+}
+
+}  // namespace plimsoll::test

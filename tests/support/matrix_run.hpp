@@ -1,0 +1,31 @@
+// matrix_run: what the engine says and what it takes, for many cells, in child processes that may die of it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "matrix_cells.hpp"
+
+namespace plimsoll::test {
+
+// What became of a question about a cell.
+struct Outcome {
+  enum class Kind { lines, refused, died };
+  Kind kind = Kind::lines;
+  std::string text;  // the lines as text, why it was refused, or how the process ended
+};
+
+struct CellResult {
+  std::optional<Outcome> survey;
+  std::optional<Outcome> load;
+  // Only where our own validation refused: what the engine itself does with the same parameters.
+  std::optional<Outcome> engine;
+  std::string left_behind;  // what the books still held after everything of this cell's load was freed
+  std::uint64_t transient = 0;
+};
+
+// One result a cell. Call before this process has started threads or backends.
+[[nodiscard]] std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes);
+
+}  // namespace plimsoll::test
