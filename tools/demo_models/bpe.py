@@ -39,7 +39,8 @@ def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 def learn_merges(text: str, count: int) -> list[tuple[str, str]]:
     """The `count` most frequent pairs, one after the other; ties go to the alphabetically first."""
-    spelled = Counter(tuple(LETTERS[b] for b in word.encode()) for word in _WORDS.findall(text))
+    parts = [part for part in _CONTROL_CUT.split(text) if part not in CONTROL]
+    spelled = Counter(tuple(LETTERS[b] for b in word.encode()) for part in parts for word in _WORDS.findall(part))
     merges = []
     for _ in range(count):
         pairs: Counter = Counter()

@@ -57,8 +57,7 @@ def texts(seed: int, part: float = 1.0) -> tuple[list, list]:
 def vocabulary() -> Vocabulary:
     """One vocabulary for both models, so that one may draft for the other."""
     voyages, talks = texts(SEED, part=0.1)
-    return Vocabulary(learn_merges("".join(text for document in voyages + talks for text, _ in document
-                                           if not text.startswith("<|")), MERGES))
+    return Vocabulary(learn_merges("".join(text for document in voyages + talks for text, _ in document), MERGES))
 
 
 def streams(vocabulary: Vocabulary, seed: int, part: float = 1.0) -> tuple[Stream, Stream]:
