@@ -16,7 +16,7 @@ SHAPES = {
     "mate": dict(architecture="qwen3", layers=4, width=128, ffn=384, heads=4, kv_heads=2, head_dim=64, tied=True),
 }
 SEEDS = {"bosun": 1, "mate": 2}
-STEPS = {"bosun": 700, "mate": 1000}
+STEPS = {"bosun": 500, "mate": 700}
 TOKENS_PER_STEP = 2048
 SHORT, LONG, LONG_FROM = 256, 1024, 0.85  # row lengths; the last steps learn the whole context
 WARM_UP, RATE, LAST_RATE = 40, 3e-3, 1e-4
