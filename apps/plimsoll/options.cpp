@@ -242,7 +242,8 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
 std::vector<std::string> demo_models() {
   std::vector<std::string> folders;
   if (const char* folder = std::getenv("PLIMSOLL_DEMO_MODELS")) folders.emplace_back(folder);
-  folders.insert(folders.end(), {PLIMSOLL_SOURCE_MODELS, PLIMSOLL_INSTALLED_MODELS});
+  const std::filesystem::path beside_program = std::filesystem::path(program_path()).parent_path() / PLIMSOLL_INSTALLED_MODELS;
+  folders.insert(folders.end(), {PLIMSOLL_SOURCE_MODELS, beside_program.lexically_normal().string()});
   for (const std::string& folder : folders) {
     std::vector<std::string> models;
     std::error_code error;

@@ -41,6 +41,10 @@ using namespace plimsoll::hook;
 
 #define PLIMSOLL_INTERPOSE extern "C" __attribute__((visibility("default"), used))
 
+// What the linker is told to want (--undefined), so that it takes this file from the archive. A name of ggml's would not
+// do: where libggml-base comes earlier on the link line, the linker has found that one already and takes nothing from us.
+PLIMSOLL_INTERPOSE void plimsoll_hook_anchor() {}
+
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_backend_buffer_type_t type, size_t bytes) {
   if (bytes == 0) return real_functions().alloc_buffer(type, bytes);  // ggml's placeholder, holds nothing
   Observer* const watcher = observer();

@@ -1,0 +1,47 @@
+# bash completion for plimsoll
+
+_plimsoll() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
+  local commands='devices plan generate chat calibrate doctor demo bench'
+  local global='-h --help --version -v --verbose --log-file --config'
+  local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
+    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora'
+  local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
+    --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
+    --threads-batch -tb --line'
+  local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
+    --frequency-penalty --presence-penalty --grammar --grammar-file'
+
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    if [[ " $commands " == *" ${COMP_WORDS[i]} "* ]]; then command=${COMP_WORDS[i]}; break; fi
+  done
+
+  case $before in
+    -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    --lora | --log-file | --config | -f | --file | --report | --grammar-file)
+      mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
+    --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
+    --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row tensor' -- "$word"); return ;;
+    --flash-attn | -fa) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
+    --gpu-layers | --n-gpu-layers | -ngl) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
+    --cache-type-k | -ctk | --cache-type-v | -ctv)
+      mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
+  esac
+
+  local words
+  case $command in
+    '') words="$commands $global" ;;
+    devices | doctor) words='-h --help --json' ;;
+    demo) words='-h --help' ;;
+    plan) words="-h --help --explain --fit --json $model $context" ;;
+    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --warm-up --fit
+      --progress --json $model $context $sampling" ;;
+    chat) words="-h --help --system -n --predict --stop --warm-up --fit $model $context $sampling" ;;
+    calibrate) words="-h --help --forget --json $model $context" ;;
+    bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -o filenames -F _plimsoll plimsoll
