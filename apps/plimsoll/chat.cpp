@@ -149,7 +149,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   command->add_option("--system", options->system, "The system message")->envname("PLIMSOLL_SYSTEM");
   command->add_option("-n,--predict", options->predict, "Tokens of one answer at most; -1: until the context is full")
       ->envname("PLIMSOLL_PREDICT")->capture_default_str();
-  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->allow_extra_args(false);
+  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->take_all()->allow_extra_args(false);
   command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")->envname("PLIMSOLL_FIT");
   command->callback([&status, options] { status = run(*options); });

@@ -142,7 +142,7 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")->excludes("--prompt")->excludes("--file");
   command->add_option("-n,--predict", options->predict, "Tokens to generate at most; -1: until the context is full")
       ->envname("PLIMSOLL_PREDICT")->capture_default_str();
-  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->allow_extra_args(false);
+  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->take_all()->allow_extra_args(false);
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
   command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   program.set_config("--config", config_file(), "Configuration file (TOML)");
   program.require_subcommand(1);
   program.fallthrough();
+  program.option_defaults()->take_last();  // a flag given again replaces the one before, as in llama.cpp; lists say otherwise
   for (const app::AddCommand add : {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
                                     app::add_demo, app::add_bench, app::add_survey_worker}) {
     add(program, global, status);

@@ -131,20 +131,20 @@ void add_json(CLI::App& command, GlobalOptions& options) {
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
   const auto model = [&](CLI::Option* option) { return option->group("Model"); };
-  model(command.add_option("-m,--model", o.models, "GGUF file; may be repeated (none: the demo models)")->envname("PLIMSOLL_MODEL")->allow_extra_args(false));
-  model(command.add_option("--name", o.names, "Name of the --model before it")->allow_extra_args(false));
+  model(command.add_option("-m,--model", o.models, "GGUF file; may be repeated (none: the demo models)")->envname("PLIMSOLL_MODEL")->take_all()->allow_extra_args(false));
+  model(command.add_option("--name", o.names, "Name of the --model before it")->take_all()->allow_extra_args(false));
   model(command.add_option("--gpu-layers,--n-gpu-layers", o.gpu_layers, "-ngl: layers on accelerators: a number, all, auto")->envname("PLIMSOLL_GPU_LAYERS"));
   model(command.add_option("--device", o.devices, "-dev: devices to use, by name, with commas; none: the CPU alone")->envname("PLIMSOLL_DEVICE"));
   model(command.add_option("--split-mode", o.split_mode, "-sm: none, layer, row or tensor")->envname("PLIMSOLL_SPLIT_MODE"));
   model(command.add_option("--tensor-split", o.tensor_split, "-ts: share of each device, like 3,1")->envname("PLIMSOLL_TENSOR_SPLIT"));
   model(command.add_option("--main-gpu", o.main_gpu, "-mg: the device used with --split-mode none")->envname("PLIMSOLL_MAIN_GPU"));
-  model(command.add_option("--override-tensor", o.override_tensors, "-ot: PATTERN=BUFFER, where matching tensors live")->allow_extra_args(false));
+  model(command.add_option("--override-tensor", o.override_tensors, "-ot: PATTERN=BUFFER, where matching tensors live")->take_all()->allow_extra_args(false));
   model(command.add_flag("--cpu-moe", o.cpu_moe, "All experts stay on the host")->envname("PLIMSOLL_CPU_MOE"));
   model(command.add_option("--n-cpu-moe", o.n_cpu_moe, "The experts of the first N layers stay on the host")->envname("PLIMSOLL_N_CPU_MOE"));
   model(command.add_option("--load-mode", o.load_mode, "-lm: none, mmap, mlock, mmap+mlock or dio")->envname("PLIMSOLL_LOAD_MODE"));
   model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
   model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
-  model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->allow_extra_args(false));
+  model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
 
   const auto context = [&](CLI::Option* option) { return option->group("Context"); };
   context(command.add_option("-c,--ctx-size", o.ctx_size, "Tokens of context; 0: the model's own (default: the smaller of that and 4096)")->envname("PLIMSOLL_CTX_SIZE"));
@@ -162,7 +162,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")->envname("PLIMSOLL_THREADS_BATCH"));
 
   command.add_option("--line", o.lines, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
-      ->envname("PLIMSOLL_LINE")->allow_extra_args(false)->group("Lines");
+      ->envname("PLIMSOLL_LINE")->take_all()->allow_extra_args(false)->group("Lines");
 }
 
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {

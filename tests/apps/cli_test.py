@@ -150,7 +150,7 @@ class Usage(Cli):
                           ["plan", "-m", LLAMA, "-ot", "ffn"],
                           ["generate", "-m", LLAMA, "--warm-up", "lukewarm"],
                           ["generate", "-m", LLAMA, "--tokens", "1,x"],
-                          ["generate", "-m", LLAMA, "-p", "text for a model without a vocabulary", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "-p", "both", *SMALL],
                           ["generate", "-m", LLAMA, "--tokens", "1", "--grammar", "root ::= ", *SMALL],
                           ["generate", "-m", LLAMA, "--grammar-file", "/nowhere", *SMALL]):
             with self.subTest(arguments):

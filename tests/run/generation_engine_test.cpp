@@ -21,13 +21,24 @@ class GenerationTest : public ::testing::Test {
   GenerationParams params{.prompt = {5, 6, 7}, .predict = 10, .sampling = {.temperature = 0}};
 };
 
-TEST_F(GenerationTest, GivesTokenIdsWhereTheModelHasNoVocabulary) {
+TEST_F(GenerationTest, GivesTheTextOfItsTokensUpToTheLimit) {
   Generation generation(*instance, params);
   const std::string text = all_of(generation);
   EXPECT_EQ(generation.finish_reason(), FinishReason::length);
-  EXPECT_EQ(generation.tokens().size(), 10U);
-  EXPECT_EQ(std::ranges::count(text, ' '), 9);
-  EXPECT_TRUE(text.starts_with(std::to_string(generation.tokens().front())));
+  ASSERT_EQ(generation.tokens().size(), 10U);
+  EXPECT_EQ(text, instance->model()->vocab().detokenize(generation.tokens()));
+}
+
+TEST_F(GenerationTest, EndsBeforeAStopString) {
+  std::string text;
+  {
+    Generation generation(*instance, params);
+    text = all_of(generation);
+  }
+  params.stop_strings = {text.substr(7, 3)};
+  Generation generation(*instance, params);
+  EXPECT_EQ(all_of(generation), text.substr(0, text.find(params.stop_strings.front())));
+  EXPECT_EQ(generation.finish_reason(), FinishReason::stop_string);
 }
 
 TEST_F(GenerationTest, IsTheSameEveryTimeAtTemperatureZero) {
@@ -139,7 +150,7 @@ TEST_F(GenerationTest, RefusesTokensThatAreNone) {
 
 TEST(GenerationOfTest, EveryKindOfMemoryGenerates) {
   MemoryBooks books;
-  for (const char* architecture : {"gemma3", "mamba", "jamba", "deepseek2", "t5"}) {
+  for (const char* architecture : {"gemma3", "mamba", "jamba", "deepseek2", "lfm2"}) {
     const auto instance = test::ready(books, test::small_request(architecture, "CPU"));
     Generation generation(*instance, {.prompt = {5, 6, 7}, .predict = 4, .sampling = {.temperature = 0}});
     EXPECT_FALSE(all_of(generation).empty()) << architecture;
