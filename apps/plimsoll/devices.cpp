@@ -1,4 +1,5 @@
 // plimsoll devices: what is there, how full it is, and who says so.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -13,12 +14,39 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::string_view word(device::DeviceType type) {
+  switch (type) {
+    case device::DeviceType::cpu: return "cpu";
+    case device::DeviceType::gpu: return "gpu";
+    case device::DeviceType::integrated_gpu: return "integrated_gpu";
+    case device::DeviceType::accelerator: return "accelerator";
+  }
+  return "accelerator";
+}
+
+Json device_json(const gauge::DeviceView& view) {
+  const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
+  const auto line = memory::resolve_line({}, view.info, view.reading.total);
+  return {{"device", view.info.id.name()},
+          {"type", word(view.info.type)},
+          {"backend", view.info.backend},
+          {"description", view.info.description},
+          {"pci_id", view.info.pci_id ? Json(*view.info.pci_id) : Json(nullptr)},
+          {"memory_is_hosts", view.info.memory_is_hosts},
+          {"total", bytes(view.reading.total)},
+          {"free", bytes(view.reading.free)},
+          {"used_by_us", bytes(view.reading.used_by_us)},
+          {"line", line ? Json(line->bytes.value()) : Json(nullptr)},
+          {"source", view.reading.source},
+          {"taken_at", fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(view.reading.taken_at))}};
+}
+
 int run(const GlobalOptions& global) {
   gauge::LocalSurveys local;
   const auto views = local.devices();
   if (global.json) {
     Json list = Json::array();
-    for (const gauge::DeviceView& view : views) list.push_back(gauge::to_json(view));
+    for (const gauge::DeviceView& view : views) list.push_back(device_json(view));
     fmt::print("{}\n", Json{{"schema", "plimsoll.devices/1"}, {"devices", list}}.dump(2));
     return done;
   }
