@@ -38,8 +38,11 @@ bench:
 serve:
 	@echo "plimsoll: the server is not part of this version yet; 'plimsoll chat' talks to a model" >&2; exit 1
 
+# Where it goes is made visible inside the private root; else it would land in the root's own folder of that name.
+install_to = $(abspath $(or $(DESTDIR),$(PREFIX),/usr/local))
 install: build
-	@scripts/in-root -- cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX)) 
+	@mkdir -p "$(install_to)"
+	@scripts/in-root --bind "$(install_to)" -- cmake --install build/release $(if $(PREFIX),--prefix "$(PREFIX)")
 
 lint:
 	@scripts/lint.sh

@@ -6,9 +6,8 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
-if(NOT TARGET SQLite::SQLite3)  # CMake 4.3 renamed the target
-  add_library(SQLite::SQLite3 ALIAS SQLite3::SQLite3)
-endif()
+# CMake 4.3 renamed the target. Asked when it is linked, so that the installed package may meet another CMake.
+set(PLIMSOLL_SQLITE "$<IF:$<TARGET_EXISTS:SQLite3::SQLite3>,SQLite3::SQLite3,SQLite::SQLite3>")
 
 if(LLAMA_VERSION VERSION_LESS 0.7.0)
   message(FATAL_ERROR "Plimsoll needs libllama 0.7.0 or newer; this machine has ${LLAMA_VERSION}. "

@@ -17,10 +17,13 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake
 install(FILES ${CMAKE_BINARY_DIR}/plimsollConfig.cmake ${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
 
+# Relative to itself, so that `cmake --install --prefix` and a moved folder stay right.
+file(RELATIVE_PATH PLIMSOLL_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/plimsoll.pc.in ${CMAKE_BINARY_DIR}/plimsoll.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/plimsoll.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(DIRECTORY models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/plimsoll/models FILES_MATCHING PATTERN "*.gguf")
-install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
-install(FILES completions/plimsoll.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-  RENAME plimsoll OPTIONAL)
+install(DIRECTORY models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/plimsoll/models OPTIONAL FILES_MATCHING PATTERN "*.gguf")
+install(FILES docs/man/plimsoll.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES completions/plimsoll.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME plimsoll)
+install(FILES completions/_plimsoll DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
