@@ -31,14 +31,14 @@ struct Series {
   std::vector<double> tokens_per_s;
 };
 
-// One repetition of both tests on a cleared context: a prompt, then single tokens, greedily sampled.
-void repeat(run::Instance& instance, const BenchOptions& options, Series& prompt, Series& generated) {
+// One generation from an empty context, greedily sampled.
+run::GenerationTiming measure(run::Instance& instance, std::int32_t prompt, std::int32_t predict) {
   run::GenerationParams params;
   const auto vocabulary = static_cast<std::size_t>(instance.model()->facts().n_vocab);
-  for (std::int32_t i = 0; i < std::max(1, options.prompt); ++i) {
+  for (std::int32_t i = 0; i < prompt; ++i) {
     params.prompt.push_back(static_cast<engine::Token>((static_cast<std::size_t>(i) * 7919 + 1) % vocabulary));
   }
-  params.predict = options.generate + 1;  // the first comes from the prompt's logits
+  params.predict = predict;
   params.ignore_end_of_generation = true;
   params.sampling.temperature = 0;
   params.stop = interrupts();
@@ -46,9 +46,16 @@ void repeat(run::Instance& instance, const BenchOptions& options, Series& prompt
   while (generation.next()) {
   }
   if (generation.finish_reason() == run::FinishReason::cancelled) throw Error(ErrorCode::cancelled, "interrupted");
-  const run::GenerationTiming& timing = generation.timing();
-  prompt.tokens_per_s.push_back(timing.prompt_tokens * 1000.0 / timing.prompt_ms);
-  if (timing.generated_tokens > 1) generated.tokens_per_s.push_back((timing.generated_tokens - 1) * 1000.0 / timing.generate_ms);
+  return generation.timing();
+}
+
+// The prompt alone; then single tokens after a prompt of one, so that both begin with an empty context as in llama-bench.
+void repeat(run::Instance& instance, const BenchOptions& options, Series& prompt, Series& generated) {
+  const run::GenerationTiming read = measure(instance, options.prompt, 1);
+  prompt.tokens_per_s.push_back(read.prompt_tokens * 1000.0 / read.prompt_ms);
+  if (options.generate == 0) return;
+  const run::GenerationTiming written = measure(instance, 1, options.generate + 1);  // the first comes from the prompt's logits
+  generated.tokens_per_s.push_back((written.generated_tokens - 1) * 1000.0 / written.generate_ms);
 }
 
 void print_table(const std::vector<Series>& all) {
@@ -77,7 +84,7 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
   }
   plan::Request request = requests(options.model, 1).front();
   if (!request.survey.context.n_ctx) {  // room for what is measured, and no more
-    request.survey.context.n_ctx = static_cast<std::uint32_t>(options.prompt + options.generate + 1);
+    request.survey.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
   const Opened opened = open(request, planner_options(options.model), {.warm_up = *warm_up});
   if (!opened.instance) return report_refusal(opened.plan, global.json);

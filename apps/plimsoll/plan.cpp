@@ -27,6 +27,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends.
   gauge::SurveyProcess surveys;
+  surveys.start();
   plan::Store store;
   plan::Planner planner(surveys, store);
   const plan::Plan plan = options.fit ? planner.fit(wanted.front(), settings) : planner.plan(wanted, settings);

@@ -134,7 +134,11 @@ struct SurveyProcess::Child {
     for (const int file : {to, from, errors}) {
       if (file >= 0) close(file);
     }
-    if (pid > 0) waitpid(pid, nullptr, 0);
+    // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small survey.
+    if (pid > 0) {
+      kill(pid, SIGKILL);
+      waitpid(pid, nullptr, 0);
+    }
   }
 
   // Empty: the child ended before it answered.
@@ -201,6 +205,7 @@ struct Pipe {
   log::set_level(log::Level::off);
   int status = 1;
   try {
+    engine::start_backends();  // every question needs them: the parent goes on meanwhile
     status = serve_surveys(in, out);
   } catch (...) {
   }
@@ -252,8 +257,12 @@ static std::unique_ptr<SurveyProcess::Child> start_child(const std::vector<std::
   return child;
 }
 
-Json SurveyProcess::ask(const Json& question, const std::string& about) {
+void SurveyProcess::start() {
   if (!child_) child_ = start_child(helper_);
+}
+
+Json SurveyProcess::ask(const Json& question, const std::string& about) {
+  start();
   // A child that is gone is noticed when it does not answer; writing to it must not end this process.
   struct sigaction ignore{};
   struct sigaction before{};

@@ -35,8 +35,11 @@ class LocalSurveys final : public SurveySource {
 class SurveyProcess final : public SurveySource {
  public:
   explicit SurveyProcess(std::vector<std::string> helper = {});
-  ~SurveyProcess() override;
+  ~SurveyProcess() override;  // ends the child at once
 
+  // Starts the child before the first question, so that its backends come up while this process does something else.
+  // Throws Error{unsupported} as above, Error{io}.
+  void start();
   // Throws what the survey threw; Error{model_unusable} with the engine's last words where it ended the child.
   [[nodiscard]] Survey survey(const SurveyRequest& request) override;
   [[nodiscard]] std::vector<DeviceView> devices() override;
