@@ -46,7 +46,8 @@ int refuse_each(const std::string& architecture, const std::string& device) {
   }
   books.gauge().refuse_nth(-1);
   EXPECT_FALSE(live_once(books, plan, -1)) << architecture << " does not come back";
-  EXPECT_LE(saturating_sub(process_memory(), baseline), 8_MiB) << architecture;
+  // Dozens of lives of several MiB each: a leak would show; what a driver and the heap keep for later must not.
+  EXPECT_LE(saturating_sub(process_memory(), baseline), 16_MiB) << architecture;
   return refused;
 }
 
