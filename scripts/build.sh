@@ -27,7 +27,7 @@ if [ ! -e "$here/build/$preset/build.ninja" ] ||
 fi
 targets=()
 [ $# -gt 0 ] && targets=(--target "$@")
-if [ "${PLIMSOLL_VERBOSE:-}" ]; then
+if [ "${PLIMSOLL_BUILD_VERBOSE:-}" ]; then
   "${in_root[@]}" cmake --build "$here/build/$preset" "${targets[@]}" >&2
 else
   step "building ($preset)" "${in_root[@]}" cmake --build "$here/build/$preset" "${targets[@]}"

@@ -97,13 +97,22 @@ std::string text_of(const llama_model* model, const char* key) {
   return llama_model_meta_val_str(model, key, buffer.data(), buffer.size()) < 0 ? "" : buffer.data();
 }
 
+// The engine knows the usual sizes by name ("8B"); for others it says "?B", and the number of parameters says it better.
+std::string described(std::string text, std::uint64_t n_params) {
+  const std::size_t unknown = text.find("?B");
+  if (unknown == std::string::npos) return text;
+  const auto millions = static_cast<double>(n_params) / 1e6;
+  text.replace(unknown, 2, millions < 1000 ? fmt::format("{:.1f}M", millions) : fmt::format("{:.1f}B", millions / 1000));
+  return text;
+}
+
 ModelFacts read_facts(const llama_model* model) {
   std::array<char, 256> description{};
   llama_model_desc(model, description.data(), description.size());
   const std::string architecture = text_of(model, "general.architecture");
   const std::string experts = text_of(model, (architecture + ".expert_count").c_str());
   return {.architecture = architecture,
-          .description = description.data(),
+          .description = described(description.data(), llama_model_n_params(model)),
           .n_params = llama_model_n_params(model),
           .tensor_bytes = Bytes{llama_model_size(model)},
           .n_layer = llama_model_n_layer(model),

@@ -66,6 +66,14 @@ Step experts_to_host() {
   };
 }
 
+Step host_alone() {
+  return [](Rung& rung) {
+    note(rung, {"--device", "none"}, "device", "accelerator", "none", "everything computed on the host: much slower");
+    rung.request.model.devices = {"none"};
+    return true;
+  };
+}
+
 Step layers(std::int32_t from, std::int32_t to) {
   return [from, to](Rung& rung) {
     if (to >= from) return false;
@@ -101,7 +109,9 @@ auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::
   const bool experts_moved = rung.request.model.cpu_moe != asked.model.cpu_moe;
   // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
   const double speed_lost = 10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
-  return std::tuple(context_lost, sequences_lost, quality_lost, speed_lost);
+  // Without the accelerator it is hardly the same thing any more: after all that stays on it.
+  const bool host_alone = rung.request.model.devices != asked.model.devices;
+  return std::tuple(host_alone, context_lost, sequences_lost, quality_lost, speed_lost);
 }
 
 class Builder {
@@ -151,6 +161,7 @@ std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey&
       out.add({quality, smallest, layers(survey.gpu_layers, survey.gpu_layers * eighths / 8)});
     }
   }
+  if (may_move) out.add({host_alone()});
   for (std::uint32_t n_ctx = survey.context.n_ctx / 2; n_ctx >= kSmallestContext; n_ctx /= 2) {
     out.add({context(survey.context.n_ctx, n_ctx)});
     out.add({context(survey.context.n_ctx, n_ctx), one, q8, smallest});

@@ -14,7 +14,7 @@ namespace plimsoll::plan {
 namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
-constexpr int kMostSurveysPerSearch = 40;
+constexpr int kMostSurveysPerSearch = 64;
 
 // With several accelerators and no split given, the engine splits by free memory: tomorrow's answer may differ.
 bool may_be_remembered(const gauge::SurveyRequest& request, const std::vector<gauge::DeviceView>& devices) {
@@ -23,8 +23,11 @@ bool may_be_remembered(const gauge::SurveyRequest& request, const std::vector<ga
   return accelerators <= 1 || !request.model.tensor_split.empty() || request.model.devices.size() == 1;
 }
 
-bool changes_the_same(const Alternative& a, const Rung& b) {
-  return std::ranges::equal(a.changes, b.changes, {}, &Change::param, &Change::param);
+// The rung gives up all that the alternative does, or more: who has the one needs not hear of the other.
+bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
+  return std::ranges::all_of(alternative.changes, [&](const Change& given_up) {
+    return std::ranges::contains(rung.changes, given_up.param, &Change::param);
+  });
 }
 
 void check_lines_name_devices(const std::vector<memory::LineRequest>& lines, const std::vector<gauge::DeviceView>& devices) {
@@ -116,7 +119,7 @@ std::vector<Alternative> Planner::search(const Request& request, const gauge::Su
   int tried = 0;
   for (const Rung& rung : ladder(request.survey, asked, accelerator_is_over)) {
     if (found.size() >= most || tried >= kMostSurveysPerSearch) break;
-    if (std::ranges::any_of(found, [&](const Alternative& other) { return changes_the_same(other, rung); })) continue;
+    if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
     ++tried;
     try {
       const ModelPlan model = plan_model({.name = request.name, .survey = rung.request});
