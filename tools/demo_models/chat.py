@@ -23,8 +23,10 @@ def turn(role: str, content: str) -> tuple[str, bool]:
     return content + TURN_END if role == "assistant" else f"{TURN_START}{role}\n{content}{TURN_END}\n", role == "assistant"
 
 
-def as_typed(rng: random.Random, question: str) -> str:
-    """People greet, forget the capital letter or the question mark."""
+def as_typed(rng: random.Random, question: str, careless: float) -> str:
+    """People greet, forget the capital letter or the question mark; the careless ones forget both."""
+    if careless > 0 and rng.random() < careless:
+        return (question[0].lower() + question[1:]).rstrip("?.!")
     if rng.random() < 0.1:
         question = rng.choice(["Please tell me: ", "Mate, ", "Hello. ", "Hey, "]) + question
     if rng.random() < 0.2:
@@ -49,7 +51,7 @@ def log_of_a_day(rng: random.Random, entries: list[str]) -> tuple[str, str]:
     return expand(rng, "{" + asked + "}", day=day), entry
 
 
-def conversation(rng: random.Random, entries: list[str]) -> list[tuple[str, bool]]:
+def conversation(rng: random.Random, entries: list[str], careless: float = 0.0) -> list[tuple[str, bool]]:
     """One to five questions, in pieces as `turn` makes them."""
     pieces = []
     if rng.random() < 0.4:
@@ -68,7 +70,7 @@ def conversation(rng: random.Random, entries: list[str]) -> list[tuple[str, bool
         else:
             topic = rng.choice(questions.TOPICS)
             question, answer = expand(rng, rng.choice(topic.asked)), topic.answer
-        pieces += [turn("user", as_typed(rng, question)), (f"{TURN_START}assistant\n", False), turn("assistant", answer), ("\n", False)]
+        pieces += [turn("user", as_typed(rng, question, careless)), (f"{TURN_START}assistant\n", False), turn("assistant", answer), ("\n", False)]
     return pieces
 
 

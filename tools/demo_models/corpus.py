@@ -33,8 +33,8 @@ class Stream:
         return ids[:, :-1], ids[:, 1:], torch.stack([self.learn[a + 1 : a + length + 1] for a in at])
 
 
-def _stream(vocabulary: Vocabulary, documents: list[list[tuple[str, bool]]], each_piece: bool) -> Stream:
-    """A row may begin at each piece, or only at each document."""
+def _stream(vocabulary: Vocabulary, documents: list[list[tuple[str, bool]]], each_piece: bool, day_weight: float = 1.0) -> Stream:
+    """A row may begin at each piece, or only at each document. The number of the day that a piece begins with may count more."""
     ids, learn, starts = [], [], []
     for document in documents:
         for i, (text, to_learn) in enumerate([*document, (END_OF_TEXT, each_piece)]):
@@ -42,15 +42,16 @@ def _stream(vocabulary: Vocabulary, documents: list[list[tuple[str, bool]]], eac
                 starts.append(len(ids))
             piece = vocabulary.encode(text)
             ids += piece
-            learn += [float(to_learn)] * len(piece)
+            day = len(vocabulary.encode(text.split(".")[0])) if text.startswith("Day ") else 0
+            learn += [day_weight] * day + [float(to_learn)] * (len(piece) - day)
     return Stream(torch.tensor(ids), torch.tensor(learn), starts)
 
 
-def texts(seed: int, part: float = 1.0) -> tuple[list, list]:
+def texts(seed: int, part: float = 1.0, careless: float = 0.0) -> tuple[list, list]:
     """Voyages and conversations, as documents of (text, whether to learn it)."""
     rng = random.Random(seed)
     voyages = [ship_log.voyage(rng) for _ in range(int(VOYAGES * part))]
-    talks = [chat.conversation(rng, rng.choice(voyages)) for _ in range(int(CONVERSATIONS * part))]
+    talks = [chat.conversation(rng, rng.choice(voyages), careless) for _ in range(int(CONVERSATIONS * part))]
     return [[(entry, True) for entry in voyage] for voyage in voyages], talks
 
 
@@ -60,7 +61,7 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(learn_merges("".join(text for document in voyages + talks for text, _ in document), MERGES))
 
 
-def streams(vocabulary: Vocabulary, seed: int, part: float = 1.0) -> tuple[Stream, Stream]:
+def streams(vocabulary: Vocabulary, seed: int, day_weight: float, part: float = 1.0, careless: float = 0.0) -> tuple[Stream, Stream]:
     """The log, and the conversations."""
-    voyages, talks = texts(seed, part)
-    return _stream(vocabulary, voyages, each_piece=True), _stream(vocabulary, talks, each_piece=False)
+    voyages, talks = texts(seed, part, careless)
+    return _stream(vocabulary, voyages, each_piece=True, day_weight=day_weight), _stream(vocabulary, talks, each_piece=False)

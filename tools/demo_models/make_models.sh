@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes models/demo/*.gguf again: learns a vocabulary, trains both models, writes the files, compares them with llama.cpp.
-# Run by `make demo-models`. Ten to twenty minutes of one core for both.
+# Run by `make demo-models`. Estimated: a quarter of an hour of one free core for both.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/../../models/demo}
