@@ -1,5 +1,5 @@
-// What being watched costs an allocation: a small CPU buffer allocated and freed past the hook, through the hook with nobody
-// watching, and with the books of a running program, before and after the seal. See docs/benchmarks.md.
+// What being watched costs an allocation: a small CPU buffer allocated and freed past the hook, through the hook with
+// nobody watching, and with the books of a running program, before and after the seal. See docs/benchmarks.md.
 #include <benchmark/benchmark.h>
 #include <dlfcn.h>
 #include <ggml-backend.h>
@@ -58,8 +58,10 @@ void watched(benchmark::State& state, bool sealed) {
   memory::SealedCapacity capacity(limited, ledger, seal);
   const auto lines = [](const std::string& owner) {
     std::vector<memory::Ledger::Line> all;
-    for (const auto stage : {memory::Stage::weights, memory::Stage::kv_cache, memory::Stage::compute, memory::Stage::output}) {
-      all.push_back({.tag = {.device = device::host(), .owner = owner, .stage = stage, .buffer = "CPU"}, .bytes = 1_GiB});
+    for (const auto stage :
+         {memory::Stage::weights, memory::Stage::kv_cache, memory::Stage::compute, memory::Stage::output}) {
+      all.push_back(
+          {.tag = {.device = device::host(), .owner = owner, .stage = stage, .buffer = "CPU"}, .bytes = 1_GiB});
     }
     return all;
   };

@@ -1,7 +1,7 @@
-// steady_state: a sealed model under a mixed workload; counts what it still takes. One JSON object on stdout; exit status 1
-// where a promise of the seal was not kept.
-#include <CLI/CLI.hpp>
+// steady_state: a sealed model under a mixed workload; counts what it still takes. One JSON object on stdout; exit
+// status 1 where a promise of the seal was not kept.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -41,20 +41,25 @@ run::OpenOptions open_options(const Options& options) {
 
 Json to_json(const run::Instance& instance, const workload::MixedFigures& figures, double ms) {
   const run::WarmUpReport& warm_up = instance.warm_up_report();
-  return {{"schema", "plimsoll.steady_state/1"},
-          {"model", instance.name()},
-          {"decodes", figures.decodes},
-          {"operations", figures.operations},
-          {"allocations", figures.allocations},
-          {"allocations_after_seal", figures.seal.allocations_after_seal},
-          {"refused_after_seal", figures.seal.refused_after_seal},
-          {"graph_reallocations", figures.graph_reallocations},
-          {"growth_bytes", figures.growth.value()},
-          {"growth_read_from", figures.growth_source},
-          {"largest_step", {{"operation", figures.largest_step}, {"growth_bytes", figures.largest_step_growth.value()}}},
-          {"warm_up", {{"ms", warm_up.ms}, {"growth_bytes", warm_up.growth().value()}, {"sweeps", warm_up.sweeps}, {"complete", warm_up.complete()}}},
-          {"ms", ms},
-          {"violations", figures.violations()}};
+  return {
+      {"schema", "plimsoll.steady_state/1"},
+      {"model", instance.name()},
+      {"decodes", figures.decodes},
+      {"operations", figures.operations},
+      {"allocations", figures.allocations},
+      {"allocations_after_seal", figures.seal.allocations_after_seal},
+      {"refused_after_seal", figures.seal.refused_after_seal},
+      {"graph_reallocations", figures.graph_reallocations},
+      {"growth_bytes", figures.growth.value()},
+      {"growth_read_from", figures.growth_source},
+      {"largest_step", {{"operation", figures.largest_step}, {"growth_bytes", figures.largest_step_growth.value()}}},
+      {"warm_up",
+       {{"ms", warm_up.ms},
+        {"growth_bytes", warm_up.growth().value()},
+        {"sweeps", warm_up.sweeps},
+        {"complete", warm_up.complete()}}},
+      {"ms", ms},
+      {"violations", figures.violations()}};
 }
 
 int measure(const Options& options) {

@@ -56,7 +56,9 @@ class Mixed {
   }
 
  private:
-  void add(std::string name, std::function<void()> operation) { operations_.emplace_back(std::move(name), std::move(operation)); }
+  void add(std::string name, std::function<void()> operation) {
+    operations_.emplace_back(std::move(name), std::move(operation));
+  }
 
   void note(const std::string& name, Bytes& last) {
     const std::int32_t reallocations = instance_.graph_reallocations();
@@ -71,7 +73,9 @@ class Mixed {
     last = now;
   }
 
-  std::uint32_t between(std::uint32_t first, std::uint32_t last) { return std::uniform_int_distribution(first, last)(random_); }
+  std::uint32_t between(std::uint32_t first, std::uint32_t last) {
+    return std::uniform_int_distribution(first, last)(random_);
+  }
   SequenceId any_sequence() { return static_cast<SequenceId>(between(1, facts_.n_seq_max) - 1); }
   engine::Token any_token() {
     return static_cast<engine::Token>(between(0, static_cast<std::uint32_t>(instance_.model()->facts().n_vocab) - 1));
@@ -90,14 +94,16 @@ class Mixed {
     context_.synchronize();
     ++figures_.decodes;
     if (status == engine::DecodeStatus::ok) return;
-    throw Error(ErrorCode::engine_failed, fmt::format("decode {} of the mixed workload: {}", figures_.decodes, to_string(status)));
+    throw Error(ErrorCode::engine_failed,
+                fmt::format("decode {} of the mixed workload: {}", figures_.decodes, to_string(status)));
   }
 
   void prompt(SequenceId sequence, std::uint32_t tokens, std::uint32_t outputs = 1) {
     make_room(sequence, tokens);
     engine::Batch batch;
     const Position first = end_of(sequence);
-    for (std::uint32_t i = 0; i < tokens; ++i) batch.add(any_token(), first + static_cast<Position>(i), sequence, tokens - i <= outputs);
+    for (std::uint32_t i = 0; i < tokens; ++i)
+      batch.add(any_token(), first + static_cast<Position>(i), sequence, tokens - i <= outputs);
     decode(batch);
   }
 
@@ -131,7 +137,8 @@ class Mixed {
   void rewind() {
     const SequenceId sequence = any_sequence();
     prompt(sequence, std::min(8U, largest_prompt()));
-    if (!context_.remove(sequence, end_of(sequence) - 2, -1)) context_.clear();  // recurrent memory forgets all or nothing
+    if (!context_.remove(sequence, end_of(sequence) - 2, -1))
+      context_.clear();  // recurrent memory forgets all or nothing
     prompt(sequence, between(1, 4));
   }
 
@@ -165,7 +172,8 @@ class Mixed {
     for (std::uint32_t i = 0; i < sequences; ++i) {
       const auto sequence = static_cast<SequenceId>(i);
       const Position first = end_of(sequence);
-      for (std::uint32_t k = 0; k < each; ++k) batch.add(any_token(), first + static_cast<Position>(k), sequence, k + 1 == each);
+      for (std::uint32_t k = 0; k < each; ++k)
+        batch.add(any_token(), first + static_cast<Position>(k), sequence, k + 1 == each);
     }
     decode(batch);
   }
@@ -183,17 +191,22 @@ class Mixed {
 std::vector<std::string> MixedFigures::violations() const {
   std::vector<std::string> found;
   if (allocations > 0) found.push_back(fmt::format("{} ggml allocations", allocations));
-  if (seal.allocations_after_seal > 0) found.push_back(fmt::format("{} allocations let through by the seal", seal.allocations_after_seal));
-  if (seal.refused_after_seal > 0) found.push_back(fmt::format("{} allocations refused by the seal", seal.refused_after_seal));
+  if (seal.allocations_after_seal > 0)
+    found.push_back(fmt::format("{} allocations let through by the seal", seal.allocations_after_seal));
+  if (seal.refused_after_seal > 0)
+    found.push_back(fmt::format("{} allocations refused by the seal", seal.refused_after_seal));
   if (graph_reallocations > 0) {
     found.push_back(fmt::format("{} graphs allocated again, first in '{}'", graph_reallocations, first_reallocation));
   }
   if (growth > kAllowedGrowth) {
-    found.push_back(fmt::format("{} of growth, most of it ({}) in '{}'", format_bytes(growth), format_bytes(largest_step_growth), largest_step));
+    found.push_back(fmt::format("{} of growth, most of it ({}) in '{}'", format_bytes(growth),
+                                format_bytes(largest_step_growth), largest_step));
   }
   return found;
 }
 
-MixedFigures run_mixed(run::Instance& instance, const MixedOptions& options) { return Mixed(instance, options).run(options.decodes); }
+MixedFigures run_mixed(run::Instance& instance, const MixedOptions& options) {
+  return Mixed(instance, options).run(options.decodes);
+}
 
 }  // namespace plimsoll::workload

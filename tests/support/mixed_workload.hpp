@@ -33,9 +33,9 @@ struct MixedFigures {
   [[nodiscard]] std::vector<std::string> violations() const;
 };
 
-// Prompts of 1 ... n_ubatch tokens and more, every planned row of logits, batches of several sequences, shift, copy, rewind,
-// save and restore, sampling with and without a grammar: those that this model and context can do. Throws Error{engine_failed}
-// where a decode is not answered with ok. The instance is sealed; its context is left empty.
+// Prompts of 1 ... n_ubatch tokens and more, every planned row of logits, batches of several sequences, shift, copy,
+// rewind, save and restore, sampling with and without a grammar: those that this model and context can do. Throws
+// Error{engine_failed} where a decode is not answered with ok. The instance is sealed; its context is left empty.
 [[nodiscard]] MixedFigures run_mixed(run::Instance& instance, const MixedOptions& options = {});
 
 }  // namespace plimsoll::workload
