@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   program.add_flag("-v,--verbose", global.verbosity, "Say more; -vv and -vvv even more")->envname("PLIMSOLL_VERBOSE");
   program.add_option("--log-file", global.log_file, "Also write the log there")->envname("PLIMSOLL_LOG_FILE");
   program.set_config("--config", config_file(), "Configuration file (TOML)");
+  program.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt key is said, not ignored
   program.require_subcommand(1);
   program.fallthrough();
   program.option_defaults()->take_last();  // a flag given again replaces the one before, as in llama.cpp; lists say otherwise

@@ -159,7 +159,7 @@ TEST_P(ProbeTest, AReadingNamesItsSourceAndItsMoment) {
 TEST_P(ProbeTest, NoMoreIsFreeThanThereIsAndNoTotalIsZero) {
   const auto reading = probe->read(GetParam().device);
   ASSERT_TRUE(reading);
-  if (reading->total) EXPECT_GT(*reading->total, 0_B);
+  EXPECT_GT(reading->total.value_or(1_B), 0_B);
   if (reading->free) {
     ASSERT_TRUE(reading->total);
     EXPECT_LE(*reading->free, *reading->total);
@@ -173,7 +173,7 @@ TEST_P(ProbeTest, SaysNothingOfADeviceItDoesNotKnow) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ProbeTest, ::testing::ValuesIn(subjects()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& subject) { return subject.param.name; });
 
 TEST(RegistryTest, TheHostIsAmongTheDevicesAndSaysSo) {
   engine::start_backends();

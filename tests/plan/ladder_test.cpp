@@ -14,12 +14,13 @@ namespace {
 
 // What a rung gives up, most precious first, by the words of its changes alone. Where context is lost, how much
 // decides.
-std::tuple<bool, bool, bool> losses(const Rung& rung) {
+std::tuple<bool, bool, bool, bool> losses(const Rung& rung) {
   const auto changes = [&](std::string_view param) {
     return std::ranges::contains(rung.changes, param, &Change::param);
   };
-  if (changes("n_ctx")) return {true, false, false};
-  return {false, changes("n_seq_max"), changes("type_k") || changes("type_v")};
+  if (changes("device")) return {true, false, false, false};
+  if (changes("n_ctx")) return {false, true, false, false};
+  return {false, false, changes("n_seq_max"), changes("type_k") || changes("type_v")};
 }
 
 std::string flags_of(const Rung& rung) {
@@ -75,7 +76,7 @@ RC_GTEST_PROP(LadderProperty, EveryRungIsAnotherRequestThatItsFlagsAndChangesTel
     RC_ASSERT(flag("-ctk") == (rung.request.context.type_k != asked.request.context.type_k));
     RC_ASSERT(flag("-ngl") == (rung.request.model.gpu_layers != asked.request.model.gpu_layers));
     RC_ASSERT(flag("--cpu-moe") == rung.request.model.cpu_moe);
-    if (!accelerator_is_over) RC_ASSERT(!flag("-ngl") && !flag("--cpu-moe"));
+    if (!accelerator_is_over) RC_ASSERT(!flag("-ngl") && !flag("--cpu-moe") && !flag("--device"));
     if (!asked.survey.context.flash_attn) RC_ASSERT(!flag("-ctk"));
     RC_ASSERT(rung.request.context.n_ubatch <= rung.request.context.n_batch);
   }
@@ -88,7 +89,8 @@ TEST(LadderTest, TheFirstRungsOnlySlowPromptsDown) {
   EXPECT_EQ(flags_of(rungs[1]), "-ub 64");
   EXPECT_EQ(flags_of(rungs[2]), "-ub 64 -ngl 21");
   EXPECT_EQ(rungs[2].cost, "slower prompts; 4 of 25 layers computed on the host: slower");
-  EXPECT_EQ(flags_of(rungs.back()), "-c 512 -ctk q8_0 -ctv q8_0 -ub 64 -ngl 0");
+  EXPECT_EQ(flags_of(rungs.back()), "--device none");
+  EXPECT_EQ(flags_of(rungs[rungs.size() - 2]), "-c 512 -ctk q8_0 -ctv q8_0 -ub 64 -ngl 0");
 }
 
 // Asking for the model's own context (-c 0), or for one that the engine pads, loses nothing by itself.
