@@ -6,6 +6,7 @@ int main(int, char** argv) {
   run::MemoryBooks books;                  // what this process may hold, and what it holds
   auto model = run::open(books, argv[1]);  // plan, reserve, load, warm up, seal; throws before anything is taken
   std::cerr << "gauge: " << gauge::to_string(gauge::mode()) << '\n';
-  run::Generation story(*model, {.prompt = run::tokenize_prompt(*model->model(), "Day 12.")});
+  const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");
+  run::Generation story(*model, {.prompt = prompt, .predict = 60, .sampling = {.temperature = 0}});
   for (const std::string& piece : run::pieces(story)) std::cout << piece << std::flush;
 }
