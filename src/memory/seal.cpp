@@ -1,15 +1,26 @@
 #include <plimsoll/memory/seal.hpp>
 
+#include <plimsoll/memory/event_log.hpp>
+
 namespace plimsoll::memory {
+namespace {
+
+Tag whole(const std::string& owner) { return {.device = {}, .owner = owner, .stage = {}, .buffer = {}}; }
+
+}  // namespace
+
+void Seal::note(EventKind kind, const Tag& tag, Bytes bytes) const {
+  if (log_ != nullptr) log_->append(kind, tag, bytes);
+}
 
 void Seal::close(const std::string& owner) {
   const std::lock_guard lock(mutex_);
-  closed_.insert(owner);
+  if (closed_.insert(owner).second) note(EventKind::sealed, whole(owner), {});
 }
 
 void Seal::open(const std::string& owner) {
   const std::lock_guard lock(mutex_);
-  closed_.erase(owner);
+  if (closed_.erase(owner) > 0) note(EventKind::unsealed, whole(owner), {});
 }
 
 bool Seal::closed(const std::string& owner) const {
@@ -19,22 +30,22 @@ bool Seal::closed(const std::string& owner) const {
 
 void Seal::record(SealViolation violation) {
   const std::lock_guard lock(mutex_);
+  SealCounts& counts = counts_[violation.tag.owner];
+  ++(violation.refused ? counts.refused_after_seal : counts.allocations_after_seal);
+  note(EventKind::seal_violation, violation.tag, violation.bytes);
   violations_.push_back(std::move(violation));
+  if (violations_.size() > kMostViolations) violations_.pop_front();
 }
 
 SealCounts Seal::counts(const std::string& owner) const {
   const std::lock_guard lock(mutex_);
-  SealCounts counts;
-  for (const SealViolation& violation : violations_) {
-    if (violation.tag.owner != owner) continue;
-    ++(violation.refused ? counts.refused_after_seal : counts.allocations_after_seal);
-  }
-  return counts;
+  const auto found = counts_.find(owner);
+  return found == counts_.end() ? SealCounts{} : found->second;
 }
 
 std::vector<SealViolation> Seal::violations() const {
   const std::lock_guard lock(mutex_);
-  return violations_;
+  return {violations_.begin(), violations_.end()};
 }
 
 }  // namespace plimsoll::memory

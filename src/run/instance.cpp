@@ -169,8 +169,8 @@ void Instance::mark_ready() {
 void Instance::seal() {
   must_be(State::warm, "seal()");
   mark_ready();
+  counts_at_seal_ = books_.seal().counts(plan_.name);
   books_.seal().close(plan_.name);
-  books_.events().append(memory::EventKind::sealed, {.device = {}, .owner = plan_.name, .stage = {}, .buffer = {}}, Bytes{});
   state_ = State::sealed;
 }
 
@@ -200,7 +200,11 @@ LedgerSnapshot Instance::snapshot() const {
   return lines;
 }
 
-memory::SealCounts Instance::seal_counts() const { return books_.seal().counts(plan_.name); }
+memory::SealCounts Instance::seal_counts() const {
+  const memory::SealCounts now = books_.seal().counts(plan_.name);
+  return {.allocations_after_seal = now.allocations_after_seal - counts_at_seal_.allocations_after_seal,
+          .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
+}
 
 Bytes Instance::growth_after_ready() const { return gauge::growth(at_ready_, meter_.read()); }
 

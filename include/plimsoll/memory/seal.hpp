@@ -1,6 +1,8 @@
 // Seal: "from now on only what is already held". A mode of an owner, not of a device; testable without a GPU.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -23,21 +25,34 @@ struct SealCounts {
   std::uint64_t refused_after_seal = 0;
 };
 
+class EventLog;
+enum class EventKind;
+
 // Any thread.
 class Seal {
  public:
+  // Closing, opening and violations become events of `log`, where one is given; it outlives the seal.
+  explicit Seal(EventLog* log = nullptr) : log_(log) {}
+
   void close(const std::string& owner);
   void open(const std::string& owner);  // forgets nothing: counts stay
   [[nodiscard]] bool closed(const std::string& owner) const;
 
   void record(SealViolation violation);
   [[nodiscard]] SealCounts counts(const std::string& owner) const;
+  // The latest, kMostViolations at most; counts() knows of all.
   [[nodiscard]] std::vector<SealViolation> violations() const;
 
+  static constexpr std::size_t kMostViolations = 1000;
+
  private:
+  void note(EventKind kind, const Tag& tag, Bytes bytes) const;
+
+  EventLog* log_;
   mutable std::mutex mutex_;
   std::set<std::string> closed_;
-  std::vector<SealViolation> violations_;
+  std::map<std::string, SealCounts> counts_;
+  std::deque<SealViolation> violations_;
 };
 
 }  // namespace plimsoll::memory

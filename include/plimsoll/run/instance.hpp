@@ -57,6 +57,7 @@ class Instance {
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
+  // Since this instance was sealed.
   [[nodiscard]] memory::SealCounts seal_counts() const;
   [[nodiscard]] const WarmUpReport& warm_up_report() const noexcept { return warm_up_; }
   [[nodiscard]] plan::PipelineCache pipeline_cache() const noexcept { return pipeline_cache_; }
@@ -88,6 +89,7 @@ class Instance {
   gauge::Meter::Reading at_start_;
   gauge::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
+  memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 
 }  // namespace plimsoll::run

@@ -37,7 +37,7 @@ class MemoryBooks {
   SystemClock clock_;
   memory::EventLog events_{clock_};
   memory::Ledger ledger_{&events_};
-  memory::Seal seal_;
+  memory::Seal seal_{&events_};
   memory::LedgerCapacity limited_{ledger_};
   memory::SealedCapacity sealed_{limited_, ledger_, seal_};
   gauge::Gauge gauge_{ledger_, sealed_};
