@@ -1,1 +1,0 @@
-namespace plimsoll::test { int unused_support = 0; }
