@@ -69,14 +69,12 @@ Token Sampler::sample(const Context& context, std::int32_t index) {
       chosen = array.data[array.selected].id;
     }
   }
-  accept(chosen);
+  llama_sampler_accept(chain_.get(), chosen);
+  if (grammar_) llama_sampler_accept(grammar_.get(), chosen);
   return chosen;
 }
 
-void Sampler::accept(Token token) {
-  llama_sampler_accept(chain_.get(), token);
-  if (grammar_) llama_sampler_accept(grammar_.get(), token);
-}
+void Sampler::accept(Token token) { llama_sampler_accept(chain_.get(), token); }
 
 void Sampler::reset() {
   llama_sampler_reset(chain_.get());
