@@ -36,7 +36,7 @@ void on_engine_log(ggml_log_level level, const char* text, void*) noexcept {
     if (level != GGML_LOG_LEVEL_CONT) pending_level = level;
     pending += text;
     if (pending.empty() || pending.back() != '\n') return;
-    pending.pop_back();
+    while (!pending.empty() && pending.back() == '\n') pending.pop_back();
     EngineLogListener::hear(pending, pending_level == GGML_LOG_LEVEL_ERROR);
     // While somebody listens, errors become part of what is thrown; saying them twice helps nobody.
     const bool told_otherwise = listener != nullptr && pending_level >= GGML_LOG_LEVEL_WARN;

@@ -158,10 +158,20 @@ void Context::validate_batch(const Batch& batch) const {
     if (batch.token(i) < 0 || batch.token(i) >= n_vocab) {
       throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", batch.token(i), n_vocab));
     }
-    if (batch.sequence(i) < 0 || std::cmp_greater_equal(batch.sequence(i), facts_.n_seq_max)) {
-      throw Error(ErrorCode::usage, fmt::format("there is no sequence {} in a context of {}", batch.sequence(i), facts_.n_seq_max));
-    }
+    require_sequence(batch.sequence(i));
+    if (batch.position(i) < 0) throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
   }
+  // Embeddings are read from every token. The engine ends the process where a call asks for more than it was told of.
+  const std::int32_t outputs = params_.embeddings ? batch.size() : batch.outputs();
+  if (facts_.n_outputs_max > 0 && std::cmp_greater(outputs, facts_.n_outputs_max)) {
+    throw Error(ErrorCode::usage, fmt::format("a batch that asks for {} rows of logits is more than this context holds ({})",
+                                              outputs, facts_.n_outputs_max));
+  }
+}
+
+void Context::require_sequence(SequenceId sequence) const {
+  if (sequence >= 0 && std::cmp_less(sequence, facts_.n_seq_max)) return;
+  throw Error(ErrorCode::usage, fmt::format("there is no sequence {} in a context of {}", sequence, facts_.n_seq_max));
 }
 
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
@@ -186,6 +196,10 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
 
 DecodeStatus Context::encode(const Batch& batch) {
   validate_batch(batch);
+  if (std::cmp_greater(batch.size(), facts_.n_ubatch)) {
+    throw Error(ErrorCode::usage, fmt::format("an encoder sees all tokens at once, so a batch of {} needs a micro-batch that large, not {}",
+                                              batch.size(), facts_.n_ubatch));
+  }
   const EngineLogListener heard;
   return status_of(llama_encode(context_, batch.view()));
 }
@@ -204,18 +218,34 @@ void Context::clear(bool data) {
 }
 
 bool Context::remove(SequenceId sequence, Position from, Position to) {
+  require_sequence(sequence);
   return !facts_.has_memory || llama_memory_seq_rm(llama_get_memory(context_), sequence, from, to);
 }
 
 void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position from, Position to) {
-  if (facts_.has_memory) llama_memory_seq_cp(llama_get_memory(context_), from_sequence, to_sequence, from, to);
+  require_sequence(from_sequence);
+  require_sequence(to_sequence);
+  if (!facts_.has_memory || from_sequence == to_sequence) return;
+  const bool whole = from <= 0 && (to < 0 || to > last_position(from_sequence));
+  if (!whole && !facts_.kv_unified) {
+    throw Error(ErrorCode::unsupported, "a part of a sequence can be copied only in a context whose sequences share one cache");
+  }
+  llama_memory_t memory = llama_get_memory(context_);
+  (void)llama_memory_seq_rm(memory, to_sequence, -1, -1);
+  llama_memory_seq_cp(memory, from_sequence, to_sequence, whole ? -1 : from, whole ? -1 : to);
 }
 
 void Context::keep(SequenceId sequence) {
-  if (facts_.has_memory) llama_memory_seq_keep(llama_get_memory(context_), sequence);
+  require_sequence(sequence);
+  if (!facts_.has_memory) return;
+  // The engine's own keep looks at one cache only, and each sequence may have its own.
+  for (SequenceId other = 0; std::cmp_less(other, facts_.n_seq_max); ++other) {
+    if (other != sequence) (void)llama_memory_seq_rm(llama_get_memory(context_), other, -1, -1);
+  }
 }
 
 void Context::shift(SequenceId sequence, Position from, Position to, Position by) {
+  require_sequence(sequence);
   if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
   llama_memory_seq_add(llama_get_memory(context_), sequence, from, to, by);
 }
@@ -223,10 +253,12 @@ void Context::shift(SequenceId sequence, Position from, Position to, Position by
 bool Context::can_shift() const { return facts_.has_memory && llama_memory_can_shift(llama_get_memory(context_)); }
 
 Position Context::last_position(SequenceId sequence) const {
+  require_sequence(sequence);
   return facts_.has_memory ? llama_memory_seq_pos_max(llama_get_memory(context_), sequence) : -1;
 }
 
 Position Context::first_position(SequenceId sequence) const {
+  require_sequence(sequence);
   return facts_.has_memory ? llama_memory_seq_pos_min(llama_get_memory(context_), sequence) : -1;
 }
 
@@ -246,6 +278,7 @@ void Context::set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>,
 }
 
 void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) {
+  if (n_threads < 1 || n_threads_batch < 1) throw Error(ErrorCode::usage, "a context needs at least one of its threads");
   llama_set_n_threads(context_, n_threads, n_threads_batch);
 }
 

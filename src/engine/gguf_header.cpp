@@ -170,7 +170,7 @@ void read_one_file(const std::string& path, std::uint32_t index, GgufHeader& hea
     reader.unusable("it is not a GGUF file (it does not begin with 'GGUF')");
   }
   const auto version = reader.number<std::uint32_t>();
-  if ((version & 0xFFFFU) == 0) reader.unusable("it was written for big-endian machines");
+  if (version != 0 && (version & 0xFFFFU) == 0) reader.unusable("it was written for big-endian machines");
   if (version < 2) reader.unusable(fmt::format("its format is GGUF version {}, which the engine no longer reads", version));
   if (version > GGUF_VERSION) {
     reader.unusable(fmt::format("its format is GGUF version {}; this engine reads up to version {}", version, GGUF_VERSION));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <regex>
 #include <utility>
 
@@ -78,24 +79,30 @@ std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
   return look_up(kNames, name);
 }
 
-void validate(const ModelParams& params) {
-  if (params.path.empty()) usage("no model was named");
-  if (params.gpu_layers < kAllLayers) usage(fmt::format("{} layers cannot be kept on a device", params.gpu_layers));
-  if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
-  for (const std::string& name : params.devices) {
+namespace {
+
+void validate_devices(const std::vector<std::string>& devices) {
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const std::string& name = devices[i];
     if (name == "none") {
-      if (params.devices.size() > 1) usage("'none' means no accelerator and cannot stand beside a device");
+      if (devices.size() > 1) usage("'none' means no accelerator and cannot stand beside a device");
       continue;
     }
     if (ggml_backend_dev_by_name(name.c_str()) == nullptr) {
       usage(fmt::format("there is no device '{}'; 'plimsoll devices' lists those that are there", name));
     }
+    if (std::ranges::find(devices.begin(), devices.begin() + static_cast<std::ptrdiff_t>(i), name) !=
+        devices.begin() + static_cast<std::ptrdiff_t>(i)) {
+      usage(fmt::format("the device '{}' was named twice", name));
+    }
   }
-  for (const float share : params.tensor_split) {
-    if (!(share >= 0)) usage("a device's share of the tensors cannot be negative");
-  }
-  if (params.tensor_split.size() > llama_max_devices()) {
-    usage(fmt::format("the tensors can be split over {} devices at most", llama_max_devices()));
+}
+
+void validate_placement(const ModelParams& params) {
+  const std::size_t patterns = params.tensor_overrides.size() + static_cast<std::size_t>(params.n_cpu_moe) + 1;
+  if (patterns >= llama_max_tensor_buft_overrides()) {
+    usage(fmt::format("the engine takes {} tensor overrides at most, a layer of experts counting as one",
+                      llama_max_tensor_buft_overrides() - 2));
   }
   for (const TensorOverride& override : params.tensor_overrides) {
     try {
@@ -107,6 +114,28 @@ void validate(const ModelParams& params) {
       usage(fmt::format("there is no buffer type '{}' to place tensors in", override.buffer_type));
     }
   }
+}
+
+void validate_cache_type(ggml_type type) {
+  if (std::ranges::find(kCacheTypes, type) != kCacheTypes.end()) return;
+  const bool known = type >= 0 && type < GGML_TYPE_COUNT && ggml_type_name(type) != nullptr;
+  usage(fmt::format("{} is no type for a cache", known ? ggml_type_name(type) : std::to_string(static_cast<int>(type))));
+}
+
+}  // namespace
+
+void validate(const ModelParams& params) {
+  if (params.path.empty()) usage("no model was named");
+  if (params.gpu_layers < kAllLayers) usage(fmt::format("{} layers cannot be kept on a device", params.gpu_layers));
+  if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
+  validate_devices(params.devices);
+  for (const float share : params.tensor_split) {
+    if (!(share >= 0) || !std::isfinite(share)) usage("a device's share of the tensors is a number that cannot be negative");
+  }
+  if (params.tensor_split.size() > llama_max_devices()) {
+    usage(fmt::format("the tensors can be split over {} devices at most", llama_max_devices()));
+  }
+  validate_placement(params);
 }
 
 void validate(const ContextParams& params) {
@@ -124,6 +153,8 @@ void validate(const ContextParams& params) {
   if (params.n_ctx.value_or(0) > kMostContext) {
     usage(fmt::format("a context of {} tokens is more than any model has", *params.n_ctx));
   }
+  validate_cache_type(params.type_k);
+  validate_cache_type(params.type_v);
   if (ggml_is_quantized(params.type_v) && params.flash_attn == LLAMA_FLASH_ATTN_TYPE_DISABLED) {
     usage(fmt::format("a V cache of type {} needs flash attention, which was switched off", to_string(params.type_v)));
   }

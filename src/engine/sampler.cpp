@@ -69,21 +69,12 @@ Token Sampler::sample(const Context& context, std::int32_t index) {
       chosen = array.data[array.selected].id;
     }
   }
-  accept(chosen);
+  llama_sampler_accept(chain_.get(), chosen);
+  if (grammar_) llama_sampler_accept(grammar_.get(), chosen);
   return chosen;
 }
 
-void Sampler::accept(Token token) {
-  llama_sampler_accept(chain_.get(), token);
-  if (!grammar_) return;
-  try {
-    llama_sampler_accept(grammar_.get(), token);
-  } catch (const std::exception& error) {  // the engine throws where no rule goes on from here
-    throw Error(ErrorCode::usage, std::string("the grammar leaves nothing to choose from: ") + error.what());
-  }
-}
-
-void Sampler::accept_prompt(Token token) { llama_sampler_accept(chain_.get(), token); }
+void Sampler::accept(Token token) { llama_sampler_accept(chain_.get(), token); }
 
 void Sampler::reset() {
   llama_sampler_reset(chain_.get());

@@ -6,6 +6,7 @@
 namespace plimsoll::engine {
 
 SequenceState SequenceState::save(Context& context, SequenceId sequence) {
+  context.require_sequence(sequence);
   SequenceState state;
   state.data_.resize(llama_state_seq_get_size(context.handle(), sequence));
   const std::size_t written =
@@ -18,8 +19,9 @@ SequenceState SequenceState::save(Context& context, SequenceId sequence) {
 }
 
 void SequenceState::restore(Context& context, SequenceId sequence) const {
+  context.require_sequence(sequence);
   const EngineLogListener heard;
-  if (llama_state_seq_set_data(context.handle(), data_.data(), data_.size(), sequence) != 0) return;
+  if (llama_state_seq_set_data(context.handle(), data_.data(), data_.size(), sequence) == data_.size()) return;
   (void)context.remove(sequence, -1, -1);
   throw Error(ErrorCode::engine_failed, "the saved sequence does not fit this context: " + heard.first_error());
 }

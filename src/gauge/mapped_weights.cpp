@@ -16,8 +16,8 @@ bool stays_in_the_file(ggml_backend_buffer_type_t type) {
   return false;
 }
 
-std::vector<BufferLine> mapped_weights(const std::string& path,
-                                       const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups) {
+std::vector<BufferLine> mapped_weights(
+    const std::string& path, const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups) {
   const engine::GgufHeader header = engine::read_gguf_header(path);
   std::set<std::string> placed;  // a tensor that several groups use lies in the file once
   Bytes bytes;
@@ -31,7 +31,11 @@ std::vector<BufferLine> mapped_weights(const std::string& path,
     }
   }
   if (bytes == Bytes{}) return {};
-  return {{.device = device::host(), .buffer = "CPU_Mapped", .stage = memory::Stage::weights, .bytes = bytes, .charged = false}};
+  return {{.device = device::host(),
+           .buffer = "CPU_Mapped",
+           .stage = memory::Stage::weights,
+           .bytes = bytes,
+           .charged = false}};
 }
 
 }  // namespace plimsoll::gauge

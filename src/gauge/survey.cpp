@@ -36,9 +36,8 @@ class LineBook {
   }
 
   std::vector<BufferLine> sorted() && {
-    std::ranges::sort(lines_, {}, [](const BufferLine& line) {
-      return std::tie(line.device, line.buffer, line.stage);
-    });
+    std::ranges::sort(lines_, {},
+                      [](const BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
     return std::move(lines_);
   }
 
@@ -46,8 +45,8 @@ class LineBook {
   std::vector<BufferLine> lines_;
 };
 
-// Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at once,
-// by the same three graphs: prompt of all sequences, one token each, prompt of one.
+// Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
+// once, by the same three graphs: prompt of all sequences, one token each, prompt of one.
 void survey_adapters(const SurveyRequest& request, engine::Context& context) {
   if (request.adapters.empty()) return;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
@@ -104,7 +103,13 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   }
   for (const auto& [type, bytes] : seen.state) book.add(type, Stage::kv_cache, bytes);
   for (const auto& [type, bytes] : seen.compute) book.add(type, Stage::compute, bytes);
-  for (const auto& [type, bytes] : seen.adapter) book.add(type, Stage::adapter, bytes);
+  for (const auto& [type, bytes] : seen.adapter) {
+    BufferLine line{
+        .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
+    // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
+    if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
+    book.add(std::move(line));
+  }
   // At creation the engine holds one row for each sequence; warm-up makes it hold them all. Rows are of one size.
   for (const auto& [type, bytes] : seen.output) {
     book.add(type, Stage::output, bytes / survey.context.n_seq_max * survey.outputs);

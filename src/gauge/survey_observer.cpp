@@ -44,7 +44,8 @@ bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer
       return true;
     case Phase::load:
     case Phase::decode:
-    case Phase::none: break;
+    case Phase::none:
+      break;
   }
   return false;
 }
@@ -67,9 +68,9 @@ void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_ty
   groups[type].push_back(std::move(names));
 }
 
-// Asked for a size, ggml forgets first which operations the engine had placed on which backend, and a real load does not
-// (seen with grok and hrm_text, half the layers on a device and the cache on the host: plan 1.57 MB, taken 1.44). So the
-// graph takes the real path here too, which ends in reserve_graph() above.
+// Asked for a size, ggml forgets first which operations the engine had placed on which backend, and a real load does
+// not (seen with grok and hrm_text, half the layers on a device and the cache on the host: plan 1.57 MB, taken 1.44).
+// So the graph takes the real path here too, which ends in reserve_graph() above.
 bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept {
   sched_types_.clear();
   for (int i = 0; i < ggml_backend_sched_get_n_backends(sched); ++i) {
@@ -80,15 +81,16 @@ bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, 
   return true;
 }
 
-// A real load reserves three graphs; a simulated one sizes the first and only splits the others, one of which can be larger
-// (minimax-01 with several sequences). Here they take the real path, which splits once and ends in reserve_graph().
-// (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split before the first graph
-// is sized are the engine's probes for fused operations: nothing is reserved for them.
+// A real load reserves three graphs; a simulated one sizes the first and only splits the others, one of which can be
+// larger (minimax-01 with several sequences). Here they take the real path, which splits once and ends in
+// reserve_graph(). (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split
+// before the first graph is sized are the engine's probes for fused operations: nothing is reserved for them.
 bool SurveyObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
   return !sched_types_.empty() && hook::real::sched_reserve(sched, graph);
 }
 
-// The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest stays.
+// The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest
+// stays.
 void SurveyObserver::raise_compute() {
   Sizes together;  // backends that share a buffer type share the buffer
   for (std::size_t i = 0; i < sched_types_.size(); ++i) {

@@ -1,5 +1,5 @@
-// SurveyObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where it
-// would, and writes down every size it asks for.
+// SurveyObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where
+// it would, and writes down every size it asks for.
 #pragma once
 #include <map>
 #include <set>
@@ -38,7 +38,7 @@ class SurveyObserver final : public hook::Observer {
   void raise_compute();
 
   std::vector<ggml_backend_buffer_type_t> sched_types_;  // buffer type of each backend of the context's scheduler
-  std::vector<std::size_t> sizes_;                        // of the graph that was reserved last, one for each backend
+  std::vector<std::size_t> sizes_;                       // of the graph that was reserved last, one for each backend
 };
 
 }  // namespace plimsoll::gauge

@@ -72,7 +72,7 @@ void Generation::decode_prompt() {
     if (!check(instance_.decode(batch, params_.stop))) return;
     position_ += static_cast<engine::Position>(count);
   }
-  for (const engine::Token token : params_.prompt) sampler_.accept_prompt(token);
+  for (const engine::Token token : params_.prompt) sampler_.accept(token);
   context.synchronize();
   timing_.prompt_ms = watch.elapsed_ms();
 }

@@ -24,9 +24,12 @@ struct Tally {
 std::string describe(const std::optional<Outcome>& outcome) {
   if (!outcome) return "was not asked";
   switch (outcome->kind) {
-    case Outcome::Kind::lines: return "lines:\n" + outcome->text;
-    case Outcome::Kind::refused: return "refused: " + outcome->text;
-    case Outcome::Kind::died: return "ended the process: " + outcome->text;
+    case Outcome::Kind::lines:
+      return "lines:\n" + outcome->text;
+    case Outcome::Kind::refused:
+      return "refused: " + outcome->text;
+    case Outcome::Kind::died:
+      return "ended the process: " + outcome->text;
   }
   return "";
 }
@@ -48,7 +51,8 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   }
   EXPECT_EQ(survey_lines, load_lines) << "survey " << describe(result.survey) << "\nload " << describe(result.load);
   if (result.engine) {
-    EXPECT_NE(result.engine->kind, Outcome::Kind::lines) << "our validation refuses what the engine takes: " << result.load->text;
+    EXPECT_NE(result.engine->kind, Outcome::Kind::lines)
+        << "our validation refuses what the engine takes: " << result.load->text;
   }
   if (survey_lines == load_lines) {
     tally.refused.push_back(fmt::format("{}: {}{}", cell.name, describe(result.load),

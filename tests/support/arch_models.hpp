@@ -1,5 +1,5 @@
-// arch_models: the engine's own test models, small and with random weights, one file per architecture. They carry no
-// vocabulary. The ctest fixture arch_models writes them.
+// arch_models: the engine's own test models, small and with random weights, one file per architecture. Their
+// vocabulary is a dummy (text to hashes, tokens to hex). The ctest fixture arch_models writes them.
 #pragma once
 #include <string>
 #include <string_view>

@@ -19,9 +19,8 @@ std::vector<gauge::BufferLine> Books::lines() const {
                      .bytes = entry.taken.current,
                      .charged = entry.charged});
   }
-  std::ranges::sort(lines, {}, [](const gauge::BufferLine& line) {
-    return std::tie(line.device, line.buffer, line.stage);
-  });
+  std::ranges::sort(lines, {},
+                    [](const gauge::BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
   return lines;
 }
 

@@ -21,7 +21,8 @@ struct Column {
   engine::ContextParams context;
 };
 
-engine::ContextParams context_of(std::uint32_t sequences, ggml_type cache, std::uint32_t micro_batch = kSmallMicroBatch) {
+engine::ContextParams context_of(std::uint32_t sequences, ggml_type cache,
+                                 std::uint32_t micro_batch = kSmallMicroBatch) {
   engine::ContextParams context;
   context.n_ctx = (micro_batch > kSmallMicroBatch ? 1024 : 256) * sequences;
   context.n_batch = micro_batch;
@@ -83,19 +84,24 @@ void add_option_columns(std::vector<Column>& all, Placement placement) {
 
 std::string_view to_string(Placement placement) {
   switch (placement) {
-    case Placement::host_mapped: return "host mapped";
-    case Placement::host_read: return "host read";
-    case Placement::device_all: return "Vulkan all layers";
-    case Placement::device_half: return "Vulkan half the layers";
-    case Placement::device_none: return "Vulkan no layers";
+    case Placement::host_mapped:
+      return "host mapped";
+    case Placement::host_read:
+      return "host read";
+    case Placement::device_all:
+      return "Vulkan all layers";
+    case Placement::device_half:
+      return "Vulkan half the layers";
+    case Placement::device_none:
+      return "Vulkan no layers";
   }
   return "";
 }
 
 std::string name_of(const std::string& path, const Column& column) {
-  std::string name = fmt::format("{}, {}, {} sequences, {}", std::filesystem::path(path).stem().string(),
-                                 to_string(column.placement), column.context.n_seq_max,
-                                 engine::to_string(column.context.type_k));
+  std::string name =
+      fmt::format("{}, {}, {} sequences, {}", std::filesystem::path(path).stem().string(), to_string(column.placement),
+                  column.context.n_seq_max, engine::to_string(column.context.type_k));
   return column.options.empty() ? name : name + ", " + column.options;
 }
 
@@ -105,12 +111,16 @@ engine::ModelParams Cell::model() const {
   engine::ModelParams params;
   params.path = path;
   switch (placement) {
-    case Placement::host_mapped: params.devices = {"none"}; break;
+    case Placement::host_mapped:
+      params.devices = {"none"};
+      break;
     case Placement::host_read:
       params.devices = {"none"};
       params.load_mode = LLAMA_LOAD_MODE_NONE;
       break;
-    case Placement::device_all: params.devices = {"Vulkan0"}; break;
+    case Placement::device_all:
+      params.devices = {"Vulkan0"};
+      break;
     case Placement::device_half:  // the test models have two to four layers, the output layer counts as one
       params.devices = {"Vulkan0"};
       params.gpu_layers = 2;
@@ -141,10 +151,8 @@ std::vector<Cell> matrix_cells(Extent extent) {
   std::vector<Cell> cells;
   for (const std::string& path : arch_models()) {
     for (const Column& column : columns) {
-      cells.push_back({.path = path,
-                       .name = name_of(path, column),
-                       .placement = column.placement,
-                       .context = column.context});
+      cells.push_back(
+          {.path = path, .name = name_of(path, column), .placement = column.placement, .context = column.context});
     }
   }
   return cells;

@@ -20,7 +20,8 @@ struct Cell {
   [[nodiscard]] bool same_load(const Cell& other) const { return path == other.path && placement == other.placement; }
 };
 
-// fast: what every plan is made of: placements, sequences, cache types, micro-batches. full: the context's other options too.
+// fast: what every plan is made of: placements, sequences, cache types, micro-batches. full: the context's other
+// options too.
 enum class Extent { fast, full };
 [[nodiscard]] Extent extent_from_environment();  // PLIMSOLL_MATRIX; fast where it is not set
 

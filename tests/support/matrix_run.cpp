@@ -27,9 +27,12 @@ enum class Question { survey, load, engine };
 
 std::optional<Outcome>& answer_to(CellResult& result, Question question) {
   switch (question) {
-    case Question::survey: return result.survey;
-    case Question::load: return result.load;
-    case Question::engine: break;
+    case Question::survey:
+      return result.survey;
+    case Question::load:
+      return result.load;
+    case Question::engine:
+      break;
   }
   return result.engine;
 }
@@ -92,7 +95,8 @@ class GroupRun {
       });
     }
     model.reset();
-    if (const std::string left = to_text(books.lines()); !left.empty()) say_(Json{{"left", left}, {"cell", first_}}.dump());
+    if (const std::string left = to_text(books.lines()); !left.empty())
+      say_(Json{{"left", left}, {"cell", first_}}.dump());
   }
 
   std::span<const Cell> cells_;
@@ -116,8 +120,8 @@ std::vector<Group> groups_of(const std::vector<Cell>& cells) {
   return groups;
 }
 
-// One child at a time, with every n-th group; where it dies, the question it had begun is answered so, and the next child
-// goes on from there.
+// One child at a time, with every n-th group; where it dies, the question it had begun is answered so, and the next
+// child goes on from there.
 class Share {
  public:
   Share(const std::vector<Cell>& cells, std::vector<CellResult>& results, std::vector<Group> groups)

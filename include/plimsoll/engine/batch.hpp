@@ -22,6 +22,7 @@ class Batch {
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
   [[nodiscard]] std::int32_t outputs() const noexcept { return outputs_; }
   [[nodiscard]] llama_token token(std::int32_t index) const { return tokens_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] llama_pos position(std::int32_t index) const { return positions_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] llama_seq_id sequence(std::int32_t index) const { return sequences_[static_cast<std::size_t>(index)]; }
   // A piece of it, as the engine takes it. Borrows; valid until the next change of this batch or the next view.
   [[nodiscard]] llama_batch view(std::int32_t from, std::int32_t count) const;

@@ -79,9 +79,11 @@ class Context {
   // Throws Error{usage} where that token asked for no output.
   [[nodiscard]] std::span<const float> logits(std::int32_t index) const;
 
-  // Sequence memory. Positions are half-open ranges [from, to); -1 means open.
+  // Sequence memory. Positions are half-open ranges [from, to); -1 means open. A sequence that this context does not have
+  // throws Error{usage}.
   void clear(bool data = false);
   [[nodiscard]] bool remove(SequenceId sequence, Position from, Position to);  // false: this model cannot remove a part
+  // Replaces to_sequence. A part can be copied only where sequences share one cache (kv_unified): else Error{unsupported}.
   void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
   void keep(SequenceId sequence);
   void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
@@ -91,6 +93,7 @@ class Context {
 
   void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
   void set_threads(std::int32_t n_threads, std::int32_t n_threads_batch);
+  void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;
   [[nodiscard]] llama_context* handle() const noexcept { return context_; }
 

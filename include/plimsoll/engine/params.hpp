@@ -50,7 +50,7 @@ struct ContextParams {
   std::uint32_t n_batch = 2048;      // tokens a decode call may take
   std::uint32_t n_ubatch = 512;      // tokens the device computes at once
   std::uint32_t n_seq_max = 1;
-  std::uint32_t n_outputs_max = 0;   // rows of logits one micro-batch may ask for; 0: as many as n_batch
+  std::uint32_t n_outputs_max = 0;   // rows of logits one decode call may ask for; 0: as many as n_batch
   std::int32_t n_threads = 0;        // 0: as many as the machine has cores
   std::int32_t n_threads_batch = 0;  // 0: n_threads
   ggml_type type_k = GGML_TYPE_F16;

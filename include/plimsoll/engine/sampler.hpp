@@ -37,8 +37,9 @@ class Sampler {
   // Chooses from the logits of the index-th token of the last batch and accepts the choice. With a grammar: the chain
   // chooses first, and only where the grammar forbids that choice it is asked again over what the grammar allows.
   [[nodiscard]] Token sample(const Context& context, std::int32_t index);
-  void accept(Token token);  // a token that was chosen elsewhere
-  void accept_prompt(Token token);  // the penalties see it, the grammar, which is about what is generated, does not
+  // For tokens that were not sampled here, e.g. a prompt that the penalties should see. The grammar does not: it speaks of
+  // the answer, and a token that it forbids would end it.
+  void accept(Token token);
   void reset();
   [[nodiscard]] std::uint32_t seed() const;  // the one in use
 
