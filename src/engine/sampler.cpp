@@ -41,6 +41,15 @@ llama_token_data_array fill(std::vector<llama_token_data>& candidates, std::span
   return {.data = candidates.data(), .size = candidates.size(), .selected = -1, .sorted = false};
 }
 
+// The engine throws where no rule goes on with this token: then none does with any.
+void go_on(llama_sampler& grammar, Token token) {
+  try {
+    llama_sampler_accept(&grammar, token);
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::usage, std::string("the grammar leaves nothing to choose from: ") + error.what());
+  }
+}
+
 }  // namespace
 
 Sampler::Sampler(const Model& model, const SamplingParams& params) : chain_(make_chain(model.facts().n_vocab, params)) {
@@ -70,7 +79,7 @@ Token Sampler::sample(const Context& context, std::int32_t index) {
     }
   }
   llama_sampler_accept(chain_.get(), chosen);
-  if (grammar_) llama_sampler_accept(grammar_.get(), chosen);
+  if (grammar_) go_on(*grammar_, chosen);
   return chosen;
 }
 

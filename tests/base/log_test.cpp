@@ -82,7 +82,7 @@ int write_to_a_file(const std::string& path) {
 }
 
 TEST_F(LogTest, AFileReceivesEverythingAndWarningsStayOnStderr) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = folder / "log.txt";
   {
     std::ofstream(path) << "kept\n";

@@ -54,7 +54,7 @@ class FakeMachine {
   void write(const std::string& name, const std::string& text) const { folder_.write(name, text); }
 
  private:
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 }  // namespace plimsoll::device

@@ -6,7 +6,7 @@
 #include "arch_models.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::engine {
@@ -23,7 +23,7 @@ class AdapterTest : public testing::Test {
         test::tiny_lora(architecture, {.layers = 2, .width_in = width, .width_out = 256, .rank = 4}).bytes());
   }
 
-  test::TempFolder folder_;
+  test::TemporaryFolder folder_;
   std::shared_ptr<Model> model_ = test::load_on_cpu(test::arch_model("llama-dense"));
 };
 

@@ -7,14 +7,14 @@
 #include <plimsoll/engine/model.hpp>
 
 #include "expect_error.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::engine {
 namespace {
 
 using test::expect_error;
-using test::TempFolder;
+using test::TemporaryFolder;
 using test::tiny_llama;
 using test::TinyGguf;
 
@@ -27,7 +27,7 @@ class GgufHeaderTest : public testing::Test {
   }
   void expect_unusable(const TinyGguf& file, const std::string& words) { expect_unusable(file.bytes(), words); }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 // 200 bytes of metadata, nothing that a model needs beyond its architecture.

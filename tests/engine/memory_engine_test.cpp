@@ -9,7 +9,7 @@
 #include "decoding.hpp"
 #include "expect_error.hpp"
 #include "line_worker.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::engine {
@@ -64,7 +64,7 @@ TEST_P(MemoryTest, AStateOfAnotherModelIsRefusedAndLeavesTheSequenceEmpty) {
   const auto context = Context::create(model_, small_context());
   (void)logits_after(*context, some_tokens(10));
   const SequenceState state = SequenceState::save(*context, 0);
-  const test::TempFolder folder;
+  const test::TemporaryFolder folder;
   const auto other =
       Context::create(load_on_cpu(folder.write("tiny.gguf", test::tiny_llama().bytes())), small_context());
   (void)logits_after(*other, some_tokens(5));

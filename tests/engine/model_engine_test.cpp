@@ -12,7 +12,7 @@
 #include "arch_models.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::engine {
@@ -21,7 +21,7 @@ namespace {
 using test::arch_model;
 using test::expect_error;
 using test::load_on_cpu;
-using test::TempFolder;
+using test::TemporaryFolder;
 using test::tiny_llama;
 
 ModelParams on_cpu(const std::string& path) {
@@ -46,7 +46,7 @@ TEST(ModelTest, TellsWhatItIs) {
 }
 
 TEST(ModelTest, GivesItsMetadataAsText) {
-  TempFolder folder;
+  TemporaryFolder folder;
   const auto model =
       load_on_cpu(folder.write("m.gguf", tiny_llama().text("tokenizer.chat_template", "{{ 'x' }}").bytes()));
   EXPECT_EQ(model->metadata("general.name"), "tiny");
@@ -56,7 +56,7 @@ TEST(ModelTest, GivesItsMetadataAsText) {
 }
 
 TEST(ModelTest, GivesLongMetadataWhole) {
-  TempFolder folder;
+  TemporaryFolder folder;
   const std::string longer(20'000, 'y');
   const auto model = load_on_cpu(folder.write("m.gguf", tiny_llama().text("plimsoll.note", longer).bytes()));
   EXPECT_EQ(model->metadata("plimsoll.note"), longer);
@@ -110,7 +110,7 @@ TEST(ModelTest, AHeaderAloneTellsTheSameFacts) {
 }
 
 TEST(ModelTest, LoadsASplitModelAsOne) {
-  TempFolder folder;
+  TemporaryFolder folder;
   const std::string whole = folder.write("whole.gguf", tiny_llama().bytes());
   const std::string command =
       "llama-gguf-split --split --split-max-tensors 8 " + whole + " " + folder.path("part") + " > /dev/null";
@@ -130,7 +130,7 @@ TEST(ModelTest, LoadsASplitModelAsOne) {
 }
 
 TEST(ModelTest, SaysWhatTheFileLacks) {
-  TempFolder folder;
+  TemporaryFolder folder;
   const auto refused = [&](const test::TinyGguf& file, const std::string& words) {
     const std::string path = folder.write("m.gguf", file.bytes());
     expect_error(ErrorCode::model_unusable, words, [&] { (void)load_on_cpu(path); });

@@ -7,7 +7,7 @@
 
 #include "decoding.hpp"
 #include "expect_error.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::engine {
@@ -40,7 +40,7 @@ class SamplerTest : public testing::Test {
     return params;
   }
 
-  test::TempFolder folder_;
+  test::TemporaryFolder folder_;
   std::shared_ptr<Model> model_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
   std::vector<Token> prompt_ = model_->vocab().tokenize("once upon", true, false);
 };

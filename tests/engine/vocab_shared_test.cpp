@@ -8,7 +8,7 @@
 #include <plimsoll/engine/context.hpp>
 
 #include "decoding.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace plimsoll::engine {
 namespace {

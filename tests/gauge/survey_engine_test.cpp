@@ -13,7 +13,7 @@
 #include "arch_models.hpp"
 #include "decoding.hpp"
 #include "ledger_lines.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::gauge {
@@ -43,7 +43,7 @@ Bytes sum_of(const std::vector<BufferLine>& lines, memory::Stage stage) {
 class SurveyTest : public testing::Test {
  protected:
   void SetUp() override { engine::start_backends(); }
-  test::TempFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(SurveyTest, AnAdaptersLinesAreWhatItThenTakes) {

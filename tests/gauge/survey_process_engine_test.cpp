@@ -10,7 +10,7 @@
 #include "arch_models.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
-#include "temp_folder.hpp"
+#include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
 namespace plimsoll::gauge {
@@ -42,7 +42,7 @@ class SurveyProcessTest : public testing::Test {
     ASSERT_FALSE(engine::backends_started()) << "this test forks: run it in a process of its own, as ctest does";
   }
 
-  test::TempFolder folder_;
+  test::TemporaryFolder folder_;
   SurveyProcess surveys_;
 };
 

@@ -27,7 +27,7 @@ class StoreTest : public ::testing::Test {
     asked.model.path = folder / "model.gguf";
     folder.write("model.gguf", "weights");
   }
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const std::string path = folder / "cache/plimsoll.db";  // its folder is made
   gauge::SurveyRequest asked = request().survey;
   const gauge::Survey survey = gpu_survey();

@@ -17,7 +17,7 @@ std::string all_of(Generation& generation) {
 class GenerationTest : public ::testing::Test {
  protected:
   MemoryBooks books;
-  std::unique_ptr<Instance> instance = test::ready(books, test::small_request("llama", "CPU"));
+  std::unique_ptr<Instance> instance = test::ready(books, test::small_request("llama-dense", "CPU"));
   GenerationParams params{.prompt = {5, 6, 7}, .predict = 10, .sampling = {.temperature = 0}};
 };
 
@@ -150,7 +150,7 @@ TEST_F(GenerationTest, RefusesTokensThatAreNone) {
 
 TEST(GenerationOfTest, EveryKindOfMemoryGenerates) {
   MemoryBooks books;
-  for (const char* architecture : {"gemma3", "mamba", "jamba", "deepseek2", "lfm2"}) {
+  for (const char* architecture : {"gemma3-dense", "mamba-dense", "jamba-dense", "deepseek2-moe", "lfm2-dense"}) {
     const auto instance = test::ready(books, test::small_request(architecture, "CPU"));
     Generation generation(*instance, {.prompt = {5, 6, 7}, .predict = 4, .sampling = {.temperature = 0}});
     EXPECT_FALSE(all_of(generation).empty()) << architecture;

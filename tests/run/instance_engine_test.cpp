@@ -3,6 +3,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/run/open.hpp>
 
+#include "arch_models.hpp"
 #include "small_models.hpp"
 
 namespace plimsoll::run {
@@ -34,7 +35,7 @@ std::string text_of(Instance& instance) {
 
 TEST(InstanceTest, StagesRunInTheirOrderOnly) {
   MemoryBooks books;
-  auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+  auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
   EXPECT_EQ(code_of([&] { instance->create_context(); }), ErrorCode::usage);
   EXPECT_EQ(code_of([&] { (void)instance->context(); }), ErrorCode::usage);
   instance->load();
@@ -48,7 +49,7 @@ TEST(InstanceTest, StagesRunInTheirOrderOnly) {
 
 TEST(InstanceTest, TakesWhatThePlanSays) {
   MemoryBooks books;
-  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   auto instance = reserve(books, plan);
   instance->load();
   instance->create_context();
@@ -64,7 +65,7 @@ TEST(InstanceTest, TakesWhatThePlanSays) {
 TEST(InstanceTest, GivesEverythingBack) {
   MemoryBooks books;
   {
-    const auto instance = ready(books, small_request("llama", "CPU"));
+    const auto instance = ready(books, small_request("llama-dense", "CPU"));
     EXPECT_FALSE(books.ledger().empty());
   }
   EXPECT_TRUE(books.ledger().empty());
@@ -73,8 +74,8 @@ TEST(InstanceTest, GivesEverythingBack) {
 // Two models, a line between one and two: the second is refused before anything is touched, the first goes on answering.
 TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
   MemoryBooks books;
-  const plan::Plan a = plan_of(small_request("llama", "CPU"));
-  plan::Request second = small_request("llama", "CPU");
+  const plan::Plan a = plan_of(small_request("llama-dense", "CPU"));
+  plan::Request second = small_request("llama-dense", "CPU");
   second.name = "b";
   const plan::Plan b = plan_of(second);
   auto first = reserve(books, a);
@@ -95,12 +96,12 @@ TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
 
 TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
   plan::PlannerOptions options;
-  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   const Bytes required = plan::required_on(device::host(), plan.models);
   options.lines = {{.device = device::host(), .amount = required}};
-  EXPECT_TRUE(plan_of(small_request("llama", "CPU"), options).fits());
+  EXPECT_TRUE(plan_of(small_request("llama-dense", "CPU"), options).fits());
   options.lines = {{.device = device::host(), .amount = required - 1_B}};
-  const plan::Plan refused = plan_of(small_request("llama", "CPU"), options);
+  const plan::Plan refused = plan_of(small_request("llama-dense", "CPU"), options);
   EXPECT_FALSE(refused.fits());
   const auto host = std::ranges::find_if(refused.devices, [](const auto& one) { return one.state.info.id.is_host(); });
   EXPECT_EQ(host->short_by, 1_B);
@@ -110,9 +111,9 @@ TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
 // The line holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
 TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
   MemoryBooks books;
-  auto neighbour = ready(books, small_request("llama", "CPU"));
+  auto neighbour = ready(books, small_request("llama-dense", "CPU"));
   const std::string before = text_of(*neighbour);
-  plan::Plan wrong = plan_of(small_request("jamba", "CPU"));
+  plan::Plan wrong = plan_of(small_request("jamba-dense", "CPU"));
   for (plan::Line& line : wrong.models.front().lines) {
     if (line.charged) line.bytes = 1_B;  // a plan that is wrong about everything
   }
@@ -130,7 +131,7 @@ TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
 
 TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
   MemoryBooks books;
-  const auto instance = ready(books, small_request("llama", "CPU"));
+  const auto instance = ready(books, small_request("llama-dense", "CPU"));
   engine::Batch batch;
   for (engine::Position i = 0; i < 4; ++i) batch.add(1, i, 0, true);
   EXPECT_EQ(code_of([&] { (void)instance->decode(batch); }), ErrorCode::sealed);
@@ -140,7 +141,7 @@ TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
 
 TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
   MemoryBooks books;
-  plan::Request request = small_request("llama", "CPU");
+  plan::Request request = small_request("llama-dense", "CPU");
   request.survey.outputs = 16;
   const auto instance = ready(books, request);
   engine::Batch batch;
@@ -159,7 +160,7 @@ TEST(InstanceTest, LoadingIsCancelledCleanly) {
   MemoryBooks books;
   std::stop_source source;
   {
-    auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+    auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
     EXPECT_EQ(code_of([&] { instance->load([&](float) { source.request_stop(); }, source.get_token()); }), ErrorCode::cancelled);
     EXPECT_EQ(instance->state(), Instance::State::reserved);
   }
@@ -170,7 +171,7 @@ TEST(InstanceTest, WarmUpIsCancelledCleanly) {
   MemoryBooks books;
   std::stop_source source;
   {
-    auto instance = reserve(books, plan_of(small_request("llama", "CPU")));
+    auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
     instance->load();
     instance->create_context();
     WarmUpOptions options{.depth = WarmUpDepth::full};
@@ -185,7 +186,7 @@ TEST(InstanceTest, WarmUpIsCancelledCleanly) {
 
 TEST(InstanceTest, ChurnLeavesNothingBehind) {
   MemoryBooks books;
-  const plan::Plan plan = plan_of(small_request("llama", "CPU"));
+  const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   OpenOptions options;
   options.warm_up.depth = WarmUpDepth::quick;
   const auto once = [&] { make_ready(*reserve(books, plan), options, nullptr); };
@@ -202,7 +203,7 @@ TEST(OpenTest, OneCallPlansReservesLoadsWarmsAndSeals) {
   options.model.devices = {"none"};
   options.context.n_ctx = 256;
   options.require_enforcing = true;
-  const auto instance = open(books, test::arch_model("qwen3"), options);
+  const auto instance = open(books, test::arch_model("qwen3-dense"), options);
   EXPECT_EQ(instance->state(), Instance::State::sealed);
   EXPECT_FALSE(text_of(*instance).empty());
 }
@@ -213,7 +214,7 @@ TEST(OpenTest, SaysWhatIsMissingWhereItDoesNotFit) {
   options.model.devices = {"none"};
   options.planner.lines = {{.device = device::host(), .amount = 64_KiB}};
   try {
-    (void)open(books, test::arch_model("qwen3"), options);
+    (void)open(books, test::arch_model("qwen3-dense"), options);
     FAIL() << "it was opened under a line of 64 KiB";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::over_line);

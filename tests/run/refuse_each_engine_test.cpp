@@ -14,7 +14,7 @@ TEST_P(RefuseEachEngineTest, EveryRefusalIsSurvivedAndTyped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, RefuseEachEngineTest,
-                         ::testing::Values("llama", "gemma3", "jamba", "deepseek2", "mamba", "qwen3", "phi3", "gpt2"));
+                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "deepseek2-moe", "mamba-dense", "qwen3-dense", "phi3-dense", "gpt2-dense"));
 
 }  // namespace
 }  // namespace plimsoll::run

@@ -2,31 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
 
+#include "arch_models.hpp"
+
 namespace plimsoll::test {
 
-std::string arch_model(const std::string& architecture) {
-  const std::filesystem::path folder = PLIMSOLL_TEST_MODELS_DIR;
-  // The engine's test writes one file per architecture and variant: "llama.gguf", "jamba-...gguf".
-  std::string found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename();
-    const bool exact = name == architecture + ".gguf";
-    const bool variant = name.starts_with(architecture + "-") && name.ends_with(".gguf");
-    if (exact || (variant && (found.empty() || entry.path().string() < found))) found = entry.path();
-    if (exact) break;
-  }
-  if (found.empty()) throw std::runtime_error("no test model of architecture " + architecture + " in " + folder.string());
-  return found;
-}
-
-plan::Request small_request(const std::string& architecture, const std::string& device, std::uint32_t sequences) {
-  plan::Request request{.name = architecture, .survey = {}};
-  request.survey.model.path = arch_model(architecture);
+plan::Request small_request(const std::string& model, const std::string& device, std::uint32_t sequences) {
+  plan::Request request{.name = model, .survey = {}};
+  request.survey.model.path = arch_model(model);
   request.survey.model.devices = {device == "CPU" ? "none" : device};
   request.survey.context.n_ctx = 256 * sequences;
   request.survey.context.n_batch = 64;

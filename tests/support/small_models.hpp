@@ -8,11 +8,8 @@
 
 namespace plimsoll::test {
 
-// The file of one architecture ("llama", "jamba"); fails the test where the engine wrote none.
-[[nodiscard]] std::string arch_model(const std::string& architecture);
-
-// A small context on the device ("CPU" means no accelerator), cheap enough for a software GPU.
-[[nodiscard]] plan::Request small_request(const std::string& architecture, const std::string& device, std::uint32_t sequences = 1);
+// One of arch_models.hpp with a small context on the device ("CPU" means no accelerator), cheap enough for a software GPU.
+[[nodiscard]] plan::Request small_request(const std::string& model, const std::string& device, std::uint32_t sequences = 1);
 
 // Plans in this process, remembering nothing.
 [[nodiscard]] plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options = {});

@@ -1,11 +1,10 @@
 // TemporaryFolder: an empty folder of a test's own, removed with everything in it.
 #pragma once
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
-namespace plimsoll {
+namespace plimsoll::test {
 
 class TemporaryFolder {
  public:
@@ -15,13 +14,16 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  [[nodiscard]] std::string operator/(std::string_view name) const { return path_ / name; }
+  [[nodiscard]] std::string path(std::string_view name) const { return path_ / name; }
+  [[nodiscard]] std::string operator/(std::string_view name) const { return path(name); }
 
-  // Writes a file, with the folders on the way to it.
-  void write(const std::filesystem::path& name, std::string_view text) const;
+  // Writes a file, with the folders on the way to it; its path.
+  std::string write(const std::filesystem::path& name, std::string_view bytes) const;
 
  private:
   std::filesystem::path path_;
 };
 
-}  // namespace plimsoll
+[[nodiscard]] std::string read_whole_file(const std::string& path);
+
+}  // namespace plimsoll::test
