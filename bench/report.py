@@ -23,8 +23,8 @@ def sentence(one: dict) -> str:
 
 def beside(one: dict) -> str:
     """What the figure was made of."""
-    if "cpu_ratio" in one:
-        return f"{one['ours_s']:.2f} s against {one['peer_s']:.2f} s; CPU time {one['cpu_ratio']:.2f} ×"
+    if "ours_s" in one:
+        return f"{one['ours_s']:.2f} s against {one['peer_s']:.2f} s"
     if "llama_server" in one:
         ours, peer = one["ours"], one["peer"]
         return (f"{ours['first_ms']:.0f} ms, then {ours['steady_ms']:.0f} ms; llama-server {one['llama_server']:.1f} × "

@@ -196,6 +196,11 @@ struct Pipe {
 [[noreturn]] void be_the_child(int in, int out, int errors) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   dup2(errors, STDERR_FILENO);
+  // Whoever reads the parent's output must not have to wait for this process's end as well.
+  if (const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC); nothing >= 0) {
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+  }
   setenv("GGML_NO_BACKTRACE", "1", 1);  // ggml would start a debugger to print one
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &no_core);

@@ -117,10 +117,12 @@ void Store::open() {
   database_ = database;
   if (opened != SQLITE_OK) return give_up(database == nullptr ? "out of memory" : sqlite3_errmsg(database));
   sqlite3_busy_timeout(database, kBusyMilliseconds);
-  // What was committed stays in the log until it is long; bringing it home at every end would cost each plan two disk syncs.
+  // Disk syncs can take longer than a small survey. While a new file is laid out there is nothing to lose; afterwards the log
+  // needs none until it is long, and it is not brought home at every end.
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  sqlite3_exec(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", nullptr, nullptr, nullptr);
-  if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(sqlite3_errmsg(database));
+  sqlite3_exec(database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;", nullptr, nullptr, nullptr);
+  if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) return give_up(sqlite3_errmsg(database));
+  sqlite3_exec(database, "PRAGMA synchronous = NORMAL;", nullptr, nullptr, nullptr);
 }
 
 void Store::give_up(const char* why) {
