@@ -49,12 +49,14 @@ run::GenerationTiming measure(run::Instance& instance, std::int32_t prompt, std:
   return generation.timing();
 }
 
-// The prompt alone; then single tokens after a prompt of one, so that both begin with an empty context as in llama-bench.
+// The prompt alone; then single tokens after a prompt of one, so that both begin with an empty context as in
+// llama-bench.
 void repeat(run::Instance& instance, const BenchOptions& options, Series& prompt, Series& generated) {
   const run::GenerationTiming read = measure(instance, options.prompt, 1);
   prompt.tokens_per_s.push_back(read.prompt_tokens * 1000.0 / read.prompt_ms);
   if (options.generate == 0) return;
-  const run::GenerationTiming written = measure(instance, 1, options.generate + 1);  // the first comes from the prompt's logits
+  const run::GenerationTiming written =
+      measure(instance, 1, options.generate + 1);  // the first comes from the prompt's logits
   generated.tokens_per_s.push_back((written.generated_tokens - 1) * 1000.0 / written.generate_ms);
 }
 
@@ -71,14 +73,18 @@ Json to_json(const run::Instance& instance, const std::vector<Series>& all) {
   Json tests = Json::array();
   for (const Series& series : all) {
     if (series.tokens_per_s.empty()) continue;
-    tests.push_back({{"test", series.test}, {"median_tokens_per_s", median(series.tokens_per_s)}, {"tokens_per_s", series.tokens_per_s}});
+    tests.push_back({{"test", series.test},
+                     {"median_tokens_per_s", median(series.tokens_per_s)},
+                     {"tokens_per_s", series.tokens_per_s}});
   }
   return {{"schema", "plimsoll.bench/1"}, {"model", instance.name()}, {"tests", tests}};
 }
 
 int run(const GlobalOptions& global, const BenchOptions& options) {
   const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up) throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  if (!warm_up)
+    throw Error(ErrorCode::usage,
+                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
   if (options.prompt < 1 || options.generate < 0 || options.repetitions < 1) {
     throw Error(ErrorCode::usage, "a benchmark needs a prompt of at least one token and one repetition");
   }

@@ -1,4 +1,5 @@
-// plimsoll calibrate: measures what the backend takes for itself with this model and keeps it, so that later plans know it.
+// plimsoll calibrate: measures what the backend takes for itself with this model and keeps it, so that later plans know
+// it.
 #include <fmt/format.h>
 
 #include <memory>
@@ -20,12 +21,14 @@ struct CalibrateOptions {
 Json to_json(const Opened& opened) {
   Json runtime = Json::array();
   for (const plan::Line& line : opened.figures.ready) {
-    if (line.stage == memory::Stage::runtime) runtime.push_back({{"device", line.device.name()}, {"bytes", line.bytes.value()}});
+    if (line.stage == memory::Stage::runtime)
+      runtime.push_back({{"device", line.device.name()}, {"bytes", line.bytes.value()}});
   }
   Json steps = Json::array();
   const run::WarmUpReport& report = opened.instance->warm_up_report();
   for (const run::WarmUpStep& step : report.steps) {
-    steps.push_back({{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
+    steps.push_back(
+        {{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
   }
   return {{"schema", "plimsoll.calibration/1"},
           {"model", opened.instance->name()},
@@ -43,8 +46,8 @@ void print_table(const Opened& opened) {
     if (step.growth == Bytes{} && step.sweep > 1) continue;
     fmt::print("{:<36} {:>5} {:>12} {:>10.1f}\n", step.name, step.sweep, format_bytes(step.growth), step.ms);
   }
-  fmt::print("\n{} sweeps; pipeline cache {}; read from {}\n", report.sweeps, to_string(opened.instance->pipeline_cache()),
-             opened.instance->how_growth_is_read());
+  fmt::print("\n{} sweeps; pipeline cache {}; read from {}\n", report.sweeps,
+             to_string(opened.instance->pipeline_cache()), opened.instance->how_growth_is_read());
   for (const plan::Line& line : opened.figures.ready) {
     if (line.stage != memory::Stage::runtime) continue;
     fmt::print("runtime on {}: {} ({} bytes), {}\n", line.device.name(), format_bytes(line.bytes), line.bytes.value(),

@@ -17,7 +17,8 @@
 namespace plimsoll::app {
 namespace {
 
-constexpr const char* kHelp = "/clear forgets the conversation, /system TEXT sets the system message, /history shows all, /quit ends\n";
+constexpr const char* kHelp =
+    "/clear forgets the conversation, /system TEXT sets the system message, /history shows all, /quit ends\n";
 
 struct ChatOptions {
   ModelOptions model;
@@ -127,13 +128,17 @@ int talk(Conversation& conversation) {
 
 int run(const ChatOptions& options) {
   const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up) throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  if (!warm_up)
+    throw Error(ErrorCode::usage,
+                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
   ModelOptions model = options.model;
   if (model.models.empty()) model.models = {demo_models().back()};  // the one that answers questions
-  const Opened opened = open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = *warm_up},
-                             [](const engine::Model& loaded) {
-                               if (!loaded.vocab().present()) throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
-                             });
+  const Opened opened =
+      open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = *warm_up},
+           [](const engine::Model& loaded) {
+             if (!loaded.vocab().present())
+               throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
+           });
   if (!opened.instance) return report_refusal(opened.plan, false);
   Conversation conversation(*opened.instance, options);
   return talk(conversation);
@@ -148,10 +153,16 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   add_sampling_options(*command, options->sampling);
   command->add_option("--system", options->system, "The system message")->envname("PLIMSOLL_SYSTEM");
   command->add_option("-n,--predict", options->predict, "Tokens of one answer at most; -1: until the context is full")
-      ->envname("PLIMSOLL_PREDICT")->capture_default_str();
-  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->take_all()->allow_extra_args(false);
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")->envname("PLIMSOLL_FIT");
+      ->envname("PLIMSOLL_PREDICT")
+      ->capture_default_str();
+  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--warm-up", options->warm_up, "full, quick or none")
+      ->envname("PLIMSOLL_WARM_UP")
+      ->capture_default_str();
+  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
+      ->envname("PLIMSOLL_FIT");
   command->callback([&status, options] { status = run(*options); });
 }
 

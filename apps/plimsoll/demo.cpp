@@ -1,7 +1,7 @@
 // plimsoll demo: the main job on the built-in models, step by step, each step a command that a user would type.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,12 +55,14 @@ int plimsoll(const std::vector<std::string>& arguments, const std::string& to = 
   pointers.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  if (!to.empty()) posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!to.empty())
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, to.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   pid_t child = -1;
   const int spawned = posix_spawn(&child, pointers[0], &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
-  if (spawned != 0 || waitpid(child, &status, 0) < 0) throw Error(ErrorCode::io, "a step of the demonstration could not be started");
+  if (spawned != 0 || waitpid(child, &status, 0) < 0)
+    throw Error(ErrorCode::io, "a step of the demonstration could not be started");
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -80,7 +82,8 @@ void show(const std::vector<std::string>& arguments, int expected) {
   const Stopwatch watch;
   const int status = plimsoll(arguments);
   fmt::print(stderr, "  ({:.1f} s)\n", watch.elapsed_ms() / 1000);
-  if (status != expected) throw Error(ErrorCode::internal, fmt::format("this step ended with status {} instead of {}", status, expected));
+  if (status != expected)
+    throw Error(ErrorCode::internal, fmt::format("this step ended with status {} instead of {}", status, expected));
 }
 
 // Without an accelerator the software one stands in, where Mesa is installed.
@@ -101,7 +104,8 @@ std::string accelerator(const TemporaryFolder& folder) {
 std::uint64_t required(const TemporaryFolder& folder, std::vector<std::string> arguments, const std::string& device) {
   const std::string file = folder.file("plan.json");
   arguments.push_back("--json");
-  if (plimsoll(arguments, file) != done) throw Error(ErrorCode::internal, "the demonstration's own plan does not fit on this machine");
+  if (plimsoll(arguments, file) != done)
+    throw Error(ErrorCode::internal, "the demonstration's own plan does not fit on this machine");
   for (const Json& one : read_json(file).at("devices")) {
     if (one.at("device") == device) return one.at("required");
   }
@@ -125,21 +129,27 @@ void show_plans(const TemporaryFolder& folder, const std::vector<std::string>& m
 }
 
 // Loads, warms up, seals, answers; what it wrote down.
-Json show_generation(const TemporaryFolder& folder, const std::string& model, const std::string& device, const std::string& prompt) {
+Json show_generation(const TemporaryFolder& folder, const std::string& model, const std::string& device,
+                     const std::string& prompt) {
   const std::string file = folder.file("report.json");
-  show({"generate", "-m", model, "-dev", device, "-c", "512", "-ub", "64", "-p", prompt, "-n", "60", "--temp", "0", "--progress", "--report", file}, done);
+  show({"generate", "-m", model, "-dev", device, "-c", "512", "-ub", "64", "-p", prompt, "-n", "60", "--temp", "0",
+        "--progress", "--report", file},
+       done);
   return read_json(file);
 }
 
 void print_figures(const std::vector<std::pair<std::string, Json>>& reports) {
-  fmt::print("\n{:<34} {:>12} {:>14} {:>12} {:>12} {:>7}\n", "", "allocations", "growth after", "first", "steady", "first/");
+  fmt::print("\n{:<34} {:>12} {:>14} {:>12} {:>12} {:>7}\n", "", "allocations", "growth after", "first", "steady",
+             "first/");
   fmt::print("{:<34} {:>12} {:>14} {:>12} {:>12} {:>7}\n", "", "after seal", "ready", "request", "request", "steady");
   for (const auto& [name, report] : reports) {
     const Json& timing = report.at("timing");
     const double first = timing.at("first_request_ms");
     const double steady = timing.at("steady_request_ms");
-    fmt::print("{:<34} {:>12} {:>14} {:>9.1f} ms {:>9.1f} ms {:>7.2f}\n", name, report.at("seal").at("allocations_after_seal").get<std::uint64_t>(),
-               format_bytes(Bytes{report.at("growth_after_ready_bytes").get<std::uint64_t>()}), first, steady, first / steady);
+    fmt::print("{:<34} {:>12} {:>14} {:>9.1f} ms {:>9.1f} ms {:>7.2f}\n", name,
+               report.at("seal").at("allocations_after_seal").get<std::uint64_t>(),
+               format_bytes(Bytes{report.at("growth_after_ready_bytes").get<std::uint64_t>()}), first, steady,
+               first / steady);
   }
 }
 
@@ -148,13 +158,15 @@ int run() {
   const TemporaryFolder folder;
   const std::vector<std::string> models = demo_models();
   const std::string device = accelerator(folder);
-  if (device.empty()) fmt::print(stderr, "plimsoll: no accelerator and no Mesa software device here; showing the CPU alone\n");
+  if (device.empty())
+    fmt::print(stderr, "plimsoll: no accelerator and no Mesa software device here; showing the CPU alone\n");
   show({"devices"}, done);
   show_plans(folder, models, device.empty() ? "CPU" : device);
   std::vector<std::pair<std::string, Json>> reports;
   for (const std::string& model : models) {
     const std::string name = std::filesystem::path(model).stem();
-    if (!device.empty()) reports.emplace_back(fmt::format("{} on {}", name, device), show_generation(folder, model, device, "Day 12."));
+    if (!device.empty())
+      reports.emplace_back(fmt::format("{} on {}", name, device), show_generation(folder, model, device, "Day 12."));
     reports.emplace_back(fmt::format("{} on CPU", name), show_generation(folder, model, "none", "Day 12."));
   }
   print_figures(reports);
@@ -165,7 +177,8 @@ int run() {
 }  // namespace
 
 void add_demo(CLI::App& app, GlobalOptions&, int& status) {
-  CLI::App* command = app.add_subcommand("demo", "The main job, step by step, on the models that come with the program");
+  CLI::App* command =
+      app.add_subcommand("demo", "The main job, step by step, on the models that come with the program");
   command->callback([&status] { status = run(); });
 }
 

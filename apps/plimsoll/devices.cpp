@@ -16,10 +16,14 @@ using Json = nlohmann::ordered_json;
 
 std::string_view word(device::DeviceType type) {
   switch (type) {
-    case device::DeviceType::cpu: return "cpu";
-    case device::DeviceType::gpu: return "gpu";
-    case device::DeviceType::integrated_gpu: return "integrated_gpu";
-    case device::DeviceType::accelerator: return "accelerator";
+    case device::DeviceType::cpu:
+      return "cpu";
+    case device::DeviceType::gpu:
+      return "gpu";
+    case device::DeviceType::integrated_gpu:
+      return "integrated_gpu";
+    case device::DeviceType::accelerator:
+      return "accelerator";
   }
   return "accelerator";
 }
@@ -52,10 +56,13 @@ int run(const GlobalOptions& global) {
   }
   fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}\n", "device", "total", "free", "line", "source", "description");
   for (const gauge::DeviceView& view : views) {
-    const auto amount = [](const std::optional<Bytes>& bytes) { return bytes ? format_bytes(*bytes) : std::string("unknown"); };
+    const auto amount = [](const std::optional<Bytes>& bytes) {
+      return bytes ? format_bytes(*bytes) : std::string("unknown");
+    };
     const auto line = memory::resolve_line({}, view.info, view.reading.total);
-    fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}{}\n", view.info.id.name(), amount(view.reading.total), amount(view.reading.free),
-               line ? format_bytes(line->bytes) : "none", view.reading.source, view.info.description,
+    fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}{}\n", view.info.id.name(), amount(view.reading.total),
+               amount(view.reading.free), line ? format_bytes(line->bytes) : "none", view.reading.source,
+               view.info.description,
                view.info.memory_is_hosts && !view.info.id.is_host() ? " (memory is the host's)" : "");
   }
   return done;

@@ -1,5 +1,5 @@
-// plimsoll doctor: is the hook in the way, what is there, who answers, what is missing and how to get it. Made to be attached
-// to a bug report.
+// plimsoll doctor: is the hook in the way, what is there, who answers, what is missing and how to get it. Made to be
+// attached to a bug report.
 #include <fmt/format.h>
 #include <ggml-backend.h>
 #include <sys/utsname.h>
@@ -36,12 +36,16 @@ Json machine() {
 
 Json software() {
   const engine::EngineVersion engine = engine::engine_version();
-  return {{"plimsoll", version()}, {"llama", engine.llama}, {"ggml", engine.ggml}, {"built_against_llama", engine.built_against_llama}};
+  return {{"plimsoll", version()},
+          {"llama", engine.llama},
+          {"ggml", engine.ggml},
+          {"built_against_llama", engine.built_against_llama}};
 }
 
 Json backends() {
   Json names = Json::array();
-  for (std::size_t i = 0; i < ggml_backend_reg_count(); ++i) names.push_back(ggml_backend_reg_name(ggml_backend_reg_get(i)));
+  for (std::size_t i = 0; i < ggml_backend_reg_count(); ++i)
+    names.push_back(ggml_backend_reg_name(ggml_backend_reg_get(i)));
   return names;
 }
 
@@ -54,9 +58,16 @@ Json devices(const device::ProbeChain& chain) {
       const auto reading = probe->read(info);
       if (!reading) continue;
       const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
-      probes.push_back({{"probe", probe->name()}, {"total", bytes(reading->total)}, {"free", bytes(reading->free)}, {"used_by_us", bytes(reading->used_by_us)}});
+      probes.push_back({{"probe", probe->name()},
+                        {"total", bytes(reading->total)},
+                        {"free", bytes(reading->free)},
+                        {"used_by_us", bytes(reading->used_by_us)}});
     }
-    list.push_back({{"device", info.id.name()}, {"backend", info.backend}, {"description", info.description}, {"memory_is_hosts", info.memory_is_hosts}, {"probes", probes}});
+    list.push_back({{"device", info.id.name()},
+                    {"backend", info.backend},
+                    {"description", info.description},
+                    {"memory_is_hosts", info.memory_is_hosts},
+                    {"probes", probes}});
   }
   return list;
 }
@@ -68,32 +79,42 @@ bool has_backend(const Json& names, std::string_view name) {
 Json advice(const Json& report) {
   Json advice = Json::array();
   if (report.at("gauge") != "enforcing") {
-    advice.push_back("the memory hook is not in the way of ggml's allocator: link plimsoll::hook statically, or before libllama");
+    advice.push_back(
+        "the memory hook is not in the way of ggml's allocator: link plimsoll::hook statically, or before libllama");
   }
   if (const std::string mismatch = engine::version_mismatch(); !mismatch.empty()) advice.push_back(mismatch);
   const Json& names = report.at("backends");
-  const bool accelerated = std::ranges::any_of(report.at("devices"), [](const Json& one) { return one.at("device") != "CPU"; });
+  const bool accelerated =
+      std::ranges::any_of(report.at("devices"), [](const Json& one) { return one.at("device") != "CPU"; });
   std::error_code error;
-  if (!accelerated && std::filesystem::exists("/dev/nvidiactl", error) && !has_backend(names, "CUDA") && !has_backend(names, "Vulkan")) {
-    advice.push_back("an NVIDIA driver is here but no backend for it: install libggml0-backend-cuda or libggml0-backend-vulkan");
+  if (!accelerated && std::filesystem::exists("/dev/nvidiactl", error) && !has_backend(names, "CUDA") &&
+      !has_backend(names, "Vulkan")) {
+    advice.push_back(
+        "an NVIDIA driver is here but no backend for it: install libggml0-backend-cuda or libggml0-backend-vulkan");
   }
   if (!accelerated && std::filesystem::exists("/dev/dri", error) && !has_backend(names, "Vulkan")) {
-    advice.push_back("a graphics device is here but no Vulkan backend: install libggml0-backend-vulkan and mesa-vulkan-drivers");
+    advice.push_back(
+        "a graphics device is here but no Vulkan backend: install libggml0-backend-vulkan and mesa-vulkan-drivers");
   }
   if (!accelerated && has_backend(names, "Vulkan")) {
-    advice.push_back("the Vulkan backend found no GPU; GGML_VK_VISIBLE_DEVICES=0 offers Mesa's software device for trying things out");
+    advice.push_back(
+        "the Vulkan backend found no GPU; GGML_VK_VISIBLE_DEVICES=0 offers Mesa's software device for trying things "
+        "out");
   }
   if (!report.at("store").at("usable").get<bool>()) {
-    advice.push_back("nothing can be remembered: the cache folder cannot be written; plans still work, calibrations are lost");
+    advice.push_back(
+        "nothing can be remembered: the cache folder cannot be written; plans still work, calibrations are lost");
   }
   return advice;
 }
 
 void print_text(const Json& report) {
-  fmt::print("plimsoll {}, llama.cpp {} (built against {}), ggml {}\n", report["software"]["plimsoll"].get<std::string>(),
-             report["software"]["llama"].get<std::string>(), report["software"]["built_against_llama"].get<std::string>(),
+  fmt::print("plimsoll {}, llama.cpp {} (built against {}), ggml {}\n",
+             report["software"]["plimsoll"].get<std::string>(), report["software"]["llama"].get<std::string>(),
+             report["software"]["built_against_llama"].get<std::string>(),
              report["software"]["ggml"].get<std::string>());
-  fmt::print("{}, {} cores{}\n", report["machine"]["system"].get<std::string>(), report["machine"]["cores"].get<unsigned>(),
+  fmt::print("{}, {} cores{}\n", report["machine"]["system"].get<std::string>(),
+             report["machine"]["cores"].get<unsigned>(),
              report["machine"]["private_root"].get<bool>() ? ", inside the private root" : "");
   fmt::print("gauge: {}\n", report["gauge"].get<std::string>());
   std::string names;
@@ -102,9 +123,11 @@ void print_text(const Json& report) {
   for (const Json& one : report["devices"]) {
     std::string probes;
     for (const Json& probe : one["probes"]) probes += (probes.empty() ? "" : ", ") + probe["probe"].get<std::string>();
-    fmt::print("device {}: {}; probes that answer: {}\n", one["device"].get<std::string>(), one["description"].get<std::string>(), probes.empty() ? "none" : probes);
+    fmt::print("device {}: {}; probes that answer: {}\n", one["device"].get<std::string>(),
+               one["description"].get<std::string>(), probes.empty() ? "none" : probes);
   }
-  fmt::print("remembers in: {}{}\n", report["store"]["path"].get<std::string>(), report["store"]["usable"].get<bool>() ? "" : " (cannot be used)");
+  fmt::print("remembers in: {}{}\n", report["store"]["path"].get<std::string>(),
+             report["store"]["usable"].get<bool>() ? "" : " (cannot be used)");
   for (const Json& sentence : report["advice"]) fmt::print("advice: {}\n", sentence.get<std::string>());
 }
 

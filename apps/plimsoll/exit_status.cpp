@@ -10,18 +10,23 @@ namespace plimsoll::app {
 ExitStatus exit_status(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::usage:
-    case ErrorCode::unsupported: return usage;
+    case ErrorCode::unsupported:
+      return usage;
     case ErrorCode::over_line:
-    case ErrorCode::out_of_device_memory: return refused;
-    case ErrorCode::model_unusable: return unusable_model;
-    case ErrorCode::cancelled: return interrupted;
+    case ErrorCode::out_of_device_memory:
+      return refused;
+    case ErrorCode::model_unusable:
+      return unusable_model;
+    case ErrorCode::cancelled:
+      return interrupted;
     case ErrorCode::context_overflow:
     case ErrorCode::busy:
     case ErrorCode::sealed:
     case ErrorCode::io:
     case ErrorCode::engine_failed:
     case ErrorCode::arithmetic:
-    case ErrorCode::internal: break;
+    case ErrorCode::internal:
+      break;
   }
   return failed;
 }

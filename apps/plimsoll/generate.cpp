@@ -42,7 +42,8 @@ std::vector<engine::Token> token_ids(const std::string& text) {
     engine::Token token = 0;
     const auto [next, error] = std::from_chars(at, end, token);
     if (error != std::errc{} || (next != end && *next != ',')) {
-      throw Error(ErrorCode::usage, fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
+      throw Error(ErrorCode::usage,
+                  fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
     }
     tokens.push_back(token);
     at = next == end ? end : next + 1;
@@ -66,7 +67,8 @@ std::vector<engine::Token> prompt_tokens(const engine::Model& model, const Gener
 
 // One run of the request. `show` receives the pieces as they come.
 template <class Show>
-RequestFigures run_once(run::Instance& instance, const run::GenerationParams& params, run::FinishReason& reason, Show&& show) {
+RequestFigures run_once(run::Instance& instance, const run::GenerationParams& params, run::FinishReason& reason,
+                        Show&& show) {
   const Stopwatch watch;
   run::Generation generation(instance, params);
   for (const std::string& piece : run::pieces(generation)) show(piece);
@@ -86,7 +88,9 @@ void print_result(const std::string& text, run::FinishReason reason, const Reque
 
 int run(const GlobalOptions& global, const GenerateOptions& options) {
   const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up) throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  if (!warm_up)
+    throw Error(ErrorCode::usage,
+                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
   const plan::Request request = requests(options.model, 1).front();
 
   run::GenerationParams params;
@@ -99,8 +103,8 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     const engine::Sampler parses(model, params.sampling);
   };
   const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
-  const Opened opened =
-      open(request, planner_options(options.model), {.fit = options.fit, .warm_up = *warm_up, .progress = progress}, check_request);
+  const Opened opened = open(request, planner_options(options.model),
+                             {.fit = options.fit, .warm_up = *warm_up, .progress = progress}, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   params.stop = interrupts();
 
@@ -139,15 +143,24 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   add_sampling_options(*command, options->sampling);
   command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");
   command->add_option("-f,--file", options->prompt_file, "File with the prompt")->excludes("--prompt");
-  command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")->excludes("--prompt")->excludes("--file");
+  command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")
+      ->excludes("--prompt")
+      ->excludes("--file");
   command->add_option("-n,--predict", options->predict, "Tokens to generate at most; -1: until the context is full")
-      ->envname("PLIMSOLL_PREDICT")->capture_default_str();
-  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")->take_all()->allow_extra_args(false);
+      ->envname("PLIMSOLL_PREDICT")
+      ->capture_default_str();
+  command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")->envname("PLIMSOLL_WARM_UP")->capture_default_str();
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")->envname("PLIMSOLL_FIT");
-  command->add_flag("--progress", options->progress, "Say on stderr when a stage is over, also where stderr is no terminal");
+  command->add_option("--warm-up", options->warm_up, "full, quick or none")
+      ->envname("PLIMSOLL_WARM_UP")
+      ->capture_default_str();
+  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
+      ->envname("PLIMSOLL_FIT");
+  command->add_flag("--progress", options->progress,
+                    "Say on stderr when a stage is over, also where stderr is no terminal");
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

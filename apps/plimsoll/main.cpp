@@ -18,8 +18,10 @@ namespace {
 using namespace plimsoll;
 
 std::string config_file() {
-  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0') return std::string(folder) + "/plimsoll/config.toml";
-  if (const char* home = std::getenv("HOME"); home != nullptr) return std::string(home) + "/.config/plimsoll/config.toml";
+  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0')
+    return std::string(folder) + "/plimsoll/config.toml";
+  if (const char* home = std::getenv("HOME"); home != nullptr)
+    return std::string(home) + "/.config/plimsoll/config.toml";
   return {};
 }
 
@@ -45,9 +47,11 @@ int run(int argc, char** argv) {
   program.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt key is said, not ignored
   program.require_subcommand(1);
   program.fallthrough();
-  program.option_defaults()->take_last();  // a flag given again replaces the one before, as in llama.cpp; lists say otherwise
-  for (const app::AddCommand add : {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
-                                    app::add_demo, app::add_bench, app::add_survey_worker}) {
+  program.option_defaults()
+      ->take_last();  // a flag given again replaces the one before, as in llama.cpp; lists say otherwise
+  for (const app::AddCommand add :
+       {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
+        app::add_demo, app::add_bench, app::add_survey_worker}) {
     add(program, global, status);
   }
   program.parse_complete_callback([&global] { set_up_log(global); });

@@ -23,7 +23,8 @@ double timed(Progress& progress, const char* done, Stage&& stage) {
   return ms;
 }
 
-void make_ready(Opened& opened, const OpeningOptions& options, const std::function<void(const engine::Model&)>& check_loaded) {
+void make_ready(Opened& opened, const OpeningOptions& options,
+                const std::function<void(const engine::Model&)>& check_loaded) {
   Progress progress(options.progress);
   run::Instance& instance = *opened.instance;
   StageFigures& figures = opened.figures;
@@ -40,9 +41,11 @@ void make_ready(Opened& opened, const OpeningOptions& options, const std::functi
   warm_up.depth = options.warm_up;
   warm_up.stop = stop;
   warm_up.progress = [&](const run::WarmUpStep& step, std::size_t done, std::size_t of) {
-    progress.show(fmt::format("warming up, sweep {}: {}", step.sweep, step.name), static_cast<double>(done) / static_cast<double>(of));
+    progress.show(fmt::format("warming up, sweep {}: {}", step.sweep, step.name),
+                  static_cast<double>(done) / static_cast<double>(of));
   };
-  figures.warm_up_ms = timed(progress, "warmed up", [&] { (void)instance.warm_up(std::move(warm_up), opened.store.get()); });
+  figures.warm_up_ms =
+      timed(progress, "warmed up", [&] { (void)instance.warm_up(std::move(warm_up), opened.store.get()); });
   instance.seal();
   progress.done("sealed");
   figures.ready = instance.snapshot();

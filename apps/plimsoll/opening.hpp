@@ -1,4 +1,5 @@
-// Opening: from a request on the command line to a sealed instance, with progress and everything a report wants to know.
+// Opening: from a request on the command line to a sealed instance, with progress and everything a report wants to
+// know.
 #pragma once
 #include <memory>
 #include <optional>
@@ -38,11 +39,13 @@ struct Opened {
 };
 
 // Surveys in a child process, so that a file that makes the engine give up ends in exit status 4.
-[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit, plan::Store& store);
+[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit,
+                                  plan::Store& store);
 
-// Plans, and where it fits reserves, loads, warms up and seals. Throws what the stages throw; Error{cancelled} on Ctrl-C.
-// `check_loaded` is run once the weights are there and nothing else is: the place for cheap refusals.
-[[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+// Plans, and where it fits reserves, loads, warms up and seals. Throws what the stages throw; Error{cancelled} on
+// Ctrl-C. `check_loaded` is run once the weights are there and nothing else is: the place for cheap refusals.
+[[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& lines,
+                          const OpeningOptions& options,
                           const std::function<void(const engine::Model&)>& check_loaded = {});
 
 // Prints the refused plan (JSON on stdout, else a table on stderr) and a sentence; answers exit status 3.

@@ -34,7 +34,8 @@ T must(std::optional<T> value, const char* flag, const std::string& text, const 
 
 std::uint32_t count(std::int64_t value, const char* flag, std::int64_t least) {
   if (value < least || value > std::int64_t{1} << 30) {
-    usage_error(fmt::format("{} cannot be {}; it takes numbers from {} to {}", flag, value, least, std::int64_t{1} << 30));
+    usage_error(
+        fmt::format("{} cannot be {}; it takes numbers from {} to {}", flag, value, least, std::int64_t{1} << 30));
   }
   return static_cast<std::uint32_t>(value);
 }
@@ -53,25 +54,30 @@ engine::ModelParams model_params(const ModelOptions& options) {
   engine::ModelParams params;
   params.gpu_layers = gpu_layers(options.gpu_layers);
   params.devices = split(options.devices, ',');
-  params.split_mode = must(engine::split_mode_from_string(options.split_mode), "--split-mode", options.split_mode, "none, layer, row or tensor");
+  params.split_mode = must(engine::split_mode_from_string(options.split_mode), "--split-mode", options.split_mode,
+                           "none, layer, row or tensor");
   for (const std::string& share : split(options.tensor_split, ',')) {
     float value = 0;
     const auto [end, error] = std::from_chars(share.data(), share.data() + share.size(), value);
-    if (error != std::errc{} || end != share.data() + share.size()) usage_error(fmt::format("--tensor-split does not know '{}'; it takes numbers like 3,1", share));
+    if (error != std::errc{} || end != share.data() + share.size())
+      usage_error(fmt::format("--tensor-split does not know '{}'; it takes numbers like 3,1", share));
     params.tensor_split.push_back(value);
   }
   params.main_gpu = options.main_gpu;
   for (const std::string& list : options.override_tensors) {
     for (const std::string& override : split(list, ',')) {
       const std::size_t equals = override.rfind('=');
-      if (equals == std::string::npos) usage_error(fmt::format("--override-tensor '{}' is not of the form PATTERN=BUFFER", override));
-      params.tensor_overrides.push_back({.pattern = override.substr(0, equals), .buffer_type = override.substr(equals + 1)});
+      if (equals == std::string::npos)
+        usage_error(fmt::format("--override-tensor '{}' is not of the form PATTERN=BUFFER", override));
+      params.tensor_overrides.push_back(
+          {.pattern = override.substr(0, equals), .buffer_type = override.substr(equals + 1)});
     }
   }
   params.cpu_moe = options.cpu_moe;
   params.n_cpu_moe = options.n_cpu_moe;
   const std::string load_mode = options.no_mmap ? "none" : options.load_mode;
-  params.load_mode = must(engine::load_mode_from_string(load_mode), "--load-mode", load_mode, "none, mmap, mlock, mmap+mlock or dio");
+  params.load_mode =
+      must(engine::load_mode_from_string(load_mode), "--load-mode", load_mode, "none, mmap, mlock, mmap+mlock or dio");
   params.check_tensors = options.check_tensors;
   return params;
 }
@@ -88,9 +94,12 @@ engine::ContextParams context_params(const ModelOptions& options) {
   params.n_outputs_max = count(options.outputs, "--outputs", 0);
   params.n_threads = options.threads;
   params.n_threads_batch = options.threads_batch;
-  params.type_k = must(engine::cache_type_from_string(options.cache_type_k), "--cache-type-k", options.cache_type_k, kTypes);
-  params.type_v = must(engine::cache_type_from_string(options.cache_type_v), "--cache-type-v", options.cache_type_v, kTypes);
-  params.flash_attn = must(engine::flash_attn_from_string(options.flash_attn), "--flash-attn", options.flash_attn, "on, off or auto");
+  params.type_k =
+      must(engine::cache_type_from_string(options.cache_type_k), "--cache-type-k", options.cache_type_k, kTypes);
+  params.type_v =
+      must(engine::cache_type_from_string(options.cache_type_v), "--cache-type-v", options.cache_type_v, kTypes);
+  params.flash_attn =
+      must(engine::flash_attn_from_string(options.flash_attn), "--flash-attn", options.flash_attn, "on, off or auto");
   params.kv_unified = options.kv_unified;
   params.swa_full = options.swa_full;
   params.offload_kqv = !options.no_kv_offload;
@@ -111,7 +120,8 @@ std::vector<std::pair<std::string, std::string>> named_models(const ModelOptions
   std::size_t next_name = 0;
   if (options.command != nullptr) {
     for (const CLI::Option* option : options.command->parse_order()) {
-      if (option->check_lname("model") && next_model < options.models.size()) models.emplace_back(options.models[next_model++], "");
+      if (option->check_lname("model") && next_model < options.models.size())
+        models.emplace_back(options.models[next_model++], "");
       if (option->check_lname("name") && next_name < options.names.size()) {
         if (models.empty()) usage_error("--name names the --model before it, and there is none before it");
         models.back().second = options.names[next_name++];
@@ -131,38 +141,78 @@ void add_json(CLI::App& command, GlobalOptions& options) {
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
   const auto model = [&](CLI::Option* option) { return option->group("Model"); };
-  model(command.add_option("-m,--model", o.models, "GGUF file; may be repeated (none: the demo models)")->envname("PLIMSOLL_MODEL")->take_all()->allow_extra_args(false));
+  model(command.add_option("-m,--model", o.models, "GGUF file; may be repeated (none: the demo models)")
+            ->envname("PLIMSOLL_MODEL")
+            ->take_all()
+            ->allow_extra_args(false));
   model(command.add_option("--name", o.names, "Name of the --model before it")->take_all()->allow_extra_args(false));
-  model(command.add_option("--gpu-layers,--n-gpu-layers", o.gpu_layers, "-ngl: layers on accelerators: a number, all, auto")->envname("PLIMSOLL_GPU_LAYERS"));
-  model(command.add_option("--device", o.devices, "-dev: devices to use, by name, with commas; none: the CPU alone")->envname("PLIMSOLL_DEVICE"));
-  model(command.add_option("--split-mode", o.split_mode, "-sm: none, layer, row or tensor")->envname("PLIMSOLL_SPLIT_MODE"));
-  model(command.add_option("--tensor-split", o.tensor_split, "-ts: share of each device, like 3,1")->envname("PLIMSOLL_TENSOR_SPLIT"));
-  model(command.add_option("--main-gpu", o.main_gpu, "-mg: the device used with --split-mode none")->envname("PLIMSOLL_MAIN_GPU"));
-  model(command.add_option("--override-tensor", o.override_tensors, "-ot: PATTERN=BUFFER, where matching tensors live")->take_all()->allow_extra_args(false));
+  model(
+      command
+          .add_option("--gpu-layers,--n-gpu-layers", o.gpu_layers, "-ngl: layers on accelerators: a number, all, auto")
+          ->envname("PLIMSOLL_GPU_LAYERS"));
+  model(command.add_option("--device", o.devices, "-dev: devices to use, by name, with commas; none: the CPU alone")
+            ->envname("PLIMSOLL_DEVICE"));
+  model(command.add_option("--split-mode", o.split_mode, "-sm: none, layer, row or tensor")
+            ->envname("PLIMSOLL_SPLIT_MODE"));
+  model(command.add_option("--tensor-split", o.tensor_split, "-ts: share of each device, like 3,1")
+            ->envname("PLIMSOLL_TENSOR_SPLIT"));
+  model(command.add_option("--main-gpu", o.main_gpu, "-mg: the device used with --split-mode none")
+            ->envname("PLIMSOLL_MAIN_GPU"));
+  model(command.add_option("--override-tensor", o.override_tensors, "-ot: PATTERN=BUFFER, where matching tensors live")
+            ->take_all()
+            ->allow_extra_args(false));
   model(command.add_flag("--cpu-moe", o.cpu_moe, "All experts stay on the host")->envname("PLIMSOLL_CPU_MOE"));
-  model(command.add_option("--n-cpu-moe", o.n_cpu_moe, "The experts of the first N layers stay on the host")->envname("PLIMSOLL_N_CPU_MOE"));
-  model(command.add_option("--load-mode", o.load_mode, "-lm: none, mmap, mlock, mmap+mlock or dio")->envname("PLIMSOLL_LOAD_MODE"));
+  model(command.add_option("--n-cpu-moe", o.n_cpu_moe, "The experts of the first N layers stay on the host")
+            ->envname("PLIMSOLL_N_CPU_MOE"));
+  model(command.add_option("--load-mode", o.load_mode, "-lm: none, mmap, mlock, mmap+mlock or dio")
+            ->envname("PLIMSOLL_LOAD_MODE"));
   model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
   model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
   model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
 
   const auto context = [&](CLI::Option* option) { return option->group("Context"); };
-  context(command.add_option("-c,--ctx-size", o.ctx_size, "Tokens of context; 0: the model's own (default: the smaller of that and 4096)")->envname("PLIMSOLL_CTX_SIZE"));
-  context(command.add_option("-b,--batch-size", o.batch_size, "Tokens of one decode call")->envname("PLIMSOLL_BATCH_SIZE")->capture_default_str());
-  context(command.add_option("--ubatch-size", o.ubatch_size, "-ub: tokens the device computes at once")->envname("PLIMSOLL_UBATCH_SIZE")->capture_default_str());
-  context(command.add_option("--parallel", o.parallel, "-np: sequences")->envname("PLIMSOLL_PARALLEL")->capture_default_str());
-  context(command.add_option("--outputs", o.outputs, "Rows of logits one batch may ask for (0: one for each sequence is held)")->envname("PLIMSOLL_OUTPUTS")->capture_default_str());
-  context(command.add_option("--cache-type-k", o.cache_type_k, "-ctk: type of the K cache")->envname("PLIMSOLL_CACHE_TYPE_K")->capture_default_str());
-  context(command.add_option("--cache-type-v", o.cache_type_v, "-ctv: type of the V cache")->envname("PLIMSOLL_CACHE_TYPE_V")->capture_default_str());
-  context(command.add_option("--flash-attn", o.flash_attn, "-fa: on, off or auto")->envname("PLIMSOLL_FLASH_ATTN")->capture_default_str());
-  context(command.add_flag("--kv-unified", o.kv_unified, "-kvu: one KV buffer for all sequences")->envname("PLIMSOLL_KV_UNIFIED"));
-  context(command.add_flag("--swa-full", o.swa_full, "Full-size cache for sliding-window layers")->envname("PLIMSOLL_SWA_FULL"));
-  context(command.add_flag("--no-kv-offload", o.no_kv_offload, "-nkvo: keep the KV cache on the host")->envname("PLIMSOLL_NO_KV_OFFLOAD"));
+  context(command
+              .add_option("-c,--ctx-size", o.ctx_size,
+                          "Tokens of context; 0: the model's own (default: the smaller of that and 4096)")
+              ->envname("PLIMSOLL_CTX_SIZE"));
+  context(command.add_option("-b,--batch-size", o.batch_size, "Tokens of one decode call")
+              ->envname("PLIMSOLL_BATCH_SIZE")
+              ->capture_default_str());
+  context(command.add_option("--ubatch-size", o.ubatch_size, "-ub: tokens the device computes at once")
+              ->envname("PLIMSOLL_UBATCH_SIZE")
+              ->capture_default_str());
+  context(command.add_option("--parallel", o.parallel, "-np: sequences")
+              ->envname("PLIMSOLL_PARALLEL")
+              ->capture_default_str());
+  context(
+      command
+          .add_option("--outputs", o.outputs, "Rows of logits one batch may ask for (0: one for each sequence is held)")
+          ->envname("PLIMSOLL_OUTPUTS")
+          ->capture_default_str());
+  context(command.add_option("--cache-type-k", o.cache_type_k, "-ctk: type of the K cache")
+              ->envname("PLIMSOLL_CACHE_TYPE_K")
+              ->capture_default_str());
+  context(command.add_option("--cache-type-v", o.cache_type_v, "-ctv: type of the V cache")
+              ->envname("PLIMSOLL_CACHE_TYPE_V")
+              ->capture_default_str());
+  context(command.add_option("--flash-attn", o.flash_attn, "-fa: on, off or auto")
+              ->envname("PLIMSOLL_FLASH_ATTN")
+              ->capture_default_str());
+  context(command.add_flag("--kv-unified", o.kv_unified, "-kvu: one KV buffer for all sequences")
+              ->envname("PLIMSOLL_KV_UNIFIED"));
+  context(command.add_flag("--swa-full", o.swa_full, "Full-size cache for sliding-window layers")
+              ->envname("PLIMSOLL_SWA_FULL"));
+  context(command.add_flag("--no-kv-offload", o.no_kv_offload, "-nkvo: keep the KV cache on the host")
+              ->envname("PLIMSOLL_NO_KV_OFFLOAD"));
   context(command.add_option("-t,--threads", o.threads, "CPU threads for generation")->envname("PLIMSOLL_THREADS"));
-  context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")->envname("PLIMSOLL_THREADS_BATCH"));
+  context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")
+              ->envname("PLIMSOLL_THREADS_BATCH"));
 
   command.add_option("--line", o.lines, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
-      ->envname("PLIMSOLL_LINE")->take_all()->allow_extra_args(false)->group("Lines");
+      ->envname("PLIMSOLL_LINE")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->group("Lines");
 }
 
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {
@@ -172,14 +222,16 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
-  gauge::SurveyRequest common{.model = model_params(options), .context = context_params(options), .adapters = adapters(options)};
+  gauge::SurveyRequest common{
+      .model = model_params(options), .context = context_params(options), .adapters = adapters(options)};
   common.outputs = common.context.n_outputs_max;
   std::vector<plan::Request> requests;
   for (const auto& [path, name] : models) {
     plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .survey = common};
     request.survey.model.path = path;
     const auto same_name = [&](const plan::Request& other) { return other.name == request.name; };
-    for (int i = 2; std::ranges::any_of(requests, same_name); ++i) request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
+    for (int i = 2; std::ranges::any_of(requests, same_name); ++i)
+      request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
     requests.push_back(std::move(request));
   }
   return requests;
@@ -198,10 +250,15 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
 void add_sampling_options(CLI::App& command, SamplingOptions& o) {
   const auto sampling = [&](CLI::Option* option) { return option->group("Sampling")->capture_default_str(); };
   sampling(command.add_option("-s,--seed", o.seed, "Seed; -1: a random one")->envname("PLIMSOLL_SEED"));
-  sampling(command.add_option("--temp,--temperature", o.params.temperature, "Temperature; 0: always the likeliest token")->envname("PLIMSOLL_TEMP"));
-  sampling(command.add_option("--top-k", o.params.top_k, "Keep the K likeliest tokens; 0: off")->envname("PLIMSOLL_TOP_K"));
-  sampling(command.add_option("--top-p", o.params.top_p, "Keep the likeliest tokens up to this probability; 1: off")->envname("PLIMSOLL_TOP_P"));
-  sampling(command.add_option("--min-p", o.params.min_p, "Drop tokens below this share of the likeliest; 0: off")->envname("PLIMSOLL_MIN_P"));
+  sampling(
+      command.add_option("--temp,--temperature", o.params.temperature, "Temperature; 0: always the likeliest token")
+          ->envname("PLIMSOLL_TEMP"));
+  sampling(
+      command.add_option("--top-k", o.params.top_k, "Keep the K likeliest tokens; 0: off")->envname("PLIMSOLL_TOP_K"));
+  sampling(command.add_option("--top-p", o.params.top_p, "Keep the likeliest tokens up to this probability; 1: off")
+               ->envname("PLIMSOLL_TOP_P"));
+  sampling(command.add_option("--min-p", o.params.min_p, "Drop tokens below this share of the likeliest; 0: off")
+               ->envname("PLIMSOLL_MIN_P"));
   sampling(command.add_option("--typical", o.params.typical_p, "Locally typical sampling; 1: off"));
   sampling(command.add_option("--repeat-last-n", o.params.penalty_last_n, "Tokens the penalties look back on"));
   sampling(command.add_option("--repeat-penalty", o.params.penalty_repeat, "Penalty for repeated tokens; 1: off"));
@@ -226,10 +283,10 @@ engine::SamplingParams sampling(const SamplingOptions& options) {
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
   static const std::map<std::string, std::string> kNames{
-      {"-ngl", "--gpu-layers"},   {"-dev", "--device"},         {"-sm", "--split-mode"},     {"-ts", "--tensor-split"},
-      {"-mg", "--main-gpu"},      {"-ot", "--override-tensor"}, {"-lm", "--load-mode"},      {"-ub", "--ubatch-size"},
-      {"-np", "--parallel"},      {"-ctk", "--cache-type-k"},   {"-ctv", "--cache-type-v"},  {"-fa", "--flash-attn"},
-      {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"},  {"-cmoe", "--cpu-moe"},
+      {"-ngl", "--gpu-layers"},  {"-dev", "--device"},         {"-sm", "--split-mode"},    {"-ts", "--tensor-split"},
+      {"-mg", "--main-gpu"},     {"-ot", "--override-tensor"}, {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},
+      {"-np", "--parallel"},     {"-ctk", "--cache-type-k"},   {"-ctv", "--cache-type-v"}, {"-fa", "--flash-attn"},
+      {"-kvu", "--kv-unified"},  {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"}, {"-cmoe", "--cpu-moe"},
       {"-ncmoe", "--n-cpu-moe"},
   };
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -242,7 +299,8 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
 std::vector<std::string> demo_models() {
   std::vector<std::string> folders;
   if (const char* folder = std::getenv("PLIMSOLL_DEMO_MODELS")) folders.emplace_back(folder);
-  const std::filesystem::path beside_program = std::filesystem::path(program_path()).parent_path() / PLIMSOLL_INSTALLED_MODELS;
+  const std::filesystem::path beside_program =
+      std::filesystem::path(program_path()).parent_path() / PLIMSOLL_INSTALLED_MODELS;
   folders.insert(folders.end(), {PLIMSOLL_SOURCE_MODELS, beside_program.lexically_normal().string()});
   for (const std::string& folder : folders) {
     std::vector<std::string> models;

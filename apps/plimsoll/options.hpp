@@ -18,7 +18,8 @@ struct GlobalOptions {
 };
 void add_json(CLI::App& command, GlobalOptions& options);
 
-// Which models, how they are loaded and what their context is like. Values stay text where a wrong one deserves a sentence.
+// Which models, how they are loaded and what their context is like. Values stay text where a wrong one deserves a
+// sentence.
 struct ModelOptions {
   std::vector<std::string> models;  // with their --name: see requests()
   std::vector<std::string> names;

@@ -25,8 +25,8 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
-  // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of the
-  // driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
+  // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
+  // the driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
   static gauge::SurveyProcess& surveys = *new gauge::SurveyProcess;
   surveys.start();
   plan::Store store;
@@ -38,7 +38,8 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   } else {
     fmt::print("{}", plan::to_table(plan));
     if (options.explain) {
-      fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(), planner.surveys_remembered());
+      fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(),
+                 planner.surveys_remembered());
       for (const std::string& sentence : plan.explanation) fmt::print("    {}\n", sentence);
     }
   }

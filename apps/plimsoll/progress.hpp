@@ -1,5 +1,5 @@
-// Progress: what a program does while one waits, on stderr: one line that is rewritten on a terminal, lines of their own for
-// a demonstration, nothing otherwise.
+// Progress: what a program does while one waits, on stderr: one line that is rewritten on a terminal, lines of their
+// own for a demonstration, nothing otherwise.
 #pragma once
 #include <string>
 #include <string_view>

@@ -26,7 +26,8 @@ Json lines_json(const run::LedgerSnapshot& lines) {
 Json warm_up_json(const run::WarmUpReport& report) {
   Json steps = Json::array();
   for (const run::WarmUpStep& step : report.steps) {
-    steps.push_back({{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
+    steps.push_back(
+        {{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
   }
   return steps;
 }
@@ -44,7 +45,9 @@ Json timing_json(const StageFigures& figures, const std::vector<RequestFigures>&
     // The first token comes from the prompt's logits; the others cost a decode each.
     generated.push_back(per_second(std::max(0, timing.generated_tokens - 1), timing.generate_ms));
   }
-  const auto known = [](const std::vector<double>& values) { return values.empty() ? Json(nullptr) : Json(median(values)); };
+  const auto known = [](const std::vector<double>& values) {
+    return values.empty() ? Json(nullptr) : Json(median(values));
+  };
   return {{"load_ms", figures.load_ms},
           {"context_ms", figures.context_ms},
           {"warm_up_ms", figures.warm_up_ms},
@@ -113,7 +116,7 @@ nlohmann::ordered_json report_json(const Opened& opened, const std::vector<Reque
 }
 
 void write_whole_file(const std::string& path, const std::string& text) {
-  struct stat facts {};
+  struct stat facts{};
   if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {  // a pipe or a device: nothing to put in its place
     const File file(path, O_WRONLY);
     return write_all(file.descriptor(), text, path);

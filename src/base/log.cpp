@@ -20,12 +20,18 @@ std::atomic<Level> current_level{Level::warn};
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::trace: return spdlog::level::trace;
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::trace:
+      return spdlog::level::trace;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -39,7 +45,7 @@ struct Output {
   static std::shared_ptr<spdlog::logger> make_terminal() {
     const bool plain = std::getenv("NO_COLOR") != nullptr || isatty(STDERR_FILENO) == 0;
     auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(plain ? spdlog::color_mode::never
-                                                                             : spdlog::color_mode::automatic);
+                                                                            : spdlog::color_mode::automatic);
     auto logger = std::make_shared<spdlog::logger>("plimsoll", std::move(sink));
     logger->set_pattern("plimsoll: %^%l%$: %v");
     logger->set_level(spdlog::level::trace);

@@ -21,7 +21,8 @@ namespace plimsoll::device {
 }
 
 // The number behind `key` in a file of such lines: "inactive_file 4096".
-[[nodiscard]] inline std::optional<std::uint64_t> number_field(const std::filesystem::path& path, std::string_view key) {
+[[nodiscard]] inline std::optional<std::uint64_t> number_field(const std::filesystem::path& path,
+                                                               std::string_view key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (!line.starts_with(key)) continue;

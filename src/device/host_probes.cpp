@@ -6,8 +6,8 @@
 namespace plimsoll::device {
 namespace {
 
-// What a group holds that the kernel would not give up for the asking. Reading a model file fills the group with page cache:
-// that is available, as MemAvailable counts it for the whole machine.
+// What a group holds that the kernel would not give up for the asking. Reading a model file fills the group with page
+// cache: that is available, as MemAvailable counts it for the whole machine.
 std::optional<Bytes> held_by(const std::filesystem::path& group) {
   const auto current = whole_file_bytes(group / "memory.current");
   if (!current) return std::nullopt;
@@ -53,7 +53,8 @@ std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
   if (const auto machine = kib_field(proc_ / "meminfo", "MemTotal:")) {
     if (*reading.total >= *machine) return std::nullopt;
   }
-  if (const auto available = kib_field(proc_ / "meminfo", "MemAvailable:")) reading.free = std::min(*reading.free, *available);
+  if (const auto available = kib_field(proc_ / "meminfo", "MemAvailable:"))
+    reading.free = std::min(*reading.free, *available);
   if (!free_is_known) reading.free.reset();
   return reading;
 }
@@ -63,11 +64,8 @@ std::optional<MemoryReading> ProcessProbe::read(const DeviceInfo& device) const 
   const auto anonymous = kib_field(proc_ / "self/status", "RssAnon:");
   const auto shared = kib_field(proc_ / "self/status", "RssShmem:");
   if (!anonymous || !shared) return std::nullopt;
-  return MemoryReading{.total = {},
-                       .free = {},
-                       .used_by_us = *anonymous + *shared,
-                       .source = "process",
-                       .taken_at = clock_.now()};
+  return MemoryReading{
+      .total = {}, .free = {}, .used_by_us = *anonymous + *shared, .source = "process", .taken_at = clock_.now()};
 }
 
 }  // namespace plimsoll::device

@@ -23,7 +23,8 @@ NvmlFunctions open_library() {
   void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return functions;
   functions.init = symbol<decltype(functions.init)>(library, "nvmlInit_v2");
-  functions.device_by_pci_id = symbol<decltype(functions.device_by_pci_id)>(library, "nvmlDeviceGetHandleByPciBusId_v2");
+  functions.device_by_pci_id =
+      symbol<decltype(functions.device_by_pci_id)>(library, "nvmlDeviceGetHandleByPciBusId_v2");
   functions.memory_info = symbol<decltype(functions.memory_info)>(library, "nvmlDeviceGetMemoryInfo");
   functions.compute_processes =
       symbol<decltype(functions.compute_processes)>(library, "nvmlDeviceGetComputeRunningProcesses_v3");
@@ -63,6 +64,8 @@ std::optional<Bytes> NvmlProbe::used_by_this_process(void* handle) const {
   return std::nullopt;  // inside a container the library may see other process numbers than we do
 }
 
-std::unique_ptr<Probe> make_nvml_probe(const Clock& clock) { return std::make_unique<NvmlProbe>(clock, open_library()); }
+std::unique_ptr<Probe> make_nvml_probe(const Clock& clock) {
+  return std::make_unique<NvmlProbe>(clock, open_library());
+}
 
 }  // namespace plimsoll::device

@@ -21,7 +21,8 @@ class GgmlProbe final : public Probe {
 // The host, from /proc/meminfo: MemTotal, and MemAvailable as free.
 class MeminfoProbe final : public Probe {
  public:
-  explicit MeminfoProbe(const Clock& clock, std::filesystem::path proc = "/proc") : clock_(clock), proc_(std::move(proc)) {}
+  explicit MeminfoProbe(const Clock& clock, std::filesystem::path proc = "/proc")
+      : clock_(clock), proc_(std::move(proc)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "meminfo"; }
   [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo& device) const override;
 
@@ -33,7 +34,8 @@ class MeminfoProbe final : public Probe {
 // The host's limit for this process, from cgroup v2: the smallest memory.max from our own group up to the root.
 class CgroupProbe final : public Probe {
  public:
-  explicit CgroupProbe(const Clock& clock, std::filesystem::path proc = "/proc", std::filesystem::path cgroup = "/sys/fs/cgroup")
+  explicit CgroupProbe(const Clock& clock, std::filesystem::path proc = "/proc",
+                       std::filesystem::path cgroup = "/sys/fs/cgroup")
       : clock_(clock), proc_(std::move(proc)), cgroup_(std::move(cgroup)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "cgroup"; }
   [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo& device) const override;
@@ -47,7 +49,8 @@ class CgroupProbe final : public Probe {
 // What this process holds of the host's memory: RssAnon + RssShmem. Says nothing about total or free.
 class ProcessProbe final : public Probe {
  public:
-  explicit ProcessProbe(const Clock& clock, std::filesystem::path proc = "/proc") : clock_(clock), proc_(std::move(proc)) {}
+  explicit ProcessProbe(const Clock& clock, std::filesystem::path proc = "/proc")
+      : clock_(clock), proc_(std::move(proc)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "process"; }
   [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo& device) const override;
 

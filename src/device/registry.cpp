@@ -10,11 +10,15 @@ namespace {
 
 DeviceType type_of(enum ggml_backend_dev_type type) {
   switch (type) {
-    case GGML_BACKEND_DEVICE_TYPE_CPU: return DeviceType::cpu;
-    case GGML_BACKEND_DEVICE_TYPE_GPU: return DeviceType::gpu;
-    case GGML_BACKEND_DEVICE_TYPE_IGPU: return DeviceType::integrated_gpu;
+    case GGML_BACKEND_DEVICE_TYPE_CPU:
+      return DeviceType::cpu;
+    case GGML_BACKEND_DEVICE_TYPE_GPU:
+      return DeviceType::gpu;
+    case GGML_BACKEND_DEVICE_TYPE_IGPU:
+      return DeviceType::integrated_gpu;
     case GGML_BACKEND_DEVICE_TYPE_ACCEL:
-    case GGML_BACKEND_DEVICE_TYPE_META: break;
+    case GGML_BACKEND_DEVICE_TYPE_META:
+      break;
   }
   return DeviceType::accelerator;
 }
@@ -34,7 +38,8 @@ DeviceInfo describe(ggml_backend_dev_t device) {
   info.backend = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
   info.description = ggml_backend_dev_description(device);
   if (properties.device_id != nullptr) info.pci_id = properties.device_id;
-  info.memory_is_hosts = info.type == DeviceType::cpu || info.type == DeviceType::integrated_gpu || is_software(info.description);
+  info.memory_is_hosts =
+      info.type == DeviceType::cpu || info.type == DeviceType::integrated_gpu || is_software(info.description);
   return info;
 }
 

@@ -21,10 +21,14 @@ thread_local EngineLogListener* listener = nullptr;
 
 log::Level level_of(ggml_log_level level) {
   switch (level) {
-    case GGML_LOG_LEVEL_ERROR: return log::Level::error;
-    case GGML_LOG_LEVEL_WARN: return log::Level::warn;
-    case GGML_LOG_LEVEL_INFO: return log::Level::debug;  // the engine's "info" is a page per model
-    default: return log::Level::trace;
+    case GGML_LOG_LEVEL_ERROR:
+      return log::Level::error;
+    case GGML_LOG_LEVEL_WARN:
+      return log::Level::warn;
+    case GGML_LOG_LEVEL_INFO:
+      return log::Level::debug;  // the engine's "info" is a page per model
+    default:
+      return log::Level::trace;
   }
 }
 
@@ -71,14 +75,17 @@ void start_backends() {
 bool backends_started() noexcept { return started.load(); }
 
 EngineVersion engine_version() {
-  return {.llama = llama_version(), .ggml = ggml_version(), .built_against_llama = std::string(engine_version_built_against())};
+  return {.llama = llama_version(),
+          .ggml = ggml_version(),
+          .built_against_llama = std::string(engine_version_built_against())};
 }
 
 std::string version_mismatch() {
   const EngineVersion version = engine_version();
   if (version.llama == version.built_against_llama) return {};
-  return fmt::format("the engine loaded is llama.cpp {}, this program was built against {}; build it again if anything misbehaves",
-                     version.llama, version.built_against_llama);
+  return fmt::format(
+      "the engine loaded is llama.cpp {}, this program was built against {}; build it again if anything misbehaves",
+      version.llama, version.built_against_llama);
 }
 
 }  // namespace plimsoll::engine

@@ -9,7 +9,8 @@ namespace {
 
 // What a model that carries no template of its own gets: the most widely trained form.
 constexpr const char* kChatMl =
-    "{%- for message in messages -%}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{%- for message in messages -%}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' "
+    "}}"
     "{%- endfor -%}{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}";
 
 std::string text_of(const Vocab& vocab, Token token) {

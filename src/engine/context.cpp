@@ -11,11 +11,13 @@
 namespace plimsoll::engine {
 namespace {
 
-// The API does not tell whether flash attention is on once "auto" was resolved; the engine's log does, in its last word on it.
+// The API does not tell whether flash attention is on once "auto" was resolved; the engine's log does, in its last word
+// on it.
 bool flash_attention_in_use(const ContextParams& params, const EngineLogListener& heard) {
   bool on = params.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED;
   for (const std::string& line : heard.lines()) {
-    const bool about_it = line.contains("Flash Attention") || line.contains("flash_attn") || line.contains("flash attention");
+    const bool about_it =
+        line.contains("Flash Attention") || line.contains("flash_attn") || line.contains("flash attention");
     if (!about_it) continue;
     if (line.contains("disabled") || line.contains("forcing off")) on = false;
     if (line.contains("enabled")) on = true;
@@ -50,8 +52,10 @@ void validate_cache_type(const Model& model, ggml_type type, const char* which) 
   std::uint32_t width = metadata_number(model, fmt::format("attention.{}_length", which));
   if (width == 0 && heads > 0) width = static_cast<std::uint32_t>(model.facts().n_embd) / heads;
   if (block > 1 && width > 0 && width % block != 0) {
-    throw Error(ErrorCode::usage, fmt::format("a cache of type {} stores {} numbers at a time, which this model's heads of {} are no multiple of",
-                                              to_string(type), block, width));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("a cache of type {} stores {} numbers at a time, which this model's heads of {} are no multiple of",
+                    to_string(type), block, width));
   }
 }
 
@@ -67,8 +71,11 @@ void validate_against(const Model& model, const ContextParams& params) {
   const bool memory = why.contains("allocate") || why.contains("out of memory");
   const ContextParams defaults;
   const bool chosen = params.type_k != defaults.type_k || params.type_v != defaults.type_v ||
-                      params.flash_attn != defaults.flash_attn || params.embeddings || params.n_ctx.value_or(0) > model.facts().n_ctx_train;
-  throw Error(memory ? ErrorCode::out_of_device_memory : chosen ? ErrorCode::unsupported : ErrorCode::model_unusable,
+                      params.flash_attn != defaults.flash_attn || params.embeddings ||
+                      params.n_ctx.value_or(0) > model.facts().n_ctx_train;
+  throw Error(memory   ? ErrorCode::out_of_device_memory
+              : chosen ? ErrorCode::unsupported
+                       : ErrorCode::model_unusable,
               fmt::format("no context could be made for '{}': {}", model.params().path,
                           why.empty() ? "the engine gave no reason" : why));
 }
@@ -77,11 +84,16 @@ void validate_against(const Model& model, const ContextParams& params) {
 
 std::string_view to_string(DecodeStatus status) noexcept {
   switch (status) {
-    case DecodeStatus::ok: return "ok";
-    case DecodeStatus::no_kv_slot: return "no_kv_slot";
-    case DecodeStatus::aborted: return "aborted";
-    case DecodeStatus::out_of_memory: return "out_of_memory";
-    case DecodeStatus::failed: return "failed";
+    case DecodeStatus::ok:
+      return "ok";
+    case DecodeStatus::no_kv_slot:
+      return "no_kv_slot";
+    case DecodeStatus::aborted:
+      return "aborted";
+    case DecodeStatus::out_of_memory:
+      return "out_of_memory";
+    case DecodeStatus::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -138,11 +150,16 @@ namespace {
 
 DecodeStatus status_of(std::int32_t code) {
   switch (code) {
-    case 0: return DecodeStatus::ok;
-    case 1: return DecodeStatus::no_kv_slot;
-    case 2: return DecodeStatus::aborted;
-    case -2: return DecodeStatus::out_of_memory;
-    default: return DecodeStatus::failed;
+    case 0:
+      return DecodeStatus::ok;
+    case 1:
+      return DecodeStatus::no_kv_slot;
+    case 2:
+      return DecodeStatus::aborted;
+    case -2:
+      return DecodeStatus::out_of_memory;
+    default:
+      return DecodeStatus::failed;
   }
 }
 
@@ -151,7 +168,8 @@ DecodeStatus status_of(std::int32_t code) {
 void Context::validate_batch(const Batch& batch) const {
   if (batch.empty()) throw Error(ErrorCode::usage, "an empty batch cannot be decoded");
   if (std::cmp_greater(batch.size(), facts_.n_batch)) {
-    throw Error(ErrorCode::usage, fmt::format("a batch of {} tokens is larger than this context takes ({})", batch.size(), facts_.n_batch));
+    throw Error(ErrorCode::usage, fmt::format("a batch of {} tokens is larger than this context takes ({})",
+                                              batch.size(), facts_.n_batch));
   }
   const std::int32_t n_vocab = model_->facts().n_vocab;
   for (std::int32_t i = 0; i < batch.size(); ++i) {
@@ -159,13 +177,15 @@ void Context::validate_batch(const Batch& batch) const {
       throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", batch.token(i), n_vocab));
     }
     require_sequence(batch.sequence(i));
-    if (batch.position(i) < 0) throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
+    if (batch.position(i) < 0)
+      throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
   }
   // Embeddings are read from every token. The engine ends the process where a call asks for more than it was told of.
   const std::int32_t outputs = params_.embeddings ? batch.size() : batch.outputs();
   if (facts_.n_outputs_max > 0 && std::cmp_greater(outputs, facts_.n_outputs_max)) {
-    throw Error(ErrorCode::usage, fmt::format("a batch that asks for {} rows of logits is more than this context holds ({})",
-                                              outputs, facts_.n_outputs_max));
+    throw Error(ErrorCode::usage,
+                fmt::format("a batch that asks for {} rows of logits is more than this context holds ({})", outputs,
+                            facts_.n_outputs_max));
   }
 }
 
@@ -187,8 +207,10 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   const auto piece = batch.outputs() <= 1 ? static_cast<std::int32_t>(facts_.n_ubatch) : batch.size();
   DecodeStatus status = DecodeStatus::ok;
   for (std::int32_t from = 0; from < batch.size() && status == DecodeStatus::ok; from += piece) {
-    if (stop.stop_requested()) status = DecodeStatus::aborted;
-    else status = status_of(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
+    if (stop.stop_requested())
+      status = DecodeStatus::aborted;
+    else
+      status = status_of(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
   }
   stop_.store(nullptr, std::memory_order_release);
   return status;
@@ -197,8 +219,10 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
 DecodeStatus Context::encode(const Batch& batch) {
   validate_batch(batch);
   if (std::cmp_greater(batch.size(), facts_.n_ubatch)) {
-    throw Error(ErrorCode::usage, fmt::format("an encoder sees all tokens at once, so a batch of {} needs a micro-batch that large, not {}",
-                                              batch.size(), facts_.n_ubatch));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("an encoder sees all tokens at once, so a batch of {} needs a micro-batch that large, not {}",
+                    batch.size(), facts_.n_ubatch));
   }
   const EngineLogListener heard;
   return status_of(llama_encode(context_, batch.view()));
@@ -209,7 +233,8 @@ void Context::synchronize() { llama_synchronize(context_); }
 std::span<const float> Context::logits(std::int32_t index) const {
   const EngineLogListener heard;
   const float* row = llama_get_logits_ith(context_, index);
-  if (row == nullptr) throw Error(ErrorCode::usage, fmt::format("token {} of the last batch asked for no logits", index));
+  if (row == nullptr)
+    throw Error(ErrorCode::usage, fmt::format("token {} of the last batch asked for no logits", index));
   return {row, static_cast<std::size_t>(model_->facts().n_vocab)};
 }
 
@@ -228,7 +253,8 @@ void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position fr
   if (!facts_.has_memory || from_sequence == to_sequence) return;
   const bool whole = from <= 0 && (to < 0 || to > last_position(from_sequence));
   if (!whole && !facts_.kv_unified) {
-    throw Error(ErrorCode::unsupported, "a part of a sequence can be copied only in a context whose sequences share one cache");
+    throw Error(ErrorCode::unsupported,
+                "a part of a sequence can be copied only in a context whose sequences share one cache");
   }
   llama_memory_t memory = llama_get_memory(context_);
   (void)llama_memory_seq_rm(memory, to_sequence, -1, -1);
@@ -278,7 +304,8 @@ void Context::set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>,
 }
 
 void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) {
-  if (n_threads < 1 || n_threads_batch < 1) throw Error(ErrorCode::usage, "a context needs at least one of its threads");
+  if (n_threads < 1 || n_threads_batch < 1)
+    throw Error(ErrorCode::usage, "a context needs at least one of its threads");
   llama_set_n_threads(context_, n_threads, n_threads_batch);
 }
 

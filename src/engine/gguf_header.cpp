@@ -71,16 +71,21 @@ std::uint64_t width_of(std::uint32_t type) {
   switch (type) {
     case GGUF_TYPE_UINT8:
     case GGUF_TYPE_INT8:
-    case GGUF_TYPE_BOOL: return 1;
+    case GGUF_TYPE_BOOL:
+      return 1;
     case GGUF_TYPE_UINT16:
-    case GGUF_TYPE_INT16: return 2;
+    case GGUF_TYPE_INT16:
+      return 2;
     case GGUF_TYPE_UINT32:
     case GGUF_TYPE_INT32:
-    case GGUF_TYPE_FLOAT32: return 4;
+    case GGUF_TYPE_FLOAT32:
+      return 4;
     case GGUF_TYPE_UINT64:
     case GGUF_TYPE_INT64:
-    case GGUF_TYPE_FLOAT64: return 8;
-    default: return 0;
+    case GGUF_TYPE_FLOAT64:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -89,7 +94,8 @@ void skip_array(Reader& reader) {
   const auto count = reader.number<std::uint64_t>();
   if (type == GGUF_TYPE_STRING) {
     // Each text has a length of eight bytes, so a count can be judged before it is believed.
-    if (count > (reader.size() - reader.position()) / 8) reader.unusable("it is damaged: an array longer than the file");
+    if (count > (reader.size() - reader.position()) / 8)
+      reader.unusable("it is damaged: an array longer than the file");
     for (std::uint64_t i = 0; i < count; ++i) (void)reader.text(reader.size());
     return;
   }
@@ -127,7 +133,8 @@ struct NamedPlace {
   TensorPlace place;
 };
 
-std::uint64_t bytes_of(Reader& reader, std::string_view name, std::uint32_t type, std::span<const std::uint64_t> shape) {
+std::uint64_t bytes_of(Reader& reader, std::string_view name, std::uint32_t type,
+                       std::span<const std::uint64_t> shape) {
   if (type >= GGML_TYPE_COUNT || ggml_blck_size(static_cast<ggml_type>(type)) == 0) {
     reader.unusable(fmt::format("its tensor '{}' has the unknown type {}", name, type));
   }
@@ -153,7 +160,8 @@ NamedPlace read_tensor(Reader& reader) {
   NamedPlace tensor{.name = std::string(reader.text(kLongestName)), .place = {}};
   const auto dimensions = reader.number<std::uint32_t>();
   if (dimensions > GGML_MAX_DIMS) {
-    reader.unusable(fmt::format("its tensor '{}' has {} dimensions; the engine knows {}", tensor.name, dimensions, GGML_MAX_DIMS));
+    reader.unusable(
+        fmt::format("its tensor '{}' has {} dimensions; the engine knows {}", tensor.name, dimensions, GGML_MAX_DIMS));
   }
   std::array<std::uint64_t, GGML_MAX_DIMS> shape{};
   for (std::uint32_t i = 0; i < dimensions; ++i) shape[i] = reader.number<std::uint64_t>();
@@ -171,9 +179,11 @@ void read_one_file(const std::string& path, std::uint32_t index, GgufHeader& hea
   }
   const auto version = reader.number<std::uint32_t>();
   if (version != 0 && (version & 0xFFFFU) == 0) reader.unusable("it was written for big-endian machines");
-  if (version < 2) reader.unusable(fmt::format("its format is GGUF version {}, which the engine no longer reads", version));
+  if (version < 2)
+    reader.unusable(fmt::format("its format is GGUF version {}, which the engine no longer reads", version));
   if (version > GGUF_VERSION) {
-    reader.unusable(fmt::format("its format is GGUF version {}; this engine reads up to version {}", version, GGUF_VERSION));
+    reader.unusable(
+        fmt::format("its format is GGUF version {}; this engine reads up to version {}", version, GGUF_VERSION));
   }
   const auto tensor_count = reader.number<std::uint64_t>();
   const auto key_count = reader.number<std::uint64_t>();

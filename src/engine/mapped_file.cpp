@@ -24,7 +24,7 @@ namespace {
 MappedFile::MappedFile(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
-    unusable(path, errno == ENOENT    ? "there is no such file"
+    unusable(path, errno == ENOENT   ? "there is no such file"
                    : errno == EACCES ? "you have no permission to read it"
                                      : std::strerror(errno));
   }
@@ -42,8 +42,10 @@ MappedFile::MappedFile(const std::string& path) {
   } else {
     size_ = static_cast<std::size_t>(facts.st_size);
     void* mapped = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-    if (mapped == MAP_FAILED) why = std::strerror(errno);
-    else data_ = static_cast<const std::byte*>(mapped);
+    if (mapped == MAP_FAILED)
+      why = std::strerror(errno);
+    else
+      data_ = static_cast<const std::byte*>(mapped);
   }
   close(file);
   if (data_ == nullptr) unusable(path, why);

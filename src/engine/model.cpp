@@ -13,7 +13,9 @@ namespace plimsoll::engine {
 namespace {
 
 // llama.cpp's own pattern for the tensors of experts, of one layer or of all.
-std::string expert_pattern(const std::string& layer) { return "blk\\." + layer + "\\.ffn_(up|down|gate|gate_up)_(ch|)exps"; }
+std::string expert_pattern(const std::string& layer) {
+  return "blk\\." + layer + "\\.ffn_(up|down|gate|gate_up)_(ch|)exps";
+}
 
 ggml_backend_buffer_type_t buffer_type(const std::string& name) {
   for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
@@ -48,7 +50,8 @@ void fill_overrides(EngineParams& engine, const ModelParams& params) {
     types.push_back(buffer_type(override.buffer_type));
   }
   if (params.cpu_moe) engine.patterns.push_back("\\.ffn_(up|down|gate|gate_up)_(ch|)exps");
-  for (int layer = 0; layer < params.n_cpu_moe; ++layer) engine.patterns.push_back(expert_pattern(std::to_string(layer)));
+  for (int layer = 0; layer < params.n_cpu_moe; ++layer)
+    engine.patterns.push_back(expert_pattern(std::to_string(layer)));
   types.resize(engine.patterns.size(), ggml_backend_cpu_buffer_type());
   if (engine.patterns.empty()) return;
   for (std::size_t i = 0; i < types.size(); ++i) {
@@ -97,12 +100,14 @@ std::string text_of(const llama_model* model, const char* key) {
   return llama_model_meta_val_str(model, key, buffer.data(), buffer.size()) < 0 ? "" : buffer.data();
 }
 
-// The engine knows the usual sizes by name ("8B"); for others it says "?B", and the number of parameters says it better.
+// The engine knows the usual sizes by name ("8B"); for others it says "?B", and the number of parameters says it
+// better.
 std::string described(std::string text, std::uint64_t n_params) {
   const std::size_t unknown = text.find("?B");
   if (unknown == std::string::npos) return text;
   const auto millions = static_cast<double>(n_params) / 1e6;
-  text.replace(unknown, 2, millions < 1000 ? fmt::format("{:.1f}M", millions) : fmt::format("{:.1f}B", millions / 1000));
+  text.replace(unknown, 2,
+               millions < 1000 ? fmt::format("{:.1f}M", millions) : fmt::format("{:.1f}B", millions / 1000));
   return text;
 }
 

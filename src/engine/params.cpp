@@ -16,10 +16,11 @@ namespace plimsoll::engine {
 namespace {
 
 // The types the engine's own tools offer for a KV cache.
-constexpr std::array kCacheTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16,   GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
+constexpr std::array kCacheTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0,  GGML_TYPE_Q4_0,
                                  GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL};
 
-// The engine keeps about 60 bytes of host memory for each cell before anything else can be refused; no model is trained on more.
+// The engine keeps about 60 bytes of host memory for each cell before anything else can be refused; no model is trained
+// on more.
 constexpr std::uint32_t kMostContext = 1U << 24U;
 
 template <class T, std::size_t N>
@@ -119,7 +120,8 @@ void validate_placement(const ModelParams& params) {
 void validate_cache_type(ggml_type type) {
   if (std::ranges::find(kCacheTypes, type) != kCacheTypes.end()) return;
   const bool known = type >= 0 && type < GGML_TYPE_COUNT && ggml_type_name(type) != nullptr;
-  usage(fmt::format("{} is no type for a cache", known ? ggml_type_name(type) : std::to_string(static_cast<int>(type))));
+  usage(
+      fmt::format("{} is no type for a cache", known ? ggml_type_name(type) : std::to_string(static_cast<int>(type))));
 }
 
 }  // namespace
@@ -130,7 +132,8 @@ void validate(const ModelParams& params) {
   if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
   validate_devices(params.devices);
   for (const float share : params.tensor_split) {
-    if (!(share >= 0) || !std::isfinite(share)) usage("a device's share of the tensors is a number that cannot be negative");
+    if (!(share >= 0) || !std::isfinite(share))
+      usage("a device's share of the tensors is a number that cannot be negative");
   }
   if (params.tensor_split.size() > llama_max_devices()) {
     usage(fmt::format("the tensors can be split over {} devices at most", llama_max_devices()));

@@ -56,9 +56,11 @@ Sampler::Sampler(const Model& model, const SamplingParams& params) : chain_(make
   if (params.grammar.empty()) return;
   if (!model.vocab().present()) throw Error(ErrorCode::unsupported, "a grammar needs a model with a vocabulary");
   const EngineLogListener heard;
-  grammar_.reset(llama_sampler_init_grammar(model.vocab().handle(), params.grammar.c_str(), params.grammar_root.c_str()));
+  grammar_.reset(
+      llama_sampler_init_grammar(model.vocab().handle(), params.grammar.c_str(), params.grammar_root.c_str()));
   if (!grammar_) {
-    throw Error(ErrorCode::usage, "the grammar cannot be read" + (heard.first_error().empty() ? "" : ": " + heard.first_error()));
+    throw Error(ErrorCode::usage,
+                "the grammar cannot be read" + (heard.first_error().empty() ? "" : ": " + heard.first_error()));
   }
 }
 

@@ -19,8 +19,8 @@ std::vector<Token> Vocab::tokenize(std::string_view text, bool add_special, bool
   }
   const auto length = static_cast<std::int32_t>(text.size());
   std::vector<Token> tokens(text.size() + 2);
-  std::int32_t count = llama_tokenize(vocab_, text.data(), length, tokens.data(), static_cast<std::int32_t>(tokens.size()),
-                                      add_special, parse_special);
+  std::int32_t count = llama_tokenize(vocab_, text.data(), length, tokens.data(),
+                                      static_cast<std::int32_t>(tokens.size()), add_special, parse_special);
   if (count < 0) {
     tokens.resize(static_cast<std::size_t>(-count));
     count = llama_tokenize(vocab_, text.data(), length, tokens.data(), -count, add_special, parse_special);
@@ -33,7 +33,8 @@ std::vector<Token> Vocab::tokenize(std::string_view text, bool add_special, bool
 std::string Vocab::piece(Token token, bool special) const {
   if (!present() || token < 0 || token >= n_tokens()) return {};
   std::string text(32, '\0');
-  std::int32_t length = llama_token_to_piece(vocab_, token, text.data(), static_cast<std::int32_t>(text.size()), 0, special);
+  std::int32_t length =
+      llama_token_to_piece(vocab_, token, text.data(), static_cast<std::int32_t>(text.size()), 0, special);
   if (length < 0) {
     text.resize(static_cast<std::size_t>(-length));
     length = llama_token_to_piece(vocab_, token, text.data(), -length, 0, special);

@@ -13,17 +13,23 @@ std::string buffer_name(ggml_backend_buffer_type_t type) { return type == nullpt
 memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept {
   using memory::Stage;
   switch (origin) {
-    case hook::Origin::graph: return Stage::compute;
-    case hook::Origin::mapped: return Stage::weights;
+    case hook::Origin::graph:
+      return Stage::compute;
+    case hook::Origin::mapped:
+      return Stage::weights;
     case hook::Origin::tensors:
-    case hook::Origin::direct: break;
+    case hook::Origin::direct:
+      break;
   }
   switch (phase) {
-    case Phase::load: return Stage::weights;
-    case Phase::adapter: return Stage::adapter;
+    case Phase::load:
+      return Stage::weights;
+    case Phase::adapter:
+      return Stage::adapter;
     case Phase::context:
     case Phase::decode:
-    case Phase::none: break;
+    case Phase::none:
+      break;
   }
   return origin == hook::Origin::tensors ? Stage::kv_cache : Stage::output;
 }

@@ -36,9 +36,7 @@ void Gauge::start() {
   }
 }
 
-void Gauge::stop() noexcept {
-  (void)hook::exchange_observer(this, nullptr);
-}
+void Gauge::stop() noexcept { (void)hook::exchange_observer(this, nullptr); }
 
 std::optional<Denied> Gauge::take_denial() { return std::exchange(last_denial, std::nullopt); }
 

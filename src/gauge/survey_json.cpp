@@ -86,18 +86,12 @@ engine::ContextParams context_params(const Json& json) {
 }
 
 Json model_facts(const engine::ModelFacts& facts) {
-  return {{"architecture", facts.architecture},
-          {"description", facts.description},
-          {"n_params", facts.n_params},
-          {"tensor_bytes", facts.tensor_bytes.value()},
-          {"n_layer", facts.n_layer},
-          {"n_embd", facts.n_embd},
-          {"n_vocab", facts.n_vocab},
-          {"n_ctx_train", facts.n_ctx_train},
-          {"n_expert", facts.n_expert},
-          {"has_encoder", facts.has_encoder},
-          {"has_decoder", facts.has_decoder},
-          {"is_recurrent", facts.is_recurrent},
+  return {{"architecture", facts.architecture}, {"description", facts.description},
+          {"n_params", facts.n_params},         {"tensor_bytes", facts.tensor_bytes.value()},
+          {"n_layer", facts.n_layer},           {"n_embd", facts.n_embd},
+          {"n_vocab", facts.n_vocab},           {"n_ctx_train", facts.n_ctx_train},
+          {"n_expert", facts.n_expert},         {"has_encoder", facts.has_encoder},
+          {"has_decoder", facts.has_decoder},   {"is_recurrent", facts.is_recurrent},
           {"is_hybrid", facts.is_hybrid}};
 }
 
@@ -175,7 +169,8 @@ Json to_json(const SurveyRequest& request) {
 }
 
 SurveyRequest survey_request_from_json(const Json& json) {
-  SurveyRequest request{.model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
+  SurveyRequest request{
+      .model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
   for (const Json& pair : json.at("adapters")) request.adapters.push_back({.path = pair.at(0), .scale = pair.at(1)});
   json.at("outputs").get_to(request.outputs);
   return request;
@@ -214,7 +209,8 @@ Json to_json(const DeviceView& view) {
           {"free", optional_bytes(view.reading.free)},
           {"used_by_us", optional_bytes(view.reading.used_by_us)},
           {"source", view.reading.source},
-          {"taken_at_ns", std::chrono::duration_cast<std::chrono::nanoseconds>(view.reading.taken_at.time_since_epoch()).count()}};
+          {"taken_at_ns",
+           std::chrono::duration_cast<std::chrono::nanoseconds>(view.reading.taken_at.time_since_epoch()).count()}};
 }
 
 DeviceView device_view_from_json(const Json& json) {
@@ -229,8 +225,8 @@ DeviceView device_view_from_json(const Json& json) {
   view.reading.free = optional_bytes(json.at("free"));
   view.reading.used_by_us = optional_bytes(json.at("used_by_us"));
   json.at("source").get_to(view.reading.source);
-  view.reading.taken_at = Clock::TimePoint{
-      std::chrono::duration_cast<Clock::TimePoint::duration>(std::chrono::nanoseconds(json.at("taken_at_ns").get<std::int64_t>()))};
+  view.reading.taken_at = Clock::TimePoint{std::chrono::duration_cast<Clock::TimePoint::duration>(
+      std::chrono::nanoseconds(json.at("taken_at_ns").get<std::int64_t>()))};
   return view;
 }
 

@@ -113,7 +113,9 @@ int serve_surveys(int in, int out) {
     if (count <= 0) return 0;
     pending.append(buffer, static_cast<std::size_t>(count));
     for (std::size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1)) {
-      const std::string reply = answer(surveys, Json::parse(pending.substr(0, end))).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+      const std::string reply =
+          answer(surveys, Json::parse(pending.substr(0, end))).dump(-1, ' ', false, Json::error_handler_t::replace) +
+          "\n";
       if (!write_all(out, reply)) return 1;
     }
   }
@@ -134,7 +136,8 @@ struct SurveyProcess::Child {
     for (const int file : {to, from, errors}) {
       if (file >= 0) close(file);
     }
-    // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small survey.
+    // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small
+    // survey.
     if (pid > 0) {
       kill(pid, SIGKILL);
       waitpid(pid, nullptr, 0);
@@ -172,7 +175,9 @@ struct SurveyProcess::Child {
     waitpid(pid, &status, 0);
     pid = -1;
     const std::size_t assertion = last_words.find("GGML_");
-    const std::string said = assertion == std::string::npos ? "" : last_words.substr(assertion, last_words.find('\n', assertion) - assertion);
+    const std::string said = assertion == std::string::npos
+                                 ? ""
+                                 : last_words.substr(assertion, last_words.find('\n', assertion) - assertion);
     if (!said.empty()) return "the engine gave up on it: " + said;
     if (WIFSIGNALED(status)) return fmt::format("the engine crashed on it ({})", strsignal(WTERMSIG(status)));
     return fmt::format("the engine ended with status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status);
@@ -225,8 +230,9 @@ SurveyProcess::~SurveyProcess() = default;
 static std::unique_ptr<SurveyProcess::Child> start_child(const std::vector<std::string>& helper) {
   const bool may_fork = !engine::backends_started() && threads_of_this_process() == 1;
   if (!may_fork && helper.empty()) {
-    throw Error(ErrorCode::unsupported,
-                "this process has threads or backends already, so its survey process must be a program of its own: name one");
+    throw Error(
+        ErrorCode::unsupported,
+        "this process has threads or backends already, so its survey process must be a program of its own: name one");
   }
   const Pipe questions;
   const Pipe answers;
@@ -293,7 +299,8 @@ Survey SurveyProcess::survey(const SurveyRequest& request) {
 
 std::vector<DeviceView> SurveyProcess::devices() {
   std::vector<DeviceView> views;
-  for (const Json& view : ask({{"devices", true}}, "the devices").at("devices")) views.push_back(device_view_from_json(view));
+  for (const Json& view : ask({{"devices", true}}, "the devices").at("devices"))
+    views.push_back(device_view_from_json(view));
   return views;
 }
 

@@ -124,19 +124,27 @@ std::expected<std::vector<Event>, std::string> read_events(std::istream& in) {
 std::vector<Entry> replay(const std::vector<Event>& events) {
   std::map<Tag, Entry> books;
   for (const Event& event : events) {
-    if (event.kind == EventKind::line_set || event.kind == EventKind::sealed || event.kind == EventKind::unsealed) continue;
+    if (event.kind == EventKind::line_set || event.kind == EventKind::sealed || event.kind == EventKind::unsealed)
+      continue;
     if (event.kind == EventKind::refused || event.kind == EventKind::seal_violation) continue;
     Entry& entry = books[event.tag];
     entry.tag = event.tag;
     switch (event.kind) {
-      case EventKind::reserved: entry.planned += event.bytes; break;
-      case EventKind::released: entry.planned -= event.bytes; break;
+      case EventKind::reserved:
+        entry.planned += event.bytes;
+        break;
+      case EventKind::released:
+        entry.planned -= event.bytes;
+        break;
       case EventKind::taken:
         entry.taken.add(event.bytes);
         ++entry.allocations;
         break;
-      case EventKind::given_back: entry.taken.remove(event.bytes); break;
-      default: break;
+      case EventKind::given_back:
+        entry.taken.remove(event.bytes);
+        break;
+      default:
+        break;
     }
   }
   std::vector<Entry> out;

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kLargestShown = 5;
 
-
 }  // namespace
 
 void Counter::add(Bytes bytes) {
@@ -50,7 +49,8 @@ std::optional<OverLine> Ledger::State::judge_locked(const device::DeviceId& devi
                 .largest = {}};
   for (const auto& [tag, cell] : charged) {
     if (tag.device == device && (cell.planned > Bytes{} || cell.taken.current > Bytes{})) {
-      over.largest.push_back({.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
+      over.largest.push_back(
+          {.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
     }
   }
   std::ranges::sort(over.largest, std::greater<>{},

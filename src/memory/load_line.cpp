@@ -17,7 +17,8 @@ std::expected<std::variant<Bytes, Percent>, std::string> parse_amount(std::strin
   double percent = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
   if (error != std::errc{} || end != number.data() + number.size() || !(percent > 0) || percent > 100) {
-    return std::unexpected(fmt::format("'{}' is not a share of a device; write a percentage above 0% and up to 100%", text));
+    return std::unexpected(
+        fmt::format("'{}' is not a share of a device; write a percentage above 0% and up to 100%", text));
   }
   return Percent{percent};
 }

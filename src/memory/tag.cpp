@@ -4,12 +4,18 @@ namespace plimsoll::memory {
 
 std::string_view to_string(Stage stage) noexcept {
   switch (stage) {
-    case Stage::weights: return "weights";
-    case Stage::kv_cache: return "kv_cache";
-    case Stage::compute: return "compute";
-    case Stage::output: return "output";
-    case Stage::adapter: return "adapter";
-    case Stage::runtime: return "runtime";
+    case Stage::weights:
+      return "weights";
+    case Stage::kv_cache:
+      return "kv_cache";
+    case Stage::compute:
+      return "compute";
+    case Stage::output:
+      return "output";
+    case Stage::adapter:
+      return "adapter";
+    case Stage::runtime:
+      return "runtime";
   }
   return "runtime";
 }

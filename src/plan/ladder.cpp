@@ -15,7 +15,8 @@ constexpr std::uint32_t kSmallestContext = 512;
 // One kind of step down: changes a rung, or answers false where there is nothing to gain that way.
 using Step = std::function<bool(Rung&)>;
 
-void note(Rung& rung, std::vector<std::string> flags, std::string param, std::string from, std::string to, std::string_view cost) {
+void note(Rung& rung, std::vector<std::string> flags, std::string param, std::string from, std::string to,
+          std::string_view cost) {
   rung.flags.insert(rung.flags.end(), flags.begin(), flags.end());
   rung.changes.push_back({.param = std::move(param), .from = std::move(from), .to = std::move(to)});
   if (!rung.cost.empty()) rung.cost += "; ";
@@ -98,7 +99,8 @@ Step context(std::uint32_t from, std::uint32_t to) {
 // How far a rung is from what was asked: context first, then quality, then speed.
 auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
   const engine::ContextParams& now = rung.request.context;
-  // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has lost any.
+  // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has
+  // lost any.
   const bool shortened = now.n_ctx != asked.context.n_ctx;
   const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / survey.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
@@ -108,7 +110,8 @@ auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::
   const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / survey.gpu_layers : 0.0;
   const bool experts_moved = rung.request.model.cpu_moe != asked.model.cpu_moe;
   // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
-  const double speed_lost = 10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
+  const double speed_lost =
+      10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
   // Without the accelerator it is hardly the same thing any more: after all that stays on it.
   const bool host_alone = rung.request.model.devices != asked.model.devices;
   return std::tuple(host_alone, context_lost, sequences_lost, quality_lost, speed_lost);

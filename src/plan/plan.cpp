@@ -9,19 +9,26 @@ using memory::Stage;
 
 std::string_view to_string(Source source) noexcept {
   switch (source) {
-    case Source::exact: return "exact";
-    case Source::measured: return "measured";
-    case Source::calibrated: return "calibrated";
-    case Source::estimated: return "estimated";
+    case Source::exact:
+      return "exact";
+    case Source::measured:
+      return "measured";
+    case Source::calibrated:
+      return "calibrated";
+    case Source::estimated:
+      return "estimated";
   }
   return "estimated";
 }
 
 std::string_view to_string(Limit limit) noexcept {
   switch (limit) {
-    case Limit::line: return "line";
-    case Limit::free: return "free";
-    case Limit::host: return "host";
+    case Limit::line:
+      return "line";
+    case Limit::free:
+      return "free";
+    case Limit::host:
+      return "host";
   }
   return "line";
 }
@@ -70,8 +77,10 @@ Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& 
     std::map<std::string, Bytes> own;
     for (const Line& line : model.lines) {
       if (!line.charged || line.device != device) continue;
-      if (line.stage == Stage::compute) own[line.buffer] += line.bytes;
-      else sum += line.bytes;
+      if (line.stage == Stage::compute)
+        own[line.buffer] += line.bytes;
+      else
+        sum += line.bytes;
     }
     for (const auto& [buffer, bytes] : own) scratch[buffer] = std::max(scratch[buffer], bytes);
   }

@@ -11,27 +11,34 @@ namespace {
 std::string model_table(const ModelPlan& model) {
   const engine::ContextFacts& context = model.survey.context;
   std::string out = fmt::format("{}  {}  ({})\n", model.name, model.survey.model.description, model.request.model.path);
-  out += fmt::format("  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators\n\n",
-                     context.n_ctx, context.n_seq_max > 1 ? fmt::format(" ({} sequences of {})", context.n_seq_max, context.n_ctx_seq) : "",
-                     context.n_batch, context.n_ubatch, engine::to_string(context.type_k), engine::to_string(context.type_v),
-                     context.flash_attn ? "on" : "off", model.survey.gpu_layers);
+  out += fmt::format(
+      "  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators\n\n",
+      context.n_ctx,
+      context.n_seq_max > 1 ? fmt::format(" ({} sequences of {})", context.n_seq_max, context.n_ctx_seq) : "",
+      context.n_batch, context.n_ubatch, engine::to_string(context.type_k), engine::to_string(context.type_v),
+      context.flash_attn ? "on" : "off", model.survey.gpu_layers);
   out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}\n", "device", "buffer", "stage", "bytes", "", "source");
   for (const Line& line : model.lines) {
-    out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}{}\n", line.device.name(), line.buffer, memory::to_string(line.stage),
-                       line.bytes.value(), format_bytes(line.bytes), to_string(line.source), line.charged ? "" : ", page cache: not charged");
+    out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}{}\n", line.device.name(), line.buffer,
+                       memory::to_string(line.stage), line.bytes.value(), format_bytes(line.bytes),
+                       to_string(line.source), line.charged ? "" : ", page cache: not charged");
   }
   return out + "\n";
 }
 
-std::string amount(const std::optional<Bytes>& bytes, const char* absent) { return bytes ? format_bytes(*bytes) : absent; }
+std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
+  return bytes ? format_bytes(*bytes) : absent;
+}
 
 std::string device_row(const DeviceVerdict& verdict) {
   const DeviceState& state = verdict.state;
   const auto line = state.line ? std::optional(state.line->bytes) : std::nullopt;
   const std::string judgement =
-      verdict.fits() ? "fits" : fmt::format("SHORT BY {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit));
-  return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}  {}\n", state.info.id.name(), amount(state.reading.total, "unknown"),
-                     amount(state.reading.free, "unknown"), amount(line, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
+      verdict.fits() ? "fits"
+                     : fmt::format("SHORT BY {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit));
+  return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}  {}\n", state.info.id.name(),
+                     amount(state.reading.total, "unknown"), amount(state.reading.free, "unknown"),
+                     amount(line, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
 }
 
 std::string alternatives_text(const Plan& plan) {
@@ -39,8 +46,10 @@ std::string alternatives_text(const Plan& plan) {
   std::string out = "  What would fit:\n";
   for (const Alternative& alternative : plan.alternatives) {
     std::string needs;
-    for (const auto& [device, bytes] : alternative.required) needs += fmt::format("{}{} on {}", needs.empty() ? "" : ", ", format_bytes(bytes), device.name());
-    const std::string flags = fmt::format("{}", fmt::join(alternative.flags, " "));  // a width on join() is every element's
+    for (const auto& [device, bytes] : alternative.required)
+      needs += fmt::format("{}{} on {}", needs.empty() ? "" : ", ", format_bytes(bytes), device.name());
+    const std::string flags =
+        fmt::format("{}", fmt::join(alternative.flags, " "));  // a width on join() is every element's
     out += fmt::format("    {:<34} {}  ({})\n", flags, needs, alternative.cost);
   }
   return out;
@@ -51,13 +60,15 @@ std::string alternatives_text(const Plan& plan) {
 std::string to_table(const Plan& plan) {
   std::string out;
   for (const ModelPlan& model : plan.models) out += model_table(model);
-  out += fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free", "line", "ours", "required");
+  out += fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free", "line", "ours",
+                     "required");
   for (const DeviceVerdict& verdict : plan.devices) {
     out += device_row(verdict);
   }
   for (const DeviceVerdict& verdict : plan.devices) {
     if (verdict.state.info.memory_is_hosts && !verdict.state.info.id.is_host()) {
-      out += fmt::format("  {}'s memory is the host's: the two are judged together as well.\n", verdict.state.info.id.name());
+      out += fmt::format("  {}'s memory is the host's: the two are judged together as well.\n",
+                         verdict.state.info.id.name());
     }
   }
   if (plan.models.size() > 1) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";

@@ -30,11 +30,17 @@ bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
   });
 }
 
-void check_lines_name_devices(const std::vector<memory::LineRequest>& lines, const std::vector<gauge::DeviceView>& devices) {
+void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
+                              const std::vector<gauge::DeviceView>& devices) {
   for (const memory::LineRequest& line : lines) {
-    const bool known = !line.device || std::ranges::any_of(devices, [&](const gauge::DeviceView& view) { return view.info.id == *line.device; });
+    const bool known = !line.device || std::ranges::any_of(devices, [&](const gauge::DeviceView& view) {
+      return view.info.id == *line.device;
+    });
     if (!known) {
-      throw Error(ErrorCode::usage, fmt::format("a line was asked for on '{}', but there is no such device; 'plimsoll devices' lists them", line.device->name()));
+      throw Error(
+          ErrorCode::usage,
+          fmt::format("a line was asked for on '{}', but there is no such device; 'plimsoll devices' lists them",
+                      line.device->name()));
     }
   }
 }
@@ -49,7 +55,8 @@ const std::vector<gauge::DeviceView>& Planner::devices() {
 std::vector<std::string> Planner::device_names() {
   std::vector<std::string> names;
   for (const gauge::DeviceView& view : devices()) {
-    names.push_back(fmt::format("{} {} {}", view.info.id.name(), view.info.description, view.reading.total.value_or(Bytes{}).value()));
+    names.push_back(fmt::format("{} {} {}", view.info.id.name(), view.info.description,
+                                view.reading.total.value_or(Bytes{}).value()));
   }
   return names;
 }
@@ -66,7 +73,8 @@ gauge::Survey Planner::survey(const gauge::SurveyRequest& request) {
 }
 
 RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::Survey& survey) {
-  const auto view = std::ranges::find_if(devices(), [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
+  const auto view =
+      std::ranges::find_if(devices(), [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
   if (view == devices().end()) return {.bytes = Bytes{}, .source = Source::estimated};
   if (const auto measured = store_.find_runtime(runtime_key(*view, survey))) {
     return {.bytes = *measured, .source = Source::calibrated};
@@ -77,7 +85,8 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::S
 ModelPlan Planner::plan_model(const Request& request) {
   const gauge::Survey answer = survey(request.survey);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
-  for (const device::DeviceId& device : computing_devices(answer)) runtime.emplace_back(device, runtime_of(device, answer));
+  for (const device::DeviceId& device : computing_devices(answer))
+    runtime.emplace_back(device, runtime_of(device, answer));
   return lay_out(request, answer, runtime);
 }
 
@@ -88,7 +97,8 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
     DeviceState state{.info = view.info, .reading = view.reading, .line = {}, .ours = {}};
     state.line = memory::resolve_line(options.lines, view.info, view.reading.total);
     if (state.line && state.line->lowered) {
-      log::warn("plan", "the line on {} was above the device and has been lowered to its {}", view.info.id.name(), format_bytes(state.line->bytes));
+      log::warn("plan", "the line on {} was above the device and has been lowered to its {}", view.info.id.name(),
+                format_bytes(state.line->bytes));
     }
     for (const auto& [device, bytes] : options.ours) {
       if (device == view.info.id) state.ours += bytes;
@@ -110,7 +120,8 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   return plan;
 }
 
-std::vector<Alternative> Planner::search(const Request& request, const gauge::Survey& asked, const std::vector<DeviceState>& states, std::size_t most) {
+std::vector<Alternative> Planner::search(const Request& request, const gauge::Survey& asked,
+                                         const std::vector<DeviceState>& states, std::size_t most) {
   const Plan refused{.models = {plan_model(request)}, .devices = {}, .alternatives = {}, .explanation = {}};
   const auto verdicts = admit(refused.models, states);
   const bool accelerator_is_over = std::ranges::any_of(
@@ -125,7 +136,8 @@ std::vector<Alternative> Planner::search(const Request& request, const gauge::Su
       const ModelPlan model = plan_model({.name = request.name, .survey = rung.request});
       const auto judged = admit({model}, states);
       if (!std::ranges::all_of(judged, &DeviceVerdict::fits)) continue;
-      Alternative alternative{.flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .request = rung.request, .required = {}};
+      Alternative alternative{
+          .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .request = rung.request, .required = {}};
       for (const DeviceVerdict& verdict : judged) {
         if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);
       }
@@ -147,7 +159,9 @@ Plan Planner::fit(const Request& request, const PlannerOptions& options) {
   const Alternative chosen = asked.alternatives.front();
   Plan fitted = plan({{.name = request.name, .survey = chosen.request}}, quiet);
   for (const Change& change : chosen.changes) {
-    fitted.explanation.insert(fitted.explanation.begin(), fmt::format("fit: {} changed from {} to {} ({})", change.param, change.from, change.to, chosen.cost));
+    fitted.explanation.insert(
+        fitted.explanation.begin(),
+        fmt::format("fit: {} changed from {} to {} ({})", change.param, change.from, change.to, chosen.cost));
   }
   return fitted;
 }
@@ -155,25 +169,35 @@ Plan Planner::fit(const Request& request, const PlannerOptions& options) {
 void Planner::explain(Plan& plan) const {
   for (const ModelPlan& model : plan.models) {
     const engine::ContextFacts& context = model.survey.context;
-    plan.explanation.push_back(fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
-                                           model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default", context.n_ctx,
-                                           context.n_ctx_seq, context.n_seq_max));
+    plan.explanation.push_back(
+        fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
+                    model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default",
+                    context.n_ctx, context.n_ctx_seq, context.n_seq_max));
     for (const Line& line : model.lines) {
       std::string why;
-      if (!line.charged) why = "page cache over the mapped file, held against no line";
-      else if (line.source == Source::exact) why = "asked of the engine without taking it; the same call that will take it";
-      else if (line.source == Source::calibrated) why = "measured at an earlier warm-up on this device, driver and engine";
-      else why = "a rule of thumb for this backend until a warm-up has measured it";
-      plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(line.bytes), memory::to_string(line.stage), line.device.name(), line.buffer, why));
+      if (!line.charged)
+        why = "page cache over the mapped file, held against no line";
+      else if (line.source == Source::exact)
+        why = "asked of the engine without taking it; the same call that will take it";
+      else if (line.source == Source::calibrated)
+        why = "measured at an earlier warm-up on this device, driver and engine";
+      else
+        why = "a rule of thumb for this backend until a warm-up has measured it";
+      plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(line.bytes),
+                                             memory::to_string(line.stage), line.device.name(), line.buffer, why));
     }
   }
-  if (plan.models.size() > 1) plan.explanation.emplace_back("models that take turns share compute buffers: on each device the largest counts, not the sum");
+  if (plan.models.size() > 1)
+    plan.explanation.emplace_back(
+        "models that take turns share compute buffers: on each device the largest counts, not the sum");
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;
-    plan.explanation.push_back(fmt::format("{}: required {}, line {}, ours already {}, free {} (from {}): {}", state.info.id.name(), format_bytes(verdict.required),
-                                           state.line ? format_bytes(state.line->bytes) : "none", format_bytes(state.ours),
-                                           state.reading.free ? format_bytes(*state.reading.free) : "unknown", state.reading.source,
-                                           verdict.fits() ? "fits" : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));
+    plan.explanation.push_back(fmt::format(
+        "{}: required {}, line {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
+        format_bytes(verdict.required), state.line ? format_bytes(state.line->bytes) : "none", format_bytes(state.ours),
+        state.reading.free ? format_bytes(*state.reading.free) : "unknown", state.reading.source,
+        verdict.fits() ? "fits"
+                       : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));
   }
 }
 

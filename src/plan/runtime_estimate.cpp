@@ -3,8 +3,8 @@
 namespace plimsoll::plan {
 
 Bytes estimated_runtime(const device::DeviceInfo& device, const gauge::Survey& survey) {
-  // The host's own: thread stacks and the CPU backend's work buffer, which grows with the micro-batch and the widest row.
-  // measured 2026-11, llama.cpp 0.7.0, 131 small architectures and a 350 M model: below this in every case.
+  // The host's own: thread stacks and the CPU backend's work buffer, which grows with the micro-batch and the widest
+  // row. measured 2026-11, llama.cpp 0.7.0, 131 small architectures and a 350 M model: below this in every case.
   if (device.id.is_host()) {
     return 8_MiB + Bytes{std::uint64_t{survey.context.n_ubatch} * static_cast<std::uint64_t>(survey.model.n_embd) * 8};
   }

@@ -60,7 +60,8 @@ std::string identity(const std::string& path) {
   for (const std::string& file : engine::split_files(path)) {
     struct stat facts{};
     if (stat(file.c_str(), &facts) != 0) return {};
-    text += fmt::format("{}:{}:{}:{}.{};", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+    text += fmt::format("{}:{}:{}:{}.{};", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
+                        facts.st_mtim.tv_nsec);
   }
   return text;
 }
@@ -76,9 +77,12 @@ std::string survey_key(const gauge::SurveyRequest& request) {
 
 std::string_view to_string(PipelineCache cache) noexcept {
   switch (cache) {
-    case PipelineCache::none: return "none";
-    case PipelineCache::cold: return "cold";
-    case PipelineCache::warm: return "warm";
+    case PipelineCache::none:
+      return "none";
+    case PipelineCache::cold:
+      return "cold";
+    case PipelineCache::warm:
+      return "warm";
   }
   return "none";
 }
@@ -87,16 +91,20 @@ std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& su
   const engine::EngineVersion engine = engine::engine_version();
   const engine::ModelFacts& model = survey.model;
   const engine::ContextFacts& context = survey.context;
-  return fmt::format("{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
-                     device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
-                     model.n_embd, model.n_vocab, model.n_params, context.n_ctx, context.n_batch, context.n_ubatch, context.n_seq_max,
-                     survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v), context.flash_attn,
-                     context.kv_unified, context.swa_full, survey.gpu_layers);
+  return fmt::format(
+      "{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|ctx {} batch {} ubatch {} seq {} outputs {} k {} "
+      "v {} fa {} unified {} swa {} ngl {}",
+      device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
+      model.n_embd, model.n_vocab, model.n_params, context.n_ctx, context.n_batch, context.n_ubatch, context.n_seq_max,
+      survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v), context.flash_attn,
+      context.kv_unified, context.swa_full, survey.gpu_layers);
 }
 
 std::string cache_folder() {
-  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder != '\0') return std::string(folder) + "/plimsoll";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return std::string(home) + "/.cache/plimsoll";
+  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder != '\0')
+    return std::string(folder) + "/plimsoll";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return std::string(home) + "/.cache/plimsoll";
   return {};
 }
 
@@ -117,8 +125,8 @@ void Store::open() {
   database_ = database;
   if (opened != SQLITE_OK) return give_up(database == nullptr ? "out of memory" : sqlite3_errmsg(database));
   sqlite3_busy_timeout(database, kBusyMilliseconds);
-  // Disk syncs can take longer than a small survey. While a new file is laid out there is nothing to lose; afterwards the log
-  // needs none until it is long, and it is not brought home at every end.
+  // Disk syncs can take longer than a small survey. While a new file is laid out there is nothing to lose; afterwards
+  // the log needs none until it is long, and it is not brought home at every end.
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_exec(database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;", nullptr, nullptr, nullptr);
   if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) return give_up(sqlite3_errmsg(database));
@@ -146,7 +154,8 @@ std::optional<Store::Remembered> Store::find_survey(const gauge::SurveyRequest& 
   }
 }
 
-void Store::keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey, const std::vector<std::string>& devices) {
+void Store::keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey,
+                        const std::vector<std::string>& devices) {
   if (!usable()) return;
   const nlohmann::ordered_json json{{"survey", gauge::to_json(survey)}, {"devices", devices}};
   Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO survey (key, value) VALUES (?, ?)");
@@ -173,7 +182,9 @@ void Store::keep_runtime(const std::string& key, PipelineCache cache, Bytes byte
 }
 
 void Store::forget_everything() {
-  if (usable()) sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM runtime;", nullptr, nullptr, nullptr);
+  if (usable())
+    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM runtime;", nullptr, nullptr,
+                 nullptr);
 }
 
 }  // namespace plimsoll::plan

@@ -10,11 +10,16 @@ namespace plimsoll::run {
 
 std::string_view to_string(FinishReason reason) noexcept {
   switch (reason) {
-    case FinishReason::running: return "running";
-    case FinishReason::end_of_generation: return "end_of_generation";
-    case FinishReason::stop_string: return "stop_string";
-    case FinishReason::length: return "length";
-    case FinishReason::cancelled: return "cancelled";
+    case FinishReason::running:
+      return "running";
+    case FinishReason::end_of_generation:
+      return "end_of_generation";
+    case FinishReason::stop_string:
+      return "stop_string";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::cancelled:
+      return "cancelled";
   }
   return "running";
 }
@@ -25,15 +30,17 @@ Generation::Generation(Instance& instance, GenerationParams params)
       sampler_(*instance.model(), params_.sampling),
       text_(params_.stop_strings) {
   const engine::ContextFacts& facts = instance_.context().facts();
-  if (params_.prompt.empty()) throw Error(ErrorCode::usage, "the prompt is empty, and the model has no token to begin with");
+  if (params_.prompt.empty())
+    throw Error(ErrorCode::usage, "the prompt is empty, and the model has no token to begin with");
   if (!facts.has_memory) {
     throw Error(ErrorCode::unsupported, fmt::format("'{}' only encodes; it cannot generate text", instance_.name()));
   }
   if (params_.prompt.size() >= facts.n_ctx_seq) {
-    throw Error(ErrorCode::context_overflow,
-                fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
-                            params_.prompt.size(), instance_.name(), facts.n_ctx_seq),
-                {{"needed", params_.prompt.size() + 1}, {"available", facts.n_ctx_seq}});
+    throw Error(
+        ErrorCode::context_overflow,
+        fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
+                    params_.prompt.size(), instance_.name(), facts.n_ctx_seq),
+        {{"needed", params_.prompt.size() + 1}, {"available", facts.n_ctx_seq}});
   }
   timing_.prompt_tokens = static_cast<std::int32_t>(params_.prompt.size());
   instance_.context().clear();
@@ -44,14 +51,20 @@ Generation::~Generation() { instance_.context().clear(); }
 // False: cancelled. The engine's refusals are failures here, since everything was planned.
 bool Generation::check(engine::DecodeStatus status) {
   switch (status) {
-    case engine::DecodeStatus::ok: return true;
-    case engine::DecodeStatus::aborted: reason_ = FinishReason::cancelled; return false;
+    case engine::DecodeStatus::ok:
+      return true;
+    case engine::DecodeStatus::aborted:
+      reason_ = FinishReason::cancelled;
+      return false;
     case engine::DecodeStatus::out_of_memory:
-      throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' was refused memory while generating", instance_.name()));
+      throw Error(ErrorCode::out_of_device_memory,
+                  fmt::format("'{}' was refused memory while generating", instance_.name()));
     case engine::DecodeStatus::no_kv_slot:
-    case engine::DecodeStatus::failed: break;
+    case engine::DecodeStatus::failed:
+      break;
   }
-  throw Error(ErrorCode::engine_failed, fmt::format("decoding on '{}' failed: {}", instance_.name(), engine::to_string(status)));
+  throw Error(ErrorCode::engine_failed,
+              fmt::format("decoding on '{}' failed: {}", instance_.name(), engine::to_string(status)));
 }
 
 void Generation::decode_prompt() {

@@ -45,7 +45,8 @@ memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan) {
   const memory::OverLine& over = reservation.error();
   throw Error(ErrorCode::over_line,
               fmt::format("'{}' needs {} on {}, of which {} are left under the line of {}", plan.name,
-                          format_bytes(over.requested), over.device.name(), format_bytes(over.available), format_bytes(over.line)),
+                          format_bytes(over.requested), over.device.name(), format_bytes(over.available),
+                          format_bytes(over.line)),
               {{"needed", over.requested.value()}, {"available", over.available.value()}, {"line", over.line.value()}});
 }
 
@@ -67,7 +68,8 @@ Instance::~Instance() {
 }
 
 void Instance::must_be(State state, const char* what) const {
-  if (state_ != state) throw Error(ErrorCode::usage, fmt::format("{} of '{}' was called out of its order", what, plan_.name));
+  if (state_ != state)
+    throw Error(ErrorCode::usage, fmt::format("{} of '{}' was called out of its order", what, plan_.name));
 }
 
 template <class Stage>
@@ -79,7 +81,8 @@ void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
     stage();
   } catch (const Error& error) {
     if (const auto denied = gauge::Gauge::take_denial()) throw_denied(*denied, plan_.name, what);
-    if (gauge::Gauge::take_device_refusal()) throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
+    if (gauge::Gauge::take_device_refusal())
+      throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
     throw;
   }
 }
@@ -145,7 +148,8 @@ void Instance::book_runtime(bool measured_completely, plan::Store* store) {
     }
     const Bytes grown = saturating_sub(now[i], at_start_[i]);
     const Bytes bytes = saturating_sub(grown, seen);
-    const memory::Tag tag{.device = info.id, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = info.id.name()};
+    const memory::Tag tag{
+        .device = info.id, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = info.id.name()};
     const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
       return line.device == info.id && line.stage == memory::Stage::runtime;
     });
@@ -153,7 +157,8 @@ void Instance::book_runtime(bool measured_completely, plan::Store* store) {
     // An incomplete warm-up may only have seen a part of it: the estimate stays reserved where it is larger.
     reservation_.resize(tag, measured_completely ? bytes : std::max(bytes, held));
     if (const auto taken = books_.ledger().take(tag, bytes); taken) runtime_.emplace_back(tag, bytes);
-    log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", plan_.name, format_bytes(bytes), info.id.name(), format_bytes(held));
+    log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", plan_.name, format_bytes(bytes),
+              info.id.name(), format_bytes(held));
     if (!measured_completely || store == nullptr) continue;
     for (const gauge::DeviceView& view : devices_) {
       if (view.info.id == info.id) store->keep_runtime(plan::runtime_key(view, plan_.survey), pipeline_cache_, bytes);
@@ -177,8 +182,8 @@ void Instance::seal() {
 engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
   if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.survey.outputs)) {
     throw Error(ErrorCode::sealed,
-                fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with --outputs {}", batch.outputs(),
-                            plan_.name, plan_.survey.outputs, batch.outputs()),
+                fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with --outputs {}",
+                            batch.outputs(), plan_.name, plan_.survey.outputs, batch.outputs()),
                 {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.survey.outputs}});
   }
   const gauge::Scope scope(plan_.name, gauge::Phase::decode);

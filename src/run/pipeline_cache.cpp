@@ -38,7 +38,8 @@ std::uint64_t bytes_kept() {
   std::uint64_t sum = 0;
   std::error_code error;
   for (const auto& folder : cache_folders()) {
-    for (std::filesystem::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    for (std::filesystem::recursive_directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
       std::error_code gone;  // another process may be tidying up
       const std::uint64_t size = at->is_regular_file(gone) ? at->file_size(gone) : 0;
       if (!gone) sum += size;
@@ -53,7 +54,8 @@ PipelineCacheWatch::PipelineCacheWatch() : before_(bytes_kept()) {}
 
 plan::PipelineCache PipelineCacheWatch::state(bool accelerated) const {
   if (!accelerated) return plan::PipelineCache::none;
-  const bool switched_off = is_true(environment("MESA_SHADER_CACHE_DISABLE")) || environment("CUDA_CACHE_DISABLE") == "1";
+  const bool switched_off =
+      is_true(environment("MESA_SHADER_CACHE_DISABLE")) || environment("CUDA_CACHE_DISABLE") == "1";
   return switched_off || bytes_kept() > before_ ? plan::PipelineCache::cold : plan::PipelineCache::warm;
 }
 

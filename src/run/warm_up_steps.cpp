@@ -17,12 +17,15 @@ constexpr std::uint32_t kSmallBatches = 8;
 
 void must(engine::DecodeStatus status) {
   switch (status) {
-    case engine::DecodeStatus::ok: return;
-    case engine::DecodeStatus::aborted: throw Error(ErrorCode::cancelled, "the warm-up was cancelled");
+    case engine::DecodeStatus::ok:
+      return;
+    case engine::DecodeStatus::aborted:
+      throw Error(ErrorCode::cancelled, "the warm-up was cancelled");
     case engine::DecodeStatus::out_of_memory:
       throw Error(ErrorCode::out_of_device_memory, "the device refused memory that the warm-up needed");
     case engine::DecodeStatus::no_kv_slot:
-    case engine::DecodeStatus::failed: break;
+    case engine::DecodeStatus::failed:
+      break;
   }
   throw Error(ErrorCode::engine_failed, fmt::format("a warm-up batch failed: {}", engine::to_string(status)));
 }
@@ -83,7 +86,8 @@ void Shapes::all_sequences(std::uint32_t tokens_each) {
   engine::Batch batch;
   for (std::uint32_t sequence = 0; sequence < sequences; ++sequence) {
     for (std::uint32_t i = 0; i < tokens_each; ++i) {
-      batch.add(some_token(), static_cast<engine::Position>(i), static_cast<engine::SequenceId>(sequence), i + 1 == tokens_each);
+      batch.add(some_token(), static_cast<engine::Position>(i), static_cast<engine::SequenceId>(sequence),
+                i + 1 == tokens_each);
     }
   }
   must(context_.decode(batch, stop_));
@@ -146,11 +150,13 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
     }
   }
   for (const std::uint32_t tokens : sizes(depth, accelerated)) {
-    steps.push_back({fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"), [this, tokens] { decode_from_empty(tokens, 1); }});
+    steps.push_back(
+        {fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"), [this, tokens] { decode_from_empty(tokens, 1); }});
   }
   const std::uint32_t batch = std::min(facts.n_batch, facts.n_ctx_seq);
   if (accelerated && depth == WarmUpDepth::full && batch > facts.n_ubatch) {
-    steps.push_back({fmt::format("{} tokens in micro-batches of {}", batch, facts.n_ubatch), [this, batch] { decode_from_empty(batch, 1); }});
+    steps.push_back({fmt::format("{} tokens in micro-batches of {}", batch, facts.n_ubatch),
+                     [this, batch] { decode_from_empty(batch, 1); }});
   }
   const std::uint32_t outputs = std::min(outputs_, batch);
   if (outputs > facts.n_seq_max) {
@@ -158,7 +164,8 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
   }
   if (facts.n_seq_max > 1 && facts.n_seq_max <= facts.n_batch) {
     steps.push_back({fmt::format("{} sequences", facts.n_seq_max), [this] { all_sequences(1); }});
-    if (2 * facts.n_seq_max <= facts.n_batch) steps.push_back({fmt::format("{} sequences of 2", facts.n_seq_max), [this] { all_sequences(2); }});
+    if (2 * facts.n_seq_max <= facts.n_batch)
+      steps.push_back({fmt::format("{} sequences of 2", facts.n_seq_max), [this] { all_sequences(2); }});
   }
   if (!facts.has_memory) return steps;
   if (context_.can_shift() && facts.n_ctx_seq >= 32) steps.push_back({"shift", [this] { shift(); }});
@@ -189,7 +196,8 @@ std::vector<Step> Shapes::deep() {
   decode(1, 1);
   for (const std::uint32_t tokens : sizes(WarmUpDepth::full, true)) {
     if (std::cmp_greater(tokens, end - 1)) break;
-    steps.push_back({fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end), [this, tokens] { decode_at_end(tokens); }});
+    steps.push_back({fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end),
+                     [this, tokens] { decode_at_end(tokens); }});
   }
   return steps;
 }

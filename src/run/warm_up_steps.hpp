@@ -1,4 +1,5 @@
-// The steps of a warm-up sweep: what is run, under which name. Which of them apply depends on the model and its context.
+// The steps of a warm-up sweep: what is run, under which name. Which of them apply depends on the model and its
+// context.
 #pragma once
 #include <functional>
 #include <stop_token>
@@ -15,8 +16,8 @@ struct Step {
   std::function<void()> run;  // throws Error where the engine refuses it
 };
 
-// Runs shapes on one context. Every step begins and ends with whatever the steps before it left in sequence 0; shallow steps
-// begin with an empty memory.
+// Runs shapes on one context. Every step begins and ends with whatever the steps before it left in sequence 0; shallow
+// steps begin with an empty memory.
 class Shapes {
  public:
   Shapes(engine::Context& context, std::uint32_t outputs, std::stop_token stop);

@@ -71,7 +71,8 @@ TEST(InstanceTest, GivesEverythingBack) {
   EXPECT_TRUE(books.ledger().empty());
 }
 
-// Two models, a line between one and two: the second is refused before anything is touched, the first goes on answering.
+// Two models, a line between one and two: the second is refused before anything is touched, the first goes on
+// answering.
 TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
   MemoryBooks books;
   const plan::Plan a = plan_of(small_request("llama-dense", "CPU"));
@@ -161,7 +162,8 @@ TEST(InstanceTest, LoadingIsCancelledCleanly) {
   std::stop_source source;
   {
     auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
-    EXPECT_EQ(code_of([&] { instance->load([&](float) { source.request_stop(); }, source.get_token()); }), ErrorCode::cancelled);
+    EXPECT_EQ(code_of([&] { instance->load([&](float) { source.request_stop(); }, source.get_token()); }),
+              ErrorCode::cancelled);
     EXPECT_EQ(instance->state(), Instance::State::reserved);
   }
   EXPECT_TRUE(books.ledger().empty());

@@ -14,7 +14,8 @@ TEST_P(RefuseEachEngineTest, EveryRefusalIsSurvivedAndTyped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, RefuseEachEngineTest,
-                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "deepseek2-moe", "mamba-dense", "qwen3-dense", "phi3-dense", "gpt2-dense"));
+                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "deepseek2-moe", "mamba-dense",
+                                           "qwen3-dense", "phi3-dense", "gpt2-dense"));
 
 }  // namespace
 }  // namespace plimsoll::run

@@ -14,7 +14,8 @@ TEST_P(RefuseEachVulkanTest, EveryRefusalIsSurvivedAndTyped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, RefuseEachVulkanTest,
-                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe", "mamba-dense", "qwen3-dense", "phi3-dense", "gpt2-dense"));
+                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe", "mamba-dense",
+                                           "qwen3-dense", "phi3-dense", "gpt2-dense"));
 
 }  // namespace
 }  // namespace plimsoll::run

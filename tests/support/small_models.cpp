@@ -43,7 +43,8 @@ std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Reques
 Bytes process_memory() {
   const SystemClock clock;
   const auto probes = device::make_system_probes(clock);
-  device::DeviceInfo host{.id = device::host(), .type = {}, .backend = "CPU", .description = {}, .pci_id = {}, .memory_is_hosts = true};
+  device::DeviceInfo host{
+      .id = device::host(), .type = {}, .backend = "CPU", .description = {}, .pci_id = {}, .memory_is_hosts = true};
   return probes->read(host).value().used_by_us.value();
 }
 

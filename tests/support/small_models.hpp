@@ -8,8 +8,10 @@
 
 namespace plimsoll::test {
 
-// One of arch_models.hpp with a small context on the device ("CPU" means no accelerator), cheap enough for a software GPU.
-[[nodiscard]] plan::Request small_request(const std::string& model, const std::string& device, std::uint32_t sequences = 1);
+// One of arch_models.hpp with a small context on the device ("CPU" means no accelerator), cheap enough for a software
+// GPU.
+[[nodiscard]] plan::Request small_request(const std::string& model, const std::string& device,
+                                          std::uint32_t sequences = 1);
 
 // Plans in this process, remembering nothing.
 [[nodiscard]] plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options = {});

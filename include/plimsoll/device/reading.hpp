@@ -10,9 +10,9 @@ namespace plimsoll::device {
 
 struct MemoryReading {
   std::optional<Bytes> total;
-  std::optional<Bytes> free;         // as the device sees it now, everybody's use counted
-  std::optional<Bytes> used_by_us;   // by this process alone, where the probe can tell
-  std::string source;                // "ggml", "nvml", "amdgpu", "meminfo", "cgroup", "process"
+  std::optional<Bytes> free;        // as the device sees it now, everybody's use counted
+  std::optional<Bytes> used_by_us;  // by this process alone, where the probe can tell
+  std::string source;               // "ggml", "nvml", "amdgpu", "meminfo", "cgroup", "process"
   Clock::TimePoint taken_at{};
 };
 

@@ -8,8 +8,9 @@
 
 namespace plimsoll::device {
 
-// In ggml's order, accelerators first as its backends registered them. Loads nothing: the caller has started the backends
-// (engine::start_backends). Pure accelerators of the CPU (BLAS) are not places that hold bytes and are left out.
+// In ggml's order, accelerators first as its backends registered them. Loads nothing: the caller has started the
+// backends (engine::start_backends). Pure accelerators of the CPU (BLAS) are not places that hold bytes and are left
+// out.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
 
 [[nodiscard]] std::optional<DeviceInfo> find_device(std::string_view name);

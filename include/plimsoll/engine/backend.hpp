@@ -10,8 +10,8 @@ void start_backends();
 [[nodiscard]] bool backends_started() noexcept;
 
 struct EngineVersion {
-  std::string llama;        // "0.7.0", of the library that is loaded
-  std::string ggml;         // "0.27.0"
+  std::string llama;  // "0.7.0", of the library that is loaded
+  std::string ggml;   // "0.27.0"
   std::string built_against_llama;
 };
 [[nodiscard]] EngineVersion engine_version();

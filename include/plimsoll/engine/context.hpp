@@ -39,9 +39,9 @@ struct ContextFacts {
 // An answer, not a failure: the device or the memory said no, or the caller stopped it.
 enum class DecodeStatus {
   ok,
-  no_kv_slot,       // nothing changed; smaller batch or more context needed
-  aborted,          // whole micro-batches before the stop remain in memory
-  out_of_memory,    // an allocation was refused during the call
+  no_kv_slot,     // nothing changed; smaller batch or more context needed
+  aborted,        // whole micro-batches before the stop remain in memory
+  out_of_memory,  // an allocation was refused during the call
   failed,
 };
 [[nodiscard]] std::string_view to_string(DecodeStatus status) noexcept;
@@ -67,9 +67,10 @@ class Context {
   [[nodiscard]] const std::shared_ptr<Model>& model() const noexcept { return model_; }
 
   // Decodes, or encodes where the model only encodes. After `aborted`, attention models resume exactly from
-  // last_position() + 1; recurrent and hybrid ones do NOT (their state may hold half a micro-batch behind a right-looking
-  // position): restore a saved state or clear and decode again. `stop` is honoured between CPU nodes and, on a device, between
-  // micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
+  // last_position() + 1; recurrent and hybrid ones do NOT (their state may hold half a micro-batch behind a
+  // right-looking position): restore a saved state or clear and decode again. `stop` is honoured between CPU nodes and,
+  // on a device, between micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed
+  // throws Error{usage}.
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
   // The encoder's half of an encoder-decoder model: the prompt, once, before decoding from the decoder's start token.
   [[nodiscard]] DecodeStatus encode(const Batch& batch);
@@ -79,11 +80,12 @@ class Context {
   // Throws Error{usage} where that token asked for no output.
   [[nodiscard]] std::span<const float> logits(std::int32_t index) const;
 
-  // Sequence memory. Positions are half-open ranges [from, to); -1 means open. A sequence that this context does not have
-  // throws Error{usage}.
+  // Sequence memory. Positions are half-open ranges [from, to); -1 means open. A sequence that this context does not
+  // have throws Error{usage}.
   void clear(bool data = false);
   [[nodiscard]] bool remove(SequenceId sequence, Position from, Position to);  // false: this model cannot remove a part
-  // Replaces to_sequence. A part can be copied only where sequences share one cache (kv_unified): else Error{unsupported}.
+  // Replaces to_sequence. A part can be copied only where sequences share one cache (kv_unified): else
+  // Error{unsupported}.
   void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
   void keep(SequenceId sequence);
   void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}

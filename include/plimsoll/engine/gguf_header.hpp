@@ -22,8 +22,8 @@ struct GgufHeader {
 };
 
 // Reads the header of one model, all files of a split. Throws Error{model_unusable}: missing, a directory, unreadable,
-// empty, not a GGUF, big-endian, of a future version, cut short, counts or sizes that cannot be, an unknown tensor type,
-// a tensor outside the file. Milliseconds, also for a 250,000-token vocabulary. Any thread.
+// empty, not a GGUF, big-endian, of a future version, cut short, counts or sizes that cannot be, an unknown tensor
+// type, a tensor outside the file. Milliseconds, also for a 250,000-token vocabulary. Any thread.
 [[nodiscard]] GgufHeader read_gguf_header(const std::string& path);
 
 }  // namespace plimsoll::engine

@@ -18,14 +18,14 @@ namespace plimsoll::engine {
 // What a model is, read after loading it (weights or header alone).
 struct ModelFacts {
   std::string architecture;
-  std::string description;          // "llama 8B Q4_K - Medium"
+  std::string description;  // "llama 8B Q4_K - Medium"
   std::uint64_t n_params = 0;
   Bytes tensor_bytes;
   std::int32_t n_layer = 0;
   std::int32_t n_embd = 0;
   std::int32_t n_vocab = 0;
   std::uint32_t n_ctx_train = 0;
-  std::uint32_t n_expert = 0;       // 0: not a mixture of experts
+  std::uint32_t n_expert = 0;  // 0: not a mixture of experts
   bool has_encoder = false;
   bool has_decoder = true;
   bool is_recurrent = false;
@@ -69,9 +69,9 @@ class Model {
   ModelFacts facts_;
 };
 
-// Looks at the file alone, before the engine does: it exists, may be read, is a regular file, begins with GGUF, its version
-// and counts are sane and every tensor lies inside the file (all files of a split). Throws Error{model_unusable} with a
-// sentence that says which of these it was. Cheap: reads the header only.
+// Looks at the file alone, before the engine does: it exists, may be read, is a regular file, begins with GGUF, its
+// version and counts are sane and every tensor lies inside the file (all files of a split). Throws
+// Error{model_unusable} with a sentence that says which of these it was. Cheap: reads the header only.
 void check_model_file(const std::string& path);
 
 // "model-00001-of-00003.gguf" gives all three paths; anything else gives itself.

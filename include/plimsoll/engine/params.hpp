@@ -1,5 +1,5 @@
-// What a model and a context are made with. Plain structs; defaults are those of llama.cpp's tools (not of its library).
-// Names are llama.cpp's. Units stand beside the fields.
+// What a model and a context are made with. Plain structs; defaults are those of llama.cpp's tools (not of its
+// library). Names are llama.cpp's. Units stand beside the fields.
 #pragma once
 #include <llama.h>
 
@@ -21,17 +21,17 @@ struct TensorOverride {
 };
 
 struct ModelParams {
-  std::string path;                            // a GGUF file, or the first file of a split model
-  std::vector<std::string> devices;            // ggml names; empty: every accelerator; {"none"}: the CPU alone
-  std::int32_t gpu_layers = kAllLayers;        // layers kept on accelerators, counted from the last
+  std::string path;                      // a GGUF file, or the first file of a split model
+  std::vector<std::string> devices;      // ggml names; empty: every accelerator; {"none"}: the CPU alone
+  std::int32_t gpu_layers = kAllLayers;  // layers kept on accelerators, counted from the last
   llama_split_mode split_mode = LLAMA_SPLIT_MODE_LAYER;
-  std::int32_t main_gpu = 0;                   // used with split_mode none
-  std::vector<float> tensor_split;             // share of each device; empty: by free memory, as the engine does
+  std::int32_t main_gpu = 0;        // used with split_mode none
+  std::vector<float> tensor_split;  // share of each device; empty: by free memory, as the engine does
   llama_load_mode load_mode = LLAMA_LOAD_MODE_MMAP;
   std::vector<TensorOverride> tensor_overrides;
-  bool cpu_moe = false;                        // all experts stay on the host
-  std::int32_t n_cpu_moe = 0;                  // the experts of the first N layers stay on the host
-  bool check_tensors = false;                  // validate tensor data while loading: slow
+  bool cpu_moe = false;        // all experts stay on the host
+  std::int32_t n_cpu_moe = 0;  // the experts of the first N layers stay on the host
+  bool check_tensors = false;  // validate tensor data while loading: slow
   friend bool operator==(const ModelParams&, const ModelParams&) = default;
 };
 
@@ -47,8 +47,8 @@ inline constexpr std::uint32_t kDefaultContext = 4096;
 struct ContextParams {
   // Tokens of all sequences together. Empty: the smaller of the model's training context and 4096. 0: the model's own.
   std::optional<std::uint32_t> n_ctx;
-  std::uint32_t n_batch = 2048;      // tokens a decode call may take
-  std::uint32_t n_ubatch = 512;      // tokens the device computes at once
+  std::uint32_t n_batch = 2048;  // tokens a decode call may take
+  std::uint32_t n_ubatch = 512;  // tokens the device computes at once
   std::uint32_t n_seq_max = 1;
   std::uint32_t n_outputs_max = 0;   // rows of logits one decode call may ask for; 0: as many as n_batch
   std::int32_t n_threads = 0;        // 0: as many as the machine has cores
@@ -57,11 +57,11 @@ struct ContextParams {
   ggml_type type_v = GGML_TYPE_F16;
   llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
   enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
-  bool embeddings = false;           // must be decided here: switching it on later can crash the engine
-  bool offload_kqv = true;           // KV cache on the accelerator
+  bool embeddings = false;  // must be decided here: switching it on later can crash the engine
+  bool offload_kqv = true;  // KV cache on the accelerator
   bool op_offload = true;
-  bool swa_full = false;             // full-size cache for sliding-window layers
-  bool kv_unified = false;           // one KV buffer shared by all sequences
+  bool swa_full = false;    // full-size cache for sliding-window layers
+  bool kv_unified = false;  // one KV buffer shared by all sequences
   friend bool operator==(const ContextParams&, const ContextParams&) = default;
 };
 
@@ -70,10 +70,10 @@ struct ContextParams {
 [[nodiscard]] std::string_view to_string(ggml_type type);
 [[nodiscard]] std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name);  // on|off|auto
 [[nodiscard]] std::optional<llama_load_mode> load_mode_from_string(std::string_view name);         // none|mmap|...
-[[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);       // none|layer|row|tensor
+[[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);  // none|layer|row|tensor
 
-// What can be judged without a model: n_ubatch > n_batch, a quantised V cache without flash attention, negative numbers,
-// unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
+// What can be judged without a model: n_ubatch > n_batch, a quantised V cache without flash attention, negative
+// numbers, unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);
 void validate(const ContextParams& params);
 

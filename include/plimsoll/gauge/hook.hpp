@@ -1,8 +1,9 @@
-// hook: stands between the engine and ggml's allocator. Needs ggml's headers and nothing else of this project, so that it
-// can be linked alone (and, later, preloaded into programs that are not ours).
+// hook: stands between the engine and ggml's allocator. Needs ggml's headers and nothing else of this project, so that
+// it can be linked alone (and, later, preloaded into programs that are not ours).
 //
-// How: libllama and libggml-base call ggml's public functions through the dynamic linker, so a definition of ours that comes
-// first in symbol order is called instead (src/gauge/hook/interpose.cpp). Each of ours asks the observer, then calls ggml's.
+// How: libllama and libggml-base call ggml's public functions through the dynamic linker, so a definition of ours that
+// comes first in symbol order is called instead (src/gauge/hook/interpose.cpp). Each of ours asks the observer, then
+// calls ggml's.
 #pragma once
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
@@ -90,8 +91,8 @@ struct Counters {
 };
 [[nodiscard]] Counters counters() noexcept;
 
-// Proves that the hook is in the way: makes libggml-base reserve and free a tiny graph on the CPU buffer type and counts
-// the calls that arrive here. Run once, remembered. Any thread.
+// Proves that the hook is in the way: makes libggml-base reserve and free a tiny graph on the CPU buffer type and
+// counts the calls that arrive here. Run once, remembered. Any thread.
 [[nodiscard]] bool in_the_way();
 
 }  // namespace plimsoll::hook

@@ -1,4 +1,5 @@
-// Meter: what this process holds on the devices a model uses, as the probes see it: for what no hook sees (the runtime stage).
+// Meter: what this process holds on the devices a model uses, as the probes see it: for what no hook sees (the runtime
+// stage).
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +15,8 @@ class Meter {
  public:
   Meter(const device::Probe& probe, std::vector<device::DeviceInfo> devices);
 
-  // One figure for each memory, in the order of memories(). This process's own use where a probe can tell it, else total
-  // less free, which counts everybody's. Bytes{} where neither is known: see how().
+  // One figure for each memory, in the order of memories(). This process's own use where a probe can tell it, else
+  // total less free, which counts everybody's. Bytes{} where neither is known: see how().
   using Reading = std::vector<Bytes>;
   [[nodiscard]] Reading read() const;
 

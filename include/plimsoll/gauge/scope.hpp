@@ -9,7 +9,7 @@ enum class Phase {
   load,     // weights
   context,  // KV cache, compute and output buffers
   adapter,
-  decode,   // nothing should be allocated any more
+  decode,  // nothing should be allocated any more
 };
 
 // Nests; the innermost one counts. Lives on one thread.

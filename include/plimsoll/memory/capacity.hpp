@@ -38,7 +38,8 @@ class LedgerCapacity final : public AnyCapacity {
   Ledger& ledger_;
 };
 
-// Sealed: once the owner is sealed, what lies beyond its reservation is refused; what lies inside is counted and let through.
+// Sealed: once the owner is sealed, what lies beyond its reservation is refused; what lies inside is counted and let
+// through.
 class SealedCapacity final : public AnyCapacity {
  public:
   SealedCapacity(AnyCapacity& next, Ledger& ledger, Seal& seal) : next_(next), ledger_(ledger), seal_(seal) {}
@@ -49,8 +50,8 @@ class SealedCapacity final : public AnyCapacity {
   AnyCapacity& next_;
   Ledger& ledger_;
   Seal& seal_;
-  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never has room to make
-  // here: what lies inside a reservation is always granted.
+  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never has room to
+  // make here: what lies inside a reservation is always granted.
   std::mutex mutex_;
 };
 

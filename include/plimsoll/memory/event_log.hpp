@@ -21,14 +21,14 @@ struct Event {
   std::uint64_t sequence = 0;  // from 1, without gaps
   Clock::TimePoint at{};
   EventKind kind = EventKind::taken;
-  Tag tag;      // for line_set only the device is filled in; for sealed and unsealed only the owner
+  Tag tag;  // for line_set only the device is filled in; for sealed and unsealed only the owner
   Bytes bytes;
 
   friend bool operator==(const Event&, const Event&) = default;
 };
 
-// Append-only and bounded: the oldest events are dropped beyond `capacity` and counted; so is an event that cannot be written
-// (no memory): whoever moves bytes must not fail for the sake of its log. Any thread.
+// Append-only and bounded: the oldest events are dropped beyond `capacity` and counted; so is an event that cannot be
+// written (no memory): whoever moves bytes must not fail for the sake of its log. Any thread.
 class EventLog {
  public:
   explicit EventLog(const Clock& clock, std::size_t capacity = 100'000);

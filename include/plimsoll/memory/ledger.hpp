@@ -27,8 +27,8 @@ struct Counter {
 
 struct Entry {
   Tag tag;
-  Bytes planned;                // what reservations hold for this tag
-  Counter taken;                // what is really placed
+  Bytes planned;                  // what reservations hold for this tag
+  Counter taken;                  // what is really placed
   std::uint64_t allocations = 0;  // how often something was placed
   bool charged = true;            // false: page cache, judged by no line
 };

@@ -26,7 +26,7 @@ inline constexpr std::array kStages{Stage::weights, Stage::kv_cache, Stage::comp
 
 struct Tag {
   device::DeviceId device;
-  std::string owner;   // a model's name
+  std::string owner;  // a model's name
   Stage stage = Stage::weights;
   std::string buffer;  // ggml's buffer type name: "Vulkan0", "Vulkan_Host", "CPU_Mapped"; may be empty for runtime
 

@@ -1,5 +1,5 @@
-// ladder: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure: whether
-// one fits is found out by surveying it.
+// ladder: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure:
+// whether one fits is found out by surveying it.
 #pragma once
 #include <string>
 #include <vector>
@@ -17,8 +17,9 @@ struct Rung {
 
 // Nearest first: least loss of context, then of parallel sequences, then of quality, then of speed. Steps: smaller
 // micro-batches, experts or layers to the host (only where an accelerator is over: the host gains nothing by it), one
-// sequence, KV cache of 8 or 4 bits, a shorter context; and combinations. Last of all, where an accelerator is over: the host
-// alone.
-[[nodiscard]] std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey& survey, bool accelerator_is_over);
+// sequence, KV cache of 8 or 4 bits, a shorter context; and combinations. Last of all, where an accelerator is over:
+// the host alone.
+[[nodiscard]] std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey& survey,
+                                       bool accelerator_is_over);
 
 }  // namespace plimsoll::plan

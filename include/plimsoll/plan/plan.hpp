@@ -1,5 +1,5 @@
-// Plan: what a set of models would take, line by line, and whether the devices can hold it. A value: made by pure functions
-// from surveys and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
+// Plan: what a set of models would take, line by line, and whether the devices can hold it. A value: made by pure
+// functions from surveys and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -56,7 +56,8 @@ enum class Limit { line, free, host };
 
 struct DeviceVerdict {
   DeviceState state;
-  Bytes required;  // charged lines of all models; compute buffers shared by models that take turns, so the largest counts
+  Bytes
+      required;  // charged lines of all models; compute buffers shared by models that take turns, so the largest counts
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
   [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
@@ -104,7 +105,8 @@ struct RuntimeFigure {
 
 // Admission: for each device, required against min(line - ours, free); where a device's memory is the host's, the two
 // together against the host's free memory as well. Pure.
-[[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices);
+[[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
+                                               const std::vector<DeviceState>& devices);
 
 // The lines as a reservation asks for them: charged ones, under the model's name.
 [[nodiscard]] std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model);

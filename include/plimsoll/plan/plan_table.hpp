@@ -6,8 +6,8 @@
 
 namespace plimsoll::plan {
 
-// A table of stages for each model, a row for each device, and where it does not fit what would. `width` is not exceeded
-// by the tables; paths may be longer.
+// A table of stages for each model, a row for each device, and where it does not fit what would. `width` is not
+// exceeded by the tables; paths may be longer.
 [[nodiscard]] std::string to_table(const Plan& plan);
 
 }  // namespace plimsoll::plan

@@ -26,8 +26,8 @@ class Planner {
   // Throws Error{usage} for a line on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
-  // The first configuration of the ladder that fits, with every step explained; the plan as asked where it fits already,
-  // and the refused one where nothing does.
+  // The first configuration of the ladder that fits, with every step explained; the plan as asked where it fits
+  // already, and the refused one where nothing does.
   [[nodiscard]] Plan fit(const Request& request, const PlannerOptions& options = {});
 
   [[nodiscard]] const std::vector<gauge::DeviceView>& devices();
@@ -41,8 +41,8 @@ class Planner {
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
-  [[nodiscard]] std::vector<Alternative> search(const Request& request, const gauge::Survey& asked, const std::vector<DeviceState>& states,
-                                                std::size_t most);
+  [[nodiscard]] std::vector<Alternative> search(const Request& request, const gauge::Survey& asked,
+                                                const std::vector<DeviceState>& states, std::size_t most);
   void explain(Plan& plan) const;
 
   gauge::SurveySource& surveys_;

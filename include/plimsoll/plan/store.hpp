@@ -18,8 +18,8 @@ enum class PipelineCache { none, cold, warm };
 // What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration.
 [[nodiscard]] std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey);
 
-// Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store then
-// remembers nothing and says so once in the log. One thread per object.
+// Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store
+// then remembers nothing and says so once in the log. One thread per object.
 class Store {
  public:
   // `path` empty: $XDG_CACHE_HOME/plimsoll/plimsoll.db, or ~/.cache/... The folder is made where it is missing.
@@ -38,7 +38,8 @@ class Store {
     std::vector<std::string> devices;
   };
   [[nodiscard]] std::optional<Remembered> find_survey(const gauge::SurveyRequest& request);
-  void keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey, const std::vector<std::string>& devices);
+  void keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey,
+                   const std::vector<std::string>& devices);
 
   // The larger of what was measured with a cold and with a warm pipeline cache.
   [[nodiscard]] std::optional<Bytes> find_runtime(const std::string& key);

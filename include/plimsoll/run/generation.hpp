@@ -22,7 +22,7 @@ struct GenerationParams {
   engine::SamplingParams sampling{};
   std::vector<std::string> stop_strings{};
   bool ignore_end_of_generation = false;  // go on past the model's own end
-  std::stop_token stop{};                   // honoured within one micro-batch
+  std::stop_token stop{};                 // honoured within one micro-batch
 };
 
 enum class FinishReason {
@@ -36,16 +36,17 @@ enum class FinishReason {
 
 struct GenerationTiming {
   double prompt_ms = 0;
-  double generate_ms = 0;          // first sampled token to the last one
+  double generate_ms = 0;  // first sampled token to the last one
   std::int32_t prompt_tokens = 0;
   std::int32_t generated_tokens = 0;
 };
 
-// Uses sequence 0, from its beginning; leaves the context empty when it is destroyed. One at a time for an instance, one thread.
+// Uses sequence 0, from its beginning; leaves the context empty when it is destroyed. One at a time for an instance,
+// one thread.
 class Generation {
  public:
-  // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is none,
-  // a broken grammar).
+  // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is
+  // none, a broken grammar).
   Generation(Instance& instance, GenerationParams params);
   ~Generation();
   Generation(const Generation&) = delete;

@@ -1,4 +1,5 @@
-// Instance: one model with its one context, from reservation to seal. Each stage is a call of its own; open() is all of them.
+// Instance: one model with its one context, from reservation to seal. Each stage is a call of its own; open() is all of
+// them.
 #pragma once
 #include <memory>
 #include <optional>
@@ -21,15 +22,15 @@ namespace plimsoll::run {
 // What one instance holds at one moment, by the lines of its plan; bytes are what was really taken.
 using LedgerSnapshot = std::vector<plan::Line>;
 
-// reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was before it,
-// with nothing taken that the earlier stages had not; destroying it gives everything back, the reservation last.
-// One thread at a time. Books and the plan's devices outlive it.
+// reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was
+// before it, with nothing taken that the earlier stages had not; destroying it gives everything back, the reservation
+// last. One thread at a time. Books and the plan's devices outlive it.
 class Instance {
  public:
   enum class State { reserved, loaded, has_context, warm, sealed };
 
-  // Permission for every charged line of the plan, all or none. Throws Error{over_line} with needed and available where the
-  // books refuse; nothing of the engine has been touched then. `devices` are those of the plan.
+  // Permission for every charged line of the plan, all or none. Throws Error{over_line} with needed and available where
+  // the books refuse; nothing of the engine has been touched then. `devices` are those of the plan.
   Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices);
   ~Instance();
   Instance(const Instance&) = delete;
@@ -39,8 +40,8 @@ class Instance {
   void load(engine::Progress progress = {}, std::stop_token stop = {});
   // KV cache, compute and output buffers. Throws as engine::Context::create, and over_line likewise.
   void create_context();
-  // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a calibration.
-  // Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
+  // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a
+  // calibration. Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
   const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
   // From now on only what is held: any allocation beyond the reservation is refused, any inside it counted.
   void seal();
@@ -52,8 +53,8 @@ class Instance {
   // Throws Error{usage} before create_context().
   [[nodiscard]] engine::Context& context();
 
-  // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are held
-  // throws Error{sealed}: growing the output buffer now could spoil the context.
+  // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are
+  // held throws Error{sealed}: growing the output buffer now could spoil the context.
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
 
   [[nodiscard]] LedgerSnapshot snapshot() const;

@@ -10,8 +10,8 @@
 namespace plimsoll::run {
 
 struct OpenOptions {
-  plan::PlannerOptions planner{};    // lines
-  engine::ModelParams model{};       // its path is replaced by the one given
+  plan::PlannerOptions planner{};  // lines
+  engine::ModelParams model{};     // its path is replaced by the one given
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
   WarmUpOptions warm_up{};
@@ -20,9 +20,11 @@ struct OpenOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Ready and sealed. The survey is made in this process (for files that are not trusted, plan with gauge::SurveyProcess and use
-// Instance). Throws Error: over_line where it does not fit, with needed and available; else what the stages throw.
-[[nodiscard]] std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, const OpenOptions& options = {});
+// Ready and sealed. The survey is made in this process (for files that are not trusted, plan with gauge::SurveyProcess
+// and use Instance). Throws Error: over_line where it does not fit, with needed and available; else what the stages
+// throw.
+[[nodiscard]] std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path,
+                                             const OpenOptions& options = {});
 
 // Stages four to six of a plan that fits: load, context, warm-up, seal.
 void make_ready(Instance& instance, const OpenOptions& options, plan::Store* store);

@@ -1,5 +1,5 @@
-// PipelineCache: in which state the driver's cache of compiled pipelines was when a model was warmed. Compiling takes memory
-// that reading from the cache does not, so a measurement without the state it saw says little.
+// PipelineCache: in which state the driver's cache of compiled pipelines was when a model was warmed. Compiling takes
+// memory that reading from the cache does not, so a measurement without the state it saw says little.
 #pragma once
 #include <cstdint>
 
@@ -13,8 +13,8 @@ namespace plimsoll::run {
 class PipelineCacheWatch {
  public:
   PipelineCacheWatch();
-  // Since construction. none: nothing there compiles pipelines. cold: something was compiled and written, or the cache is
-  // switched off. warm: nothing new was written.
+  // Since construction. none: nothing there compiles pipelines. cold: something was compiled and written, or the cache
+  // is switched off. warm: nothing new was written.
   [[nodiscard]] plan::PipelineCache state(bool accelerated) const;
 
  private:

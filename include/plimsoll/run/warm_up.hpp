@@ -23,7 +23,7 @@ enum class WarmUpDepth { full, quick, none };
 struct WarmUpStep {
   std::string name;  // "8 tokens", "8 tokens at depth", "shift" ...
   int sweep = 1;
-  Bytes growth;      // what the device's memory grew by while this step ran
+  Bytes growth;  // what the device's memory grew by while this step ran
   double ms = 0;
 };
 
@@ -53,8 +53,8 @@ struct WarmUpOptions {
 // allocator where the device's memory is the host's (measured 2026-11, llvmpipe: 0 to 200 KiB a sweep).
 inline constexpr Bytes kQuiet{512U << 10U};
 
-// Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most 6);
-// on the CPU alone one is enough, since its backend holds a single work buffer that the largest graph decides.
+// Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most
+// 6); on the CPU alone one is enough, since its backend holds a single work buffer that the largest graph decides.
 // Throws Error: cancelled; out_of_device_memory or over_line where a step was refused memory; engine_failed.
 [[nodiscard]] WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options);
 

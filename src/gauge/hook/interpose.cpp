@@ -41,8 +41,9 @@ using namespace plimsoll::hook;
 
 #define PLIMSOLL_INTERPOSE extern "C" __attribute__((visibility("default"), used))
 
-// What the linker is told to want (--undefined), so that it takes this file from the archive. A name of ggml's would not
-// do: where libggml-base comes earlier on the link line, the linker has found that one already and takes nothing from us.
+// What the linker is told to want (--undefined), so that it takes this file from the archive. A name of ggml's would
+// not do: where libggml-base comes earlier on the link line, the linker has found that one already and takes nothing
+// from us.
 PLIMSOLL_INTERPOSE void plimsoll_hook_anchor() {}
 
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_backend_buffer_type_t type, size_t bytes) {
@@ -58,8 +59,8 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
     state().frees.fetch_add(1, std::memory_order_relaxed);
-    // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are unknown
-    // to it and ignored by it.
+    // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are
+    // unknown to it and ignored by it.
     Observer* const everybodys = state().observer.load(std::memory_order_acquire);
     if (everybodys != nullptr) everybodys->before_free(buffer);
     if (Observer* const watcher = observer(); watcher != nullptr && watcher != everybodys) watcher->before_free(buffer);
@@ -112,8 +113,7 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(g
                                                                                size_t bytes, size_t max_tensor_size) {
   ggml_backend_buffer_t buffer = real_functions().buffer_from_host_ptr(device, pointer, bytes, max_tensor_size);
   if (buffer != nullptr) {
-    const Request request{
-        .type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped};
+    const Request request{.type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped};
     answered(observer(), request, buffer);
   }
   return buffer;

@@ -17,7 +17,8 @@ int find_ggml_base(dl_phdr_info* info, std::size_t, void* found) {
   return 1;
 }
 
-// A program that opened llama with dlopen keeps it out of RTLD_NEXT's reach; then the loaded library is asked by its own path.
+// A program that opened llama with dlopen keeps it out of RTLD_NEXT's reach; then the loaded library is asked by its
+// own path.
 void* loaded_ggml_base() {
   std::string path;
   dl_iterate_phdr(find_ggml_base, &path);

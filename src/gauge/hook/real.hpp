@@ -16,7 +16,8 @@ struct RealFunctions {
   decltype(&::ggml_backend_dev_buffer_from_host_ptr) buffer_from_host_ptr;
 };
 
-// Found once; ends the process with a sentence where libggml-base is nowhere to be found, since nothing could be answered.
+// Found once; ends the process with a sentence where libggml-base is nowhere to be found, since nothing could be
+// answered.
 [[nodiscard]] const RealFunctions& real_functions() noexcept;
 
 }  // namespace plimsoll::hook
