@@ -32,10 +32,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def call(url: str, body=None):
+def call(url: str, body=None, timeout=120):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=600) as answer:
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
         return json.loads(answer.read())
 
 
@@ -45,7 +45,7 @@ def wait_until_healthy(server, url: str) -> None:
         if server.poll() is not None:
             raise Unable(f"llama-server ended with status {server.returncode}")
         try:
-            if call(url + "/health").get("status") == "ok":
+            if call(url + "/health", timeout=10).get("status") == "ok":
                 return
         except OSError:  # not listening yet, or still loading
             time.sleep(0.02)
