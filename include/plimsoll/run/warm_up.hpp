@@ -50,7 +50,7 @@ struct WarmUpOptions {
 };
 
 // A sweep counts as quiet when the device's memory grew by less than this: below it lies the noise of the process's own
-// allocator where the device's memory is the host's (measured 2026-11, llvmpipe: 0 to 200 KiB a sweep).
+// allocator where the device's memory is the host's (measured 2026-11, llvmpipe: settled sweeps grew 0 to 4 KiB).
 inline constexpr Bytes kQuiet{512U << 10U};
 
 // Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most
