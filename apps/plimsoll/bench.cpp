@@ -81,10 +81,7 @@ Json to_json(const run::Instance& instance, const std::vector<Series>& all) {
 }
 
 int run(const GlobalOptions& global, const BenchOptions& options) {
-  const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up)
-    throw Error(ErrorCode::usage,
-                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   if (options.prompt < 1 || options.generate < 0 || options.repetitions < 1) {
     throw Error(ErrorCode::usage, "a benchmark needs a prompt of at least one token and one repetition");
   }
@@ -92,7 +89,7 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
   if (!request.survey.context.n_ctx) {  // room for what is measured, and no more
     request.survey.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
-  const Opened opened = open(request, planner_options(options.model), {.warm_up = *warm_up});
+  const Opened opened = open(request, planner_options(options.model), {.warm_up = warm_up});
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   std::vector<Series> all{{fmt::format("pp{}", options.prompt), {}}, {fmt::format("tg{}", options.generate), {}}};
   for (int i = 0; i < options.repetitions; ++i) repeat(*opened.instance, options, all[0], all[1]);

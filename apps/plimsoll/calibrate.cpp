@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "opening.hpp"
+#include "report.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -24,19 +25,14 @@ Json to_json(const Opened& opened) {
     if (line.stage == memory::Stage::runtime)
       runtime.push_back({{"device", line.device.name()}, {"bytes", line.bytes.value()}});
   }
-  Json steps = Json::array();
   const run::WarmUpReport& report = opened.instance->warm_up_report();
-  for (const run::WarmUpStep& step : report.steps) {
-    steps.push_back(
-        {{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
-  }
   return {{"schema", "plimsoll.calibration/1"},
           {"model", opened.instance->name()},
           {"complete", report.complete()},
           {"pipeline_cache", to_string(opened.instance->pipeline_cache())},
           {"read_from", opened.instance->how_growth_is_read()},
           {"runtime", runtime},
-          {"warm_up", steps}};
+          {"warm_up", warm_up_json(report)}};
 }
 
 void print_table(const Opened& opened) {

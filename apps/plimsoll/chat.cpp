@@ -127,14 +127,11 @@ int talk(Conversation& conversation) {
 }
 
 int run(const ChatOptions& options) {
-  const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up)
-    throw Error(ErrorCode::usage,
-                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   ModelOptions model = options.model;
   if (model.models.empty()) model.models = {demo_models().back()};  // the one that answers questions
   const Opened opened =
-      open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = *warm_up},
+      open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = warm_up},
            [](const engine::Model& loaded) {
              if (!loaded.vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");

@@ -87,10 +87,7 @@ void print_result(const std::string& text, run::FinishReason reason, const Reque
 }
 
 int run(const GlobalOptions& global, const GenerateOptions& options) {
-  const auto warm_up = run::warm_up_depth_from_string(options.warm_up);
-  if (!warm_up)
-    throw Error(ErrorCode::usage,
-                fmt::format("--warm-up does not know '{}'; it takes full, quick or none", options.warm_up));
+  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   const plan::Request request = requests(options.model, 1).front();
 
   run::GenerationParams params;
@@ -104,7 +101,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
   };
   const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
   const Opened opened = open(request, planner_options(options.model),
-                             {.fit = options.fit, .warm_up = *warm_up, .progress = progress}, check_request);
+                             {.fit = options.fit, .warm_up = warm_up, .progress = progress}, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   params.stop = interrupts();
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -52,6 +53,13 @@ void make_ready(Opened& opened, const OpeningOptions& options,
 }
 
 }  // namespace
+
+run::WarmUpDepth warm_up_depth(const std::string& text) {
+  const auto depth = run::warm_up_depth_from_string(text);
+  if (!depth)
+    throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", text));
+  return *depth;
+}
 
 plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit, plan::Store& store) {
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});

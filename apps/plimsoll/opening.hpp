@@ -19,6 +19,9 @@ struct OpeningOptions {
   Progress::Style progress = Progress::Style::automatic;
 };
 
+// The value of --warm-up. Throws Error{usage}.
+[[nodiscard]] run::WarmUpDepth warm_up_depth(const std::string& text);
+
 // What the stages took and left behind.
 struct StageFigures {
   run::LedgerSnapshot after_weights;

@@ -23,15 +23,6 @@ Json lines_json(const run::LedgerSnapshot& lines) {
   return json;
 }
 
-Json warm_up_json(const run::WarmUpReport& report) {
-  Json steps = Json::array();
-  for (const run::WarmUpStep& step : report.steps) {
-    steps.push_back(
-        {{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
-  }
-  return steps;
-}
-
 double per_second(std::int32_t tokens, double ms) { return ms > 0 ? tokens * 1000.0 / ms : 0; }
 
 Json timing_json(const StageFigures& figures, const std::vector<RequestFigures>& requests) {
@@ -85,6 +76,15 @@ class File {
 };
 
 }  // namespace
+
+nlohmann::ordered_json warm_up_json(const run::WarmUpReport& report) {
+  Json steps = Json::array();
+  for (const run::WarmUpStep& step : report.steps) {
+    steps.push_back(
+        {{"step", step.name}, {"sweep", step.sweep}, {"growth_bytes", step.growth.value()}, {"ms", step.ms}});
+  }
+  return steps;
+}
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);

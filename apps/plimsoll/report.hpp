@@ -19,6 +19,9 @@ struct RequestFigures {
 // `requests`: the first, and then those on a cleared sequence.
 [[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests);
 
+// Every step of every sweep, in the order they ran.
+[[nodiscard]] nlohmann::ordered_json warm_up_json(const run::WarmUpReport& report);
+
 // Throws Error{io}; the file then is what it was before.
 void write_whole_file(const std::string& path, const std::string& text);
 

@@ -27,7 +27,6 @@ class Shapes {
   [[nodiscard]] bool fill(std::chrono::milliseconds limit);
   // For a filled sequence 0.
   [[nodiscard]] std::vector<Step> deep();
-  // Steps that shift positions move everything on; whether this model's memory can do it.
   void clear();
 
  private:
