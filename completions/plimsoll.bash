@@ -37,7 +37,7 @@ _plimsoll() {
     plan) words="-h --help --explain --fit --json $model $context" ;;
     generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --warm-up --fit
       --progress --json $model $context $sampling" ;;
-    chat) words="-h --help --system -n --predict --stop --warm-up --fit $model $context $sampling" ;;
+    chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
     bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;
   esac

@@ -7,7 +7,8 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/chat_template.hpp>
+#include <plimsoll/run/chat_session.hpp>
+#include <plimsoll/run/interactive_executor.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -18,7 +19,9 @@ namespace plimsoll::app {
 namespace {
 
 constexpr const char* kHelp =
-    "/clear forgets the conversation, /system TEXT sets the system message, /history shows all, /quit ends\n";
+    "/regen answers again, /undo takes the last exchange back, /system TEXT sets the system message, /history shows "
+    "all,\n"
+    "/clear forgets the conversation, /save FILE and /load FILE keep it, /stats shows figures, /quit ends\n";
 
 struct ChatOptions {
   ModelOptions model;
@@ -28,80 +31,95 @@ struct ChatOptions {
   std::vector<std::string> stop_strings;
   std::string warm_up = "full";
   bool fit = false;
+  bool forget_oldest = false;
 };
 
-// What was said so far, and the model that answers.
-class Conversation {
+enum class Next { go_on, leave, interrupted };
+
+// One line of the user's is a message or a command.
+class Talk {
  public:
-  Conversation(run::Instance& instance, const ChatOptions& options)
-      : instance_(instance), options_(options), template_(engine::ChatTemplate::of(*instance.model())) {
-    set_system(options.system);
-  }
+  Talk(run::ChatSession& session, const ChatOptions& options, const run::Instance& instance)
+      : session_(session), options_(options), instance_(instance) {}
 
-  void clear() { messages_.resize(messages_.empty() || messages_.front().role != "system" ? 0 : 1); }
-
-  void set_system(const std::string& text) {
-    if (!messages_.empty() && messages_.front().role == "system") messages_.erase(messages_.begin());
-    if (!text.empty()) messages_.insert(messages_.begin(), {.role = "system", .content = text, .extra = {}});
-  }
-
-  void print_history() const {
-    for (const engine::ChatMessage& message : messages_) fmt::print("{}: {}\n", message.role, message.content);
-  }
-
-  // Prints the answer as it comes. A turn that fails is taken back, so that the conversation can go on without it.
-  run::FinishReason say(const std::string& text) {
-    messages_.push_back({.role = "user", .content = text, .extra = {}});
-    try {
-      return answer();
-    } catch (...) {
-      messages_.pop_back();
-      throw;
-    }
+  Next line(const std::string& line) {
+    if (line.front() != '/') return show(session_.say(line, params()));
+    const std::size_t space = line.find(' ');
+    const std::string name = line.substr(0, space);
+    const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
+    if (name == "/quit" || name == "/exit") return Next::leave;
+    if (name == "/regen") return show(session_.regenerate(params()));
+    command(name, rest);
+    return Next::go_on;
   }
 
  private:
-  run::FinishReason answer() {
+  void command(const std::string& name, const std::string& rest) {
+    if (name == "/clear") {
+      session_.clear();
+    } else if (name == "/undo") {
+      if (!session_.undo()) throw Error(ErrorCode::usage, "nothing was said yet that could be taken back");
+    } else if (name == "/system") {
+      session_.set_system(rest);
+    } else if (name == "/history") {
+      for (const engine::ChatMessage& message : session_.history())
+        fmt::print("{}: {}\n", message.role, message.content);
+    } else if (name == "/stats") {
+      print_stats();
+    } else if (name == "/save" && !rest.empty()) {
+      session_.save(rest);
+      fmt::print(stderr, "saved as {}\n", rest);
+    } else if (name == "/load" && !rest.empty()) {
+      session_.load(rest);
+      fmt::print(stderr, "{} messages from {}\n", session_.history().size(), rest);
+    } else {
+      fmt::print(stderr, "{}", kHelp);
+    }
+  }
+
+  void print_stats() const {
+    const run::ChatStats& stats = session_.stats();
+    const memory::SealCounts seal = instance_.seal_counts();
+    fmt::print(
+        "{} messages, {} of them left out of the prompt; the last prompt had {} tokens, {} were in memory already\n",
+        stats.messages, stats.forgotten, stats.prompt_tokens, stats.reused_tokens);
+    fmt::print("last answer: {} tokens in {:.0f} ms after {:.0f} ms for the prompt\n", stats.last.generated_tokens,
+               stats.last.generate_ms, stats.last.prompt_ms);
+    fmt::print("allocations after seal {}, growth after ready {}\n", seal.allocations_after_seal,
+               format_bytes(instance_.growth_after_ready()));
+  }
+
+  [[nodiscard]] run::GenerationParams params() const {
     run::GenerationParams params;
-    params.prompt = run::tokenize_prompt(*instance_.model(), template_.apply(messages_));
     params.predict = options_.predict;
     params.sampling = sampling(options_.sampling);
     params.stop_strings = options_.stop_strings;
+    params.overflow.strategy = run::ContextOverflow::stop;
     params.stop = interrupts();
-    run::Generation generation(instance_, params);
-    std::string said;
-    for (const std::string& piece : run::pieces(generation)) {
-      said += piece;
+    return params;
+  }
+
+  static Next show(run::ChatTurn turn) {
+    for (const std::string& piece : run::pieces(turn)) {
       fmt::print("{}", piece);
       std::fflush(stdout);
     }
     fmt::print("\n");
-    messages_.push_back({.role = "assistant", .content = said, .extra = {}});
-    return generation.finish_reason();
+    return turn.finish_reason() == run::FinishReason::cancelled ? Next::interrupted : Next::go_on;
   }
 
-  run::Instance& instance_;
+  run::ChatSession& session_;
   const ChatOptions& options_;
-  engine::ChatTemplate template_;
-  std::vector<engine::ChatMessage> messages_;
+  const run::Instance& instance_;
 };
 
-// False: the user wants to leave.
-bool command(Conversation& conversation, const std::string& line) {
-  if (line == "/quit" || line == "/exit") return false;
-  if (line == "/clear") {
-    conversation.clear();
-  } else if (line == "/history") {
-    conversation.print_history();
-  } else if (line.starts_with("/system ")) {
-    conversation.set_system(line.substr(8));
-  } else {
-    fmt::print(stderr, "{}", kHelp);
-  }
-  return true;
+// What is wrong with one line does not end the conversation of somebody who sits before it.
+bool can_go_on(const Error& error) {
+  return error.code() == ErrorCode::context_overflow || error.code() == ErrorCode::usage ||
+         error.code() == ErrorCode::io;
 }
 
-int talk(Conversation& conversation) {
+int talk(Talk& talk) {
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
   if (terminal) fmt::print(stderr, "{}", kHelp);
   for (;;) {
@@ -109,19 +127,17 @@ int talk(Conversation& conversation) {
     std::string line;
     if (!std::getline(std::cin, line)) return done;
     if (line.empty()) continue;
-    if (line.front() == '/') {
-      if (!command(conversation, line)) return done;
-      continue;
-    }
     try {
-      if (conversation.say(line) == run::FinishReason::cancelled) {
+      const Next next = talk.line(line);
+      if (next == Next::leave) return done;
+      if (next == Next::interrupted) {
         fmt::print(stderr, "plimsoll: interrupted\n");
         return interrupted;
       }
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::context_overflow) throw;
-      fmt::print(stderr, "plimsoll: {}; /clear forgets the conversation\n", error.what());
-      if (!terminal) return failed;
+      if (!terminal || !can_go_on(error)) throw;
+      fmt::print(stderr, "plimsoll: {}{}\n", error.what(),
+                 error.code() == ErrorCode::context_overflow ? "; /clear forgets the conversation" : "");
     }
   }
 }
@@ -137,8 +153,13 @@ int run(const ChatOptions& options) {
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
            });
   if (!opened.instance) return report_refusal(opened.plan, false);
-  Conversation conversation(*opened.instance, options);
-  return talk(conversation);
+  run::BatchedExecutor batched(*opened.instance);
+  run::InteractiveExecutor executor(batched);
+  run::ChatOptions chat{.system = options.system};
+  chat.forget_oldest = options.forget_oldest;
+  run::ChatSession session(executor, std::move(chat));
+  Talk lines(session, options, *opened.instance);
+  return talk(lines);
 }
 
 }  // namespace
@@ -160,6 +181,10 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
       ->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
       ->envname("PLIMSOLL_FIT");
+  command
+      ->add_flag("--forget-oldest", options->forget_oldest,
+                 "Where the conversation no longer fits the context, leave its oldest exchanges out of the prompt")
+      ->envname("PLIMSOLL_FORGET_OLDEST");
   command->callback([&status, options] { status = run(*options); });
 }
 

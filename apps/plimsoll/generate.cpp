@@ -7,6 +7,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/whole_file.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -95,6 +96,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
   params.predict = options.predict;
   params.stop_strings = options.stop_strings;
   params.ignore_end_of_generation = options.ignore_eos;
+  params.overflow.strategy = run::ContextOverflow::stop;
   const auto check_request = [&](const engine::Model& model) {
     params.prompt = prompt_tokens(model, options);
     const engine::Sampler parses(model, params.sampling);

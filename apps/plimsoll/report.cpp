@@ -1,15 +1,9 @@
 #include "report.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include <plimsoll/base/error.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 
 namespace plimsoll::app {
@@ -47,33 +41,6 @@ Json timing_json(const StageFigures& figures, const std::vector<RequestFigures>&
           {"prompt_tokens_per_s", known(prompt)},
           {"generated_tokens_per_s", known(generated)}};
 }
-
-[[noreturn]] void io_error(const std::string& path) {
-  throw Error(ErrorCode::io, fmt::format("'{}' could not be written: {}", path, std::strerror(errno)));
-}
-
-void write_all(int file, const std::string& text, const std::string& path) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = write(file, text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) io_error(path);
-    done += static_cast<std::size_t>(count);
-  }
-}
-
-class File {
- public:
-  File(const std::string& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (descriptor_ < 0) io_error(path);
-  }
-  ~File() { ::close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 }  // namespace
 
@@ -113,23 +80,6 @@ nlohmann::ordered_json report_json(const Opened& opened, const std::vector<Reque
           {"growth_read_from", instance.how_growth_is_read()},
           {"pipeline_cache", to_string(instance.pipeline_cache())},
           {"timing", timing_json(opened.figures, requests)}};
-}
-
-void write_whole_file(const std::string& path, const std::string& text) {
-  struct stat facts{};
-  if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {  // a pipe or a device: nothing to put in its place
-    const File file(path, O_WRONLY);
-    return write_all(file.descriptor(), text, path);
-  }
-  const std::string unfinished = fmt::format("{}.{}.tmp", path, getpid());
-  try {
-    const File file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
-    write_all(file.descriptor(), text, path);
-    if (fsync(file.descriptor()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0) io_error(path);
-  } catch (...) {
-    unlink(unfinished.c_str());
-    throw;
-  }
 }
 
 }  // namespace plimsoll::app

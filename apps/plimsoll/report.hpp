@@ -22,9 +22,6 @@ struct RequestFigures {
 // Every step of every sweep, in the order they ran.
 [[nodiscard]] nlohmann::ordered_json warm_up_json(const run::WarmUpReport& report);
 
-// Throws Error{io}; the file then is what it was before.
-void write_whole_file(const std::string& path, const std::string& text);
-
 [[nodiscard]] double median(std::vector<double> values);
 
 }  // namespace plimsoll::app

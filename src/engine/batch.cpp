@@ -1,9 +1,13 @@
 #include <plimsoll/engine/batch.hpp>
 
+#include <plimsoll/base/error.hpp>
+
 namespace plimsoll::engine {
 
 void Batch::clear() noexcept {
   tokens_.clear();
+  embeddings_.clear();
+  embedding_size_ = 0;
   positions_.clear();
   sequences_.clear();
   wants_output_.clear();
@@ -11,11 +15,25 @@ void Batch::clear() noexcept {
 }
 
 void Batch::add(llama_token token, llama_pos position, llama_seq_id sequence, bool output) {
+  if (embedding_size_ != 0) throw Error(ErrorCode::usage, "a batch is of tokens or of vectors, not of both");
+  append(token, position, sequence, output);
+}
+
+void Batch::append(llama_token token, llama_pos position, llama_seq_id sequence, bool output) {
   tokens_.push_back(token);
   positions_.push_back(position);
   sequences_.push_back(sequence);
   wants_output_.push_back(output ? 1 : 0);
   outputs_ += output ? 1 : 0;
+}
+
+void Batch::add_embedding(std::span<const float> vector, llama_pos position, llama_seq_id sequence, bool output) {
+  const bool fits = embedding_size_ == 0 ? tokens_.empty() : embedding_size_ == vector.size();
+  if (vector.empty() || !fits)
+    throw Error(ErrorCode::usage, "a batch is of tokens, or of vectors that are all equally long");
+  embedding_size_ = vector.size();
+  embeddings_.insert(embeddings_.end(), vector.begin(), vector.end());
+  append(LLAMA_TOKEN_NULL, position, sequence, output);
 }
 
 void Batch::add_prompt(std::span<const llama_token> tokens, llama_pos first, llama_seq_id sequence, bool output_last) {
@@ -29,9 +47,10 @@ llama_batch Batch::view(std::int32_t from, std::int32_t count) const {
   sequence_pointers_.clear();
   for (const llama_seq_id& sequence : sequences_) sequence_pointers_.push_back(const_cast<llama_seq_id*>(&sequence));
   // The engine's struct has no const, but decoding only reads.
+  float* const vectors = const_cast<float*>(embeddings_.data()) + static_cast<std::size_t>(from) * embedding_size_;
   return {.n_tokens = count,
-          .token = const_cast<llama_token*>(tokens_.data()) + from,
-          .embd = nullptr,
+          .token = has_embeddings() ? nullptr : const_cast<llama_token*>(tokens_.data()) + from,
+          .embd = has_embeddings() ? vectors : nullptr,
           .pos = const_cast<llama_pos*>(positions_.data()) + from,
           .n_seq_id = sequence_counts_.data() + from,
           .seq_id = sequence_pointers_.data() + from,

@@ -171,9 +171,15 @@ void Context::validate_batch(const Batch& batch) const {
     throw Error(ErrorCode::usage, fmt::format("a batch of {} tokens is larger than this context takes ({})",
                                               batch.size(), facts_.n_batch));
   }
-  const std::int32_t n_vocab = model_->facts().n_vocab;
+  const ModelFacts& model = model_->facts();
+  if (batch.has_embeddings() && std::cmp_not_equal(batch.embedding_size(), model.n_embd_inp)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("vectors of {} numbers cannot stand for tokens of this model, whose are {}",
+                            batch.embedding_size(), model.n_embd_inp));
+  }
+  const std::int32_t n_vocab = model.n_vocab;
   for (std::int32_t i = 0; i < batch.size(); ++i) {
-    if (batch.token(i) < 0 || batch.token(i) >= n_vocab) {
+    if (!batch.has_embeddings() && (batch.token(i) < 0 || batch.token(i) >= n_vocab)) {
       throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", batch.token(i), n_vocab));
     }
     require_sequence(batch.sequence(i));
@@ -198,23 +204,32 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   validate_batch(batch);
   const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
   if (!model_->facts().has_decoder || !facts_.has_memory) return encode(batch);
-  if (!stop.stop_possible()) return status_of(llama_decode(context_, batch.view()));
+  if (!stop.stop_possible()) return decoded(llama_decode(context_, batch.view()));
 
   // Between calls a device can be stopped, inside one only the CPU can: with a stop wanted, one micro-batch at a time.
   // A batch with several outputs stays whole, since the logits of its pieces would replace one another.
   if (stop.stop_requested()) return DecodeStatus::aborted;
-  stop_.store(&stop, std::memory_order_release);
   const auto piece = batch.outputs() <= 1 ? static_cast<std::int32_t>(facts_.n_ubatch) : batch.size();
+  if (can_stop_inside()) stop_.store(&stop, std::memory_order_release);
   DecodeStatus status = DecodeStatus::ok;
   for (std::int32_t from = 0; from < batch.size() && status == DecodeStatus::ok; from += piece) {
     if (stop.stop_requested())
       status = DecodeStatus::aborted;
     else
-      status = status_of(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
+      status = decoded(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
   }
   stop_.store(nullptr, std::memory_order_release);
   return status;
 }
+
+DecodeStatus Context::decoded(std::int32_t code) {
+  const DecodeStatus status = status_of(code);
+  if (status == DecodeStatus::ok) settled_ = true;
+  return status;
+}
+
+// Recurrent state has been moved on by half a micro-batch when that is aborted, and its position does not tell.
+bool Context::can_stop_inside() const { return !model_->facts().is_recurrent && !model_->facts().is_hybrid; }
 
 DecodeStatus Context::encode(const Batch& batch) {
   validate_batch(batch);
@@ -240,6 +255,7 @@ std::span<const float> Context::logits(std::int32_t index) const {
 
 void Context::clear(bool data) {
   if (facts_.has_memory) llama_memory_clear(llama_get_memory(context_), data);
+  settled_ = true;
 }
 
 bool Context::remove(SequenceId sequence, Position from, Position to) {
@@ -259,6 +275,7 @@ void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position fr
   llama_memory_t memory = llama_get_memory(context_);
   (void)llama_memory_seq_rm(memory, to_sequence, -1, -1);
   llama_memory_seq_cp(memory, from_sequence, to_sequence, whole ? -1 : from, whole ? -1 : to);
+  if (!facts_.kv_unified) settled_ = false;
 }
 
 void Context::keep(SequenceId sequence) {
@@ -274,6 +291,15 @@ void Context::shift(SequenceId sequence, Position from, Position to, Position by
   require_sequence(sequence);
   if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
   llama_memory_seq_add(llama_get_memory(context_), sequence, from, to, by);
+  settled_ = false;
+}
+
+void Context::divide(SequenceId sequence, Position from, Position to, int by) {
+  require_sequence(sequence);
+  if (by < 2) throw Error(ErrorCode::usage, fmt::format("positions cannot be divided by {}", by));
+  if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
+  llama_memory_seq_div(llama_get_memory(context_), sequence, from, to, by);
+  settled_ = false;
 }
 
 bool Context::can_shift() const { return facts_.has_memory && llama_memory_can_shift(llama_get_memory(context_)); }

@@ -4,9 +4,18 @@
 #include <plimsoll/engine/engine_log.hpp>
 
 namespace plimsoll::engine {
+namespace {
+
+void require_settled(const Context& context) {
+  if (!context.memory_is_settled())
+    throw Error(ErrorCode::usage, "this context was copied or shifted and moves its memory with the next decode");
+}
+
+}  // namespace
 
 SequenceState SequenceState::save(Context& context, SequenceId sequence) {
   context.require_sequence(sequence);
+  require_settled(context);
   SequenceState state;
   state.data_.resize(llama_state_seq_get_size(context.handle(), sequence));
   const std::size_t written =
@@ -20,6 +29,7 @@ SequenceState SequenceState::save(Context& context, SequenceId sequence) {
 
 void SequenceState::restore(Context& context, SequenceId sequence) const {
   context.require_sequence(sequence);
+  require_settled(context);
   const EngineLogListener heard;
   if (llama_state_seq_set_data(context.handle(), data_.data(), data_.size(), sequence) == data_.size()) return;
   (void)context.remove(sequence, -1, -1);

@@ -89,6 +89,7 @@ Json model_facts(const engine::ModelFacts& facts) {
   return {{"architecture", facts.architecture}, {"description", facts.description},
           {"n_params", facts.n_params},         {"tensor_bytes", facts.tensor_bytes.value()},
           {"n_layer", facts.n_layer},           {"n_embd", facts.n_embd},
+          {"n_embd_inp", facts.n_embd_inp},     {"n_swa", facts.n_swa},
           {"n_vocab", facts.n_vocab},           {"n_ctx_train", facts.n_ctx_train},
           {"n_expert", facts.n_expert},         {"has_encoder", facts.has_encoder},
           {"has_decoder", facts.has_decoder},   {"is_recurrent", facts.is_recurrent},
@@ -102,7 +103,9 @@ engine::ModelFacts model_facts(const Json& json) {
           .tensor_bytes = Bytes{json.at("tensor_bytes").get<std::uint64_t>()},
           .n_layer = json.at("n_layer"),
           .n_embd = json.at("n_embd"),
+          .n_embd_inp = json.value("n_embd_inp", 0),  // absent in answers kept by earlier versions
           .n_vocab = json.at("n_vocab"),
+          .n_swa = json.value("n_swa", 0),
           .n_ctx_train = json.at("n_ctx_train"),
           .n_expert = json.at("n_expert"),
           .has_encoder = json.at("has_encoder"),

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
 
 namespace plimsoll::run {
 
@@ -24,32 +25,58 @@ std::string_view to_string(FinishReason reason) noexcept {
   return "running";
 }
 
-Generation::Generation(Instance& instance, GenerationParams params)
-    : instance_(instance),
-      params_(std::move(params)),
-      sampler_(*instance.model(), params_.sampling),
-      text_(params_.stop_strings) {
-  const engine::ContextFacts& facts = instance_.context().facts();
-  if (params_.prompt.empty())
-    throw Error(ErrorCode::usage, "the prompt is empty, and the model has no token to begin with");
-  if (!facts.has_memory) {
-    throw Error(ErrorCode::unsupported, fmt::format("'{}' only encodes; it cannot generate text", instance_.name()));
-  }
-  if (params_.prompt.size() >= facts.n_ctx_seq) {
-    throw Error(
-        ErrorCode::context_overflow,
-        fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
-                    params_.prompt.size(), instance_.name(), facts.n_ctx_seq),
-        {{"needed", params_.prompt.size() + 1}, {"available", facts.n_ctx_seq}});
-  }
-  timing_.prompt_tokens = static_cast<std::int32_t>(params_.prompt.size());
-  instance_.context().clear();
+Generation::Generation(Conversation& conversation, GenerationParams params)
+    : conversation_(&conversation), params_(std::move(params)), text_(params_.stop_strings, params_.keep_stop_string) {
+  begin();
 }
 
-Generation::~Generation() { instance_.context().clear(); }
+Generation::Generation(Conversation&& conversation, GenerationParams params)
+    : own_(std::move(conversation)),
+      conversation_(&*own_),
+      params_(std::move(params)),
+      text_(params_.stop_strings, params_.keep_stop_string) {
+  begin();
+}
+
+Generation::Generation(Instance& instance, GenerationParams params)
+    : Generation(BatchedExecutor(instance).create(), std::move(params)) {}
+
+void Generation::begin() {
+  Conversation& conversation = *conversation_;
+  sampler_ = params_.sampler ? params_.sampler
+                             : std::make_shared<engine::Sampler>(*conversation.instance().model(), params_.sampling);
+  if (params_.prompt.empty()) {
+    if (conversation.size() == 0)
+      throw Error(ErrorCode::usage, "the prompt is empty, and the model has no token to begin with");
+    if (!conversation.requires_inference() && !conversation.has_logits()) conversation.refresh();
+  } else {
+    // One place must stay free: a prompt that fills the context leaves nothing to say.
+    const bool encodes = conversation.instance().model()->facts().has_encoder;
+    const std::size_t needed = params_.prompt.size() + (params_.predict == 0 ? 0 : 1);
+    if (!encodes && needed > conversation.capacity()) {
+      throw Error(
+          ErrorCode::context_overflow,
+          fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
+                      params_.prompt.size(), conversation.instance().name(), conversation.capacity()),
+          {{"needed", needed}, {"available", conversation.capacity()}});
+    }
+    if (!encodes) make_room(conversation, params_.overflow, needed);
+    conversation.prompt(params_.prompt);
+  }
+  timing_.prompt_tokens = static_cast<std::int32_t>(conversation.waiting());
+}
+
+Generation::~Generation() {
+  try {
+    append_last();
+  } catch (const std::exception& error) {
+    log::debug("run", "the last token was not kept: {}", error.what());
+  }
+}
 
 // False: cancelled. The engine's refusals are failures here, since everything was planned.
 bool Generation::check(engine::DecodeStatus status) {
+  const std::string& name = conversation_->instance().name();
   switch (status) {
     case engine::DecodeStatus::ok:
       return true;
@@ -57,68 +84,76 @@ bool Generation::check(engine::DecodeStatus status) {
       reason_ = FinishReason::cancelled;
       return false;
     case engine::DecodeStatus::out_of_memory:
-      throw Error(ErrorCode::out_of_device_memory,
-                  fmt::format("'{}' was refused memory while generating", instance_.name()));
+      throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' was refused memory while generating", name));
     case engine::DecodeStatus::no_kv_slot:
+      throw Error(ErrorCode::context_overflow,
+                  fmt::format("the conversations of '{}' have filled the cache they share", name));
     case engine::DecodeStatus::failed:
       break;
   }
-  throw Error(ErrorCode::engine_failed,
-              fmt::format("decoding on '{}' failed: {}", instance_.name(), engine::to_string(status)));
+  throw Error(ErrorCode::engine_failed, fmt::format("decoding on '{}' failed: {}", name, engine::to_string(status)));
 }
 
-void Generation::decode_prompt() {
-  const Stopwatch watch;
-  engine::Context& context = instance_.context();
-  std::vector<engine::Token> tokens = params_.prompt;
-  if (instance_.model()->facts().has_encoder) {
-    engine::Batch batch;
-    batch.add_prompt(tokens, 0, 0, false);
-    if (!check(context.encode(batch))) return;
-    tokens = {instance_.model()->decoder_start()};
-  }
-  const std::size_t most = context.facts().n_batch;
-  for (std::size_t from = 0; from < tokens.size(); from += most) {
-    const std::size_t count = std::min(most, tokens.size() - from);
-    engine::Batch batch;
-    batch.add_prompt(std::span(tokens).subspan(from, count), position_, 0, from + count == tokens.size());
-    if (!check(instance_.decode(batch, params_.stop))) return;
-    position_ += static_cast<engine::Position>(count);
-  }
-  for (const engine::Token token : params_.prompt) sampler_.accept(token);
-  context.synchronize();
-  timing_.prompt_ms = watch.elapsed_ms();
+void Generation::decode_waiting() {
+  const std::size_t all = conversation_->waiting();
+  std::function<void(std::size_t)> progress;
+  if (!prompt_done_ && params_.prompt_progress)
+    progress = [this, all](std::size_t waiting) { params_.prompt_progress(all - waiting, all); };
+  (void)check(conversation_->infer(params_.stop, progress));
 }
 
-void Generation::decode_token(engine::Token token) {
-  engine::Batch batch;
-  batch.add(token, position_, 0, true);
-  if (check(instance_.decode(batch, params_.stop))) ++position_;
+// The token chosen last becomes part of the conversation, once there is room for it.
+void Generation::append_last() {
+  if (last_is_appended_) return;
+  last_is_appended_ = true;
+  const bool full = std::cmp_greater_equal(conversation_->next_position(), conversation_->capacity());
+  if (full && reason_ != FinishReason::running) return;  // nobody asks what comes after it
+  make_room(*conversation_, params_.overflow);
+  conversation_->prompt(tokens_.back());
 }
 
 std::optional<engine::Token> Generation::next_token() {
   if (params_.stop.stop_requested()) reason_ = FinishReason::cancelled;
   if (reason_ != FinishReason::running) return std::nullopt;
+  append_last();
+  const Stopwatch watch;
+  decode_waiting();
   if (!prompt_done_) {
-    decode_prompt();
+    for (const engine::Token token : conversation_->tokens()) {
+      if (token >= 0 && reason_ == FinishReason::running && !params_.sampler) sampler_->accept(token);
+    }
+    timing_.prompt_ms = watch.elapsed_ms();
     prompt_done_ = true;
-  } else {
-    decode_token(tokens_.back());
   }
   if (reason_ != FinishReason::running) return std::nullopt;
-  const engine::Token token = sampler_.sample(instance_.context(), -1);
-  if (!params_.ignore_end_of_generation && instance_.model()->vocab().is_end_of_generation(token)) {
+  if (params_.predict == 0) {
+    reason_ = FinishReason::length;
+    return std::nullopt;
+  }
+  const engine::Token token = conversation_->sample(*sampler_);
+  if (!params_.ignore_end_of_generation && conversation_->instance().model()->vocab().is_end_of_generation(token)) {
     reason_ = FinishReason::end_of_generation;
+    const bool room = std::cmp_less(conversation_->next_position(), conversation_->capacity());
+    if (params_.keep_end_token && room) conversation_->prompt(token);
     return std::nullopt;
   }
   tokens_.push_back(token);
+  last_is_appended_ = false;
   return token;
 }
 
 std::string Generation::text_of(engine::Token token) const {
-  const engine::Vocab vocab = instance_.model()->vocab();
-  if (vocab.present()) return vocab.piece(token);
+  const engine::Vocab vocab = conversation_->instance().model()->vocab();
+  if (vocab.present()) return vocab.piece(token, params_.show_special);
   return tokens_.size() > 1 ? fmt::format(" {}", token) : std::to_string(token);
+}
+
+bool Generation::at_limit() {
+  if (!prompt_done_) return false;
+  if (params_.predict >= 0 && std::cmp_greater_equal(tokens_.size(), params_.predict)) return true;
+  const bool full = std::cmp_greater_equal(conversation_->next_position(), conversation_->capacity());
+  const ContextOverflow strategy = params_.overflow.strategy;
+  return full && (strategy == ContextOverflow::stop || (strategy == ContextOverflow::fail && params_.predict < 0));
 }
 
 std::optional<std::string> Generation::next() {
@@ -126,9 +161,7 @@ std::optional<std::string> Generation::next() {
   const double prompt_before = timing_.prompt_ms;
   std::optional<std::string> shown;
   while (!shown && reason_ == FinishReason::running) {
-    const bool at_limit = params_.predict >= 0 && std::cmp_greater_equal(tokens_.size(), params_.predict);
-    const bool full = std::cmp_greater_equal(position_, instance_.context().facts().n_ctx_seq);
-    if (at_limit || (prompt_done_ && full)) {
+    if (at_limit()) {
       reason_ = FinishReason::length;
       break;
     }
@@ -138,6 +171,7 @@ std::optional<std::string> Generation::next() {
     if (text_.stopped()) reason_ = FinishReason::stop_string;
     if (!text.empty()) shown = std::move(text);
   }
+  if (reason_ != FinishReason::running) append_last();
   if (!shown && reason_ != FinishReason::running) {
     std::string rest = text_.finish();
     if (!rest.empty()) shown = std::move(rest);
@@ -149,6 +183,15 @@ std::optional<std::string> Generation::next() {
 
 std::generator<std::string> pieces(Generation& generation) {
   while (auto piece = generation.next()) co_yield std::move(*piece);
+}
+
+std::string stream(Generation& generation, const std::function<bool(std::string_view)>& show) {
+  std::string all;
+  for (const std::string& piece : pieces(generation)) {
+    all += piece;
+    if (show && !show(piece)) break;
+  }
+  return all;
 }
 
 }  // namespace plimsoll::run

@@ -190,6 +190,16 @@ engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_toke
   return context().decode(batch, std::move(stop));
 }
 
+engine::DecodeStatus Instance::encode(const engine::Batch& batch) {
+  const gauge::Scope scope(plan_.name, gauge::Phase::decode);
+  return context().encode(batch);
+}
+
+void Instance::claim_sequences() {
+  if (!claimed_.exchange(true)) return;
+  throw Error(ErrorCode::busy, fmt::format("another executor has the sequences of '{}'", plan_.name));
+}
+
 LedgerSnapshot Instance::snapshot() const {
   LedgerSnapshot lines;
   for (const memory::Entry& entry : books_.ledger().entries_of(plan_.name)) {

@@ -35,7 +35,8 @@ std::size_t incomplete_utf8_tail(std::string_view text) noexcept {
   return 0;
 }
 
-TextStream::TextStream(std::vector<std::string> stop_strings) : stop_strings_(std::move(stop_strings)) {
+TextStream::TextStream(std::vector<std::string> stop_strings, bool keep_stop_string)
+    : stop_strings_(std::move(stop_strings)), keep_stop_string_(keep_stop_string) {
   std::erase_if(stop_strings_, [](const std::string& stop) { return stop.empty(); });
 }
 
@@ -49,16 +50,22 @@ std::string TextStream::push(std::string_view piece) {
   if (stopped_) return {};
   held_ += piece;
   std::size_t first = std::string::npos;
-  for (const std::string& stop : stop_strings_) first = std::min(first, held_.find(stop));
+  std::size_t length = 0;
+  for (const std::string& stop : stop_strings_) {
+    if (const std::size_t at = held_.find(stop); at < first) {
+      first = at;
+      length = stop.size();
+    }
+  }
   if (first != std::string::npos) {
     stopped_ = true;
-    std::string shown = held_.substr(0, first);
+    std::string shown = held_.substr(0, keep_stop_string_ ? first + length : first);
     held_.clear();
     return shown;
   }
-  const std::size_t length = showable();
-  std::string shown = held_.substr(0, length);
-  held_.erase(0, length);
+  const std::size_t ready = showable();
+  std::string shown = held_.substr(0, ready);
+  held_.erase(0, ready);
   return shown;
 }
 

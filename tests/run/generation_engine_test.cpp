@@ -3,6 +3,9 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/run/open.hpp>
 
+#include "conversation_model.hpp"
+#include "decoding.hpp"
+#include "expect_error.hpp"
 #include "small_models.hpp"
 
 namespace plimsoll::run {
@@ -144,8 +147,132 @@ TEST_F(GenerationTest, ARangeThatIsLeftEarlyLeavesAnEmptyContext) {
 
 TEST_F(GenerationTest, RefusesTokensThatAreNone) {
   params.prompt = {instance->model()->facts().n_vocab};
+  EXPECT_THROW(Generation(*instance, params), Error);
+}
+
+TEST_F(GenerationTest, ShowsTheStopStringWhereThatIsWanted) {
+  std::string text;
+  {
+    Generation generation(*instance, params);
+    text = all_of(generation);
+  }
+  params.stop_strings = {text.substr(7, 3)};
+  params.keep_stop_string = true;
   Generation generation(*instance, params);
-  EXPECT_THROW((void)generation.next(), Error);
+  EXPECT_EQ(all_of(generation), text.substr(0, text.find(params.stop_strings.front()) + 3));
+}
+
+TEST_F(GenerationTest, NothingIsGeneratedWhereNothingWasAskedFor) {
+  params.predict = 0;
+  BatchedExecutor executor(*instance);
+  Conversation conversation = executor.create();
+  std::vector<std::pair<std::size_t, std::size_t>> heard;
+  params.prompt_progress = [&](std::size_t done, std::size_t of) { heard.emplace_back(done, of); };
+  params.prompt.assign(100, 5);
+  Generation generation(conversation, params);
+  EXPECT_EQ(all_of(generation), "");
+  EXPECT_EQ(conversation.size(), 100U);
+  EXPECT_TRUE(conversation.has_logits());
+  EXPECT_EQ(heard, (std::vector<std::pair<std::size_t, std::size_t>>{{64, 100}, {100, 100}}));
+}
+
+TEST_F(GenerationTest, AConversationGoesOnWhereTheLastGenerationEnded) {
+  params.predict = 20;
+  std::string whole;
+  {
+    Generation generation(*instance, params);
+    whole = all_of(generation);
+  }
+  BatchedExecutor executor(*instance);
+  Conversation conversation = executor.create();
+  params.predict = 7;
+  std::string parts;
+  {
+    Generation first(conversation, params);
+    parts = stream(first);
+  }
+  params.prompt.clear();
+  params.predict = 13;
+  Generation second(conversation, params);
+  EXPECT_EQ(parts + stream(second), whole);
+}
+
+TEST_F(GenerationTest, ACallbackLeavesWhenItWants) {
+  Generation generation(*instance, params);
+  int seen = 0;
+  const std::string said = stream(generation, [&](std::string_view) { return ++seen < 3; });
+  EXPECT_EQ(seen, 3);
+  EXPECT_FALSE(said.empty());
+  EXPECT_EQ(generation.finish_reason(), FinishReason::running);
+}
+
+TEST_F(GenerationTest, AFullContextIsAnErrorUnlessSomethingElseWasChosen) {
+  params.predict = 300;
+  Generation generation(*instance, params);
+  test::expect_error(ErrorCode::context_overflow, "holds 256", [&] { (void)all_of(generation); });
+  EXPECT_EQ(generation.tokens().size(), 256U - params.prompt.size() + 1);
+}
+
+// Forgets and goes on, again and again; the begin of the conversation stays.
+class OverflowTest : public ::testing::TestWithParam<std::pair<std::string, ContextOverflow>> {};
+
+TEST_P(OverflowTest, GoesOnInAFullContext) {
+  const auto [model, strategy] = GetParam();
+  MemoryBooks books;
+  const auto instance = test::ready(books, test::lively_request(model, 1));
+  BatchedExecutor executor(*instance);
+  Conversation conversation = executor.create();
+  GenerationParams params{.prompt = test::some_tokens(40), .predict = 600, .ignore_end_of_generation = true};
+  params.sampling.seed = 1;
+  params.overflow = {.strategy = strategy, .keep = 10, .discard_share = 0.25};
+  Generation generation(conversation, params);
+  (void)stream(generation);
+  EXPECT_EQ(generation.tokens().size(), 600U);
+  EXPECT_EQ(generation.finish_reason(), FinishReason::length);
+  const std::vector<engine::Token> start(conversation.tokens().begin(), conversation.tokens().begin() + 10);
+  EXPECT_EQ(start, test::some_tokens(10));
+  EXPECT_LE(conversation.size(), conversation.capacity());
+  EXPECT_EQ(conversation.next_position(), static_cast<engine::Position>(conversation.size()));
+  EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
+  if (strategy != ContextOverflow::reprefill) return;
+  // As if what was forgotten had never been.
+  ASSERT_EQ(conversation.infer(), engine::DecodeStatus::ok);
+  test::FreshEvaluation fresh(*instance);
+  EXPECT_LE(test::largest_difference(conversation.logits(), fresh.logits(conversation.tokens())),
+            test::kLogitTolerance);
+}
+
+// Recurrent and hybrid memory cannot shift, and M-RoPE's positions (qwen2vl) cannot either: decoded again there.
+using Case = std::pair<std::string, ContextOverflow>;
+INSTANTIATE_TEST_SUITE_P(
+    Models, OverflowTest,
+    ::testing::Values(Case("llama-dense", ContextOverflow::shift), Case("llama-dense", ContextOverflow::reprefill),
+                      Case("mamba-dense", ContextOverflow::shift), Case("jamba-dense", ContextOverflow::shift),
+                      Case("jamba-dense", ContextOverflow::reprefill), Case("qwen2vl-dense", ContextOverflow::shift),
+                      Case("gemma3-dense", ContextOverflow::shift), Case("gemma3-dense", ContextOverflow::reprefill)),
+    [](const auto& one) {
+      std::string name = one.param.first + (one.param.second == ContextOverflow::shift ? "_shift" : "_reprefill");
+      std::ranges::replace(name, '-', '_');
+      return name;
+    });
+
+TEST_F(GenerationTest, ALongPromptMakesRoomForItself) {
+  BatchedExecutor executor(*instance);
+  Conversation conversation = executor.create();
+  params.prompt = test::some_tokens(200);
+  {
+    Generation first(conversation, params);
+    (void)stream(first);
+  }
+  params.overflow = {.strategy = ContextOverflow::shift, .keep = 4};
+  params.prompt = test::some_tokens(150, 9);
+  Generation second(conversation, params);
+  (void)stream(second);
+  EXPECT_EQ(second.tokens().size(), 10U);
+  params.overflow.keep = 200;
+  params.prompt = test::some_tokens(150, 9);
+  test::expect_error(ErrorCode::context_overflow, "are to be kept",
+                     [&] { const Generation third(conversation, params); });
 }
 
 TEST(GenerationOfTest, EveryKindOfMemoryGenerates) {

@@ -23,6 +23,18 @@ plan::Request small_request(const std::string& model, const std::string& device,
   return request;
 }
 
+plan::Request demo_request(const std::string& model, std::uint32_t sequences) {
+  plan::Request request{.name = model, .survey = {}};
+  request.survey.model.path = std::string(PLIMSOLL_SOURCE_DIR "/models/demo/") + model + ".gguf";
+  request.survey.model.devices = {"none"};
+  request.survey.context.n_ctx = 256 * sequences;
+  request.survey.context.n_batch = 64;
+  request.survey.context.n_ubatch = 32;
+  request.survey.context.n_seq_max = sequences;
+  request.survey.context.n_threads = 1;
+  return request;
+}
+
 plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options) {
   gauge::LocalSurveys surveys;
   plan::Store nothing("/dev/null/plimsoll.db");  // cannot be opened, so nothing is remembered

@@ -13,6 +13,9 @@ namespace plimsoll::test {
 [[nodiscard]] plan::Request small_request(const std::string& model, const std::string& device,
                                           std::uint32_t sequences = 1);
 
+// "mate-chat", "bosun-log": the models that come with the program, with a vocabulary; the first with a chat template.
+[[nodiscard]] plan::Request demo_request(const std::string& model, std::uint32_t sequences = 1);
+
 // Plans in this process, remembering nothing.
 [[nodiscard]] plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options = {});
 

@@ -1,4 +1,5 @@
-// Batch: tokens on their way into a context, each with its sequence, position and whether its logits are wanted.
+// Batch: tokens (or vectors in their place) on their way into a context, each with its sequence, position and whether
+// its logits are wanted.
 #pragma once
 #include <llama.h>
 
@@ -8,7 +9,7 @@
 
 namespace plimsoll::engine {
 
-// Owns its arrays; grows as needed. One thread.
+// Owns its arrays; grows as needed. All of it tokens or all of it vectors. One thread.
 class Batch {
  public:
   Batch() = default;
@@ -18,8 +19,13 @@ class Batch {
   // Consecutive positions from `first`; only the last token asks for an output.
   void add_prompt(std::span<const llama_token> tokens, llama_pos first, llama_seq_id sequence, bool output_last = true);
 
+  // A vector of [n_embd_inp] numbers in the place of a token; copied. Every one of a batch has the same length.
+  void add_embedding(std::span<const float> vector, llama_pos position, llama_seq_id sequence, bool output);
+
   [[nodiscard]] std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens_.size()); }
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+  [[nodiscard]] bool has_embeddings() const noexcept { return !embeddings_.empty(); }
+  [[nodiscard]] std::size_t embedding_size() const noexcept { return embedding_size_; }  // 0: a batch of tokens
   [[nodiscard]] std::int32_t outputs() const noexcept { return outputs_; }
   [[nodiscard]] llama_token token(std::int32_t index) const { return tokens_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] llama_pos position(std::int32_t index) const { return positions_[static_cast<std::size_t>(index)]; }
@@ -29,7 +35,11 @@ class Batch {
   [[nodiscard]] llama_batch view() const { return view(0, size()); }
 
  private:
-  std::vector<llama_token> tokens_;
+  void append(llama_token token, llama_pos position, llama_seq_id sequence, bool output);
+
+  std::vector<llama_token> tokens_;  // LLAMA_TOKEN_NULL where a vector stands in its place
+  std::vector<float> embeddings_;    // [size x embedding_size]
+  std::size_t embedding_size_ = 0;
   std::vector<llama_pos> positions_;
   std::vector<llama_seq_id> sequences_;
   std::vector<std::int8_t> wants_output_;

@@ -66,11 +66,10 @@ class Context {
   [[nodiscard]] const ContextParams& params() const noexcept { return params_; }
   [[nodiscard]] const std::shared_ptr<Model>& model() const noexcept { return model_; }
 
-  // Decodes, or encodes where the model only encodes. After `aborted`, attention models resume exactly from
-  // last_position() + 1; recurrent and hybrid ones do NOT (their state may hold half a micro-batch behind a
-  // right-looking position): restore a saved state or clear and decode again. `stop` is honoured between CPU nodes and,
-  // on a device, between micro-batches. A batch that asks for more than n_batch tokens or more outputs than allowed
-  // throws Error{usage}.
+  // Decodes, or encodes where the model only encodes. After `aborted`, every sequence can be gone on with exactly from
+  // its last_position() + 1: `stop` is honoured between CPU nodes and, on a device, between micro-batches; recurrent
+  // and hybrid models are stopped between micro-batches only, since half of one would spoil their state. A batch that
+  // asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
   // The encoder's half of an encoder-decoder model: the prompt, once, before decoding from the decoder's start token.
   [[nodiscard]] DecodeStatus encode(const Batch& batch);
@@ -89,6 +88,11 @@ class Context {
   void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
   void keep(SequenceId sequence);
   void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
+  // The engine notes copies between caches and shifts, and moves the memory with the next decode. Until then a saved
+  // state would be wrong, and a restored one would be overwritten: SequenceState throws Error{usage}.
+  [[nodiscard]] bool memory_is_settled() const noexcept { return settled_; }
+  // Positions become a `by`-th of what they were (self-extend). Throws Error{unsupported} where shift() would.
+  void divide(SequenceId sequence, Position from, Position to, int by);
   [[nodiscard]] bool can_shift() const;
   [[nodiscard]] Position last_position(SequenceId sequence) const;  // -1: empty
   [[nodiscard]] Position first_position(SequenceId sequence) const;
@@ -102,6 +106,8 @@ class Context {
  private:
   Context() = default;
   void validate_batch(const Batch& batch) const;
+  [[nodiscard]] bool can_stop_inside() const;
+  [[nodiscard]] DecodeStatus decoded(std::int32_t code);
   static bool should_abort(void* self) noexcept;
 
   std::shared_ptr<Model> model_;
@@ -110,6 +116,7 @@ class Context {
   ContextFacts facts_;
   std::vector<std::shared_ptr<Adapter>> adapters_;  // kept alive while set
   std::atomic<const std::stop_token*> stop_{nullptr};
+  bool settled_ = true;
 };
 
 // The parameters that the engine gets for this model: n_ctx resolved (see ContextParams::n_ctx), threads filled in.

@@ -23,7 +23,9 @@ struct ModelFacts {
   Bytes tensor_bytes;
   std::int32_t n_layer = 0;
   std::int32_t n_embd = 0;
+  std::int32_t n_embd_inp = 0;  // numbers of a vector that stands in a token's place
   std::int32_t n_vocab = 0;
+  std::int32_t n_swa = 0;  // tokens that a sliding-window layer sees; 0: every layer sees all
   std::uint32_t n_ctx_train = 0;
   std::uint32_t n_expert = 0;  // 0: not a mixture of experts
   bool has_encoder = false;

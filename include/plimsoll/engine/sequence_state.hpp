@@ -1,6 +1,7 @@
 // SequenceState: one sequence's memory as bytes on the host, to be put back later or elsewhere.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/engine/context.hpp>
@@ -10,13 +11,18 @@ namespace plimsoll::engine {
 // A copy; belongs to nobody's device. The bytes are the engine's private format of this build.
 class SequenceState {
  public:
+  explicit SequenceState(std::vector<std::uint8_t> bytes) : data_(std::move(bytes)) {}  // of an earlier save()
+  // Both throw Error{usage} where the context's memory is not settled (Context::memory_is_settled).
   [[nodiscard]] static SequenceState save(Context& context, SequenceId sequence);
   // Replaces the sequence's content. Throws Error{engine_failed} where the bytes do not fit this context;
   // the sequence is then empty.
   void restore(Context& context, SequenceId sequence) const;
+  [[nodiscard]] const std::vector<std::uint8_t>& bytes() const& noexcept { return data_; }
+  [[nodiscard]] std::vector<std::uint8_t> bytes() && noexcept { return std::move(data_); }
   [[nodiscard]] Bytes size() const noexcept { return Bytes{data_.size()}; }
 
  private:
+  SequenceState() = default;
   std::vector<std::uint8_t> data_;
 };
 

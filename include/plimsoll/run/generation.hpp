@@ -1,6 +1,8 @@
-// Generation: one request on a ready instance: a prompt in, pieces of text out.
+// Generation: one request: a prompt in, pieces of text out.
 #pragma once
+#include <functional>
 #include <generator>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -9,7 +11,8 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/run/instance.hpp>
+#include <plimsoll/run/batched_executor.hpp>
+#include <plimsoll/run/context_overflow.hpp>
 #include <plimsoll/run/text_stream.hpp>
 
 namespace plimsoll::run {
@@ -17,19 +20,28 @@ namespace plimsoll::run {
 inline constexpr std::int32_t kDefaultPredict = 256;
 
 struct GenerationParams {
-  std::vector<engine::Token> prompt{};     // at least one token
-  std::int32_t predict = kDefaultPredict;  // tokens to generate at most; < 0: until the context is full
+  std::vector<engine::Token> prompt{};     // appended first; may be empty where the conversation has something to go on
+  std::int32_t predict = kDefaultPredict;  // tokens to generate at most, the prompt's not counted; 0: only decode the
+                                           // prompt; < 0: until the context is full
   engine::SamplingParams sampling{};
+  // Used instead of `sampling`, goes on where it stood, and is moved on: for a chain of one's own, or one over several
+  // turns. Not shared between generations at work.
+  std::shared_ptr<engine::Sampler> sampler{};
   std::vector<std::string> stop_strings{};
+  bool keep_stop_string = false;          // show it, too
   bool ignore_end_of_generation = false;  // go on past the model's own end
-  std::stop_token stop{};                 // honoured within one micro-batch
+  bool keep_end_token = false;  // the model's own end is appended to the conversation, where a next turn sees it
+  bool show_special = false;    // control tokens as text instead of nothing
+  OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
+  std::stop_token stop{};       // honoured within one micro-batch
+  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
 };
 
 enum class FinishReason {
   running,
   end_of_generation,  // the model ended it
   stop_string,
-  length,  // `predict` tokens, or the context is full
+  length,  // `predict` tokens; or the context is full, and ending there was asked for
   cancelled,
 };
 [[nodiscard]] std::string_view to_string(FinishReason reason) noexcept;
@@ -41,38 +53,49 @@ struct GenerationTiming {
   std::int32_t generated_tokens = 0;
 };
 
-// Uses sequence 0, from its beginning; leaves the context empty when it is destroyed. One at a time for an instance,
-// one thread.
+// One request: tokens appended to a conversation, text out. When it is over, the conversation holds the prompt and
+// every token generated (the last one waits), whether it was read to its end, left early or cancelled. One thread; the
+// conversation is not used otherwise meanwhile.
 class Generation {
  public:
+  // On a sequence of its own, of an instance that nobody else uses; given back when it is destroyed.
   // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is
-  // none, a broken grammar).
+  // none, a broken grammar), busy (another executor has the instance's sequences).
   Generation(Instance& instance, GenerationParams params);
+  // Goes on with a conversation that outlives it.
+  Generation(Conversation& conversation, GenerationParams params);
+  // Takes it over.
+  Generation(Conversation&& conversation, GenerationParams params);
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
   // The next piece of text, never empty; nothing at the end. Models without a vocabulary give their token ids as text,
-  // "12 7 431". The first call decodes the prompt. Throws Error: engine_failed, sealed, out_of_device_memory.
+  // "12 7 431". The first call decodes the prompt. Throws Error: engine_failed, sealed, out_of_device_memory,
+  // context_overflow.
   [[nodiscard]] std::optional<std::string> next();
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
+  [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
 
  private:
-  void decode_prompt();
-  void decode_token(engine::Token token);
+  void begin();
+  void decode_waiting();
+  void append_last();
   [[nodiscard]] bool check(engine::DecodeStatus status);
   [[nodiscard]] std::optional<engine::Token> next_token();
   [[nodiscard]] std::string text_of(engine::Token token) const;
+  [[nodiscard]] bool at_limit();
 
-  Instance& instance_;
+  std::optional<Conversation> own_;
+  Conversation* conversation_;
   GenerationParams params_;
-  engine::Sampler sampler_;
+  std::shared_ptr<engine::Sampler> sampler_;
   TextStream text_;
   std::vector<engine::Token> tokens_;
-  engine::Position position_ = 0;  // where the next token goes
+  bool last_is_appended_ = true;  // to the conversation, of tokens_
   bool prompt_done_ = false;
   FinishReason reason_ = FinishReason::running;
   GenerationTiming timing_;
@@ -80,5 +103,8 @@ class Generation {
 
 // The pieces as a range that may be left early: for (const std::string& piece : pieces(generation)) ...
 [[nodiscard]] std::generator<std::string> pieces(Generation& generation);
+
+// The same as a callback; it answers false to leave. Gives the whole text that it saw.
+std::string stream(Generation& generation, const std::function<bool(std::string_view piece)>& show = {});
 
 }  // namespace plimsoll::run

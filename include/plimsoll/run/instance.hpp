@@ -1,6 +1,7 @@
 // Instance: one model with its one context, from reservation to seal. Each stage is a call of its own; open() is all of
 // them.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -56,6 +57,12 @@ class Instance {
   // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are
   // held throws Error{sealed}: growing the output buffer now could spoil the context.
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
+  // engine::Context::encode likewise.
+  [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
+
+  // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
+  void claim_sequences();
+  void release_sequences() noexcept { claimed_ = false; }
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
   // Since this instance was sealed.
@@ -90,6 +97,7 @@ class Instance {
   gauge::Meter::Reading at_start_;
   gauge::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
+  std::atomic<bool> claimed_ = false;
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 

@@ -10,7 +10,8 @@ namespace plimsoll::run {
 // Holds back what may still become a character or a stop string. One thread.
 class TextStream {
  public:
-  explicit TextStream(std::vector<std::string> stop_strings = {});  // empty strings are ignored
+  // Empty strings are ignored. keep_stop_string: it is shown, too.
+  explicit TextStream(std::vector<std::string> stop_strings = {}, bool keep_stop_string = false);
 
   // What can be shown now; may be empty. After stopped() nothing comes any more.
   [[nodiscard]] std::string push(std::string_view piece);
@@ -22,6 +23,7 @@ class TextStream {
   [[nodiscard]] std::size_t showable() const;
 
   std::vector<std::string> stop_strings_;
+  bool keep_stop_string_;
   std::string held_;
   bool stopped_ = false;
 };

@@ -1,0 +1,37 @@
+#include <plimsoll/run/batched_executor.hpp>
+
+#include "sequence_schedule.hpp"
+
+namespace plimsoll::run {
+
+using engine::DecodeStatus;
+using Lock = std::lock_guard<std::mutex>;
+
+BatchedExecutor::BatchedExecutor(Instance& instance) : schedule_(std::make_shared<SequenceSchedule>(instance)) {}
+BatchedExecutor::~BatchedExecutor() = default;
+BatchedExecutor::BatchedExecutor(BatchedExecutor&&) noexcept = default;
+BatchedExecutor& BatchedExecutor::operator=(BatchedExecutor&&) noexcept = default;
+
+Conversation BatchedExecutor::create() {
+  const Lock lock(schedule_->mutex());
+  return {schedule_, schedule_->create()};
+}
+
+Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
+  const Lock lock(schedule_->mutex());
+  return {schedule_, schedule_->restore(snapshot)};
+}
+
+std::size_t BatchedExecutor::free_sequences() const {
+  const Lock lock(schedule_->mutex());
+  return schedule_->free();
+}
+
+DecodeStatus BatchedExecutor::infer(std::stop_token stop) {
+  const Lock lock(schedule_->mutex());
+  return schedule_->infer(std::move(stop));
+}
+
+Instance& BatchedExecutor::instance() const { return schedule_->instance(); }
+
+}  // namespace plimsoll::run

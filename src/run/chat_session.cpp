@@ -1,0 +1,220 @@
+#include <plimsoll/run/chat_session.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/run/open.hpp>
+#include <plimsoll/run/state_archive.hpp>
+
+namespace plimsoll::run {
+namespace {
+
+bool is_system(const engine::ChatMessage& message) { return message.role == "system"; }
+
+bool has_system(const ChatHistory& history) { return !history.empty() && is_system(history.front()); }
+
+// Without the oldest exchange: from after the system message to the user's next message. False: only one is left.
+bool forget_oldest(ChatHistory& history) {
+  const auto first = history.begin() + (has_system(history) ? 1 : 0);
+  if (first == history.end()) return false;
+  const auto next = std::find_if(first + 1, history.end(), [](const auto& message) { return message.role == "user"; });
+  if (next == history.end()) return false;
+  history.erase(first, next);
+  return true;
+}
+
+}  // namespace
+
+ChatSession::ChatSession(Executor& executor, ChatOptions options)
+    : executor_(executor),
+      options_(std::move(options)),
+      transform_(options_.history_transform ? std::move(options_.history_transform) : executor.history_transform()) {
+  if (!executor.instance().model()->vocab().present())
+    throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
+  set_system(options_.system);
+}
+
+ChatSession::~ChatSession() = default;
+
+void ChatSession::require_idle() const {
+  if (turn_under_way_) throw Error(ErrorCode::usage, "the answer before is still on its way");
+}
+
+ChatTurn ChatSession::say(std::string text, GenerationParams params) {
+  require_idle();
+  for (const auto& transform : options_.input_transforms) text = transform(std::move(text));
+  add({.role = "user", .content = std::move(text), .extra = {}});
+  return begin(std::move(params), true);
+}
+
+ChatTurn ChatSession::regenerate(GenerationParams params) {
+  require_idle();
+  const auto asked = std::ranges::find_last(history_, std::string("user"), &engine::ChatMessage::role);
+  if (asked.empty()) throw Error(ErrorCode::usage, "nothing was asked yet, so nothing can be answered again");
+  remove_from(static_cast<std::size_t>(asked.begin() - history_.begin()) + 1);
+  return begin(std::move(params), false);
+}
+
+ChatTurn ChatSession::answer(GenerationParams params) {
+  require_idle();
+  if (history_.empty() || history_.back().role == "assistant" || is_system(history_.back()))
+    throw Error(ErrorCode::usage, "there is nothing to answer: the last message is not a user's");
+  return begin(std::move(params), false);
+}
+
+// The rendered history, shortened where that is allowed until it leaves room to answer.
+std::vector<engine::Token> ChatSession::prompt(const GenerationParams& params) {
+  const std::size_t capacity = executor_.instance().context().facts().n_ctx_seq;
+  const std::size_t wanted = params.predict < 0 ? 1 : static_cast<std::size_t>(params.predict);
+  // An answer may use up to a quarter of the context without making the chat forget; a longer one takes what is left.
+  const std::size_t room = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, capacity / 4));
+  ChatHistory shown = history_;
+  for (;;) {
+    std::vector<engine::Token> tokens = tokenize_prompt(*executor_.instance().model(), transform_->to_prompt(shown));
+    const std::size_t needed = tokens.size() + (options_.forget_oldest ? room : 1);
+    stats_.forgotten = history_.size() - shown.size();
+    if (needed <= capacity || !options_.forget_oldest || !forget_oldest(shown)) return tokens;
+  }
+}
+
+ChatTurn ChatSession::begin(GenerationParams params, bool user_is_new) {
+  try {
+    const std::vector<engine::Token> tokens = prompt(params);
+    for (std::string& stop : transform_->stop_strings()) params.stop_strings.push_back(std::move(stop));
+    auto generation = executor_.answer(tokens, std::move(params));
+    stats_.prompt_tokens = tokens.size();
+    stats_.reused_tokens = tokens.size() - std::min(tokens.size(), generation->conversation().waiting());
+    turn_under_way_ = true;
+    return {*this, std::move(generation), user_is_new};
+  } catch (...) {
+    if (user_is_new) history_.pop_back();
+    throw;
+  }
+}
+
+void ChatSession::end_turn(std::string said, const Generation& generation) {
+  history_.push_back({.role = "assistant", .content = std::move(said), .extra = {}});
+  stats_.last = generation.timing();
+  stats_.messages = history_.size();
+}
+
+void ChatSession::add(engine::ChatMessage message) {
+  require_idle();
+  if (is_system(message) && !history_.empty())
+    throw Error(ErrorCode::usage, "a system message stands in front of all others; use set_system()");
+  history_.push_back(std::move(message));
+  stats_.messages = history_.size();
+}
+
+void ChatSession::replace(std::size_t index, std::string content) {
+  require_idle();
+  if (index >= history_.size())
+    throw Error(ErrorCode::usage, fmt::format("there is no message {} of {}", index, history_.size()));
+  history_[index].content = std::move(content);
+}
+
+void ChatSession::remove_last() {
+  if (history_.empty()) throw Error(ErrorCode::usage, "there is no message to remove");
+  remove_from(history_.size() - 1);
+}
+
+void ChatSession::remove_from(std::size_t index) {
+  require_idle();
+  if (index > history_.size())
+    throw Error(ErrorCode::usage, fmt::format("there is no message {} of {}", index, history_.size()));
+  history_.resize(index);
+  stats_.messages = history_.size();
+}
+
+bool ChatSession::undo() {
+  require_idle();
+  const auto asked = std::ranges::find_last(history_, std::string("user"), &engine::ChatMessage::role);
+  if (asked.empty()) return false;
+  remove_from(static_cast<std::size_t>(asked.begin() - history_.begin()));
+  return true;
+}
+
+void ChatSession::set_system(const std::string& text) {
+  require_idle();
+  if (has_system(history_)) history_.erase(history_.begin());
+  if (!text.empty()) history_.insert(history_.begin(), {.role = "system", .content = text, .extra = {}});
+  stats_.messages = history_.size();
+}
+
+void ChatSession::clear() { remove_from(has_system(history_) ? 1 : 0); }
+
+void ChatSession::save(const std::filesystem::path& path) const {
+  require_idle();
+  SessionArchive archive{
+      .history = history_, .fingerprint = fingerprint_of(executor_.instance().context()), .sequence = {}};
+  if (Conversation* conversation = executor_.conversation()) archive.sequence = conversation->save();
+  write_archive(path, archive);
+}
+
+void ChatSession::load(const std::filesystem::path& path) {
+  require_idle();
+  SessionArchive archive = read_session_archive(path);
+  if (archive.fingerprint != fingerprint_of(executor_.instance().context())) {
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was saved with another model, cache or engine ({}, not {})", path.string(),
+                            archive.fingerprint, fingerprint_of(executor_.instance().context())));
+  }
+  if (archive.sequence && executor_.conversation() != nullptr) executor_.restore(*archive.sequence);
+  history_ = std::move(archive.history);
+  stats_ = {.messages = history_.size()};
+}
+
+ChatTurn::~ChatTurn() {
+  try {
+    finish();
+  } catch (const std::exception& error) {
+    log::warn("run", "an answer did not join its history: {}", error.what());
+  }
+}
+
+std::optional<std::string> ChatTurn::next() {
+  TextFilter* const filter = session_.options_.output_filter.get();
+  while (!finished_) {
+    std::optional<std::string> piece;
+    try {
+      piece = generation_->next();
+    } catch (...) {
+      failed_ = true;
+      finish();
+      throw;
+    }
+    const bool over = !piece.has_value();
+    std::string shown = filter == nullptr ? piece.value_or("") : over ? filter->finish() : filter->push(*piece);
+    said_ += shown;
+    if (over) finish();
+    if (!shown.empty()) return shown;
+  }
+  return std::nullopt;
+}
+
+std::string ChatTurn::read_all() {
+  while (next()) {
+  }
+  return said_;
+}
+
+void ChatTurn::finish() {
+  if (finished_) return;
+  finished_ = true;
+  session_.turn_under_way_ = false;
+  const bool nothing = failed_ && said_.empty();
+  if (nothing && user_is_new_) {
+    session_.history_.pop_back();
+    return;
+  }
+  if (!nothing) session_.end_turn(said_, *generation_);
+}
+
+std::generator<std::string> pieces(ChatTurn& turn) {
+  while (auto piece = turn.next()) co_yield std::move(*piece);
+}
+
+}  // namespace plimsoll::run

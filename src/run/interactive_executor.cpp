@@ -1,0 +1,67 @@
+#include <plimsoll/run/interactive_executor.hpp>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/run/history_transform.hpp>
+
+namespace plimsoll::run {
+
+InteractiveExecutor::InteractiveExecutor(BatchedExecutor& executor)
+    : executor_(executor), conversation_(executor.create()) {}
+
+std::vector<engine::Token> InteractiveExecutor::tokens_of(std::string_view text) const {
+  const bool begins = conversation_.size() == 0;
+  return executor_.instance().model()->vocab().tokenize(text, begins, true);
+}
+
+Generation InteractiveExecutor::infer(std::string_view text, GenerationParams params) {
+  params.prompt = tokens_of(text);
+  return {conversation_, std::move(params)};
+}
+
+Generation InteractiveExecutor::resume(GenerationParams params) {
+  params.prompt.clear();
+  return {conversation_, std::move(params)};
+}
+
+engine::DecodeStatus InteractiveExecutor::prefill(std::string_view text, std::stop_token stop) {
+  conversation_.prompt(tokens_of(text));
+  return conversation_.infer(std::move(stop));
+}
+
+std::unique_ptr<Generation> InteractiveExecutor::answer(const std::vector<engine::Token>& prompt,
+                                                        GenerationParams params) {
+  const std::size_t room = conversation_.capacity();
+  if (prompt.size() >= room) {
+    throw Error(ErrorCode::context_overflow,
+                "the prompt of " + std::to_string(prompt.size()) + " tokens leaves no room to answer in a context of " +
+                    std::to_string(room),
+                {{"needed", prompt.size() + 1}, {"available", room}});
+  }
+  conversation_.replace(prompt);
+  params.prompt.clear();
+  return std::make_unique<Generation>(conversation_, std::move(params));
+}
+
+void InteractiveExecutor::restore(const SequenceSnapshot& snapshot) {
+  // Where every sequence is taken, its own place is what the restored one needs.
+  if (executor_.free_sequences() > 0) {
+    conversation_ = executor_.load(snapshot);
+    return;
+  }
+  const SequenceSnapshot before = conversation_.save();
+  {
+    const Conversation gone = std::move(conversation_);
+  }
+  try {
+    conversation_ = executor_.load(snapshot);
+  } catch (...) {
+    conversation_ = executor_.load(before);
+    throw;
+  }
+}
+
+std::unique_ptr<HistoryTransform> InteractiveExecutor::history_transform() const {
+  return std::make_unique<TemplateTransform>(*executor_.instance().model());
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,216 @@
+#include <plimsoll/run/state_archive.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/hash.hpp>
+
+namespace plimsoll::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kMagic = "PLIMSOLL";
+constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kMostHeader = 256ULL << 20U;  // a history longer than that is damage
+constexpr std::uint64_t kPiece = 1ULL << 20U;
+
+static_assert(std::endian::native == std::endian::little, "the lengths in the file are little-endian");
+
+class Writer {
+ public:
+  explicit Writer(const Sink& sink) : sink_(sink) {}
+  void bytes(std::span<const std::byte> bytes) {
+    hash_.add(bytes);
+    sink_(bytes);
+  }
+  void number(std::uint64_t value) { bytes(std::as_bytes(std::span(&value, 1))); }
+  void finish() { number(hash_.value()); }
+
+ private:
+  const Sink& sink_;
+  Fnv1a hash_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::istream& in) : in_(in) {}
+  void bytes(std::span<std::byte> bytes) {
+    in_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (std::cmp_not_equal(in_.gcount(), bytes.size())) throw Error(ErrorCode::usage, "this state is cut short");
+    hash_.add(bytes);
+  }
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    bytes(std::as_writable_bytes(std::span(&value, 1)));
+    return value;
+  }
+  // In pieces: a length that damage made absurd ends where the file does, not in an allocation.
+  template <class Container>
+  Container block(std::uint64_t length) {
+    Container block;
+    while (block.size() < length) {
+      const std::size_t from = block.size();
+      block.resize(from + static_cast<std::size_t>(std::min(kPiece, length - from)));
+      bytes(std::as_writable_bytes(std::span(block).subspan(from)));
+    }
+    return block;
+  }
+  void finish() {
+    const std::uint64_t expected = hash_.value();
+    if (number() != expected) throw Error(ErrorCode::usage, "this state is damaged: its checksum is another");
+  }
+
+ private:
+  std::istream& in_;
+  Fnv1a hash_;
+};
+
+struct Content {
+  Json header;
+  std::vector<std::uint8_t> memory;
+};
+
+void write(const Sink& sink, const Json& header, std::span<const std::uint8_t> memory) {
+  const std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Writer writer(sink);
+  writer.bytes(std::as_bytes(std::span(kMagic)));
+  writer.number(kVersion);
+  writer.number(text.size());
+  writer.number(memory.size());
+  writer.bytes(std::as_bytes(std::span(text)));
+  writer.bytes(std::as_bytes(memory));
+  writer.finish();
+}
+
+Content read(std::istream& in, std::string_view kind) {
+  Reader reader(in);
+  const auto magic = reader.block<std::string>(kMagic.size());
+  if (magic != kMagic) throw Error(ErrorCode::usage, "this is no state that was saved here");
+  if (const std::uint64_t version = reader.number(); version != kVersion)
+    throw Error(ErrorCode::usage, fmt::format("this state is of format {}, and {} is known", version, kVersion));
+  const std::uint64_t header_length = reader.number();
+  const std::uint64_t memory_length = reader.number();
+  if (header_length > kMostHeader) throw Error(ErrorCode::usage, "this state is damaged: its header is too long");
+  const auto text = reader.block<std::string>(header_length);
+  Content content{.header = {}, .memory = reader.block<std::vector<std::uint8_t>>(memory_length)};
+  reader.finish();
+  content.header = Json::parse(text);
+  if (content.header.at("kind") != kind) {
+    throw Error(ErrorCode::usage, fmt::format("this is the state of a {}, not of a {}",
+                                              content.header.at("kind").get<std::string>(), kind));
+  }
+  return content;
+}
+
+Json header_of(const SequenceSnapshot& snapshot) {
+  return {{"fingerprint", snapshot.fingerprint},
+          {"tokens", snapshot.tokens},
+          {"positions", snapshot.positions},
+          {"decoded", snapshot.decoded}};
+}
+
+SequenceSnapshot snapshot_of(const Json& header, std::vector<std::uint8_t> memory) {
+  return {.fingerprint = header.at("fingerprint"),
+          .tokens = header.at("tokens"),
+          .positions = header.at("positions"),
+          .decoded = header.at("decoded"),
+          .memory = std::move(memory)};
+}
+
+Json message_json(const engine::ChatMessage& message) {
+  Json json{{"role", message.role}, {"content", message.content}};
+  if (!message.extra.is_null()) json["extra"] = message.extra;
+  return json;
+}
+
+// A header with a right checksum and wrong members was written by another program.
+template <class Make>
+auto understood(Make&& make) {
+  try {
+    return make();
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorCode::usage, fmt::format("this state cannot be understood: {}", error.what()));
+  }
+}
+
+template <class Read>
+auto from_file(const std::filesystem::path& path, Read&& read) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in || std::filesystem::is_directory(path))
+    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path.string()));
+  try {
+    return read(in);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("'{}': {}", path.string(), error.what()), error.numbers());
+  }
+}
+
+}  // namespace
+
+void write_archive(const Sink& sink, const SequenceSnapshot& snapshot) {
+  Json header{{"kind", "sequence"}};
+  header.update(header_of(snapshot));
+  write(sink, header, snapshot.memory);
+}
+
+void write_archive(const Sink& sink, const SessionArchive& archive) {
+  Json header{{"kind", "session"}, {"fingerprint", archive.fingerprint}, {"history", Json::array()}};
+  for (const engine::ChatMessage& message : archive.history) header["history"].push_back(message_json(message));
+  if (archive.sequence) header["sequence"] = header_of(*archive.sequence);
+  write(sink, header,
+        archive.sequence ? std::span<const std::uint8_t>(archive.sequence->memory) : std::span<const std::uint8_t>{});
+}
+
+SequenceSnapshot read_sequence_archive(std::istream& in) {
+  return understood([&] {
+    Content content = read(in, "sequence");
+    return snapshot_of(content.header, std::move(content.memory));
+  });
+}
+
+SessionArchive read_session_archive(std::istream& in) {
+  return understood([&] {
+    Content content = read(in, "session");
+    SessionArchive archive{.history = {}, .fingerprint = content.header.at("fingerprint"), .sequence = {}};
+    for (const Json& message : content.header.at("history")) {
+      archive.history.push_back(
+          {.role = message.at("role"), .content = message.at("content"), .extra = message.value("extra", Json{})});
+    }
+    if (content.header.contains("sequence"))
+      archive.sequence = snapshot_of(content.header.at("sequence"), std::move(content.memory));
+    return archive;
+  });
+}
+
+void write_archive(const std::filesystem::path& path, const SequenceSnapshot& snapshot) {
+  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot); });
+}
+
+void write_archive(const std::filesystem::path& path, const SessionArchive& archive) {
+  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, archive); });
+}
+
+Sink sink_of(std::ostream& out) {
+  return [&out](std::span<const std::byte> bytes) {
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!out) throw Error(ErrorCode::io, "the state could not be written as a whole");
+  };
+}
+
+SequenceSnapshot read_sequence_archive(const std::filesystem::path& path) {
+  return from_file(path, [](std::istream& in) { return read_sequence_archive(in); });
+}
+
+SessionArchive read_session_archive(const std::filesystem::path& path) {
+  return from_file(path, [](std::istream& in) { return read_session_archive(in); });
+}
+
+}  // namespace plimsoll::run

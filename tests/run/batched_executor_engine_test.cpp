@@ -1,0 +1,343 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include <plimsoll/run/batched_executor.hpp>
+
+#include "conversation_model.hpp"
+#include "decoding.hpp"
+#include "expect_error.hpp"
+#include "small_models.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using engine::DecodeStatus;
+using test::expect_error;
+using test::some_tokens;
+
+class BatchedExecutorTest : public ::testing::Test {
+ protected:
+  void open(const std::string& model, std::uint32_t sequences, bool unified = false, std::uint32_t outputs = 0) {
+    plan::Request request = test::lively_request(model, sequences);
+    request.survey.context.kv_unified = unified;
+    request.survey.outputs = outputs;
+    open(request);
+  }
+  void open(const plan::Request& request) {
+    executor.reset();
+    instance = test::ready(books, request);
+    executor.emplace(*instance);
+  }
+
+  Conversation prompted(const std::vector<engine::Token>& tokens) {
+    Conversation conversation = executor->create();
+    conversation.prompt(tokens);
+    return conversation;
+  }
+
+  void expect_fresh(Conversation& conversation) {
+    test::FreshEvaluation fresh(*instance);
+    EXPECT_LE(test::largest_difference(conversation.logits(), fresh.logits(conversation.tokens())),
+              test::kLogitTolerance);
+  }
+
+  MemoryBooks books;
+  std::unique_ptr<Instance> instance;
+  std::optional<BatchedExecutor> executor;
+};
+
+TEST_F(BatchedExecutorTest, IsBusyWhenEverySequenceIsTakenAndFreeAgainAfterwards) {
+  open("llama-dense", 2);
+  const Conversation first = executor->create();
+  {
+    const Conversation second = executor->create();
+    EXPECT_EQ(executor->free_sequences(), 0U);
+    expect_error(ErrorCode::busy, "all 2 sequences", [&] { (void)executor->create(); });
+    expect_error(ErrorCode::busy, "all 2 sequences", [&] { (void)first.fork(); });
+  }
+  EXPECT_EQ(executor->create().id(), 1);
+}
+
+TEST_F(BatchedExecutorTest, HasItsInstanceToItself) {
+  open("llama-dense", 1);
+  expect_error(ErrorCode::busy, "another executor", [&] { const BatchedExecutor second(*instance); });
+  executor.reset();
+  const BatchedExecutor second(*instance);
+  EXPECT_EQ(second.free_sequences(), 1U);
+}
+
+TEST_F(BatchedExecutorTest, AShortPromptDoesNotWaitForALongOne) {
+  open("llama-dense", 3);
+  const Conversation long_one = prompted(some_tokens(200));
+  const Conversation other_long_one = prompted(some_tokens(200, 3));
+  Conversation short_one = prompted(some_tokens(4));
+  ASSERT_EQ(executor->infer(), DecodeStatus::ok);
+  EXPECT_TRUE(short_one.has_logits());
+  // A batch is of 64 tokens: what the short one left is shared.
+  EXPECT_EQ(long_one.waiting(), 170U);
+  EXPECT_EQ(other_long_one.waiting(), 170U);
+  expect_fresh(short_one);
+}
+
+TEST_F(BatchedExecutorTest, ConversationsOfOneBatchDoNotHearEachOther) {
+  for (const bool unified : {false, true}) {
+    open("llama-dense", 3, unified);
+    std::vector<Conversation> all;
+    for (int i = 0; i < 3; ++i) all.push_back(prompted(some_tokens(10 + 7 * static_cast<std::size_t>(i), 1 + i)));
+    while (all.front().requires_inference() || all.back().requires_inference()) {
+      ASSERT_EQ(executor->infer(), DecodeStatus::ok);
+    }
+    for (Conversation& one : all) expect_fresh(one);
+  }
+}
+
+TEST_F(BatchedExecutorTest, AFullCacheIsAnAnswerAndNothingIsLost) {
+  open("llama-dense", 3, true);  // 768 cells for all
+  Conversation first = prompted(some_tokens(400));
+  std::optional<Conversation> second = prompted(some_tokens(300));
+  ASSERT_EQ(first.infer(), DecodeStatus::ok);
+  ASSERT_EQ(second->infer(), DecodeStatus::ok);
+  Conversation third = prompted(some_tokens(120, 9));
+  DecodeStatus status = DecodeStatus::ok;
+  while (status == DecodeStatus::ok) status = executor->infer();
+  EXPECT_EQ(status, DecodeStatus::no_kv_slot);
+  EXPECT_GT(third.waiting(), 0U);
+  second.reset();
+  ASSERT_EQ(third.infer(), DecodeStatus::ok);
+  expect_fresh(third);
+  expect_fresh(first);
+}
+
+TEST_F(BatchedExecutorTest, LogitsStayWithTheirConversation) {
+  open("llama-dense", 2);
+  Conversation one = prompted(some_tokens(5));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  Conversation other = prompted(some_tokens(9, 4));
+  ASSERT_EQ(other.infer(), DecodeStatus::ok);  // the engine's own rows are now the other's
+  expect_fresh(one);
+  expect_fresh(other);
+}
+
+TEST_F(BatchedExecutorTest, AForkSharesThePastAndNothingElse) {
+  open("llama-dense", 2, true);
+  Conversation one = prompted(some_tokens(20));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  one.prompt(engine::Token{3});
+  Conversation other = one.fork();  // what waits is forked, too
+  EXPECT_EQ(other.waiting(), 1U);
+  other.prompt(engine::Token{4});
+  one.prompt(engine::Token{5});
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  ASSERT_EQ(other.infer(), DecodeStatus::ok);
+  expect_fresh(one);
+  expect_fresh(other);
+}
+
+TEST_F(BatchedExecutorTest, GivesTheLogitsOfEveryTokenThatWasAskedFor) {
+  open("llama-dense", 2, false, 8);
+  Conversation other = prompted(some_tokens(100));
+  Conversation one = executor->create();
+  const std::vector<engine::Token> tokens = some_tokens(8);
+  one.prompt_all_logits(tokens);
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  test::FreshEvaluation fresh(*instance);
+  for (std::size_t back = 0; back < tokens.size(); ++back) {
+    const std::vector<engine::Token> seen(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(back));
+    EXPECT_LE(test::largest_difference(one.logits(back), fresh.logits(seen)), test::kLogitTolerance) << back;
+  }
+  expect_error(ErrorCode::usage, "were not asked for", [&] { (void)one.logits(8); });
+  expect_error(ErrorCode::usage, "--outputs 9", [&] { one.prompt_all_logits(some_tokens(9)); });
+}
+
+TEST_F(BatchedExecutorTest, MisuseIsNamedAndChangesNothing) {
+  open("llama-dense", 1);
+  Conversation one = executor->create();
+  expect_error(ErrorCode::usage, "before a prompt", [&] { (void)one.logits(); });
+  one.prompt(some_tokens(3));
+  expect_error(ErrorCode::usage, "before infer()", [&] { (void)one.logits(); });
+  expect_error(ErrorCode::usage, "is no token", [&] { one.prompt(engine::Token{-1}); });
+  expect_error(ErrorCode::usage, "no tokens", [&] { one.prompt(std::vector<engine::Token>{}); });
+  expect_error(ErrorCode::usage, "taken back of 3", [&] { one.rewind(4); });
+  expect_error(ErrorCode::context_overflow, "holds 256", [&] { one.prompt(some_tokens(254)); });
+  EXPECT_EQ(one.tokens(), some_tokens(3));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  expect_fresh(one);
+}
+
+TEST_F(BatchedExecutorTest, VectorsStandForTokens) {
+  open("llama-dense", 2);
+  const auto width = static_cast<std::size_t>(instance->model()->facts().n_embd_inp);
+  std::vector<float> vectors(5 * width);
+  for (std::size_t i = 0; i < vectors.size(); ++i) vectors[i] = 0.01F * static_cast<float>(i % 17);
+  Conversation whole = executor->create();
+  whole.prompt_embeddings(vectors);
+  ASSERT_EQ(whole.infer(), DecodeStatus::ok);
+  Conversation parts = executor->create();
+  for (std::size_t i = 0; i < 5; ++i) {
+    parts.prompt_embeddings(std::span(vectors).subspan(i * width, width));
+    ASSERT_EQ(parts.infer(), DecodeStatus::ok);
+  }
+  EXPECT_LE(test::largest_difference(whole.logits(), parts.logits()), test::kLogitTolerance);
+  parts.prompt(engine::Token{7});
+  whole.prompt(engine::Token{7});
+  ASSERT_EQ(parts.infer(), DecodeStatus::ok);
+  ASSERT_EQ(whole.infer(), DecodeStatus::ok);
+  EXPECT_LE(test::largest_difference(whole.logits(), parts.logits()), test::kLogitTolerance);
+  expect_error(ErrorCode::usage, "are not vectors of", [&] { parts.prompt_embeddings(std::vector<float>(3)); });
+  expect_error(ErrorCode::unsupported, "are not kept", [&] { parts.reprefill_without(1, 0); });
+}
+
+TEST_F(BatchedExecutorTest, AShiftMovesWhatIsBehindAndEqualsTheEnginesOwn) {
+  open("llama-dense", 1);
+  Conversation one = prompted(some_tokens(40));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  ASSERT_TRUE(one.shift_left(10, 4));
+  EXPECT_EQ(one.next_position(), 30);
+  one.prompt(engine::Token{3});
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+
+  const auto model = test::load_on_cpu(instance->plan().request.model.path);
+  const auto context = engine::Context::create(model, test::small_context());
+  (void)test::logits_after(*context, some_tokens(40));
+  ASSERT_TRUE(context->remove(0, 4, 14));
+  context->shift(0, 14, -1, -10);
+  EXPECT_LE(test::largest_difference(one.logits(), test::logits_after(*context, {3})), test::kLogitTolerance);
+}
+
+TEST_F(BatchedExecutorTest, WhatCannotShiftIsLeftAsItWas) {
+  for (const char* model : {"mamba-dense", "jamba-dense"}) {
+    open(model, 1);
+    Conversation one = prompted(some_tokens(40));
+    ASSERT_EQ(one.infer(), DecodeStatus::ok);
+    EXPECT_FALSE(one.shift_left(10, 4)) << model;
+    EXPECT_EQ(one.tokens(), some_tokens(40));
+    one.reprefill_without(10, 4);
+    ASSERT_EQ(one.infer(), DecodeStatus::ok);
+    EXPECT_EQ(one.size(), 30U);
+    expect_fresh(one);
+  }
+}
+
+// The window's cache holds 256 of these 1024 tokens, so a rewind of 300 falls out of it.
+TEST_F(BatchedExecutorTest, ARewindBehindASlidingWindowDecodesAgain) {
+  plan::Request request = test::lively_request("gemma3-dense", 1);
+  request.survey.context.n_ctx = 1024;
+  open(request);
+  Conversation one = prompted(some_tokens(700));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  one.rewind(20);
+  EXPECT_EQ(one.waiting(), 0U);  // inside: nothing to do
+  one.rewind(300);
+  one.prompt(engine::Token{5});
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  expect_fresh(one);
+}
+
+TEST_F(BatchedExecutorTest, PositionsByHandAreKnownAfterwards) {
+  open("llama-dense", 1);
+  Conversation one = prompted(some_tokens(20));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  one.modify([](Conversation::MemoryEdit& memory) {
+    EXPECT_EQ(memory.end(), 20);
+    EXPECT_TRUE(memory.remove(2, 6));
+    memory.add(6, -1, -4);
+    memory.divide(0, -1, 2);
+    EXPECT_EQ(memory.end(), 8);
+  });
+  EXPECT_EQ(one.size(), 16U);
+  EXPECT_EQ(instance->context().last_position(one.id()), 7);
+  one.prompt(engine::Token{3});
+  EXPECT_EQ(one.infer(), DecodeStatus::ok);
+}
+
+TEST_F(BatchedExecutorTest, StateOfAnotherModelIsRefusedAndNothingChanges) {
+  SequenceSnapshot snapshot;
+  open("qwen3-dense", 1);
+  {
+    Conversation foreign = prompted(some_tokens(5));
+    ASSERT_EQ(foreign.infer(), DecodeStatus::ok);
+    snapshot = foreign.save();
+  }
+  open("llama-dense", 2);
+  expect_error(ErrorCode::usage, "another model", [&] { (void)executor->load(snapshot); });
+  EXPECT_EQ(executor->free_sequences(), 2U);
+}
+
+TEST_F(BatchedExecutorTest, DamagedStateIsRefusedAndNothingChanges) {
+  open("llama-dense", 1);
+  SequenceSnapshot snapshot;
+  {
+    Conversation one = prompted(some_tokens(5));
+    ASSERT_EQ(one.infer(), DecodeStatus::ok);
+    snapshot = one.save();
+  }
+  SequenceSnapshot shorter = snapshot;
+  shorter.memory.resize(shorter.memory.size() / 2);
+  EXPECT_THROW((void)executor->load(shorter), Error);
+  SequenceSnapshot contradictory = snapshot;
+  contradictory.tokens.pop_back();
+  expect_error(ErrorCode::usage, "contradicts itself", [&] { (void)executor->load(contradictory); });
+  EXPECT_EQ(executor->free_sequences(), 1U);
+  Conversation one = executor->load(snapshot);
+  one.refresh();
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  expect_fresh(one);
+}
+
+class CancellationTest : public BatchedExecutorTest, public ::testing::WithParamInterface<const char*> {};
+
+// Stopped after the first micro-batch, and again and again at any moment: the logits are those of an undisturbed run.
+TEST_P(CancellationTest, TheSequenceGoesOnAsIfNothingHadBeen) {
+  open(GetParam(), 2);
+  Conversation neighbour = prompted(some_tokens(90, 2));
+  Conversation one = prompted(some_tokens(150));
+  std::stop_source source;
+  EXPECT_EQ(one.infer(source.get_token(), [&](std::size_t) { source.request_stop(); }), DecodeStatus::aborted);
+  EXPECT_GT(one.waiting(), 0U);
+  int aborted = 0;
+  for (int i = 0; one.requires_inference(); ++i) {
+    std::stop_source moment;
+    std::jthread stopper([&] {
+      for (volatile int spin = 0; spin < 20000 * (i + 1); spin = spin + 1) {
+      }
+      moment.request_stop();
+    });
+    if (one.infer(moment.get_token()) == DecodeStatus::aborted) ++aborted;
+  }
+  EXPECT_GT(aborted, 0);
+  expect_fresh(one);
+  ASSERT_EQ(neighbour.infer(), DecodeStatus::ok);
+  expect_fresh(neighbour);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, CancellationTest,
+                         ::testing::Values("llama-dense", "gemma3-dense", "mamba-dense", "jamba-dense", "olmoe-moe"));
+
+TEST_F(BatchedExecutorTest, ThreadsEachWithTheirConversationGetTheirOwnAnswers) {
+  open("llama-dense", 4, true);
+  const auto answer = [&](int which) {
+    Conversation one = executor->create();
+    one.prompt(some_tokens(30, which));
+    engine::Sampler greedy(*instance->model(), {.temperature = 0});
+    std::vector<engine::Token> said;
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(one.infer(), DecodeStatus::ok);
+      said.push_back(one.sample(greedy));
+      one.prompt(said.back());
+    }
+    return said;
+  };
+  std::vector<std::vector<engine::Token>> alone;
+  for (int i = 0; i < 4; ++i) alone.push_back(answer(i + 1));
+  std::vector<std::vector<engine::Token>> together(4);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { together[static_cast<std::size_t>(i)] = answer(i + 1); });
+  }
+  EXPECT_EQ(together, alone);
+  EXPECT_EQ(executor->free_sequences(), 4U);
+}
+
+}  // namespace
+}  // namespace plimsoll::run
