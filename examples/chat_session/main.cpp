@@ -1,0 +1,23 @@
+// A chat whose memory follows its history: chat_session MODEL.gguf
+#include <iostream>
+#include <plimsoll/plimsoll.hpp>
+using namespace plimsoll;
+
+int main(int, char** argv) {
+  run::MemoryBooks books;
+  auto model = run::open(books, argv[1]);
+  run::BatchedExecutor executor(*model);
+  run::InteractiveExecutor interactive(executor);
+  run::ChatSession chat(interactive, {.system = "You are the mate of a ship."});
+
+  const run::GenerationParams greedy{.predict = 40, .sampling = {.temperature = 0}};
+  for (const char* question : {"Who are you?", "What is the name of the ship?"}) {
+    std::cout << "> " << question << '\n';
+    run::ChatTurn turn = chat.say(question, greedy);
+    for (const std::string& piece : run::pieces(turn)) std::cout << piece << std::flush;
+    std::cout << '\n';
+  }
+  const std::string again = chat.regenerate(greedy).read_all();  // does not see the answer that it replaces
+  std::cout << "the same again: " << std::boolalpha << (again == chat.history().back().content) << '\n';
+  std::cout << "messages: " << chat.history().size() << ", in memory already: " << (chat.stats().reused_tokens > 0) << '\n';
+}
