@@ -21,6 +21,7 @@ import unittest
 PROGRAM = sys.argv[1]
 MODELS = pathlib.Path(sys.argv[2])
 LLAMA = str(MODELS / "llama-dense.gguf")
+SANITIZED = bool(os.environ.get("PLIMSOLL_TEST_SANITIZED"))
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "models/demo"
 MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
 FAILED, USAGE, REFUSED, UNUSABLE, INTERRUPTED = 1, 2, 3, 4, 130
@@ -238,7 +239,10 @@ class Generates(Cli):
         said = json.loads(report.read_text())
         self.assertEqual(said["schema"], "plimsoll.report/1")
         self.assertEqual(said["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0, "graph_reallocations": 0})
-        self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
+        if SANITIZED:  # its allocator keeps what was freed, so the process grows by what comes and goes
+            self.assertLess(said["growth_after_ready_bytes"], 16 << 20)
+        else:
+            self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
         self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
         planned = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["plan"]["models"][0]["lines"] if l["stage"] != "runtime"}
         for moment in ("after_context", "ready", "end"):

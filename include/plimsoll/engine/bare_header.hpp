@@ -1,6 +1,6 @@
 // BareHeader: a model's header without its vocabulary, as a file in memory. What the engine makes of it has the same
-// sizes, in a tenth of the time: most of a large model's header is its vocabulary (2026-11, 80 layers and 128,256 tokens,
-// simulated load on two busy cores: 0.95 s whole, 0.04 to 0.15 s bare).
+// sizes, in a tenth of the time: most of a large model's header is its vocabulary (2026-11, 80 layers and 128,256
+// tokens, simulated load on two busy cores: 0.95 s whole, 0.04 to 0.15 s bare).
 #pragma once
 #include <optional>
 #include <string>
