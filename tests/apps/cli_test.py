@@ -353,12 +353,8 @@ class Chats(Cli):
         _, err = self.chat(self.QUESTION * 100, status=FAILED)
         self.assertIn("context", err)
 
-    def test_a_model_without_vocabulary_cannot_be_talked_to(self):
-        _, err = self.run_it("chat", "-m", LLAMA, *SMALL, input=b"hello\n", status=USAGE)
-        self.assertIn("vocabulary", err)
-
     def test_ctrl_c_while_answering(self):
-        process = subprocess.Popen([PROGRAM, "chat", "-m", MATE, *SMALL, "-c", "65536", "-n", "-1", "--ignore-eos"], env=self.environment,
+        process = subprocess.Popen([PROGRAM, "chat", "-m", LLAMA, *SMALL, "-c", "65536", "-n", "-1"], env=self.environment,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         process.stdin.write(self.QUESTION.encode() + b"\n")
@@ -382,7 +378,7 @@ class Calibrates(Cli):
         said = json.loads(out)
         self.assertEqual(said["schema"], "plimsoll.calibration/1")
         self.assertTrue(said["complete"])
-        self.assertTrue(said["warm_up"]["steps"])
+        self.assertTrue(said["warm_up"])
         self.assertEqual(self.runtime(), ({line["device"]: line["bytes"] for line in said["runtime"]}, {"calibrated"}))
         _, err = self.run_it("calibrate", "--forget")
         self.assertIn("forgot", err)
@@ -402,7 +398,7 @@ class Calibrates(Cli):
 class InterruptsOnVulkan(Cli):
     """A device cannot be stopped inside a micro-batch; Ctrl-C is heard after it."""
 
-    DEVICE = ["-ngl", "99", "-c", "256", "-b", "64", "-ub", "64", "-t", "1"]
+    DEVICE = ["-ngl", "99", "-c", "256", "-b", "16", "-ub", "16", "-t", "1"]  # few shapes
 
     def setUp(self):
         super().setUp()
@@ -436,7 +432,7 @@ class InterruptsOnVulkan(Cli):
     def test_ctrl_c_during_warm_up_is_heard_after_the_micro_batch(self):
         # Every step of a warm-up with cold pipelines is one micro-batch or a few; the first compiles and takes longest.
         out, _ = self.run_it("calibrate", "-m", LLAMA, *self.DEVICE, "--json", timeout=300)
-        longest = max(step["ms"] for step in json.loads(out)["warm_up"]["steps"]) / 1000
+        longest = max(step["ms"] for step in json.loads(out)["warm_up"]) / 1000
         self.environment["MESA_SHADER_CACHE_DIR"] = str(self.path / "cold-pipelines")
         process = self.warming_up()
         asked = time.monotonic()
