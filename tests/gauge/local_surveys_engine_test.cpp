@@ -50,7 +50,17 @@ TEST_F(LocalSurveysTest, ReadTheVocabularyOnceAndAnswerTheSame) {
   expect_as_whole(folder_.write("tiny.gguf", tiny_llama().bytes()), 1);
 }
 
-TEST_F(LocalSurveysTest, ReadAgainWhatCarriesNoVocabulary) { expect_as_whole(test::arch_model("llama-dense"), 4); }
+TEST_F(LocalSurveysTest, AnswerTheSameForEveryKindOfMemory) {
+  for (const char* name : {"llama-dense", "gemma3-dense", "deepseek2-moe", "mamba-dense", "jamba-dense"}) {
+    expect_as_whole(test::arch_model(name), 1);
+  }
+}
+
+TEST_F(LocalSurveysTest, HaveNoBareHeaderWhereThereIsNoVocabulary) {
+  test::TinyGguf file = tiny_llama();
+  file.remove("tokenizer.ggml.model").text("tokenizer.ggml.model", "none");
+  EXPECT_FALSE(engine::BareHeader::of(folder_.write("m.gguf", file.bytes())));
+}
 
 TEST_F(LocalSurveysTest, ReadAgainWhatSaysTwoSizesOfItsVocabulary) {
   test::TinyGguf file = tiny_llama();
