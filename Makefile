@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-asan test-tsan bench serve build install lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo "make test-full   every test, the whole plan = ledger matrix included"
 	@echo "make test-asan   the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-tsan   the tests under the thread sanitizer"
+	@echo "make fuzz        a minute of damaged files for the GGUF reader"
 	@echo "make bench       the benchmarks; results in build/bench/*.json"
 	@echo "make install     DESTDIR and PREFIX as usual"
 	@echo "make lint        formatting and clang-tidy"
@@ -30,6 +31,9 @@ test-asan:
 	@scripts/test.sh asan fast
 test-tsan:
 	@scripts/test.sh tsan fast
+
+fuzz:
+	@scripts/fuzz.sh
 
 bench:
 	@PLIMSOLL_WITH_TESTS=1 scripts/build.sh release

@@ -8,7 +8,7 @@ preset=$1
 shift
 sets=()
 [ "${PLIMSOLL_WITH_TESTS:-}" ] && sets+=(--set test)
-[ "$preset" = tidy ] && sets+=(--set lint)
+case $preset in tidy | fuzz) sets+=(--set lint) ;; esac
 options=(-DPLIMSOLL_TESTS="${PLIMSOLL_WITH_TESTS:+ON}")
 [ "${PLIMSOLL_WITH_TESTS:-}" ] || options=(-DPLIMSOLL_TESTS=OFF)
 [ "${CI:-}" ] && options+=(-DPLIMSOLL_WERROR=ON)

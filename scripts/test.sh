@@ -13,7 +13,12 @@ export LSAN_OPTIONS=suppressions=$here/scripts/sanitizers/lsan.txt:print_suppres
 export ASAN_OPTIONS=detect_odr_violation=0:allocator_may_return_null=1
 export TSAN_OPTIONS=suppressions=$here/scripts/sanitizers/tsan.txt:allocator_may_return_null=1
 excluded=()
-case $preset in asan | tsan) excluded=(--label-exclude 'vulkan|matrix') ;; esac
+case $preset in
+  asan | tsan)
+    excluded=(--label-exclude 'vulkan|matrix')
+    echo "Under sanitizers without the tests labelled vulkan and matrix: 'make test' runs those."
+    ;;
+esac
 run_tests() { "$here/scripts/in-root" --set test -- ctest --test-dir "$here/build/$preset" --output-on-failure -j2 "$@"; }
 
 # The matrix first and apart: how many cells it compared is worth a line, and the last lines belong to the other tests.

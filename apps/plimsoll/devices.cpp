@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"

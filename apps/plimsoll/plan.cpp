@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <plimsoll/gauge/survey_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 

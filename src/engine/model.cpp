@@ -147,14 +147,15 @@ ModelFacts read_facts(const llama_model* model) {
 std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions& options) {
   start_backends();
   validate(params);
-  check_model_file(params.path);
+  const std::string& file = options.header_only && !options.header.empty() ? options.header : params.path;
+  check_model_file(file);
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "loading was cancelled");
 
   Loading loading{.options = options};
   EngineParams engine;
   fill(engine, params, loading);
   const EngineLogListener heard;
-  llama_model* loaded = llama_model_load_from_file(params.path.c_str(), engine.params);
+  llama_model* loaded = llama_model_load_from_file(file.c_str(), engine.params);
   if (loading.stopped) {
     if (loaded != nullptr) llama_model_free(loaded);
     throw Error(ErrorCode::cancelled, "loading was cancelled");

@@ -119,18 +119,19 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   return survey;
 }
 
-std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params) {
+std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params, const std::string& header) {
   SurveyObserver seen;
   const hook::ThreadObserver watching(&seen);
   const Scope scope({}, Phase::load);
-  return engine::Model::load(params, {.header_only = true, .progress = {}, .stop = {}});
+  return engine::Model::load(params, {.header_only = true, .header = header, .progress = {}, .stop = {}});
 }
 
 }  // namespace
 
 Survey survey(const SurveyRequest& request) { return Surveyor(request.model).survey(request); }
 
-Surveyor::Surveyor(const engine::ModelParams& model) : params_(model), model_(load_header(model)) {}
+Surveyor::Surveyor(const engine::ModelParams& model, const std::string& header)
+    : params_(model), model_(load_header(model, header)) {}
 
 Surveyor::~Surveyor() {
   // The engine frees its empty stand-ins here: they were never booked, and nobody else's books may be asked about them.

@@ -18,9 +18,8 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/device/probe.hpp>
-#include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 
 extern char** environ;
 
@@ -82,26 +81,6 @@ int threads_of_this_process() {
 }
 
 }  // namespace
-
-Survey LocalSurveys::survey(const SurveyRequest& request) {
-  if (!surveyor_ || surveyor_->params() != request.model) {
-    surveyor_.reset();
-    surveyor_ = std::make_unique<Surveyor>(request.model);
-  }
-  return surveyor_->survey(request);
-}
-
-std::vector<DeviceView> LocalSurveys::devices() {
-  engine::start_backends();
-  const SystemClock clock;
-  const auto probes = device::make_system_probes(clock);
-  std::vector<DeviceView> views;
-  for (device::DeviceInfo& info : device::list_devices()) {
-    auto reading = probes->read(info);
-    views.push_back({.info = std::move(info), .reading = reading.value_or(device::MemoryReading{})});
-  }
-  return views;
-}
 
 int serve_surveys(int in, int out) {
   LocalSurveys surveys;

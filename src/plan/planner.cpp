@@ -30,6 +30,24 @@ bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
   });
 }
 
+// The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
+class TooHeavy {
+ public:
+  explicit TooHeavy(const std::vector<DeviceState>& states) : states_(states) {}
+
+  void look_at(ModelPlan model) {
+    std::erase_if(model.lines, [](const Line& line) { return line.stage != memory::Stage::weights; });
+    if (!std::ranges::all_of(admit({model}, states_), &DeviceVerdict::fits)) {
+      known_.push_back(std::move(model.request.model));
+    }
+  }
+  [[nodiscard]] bool knows(const engine::ModelParams& params) const { return std::ranges::contains(known_, params); }
+
+ private:
+  const std::vector<DeviceState>& states_;
+  std::vector<engine::ModelParams> known_;
+};
+
 void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
                               const std::vector<gauge::DeviceView>& devices) {
   for (const memory::LineRequest& line : lines) {
@@ -124,18 +142,24 @@ std::vector<Alternative> Planner::search(const Request& request, const gauge::Su
                                          const std::vector<DeviceState>& states, std::size_t most) {
   const Plan refused{.models = {plan_model(request)}, .devices = {}, .alternatives = {}, .explanation = {}};
   const auto verdicts = admit(refused.models, states);
+  TooHeavy too_heavy(states);
+  too_heavy.look_at(refused.models.front());
   const bool accelerator_is_over = std::ranges::any_of(
       verdicts, [](const DeviceVerdict& verdict) { return !verdict.fits() && !verdict.state.info.id.is_host(); });
   std::vector<Alternative> found;
   int tried = 0;
   for (const Rung& rung : ladder(request.survey, asked, accelerator_is_over)) {
     if (found.size() >= most || tried >= kMostSurveysPerSearch) break;
+    if (too_heavy.knows(rung.request.model)) continue;
     if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
     ++tried;
     try {
       const ModelPlan model = plan_model({.name = request.name, .survey = rung.request});
       const auto judged = admit({model}, states);
-      if (!std::ranges::all_of(judged, &DeviceVerdict::fits)) continue;
+      if (!std::ranges::all_of(judged, &DeviceVerdict::fits)) {
+        too_heavy.look_at(model);
+        continue;
+      }
       Alternative alternative{
           .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .request = rung.request, .required = {}};
       for (const DeviceVerdict& verdict : judged) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 
 namespace plimsoll::run {
 namespace {

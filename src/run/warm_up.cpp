@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <plimsoll/base/clock.hpp>
@@ -14,6 +15,10 @@ namespace {
 
 constexpr int kMostSweeps = 6;
 constexpr int kQuietSweepsInARow = 2;
+// Settling: two requests in a row within this much of the fastest; not more requests, nor longer, than that.
+constexpr double kNearTheFastest = 1.15;
+constexpr int kMostSettlingRequests = 32;
+constexpr double kSettlingLimitMs = 3000;
 
 constexpr std::array<std::pair<std::string_view, WarmUpDepth>, 3> kDepths{
     {{"full", WarmUpDepth::full}, {"quick", WarmUpDepth::quick}, {"none", WarmUpDepth::none}}};
@@ -38,6 +43,19 @@ class Sweeper {
     Bytes grown;
     for (std::size_t i = 0; i < steps.size(); ++i) grown += step(steps[i].name, steps[i].run, i, steps.size());
     return grown;
+  }
+
+  // Runs one step until it takes the same time twice in a row, or for as long as settling may take.
+  void until_steady(const Step& request) {
+    const Stopwatch watch;
+    double fastest = std::numeric_limits<double>::infinity();
+    int near_in_a_row = 0;
+    for (int i = 0; i < kMostSettlingRequests && near_in_a_row < 2 && watch.elapsed_ms() < kSettlingLimitMs; ++i) {
+      (void)step(request.name, request.run, static_cast<std::size_t>(i), kMostSettlingRequests);
+      const double ms = report_.steps.back().ms;
+      near_in_a_row = ms <= kNearTheFastest * fastest ? near_in_a_row + 1 : 0;
+      fastest = std::min(fastest, ms);
+    }
   }
 
   Bytes step(const std::string& name, const std::function<void()>& run, std::size_t done, std::size_t of) {
@@ -100,6 +118,7 @@ WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const 
     if (!filled) sweeper.step("filling the context", [&] { filled = shapes.fill(options.depth_limit); }, 0, 1);
     report.reached_depth = filled;
     if (filled) report.settled = sweeper.until_quiet(shapes.deep(), kQuietSweepsInARow) && report.settled;
+    if (context.facts().has_memory) sweeper.until_steady(shapes.small_request());
   }
   shapes.clear();
   report.ms = watch.elapsed_ms();

@@ -175,6 +175,17 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
   return steps;
 }
 
+Step Shapes::small_request() {
+  return {"settling", [this] {
+            engine::Sampler sampler(*context_.model(), {});
+            decode_from_empty(std::min(16U, context_.facts().n_ctx_seq / 2), 1);
+            for (int i = 0; i < 4; ++i) {
+              (void)sampler.sample(context_, -1);
+              decode(1, 1);
+            }
+          }};
+}
+
 bool Shapes::fill(std::chrono::milliseconds limit) {
   const Stopwatch watch;
   context_.clear();

@@ -27,6 +27,8 @@ class Shapes {
   [[nodiscard]] bool fill(std::chrono::milliseconds limit);
   // For a filled sequence 0.
   [[nodiscard]] std::vector<Step> deep();
+  // A short prompt and a few tokens, each one sampled: what users send, in small.
+  [[nodiscard]] Step small_request();
   void clear();
 
  private:

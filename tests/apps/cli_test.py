@@ -3,9 +3,11 @@
 
 cli_test.py PROGRAM MODELS_DIR [unittest arguments]
 """
+import ctypes
 import json
 import os
 import pathlib
+import pty
 import resource
 import signal
 import struct
@@ -19,9 +21,23 @@ import unittest
 PROGRAM = sys.argv[1]
 MODELS = pathlib.Path(sys.argv[2])
 LLAMA = str(MODELS / "llama-dense.gguf")
+SANITIZED = bool(os.environ.get("PLIMSOLL_TEST_SANITIZED"))
+DEMO = pathlib.Path(__file__).resolve().parents[2] / "models/demo"
+MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
 FAILED, USAGE, REFUSED, UNUSABLE, INTERRUPTED = 1, 2, 3, 4, 130
 # Small and on the CPU, with one thread: tests run side by side.
 SMALL = ["-c", "256", "-b", "64", "-ub", "32", "-t", "1", "--device", "none"]
+
+
+def obey_permissions():
+    """For a child: files that may not be read cannot be, also where it is root. Two capabilities let root read them."""
+    if os.geteuid() != 0:
+        return
+    drop_from_bounding_set = 24  # PR_CAPBSET_DROP: what is started next does not get them
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        if libc.prctl(drop_from_bounding_set, capability, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "a capability could not be dropped")
 
 
 class Cli(unittest.TestCase):
@@ -175,6 +191,18 @@ class BadFiles(Cli):
         (self.path / "bad.gguf").mkdir()
         self.refused_file(None, "directory|folder")
 
+    def test_no_permission_to_read(self):
+        path = self.path / "locked.gguf"
+        path.write_bytes(pathlib.Path(LLAMA).read_bytes())
+        path.chmod(0)
+        cat = subprocess.run(["cat", str(path)], capture_output=True, preexec_fn=obey_permissions)
+        self.assertNotEqual(cat.returncode, 0, "the file can be read here: this test would say nothing")
+        for command in (["plan"], ["generate", "--tokens", "1"]):
+            _, err = self.run_it(*command, "-m", path, *SMALL, status=UNUSABLE, preexec_fn=obey_permissions)
+            self.assertIn("no permission", err)
+        out, _ = self.run_it("plan", "-m", path, "--json", status=UNUSABLE, preexec_fn=obey_permissions)
+        self.assertEqual(json.loads(out)["code"], "model_unusable")
+
     def test_empty(self):
         self.refused_file(b"", "empty")
 
@@ -211,7 +239,10 @@ class Generates(Cli):
         said = json.loads(report.read_text())
         self.assertEqual(said["schema"], "plimsoll.report/1")
         self.assertEqual(said["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0, "graph_reallocations": 0})
-        self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
+        if SANITIZED:  # its allocator keeps what was freed, so the process grows by what comes and goes
+            self.assertLess(said["growth_after_ready_bytes"], 16 << 20)
+        else:
+            self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
         self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
         planned = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["plan"]["models"][0]["lines"] if l["stage"] != "runtime"}
         for moment in ("after_context", "ready", "end"):
@@ -277,6 +308,154 @@ class Generates(Cli):
         for milliseconds in (0, 30, 100, 200, 400):
             with self.subTest(milliseconds):
                 self.interrupted(lambda process, ms=milliseconds: time.sleep(ms / 1000), "-n", "1000000", "-c", "65536", "--ignore-eos")
+
+
+class Chats(Cli):
+    QUESTION = "What is the name of the ship?"
+
+    def chat(self, *lines, flags=(), **options):
+        text = "".join(line + "\n" for line in lines)
+        return self.run_it("chat", "-m", MATE, *SMALL, "-n", 12, "--temp", 0, *flags, input=text.encode(), **options)
+
+    def test_a_message_gets_an_answer(self):
+        out, _ = self.chat(self.QUESTION)
+        self.assertTrue(out.strip())
+
+    def test_it_remembers_until_it_is_told_to_forget(self):
+        alone, _ = self.chat(self.QUESTION)
+        again, _ = self.chat(self.QUESTION, "/clear", self.QUESTION)
+        self.assertEqual(again, alone * 2)
+        history, _ = self.chat(self.QUESTION, "/history")
+        self.assertIn(self.QUESTION, history)
+        forgotten, _ = self.chat(self.QUESTION, "/clear", "/history")
+        self.assertNotIn(self.QUESTION, forgotten)
+
+    def test_the_system_message_is_set_by_flag_and_by_command_and_survives_clear(self):
+        out, _ = self.chat("/history", flags=("--system", "Speak like a mate."))
+        self.assertIn("Speak like a mate.", out)
+        out, _ = self.chat("/system Speak like a cook.", "/clear", "/history", flags=("--system", "Speak like a mate."))
+        self.assertIn("Speak like a cook.", out)
+        self.assertNotIn("mate", out)
+
+    def test_quit_ends_it_there(self):
+        out, _ = self.chat("/quit", self.QUESTION)
+        self.assertEqual(out, "")
+
+    def test_an_unknown_command_tells_those_there_are(self):
+        _, err = self.chat("/sing")
+        self.assertIn("/clear", err)
+        self.assertIn("/quit", err)
+
+    def test_a_refusal_says_so(self):
+        self.chat(self.QUESTION, flags=("--line", "CPU=64KiB"), status=REFUSED)
+
+    def test_a_message_longer_than_the_context_is_an_error_where_nobody_can_answer(self):
+        _, err = self.chat(self.QUESTION * 100, status=FAILED)
+        self.assertIn("context", err)
+
+    def test_ctrl_c_while_answering(self):
+        process = subprocess.Popen([PROGRAM, "chat", "-m", LLAMA, *SMALL, "-c", "65536", "-n", "-1"], env=self.environment,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        process.stdin.write(self.QUESTION.encode() + b"\n")
+        process.stdin.flush()
+        self.assertTrue(process.stdout.read(1))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INTERRUPTED, err.decode())
+
+
+class Calibrates(Cli):
+    def runtime(self):
+        out, _ = self.run_it("plan", "-m", LLAMA, *SMALL, "--json")
+        lines = [line for line in json.loads(out)["models"][0]["lines"] if line["stage"] == "runtime"]
+        return {line["device"]: line["bytes"] for line in lines}, {line["source"] for line in lines}
+
+    def test_what_it_measures_is_in_the_next_plan_until_it_is_forgotten(self):
+        before, source = self.runtime()
+        self.assertEqual(source, {"estimated"})
+        out, _ = self.run_it("calibrate", "-m", LLAMA, *SMALL, "--json")
+        said = json.loads(out)
+        self.assertEqual(said["schema"], "plimsoll.calibration/1")
+        self.assertTrue(said["complete"])
+        self.assertTrue(said["warm_up"])
+        self.assertEqual(self.runtime(), ({line["device"]: line["bytes"] for line in said["runtime"]}, {"calibrated"}))
+        _, err = self.run_it("calibrate", "--forget")
+        self.assertIn("forgot", err)
+        self.assertEqual(self.runtime(), (before, {"estimated"}))
+
+    def test_the_table_tells_every_step_and_what_was_kept(self):
+        out, _ = self.run_it("calibrate", "-m", LLAMA, *SMALL)
+        self.assertRegex(out, r"(?m)^1 token +1 ")
+        self.assertRegex(out, r"(?m)^sample +1 ")
+        self.assertRegex(out, r"runtime on CPU: .*, kept as a calibration")
+
+    def test_a_refusal_measures_nothing(self):
+        self.run_it("calibrate", "-m", LLAMA, *SMALL, "--line", "CPU=64KiB", status=REFUSED)
+        self.assertEqual(self.runtime()[1], {"estimated"})
+
+
+class InterruptsOnVulkan(Cli):
+    """A device cannot be stopped inside a micro-batch; Ctrl-C is heard after it."""
+
+    DEVICE = ["-ngl", "99", "-c", "256", "-b", "16", "-ub", "16", "-t", "1"]  # few shapes
+
+    def setUp(self):
+        super().setUp()
+        self.environment["MESA_SHADER_CACHE_DIR"] = str(self.path / "pipelines")
+
+    def warming_up(self):
+        """A program in the middle of its warm-up. Progress is told to terminals only, so it gets one."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([PROGRAM, "generate", "-m", LLAMA, *self.DEVICE, "--tokens", "1", "-n", "1"], env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        told = b""
+        while b"warming up" not in told:
+            told += os.read(ours, 4096)
+        # Somebody has to read on, or the program waits for its terminal.
+        reader = threading.Thread(target=self.read_on, args=(ours,), daemon=True)
+        reader.start()
+        return process
+
+    @staticmethod
+    def read_on(terminal):
+        try:
+            while os.read(terminal, 4096):
+                pass
+        except OSError:  # closed at the other end
+            pass
+
+    def test_ctrl_c_during_warm_up_is_heard_after_the_micro_batch(self):
+        # Every step of a warm-up with cold pipelines is one micro-batch or a few; the first compiles and takes longest.
+        out, _ = self.run_it("calibrate", "-m", LLAMA, *self.DEVICE, "--json", timeout=300)
+        longest = max(step["ms"] for step in json.loads(out)["warm_up"]) / 1000
+        self.environment["MESA_SHADER_CACHE_DIR"] = str(self.path / "cold-pipelines")
+        process = self.warming_up()
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=120), INTERRUPTED)
+        # Three times, and a second for unloading: other tests use the same cores.
+        self.assertLess(time.monotonic() - asked, 3 * longest + 1)
+
+    def test_a_second_ctrl_c_ends_it_at_once(self):
+        process = self.warming_up()
+        process.send_signal(signal.SIGINT)
+        while self.pending(process):  # two of the same that wait are delivered as one
+            time.sleep(0.001)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), INTERRUPTED)
+        self.assertLess(time.monotonic() - asked, 1)
+
+    @staticmethod
+    def pending(process):
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        waiting = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+        return any(mask & 1 << (signal.SIGINT - 1) for mask in waiting)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <random>
 
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
 
 #include "arch_models.hpp"

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 
 #include "arch_models.hpp"
 

@@ -39,6 +39,8 @@ using Progress = std::function<void(float)>;
 
 struct LoadOptions {
   bool header_only = false;  // sizes are simulated, nothing is allocated (load_mode becomes none)
+  // With header_only: read from this file (a BareHeader's) what the model's own would say. Empty: from the model's own.
+  std::string header{};
   Progress progress{};
   std::stop_token stop{};
 };

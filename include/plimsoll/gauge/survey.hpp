@@ -52,7 +52,8 @@ struct Survey {
 // Surveys one model file under several contexts without reading the header again. One thread.
 class Surveyor {
  public:
-  explicit Surveyor(const engine::ModelParams& model);
+  // `header`: a BareHeader's path, read in place of the model's own.
+  explicit Surveyor(const engine::ModelParams& model, const std::string& header = {});
   ~Surveyor();
   [[nodiscard]] const engine::ModelParams& params() const noexcept;
   [[nodiscard]] Survey survey(const SurveyRequest& request);  // request.model must equal params()

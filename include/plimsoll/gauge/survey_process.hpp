@@ -4,28 +4,10 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/survey.hpp>
 #include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/survey_source.hpp>
 
 namespace plimsoll::gauge {
-
-// Anything that can answer what a configuration takes. Plans are made of its answers.
-class SurveySource {
- public:
-  virtual ~SurveySource() = default;
-  [[nodiscard]] virtual Survey survey(const SurveyRequest& request) = 0;
-  [[nodiscard]] virtual std::vector<DeviceView> devices() = 0;
-};
-
-// In this process: for callers that trust their files. Starts the backends. One thread.
-class LocalSurveys final : public SurveySource {
- public:
-  [[nodiscard]] Survey survey(const SurveyRequest& request) override;
-  [[nodiscard]] std::vector<DeviceView> devices() override;
-
- private:
-  std::unique_ptr<Surveyor> surveyor_;
-};
 
 // In a child, started at the first question and kept for the next. One thread.
 //

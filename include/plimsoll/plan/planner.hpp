@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/survey_source.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
 

@@ -1,0 +1,33 @@
+// LocalSurveys: surveys in this process, for callers that trust their files.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include <plimsoll/gauge/survey_source.hpp>
+
+namespace plimsoll::gauge {
+
+// Starts the backends. One thread.
+//
+// The first question about a file reads all of it, vocabulary included, so that whatever the engine refuses is refused.
+// Questions about the same file with other model parameters (the rungs of a ladder) are answered from its bare header,
+// once that has been seen to give the same answer to the first question; else from the whole file again.
+class LocalSurveys final : public SurveySource {
+ public:
+  LocalSurveys();
+  ~LocalSurveys() override;
+  [[nodiscard]] Survey survey(const SurveyRequest& request) override;
+  [[nodiscard]] std::vector<DeviceView> devices() override;
+
+  // How many times a file was read with its vocabulary.
+  [[nodiscard]] int whole_reads() const noexcept { return whole_reads_; }
+
+ private:
+  struct Subject;  // the file that was asked about last
+  Survey survey_whole(const SurveyRequest& request);
+
+  std::unique_ptr<Subject> subject_;
+  int whole_reads_ = 0;
+};
+
+}  // namespace plimsoll::gauge

@@ -1,0 +1,17 @@
+// SurveySource: anything that can answer what a configuration takes. Plans are made of its answers.
+#pragma once
+#include <vector>
+
+#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/survey_json.hpp>
+
+namespace plimsoll::gauge {
+
+class SurveySource {
+ public:
+  virtual ~SurveySource() = default;
+  [[nodiscard]] virtual Survey survey(const SurveyRequest& request) = 0;
+  [[nodiscard]] virtual std::vector<DeviceView> devices() = 0;
+};
+
+}  // namespace plimsoll::gauge
