@@ -52,7 +52,8 @@ void go_on(llama_sampler& grammar, Token token) {
 
 }  // namespace
 
-Sampler::Sampler(const Model& model, const SamplingParams& params) : chain_(make_chain(model.facts().n_vocab, params)) {
+Sampler::Sampler(const Model& model, const SamplingParams& params)
+    : chain_(make_chain(model.facts().n_vocab, params)), n_vocab_(static_cast<std::size_t>(model.facts().n_vocab)) {
   if (params.grammar.empty()) return;
   if (!model.vocab().present()) throw Error(ErrorCode::unsupported, "a grammar needs a model with a vocabulary");
   const EngineLogListener heard;
@@ -64,8 +65,13 @@ Sampler::Sampler(const Model& model, const SamplingParams& params) : chain_(make
   }
 }
 
-Token Sampler::sample(const Context& context, std::int32_t index) {
-  const std::span<const float> logits = context.logits(index);
+Token Sampler::sample(const Context& context, std::int32_t index) { return sample(context.logits(index)); }
+
+Token Sampler::sample(std::span<const float> logits) {
+  if (logits.size() != n_vocab_) {
+    throw Error(ErrorCode::usage, "the sampler chooses from " + std::to_string(n_vocab_) + " logits, " +
+                                      std::to_string(logits.size()) + " were given");
+  }
   llama_token_data_array array = fill(candidates_, logits);
   llama_sampler_apply(chain_.get(), &array);
   Token chosen = array.data[array.selected].id;

@@ -56,6 +56,21 @@ TEST_F(SamplerTest, GreedyTakesTheLargest) {
   }
 }
 
+TEST_F(SamplerTest, LogitsAtHandAreChosenFromAsThoseOfAContextAre) {
+  SamplingParams params;
+  params.seed = 3;
+  params.temperature = 2;
+  params.grammar = "root ::= [a-z]+";
+  Sampler from_context(*model_, params);
+  Sampler from_logits(*model_, params);
+  const auto context = Context::create(model_, test::small_context());
+  const std::vector<float> logits = logits_after(*context, prompt_);
+  const std::vector<float> before = logits;
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(from_logits.sample(logits), from_context.sample(*context, -1));
+  EXPECT_EQ(logits, before);
+  expect_error(ErrorCode::usage, "logits", [&] { (void)from_logits.sample(std::span(logits).first(3)); });
+}
+
 TEST_F(SamplerTest, TheSameSeedGivesTheSameTokens) {
   SamplingParams params;
   params.temperature = 1.5F;

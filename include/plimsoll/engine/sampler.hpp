@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Sampler {
   // Chooses from the logits of the index-th token of the last batch and accepts the choice. With a grammar: the chain
   // chooses first, and only where the grammar forbids that choice it is asked again over what the grammar allows.
   [[nodiscard]] Token sample(const Context& context, std::int32_t index);
+  // The same from logits at hand, [n_vocab], which are copied. Another number of them throws Error{usage}.
+  [[nodiscard]] Token sample(std::span<const float> logits);
   // For tokens that were not sampled here, e.g. a prompt that the penalties should see. The grammar does not: it speaks
   // of the answer, and a token that it forbids would end it.
   void accept(Token token);
@@ -49,6 +52,7 @@ class Sampler {
   };
   std::unique_ptr<llama_sampler, Deleter> chain_;
   std::unique_ptr<llama_sampler, Deleter> grammar_;
+  std::size_t n_vocab_;
   std::vector<llama_token_data> candidates_;
 };
 
