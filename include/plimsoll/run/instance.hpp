@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -56,6 +57,14 @@ class Instance {
   // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are
   // held throws Error{sealed}: growing the output buffer now could spoil the context.
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
+
+  // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Sequences in
+  // memory were computed with the old ones. Nothing is allocated. Throws Error{usage} for another number of scales, or
+  // one that is no number.
+  void set_adapter_scales(std::span<const float> scales);
+  // Another control vector in the place of the planned one; empty: none. Throws Error{sealed} where none was planned:
+  // there is no memory for it.
+  void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
   // Since this instance was sealed.
