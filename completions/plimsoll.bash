@@ -5,12 +5,16 @@ _plimsoll() {
   local commands='devices plan generate chat calibrate doctor demo bench'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
-    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora'
+    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
+    --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range'
   local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
     --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
     --threads-batch -tb --line'
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
-    --frequency-penalty --presence-penalty --grammar --grammar-file'
+    --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
+    --top-n-sigma --xtc-probability --xtc-threshold --dry-multiplier --dry-base --dry-allowed-length
+    --dry-penalty-last-n --dry-sequence-breaker --mirostat --mirostat-lr --mirostat-ent --adaptive-target
+    --adaptive-decay -l --logit-bias -j --json-schema --json-schema-file -jf'
 
   for ((i = 1; i < COMP_CWORD; ++i)); do
     if [[ " $commands " == *" ${COMP_WORDS[i]} "* ]]; then command=${COMP_WORDS[i]}; break; fi
@@ -18,7 +22,7 @@ _plimsoll() {
 
   case $before in
     -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
-    --lora | --log-file | --config | -f | --file | --report | --grammar-file)
+    --lora | --control-vector | --json-schema-file | -jf | --log-file | --config | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -107,9 +106,34 @@ engine::ContextParams context_params(const ModelOptions& options) {
   return params;
 }
 
-std::vector<engine::AdapterParams> adapters(const ModelOptions& options) {
-  std::vector<engine::AdapterParams> params;
-  for (const std::string& lora : options.loras) params.push_back({.path = lora, .scale = 1.0F});
+// FILE:SCALE, llama.cpp's way; the last colon counts, as a path may hold one.
+engine::AdapterParams scaled(const char* flag, const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  engine::AdapterParams file{.path = text.substr(0, colon)};
+  const std::string scale = colon == std::string::npos ? "" : text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(scale.data(), scale.data() + scale.size(), file.scale);
+  if (error != std::errc{} || end != scale.data() + scale.size() || file.path.empty())
+    usage_error(fmt::format("{} '{}' is not of the form FILE:SCALE", flag, text));
+  return file;
+}
+
+std::vector<engine::AdapterParams> scaled_files(const std::vector<std::string>& plain, const char* flag,
+                                                const std::vector<std::string>& with_scale) {
+  std::vector<engine::AdapterParams> files;
+  for (const std::string& path : plain) files.push_back({.path = path, .scale = 1.0F});
+  for (const std::string& text : with_scale) files.push_back(scaled(flag, text));
+  return files;
+}
+
+engine::ControlVectorParams control_vector(const ModelOptions& options) {
+  engine::ControlVectorParams params{
+      .files = scaled_files(options.control_vectors, "--control-vector-scaled", options.control_vectors_scaled)};
+  if (options.control_vector_layers.empty()) return params;
+  if (params.files.empty()) usage_error("--control-vector-layer-range was given, but no --control-vector");
+  params.first_layer = options.control_vector_layers.front();
+  params.last_layer = options.control_vector_layers.back();
+  if (params.first_layer < 1 || params.last_layer < params.first_layer)
+    usage_error("--control-vector-layer-range takes the first and the last layer, from 1 on");
   return params;
 }
 
@@ -169,6 +193,17 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
   model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
   model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
+  const auto repeated = [&](const char* flag, std::vector<std::string>& values, const char* meaning) {
+    model(command.add_option(flag, values, meaning)->take_all()->allow_extra_args(false));
+  };
+  repeated("--lora-scaled", o.loras_scaled, "FILE:SCALE: LoRA adapter at a scale; may be repeated");
+  repeated("--control-vector", o.control_vectors, "Control vector; may be repeated, they are summed");
+  repeated("--control-vector-scaled", o.control_vectors_scaled,
+           "FILE:SCALE: control vector at a scale; may be repeated");
+  model(command
+            .add_option("--control-vector-layer-range", o.control_vector_layers,
+                        "START END: the first and the last layer that control vectors steer")
+            ->expected(2));
 
   const auto context = [&](CLI::Option* option) { return option->group("Context"); };
   context(command
@@ -222,8 +257,10 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
-  gauge::SurveyRequest common{
-      .model = model_params(options), .context = context_params(options), .adapters = adapters(options)};
+  gauge::SurveyRequest common{.model = model_params(options),
+                              .context = context_params(options),
+                              .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
+                              .control_vector = control_vector(options)};
   common.outputs = common.context.n_outputs_max;
   std::vector<plan::Request> requests;
   for (const auto& [path, name] : models) {
@@ -247,47 +284,13 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
   return planner;
 }
 
-void add_sampling_options(CLI::App& command, SamplingOptions& o) {
-  const auto sampling = [&](CLI::Option* option) { return option->group("Sampling")->capture_default_str(); };
-  sampling(command.add_option("-s,--seed", o.seed, "Seed; -1: a random one")->envname("PLIMSOLL_SEED"));
-  sampling(
-      command.add_option("--temp,--temperature", o.params.temperature, "Temperature; 0: always the likeliest token")
-          ->envname("PLIMSOLL_TEMP"));
-  sampling(
-      command.add_option("--top-k", o.params.top_k, "Keep the K likeliest tokens; 0: off")->envname("PLIMSOLL_TOP_K"));
-  sampling(command.add_option("--top-p", o.params.top_p, "Keep the likeliest tokens up to this probability; 1: off")
-               ->envname("PLIMSOLL_TOP_P"));
-  sampling(command.add_option("--min-p", o.params.min_p, "Drop tokens below this share of the likeliest; 0: off")
-               ->envname("PLIMSOLL_MIN_P"));
-  sampling(command.add_option("--typical", o.params.typical_p, "Locally typical sampling; 1: off"));
-  sampling(command.add_option("--repeat-last-n", o.params.penalty_last_n, "Tokens the penalties look back on"));
-  sampling(command.add_option("--repeat-penalty", o.params.penalty_repeat, "Penalty for repeated tokens; 1: off"));
-  sampling(command.add_option("--frequency-penalty", o.params.penalty_frequency, "Penalty by how often; 0: off"));
-  sampling(command.add_option("--presence-penalty", o.params.penalty_presence, "Penalty for having occurred; 0: off"));
-  sampling(command.add_option("--grammar", o.grammar, "GBNF grammar the text must follow"));
-  sampling(command.add_option("--grammar-file", o.grammar_file, "File with a GBNF grammar"));
-}
-
-engine::SamplingParams sampling(const SamplingOptions& options) {
-  engine::SamplingParams params = options.params;
-  params.seed = options.seed < 0 ? LLAMA_DEFAULT_SEED : static_cast<std::uint32_t>(options.seed);
-  params.grammar = options.grammar;
-  if (!options.grammar_file.empty()) {
-    std::ifstream file(options.grammar_file);
-    if (!file) usage_error(fmt::format("the grammar file '{}' cannot be read", options.grammar_file));
-    params.grammar = {std::istreambuf_iterator<char>(file), {}};
-    if (params.grammar.empty()) usage_error(fmt::format("the grammar file '{}' is empty", options.grammar_file));
-  }
-  return params;
-}
-
 std::vector<std::string> with_long_names(int argc, char** argv) {
   static const std::map<std::string, std::string> kNames{
-      {"-ngl", "--gpu-layers"},  {"-dev", "--device"},         {"-sm", "--split-mode"},    {"-ts", "--tensor-split"},
-      {"-mg", "--main-gpu"},     {"-ot", "--override-tensor"}, {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},
-      {"-np", "--parallel"},     {"-ctk", "--cache-type-k"},   {"-ctv", "--cache-type-v"}, {"-fa", "--flash-attn"},
-      {"-kvu", "--kv-unified"},  {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"}, {"-cmoe", "--cpu-moe"},
-      {"-ncmoe", "--n-cpu-moe"},
+      {"-ngl", "--gpu-layers"},  {"-dev", "--device"},          {"-sm", "--split-mode"},    {"-ts", "--tensor-split"},
+      {"-mg", "--main-gpu"},     {"-ot", "--override-tensor"},  {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},
+      {"-np", "--parallel"},     {"-ctk", "--cache-type-k"},    {"-ctv", "--cache-type-v"}, {"-fa", "--flash-attn"},
+      {"-kvu", "--kv-unified"},  {"-nkvo", "--no-kv-offload"},  {"-tb", "--threads-batch"}, {"-cmoe", "--cpu-moe"},
+      {"-ncmoe", "--n-cpu-moe"}, {"-jf", "--json-schema-file"},
   };
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {

@@ -35,7 +35,11 @@ struct ModelOptions {
   bool no_mmap = false;
   bool check_tensors = false;
   std::vector<std::string> loras;
-  std::int64_t ctx_size = -1;  // not given
+  std::vector<std::string> loras_scaled;  // FILE:SCALE
+  std::vector<std::string> control_vectors;
+  std::vector<std::string> control_vectors_scaled;
+  std::vector<std::int32_t> control_vector_layers;  // first, last
+  std::int64_t ctx_size = -1;                       // not given
   std::int64_t batch_size = 2048;
   std::int64_t ubatch_size = 512;
   std::int64_t parallel = 1;
@@ -63,8 +67,14 @@ struct SamplingOptions {
   std::int64_t seed = -1;
   std::string grammar;
   std::string grammar_file;
+  std::string json_schema;
+  std::string json_schema_file;
+  std::string samplers;                   // names with semicolons; empty: the default order
+  std::vector<std::string> logit_biases;  // TOKEN+BIAS, TOKEN-BIAS
+  std::vector<std::string> dry_sequence_breakers;
 };
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
+// Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] engine::SamplingParams sampling(const SamplingOptions& options);
 
 // llama.cpp spells some flags with one dash and several letters (-ngl, -ctk); our parser wants two dashes for those.

@@ -329,6 +329,19 @@ void Context::set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>,
   adapters_ = std::move(kept);
 }
 
+void Context::set_control_vector(const ControlVector& vector) {
+  const ModelFacts& facts = model_->facts();
+  const auto expected = static_cast<std::size_t>(facts.n_embd) * static_cast<std::size_t>(facts.n_layer - 1);
+  if (vector.n_embd != facts.n_embd || vector.directions.size() != expected)
+    throw Error(ErrorCode::usage, "this control vector was made for a model of another width or depth");
+  if (llama_set_adapter_cvec(context_, vector.directions.data(), vector.directions.size(), vector.n_embd,
+                             vector.first_layer, vector.last_layer) != 0) {
+    throw Error(ErrorCode::out_of_device_memory, "the engine could not allocate for the control vector");
+  }
+}
+
+void Context::clear_control_vector() { (void)llama_set_adapter_cvec(context_, nullptr, 0, 0, 0, 0); }
+
 void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) {
   if (n_threads < 1 || n_threads_batch < 1)
     throw Error(ErrorCode::usage, "a context needs at least one of its threads");

@@ -1,37 +1,18 @@
 #include <plimsoll/engine/sampler.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
+#include <random>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_log.hpp>
 
 namespace plimsoll::engine {
 namespace {
 
-constexpr std::size_t kKeepAtLeastOne = 1;
-
-// llama.cpp's own order: what forbids, what narrows, what flattens, what chooses.
-llama_sampler* make_chain(std::int32_t n_vocab, const SamplingParams& params) {
-  llama_sampler* chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
-  const auto add = [chain](llama_sampler* sampler) { llama_sampler_chain_add(chain, sampler); };
-  const bool penalties = params.penalty_repeat != 1.0F || params.penalty_frequency != 0 || params.penalty_presence != 0;
-  if (penalties) {
-    add(llama_sampler_init_penalties(n_vocab, params.penalty_last_n, params.penalty_repeat, params.penalty_frequency,
-                                     params.penalty_presence));
-  }
-  if (params.temperature <= 0) {
-    add(llama_sampler_init_greedy());
-    return chain;
-  }
-  if (params.top_n_sigma >= 0) add(llama_sampler_init_top_n_sigma(params.top_n_sigma));
-  if (params.top_k > 0) add(llama_sampler_init_top_k(params.top_k));
-  if (params.typical_p < 1) add(llama_sampler_init_typical(params.typical_p, kKeepAtLeastOne));
-  if (params.top_p < 1) add(llama_sampler_init_top_p(params.top_p, kKeepAtLeastOne));
-  if (params.min_p > 0) add(llama_sampler_init_min_p(params.min_p, kKeepAtLeastOne));
-  add(llama_sampler_init_temp(params.temperature));
-  add(llama_sampler_init_dist(params.seed));
-  return chain;
-}
+// One choice applies a drawing link three times at most: see Sampler::choose.
+constexpr std::uint64_t kMostDrawsOfAChoice = 3;
 
 llama_token_data_array fill(std::vector<llama_token_data>& candidates, std::span<const float> logits) {
   candidates.resize(logits.size());
@@ -41,63 +22,160 @@ llama_token_data_array fill(std::vector<llama_token_data>& candidates, std::span
   return {.data = candidates.data(), .size = candidates.size(), .selected = -1, .sorted = false};
 }
 
-// The engine throws where no rule goes on with this token: then none does with any.
-void go_on(llama_sampler& grammar, Token token) {
-  try {
-    llama_sampler_accept(&grammar, token);
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::usage, std::string("the grammar leaves nothing to choose from: ") + error.what());
-  }
+// Leaves what the grammar allows. false: that is nothing, and the candidates are as they were, but for the forbidden
+// ones' logits.
+bool keep_allowed(llama_sampler& grammar, llama_token_data_array& array) {
+  llama_sampler_apply(&grammar, &array);
+  const std::span all(array.data, array.size);
+  const auto forbidden = std::ranges::stable_partition(all, [](const auto& one) { return one.logit > -INFINITY; });
+  if (forbidden.size() == all.size()) return false;
+  array.size -= forbidden.size();
+  array.selected = -1;
+  return true;
+}
+
+// Drawn here, so that reset() and a snapshot know it.
+SamplingParams with_seed(SamplingParams params) {
+  while (params.seed == LLAMA_DEFAULT_SEED) params.seed = std::random_device{}();
+  return params;
+}
+
+bool one_that_can_be(const SamplerSnapshot& snapshot) {
+  const auto sampled = static_cast<std::uint64_t>(std::ranges::count_if(snapshot.accepted, &AcceptedToken::sampled));
+  return std::ranges::all_of(snapshot.draws, [&](const Draws& draws) {
+    const std::uint64_t most = kMostDrawsOfAChoice * sampled;
+    return draws.of_one <= most && draws.of_several <= most;
+  });
 }
 
 }  // namespace
 
+Sampler::Sampler(std::size_t n_vocab, SamplerChain chain) : chain_(std::move(chain)), n_vocab_(n_vocab) {}
+
 Sampler::Sampler(const Model& model, const SamplingParams& params)
-    : chain_(make_chain(model.facts().n_vocab, params)), n_vocab_(static_cast<std::size_t>(model.facts().n_vocab)) {
-  if (params.grammar.empty()) return;
-  if (!model.vocab().present()) throw Error(ErrorCode::unsupported, "a grammar needs a model with a vocabulary");
-  const EngineLogListener heard;
-  grammar_.reset(
-      llama_sampler_init_grammar(model.vocab().handle(), params.grammar.c_str(), params.grammar_root.c_str()));
-  if (!grammar_) {
-    throw Error(ErrorCode::usage,
-                "the grammar cannot be read" + (heard.first_error().empty() ? "" : ": " + heard.first_error()));
+    : Sampler(static_cast<std::size_t>(model.facts().n_vocab), SamplerChain{}) {
+  params_ = with_seed(params);
+  chain_ = make_chain(model, *params_);
+  if (params_->grammar.empty()) return;
+  grammar_.reset(make_grammar(model, {.gbnf = params_->grammar,
+                                      .root = params_->grammar_root,
+                                      .trigger_patterns = params_->grammar_trigger_patterns,
+                                      .trigger_tokens = params_->grammar_trigger_tokens}));
+}
+
+Sampler Sampler::of(const Model& model, SamplerChain chain, const Grammar& grammar) {
+  Sampler sampler(static_cast<std::size_t>(model.facts().n_vocab), std::move(chain));
+  if (!grammar.gbnf.empty()) sampler.grammar_.reset(make_grammar(model, grammar));
+  return sampler;
+}
+
+Sampler Sampler::resume(const Model& model, const SamplerSnapshot& snapshot) {
+  if (!one_that_can_be(snapshot))
+    throw Error(ErrorCode::usage, "the sampler's snapshot claims more draws than its tokens can have cost");
+  Sampler sampler(model, snapshot.params);
+  sampler.chain_.skip_draws(snapshot.draws);
+  for (const AcceptedToken& accepted : snapshot.accepted) {
+    accepted.sampled ? sampler.accept_choice(accepted.token) : sampler.accept(accepted.token);
   }
+  return sampler;
 }
 
 Token Sampler::sample(const Context& context, std::int32_t index) { return sample(context.logits(index)); }
 
 Token Sampler::sample(std::span<const float> logits) {
   if (logits.size() != n_vocab_) {
-    throw Error(ErrorCode::usage, "the sampler chooses from " + std::to_string(n_vocab_) + " logits, " +
-                                      std::to_string(logits.size()) + " were given");
+    throw Error(ErrorCode::usage,
+                fmt::format("the sampler chooses from {} logits, {} were given", n_vocab_, logits.size()));
   }
   llama_token_data_array array = fill(candidates_, logits);
-  llama_sampler_apply(chain_.get(), &array);
-  Token chosen = array.data[array.selected].id;
-  if (grammar_) {
-    llama_token_data only{.id = chosen, .logit = 1.0F, .p = 0};
-    llama_token_data_array check{.data = &only, .size = 1, .selected = -1, .sorted = false};
-    llama_sampler_apply(grammar_.get(), &check);
-    if (!(only.logit > -INFINITY)) {  // forbidden: choose again among what is allowed
-      array = fill(candidates_, logits);
-      llama_sampler_apply(grammar_.get(), &array);
-      llama_sampler_apply(chain_.get(), &array);
-      chosen = array.data[array.selected].id;
-    }
-  }
-  llama_sampler_accept(chain_.get(), chosen);
-  if (grammar_) go_on(*grammar_, chosen);
+  left_ = 0;
+  choose(logits, array);
+  left_ = array.size;
+  const Token chosen = array.data[array.selected].id;
+  remember(chosen, true);
   return chosen;
 }
 
-void Sampler::accept(Token token) { llama_sampler_accept(chain_.get(), token); }
-
-void Sampler::reset() {
-  llama_sampler_reset(chain_.get());
-  if (grammar_) llama_sampler_reset(grammar_.get());
+void Sampler::choose(std::span<const float> logits, llama_token_data_array& array) {
+  chain_.apply(array);
+  if (grammar_allows(array.data[array.selected].id)) return;
+  // The last link, on what is left of the distribution, makes of it the distribution under the grammar: the first
+  // choice was from it too, and only what is forbidden is taken out.
+  if (keep_allowed(*grammar_, array) && chain_.choose_again(array)) return;
+  array = fill(candidates_, logits);
+  if (!keep_allowed(*grammar_, array)) throw Error(ErrorCode::usage, "the grammar leaves nothing to choose from");
+  chain_.apply(array);
 }
 
-std::uint32_t Sampler::seed() const { return llama_sampler_get_seed(chain_.get()); }
+bool Sampler::grammar_allows(Token token) const {
+  if (!grammar_) return true;
+  llama_token_data only{.id = token, .logit = 1.0F, .p = 0};
+  llama_token_data_array check{.data = &only, .size = 1, .selected = -1, .sorted = false};
+  llama_sampler_apply(grammar_.get(), &check);
+  return only.logit > -INFINITY;
+}
+
+void Sampler::remember(Token token, bool sampled) {
+  if (sampled && grammar_) {
+    try {
+      llama_sampler_accept(grammar_.get(), token);
+    } catch (const std::exception& error) {  // no rule goes on with this token: then none does with any
+      throw Error(ErrorCode::usage, fmt::format("the grammar leaves nothing to choose from: {}", error.what()));
+    }
+  }
+  chain_.accept(token);
+  if (params_) accepted_.push_back({.token = token, .sampled = sampled});
+}
+
+void Sampler::accept(Token token) {
+  if (token < 0 || std::cmp_greater_equal(token, n_vocab_))
+    throw Error(ErrorCode::usage, fmt::format("there is no token {}; the model has {}", token, n_vocab_));
+  remember(token, false);
+}
+
+void Sampler::accept_choice(Token token) {
+  if (token < 0 || std::cmp_greater_equal(token, n_vocab_))
+    throw Error(ErrorCode::usage, fmt::format("there is no token {}; the model has {}", token, n_vocab_));
+  if (!grammar_allows(token))
+    throw Error(ErrorCode::usage, fmt::format("the grammar does not allow token {} here", token));
+  remember(token, true);
+}
+
+void Sampler::reset() {
+  chain_.reset();
+  if (grammar_) llama_sampler_reset(grammar_.get());
+  accepted_.clear();
+  left_ = 0;
+}
+
+Sampler Sampler::clone() const {
+  Sampler copy(n_vocab_, chain_.clone());
+  if (grammar_) copy.grammar_.reset(llama_sampler_clone(grammar_.get()));
+  copy.params_ = params_;
+  copy.accepted_ = accepted_;
+  copy.candidates_ = candidates_;
+  copy.left_ = left_;
+  return copy;
+}
+
+std::uint32_t Sampler::seed() const { return params_ ? params_->seed : chain_.seed().value_or(LLAMA_DEFAULT_SEED); }
+
+std::vector<TokenProbability> Sampler::top_candidates(std::size_t n) const {
+  return most_probable(std::span(candidates_).first(left_), n);
+}
+
+SamplerSnapshot Sampler::snapshot() const {
+  if (!params_) throw Error(ErrorCode::unsupported, "a sampler made from a chain of one's own cannot be saved");
+  SamplerSnapshot snapshot{.params = *params_, .accepted = accepted_, .draws = {}};
+  for (const SamplerLink& link : chain_.links()) {
+    if (!link.can_skip()) {
+      throw Error(
+          ErrorCode::unsupported,
+          fmt::format("a sampler with {} cannot be saved: the engine does not tell its running average", link.name()));
+    }
+    snapshot.draws.push_back(link.draws());
+  }
+  return snapshot;
+}
 
 }  // namespace plimsoll::engine

@@ -48,13 +48,15 @@ class LineBook {
 // Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
 // once, by the same three graphs: prompt of all sequences, one token each, prompt of one.
 void survey_adapters(const SurveyRequest& request, engine::Context& context) {
-  if (request.adapters.empty()) return;
+  if (request.adapters.empty() && request.control_vector.files.empty()) return;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
   {
     const Scope scope({}, Phase::adapter);
     for (const engine::AdapterParams& adapter : request.adapters) {
       adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), adapter.scale);
     }
+    if (!request.control_vector.files.empty())
+      context.set_control_vector(engine::load_control_vector(context.model()->facts(), request.control_vector));
   }
   const Scope scope({}, Phase::context);
   context.set_adapters(adapters);

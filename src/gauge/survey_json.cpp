@@ -165,9 +165,13 @@ BufferLine buffer_line(const Json& json) {
 Json to_json(const SurveyRequest& request) {
   Json adapters = Json::array();
   for (const auto& adapter : request.adapters) adapters.push_back({adapter.path, adapter.scale});
+  Json control_vector = {{"files", Json::array()},
+                         {"layers", {request.control_vector.first_layer, request.control_vector.last_layer}}};
+  for (const auto& file : request.control_vector.files) control_vector["files"].push_back({file.path, file.scale});
   return {{"model", model_params(request.model)},
           {"context", context_params(request.context)},
           {"adapters", adapters},
+          {"control_vector", control_vector},
           {"outputs", request.outputs}};
 }
 
@@ -175,6 +179,11 @@ SurveyRequest survey_request_from_json(const Json& json) {
   SurveyRequest request{
       .model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
   for (const Json& pair : json.at("adapters")) request.adapters.push_back({.path = pair.at(0), .scale = pair.at(1)});
+  const Json& vector = json.at("control_vector");
+  for (const Json& pair : vector.at("files"))
+    request.control_vector.files.push_back({.path = pair.at(0), .scale = pair.at(1)});
+  vector.at("layers").at(0).get_to(request.control_vector.first_layer);
+  vector.at("layers").at(1).get_to(request.control_vector.last_layer);
   json.at("outputs").get_to(request.outputs);
   return request;
 }

@@ -70,6 +70,7 @@ std::string survey_key(const gauge::SurveyRequest& request) {
   const engine::EngineVersion engine = engine::engine_version();
   std::string files = identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += identity(adapter.path);
+  for (const engine::AdapterParams& vector : request.control_vector.files) files += identity(vector.path);
   return fmt::format("{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, files, gauge::to_json(request).dump());
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
@@ -113,9 +114,30 @@ void Instance::create_context() {
   attributed(gauge::Phase::context, "the context of", [&] {
     auto context = engine::Context::create(model_, plan_.request.context);
     if (!adapters_.empty()) context->set_adapters(adapters_);
+    if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
+      const gauge::Scope adapter(plan_.name, gauge::Phase::adapter);
+      context->set_control_vector(engine::load_control_vector(model_->facts(), vector));
+    }
     context_ = std::move(context);
   });
   state_ = State::has_context;
+}
+
+void Instance::set_adapter_scales(std::span<const float> scales) {
+  if (scales.size() != adapters_.size()) {
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' has {} adapters, {} scales were given", plan_.name, adapters_.size(), scales.size()));
+  }
+  if (!std::ranges::all_of(scales, [](float scale) { return std::isfinite(scale); }))
+    throw Error(ErrorCode::usage, "the scale of an adapter is no number");
+  for (std::size_t i = 0; i < scales.size(); ++i) adapters_[i].second = scales[i];
+  context().set_adapters(adapters_);
+}
+
+void Instance::set_control_vector(const std::optional<engine::ControlVector>& vector) {
+  if (plan_.request.control_vector.files.empty())
+    throw Error(ErrorCode::sealed, fmt::format("no control vector was planned for '{}'", plan_.name));
+  vector ? context().set_control_vector(*vector) : context().clear_control_vector();
 }
 
 engine::Context& Instance::context() {

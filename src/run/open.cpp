@@ -37,7 +37,10 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
 std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, const OpenOptions& options) {
   if (options.require_enforcing) gauge::require_enforcing();
   plan::Request request{.name = std::filesystem::path(path).stem().string(),
-                        .survey = {.model = options.model, .context = options.context, .adapters = options.adapters}};
+                        .survey = {.model = options.model,
+                                   .context = options.context,
+                                   .adapters = options.adapters,
+                                   .control_vector = options.control_vector}};
   request.survey.model.path = path;
   request.survey.outputs = options.context.n_outputs_max;
 

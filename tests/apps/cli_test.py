@@ -169,7 +169,16 @@ class Usage(Cli):
                           ["generate", "-m", LLAMA, "--tokens", "1,x"],
                           ["generate", "-m", LLAMA, "--tokens", "1", "-p", "both", *SMALL],
                           ["generate", "-m", LLAMA, "--tokens", "1", "--grammar", "root ::= ", *SMALL],
-                          ["generate", "-m", LLAMA, "--grammar-file", "/nowhere", *SMALL]):
+                          ["generate", "-m", LLAMA, "--grammar-file", "/nowhere", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "--json-schema", "{", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "-jf", "/nowhere", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "-j", "{}", "--grammar", "root ::= \"a\"", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "--samplers", "top_k;tallest", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "--top-p", "2", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "-l", "5*3", *SMALL],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "-l", "99999999+3", *SMALL],
+                          ["plan", "-m", LLAMA, "--lora-scaled", "file", *SMALL],
+                          ["plan", "-m", LLAMA, "--control-vector-layer-range", "1", "2", *SMALL]):
             with self.subTest(arguments):
                 self.run_it(*arguments, status=USAGE)
 
@@ -257,6 +266,28 @@ class Generates(Cli):
         planned = [l for l in json.loads(out)["models"][0]["lines"] if l["stage"] == "runtime"]
         self.assertEqual([(l["device"], l["bytes"]) for l in planned], [(l["device"], l["bytes"]) for l in measured])
         self.assertEqual({l["source"] for l in planned}, {"calibrated"})
+
+    def test_a_schema_shapes_the_answer(self):
+        schema = {"type": "object", "properties": {"day": {"type": "integer", "minimum": 1, "maximum": 31}}, "required": ["day"]}
+        file = self.path / "schema.json"
+        file.write_text(json.dumps(schema))
+        for flags in (["-j", json.dumps(schema)], ["--json-schema-file", file], ["-jf", file]):
+            out, _ = self.run_it("generate", "-m", MATE, *SMALL, "-p", "Day 12.", "--seed", 1, "--json", *flags)
+            answer = json.loads(json.loads(out)["text"])
+            self.assertEqual(list(answer), ["day"])
+            self.assertIn(answer["day"], range(1, 32))
+
+    def test_every_sampler_has_its_flag(self):
+        said = {}
+        for name, flags in {"plain": [], "biased": ["-l", "65+100"], "order": ["--samplers", "temperature;top_k", "--top-k", 1],
+                            "mirostat": ["--mirostat", 2, "--mirostat-lr", 0.2, "--mirostat-ent", 3],
+                            "all": ["--dynatemp-range", 0.3, "--dynatemp-exp", 2, "--top-n-sigma", 2, "--typical", 0.9,
+                                    "--xtc-probability", 0.5, "--xtc-threshold", 0.05, "--dry-multiplier", 1, "--dry-base", 2,
+                                    "--dry-allowed-length", 1, "--dry-penalty-last-n", 32, "--dry-sequence-breaker", "none",
+                                    "--adaptive-target", 0.5, "--adaptive-decay", 0.8]}.items():
+            out, _ = self.run_it("generate", "-m", MATE, *SMALL, "-p", "Day 12.", "--seed", 3, "-n", 20, "--json", *flags)
+            said[name] = json.loads(out)["text"]
+        self.assertEqual(len(set(said.values())), len(said), said)
 
     def test_a_prompt_longer_than_the_context(self):
         _, err = self.run_it("generate", "-m", LLAMA, *SMALL, "--tokens", ",".join(["1"] * 300), status=FAILED)

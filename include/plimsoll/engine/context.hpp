@@ -12,6 +12,7 @@
 
 #include <plimsoll/engine/adapter.hpp>
 #include <plimsoll/engine/batch.hpp>
+#include <plimsoll/engine/control_vector.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/params.hpp>
 
@@ -98,6 +99,10 @@ class Context {
   [[nodiscard]] Position first_position(SequenceId sequence) const;
 
   void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
+  // The first one makes the engine allocate for all layers; after it, setting another and clearing take nothing. Throws
+  // Error: usage (made for a model of another width or depth), out_of_device_memory.
+  void set_control_vector(const ControlVector& vector);
+  void clear_control_vector();
   void set_threads(std::int32_t n_threads, std::int32_t n_threads_batch);
   void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;

@@ -42,6 +42,14 @@ struct AdapterParams {
   friend bool operator==(const AdapterParams&, const AdapterParams&) = default;
 };
 
+// Files that are scaled and summed, and the layers that they steer; 0: the first that can be, the last there is.
+struct ControlVectorParams {
+  std::vector<AdapterParams> files{};  // empty: none
+  std::int32_t first_layer = 0;
+  std::int32_t last_layer = 0;
+  friend bool operator==(const ControlVectorParams&, const ControlVectorParams&) = default;
+};
+
 inline constexpr std::uint32_t kDefaultContext = 4096;
 
 struct ContextParams {

@@ -18,6 +18,7 @@ struct SurveyRequest {
   engine::ModelParams model{};
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
+  engine::ControlVectorParams control_vector{};
   // Rows of logits held at ready. 0: one for each sequence, which is all that generation ever asks for.
   std::uint32_t outputs = 0;
   friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -63,6 +64,14 @@ class Instance {
   // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
   void claim_sequences();
   void release_sequences() noexcept { claimed_ = false; }
+
+  // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Sequences in
+  // memory were computed with the old ones. Nothing is allocated. Throws Error{usage} for another number of scales, or
+  // one that is no number.
+  void set_adapter_scales(std::span<const float> scales);
+  // Another control vector in the place of the planned one; empty: none. Throws Error{sealed} where none was planned:
+  // there is no memory for it.
+  void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
   // Since this instance was sealed.

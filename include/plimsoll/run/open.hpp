@@ -14,6 +14,7 @@ struct OpenOptions {
   engine::ModelParams model{};     // its path is replaced by the one given
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
+  engine::ControlVectorParams control_vector{};
   WarmUpOptions warm_up{};
   engine::Progress load_progress{};
   std::stop_token stop{};

@@ -1,0 +1,22 @@
+// A LoRA that is part of the plan, switched on and off between requests: lora MODEL LORA
+#include <iostream>
+#include <plimsoll/plimsoll.hpp>
+using namespace plimsoll;
+
+int main(int, char** argv) {
+  run::MemoryBooks books;
+  auto model = run::open(books, argv[1], {.adapters = {{.path = argv[2], .scale = 1.0F}}});
+  const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");
+  const auto answer = [&](float scale) {
+    model->set_adapter_scales(std::vector{scale});
+    run::Generation story(*model, {.prompt = prompt, .predict = 20, .sampling = {.temperature = 0}});
+    std::string text;
+    for (const std::string& piece : run::pieces(story)) text += piece;
+    return text;
+  };
+  const std::string with = answer(1);
+  const std::string without = answer(0);
+  std::cout << "with:    " << with << "\nwithout: " << without << "\n";
+  std::cout << (with == without ? "no difference, " : "different, ") << model->seal_counts().allocations_after_seal
+            << " allocations after the seal\n";
+}

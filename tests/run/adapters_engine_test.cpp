@@ -1,0 +1,121 @@
+// LoRAs and control vectors as part of the plan, and switched after the seal without taking anything.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include <plimsoll/engine/control_vector.hpp>
+#include <plimsoll/run/open.hpp>
+
+#include "decoding.hpp"
+#include "expect_error.hpp"
+#include "small_models.hpp"
+#include "temporary_folder.hpp"
+#include "tiny_gguf.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+using test::expect_error;
+
+class PlannedAdaptersTest : public testing::Test {
+ protected:
+  std::string lora(const char* name, std::uint32_t rank) {
+    return folder_.write(
+        name, test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = rank}).bytes());
+  }
+  std::string steering(const char* name, float value) {
+    test::TinyGguf gguf;
+    gguf.text("general.architecture", "controlvector").tensor("direction.1", {256}, {value, -value, 0});
+    return folder_.write(name, gguf.bytes());
+  }
+  plan::Request request() {
+    plan::Request request = test::small_request("llama-dense", "CPU");
+    request.survey.adapters = {{.path = lora("a.gguf", 4), .scale = 1}, {.path = lora("b.gguf", 8), .scale = 0.5F}};
+    request.survey.control_vector = {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}};
+    return request;
+  }
+  static std::vector<float> logits(Instance& instance) {
+    instance.context().clear();
+    return test::logits_after(instance.context(), {1, 2, 3, 4, 5, 6, 7});
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(PlannedAdaptersTest, AreTakenAsTheyWerePlanned) {
+  MemoryBooks books;
+  const plan::Plan plan = test::plan_of(request());
+  const auto instance = test::reserve(books, plan);
+  instance->load();
+  instance->create_context();
+  (void)instance->warm_up({.depth = WarmUpDepth::full});
+  auto planned = plan.models.front().lines;
+  auto taken = instance->snapshot();
+  const auto is_runtime = [](const plan::Line& line) { return line.stage == memory::Stage::runtime; };
+  std::erase_if(planned, is_runtime);
+  std::erase_if(taken, is_runtime);
+  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
+  std::ranges::sort(planned, {}, by_place);
+  std::ranges::sort(taken, {}, by_place);
+  EXPECT_EQ(planned, taken);
+  Bytes adapters;
+  for (const plan::Line& line : planned) {
+    if (line.stage == memory::Stage::adapter) adapters += line.bytes;
+  }
+  plan::Request without = request();
+  without.survey.control_vector = {};
+  Bytes loras;
+  for (const plan::Line& line : test::plan_of(without).models.front().lines) {
+    if (line.stage == memory::Stage::adapter) loras += line.bytes;
+  }
+  EXPECT_GT(loras, Bytes{});
+  EXPECT_GT(adapters, loras) << "the control vector is a part of the plan";
+}
+
+TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealForNothing) {
+  MemoryBooks books;
+  const auto instance = test::ready(books, request());
+  const LedgerSnapshot before = instance->snapshot();
+  const std::vector<float> both = logits(*instance);
+  const auto with = [&](float first, float second) {
+    instance->set_adapter_scales(std::vector<float>{first, second});
+    return logits(*instance);
+  };
+  const auto first = with(1, 0);
+  const auto second = with(0, 0.5F);
+  const auto neither = with(0, 0);
+  EXPECT_NE(first, both);
+  EXPECT_NE(second, both);
+  EXPECT_NE(first, second);
+  EXPECT_NE(neither, first);
+  EXPECT_EQ(with(1, 0.5F), both);
+
+  instance->set_control_vector(std::nullopt);
+  const auto unsteered = logits(*instance);
+  EXPECT_NE(unsteered, both);
+  instance->set_control_vector(engine::load_control_vector(
+      instance->model()->facts(), {.files = {{.path = steering("d.gguf", -0.25F), .scale = 1}}}));
+  EXPECT_NE(logits(*instance), unsteered);
+  instance->set_control_vector(engine::load_control_vector(
+      instance->model()->facts(), {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}}));
+  EXPECT_EQ(logits(*instance), both);
+
+  EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
+  EXPECT_EQ(instance->seal_counts().refused_after_seal, 0U);
+  EXPECT_EQ(instance->snapshot(), before);
+}
+
+TEST_F(PlannedAdaptersTest, WhatWasNotPlannedIsRefused) {
+  MemoryBooks books;
+  plan::Request bare = request();
+  bare.survey.control_vector = {};
+  const auto instance = test::ready(books, bare);
+  const auto vector =
+      engine::load_control_vector(instance->model()->facts(), {.files = {{.path = steering("c.gguf", 1)}}});
+  expect_error(ErrorCode::sealed, "planned", [&] { instance->set_control_vector(vector); });
+  expect_error(ErrorCode::usage, "2 adapters", [&] { instance->set_adapter_scales(std::vector<float>{1}); });
+}
+
+}  // namespace
+}  // namespace plimsoll::run
