@@ -18,7 +18,8 @@ struct SurveyRequest {
   engine::ModelParams model{};
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
-  // Rows of logits held at ready. 0: one for each sequence, which is all that generation ever asks for.
+  // Rows of logits and embeddings held at ready. 0: one for each sequence, which is all that generation ever asks for,
+  // and one for each token of a batch in a context that was made for embeddings.
   std::uint32_t outputs = 0;
   friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;
 };
