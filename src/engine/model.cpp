@@ -84,6 +84,7 @@ void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   engine.params.main_gpu = params.main_gpu;
   engine.params.load_mode = loading.options.header_only ? LLAMA_LOAD_MODE_NONE : params.load_mode;
   engine.params.no_alloc = loading.options.header_only;
+  engine.params.vocab_only = loading.options.vocab_only;
   engine.params.check_tensors = params.check_tensors;
   engine.params.progress_callback = on_progress;
   engine.params.progress_callback_user_data = &loading;

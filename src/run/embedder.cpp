@@ -21,13 +21,16 @@ void to_length_one(std::span<float> row) {
 
 }  // namespace
 
-void plan_for_embeddings(gauge::SurveyRequest& request, enum llama_pooling_type pooling) {
-  engine::ContextParams& context = request.context;
+void plan_for_embeddings(engine::ContextParams& context, enum llama_pooling_type pooling) {
   context.embeddings = true;
   context.pooling = pooling;
   context.n_batch = context.n_ubatch;
   context.n_outputs_max = 0;  // every token is read
   context.kv_unified = true;
+}
+
+void plan_for_embeddings(gauge::SurveyRequest& request, enum llama_pooling_type pooling) {
+  plan_for_embeddings(request.context, pooling);
   request.outputs = 0;
 }
 

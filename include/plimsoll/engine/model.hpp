@@ -42,6 +42,7 @@ struct LoadOptions {
   bool header_only = false;  // sizes are simulated, nothing is allocated (load_mode becomes none)
   Progress progress{};
   std::stop_token stop{};
+  bool vocab_only = false;  // the tokenizer and nothing else: no context can be made of it
 };
 
 // Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).
