@@ -134,10 +134,7 @@ def large_header(path: str) -> int:
     return write(path, keys, llama_tensors(**shape, matrix="Q4_K", output="Q6_K"))
 
 
-def random_weights(path: str) -> int:
-    """A llama of about 130 M parameters in Q8_0 with random weights and no vocabulary's words: for tokens per second."""
-    shape = dict(layers=12, width=768, hidden=2048, heads=12, kv_heads=12, vocab=32000)
-    keys = llama_keys(**shape, context=4096) | {"tokenizer.ggml.model": "none"}
+def _random_q8_0(path: str, shape: dict, keys: dict) -> int:
     rng = random.Random(1)
 
     def data(file, kind, shape):
@@ -152,3 +149,15 @@ def random_weights(path: str) -> int:
             file.write(b"".join(scale + raw[32 * i:32 * i + 32] for i in range(count)))
 
     return write(path, keys, llama_tensors(**shape, matrix="Q8_0", output="Q8_0"), data)
+
+
+def random_weights(path: str) -> int:
+    """A llama of about 130 M parameters in Q8_0 with random weights and no vocabulary's words: for tokens per second."""
+    shape = dict(layers=12, width=768, hidden=2048, heads=12, kv_heads=12, vocab=32000)
+    return _random_q8_0(path, shape, llama_keys(**shape, context=4096) | {"tokenizer.ggml.model": "none"})
+
+
+def random_embedder(path: str) -> int:
+    """The shape of a small embedding model (6 layers of 384) as a llama with random weights and a vocabulary: for texts per second."""
+    shape = dict(layers=6, width=384, hidden=1536, heads=12, kv_heads=12, vocab=16000)
+    return _random_q8_0(path, shape, llama_keys(**shape, context=2048) | bpe_vocabulary(shape["vocab"]))

@@ -31,7 +31,7 @@ def beside(one: dict) -> str:
                 f"({peer['first_ms']:.0f} ms, then {peer['steady_ms']:.0f} ms, "
                 f"and {peer['growth_after_ready_bytes'] / 2**20:.0f} MiB more)")
     if "ours_per_s" in one:
-        return f"{one['ours_per_s']:.1f} against {one['peer_per_s']:.1f} tokens/s"
+        return f"{one['ours_per_s']:.1f} against {one['peer_per_s']:.1f} {one.get('unit_per_s', 'tokens/s')}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
     --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
@@ -22,7 +22,9 @@ _plimsoll() {
 
   case $before in
     -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
-    --lora | --control-vector | --json-schema-file | -jf | --log-file | --config | -f | --file | --report | --grammar-file)
+    --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
+    --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
+    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
@@ -44,6 +46,15 @@ _plimsoll() {
     chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
     bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;
+    embed) words="-h --help -p --prompt -f --file --tokens --pooling --embd-normalize --warm-up --fit --json $model $context" ;;
+    rerank) words="-h --help -q --query -d --document -f --file --tokens --sigmoid --top-n --truncate --warm-up --fit --json
+      $model $context" ;;
+    tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
+      --tokens --json' ;;
+    quantize)
+      words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix
+        --output-tensor-type --token-embedding-type --tensor-type --prune-layers --override-kv --max-buffer-size --json'
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -17,6 +17,11 @@ void add_calibrate(CLI::App& app, GlobalOptions& global, int& status);
 void add_doctor(CLI::App& app, GlobalOptions& global, int& status);
 void add_demo(CLI::App& app, GlobalOptions& global, int& status);
 void add_bench(CLI::App& app, GlobalOptions& global, int& status);
-void add_survey_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
+void add_embed(CLI::App& app, GlobalOptions& global, int& status);
+void add_rerank(CLI::App& app, GlobalOptions& global, int& status);
+void add_tokenize(CLI::App& app, GlobalOptions& global, int& status);
+void add_quantize(CLI::App& app, GlobalOptions& global, int& status);
+void add_quantize_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
+void add_survey_worker(CLI::App& app, GlobalOptions& global, int& status);    // not for people
 
 }  // namespace plimsoll::app

@@ -37,7 +37,8 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
           .flash_attn = flash_attention_in_use(params, heard),
           .kv_unified = params.kv_unified,
           .swa_full = params.swa_full,
-          .has_memory = llama_get_memory(context) != nullptr};
+          .has_memory = llama_get_memory(context) != nullptr,
+          .pooling = params.embeddings ? llama_pooling_type(context) : LLAMA_POOLING_TYPE_NONE};
 }
 
 std::uint32_t metadata_number(const Model& model, const std::string& key) {
@@ -63,6 +64,11 @@ void validate_against(const Model& model, const ContextParams& params) {
   validate(params);
   validate_cache_type(model, params.type_k, "key");
   validate_cache_type(model, params.type_v, "value");
+  if (params.embeddings && params.pooling == LLAMA_POOLING_TYPE_RANK && !model.has_classifier()) {
+    // The engine would end the process while it builds the graph.
+    throw Error(ErrorCode::unsupported,
+                fmt::format("'{}' has no classification head, so it cannot rank", model.params().path));
+  }
 }
 
 // With parameters that the caller chose, the choice is at fault; with the engine's defaults, the model is.
@@ -351,6 +357,30 @@ void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) 
 GraphCounts Context::graph_counts() const {
   const llama_perf_context_data data = llama_perf_context(context_);
   return {.reused = data.n_reused, .reallocations = data.n_reallocs_same + data.n_reallocs_diff};
+}
+
+std::span<const float> Context::embeddings(std::int32_t index) const {
+  if (!params_.embeddings || facts_.pooling != LLAMA_POOLING_TYPE_NONE) {
+    throw Error(ErrorCode::usage, params_.embeddings ? "this context gives one vector for each sequence, not each token"
+                                                     : "this context was not made for embeddings");
+  }
+  const EngineLogListener heard;
+  const float* row = llama_get_embeddings_ith(context_, index);
+  if (row == nullptr) throw Error(ErrorCode::usage, fmt::format("token {} of the last batch has no embedding", index));
+  return {row, static_cast<std::size_t>(model_->facts().n_embd_out)};
+}
+
+std::span<const float> Context::sequence_embeddings(SequenceId sequence) const {
+  require_sequence(sequence);
+  if (facts_.pooling == LLAMA_POOLING_TYPE_NONE) {
+    throw Error(ErrorCode::usage, params_.embeddings ? "this context gives a vector for each token, not each sequence"
+                                                     : "this context was not made for embeddings");
+  }
+  const EngineLogListener heard;
+  const float* row = llama_get_embeddings_seq(context_, sequence);
+  if (row == nullptr) throw Error(ErrorCode::usage, fmt::format("sequence {} was not in the last batch", sequence));
+  const bool rank = facts_.pooling == LLAMA_POOLING_TYPE_RANK;
+  return {row, static_cast<std::size_t>(rank ? model_->facts().n_cls_out : model_->facts().n_embd_out)};
 }
 
 }  // namespace plimsoll::engine

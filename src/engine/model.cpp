@@ -8,6 +8,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_log.hpp>
+#include <plimsoll/engine/gguf_header.hpp>
 
 namespace plimsoll::engine {
 namespace {
@@ -83,6 +84,7 @@ void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   engine.params.main_gpu = params.main_gpu;
   engine.params.load_mode = loading.options.header_only ? LLAMA_LOAD_MODE_NONE : params.load_mode;
   engine.params.no_alloc = loading.options.header_only;
+  engine.params.vocab_only = loading.options.vocab_only;
   engine.params.check_tensors = params.check_tensors;
   engine.params.progress_callback = on_progress;
   engine.params.progress_callback_user_data = &loading;
@@ -130,7 +132,10 @@ ModelFacts read_facts(const llama_model* model) {
           .has_encoder = llama_model_has_encoder(model),
           .has_decoder = llama_model_has_decoder(model),
           .is_recurrent = llama_model_is_recurrent(model),
-          .is_hybrid = llama_model_is_hybrid(model)};
+          .is_hybrid = llama_model_is_hybrid(model),
+          .n_embd_out = llama_model_n_embd_out(model),
+          .n_cls_out = static_cast<std::int32_t>(llama_model_n_cls_out(model)),
+          .is_causal = text_of(model, (architecture + ".attention.causal").c_str()) != "false"};
 }
 
 [[noreturn]] void load_failed(const std::string& path, const EngineLogListener& heard) {
@@ -187,6 +192,25 @@ std::optional<std::string> Model::metadata(const std::string& key) const {
 std::optional<std::string> Model::chat_template() const {
   const char* text = llama_model_chat_template(model_, nullptr);
   return text == nullptr ? std::nullopt : std::optional<std::string>(text);
+}
+
+std::optional<std::string> Model::chat_template(const std::string& name) const {
+  const char* text = llama_model_chat_template(model_, name.c_str());
+  return text == nullptr ? std::nullopt : std::optional<std::string>(text);
+}
+
+bool Model::has_classifier() const {
+  const GgufHeader header = read_gguf_header(params_.path);
+  return header.tensors.contains("cls.weight") || header.tensors.contains("cls.output.weight");
+}
+
+std::vector<std::string> Model::class_labels() const {
+  std::vector<std::string> labels;
+  for (std::uint32_t i = 0; i < llama_model_n_cls_out(model_); ++i) {
+    const char* label = llama_model_cls_label(model_, i);
+    labels.emplace_back(label == nullptr ? "" : label);
+  }
+  return labels;
 }
 
 Token Model::decoder_start() const {

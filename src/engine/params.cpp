@@ -81,6 +81,23 @@ std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
 }
 
 namespace {
+constexpr std::array<std::pair<std::string_view, enum llama_pooling_type>, 5> kPoolings{{
+    {"none", LLAMA_POOLING_TYPE_NONE},
+    {"mean", LLAMA_POOLING_TYPE_MEAN},
+    {"cls", LLAMA_POOLING_TYPE_CLS},
+    {"last", LLAMA_POOLING_TYPE_LAST},
+    {"rank", LLAMA_POOLING_TYPE_RANK},
+}};
+}  // namespace
+
+std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name) { return look_up(kPoolings, name); }
+
+std::string_view to_string(enum llama_pooling_type pooling) noexcept {
+  const auto found = std::ranges::find(kPoolings, pooling, [](const auto& pair) { return pair.second; });
+  return found == kPoolings.end() ? "unspecified" : found->first;
+}
+
+namespace {
 
 void validate_devices(const std::vector<std::string>& devices) {
   for (std::size_t i = 0; i < devices.size(); ++i) {

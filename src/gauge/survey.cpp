@@ -81,6 +81,27 @@ std::int32_t layers_on_accelerators(const engine::Model& model) {
   return params.gpu_layers == engine::kAllLayers ? all : std::min(params.gpu_layers, all);
 }
 
+// Whether a decode leaves logits behind beside embeddings: not where it pools, and not where the model has no output
+// layer, which its graph shows.
+bool keeps_logits(const engine::Context& context) {
+  const engine::ContextFacts& facts = context.facts();
+  if (facts.pooling != LLAMA_POOLING_TYPE_NONE) return false;
+  const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
+  ggml_cgraph* graph = llama_graph_reserve(context.handle(), tokens, facts.n_seq_max, tokens);
+  return graph != nullptr && ggml_graph_get_tensor(graph, "result_output") != nullptr;
+}
+
+// What the output buffer holds at ready. At creation the engine makes one row for each sequence; warm-up makes it hold
+// them all, in place of the first where that is more. Rows are of one size, except for embeddings: there the first rows
+// have room for logits and embeddings, later ones for what is really computed.
+std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_creation, std::uint32_t rows) {
+  if (!context.params().embeddings) return at_creation / context.facts().n_seq_max * rows;
+  const engine::ModelFacts& model = context.model()->facts();
+  const auto numbers = static_cast<std::uint64_t>(model.n_embd_out + (keeps_logits(context) ? model.n_vocab : 0));
+  const bool more = rows > context.facts().n_seq_max;  // the warm-up never asks for more than are planned
+  return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
+}
+
 Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyRequest& request) {
   SurveyObserver seen;
   const hook::ThreadObserver watching(&seen);
@@ -92,7 +113,9 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   survey.model = model->facts();
   survey.context = context->facts();
   survey.gpu_layers = layers_on_accelerators(*model);
-  survey.outputs = std::max(request.outputs, survey.context.n_seq_max);
+  // Embeddings are read from every token, so any batch fills as many rows as it has tokens.
+  const bool every_token = request.context.embeddings && request.outputs == 0;
+  survey.outputs = std::max(every_token ? survey.context.n_batch : request.outputs, survey.context.n_seq_max);
 
   LineBook book;
   const bool mapped = is_mapped(request.model.load_mode);
@@ -112,10 +135,8 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
     if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
     book.add(std::move(line));
   }
-  // At creation the engine holds one row for each sequence; warm-up makes it hold them all. Rows are of one size.
-  for (const auto& [type, bytes] : seen.output) {
-    book.add(type, Stage::output, bytes / survey.context.n_seq_max * survey.outputs);
-  }
+  for (const auto& [type, bytes] : seen.output)
+    book.add(type, Stage::output, output_bytes(*context, bytes, survey.outputs));
   survey.lines = std::move(book).sorted();
   survey.transient = Bytes{seen.transient};
   return survey;

@@ -93,7 +93,8 @@ Json model_facts(const engine::ModelFacts& facts) {
           {"n_vocab", facts.n_vocab},           {"n_ctx_train", facts.n_ctx_train},
           {"n_expert", facts.n_expert},         {"has_encoder", facts.has_encoder},
           {"has_decoder", facts.has_decoder},   {"is_recurrent", facts.is_recurrent},
-          {"is_hybrid", facts.is_hybrid}};
+          {"is_hybrid", facts.is_hybrid},       {"n_embd_out", facts.n_embd_out},
+          {"n_cls_out", facts.n_cls_out},       {"is_causal", facts.is_causal}};
 }
 
 engine::ModelFacts model_facts(const Json& json) {
@@ -111,7 +112,10 @@ engine::ModelFacts model_facts(const Json& json) {
           .has_encoder = json.at("has_encoder"),
           .has_decoder = json.at("has_decoder"),
           .is_recurrent = json.at("is_recurrent"),
-          .is_hybrid = json.at("is_hybrid")};
+          .is_hybrid = json.at("is_hybrid"),
+          .n_embd_out = json.at("n_embd_out"),
+          .n_cls_out = json.at("n_cls_out"),
+          .is_causal = json.at("is_causal")};
 }
 
 Json context_facts(const engine::ContextFacts& facts) {
@@ -126,7 +130,8 @@ Json context_facts(const engine::ContextFacts& facts) {
           {"flash_attn", facts.flash_attn},
           {"kv_unified", facts.kv_unified},
           {"swa_full", facts.swa_full},
-          {"has_memory", facts.has_memory}};
+          {"has_memory", facts.has_memory},
+          {"pooling", static_cast<int>(facts.pooling)}};
 }
 
 engine::ContextFacts context_facts(const Json& json) {
@@ -141,7 +146,8 @@ engine::ContextFacts context_facts(const Json& json) {
           .flash_attn = json.at("flash_attn"),
           .kv_unified = json.at("kv_unified"),
           .swa_full = json.at("swa_full"),
-          .has_memory = json.at("has_memory")};
+          .has_memory = json.at("has_memory"),
+          .pooling = static_cast<enum llama_pooling_type>(json.at("pooling").get<int>())};
 }
 
 Json buffer_line(const BufferLine& line) {

@@ -154,7 +154,7 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
         {fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"), [this, tokens] { decode_from_empty(tokens, 1); }});
   }
   const std::uint32_t batch = std::min(facts.n_batch, facts.n_ctx_seq);
-  if (accelerated && depth == WarmUpDepth::full && batch > facts.n_ubatch) {
+  if (accelerated && depth == WarmUpDepth::full && batch > facts.n_ubatch && facts.has_memory) {
     steps.push_back({fmt::format("{} tokens in micro-batches of {}", batch, facts.n_ubatch),
                      [this, batch] { decode_from_empty(batch, 1); }});
   }
@@ -166,6 +166,13 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
     steps.push_back({fmt::format("{} sequences", facts.n_seq_max), [this] { all_sequences(1); }});
     if (2 * facts.n_seq_max <= facts.n_batch)
       steps.push_back({fmt::format("{} sequences of 2", facts.n_seq_max), [this] { all_sequences(2); }});
+  }
+  if (context_.params().embeddings) {
+    const std::uint32_t each = std::min(facts.n_ubatch, facts.n_ctx) / facts.n_seq_max;
+    if (facts.n_seq_max > 1 && each > 2)
+      steps.push_back(
+          {fmt::format("{} sequences of {}", facts.n_seq_max, each), [this, each] { all_sequences(each); }});
+    return steps;  // nothing is sampled, shifted or kept between calls
   }
   if (!facts.has_memory) return steps;
   if (context_.can_shift() && facts.n_ctx_seq >= 32) steps.push_back({"shift", [this] { shift(); }});

@@ -489,5 +489,147 @@ class InterruptsOnVulkan(Cli):
         return any(mask & 1 << (signal.SIGINT - 1) for mask in waiting)
 
 
+class Embeds(Cli):
+    QWEN = str(MODELS / "qwen3-dense.gguf")
+
+    def embed(self, *arguments, **options):
+        return self.run_it("embed", "-m", LLAMA, *SMALL, *arguments, **options)
+
+    def test_a_vector_of_length_one_for_each_text(self):
+        out, _ = self.embed("--tokens", "5,6,7", "--tokens", "8", "--pooling", "mean")
+        vectors = [[float(number) for number in line.split()] for line in out.splitlines()]
+        self.assertEqual([len(vector) for vector in vectors], [256, 256])
+        for vector in vectors:
+            self.assertAlmostEqual(sum(x * x for x in vector), 1, places=4)
+
+    def test_the_json_follows_its_schema(self):
+        out, _ = self.embed("--tokens", "5,6,7", "--tokens", "8", "--pooling", "none", "--embd-normalize", "-1", "--json")
+        said = json.loads(out)
+        self.assertEqual(said["schema"], "plimsoll.embeddings/1")
+        self.assertEqual((said["pooling"], said["normalize"], said["width"]), ("none", -1, 256))
+        self.assertEqual([(e["index"], e["tokens"], len(e["vectors"])) for e in said["embeddings"]], [(0, 3, 3), (1, 1, 1)])
+
+    def test_texts_come_from_flags_a_file_or_stdin(self):
+        texts = self.path / "texts"
+        texts.write_text("a cat\n\na ship\n")
+        from_file = self.embed("-f", texts, "--pooling", "mean")
+        self.assertEqual(from_file, self.embed("-p", "a cat", "-p", "a ship", "--pooling", "mean"))
+        self.assertEqual(from_file, self.embed("--pooling", "mean", input=texts.read_bytes()))
+        self.assertEqual(from_file[0].count("\n"), 2)
+
+    def test_what_does_not_fit_is_refused_by_name(self):
+        out, err = self.embed("--tokens", ",".join(["7"] * 40), "--pooling", "mean", "--json", status=FAILED)
+        error = json.loads(out)
+        self.assertEqual((error["code"], error["numbers"]), ("context_overflow", {"needed": 40, "available": 32, "input": 0}))
+        self.embed("--tokens", ",".join(["7"] * 40), "--pooling", "last")
+        out, _ = self.embed("--tokens", "7", "--line", "CPU=64KiB", "--json", status=REFUSED)
+        self.assertEqual(json.loads(out)["verdict"], "refused")
+
+    def test_what_means_nothing(self):
+        for arguments in (["--pooling", "sum"], ["--pooling", "rank"], ["--embd-normalize", "5"], ["--tokens", "x"],
+                          ["-f", "/nowhere"]):
+            with self.subTest(arguments):
+                self.embed(*arguments, status=USAGE)
+        self.embed(input=b"\n", status=USAGE)
+
+    def test_ranking_scores_pairs(self):
+        rank = ["rerank", "-m", self.QWEN, *SMALL, "--tokens", "5,6,7", "--tokens", "8,9", "--tokens", "4,3,2,1"]
+        out, _ = self.run_it(*rank)
+        lines = [line.split("\t") for line in out.splitlines()]
+        self.assertEqual([line[1] for line in lines], ["0", "1", "2"])
+        best = max(lines, key=lambda line: float(line[0]))
+        said = json.loads(self.run_it(*rank, "--top-n", 1, "--sigmoid", "--json")[0])
+        self.assertEqual(said["schema"], "plimsoll.rerank/1")
+        self.assertEqual([r["index"] for r in said["results"]], [int(best[1])])
+        self.assertTrue(0 <= said["results"][0]["score"] <= 1)
+        self.assertFalse(said["results"][0]["truncated"])
+
+    def test_a_model_that_cannot_rank_says_so_before_it_is_loaded(self):
+        _, err = self.run_it("rerank", "-m", LLAMA, *SMALL, "-q", "a", "-d", "b", status=USAGE)
+        self.assertIn("classification head", err)
+        self.run_it("rerank", "-m", self.QWEN, *SMALL, "-d", "b", status=USAGE)
+
+
+class Tokenizes(Cli):
+    def setUp(self):
+        super().setUp()
+        self.model = sorted((pathlib.Path(__file__).parents[2] / "models/demo").glob("*.gguf"))[0]
+
+    def tokenize(self, *arguments, **options):
+        return self.run_it("tokenize", "-m", self.model, *arguments, **options)
+
+    def test_ids_come_back_as_the_text(self):
+        out, _ = self.tokenize("-p", "Day 12. The ship", "--ids", "--no-bos")
+        ids = out.strip().strip("[]").replace(" ", "")
+        self.assertRegex(ids, r"^\d+(,\d+)*$")
+        back, _ = self.tokenize("--detokenize", "--tokens", ids)
+        self.assertEqual(back.strip(), "Day 12. The ship")
+
+    def test_json_pieces_and_count(self):
+        said = json.loads(self.tokenize("-p", "Day 12.", "--json")[0])
+        self.assertEqual(said["schema"], "plimsoll.tokens/1")
+        self.assertEqual(said["count"], len(said["tokens"]))
+        self.assertIn("Day", "".join(t["piece"] for t in said["tokens"]))
+        out, _ = self.tokenize("--show-count", input=b"Day 12.")
+        self.assertIn(f"Total number of tokens: {said['count']}", out)
+        self.assertEqual(len(out.splitlines()), said["count"] + 1)
+
+    def test_what_means_nothing(self):
+        for arguments in (["--detokenize"], ["--tokens", "1"], ["--detokenize", "--tokens", "99999999"],
+                          ["--detokenize", "--tokens", "x"], ["-f", "/nowhere"]):
+            with self.subTest(arguments):
+                self.tokenize(*arguments, status=USAGE, input=b"")
+
+    def test_a_file_that_cannot_be_used(self):
+        bad = self.path / "bad.gguf"
+        self.run_it("tokenize", "-m", bad, "-p", "a", status=UNUSABLE)
+        bad.write_bytes(self.model.read_bytes()[:5000])
+        self.run_it("tokenize", "-m", bad, "-p", "a", status=UNUSABLE)
+
+
+class Quantizes(Cli):
+    def test_the_new_file_runs_and_the_sizes_are_true(self):
+        new = self.path / "new.gguf"
+        dry = json.loads(self.run_it("quantize", "--dry-run", LLAMA, "q8_0", "--json")[0])
+        said = json.loads(self.run_it("quantize", LLAMA, new, "q8_0", "--json")[0])
+        self.assertEqual(said["schema"], "plimsoll.quantize/1")
+        self.assertEqual(said["files"], [str(new)])
+        self.assertEqual((dry["bytes_before"], dry["bytes_after"]), (said["bytes_before"], said["bytes_after"]))
+        self.assertLess(said["bytes_after"], said["bytes_before"])
+        self.assertGreaterEqual(new.stat().st_size, said["bytes_after"])
+        self.run_it("generate", "-m", new, *SMALL, "--tokens", "1,2", "-n", "4")
+
+    def test_nothing_is_replaced_unasked(self):
+        new = self.path / "new.gguf"
+        new.write_text("precious")
+        _, err = self.run_it("quantize", LLAMA, new, "Q8_0", status=USAGE)
+        self.assertIn("--force", err)
+        self.assertEqual(new.read_text(), "precious")
+        self.run_it("quantize", LLAMA, new, "Q8_0", "--force")
+        self.assertEqual(new.read_bytes()[:4], b"GGUF")
+
+    def test_what_means_nothing(self):
+        new = self.path / "new.gguf"
+        for arguments in ([LLAMA, new], [LLAMA, new, "Q4"], [LLAMA, new, "Q8_0", "--tensor-type", "attn"],
+                          [LLAMA, new, "Q8_0", "--tensor-type", "((=q8_0"], [LLAMA, new, "Q8_0", "--override-kv", "a=b"],
+                          [LLAMA, new, "Q8_0", "--output-tensor-type", "q9"], [LLAMA, new, "Q8_0", "--prune-layers", "x"],
+                          [LLAMA, new, "IQ2_XXS"], []):
+            with self.subTest(arguments):
+                self.run_it("quantize", *arguments, status=USAGE)
+        self.assertIn("Q4_K_M", self.run_it("quantize", LLAMA, new, "Q4", status=USAGE)[1])
+        self.assertFalse(new.exists())
+
+    def test_a_damaged_file(self):
+        bad = self.path / "bad.gguf"
+        bad.write_bytes(b"no model at all")
+        self.run_it("quantize", bad, self.path / "new.gguf", "Q8_0", status=UNUSABLE)
+        self.assertEqual([f.name for f in self.path.glob("new*")], [])
+
+    def test_a_full_disk_leaves_nothing_behind(self):
+        limit = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
+        self.run_it("quantize", LLAMA, self.path / "new.gguf", "Q8_0", status=FAILED, preexec_fn=limit)
+        self.assertEqual([f.name for f in self.path.glob("new*")], [])
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -70,7 +70,10 @@ class GroupRun {
       ask(i, Question::survey, [&](Json& answer) {
         if (!surveyor) surveyor = std::make_unique<gauge::Surveyor>(cells_[i].model());
         const gauge::Survey survey =
-            surveyor->survey({.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .outputs = 0});
+            surveyor->survey({.model = cells_[i].model(),
+                              .context = cells_[i].context,
+                              .adapters = {},
+                              .outputs = cells_[i].context.n_seq_max});  // what a context holds when it is made
         answer["lines"] = to_text(survey.lines);
         answer["transient"] = survey.transient.value();
       });

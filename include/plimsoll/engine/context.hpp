@@ -35,6 +35,8 @@ struct ContextFacts {
   bool kv_unified = false;
   bool swa_full = false;
   bool has_memory = true;  // false: encoder-only models keep nothing between calls
+  // How the vectors of a sequence's tokens become one; none where the context was not made for embeddings.
+  enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_NONE;
 };
 
 // An answer, not a failure: the device or the memory said no, or the caller stopped it.
@@ -107,6 +109,13 @@ class Context {
   void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;
   [[nodiscard]] llama_context* handle() const noexcept { return context_; }
+
+  // [n_embd_out], of the index-th token of the last batch; only with pooling none. Valid until the next decode.
+  // Throws Error{usage}: the context was not made for embeddings, or pools them, or that token has none.
+  [[nodiscard]] std::span<const float> embeddings(std::int32_t index) const;
+  // [n_embd_out], or [n_cls_out] with pooling rank: of a sequence that was in the last batch. Valid until the next
+  // decode. Throws Error{usage} likewise.
+  [[nodiscard]] std::span<const float> sequence_embeddings(SequenceId sequence) const;
 
  private:
   Context() = default;

@@ -32,6 +32,9 @@ struct ModelFacts {
   bool has_decoder = true;
   bool is_recurrent = false;
   bool is_hybrid = false;
+  std::int32_t n_embd_out = 0;  // numbers of an embedding
+  std::int32_t n_cls_out = 0;   // scores of a reranker or classifier; counts only where there is a head for them
+  bool is_causal = true;        // false: every token sees all others, so a text must be computed at once
 };
 
 // Called with 0 to 1 while loading, on the loading thread.
@@ -43,6 +46,7 @@ struct LoadOptions {
   std::string header{};
   Progress progress{};
   std::stop_token stop{};
+  bool vocab_only = false;  // the tokenizer and nothing else: no context can be made of it
 };
 
 // Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).
@@ -62,6 +66,10 @@ class Model {
   // A value of the file's metadata as text; arrays are not offered by the engine.
   [[nodiscard]] std::optional<std::string> metadata(const std::string& key) const;
   [[nodiscard]] std::optional<std::string> chat_template() const;  // the model's own, if it carries one
+  // The same by name, "rerank": empty where the file has none of that name.
+  [[nodiscard]] std::optional<std::string> chat_template(const std::string& name) const;
+  [[nodiscard]] bool has_classifier() const;                    // reads the file's header; milliseconds
+  [[nodiscard]] std::vector<std::string> class_labels() const;  // one for each score; "" where the file names none
   // The token an encoder-decoder model begins to decode with; the vocabulary's begin token where the file names none.
   [[nodiscard]] Token decoder_start() const;
   [[nodiscard]] llama_model* handle() const noexcept { return model_; }

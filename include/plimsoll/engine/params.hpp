@@ -80,6 +80,10 @@ struct ContextParams {
 [[nodiscard]] std::optional<llama_load_mode> load_mode_from_string(std::string_view name);         // none|mmap|...
 [[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);  // none|layer|row|tensor
 
+// none|mean|cls|last|rank
+[[nodiscard]] std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name);
+[[nodiscard]] std::string_view to_string(enum llama_pooling_type pooling) noexcept;  // "unspecified" too
+
 // What can be judged without a model: n_ubatch > n_batch, a quantised V cache without flash attention, negative
 // numbers, unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);

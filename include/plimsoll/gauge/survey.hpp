@@ -19,7 +19,8 @@ struct SurveyRequest {
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
-  // Rows of logits held at ready. 0: one for each sequence, which is all that generation ever asks for.
+  // Rows of logits and embeddings held at ready. 0: one for each sequence, which is all that generation ever asks for,
+  // and one for each token of a batch in a context that was made for embeddings.
   std::uint32_t outputs = 0;
   friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;
 };

@@ -4,11 +4,13 @@
 #include <string_view>
 #include <vector>
 
+#include <plimsoll/run/text_filter.hpp>
+
 namespace plimsoll::run {
 
 // Of two words that begin at one place the longer goes. Holds back what may still become a word: less than the longest.
 // One thread.
-class KeywordFilter {
+class KeywordFilter : public TextFilter {
  public:
   enum class Takes {
     keyword,  // the word alone
@@ -17,9 +19,9 @@ class KeywordFilter {
   explicit KeywordFilter(std::vector<std::string> keywords, Takes takes = Takes::keyword);  // empty ones are ignored
 
   // What can be shown now; may be empty.
-  [[nodiscard]] std::string push(std::string_view piece);
+  [[nodiscard]] std::string push(std::string_view piece) override;
   // What was held back, once no more pieces come. The filter begins anew.
-  [[nodiscard]] std::string finish();
+  [[nodiscard]] std::string finish() override;
 
  private:
   struct Match {

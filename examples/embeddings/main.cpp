@@ -1,0 +1,27 @@
+// Which of these lines is nearest to a question, by the vectors of a model: embeddings MODEL.gguf
+#include <algorithm>
+#include <iostream>
+#include <numeric>
+#include <plimsoll/plimsoll.hpp>
+#include <plimsoll/run/embedder.hpp>
+using namespace plimsoll;
+
+int main(int, char** argv) {
+  run::OpenOptions options;
+  options.context.n_seq_max = 4;  // texts that go through the model together
+  run::plan_for_embeddings(options.context, LLAMA_POOLING_TYPE_MEAN);
+  run::MemoryBooks books;
+  auto model = run::open(books, argv[1], options);
+
+  const std::vector<std::string> texts{"The wind came from the west.", "Ship's log, day 12.",
+                                       "We hauled up the anchor."};
+  run::Embedder embedder(*model);
+  const auto vectors = embedder.embed(texts);
+  const auto question = embedder.embed("We hauled up the anchor!");
+
+  const auto likeness = [&](const run::Embedding& one) {  // of vectors of length 1
+    return std::inner_product(one.values.begin(), one.values.end(), question.values.begin(), 0.0F);
+  };
+  const auto nearest = std::ranges::max_element(vectors, {}, likeness);
+  std::cout << "nearest: " << texts[static_cast<std::size_t>(nearest - vectors.begin())] << '\n';
+}

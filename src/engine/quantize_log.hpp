@@ -1,0 +1,34 @@
+// QuantizeLog: reads what the engine's quantiser logs, the only place where it says how far it is and how large the
+// tensors become.
+#pragma once
+#include <ggml.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <plimsoll/engine/quantize.hpp>
+
+namespace plimsoll::engine {
+
+// One thread.
+class QuantizeLog {
+ public:
+  explicit QuantizeLog(std::function<void(const QuantizeProgress&)> progress) : progress_(std::move(progress)) {}
+
+  void hear(ggml_log_level level, std::string_view text);  // in pieces; a line ends with a newline
+  [[nodiscard]] const QuantizeResult& result() const noexcept { return result_; }
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }  // the engine's reason; empty: none
+
+ private:
+  void line(std::string_view text);
+  void tensor(std::string_view text);
+
+  std::function<void(const QuantizeProgress&)> progress_;
+  std::string pending_;
+  QuantizeResult result_;
+  std::string failure_;
+};
+
+}  // namespace plimsoll::engine

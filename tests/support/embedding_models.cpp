@@ -1,0 +1,71 @@
+#include "embedding_models.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "decoding.hpp"
+
+namespace plimsoll::test {
+namespace {
+
+plan::Request small(const std::string& path, std::uint32_t sequences) {
+  plan::Request request{.name = "embeds", .survey = {}};
+  request.survey.model.path = path;
+  request.survey.model.devices = {"none"};
+  request.survey.context.n_ctx = 256;
+  request.survey.context.n_batch = 64;
+  request.survey.context.n_ubatch = 64;
+  request.survey.context.n_seq_max = sequences;
+  request.survey.context.n_threads = 1;
+  return request;
+}
+
+}  // namespace
+
+plan::Request embedding_request(const std::string& path, enum llama_pooling_type pooling, std::uint32_t sequences) {
+  plan::Request request = small(path, sequences);
+  run::plan_for_embeddings(request.survey, pooling);
+  return request;
+}
+
+plan::Request ranking_request(const std::string& path, std::uint32_t sequences) {
+  plan::Request request = small(path, sequences);
+  run::plan_for_ranking(request.survey);
+  return request;
+}
+
+double distance(std::span<const float> a, std::span<const float> b) {
+  double most = a.size() == b.size() ? 0 : INFINITY;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) most = std::max(most, std::abs(double{a[i]} - b[i]));
+  return most;
+}
+
+double length(std::span<const float> row) {
+  double sum = 0;
+  for (const float value : row) sum += double{value} * value;
+  return std::sqrt(sum);
+}
+
+std::vector<std::string> planned_places(const std::vector<plan::Line>& lines) {
+  std::vector<std::string> places;
+  for (const plan::Line& line : lines) {
+    if (line.stage == memory::Stage::runtime) continue;
+    places.push_back(
+        fmt::format("{} {} {} {}", line.device.name(), line.buffer, memory::to_string(line.stage), line.bytes.value()));
+  }
+  std::ranges::sort(places);
+  return places;
+}
+
+std::vector<std::vector<engine::Token>> some_inputs(std::size_t n) {
+  std::vector<std::vector<engine::Token>> inputs;
+  for (std::size_t i = 0; i < n; ++i) {
+    inputs.push_back(some_tokens(1 + (i * 13) % 40, static_cast<llama_token>(5 + i)));
+    for (llama_token& token : inputs.back()) token = 5 + token % 75;  // every test model has these
+  }
+  return inputs;
+}
+
+}  // namespace plimsoll::test
