@@ -77,7 +77,8 @@ class Target {
     wanted_ = beginning;
     unfinished_ = fmt::format("{}.{}.tmp", beginning, getpid());
     if (!request.keep_split) check_free(request.output);
-    for (std::size_t i = 1; i <= files && request.keep_split; ++i) check_free(fmt::format("{}-{:05}-of-{:05}.gguf", beginning, i, files));
+    for (std::size_t i = 1; i <= files && request.keep_split; ++i)
+      check_free(fmt::format("{}-{:05}-of-{:05}.gguf", beginning, i, files));
   }
   ~Target() {
     std::error_code error;
