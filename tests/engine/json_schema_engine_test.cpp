@@ -133,8 +133,8 @@ class JsonSchemaGrammarTest : public testing::Test {
       const auto token = static_cast<Token>(i);
       const std::string piece = vocab.piece(token);
       lone_byte[i] = piece.size() == 1 && static_cast<unsigned char>(piece[0]) >= 0x80;
-      closes[i] = vocab.is_end_of_generation(token) || piece == "\"" || piece == "]" || piece == "}" ||
-                  piece == "b";  // the letter that a pattern below waits for
+      closes[i] = vocab.is_end_of_generation(token) || piece == "\"" || piece == "]" || piece == "}";
+      if (piece == "b") params.logit_bias.push_back({.token = token, .bias = 6});  // a pattern below waits for it
     }
     for (std::size_t i = 0; i < n_vocab; ++i) {
       if (lone_byte[i]) params.logit_bias.push_back({.token = static_cast<Token>(i), .bias = -INFINITY});
