@@ -157,6 +157,12 @@ def random_weights(path: str) -> int:
     return _random_q8_0(path, shape, llama_keys(**shape, context=4096) | {"tokenizer.ggml.model": "none"})
 
 
+def random_large(path: str) -> int:
+    """A llama of about 370 M parameters in Q8_0 with random weights and a vocabulary: large enough that a step reads more than it adds."""
+    shape = dict(layers=24, width=1024, hidden=2816, heads=16, kv_heads=16, vocab=32000)
+    return _random_q8_0(path, shape, llama_keys(**shape, context=4096) | bpe_vocabulary(shape["vocab"]))
+
+
 def random_embedder(path: str) -> int:
     """The shape of a small embedding model (6 layers of 384) as a llama with random weights and a vocabulary: for texts per second."""
     shape = dict(layers=6, width=384, hidden=1536, heads=12, kv_heads=12, vocab=16000)

@@ -12,5 +12,6 @@
 #include <plimsoll/run/keyword_filter.hpp>
 #include <plimsoll/run/open.hpp>
 #include <plimsoll/run/reranker.hpp>
+#include <plimsoll/run/speculative.hpp>
 #include <plimsoll/run/state_archive.hpp>
 #include <plimsoll/run/stateless_executor.hpp>

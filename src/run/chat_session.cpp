@@ -34,6 +34,8 @@ ChatSession::ChatSession(Executor& executor, ChatOptions options)
       transform_(options_.history_transform ? std::move(options_.history_transform) : executor.history_transform()) {
   if (!executor.instance().model()->vocab().present())
     throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
+  const std::shared_ptr<engine::Model>& model = executor.instance().model();
+  if (options_.sampling) sampler_ = std::make_shared<engine::Sampler>(*model, *options_.sampling);
   set_system(options_.system);
 }
 
@@ -84,6 +86,7 @@ ChatTurn ChatSession::begin(GenerationParams params, bool user_is_new) {
   try {
     const std::vector<engine::Token> tokens = prompt(params);
     for (std::string& stop : transform_->stop_strings()) params.stop_strings.push_back(std::move(stop));
+    if (sampler_ && !params.sampler) params.sampler = sampler_;
     auto generation = executor_.answer(tokens, std::move(params));
     stats_.prompt_tokens = tokens.size();
     stats_.reused_tokens = tokens.size() - std::min(tokens.size(), generation->conversation().waiting());
@@ -148,8 +151,8 @@ void ChatSession::clear() { remove_from(has_system(history_) ? 1 : 0); }
 
 void ChatSession::save(const std::filesystem::path& path) const {
   require_idle();
-  SessionArchive archive{
-      .history = history_, .fingerprint = fingerprint_of(executor_.instance().context()), .sequence = {}};
+  SessionArchive archive{.history = history_, .fingerprint = fingerprint_of(executor_.instance().context())};
+  if (sampler_) archive.sampler = sampler_->snapshot();
   if (Conversation* conversation = executor_.conversation()) archive.sequence = conversation->save();
   write_archive(path, archive);
 }
@@ -162,7 +165,13 @@ void ChatSession::load(const std::filesystem::path& path) {
                 fmt::format("'{}' was saved with another model, cache or engine ({}, not {})", path.string(),
                             archive.fingerprint, fingerprint_of(executor_.instance().context())));
   }
+  std::shared_ptr<engine::Sampler> sampler = sampler_;
+  if (sampler_ && archive.sampler) {
+    const engine::Model& model = *executor_.instance().model();
+    sampler = std::make_shared<engine::Sampler>(engine::Sampler::resume(model, *archive.sampler));
+  }
   if (archive.sequence && executor_.conversation() != nullptr) executor_.restore(*archive.sequence);
+  sampler_ = std::move(sampler);
   history_ = std::move(archive.history);
   stats_ = {.messages = history_.size()};
 }

@@ -154,6 +154,7 @@ void run_pooled(Instance& instance, std::span<const std::vector<engine::Token>> 
   engine::Context& context = instance.context();
   const BatchLimits limits = batch_limits(context);
   check_inputs(instance, inputs, limits);
+  const SequenceClaim claim(instance);
   std::vector<std::size_t> lengths;
   for (const auto& input : inputs) lengths.push_back(input.size());
 

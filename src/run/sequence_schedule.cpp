@@ -12,7 +12,7 @@ namespace plimsoll::run {
 using engine::DecodeStatus;
 using engine::Position;
 
-SequenceSchedule::SequenceSchedule(Instance& instance) : instance_(instance) {
+SequenceSchedule::SequenceSchedule(Instance& instance) : instance_(instance), claim_(instance) {
   const engine::ContextFacts& facts = instance.context().facts();
   if (!facts.has_memory)
     throw Error(ErrorCode::unsupported, fmt::format("'{}' only encodes; it cannot generate text", instance.name()));
@@ -21,15 +21,11 @@ SequenceSchedule::SequenceSchedule(Instance& instance) : instance_(instance) {
                 fmt::format("'{}' encodes its prompt first, and the engine keeps one encoded prompt, not {}",
                             instance.name(), facts.n_seq_max));
   }
-  instance.claim_sequences();
   instance.context().clear();
   for (auto id = static_cast<engine::SequenceId>(facts.n_seq_max); id > 0; --id) free_.push_back(id - 1);
 }
 
-SequenceSchedule::~SequenceSchedule() {
-  instance_.context().clear();
-  instance_.release_sequences();
-}
+SequenceSchedule::~SequenceSchedule() { instance_.context().clear(); }
 
 std::shared_ptr<Sequence> SequenceSchedule::create() {
   if (free_.empty()) {

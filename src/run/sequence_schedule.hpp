@@ -65,6 +65,7 @@ class SequenceSchedule {
 
   mutable std::mutex mutex_;
   Instance& instance_;
+  SequenceClaim claim_;
   std::vector<engine::SequenceId> free_;              // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
 };

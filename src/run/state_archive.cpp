@@ -11,6 +11,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/hash.hpp>
+#include <plimsoll/engine/sampling_json.hpp>
 
 namespace plimsoll::run {
 namespace {
@@ -165,6 +166,7 @@ void write_archive(const Sink& sink, const SessionArchive& archive) {
   Json header{{"kind", "session"}, {"fingerprint", archive.fingerprint}, {"history", Json::array()}};
   for (const engine::ChatMessage& message : archive.history) header["history"].push_back(message_json(message));
   if (archive.sequence) header["sequence"] = header_of(*archive.sequence);
+  if (archive.sampler) header["sampler"] = engine::to_json(*archive.sampler);
   write(sink, header,
         archive.sequence ? std::span<const std::uint8_t>(archive.sequence->memory) : std::span<const std::uint8_t>{});
 }
@@ -179,11 +181,13 @@ SequenceSnapshot read_sequence_archive(std::istream& in) {
 SessionArchive read_session_archive(std::istream& in) {
   return understood([&] {
     Content content = read(in, "session");
-    SessionArchive archive{.history = {}, .fingerprint = content.header.at("fingerprint"), .sequence = {}};
+    SessionArchive archive{.fingerprint = content.header.at("fingerprint")};
     for (const Json& message : content.header.at("history")) {
       archive.history.push_back(
           {.role = message.at("role"), .content = message.at("content"), .extra = message.value("extra", Json{})});
     }
+    if (content.header.contains("sampler"))
+      archive.sampler = engine::sampler_snapshot_from_json(content.header.at("sampler"));
     if (content.header.contains("sequence"))
       archive.sequence = snapshot_of(content.header.at("sequence"), std::move(content.memory));
     return archive;

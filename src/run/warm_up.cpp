@@ -15,7 +15,8 @@ namespace {
 
 constexpr int kMostSweeps = 6;
 constexpr int kQuietSweepsInARow = 2;
-// Settling: two requests in a row within this much of the fastest; not more requests, nor longer, than that.
+// Settling: that many requests in a row within this much of the fastest; not more requests, nor longer, than that.
+constexpr int kNearInARow = 3;
 constexpr double kNearTheFastest = 1.15;
 constexpr int kMostSettlingRequests = 32;
 constexpr double kSettlingLimitMs = 3000;
@@ -45,15 +46,18 @@ class Sweeper {
     return grown;
   }
 
-  // Runs one step until it takes the same time twice in a row, or for as long as settling may take.
+  // Runs one step until its time has stopped falling, or for as long as settling may take. The first is near nothing
+  // yet, and one that is clearly faster than all before shows that there is still something to wait for.
   void until_steady(const Step& request) {
     const Stopwatch watch;
     double fastest = std::numeric_limits<double>::infinity();
     int near_in_a_row = 0;
-    for (int i = 0; i < kMostSettlingRequests && near_in_a_row < 2 && watch.elapsed_ms() < kSettlingLimitMs; ++i) {
+    for (int i = 0; i < kMostSettlingRequests && near_in_a_row < kNearInARow && watch.elapsed_ms() < kSettlingLimitMs;
+         ++i) {
       (void)step(request.name, request.run, static_cast<std::size_t>(i), kMostSettlingRequests);
       const double ms = report_.steps.back().ms;
-      near_in_a_row = ms <= kNearTheFastest * fastest ? near_in_a_row + 1 : 0;
+      const bool near = ms <= kNearTheFastest * fastest && fastest <= kNearTheFastest * ms;
+      near_in_a_row = near ? near_in_a_row + 1 : 0;
       fastest = std::min(fastest, ms);
     }
   }

@@ -35,7 +35,8 @@ struct Metadata {
   }
   [[nodiscard]] std::int64_t integer(const char* name) const {
     const std::int64_t id = key(name);
-    return gguf_get_kv_type(file, id) == GGUF_TYPE_UINT32 ? gguf_get_val_u32(file, id) : gguf_get_val_i32(file, id);
+    const bool is_unsigned = gguf_get_kv_type(file, id) == GGUF_TYPE_UINT32;
+    return is_unsigned ? std::int64_t{gguf_get_val_u32(file, id)} : std::int64_t{gguf_get_val_i32(file, id)};
   }
   gguf_context* file;
 };

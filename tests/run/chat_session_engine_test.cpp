@@ -166,6 +166,27 @@ TEST_P(InteractiveChatTest, AFullContextForgetsTheOldestExchangeOrSaysSo) {
   EXPECT_GT(forgetful.stats().forgotten, 0U);
 }
 
+TEST_P(InteractiveChatTest, ASamplerThatLastsGoesOnAfterItWasSaved) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "chat.plimsoll";
+  const auto lasting = [] {
+    ChatOptions options;
+    options.sampling = engine::SamplingParams{.seed = 11, .temperature = 1.5F, .penalty_repeat = 1.3F};
+    return options;
+  };
+  std::string next;
+  {
+    ChatSession session(*subject, lasting());
+    (void)ask(session, "What is the wind?");
+    session.save(file);
+    next = ask(session, "Where is the ship?");
+  }
+  subject = make(GetParam(), *executor);
+  ChatSession session(*subject, lasting());
+  session.load(file);
+  EXPECT_EQ(ask(session, "Where is the ship?"), next);
+}
+
 TEST_P(InteractiveChatTest, MisuseIsNamed) {
   ChatSession session(*subject);
   expect_error(ErrorCode::usage, "nothing was asked", [&] { (void)session.regenerate(greedy); });

@@ -23,6 +23,9 @@ struct ChatOptions {
   std::vector<std::function<std::string(std::string)>> input_transforms{};
   // Applied to the answer on its way out; the history keeps what came out of it.
   std::unique_ptr<TextFilter> output_filter{};
+  // One sampler over all turns, which goes on where it stood and is saved with the chat; params.sampling of a turn is
+  // not looked at then. Empty: each turn has its own.
+  std::optional<engine::SamplingParams> sampling{};
   // Where the chat no longer fits the context: forget its oldest exchanges in the prompt (the history keeps them; the
   // system message stays). false: throw Error{context_overflow}.
   bool forget_oldest = false;
@@ -71,8 +74,9 @@ class ChatSession {
 
   [[nodiscard]] const ChatStats& stats() const noexcept { return stats_; }
 
-  // One file: history, tokens and memory. Replaces `path` only once the new one is whole.
-  // Throws Error{io}; usage while a turn is under way.
+  // One file: history, tokens and memory, and the sampler where it lasts. Replaces `path` only once the new one is
+  // whole. Throws Error: io; usage while a turn is under way; unsupported for a sampler that cannot be saved
+  // (Sampler::snapshot).
   void save(const std::filesystem::path& path) const;
   // Throws Error: io; usage (no such file, of another model, cache or engine; damaged); context_overflow; busy. Nothing
   // has changed then.
@@ -88,6 +92,7 @@ class ChatSession {
   Executor& executor_;
   ChatOptions options_;
   std::unique_ptr<HistoryTransform> transform_;
+  std::shared_ptr<engine::Sampler> sampler_;  // where it lasts
   ChatHistory history_;
   ChatStats stats_;
   bool turn_under_way_ = false;

@@ -48,9 +48,9 @@ class Embedder {
   // encoder-decoder model).
   explicit Embedder(Instance& instance);
 
-  // In the order of the inputs. Throws Error: usage (an input without a token, a token that is none), context_overflow
-  // (needed and available; nothing was computed), unsupported (text, and the model carries no vocabulary), cancelled,
-  // sealed, out_of_device_memory, engine_failed.
+  // In the order of the inputs. Throws Error: usage (an input without a token, a token that is none), busy (an executor
+  // has the instance's sequences), context_overflow (needed and available; nothing was computed), unsupported (text,
+  // and the model carries no vocabulary), cancelled, sealed, out_of_device_memory, engine_failed.
   [[nodiscard]] std::vector<Embedding> embed(std::span<const std::vector<engine::Token>> inputs,
                                              const EmbedParams& params = {});
   [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts, const EmbedParams& params = {});

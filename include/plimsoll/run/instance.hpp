@@ -110,4 +110,16 @@ class Instance {
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 
+// Claims an instance's sequences while it lives. Throws Error{busy} where another one has them.
+class SequenceClaim {
+ public:
+  explicit SequenceClaim(Instance& instance) : instance_(instance) { instance.claim_sequences(); }
+  ~SequenceClaim() { instance_.release_sequences(); }
+  SequenceClaim(const SequenceClaim&) = delete;
+  SequenceClaim& operator=(const SequenceClaim&) = delete;
+
+ private:
+  Instance& instance_;
+};
+
 }  // namespace plimsoll::run

@@ -11,15 +11,17 @@
 #include <string>
 
 #include <plimsoll/base/whole_file.hpp>
+#include <plimsoll/engine/sampler_snapshot.hpp>
 #include <plimsoll/run/history_transform.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
 
 namespace plimsoll::run {
 
 struct SessionArchive {
-  ChatHistory history;
-  std::string fingerprint;                   // fingerprint_of() the context it was saved from
-  std::optional<SequenceSnapshot> sequence;  // none: the executor keeps no conversation
+  ChatHistory history{};
+  std::string fingerprint{};                   // fingerprint_of() the context it was saved from
+  std::optional<SequenceSnapshot> sequence{};  // none: the executor keeps no conversation
+  std::optional<engine::SamplerSnapshot> sampler{};
 };
 
 // Writing throws Error{io}, or what the sink throws. Reading throws Error: io (cannot be read), usage (no archive of

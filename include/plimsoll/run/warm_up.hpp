@@ -54,11 +54,11 @@ struct WarmUpOptions {
 inline constexpr Bytes kQuiet{512U << 10U};
 
 // Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most
-// 6), and a full warm-up ends with the step "settling": a small request again and again, until two in a row are within
-// 15 % of the fastest, at most 32 times or 3 s. What a driver still does behind our back after it compiled (writing its
-// pipeline cache) would otherwise slow the first request down. On the CPU alone one sweep is enough, since its backend
-// holds a single work buffer that the largest graph decides.
-// Throws Error: cancelled; out_of_device_memory or over_line where a step was refused memory; engine_failed.
+// 6), and a full warm-up ends with the step "settling": a small request again and again, until three in a row are
+// within 15 % of the fastest before them, at most 32 times or 3 s. What a driver still does behind our back after it
+// compiled (writing its pipeline cache) would otherwise slow the first request down. On the CPU alone one sweep is
+// enough, since its backend holds a single work buffer that the largest graph decides. Throws Error: cancelled;
+// out_of_device_memory or over_line where a step was refused memory; engine_failed.
 [[nodiscard]] WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options);
 
 }  // namespace plimsoll::run

@@ -1,0 +1,194 @@
+#include <plimsoll/run/speculative.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::run {
+namespace {
+
+void require_usable(const Conversation& target, const Conversation& draft, const GenerationParams& params) {
+  const engine::Model& model = *target.instance().model();
+  if (model.facts().is_recurrent || model.facts().is_hybrid || model.facts().has_encoder) {
+    throw Error(ErrorCode::unsupported, fmt::format("'{}' cannot take tokens back from its memory, which checking "
+                                                    "proposals needs",
+                                                    target.instance().name()));
+  }
+  if (!same_vocabulary(model, *draft.instance().model())) {
+    throw Error(ErrorCode::usage, fmt::format("'{}' and '{}' have not the same vocabulary", target.instance().name(),
+                                              draft.instance().name()));
+  }
+  if (target.instance().plan().survey.outputs < 2) {
+    throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
+                                              "plan it with --outputs 9",
+                                              target.instance().name()));
+  }
+  const ContextOverflow overflow = params.overflow.strategy;
+  if (overflow == ContextOverflow::shift || overflow == ContextOverflow::reprefill)
+    throw Error(ErrorCode::usage, "speculation ends where the context is full, and forgets nothing");
+}
+
+}  // namespace
+
+bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
+  if (one.facts().n_vocab != other.facts().n_vocab) return false;
+  const engine::Vocab a = one.vocab();
+  const engine::Vocab b = other.vocab();
+  if (!a.present() || !b.present()) return a.present() == b.present();
+  for (engine::Token token = 0; token < a.n_tokens(); ++token) {
+    if (a.piece(token, true) != b.piece(token, true)) return false;
+  }
+  return a.bos() == b.bos() && a.eos() == b.eos();
+}
+
+SpeculativeGeneration::SpeculativeGeneration(Conversation& target, Conversation& draft, GenerationParams params,
+                                             SpeculationParams speculation)
+    : target_(target),
+      draft_(draft),
+      params_(std::move(params)),
+      speculation_(speculation),
+      sampler_(params_.sampler ? params_.sampler
+                               : std::make_shared<engine::Sampler>(*target.instance().model(), params_.sampling)),
+      draft_sampler_(*draft.instance().model(), engine::SamplingParams{.temperature = 0}),
+      text_(params_.stop_strings, params_.keep_stop_string) {
+  require_usable(target_, draft_, params_);
+  if (params_.prompt.empty() && target_.size() == 0) throw Error(ErrorCode::usage, "the prompt is empty");
+  if (!params_.prompt.empty()) target_.prompt(params_.prompt);
+  if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) {
+    const std::size_t needed = static_cast<std::size_t>(target_.next_position()) + 1;
+    target_.rewind(params_.prompt.size());
+    throw Error(ErrorCode::context_overflow, "the prompt leaves no room to answer",
+                {{"needed", needed}, {"available", target_.capacity()}});
+  }
+}
+
+// False: cancelled.
+bool SpeculativeGeneration::decode(Conversation& conversation) {
+  const engine::DecodeStatus status = conversation.infer(params_.stop);
+  if (status == engine::DecodeStatus::ok) return true;
+  if (status != engine::DecodeStatus::aborted) {
+    throw Error(
+        status == engine::DecodeStatus::out_of_memory ? ErrorCode::out_of_device_memory : ErrorCode::engine_failed,
+        fmt::format("decoding on '{}' failed: {}", conversation.instance().name(), engine::to_string(status)));
+  }
+  reason_ = FinishReason::cancelled;
+  return false;
+}
+
+bool SpeculativeGeneration::take(engine::Token token) {
+  const engine::Vocab vocab = target_.instance().model()->vocab();
+  if (!params_.ignore_end_of_generation && vocab.is_end_of_generation(token)) {
+    reason_ = FinishReason::end_of_generation;
+    end_token_ = token;
+    return false;
+  }
+  tokens_.push_back(token);
+  ready_ += text_.push(vocab.present() ? vocab.piece(token, params_.show_special) : fmt::format("{} ", token));
+  if (text_.stopped()) reason_ = FinishReason::stop_string;
+  const bool enough = params_.predict >= 0 && std::cmp_greater_equal(tokens_.size(), params_.predict);
+  if (enough && reason_ == FinishReason::running) reason_ = FinishReason::length;
+  return reason_ == FinishReason::running;
+}
+
+// The prompt's own token, before anything was proposed.
+void SpeculativeGeneration::begin() {
+  begun_ = true;
+  if (!target_.requires_inference() && !target_.has_logits()) target_.refresh();
+  if (!decode(target_)) return;
+  for (const engine::Token token : target_.tokens()) {
+    if (token >= 0 && !params_.sampler) sampler_->accept(token);
+  }
+  if (params_.predict == 0) {
+    reason_ = FinishReason::length;
+    return;
+  }
+  (void)take(target_.sample(*sampler_));
+}
+
+// How many tokens still fit behind the one that was chosen last and is not in memory yet.
+std::size_t SpeculativeGeneration::room() const {
+  const auto next = static_cast<std::size_t>(target_.next_position()) + 1;
+  return target_.capacity() > next ? target_.capacity() - next : 0;
+}
+
+std::vector<engine::Token> SpeculativeGeneration::propose() {
+  std::vector<engine::Token> history = target_.tokens();
+  history.push_back(tokens_.back());
+  const std::size_t rows = target_.instance().plan().survey.outputs - 1;
+  std::size_t most = std::min({speculation_.most, rows, room()});
+  if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - tokens_.size());
+  std::vector<engine::Token> proposed;
+  if (history.size() + most > draft_.capacity()) return proposed;  // the draft's context ends before the target's
+  draft_.replace(history);
+  while (proposed.size() < most) {
+    if (!decode(draft_)) return {};
+    const engine::Token token = draft_.sample(draft_sampler_);
+    const auto logits = draft_.logits();
+    const float chosen = logits[static_cast<std::size_t>(token)];
+    double sum = 0;
+    for (const float logit : logits) sum += std::exp(static_cast<double>(logit - chosen));
+    if (1 / sum < speculation_.least_probability) break;
+    proposed.push_back(token);
+    if (proposed.size() < most) draft_.prompt(token);
+  }
+  return proposed;
+}
+
+// Decodes the last token and all proposals at once, and keeps what the target would have chosen.
+void SpeculativeGeneration::check(std::vector<engine::Token> proposed) {
+  counts_.proposed += proposed.size();
+  std::vector<engine::Token> batch{tokens_.back()};
+  batch.insert(batch.end(), proposed.begin(), proposed.end());
+  target_.prompt_all_logits(batch);
+  if (!decode(target_)) {
+    target_.rewind(batch.size());
+    return;
+  }
+  std::size_t kept = 0;
+  for (;;) {
+    const engine::Token token = target_.sample(*sampler_, proposed.size() - kept);
+    const bool agrees = kept < proposed.size() && proposed[kept] == token;
+    if (!take(token) || !agrees) break;
+    ++kept;
+    ++counts_.accepted;
+  }
+  target_.rewind(proposed.size() - kept);
+}
+
+// As after a Generation: the last token waits in the target's conversation, where there is room for it. Before the
+// model's own end it is in memory already: the end was chosen from the logits after it.
+void SpeculativeGeneration::settle() {
+  if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) return;
+  if (reason_ == FinishReason::end_of_generation) {
+    if (params_.keep_end_token) target_.prompt(end_token_);
+  } else if (!tokens_.empty()) {
+    target_.prompt(tokens_.back());
+  }
+}
+
+std::optional<std::string> SpeculativeGeneration::next() {
+  while (ready_.empty() && reason_ == FinishReason::running) {
+    if (params_.stop.stop_requested()) {
+      reason_ = FinishReason::cancelled;
+    } else if (!begun_) {
+      begin();
+    } else if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) {
+      reason_ = FinishReason::length;
+      break;
+    } else {
+      check(propose());
+    }
+    if (reason_ != FinishReason::running) {
+      settle();
+      ready_ += text_.finish();
+    }
+  }
+  if (ready_.empty()) return std::nullopt;
+  return std::exchange(ready_, {});
+}
+
+}  // namespace plimsoll::run
