@@ -17,6 +17,6 @@ int main(int, char** argv) {
   const std::string with = answer(1);
   const std::string without = answer(0);
   std::cout << "with:    " << with << "\nwithout: " << without << "\n";
-  std::cout << (with == without ? "no difference, " : "different, ") << model->seal_counts().allocations_after_seal
-            << " allocations after the seal\n";
+  std::cout << (with == without ? "no difference, " : "different, ") << model->seal_counts().refused_after_seal
+            << " refused after the seal\n";
 }

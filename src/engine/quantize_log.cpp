@@ -34,9 +34,10 @@ void QuantizeLog::hear(ggml_log_level, std::string_view text) {
 }
 
 void QuantizeLog::line(std::string_view text) {
-  if (text.starts_with('[')) return tensor(text);
+  // It may stand behind the beginning of a tensor's line, which then never ends.
   if (const std::size_t at = text.find(kFailed); at != std::string_view::npos)
     failure_ = text.substr(at + kFailed.size());
+  if (text.starts_with('[')) return tensor(text);
   if (text.contains("will require an imatrix")) result_.requires_imatrix = true;
   if (const std::size_t at = text.find("WARNING: "); text.contains("required fallback quantization")) {
     result_.fallbacks = std::strtoul(std::string(text.substr(at + 9)).c_str(), nullptr, 10);

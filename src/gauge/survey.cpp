@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/adapter.hpp>
@@ -47,7 +48,7 @@ class LineBook {
 
 // Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
 // once, by the same three graphs: prompt of all sequences, one token each, prompt of one.
-void survey_adapters(const SurveyRequest& request, engine::Context& context) {
+void survey_adapters(const SurveyRequest& request, engine::Context& context, SurveyObserver& seen) {
   if (request.adapters.empty() && request.control_vector.files.empty()) return;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
   {
@@ -55,8 +56,11 @@ void survey_adapters(const SurveyRequest& request, engine::Context& context) {
     for (const engine::AdapterParams& adapter : request.adapters) {
       adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), adapter.scale);
     }
-    if (!request.control_vector.files.empty())
+    if (!request.control_vector.files.empty()) {
+      auto loras = std::exchange(seen.adapter, {});
       context.set_control_vector(engine::load_control_vector(context.model()->facts(), request.control_vector));
+      seen.control_vector = std::exchange(seen.adapter, std::move(loras));
+    }
   }
   const Scope scope({}, Phase::context);
   context.set_adapters(adapters);
@@ -107,7 +111,7 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   const hook::ThreadObserver watching(&seen);
   const Scope scope({}, Phase::context);
   const std::unique_ptr<engine::Context> context = engine::Context::create(model, request.context);
-  survey_adapters(request, *context);
+  survey_adapters(request, *context, seen);
 
   Survey survey;
   survey.model = model->facts();
@@ -132,9 +136,11 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
     BufferLine line{
         .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
     // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
+    // A control vector belongs to a layer, and takes what the layer's device gives.
     if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
     book.add(std::move(line));
   }
+  for (const auto& [type, bytes] : seen.control_vector) book.add(type, Stage::adapter, bytes);
   for (const auto& [type, bytes] : seen.output)
     book.add(type, Stage::output, output_bytes(*context, bytes, survey.outputs));
   survey.lines = std::move(book).sorted();

@@ -21,6 +21,7 @@ class SurveyObserver final : public hook::Observer {
   Sizes compute;  // the largest of all graphs, as the real allocator ends up with
   Sizes output;   // at context creation: one row for each sequence
   Sizes adapter;
+  Sizes control_vector;  // moved here from adapter by who loads it
   // Names of the tensors that were asked for together, per buffer type: weights and caches alike.
   std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
   std::size_t transient = 0;  // bytes that got past all of this and really were allocated

@@ -120,7 +120,8 @@ std::vector<engine::Token> SpeculativeGeneration::propose() {
   history.push_back(tokens_.back());
   const std::size_t rows = target_.instance().plan().survey.outputs - 1;
   std::size_t most = std::min({speculation_.most, rows, room()});
-  if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - tokens_.size());
+  // Checking n proposals gives up to n + 1 tokens.
+  if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - tokens_.size() - 1);
   std::vector<engine::Token> proposed;
   if (history.size() + most > draft_.capacity()) return proposed;  // the draft's context ends before the target's
   draft_.replace(history);

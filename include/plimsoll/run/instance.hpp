@@ -66,11 +66,12 @@ class Instance {
   void release_sequences() noexcept { claimed_ = false; }
 
   // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Sequences in
-  // memory were computed with the old ones. Nothing is allocated. Throws Error{usage} for another number of scales, or
-  // one that is no number.
+  // memory were computed with the old ones. With the next decode the engine gives its compute buffers back and takes
+  // them anew, of the same size: inside the reservation, and counted by the seal. Throws Error{usage} for another
+  // number of scales, or one that is no number.
   void set_adapter_scales(std::span<const float> scales);
-  // Another control vector in the place of the planned one; empty: none. Throws Error{sealed} where none was planned:
-  // there is no memory for it.
+  // Another control vector in the place of the planned one; empty: none. Nothing is allocated for it itself. Throws
+  // Error{sealed} where none was planned: there is no memory for it.
   void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
