@@ -134,13 +134,18 @@ def large_header(path: str) -> int:
     return write(path, keys, llama_tensors(**shape, matrix="Q4_K", output="Q6_K"))
 
 
-def _random_q8_0(path: str, shape: dict, keys: dict) -> int:
+def _random(path: str, shape: dict, keys: dict, matrix: str = "Q8_0") -> int:
     rng = random.Random(1)
+    halves = b"".join(struct.pack("<e", rng.gauss(0, 0.02)) for _ in range(1 << 16))
 
     def data(file, kind, shape):
         blocks = tensor_bytes(kind, shape) // TYPES[kind][2]
         if kind == "F32":
             file.write(struct.pack("<f", 1.0) * blocks)
+            return
+        if kind == "F16":
+            whole, rest = divmod(2 * blocks, len(halves))
+            file.write(halves * whole + halves[:rest])
             return
         scale = struct.pack("<e", 0.02 / 64)  # weights of about 0.02, as a trained model's
         for first in range(0, blocks, 1 << 14):
@@ -148,22 +153,22 @@ def _random_q8_0(path: str, shape: dict, keys: dict) -> int:
             raw = rng.randbytes(32 * count)
             file.write(b"".join(scale + raw[32 * i:32 * i + 32] for i in range(count)))
 
-    return write(path, keys, llama_tensors(**shape, matrix="Q8_0", output="Q8_0"), data)
+    return write(path, keys, llama_tensors(**shape, matrix=matrix, output=matrix), data)
 
 
 def random_weights(path: str) -> int:
     """A llama of about 130 M parameters in Q8_0 with random weights and no vocabulary's words: for tokens per second."""
     shape = dict(layers=12, width=768, hidden=2048, heads=12, kv_heads=12, vocab=32000)
-    return _random_q8_0(path, shape, llama_keys(**shape, context=4096) | {"tokenizer.ggml.model": "none"})
+    return _random(path, shape, llama_keys(**shape, context=4096) | {"tokenizer.ggml.model": "none"})
 
 
-def random_large(path: str) -> int:
-    """A llama of about 370 M parameters in Q8_0 with random weights and a vocabulary: large enough that a step reads more than it adds."""
+def random_large(path: str, matrix: str) -> int:
+    """A llama of about 370 M parameters with random weights and a vocabulary."""
     shape = dict(layers=24, width=1024, hidden=2816, heads=16, kv_heads=16, vocab=32000)
-    return _random_q8_0(path, shape, llama_keys(**shape, context=4096) | bpe_vocabulary(shape["vocab"]))
+    return _random(path, shape, llama_keys(**shape, context=4096) | bpe_vocabulary(shape["vocab"]), matrix)
 
 
 def random_embedder(path: str) -> int:
     """The shape of a small embedding model (6 layers of 384) as a llama with random weights and a vocabulary: for texts per second."""
     shape = dict(layers=6, width=384, hidden=1536, heads=12, kv_heads=12, vocab=16000)
-    return _random_q8_0(path, shape, llama_keys(**shape, context=2048) | bpe_vocabulary(shape["vocab"]))
+    return _random(path, shape, llama_keys(**shape, context=2048) | bpe_vocabulary(shape["vocab"]))
