@@ -198,7 +198,9 @@ TEST_F(BatchedExecutorTest, AShiftMovesWhatIsBehindAndEqualsTheEnginesOwn) {
   ASSERT_EQ(one.infer(), DecodeStatus::ok);
 
   const auto model = test::load_on_cpu(instance->plan().request.model.path);
-  const auto context = engine::Context::create(model, test::small_context());
+  engine::ContextParams params = test::small_context();
+  params.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // as lively_request() has it
+  const auto context = engine::Context::create(model, params);
   (void)test::logits_after(*context, some_tokens(40));
   ASSERT_TRUE(context->remove(0, 4, 14));
   context->shift(0, 14, -1, -10);
