@@ -144,7 +144,7 @@ def check_pages(root: pathlib.Path) -> int:
 
 
 def check_schemas(root: pathlib.Path) -> None:
-    documented = set(re.findall(r'"schema": "(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text()))
+    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text()))
     used = set()
     for folder in ("src", "apps"):
         for source in (root / folder).rglob("*.cpp"):
