@@ -1,7 +1,6 @@
 // plimsoll generate: one model, one prompt, text out, and with --report the proof of where every byte went.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <fstream>
 #include <memory>
 
@@ -13,6 +12,7 @@
 #include "exit_status.hpp"
 #include "interrupt.hpp"
 #include "report.hpp"
+#include "texts.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -35,23 +35,6 @@ struct GenerateOptions {
   bool progress = false;
 };
 
-std::vector<engine::Token> token_ids(const std::string& text) {
-  std::vector<engine::Token> tokens;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at < end) {
-    engine::Token token = 0;
-    const auto [next, error] = std::from_chars(at, end, token);
-    if (error != std::errc{} || (next != end && *next != ',')) {
-      throw Error(ErrorCode::usage,
-                  fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
-    }
-    tokens.push_back(token);
-    at = next == end ? end : next + 1;
-  }
-  return tokens;
-}
-
 std::string prompt_text(const GenerateOptions& options) {
   if (options.prompt_file.empty()) return options.prompt;
   std::ifstream file(options.prompt_file, std::ios::binary);
@@ -60,7 +43,7 @@ std::string prompt_text(const GenerateOptions& options) {
 }
 
 std::vector<engine::Token> prompt_tokens(const engine::Model& model, const GenerateOptions& options) {
-  if (!options.tokens.empty()) return token_ids(options.tokens);
+  if (!options.tokens.empty()) return token_list(options.tokens);
   std::string text = prompt_text(options);
   if (text.empty() && options.model.models.empty()) text = kDemoPrompt;
   return run::tokenize_prompt(model, text);

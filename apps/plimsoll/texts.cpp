@@ -23,23 +23,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-std::vector<engine::Token> token_list(const std::string& text) {
-  std::vector<engine::Token> tokens;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at < end) {
-    engine::Token token = 0;
-    const auto [next, error] = std::from_chars(at, end, token);
-    if (error != std::errc{} || (next != end && *next != ',')) {
-      throw Error(ErrorCode::usage,
-                  fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
-    }
-    tokens.push_back(token);
-    at = next == end ? end : next + 1;
-  }
-  return tokens;
-}
-
 }  // namespace
 
 std::string read_file(const std::string& path) {
@@ -56,6 +39,23 @@ std::vector<std::string> read_texts(const std::vector<std::string>& given, const
   if (texts.empty()) texts = lines_of(file.empty() ? read_stdin() : read_file(file));
   if (texts.empty()) throw Error(ErrorCode::usage, "there is no text: none was given, and no line came");
   return texts;
+}
+
+std::vector<engine::Token> token_list(const std::string& text) {
+  std::vector<engine::Token> tokens;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    engine::Token token = 0;
+    const auto [next, error] = std::from_chars(at, end, token);
+    if (error != std::errc{} || (next != end && *next != ',')) {
+      throw Error(ErrorCode::usage,
+                  fmt::format("--tokens does not know '{}'; it takes numbers with commas, like 1,2,3", text));
+    }
+    tokens.push_back(token);
+    at = next == end ? end : next + 1;
+  }
+  return tokens;
 }
 
 std::vector<std::vector<engine::Token>> token_lists(const std::vector<std::string>& given) {

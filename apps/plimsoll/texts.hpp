@@ -13,7 +13,8 @@ namespace plimsoll::app {
 [[nodiscard]] std::string read_file(const std::string& path);  // throws Error{usage}
 [[nodiscard]] std::string read_stdin();
 
-// "1,2,3" for each. Throws Error{usage}.
+// "1,2,3". Throws Error{usage}.
+[[nodiscard]] std::vector<engine::Token> token_list(const std::string& text);
 [[nodiscard]] std::vector<std::vector<engine::Token>> token_lists(const std::vector<std::string>& given);
 
 }  // namespace plimsoll::app
