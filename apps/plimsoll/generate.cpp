@@ -7,9 +7,12 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/whole_file.hpp>
+#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/host/host.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "fleet_options.hpp"
 #include "interrupt.hpp"
 #include "report.hpp"
 #include "texts.hpp"
@@ -30,6 +33,7 @@ struct GenerateOptions {
   std::vector<std::string> stop_strings;
   bool ignore_eos = false;
   std::string report;
+  std::string fleet;
   std::string warm_up = "full";
   bool fit = false;
   bool progress = false;
@@ -50,11 +54,10 @@ std::vector<engine::Token> prompt_tokens(const engine::Model& model, const Gener
 }
 
 // One run of the request. `show` receives the pieces as they come.
-template <class Show>
-RequestFigures run_once(run::Instance& instance, const run::GenerationParams& params, run::FinishReason& reason,
-                        Show&& show) {
+template <class Source, class Show>
+RequestFigures run_once(Source& source, const run::GenerationParams& params, run::FinishReason& reason, Show&& show) {
   const Stopwatch watch;
-  run::Generation generation(instance, params);
+  run::Generation generation(source, params);  // of an instance, or on a conversation
   for (const std::string& piece : run::pieces(generation)) show(piece);
   reason = generation.finish_reason();
   return {.ms = watch.elapsed_ms(), .timing = generation.timing()};
@@ -70,16 +73,64 @@ void print_result(const std::string& text, run::FinishReason reason, const Reque
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-int run(const GlobalOptions& global, const GenerateOptions& options) {
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
-  const plan::Request request = requests(options.model, 1).front();
-
+run::GenerationParams generation_params(const GenerateOptions& options) {
   run::GenerationParams params;
   params.sampling = sampling(options.sampling);
   params.predict = options.predict;
   params.stop_strings = options.stop_strings;
   params.ignore_end_of_generation = options.ignore_eos;
   params.overflow.strategy = run::ContextOverflow::stop;
+  return params;
+}
+
+// The text as it comes, or kept for the JSON object.
+auto shown_or_kept(bool json, std::string& text) {
+  return [json, &text](const std::string& piece) {
+    if (json) {
+      text += piece;
+    } else {
+      fmt::print("{}", piece);
+      std::fflush(stdout);
+    }
+  };
+}
+
+int end_of(run::FinishReason reason, const RequestFigures& figures) {
+  if (reason != run::FinishReason::cancelled) return done;
+  fmt::print(stderr, "plimsoll: interrupted after {} tokens\n", figures.timing.generated_tokens);
+  return interrupted;
+}
+
+// --model names one of the fleet's; without it the first.
+int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
+  if (!options.report.empty()) throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
+  if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
+  if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
+  const host::Fleet fleet = fleet_of(options.fleet, options.model);
+  const std::string name =
+      options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
+  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
+  plan::Store store;
+  run::MemoryBooks books;
+  host::Host host(books, fleet, surveys, store);
+  host::Lease lease = host.acquire(name, {.stop = interrupts()});
+
+  run::GenerationParams params = generation_params(options);
+  params.prompt = prompt_tokens(*lease.instance().model(), options);
+  params.stop = interrupts();
+  std::string text;
+  run::FinishReason reason = run::FinishReason::running;
+  const RequestFigures figures =
+      run_once(lease.conversation(), params, reason, shown_or_kept(global.json, text));
+  global.json ? print_result(text, reason, figures) : fmt::print("\n");
+  return end_of(reason, figures);
+}
+
+int run(const GlobalOptions& global, const GenerateOptions& options) {
+  if (!options.fleet.empty()) return run_on_fleet(global, options);
+  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
+  const plan::Request request = requests(options.model, 1).front();
+  run::GenerationParams params = generation_params(options);
   const auto check_request = [&](const engine::Model& model) {
     params.prompt = prompt_tokens(model, options);
     const engine::Sampler parses(model, params.sampling);
@@ -93,14 +144,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
   std::vector<RequestFigures> runs;
-  runs.push_back(run_once(*opened.instance, params, reason, [&](const std::string& piece) {
-    if (global.json) {
-      text += piece;
-    } else {
-      fmt::print("{}", piece);
-      std::fflush(stdout);
-    }
-  }));
+  runs.push_back(run_once(*opened.instance, params, reason, shown_or_kept(global.json, text)));
   if (!global.json) fmt::print("\n");
   if (!options.report.empty()) {
     run::FinishReason again = reason;
@@ -111,9 +155,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     if (again == run::FinishReason::cancelled) reason = again;
   }
   if (global.json) print_result(text, reason, runs.front());
-  if (reason != run::FinishReason::cancelled) return done;
-  fmt::print(stderr, "plimsoll: interrupted after {} tokens\n", runs.front().timing.generated_tokens);
-  return interrupted;
+  return end_of(reason, runs.front());
 }
 
 }  // namespace
@@ -139,6 +181,8 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--warm-up", options->warm_up, "full, quick or none")
       ->envname("PLIMSOLL_WARM_UP")
       ->capture_default_str();
+  command->add_option("--fleet", options->fleet, "Fleet file (TOML); --model then names one of its models")
+      ->envname("PLIMSOLL_FLEET");
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
       ->envname("PLIMSOLL_FIT");
   command->add_flag("--progress", options->progress,

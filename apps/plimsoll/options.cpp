@@ -250,6 +250,8 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
       ->group("Lines");
 }
 
+constexpr const char* kCommonLane = "main";
+
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {
   auto models = named_models(options);
   if (models.empty()) {
@@ -270,6 +272,9 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     for (int i = 2; std::ranges::any_of(requests, same_name); ++i)
       request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
     requests.push_back(std::move(request));
+  }
+  if (requests.size() > 1) {
+    for (plan::Request& request : requests) request.lane = kCommonLane;  // planned as models that take turns
   }
   return requests;
 }

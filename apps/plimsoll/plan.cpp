@@ -3,26 +3,59 @@
 
 #include <memory>
 
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/host/fleet_plan.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "fleet_options.hpp"
 
 namespace plimsoll::app {
 namespace {
 
 struct PlanOptions {
   ModelOptions model;
+  std::string fleet;
   bool explain = false;
   bool fit = false;
 };
 
+void print_explanation(const plan::Plan& plan, const plan::Planner& planner) {
+  fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(),
+             planner.surveys_remembered());
+  for (const std::string& sentence : plan.explanation) fmt::print("    {}\n", sentence);
+}
+
+// All models of a fleet: which fit together, and who goes for whom.
+int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner) {
+  if (!options.model.models.empty()) throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
+  if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model at a time; a fleet is planned as it is");
+  const host::Fleet fleet = fleet_of(options.fleet, options.model);
+  std::vector<plan::Request> wanted;
+  for (const host::FleetModel& model : fleet.models) wanted.push_back(model.request);
+  plan::Plan plan = planner.plan(wanted, {.lines = fleet.lines, .ours = {}, .alternatives = false});
+  std::vector<plan::DeviceState> devices;
+  for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
+  const host::FleetPlan answer = host::plan_fleet(fleet, host::Room(plan.models, devices));
+  if (global.json) {
+    fmt::print("{}\n", host::to_json(answer, gauge::mode()).dump(2));
+  } else {
+    fmt::print("{}", host::to_table(answer));
+    if (options.explain) print_explanation(plan, planner);
+  }
+  if (answer.never.empty()) return done;
+  fmt::print(stderr, "plimsoll: not every model of this fleet fits, even alone\n");
+  return refused;
+}
+
 int run(const GlobalOptions& global, const PlanOptions& options) {
   constexpr std::size_t kMany = 1000;
-  const auto wanted = requests(options.model, kMany);
   const auto settings = planner_options(options.model);
+  std::vector<plan::Request> wanted;
+  if (options.fleet.empty()) wanted = requests(options.model, kMany);
   if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
@@ -32,17 +65,14 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   surveys.start();
   plan::Store store;
   plan::Planner planner(surveys, store);
+  if (!options.fleet.empty()) return run_fleet(global, options, planner);
   const plan::Plan plan = options.fit ? planner.fit(wanted.front(), settings) : planner.plan(wanted, settings);
 
   if (global.json) {
     fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
   } else {
     fmt::print("{}", plan::to_table(plan));
-    if (options.explain) {
-      fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(),
-                 planner.surveys_remembered());
-      for (const std::string& sentence : plan.explanation) fmt::print("    {}\n", sentence);
-    }
+    if (options.explain) print_explanation(plan, planner);
   }
   if (plan.fits()) return done;
   fmt::print(stderr, "plimsoll: this does not fit\n");
@@ -54,6 +84,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
 void add_plan(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("plan", "What models would take, to the byte, before anything is taken");
   auto options = std::make_shared<PlanOptions>();
+  command->add_option("fleet", options->fleet, "Fleet file (TOML): plan all its models, and who goes for whom");
   add_model_options(*command, options->model);
   command->add_flag("--explain", options->explain, "Say where each number comes from");
   command->add_flag("--fit", options->fit, "Where it does not fit, plan the nearest configuration that does");

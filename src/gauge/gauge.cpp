@@ -1,17 +1,18 @@
 #include <plimsoll/gauge/gauge.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/gauge/attribution.hpp>
+#include <plimsoll/gauge/shared_scratch.hpp>
 
 namespace plimsoll::gauge {
 namespace {
 
-thread_local std::optional<Denied> last_denial;
-thread_local bool device_refused = false;
+thread_local Refusals refusals;
 
 }  // namespace
 
@@ -38,22 +39,64 @@ void Gauge::start() {
 
 void Gauge::stop() noexcept { (void)hook::exchange_observer(this, nullptr); }
 
-std::optional<Denied> Gauge::take_denial() { return std::exchange(last_denial, std::nullopt); }
+Refusals Gauge::take_refusals() { return std::exchange(refusals, Refusals{}); }
 
-bool Gauge::take_device_refusal() noexcept { return std::exchange(device_refused, false); }
+void Gauge::put_refusals(Refusals others) { refusals = std::move(others); }
+
+void Gauge::set_lender(const std::string& borrower, SharedScratch* scratch) {
+  const std::lock_guard lock(lenders_mutex_);
+  if (scratch != nullptr) {
+    lenders_[borrower] = scratch;
+  } else {
+    lenders_.erase(borrower);
+  }
+}
+
+ggml_backend_buffer_t Gauge::allocate_as(const std::string& owner, const hook::Request& request) noexcept {
+  const Scope scope(owner, Phase::context);
+  if (!before_allocation(request)) return nullptr;
+  ggml_backend_buffer_t buffer = hook::real::alloc_buffer(request.type, request.bytes);
+  after_allocation(request, buffer);
+  return buffer;
+}
+
+bool Gauge::lend_buffer(const hook::Request& request, ggml_backend_buffer_t& result) noexcept {
+  if (fail_in_.load(std::memory_order_relaxed) >= 0 && fail_in_.fetch_sub(1) == 0) {
+    if (before_allocation(request)) after_allocation(request, nullptr);
+    return true;
+  }
+  if (request.origin != hook::Origin::graph) return false;
+  try {
+    const std::string& borrower = Scope::current().owner;
+    const std::lock_guard lock(lenders_mutex_);
+    const auto found = lenders_.find(borrower);
+    if (found == lenders_.end()) return false;
+    result = found->second->lend(request, borrower);
+    return true;
+  } catch (const std::exception& error) {
+    log::error("gauge", "a shared buffer could not be lent: {}", error.what());
+    return true;
+  }
+}
+
+bool Gauge::take_buffer_back(ggml_backend_buffer_t buffer) noexcept {
+  const std::string& borrower = Scope::current().owner;
+  const std::lock_guard lock(lenders_mutex_);
+  return std::ranges::any_of(lenders_, [&](const auto& one) { return one.second->take_back(buffer, borrower); });
+}
 
 bool Gauge::before_allocation(const hook::Request& request) noexcept {
   try {
     memory::Tag tag = tag_of(request);
     const Bytes bytes{request.bytes};
     if (refuse_in_.load(std::memory_order_relaxed) >= 0 && refuse_in_.fetch_sub(1) == 0) {
-      last_denial = Denied{.tag = std::move(tag), .bytes = bytes};
+      refusals.denied = Denied{.tag = std::move(tag), .bytes = bytes};
       return false;
     }
     if (const auto granted = capacity_.try_acquire(tag, bytes); !granted) {
       log::warn("gauge", "refused {} of {} on {} for '{}' ({})", format_bytes(bytes), memory::to_string(tag.stage),
                 tag.device.name(), tag.owner, granted.error() == memory::Denial::sealed ? "sealed" : "over the line");
-      last_denial = Denied{.tag = std::move(tag), .bytes = bytes, .why = granted.error()};
+      refusals.denied = Denied{.tag = std::move(tag), .bytes = bytes, .why = granted.error()};
       return false;
     }
     return true;
@@ -70,7 +113,7 @@ void Gauge::after_allocation(const hook::Request& request, ggml_backend_buffer_t
     const bool charged = request.origin != hook::Origin::mapped;
     if (buffer == nullptr) {
       capacity_.release(tag, bytes);
-      device_refused = true;
+      refusals.by_device = true;
       return;
     }
     if (!charged) ledger_.note_uncharged(tag, bytes);

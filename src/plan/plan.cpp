@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace plimsoll::plan {
 
@@ -49,7 +50,7 @@ std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey) {
 
 ModelPlan lay_out(const Request& request, const gauge::Survey& survey,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
-  ModelPlan model{.name = request.name, .request = request.survey, .survey = survey, .lines = {}};
+  ModelPlan model{.name = request.name, .request = request.survey, .survey = survey, .lines = {}, .lane = request.lane};
   for (const gauge::BufferLine& line : survey.lines) {
     model.lines.push_back({.device = line.device,
                            .buffer = line.buffer,
@@ -70,21 +71,35 @@ ModelPlan lay_out(const Request& request, const gauge::Survey& survey,
   return model;
 }
 
+std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(const std::string& lane,
+                                                                     const std::vector<ModelPlan>& models) {
+  std::map<std::pair<device::DeviceId, std::string>, Bytes> largest;
+  for (const ModelPlan& model : models) {
+    if (model.lane != lane) continue;
+    std::map<std::pair<device::DeviceId, std::string>, Bytes> own;
+    for (const Line& line : model.lines) {
+      if (line.charged && line.stage == Stage::compute) own[{line.device, line.buffer}] += line.bytes;
+    }
+    for (const auto& [place, bytes] : own) largest[place] = std::max(largest[place], bytes);
+  }
+  return largest;
+}
+
 Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models) {
   Bytes sum;
-  std::map<std::string, Bytes> scratch;  // compute buffers per buffer type: the largest model's serves them all
+  std::set<std::string> lanes;
   for (const ModelPlan& model : models) {
-    std::map<std::string, Bytes> own;
+    if (!model.lane.empty()) lanes.insert(model.lane);
     for (const Line& line : model.lines) {
-      if (!line.charged || line.device != device) continue;
-      if (line.stage == Stage::compute)
-        own[line.buffer] += line.bytes;
-      else
-        sum += line.bytes;
+      const bool shared = !model.lane.empty() && line.stage == Stage::compute;
+      if (line.charged && line.device == device && !shared) sum += line.bytes;
     }
-    for (const auto& [buffer, bytes] : own) scratch[buffer] = std::max(scratch[buffer], bytes);
   }
-  for (const auto& [buffer, bytes] : scratch) sum += bytes;
+  for (const std::string& lane : lanes) {
+    for (const auto& [place, bytes] : scratch_of(lane, models)) {
+      if (place.first == device) sum += bytes;
+    }
+  }
   return sum;
 }
 

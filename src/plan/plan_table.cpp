@@ -1,6 +1,7 @@
 #include <plimsoll/plan/plan_table.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -55,11 +56,22 @@ std::string alternatives_text(const Plan& plan) {
   return out;
 }
 
+bool takes_turns(const Plan& plan) {
+  std::set<std::string> lanes;
+  return std::ranges::any_of(
+      plan.models, [&](const ModelPlan& model) { return !model.lane.empty() && !lanes.insert(model.lane).second; });
+}
+
 }  // namespace
 
-std::string to_table(const Plan& plan) {
+std::string models_table(const std::vector<ModelPlan>& models) {
   std::string out;
-  for (const ModelPlan& model : plan.models) out += model_table(model);
+  for (const ModelPlan& model : models) out += model_table(model);
+  return out;
+}
+
+std::string to_table(const Plan& plan) {
+  std::string out = models_table(plan.models);
   out += fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free", "line", "ours",
                      "required");
   for (const DeviceVerdict& verdict : plan.devices) {
@@ -71,7 +83,7 @@ std::string to_table(const Plan& plan) {
                          verdict.state.info.id.name());
     }
   }
-  if (plan.models.size() > 1) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
+  if (takes_turns(plan)) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
   out += plan.fits() ? "\n  Verdict: fits.\n" : "\n  Verdict: refused.\n";
   if (!plan.fits() && plan.models.size() == 1) out += alternatives_text(plan);
   return out;

@@ -1,6 +1,7 @@
 #include <plimsoll/plan/planner.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -154,7 +155,7 @@ std::vector<Alternative> Planner::search(const Request& request, const gauge::Su
     if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
     ++tried;
     try {
-      const ModelPlan model = plan_model({.name = request.name, .survey = rung.request});
+      const ModelPlan model = plan_model({.name = request.name, .survey = rung.request, .lane = request.lane});
       const auto judged = admit({model}, states);
       if (!std::ranges::all_of(judged, &DeviceVerdict::fits)) {
         too_heavy.look_at(model);
@@ -181,7 +182,7 @@ Plan Planner::fit(const Request& request, const PlannerOptions& options) {
   asked.alternatives = search(request, asked.models.front().survey, states(options), 1);
   if (asked.alternatives.empty()) return asked;
   const Alternative chosen = asked.alternatives.front();
-  Plan fitted = plan({{.name = request.name, .survey = chosen.request}}, quiet);
+  Plan fitted = plan({{.name = request.name, .survey = chosen.request, .lane = request.lane}}, quiet);
   for (const Change& change : chosen.changes) {
     fitted.explanation.insert(
         fitted.explanation.begin(),
@@ -211,9 +212,14 @@ void Planner::explain(Plan& plan) const {
                                              memory::to_string(line.stage), line.device.name(), line.buffer, why));
     }
   }
-  if (plan.models.size() > 1)
-    plan.explanation.emplace_back(
-        "models that take turns share compute buffers: on each device the largest counts, not the sum");
+  std::map<std::string, int> lanes;
+  for (const ModelPlan& model : plan.models) {
+    if (!model.lane.empty() && ++lanes[model.lane] == 2)
+      plan.explanation.push_back(
+          fmt::format("the models of lane '{}' take turns and share compute buffers: of each buffer type the largest "
+                      "counts, not the sum",
+                      model.lane));
+  }
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;
     plan.explanation.push_back(fmt::format(

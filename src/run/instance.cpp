@@ -40,8 +40,11 @@ std::vector<device::DeviceInfo> infos(const std::vector<gauge::DeviceView>& view
               {{"requested", denied.bytes.value()}});
 }
 
-memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan) {
-  auto reservation = books.ledger().reserve(plan.name, plan::reservation_lines(plan));
+memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan, const Sharing& sharing) {
+  auto lines = plan::reservation_lines(plan);
+  if (sharing.scratch != nullptr)
+    std::erase_if(lines, [](const auto& line) { return line.tag.stage == memory::Stage::compute; });
+  auto reservation = books.ledger().reserve(plan.name, lines);
   if (reservation) return std::move(*reservation);
   const memory::OverLine& over = reservation.error();
   throw Error(ErrorCode::over_line,
@@ -53,15 +56,20 @@ memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan) {
 
 }  // namespace
 
-Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices)
+Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
+                   Sharing sharing)
     : books_(books),
       plan_(std::move(plan)),
+      sharing_(sharing),
       devices_(computing(plan_, devices)),
       meter_(books.probe(), infos(devices_)),
-      reservation_(reserve(books, plan_)) {}
+      reservation_(reserve(books, plan_, sharing_)) {
+  if (sharing_.scratch != nullptr) borrowing_ = sharing_.scratch->lend_to(plan_.name);
+}
 
 Instance::~Instance() {
   books_.seal().open(plan_.name);
+  const gauge::Scope scope(plan_.name, gauge::Phase::none);  // shared buffers are given back under its name
   context_.reset();
   adapters_.clear();
   model_.reset();
@@ -76,16 +84,43 @@ void Instance::must_be(State state, const char* what) const {
 template <class Stage>
 void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
   const gauge::Scope scope(plan_.name, phase);
-  (void)gauge::Gauge::take_denial();
-  (void)gauge::Gauge::take_device_refusal();
+  (void)gauge::Gauge::take_refusals();
   try {
     stage();
   } catch (const Error& error) {
-    if (const auto denied = gauge::Gauge::take_denial()) throw_denied(*denied, plan_.name, what);
-    if (gauge::Gauge::take_device_refusal())
-      throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
+    const auto [denied, by_device] = gauge::Gauge::take_refusals();
+    if (denied) throw_denied(*denied, plan_.name, what);
+    if (by_device) throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
     throw;
   }
+}
+
+// Names and refusals are a thread's own, and a turn may be another thread's.
+template <class Work>
+void Instance::in_turn(gauge::Phase phase, Work&& work) {
+  if (sharing_.turns == nullptr) {
+    const gauge::Scope scope(plan_.name, phase);
+    return work();
+  }
+  gauge::Refusals refusals;
+  const auto turn = [&] {
+    const gauge::Scope scope(plan_.name, phase);
+    (void)gauge::Gauge::take_refusals();
+    try {
+      work();
+    } catch (...) {
+      refusals = gauge::Gauge::take_refusals();
+      throw;
+    }
+    refusals = gauge::Gauge::take_refusals();
+  };
+  try {
+    sharing_.turns->run(turn);
+  } catch (...) {
+    gauge::Gauge::put_refusals(std::move(refusals));
+    throw;
+  }
+  gauge::Gauge::put_refusals(std::move(refusals));
 }
 
 void Instance::load(engine::Progress progress, std::stop_token stop) {
@@ -112,7 +147,8 @@ void Instance::load(engine::Progress progress, std::stop_token stop) {
 void Instance::create_context() {
   must_be(State::loaded, "create_context()");
   attributed(gauge::Phase::context, "the context of", [&] {
-    auto context = engine::Context::create(model_, plan_.request.context);
+    std::unique_ptr<engine::Context> context;
+    in_turn(gauge::Phase::context, [&] { context = engine::Context::create(model_, plan_.request.context); });
     if (!adapters_.empty()) context->set_adapters(adapters_);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
       const gauge::Scope adapter(plan_.name, gauge::Phase::adapter);
@@ -148,18 +184,20 @@ engine::Context& Instance::context() {
 const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
   must_be(State::has_context, "warm_up()");
   options.outputs = plan_.survey.outputs;
+  // Step by step, so that others of the same lane get their turns in between.
+  options.in_turn = [this](const std::function<void()>& step) { in_turn(gauge::Phase::decode, step); };
   const PipelineCacheWatch pipelines;
   attributed(gauge::Phase::decode, "warming", [&] { warm_up_ = run::warm_up(*context_, meter_, options); });
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
   pipeline_cache_ = pipelines.state(accelerated);
-  if (options.depth != WarmUpDepth::none) book_runtime(warm_up_.complete(), store);
+  if (options.depth != WarmUpDepth::none) measure_runtime(warm_up_.complete(), store);
   mark_ready();
   state_ = State::warm;
   return warm_up_;
 }
 
 // What the memory grew by since before loading, less what the hook saw: the backend's own.
-void Instance::book_runtime(bool measured_completely, plan::Store* store) {
+void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
   const gauge::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
     const device::DeviceInfo& info = meter_.memories()[i];
@@ -168,17 +206,13 @@ void Instance::book_runtime(bool measured_completely, plan::Store* store) {
       const bool here = line.device == info.id || (info.memory_is_hosts && line.device.is_host());
       if (here && line.charged) seen += line.bytes;
     }
-    const Bytes grown = saturating_sub(now[i], at_start_[i]);
-    const Bytes bytes = saturating_sub(grown, seen);
-    const memory::Tag tag{
-        .device = info.id, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = info.id.name()};
+    const Bytes bytes = saturating_sub(saturating_sub(now[i], at_start_[i]), seen);
     const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
       return line.device == info.id && line.stage == memory::Stage::runtime;
     });
     const Bytes held = planned == plan_.lines.end() ? Bytes{} : planned->bytes;
     // An incomplete warm-up may only have seen a part of it: the estimate stays reserved where it is larger.
-    reservation_.resize(tag, measured_completely ? bytes : std::max(bytes, held));
-    if (const auto taken = books_.ledger().take(tag, bytes); taken) runtime_.emplace_back(tag, bytes);
+    book_runtime(info.id, bytes, measured_completely ? bytes : std::max(bytes, held));
     log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", plan_.name, format_bytes(bytes),
               info.id.name(), format_bytes(held));
     if (!measured_completely || store == nullptr) continue;
@@ -186,6 +220,27 @@ void Instance::book_runtime(bool measured_completely, plan::Store* store) {
       if (view.info.id == info.id) store->keep_runtime(plan::runtime_key(view, plan_.survey), pipeline_cache_, bytes);
     }
   }
+}
+
+void Instance::book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
+  const memory::Tag tag{
+      .device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
+  reservation_.resize(tag, reserved);
+  if (books_.ledger().take(tag, taken)) runtime_.emplace_back(tag, taken);
+}
+
+void Instance::take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime) {
+  must_be(State::has_context, "take_over_warmth()");
+  warm_up_ = earlier;
+  for (const auto& [device, bytes] : runtime) book_runtime(device, bytes, bytes);
+  mark_ready();
+  state_ = State::warm;
+}
+
+Instance::Runtime Instance::runtime() const {
+  Runtime out;
+  for (const auto& [tag, bytes] : runtime_) out.emplace_back(tag.device, bytes);
+  return out;
 }
 
 void Instance::mark_ready() {
@@ -201,6 +256,18 @@ void Instance::seal() {
   state_ = State::sealed;
 }
 
+// A shared scratch is left only when nothing reads it any more.
+template <class Work>
+engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
+  engine::DecodeStatus status = engine::DecodeStatus::failed;
+  in_turn(gauge::Phase::decode, [&] {
+    status = work();
+    if (sharing_.scratch != nullptr) context().synchronize();
+  });
+  tokens_.fetch_add(static_cast<std::uint64_t>(batch.size()), std::memory_order_relaxed);
+  return status;
+}
+
 engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
   if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.survey.outputs)) {
     throw Error(ErrorCode::sealed,
@@ -208,13 +275,11 @@ engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_toke
                             batch.outputs(), plan_.name, plan_.survey.outputs, batch.outputs()),
                 {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.survey.outputs}});
   }
-  const gauge::Scope scope(plan_.name, gauge::Phase::decode);
-  return context().decode(batch, std::move(stop));
+  return computed(batch, [&] { return context().decode(batch, std::move(stop)); });
 }
 
 engine::DecodeStatus Instance::encode(const engine::Batch& batch) {
-  const gauge::Scope scope(plan_.name, gauge::Phase::decode);
-  return context().encode(batch);
+  return computed(batch, [&] { return context().encode(batch); });
 }
 
 void Instance::claim_sequences() {

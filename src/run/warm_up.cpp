@@ -66,11 +66,14 @@ class Sweeper {
     if (options_.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the warm-up was cancelled");
     WarmUpStep step{.name = name, .sweep = std::max(1, report_.sweeps), .growth = {}, .ms = 0};
     if (options_.progress) options_.progress(step, done, of);
-    const gauge::Meter::Reading before = meter_.read();
-    const Stopwatch watch;
-    run();
-    step.ms = watch.elapsed_ms();
-    step.growth = gauge::growth(before, meter_.read());
+    const auto measured = [&] {
+      const gauge::Meter::Reading before = meter_.read();
+      const Stopwatch watch;
+      run();
+      step.ms = watch.elapsed_ms();
+      step.growth = gauge::growth(before, meter_.read());
+    };
+    options_.in_turn ? options_.in_turn(measured) : measured();
     report_.steps.push_back(step);
     return step.growth;
   }

@@ -121,22 +121,23 @@ TEST_F(GaugeTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
   EXPECT_FALSE(allocate(1));
   EXPECT_EQ(hook::counters().refusals, before.refusals + 1);
   EXPECT_EQ(hook::counters().allocations, before.allocations);
-  const auto denial = Gauge::take_denial();
+  const auto [denial, by_device] = Gauge::take_refusals();
   ASSERT_TRUE(denial);
+  EXPECT_FALSE(by_device);
   EXPECT_EQ(denial->why, memory::Denial::over_line);
   EXPECT_EQ(denial->bytes, 1_B);
   EXPECT_EQ(denial->tag.owner, "a");
-  EXPECT_FALSE(Gauge::take_denial());  // told once
-  EXPECT_FALSE(Gauge::take_device_refusal());
+  EXPECT_FALSE(Gauge::take_refusals().denied);  // told once
   EXPECT_EQ(ledger.taken_on(kHost), 4_KiB);
 }
 
 TEST_F(GaugeTest, ADevicesRefusalIsToldApartAndGivesBack) {
   const Scope scope("a", Phase::load);
   EXPECT_FALSE(allocate(std::size_t{1} << 60));
-  EXPECT_FALSE(Gauge::take_denial());
-  EXPECT_TRUE(Gauge::take_device_refusal());
-  EXPECT_FALSE(Gauge::take_device_refusal());
+  const auto [denial, by_device] = Gauge::take_refusals();
+  EXPECT_FALSE(denial);
+  EXPECT_TRUE(by_device);
+  EXPECT_FALSE(Gauge::take_refusals().by_device);
   EXPECT_TRUE(ledger.empty());
 }
 
@@ -150,7 +151,7 @@ TEST_F(GaugeTest, ARefusedGroupOfTensorsOrGraphLeavesNothingBehind) {
     } else {
       EXPECT_FALSE(tensors.allocate());
     }
-    EXPECT_EQ(Gauge::take_denial().value().tag.stage, graph ? Stage::compute : Stage::kv_cache);
+    EXPECT_EQ(Gauge::take_refusals().denied.value().tag.stage, graph ? Stage::compute : Stage::kv_cache);
     EXPECT_TRUE(ledger.empty());
   }
 }
@@ -161,7 +162,7 @@ TEST_F(GaugeTest, RefusesTheNthAllocationFromNowAndNoOther) {
   std::vector<bool> answers;
   for (int i = 0; i < 5; ++i) answers.push_back(allocate(64) != nullptr);
   EXPECT_THAT(answers, ElementsAre(true, true, false, true, true));
-  EXPECT_TRUE(Gauge::take_denial());
+  EXPECT_TRUE(Gauge::take_refusals().denied);
 }
 
 TEST_F(GaugeTest, ThreadsAttributeSeparatelyAndADenialIsTheThreadsOwn) {
@@ -176,11 +177,11 @@ TEST_F(GaugeTest, ThreadsAttributeSeparatelyAndADenialIsTheThreadsOwn) {
           EXPECT_THAT(held(owner), ElementsAre(Pair(Stage::weights, Bytes{thread * 1024})));
         }
         EXPECT_FALSE(allocate(2 << 20));
-        EXPECT_EQ(Gauge::take_denial().value().tag.owner, owner);
+        EXPECT_EQ(Gauge::take_refusals().denied.value().tag.owner, owner);
       });
     }
   }
-  EXPECT_FALSE(Gauge::take_denial());
+  EXPECT_FALSE(Gauge::take_refusals().denied);
   EXPECT_TRUE(ledger.empty());
 }
 
@@ -216,7 +217,7 @@ TEST_F(GaugeTest, ASealedOwnersDenialSaysSo) {
   seal.close("a");
   const Scope scope("a", Phase::decode);
   EXPECT_FALSE(allocate(64));
-  EXPECT_EQ(Gauge::take_denial().value().why, memory::Denial::sealed);
+  EXPECT_EQ(Gauge::take_refusals().denied.value().why, memory::Denial::sealed);
   EXPECT_EQ(seal.counts("a").refused_after_seal, 1U);
 }
 

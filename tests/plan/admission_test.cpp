@@ -45,18 +45,23 @@ TEST(ComputingDevicesTest, AreTheAcceleratorsElseTheHost) {
 }
 
 TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
-  const ModelPlan a = model_of(
+  ModelPlan a = model_of(
       {buffer(kGpu, Stage::weights, 100_B), buffer(kGpu, Stage::compute, 30_B),
        buffer(kHost, Stage::compute, 7_B, "Vulkan_Host"), buffer(kHost, Stage::weights, 900_B, "CPU_Mapped", false)},
       "a");
-  const ModelPlan b = model_of({buffer(kGpu, Stage::weights, 200_B), buffer(kGpu, Stage::output, 3_B),
+  ModelPlan b = model_of({buffer(kGpu, Stage::weights, 200_B), buffer(kGpu, Stage::output, 3_B),
                                 buffer(kGpu, Stage::compute, 50_B), buffer(kHost, Stage::compute, 5_B, "CPU")},
                                "b");
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {b}), 253_B);
+  EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);  // no lane: nothing is shared
+  a.lane = b.lane = "main";
+  EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {a, b}), 353_B);
   EXPECT_EQ(required_on(kHost, {a, b}), 12_B);  // two buffer types are two scratches
   EXPECT_EQ(required_on(device::DeviceId{"Vulkan1"}, {a, b}), 0_B);
+  b.lane = "other";
+  EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);
 }
 
 TEST(ReservationLinesTest, AreTheChargedOnesUnderTheModelsName) {
@@ -144,6 +149,7 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
                              *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
     }
     models.push_back(model_of(std::move(lines)));
+    models.back().lane = *rc::gen::element<std::string>("", "main", "other");
     sum += required_on(kGpu, {models.back()});
     largest = std::max(largest, required_on(kGpu, {models.back()}));
   }

@@ -40,6 +40,12 @@ class Observer {
   // The process's observer hears of every free, also on threads that have an observer of their own.
   virtual void before_free(ggml_backend_buffer_t) noexcept {}
 
+  // The doors of who lends buffers. Answering true means: handled, `result` is the answer (null: refused) and ggml is
+  // not asked; before_allocation and after_allocation are not called.
+  virtual bool lend_buffer(const Request&, ggml_backend_buffer_t& /*result*/) noexcept { return false; }
+  // Asked before before_free, of the process's observer only. True: the buffer was lent and lives on.
+  virtual bool take_buffer_back(ggml_backend_buffer_t) noexcept { return false; }
+
   // A survey's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
   virtual bool allocate_tensors(ggml_context*, ggml_backend_buffer_type_t, ggml_backend_buffer_t& /*result*/) noexcept {
     return false;

@@ -2,9 +2,11 @@
 // functions from surveys and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/gauge/survey.hpp>
@@ -33,6 +35,7 @@ struct Line {
 struct Request {
   std::string name;
   gauge::SurveyRequest survey;
+  std::string lane{};  // models of one lane take turns and share compute buffers; empty: has its own
 };
 
 struct ModelPlan {
@@ -40,6 +43,7 @@ struct ModelPlan {
   gauge::SurveyRequest request;
   gauge::Survey survey;
   std::vector<Line> lines;  // the survey's lines and one runtime line per device that computes
+  std::string lane{};
 };
 
 // One device as found, before anything of this plan is placed.
@@ -56,8 +60,7 @@ enum class Limit { line, free, host };
 
 struct DeviceVerdict {
   DeviceState state;
-  Bytes
-      required;  // charged lines of all models; compute buffers shared by models that take turns, so the largest counts
+  Bytes required;  // charged lines of all models; of the compute buffers of a lane, the largest
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
   [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
@@ -99,6 +102,10 @@ struct RuntimeFigure {
 
 // The devices that compute for this survey: accelerators with charged lines, else the host.
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey);
+
+// Compute bytes of one lane's models, by device and buffer type: of each, the largest model's. Pure.
+[[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(
+    const std::string& lane, const std::vector<ModelPlan>& models);
 
 // What a device must hold for these models together. Pure.
 [[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models);

@@ -14,12 +14,20 @@
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/gauge/shared_scratch.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/turns.hpp>
 #include <plimsoll/run/warm_up.hpp>
 
 namespace plimsoll::run {
+
+// What an instance shares with others. Both outlive it.
+struct Sharing {
+  gauge::SharedScratch* scratch = nullptr;  // its compute buffers come from there; it reserves none of its own
+  Turns* turns = nullptr;                   // whatever computes or reserves graphs is done in its turn
+};
 
 // What one instance holds at one moment, by the lines of its plan; bytes are what was really taken.
 using LedgerSnapshot = std::vector<plan::Line>;
@@ -30,10 +38,13 @@ using LedgerSnapshot = std::vector<plan::Line>;
 class Instance {
  public:
   enum class State { reserved, loaded, has_context, warm, sealed };
+  // The runtime stage as measured and booked, by device.
+  using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
   // Permission for every charged line of the plan, all or none. Throws Error{over_line} with needed and available where
   // the books refuse; nothing of the engine has been touched then. `devices` are those of the plan.
-  Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices);
+  Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
+           Sharing sharing = {});
   ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -45,6 +56,9 @@ class Instance {
   // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a
   // calibration. Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
   const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
+  // In the place of warm_up() where this process has warmed the same plan before: what that compiled and measured still
+  // holds (see runtime()), so only the context's own first steps are left, and the first decode does them.
+  void take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime);
   // From now on only what is held: any allocation beyond the reservation is refused, any inside it counted.
   void seal();
 
@@ -74,6 +88,8 @@ class Instance {
   // Error{sealed} where none was planned: there is no memory for it.
   void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
+  [[nodiscard]] Runtime runtime() const;
+
   [[nodiscard]] LedgerSnapshot snapshot() const;
   // Since this instance was sealed.
   [[nodiscard]] memory::SealCounts seal_counts() const;
@@ -82,6 +98,8 @@ class Instance {
   // What this process holds beyond the moment of readiness, and how that is read.
   [[nodiscard]] Bytes growth_after_ready() const;
   [[nodiscard]] std::string how_growth_is_read() const { return meter_.how(); }
+  // By decode() and encode(), prompts and answers alike. Any thread.
+  [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return tokens_.load(std::memory_order_relaxed); }
   // Graphs that had to be allocated again since readiness; 0 is what the seal promises.
   [[nodiscard]] std::int32_t graph_reallocations() const;
 
@@ -89,11 +107,18 @@ class Instance {
   void must_be(State state, const char* what) const;
   template <class Stage>
   void attributed(gauge::Phase phase, const char* what, Stage&& stage);
-  void book_runtime(bool measured_completely, plan::Store* store);
+  template <class Work>
+  void in_turn(gauge::Phase phase, Work&& work);
+  template <class Work>
+  [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
+  void measure_runtime(bool measured_completely, plan::Store* store);
+  void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void mark_ready();
 
   MemoryBooks& books_;
   plan::ModelPlan plan_;
+  Sharing sharing_;
+  std::unique_ptr<gauge::SharedScratch::Borrowing> borrowing_;
   std::vector<gauge::DeviceView> devices_;  // those that compute for this model
   gauge::Meter meter_;
   State state_ = State::reserved;
@@ -108,6 +133,7 @@ class Instance {
   gauge::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
+  std::atomic<std::uint64_t> tokens_ = 0;
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 

@@ -50,6 +50,7 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
   if (bytes == 0) return real_functions().alloc_buffer(type, bytes);  // ggml's placeholder, holds nothing
   Observer* const watcher = observer();
   const Request request{.type = type, .bytes = bytes, .origin = current_origin};
+  if (ggml_backend_buffer_t lent = nullptr; watcher != nullptr && watcher->lend_buffer(request, lent)) return lent;
   if (!granted(watcher, request)) return nullptr;
   ggml_backend_buffer_t buffer = real_functions().alloc_buffer(type, bytes);
   answered(watcher, request, buffer);
@@ -59,11 +60,12 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
     state().frees.fetch_add(1, std::memory_order_relaxed);
+    Observer* const lender = state().observer.load(std::memory_order_acquire);
+    if (lender != nullptr && lender->take_buffer_back(buffer)) return;
     // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are
     // unknown to it and ignored by it.
-    Observer* const everybodys = state().observer.load(std::memory_order_acquire);
-    if (everybodys != nullptr) everybodys->before_free(buffer);
-    if (Observer* const watcher = observer(); watcher != nullptr && watcher != everybodys) watcher->before_free(buffer);
+    if (lender != nullptr) lender->before_free(buffer);
+    if (Observer* const watcher = observer(); watcher != nullptr && watcher != lender) watcher->before_free(buffer);
   }
   real_functions().buffer_free(buffer);
 }

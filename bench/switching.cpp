@@ -1,0 +1,232 @@
+// What a host costs, and what it saves: switches between two models under a line for one, models that fit under a line
+// at once, and the host's own time beside a request. One JSON object on stdout.
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/host/room.hpp>
+#include <plimsoll/plan/planner.hpp>
+#include <plimsoll/run/generation.hpp>
+#include <plimsoll/run/open.hpp>
+
+using namespace plimsoll;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+struct Options {
+  std::vector<std::string> models;
+  std::string device = "CPU";
+  std::uint32_t context = 2048;
+  std::uint32_t batch = 2048;
+  std::int32_t threads = 2;
+  int rounds = 10;
+};
+
+plan::Request request_of(const Options& options, const std::string& path, const std::string& name) {
+  plan::Request request{.name = name, .survey = {}, .lane = host::kDefaultLane};
+  request.survey.model.path = path;
+  request.survey.model.devices = {options.device == "CPU" ? "none" : options.device};
+  request.survey.context.n_ctx = options.context;
+  request.survey.context.n_batch = options.batch;
+  request.survey.context.n_ubatch = std::min(options.batch, 512U);
+  request.survey.context.n_threads = options.threads;
+  return request;
+}
+
+host::Fleet fleet_of(const Options& options, const std::vector<std::string>& paths) {
+  host::Fleet fleet;
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    fleet.models.push_back({.request = request_of(options, paths[i], fmt::format("m{}", i))});
+  return fleet;
+}
+
+plan::Plan plan_of(const plan::Request& request) {
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");
+  return plan::Planner(surveys, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+}
+
+run::GenerationParams greedy(const engine::Model& model, const std::string& prompt, std::int32_t tokens) {
+  run::GenerationParams params{.predict = tokens, .sampling = {.temperature = 0}, .ignore_end_of_generation = true};
+  if (!prompt.empty()) params.prompt = run::tokenize_prompt(model, prompt);
+  return params;
+}
+
+Bytes process_memory(const run::MemoryBooks& books) {
+  (void)malloc_trim(0);
+  device::DeviceInfo cpu{.id = device::host()};
+  cpu.memory_is_hosts = true;
+  return books.probe().read(cpu).value().used_by_us.value_or(Bytes{});
+}
+
+// The greedy continuation without a host, to hold the switched conversations against.
+std::string uninterrupted(const Options& options, const std::string& path, std::int32_t tokens) {
+  run::MemoryBooks books;
+  const plan::Plan plan = plan_of(request_of(options, path, "alone"));
+  run::Instance instance(books, plan.models.front(), plan.devices);
+  run::OpenOptions open;
+  open.warm_up.depth = run::WarmUpDepth::none;
+  run::make_ready(instance, open, nullptr);
+  run::Generation generation(instance, greedy(*instance.model(), "Once upon a time", tokens));
+  return run::stream(generation);
+}
+
+// Two conversations, each going on by one token after every switch.
+Json switches(const Options& options) {
+  std::vector<std::string> expected;
+  for (const std::string& path : options.models) expected.push_back(uninterrupted(options, path, options.rounds + 2));
+  host::Fleet fleet = fleet_of(options, options.models);
+  Bytes largest;
+  const device::DeviceId device{options.device};
+  for (const host::FleetModel& model : fleet.models)
+    largest = std::max(largest, plan::required_on(device, plan_of(model.request).models));
+  fleet.lines = {{.device = device, .amount = largest + Bytes{std::uint64_t{32} << 20U}}};
+
+  run::MemoryBooks books;
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");
+  host::Host host(books, fleet, surveys, nothing);
+  std::vector<host::ConversationId> conversations;
+  for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
+
+  std::vector<std::string> texts(options.models.size());
+  Json ms = Json::array();
+  bool evicted = true;
+  for (int round = 0; round < options.rounds + 2; ++round) {
+    for (std::size_t i = 0; i < options.models.size(); ++i) {
+      const std::string& name = fleet.models[i].request.name;
+      const Stopwatch watch;
+      {
+        host::Lease lease = host.acquire(name, {.conversation = conversations[i]});
+        run::Generation generation(lease.conversation(),
+                                   greedy(*lease.instance().model(), round == 0 ? "Once upon a time" : "", 1));
+        texts[i] += generation.next().value_or("");
+        if (round > 1) ms.push_back(watch.elapsed_ms());  // both have been warmed once
+        for (const std::string& rest : run::pieces(generation)) texts[i] += rest;
+      }
+      for (const memory::Entry& entry : books.ledger().entries()) {
+        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
+        if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{}) evicted = false;
+      }
+    }
+  }
+  const host::HostStatus status = host.status();
+  std::uint64_t allocations = 0;
+  for (const host::ModelStatus& model : status.models) allocations += model.seal.allocations_after_seal;
+  return {{"first_token_ms", ms},
+          {"other_evicted", evicted},
+          {"continued_exactly", texts == expected},
+          {"loads", status.models[0].loads + status.models[1].loads},
+          {"load_ms", {status.models[0].last_load_ms, status.models[1].last_load_ms}},
+          {"allocations_after_seal", allocations}};
+}
+
+// As many copies of one model as the line takes, all of them ready and used.
+Json together(const Options& options, Bytes line, std::size_t most) {
+  host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
+  fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
+  run::MemoryBooks books;
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");
+  const Bytes before = process_memory(books);
+  host::Host host(books, fleet, surveys, nothing);
+  std::size_t ready = 0;
+  for (const host::FleetModel& model : fleet.models) {
+    host::Lease lease = host.acquire(model.request.name);
+    run::Generation generation(lease.conversation(), greedy(*lease.instance().model(), "Once upon a time", 2));
+    (void)run::stream(generation);
+    std::size_t now = 0;
+    for (const host::ModelStatus& one : host.status().models) now += one.state == host::ModelState::ready ? 1 : 0;
+    if (now <= ready) break;  // somebody had to go
+    ready = now;
+  }
+  return {{"line", line.value()},
+          {"ready", ready},
+          {"process_bytes", saturating_sub(process_memory(books), before).value()},
+          {"committed", books.ledger().account(device::DeviceId{options.device}).committed.value()}};
+}
+
+// acquire() to the first decoded token on a ready model, and the same without a host.
+Json own_time(const Options& options) {
+  constexpr int kCalls = 400;
+  const auto median = [](std::vector<double> values) {
+    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
+    return values[values.size() / 2] * 1000;
+  };
+  const auto once = [](run::Conversation& conversation) {
+    conversation.prompt(engine::Token{1});
+    (void)conversation.infer();
+  };
+  std::vector<double> hosted;
+  std::vector<double> acquired;
+  std::vector<double> bare;
+  {
+    run::MemoryBooks books;
+    gauge::LocalSurveys surveys;
+    plan::Store nothing("/dev/null/plimsoll.db");
+    host::Host host(books, fleet_of(options, {options.models.front()}), surveys, nothing);
+    host.load("m0");
+    for (int i = 0; i < kCalls; ++i) {
+      const Stopwatch watch;
+      host::Lease lease = host.acquire("m0");
+      acquired.push_back(watch.elapsed_ms());
+      once(lease.conversation());
+      hosted.push_back(watch.elapsed_ms());
+    }
+  }
+  {
+    run::MemoryBooks books;
+    const plan::Plan plan = plan_of(request_of(options, options.models.front(), "alone"));
+    run::Instance instance(books, plan.models.front(), plan.devices);
+    run::make_ready(instance, {}, nullptr);
+    run::BatchedExecutor executor(instance);
+    for (int i = 0; i < kCalls; ++i) {
+      const Stopwatch watch;
+      run::Conversation conversation = executor.create();
+      once(conversation);
+      bare.push_back(watch.elapsed_ms());
+    }
+  }
+  return {{"calls", kCalls},
+          {"acquire_us", median(acquired)},
+          {"hosted_us", median(hosted)},
+          {"bare_us", median(bare)}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program{"Measures a host; see bench/switching.py"};
+  Options options;
+  std::string line;
+  std::size_t most = 0;
+  bool own = false;
+  program.add_option("-m,--model", options.models)->required();
+  program.add_option("--device", options.device);
+  program.add_option("-c,--ctx-size", options.context);
+  program.add_option("-b,--batch-size", options.batch);
+  program.add_option("-t,--threads", options.threads);
+  program.add_option("--rounds", options.rounds);
+  program.add_option("--together", line, "A line: how many fit under it");
+  program.add_option("--most", most);
+  program.add_flag("--own", own, "The host's own time");
+  CLI11_PARSE(program, argc, argv);
+  try {
+    const Json result = own            ? own_time(options)
+                        : line.empty() ? switches(options)
+                                       : together(options, parse_bytes(line).value(), most);
+    fmt::print("{}\n", result.dump(2));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "switching: {}\n", error.what());
+    return 1;
+  }
+}

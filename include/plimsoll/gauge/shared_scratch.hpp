@@ -1,0 +1,77 @@
+// SharedScratch: compute buffers that several contexts use in turns: one for each buffer type, as large as the largest
+// of them needs.
+#pragma once
+#include <ggml-backend.h>
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/gauge/hook.hpp>
+
+namespace plimsoll::gauge {
+
+class Gauge;
+
+// While one lives, the compute buffers that its borrowers ask for are its own, taken from the device when the first of
+// them asks and kept until it is destroyed. Contexts that borrow must not compute at the same time, and each begins its
+// turn with what the one before left in the buffers: see clear(). It outlives its borrowers' contexts; the gauge
+// outlives it. Any thread.
+class SharedScratch {
+ public:
+  // Bytes that the largest borrower asks for, by ggml's buffer type name ("Vulkan0").
+  using Sizes = std::vector<std::pair<std::string, Bytes>>;
+
+  // The buffers are booked under `owner`, as compute.
+  SharedScratch(Gauge& gauge, std::string owner, Sizes sizes);
+  ~SharedScratch();
+  SharedScratch(const SharedScratch&) = delete;
+  SharedScratch& operator=(const SharedScratch&) = delete;
+
+  [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
+  // What that owner of a Scope allocates for graphs comes from here until the Borrowing is destroyed.
+  class Borrowing;
+  [[nodiscard]] std::unique_ptr<Borrowing> lend_to(const std::string& borrower);
+
+  // Writes zeros over the buffers of accelerators: kernels there were seen to read memory that nobody wrote, so what
+  // another model left would change what they compute. The CPU's kernels do not (identical logits, measured 2026-11).
+  void clear() noexcept;
+
+  [[nodiscard]] Bytes held() const;  // taken from devices
+
+ private:
+  friend class Gauge;
+  struct Buffer {
+    ggml_backend_buffer_t buffer;
+    std::multiset<std::string> borrowers;  // who has it now
+  };
+  [[nodiscard]] ggml_backend_buffer_t lend(const hook::Request& request, const std::string& borrower);
+  [[nodiscard]] bool take_back(ggml_backend_buffer_t buffer, const std::string& borrower);
+  void forget(const std::string& borrower);
+  [[nodiscard]] Bytes size_for(const hook::Request& request) const;
+
+  Gauge& gauge_;
+  std::string owner_;
+  Sizes sizes_;
+  mutable std::mutex mutex_;
+  std::vector<Buffer> buffers_;
+};
+
+// One borrower's right. The borrower's contexts are gone before it is.
+class SharedScratch::Borrowing {
+ public:
+  Borrowing(SharedScratch& scratch, std::string borrower);
+  ~Borrowing();
+  Borrowing(const Borrowing&) = delete;
+  Borrowing& operator=(const Borrowing&) = delete;
+
+ private:
+  SharedScratch& scratch_;
+  std::string borrower_;
+};
+
+}  // namespace plimsoll::gauge

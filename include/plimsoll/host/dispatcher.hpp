@@ -1,0 +1,146 @@
+// Dispatcher: who gets which model, what has to go for it, and what is refused. Pure: it is told what happened and says
+// what to do next; it knows no threads, no engine and no clock of its own, so that its scenarios are tested as text.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/host/eviction.hpp>
+#include <plimsoll/host/model_state.hpp>
+#include <plimsoll/host/room.hpp>
+
+namespace plimsoll::host {
+
+// What the fleet says of a model, as far as it matters here.
+struct ModelRules {
+  std::string name;
+  std::size_t seats = 1;  // leases at once
+  bool pinned = false;    // never evicted for another one
+  int priority = 0;       // higher stays longer
+  std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes
+};
+
+using TicketId = std::uint64_t;
+
+// What to do where the memory that a model needs belongs to models at work.
+enum class WhenBusy { wait, refuse };
+
+// What is to be done, in this order. Loads and evictions are reported back; there is one of them at a time, so that
+// what a load takes beside its buffers can be measured.
+struct Grant {
+  TicketId ticket;
+  std::string model;
+};
+struct Refuse {
+  TicketId ticket;
+  std::string model;
+  ErrorCode code;  // over_line, busy, or what the load failed with
+  std::string why;
+};
+struct Load {
+  std::string model;
+};
+struct Evict {
+  std::string model;
+  std::string whom_for;  // empty: idle for its time to live, or asked to go
+};
+struct Moved {  // nothing to do: the state has changed
+  std::string model;
+  ModelState from;
+  ModelState to;
+};
+using Decision = std::variant<Moved, Grant, Refuse, Load, Evict>;
+
+// The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a seat at
+// once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
+// again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
+// smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. What
+// cannot fit even then is refused at once, and nobody has to go for it.
+class Dispatcher {
+ public:
+  using Time = Clock::TimePoint;
+  explicit Dispatcher(const std::vector<ModelRules>& models);
+
+  // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
+  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_seat = true);
+  void withdraw(TicketId ticket);  // also one that is granted no more: nothing happens
+  void give_back(const std::string& model, Time now);
+  void pin(const std::string& model, bool pinned);
+  void let_go(const std::string& model);  // evict it when it is idle
+  void warming(const std::string& model);
+  void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
+  void load_failed(const std::string& model, ErrorCode code, const std::string& why);
+  void evicted(const std::string& model);
+
+  // Everything that can be decided now. The room has just been looked at.
+  [[nodiscard]] std::vector<Decision> decide(const Room& room, const EvictionPolicy& policy, Time now);
+  // Somebody waits for memory, so the next decide() depends on what the room says.
+  [[nodiscard]] bool needs_room() const;
+  // When decide() should be called even if nothing happens.
+  [[nodiscard]] std::optional<Time> next_look() const;
+
+  [[nodiscard]] ModelState state(const std::string& model) const;
+  [[nodiscard]] std::size_t leases(const std::string& model) const;
+  [[nodiscard]] std::size_t waiting(const std::string& model) const;
+  [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
+  [[nodiscard]] bool is_pinned(const std::string& model) const;
+  [[nodiscard]] std::optional<Time> last_used(const std::string& model) const;
+  [[nodiscard]] std::vector<std::string> resident() const;
+  // How many tickets come before this one, and how long the loads before it may take.
+  struct Place {
+    std::size_t position = 0;
+    std::chrono::milliseconds estimate{};
+  };
+  [[nodiscard]] Place place_of(TicketId ticket) const;
+  void expect_load_time(const std::string& model, std::chrono::milliseconds estimate);
+
+ private:
+  struct Model {
+    ModelRules rules;
+    ModelState state = ModelState::absent;
+    bool was_loaded = false;  // parked rather than absent when it goes
+    bool leaving = false;     // let_go(): evict when idle
+    bool evicting = false;    // decided, not yet reported back
+    std::size_t leases = 0;
+    Time last_used{};
+    std::chrono::milliseconds load_time{1000};
+  };
+  struct Ticket {
+    TicketId id;
+    std::string model;
+    WhenBusy when_busy;
+    bool needs_seat;
+    bool boarded = false;  // was waiting when the model became ready
+  };
+
+  [[nodiscard]] Model& model(const std::string& name);
+  [[nodiscard]] const Model& model(const std::string& name) const;
+  void move(Model& model, ModelState to);
+  void grant_seats();
+  void make_room(const Room& room, const EvictionPolicy& policy, Time now);
+  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const Room& room,
+                                                                    const EvictionPolicy& policy, Time now);
+  void begin_load(const std::string& name);
+  void refuse_as_too_large(const Ticket& ticket, const Room& room);
+  void drain(const std::vector<std::string>& victims, const std::string& whom_for);
+  void evict_idle(Time now);
+  void refuse(const Ticket& ticket, ErrorCode code, std::string why);
+  [[nodiscard]] bool idle(const Model& model) const;
+  [[nodiscard]] bool in_transition() const;
+  [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
+
+  std::map<std::string, Model> models_;
+  std::deque<Ticket> tickets_;  // oldest first
+  TicketId next_ = 1;
+  std::vector<Decision> decisions_;
+  std::map<std::string, std::string> draining_for_;  // victim -> newcomer
+};
+
+}  // namespace plimsoll::host

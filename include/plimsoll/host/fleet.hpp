@@ -1,0 +1,51 @@
+// Fleet: the models that share a machine, and by which rules: declared in code or in a TOML file (fleet_file.hpp).
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/memory/load_line.hpp>
+#include <plimsoll/plan/plan.hpp>
+#include <plimsoll/run/warm_up.hpp>
+
+namespace plimsoll::host {
+
+inline constexpr const char* kDefaultLane = "main";
+
+struct FleetModel {
+  plan::Request request{};  // name, file, parameters; and the lane: models of one lane take turns and share scratch
+  bool pinned = false;      // never evicted for another model
+  int priority = 0;         // higher stays longer
+  std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
+  bool load_at_start = false;
+  run::WarmUpDepth warm_up = run::WarmUpDepth::full;  // of its first load; later ones find what that has made
+};
+
+// Where the conversations of evicted models are kept.
+struct ParkingLimits {
+  Bytes memory{std::uint64_t{1} << 30U};  // on the host; beyond it the longest parked go to disk
+  Bytes disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
+  std::filesystem::path folder{};         // empty: "parked" in the user's Plimsoll cache
+};
+
+// Shares of a device's line at which the monitor speaks up; see monitor/thresholds.hpp.
+struct Thresholds {
+  double warn = 0.85;
+  double high = 0.95;
+};
+
+struct Fleet {
+  std::vector<FleetModel> models{};
+  std::vector<memory::LineRequest> lines{};
+  ParkingLimits parking{};
+  Thresholds thresholds{};
+};
+
+// One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds
+// out of order. Empty: it can be hosted.
+[[nodiscard]] std::vector<std::string> contradictions(const Fleet& fleet);
+
+}  // namespace plimsoll::host

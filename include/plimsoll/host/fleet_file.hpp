@@ -1,0 +1,51 @@
+// fleet_file: a fleet as a TOML file. The keys of a model are the command line's long flags.
+//
+//   lines = ["90%", "Vulkan0=8GiB"]
+//
+//   [parking]                     # conversations of evicted models
+//   memory = "1GiB"
+//   disk = "4GiB"
+//   folder = "/var/lib/plimsoll"
+//
+//   [thresholds]                  # of each line
+//   warn = "85%"
+//   high = "95%"
+//
+//   [[model]]
+//   name = "chat"                 # default: the file's name
+//   path = "models/chat.gguf"     # from the fleet file's folder
+//   ctx-size = 4096               # and every other model and context flag: parallel, cache-type-k, gpu-layers, ...
+//   lane = "main"                 # the default; "" shares nothing and waits for nobody
+//   pinned = false
+//   priority = 0
+//   time-to-live = "10min"
+//   load-at-start = false
+//   warm-up = "full"
+#pragma once
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/host/fleet.hpp>
+
+namespace plimsoll::host {
+
+struct FleetFileError {
+  std::uint32_t line = 0;  // from 1
+  std::uint32_t column = 0;
+  std::string message;
+};
+
+// Everything that is wrong with it at once; of text that is no TOML only the first place. `folder`: where relative
+// paths begin.
+[[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
+                                                                            const std::filesystem::path& folder);
+
+// Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it cannot
+// be read.
+[[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
+
+}  // namespace plimsoll::host

@@ -1,0 +1,41 @@
+// fleet_plan: what a fleet comes to: which of its models fit together, and who goes when another one is wanted. Pure.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/host/fleet.hpp>
+#include <plimsoll/host/room.hpp>
+
+namespace plimsoll::host {
+
+// Ready: these models. Wanted: another. Then these go, or it is refused.
+struct Switch {
+  std::vector<std::string> ready;
+  std::string wanted;
+  std::vector<std::string> evicted;
+  bool refused = false;  // pinned models are in the way
+};
+
+struct FleetPlan {
+  Room room;                                             // plans, lines and readings
+  std::vector<std::vector<std::string>> together;        // largest sets that fit, each as it is in the fleet's order
+  std::vector<Switch> switches;                          // from each of those to each model that is not in it
+  std::vector<std::pair<std::string, std::string>> never;  // do not fit even alone, and why
+  [[nodiscard]] bool all_fit() const;                    // all at once
+};
+
+// Beyond this many models the sets are not listed, since there are too many of them.
+inline constexpr std::size_t kMostListed = 10;
+
+// Everybody is taken to be idle and equally long so; reloading costs by the weights' size.
+[[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, Room room);
+
+[[nodiscard]] std::string to_table(const FleetPlan& plan);
+// {"schema": "plimsoll.fleet-plan/1", ...}: the models as in plimsoll.plan/1.
+[[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge);
+
+}  // namespace plimsoll::host

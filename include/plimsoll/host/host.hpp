@@ -1,0 +1,75 @@
+// Host: the models of a fleet in one process: loaded when they are asked for, evicted when others need their place.
+//
+//   host::Host host(books, host::read_fleet("fleet.toml"), surveys, store);
+//   host::Lease lease = host.acquire("chat");
+//   run::Generation answer(lease.conversation(), {.prompt = ...});
+#pragma once
+#include <memory>
+#include <string>
+
+#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/host/eviction.hpp>
+#include <plimsoll/host/fleet.hpp>
+#include <plimsoll/host/host_log.hpp>
+#include <plimsoll/host/lease.hpp>
+#include <plimsoll/host/status.hpp>
+#include <plimsoll/plan/store.hpp>
+#include <plimsoll/run/memory_books.hpp>
+
+namespace plimsoll::host {
+
+struct HostOptions {
+  std::shared_ptr<const EvictionPolicy> policy = std::make_shared<LeastRecentlyUsed>();
+  std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
+  bool require_enforcing = false;    // throw where the hook is not in the way, instead of going on with advice only
+};
+
+// Any thread. Books, surveys and store outlive it; surveys are asked while it is constructed, the store is used by the
+// host's own thread afterwards and by nobody else.
+//
+// Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what a
+// load takes beside its buffers can be told apart. Models at work go on meanwhile.
+class Host {
+ public:
+  // Plans every model; loads those that are to be loaded at start (they are not waited for). Throws Error{usage} where
+  // the fleet contradicts itself, and what a survey throws.
+  Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store,
+       HostOptions options = {});
+  // Refuses who still waits, waits for the leases, and gives everything back.
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  // Waits until the model is ready and has a seat free. Throws Error: usage (no such model or conversation), over_line
+  // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
+  // cancelled, and what loading failed with, for this model alone.
+  [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
+
+  // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes, its
+  // state is parked, and it goes on where it stood when the model is back.
+  [[nodiscard]] ConversationId new_conversation(const std::string& model);
+  void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
+
+  // Loads it without a lease, and waits for it; throws as acquire() does.
+  void load(const std::string& model, std::stop_token stop = {});
+  // Evicts it once nobody has a lease; does not wait. A request for it meanwhile keeps it. Throws Error{usage} where it
+  // is pinned.
+  void unload(const std::string& model);
+  void pin(const std::string& model, bool pinned);
+
+  [[nodiscard]] HostStatus status() const;
+  [[nodiscard]] HostLog& log() noexcept;
+  [[nodiscard]] run::MemoryBooks& books() noexcept;
+  [[nodiscard]] const Fleet& fleet() const noexcept;
+  // As planned when the host began.
+  [[nodiscard]] const std::vector<plan::ModelPlan>& plans() const noexcept;
+  // The devices as they are now: lines, readings, and what of them is ours.
+  [[nodiscard]] std::vector<plan::DeviceState> devices() const;
+
+ private:
+  friend class Lease;
+  struct Impl;  // src/host/host_impl.hpp
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace plimsoll::host

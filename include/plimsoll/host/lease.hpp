@@ -1,0 +1,53 @@
+// Lease: the right to use a ready model now. While one lives, its model is not evicted.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <plimsoll/host/dispatcher.hpp>
+#include <plimsoll/run/batched_executor.hpp>
+#include <plimsoll/run/instance.hpp>
+
+namespace plimsoll::host {
+
+class Host;
+struct Resident;  // src/host/resident.hpp
+
+// A conversation that outlives its leases, and its model's stay on the device.
+using ConversationId = std::uint64_t;
+
+struct AcquireOptions {
+  std::optional<ConversationId> conversation{};         // go on with that one; empty: a new one that ends with the lease
+  WhenBusy when_busy = WhenBusy::wait;                  // where the memory belongs to models at work
+  std::optional<std::chrono::milliseconds> patience{};  // wait that long at most; empty: for as long as it takes
+  std::stop_token stop{};
+  // Told at once where it has to wait, and whenever its place has changed, on the acquiring thread.
+  std::function<void(const Dispatcher::Place&)> waiting{};
+};
+
+// Move-only; giving it back may let others in. One thread at a time. Ends before its host does.
+class Lease {
+ public:
+  Lease(Lease&&) noexcept;
+  Lease& operator=(Lease&&) noexcept;
+  ~Lease();
+
+  [[nodiscard]] const std::string& model() const noexcept;
+  [[nodiscard]] run::Instance& instance() const noexcept;
+  // This lease's own sequence of the model's context, decoded together with the other leases'. Throws
+  // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
+  // run::Reranker on its instance().
+  [[nodiscard]] run::Conversation& conversation();
+
+ private:
+  friend class Host;
+  struct Held;
+  explicit Lease(std::unique_ptr<Held> held) noexcept;
+  std::unique_ptr<Held> held_;
+};
+
+}  // namespace plimsoll::host

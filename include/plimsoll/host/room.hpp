@@ -1,0 +1,50 @@
+// Room: which models fit together, judged by their plans. Pure: the host tells it what the devices say.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::host {
+
+// A value; one thread.
+class Room {
+ public:
+  // Readings are those of devices that hold nothing of these models yet; see look_again().
+  Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices);
+
+  // The verdict of each device on these models together, as if nothing else of ours were there but what the devices'
+  // `ours` says. A lane's scratch counts as soon as one of its models is among them. Unknown names throw
+  // Error{internal}.
+  [[nodiscard]] std::vector<plan::DeviceVerdict> judge(const std::vector<std::string>& names) const;
+  [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
+  // Charged bytes of these models on all devices.
+  [[nodiscard]] Bytes required(const std::vector<std::string>& names) const;
+
+  // What the devices have free now, and how much of what is taken there is these models'.
+  void look_again(std::vector<plan::DeviceState> devices) { devices_ = std::move(devices); }
+  // The runtime stage of a model, once it is known better than its plan knew it.
+  void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
+
+  // What a lane reserves for its scratch, under owner_of_lane(): of each buffer type what its largest model needs. Models
+  // that are too large for the lines even alone do not count: they will never be loaded.
+  [[nodiscard]] std::vector<memory::Ledger::Line> scratch_of_lane(const std::string& lane) const;
+
+  [[nodiscard]] const plan::ModelPlan& plan_of(const std::string& name) const;
+  [[nodiscard]] const std::vector<plan::ModelPlan>& models() const noexcept { return models_; }
+  [[nodiscard]] const std::vector<plan::DeviceState>& devices() const noexcept { return devices_; }
+
+ private:
+  [[nodiscard]] std::vector<plan::ModelPlan> chosen(const std::vector<std::string>& names) const;
+  std::vector<plan::ModelPlan> models_;
+  std::vector<plan::DeviceState> devices_;
+  std::vector<plan::ModelPlan> scratches_;  // one for each lane: its compute lines and nothing else
+};
+
+// Under this owner a lane's scratch stands in the ledger: "lane:main".
+[[nodiscard]] inline std::string owner_of_lane(const std::string& lane) { return "lane:" + lane; }
+
+// "on Vulkan0: 3.2 GiB needed, 1.1 GiB too much (line)", for each device that says no.
+[[nodiscard]] std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts);
+
+}  // namespace plimsoll::host

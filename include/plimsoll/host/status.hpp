@@ -1,0 +1,45 @@
+// HostStatus: what a host says of itself at one moment: for monitors, reports and screens. A plain value.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/host/model_state.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/seal.hpp>
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::host {
+
+struct ModelStatus {
+  std::string name;
+  std::string lane;
+  ModelState state = ModelState::absent;
+  bool pinned = false;
+  std::size_t seats = 0;    // leases it can give at once
+  std::size_t leases = 0;   // given now
+  std::size_t waiting = 0;  // requests that wait for it
+  std::vector<plan::Line> planned{};
+  std::optional<Clock::TimePoint> last_used{};
+  std::uint64_t loads = 0;
+  std::uint64_t load_failures = 0;
+  std::uint64_t evictions = 0;
+  std::uint64_t refusals = 0;
+  std::uint64_t tokens = 0;   // computed since the host began, prompts and answers
+  double last_load_ms = 0;    // reservation to ready, the last time
+  double total_load_ms = 0;   // of all loads
+  memory::SealCounts seal{};  // since it was last sealed
+};
+
+struct HostStatus {
+  std::vector<ModelStatus> models{};  // in the fleet's order
+  std::size_t waiting = 0;            // requests without a lease yet
+  std::size_t parked_conversations = 0;
+  Bytes parked_in_memory;
+  Bytes parked_on_disk;
+  std::uint64_t events_dropped = 0;
+};
+
+}  // namespace plimsoll::host

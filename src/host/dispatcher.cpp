@@ -1,0 +1,305 @@
+#include <plimsoll/host/dispatcher.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace plimsoll::host {
+
+using enum ModelState;
+
+Dispatcher::Dispatcher(const std::vector<ModelRules>& models) {
+  for (const ModelRules& rules : models) models_[rules.name].rules = rules;
+}
+
+const Dispatcher::Model& Dispatcher::model(const std::string& name) const {
+  const auto found = models_.find(name);
+  if (found == models_.end()) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  return found->second;
+}
+
+Dispatcher::Model& Dispatcher::model(const std::string& name) {
+  return const_cast<Model&>(std::as_const(*this).model(name));  // the map itself is ours to change
+}
+
+void Dispatcher::move(Model& model, ModelState to) {
+  if (!may_follow(model.state, to)) {
+    throw Error(ErrorCode::internal, fmt::format("'{}' cannot go from {} to {}", model.rules.name,
+                                                 to_string(model.state), to_string(to)));
+  }
+  decisions_.emplace_back(Moved{.model = model.rules.name, .from = model.state, .to = to});
+  model.state = to;
+}
+
+// --- what happened ---
+
+TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_seat) {
+  model(name).leaving = false;
+  tickets_.push_back({.id = next_, .model = name, .when_busy = when_busy, .needs_seat = needs_seat});
+  return next_++;
+}
+
+void Dispatcher::withdraw(TicketId ticket) { std::erase_if(tickets_, [&](const Ticket& one) { return one.id == ticket; }); }
+
+void Dispatcher::give_back(const std::string& name, Time now) {
+  Model& one = model(name);
+  if (one.leases == 0) throw Error(ErrorCode::internal, fmt::format("'{}' has no lease to give back", name));
+  --one.leases;
+  one.last_used = now;
+}
+
+void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.pinned = pinned; }
+
+void Dispatcher::let_go(const std::string& name) {
+  Model& one = model(name);
+  if (one.state == ready || one.state == draining) one.leaving = true;
+}
+
+void Dispatcher::warming(const std::string& name) { move(model(name), ModelState::warming); }
+
+void Dispatcher::loaded(const std::string& name, Time now, std::chrono::milliseconds took) {
+  Model& one = model(name);
+  move(one, ready);
+  one.was_loaded = true;
+  one.last_used = now;
+  one.load_time = took;
+  for (Ticket& ticket : tickets_) ticket.boarded = ticket.boarded || ticket.model == name;
+}
+
+void Dispatcher::load_failed(const std::string& name, ErrorCode code, const std::string& why) {
+  Model& one = model(name);
+  move(one, one.was_loaded ? parked : absent);
+  const std::deque<Ticket> all = tickets_;
+  for (const Ticket& ticket : all) {
+    if (ticket.model == name) refuse(ticket, code, why);
+  }
+}
+
+void Dispatcher::evicted(const std::string& name) {
+  Model& one = model(name);
+  one.evicting = false;
+  one.leaving = false;
+  draining_for_.erase(name);
+  move(one, parked);
+}
+
+// --- what is to be done ---
+
+bool Dispatcher::idle(const Model& one) const {
+  const auto boarded = [&](const Ticket& ticket) { return ticket.boarded && ticket.model == one.rules.name; };
+  return one.leases == 0 && std::ranges::none_of(tickets_, boarded);
+}
+
+bool Dispatcher::in_transition() const {
+  return std::ranges::any_of(models_, [](const auto& pair) {
+    const Model& one = pair.second;
+    return one.state == loading || one.state == ModelState::warming || one.evicting;
+  });
+}
+
+void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why) {
+  decisions_.emplace_back(Refuse{.ticket = ticket.id, .model = ticket.model, .code = code, .why = std::move(why)});
+  withdraw(ticket.id);
+}
+
+// In the order of the tickets; those that came while their model was promised away wait for its return.
+void Dispatcher::grant_seats() {
+  std::erase_if(tickets_, [&](const Ticket& ticket) {
+    Model& one = model(ticket.model);
+    const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
+    if (!open || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
+    if (ticket.needs_seat) ++one.leases;
+    decisions_.emplace_back(Grant{.ticket = ticket.id, .model = ticket.model});
+    return true;
+  });
+}
+
+std::vector<Candidate> Dispatcher::candidates(bool idle_only, Time now) const {
+  std::vector<Candidate> out;
+  for (const auto& [name, one] : models_) {
+    const bool can_go = (one.state == ready || one.state == draining) && !one.rules.pinned;
+    if (!can_go || (idle_only && !idle(one))) continue;
+    out.push_back({.name = name,
+                   .last_used = one.leases > 0 ? now : one.last_used,
+                   .reload_time = one.load_time,
+                   .priority = one.rules.priority});
+  }
+  return out;
+}
+
+// Victims of an earlier look that are not wanted any more go on as if nothing had been.
+void Dispatcher::drain(const std::vector<std::string>& victims, const std::string& whom_for) {
+  draining_for_.clear();
+  for (const std::string& name : victims) draining_for_[name] = whom_for;
+  for (auto& [name, one] : models_) {
+    const bool wanted_away = draining_for_.contains(name) || one.leaving;
+    if (wanted_away && one.state == ready) move(one, draining);
+    if (!wanted_away && one.state == draining && !one.evicting) move(one, ready);
+  }
+}
+
+void Dispatcher::begin_load(const std::string& name) {
+  move(model(name), loading);
+  decisions_.emplace_back(Load{name});
+}
+
+// What can never be is said at once: not even with every model gone that may go.
+void Dispatcher::refuse_as_too_large(const Ticket& ticket, const Room& room) {
+  std::vector<std::string> spared{ticket.model};
+  std::string pinned;
+  for (const std::string& name : resident()) {
+    if (!model(name).rules.pinned) continue;
+    spared.push_back(name);
+    pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
+  }
+  refuse(ticket, ErrorCode::over_line,
+         fmt::format("'{}' does not fit{} {}", ticket.model,
+                     pinned.empty() ? "," : fmt::format(" beside the pinned {},", pinned),
+                     why_not(room.judge(spared))));
+}
+
+// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused.
+std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ticket, const Room& room,
+                                                                const EvictionPolicy& policy, Time now) {
+  const std::vector<std::string> here = resident();
+  const auto fits_without = [&](const std::vector<std::string>& gone) {
+    std::vector<std::string> together{ticket.model};
+    std::ranges::copy_if(here, std::back_inserter(together),
+                         [&](const std::string& name) { return !std::ranges::contains(gone, name); });
+    return room.fits(together);
+  };
+  if (auto victims = choose_victims(candidates(true, now), policy, now, fits_without)) return victims;
+  auto victims = choose_victims(candidates(false, now), policy, now, fits_without);
+  if (!victims) {
+    refuse_as_too_large(ticket, room);
+  } else if (ticket.when_busy == WhenBusy::refuse) {
+    refuse(ticket, ErrorCode::busy,
+           fmt::format("'{}' needs the memory of '{}', and that is at work", ticket.model,
+                       fmt::join(*victims, "', '")));
+    victims.reset();
+  }
+  return victims;
+}
+
+// The oldest ticket that needs memory decides who goes. While it waits for busy ones, a later one may have what is
+// free meanwhile, if the older one will fit beside it.
+void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time now) {
+  if (in_transition()) return;
+  std::vector<std::string> promised;  // to the oldest: it, and what stays resident beside it
+  std::vector<std::string> victims;
+  std::set<std::string> seen;
+  const std::deque<Ticket> all = tickets_;
+  for (const Ticket& ticket : all) {
+    if (is_resident(model(ticket.model).state) || seen.contains(ticket.model)) continue;
+    if (promised.empty()) {
+      auto chosen = victims_for(ticket, room, policy, now);
+      if (!chosen) continue;  // refused: the next one is the oldest
+      victims = *chosen;
+      if (victims.empty()) {
+        drain({}, {});
+        return begin_load(ticket.model);
+      }
+      drain(victims, ticket.model);
+      promised = resident();
+      std::erase_if(promised, [&](const std::string& name) { return std::ranges::contains(victims, name); });
+      promised.push_back(ticket.model);
+    } else {
+      std::vector<std::string> now_here = resident();
+      std::vector<std::string> later = promised;
+      now_here.push_back(ticket.model);
+      later.push_back(ticket.model);
+      const bool wait_is_over = std::ranges::all_of(victims, [&](const auto& name) { return idle(model(name)); });
+      if (!wait_is_over && room.fits(now_here) && room.fits(later)) return begin_load(ticket.model);
+    }
+    seen.insert(ticket.model);
+  }
+  if (promised.empty()) drain({}, {});
+}
+
+// One at a time, as loads are.
+void Dispatcher::evict_idle(Time now) {
+  for (auto& [name, one] : models_) {
+    if (in_transition()) return;
+    const auto& ttl = one.rules.time_to_live;
+    if (ttl && !one.rules.pinned && one.state == ready && idle(one) && now - one.last_used >= *ttl) {
+      one.leaving = true;
+      move(one, draining);
+    }
+    if (one.state != draining || !idle(one)) continue;
+    const auto whom_for = draining_for_.find(name);
+    // Victims go together: should the one they go for be withdrawn while it waits for a busy one, nobody went in vain.
+    const bool all_idle =
+        std::ranges::all_of(draining_for_, [&](const auto& victim) { return idle(model(victim.first)); });
+    if (whom_for != draining_for_.end() && !all_idle) continue;
+    one.evicting = true;
+    decisions_.emplace_back(
+        Evict{.model = name, .whom_for = whom_for == draining_for_.end() ? std::string{} : whom_for->second});
+  }
+}
+
+std::vector<Decision> Dispatcher::decide(const Room& room, const EvictionPolicy& policy, Time now) {
+  grant_seats();
+  make_room(room, policy, now);
+  grant_seats();  // of those that turned out not to have to go
+  evict_idle(now);
+  return std::exchange(decisions_, {});
+}
+
+bool Dispatcher::needs_room() const {
+  return !in_transition() && std::ranges::any_of(tickets_, [&](const Ticket& ticket) {
+    return !is_resident(model(ticket.model).state);
+  });
+}
+
+std::optional<Dispatcher::Time> Dispatcher::next_look() const {
+  std::optional<Time> soonest;
+  for (const auto& [name, one] : models_) {
+    if (!one.rules.time_to_live || one.state != ready || one.rules.pinned || !idle(one)) continue;
+    const Time at = one.last_used + *one.rules.time_to_live;
+    if (!soonest || at < *soonest) soonest = at;
+  }
+  return soonest;
+}
+
+// --- what is true ---
+
+ModelState Dispatcher::state(const std::string& name) const { return model(name).state; }
+std::size_t Dispatcher::leases(const std::string& name) const { return model(name).leases; }
+bool Dispatcher::is_pinned(const std::string& name) const { return model(name).rules.pinned; }
+
+std::optional<Dispatcher::Time> Dispatcher::last_used(const std::string& name) const {
+  const Model& one = model(name);
+  return one.was_loaded ? std::optional(one.last_used) : std::nullopt;
+}
+
+std::size_t Dispatcher::waiting(const std::string& name) const {
+  return static_cast<std::size_t>(std::ranges::count(tickets_, name, &Ticket::model));
+}
+
+std::vector<std::string> Dispatcher::resident() const {
+  std::vector<std::string> out;
+  for (const auto& [name, one] : models_) {
+    if (is_resident(one.state)) out.push_back(name);
+  }
+  return out;
+}
+
+Dispatcher::Place Dispatcher::place_of(TicketId ticket) const {
+  Place place;
+  std::set<std::string> to_load;
+  for (const Ticket& one : tickets_) {
+    const Model& wanted = model(one.model);
+    if (wanted.state != ready && to_load.insert(one.model).second) place.estimate += wanted.load_time;
+    if (one.id == ticket) break;
+    ++place.position;
+  }
+  return place;
+}
+
+void Dispatcher::expect_load_time(const std::string& name, std::chrono::milliseconds estimate) {
+  model(name).load_time = estimate;
+}
+
+}  // namespace plimsoll::host

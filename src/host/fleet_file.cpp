@@ -1,0 +1,370 @@
+#include <plimsoll/host/fleet_file.hpp>
+
+#include <fmt/format.h>
+
+#include <toml++/toml.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <set>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::host {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Collects what is wrong, with its place.
+class Complaints {
+ public:
+  void at(const toml::source_region& place, std::string message) {
+    list.push_back({.line = place.begin.line, .column = place.begin.column, .message = std::move(message)});
+  }
+  std::vector<FleetFileError> list;
+};
+
+std::optional<milliseconds> parse_duration(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kUnits{
+      {{"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const auto found = std::ranges::find(kUnits, unit, [](const auto& pair) { return pair.first; });
+  if (error != std::errc{} || number <= 0 || found == kUnits.end()) return std::nullopt;
+  if (number > std::numeric_limits<std::int64_t>::max() / found->second) return std::nullopt;
+  return milliseconds(number * found->second);
+}
+
+std::optional<double> parse_share(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != "%") return std::nullopt;
+  return value / 100;
+}
+
+// Reads one table: each key goes to its setter; what nobody knows, or is of another kind, is a complaint.
+class TableReader {
+ public:
+  using Setter = std::function<void(const toml::node&)>;
+
+  TableReader(Complaints& complaints, std::string where) : complaints_(complaints), where_(std::move(where)) {}
+
+  void text(const char* key, std::function<void(const std::string&)> set) {
+    setters_[key] = [this, key, set = std::move(set)](const toml::node& node) {
+      const auto value = node.value_exact<std::string>();
+      value ? guarded(node, [&] { set(*value); }) : wrong_kind(node, key, "a text");
+    };
+  }
+  // A text that may be written as a number, too.
+  void text_or_number(const char* key, std::function<void(const std::string&)> set) {
+    text(key, set);
+    setters_[key] = [this, set, as_text = setters_[key]](const toml::node& node) {
+      const auto value = node.value_exact<std::int64_t>();
+      value ? guarded(node, [&] { set(std::to_string(*value)); }) : as_text(node);
+    };
+  }
+  void flag(const char* key, bool& target) {
+    setters_[key] = [this, key, &target](const toml::node& node) {
+      const auto value = node.value_exact<bool>();
+      value ? void(target = *value) : wrong_kind(node, key, "true or false");
+    };
+  }
+  template <class Integer>
+  void number(const char* key, Integer& target, std::int64_t least,
+              std::int64_t most = std::numeric_limits<std::int32_t>::max()) {
+    setters_[key] = [this, key, &target, least, most](const toml::node& node) {
+      const auto value = node.value_exact<std::int64_t>();
+      if (!value) return wrong_kind(node, key, "a whole number");
+      if (*value < least || *value > most)
+        return complaints_.at(node.source(), fmt::format("'{}' is {}, and must be {} to {}", key, *value, least, most));
+      target = static_cast<Integer>(*value);
+    };
+  }
+  // A value that one of the parsers in engine/params.hpp knows.
+  template <class Value, class Parse>
+  void choice(const char* key, Value& target, Parse parse, const char* choices) {
+    text(key, [key, &target, parse, choices](const std::string& value) {
+      const auto parsed = parse(value);
+      if (!parsed) throw Error(ErrorCode::usage, fmt::format("'{}' does not know '{}'; it takes {}", key, value, choices));
+      target = *parsed;
+    });
+  }
+  void texts(const char* key, std::function<void(const std::string&)> add) {
+    setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
+      const toml::array* array = node.as_array();
+      if (array == nullptr) return wrong_kind(node, key, "a list of texts");
+      for (const toml::node& element : *array) {
+        const auto value = element.value_exact<std::string>();
+        value ? guarded(element, [&] { add(*value); }) : wrong_kind(element, key, "a list of texts");
+      }
+    };
+  }
+
+  void read(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      const auto found = setters_.find(std::string(key.str()));
+      if (found == setters_.end()) {
+        complaints_.at(key.source(), fmt::format("{} has no '{}'", where_, key.str()));
+      } else {
+        found->second(node);
+      }
+    }
+  }
+
+ private:
+  void wrong_kind(const toml::node& node, const char* key, const char* wanted) {
+    complaints_.at(node.source(), fmt::format("'{}' takes {}", key, wanted));
+  }
+  template <class Set>
+  void guarded(const toml::node& node, Set&& set) {
+    try {
+      set();
+    } catch (const Error& error) {
+      complaints_.at(node.source(), error.what());
+    }
+  }
+  Complaints& complaints_;
+  std::string where_;
+  std::map<std::string, Setter> setters_;
+};
+
+[[noreturn]] void wrong(const std::string& sentence) { throw Error(ErrorCode::usage, sentence); }
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t to = std::min(text.find(separator, from), text.size());
+    parts.push_back(text.substr(from, to - from));
+    from = to + 1;
+  }
+  return parts;
+}
+
+std::string from_folder(const std::filesystem::path& folder, const std::string& path) {
+  return (folder / path).lexically_normal().string();  // an absolute path replaces the folder
+}
+
+void set_gpu_layers(engine::ModelParams& params, const std::string& value) {
+  if (value == "auto" || value == "all") {
+    params.gpu_layers = engine::kAllLayers;
+    return;
+  }
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), params.gpu_layers);
+  if (error != std::errc{} || end != value.data() + value.size() || params.gpu_layers < 0)
+    wrong(fmt::format("'gpu-layers' does not know '{}'; it takes a number, all or auto", value));
+}
+
+void add_override(engine::ModelParams& params, const std::string& value) {
+  const std::size_t equals = value.rfind('=');
+  if (equals == std::string::npos)
+    wrong(fmt::format("'override-tensor' '{}' is not of the form PATTERN=BUFFER", value));
+  params.tensor_overrides.push_back({.pattern = value.substr(0, equals), .buffer_type = value.substr(equals + 1)});
+}
+
+engine::AdapterParams scaled_file(const std::filesystem::path& folder, const std::string& value) {
+  engine::AdapterParams file{.path = value};
+  const std::size_t colon = value.rfind(':');
+  if (colon != std::string::npos) {
+    float scale = 0;
+    const char* const last = value.data() + value.size();
+    const auto [end, error] = std::from_chars(value.data() + colon + 1, last, scale);
+    if (error == std::errc{} && end == last) file = {.path = value.substr(0, colon), .scale = scale};
+  }
+  file.path = from_folder(folder, file.path);
+  return file;
+}
+
+// The keys that say which model, and how it is loaded.
+void add_model_keys(TableReader& reader, FleetModel& model, const std::filesystem::path& folder) {
+  plan::Request& request = model.request;
+  engine::ModelParams& params = request.survey.model;
+  reader.text("name", [&](const std::string& value) { request.name = value; });
+  reader.text("path", [&params, folder](const std::string& value) { params.path = from_folder(folder, value); });
+  reader.text_or_number("gpu-layers", [&](const std::string& value) { set_gpu_layers(params, value); });
+  reader.text("device", [&](const std::string& value) { params.devices = split(value, ','); });
+  reader.choice("split-mode", params.split_mode, engine::split_mode_from_string, "none, layer, row or tensor");
+  reader.number("main-gpu", params.main_gpu, 0);
+  reader.texts("override-tensor", [&](const std::string& value) { add_override(params, value); });
+  reader.flag("cpu-moe", params.cpu_moe);
+  reader.number("n-cpu-moe", params.n_cpu_moe, 0);
+  reader.choice("load-mode", params.load_mode, engine::load_mode_from_string, "none, mmap, mlock, mmap+mlock or dio");
+  reader.flag("check-tensors", params.check_tensors);
+  reader.texts("lora", [&request, folder](const std::string& value) {
+    request.survey.adapters.push_back(scaled_file(folder, value));
+  });
+  reader.texts("control-vector", [&request, folder](const std::string& value) {
+    request.survey.control_vector.files.push_back(scaled_file(folder, value));
+  });
+}
+
+void add_context_keys(TableReader& reader, engine::ContextParams& params, std::int64_t& ctx_size) {
+  constexpr const char* kTypes = "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1 or iq4_nl";
+  reader.number("ctx-size", ctx_size, 0);
+  reader.number("batch-size", params.n_batch, 1);
+  reader.number("ubatch-size", params.n_ubatch, 1);
+  reader.number("parallel", params.n_seq_max, 1);
+  reader.number("outputs", params.n_outputs_max, 0);
+  reader.number("threads", params.n_threads, 0);
+  reader.number("threads-batch", params.n_threads_batch, 0);
+  reader.choice("cache-type-k", params.type_k, engine::cache_type_from_string, kTypes);
+  reader.choice("cache-type-v", params.type_v, engine::cache_type_from_string, kTypes);
+  reader.choice("flash-attn", params.flash_attn, engine::flash_attn_from_string, "on, off or auto");
+  reader.choice("pooling", params.pooling, engine::pooling_from_string, "none, mean, cls, last or rank");
+  reader.flag("embeddings", params.embeddings);
+  reader.flag("kv-unified", params.kv_unified);
+  reader.flag("swa-full", params.swa_full);
+}
+
+void add_host_keys(TableReader& reader, FleetModel& model) {
+  reader.text("lane", [&](const std::string& value) { model.request.lane = value; });
+  reader.flag("pinned", model.pinned);
+  reader.number("priority", model.priority, -20, 20);
+  reader.flag("load-at-start", model.load_at_start);
+  reader.text("time-to-live", [&](const std::string& value) {
+    model.time_to_live = parse_duration(value);
+    if (!model.time_to_live)
+      wrong(fmt::format("'time-to-live' does not know '{}'; it takes a number and ms, s, min, h or d", value));
+  });
+  reader.choice("warm-up", model.warm_up, run::warm_up_depth_from_string, "full, quick or none");
+}
+
+void read_model(const toml::table& table, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
+  FleetModel model;
+  model.request.lane = kDefaultLane;
+  std::int64_t ctx_size = -1;  // not given
+  engine::ContextParams& context = model.request.survey.context;
+  TableReader reader(complaints, "a model");
+  add_model_keys(reader, model, folder);
+  add_context_keys(reader, context, ctx_size);
+  add_host_keys(reader, model);
+  reader.read(table);
+
+  if (ctx_size >= 0) context.n_ctx = static_cast<std::uint32_t>(ctx_size);
+  if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);
+  model.request.survey.outputs = context.n_outputs_max;
+  const std::string& path = model.request.survey.model.path;
+  if (!table.contains("path")) complaints.at(table.source(), "a model has no 'path'");
+  if (model.request.name.empty()) model.request.name = std::filesystem::path(path).stem().string();
+  const auto same_name = [&](const FleetModel& other) { return other.request.name == model.request.name; };
+  if (std::ranges::any_of(fleet.models, same_name))
+    complaints.at(table.source(), fmt::format("two models are called '{}'", model.request.name));
+  try {
+    engine::validate(context);
+  } catch (const Error& error) {
+    complaints.at(table.source(), fmt::format("'{}': {}", model.request.name, error.what()));
+  }
+  fleet.models.push_back(std::move(model));
+}
+
+void read_models(const toml::node& node, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
+  const toml::array* models = node.as_array();
+  if (models == nullptr || !models->is_array_of_tables())
+    return complaints.at(node.source(), "models are written as [[model]]");
+  for (const toml::node& model : *models) read_model(*model.as_table(), fleet, folder, complaints);
+}
+
+void set_bytes(const char* key, Bytes& target, const std::string& value) {
+  const auto parsed = parse_bytes(value);
+  if (!parsed) wrong(fmt::format("'{}': {}", key, parsed.error()));
+  target = *parsed;
+}
+
+void set_share(const char* key, double& target, const std::string& value) {
+  const auto parsed = parse_share(value);
+  if (!parsed) wrong(fmt::format("'{}' does not know '{}'; it takes a percentage like 85%", key, value));
+  target = *parsed;
+}
+
+void read_parking(const toml::table& table, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
+  TableReader reader(complaints, "'parking'");
+  ParkingLimits& limits = fleet.parking;
+  reader.text("memory", [&](const std::string& value) { set_bytes("memory", limits.memory, value); });
+  reader.text("disk", [&](const std::string& value) { set_bytes("disk", limits.disk, value); });
+  reader.text("folder", [&](const std::string& value) { limits.folder = from_folder(folder, value); });
+  reader.read(table);
+}
+
+void read_thresholds(const toml::table& table, Fleet& fleet, Complaints& complaints) {
+  TableReader reader(complaints, "'thresholds'");
+  reader.text("warn", [&](const std::string& value) { set_share("warn", fleet.thresholds.warn, value); });
+  reader.text("high", [&](const std::string& value) { set_share("high", fleet.thresholds.high, value); });
+  reader.read(table);
+}
+
+void read_lines(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+  const toml::array* lines = node.as_array();
+  if (lines == nullptr) return complaints.at(node.source(), "'lines' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
+  for (const toml::node& element : *lines) {
+    const auto parsed = memory::parse_line(element.value_exact<std::string>().value_or(""));
+    if (parsed) {
+      fleet.lines.push_back(*parsed);
+    } else {
+      complaints.at(element.source(), parsed.error());
+    }
+  }
+}
+
+Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
+  Fleet fleet;
+  for (const auto& [key, node] : root) {
+    const toml::table* const table = node.as_table();
+    const std::string_view name = key.str();
+    if (name == "lines") {
+      read_lines(node, fleet, complaints);
+    } else if (name == "model") {
+      read_models(node, fleet, folder, complaints);
+    } else if (name == "parking" && table != nullptr) {
+      read_parking(*table, fleet, folder, complaints);
+    } else if (name == "thresholds" && table != nullptr) {
+      read_thresholds(*table, fleet, complaints);
+    } else {
+      complaints.at(key.source(), fmt::format("a fleet has no '{}'; it has lines, [parking], [thresholds] and [[model]]",
+                                              name));
+    }
+  }
+  return fleet;
+}
+
+}  // namespace
+
+std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
+                                                              const std::filesystem::path& folder) {
+  Complaints complaints;
+  toml::table root;
+  try {
+    root = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    complaints.at(error.source(), std::string(error.description()));
+    return std::unexpected(std::move(complaints.list));
+  }
+  Fleet fleet = read_root(root, folder, complaints);
+  if (complaints.list.empty()) {
+    for (const std::string& sentence : contradictions(fleet)) complaints.at(root.source(), sentence);
+  }
+  if (complaints.list.empty()) return fleet;
+  std::ranges::stable_sort(complaints.list, {},
+                           [](const FleetFileError& error) { return std::pair(error.line, error.column); });
+  return std::unexpected(std::move(complaints.list));
+}
+
+Fleet read_fleet(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) throw Error(ErrorCode::io, fmt::format("the fleet file '{}' cannot be read", path.string()));
+  auto fleet = parse_fleet(text, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+  if (fleet) return std::move(*fleet);
+  std::string all = fmt::format("{} thing{} wrong with this fleet", fleet.error().size(),
+                                fleet.error().size() == 1 ? " is" : "s are");
+  for (const FleetFileError& error : fleet.error())
+    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
+  throw Error(ErrorCode::usage, all, {{"errors", fleet.error().size()}});
+}
+
+}  // namespace plimsoll::host

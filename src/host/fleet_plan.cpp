@@ -1,0 +1,149 @@
+#include <plimsoll/host/fleet_plan.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/host/eviction.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+#include <plimsoll/plan/plan_table.hpp>
+
+namespace plimsoll::host {
+namespace {
+
+using Names = std::vector<std::string>;
+
+bool includes(const Names& set, const Names& part) {
+  return std::ranges::all_of(part, [&](const std::string& name) { return std::ranges::contains(set, name); });
+}
+
+// Every set that fits and is no part of a larger one that fits. Pinned models are in each of them, if they fit.
+std::vector<Names> largest_sets(const Room& room, const Names& possible) {
+  std::vector<std::pair<std::uint32_t, Names>> fitting;
+  for (std::uint32_t mask = (1U << possible.size()) - 1; mask > 0; --mask) {
+    const bool known = std::ranges::any_of(fitting, [&](const auto& larger) { return (larger.first & mask) == mask; });
+    if (known) continue;
+    Names set;
+    for (std::size_t i = 0; i < possible.size(); ++i) {
+      if ((mask & (1U << i)) != 0) set.push_back(possible[i]);
+    }
+    if (room.fits(set)) fitting.emplace_back(mask, std::move(set));
+  }
+  std::vector<Names> sets;
+  for (auto& [mask, set] : fitting) {
+    const bool part = std::ranges::any_of(
+        fitting, [&](const auto& other) { return other.first != mask && includes(other.second, set); });
+    if (!part) sets.push_back(set);
+  }
+  std::ranges::stable_sort(sets, std::ranges::greater{}, &Names::size);
+  return sets;
+}
+
+std::vector<Candidate> candidates(const Fleet& fleet, const Room& room, const Names& ready) {
+  std::vector<Candidate> out;
+  for (const FleetModel& model : fleet.models) {
+    const std::string& name = model.request.name;
+    if (model.pinned || !std::ranges::contains(ready, name)) continue;
+    const auto megabytes = room.plan_of(name).survey.model.tensor_bytes.value() >> 20U;
+    out.push_back({.name = name,
+                   .last_used = {},
+                   .reload_time = std::chrono::milliseconds(megabytes),
+                   .priority = model.priority});
+  }
+  return out;
+}
+
+Switch switch_to(const Fleet& fleet, const Room& room, const Names& ready, const std::string& wanted) {
+  const auto fits_without = [&](const Names& gone) {
+    Names set{wanted};
+    std::ranges::copy_if(ready, std::back_inserter(set),
+                         [&](const std::string& name) { return !std::ranges::contains(gone, name); });
+    return room.fits(set);
+  };
+  const auto victims =
+      choose_victims(candidates(fleet, room, ready), LeastRecentlyUsed{}, Clock::TimePoint{}, fits_without);
+  return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
+}
+
+}  // namespace
+
+bool FleetPlan::all_fit() const { return never.empty() && together.size() == 1 && switches.empty(); }
+
+FleetPlan plan_fleet(const Fleet& fleet, Room room) {
+  FleetPlan plan{.room = std::move(room), .together = {}, .switches = {}, .never = {}};
+  Names possible;
+  for (const FleetModel& model : fleet.models) {
+    const std::string& name = model.request.name;
+    const auto verdicts = plan.room.judge({name});
+    if (std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits)) {
+      possible.push_back(name);
+    } else {
+      plan.never.emplace_back(name, why_not(verdicts));
+    }
+  }
+  if (possible.empty()) return plan;
+  if (plan.room.fits(possible)) {
+    plan.together.push_back(possible);
+  } else if (possible.size() <= kMostListed) {
+    plan.together = largest_sets(plan.room, possible);
+  }
+  for (const Names& ready : plan.together) {
+    for (const std::string& wanted : possible) {
+      if (!std::ranges::contains(ready, wanted))
+        plan.switches.push_back(switch_to(fleet, plan.room, ready, wanted));
+    }
+  }
+  return plan;
+}
+
+std::string to_table(const FleetPlan& plan) {
+  std::string out = plan::models_table(plan.room.models());
+  out += "  Ready at once:\n";
+  for (const Names& set : plan.together) {
+    out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
+    std::string needs;
+    for (const plan::DeviceVerdict& verdict : plan.room.judge(set)) {
+      if (verdict.required == Bytes{}) continue;
+      const auto& line = verdict.state.line;
+      needs += fmt::format("{}{} on {}{}", needs.empty() ? "" : ", ", format_bytes(verdict.required),
+                           verdict.state.info.id.name(), line ? " of " + format_bytes(line->bytes) : "");
+    }
+    out += needs + "\n";
+  }
+  if (plan.together.empty() && plan.never.size() < plan.room.models().size())
+    out += fmt::format("    (more than {} models: the sets are too many to list)\n", kMostListed);
+  for (const auto& [name, why] : plan.never) out += fmt::format("  Never: {}: {}\n", name, why);
+  if (!plan.switches.empty()) out += "\n  When another one is wanted:\n";
+  for (const Switch& one : plan.switches) {
+    out += one.refused
+               ? fmt::format("    {} is refused beside {} (pinned)\n", one.wanted, fmt::join(one.ready, " + "))
+               : fmt::format("    {} for {}, of {}\n", one.wanted, fmt::join(one.evicted, " + "),
+                             fmt::join(one.ready, " + "));
+  }
+  return out;
+}
+
+nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
+  using Json = nlohmann::ordered_json;
+  Names all;
+  for (const plan::ModelPlan& model : plan.room.models()) all.push_back(model.name);
+  const plan::Plan models{
+      .models = plan.room.models(), .devices = plan.room.judge(all), .alternatives = {}, .explanation = {}};
+  Json json = plan::to_json(models, gauge);
+  json["schema"] = "plimsoll.fleet-plan/1";
+  json["verdict"] = plan.never.empty() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused";
+  json.erase("alternatives");
+  json["together"] = plan.together;
+  json["switches"] = Json::array();
+  for (const Switch& one : plan.switches) {
+    json["switches"].push_back(
+        {{"ready", one.ready}, {"wanted", one.wanted}, {"evicted", one.evicted}, {"refused", one.refused}});
+  }
+  json["never"] = Json::array();
+  for (const auto& [name, why] : plan.never) json["never"].push_back({{"name", name}, {"why", why}});
+  return json;
+}
+
+}  // namespace plimsoll::host

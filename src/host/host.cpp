@@ -1,0 +1,266 @@
+#include <plimsoll/host/host.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+
+#include "host_impl.hpp"
+
+namespace plimsoll::host {
+
+// What a lease holds; giving it up is what ends it.
+struct Lease::Held {
+  Host::Impl* host = nullptr;  // while there is a lease to give back
+  std::shared_ptr<Resident> resident;
+  std::optional<ConversationId> kept;
+  std::optional<run::Conversation> conversation;
+
+  ~Held() {
+    if (host == nullptr) return;
+    if (conversation && kept) {
+      resident->keep(*kept, std::move(*conversation));
+      host->unclaim(*kept);
+    }
+    conversation.reset();
+    const std::string model = resident->name;
+    resident.reset();  // before others may take it away
+    host->give_back(model);
+  }
+};
+
+Lease::Lease(std::unique_ptr<Held> held) noexcept : held_(std::move(held)) {}
+Lease::Lease(Lease&&) noexcept = default;
+Lease& Lease::operator=(Lease&&) noexcept = default;
+Lease::~Lease() = default;
+
+const std::string& Lease::model() const noexcept { return held_->resident->name; }
+run::Instance& Lease::instance() const noexcept { return *held_->resident->instance; }
+
+run::Conversation& Lease::conversation() {
+  if (held_->conversation) return *held_->conversation;
+  throw Error(ErrorCode::unsupported, fmt::format("'{}' was planned for embeddings and has no conversations", model()));
+}
+
+Host::Impl::~Impl() {
+  {
+    std::unique_lock lock(mutex);
+    stopping = true;
+    for (auto& [ticket, waiter] : waiters) {
+      if (waiter.granted || waiter.refused) continue;
+      dispatcher.withdraw(ticket);
+      waiter.refused = Error(ErrorCode::cancelled, "the host is ending");
+    }
+    changed.notify_all();
+    const auto nobody = [&] {
+      return waiters.empty() && std::ranges::all_of(plans, [&](const plan::ModelPlan& model) {
+               return dispatcher.leases(model.name) == 0;
+             });
+    };
+    changed.wait(lock, nobody);
+  }
+  thread.request_stop();
+  thread.join();
+  residents.clear();
+  lanes.clear();
+  backends.reset();
+}
+
+std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const AcquireOptions& request,
+                                               bool needs_seat) {
+  const auto until = request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience)
+                                      : std::nullopt;
+  std::unique_lock lock(mutex);
+  (void)dispatcher.state(model);  // throws where there is no such model
+  if (stopping) throw Error(ErrorCode::cancelled, "the host is ending");
+  if (dispatcher.waiting() >= options.longest_queue) {
+    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),
+                {{"waiting", dispatcher.waiting()}});
+  }
+  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_seat);
+  Waiter& waiter = waiters[ticket];
+  pump();
+
+  const auto over = [&] {
+    return waiter.granted || waiter.refused || request.stop.stop_requested() ||
+           (until && std::chrono::steady_clock::now() >= *until);
+  };
+  std::exception_ptr from_listener;
+  std::optional<std::size_t> told;
+  while (!over() && !from_listener) {
+    const Dispatcher::Place place = dispatcher.place_of(ticket);
+    if (request.waiting && told != place.position) {
+      told = place.position;
+      lock.unlock();
+      try {
+        request.waiting(place);
+      } catch (...) {
+        from_listener = std::current_exception();
+      }
+      lock.lock();
+      continue;
+    }
+    const auto news = [&] {
+      return over() || (request.waiting && dispatcher.place_of(ticket).position != *told);
+    };
+    if (until) {
+      (void)changed.wait_until(lock, request.stop, *until, news);
+    } else {
+      (void)changed.wait(lock, request.stop, news);
+    }
+  }
+  const Waiter answer = waiter;
+  waiters.erase(ticket);
+  changed.notify_all();
+  if (answer.refused) throw *answer.refused;
+  if (answer.granted) return residents.at(model);
+  dispatcher.withdraw(ticket);
+  pump();  // who was to go for it may stay
+  if (from_listener) std::rethrow_exception(from_listener);
+  if (request.stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
+  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, request.patience->count()),
+              {{"waited_ms", static_cast<std::uint64_t>(request.patience->count())}});
+}
+
+void Host::Impl::give_back(const std::string& model) noexcept {
+  const std::lock_guard lock(mutex);
+  try {
+    dispatcher.give_back(model, clock.now());
+    pump();
+  } catch (const std::exception& error) {  // leases end in destructors
+    log::error("host", "giving '{}' back: {}", model, error.what());
+  }
+}
+
+void Host::Impl::claim(ConversationId id, const std::string& model) {
+  const std::lock_guard lock(mutex);
+  const auto found = conversations.find(id);
+  if (found == conversations.end() || found->second.model != model)
+    throw Error(ErrorCode::usage, fmt::format("'{}' has no conversation {}", model, id));
+  if (std::exchange(found->second.in_use, true))
+    throw Error(ErrorCode::busy, fmt::format("conversation {} of '{}' has a lease already", id, model));
+}
+
+void Host::Impl::unclaim(ConversationId id) {
+  const std::lock_guard lock(mutex);
+  conversations[id].in_use = false;
+}
+
+HostStatus Host::Impl::status() const {
+  HostStatus out;
+  {
+    const std::lock_guard lock(mutex);
+    out.waiting = dispatcher.waiting();
+    for (const plan::ModelPlan& model : plans) {
+      const Counts& count = counts.at(model.name);
+      const auto resident = residents.find(model.name);
+      const bool here = resident != residents.end() && resident->second;
+      const bool embeds = model.request.context.embeddings;
+      out.models.push_back({.name = model.name,
+                            .lane = model.lane,
+                            .state = dispatcher.state(model.name),
+                            .pinned = dispatcher.is_pinned(model.name),
+                            .seats = embeds ? 1U : model.survey.context.n_seq_max,
+                            .leases = dispatcher.leases(model.name),
+                            .waiting = dispatcher.waiting(model.name),
+                            .planned = room.plan_of(model.name).lines,
+                            .last_used = dispatcher.last_used(model.name),
+                            .loads = count.loads,
+                            .load_failures = count.load_failures,
+                            .evictions = count.evictions,
+                            .refusals = count.refusals,
+                            .tokens = count.tokens_before + (here ? resident->second->instance->tokens_computed() : 0),
+                            .last_load_ms = count.last_load_ms,
+                            .total_load_ms = count.total_load_ms,
+                            .seal = here ? resident->second->instance->seal_counts() : memory::SealCounts{}});
+    }
+  }
+  out.events_dropped = log.dropped();
+  auto& parking = const_cast<SharedParking&>(parked);  // looking changes nothing
+  const std::lock_guard lock(parking.mutex);
+  const ParkedBytes held = parking.parking.held();
+  out.parked_conversations = held.conversations;
+  out.parked_in_memory = held.in_memory;
+  out.parked_on_disk = held.on_disk;
+  return out;
+}
+
+Host::Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store, HostOptions options)
+    : impl_(std::make_unique<Impl>(books, std::move(fleet), surveys, store, std::move(options))) {}
+Host::~Host() = default;
+
+Lease Host::acquire(const std::string& model, AcquireOptions options) {
+  if (options.conversation) impl_->claim(*options.conversation, model);
+  auto held = std::make_unique<Lease::Held>();
+  try {
+    held->resident = impl_->wait_for(model, options, true);
+  } catch (...) {
+    if (options.conversation) impl_->unclaim(*options.conversation);
+    throw;
+  }
+  held->host = impl_.get();
+  try {
+    if (held->resident->executor)
+      held->conversation = held->resident->sit_down(options.conversation, impl_->parked);
+    held->kept = options.conversation;
+  } catch (...) {
+    if (options.conversation) impl_->unclaim(*options.conversation);
+    throw;  // and the lease is given back
+  }
+  return Lease(std::move(held));
+}
+
+ConversationId Host::new_conversation(const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  (void)impl_->dispatcher.state(model);  // throws where there is no such model
+  const ConversationId id = impl_->next_conversation++;
+  impl_->conversations[id] = {.model = model};
+  return id;
+}
+
+void Host::end_conversation(ConversationId conversation) {
+  std::shared_ptr<Resident> resident;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->conversations.find(conversation);
+    if (found == impl_->conversations.end())
+      throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", conversation));
+    if (found->second.in_use)
+      throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", conversation));
+    if (const auto here = impl_->residents.find(found->second.model); here != impl_->residents.end())
+      resident = here->second;
+    impl_->conversations.erase(found);
+  }
+  if (resident && resident->forget(conversation)) return;
+  const std::lock_guard lock(impl_->parked.mutex);
+  impl_->parked.parking.forget(conversation);
+}
+
+void Host::load(const std::string& model, std::stop_token stop) {
+  (void)impl_->wait_for(model, {.stop = std::move(stop)}, false);
+}
+
+void Host::unload(const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->dispatcher.is_pinned(model))
+    throw Error(ErrorCode::usage, fmt::format("'{}' is pinned; unpin it first", model));
+  impl_->dispatcher.let_go(model);
+  impl_->pump();
+}
+
+void Host::pin(const std::string& model, bool pinned) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->dispatcher.pin(model, pinned);
+  impl_->pump();
+}
+
+HostStatus Host::status() const { return impl_->status(); }
+HostLog& Host::log() noexcept { return impl_->log; }
+run::MemoryBooks& Host::books() noexcept { return impl_->books; }
+const Fleet& Host::fleet() const noexcept { return impl_->fleet; }
+const std::vector<plan::ModelPlan>& Host::plans() const noexcept { return impl_->plans; }
+std::vector<plan::DeviceState> Host::devices() const { return impl_->device_states(); }
+
+}  // namespace plimsoll::host

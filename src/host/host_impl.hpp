@@ -1,0 +1,102 @@
+// Host::Impl: the run loop. One lock guards what is decided; the loop's thread does what takes long, without the lock.
+#pragma once
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/host/room.hpp>
+
+#include "backend_book.hpp"
+#include "lane.hpp"
+#include "resident.hpp"
+
+namespace plimsoll::host {
+
+struct Host::Impl {
+  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& surveys, plan::Store& the_store,
+       HostOptions the_options);
+  ~Impl();
+
+  // --- requests (host.cpp) ---
+  [[nodiscard]] std::shared_ptr<Resident> wait_for(const std::string& model, const AcquireOptions& options,
+                                                   bool needs_seat);
+  void give_back(const std::string& model) noexcept;
+  void claim(ConversationId id, const std::string& model);
+  void unclaim(ConversationId id);
+  [[nodiscard]] HostStatus status() const;
+
+  // --- decisions, with the lock held (host_loop.cpp) ---
+  // Whatever can be decided now; call it after everything that the dispatcher was told.
+  void pump();
+  void settle(const Decision& decision);
+  void look_at_devices();
+  [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
+
+  // --- transitions, on the loop's thread, without the lock (host_loop.cpp) ---
+  void loop(const std::stop_token& stop);
+  void load(const std::string& name);
+  void evict(const std::string& name);
+  [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
+  void warm(run::Instance& instance);
+  [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
+  [[nodiscard]] Bytes held_by(const std::string& model) const;
+  [[nodiscard]] Bytes parked_in_memory();
+
+  struct Waiter {
+    bool granted = false;
+    std::optional<Error> refused;
+  };
+  struct Conversation {
+    std::string model;
+    bool in_use = false;
+  };
+  struct Counts {
+    std::uint64_t loads = 0;
+    std::uint64_t load_failures = 0;
+    std::uint64_t evictions = 0;
+    std::uint64_t refusals = 0;
+    std::uint64_t tokens_before = 0;  // by residents that are gone
+    double last_load_ms = 0;
+    double total_load_ms = 0;
+  };
+  // What this process has warmed: found made by the next load.
+  struct Warmth {
+    run::WarmUpReport report;
+    run::Instance::Runtime runtime;  // what the model takes anew each time
+  };
+  using Task = std::variant<Load, Evict>;
+
+  run::MemoryBooks& books;
+  Fleet fleet;
+  plan::Store& store;
+  HostOptions options;
+  SystemClock clock;
+  HostLog log{clock};
+  std::vector<plan::ModelPlan> plans;            // as planned at the start
+  std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
+  std::optional<BackendBook> backends;
+  SharedParking parked;
+
+  mutable std::mutex mutex;
+  std::condition_variable_any changed;
+  Dispatcher dispatcher;
+  Room room;
+  std::map<TicketId, Waiter> waiters;
+  std::map<std::string, std::shared_ptr<Resident>> residents;
+  std::map<std::string, Counts> counts;
+  std::map<std::string, std::string> reasons;  // of the move that comes next: "for 'b'"
+  std::map<ConversationId, Conversation> conversations;
+  ConversationId next_conversation = 1;
+  std::deque<Task> tasks;
+  bool stopping = false;
+
+  // The loop's own.
+  std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
+  std::map<std::string, Warmth> warmth;
+  std::jthread thread;
+};
+
+}  // namespace plimsoll::host

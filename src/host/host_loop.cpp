@@ -1,0 +1,302 @@
+// What the host decides, and how it is done.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/plan/planner.hpp>
+
+#include "host_impl.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+// Until a load has been timed: the weights from the page cache or a good disk, and a warm-up.
+constexpr double kBytesPerMs = 1'000'000;
+constexpr std::chrono::milliseconds kWarmUpGuess{500};
+
+std::vector<ModelRules> rules_of(const Fleet& fleet, const std::vector<plan::ModelPlan>& plans) {
+  std::vector<ModelRules> rules;
+  for (const auto& [model, plan] : std::views::zip(fleet.models, plans)) {
+    // What a context for embeddings computes, it computes in one call: one lease at a time.
+    const bool embeds = model.request.survey.context.embeddings;
+    rules.push_back({.name = plan.name,
+                     .seats = embeds ? 1U : plan.survey.context.n_seq_max,
+                     .pinned = model.pinned,
+                     .priority = model.priority,
+                     .time_to_live = model.time_to_live});
+  }
+  return rules;
+}
+
+std::vector<device::DeviceInfo> infos(const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<device::DeviceInfo> out;
+  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state.info);
+  return out;
+}
+
+std::vector<plan::DeviceState> states(const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<plan::DeviceState> out;
+  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state);
+  return out;
+}
+
+plan::Plan plan_fleet(const Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store,
+                      const run::MemoryBooks& books) {
+  const std::vector<std::string> wrong = contradictions(fleet);
+  if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
+  std::vector<plan::Request> requests;
+  for (const FleetModel& model : fleet.models) requests.push_back(model.request);
+  return plan::Planner(surveys, store)
+      .plan(requests, {.lines = fleet.lines, .ours = books.committed(), .alternatives = false});
+}
+
+}  // namespace
+
+Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& surveys, plan::Store& the_store,
+                 HostOptions the_options)
+    : books(the_books),
+      fleet(std::move(the_fleet)),
+      store(the_store),
+      options(std::move(the_options)),
+      parked(fleet.parking),
+      dispatcher({}),
+      room({}, {}) {
+  if (options.require_enforcing) gauge::require_enforcing();
+  plan::Plan plan = plan_fleet(fleet, surveys, store, books);
+  plans = std::move(plan.models);
+  device_list = std::move(plan.devices);
+  books.set_lines(device_list);
+  dispatcher = Dispatcher(rules_of(fleet, plans));
+  room = Room(plans, states(device_list));
+  for (const plan::ModelPlan& model : plans) {
+    const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
+    dispatcher.expect_load_time(model.name, kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
+    counts[model.name] = {};
+  }
+  engine::start_backends();
+  backends.emplace(books, infos(device_list));
+  for (const FleetModel& model : fleet.models) {
+    if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false);
+  }
+  pump();
+  thread = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+}
+
+// The fleet's own bytes are set aside: sets of models are judged as if none of them were there yet.
+std::vector<plan::DeviceState> Host::Impl::device_states() const {
+  const auto is_fleets = [&](const std::string& owner) {
+    return counts.contains(owner) || owner.starts_with(owner_of_lane(""));
+  };
+  const std::vector<memory::Entry> entries = books.ledger().entries();
+  std::vector<plan::DeviceState> out;
+  for (const plan::DeviceVerdict& verdict : device_list) {
+    plan::DeviceState state = verdict.state;
+    if (const auto now = books.probe().read(state.info)) state.reading = *now;
+    state.ours = {};
+    Bytes fleets;
+    for (const memory::Entry& entry : entries) {
+      if (!entry.charged) continue;
+      const bool here = entry.tag.device == state.info.id;
+      const bool same_memory = here || (state.info.memory_is_hosts &&
+                                        std::ranges::any_of(device_list, [&](const plan::DeviceVerdict& other) {
+                                          return other.state.info.id == entry.tag.device &&
+                                                 other.state.info.memory_is_hosts;
+                                        }));
+      if (is_fleets(entry.tag.owner)) {
+        if (same_memory) fleets += entry.taken.current;
+      } else if (here) {
+        state.ours += std::max(entry.planned, entry.taken.current);
+      }
+    }
+    if (state.reading.free) *state.reading.free += fleets;
+    out.push_back(std::move(state));
+  }
+  return out;
+}
+
+void Host::Impl::look_at_devices() { room.look_again(device_states()); }
+
+Bytes Host::Impl::held_by(const std::string& model) const {
+  Bytes sum;
+  for (const memory::Entry& entry : books.ledger().entries_of(model)) {
+    if (entry.charged) sum += entry.taken.current;
+  }
+  return sum;
+}
+
+void Host::Impl::pump() {
+  if (dispatcher.needs_room()) look_at_devices();
+  for (const Decision& decision : dispatcher.decide(room, *options.policy, clock.now())) settle(decision);
+  changed.notify_all();
+}
+
+void Host::Impl::settle(const Decision& decision) {
+  if (const auto* moved = std::get_if<Moved>(&decision)) {
+    log.moved(moved->model, moved->from, moved->to, held_by(moved->model),
+              std::exchange(reasons[moved->model], std::string{}));
+  } else if (const auto* grant = std::get_if<Grant>(&decision)) {
+    if (const auto waiter = waiters.find(grant->ticket); waiter != waiters.end()) waiter->second.granted = true;
+  } else if (const auto* refuse = std::get_if<Refuse>(&decision)) {
+    ++counts[refuse->model].refusals;
+    log.refused(refuse->model, dispatcher.state(refuse->model), refuse->why);
+    if (const auto waiter = waiters.find(refuse->ticket); waiter != waiters.end())
+      waiter->second.refused = Error(refuse->code, refuse->why);
+  } else if (const auto* load = std::get_if<Load>(&decision)) {
+    tasks.emplace_back(*load);
+  } else if (const auto* evict = std::get_if<Evict>(&decision)) {
+    tasks.emplace_back(*evict);
+  }
+}
+
+void Host::Impl::loop(const std::stop_token& stop) {
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested() || !tasks.empty()) {
+    if (tasks.empty()) {
+      const auto soonest = dispatcher.next_look();
+      const auto work = [&] { return !tasks.empty() || dispatcher.next_look() != soonest; };
+      if (soonest) {
+        (void)changed.wait_until(lock, stop, *soonest, work);
+      } else {
+        (void)changed.wait(lock, stop, work);
+      }
+      if (tasks.empty() && !stop.stop_requested()) pump();  // somebody's time to live may be over
+      if (tasks.empty()) continue;
+    }
+    const Task task = tasks.front();
+    tasks.pop_front();
+    lock.unlock();
+    if (const auto* wanted = std::get_if<Load>(&task)) load(wanted->model);
+    if (const auto* victim = std::get_if<Evict>(&task)) {
+      if (!victim->whom_for.empty()) {
+        const std::lock_guard reason_lock(mutex);
+        reasons[victim->model] = fmt::format("for '{}'", victim->whom_for);
+      }
+      evict(victim->model);
+    }
+    lock.lock();
+  }
+}
+
+Lane& Host::Impl::lane_of(const plan::ModelPlan& model) {
+  const std::string key = model.lane.empty() ? "model:" + model.name : model.lane;
+  auto& lane = lanes[key];
+  if (!lane) {
+    const std::lock_guard lock(mutex);
+    lane = std::make_unique<Lane>(books, model.lane, room.scratch_of_lane(model.lane));
+  }
+  return *lane;
+}
+
+// A model that this process has warmed before finds its pipelines compiled, and what it takes has been measured.
+void Host::Impl::warm(run::Instance& instance) {
+  const auto known = warmth.find(instance.name());
+  if (known != warmth.end()) {
+    instance.take_over_warmth(known->second.report, known->second.runtime);
+  } else {
+    const auto declared = std::ranges::find(fleet.models, instance.name(),
+                                            [](const FleetModel& model) { return model.request.name; });
+    (void)instance.warm_up({.depth = declared->warm_up}, &store);
+    if (instance.warm_up_report().complete())
+      warmth[instance.name()] = {.report = instance.warm_up_report(), .runtime = instance.runtime()};
+  }
+  instance.seal();
+}
+
+std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
+  plan::ModelPlan plan;
+  {
+    const std::lock_guard lock(mutex);
+    plan = room.plan_of(name);
+  }
+  auto resident = std::make_shared<Resident>();
+  resident->name = name;
+  resident->seat = lane_of(plan).join();
+  resident->instance = std::make_unique<run::Instance>(books, plan, device_list, resident->seat->sharing());
+  resident->instance->load();
+  resident->instance->create_context();
+  {
+    const std::lock_guard lock(mutex);
+    dispatcher.warming(name);
+    pump();
+  }
+  warm(*resident->instance);
+  resident->seat->seal();
+  if (!plan.request.context.embeddings) resident->executor.emplace(*resident->instance);
+  return resident;
+}
+
+void Host::Impl::load(const std::string& name) {
+  const Stopwatch watch;
+  std::optional<Error> failure;
+  std::shared_ptr<Resident> resident;
+  try {
+    resident = open(name);
+  } catch (const Error& error) {
+    failure = error;
+  } catch (const std::exception& error) {
+    failure = Error(ErrorCode::internal, error.what());
+  }
+  const std::lock_guard lock(mutex);
+  Counts& count = counts[name];
+  if (failure) {
+    ++count.load_failures;
+    log::warn("host", "'{}' could not be loaded: {}", name, failure->what());
+    reasons[name] = failure->what();
+    dispatcher.load_failed(name, failure->code(), failure->what());
+  } else {
+    ++count.loads;
+    count.last_load_ms = watch.elapsed_ms();
+    count.total_load_ms += count.last_load_ms;
+    residents[name] = std::move(resident);
+    dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
+  }
+  pump();
+}
+
+Bytes Host::Impl::parked_in_memory() {
+  const std::lock_guard lock(parked.mutex);
+  return parked.parking.held().in_memory;
+}
+
+void Host::Impl::evict(const std::string& name) {
+  std::shared_ptr<Resident> resident;
+  {
+    const std::lock_guard lock(mutex);
+    resident = std::move(residents[name]);
+    residents.erase(name);
+    counts[name].tokens_before += resident->instance->tokens_computed();
+    ++counts[name].evictions;
+  }
+  if (resident->executor) {
+    for (const ConversationId id : resident->park_all(parked)) {
+      const std::lock_guard lock(mutex);
+      if (conversations.contains(id)) continue;  // it has not been ended meanwhile
+      const std::lock_guard parking_lock(parked.mutex);
+      parked.parking.forget(id);
+    }
+  }
+  while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
+  resident.reset();
+  (void)malloc_trim(0);  // what the C library keeps for itself would look like ours
+  const auto left_behind = backends->settle(parked_in_memory());
+  if (const auto known = warmth.find(name); known != warmth.end()) {
+    for (auto& [device, bytes] : known->second.runtime) {
+      const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
+      if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);
+    }
+  }
+  const std::lock_guard lock(mutex);
+  if (const auto known = warmth.find(name); known != warmth.end()) {
+    for (const auto& [device, bytes] : known->second.runtime)
+      room.set_runtime(name, device, {.bytes = bytes, .source = plan::Source::measured});
+  }
+  dispatcher.evicted(name);
+  pump();
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,109 @@
+#include "lane.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/host/room.hpp>
+
+namespace plimsoll::host {
+Lane::Lane(run::MemoryBooks& books, std::string name, std::vector<memory::Ledger::Line> scratch)
+    : books_(books),
+      name_(std::move(name)),
+      lines_(std::move(scratch)),
+      thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
+
+Lane::~Lane() = default;
+
+std::unique_ptr<Lane::Seat> Lane::join() {
+  const std::lock_guard lock(members_mutex_);
+  if (members_ == 0) take_scratch();
+  books_.seal().open(owner_of_lane(name_));  // it may be the first that needs one of the buffer types
+  ++members_;
+  try {
+    return std::make_unique<Seat>(*this);
+  } catch (...) {
+    --members_;
+    throw;
+  }
+}
+
+void Lane::take_scratch() {
+  if (lines_.empty()) return;
+  auto reservation = books_.ledger().reserve(owner_of_lane(name_), lines_);
+  if (!reservation) {
+    const memory::OverLine& over = reservation.error();
+    throw Error(ErrorCode::over_line,
+                fmt::format("the compute buffers of lane '{}' need {} on {}, of which {} are left under the line",
+                            name_, format_bytes(over.requested), over.device.name(), format_bytes(over.available)),
+                {{"needed", over.requested.value()}, {"available", over.available.value()}});
+  }
+  gauge::SharedScratch::Sizes sizes;
+  for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
+  scratch_ = std::make_unique<gauge::SharedScratch>(books_.gauge(), owner_of_lane(name_), std::move(sizes));
+  reservation_ = std::move(*reservation);
+}
+
+void Lane::close_seal() {
+  const std::lock_guard lock(members_mutex_);
+  if (scratch_) books_.seal().close(owner_of_lane(name_));
+}
+
+void Lane::leave() {
+  const std::lock_guard lock(members_mutex_);
+  if (--members_ > 0 || !scratch_) return;
+  scratch_.reset();
+  books_.seal().open(owner_of_lane(name_));
+  reservation_.release();
+}
+
+// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the scratch
+// matters.
+void Lane::hand_over(const Seat* next) {
+  if (last_seat_ == next->number()) return;
+  last_seat_ = next->number();
+  if (scratch_) scratch_->clear();
+}
+
+void Lane::work_off(const std::stop_token& stop) {
+  for (;;) {
+    Job* job = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      if (!wake_.wait(lock, stop, [&] { return !queue_.empty(); })) return;
+      job = queue_.front();
+      queue_.pop_front();
+    }
+    try {
+      hand_over(job->whose);
+      (*job->work)();
+    } catch (...) {
+      job->failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    job->done = true;
+    done_.notify_all();
+  }
+}
+
+void Lane::compute(const Seat* whose, const std::function<void()>& work) {
+  Job job{.whose = whose, .work = &work};
+  {
+    std::unique_lock lock(mutex_);
+    queue_.push_back(&job);
+    wake_.notify_one();
+    done_.wait(lock, [&] { return job.done; });
+  }
+  if (job.failure) std::rethrow_exception(job.failure);
+}
+
+Lane::Seat::Seat(Lane& lane) : lane_(lane) {
+  static std::atomic<std::uint64_t> next{1};
+  number_ = next.fetch_add(1);
+}
+
+Lane::Seat::~Seat() { lane_.leave(); }
+
+}  // namespace plimsoll::host

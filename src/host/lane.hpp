@@ -1,0 +1,82 @@
+// Lane: models that take turns on a device. One thread computes for all of them, one model at a time, in the order in
+// which they asked; their compute buffers are one shared scratch.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <plimsoll/gauge/shared_scratch.hpp>
+#include <plimsoll/memory/reservation.hpp>
+#include <plimsoll/plan/plan.hpp>
+#include <plimsoll/run/instance.hpp>
+#include <plimsoll/run/memory_books.hpp>
+
+namespace plimsoll::host {
+
+// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a lane is also one
+// pool for its device.
+class Lane {
+ public:
+  // `scratch`: see Room::scratch_of_lane(); empty for a model that shares with nobody, which has its lane's thread only.
+  Lane(run::MemoryBooks& books, std::string name, std::vector<memory::Ledger::Line> scratch);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // A member's place. The first to come takes the scratch from the books; the last to leave gives it back.
+  class Seat;
+  // Throws Error{over_line} where the scratch does not fit.
+  [[nodiscard]] std::unique_ptr<Seat> join();
+
+ private:
+  struct Job {
+    const Seat* whose;
+    const std::function<void()>* work;
+    std::exception_ptr failure{};
+    bool done = false;
+  };
+  void take_scratch();
+  void close_seal();
+  void leave();
+  void compute(const Seat* whose, const std::function<void()>& work);
+  void work_off(const std::stop_token& stop);
+  void hand_over(const Seat* next);
+
+  run::MemoryBooks& books_;
+  std::string name_;
+  std::vector<memory::Ledger::Line> lines_;  // of the scratch
+  std::mutex members_mutex_;
+  std::size_t members_ = 0;
+  memory::Reservation reservation_;
+  std::unique_ptr<gauge::SharedScratch> scratch_;
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::condition_variable done_;
+  std::deque<Job*> queue_;
+  std::uint64_t last_seat_ = 0;
+  std::jthread thread_;
+};
+
+class Lane::Seat final : public run::Turns {
+ public:
+  explicit Seat(Lane& lane);
+  ~Seat() override;  // after the instance that sat here
+  // Its instance is sealed: the scratch may only be what it is now.
+  void seal() { lane_.close_seal(); }
+  void run(const std::function<void()>& work) override { lane_.compute(this, work); }
+  [[nodiscard]] run::Sharing sharing() noexcept { return {.scratch = lane_.scratch_.get(), .turns = this}; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+ private:
+  Lane& lane_;
+  std::uint64_t number_;  // never given twice
+};
+
+}  // namespace plimsoll::host

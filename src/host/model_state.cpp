@@ -1,0 +1,46 @@
+#include <plimsoll/host/model_state.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace plimsoll::host {
+namespace {
+
+constexpr std::array<std::pair<ModelState, std::string_view>, 6> kNames{{{ModelState::absent, "absent"},
+                                                                         {ModelState::loading, "loading"},
+                                                                         {ModelState::warming, "warming"},
+                                                                         {ModelState::ready, "ready"},
+                                                                         {ModelState::draining, "draining"},
+                                                                         {ModelState::parked, "parked"}}};
+
+}  // namespace
+
+std::string_view to_string(ModelState state) noexcept {
+  return std::ranges::find(kNames, state, [](const auto& pair) { return pair.first; })->second;
+}
+
+std::optional<ModelState> model_state_from_string(std::string_view text) noexcept {
+  const auto found = std::ranges::find(kNames, text, [](const auto& pair) { return pair.second; });
+  return found == kNames.end() ? std::nullopt : std::optional(found->first);
+}
+
+bool may_follow(ModelState from, ModelState to) noexcept {
+  using enum ModelState;
+  switch (from) {
+    case absent:
+    case parked:
+      return to == loading || (from == parked && to == absent);
+    case loading:
+      return to == warming || to == absent || to == parked;
+    case warming:
+      return to == ready || to == absent || to == parked;
+    case ready:
+      return to == draining;
+    case draining:
+      return to == ready || to == parked;
+  }
+  return false;
+}
+
+}  // namespace plimsoll::host

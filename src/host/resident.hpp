@@ -1,0 +1,53 @@
+// Resident: a loaded model with the conversations that live in its context.
+#pragma once
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/host/lease.hpp>
+#include <plimsoll/run/batched_executor.hpp>
+#include <plimsoll/run/instance.hpp>
+
+#include "lane.hpp"
+#include "parking.hpp"
+
+namespace plimsoll::host {
+
+// Parking, used from several threads.
+struct SharedParking {
+  explicit SharedParking(ParkingLimits limits) : parking(std::move(limits)) {}
+  std::mutex mutex;
+  Parking parking;
+};
+
+// Members are destroyed from the last to the first: conversations, executor, instance, then the place in the lane.
+struct Resident {
+  std::string name;
+  std::unique_ptr<Lane::Seat> seat;
+  std::unique_ptr<run::Instance> instance;
+  std::optional<run::BatchedExecutor> executor;  // empty: a model for embeddings
+
+  // A sequence for a lease: the kept conversation where it is here or parked, else an empty one. A conversation that
+  // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still parked then.
+  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, SharedParking& parked);
+  // Keeps a conversation in the context for its next lease.
+  void keep(ConversationId id, run::Conversation conversation);
+  // True where it was here.
+  bool forget(ConversationId id);
+  // Every kept conversation goes to the parking.
+  std::vector<ConversationId> park_all(SharedParking& parked);
+
+ private:
+  using Kept = std::pair<ConversationId, run::Conversation>;
+  void park(const Kept& kept, SharedParking& parked);
+  [[nodiscard]] run::Conversation bring_back(run::SequenceSnapshot snapshot);
+  std::mutex mutex_;
+  std::list<Kept> kept_;  // longest unused first
+};
+
+}  // namespace plimsoll::host

@@ -1,0 +1,103 @@
+#include <plimsoll/host/room.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::host {
+
+namespace {
+
+// Judged by the lines alone: what else is on the devices may go away.
+bool fits_alone(const plan::ModelPlan& model, std::vector<plan::DeviceState> devices) {
+  for (plan::DeviceState& device : devices) device.reading.free.reset();
+  return std::ranges::all_of(plan::admit({model}, devices), &plan::DeviceVerdict::fits);
+}
+
+}  // namespace
+
+Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices)
+    : models_(std::move(models)), devices_(std::move(devices)) {
+  std::set<std::string> lanes;
+  std::vector<plan::ModelPlan> possible;
+  for (const plan::ModelPlan& model : models_) {
+    if (!fits_alone(model, devices_)) continue;
+    possible.push_back(model);
+    if (!model.lane.empty()) lanes.insert(model.lane);
+  }
+  for (const std::string& lane : lanes) {
+    plan::ModelPlan scratch{.name = owner_of_lane(lane), .request = {}, .survey = {}, .lines = {}, .lane = lane};
+    for (const auto& [place, bytes] : plan::scratch_of(lane, possible)) {
+      scratch.lines.push_back(
+          {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
+    }
+    scratches_.push_back(std::move(scratch));
+  }
+}
+
+std::vector<memory::Ledger::Line> Room::scratch_of_lane(const std::string& lane) const {
+  const auto found = std::ranges::find(scratches_, lane, &plan::ModelPlan::lane);
+  return lane.empty() || found == scratches_.end() ? std::vector<memory::Ledger::Line>{}
+                                                   : plan::reservation_lines(*found);
+}
+
+const plan::ModelPlan& Room::plan_of(const std::string& name) const {
+  const auto found = std::ranges::find(models_, name, &plan::ModelPlan::name);
+  if (found == models_.end()) throw Error(ErrorCode::internal, fmt::format("there is no plan of '{}'", name));
+  return *found;
+}
+
+std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names) const {
+  std::vector<plan::ModelPlan> out;
+  for (const std::string& name : names) out.push_back(plan_of(name));
+  for (const plan::ModelPlan& scratch : scratches_) {
+    if (std::ranges::contains(out, scratch.lane, &plan::ModelPlan::lane)) out.push_back(scratch);
+  }
+  return out;
+}
+
+std::vector<plan::DeviceVerdict> Room::judge(const std::vector<std::string>& names) const {
+  return plan::admit(chosen(names), devices_);
+}
+
+bool Room::fits(const std::vector<std::string>& names) const {
+  return std::ranges::all_of(judge(names), &plan::DeviceVerdict::fits);
+}
+
+Bytes Room::required(const std::vector<std::string>& names) const {
+  Bytes sum;
+  for (const plan::DeviceVerdict& verdict : judge(names)) sum += verdict.required;
+  return sum;
+}
+
+void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
+  auto& lines = std::ranges::find(models_, model, &plan::ModelPlan::name)->lines;
+  const auto found = std::ranges::find_if(lines, [&](const plan::Line& line) {
+    return line.device == device && line.stage == memory::Stage::runtime;
+  });
+  if (found != lines.end()) {
+    found->bytes = figure.bytes;
+    found->source = figure.source;
+  } else if (figure.bytes > Bytes{}) {
+    lines.push_back({.device = device,
+                     .buffer = device.name(),
+                     .stage = memory::Stage::runtime,
+                     .bytes = figure.bytes,
+                     .source = figure.source});
+  }
+}
+
+std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts) {
+  std::string out;
+  for (const plan::DeviceVerdict& verdict : verdicts) {
+    if (verdict.fits()) continue;
+    out += fmt::format("{}on {}: {} needed, {} too much ({})", out.empty() ? "" : "; ", verdict.state.info.id.name(),
+                       format_bytes(verdict.required), format_bytes(verdict.short_by), to_string(*verdict.limit));
+  }
+  return out;
+}
+
+}  // namespace plimsoll::host

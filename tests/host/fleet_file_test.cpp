@@ -1,0 +1,144 @@
+#include <plimsoll/host/fleet_file.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "expect_error.hpp"
+#include "temporary_folder.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using std::chrono::minutes;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+Fleet good(std::string_view text) {
+  auto fleet = parse_fleet(text, "/fleet");
+  if (!fleet) {
+    for (const FleetFileError& error : fleet.error())
+      ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;
+    return {};
+  }
+  return *fleet;
+}
+
+std::vector<std::string> wrong(std::string_view text) {
+  const auto fleet = parse_fleet(text, "/fleet");
+  std::vector<std::string> out;
+  if (fleet) return out;
+  for (const FleetFileError& error : fleet.error())
+    out.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.message);
+  return out;
+}
+
+TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
+  const Fleet fleet = good(R"(
+lines = ["90%", "Vulkan0=8GiB"]
+[parking]
+memory = "2GiB"
+disk = "8GiB"
+folder = "parked"
+[thresholds]
+warn = "70%"
+high = "80%"
+[[model]]
+name = "chat"
+path = "models/chat.gguf"
+gpu-layers = 12
+ctx-size = 8192
+parallel = 4
+batch-size = 256
+cache-type-k = "q8_0"
+flash-attn = "on"
+lora = ["a.gguf:0.5", "b.gguf"]
+lane = "fast"
+priority = 3
+time-to-live = "10min"
+load-at-start = true
+warm-up = "quick"
+[[model]]
+path = "/elsewhere/other.gguf"
+pinned = true
+)");
+  ASSERT_THAT(fleet.lines, SizeIs(2));
+  EXPECT_EQ(fleet.parking.memory, 2_GiB);
+  EXPECT_EQ(fleet.parking.disk, 8_GiB);
+  EXPECT_EQ(fleet.parking.folder, "/fleet/parked");
+  EXPECT_DOUBLE_EQ(fleet.thresholds.warn, 0.7);
+  EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
+  ASSERT_THAT(fleet.models, SizeIs(2));
+  const FleetModel& chat = fleet.models[0];
+  const gauge::SurveyRequest& survey = chat.request.survey;
+  EXPECT_EQ(chat.request.name, "chat");
+  EXPECT_EQ(survey.model.path, "/fleet/models/chat.gguf");
+  EXPECT_EQ(survey.model.gpu_layers, 12);
+  EXPECT_EQ(survey.context.n_ctx, 8192U);
+  EXPECT_EQ(survey.context.n_seq_max, 4U);
+  EXPECT_EQ(survey.context.n_ubatch, 256U);  // never more than the batch
+  EXPECT_EQ(survey.context.type_k, GGML_TYPE_Q8_0);
+  EXPECT_EQ(survey.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
+  EXPECT_THAT(survey.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
+                                           engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
+  EXPECT_EQ(chat.request.lane, "fast");
+  EXPECT_EQ(chat.priority, 3);
+  EXPECT_EQ(chat.time_to_live, minutes(10));
+  EXPECT_TRUE(chat.load_at_start);
+  EXPECT_EQ(chat.warm_up, run::WarmUpDepth::quick);
+  const FleetModel& other = fleet.models[1];
+  EXPECT_EQ(other.request.name, "other");
+  EXPECT_EQ(other.request.survey.model.path, "/elsewhere/other.gguf");
+  EXPECT_EQ(other.request.lane, "main");
+  EXPECT_FALSE(other.request.survey.context.n_ctx);
+  EXPECT_TRUE(other.pinned);
+}
+
+TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {
+  EXPECT_THAT(wrong(R"(lines = ["a lot"]
+colour = "red"
+[parking]
+memory = 12
+[[model]]
+path = "a.gguf"
+ctx-size = -4
+cache-type-v = "q9"
+prority = 1
+[[model]]
+name = "a"
+time-to-live = "soon"
+)"),
+              ElementsAre(HasSubstr("1:10: "), HasSubstr("2:1: a fleet has no 'colour'"),
+                          HasSubstr("4:10: 'memory' takes a text"),
+                          HasSubstr("7:12: 'ctx-size' is -4, and must be 0 to"),
+                          HasSubstr("8:16: 'cache-type-v' does not know 'q9'; it takes f32,"),
+                          HasSubstr("9:1: a model has no 'prority'"), HasSubstr("10:1: a model has no 'path'"),
+                          HasSubstr("10:1: two models are called 'a'"),
+                          HasSubstr("12:16: 'time-to-live' does not know 'soon'")));
+}
+
+TEST(FleetFileTest, WhatIsNoTomlIsSaidWithItsPlace) {
+  EXPECT_THAT(wrong("[[model]]\nname = chat\n"), ElementsAre(HasSubstr("2:")));
+}
+
+TEST(FleetFileTest, ContradictionsAreFound) {
+  EXPECT_THAT(wrong(""), ElementsAre(HasSubstr("there is no model")));
+  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\npinned=true\ntime-to-live='1s'"), ElementsAre(HasSubstr("is pinned")));
+  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nname='a:b'"), ElementsAre(HasSubstr("has a colon")));
+  EXPECT_THAT(wrong("thresholds={warn='90%',high='80%'}\n[[model]]\npath='a.gguf'"),
+              ElementsAre(HasSubstr("thresholds must rise")));
+  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nbatch-size=8\nubatch-size=16"), ElementsAre(HasSubstr("1:1: 'a': ")));
+}
+
+TEST(FleetFileTest, AFileIsReadFromItsOwnFolderAndItsErrorsNameIt) {
+  const plimsoll::test::TemporaryFolder folder;
+  const std::string path = folder.write("fleet.toml", "[[model]]\npath = \"m/a.gguf\"\n");
+  EXPECT_EQ(read_fleet(path).models.front().request.survey.model.path, folder / "m/a.gguf");
+  const std::string bad = folder.write("bad.toml", "[[model]]\n");
+  plimsoll::test::expect_error(ErrorCode::usage, bad + ":1:1: a model has no 'path'", [&] { (void)read_fleet(bad); });
+  plimsoll::test::expect_error(ErrorCode::io, "cannot be read", [&] { (void)read_fleet(folder / "none.toml"); });
+}
+
+}  // namespace
+}  // namespace plimsoll::host

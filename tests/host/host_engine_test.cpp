@@ -1,0 +1,420 @@
+// The host with real models on the CPU: what issue #759 of LLamaSharp asks for, and what may go wrong on the way.
+#include <plimsoll/host/host.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "expect_error.hpp"
+#include "small_fleet.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using plimsoll::test::expect_error;
+using test::alone;
+using test::fleet_of;
+using test::line_for;
+using test::SmallHost;
+
+Bytes taken(run::MemoryBooks& books) { return books.ledger().taken_on(device::host()); }
+
+Bytes line(run::MemoryBooks& books) { return books.ledger().account(device::host()).line.value(); }
+
+TEST(HostTest, AModelIsLoadedForItsFirstRequestAndSaysWhatItSaysAlone) {
+  const Fleet fleet = fleet_of("ab");
+  const std::string expected = alone(fleet.models[0].request, "Day 12.", 8);
+  SmallHost small(fleet);
+  EXPECT_EQ(small.state("a"), ModelState::absent);
+  EXPECT_EQ(small.ask("a"), expected);
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+  EXPECT_EQ(small.state("b"), ModelState::absent);
+  EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
+  EXPECT_EQ(small.ask("a"), expected);
+  EXPECT_EQ(small.status("a").loads, 1U);
+}
+
+// SciSharp/LLamaSharp#759 as it should have been: A is ready, B does not fit beside it.
+TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 24);
+  const std::string other = alone(fleet.models[1].request, "Day 3.", 8);
+  SmallHost small(fleet);
+  const ConversationId conversation = small.host.new_conversation("a");
+  std::string text = small.go_on("a", conversation, "Day 12.");
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_EQ(small.ask("b", "Day 3."), other);
+    EXPECT_EQ(small.state("a"), ModelState::parked);
+    EXPECT_EQ(small.host.status().parked_conversations, 1U);
+    text += small.go_on("a", conversation, "");
+    EXPECT_EQ(small.state("b"), ModelState::parked);
+  }
+  EXPECT_EQ(text, uninterrupted);
+  EXPECT_EQ(small.status("a").loads, 3U);
+  EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
+  EXPECT_LE(small.books.ledger().account(device::host()).committed, line(small.books));
+}
+
+TEST(HostTest, WhileAIsLeasedBWaitsAndAKeepsAnswering) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  std::optional<Lease> lease = small.host.acquire("a");
+  expect_error(ErrorCode::busy, "at work", [&] { (void)small.host.acquire("b", {.when_busy = WhenBusy::refuse}); });
+  expect_error(ErrorCode::busy, "within 20 ms",
+               [&] { (void)small.host.acquire("b", {.patience = std::chrono::milliseconds(20)}); });
+  EXPECT_EQ(small.state("a"), ModelState::ready);  // nobody waits any more
+
+  std::atomic<bool> answered = false;
+  std::vector<std::size_t> places;
+  std::jthread waiting([&] {
+    Lease other = small.host.acquire(
+        "b", {.waiting = [&](const Dispatcher::Place& place) { places.push_back(place.position); }});
+    answered = true;
+  });
+  while (small.state("a") != ModelState::draining) std::this_thread::yield();
+  run::Generation generation(lease->conversation(),
+                             {.prompt = run::tokenize_prompt(*lease->instance().model(), "Day 12."), .predict = 8});
+  EXPECT_FALSE(run::stream(generation).empty());
+  EXPECT_FALSE(answered);
+  lease.reset();
+  waiting.join();
+  EXPECT_TRUE(answered);
+  EXPECT_THAT(places, ::testing::ElementsAre(0U));
+}
+
+TEST(HostTest, AWaitingRequestCanBeCancelled) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  const Lease lease = small.host.acquire("a");
+  std::stop_source stop;
+  std::jthread cancelling([&] {
+    while (small.state("a") != ModelState::draining) std::this_thread::yield();
+    stop.request_stop();
+  });
+  expect_error(ErrorCode::cancelled, "cancelled", [&] { (void)small.host.acquire("b", {.stop = stop.get_token()}); });
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+}
+
+TEST(HostTest, EightThreadsAndThreeModelsUnderALineForTwo) {
+  constexpr int kRequests = 500;
+  constexpr int kThreads = 8;
+  Fleet fleet = fleet_of("abc", 4);
+  line_for(fleet, 2);
+  const std::string days[]{"Day 1.", "Day 12.", "Day 30."};
+  std::map<std::pair<std::string, std::string>, std::string> expected;
+  for (const FleetModel& model : fleet.models) {
+    for (const std::string& day : days) expected[{model.request.name, day}] = alone(model.request, day, 8);
+  }
+  SmallHost small(fleet);
+  std::atomic<bool> crossed = false;
+  std::atomic<int> right = 0;
+  {
+    std::jthread watching([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        if (small.books.ledger().account(device::host()).committed > line(small.books)) crossed = true;
+        std::this_thread::yield();
+      }
+    });
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        std::mt19937 random(static_cast<unsigned>(thread));
+        for (int i = thread; i < kRequests; i += kThreads) {
+          const std::string model(1, static_cast<char>('a' + random() % 3));
+          const std::string& day = days[random() % 3];
+          if (small.ask(model, day) == expected.at({model, day})) ++right;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, kRequests);
+  EXPECT_FALSE(crossed);
+  small.settle();
+  // Every load had somebody waiting for it; every state is where the log says it is.
+  std::uint64_t loads = 0;
+  std::uint64_t evictions = 0;
+  for (const ModelStatus& model : small.host.status().models) {
+    loads += model.loads;
+    evictions += model.evictions;
+    EXPECT_EQ(model.seal.refused_after_seal, 0U);
+    EXPECT_EQ(model.load_failures + model.refusals, 0U);
+    EXPECT_EQ(replay(small.host.log().events()).at(model.name), model.state);
+  }
+  EXPECT_LE(loads, static_cast<std::uint64_t>(kRequests));
+  EXPECT_LE(loads - evictions, 2U);
+  RecordProperty("loads", static_cast<int>(loads));
+}
+
+TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
+  Fleet fleet = fleet_of("ab");
+  fleet.models[1].request.survey.context.n_ctx = 64 * 1024;  // four times the cache
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  (void)small.ask("a");
+  expect_error(ErrorCode::over_line, "'b' does not fit", [&] { (void)small.host.acquire("b"); });
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+  EXPECT_EQ(small.state("b"), ModelState::absent);
+  EXPECT_EQ(small.status("b").refusals, 1U);
+}
+
+TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
+  Fleet fleet = fleet_of("abcde");
+  fleet.models[4].request.survey.context.n_ctx = 30 * 1024;  // nearly twice the cache
+  fleet.models[0].pinned = true;
+  line_for(fleet, 4);
+  SmallHost small(fleet);
+  for (const char* name : {"a", "b", "c", "d"}) (void)small.ask(name);
+  std::optional<Lease> lease = small.host.acquire("b");
+  (void)small.ask("e");
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+  EXPECT_EQ(small.state("b"), ModelState::ready);
+  EXPECT_EQ(small.state("c"), ModelState::parked);
+  EXPECT_EQ(small.state("d"), ModelState::parked);
+}
+
+TEST(HostTest, WhereSomebodyElseTookTheMemoryTheLoadFailsTypedAndTheOthersGoOn) {
+  SmallHost small(fleet_of("ab"));
+  const std::string said = small.ask("a");
+  const Bytes before = taken(small.books);
+  small.books.gauge().fail_nth(0);
+  expect_error(ErrorCode::out_of_device_memory, "", [&] { (void)small.host.acquire("b"); });
+  EXPECT_EQ(taken(small.books), before);
+  EXPECT_EQ(small.state("b"), ModelState::absent);
+  EXPECT_EQ(small.status("b").load_failures, 1U);
+  EXPECT_EQ(small.ask("a"), said);
+  EXPECT_FALSE(small.ask("b").empty());
+}
+
+TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  const std::string a = small.ask("a");
+  const std::string b = small.ask("b");
+  int refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(small.ask("a"), a);  // the old model is back
+    small.books.gauge().refuse_nth(i);
+    try {
+      EXPECT_EQ(small.ask("b"), b);
+      break;  // no allocation was left to refuse
+    } catch (const Error& error) {
+      ++refused;
+      EXPECT_EQ(error.code(), ErrorCode::over_line) << error.what();
+      EXPECT_EQ(small.state("b"), ModelState::parked);
+    }
+  }
+  small.books.gauge().refuse_nth(-1);
+  EXPECT_GE(refused, 3);  // weights are mapped: cache, compute, output
+  EXPECT_LT(refused, 100);
+}
+
+TEST(HostTest, AHundredSwitchesEndWhereTheyBegan) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  for (int i = 0; i < 3; ++i) {
+    (void)small.ask("a");
+    (void)small.ask("b");
+  }
+  small.settle();
+  const Bytes ledger = taken(small.books);
+  const Bytes process = plimsoll::test::process_memory();
+  for (int i = 0; i < 50; ++i) {
+    (void)small.ask("a");
+    (void)small.ask("b");
+    EXPECT_EQ(taken(small.books), ledger);
+  }
+  EXPECT_LE(saturating_sub(plimsoll::test::process_memory(), process), 2_MiB);
+  EXPECT_EQ(small.status("b").loads, 53U);
+}
+
+TEST(HostTest, TwentyFourModelsInOneProcess) {
+  Fleet fleet = fleet_of("abcdefghijklmnopqrstuvwx");
+  for (FleetModel& model : fleet.models) model.request.survey.context.n_ctx = 512;
+  SmallHost small(fleet);
+  for (const FleetModel& model : fleet.models) EXPECT_FALSE(small.ask(model.request.name).empty());
+  for (const ModelStatus& model : small.host.status().models) EXPECT_EQ(model.state, ModelState::ready);
+}
+
+TEST(HostTest, TheScratchOfALaneIsTheLargestNotTheSum) {
+  Fleet fleet = fleet_of("abcd");
+  fleet.models[2].request.survey.context.n_ubatch = 64;  // larger compute buffers
+  Bytes largest;
+  for (const FleetModel& model : fleet.models) {
+    Bytes compute;
+    for (const plan::Line& line : plimsoll::test::plan_of(model.request).models.front().lines) {
+      if (line.stage == memory::Stage::compute) compute += line.bytes;
+    }
+    largest = std::max(largest, compute);
+  }
+  SmallHost small(fleet);
+  for (const char* name : {"a", "b", "c", "d"}) (void)small.ask(name);
+  Bytes compute;
+  for (const memory::Entry& entry : small.books.ledger().entries()) {
+    if (entry.tag.stage != memory::Stage::compute) continue;
+    compute += entry.taken.current;
+    if (entry.taken.current > 0_B) {
+      EXPECT_EQ(entry.tag.owner, "lane:main");
+      EXPECT_EQ(entry.taken.current, entry.planned);
+    }
+  }
+  EXPECT_EQ(compute, largest);
+}
+
+TEST(HostTest, SharingScratchChangesNoWord) {
+  Fleet shared = fleet_of("abc");
+  Fleet apart = shared;
+  for (FleetModel& model : apart.models) model.request.lane.clear();
+  std::vector<std::string> texts[2];
+  for (int i = 0; i < 2; ++i) {
+    SmallHost small(i == 0 ? shared : apart);
+    std::vector<ConversationId> conversations;
+    for (const FleetModel& model : shared.models)
+      conversations.push_back(small.host.new_conversation(model.request.name));
+    for (int turn = 0; turn < 4; ++turn) {
+      for (std::size_t m = 0; m < shared.models.size(); ++m)
+        texts[i].push_back(small.go_on(shared.models[m].request.name, conversations[m], turn == 0 ? "Day 7." : "", 6));
+    }
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
+TEST(HostTest, ModelsOfOneLaneAnswerSeveralThreadsAtOnce) {
+  const Fleet fleet = fleet_of("ab", 2);
+  const std::string a = alone(fleet.models[0].request, "Day 12.", 8);
+  const std::string b = alone(fleet.models[1].request, "Day 12.", 8);
+  SmallHost small(fleet);
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 6; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 20; ++i) {
+          if (small.ask(thread % 2 == 0 ? "a" : "b") != (thread % 2 == 0 ? a : b)) ++wrong;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
+}
+
+TEST(HostTest, MoreConversationsThanSequencesTakeTurns) {
+  Fleet fleet = fleet_of("a", 2);
+  const std::string expected = alone(fleet.models[0].request, "Day 12.", 12);
+  SmallHost small(fleet);
+  std::vector<ConversationId> conversations;
+  std::vector<std::string> texts(5);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    conversations.push_back(small.host.new_conversation("a"));
+    texts[i] = small.go_on("a", conversations[i], "Day 12.", 4);
+  }
+  EXPECT_EQ(small.host.status().parked_conversations, 3U);
+  for (int turn = 0; turn < 2; ++turn) {
+    for (std::size_t i = 0; i < texts.size(); ++i) texts[i] += small.go_on("a", conversations[i], "", 4);
+  }
+  for (const std::string& text : texts) EXPECT_EQ(text, expected);
+  for (const ConversationId id : conversations) small.host.end_conversation(id);
+  EXPECT_EQ(small.host.status().parked_conversations, 0U);
+}
+
+TEST(HostTest, AConversationHasOneLeaseAndBelongsToOneModel) {
+  SmallHost small(fleet_of("ab"));
+  const ConversationId id = small.host.new_conversation("a");
+  {
+    const Lease lease = small.host.acquire("a", {.conversation = id});
+    expect_error(ErrorCode::busy, "has a lease already", [&] { (void)small.host.acquire("a", {.conversation = id}); });
+    expect_error(ErrorCode::busy, "has a lease", [&] { small.host.end_conversation(id); });
+  }
+  expect_error(ErrorCode::usage, "has no conversation", [&] { (void)small.host.acquire("b", {.conversation = id}); });
+  small.host.end_conversation(id);
+  expect_error(ErrorCode::usage, "there is no conversation", [&] { small.host.end_conversation(id); });
+  expect_error(ErrorCode::usage, "has no model 'z'", [&] { (void)small.host.acquire("z"); });
+}
+
+TEST(HostTest, ConversationsThatDoNotFitTheParkingAreDecodedAgain) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  fleet.parking = {.memory = 0_B, .disk = 0_B, .folder = {}};
+  const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
+  SmallHost small(fleet);
+  const ConversationId conversation = small.host.new_conversation("a");
+  std::string text = small.go_on("a", conversation, "Day 12.");
+  (void)small.ask("b");
+  EXPECT_EQ(small.host.status().parked_in_memory, 0_B);
+  EXPECT_EQ(small.host.status().parked_on_disk, 0_B);
+  text += small.go_on("a", conversation, "");
+  EXPECT_EQ(text, uninterrupted);
+}
+
+TEST(HostTest, ConversationsAreParkedOnDiskWhereMemoryIsShort) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  fleet.parking = {.memory = 0_B, .disk = 64_MiB, .folder = {}};
+  const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
+  SmallHost small(fleet);
+  const ConversationId conversation = small.host.new_conversation("a");
+  std::string text = small.go_on("a", conversation, "Day 12.");
+  (void)small.ask("b");
+  EXPECT_GT(small.host.status().parked_on_disk, 0_B);
+  text += small.go_on("a", conversation, "");
+  EXPECT_EQ(text, uninterrupted);
+  EXPECT_EQ(small.host.status().parked_on_disk, 0_B);
+}
+
+TEST(HostTest, LoadsAtStartAndUnloadsWhenAsked) {
+  Fleet fleet = fleet_of("ab");
+  fleet.models[0].load_at_start = true;
+  fleet.models[1].pinned = true;
+  SmallHost small(fleet);
+  while (small.state("a") != ModelState::ready) std::this_thread::yield();
+  small.host.load("b");
+  EXPECT_EQ(small.state("b"), ModelState::ready);
+  small.host.unload("a");
+  while (small.state("a") != ModelState::parked) std::this_thread::yield();
+  expect_error(ErrorCode::usage, "is pinned", [&] { small.host.unload("b"); });
+  small.host.pin("b", false);
+  small.host.unload("b");
+  while (small.state("b") != ModelState::parked) std::this_thread::yield();
+  EXPECT_EQ(taken(small.books), 0_B);
+}
+
+TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {
+  Fleet fleet = fleet_of("a");
+  fleet.models[0].time_to_live = std::chrono::milliseconds(50);
+  SmallHost small(fleet);
+  (void)small.ask("a");
+  const auto begin = std::chrono::steady_clock::now();
+  while (small.state("a") != ModelState::parked &&
+         std::chrono::steady_clock::now() - begin < std::chrono::seconds(20)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(small.state("a"), ModelState::parked);
+}
+
+TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {
+  Fleet fleet = fleet_of("a", 4);
+  fleet.models[0].request.survey.context.embeddings = true;
+  fleet.models[0].request.survey.context.pooling = LLAMA_POOLING_TYPE_MEAN;
+  fleet.models[0].request.survey.context.n_ctx = 1024;
+  SmallHost small(fleet);
+  EXPECT_EQ(small.status("a").seats, 1U);
+  Lease lease = small.host.acquire("a");
+  expect_error(ErrorCode::unsupported, "embeddings", [&] { (void)lease.conversation(); });
+}
+
+TEST(HostTest, AFleetThatContradictsItselfIsRefusedWithEveryReason) {
+  Fleet fleet = fleet_of("aa");
+  fleet.thresholds.warn = 2;
+  expect_error(ErrorCode::usage, "two models are called 'a'; the thresholds", [&] { const SmallHost small(fleet); });
+}
+
+}  // namespace
+}  // namespace plimsoll::host

@@ -1,0 +1,78 @@
+#include <plimsoll/host/host_log.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::host {
+namespace {
+
+using enum ModelState;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+class HostLogTest : public ::testing::Test {
+ protected:
+  void live() {
+    log.moved("a", absent, loading, {}, "");
+    clock.advance(std::chrono::milliseconds(40));
+    log.moved("a", loading, warming, 10_B, "");
+    log.moved("a", warming, ready, 20_B, "");
+    log.refused("b", absent, "too large");
+    log.moved("a", ready, draining, 20_B, "");
+    log.moved("a", draining, parked, {}, "for 'c'");
+  }
+  ManualClock clock;
+  HostLog log{clock};
+};
+
+TEST_F(HostLogTest, KeepsEveryMoveWithBytesAndTimeAndReplaysToTheStates) {
+  live();
+  const auto events = log.events();
+  ASSERT_THAT(events, SizeIs(6));
+  EXPECT_DOUBLE_EQ(events[1].ms, 40);
+  EXPECT_EQ(events[2].bytes, 20_B);
+  EXPECT_EQ(events[3].kind, HostEventKind::refused);
+  EXPECT_EQ(events[5].sequence, 6U);
+  EXPECT_THAT(replay(events), UnorderedElementsAre(Pair("a", parked)));
+  EXPECT_THAT(log.events(4), SizeIs(2));
+}
+
+TEST_F(HostLogTest, IsWrittenAndReadBack) {
+  live();
+  std::stringstream text;
+  write_events(text, log.events());
+  EXPECT_EQ(read_events(text).value(), log.events());
+  std::istringstream bad("\n{\"sequence\":1}\n");
+  EXPECT_THAT(read_events(bad).error(), HasSubstr("line 2 is not an event"));
+}
+
+TEST_F(HostLogTest, AnEventThatDoesNotFollowIsNoLogOfAHost) {
+  live();
+  auto events = log.events();
+  events.erase(events.begin() + 1);
+  EXPECT_THROW((void)replay(events), Error);
+}
+
+TEST_F(HostLogTest, IsBoundedAndCountsWhatItDropped) {
+  HostLog small(clock, 3);
+  for (int i = 0; i < 10; ++i) small.refused("a", absent, "no");
+  EXPECT_THAT(small.events(), SizeIs(3));
+  EXPECT_EQ(small.dropped(), 7U);
+  EXPECT_EQ(small.events().front().sequence, 8U);
+}
+
+TEST_F(HostLogTest, ListenersHearOfEveryEvent) {
+  int heard = 0;
+  log.listen([&](const HostEvent& event) { heard += event.model == "a" ? 1 : 0; });
+  live();
+  EXPECT_EQ(heard, 5);
+}
+
+}  // namespace
+}  // namespace plimsoll::host

@@ -1,0 +1,86 @@
+// The host on a software GPU: lanes whose scratch lies on a device, switches that find the pipelines compiled.
+#include <plimsoll/host/host.hpp>
+
+#include <gtest/gtest.h>
+
+#include "small_fleet.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using test::alone;
+using test::fleet_of;
+using test::SmallHost;
+
+const device::DeviceId kVulkan{"Vulkan0"};
+
+Fleet on_vulkan(const std::string& names) {
+  Fleet fleet = fleet_of(names);
+  for (FleetModel& model : fleet.models) {
+    model.request.survey.model.devices = {kVulkan.name()};
+    model.request.survey.context.n_ctx = 1024;
+  }
+  return fleet;
+}
+
+Bytes compute_on_device(run::MemoryBooks& books) {
+  Bytes sum;
+  for (const memory::Entry& entry : books.ledger().entries()) {
+    if (entry.tag.stage == memory::Stage::compute && entry.tag.device == kVulkan) sum += entry.taken.current;
+  }
+  return sum;
+}
+
+TEST(HostVulkanTest, ModelsOfALaneShareScratchAndSayWhatTheySayAlone) {
+  const Fleet fleet = on_vulkan("ab");
+  Bytes largest;
+  std::vector<std::string> expected;
+  for (const FleetModel& model : fleet.models) {
+    Bytes compute;
+    for (const plan::Line& line : plimsoll::test::plan_of(model.request).models.front().lines) {
+      if (line.stage == memory::Stage::compute && line.device == kVulkan) compute += line.bytes;
+    }
+    largest = std::max(largest, compute);
+    expected.push_back(alone(model.request, "Day 12.", 24));
+  }
+  SmallHost small(fleet);
+  const ConversationId a = small.host.new_conversation("a");
+  const ConversationId b = small.host.new_conversation("b");
+  std::string texts[2] = {small.go_on("a", a, "Day 12."), small.go_on("b", b, "Day 12.")};
+  for (int turn = 0; turn < 2; ++turn) {
+    texts[0] += small.go_on("a", a, "");
+    texts[1] += small.go_on("b", b, "");
+  }
+  EXPECT_EQ(texts[0], expected[0]);
+  EXPECT_EQ(texts[1], expected[1]);
+  EXPECT_EQ(compute_on_device(small.books), largest);
+  for (const char* name : {"a", "b"}) EXPECT_EQ(small.status(name).seal.allocations_after_seal, 0U);
+}
+
+TEST(HostVulkanTest, ASwitchFindsThePipelinesCompiledAndTheConversationGoesOn) {
+  Fleet fleet = on_vulkan("ab");
+  const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 24);
+  Bytes most;
+  for (const FleetModel& model : fleet.models) {
+    const plan::Plan plan = plimsoll::test::plan_of(model.request);
+    most = std::max(most, plan::required_on(kVulkan, plan.models));
+  }
+  fleet.lines = {{.device = kVulkan, .amount = most + 1_MiB}};  // runtime included: only one at a time
+  SmallHost small(fleet);
+  const ConversationId a = small.host.new_conversation("a");
+  std::string text = small.go_on("a", a, "Day 12.");
+  const double first_load = small.status("a").last_load_ms;
+  (void)small.ask("b");
+  text += small.go_on("a", a, "");
+  const double second_load = small.status("a").last_load_ms;
+  (void)small.ask("b");
+  text += small.go_on("a", a, "");
+  EXPECT_EQ(text, uninterrupted);
+  EXPECT_LT(second_load, first_load / 2);
+  EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
+  const memory::DeviceAccount account = small.books.ledger().account(kVulkan);
+  EXPECT_LE(account.committed, account.line.value());
+}
+
+}  // namespace
+}  // namespace plimsoll::host

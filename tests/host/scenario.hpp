@@ -1,0 +1,157 @@
+// A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
+//
+//   line 100                          the one device may be filled that far
+//   model a 60 [pinned] [seats=2] [priority=1] [ttl=500] [lane=main scratch=10] [reload=200]
+//   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
+//   ready a            => grant 1     its load is done
+//   free a             =>             a lease of it has ended
+//
+// Also: `ask 2 b refuse`, `withdraw 2`, `fail a`, `gone a` (its eviction is done), `pin a`, `unpin a`, `leave a`,
+// `wait 500` (milliseconds pass). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `grant 1`,
+// `refuse 1 over_line`.
+#pragma once
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <plimsoll/host/dispatcher.hpp>
+
+namespace plimsoll::host::test {
+
+class Scenario {
+ public:
+  // The script again, with what was really decided behind each arrow.
+  [[nodiscard]] static std::string play(const std::string& script) {
+    Scenario scenario;
+    std::string out;
+    std::istringstream lines(script);
+    for (std::string line; std::getline(lines, line);) {
+      const std::string command = line.substr(0, line.find("=>"));
+      std::istringstream words(command);
+      std::string verb;
+      if (!(words >> verb)) continue;
+      if (verb == "line" || verb == "model") {
+        scenario.declare(verb, words);
+        out += line + "\n";
+      } else {
+        scenario.happen(verb, words);
+        out += command.substr(0, command.find_last_not_of(' ') + 1) + " =>" + scenario.decisions() + "\n";
+      }
+    }
+    return out;
+  }
+
+ private:
+  void declare(const std::string& verb, std::istringstream& words) {
+    if (verb == "line") {
+      std::uint64_t bytes = 0;
+      words >> bytes;
+      device_.info.id = device::DeviceId{"GPU0"};
+      device_.line = memory::LoadLine{.bytes = Bytes{bytes}};
+      return;
+    }
+    ModelRules rules;
+    plan::ModelPlan plan;
+    std::uint64_t bytes = 0;
+    words >> rules.name >> bytes;
+    plan.name = rules.name;
+    plan.lines.push_back(line(memory::Stage::weights, bytes));
+    int reload = 1000;
+    for (std::string word; words >> word;) {
+      const std::string value = word.substr(word.find('=') + 1);
+      if (word == "pinned") rules.pinned = true;
+      if (word.starts_with("seats=")) rules.seats = std::stoul(value);
+      if (word.starts_with("priority=")) rules.priority = std::stoi(value);
+      if (word.starts_with("ttl=")) rules.time_to_live = std::chrono::milliseconds(std::stoi(value));
+      if (word.starts_with("lane=")) plan.lane = value;
+      if (word.starts_with("scratch=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
+      if (word.starts_with("reload=")) reload = std::stoi(value);
+    }
+    rules_.push_back(rules);
+    plans_.push_back(plan);
+    reloads_.push_back(reload);
+  }
+
+  [[nodiscard]] static plan::Line line(memory::Stage stage, std::uint64_t bytes) {
+    return {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = stage, .bytes = Bytes{bytes}};
+  }
+
+  void happen(const std::string& verb, std::istringstream& words) {
+    if (!dispatcher_) begin();
+    std::string name;
+    words >> name;
+    if (verb == "ask") {
+      std::string model;
+      std::string refuse;
+      words >> model >> refuse;
+      tickets_[name] = dispatcher_->ask(model, refuse == "refuse" ? WhenBusy::refuse : WhenBusy::wait);
+    } else if (verb == "withdraw") {
+      dispatcher_->withdraw(tickets_.at(name));
+    } else if (verb == "ready") {
+      dispatcher_->warming(name);
+      dispatcher_->loaded(name, now_, std::chrono::milliseconds(reloads_of(name)));
+    } else if (verb == "fail") {
+      dispatcher_->load_failed(name, ErrorCode::out_of_device_memory, "the device said no");
+    } else if (verb == "gone") {
+      dispatcher_->evicted(name);
+    } else if (verb == "free") {
+      dispatcher_->give_back(name, now_);
+    } else if (verb == "pin" || verb == "unpin") {
+      dispatcher_->pin(name, verb == "pin");
+    } else if (verb == "leave") {
+      dispatcher_->let_go(name);
+    } else if (verb == "wait") {
+      now_ += std::chrono::milliseconds(std::stoi(name));
+    } else {
+      throw std::invalid_argument("a scenario has no '" + verb + "'");
+    }
+  }
+
+  void begin() {
+    dispatcher_.emplace(rules_);
+    room_.emplace(plans_, std::vector{device_});
+  }
+
+  [[nodiscard]] int reloads_of(const std::string& name) const {
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      if (rules_[i].name == name) return reloads_[i];
+    }
+    return 0;
+  }
+
+  [[nodiscard]] std::string name_of(TicketId ticket) const {
+    for (const auto& [name, id] : tickets_) {
+      if (id == ticket) return name;
+    }
+    return "?";
+  }
+
+  [[nodiscard]] std::string decisions() {
+    std::string out;
+    const auto add = [&](const std::string& text) { out += (out.empty() ? " " : "; ") + text; };
+    for (const Decision& decision : dispatcher_->decide(*room_, policy_, now_)) {
+      if (const auto* moved = std::get_if<Moved>(&decision)) {
+        if (moved->to == ModelState::draining) add("drain " + moved->model);
+        if (moved->from == ModelState::draining && moved->to == ModelState::ready) add("keep " + moved->model);
+      }
+      if (const auto* grant = std::get_if<Grant>(&decision)) add("grant " + name_of(grant->ticket));
+      if (const auto* refuse = std::get_if<Refuse>(&decision))
+        add("refuse " + name_of(refuse->ticket) + " " + std::string(to_string(refuse->code)));
+      if (const auto* load = std::get_if<Load>(&decision)) add("load " + load->model);
+      if (const auto* evict = std::get_if<Evict>(&decision)) add("evict " + evict->model);
+    }
+    return out;
+  }
+
+  plan::DeviceState device_;
+  std::vector<ModelRules> rules_;
+  std::vector<plan::ModelPlan> plans_;
+  std::vector<int> reloads_;
+  std::optional<Dispatcher> dispatcher_;
+  std::optional<Room> room_;
+  LeastRecentlyUsed policy_;
+  Dispatcher::Time now_{};
+  std::map<std::string, TicketId> tickets_;
+};
+
+}  // namespace plimsoll::host::test
