@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/gauge/local_surveys.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/host/room.hpp>
@@ -63,7 +64,8 @@ run::GenerationParams greedy(const engine::Model& model, const std::string& prom
 
 Bytes process_memory(const run::MemoryBooks& books) {
   (void)malloc_trim(0);
-  device::DeviceInfo cpu{.id = device::host()};
+  device::DeviceInfo cpu;
+  cpu.id = device::host();
   cpu.memory_is_hosts = true;
   return books.probe().read(cpu).value().used_by_us.value_or(Bytes{});
 }
@@ -196,10 +198,8 @@ Json own_time(const Options& options) {
       bare.push_back(watch.elapsed_ms());
     }
   }
-  return {{"calls", kCalls},
-          {"acquire_us", median(acquired)},
-          {"hosted_us", median(hosted)},
-          {"bare_us", median(bare)}};
+  return {
+      {"calls", kCalls}, {"acquire_us", median(acquired)}, {"hosted_us", median(hosted)}, {"bare_us", median(bare)}};
 }
 
 }  // namespace
@@ -219,7 +219,10 @@ int main(int argc, char** argv) {
   program.add_option("--together", line, "A line: how many fit under it");
   program.add_option("--most", most);
   program.add_flag("--own", own, "The host's own time");
+  bool verbose = false;
+  program.add_flag("-v,--verbose", verbose, "Say what each load and eviction took");
   CLI11_PARSE(program, argc, argv);
+  if (verbose) log::set_level(log::Level::info);
   try {
     const Json result = own            ? own_time(options)
                         : line.empty() ? switches(options)

@@ -24,7 +24,7 @@ _plimsoll() {
     -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
     --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
-    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | -f | --file | --report | --grammar-file)
+    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
@@ -41,7 +41,7 @@ _plimsoll() {
     devices | doctor) words='-h --help --json' ;;
     demo) words='-h --help' ;;
     plan) words="-h --help --explain --fit --json $model $context" ;;
-    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --warm-up --fit
+    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --fleet --warm-up --fit
       --progress --json $model $context $sampling" ;;
     chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;

@@ -103,7 +103,8 @@ int end_of(run::FinishReason reason, const RequestFigures& figures) {
 
 // --model names one of the fleet's; without it the first.
 int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
-  if (!options.report.empty()) throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
+  if (!options.report.empty())
+    throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
   if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
@@ -120,8 +121,7 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   params.stop = interrupts();
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
-  const RequestFigures figures =
-      run_once(lease.conversation(), params, reason, shown_or_kept(global.json, text));
+  const RequestFigures figures = run_once(lease.conversation(), params, reason, shown_or_kept(global.json, text));
   global.json ? print_result(text, reason, figures) : fmt::print("\n");
   return end_of(reason, figures);
 }

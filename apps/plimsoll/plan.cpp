@@ -31,7 +31,8 @@ void print_explanation(const plan::Plan& plan, const plan::Planner& planner) {
 
 // All models of a fleet: which fit together, and who goes for whom.
 int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner) {
-  if (!options.model.models.empty()) throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
+  if (!options.model.models.empty())
+    throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model at a time; a fleet is planned as it is");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   std::vector<plan::Request> wanted;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
@@ -14,13 +17,9 @@ namespace {
 
 constexpr std::uintmax_t kPiece = 1U << 20U;
 
-}  // namespace
-
-std::string file_fingerprint(const std::string& path) {
-  std::error_code failed;
-  const std::uintmax_t size = std::filesystem::file_size(path, failed);
+std::string hash_of(const std::string& path, std::uintmax_t size) {
   std::ifstream file(path, std::ios::binary);
-  if (failed || !file) throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path));
+  if (!file) throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path));
   Fnv1a hash;
   hash.add(std::to_string(size));
   std::vector<char> piece(std::min(size, kPiece));
@@ -31,6 +30,41 @@ std::string file_fingerprint(const std::string& path) {
     hash.add(std::as_bytes(std::span(piece)));
   }
   return hash.hex();
+}
+
+// Every conversation that is saved or put back asks; the files of a process are few.
+class Remembered {
+ public:
+  std::string of(const std::string& path) {
+    std::error_code failed;
+    const State now{
+        .size = std::filesystem::file_size(path, failed),
+        .changed = failed ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(path, failed)};
+    if (failed) throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path));
+    const std::lock_guard lock(mutex_);
+    auto& [state, hash] = known_[path];
+    if (hash.empty() || state != now) {
+      hash = hash_of(path, now.size);
+      state = now;
+    }
+    return hash;
+  }
+
+ private:
+  struct State {
+    std::uintmax_t size = 0;
+    std::filesystem::file_time_type changed{};
+    friend bool operator==(const State&, const State&) = default;
+  };
+  std::mutex mutex_;
+  std::map<std::string, std::pair<State, std::string>> known_;
+};
+
+}  // namespace
+
+std::string file_fingerprint(const std::string& path) {
+  static Remembered remembered;
+  return remembered.of(path);
 }
 
 }  // namespace plimsoll::engine

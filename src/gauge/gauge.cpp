@@ -9,6 +9,8 @@
 #include <plimsoll/gauge/attribution.hpp>
 #include <plimsoll/gauge/shared_scratch.hpp>
 
+#include "huge_pages.hpp"
+
 namespace plimsoll::gauge {
 namespace {
 
@@ -116,6 +118,7 @@ void Gauge::after_allocation(const hook::Request& request, ggml_backend_buffer_t
       refusals.by_device = true;
       return;
     }
+    if (charged) prefer_huge_pages(buffer);
     if (!charged) ledger_.note_uncharged(tag, bytes);
     const std::lock_guard lock(mutex_);
     placed_[buffer] = Placed{.tag = std::move(tag), .bytes = bytes, .charged = charged};

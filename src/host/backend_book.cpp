@@ -16,10 +16,7 @@ std::vector<device::DeviceInfo> accelerators(std::vector<device::DeviceInfo> dev
 }
 
 memory::Tag tag_of(const device::DeviceId& device) {
-  return {.device = device,
-          .owner = BackendBook::kOwner,
-          .stage = memory::Stage::runtime,
-          .buffer = device.name()};
+  return {.device = device, .owner = BackendBook::kOwner, .stage = memory::Stage::runtime, .buffer = device.name()};
 }
 
 }  // namespace
@@ -29,6 +26,10 @@ BackendBook::BackendBook(run::MemoryBooks& books, const std::vector<device::Devi
 
 BackendBook::~BackendBook() {
   for (const auto& [tag, bytes] : booked_) books_.ledger().give_back(tag, bytes);
+}
+
+bool BackendBook::reads_host_memory() const {
+  return std::ranges::any_of(meter_.memories(), &device::DeviceInfo::memory_is_hosts);
 }
 
 // What others of us hold there, by the ledger: buffers and measured runtime.

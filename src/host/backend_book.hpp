@@ -1,5 +1,5 @@
-// BackendBook: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to no
-// model any more, but it is there, and the next load finds it made.
+// BackendBook: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to
+// no model any more, but it is there, and the next load finds it made.
 #pragma once
 #include <optional>
 #include <vector>
@@ -21,6 +21,9 @@ class BackendBook {
   ~BackendBook();
   BackendBook(const BackendBook&) = delete;
   BackendBook& operator=(const BackendBook&) = delete;
+
+  // An accelerator's memory is the host's, so that the process's own use of it is read.
+  [[nodiscard]] bool reads_host_memory() const;
 
   // Reads the devices after a model has left and books what is still held beyond what the ledger knows of and
   // `elsewhere` (this process's own use of host memory: parked conversations). Gives the growth since the last time, by

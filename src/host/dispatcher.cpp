@@ -26,8 +26,8 @@ Dispatcher::Model& Dispatcher::model(const std::string& name) {
 
 void Dispatcher::move(Model& model, ModelState to) {
   if (!may_follow(model.state, to)) {
-    throw Error(ErrorCode::internal, fmt::format("'{}' cannot go from {} to {}", model.rules.name,
-                                                 to_string(model.state), to_string(to)));
+    throw Error(ErrorCode::internal,
+                fmt::format("'{}' cannot go from {} to {}", model.rules.name, to_string(model.state), to_string(to)));
   }
   decisions_.emplace_back(Moved{.model = model.rules.name, .from = model.state, .to = to});
   model.state = to;
@@ -41,7 +41,9 @@ TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs
   return next_++;
 }
 
-void Dispatcher::withdraw(TicketId ticket) { std::erase_if(tickets_, [&](const Ticket& one) { return one.id == ticket; }); }
+void Dispatcher::withdraw(TicketId ticket) {
+  std::erase_if(tickets_, [&](const Ticket& one) { return one.id == ticket; });
+}
 
 void Dispatcher::give_back(const std::string& name, Time now) {
   Model& one = model(name);
@@ -155,8 +157,7 @@ void Dispatcher::refuse_as_too_large(const Ticket& ticket, const Room& room) {
     pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
   }
   refuse(ticket, ErrorCode::over_line,
-         fmt::format("'{}' does not fit{} {}", ticket.model,
-                     pinned.empty() ? "," : fmt::format(" beside the pinned {},", pinned),
+         fmt::format("'{}' does not fit{}: {}", ticket.model, pinned.empty() ? "" : " beside the pinned " + pinned,
                      why_not(room.judge(spared))));
 }
 
@@ -175,9 +176,9 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ti
   if (!victims) {
     refuse_as_too_large(ticket, room);
   } else if (ticket.when_busy == WhenBusy::refuse) {
-    refuse(ticket, ErrorCode::busy,
-           fmt::format("'{}' needs the memory of '{}', and that is at work", ticket.model,
-                       fmt::join(*victims, "', '")));
+    refuse(
+        ticket, ErrorCode::busy,
+        fmt::format("'{}' needs the memory of '{}', and that is at work", ticket.model, fmt::join(*victims, "', '")));
     victims.reset();
   }
   return victims;
@@ -248,9 +249,8 @@ std::vector<Decision> Dispatcher::decide(const Room& room, const EvictionPolicy&
 }
 
 bool Dispatcher::needs_room() const {
-  return !in_transition() && std::ranges::any_of(tickets_, [&](const Ticket& ticket) {
-    return !is_resident(model(ticket.model).state);
-  });
+  return !in_transition() &&
+         std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return !is_resident(model(ticket.model).state); });
 }
 
 std::optional<Dispatcher::Time> Dispatcher::next_look() const {

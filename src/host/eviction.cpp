@@ -95,9 +95,8 @@ std::optional<std::vector<std::string>> choose_victims(
     const std::function<bool(const std::vector<std::string>& gone)>& fits) {
   std::vector<Weighed> all;
   for (Candidate& one : candidates) all.push_back({.name = one.name, .regret = policy.regret(one, now)});
-  std::ranges::sort(all, [](const Weighed& a, const Weighed& b) {
-    return std::tie(a.regret, a.name) < std::tie(b.regret, b.name);
-  });
+  std::ranges::sort(
+      all, [](const Weighed& a, const Weighed& b) { return std::tie(a.regret, a.name) < std::tie(b.regret, b.name); });
   if (fits({})) return std::vector<std::string>{};
   std::vector<std::string> everyone;
   for (const Weighed& one : all) everyone.push_back(one.name);

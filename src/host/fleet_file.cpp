@@ -92,7 +92,8 @@ class TableReader {
   void choice(const char* key, Value& target, Parse parse, const char* choices) {
     text(key, [key, &target, parse, choices](const std::string& value) {
       const auto parsed = parse(value);
-      if (!parsed) throw Error(ErrorCode::usage, fmt::format("'{}' does not know '{}'; it takes {}", key, value, choices));
+      if (!parsed)
+        throw Error(ErrorCode::usage, fmt::format("'{}' does not know '{}'; it takes {}", key, value, choices));
       target = *parsed;
     });
   }
@@ -325,8 +326,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
-      complaints.at(key.source(), fmt::format("a fleet has no '{}'; it has lines, [parking], [thresholds] and [[model]]",
-                                              name));
+      complaints.at(key.source(),
+                    fmt::format("a fleet has no '{}'; it has lines, [parking], [thresholds] and [[model]]", name));
     }
   }
   return fleet;

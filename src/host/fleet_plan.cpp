@@ -91,8 +91,7 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
   }
   for (const Names& ready : plan.together) {
     for (const std::string& wanted : possible) {
-      if (!std::ranges::contains(ready, wanted))
-        plan.switches.push_back(switch_to(fleet, plan.room, ready, wanted));
+      if (!std::ranges::contains(ready, wanted)) plan.switches.push_back(switch_to(fleet, plan.room, ready, wanted));
     }
   }
   return plan;
@@ -117,10 +116,9 @@ std::string to_table(const FleetPlan& plan) {
   for (const auto& [name, why] : plan.never) out += fmt::format("  Never: {}: {}\n", name, why);
   if (!plan.switches.empty()) out += "\n  When another one is wanted:\n";
   for (const Switch& one : plan.switches) {
-    out += one.refused
-               ? fmt::format("    {} is refused beside {} (pinned)\n", one.wanted, fmt::join(one.ready, " + "))
-               : fmt::format("    {} for {}, of {}\n", one.wanted, fmt::join(one.evicted, " + "),
-                             fmt::join(one.ready, " + "));
+    out += one.refused ? fmt::format("    {} is refused beside {} (pinned)\n", one.wanted, fmt::join(one.ready, " + "))
+                       : fmt::format("    {} for {}, of {}\n", one.wanted, fmt::join(one.evicted, " + "),
+                                     fmt::join(one.ready, " + "));
   }
   return out;
 }

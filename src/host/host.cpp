@@ -70,8 +70,8 @@ Host::Impl::~Impl() {
 
 std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const AcquireOptions& request,
                                                bool needs_seat) {
-  const auto until = request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience)
-                                      : std::nullopt;
+  const auto until =
+      request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
   std::unique_lock lock(mutex);
   (void)dispatcher.state(model);  // throws where there is no such model
   if (stopping) throw Error(ErrorCode::cancelled, "the host is ending");
@@ -102,9 +102,7 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
       lock.lock();
       continue;
     }
-    const auto news = [&] {
-      return over() || (request.waiting && dispatcher.place_of(ticket).position != *told);
-    };
+    const auto news = [&] { return over() || (request.waiting && dispatcher.place_of(ticket).position != *told); };
     if (until) {
       (void)changed.wait_until(lock, request.stop, *until, news);
     } else {
@@ -119,7 +117,8 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
   dispatcher.withdraw(ticket);
   pump();  // who was to go for it may stay
   if (from_listener) std::rethrow_exception(from_listener);
-  if (request.stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
+  if (request.stop.stop_requested())
+    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
   throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, request.patience->count()),
               {{"waited_ms", static_cast<std::uint64_t>(request.patience->count())}});
 }
@@ -202,8 +201,7 @@ Lease Host::acquire(const std::string& model, AcquireOptions options) {
   }
   held->host = impl_.get();
   try {
-    if (held->resident->executor)
-      held->conversation = held->resident->sit_down(options.conversation, impl_->parked);
+    if (held->resident->executor) held->conversation = held->resident->sit_down(options.conversation, impl_->parked);
     held->kept = options.conversation;
   } catch (...) {
     if (options.conversation) impl_->unclaim(*options.conversation);
@@ -227,8 +225,7 @@ void Host::end_conversation(ConversationId conversation) {
     const auto found = impl_->conversations.find(conversation);
     if (found == impl_->conversations.end())
       throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", conversation));
-    if (found->second.in_use)
-      throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", conversation));
+    if (found->second.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", conversation));
     if (const auto here = impl_->residents.find(found->second.model); here != impl_->residents.end())
       resident = here->second;
     impl_->conversations.erase(found);

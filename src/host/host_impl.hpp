@@ -41,6 +41,8 @@ struct Host::Impl {
   void evict(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   void warm(run::Instance& instance);
+  void tell_alike(const run::Instance& instance);  // with the lock held
+  [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
   [[nodiscard]] Bytes held_by(const std::string& model) const;
   [[nodiscard]] Bytes parked_in_memory();
@@ -94,6 +96,7 @@ struct Host::Impl {
   bool stopping = false;
 
   // The loop's own.
+  bool trim_when_idle = false;
   std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
   std::map<std::string, Warmth> warmth;
   std::jthread thread;

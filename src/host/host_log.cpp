@@ -37,8 +37,8 @@ void HostLog::moved(const std::string& model, ModelState from, ModelState to, By
 }
 
 void HostLog::refused(const std::string& model, ModelState state, std::string why) {
-  append({.kind = HostEventKind::refused, .model = model, .from = state, .to = state, .bytes = {},
-          .why = std::move(why)});
+  append(
+      {.kind = HostEventKind::refused, .model = model, .from = state, .to = state, .bytes = {}, .why = std::move(why)});
 }
 
 std::vector<HostEvent> HostLog::events(std::uint64_t after) const {

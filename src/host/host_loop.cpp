@@ -75,7 +75,8 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   room = Room(plans, states(device_list));
   for (const plan::ModelPlan& model : plans) {
     const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
-    dispatcher.expect_load_time(model.name, kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
+    dispatcher.expect_load_time(model.name,
+                                kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
     counts[model.name] = {};
   }
   engine::start_backends();
@@ -102,11 +103,11 @@ std::vector<plan::DeviceState> Host::Impl::device_states() const {
     for (const memory::Entry& entry : entries) {
       if (!entry.charged) continue;
       const bool here = entry.tag.device == state.info.id;
-      const bool same_memory = here || (state.info.memory_is_hosts &&
-                                        std::ranges::any_of(device_list, [&](const plan::DeviceVerdict& other) {
-                                          return other.state.info.id == entry.tag.device &&
-                                                 other.state.info.memory_is_hosts;
-                                        }));
+      const bool same_memory =
+          here ||
+          (state.info.memory_is_hosts && std::ranges::any_of(device_list, [&](const plan::DeviceVerdict& other) {
+             return other.state.info.id == entry.tag.device && other.state.info.memory_is_hosts;
+           }));
       if (is_fleets(entry.tag.owner)) {
         if (same_memory) fleets += entry.taken.current;
       } else if (here) {
@@ -157,6 +158,12 @@ void Host::Impl::loop(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   while (!stop.stop_requested() || !tasks.empty()) {
     if (tasks.empty()) {
+      if (std::exchange(trim_when_idle, false)) {  // the system gets back what models had on the heap
+        lock.unlock();
+        (void)malloc_trim(0);
+        lock.lock();
+        continue;
+      }
       const auto soonest = dispatcher.next_look();
       const auto work = [&] { return !tasks.empty() || dispatcher.next_look() != soonest; };
       if (soonest) {
@@ -198,8 +205,8 @@ void Host::Impl::warm(run::Instance& instance) {
   if (known != warmth.end()) {
     instance.take_over_warmth(known->second.report, known->second.runtime);
   } else {
-    const auto declared = std::ranges::find(fleet.models, instance.name(),
-                                            [](const FleetModel& model) { return model.request.name; });
+    const auto declared =
+        std::ranges::find(fleet.models, instance.name(), [](const FleetModel& model) { return model.request.name; });
     (void)instance.warm_up({.depth = declared->warm_up}, &store);
     if (instance.warm_up_report().complete())
       warmth[instance.name()] = {.report = instance.warm_up_report(), .runtime = instance.runtime()};
@@ -213,12 +220,16 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
     const std::lock_guard lock(mutex);
     plan = room.plan_of(name);
   }
+  const Stopwatch watch;
   auto resident = std::make_shared<Resident>();
   resident->name = name;
   resident->seat = lane_of(plan).join();
   resident->instance = std::make_unique<run::Instance>(books, plan, device_list, resident->seat->sharing());
+  const double reserved_ms = watch.elapsed_ms();
   resident->instance->load();
+  const double loaded_ms = watch.elapsed_ms();
   resident->instance->create_context();
+  const double context_ms = watch.elapsed_ms();
   {
     const std::lock_guard lock(mutex);
     dispatcher.warming(name);
@@ -227,6 +238,8 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
   warm(*resident->instance);
   resident->seat->seal();
   if (!plan.request.context.embeddings) resident->executor.emplace(*resident->instance);
+  log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
+            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
   return resident;
 }
 
@@ -252,10 +265,34 @@ void Host::Impl::load(const std::string& name) {
     ++count.loads;
     count.last_load_ms = watch.elapsed_ms();
     count.total_load_ms += count.last_load_ms;
+    tell_alike(*resident->instance);
     residents[name] = std::move(resident);
     dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
   }
   pump();
+}
+
+// A model of the same shape and configuration on the same devices finds this one's pipelines and will take what this
+// one took beside its buffers, or less.
+void Host::Impl::tell_alike(const run::Instance& instance) {
+  if (!instance.warm_up_report().complete()) return;
+  for (const plan::ModelPlan& other : plans) {
+    if (other.name == instance.name() || warmth.contains(other.name)) continue;
+    if (runtime_key_of(other) != runtime_key_of(room.plan_of(instance.name()))) continue;
+    for (const auto& [device, bytes] : instance.runtime())
+      room.set_runtime(other.name, device, {.bytes = bytes, .source = plan::Source::measured});
+  }
+}
+
+std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
+  std::string key;
+  for (const device::DeviceId& device : plan::computing_devices(model.survey)) {
+    const auto verdict =
+        std::ranges::find_if(device_list, [&](const plan::DeviceVerdict& one) { return one.state.info.id == device; });
+    if (verdict == device_list.end()) continue;
+    key += plan::runtime_key({.info = verdict->state.info, .reading = verdict->state.reading}, model.survey) + "\n";
+  }
+  return key;
 }
 
 Bytes Host::Impl::parked_in_memory() {
@@ -264,6 +301,7 @@ Bytes Host::Impl::parked_in_memory() {
 }
 
 void Host::Impl::evict(const std::string& name) {
+  const Stopwatch watch;
   std::shared_ptr<Resident> resident;
   {
     const std::lock_guard lock(mutex);
@@ -281,9 +319,14 @@ void Host::Impl::evict(const std::string& name) {
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
+  const double parked_ms = watch.elapsed_ms();
   resident.reset();
-  (void)malloc_trim(0);  // what the C library keeps for itself would look like ours
+  const double freed_ms = watch.elapsed_ms();
+  if (backends->reads_host_memory()) (void)malloc_trim(0);  // what the C library keeps would look like a backend's
+  trim_when_idle = true;
   const auto left_behind = backends->settle(parked_in_memory());
+  log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms, read the devices {:.1f} ms", name, parked_ms,
+            freed_ms - parked_ms, watch.elapsed_ms() - freed_ms);
   if (const auto known = warmth.find(name); known != warmth.end()) {
     for (auto& [device, bytes] : known->second.runtime) {
       const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);

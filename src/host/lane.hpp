@@ -19,11 +19,12 @@
 
 namespace plimsoll::host {
 
-// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a lane is also one
-// pool for its device.
+// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a lane is also
+// one pool for its device.
 class Lane {
  public:
-  // `scratch`: see Room::scratch_of_lane(); empty for a model that shares with nobody, which has its lane's thread only.
+  // `scratch`: see Room::scratch_of_lane(); empty for a model that shares with nobody, which has its lane's thread
+  // only.
   Lane(run::MemoryBooks& books, std::string name, std::vector<memory::Ledger::Line> scratch);
   ~Lane();
   Lane(const Lane&) = delete;

@@ -75,9 +75,8 @@ Bytes Room::required(const std::vector<std::string>& names) const {
 
 void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
   auto& lines = std::ranges::find(models_, model, &plan::ModelPlan::name)->lines;
-  const auto found = std::ranges::find_if(lines, [&](const plan::Line& line) {
-    return line.device == device && line.stage == memory::Stage::runtime;
-  });
+  const auto found = std::ranges::find_if(
+      lines, [&](const plan::Line& line) { return line.device == device && line.stage == memory::Stage::runtime; });
   if (found != lines.end()) {
     found->bytes = figure.bytes;
     found->source = figure.source;
@@ -94,8 +93,8 @@ std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts) {
   std::string out;
   for (const plan::DeviceVerdict& verdict : verdicts) {
     if (verdict.fits()) continue;
-    out += fmt::format("{}on {}: {} needed, {} too much ({})", out.empty() ? "" : "; ", verdict.state.info.id.name(),
-                       format_bytes(verdict.required), format_bytes(verdict.short_by), to_string(*verdict.limit));
+    out += fmt::format("{}{} needed on {}, {} too much ({})", out.empty() ? "" : "; ", format_bytes(verdict.required),
+                       verdict.state.info.id.name(), format_bytes(verdict.short_by), to_string(*verdict.limit));
   }
   return out;
 }

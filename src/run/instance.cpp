@@ -30,6 +30,10 @@ std::vector<device::DeviceInfo> infos(const std::vector<gauge::DeviceView>& view
   return out;
 }
 
+bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) {
+  return device == memory.id || (memory.memory_is_hosts && device.is_host());
+}
+
 // The engine only knows that it got nothing; whether our line or the device said no is known at the hook.
 [[noreturn]] void throw_denied(const gauge::Denied& denied, const std::string& owner, const char* what) {
   const bool sealed = denied.why == memory::Denial::sealed;
@@ -127,6 +131,7 @@ void Instance::load(engine::Progress progress, std::stop_token stop) {
   must_be(State::reserved, "load()");
   engine::start_backends();
   at_start_ = meter_.read();
+  for (const device::DeviceInfo& memory : meter_.memories()) scratch_at_start_.push_back(scratch_in(memory));
   attributed(gauge::Phase::load, "loading", [&] {
     model_ = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
   });
@@ -196,15 +201,24 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   return warm_up_;
 }
 
+// A shared scratch that was taken for this instance is seen, too, though it is not booked under its name.
+Bytes Instance::scratch_in(const device::DeviceInfo& memory) const {
+  Bytes sum;
+  if (sharing_.scratch == nullptr) return sum;
+  for (const memory::Entry& entry : books_.ledger().entries_of(sharing_.scratch->owner())) {
+    if (lies_in(entry.tag.device, memory)) sum += entry.taken.current;
+  }
+  return sum;
+}
+
 // What the memory grew by since before loading, less what the hook saw: the backend's own.
 void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
   const gauge::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
     const device::DeviceInfo& info = meter_.memories()[i];
-    Bytes seen;
+    Bytes seen = saturating_sub(scratch_in(info), scratch_at_start_[i]);
     for (const plan::Line& line : snapshot()) {
-      const bool here = line.device == info.id || (info.memory_is_hosts && line.device.is_host());
-      if (here && line.charged) seen += line.bytes;
+      if (line.charged && lies_in(line.device, info)) seen += line.bytes;
     }
     const Bytes bytes = saturating_sub(saturating_sub(now[i], at_start_[i]), seen);
     const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {

@@ -41,8 +41,9 @@ TEST(EvictionTest, NothingIsChosenWhereNotEvenAllHelp) {
 }
 
 TEST(EvictionTest, OneThatSufficesGoesBeforeTwoThatAreMissedLess) {
-  const auto victims = choose_victims({candidate("a", seconds(900)), candidate("b", seconds(800)), candidate("c", seconds(1))},
-                                      LeastRecentlyUsed{}, kNow, fits({{"a", 10}, {"b", 10}, {"c", 20}}, 20));
+  const auto victims =
+      choose_victims({candidate("a", seconds(900)), candidate("b", seconds(800)), candidate("c", seconds(1))},
+                     LeastRecentlyUsed{}, kNow, fits({{"a", 10}, {"b", 10}, {"c", 20}}, 20));
   EXPECT_THAT(victims.value(), ElementsAre("c"));
 }
 

@@ -96,7 +96,8 @@ pinned = true
 }
 
 TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {
-  EXPECT_THAT(wrong(R"(lines = ["a lot"]
+  EXPECT_THAT(
+      wrong(R"(lines = ["a lot"]
 colour = "red"
 [parking]
 memory = 12
@@ -109,13 +110,12 @@ prority = 1
 name = "a"
 time-to-live = "soon"
 )"),
-              ElementsAre(HasSubstr("1:10: "), HasSubstr("2:1: a fleet has no 'colour'"),
-                          HasSubstr("4:10: 'memory' takes a text"),
-                          HasSubstr("7:12: 'ctx-size' is -4, and must be 0 to"),
-                          HasSubstr("8:16: 'cache-type-v' does not know 'q9'; it takes f32,"),
-                          HasSubstr("9:1: a model has no 'prority'"), HasSubstr("10:1: a model has no 'path'"),
-                          HasSubstr("10:1: two models are called 'a'"),
-                          HasSubstr("12:16: 'time-to-live' does not know 'soon'")));
+      ElementsAre(HasSubstr("1:10: "), HasSubstr("2:1: a fleet has no 'colour'"),
+                  HasSubstr("4:10: 'memory' takes a text"), HasSubstr("7:12: 'ctx-size' is -4, and must be 0 to"),
+                  HasSubstr("8:16: 'cache-type-v' does not know 'q9'; it takes f32,"),
+                  HasSubstr("9:1: a model has no 'prority'"), HasSubstr("10:1: a model has no 'path'"),
+                  HasSubstr("10:1: two models are called 'a'"),
+                  HasSubstr("12:16: 'time-to-live' does not know 'soon'")));
 }
 
 TEST(FleetFileTest, WhatIsNoTomlIsSaidWithItsPlace) {

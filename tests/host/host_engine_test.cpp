@@ -72,8 +72,8 @@ TEST(HostTest, WhileAIsLeasedBWaitsAndAKeepsAnswering) {
   std::atomic<bool> answered = false;
   std::vector<std::size_t> places;
   std::jthread waiting([&] {
-    Lease other = small.host.acquire(
-        "b", {.waiting = [&](const Dispatcher::Place& place) { places.push_back(place.position); }});
+    Lease other =
+        small.host.acquire("b", {.waiting = [&](const Dispatcher::Place& place) { places.push_back(place.position); }});
     answered = true;
   });
   while (small.state("a") != ModelState::draining) std::this_thread::yield();

@@ -38,7 +38,9 @@ std::vector<fs::path> files_in(const fs::path& folder) {
 
 class ParkingTest : public ::testing::Test {
  protected:
-  ParkingLimits limits(Bytes memory, Bytes disk) const { return {.memory = memory, .disk = disk, .folder = folder.path()}; }
+  ParkingLimits limits(Bytes memory, Bytes disk) const {
+    return {.memory = memory, .disk = disk, .folder = folder.path()};
+  }
   plimsoll::test::TemporaryFolder folder;
 };
 
@@ -99,7 +101,8 @@ TEST_F(ParkingTest, AKilledProcessLeavesWholeFilesAndTheNextOneDeletesThem) {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
-    for (const fs::path& file : files_in(folder.path())) EXPECT_NO_THROW((void)run::read_sequence_archive(file)) << file;
+    for (const fs::path& file : files_in(folder.path()))
+      EXPECT_NO_THROW((void)run::read_sequence_archive(file)) << file;
   }
   Parking living(limits(0_B, 1_GiB));
   living.put(1, snapshot(10));

@@ -50,8 +50,8 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
        buffer(kHost, Stage::compute, 7_B, "Vulkan_Host"), buffer(kHost, Stage::weights, 900_B, "CPU_Mapped", false)},
       "a");
   ModelPlan b = model_of({buffer(kGpu, Stage::weights, 200_B), buffer(kGpu, Stage::output, 3_B),
-                                buffer(kGpu, Stage::compute, 50_B), buffer(kHost, Stage::compute, 5_B, "CPU")},
-                               "b");
+                          buffer(kGpu, Stage::compute, 50_B), buffer(kHost, Stage::compute, 5_B, "CPU")},
+                         "b");
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {b}), 253_B);
   EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);  // no lane: nothing is shared

@@ -199,5 +199,27 @@ TEST_F(StoreTest, LiesInTheUsersCacheFolderUnlessToldOtherwise) {
   EXPECT_FALSE(Store().usable());
 }
 
+// Whatever a process was doing with it when it was killed, the next one finds a whole file.
+TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
+  for (const unsigned milliseconds : {3U, 15U, 40U}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      Store store(path);
+      for (std::uint64_t i = 0;; ++i) {
+        store.keep_survey(asked, survey, devices);
+        store.keep_runtime("key" + std::to_string(i % 7), PipelineCache::cold, Bytes{i});
+      }
+    }
+    usleep(milliseconds * 1000);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    Store store(path);
+    ASSERT_TRUE(store.usable());
+    store.keep_runtime("after", PipelineCache::warm, 5_B);
+    EXPECT_EQ(store.find_runtime("after"), 5_B);
+    if (const auto remembered = store.find_survey(asked)) EXPECT_EQ(remembered->survey.lines, survey.lines);
+  }
+}
+
 }  // namespace
 }  // namespace plimsoll::plan

@@ -21,9 +21,9 @@ namespace plimsoll::host {
 // What the fleet says of a model, as far as it matters here.
 struct ModelRules {
   std::string name;
-  std::size_t seats = 1;  // leases at once
-  bool pinned = false;    // never evicted for another one
-  int priority = 0;       // higher stays longer
+  std::size_t seats = 1;                                    // leases at once
+  bool pinned = false;                                      // never evicted for another one
+  int priority = 0;                                         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes
 };
 

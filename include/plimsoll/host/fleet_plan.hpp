@@ -21,11 +21,11 @@ struct Switch {
 };
 
 struct FleetPlan {
-  Room room;                                             // plans, lines and readings
-  std::vector<std::vector<std::string>> together;        // largest sets that fit, each as it is in the fleet's order
-  std::vector<Switch> switches;                          // from each of those to each model that is not in it
+  Room room;                                               // plans, lines and readings
+  std::vector<std::vector<std::string>> together;          // largest sets that fit, each as it is in the fleet's order
+  std::vector<Switch> switches;                            // from each of those to each model that is not in it
   std::vector<std::pair<std::string, std::string>> never;  // do not fit even alone, and why
-  [[nodiscard]] bool all_fit() const;                    // all at once
+  [[nodiscard]] bool all_fit() const;                      // all at once
 };
 
 // Beyond this many models the sets are not listed, since there are too many of them.

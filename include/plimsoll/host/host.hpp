@@ -27,8 +27,8 @@ struct HostOptions {
 // Any thread. Books, surveys and store outlive it; surveys are asked while it is constructed, the store is used by the
 // host's own thread afterwards and by nobody else.
 //
-// Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what a
-// load takes beside its buffers can be told apart. Models at work go on meanwhile.
+// Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what
+// a load takes beside its buffers can be told apart. Models at work go on meanwhile.
 class Host {
  public:
   // Plans every model; loads those that are to be loaded at start (they are not waited for). Throws Error{usage} where
@@ -45,8 +45,8 @@ class Host {
   // cancelled, and what loading failed with, for this model alone.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
-  // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes, its
-  // state is parked, and it goes on where it stood when the model is back.
+  // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
+  // its state is parked, and it goes on where it stood when the model is back.
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
 

@@ -26,8 +26,8 @@ class Room {
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 
-  // What a lane reserves for its scratch, under owner_of_lane(): of each buffer type what its largest model needs. Models
-  // that are too large for the lines even alone do not count: they will never be loaded.
+  // What a lane reserves for its scratch, under owner_of_lane(): of each buffer type what its largest model needs.
+  // Models that are too large for the lines even alone do not count: they will never be loaded.
   [[nodiscard]] std::vector<memory::Ledger::Line> scratch_of_lane(const std::string& lane) const;
 
   [[nodiscard]] const plan::ModelPlan& plan_of(const std::string& name) const;
@@ -44,7 +44,7 @@ class Room {
 // Under this owner a lane's scratch stands in the ledger: "lane:main".
 [[nodiscard]] inline std::string owner_of_lane(const std::string& lane) { return "lane:" + lane; }
 
-// "on Vulkan0: 3.2 GiB needed, 1.1 GiB too much (line)", for each device that says no.
+// "3.2 GiB needed on Vulkan0, 1.1 GiB too much (line)", for each device that says no.
 [[nodiscard]] std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts);
 
 }  // namespace plimsoll::host

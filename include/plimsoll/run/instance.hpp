@@ -111,6 +111,7 @@ class Instance {
   void in_turn(gauge::Phase phase, Work&& work);
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
+  [[nodiscard]] Bytes scratch_in(const device::DeviceInfo& memory) const;
   void measure_runtime(bool measured_completely, plan::Store* store);
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void mark_ready();
@@ -130,6 +131,7 @@ class Instance {
   WarmUpReport warm_up_;
   plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;
   gauge::Meter::Reading at_start_;
+  std::vector<Bytes> scratch_at_start_;  // in each of the meter's memories
   gauge::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;

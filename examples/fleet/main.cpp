@@ -1,0 +1,47 @@
+// Two models under a line for one: each is there when it is asked, and its conversation goes on where it stood.
+//
+//   fleet MODEL.gguf [MODEL.gguf]
+#include <iostream>
+#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/plimsoll.hpp>
+
+using namespace plimsoll;
+
+// Eight tokens more of a conversation.
+std::string go_on(host::Host& host, const std::string& model, host::ConversationId conversation, const char* text) {
+  host::Lease lease = host.acquire(model, {.conversation = conversation});
+  run::GenerationParams params{.predict = 8, .sampling = {.temperature = 0}};
+  if (*text != '\0') params.prompt = run::tokenize_prompt(*lease.instance().model(), text);
+  run::Generation generation(lease.conversation(), params);
+  return run::stream(generation);
+}
+
+int main(int argc, char** argv) try {
+  host::Fleet fleet;
+  for (const char* name : {"log", "mate"}) {
+    host::FleetModel model;
+    model.request = {.name = name, .survey = {}, .lane = host::kDefaultLane};
+    model.request.survey.model = {.path = argv[argc > 2 && *name == 'm' ? 2 : 1], .devices = {"none"}};
+    model.request.survey.context.n_ctx = 16384;
+    fleet.models.push_back(model);
+  }
+  fleet.lines = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
+
+  run::MemoryBooks books;
+  gauge::LocalSurveys surveys;
+  plan::Store store;
+  host::Host host(books, fleet, surveys, store);
+  const auto first = host.new_conversation("log");
+  const auto second = host.new_conversation("mate");
+  std::cout << go_on(host, "log", first, "Day 12.") << "\n";
+  std::cout << go_on(host, "mate", second, "Day 3.") << "\n";
+  std::cout << go_on(host, "log", first, "") << "\n";
+  for (const host::HostEvent& event : host.log().events()) {
+    if (event.to == host::ModelState::ready || event.to == host::ModelState::parked)
+      std::cout << event.model << " is " << to_string(event.to) << "\n";
+  }
+} catch (const std::exception& error) {
+  std::cerr << error.what() << "\n";
+  return 1;
+}

@@ -1,0 +1,83 @@
+// What a fleet comes to, on a device that is made up.
+#include <plimsoll/host/fleet_plan.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "golden.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+const device::DeviceId kGpu{"GPU0"};
+
+struct Declared {
+  std::string name;
+  Bytes weights;
+  Bytes scratch{};
+  bool pinned = false;
+};
+
+FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
+  Fleet fleet;
+  std::vector<plan::ModelPlan> plans;
+  for (const Declared& one : models) {
+    FleetModel model;
+    model.request.name = one.name;
+    model.pinned = one.pinned;
+    fleet.models.push_back(model);
+    plan::ModelPlan plan;
+    plan.name = one.name;
+    plan.lane = kDefaultLane;
+    plan.survey.model.description = "a model of the test";
+    plan.request.model.path = one.name + ".gguf";
+    plan.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
+                  {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.scratch}};
+    plans.push_back(plan);
+  }
+  plan::DeviceState device;
+  device.info.id = kGpu;
+  device.line = memory::LoadLine{.bytes = line};
+  return plan_fleet(fleet, Room(plans, {device}));
+}
+
+TEST(FleetPlanTest, WhereAllFitTheyAreReadyAtOnceAndNobodyGoes) {
+  const FleetPlan plan = plan_of({{"a", 40_MiB, 20_MiB}, {"b", 40_MiB, 10_MiB}}, 100_MiB);
+  EXPECT_TRUE(plan.all_fit());
+  EXPECT_THAT(plan.together, ElementsAre(ElementsAre("a", "b")));
+  EXPECT_THAT(plan.switches, IsEmpty());
+}
+
+TEST(FleetPlanTest, TheLargestSetsAreListedAndWhatEachSwitchEvicts) {
+  const FleetPlan plan = plan_of({{"a", 40_MiB}, {"b", 50_MiB}, {"c", 60_MiB}, {"d", 101_MiB}}, 100_MiB);
+  EXPECT_THAT(plan.together, UnorderedElementsAre(ElementsAre("a", "b"), ElementsAre("a", "c")));
+  ASSERT_THAT(plan.switches, ::testing::SizeIs(2));
+  EXPECT_THAT(plan.switches[0].evicted, ElementsAre(plan.switches[0].wanted == "c" ? "b" : "c"));
+  ASSERT_THAT(plan.never, ::testing::SizeIs(1));
+  EXPECT_EQ(plan.never[0].first, "d");
+  EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["verdict"], "refused");
+  expect_golden("host/golden/fleet.txt", to_table(plan));
+}
+
+TEST(FleetPlanTest, APinnedModelIsNotEvicted) {
+  const FleetPlan plan = plan_of({{"a", 60_MiB, {}, true}, {"b", 60_MiB}}, 100_MiB);
+  ASSERT_THAT(plan.switches, ::testing::SizeIs(2));
+  for (const Switch& one : plan.switches) EXPECT_EQ(one.refused, one.ready.front() == "a");
+}
+
+// A scratch counts at its largest as soon as one of its lane is there.
+TEST(FleetPlanTest, ALanesScratchIsThatOfItsLargestModel) {
+  const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);
+  EXPECT_EQ(plan.room.required({"a"}), 70_MiB);
+  EXPECT_EQ(plan.room.required({"a", "b"}), 110_MiB);
+  EXPECT_FALSE(plan.all_fit());
+}
+
+}  // namespace
+}  // namespace plimsoll::host
