@@ -129,19 +129,22 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
   for (const plan::ModelPlan& model : plan.room.models()) all.push_back(model.name);
   const plan::Plan models{
       .models = plan.room.models(), .devices = plan.room.judge(all), .alternatives = {}, .explanation = {}};
-  Json json = plan::to_json(models, gauge);
-  json["schema"] = "plimsoll.fleet-plan/1";
-  json["verdict"] = plan.never.empty() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused";
-  json.erase("alternatives");
-  json["together"] = plan.together;
-  json["switches"] = Json::array();
+  Json switches = Json::array();
   for (const Switch& one : plan.switches) {
-    json["switches"].push_back(
+    switches.push_back(
         {{"ready", one.ready}, {"wanted", one.wanted}, {"evicted", one.evicted}, {"refused", one.refused}});
   }
-  json["never"] = Json::array();
-  for (const auto& [name, why] : plan.never) json["never"].push_back({{"name", name}, {"why", why}});
-  return json;
+  Json never = Json::array();
+  for (const auto& [name, why] : plan.never) never.push_back({{"name", name}, {"why", why}});
+  const Json parts = plan::to_json(models, gauge);
+  return {{"schema", "plimsoll.fleet/1"},
+          {"engine", parts["engine"]},
+          {"verdict", plan.never.empty() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused"},
+          {"models", parts["models"]},
+          {"devices", parts["devices"]},
+          {"together", plan.together},
+          {"switches", switches},
+          {"never", never}};
 }
 
 }  // namespace plimsoll::host

@@ -35,7 +35,7 @@ inline constexpr std::size_t kMostListed = 10;
 [[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, Room room);
 
 [[nodiscard]] std::string to_table(const FleetPlan& plan);
-// {"schema": "plimsoll.fleet-plan/1", ...}: the models as in plimsoll.plan/1.
+// "plimsoll.fleet/1": models as in plimsoll.plan/1; devices are judged on all models at once.
 [[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge);
 
 }  // namespace plimsoll::host
