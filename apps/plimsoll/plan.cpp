@@ -15,14 +15,20 @@ namespace {
 
 struct PlanOptions {
   ModelOptions model;
+  DraftOptions draft;
   bool explain = false;
   bool fit = false;
 };
 
 int run(const GlobalOptions& global, const PlanOptions& options) {
   constexpr std::size_t kMany = 1000;
-  const auto wanted = requests(options.model, kMany);
-  const auto settings = planner_options(options.model);
+  auto wanted = requests(options.model, kMany);
+  auto settings = planner_options(options.model);
+  if (!options.draft.model.empty()) {
+    if (wanted.size() > 1) throw Error(ErrorCode::usage, "--model-draft goes with one --model");
+    wanted.push_back(*draft_request(options.draft, wanted.front()));
+    settings.sharing = plan::Sharing::none;  // the one computes between the other's steps
+  }
   if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
@@ -55,6 +61,7 @@ void add_plan(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("plan", "What models would take, to the byte, before anything is taken");
   auto options = std::make_shared<PlanOptions>();
   add_model_options(*command, options->model);
+  add_draft_options(*command, options->draft);
   command->add_flag("--explain", options->explain, "Say where each number comes from");
   command->add_flag("--fit", options->fit, "Where it does not fit, plan the nearest configuration that does");
   add_json(*command, global);

@@ -70,14 +70,14 @@ ModelPlan lay_out(const Request& request, const gauge::Survey& survey,
   return model;
 }
 
-Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models) {
+Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models, Sharing sharing) {
   Bytes sum;
   std::map<std::string, Bytes> scratch;  // compute buffers per buffer type: the largest model's serves them all
   for (const ModelPlan& model : models) {
     std::map<std::string, Bytes> own;
     for (const Line& line : model.lines) {
       if (!line.charged || line.device != device) continue;
-      if (line.stage == Stage::compute)
+      if (line.stage == Stage::compute && sharing == Sharing::turns)
         own[line.buffer] += line.bytes;
       else
         sum += line.bytes;
@@ -108,11 +108,12 @@ DeviceVerdict judge(const DeviceState& state, Bytes required) {
 
 }  // namespace
 
-std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices) {
+std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices,
+                                 Sharing sharing) {
   std::vector<DeviceVerdict> verdicts;
   Bytes in_host_memory;
   for (const DeviceState& state : devices) {
-    const Bytes required = required_on(state.info.id, models);
+    const Bytes required = required_on(state.info.id, models, sharing);
     verdicts.push_back(judge(state, required));
     if (state.info.memory_is_hosts) in_host_memory += required;
   }

@@ -44,12 +44,15 @@ Json context(const ModelPlan& model) {
 Json model_json(const ModelPlan& model) {
   Json lines = Json::array();
   for (const Line& line : model.lines) lines.push_back(to_json(line));
-  return {{"name", model.name},
-          {"path", model.request.model.path},
-          {"architecture", model.survey.model.architecture},
-          {"requested", requested(model)},
-          {"context", context(model)},
-          {"lines", lines}};
+  Json json{{"name", model.name},
+            {"path", model.request.model.path},
+            {"architecture", model.survey.model.architecture},
+            {"requested", requested(model)},
+            {"context", context(model)},
+            {"lines", lines}};
+  if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())
+    json["projector"] = {{"path", projector.path}, {"picture_tokens", model.survey.picture_tokens}};
+  return json;
 }
 
 Json device_json(const DeviceVerdict& verdict) {

@@ -130,11 +130,11 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   const std::vector<DeviceState> found = states(options);
   Plan plan;
   for (const Request& request : requests) plan.models.push_back(plan_model(request));
-  plan.devices = admit(plan.models, found);
+  plan.devices = admit(plan.models, found, options.sharing);
   if (!plan.fits() && options.alternatives && requests.size() == 1) {
     plan.alternatives = search(requests.front(), plan.models.front().survey, found, kMostAlternatives);
   }
-  explain(plan);
+  explain(plan, options.sharing);
   return plan;
 }
 
@@ -190,7 +190,7 @@ Plan Planner::fit(const Request& request, const PlannerOptions& options) {
   return fitted;
 }
 
-void Planner::explain(Plan& plan) const {
+void Planner::explain(Plan& plan, Sharing sharing) const {
   for (const ModelPlan& model : plan.models) {
     const engine::ContextFacts& context = model.survey.context;
     plan.explanation.push_back(
@@ -211,9 +211,12 @@ void Planner::explain(Plan& plan) const {
                                              memory::to_string(line.stage), line.device.name(), line.buffer, why));
     }
   }
-  if (plan.models.size() > 1)
+  if (plan.models.size() > 1) {
     plan.explanation.emplace_back(
-        "models that take turns share compute buffers: on each device the largest counts, not the sum");
+        sharing == Sharing::turns
+            ? "models that take turns share compute buffers: on each device the largest counts, not the sum"
+            : "these models work between each other's steps, so each has compute buffers of its own");
+  }
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;
     plan.explanation.push_back(fmt::format(

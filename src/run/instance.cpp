@@ -8,8 +8,11 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/refusal_throws.hpp>
 #include <plimsoll/gauge/scope.hpp>
 #include <plimsoll/run/pipeline_cache.hpp>
+
+#include "media_warm_up.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -63,6 +66,7 @@ Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<p
 Instance::~Instance() {
   books_.seal().open(plan_.name);
   context_.reset();
+  projector_.reset();
   adapters_.clear();
   model_.reset();
   for (const auto& [tag, bytes] : runtime_) books_.ledger().give_back(tag, bytes);
@@ -101,12 +105,65 @@ void Instance::load(engine::Progress progress, std::stop_token stop) {
         adapters_.emplace_back(engine::Adapter::load(model_, adapter.path), adapter.scale);
       }
     });
+    load_projector();
   } catch (...) {
     adapters_.clear();
     model_.reset();
     throw;
   }
   state_ = State::loaded;
+}
+
+void Instance::load_projector() {
+  engine::ProjectorParams params = plan_.request.projector;
+  if (!params.wanted()) return;
+  params.image_max_tokens = plan_.survey.picture_limit;  // no picture is to need more than was planned
+  attributed(gauge::Phase::projector, "loading the projector of", [&] {
+    std::unique_ptr<engine::Projector> loaded;
+    {
+      const hook::RefusalThrows refused_weights;
+      loaded = engine::Projector::load(model_, params);
+    }
+    // The engine goes on where its compute buffers were refused, and would later compute into none.
+    if (const auto denied = gauge::Gauge::take_denial()) throw_denied(*denied, plan_.name, "loading the projector of");
+    if (gauge::Gauge::take_device_refusal()) {
+      throw Error(ErrorCode::out_of_device_memory,
+                  fmt::format("the device refused memory for the projector of '{}'", plan_.name));
+    }
+    projector_ = std::move(loaded);
+  });
+}
+
+engine::Projector& Instance::projector() {
+  if (!projector_)
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was planned without a projector; give it one with --mmproj", plan_.name));
+  return *projector_;
+}
+
+// A graph that was refused its buffer leaves the projector's scheduler with none, and the next one would be computed
+// into it: so what may be too large is not tried, and what was refused all the same was the last.
+std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
+  engine::Projector& projector = this->projector();
+  if (projector_is_spoilt_)
+    throw Error(ErrorCode::engine_failed, fmt::format("the projector of '{}' was refused memory before", plan_.name));
+  std::size_t& largest = chunk.kind() == engine::ChunkKind::audio ? largest_sound_ : largest_picture_;
+  if (state_ == State::sealed && largest > 0 && chunk.n_tokens() > largest) {
+    throw Error(
+        ErrorCode::sealed,
+        fmt::format("this medium is {} vectors, and '{}' was warmed up for {}", chunk.n_tokens(), plan_.name, largest),
+        {{"requested", chunk.n_tokens()}, {"available", largest}});
+  }
+  std::vector<float> vectors;
+  try {
+    attributed(gauge::Phase::projector, "a medium for", [&] { vectors = projector.encode(chunk); });
+  } catch (const Error& error) {
+    projector_is_spoilt_ = error.code() == ErrorCode::over_line || error.code() == ErrorCode::sealed ||
+                           error.code() == ErrorCode::out_of_device_memory;
+    throw;
+  }
+  largest = std::max(largest, chunk.n_tokens());
+  return vectors;
 }
 
 void Instance::create_context() {
@@ -148,6 +205,7 @@ engine::Context& Instance::context() {
 const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
   must_be(State::has_context, "warm_up()");
   options.outputs = plan_.survey.outputs;
+  for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
   attributed(gauge::Phase::decode, "warming", [&] { warm_up_ = run::warm_up(*context_, meter_, options); });
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });

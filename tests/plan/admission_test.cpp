@@ -55,7 +55,8 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {b}), 253_B);
   EXPECT_EQ(required_on(kGpu, {a, b}), 353_B);
-  EXPECT_EQ(required_on(kHost, {a, b}), 12_B);  // two buffer types are two scratches
+  EXPECT_EQ(required_on(kGpu, {a, b}, Sharing::none), 383_B);  // they work between each other's steps
+  EXPECT_EQ(required_on(kHost, {a, b}), 12_B);                 // two buffer types are two scratches
   EXPECT_EQ(required_on(device::DeviceId{"Vulkan1"}, {a, b}), 0_B);
 }
 

@@ -100,13 +100,19 @@ struct RuntimeFigure {
 // The devices that compute for this survey: accelerators with charged lines, else the host.
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey);
 
+// Models that take turns share compute buffers: on each device the largest counts. Those that work at the same time, or
+// between each other's steps, have their own.
+enum class Sharing { turns, none };
+
 // What a device must hold for these models together. Pure.
-[[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models);
+[[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models,
+                                Sharing sharing = Sharing::turns);
 
 // Admission: for each device, required against min(line - ours, free); where a device's memory is the host's, the two
 // together against the host's free memory as well. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
-                                               const std::vector<DeviceState>& devices);
+                                               const std::vector<DeviceState>& devices,
+                                               Sharing sharing = Sharing::turns);
 
 // The lines as a reservation asks for them: charged ones, under the model's name.
 [[nodiscard]] std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model);

@@ -15,6 +15,7 @@ struct PlannerOptions {
   // What is committed already, per device (from the ledger of a program that runs models).
   std::vector<std::pair<device::DeviceId, Bytes>> ours;
   bool alternatives = true;  // search for some where the plan is refused
+  Sharing sharing = Sharing::turns;
 };
 
 // One thread. Source and store outlive it.
@@ -43,7 +44,7 @@ class Planner {
   [[nodiscard]] std::vector<std::string> device_names();
   [[nodiscard]] std::vector<Alternative> search(const Request& request, const gauge::Survey& asked,
                                                 const std::vector<DeviceState>& states, std::size_t most);
-  void explain(Plan& plan) const;
+  void explain(Plan& plan, Sharing sharing) const;
 
   gauge::SurveySource& surveys_;
   Store& store_;
