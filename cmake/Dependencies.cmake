@@ -14,3 +14,6 @@ if(LLAMA_VERSION VERSION_LESS 0.7.0)
   message(FATAL_ERROR "Plimsoll needs libllama 0.7.0 or newer; this machine has ${LLAMA_VERSION}. "
                       "`make build` builds in a private root that has it.")
 endif()
+
+# libmtmd comes with libllama and has no CMake package of its own.
+include(${CMAKE_CURRENT_LIST_DIR}/FindMtmd.cmake)

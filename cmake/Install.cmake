@@ -14,7 +14,7 @@ install(EXPORT plimsollTargets NAMESPACE plimsoll:: DESTINATION ${CMAKE_INSTALL_
 configure_package_config_file(cmake/plimsollConfig.cmake.in ${CMAKE_BINARY_DIR}/plimsollConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/plimsollConfig.cmake ${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake
+install(FILES ${CMAKE_BINARY_DIR}/plimsollConfig.cmake ${CMAKE_BINARY_DIR}/plimsollConfigVersion.cmake cmake/FindMtmd.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
 
 # Relative to itself, so that `cmake --install --prefix` and a moved folder stay right.

@@ -6,7 +6,9 @@ _plimsoll() {
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
     --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
-    --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range'
+    --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range
+    --mmproj -mm --no-mmproj-offload --image-min-tokens --image-max-tokens'
+  local draft='--model-draft -md --gpu-layers-draft -ngld --draft-max --draft-p-min'
   local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
     --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
     --threads-batch -tb --line'
@@ -21,10 +23,10 @@ _plimsoll() {
   done
 
   case $before in
-    -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    -m | --model | -md | --model-draft | -mm | --mmproj) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
     --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
-    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | -f | --file | --report | --grammar-file)
+    --image | --audio | --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
@@ -40,9 +42,9 @@ _plimsoll() {
     '') words="$commands $global" ;;
     devices | doctor) words='-h --help --json' ;;
     demo) words='-h --help' ;;
-    plan) words="-h --help --explain --fit --json $model $context" ;;
-    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --fleet --warm-up --fit
-      --progress --json $model $context $sampling" ;;
+    plan) words="-h --help --explain --fit --json $model $draft $context" ;;
+    generate) words="-h --help -p --prompt -f --file --tokens --image --audio -n --predict --stop --ignore-eos --report --fleet
+      --warm-up --fit --progress --json $model $draft $context $sampling" ;;
     chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
     bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;

@@ -148,8 +148,8 @@ int run(const ChatOptions& options) {
   if (model.models.empty()) model.models = {demo_models().back()};  // the one that answers questions
   const Opened opened =
       open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = warm_up},
-           [](const engine::Model& loaded) {
-             if (!loaded.vocab().present())
+           [](const run::Instance& loaded) {
+             if (!loaded.model()->vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
            });
   if (!opened.instance) return report_refusal(opened.plan, false);

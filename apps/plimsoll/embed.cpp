@@ -84,9 +84,9 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
   if (several && options.model.command->count("--parallel") == 0) request.survey.context.n_seq_max = kTogether;
 
   double ms = 0;  // tokenizing and embedding
-  const auto tokenize = [&](const engine::Model& model) {
+  const auto tokenize = [&](const run::Instance& loaded) {
     const Stopwatch watch;
-    for (const std::string& text : texts) inputs.push_back(model.vocab().tokenize(text, true, true));
+    for (const std::string& text : texts) inputs.push_back(loaded.model()->vocab().tokenize(text, true, true));
     ms = watch.elapsed_ms();
   };
   const Opened opened =

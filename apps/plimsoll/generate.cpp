@@ -9,6 +9,7 @@
 #include <plimsoll/base/whole_file.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
 #include <plimsoll/host/host.hpp>
+#include <plimsoll/run/speculative.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -25,10 +26,12 @@ constexpr const char* kDemoPrompt = "Day 12.";
 
 struct GenerateOptions {
   ModelOptions model;
+  DraftOptions draft;
   SamplingOptions sampling;
   std::string prompt;
   std::string prompt_file;
   std::string tokens;
+  std::vector<std::string> media;
   std::int32_t predict = run::kDefaultPredict;
   std::vector<std::string> stop_strings;
   bool ignore_eos = false;
@@ -53,14 +56,59 @@ std::vector<engine::Token> prompt_tokens(const engine::Model& model, const Gener
   return run::tokenize_prompt(model, text);
 }
 
-// One run of the request. `show` receives the pieces as they come.
-template <class Source, class Show>
-RequestFigures run_once(Source& source, const run::GenerationParams& params, run::FinishReason& reason, Show&& show) {
-  const Stopwatch watch;
-  run::Generation generation(source, params);  // of an instance, or on a conversation
-  for (const std::string& piece : run::pieces(generation)) show(piece);
+// What is asked, read and checked before anything is computed.
+struct Asked {
+  run::GenerationParams params;  // without a prompt where there are media
+  std::string text{};            // with a marker for each of the media
+  std::vector<engine::Media> media{};
+};
+
+// Markers stand where a medium belongs; a prompt without any is about all of them.
+std::string with_markers(std::string text, const std::string& marker, std::size_t media) {
+  if (text.contains(marker)) return text;
+  std::string markers;
+  for (std::size_t i = 0; i < media; ++i) markers += marker + "\n";
+  return markers + text;
+}
+
+void read_media(const GenerateOptions& options, const engine::Projector& projector, Asked& asked) {
+  for (const std::string& path : options.media) asked.media.push_back(projector.media_from_file(path));
+  asked.text = with_markers(prompt_text(options), projector.facts().marker, asked.media.size());
+  (void)projector.tokenize(asked.text, asked.media, true);
+}
+
+// How often proposals were right, summed over the runs.
+struct Speculation {
+  run::SpeculationParams params;
+  run::SpeculationCounts counts;
+};
+
+template <class Generation, class Show>
+RequestFigures read_all(Generation& generation, const Stopwatch& watch, run::FinishReason& reason, Show&& show) {
+  while (const auto piece = generation.next()) show(*piece);
   reason = generation.finish_reason();
   return {.ms = watch.elapsed_ms(), .timing = generation.timing()};
+}
+
+// One run of the request. `show` receives the pieces as they come.
+template <class Show>
+RequestFigures run_once(const Opened& opened, const Asked& asked, Speculation& speculation, run::FinishReason& reason,
+                        Show&& show) {
+  const Stopwatch watch;
+  run::BatchedExecutor executor(*opened.instance);
+  run::Conversation conversation = executor.create();
+  if (!asked.media.empty()) conversation.prompt(asked.text, asked.media);
+  if (!opened.draft) {
+    run::Generation generation(conversation, asked.params);
+    return read_all(generation, watch, reason, show);
+  }
+  run::BatchedExecutor draft_executor(*opened.draft);
+  run::Conversation draft = draft_executor.create();
+  run::SpeculativeGeneration generation(conversation, draft, asked.params, speculation.params);
+  RequestFigures figures = read_all(generation, watch, reason, show);
+  speculation.counts.proposed += generation.counts().proposed;
+  speculation.counts.accepted += generation.counts().accepted;
+  return figures;
 }
 
 void print_result(const std::string& text, run::FinishReason reason, const RequestFigures& figures) {
@@ -106,6 +154,8 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.report.empty())
     throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
+  if (!options.draft.model.empty() || !options.media.empty())
+    throw Error(ErrorCode::usage, "--model-draft and --image do not go with --fleet");
   if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
@@ -121,7 +171,9 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   params.stop = interrupts();
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
-  const RequestFigures figures = run_once(lease.conversation(), params, reason, shown_or_kept(global.json, text));
+  const Stopwatch watch;
+  run::Generation generation(lease.conversation(), params);
+  const RequestFigures figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
   global.json ? print_result(text, reason, figures) : fmt::print("\n");
   return end_of(reason, figures);
 }
@@ -129,29 +181,43 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
 int run(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.fleet.empty()) return run_on_fleet(global, options);
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
-  const plan::Request request = requests(options.model, 1).front();
-  run::GenerationParams params = generation_params(options);
-  const auto check_request = [&](const engine::Model& model) {
-    params.prompt = prompt_tokens(model, options);
-    const engine::Sampler parses(model, params.sampling);
+  plan::Request request = requests(options.model, 1).front();
+  if (!options.media.empty() && !request.survey.projector.wanted())
+    throw Error(ErrorCode::usage, "--image needs a projector; name one with --mmproj");
+  if (!options.media.empty() && !options.draft.model.empty())
+    throw Error(ErrorCode::usage, "a draft model sees no pictures; leave --model-draft or --image out");
+  const std::optional<plan::Request> draft = draft_request(options.draft, request);
+
+  Asked asked;
+  asked.params = generation_params(options);
+  const auto check_request = [&](run::Instance& loaded) {
+    if (options.media.empty())
+      asked.params.prompt = prompt_tokens(*loaded.model(), options);
+    else
+      read_media(options, loaded.projector(), asked);
+    const engine::Sampler parses(*loaded.model(), asked.params.sampling);
   };
   const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
-  const Opened opened = open(request, planner_options(options.model),
-                             {.fit = options.fit, .warm_up = warm_up, .progress = progress}, check_request);
+  const Opened opened =
+      open(request, planner_options(options.model),
+           {.fit = options.fit, .draft = draft, .warm_up = warm_up, .progress = progress}, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
-  params.stop = interrupts();
+  asked.params.stop = interrupts();
+  Speculation speculation{.params = {.most = static_cast<std::size_t>(options.draft.most),
+                                     .least_probability = static_cast<float>(options.draft.least_probability)},
+                          .counts = {}};
 
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
   std::vector<RequestFigures> runs;
-  runs.push_back(run_once(*opened.instance, params, reason, shown_or_kept(global.json, text)));
+  runs.push_back(run_once(opened, asked, speculation, reason, shown_or_kept(global.json, text)));
   if (!global.json) fmt::print("\n");
   if (!options.report.empty()) {
     run::FinishReason again = reason;
     for (int i = 0; i < kSteadyRuns && again != run::FinishReason::cancelled; ++i) {
-      runs.push_back(run_once(*opened.instance, params, again, [](const std::string&) {}));
+      runs.push_back(run_once(opened, asked, speculation, again, [](const std::string&) {}));
     }
-    write_whole_file(options.report, report_json(opened, runs).dump(2) + "\n");
+    write_whole_file(options.report, report_json(opened, runs, speculation.counts).dump(2) + "\n");
     if (again == run::FinishReason::cancelled) reason = again;
   }
   if (global.json) print_result(text, reason, runs.front());
@@ -164,12 +230,19 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("generate", "Generate text: plan, load, warm up, seal, then answer");
   auto options = std::make_shared<GenerateOptions>();
   add_model_options(*command, options->model);
+  add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");
   command->add_option("-f,--file", options->prompt_file, "File with the prompt")->excludes("--prompt");
   command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")
       ->excludes("--prompt")
       ->excludes("--file");
+  command
+      ->add_option("--image,--audio", options->media,
+                   "Picture or sound of the prompt, for --mmproj; may be repeated. <__media__> says where it belongs")
+      ->excludes("--tokens")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_option("-n,--predict", options->predict, "Tokens to generate at most; -1: until the context is full")
       ->envname("PLIMSOLL_PREDICT")
       ->capture_default_str();

@@ -7,6 +7,7 @@
 #include <plimsoll/gauge/survey_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
+#include <plimsoll/run/speculative.hpp>
 
 #include "exit_status.hpp"
 #include "interrupt.hpp"
@@ -24,16 +25,15 @@ double timed(Progress& progress, const char* done, Stage&& stage) {
   return ms;
 }
 
-void make_ready(Opened& opened, const OpeningOptions& options,
-                const std::function<void(const engine::Model&)>& check_loaded) {
+StageFigures make_ready(run::Instance& instance, plan::Store& store, const OpeningOptions& options,
+                        const std::function<void(run::Instance&)>& check_loaded) {
   Progress progress(options.progress);
-  run::Instance& instance = *opened.instance;
-  StageFigures& figures = opened.figures;
+  StageFigures figures;
   const std::stop_token stop = interrupts();
 
   figures.load_ms = timed(progress, "weights loaded", [&] {
     instance.load([&](float fraction) { progress.show("loading " + instance.name(), fraction); }, stop);
-    if (check_loaded) check_loaded(*instance.model());
+    if (check_loaded) check_loaded(instance);
   });
   figures.after_weights = instance.snapshot();
   figures.context_ms = timed(progress, "context created", [&] { instance.create_context(); });
@@ -45,11 +45,11 @@ void make_ready(Opened& opened, const OpeningOptions& options,
     progress.show(fmt::format("warming up, sweep {}: {}", step.sweep, step.name),
                   static_cast<double>(done) / static_cast<double>(of));
   };
-  figures.warm_up_ms =
-      timed(progress, "warmed up", [&] { (void)instance.warm_up(std::move(warm_up), opened.store.get()); });
+  figures.warm_up_ms = timed(progress, "warmed up", [&] { (void)instance.warm_up(std::move(warm_up), &store); });
   instance.seal();
   progress.done("sealed");
   figures.ready = instance.snapshot();
+  return figures;
 }
 
 }  // namespace
@@ -61,22 +61,37 @@ run::WarmUpDepth warm_up_depth(const std::string& text) {
   return *depth;
 }
 
-plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit, plan::Store& store) {
+plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+                    plan::Store& store) {
+  if (options.fit && options.draft)
+    throw Error(ErrorCode::usage, "--fit changes one model at a time; leave the draft out");
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
   plan::Planner planner(surveys, store);
-  return fit ? planner.fit(request, lines) : planner.plan({request}, lines);
+  if (!options.draft) return options.fit ? planner.fit(request, lines) : planner.plan({request}, lines);
+  return planner.plan({request, *options.draft}, lines);  // of no lane: the one computes between the other's steps
 }
 
 Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
-            const std::function<void(const engine::Model&)>& check_loaded) {
+            const std::function<void(run::Instance&)>& check_loaded) {
   Opened opened;
   opened.store = std::make_unique<plan::Store>();
-  opened.plan = plan_one(request, lines, options.fit, *opened.store);
+  opened.plan = plan_one(request, lines, options, *opened.store);
   if (!opened.plan.fits()) return opened;
   opened.books = std::make_unique<run::MemoryBooks>();
   opened.books->set_lines(opened.plan.devices);
   opened.instance = std::make_unique<run::Instance>(*opened.books, opened.plan.models.front(), opened.plan.devices);
-  make_ready(opened, options, check_loaded);
+  if (options.draft) {
+    opened.draft = std::make_unique<run::Instance>(*opened.books, opened.plan.models.back(), opened.plan.devices);
+    // First, so that what the target is measured by from its readiness on is the target's.
+    (void)make_ready(*opened.draft, *opened.store, options, {});
+  }
+  opened.figures = make_ready(*opened.instance, *opened.store, options, [&](run::Instance& loaded) {
+    if (opened.draft && !run::same_vocabulary(*loaded.model(), *opened.draft->model())) {
+      throw Error(ErrorCode::usage, fmt::format("'{}' and its draft '{}' have not the same vocabulary", loaded.name(),
+                                                opened.draft->name()));
+    }
+    if (check_loaded) check_loaded(loaded);
+  });
   return opened;
 }
 

@@ -15,6 +15,7 @@ namespace plimsoll::app {
 
 struct OpeningOptions {
   bool fit = false;
+  std::optional<plan::Request> draft{};  // a model that proposes what the first one then checks
   run::WarmUpDepth warm_up = run::WarmUpDepth::full;
   Progress::Style progress = Progress::Style::automatic;
 };
@@ -38,18 +39,19 @@ struct Opened {
   std::unique_ptr<run::MemoryBooks> books;
   plan::Plan plan;
   std::unique_ptr<run::Instance> instance;  // empty: refused
+  std::unique_ptr<run::Instance> draft;     // where one was asked for
   StageFigures figures;
 };
 
 // Surveys in a child process, so that a file that makes the engine give up ends in exit status 4.
-[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, bool fit,
-                                  plan::Store& store);
+[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines,
+                                  const OpeningOptions& options, plan::Store& store);
 
-// Plans, and where it fits reserves, loads, warms up and seals. Throws what the stages throw; Error{cancelled} on
-// Ctrl-C. `check_loaded` is run once the weights are there and nothing else is: the place for cheap refusals.
+// Plans (target and draft as one), and where it fits reserves both, loads, warms up and seals. Throws what the stages
+// throw; Error{cancelled} on Ctrl-C. `check_loaded` is run once the weights are there and nothing else is: the place
+// for cheap refusals.
 [[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& lines,
-                          const OpeningOptions& options,
-                          const std::function<void(const engine::Model&)>& check_loaded = {});
+                          const OpeningOptions& options, const std::function<void(run::Instance&)>& check_loaded = {});
 
 // Prints the refused plan (JSON on stdout, else a table on stderr) and a sentence; answers exit status 3.
 int report_refusal(const plan::Plan& plan, bool json);

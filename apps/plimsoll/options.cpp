@@ -106,6 +106,17 @@ engine::ContextParams context_params(const ModelOptions& options) {
   return params;
 }
 
+engine::ProjectorParams projector_params(const ModelOptions& options, const std::string& path) {
+  engine::ProjectorParams params{.path = path};
+  params.offload = !options.no_projector_offload;
+  params.image_min_tokens = static_cast<std::int32_t>(count(options.image_min_tokens, "--image-min-tokens", 0));
+  params.image_max_tokens = static_cast<std::int32_t>(count(options.image_max_tokens, "--image-max-tokens", 0));
+  params.n_threads = options.threads_batch > 0 ? options.threads_batch : options.threads;
+  params.flash_attn = context_params(options).flash_attn;
+  engine::validate(params);
+  return params;
+}
+
 // FILE:SCALE, llama.cpp's way; the last colon counts, as a path may hold one.
 engine::AdapterParams scaled(const char* flag, const std::string& text) {
   const std::size_t colon = text.rfind(':');
@@ -137,22 +148,34 @@ engine::ControlVectorParams control_vector(const ModelOptions& options) {
   return params;
 }
 
-// Each --model with the --name that follows it, if one does before the next --model.
-std::vector<std::pair<std::string, std::string>> named_models(const ModelOptions& options) {
-  std::vector<std::pair<std::string, std::string>> models;
+struct NamedModel {
+  std::string path;
+  std::string name{};
+  std::string projector{};
+};
+
+// Each --model with the --name and the --mmproj that follow it, if they do before the next --model.
+std::vector<NamedModel> named_models(const ModelOptions& options) {
+  std::vector<NamedModel> models;
   std::size_t next_model = 0;
   std::size_t next_name = 0;
+  std::size_t next_projector = 0;
   if (options.command != nullptr) {
     for (const CLI::Option* option : options.command->parse_order()) {
       if (option->check_lname("model") && next_model < options.models.size())
-        models.emplace_back(options.models[next_model++], "");
+        models.push_back({.path = options.models[next_model++]});
       if (option->check_lname("name") && next_name < options.names.size()) {
         if (models.empty()) usage_error("--name names the --model before it, and there is none before it");
-        models.back().second = options.names[next_name++];
+        models.back().name = options.names[next_name++];
+      }
+      if (option->check_lname("mmproj") && next_projector < options.projectors.size()) {
+        if (models.empty()) usage_error("--mmproj belongs to the --model before it, and there is none before it");
+        if (!models.back().projector.empty()) usage_error("a model has one --mmproj");
+        models.back().projector = options.projectors[next_projector++];
       }
     }
   }
-  while (next_model < options.models.size()) models.emplace_back(options.models[next_model++], "");
+  while (next_model < options.models.size()) models.push_back({.path = options.models[next_model++]});
   return models;
 }
 
@@ -193,6 +216,18 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
   model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
   model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
+  model(command.add_option("--mmproj", o.projectors, "-mm: projector of the --model before it: pictures and sounds")
+            ->take_all()
+            ->allow_extra_args(false));
+  model(command.add_flag("--no-mmproj-offload", o.no_projector_offload, "The projector stays on the CPU")
+            ->envname("PLIMSOLL_NO_MMPROJ_OFFLOAD"));
+  model(
+      command.add_option("--image-min-tokens", o.image_min_tokens, "Vectors of a picture at least; 0: the file's own")
+          ->envname("PLIMSOLL_IMAGE_MIN_TOKENS"));
+  model(command
+            .add_option("--image-max-tokens", o.image_max_tokens,
+                        "Vectors of a picture at most; 0: as many as the engine reserves memory for")
+            ->envname("PLIMSOLL_IMAGE_MAX_TOKENS"));
   const auto repeated = [&](const char* flag, std::vector<std::string>& values, const char* meaning) {
     model(command.add_option(flag, values, meaning)->take_all()->allow_extra_args(false));
   };
@@ -255,7 +290,7 @@ constexpr const char* kCommonLane = "main";
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {
   auto models = named_models(options);
   if (models.empty()) {
-    for (const std::string& path : demo_models()) models.emplace_back(path, "");
+    for (const std::string& path : demo_models()) models.push_back({.path = path});
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
@@ -265,9 +300,10 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
                               .control_vector = control_vector(options)};
   common.outputs = common.context.n_outputs_max;
   std::vector<plan::Request> requests;
-  for (const auto& [path, name] : models) {
+  for (const auto& [path, name, projector] : models) {
     plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .survey = common};
     request.survey.model.path = path;
+    if (!projector.empty()) request.survey.projector = projector_params(options, projector);
     const auto same_name = [&](const plan::Request& other) { return other.name == request.name; };
     for (int i = 2; std::ranges::any_of(requests, same_name); ++i)
       request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
@@ -277,6 +313,42 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     for (plan::Request& request : requests) request.lane = kCommonLane;  // planned as models that take turns
   }
   return requests;
+}
+
+void add_draft_options(CLI::App& command, DraftOptions& o) {
+  const auto draft = [&](CLI::Option* option) { return option->group("Draft"); };
+  draft(command.add_option("--model-draft", o.model, "-md: GGUF file of a small model that proposes tokens")
+            ->envname("PLIMSOLL_MODEL_DRAFT"));
+  draft(command.add_option("--gpu-layers-draft", o.gpu_layers, "-ngld: its layers on accelerators")
+            ->envname("PLIMSOLL_GPU_LAYERS_DRAFT"));
+  draft(command.add_option("--draft-max", o.most, "Tokens proposed at a time at most")
+            ->envname("PLIMSOLL_DRAFT_MAX")
+            ->capture_default_str());
+  draft(command.add_option("--draft-p-min", o.least_probability, "Proposals end at a token less probable than that")
+            ->envname("PLIMSOLL_DRAFT_P_MIN")
+            ->capture_default_str());
+}
+
+std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Request& target) {
+  if (options.model.empty()) return std::nullopt;
+  const std::uint32_t rows = count(options.most, "--draft-max", 1) + 1;
+  if (rows > target.survey.context.n_batch) {
+    usage_error(fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}", options.most, rows,
+                            target.survey.context.n_batch));
+  }
+  if (!(options.least_probability >= 0) || options.least_probability > 1)
+    usage_error(fmt::format("--draft-p-min cannot be {}; it is a probability", options.least_probability));
+  plan::Request draft{.name = std::filesystem::path(options.model).stem().string(), .survey = target.survey};
+  if (draft.name == target.name) draft.name += "-draft";
+  draft.survey.model.path = options.model;
+  if (!options.gpu_layers.empty()) draft.survey.model.gpu_layers = gpu_layers(options.gpu_layers);
+  draft.survey.adapters.clear();
+  draft.survey.control_vector = {};
+  draft.survey.projector = {};
+  engine::ContextParams& context = target.survey.context;
+  if (context.n_outputs_max > 0) context.n_outputs_max = std::max(context.n_outputs_max, rows);
+  target.survey.outputs = std::max(target.survey.outputs, rows);
+  return draft;
 }
 
 plan::PlannerOptions planner_options(const ModelOptions& options) {
@@ -291,11 +363,13 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
   static const std::map<std::string, std::string> kNames{
-      {"-ngl", "--gpu-layers"},  {"-dev", "--device"},          {"-sm", "--split-mode"},    {"-ts", "--tensor-split"},
-      {"-mg", "--main-gpu"},     {"-ot", "--override-tensor"},  {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},
-      {"-np", "--parallel"},     {"-ctk", "--cache-type-k"},    {"-ctv", "--cache-type-v"}, {"-fa", "--flash-attn"},
-      {"-kvu", "--kv-unified"},  {"-nkvo", "--no-kv-offload"},  {"-tb", "--threads-batch"}, {"-cmoe", "--cpu-moe"},
-      {"-ncmoe", "--n-cpu-moe"}, {"-jf", "--json-schema-file"},
+      {"-ngl", "--gpu-layers"},   {"-dev", "--device"},         {"-sm", "--split-mode"},
+      {"-ts", "--tensor-split"},  {"-mg", "--main-gpu"},        {"-ot", "--override-tensor"},
+      {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},     {"-np", "--parallel"},
+      {"-ctk", "--cache-type-k"}, {"-ctv", "--cache-type-v"},   {"-fa", "--flash-attn"},
+      {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"},
+      {"-cmoe", "--cpu-moe"},     {"-ncmoe", "--n-cpu-moe"},    {"-jf", "--json-schema-file"},
+      {"-mm", "--mmproj"},        {"-md", "--model-draft"},     {"-ngld", "--gpu-layers-draft"},
   };
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {

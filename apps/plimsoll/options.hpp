@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ void add_json(CLI::App& command, GlobalOptions& options);
 struct ModelOptions {
   std::vector<std::string> models;  // with their --name: see requests()
   std::vector<std::string> names;
+  std::vector<std::string> projectors;
+  bool no_projector_offload = false;
+  std::int64_t image_min_tokens = 0;
+  std::int64_t image_max_tokens = 0;
   std::string gpu_layers = "auto";
   std::string devices;
   std::string split_mode = "layer";
@@ -61,6 +66,18 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
 [[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
+
+// A small model that proposes tokens, which the --model then checks.
+struct DraftOptions {
+  std::string model;
+  std::string gpu_layers;  // empty: as the target's
+  std::int64_t most = 8;
+  double least_probability = 0.5;
+};
+void add_draft_options(CLI::App& command, DraftOptions& options);
+// The draft beside this target, which is given the rows of logits that checking needs; empty where none was named.
+// Throws Error{usage} with a sentence for every value that means nothing.
+[[nodiscard]] std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Request& target);
 
 struct SamplingOptions {
   engine::SamplingParams params;

@@ -19,6 +19,7 @@ namespace {
 struct PlanOptions {
   ModelOptions model;
   std::string fleet;
+  DraftOptions draft;
   bool explain = false;
   bool fit = false;
 };
@@ -57,6 +58,10 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   const auto settings = planner_options(options.model);
   std::vector<plan::Request> wanted;
   if (options.fleet.empty()) wanted = requests(options.model, kMany);
+  if (!options.draft.model.empty()) {
+    if (wanted.size() != 1) throw Error(ErrorCode::usage, "--model-draft goes with one --model");
+    wanted.push_back(*draft_request(options.draft, wanted.front()));
+  }
   if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
@@ -87,6 +92,7 @@ void add_plan(CLI::App& app, GlobalOptions& global, int& status) {
   auto options = std::make_shared<PlanOptions>();
   command->add_option("fleet", options->fleet, "Fleet file (TOML): plan all its models, and who goes for whom");
   add_model_options(*command, options->model);
+  add_draft_options(*command, options->draft);
   command->add_flag("--explain", options->explain, "Say where each number comes from");
   command->add_flag("--fit", options->fit, "Where it does not fit, plan the nearest configuration that does");
   add_json(*command, global);

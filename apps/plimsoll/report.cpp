@@ -59,27 +59,47 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests) {
-  const run::Instance& instance = *opened.instance;
+namespace {
+
+Json seal_json(const run::Instance& instance) {
   const memory::SealCounts seal = instance.seal_counts();
-  return {{"schema", "plimsoll.report/1"},
-          {"plan", plan::to_json(opened.plan, gauge::mode())},
-          {"ledger",
-           {{"after_weights", lines_json(opened.figures.after_weights)},
-            {"after_context", lines_json(opened.figures.after_context)},
-            {"ready", lines_json(opened.figures.ready)},
-            {"end", lines_json(instance.snapshot())}}},
-          {"warm_up", warm_up_json(instance.warm_up_report())},
-          {"sweeps", instance.warm_up_report().sweeps},
-          {"warm_up_complete", instance.warm_up_report().complete()},
-          {"seal",
-           {{"allocations_after_seal", seal.allocations_after_seal},
-            {"refused_after_seal", seal.refused_after_seal},
-            {"graph_reallocations", instance.graph_reallocations()}}},
-          {"growth_after_ready_bytes", instance.growth_after_ready().value()},
-          {"growth_read_from", instance.how_growth_is_read()},
-          {"pipeline_cache", to_string(instance.pipeline_cache())},
-          {"timing", timing_json(opened.figures, requests)}};
+  return {{"allocations_after_seal", seal.allocations_after_seal},
+          {"refused_after_seal", seal.refused_after_seal},
+          {"graph_reallocations", instance.graph_reallocations()}};
+}
+
+Json draft_json(const run::Instance& draft, const run::SpeculationCounts& counts) {
+  return {{"name", draft.name()},
+          {"ledger", {{"end", lines_json(draft.snapshot())}}},
+          {"warm_up", warm_up_json(draft.warm_up_report())},
+          {"warm_up_complete", draft.warm_up_report().complete()},
+          {"seal", seal_json(draft)},
+          {"proposed", counts.proposed},
+          {"accepted", counts.accepted}};
+}
+
+}  // namespace
+
+nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests,
+                                   const run::SpeculationCounts& counts) {
+  const run::Instance& instance = *opened.instance;
+  Json json{{"schema", "plimsoll.report/1"},
+            {"plan", plan::to_json(opened.plan, gauge::mode())},
+            {"ledger",
+             {{"after_weights", lines_json(opened.figures.after_weights)},
+              {"after_context", lines_json(opened.figures.after_context)},
+              {"ready", lines_json(opened.figures.ready)},
+              {"end", lines_json(instance.snapshot())}}},
+            {"warm_up", warm_up_json(instance.warm_up_report())},
+            {"sweeps", instance.warm_up_report().sweeps},
+            {"warm_up_complete", instance.warm_up_report().complete()},
+            {"seal", seal_json(instance)},
+            {"growth_after_ready_bytes", instance.growth_after_ready().value()},
+            {"growth_read_from", instance.how_growth_is_read()},
+            {"pipeline_cache", to_string(instance.pipeline_cache())},
+            {"timing", timing_json(opened.figures, requests)}};
+  if (opened.draft) json["draft"] = draft_json(*opened.draft, counts);
+  return json;
 }
 
 }  // namespace plimsoll::app

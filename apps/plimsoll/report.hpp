@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <plimsoll/run/generation.hpp>
+#include <plimsoll/run/speculative.hpp>
 
 #include "opening.hpp"
 
@@ -16,8 +17,9 @@ struct RequestFigures {
   run::GenerationTiming timing;
 };
 
-// `requests`: the first, and then those on a cleared sequence.
-[[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests);
+// `requests`: the first, and then those on a cleared sequence. `counts`: of all of them, where a draft proposed.
+[[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests,
+                                                 const run::SpeculationCounts& counts = {});
 
 // Every step of every sweep, in the order they ran.
 [[nodiscard]] nlohmann::ordered_json warm_up_json(const run::WarmUpReport& report);

@@ -65,8 +65,8 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   const auto documents = pairs.empty() ? read_texts(options.documents, options.file) : std::vector<std::string>{};
   const bool several = std::max(pairs.size(), documents.size()) > 1;
   if (several && options.model.command->count("--parallel") == 0) request.survey.context.n_seq_max = kTogether;
-  const auto has_vocabulary = [&](const engine::Model& model) {
-    if (pairs.empty()) (void)model.vocab().tokenize(options.query, false, false);
+  const auto has_vocabulary = [&](const run::Instance& loaded) {
+    if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };
   const Opened opened =
       open(request, planner_options(options.model), {.fit = options.fit, .warm_up = warm_up}, has_vocabulary);

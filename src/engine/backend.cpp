@@ -2,6 +2,7 @@
 
 #include <ggml-backend.h>
 #include <llama.h>
+#include <mtmd-helper.h>
 
 #include <atomic>
 #include <mutex>
@@ -65,6 +66,7 @@ void start_backends() {
   static std::once_flag once;
   std::call_once(once, [] {
     llama_log_set(on_engine_log, nullptr);
+    mtmd_helper_log_set(on_engine_log, nullptr);
     ggml_backend_load_all();
     llama_backend_init();
     started.store(true);

@@ -183,6 +183,17 @@ void Context::validate_batch(const Batch& batch) const {
                 fmt::format("vectors of {} numbers cannot stand for tokens of this model, whose are {}",
                             batch.embedding_size(), model.n_embd_inp));
   }
+  if (batch.has_embeddings() && batch.has_2d_positions() != model.has_2d_positions) {
+    throw Error(ErrorCode::usage, fmt::format("a vector's position has {} with this model",
+                                              model.has_2d_positions ? "several dimensions" : "one dimension"));
+  }
+  if (batch.sees_all() && std::cmp_greater(batch.size(), facts_.n_ubatch)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{} vectors that see each other must fit one micro-batch, which has {}; give it "
+                            "--ubatch-size {}",
+                            batch.size(), facts_.n_ubatch, batch.size()),
+                {{"needed", static_cast<std::uint64_t>(batch.size())}, {"available", facts_.n_ubatch}});
+  }
   const std::int32_t n_vocab = model.n_vocab;
   for (std::int32_t i = 0; i < batch.size(); ++i) {
     if (!batch.has_embeddings() && (batch.token(i) < 0 || batch.token(i) >= n_vocab)) {
@@ -206,8 +217,29 @@ void Context::require_sequence(SequenceId sequence) const {
   throw Error(ErrorCode::usage, fmt::format("there is no sequence {} in a context of {}", sequence, facts_.n_seq_max));
 }
 
+namespace {
+
+// The engine's attention is a setting of the context, not of the batch.
+class SeesAll {
+ public:
+  SeesAll(llama_context* context, bool sees_all) : context_(sees_all ? context : nullptr) {
+    if (context_ != nullptr) llama_set_causal_attn(context_, false);
+  }
+  ~SeesAll() {
+    if (context_ != nullptr) llama_set_causal_attn(context_, true);
+  }
+  SeesAll(const SeesAll&) = delete;
+  SeesAll& operator=(const SeesAll&) = delete;
+
+ private:
+  llama_context* context_;
+};
+
+}  // namespace
+
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   validate_batch(batch);
+  const SeesAll attention(context_, batch.sees_all() && model_->facts().is_causal);
   const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
   if (!model_->facts().has_decoder || !facts_.has_memory) return encode(batch);
   if (!stop.stop_possible()) return decoded(llama_decode(context_, batch.view()));

@@ -117,6 +117,7 @@ ModelFacts read_facts(const llama_model* model) {
   std::array<char, 256> description{};
   llama_model_desc(model, description.data(), description.size());
   const std::string architecture = text_of(model, "general.architecture");
+  const enum llama_rope_type rope = llama_model_rope_type(model);
   const std::string experts = text_of(model, (architecture + ".expert_count").c_str());
   return {.architecture = architecture,
           .description = described(description.data(), llama_model_n_params(model)),
@@ -135,7 +136,8 @@ ModelFacts read_facts(const llama_model* model) {
           .is_hybrid = llama_model_is_hybrid(model),
           .n_embd_out = llama_model_n_embd_out(model),
           .n_cls_out = static_cast<std::int32_t>(llama_model_n_cls_out(model)),
-          .is_causal = text_of(model, (architecture + ".attention.causal").c_str()) != "false"};
+          .is_causal = text_of(model, (architecture + ".attention.causal").c_str()) != "false",
+          .has_2d_positions = rope == LLAMA_ROPE_TYPE_MROPE || rope == LLAMA_ROPE_TYPE_IMROPE};
 }
 
 [[noreturn]] void load_failed(const std::string& path, const EngineLogListener& heard) {

@@ -180,4 +180,14 @@ void validate(const ContextParams& params) {
   }
 }
 
+void validate(const ProjectorParams& params) {
+  if (params.path.empty()) usage("no projector was named");
+  if (params.image_min_tokens < 0 || params.image_max_tokens < 0 || params.n_threads < 0)
+    usage("a projector's numbers of tokens and threads cannot be negative");
+  if (params.image_max_tokens > 0 && params.image_min_tokens > params.image_max_tokens) {
+    usage(fmt::format("a picture cannot become at least {} tokens and at most {}", params.image_min_tokens,
+                      params.image_max_tokens));
+  }
+}
+
 }  // namespace plimsoll::engine

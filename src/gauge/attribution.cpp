@@ -12,6 +12,7 @@ std::string buffer_name(ggml_backend_buffer_type_t type) { return type == nullpt
 
 memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept {
   using memory::Stage;
+  if (phase == Phase::projector) return Stage::projector;
   switch (origin) {
     case hook::Origin::graph:
       return Stage::compute;
@@ -26,6 +27,7 @@ memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept {
       return Stage::weights;
     case Phase::adapter:
       return Stage::adapter;
+    case Phase::projector:
     case Phase::context:
     case Phase::decode:
     case Phase::none:

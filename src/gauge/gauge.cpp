@@ -67,7 +67,8 @@ bool Gauge::lend_buffer(const hook::Request& request, ggml_backend_buffer_t& res
     if (before_allocation(request)) after_allocation(request, nullptr);
     return true;
   }
-  if (request.origin != hook::Origin::graph) return false;
+  // A projector computes with a scheduler of its own, beside the context's.
+  if (request.origin != hook::Origin::graph || Scope::current().phase == Phase::projector) return false;
   try {
     const std::string& borrower = Scope::current().owner;
     const std::lock_guard lock(lenders_mutex_);

@@ -4,8 +4,11 @@
 #include <tuple>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/engine/projector.hpp>
 #include <plimsoll/gauge/attribution.hpp>
 
 #include "engine_extension.hpp"
@@ -106,6 +109,39 @@ std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_crea
   return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
 }
 
+// The engine simulates the load of a projector too, but really allocates for it; here it is answered with sizes.
+void survey_projector(const SurveyRequest& request, Survey& survey, LineBook& book) {
+  if (!request.projector.wanted()) return;
+  SurveyObserver seen;
+  engine::ProjectorNeeds needs;
+  {
+    const hook::ThreadObserver watching(&seen);
+    const Scope scope({}, Phase::projector);
+    needs = engine::projector_needs(request.projector, request.model);
+  }
+  for (const auto& [type, bytes] : seen.projector) book.add(type, Stage::projector, bytes);
+  for (const auto& [allocator, sizes] : seen.projector_compute) {
+    for (const auto& [type, bytes] : sizes) book.add(type, Stage::projector, bytes);
+  }
+  survey.transient += Bytes{seen.transient};
+  const auto reserved = static_cast<std::int32_t>(seen.projector_rows);
+  survey.picture_limit = request.projector.image_max_tokens;
+  if (needs.sees) survey.picture_tokens = reserved;
+  if (needs.sees && needs.image_max_tokens > 0) {  // of any size, up to that
+    const bool unasked = request.projector.image_max_tokens == 0;
+    survey.picture_tokens = unasked ? std::min(needs.image_max_tokens, reserved) : needs.image_max_tokens;
+    if (unasked && needs.image_max_tokens > reserved) survey.picture_limit = reserved;
+  }
+  if (needs.sees_all_at_once && std::cmp_greater(survey.picture_tokens, survey.context.n_ubatch)) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("this projector's pictures are {} vectors that must be decoded at once, and a micro-batch "
+                    "has {}; give it --ubatch-size {}",
+                    survey.picture_tokens, survey.context.n_ubatch, survey.picture_tokens),
+        {{"needed", static_cast<std::uint64_t>(survey.picture_tokens)}, {"available", survey.context.n_ubatch}});
+  }
+}
+
 Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyRequest& request) {
   SurveyObserver seen;
   const hook::ThreadObserver watching(&seen);
@@ -143,8 +179,9 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   for (const auto& [type, bytes] : seen.control_vector) book.add(type, Stage::adapter, bytes);
   for (const auto& [type, bytes] : seen.output)
     book.add(type, Stage::output, output_bytes(*context, bytes, survey.outputs));
-  survey.lines = std::move(book).sorted();
   survey.transient = Bytes{seen.transient};
+  survey_projector(request, survey, book);
+  survey.lines = std::move(book).sorted();
   return survey;
 }
 

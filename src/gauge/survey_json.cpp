@@ -85,16 +85,44 @@ engine::ContextParams context_params(const Json& json) {
   return params;
 }
 
+Json projector_params(const engine::ProjectorParams& params) {
+  return {{"path", params.path},
+          {"offload", params.offload},
+          {"image_min_tokens", params.image_min_tokens},
+          {"image_max_tokens", params.image_max_tokens},
+          {"n_threads", params.n_threads},
+          {"flash_attn", static_cast<int>(params.flash_attn)}};
+}
+
+engine::ProjectorParams projector_params(const Json& json) {
+  return {.path = json.at("path"),
+          .offload = json.at("offload"),
+          .image_min_tokens = json.at("image_min_tokens"),
+          .image_max_tokens = json.at("image_max_tokens"),
+          .n_threads = json.at("n_threads"),
+          .flash_attn = static_cast<llama_flash_attn_type>(json.at("flash_attn").get<int>())};
+}
+
 Json model_facts(const engine::ModelFacts& facts) {
-  return {{"architecture", facts.architecture}, {"description", facts.description},
-          {"n_params", facts.n_params},         {"tensor_bytes", facts.tensor_bytes.value()},
-          {"n_layer", facts.n_layer},           {"n_embd", facts.n_embd},
-          {"n_embd_inp", facts.n_embd_inp},     {"n_swa", facts.n_swa},
-          {"n_vocab", facts.n_vocab},           {"n_ctx_train", facts.n_ctx_train},
-          {"n_expert", facts.n_expert},         {"has_encoder", facts.has_encoder},
-          {"has_decoder", facts.has_decoder},   {"is_recurrent", facts.is_recurrent},
-          {"is_hybrid", facts.is_hybrid},       {"n_embd_out", facts.n_embd_out},
-          {"n_cls_out", facts.n_cls_out},       {"is_causal", facts.is_causal}};
+  return {{"architecture", facts.architecture},
+          {"description", facts.description},
+          {"n_params", facts.n_params},
+          {"tensor_bytes", facts.tensor_bytes.value()},
+          {"n_layer", facts.n_layer},
+          {"n_embd", facts.n_embd},
+          {"n_embd_inp", facts.n_embd_inp},
+          {"n_swa", facts.n_swa},
+          {"n_vocab", facts.n_vocab},
+          {"n_ctx_train", facts.n_ctx_train},
+          {"n_expert", facts.n_expert},
+          {"has_encoder", facts.has_encoder},
+          {"has_decoder", facts.has_decoder},
+          {"is_recurrent", facts.is_recurrent},
+          {"is_hybrid", facts.is_hybrid},
+          {"n_embd_out", facts.n_embd_out},
+          {"n_cls_out", facts.n_cls_out},
+          {"is_causal", facts.is_causal},
+          {"has_2d_positions", facts.has_2d_positions}};
 }
 
 engine::ModelFacts model_facts(const Json& json) {
@@ -115,7 +143,8 @@ engine::ModelFacts model_facts(const Json& json) {
           .is_hybrid = json.at("is_hybrid"),
           .n_embd_out = json.at("n_embd_out"),
           .n_cls_out = json.at("n_cls_out"),
-          .is_causal = json.at("is_causal")};
+          .is_causal = json.at("is_causal"),
+          .has_2d_positions = json.value("has_2d_positions", false)};
 }
 
 Json context_facts(const engine::ContextFacts& facts) {
@@ -174,11 +203,13 @@ Json to_json(const SurveyRequest& request) {
   Json control_vector = {{"files", Json::array()},
                          {"layers", {request.control_vector.first_layer, request.control_vector.last_layer}}};
   for (const auto& file : request.control_vector.files) control_vector["files"].push_back({file.path, file.scale});
-  return {{"model", model_params(request.model)},
-          {"context", context_params(request.context)},
-          {"adapters", adapters},
-          {"control_vector", control_vector},
-          {"outputs", request.outputs}};
+  Json json = {{"model", model_params(request.model)},
+               {"context", context_params(request.context)},
+               {"adapters", adapters},
+               {"control_vector", control_vector},
+               {"outputs", request.outputs}};
+  if (request.projector.wanted()) json["projector"] = projector_params(request.projector);
+  return json;
 }
 
 SurveyRequest survey_request_from_json(const Json& json) {
@@ -191,6 +222,7 @@ SurveyRequest survey_request_from_json(const Json& json) {
   vector.at("layers").at(0).get_to(request.control_vector.first_layer);
   vector.at("layers").at(1).get_to(request.control_vector.last_layer);
   json.at("outputs").get_to(request.outputs);
+  if (json.contains("projector")) request.projector = projector_params(json.at("projector"));
   return request;
 }
 
@@ -202,6 +234,8 @@ Json to_json(const Survey& survey) {
           {"context", context_facts(survey.context)},
           {"gpu_layers", survey.gpu_layers},
           {"outputs", survey.outputs},
+          {"picture_tokens", survey.picture_tokens},
+          {"picture_limit", survey.picture_limit},
           {"transient", survey.transient.value()}};
 }
 
@@ -212,6 +246,8 @@ Survey survey_from_json(const Json& json) {
   survey.context = context_facts(json.at("context"));
   json.at("gpu_layers").get_to(survey.gpu_layers);
   json.at("outputs").get_to(survey.outputs);
+  survey.picture_tokens = json.value("picture_tokens", 0);  // absent in answers kept by earlier versions
+  survey.picture_limit = json.value("picture_limit", 0);
   survey.transient = Bytes{json.at("transient").get<std::uint64_t>()};
   return survey;
 }

@@ -42,6 +42,10 @@ bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer
       transient += bytes;
       result = hook::real::alloc_tensors(context, ggml_backend_cpu_buffer_type());
       return true;
+    case Phase::projector:
+      projector[type] += bytes;
+      result = empty_stand_in(context, type);
+      return result != nullptr;
     case Phase::load:
     case Phase::decode:
     case Phase::none:
@@ -55,7 +59,12 @@ bool SurveyObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
   if (sched_types_.empty()) return false;
   sizes_.assign(sched_types_.size(), 0);
   ggml_gallocr_reserve_n_size(allocator, graph, node_ids, leaf_ids, sizes_.data());
-  raise_compute();
+  if (Scope::current().phase == Phase::projector) {
+    if (projector_compute.empty()) projector_rows = ggml_graph_node(graph, -1)->ne[1];
+    raise(projector_compute[allocator]);
+  } else {
+    raise(compute);
+  }
   return true;
 }
 
@@ -72,10 +81,7 @@ void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_ty
 // not (seen with grok and hrm_text, half the layers on a device and the cache on the host: plan 1.57 MB, taken 1.44).
 // So the graph takes the real path here too, which ends in reserve_graph() above.
 bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept {
-  sched_types_.clear();
-  for (int i = 0; i < ggml_backend_sched_get_n_backends(sched); ++i) {
-    sched_types_.push_back(ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, i)));
-  }
+  know_types(sched);
   if (!hook::real::sched_reserve(sched, graph)) return false;
   std::ranges::copy(sizes_, bytes);
   return true;
@@ -86,17 +92,28 @@ bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, 
 // reserve_graph(). (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split
 // before the first graph is sized are the engine's probes for fused operations: nothing is reserved for them.
 bool SurveyObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
+  if (Scope::current().phase == Phase::projector) {  // on its way to reserve_graph() already
+    know_types(sched);
+    return false;
+  }
   return !sched_types_.empty() && hook::real::sched_reserve(sched, graph);
 }
 
 // The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest
 // stays.
-void SurveyObserver::raise_compute() {
+void SurveyObserver::raise(Sizes& largest) const {
   Sizes together;  // backends that share a buffer type share the buffer
   for (std::size_t i = 0; i < sched_types_.size(); ++i) {
     together[sched_types_[i]] = std::max(together[sched_types_[i]], sizes_[i]);
   }
-  for (const auto& [type, bytes] : together) compute[type] = std::max(compute[type], bytes);
+  for (const auto& [type, bytes] : together) largest[type] = std::max(largest[type], bytes);
+}
+
+void SurveyObserver::know_types(ggml_backend_sched_t sched) {
+  sched_types_.clear();
+  for (int i = 0; i < ggml_backend_sched_get_n_backends(sched); ++i) {
+    sched_types_.push_back(ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, i)));
+  }
 }
 
 }  // namespace plimsoll::gauge

@@ -22,6 +22,10 @@ class SurveyObserver final : public hook::Observer {
   Sizes output;   // at context creation: one row for each sequence
   Sizes adapter;
   Sizes control_vector;  // moved here from adapter by who loads it
+  Sizes projector;       // weights
+  // The largest graph of each of its senses, which have an allocator each.
+  std::map<ggml_gallocr_t, Sizes> projector_compute;
+  std::int64_t projector_rows = 0;  // vectors that the first graph of the first sense ends in
   // Names of the tensors that were asked for together, per buffer type: weights and caches alike.
   std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
   std::size_t transient = 0;  // bytes that got past all of this and really were allocated
@@ -36,7 +40,8 @@ class SurveyObserver final : public hook::Observer {
   bool split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept override;
 
  private:
-  void raise_compute();
+  void know_types(ggml_backend_sched_t sched);
+  void raise(Sizes& largest) const;
 
   std::vector<ggml_backend_buffer_type_t> sched_types_;  // buffer type of each backend of the context's scheduler
   std::vector<std::size_t> sizes_;                       // of the graph that was reserved last, one for each backend

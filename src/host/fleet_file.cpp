@@ -197,6 +197,9 @@ void add_model_keys(TableReader& reader, FleetModel& model, const std::filesyste
   reader.number("n-cpu-moe", params.n_cpu_moe, 0);
   reader.choice("load-mode", params.load_mode, engine::load_mode_from_string, "none, mmap, mlock, mmap+mlock or dio");
   reader.flag("check-tensors", params.check_tensors);
+  reader.text("mmproj", [&request, folder](const std::string& value) {
+    request.survey.projector.path = from_folder(folder, value);
+  });
   reader.texts("lora", [&request, folder](const std::string& value) {
     request.survey.adapters.push_back(scaled_file(folder, value));
   });

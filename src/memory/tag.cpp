@@ -14,6 +14,8 @@ std::string_view to_string(Stage stage) noexcept {
       return "output";
     case Stage::adapter:
       return "adapter";
+    case Stage::projector:
+      return "projector";
     case Stage::runtime:
       return "runtime";
   }

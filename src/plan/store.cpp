@@ -71,6 +71,7 @@ std::string survey_key(const gauge::SurveyRequest& request) {
   std::string files = identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += identity(vector.path);
+  if (request.projector.wanted()) files += identity(request.projector.path);
   return fmt::format("{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, files, gauge::to_json(request).dump());
 }
 
@@ -92,13 +93,19 @@ std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& su
   const engine::EngineVersion engine = engine::engine_version();
   const engine::ModelFacts& model = survey.model;
   const engine::ContextFacts& context = survey.context;
-  return fmt::format(
+  std::string key = fmt::format(
       "{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|ctx {} batch {} ubatch {} seq {} outputs {} k {} "
       "v {} fa {} unified {} swa {} ngl {}",
       device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
       model.n_embd, model.n_vocab, model.n_params, context.n_ctx, context.n_batch, context.n_ubatch, context.n_seq_max,
       survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v), context.flash_attn,
       context.kv_unified, context.swa_full, survey.gpu_layers);
+  Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
+  for (const gauge::BufferLine& line : survey.lines) {
+    if (line.stage == memory::Stage::projector) projector += line.bytes;
+  }
+  if (projector > Bytes{}) key += fmt::format(" projector {}", projector.value());
+  return key;
 }
 
 std::string cache_folder() {

@@ -22,6 +22,19 @@ Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
   return {schedule_, schedule_->restore(snapshot)};
 }
 
+ContextSnapshot BatchedExecutor::save_all() const {
+  const std::lock_guard lock(schedule_->mutex());
+  return schedule_->save_all();
+}
+
+std::vector<Conversation> BatchedExecutor::load_all(const ContextSnapshot& snapshot) {
+  const std::lock_guard lock(schedule_->mutex());
+  std::vector<Conversation> conversations;
+  for (auto& sequence : schedule_->restore_all(snapshot))
+    conversations.push_back(Conversation(schedule_, std::move(sequence)));
+  return conversations;
+}
+
 std::size_t BatchedExecutor::free_sequences() const {
   const Lock lock(schedule_->mutex());
   return schedule_->free();

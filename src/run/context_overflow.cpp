@@ -20,7 +20,7 @@ std::size_t tokens_kept(const Conversation& conversation, const OverflowOptions&
 
 void make_room(Conversation& conversation, const OverflowOptions& options, std::size_t needed) {
   const std::size_t capacity = conversation.capacity();
-  const auto next = static_cast<std::size_t>(conversation.next_position());
+  const std::size_t next = std::max(conversation.size(), static_cast<std::size_t>(conversation.next_position()));
   if (next + needed <= capacity) return;
   if (!(options.discard_share > 0) || options.discard_share > 1)
     throw Error(ErrorCode::usage, fmt::format("{} is no share of tokens to forget", options.discard_share));

@@ -50,8 +50,17 @@ void Conversation::prompt(std::string_view text) {
   prompt(vocab.tokenize(text, begins, true));
 }
 
+void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) {
+  const Lock lock(schedule_->mutex());
+  if (sequence_->all_logits && sequence_->waiting() > 0)
+    throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
+  schedule_->append_chunks(*sequence_, instance().projector().tokenize(text, media, sequence_->tokens.empty()));
+}
+
 void Conversation::prompt_embeddings(std::span<const float> vectors) {
   const Lock lock(schedule_->mutex());
+  if (sequence_->all_logits && sequence_->waiting() > 0)
+    throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
   schedule_->append_vectors(*sequence_, vectors);
 }
 
@@ -140,6 +149,11 @@ const std::vector<Token>& Conversation::tokens() const { return sequence_->token
 
 std::size_t Conversation::capacity() const { return instance().context().facts().n_ctx_seq; }
 
+std::size_t Conversation::room() const {
+  const std::size_t used = std::max(size(), static_cast<std::size_t>(next_position()));
+  return capacity() > used ? capacity() - used : 0;
+}
+
 Position Conversation::next_position() const { return sequence_->next_position(); }
 
 engine::SequenceId Conversation::id() const { return sequence_->id; }
@@ -153,6 +167,8 @@ void Conversation::rewind(std::size_t n) {
   const Lock lock(schedule_->mutex());
   if (n > sequence_->tokens.size())
     throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be taken back of {}", n, sequence_->tokens.size()));
+  if (sequence_->is_inside_a_span(sequence_->tokens.size() - n))
+    throw Error(ErrorCode::usage, "this would leave a part of a picture, which can be taken back as a whole only");
   schedule_->truncate(*sequence_, sequence_->tokens.size() - n);
 }
 
@@ -188,7 +204,7 @@ void find_first_vector(Sequence& sequence) {
 }
 
 void require_range(const Sequence& sequence, std::size_t count, std::size_t keep) {
-  if (!sequence.vectors.empty()) throw Error(ErrorCode::usage, "vectors wait here; infer before they are moved");
+  if (!sequence.blocks.empty()) throw Error(ErrorCode::usage, "vectors wait here; infer before they are moved");
   if (count == 0 || keep + count > sequence.tokens.size()) {
     throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be forgotten after the first {} of {}", count, keep,
                                               sequence.tokens.size()));
@@ -211,6 +227,7 @@ bool Conversation::shift_left(std::size_t count, std::size_t keep) {
   require_range(*sequence_, count, keep);
   engine::Context& context = instance().context();
   if (keep + count == sequence_->tokens.size()) {
+    if (sequence_->is_inside_a_span(keep)) return false;
     schedule_->truncate(*sequence_, keep);
     return true;
   }
@@ -271,7 +288,7 @@ bool Conversation::MemoryEdit::remove(Position from, Position to) {
     schedule_.truncate(sequence_, static_cast<std::size_t>(first - sequence_.positions.begin()));
     return true;
   }
-  if (!can_forget_a_part(schedule_.instance())) return false;
+  if (!can_forget_a_part(schedule_.instance()) || !sequence_.spans.empty()) return false;
   if (!schedule_.instance().context().remove(sequence_.id, from, to)) return false;
   for (std::size_t i = sequence_.tokens.size(); i > 0; --i) {
     if (!inside(sequence_.positions[i - 1], from, to)) continue;

@@ -7,6 +7,8 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
+#include "decode_failure.hpp"
+
 namespace plimsoll::run {
 
 std::string_view to_string(FinishReason reason) noexcept {
@@ -76,22 +78,12 @@ Generation::~Generation() {
 
 // False: cancelled. The engine's refusals are failures here, since everything was planned.
 bool Generation::check(engine::DecodeStatus status) {
-  const std::string& name = conversation_->instance().name();
-  switch (status) {
-    case engine::DecodeStatus::ok:
-      return true;
-    case engine::DecodeStatus::aborted:
-      reason_ = FinishReason::cancelled;
-      return false;
-    case engine::DecodeStatus::out_of_memory:
-      throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' was refused memory while generating", name));
-    case engine::DecodeStatus::no_kv_slot:
-      throw Error(ErrorCode::context_overflow,
-                  fmt::format("the conversations of '{}' have filled the cache they share", name));
-    case engine::DecodeStatus::failed:
-      break;
+  if (status == engine::DecodeStatus::aborted) {
+    reason_ = FinishReason::cancelled;
+    return false;
   }
-  throw Error(ErrorCode::engine_failed, fmt::format("decoding on '{}' failed: {}", name, engine::to_string(status)));
+  require_decoded(status, fmt::format("decoding on '{}'", conversation_->instance().name()));
+  return true;
 }
 
 void Generation::decode_waiting() {
@@ -106,7 +98,7 @@ void Generation::decode_waiting() {
 void Generation::append_last() {
   if (last_is_appended_) return;
   last_is_appended_ = true;
-  const bool full = std::cmp_greater_equal(conversation_->next_position(), conversation_->capacity());
+  const bool full = conversation_->room() == 0;
   if (full && reason_ != FinishReason::running) return;  // nobody asks what comes after it
   make_room(*conversation_, params_.overflow);
   conversation_->prompt(tokens_.back());
@@ -133,7 +125,7 @@ std::optional<engine::Token> Generation::next_token() {
   const engine::Token token = conversation_->sample(*sampler_);
   if (!params_.ignore_end_of_generation && conversation_->instance().model()->vocab().is_end_of_generation(token)) {
     reason_ = FinishReason::end_of_generation;
-    const bool room = std::cmp_less(conversation_->next_position(), conversation_->capacity());
+    const bool room = conversation_->room() > 0;
     if (params_.keep_end_token && room) conversation_->prompt(token);
     return std::nullopt;
   }
@@ -151,7 +143,7 @@ std::string Generation::text_of(engine::Token token) const {
 bool Generation::at_limit() {
   if (!prompt_done_) return false;
   if (params_.predict >= 0 && std::cmp_greater_equal(tokens_.size(), params_.predict)) return true;
-  const bool full = std::cmp_greater_equal(conversation_->next_position(), conversation_->capacity());
+  const bool full = conversation_->room() == 0;
   const ContextOverflow strategy = params_.overflow.strategy;
   return full && (strategy == ContextOverflow::stop || (strategy == ContextOverflow::fail && params_.predict < 0));
 }

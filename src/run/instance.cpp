@@ -8,8 +8,11 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/refusal_throws.hpp>
 #include <plimsoll/gauge/scope.hpp>
 #include <plimsoll/run/pipeline_cache.hpp>
+
+#include "media_warm_up.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -75,6 +78,7 @@ Instance::~Instance() {
   books_.seal().open(plan_.name);
   const gauge::Scope scope(plan_.name, gauge::Phase::none);  // shared buffers are given back under its name
   context_.reset();
+  projector_.reset();
   adapters_.clear();
   model_.reset();
   for (const auto& [tag, bytes] : runtime_) books_.ledger().give_back(tag, bytes);
@@ -141,12 +145,67 @@ void Instance::load(engine::Progress progress, std::stop_token stop) {
         adapters_.emplace_back(engine::Adapter::load(model_, adapter.path), adapter.scale);
       }
     });
+    load_projector();
   } catch (...) {
     adapters_.clear();
     model_.reset();
     throw;
   }
   state_ = State::loaded;
+}
+
+void Instance::load_projector() {
+  engine::ProjectorParams params = plan_.request.projector;
+  if (!params.wanted()) return;
+  params.image_max_tokens = plan_.survey.picture_limit;  // no picture is to need more than was planned
+  attributed(gauge::Phase::projector, "loading the projector of", [&] {
+    std::unique_ptr<engine::Projector> loaded;
+    {
+      const hook::RefusalThrows refused_weights;
+      loaded = engine::Projector::load(model_, params);
+    }
+    // The engine goes on where its compute buffers were refused, and would later compute into none.
+    const auto [denied, by_device] = gauge::Gauge::take_refusals();
+    if (denied) throw_denied(*denied, plan_.name, "loading the projector of");
+    if (by_device) {
+      throw Error(ErrorCode::out_of_device_memory,
+                  fmt::format("the device refused memory for the projector of '{}'", plan_.name));
+    }
+    projector_ = std::move(loaded);
+  });
+}
+
+engine::Projector& Instance::projector() {
+  if (!projector_)
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was planned without a projector; give it one with --mmproj", plan_.name));
+  return *projector_;
+}
+
+// A graph that was refused its buffer leaves the projector's scheduler with none, and the next one would be computed
+// into it: so what may be too large is not tried, and what was refused all the same was the last.
+std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
+  engine::Projector& projector = this->projector();
+  if (projector_is_spoilt_)
+    throw Error(ErrorCode::engine_failed, fmt::format("the projector of '{}' was refused memory before", plan_.name));
+  std::size_t& largest = chunk.kind() == engine::ChunkKind::audio ? largest_sound_ : largest_picture_;
+  if (state_ == State::sealed && largest > 0 && chunk.n_tokens() > largest) {
+    throw Error(
+        ErrorCode::sealed,
+        fmt::format("this medium is {} vectors, and '{}' was warmed up for {}", chunk.n_tokens(), plan_.name, largest),
+        {{"requested", chunk.n_tokens()}, {"available", largest}});
+  }
+  std::vector<float> vectors;
+  try {
+    attributed(gauge::Phase::projector, "a medium for",
+               [&] { in_turn(gauge::Phase::projector, [&] { vectors = projector.encode(chunk); }); });
+  } catch (const Error& error) {
+    projector_is_spoilt_ = error.code() == ErrorCode::over_line || error.code() == ErrorCode::sealed ||
+                           error.code() == ErrorCode::out_of_device_memory;
+    throw;
+  }
+  largest = std::max(largest, chunk.n_tokens());
+  return vectors;
 }
 
 void Instance::create_context() {
@@ -191,6 +250,7 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   options.outputs = plan_.survey.outputs;
   // Step by step, so that others of the same lane get their turns in between.
   options.in_turn = [this](const std::function<void()>& step) { in_turn(gauge::Phase::decode, step); };
+  for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
   attributed(gauge::Phase::decode, "warming", [&] { warm_up_ = run::warm_up(*context_, meter_, options); });
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });

@@ -40,7 +40,8 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
                         .survey = {.model = options.model,
                                    .context = options.context,
                                    .adapters = options.adapters,
-                                   .control_vector = options.control_vector}};
+                                   .control_vector = options.control_vector,
+                                   .projector = options.projector}};
   request.survey.model.path = path;
   request.survey.outputs = options.context.n_outputs_max;
 

@@ -7,6 +7,8 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "decode_failure.hpp"
+
 namespace plimsoll::run {
 namespace {
 
@@ -38,20 +40,7 @@ class EmptyContext {
 };
 
 void check(const Instance& instance, engine::DecodeStatus status) {
-  switch (status) {
-    case engine::DecodeStatus::ok:
-      return;
-    case engine::DecodeStatus::aborted:
-      throw Error(ErrorCode::cancelled, "computing the embeddings was cancelled");
-    case engine::DecodeStatus::out_of_memory:
-      throw Error(ErrorCode::out_of_device_memory,
-                  fmt::format("'{}' was refused memory while computing embeddings", instance.name()));
-    case engine::DecodeStatus::no_kv_slot:
-    case engine::DecodeStatus::failed:
-      break;
-  }
-  throw Error(ErrorCode::engine_failed,
-              fmt::format("computing embeddings on '{}' failed: {}", instance.name(), engine::to_string(status)));
+  require_decoded(status, fmt::format("computing embeddings on '{}'", instance.name()));
 }
 
 void check_inputs(const Instance& instance, std::span<const std::vector<engine::Token>> inputs,

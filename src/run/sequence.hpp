@@ -1,5 +1,6 @@
 // Sequence: what is known of one sequence of a context. Guarded by the schedule's lock.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -8,18 +9,59 @@
 
 namespace plimsoll::run {
 
+// Vectors in the place of tokens that are not all in memory yet: a picture, a sound, or what a caller gave.
+struct VectorBlock {
+  std::size_t first = 0;  // index of its first one among the sequence's tokens
+  std::size_t count = 0;
+  bool at_once = false;                      // they see each other, so they are decoded as one
+  std::vector<float> numbers;                // [count x n_embd_inp]; kept until all of them are in memory
+  std::vector<engine::Position4> positions;  // of each, where the model's have several dimensions; else none
+
+  [[nodiscard]] std::size_t end() const noexcept { return first + count; }
+};
+
+// Vectors that take another number of positions than there are of them.
+struct PositionSpan {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  engine::Position next = 0;  // where what follows them stands
+
+  [[nodiscard]] std::size_t end() const noexcept { return first + count; }
+};
+
 struct Sequence {
   explicit Sequence(engine::SequenceId sequence) : id(sequence) {}
 
   [[nodiscard]] std::size_t waiting() const noexcept { return tokens.size() - decoded; }
-  [[nodiscard]] engine::Position next_position() const noexcept { return positions.empty() ? 0 : positions.back() + 1; }
-  [[nodiscard]] bool has_vectors() const noexcept { return first_vector.has_value(); }
+  [[nodiscard]] engine::Position next_position() const noexcept {
+    if (!spans.empty() && spans.back().end() == tokens.size()) return spans.back().next;
+    return positions.empty() ? 0 : positions.back() + 1;
+  }
+  // What waits next are vectors: these. Null: tokens, or nothing.
+  [[nodiscard]] const VectorBlock* block_due() const noexcept {
+    return !blocks.empty() && blocks.front().first <= decoded ? &blocks.front() : nullptr;
+  }
+  // How many wait until tokens end and vectors begin, or the other way round.
+  [[nodiscard]] std::size_t due() const noexcept {
+    if (const VectorBlock* block = block_due()) return block->end() - decoded;
+    return blocks.empty() ? waiting() : blocks.front().first - decoded;
+  }
+  // Vectors are in memory whose numbers are gone: what is there cannot be decoded again.
+  [[nodiscard]] bool has_lost_vectors() const noexcept {
+    return first_vector && *first_vector < decoded && (blocks.empty() || *first_vector < blocks.front().first);
+  }
+  // A cut there would leave a part of a piece whose positions make sense as a whole only.
+  [[nodiscard]] bool is_inside_a_span(std::size_t index) const noexcept {
+    return std::ranges::any_of(spans,
+                               [&](const PositionSpan& span) { return span.first < index && index < span.end(); });
+  }
 
   engine::SequenceId id;
   std::vector<engine::Token> tokens;        // LLAMA_TOKEN_NULL where a vector stands
   std::vector<engine::Position> positions;  // of each
   std::size_t decoded = 0;                  // of them, in memory; the others wait
-  std::vector<float> vectors;               // [waiting x n_embd_inp] while vectors wait, else empty
+  std::vector<VectorBlock> blocks;          // in their order
+  std::vector<PositionSpan> spans;          // in their order
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
 
   bool all_logits = false;               // of what waits, else of its last token only

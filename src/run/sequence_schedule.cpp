@@ -45,9 +45,12 @@ void SequenceSchedule::release(const std::shared_ptr<Sequence>& sequence) noexce
   free_.insert(place, sequence->id);  // reserved since the constructor: it held every id
 }
 
-void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count) const {
+// Cells and positions are counted apart: a picture takes more of the ones than of the others where positions have
+// several dimensions, and forgotten or shrunk positions leave the cells as they are.
+void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count, Position positions) const {
   const std::size_t room = instance_.context().facts().n_ctx_seq;
-  const std::size_t needed = static_cast<std::size_t>(sequence.next_position()) + count;
+  const std::size_t needed =
+      std::max(sequence.tokens.size() + count, static_cast<std::size_t>(sequence.next_position() + positions));
   if (needed <= room) return;
   throw Error(
       ErrorCode::context_overflow,
@@ -63,42 +66,103 @@ void SequenceSchedule::encode_prompt(Sequence& sequence, std::span<const engine:
     throw Error(ErrorCode::engine_failed, fmt::format("encoding the prompt failed: {}", engine::to_string(status)));
 }
 
-void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits) {
-  if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
-  const engine::ModelFacts& model = instance_.model()->facts();
+void SequenceSchedule::require_tokens(std::span<const engine::Token> tokens) const {
+  const std::int32_t n_vocab = instance_.model()->facts().n_vocab;
   for (const engine::Token token : tokens) {
-    if (token < 0 || token >= model.n_vocab)
-      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", token, model.n_vocab));
+    if (token < 0 || token >= n_vocab)
+      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", token, n_vocab));
   }
-  if (!sequence.vectors.empty()) throw Error(ErrorCode::usage, "vectors wait here; tokens can follow once they are in");
-  const engine::Token start = model.has_encoder ? instance_.model()->decoder_start() : 0;
-  const bool encoded = model.has_encoder && sequence.tokens.empty();
-  require_room(sequence, encoded ? 1 : tokens.size());
-  if (encoded) {
-    encode_prompt(sequence, tokens);
-    tokens = std::span(&start, 1);
-  }
-  forget_logits(sequence);
-  sequence.all_logits = all_logits;
+}
+
+void SequenceSchedule::push_tokens(Sequence& sequence, std::span<const engine::Token> tokens) {
   for (const engine::Token token : tokens) {
     sequence.positions.push_back(sequence.next_position());
     sequence.tokens.push_back(token);
   }
 }
 
+void SequenceSchedule::push_block(Sequence& sequence, VectorBlock block, Position n_positions) {
+  const Position begin = sequence.next_position();
+  block.first = sequence.tokens.size();
+  if (!sequence.first_vector) sequence.first_vector = block.first;
+  for (std::size_t i = 0; i < block.count; ++i) {
+    sequence.positions.push_back(block.positions.empty() ? begin + static_cast<Position>(i) : block.positions[i][0]);
+    sequence.tokens.push_back(LLAMA_TOKEN_NULL);
+  }
+  if (std::cmp_not_equal(n_positions, block.count))
+    sequence.spans.push_back({.first = block.first, .count = block.count, .next = begin + n_positions});
+  sequence.blocks.push_back(std::move(block));
+}
+
+void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits) {
+  if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
+  require_tokens(tokens);
+  const engine::ModelFacts& model = instance_.model()->facts();
+  const engine::Token start = model.has_encoder ? instance_.model()->decoder_start() : 0;
+  const bool encoded = model.has_encoder && sequence.tokens.empty();
+  const std::size_t count = encoded ? 1 : tokens.size();
+  require_room(sequence, count, static_cast<Position>(count));
+  if (encoded) {
+    encode_prompt(sequence, tokens);
+    tokens = std::span(&start, 1);
+  }
+  forget_logits(sequence);
+  sequence.all_logits = all_logits;
+  push_tokens(sequence, tokens);
+}
+
 void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float> vectors) {
-  const auto width = static_cast<std::size_t>(instance_.model()->facts().n_embd_inp);
+  const engine::ModelFacts& model = instance_.model()->facts();
+  const auto width = static_cast<std::size_t>(model.n_embd_inp);
   if (vectors.empty() || vectors.size() % width != 0)
     throw Error(ErrorCode::usage, fmt::format("{} numbers are not vectors of {}", vectors.size(), width));
-  if (sequence.waiting() > 0) throw Error(ErrorCode::usage, "tokens wait here; vectors can follow once they are in");
-  const std::size_t count = vectors.size() / width;
-  require_room(sequence, count);
+  VectorBlock block{.count = vectors.size() / width, .numbers = {vectors.begin(), vectors.end()}, .positions = {}};
+  const auto count = static_cast<Position>(block.count);
+  require_room(sequence, block.count, count);
+  if (model.has_2d_positions) {  // one after the other in each dimension, as text stands
+    const Position begin = sequence.next_position();
+    for (Position at = begin; at < begin + count; ++at) block.positions.push_back({at, at, at, 0});
+  }
   forget_logits(sequence);
-  if (!sequence.first_vector) sequence.first_vector = sequence.tokens.size();
-  sequence.vectors.assign(vectors.begin(), vectors.end());
-  for (std::size_t i = 0; i < count; ++i) {
-    sequence.positions.push_back(sequence.next_position());
-    sequence.tokens.push_back(LLAMA_TOKEN_NULL);
+  push_block(sequence, std::move(block), count);
+}
+
+void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks) {
+  if (chunks.empty()) throw Error(ErrorCode::usage, "there is nothing in this prompt");
+  const engine::ModelFacts& model = instance_.model()->facts();
+  if (model.has_encoder) throw Error(ErrorCode::unsupported, "a model that encodes its prompt takes no media");
+  std::size_t count = 0;
+  Position positions = 0;
+  for (const engine::PromptChunk& chunk : chunks) {
+    require_tokens(chunk.tokens());
+    if (chunk.sees_all_at_once() && chunk.n_tokens() > instance_.context().facts().n_ubatch) {
+      throw Error(
+          ErrorCode::usage,
+          fmt::format("this medium is {} vectors that must be decoded at once, and a micro-batch of '{}' has {}",
+                      chunk.n_tokens(), instance_.name(), instance_.context().facts().n_ubatch),
+          {{"needed", chunk.n_tokens()}, {"available", instance_.context().facts().n_ubatch}});
+    }
+    count += chunk.n_tokens();
+    positions += chunk.n_positions();
+  }
+  require_room(sequence, count, positions);
+  std::vector<VectorBlock> blocks;
+  Position next = sequence.next_position();
+  for (const engine::PromptChunk& chunk : chunks) {
+    VectorBlock block{.count = chunk.n_tokens(), .at_once = chunk.sees_all_at_once(), .numbers = {}, .positions = {}};
+    if (chunk.kind() != engine::ChunkKind::text) {
+      block.numbers = instance_.project(chunk);
+      if (model.has_2d_positions) block.positions = instance_.projector().positions(chunk, next);
+    }
+    next += chunk.n_positions();
+    blocks.push_back(std::move(block));
+  }
+  forget_logits(sequence);
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    if (chunks[i].kind() == engine::ChunkKind::text)
+      push_tokens(sequence, chunks[i].tokens());
+    else
+      push_block(sequence, std::move(blocks[i]), chunks[i].n_positions());
   }
 }
 
@@ -136,7 +200,7 @@ bool SequenceSchedule::cut_memory(Sequence& sequence, std::size_t size) {
 }
 
 void SequenceSchedule::decode_again(Sequence& sequence) {
-  if (sequence.has_vectors() && sequence.decoded > 0) {
+  if (sequence.has_lost_vectors()) {
     throw Error(ErrorCode::unsupported,
                 "this needs the conversation to be decoded again, and vectors that stood for tokens are not kept");
   }
@@ -154,9 +218,14 @@ void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
   sequence.tokens.resize(size);
   sequence.positions.resize(size);
   if (sequence.first_vector && *sequence.first_vector >= size) sequence.first_vector.reset();
-  if (!sequence.vectors.empty()) {
-    const auto width = static_cast<std::size_t>(instance_.model()->facts().n_embd_inp);
-    sequence.vectors.resize(sequence.waiting() * width);
+  std::erase_if(sequence.spans, [&](const PositionSpan& span) { return span.end() > size; });
+  std::erase_if(sequence.blocks, [&](const VectorBlock& block) { return block.first >= size; });
+  if (!sequence.blocks.empty() && sequence.blocks.back().end() > size) {
+    VectorBlock& cut = sequence.blocks.back();
+    const std::size_t width = cut.numbers.size() / cut.count;
+    cut.count = size - cut.first;
+    cut.numbers.resize(cut.count * width);
+    if (!cut.positions.empty()) cut.positions.resize(cut.count);
   }
   forget_logits(sequence);
 }
@@ -183,7 +252,7 @@ void SequenceSchedule::settle_memory() {
       append(*spare, std::vector<engine::Token>{0}, false);
     } else {
       const auto redone = std::ranges::find_if(
-          sequences_, [](const auto& sequence) { return !sequence->has_vectors() && sequence->decoded > 0; });
+          sequences_, [](const auto& sequence) { return !sequence->first_vector && sequence->decoded > 0; });
       if (redone == sequences_.end()) throw Error(ErrorCode::usage, "infer first: the memory is still to be moved");
       const engine::Token last = (*redone)->tokens.back();
       truncate(**redone, (*redone)->tokens.size() - 1);
@@ -197,14 +266,26 @@ void SequenceSchedule::settle_memory() {
     throw Error(ErrorCode::engine_failed, fmt::format("moving the memory failed: {}", engine::to_string(status)));
 }
 
+namespace {
+
+std::vector<SequenceSnapshot::Span> spans_of(const Sequence& sequence) {
+  std::vector<SequenceSnapshot::Span> spans;
+  for (const PositionSpan& span : sequence.spans)
+    spans.push_back({.first = span.first, .count = span.count, .next = span.next});
+  return spans;
+}
+
+}  // namespace
+
 SequenceSnapshot SequenceSchedule::save(Sequence& sequence) {
-  if (!sequence.vectors.empty()) throw Error(ErrorCode::usage, "vectors wait to be decoded, and they are not saved");
+  if (!sequence.blocks.empty()) throw Error(ErrorCode::usage, "vectors wait to be decoded, and they are not saved");
   settle_memory();
   engine::Context& context = instance_.context();
   return {.fingerprint = fingerprint_of(context),
           .tokens = sequence.tokens,
           .positions = sequence.positions,
           .decoded = sequence.decoded,
+          .spans = spans_of(sequence),
           .memory = engine::SequenceState::save(context, sequence.id).bytes()};
 }
 
@@ -213,9 +294,14 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
   if (snapshot.fingerprint != fingerprint_of(context))
     throw Error(ErrorCode::usage, fmt::format("this state is of another model, cache or engine than '{}' ({}, not {})",
                                               instance_.name(), snapshot.fingerprint, fingerprint_of(context)));
-  const bool whole = snapshot.tokens.size() == snapshot.positions.size() && snapshot.decoded <= snapshot.tokens.size();
+  const bool spans_inside = std::ranges::all_of(snapshot.spans, [&](const SequenceSnapshot::Span& span) {
+    return span.count <= snapshot.tokens.size() && span.first <= snapshot.tokens.size() - span.count && span.next >= 0;
+  });
+  const bool whole =
+      snapshot.tokens.size() == snapshot.positions.size() && snapshot.decoded <= snapshot.tokens.size() && spans_inside;
   if (!whole) throw Error(ErrorCode::usage, "this state contradicts itself");
-  const std::size_t needed = snapshot.positions.empty() ? 0 : static_cast<std::size_t>(snapshot.positions.back()) + 1;
+  const std::size_t end = snapshot.positions.empty() ? 0 : static_cast<std::size_t>(snapshot.positions.back()) + 1;
+  const std::size_t needed = std::max(end, snapshot.tokens.size());
   if (needed > context.facts().n_ctx_seq) {
     throw Error(ErrorCode::context_overflow,
                 fmt::format("this state is of {} tokens, and a sequence of '{}' holds {}", needed, instance_.name(),
@@ -235,10 +321,39 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
   sequence->tokens = snapshot.tokens;
   sequence->positions = snapshot.positions;
   sequence->decoded = snapshot.decoded;
+  for (const SequenceSnapshot::Span& span : snapshot.spans)
+    sequence->spans.push_back({.first = span.first, .count = span.count, .next = span.next});
   const auto vector = std::ranges::find(snapshot.tokens, LLAMA_TOKEN_NULL);
   if (vector != snapshot.tokens.end())
     sequence->first_vector = static_cast<std::size_t>(vector - snapshot.tokens.begin());
   return sequence;
+}
+
+ContextSnapshot SequenceSchedule::save_all() {
+  ContextSnapshot snapshot{.fingerprint = fingerprint_of(instance_.context()), .sequences = {}};
+  for (const auto& sequence : sequences_) {
+    if (!sequence->blocks.empty()) throw Error(ErrorCode::usage, "vectors wait to be decoded, and they are not saved");
+  }
+  // Not in a loop over sequences_: settling the memory may take one more and give it back.
+  for (const auto& sequence : std::vector(sequences_)) snapshot.sequences.push_back(save(*sequence));
+  return snapshot;
+}
+
+std::vector<std::shared_ptr<Sequence>> SequenceSchedule::restore_all(const ContextSnapshot& snapshot) {
+  if (snapshot.sequences.size() > free_.size()) {
+    throw Error(ErrorCode::busy,
+                fmt::format("{} sequences are needed, and {} of '{}' are free", snapshot.sequences.size(), free_.size(),
+                            instance_.name()),
+                {{"needed", snapshot.sequences.size()}, {"available", free_.size()}});
+  }
+  std::vector<std::shared_ptr<Sequence>> restored;
+  try {
+    for (const SequenceSnapshot& sequence : snapshot.sequences) restored.push_back(restore(sequence));
+  } catch (...) {
+    for (const auto& sequence : restored) release(sequence);
+    throw;
+  }
+  return restored;
 }
 
 std::vector<Sequence*> SequenceSchedule::waiting() const {
@@ -250,13 +365,19 @@ std::vector<Sequence*> SequenceSchedule::waiting() const {
 }
 
 // Who waits with few goes first and whole; the long prompts share what is left. Tokens and vectors cannot share a
-// batch: the oldest conversation decides which it is. Rows of logits are limited by what was planned; who wants all of
-// them comes before everyone, so that what others leave is not always too little.
+// batch, nor can vectors that see each other share one with anything: the oldest conversation decides which it is. Rows
+// of logits are limited by what was planned; who wants all of them comes before everyone, so that what others leave is
+// not always too little.
 std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) const {
   std::vector<Sequence*> queue = waiting();
   if (queue.empty()) return {};
-  const bool vectors = !queue.front()->vectors.empty();
-  std::erase_if(queue, [&](const Sequence* sequence) { return sequence->vectors.empty() == vectors; });
+  const VectorBlock* first = queue.front()->block_due();
+  if (first != nullptr && first->at_once)
+    return {{.sequence = queue.front(), .count = queue.front()->due(), .first_row = 0}};
+  std::erase_if(queue, [&](const Sequence* sequence) {
+    const VectorBlock* block = sequence->block_due();
+    return (block != nullptr) != (first != nullptr) || (block != nullptr && block->at_once);
+  });
   std::ranges::stable_sort(
       queue, {}, [](const Sequence* sequence) { return std::pair(!sequence->all_logits, sequence->waiting()); });
 
@@ -265,7 +386,7 @@ std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) 
   for (std::size_t i = 0; i < queue.size() && most > 0 && rows > 0; ++i) {
     Sequence* const sequence = queue[i];
     const std::size_t fair = std::max<std::size_t>(1, most / (queue.size() - i));
-    std::size_t count = std::min(sequence->waiting(), fair);
+    std::size_t count = std::min(sequence->due(), fair);
     if (sequence->all_logits) {  // in one batch or not at all
       const bool fits = sequence->waiting() <= most && sequence->waiting() <= rows;
       if (!fits && !out.empty()) continue;
@@ -278,21 +399,34 @@ std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) 
   return out;
 }
 
+namespace {
+
+void add_vector(engine::Batch& batch, const Sequence& sequence, const VectorBlock& block, std::size_t at, bool output) {
+  const std::size_t width = block.numbers.size() / block.count;
+  const std::size_t inside = at - block.first;
+  const auto numbers = std::span(block.numbers).subspan(inside * width, width);
+  if (block.positions.empty())
+    batch.add_embedding(numbers, sequence.positions[at], sequence.id, output);
+  else
+    batch.add_embedding(numbers, block.positions[inside], sequence.id, output);
+}
+
+}  // namespace
+
 engine::Batch SequenceSchedule::compose(std::vector<Share>& shares) const {
   engine::Batch batch;
   for (Share& share : shares) {
     share.first_row = batch.size();
     const Sequence& sequence = *share.sequence;
+    const VectorBlock* block = sequence.block_due();
+    if (block != nullptr) batch.set_sees_all(block->at_once);
     for (std::size_t i = 0; i < share.count; ++i) {
       const std::size_t at = sequence.decoded + i;
       const bool output = sequence.all_logits || at + 1 == sequence.tokens.size();
-      if (sequence.vectors.empty()) {
+      if (block == nullptr)
         batch.add(sequence.tokens[at], sequence.positions[at], sequence.id, output);
-      } else {
-        const std::size_t width = sequence.vectors.size() / sequence.waiting();
-        batch.add_embedding(std::span(sequence.vectors).subspan(i * width, width), sequence.positions[at], sequence.id,
-                            output);
-      }
+      else
+        add_vector(batch, sequence, *block, at, output);
     }
   }
   return batch;
@@ -301,12 +435,8 @@ engine::Batch SequenceSchedule::compose(std::vector<Share>& shares) const {
 void SequenceSchedule::advance(const std::vector<Share>& shares) {
   for (const Share& share : shares) {
     Sequence& sequence = *share.sequence;
-    if (!sequence.vectors.empty()) {
-      const auto width = static_cast<std::ptrdiff_t>(sequence.vectors.size() / sequence.waiting());
-      const auto used = static_cast<std::ptrdiff_t>(share.count) * width;
-      sequence.vectors.erase(sequence.vectors.begin(), sequence.vectors.begin() + used);
-    }
     sequence.decoded += share.count;
+    std::erase_if(sequence.blocks, [&](const VectorBlock& block) { return block.end() <= sequence.decoded; });
     if (sequence.waiting() > 0) continue;
     const auto count = static_cast<std::int32_t>(share.count);
     for (std::int32_t i = sequence.all_logits ? 0 : count - 1; i < count; ++i)
@@ -322,19 +452,22 @@ void SequenceSchedule::recover(Sequence& sequence, bool trusted) {
   const auto in = static_cast<std::size_t>(found - sequence.positions.begin());
   if (in <= sequence.decoded) return;
   std::size_t keep = in;
-  if (sequence.all_logits || !sequence.vectors.empty()) {
+  if (const VectorBlock* block = sequence.block_due()) {  // again as a whole: inside it, positions may say nothing
+    keep = block->positions.empty() && !block->at_once ? sequence.decoded : block->first;
+  } else if (sequence.all_logits) {
     keep = sequence.decoded;  // again as a whole
   } else if (in == sequence.tokens.size()) {
     keep = in - 1;
   }
   const bool all_logits = sequence.all_logits;
+  const bool cut = keep >= in || cut_memory(sequence, keep);
   sequence.decoded = keep;
-  if (keep < in && !cut_memory(sequence, keep)) decode_again_or_clear(sequence);
+  if (!cut) decode_again_or_clear(sequence);
   sequence.all_logits = all_logits;
 }
 
 void SequenceSchedule::decode_again_or_clear(Sequence& sequence) {
-  if (sequence.has_vectors()) return truncate(sequence, 0);
+  if (sequence.has_lost_vectors()) return truncate(sequence, 0);
   decode_again(sequence);
 }
 

@@ -31,6 +31,8 @@ class SequenceSchedule {
 
   void append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits);
   void append_vectors(Sequence& sequence, std::span<const float> vectors);
+  // A prompt in pieces, media among them, which are encoded here. All of it, or nothing where something is thrown.
+  void append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks);
   // Keeps the first `size` tokens; all that cannot stay in memory waits again.
   void truncate(Sequence& sequence, std::size_t size);
   void forget_logits(Sequence& sequence) noexcept;
@@ -41,6 +43,8 @@ class SequenceSchedule {
   [[nodiscard]] std::shared_ptr<Sequence> fork(Sequence& sequence);
   [[nodiscard]] std::shared_ptr<Sequence> restore(const SequenceSnapshot& snapshot);
   [[nodiscard]] SequenceSnapshot save(Sequence& sequence);
+  [[nodiscard]] ContextSnapshot save_all();
+  [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop);
 
@@ -58,7 +62,10 @@ class SequenceSchedule {
   void advance(const std::vector<Share>& shares);
   void recover(Sequence& sequence, bool trusted);
   void decode_again_or_clear(Sequence& sequence);
-  void require_room(const Sequence& sequence, std::size_t count) const;
+  void require_room(const Sequence& sequence, std::size_t count, engine::Position positions) const;
+  void require_tokens(std::span<const engine::Token> tokens) const;
+  void push_tokens(Sequence& sequence, std::span<const engine::Token> tokens);
+  void push_block(Sequence& sequence, VectorBlock block, engine::Position n_positions);
   void encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens);
   [[nodiscard]] bool cut_memory(Sequence& sequence, std::size_t size);
   [[nodiscard]] bool window_reaches(const Sequence& sequence, std::size_t size) const;

@@ -8,6 +8,8 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "decode_failure.hpp"
+
 namespace plimsoll::run {
 namespace {
 
@@ -58,7 +60,7 @@ SpeculativeGeneration::SpeculativeGeneration(Conversation& target, Conversation&
   require_usable(target_, draft_, params_);
   if (params_.prompt.empty() && target_.size() == 0) throw Error(ErrorCode::usage, "the prompt is empty");
   if (!params_.prompt.empty()) target_.prompt(params_.prompt);
-  if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) {
+  if (target_.room() == 0) {
     const std::size_t needed = static_cast<std::size_t>(target_.next_position()) + 1;
     target_.rewind(params_.prompt.size());
     throw Error(ErrorCode::context_overflow, "the prompt leaves no room to answer",
@@ -69,14 +71,12 @@ SpeculativeGeneration::SpeculativeGeneration(Conversation& target, Conversation&
 // False: cancelled.
 bool SpeculativeGeneration::decode(Conversation& conversation) {
   const engine::DecodeStatus status = conversation.infer(params_.stop);
-  if (status == engine::DecodeStatus::ok) return true;
-  if (status != engine::DecodeStatus::aborted) {
-    throw Error(
-        status == engine::DecodeStatus::out_of_memory ? ErrorCode::out_of_device_memory : ErrorCode::engine_failed,
-        fmt::format("decoding on '{}' failed: {}", conversation.instance().name(), engine::to_string(status)));
+  if (status == engine::DecodeStatus::aborted) {
+    reason_ = FinishReason::cancelled;
+    return false;
   }
-  reason_ = FinishReason::cancelled;
-  return false;
+  require_decoded(status, fmt::format("decoding on '{}'", conversation.instance().name()));
+  return true;
 }
 
 bool SpeculativeGeneration::take(engine::Token token) {
@@ -98,7 +98,11 @@ bool SpeculativeGeneration::take(engine::Token token) {
 void SpeculativeGeneration::begin() {
   begun_ = true;
   if (!target_.requires_inference() && !target_.has_logits()) target_.refresh();
-  if (!decode(target_)) return;
+  timing_.prompt_tokens = static_cast<std::int32_t>(target_.waiting());
+  const Stopwatch watch;
+  const bool decoded = decode(target_);
+  timing_.prompt_ms = watch.elapsed_ms();
+  if (!decoded) return;
   for (const engine::Token token : target_.tokens()) {
     if (token >= 0 && !params_.sampler) sampler_->accept(token);
   }
@@ -111,8 +115,8 @@ void SpeculativeGeneration::begin() {
 
 // How many tokens still fit behind the one that was chosen last and is not in memory yet.
 std::size_t SpeculativeGeneration::room() const {
-  const auto next = static_cast<std::size_t>(target_.next_position()) + 1;
-  return target_.capacity() > next ? target_.capacity() - next : 0;
+  const std::size_t left = target_.room();
+  return left > 0 ? left - 1 : 0;
 }
 
 std::vector<engine::Token> SpeculativeGeneration::propose() {
@@ -163,7 +167,7 @@ void SpeculativeGeneration::check(std::vector<engine::Token> proposed) {
 // As after a Generation: the last token waits in the target's conversation, where there is room for it. Before the
 // model's own end it is in memory already: the end was chosen from the logits after it.
 void SpeculativeGeneration::settle() {
-  if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) return;
+  if (target_.room() == 0) return;
   if (reason_ == FinishReason::end_of_generation) {
     if (params_.keep_end_token) target_.prompt(end_token_);
   } else if (!tokens_.empty()) {
@@ -172,12 +176,14 @@ void SpeculativeGeneration::settle() {
 }
 
 std::optional<std::string> SpeculativeGeneration::next() {
+  const Stopwatch watch;
+  const double prompt_before = timing_.prompt_ms;
   while (ready_.empty() && reason_ == FinishReason::running) {
     if (params_.stop.stop_requested()) {
       reason_ = FinishReason::cancelled;
     } else if (!begun_) {
       begin();
-    } else if (static_cast<std::size_t>(target_.next_position()) >= target_.capacity()) {
+    } else if (target_.room() == 0) {
       reason_ = FinishReason::length;
       break;
     } else {
@@ -188,6 +194,8 @@ std::optional<std::string> SpeculativeGeneration::next() {
       ready_ += text_.finish();
     }
   }
+  timing_.generated_tokens = static_cast<std::int32_t>(tokens_.size());
+  timing_.generate_ms += watch.elapsed_ms() - (timing_.prompt_ms - prompt_before);
   if (ready_.empty()) return std::nullopt;
   return std::exchange(ready_, {});
 }

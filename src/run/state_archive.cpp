@@ -55,12 +55,13 @@ class Reader {
   }
   // In pieces: a length that damage made absurd ends where the file does, not in an allocation.
   template <class Container>
-  Container block(std::uint64_t length) {
+  Container block(std::uint64_t length, const ArchiveProgress& progress = {}) {
     Container block;
     while (block.size() < length) {
       const std::size_t from = block.size();
       block.resize(from + static_cast<std::size_t>(std::min(kPiece, length - from)));
       bytes(std::as_writable_bytes(std::span(block).subspan(from)));
+      if (progress) progress(Bytes{block.size()}, Bytes{length});
     }
     return block;
   }
@@ -79,7 +80,34 @@ struct Content {
   std::vector<std::uint8_t> memory;
 };
 
-void write(const Sink& sink, const Json& header, std::span<const std::uint8_t> memory) {
+// The memory of a state that may be long, in pieces that somebody hears of.
+class Memory {
+ public:
+  using Blocks = std::vector<std::span<const std::uint8_t>>;
+  Memory(Blocks blocks, const ArchiveProgress& progress) : blocks_(std::move(blocks)), progress_(progress) {
+    for (const auto& block : blocks_) size_ += block.size();
+  }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  void write(Writer& writer) const {
+    std::uint64_t done = 0;
+    for (auto block : blocks_) {
+      while (!block.empty()) {
+        const auto piece = block.first(std::min<std::size_t>(kPiece, block.size()));
+        writer.bytes(std::as_bytes(piece));
+        block = block.subspan(piece.size());
+        done += piece.size();
+        if (progress_) progress_(Bytes{done}, Bytes{size_});
+      }
+    }
+  }
+
+ private:
+  Blocks blocks_;
+  const ArchiveProgress& progress_;
+  std::uint64_t size_ = 0;
+};
+
+void write(const Sink& sink, const Json& header, const Memory& memory) {
   const std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   Writer writer(sink);
   writer.bytes(std::as_bytes(std::span(kMagic)));
@@ -87,11 +115,11 @@ void write(const Sink& sink, const Json& header, std::span<const std::uint8_t> m
   writer.number(text.size());
   writer.number(memory.size());
   writer.bytes(std::as_bytes(std::span(text)));
-  writer.bytes(std::as_bytes(memory));
+  memory.write(writer);
   writer.finish();
 }
 
-Content read(std::istream& in, std::string_view kind) {
+Content read(std::istream& in, std::string_view kind, const ArchiveProgress& progress) {
   Reader reader(in);
   const auto magic = reader.block<std::string>(kMagic.size());
   if (magic != kMagic) throw Error(ErrorCode::usage, "this is no state that was saved here");
@@ -101,7 +129,7 @@ Content read(std::istream& in, std::string_view kind) {
   const std::uint64_t memory_length = reader.number();
   if (header_length > kMostHeader) throw Error(ErrorCode::usage, "this state is damaged: its header is too long");
   const auto text = reader.block<std::string>(header_length);
-  Content content{.header = {}, .memory = reader.block<std::vector<std::uint8_t>>(memory_length)};
+  Content content{.header = {}, .memory = reader.block<std::vector<std::uint8_t>>(memory_length, progress)};
   reader.finish();
   content.header = Json::parse(text);
   if (content.header.at("kind") != kind) {
@@ -112,18 +140,24 @@ Content read(std::istream& in, std::string_view kind) {
 }
 
 Json header_of(const SequenceSnapshot& snapshot) {
-  return {{"fingerprint", snapshot.fingerprint},
-          {"tokens", snapshot.tokens},
-          {"positions", snapshot.positions},
-          {"decoded", snapshot.decoded}};
+  Json header{{"fingerprint", snapshot.fingerprint},
+              {"tokens", snapshot.tokens},
+              {"positions", snapshot.positions},
+              {"decoded", snapshot.decoded}};
+  for (const SequenceSnapshot::Span& span : snapshot.spans)
+    header["spans"].push_back({span.first, span.count, span.next});
+  return header;
 }
 
 SequenceSnapshot snapshot_of(const Json& header, std::vector<std::uint8_t> memory) {
-  return {.fingerprint = header.at("fingerprint"),
-          .tokens = header.at("tokens"),
-          .positions = header.at("positions"),
-          .decoded = header.at("decoded"),
-          .memory = std::move(memory)};
+  SequenceSnapshot snapshot{.fingerprint = header.at("fingerprint"),
+                            .tokens = header.at("tokens"),
+                            .positions = header.at("positions"),
+                            .decoded = header.at("decoded"),
+                            .memory = std::move(memory)};
+  for (const Json& span : header.value("spans", Json::array()))
+    snapshot.spans.push_back({.first = span.at(0), .count = span.at(1), .next = span.at(2)});
+  return snapshot;
 }
 
 Json message_json(const engine::ChatMessage& message) {
@@ -156,31 +190,61 @@ auto from_file(const std::filesystem::path& path, Read&& read) {
 
 }  // namespace
 
-void write_archive(const Sink& sink, const SequenceSnapshot& snapshot) {
+void write_archive(const Sink& sink, const SequenceSnapshot& snapshot, const ArchiveProgress& progress) {
   Json header{{"kind", "sequence"}};
   header.update(header_of(snapshot));
-  write(sink, header, snapshot.memory);
+  write(sink, header, Memory({snapshot.memory}, progress));
 }
 
-void write_archive(const Sink& sink, const SessionArchive& archive) {
+void write_archive(const Sink& sink, const ContextSnapshot& snapshot, const ArchiveProgress& progress) {
+  Json header{{"kind", "context"}, {"fingerprint", snapshot.fingerprint}, {"sequences", Json::array()}};
+  Memory::Blocks blocks;
+  for (const SequenceSnapshot& sequence : snapshot.sequences) {
+    Json one = header_of(sequence);
+    one["bytes"] = sequence.memory.size();
+    header["sequences"].push_back(std::move(one));
+    blocks.emplace_back(sequence.memory);
+  }
+  write(sink, header, Memory(std::move(blocks), progress));
+}
+
+void write_archive(const Sink& sink, const SessionArchive& archive, const ArchiveProgress& progress) {
   Json header{{"kind", "session"}, {"fingerprint", archive.fingerprint}, {"history", Json::array()}};
   for (const engine::ChatMessage& message : archive.history) header["history"].push_back(message_json(message));
   if (archive.sequence) header["sequence"] = header_of(*archive.sequence);
   if (archive.sampler) header["sampler"] = engine::to_json(*archive.sampler);
-  write(sink, header,
-        archive.sequence ? std::span<const std::uint8_t>(archive.sequence->memory) : std::span<const std::uint8_t>{});
+  Memory::Blocks blocks;
+  if (archive.sequence) blocks.emplace_back(archive.sequence->memory);
+  write(sink, header, Memory(std::move(blocks), progress));
 }
 
-SequenceSnapshot read_sequence_archive(std::istream& in) {
+SequenceSnapshot read_sequence_archive(std::istream& in, const ArchiveProgress& progress) {
   return understood([&] {
-    Content content = read(in, "sequence");
+    Content content = read(in, "sequence", progress);
     return snapshot_of(content.header, std::move(content.memory));
   });
 }
 
-SessionArchive read_session_archive(std::istream& in) {
+ContextSnapshot read_context_archive(std::istream& in, const ArchiveProgress& progress) {
   return understood([&] {
-    Content content = read(in, "session");
+    const Content content = read(in, "context", progress);
+    ContextSnapshot snapshot{.fingerprint = content.header.at("fingerprint"), .sequences = {}};
+    std::size_t at = 0;
+    for (const Json& header : content.header.at("sequences")) {
+      const auto bytes = header.at("bytes").get<std::size_t>();
+      if (bytes > content.memory.size() - at) throw Error(ErrorCode::usage, "this state contradicts itself");
+      const auto from = content.memory.begin() + static_cast<std::ptrdiff_t>(at);
+      snapshot.sequences.push_back(snapshot_of(header, {from, from + static_cast<std::ptrdiff_t>(bytes)}));
+      at += bytes;
+    }
+    if (at != content.memory.size()) throw Error(ErrorCode::usage, "this state contradicts itself");
+    return snapshot;
+  });
+}
+
+SessionArchive read_session_archive(std::istream& in, const ArchiveProgress& progress) {
+  return understood([&] {
+    Content content = read(in, "session", progress);
     SessionArchive archive{.fingerprint = content.header.at("fingerprint")};
     for (const Json& message : content.header.at("history")) {
       archive.history.push_back(
@@ -194,12 +258,18 @@ SessionArchive read_session_archive(std::istream& in) {
   });
 }
 
-void write_archive(const std::filesystem::path& path, const SequenceSnapshot& snapshot) {
-  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot); });
+void write_archive(const std::filesystem::path& path, const SequenceSnapshot& snapshot,
+                   const ArchiveProgress& progress) {
+  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot, progress); });
 }
 
-void write_archive(const std::filesystem::path& path, const SessionArchive& archive) {
-  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, archive); });
+void write_archive(const std::filesystem::path& path, const ContextSnapshot& snapshot,
+                   const ArchiveProgress& progress) {
+  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot, progress); });
+}
+
+void write_archive(const std::filesystem::path& path, const SessionArchive& archive, const ArchiveProgress& progress) {
+  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, archive, progress); });
 }
 
 Sink sink_of(std::ostream& out) {
@@ -209,12 +279,16 @@ Sink sink_of(std::ostream& out) {
   };
 }
 
-SequenceSnapshot read_sequence_archive(const std::filesystem::path& path) {
-  return from_file(path, [](std::istream& in) { return read_sequence_archive(in); });
+SequenceSnapshot read_sequence_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {
+  return from_file(path, [&](std::istream& in) { return read_sequence_archive(in, progress); });
 }
 
-SessionArchive read_session_archive(const std::filesystem::path& path) {
-  return from_file(path, [](std::istream& in) { return read_session_archive(in); });
+ContextSnapshot read_context_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {
+  return from_file(path, [&](std::istream& in) { return read_context_archive(in, progress); });
+}
+
+SessionArchive read_session_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {
+  return from_file(path, [&](std::istream& in) { return read_session_archive(in, progress); });
 }
 
 }  // namespace plimsoll::run

@@ -112,7 +112,8 @@ WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const 
   Shapes shapes(context, options.outputs, options.stop);
   Sweeper sweeper(meter, options, report);
   const bool accelerated = is_accelerated(meter);
-  const std::vector<Step> shallow = shapes.shallow(options.depth, accelerated);
+  std::vector<Step> shallow = shapes.shallow(options.depth, accelerated);
+  for (const auto& [name, run] : options.more) shallow.push_back({name, run});
   if (options.depth == WarmUpDepth::quick) {
     (void)sweeper.once(shallow);
   } else if (!accelerated) {

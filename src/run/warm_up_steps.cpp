@@ -5,9 +5,10 @@
 #include <algorithm>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/sampler.hpp>
 #include <plimsoll/engine/sequence_state.hpp>
+
+#include "decode_failure.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -15,20 +16,7 @@ namespace {
 // Up to here GPU backends have kernels of their own for each number of tokens (matrix times few vectors).
 constexpr std::uint32_t kSmallBatches = 8;
 
-void must(engine::DecodeStatus status) {
-  switch (status) {
-    case engine::DecodeStatus::ok:
-      return;
-    case engine::DecodeStatus::aborted:
-      throw Error(ErrorCode::cancelled, "the warm-up was cancelled");
-    case engine::DecodeStatus::out_of_memory:
-      throw Error(ErrorCode::out_of_device_memory, "the device refused memory that the warm-up needed");
-    case engine::DecodeStatus::no_kv_slot:
-    case engine::DecodeStatus::failed:
-      break;
-  }
-  throw Error(ErrorCode::engine_failed, fmt::format("a warm-up batch failed: {}", engine::to_string(status)));
-}
+void must(engine::DecodeStatus status) { require_decoded(status, "the warm-up"); }
 
 }  // namespace
 

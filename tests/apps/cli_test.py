@@ -341,6 +341,117 @@ class Generates(Cli):
                 self.interrupted(lambda process, ms=milliseconds: time.sleep(ms / 1000), "-n", "1000000", "-c", "65536", "--ignore-eos")
 
 
+def lines_of(model):
+    return {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in model["lines"] if l["stage"] != "runtime"}
+
+
+def taken(lines):
+    return {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in lines if l["stage"] != "runtime"}
+
+
+class Drafts(Cli):
+    BOSUN = str(DEMO / "bosun-log.gguf")
+    ASKED = ["-p", "Day 12.", "--temp", "0", "-n", "24"]
+
+    def test_the_text_is_the_targets_and_the_report_proves_both_seals(self):
+        report = self.path / "report.json"
+        alone, _ = self.run_it("generate", "-m", self.BOSUN, *SMALL, *self.ASKED)
+        out, _ = self.run_it("generate", "-m", self.BOSUN, "-md", self.BOSUN, "--draft-max", 4, *SMALL, *self.ASKED, "--report", report)
+        self.assertEqual(out, alone)
+        said = json.loads(report.read_text())
+        target, draft = said["plan"]["models"]
+        self.assertEqual([target["name"], draft["name"]], ["bosun-log", "bosun-log-draft"])
+        self.assertEqual(target["context"]["outputs"], 5)
+        self.assertEqual(taken(said["ledger"]["end"]), lines_of(target))
+        self.assertEqual(taken(said["draft"]["ledger"]["end"]), lines_of(draft))
+        for seal in (said["seal"], said["draft"]["seal"]):
+            self.assertEqual(seal, {"allocations_after_seal": 0, "refused_after_seal": 0, "graph_reallocations": 0})
+        self.assertGreater(said["draft"]["accepted"], 0)
+        self.assertLessEqual(said["draft"]["accepted"], said["draft"]["proposed"])
+
+    def test_the_plan_has_both_and_sums_their_compute_buffers(self):
+        out, _ = self.run_it("plan", "-m", self.BOSUN, "-md", MATE, *SMALL, "--json")
+        plan = json.loads(out)
+        self.assertEqual([m["name"] for m in plan["models"]], ["bosun-log", "mate-chat"])
+        charged = sum(l["bytes"] for m in plan["models"] for l in m["lines"] if l.get("charged", True))
+        host = next(d for d in plan["devices"] if d["device"] == "CPU")
+        self.assertEqual(host["required"], charged)
+        table, _ = self.run_it("plan", "-m", self.BOSUN, "-md", MATE, *SMALL)
+        self.assertRegex(table, "(?s)bosun-log.*mate-chat")
+
+    def test_what_does_not_fit_together_is_refused_before_either_is_loaded(self):
+        both = ["-m", self.BOSUN, "-md", self.BOSUN, *SMALL]
+        plan = json.loads(self.run_it("plan", *both, "--json")[0])
+        line = next(d for d in plan["devices"] if d["device"] == "CPU")["required"] - 1
+        _, err = self.run_it("generate", *both, *self.ASKED, "--line", f"CPU={line}", status=REFUSED)
+        self.assertIn("bosun-log-draft", err)
+        self.run_it("generate", "-m", self.BOSUN, *SMALL, *self.ASKED, "--line", f"CPU={line}")
+
+    def test_what_means_nothing(self):
+        for flags in (["--draft-max", 0], ["--draft-max", 64], ["--draft-p-min", 2], ["--fit"], ["-ngld", "some"]):
+            with self.subTest(flags):
+                self.run_it("generate", "-m", self.BOSUN, "-md", self.BOSUN, *SMALL, *self.ASKED, *flags, status=USAGE)
+        self.run_it("plan", "-m", self.BOSUN, "-m", MATE, "-md", MATE, *SMALL, status=USAGE)
+        _, err = self.run_it("generate", "-m", LLAMA, "-md", self.BOSUN, *SMALL, "--tokens", "1,2", status=USAGE)
+        self.assertIn("not the same vocabulary", err)
+        self.run_it("generate", "-m", self.BOSUN, "-md", self.path / "absent.gguf", *SMALL, *self.ASKED, status=UNUSABLE)
+
+
+class Sees(Cli):
+    """With a projector of random numbers: PLIMSOLL_TEST_PROJECTOR, PLIMSOLL_TEST_PICTURE."""
+    BOSUN = str(DEMO / "bosun-log.gguf")
+    PROJECTOR = os.environ.get("PLIMSOLL_TEST_PROJECTOR", "")
+    PICTURE = os.environ.get("PLIMSOLL_TEST_PICTURE", "")
+
+    def see(self, *arguments, **options):
+        return self.run_it("generate", "-m", self.BOSUN, "--mmproj", self.PROJECTOR, *SMALL, "--temp", 0, "-n", 6, *arguments, **options)
+
+    def test_the_report_proves_plan_and_seal(self):
+        report = self.path / "report.json"
+        self.see("--image", self.PICTURE, "-p", "Day 12. <__media__> Then", "--report", report)
+        said = json.loads(report.read_text())
+        model = said["plan"]["models"][0]
+        self.assertEqual(model["projector"], {"path": self.PROJECTOR, "picture_tokens": 16})
+        self.assertGreater(lines_of(model)["CPU", "CPU", "projector"], 0)
+        for moment in ("after_context", "ready", "end"):
+            self.assertEqual(taken(said["ledger"][moment]), lines_of(model), moment)
+        self.assertEqual(said["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0, "graph_reallocations": 0})
+        self.assertTrue(any(s["step"].startswith("picture of") for s in said["warm_up"]))
+
+    def test_pictures_are_part_of_the_prompt(self):
+        out, _ = self.see("--image", self.PICTURE, "-p", "Day 12.", "--json")
+        with_one = json.loads(out)["prompt_tokens"]
+        out, _ = self.see("--image", self.PICTURE, "--image", self.PICTURE, "-p", "Day 12.", "--json")
+        self.assertEqual(json.loads(out)["prompt_tokens"] - with_one, 16 + 1)  # and the line's end between them
+
+    def test_what_means_nothing(self):
+        for flags, status, words in (
+                (["--image", self.PICTURE, "-p", "<__media__> <__media__>"], USAGE, "2 markers"),
+                (["--image", self.path / "absent.png", "-p", "a"], FAILED, "cannot be read"),
+                (["--image", self.PROJECTOR, "-p", "a"], USAGE, "no picture"),
+                (["--image", self.PICTURE, "-md", self.BOSUN, "-p", "a"], USAGE, "draft"),
+                (["--image-max-tokens", -1, "-p", "a"], USAGE, "--image-max-tokens"),
+                (["--mmproj", self.PROJECTOR, "-p", "a"], USAGE, "one --mmproj")):
+            with self.subTest(flags):
+                self.assertRegex(self.see(*flags, status=status)[1], words)
+        self.run_it("generate", "-m", self.BOSUN, "--image", self.PICTURE, *SMALL, "-p", "a", status=USAGE)
+        self.run_it("plan", "--mmproj", self.PROJECTOR, *SMALL, status=USAGE)
+
+    def test_a_projector_that_is_none(self):
+        for file, words in ((self.BOSUN, "is no projector"), (self.path / "absent.gguf", "absent.gguf")):
+            _, err = self.run_it("plan", "-m", self.BOSUN, "--mmproj", file, *SMALL, status=UNUSABLE)
+            self.assertRegex(err, words)
+        _, err = self.run_it("generate", "-m", LLAMA, "--mmproj", self.PROJECTOR, *SMALL, "--tokens", "1", status=UNUSABLE)
+        self.assertRegex(err, "mismatch")
+
+    def test_a_damaged_projector_is_its_own_fault(self):
+        whole = pathlib.Path(self.PROJECTOR).read_bytes()
+        bad = self.path / "bad.gguf"
+        for end in range(0, len(whole), max(1, len(whole) // 20)):
+            bad.write_bytes(whole[:end])
+            self.run_it("plan", "-m", self.BOSUN, "--mmproj", bad, *SMALL, status=UNUSABLE)
+
+
 class Chats(Cli):
     QUESTION = "What is the name of the ship?"
 

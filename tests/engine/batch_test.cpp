@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/batch.hpp>
 
 namespace plimsoll::engine {
@@ -29,6 +30,26 @@ TEST(BatchTest, AViewIsAPieceOfIt) {
   EXPECT_EQ(view.token[0], 3);
   EXPECT_EQ(*view.seq_id[0], 1);
   EXPECT_EQ(view.pos[1], 4);
+}
+
+// The engine wants every token's first dimension, then every token's second, also of a piece.
+TEST(BatchTest, PositionsOfSeveralDimensionsComeOneDimensionAfterTheOther) {
+  Batch batch;
+  const std::vector<float> vector{1, 2};
+  for (int i = 0; i < 4; ++i) batch.add_embedding(vector, Position4{i, 10 + i, 20 + i, 30 + i}, 0, false);
+  EXPECT_TRUE(batch.has_2d_positions());
+  const llama_batch view = batch.view(1, 2);
+  const std::vector<llama_pos> positions(view.pos, view.pos + 8);
+  EXPECT_EQ(positions, (std::vector<llama_pos>{1, 2, 11, 12, 21, 22, 31, 32}));
+  EXPECT_THROW(batch.add_embedding(vector, 5, 0, false), Error);
+  Batch plain;
+  plain.add_embedding(vector, 0, 0, false);
+  EXPECT_THROW(plain.add_embedding(vector, Position4{}, 0, false), Error);
+  EXPECT_EQ(plain.size(), 1);
+  batch.set_sees_all(true);
+  batch.clear();
+  EXPECT_FALSE(batch.has_2d_positions());
+  EXPECT_FALSE(batch.sees_all());
 }
 
 TEST(BatchTest, IsEmptyAfterClear) {

@@ -11,6 +11,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/gauge/attribution.hpp>
 #include <plimsoll/gauge/scope.hpp>
 #include <plimsoll/memory/capacity.hpp>
 
@@ -73,6 +74,8 @@ TEST_F(GaugeTest, TheDoorAndThePhaseTellTheStage) {
   EXPECT_THAT(through(Phase::load), ElementsAre(Pair(Stage::weights, tensors.bytes())));
   EXPECT_THAT(through(Phase::context), ElementsAre(Pair(Stage::kv_cache, tensors.bytes())));
   EXPECT_THAT(through(Phase::adapter), ElementsAre(Pair(Stage::adapter, tensors.bytes())));
+  EXPECT_THAT(through(Phase::projector), ElementsAre(Pair(Stage::projector, tensors.bytes())));
+  EXPECT_EQ(stage_of(hook::Origin::graph, Phase::projector), Stage::projector);
   {
     const Scope scope("a", Phase::decode);
     Graph graph;

@@ -123,13 +123,14 @@ struct Words {
 
 }  // namespace
 
-TinyGguf tiny_llama(std::uint32_t seed) {
+TinyGguf tiny_llama(std::uint32_t seed, const std::string& architecture) {
   const Words words;
   TinyGguf file;
-  file.text("general.architecture", "llama").text("general.name", "tiny");
-  file.number("llama.context_length", 512).number("llama.embedding_length", kEmbd).number("llama.block_count", kLayers);
-  file.number("llama.feed_forward_length", kFeedForward).number("llama.attention.head_count", kHeads);
-  file.real("llama.attention.layer_norm_rms_epsilon", 1e-5F).number("llama.rope.dimension_count", kEmbd / kHeads);
+  const auto key = [&](const char* name) { return architecture + "." + name; };
+  file.text("general.architecture", architecture).text("general.name", "tiny");
+  file.number(key("context_length"), 512).number(key("embedding_length"), kEmbd).number(key("block_count"), kLayers);
+  file.number(key("feed_forward_length"), kFeedForward).number(key("attention.head_count"), kHeads);
+  file.real(key("attention.layer_norm_rms_epsilon"), 1e-5F).number(key("rope.dimension_count"), kEmbd / kHeads);
   file.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", words.tokens);
   file.reals("tokenizer.ggml.scores", words.scores).numbers("tokenizer.ggml.token_type", words.types);
   file.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", 2);

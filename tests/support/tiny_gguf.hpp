@@ -57,7 +57,8 @@ class TinyGguf {
 
 // A llama model of two layers with random weights and a vocabulary of letters, digits, some punctuation and bytes.
 // tokens: 0 <unk>, 1 <s>, 2 </s>, then 256 byte tokens, then the characters. The same for the same seed.
-[[nodiscard]] TinyGguf tiny_llama(std::uint32_t seed = 1);
+// Another architecture that has the same tensors, or more, keeps its keys under its own name.
+[[nodiscard]] TinyGguf tiny_llama(std::uint32_t seed = 1, const std::string& architecture = "llama");
 
 // A LoRA of this rank for `attn_q` of every layer of a llama model.
 struct LoraShape {

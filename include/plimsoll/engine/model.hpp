@@ -32,9 +32,10 @@ struct ModelFacts {
   bool has_decoder = true;
   bool is_recurrent = false;
   bool is_hybrid = false;
-  std::int32_t n_embd_out = 0;  // numbers of an embedding
-  std::int32_t n_cls_out = 0;   // scores of a reranker or classifier; counts only where there is a head for them
-  bool is_causal = true;        // false: every token sees all others, so a text must be computed at once
+  std::int32_t n_embd_out = 0;    // numbers of an embedding
+  std::int32_t n_cls_out = 0;     // scores of a reranker or classifier; counts only where there is a head for them
+  bool is_causal = true;          // false: every token sees all others, so a text must be computed at once
+  bool has_2d_positions = false;  // a vector in a token's place has a position in time, row and column (M-RoPE)
 };
 
 // Called with 0 to 1 while loading, on the loading thread.

@@ -50,6 +50,18 @@ struct ControlVectorParams {
   friend bool operator==(const ControlVectorParams&, const ControlVectorParams&) = default;
 };
 
+// What turns pictures and sounds into vectors for the model.
+struct ProjectorParams {
+  std::string path{};                 // a GGUF file; empty: none
+  bool offload = true;                // on the model's first accelerator, where it uses one
+  std::int32_t image_min_tokens = 0;  // of a picture of any size; 0: the file's own
+  std::int32_t image_max_tokens = 0;
+  std::int32_t n_threads = 0;  // 0: as many as the machine has cores
+  llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
+  [[nodiscard]] bool wanted() const noexcept { return !path.empty(); }
+  friend bool operator==(const ProjectorParams&, const ProjectorParams&) = default;
+};
+
 inline constexpr std::uint32_t kDefaultContext = 4096;
 
 struct ContextParams {
@@ -88,5 +100,6 @@ struct ContextParams {
 // numbers, unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);
 void validate(const ContextParams& params);
+void validate(const ProjectorParams& params);  // negative numbers, a smallest picture above the largest
 
 }  // namespace plimsoll::engine

@@ -9,7 +9,8 @@ enum class Phase {
   load,     // weights
   context,  // KV cache, compute and output buffers
   adapter,
-  decode,  // nothing should be allocated any more
+  projector,  // weights and compute buffers of what sees and hears
+  decode,     // nothing should be allocated any more
 };
 
 // Nests; the innermost one counts. Lives on one thread.

@@ -19,6 +19,7 @@ struct SurveyRequest {
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
+  engine::ProjectorParams projector{};
   // Rows of logits and embeddings held at ready. 0: one for each sequence, which is all that generation ever asks for,
   // and one for each token of a batch in a context that was made for embeddings.
   std::uint32_t outputs = 0;
@@ -41,6 +42,11 @@ struct Survey {
   engine::ContextFacts context;
   std::int32_t gpu_layers = 0;  // layers that really are on accelerators
   std::uint32_t outputs = 0;    // rows of logits that the output lines hold
+  // Vectors of the largest picture that the projector's lines hold; 0: there is no projector, or it does not see.
+  std::int32_t picture_tokens = 0;
+  // Where it takes pictures of any size, and by itself larger ones than it reserves for: the limit to load it with.
+  // Else as asked for; 0: none.
+  std::int32_t picture_limit = 0;
   // Taken on devices while looking and given back again: what the engine could not be kept from allocating.
   Bytes transient;
 };

@@ -16,10 +16,11 @@ enum class Stage {
   compute,
   output,
   adapter,
-  runtime,  // what the backend takes for itself: contexts, pools, pipelines
+  projector,  // weights and compute buffers of what sees and hears
+  runtime,    // what the backend takes for itself: contexts, pools, pipelines
 };
-inline constexpr std::array kStages{Stage::weights, Stage::kv_cache, Stage::compute,
-                                    Stage::output,  Stage::adapter,  Stage::runtime};
+inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,  Stage::compute, Stage::output,
+                                    Stage::adapter, Stage::projector, Stage::runtime};
 
 [[nodiscard]] std::string_view to_string(Stage stage) noexcept;
 [[nodiscard]] std::optional<Stage> stage_from_string(std::string_view text) noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include <plimsoll/run/conversation.hpp>
 #include <plimsoll/run/instance.hpp>
@@ -24,6 +25,12 @@ class BatchedExecutor {
   [[nodiscard]] Conversation create();
   // One that was saved, on this model with a cache of the same shape: else Error{usage}, and nothing has changed.
   [[nodiscard]] Conversation load(const SequenceSnapshot& snapshot);
+  // All conversations that there are now, whoever holds them; oldest first. Memory that forks share is in it once for
+  // each. Throws as Conversation::save().
+  [[nodiscard]] ContextSnapshot save_all() const;
+  // Conversations made of such a snapshot, in its order; others that are there stay. All of them or none: throws as
+  // load(), Error{busy} where fewer sequences are free than are needed, and nothing has changed.
+  [[nodiscard]] std::vector<Conversation> load_all(const ContextSnapshot& snapshot);
   [[nodiscard]] std::size_t free_sequences() const;
 
   // Decodes one batch of what waits, at most n_batch tokens: first whoever waits with few, then equal shares of the

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <plimsoll/engine/media.hpp>
 #include <plimsoll/engine/sampler.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
 
@@ -35,6 +36,15 @@ class Conversation {
   void prompt(engine::Token token) { prompt(std::span(&token, 1)); }
   // Text, read with its special tokens; with the model's own begin token where the conversation is empty.
   void prompt(std::string_view text);
+  // Text with media: each of the projector's markers in it stands for one ("<__media__> What is this?"). Media are
+  // encoded here, which takes its time, and the executor's other conversations wait meanwhile; infer() then decodes
+  // text and vectors in their order. A picture takes as many cells as it has vectors, and where positions have several
+  // dimensions fewer positions: size() counts cells, next_position() positions. The same applies to it as to
+  // prompt_embeddings(); it can be taken back as a whole only. Throws Error: usage (no projector was planned; another
+  // number of markers than of media; vectors that must be decoded at once and do not fit a micro-batch), sealed (larger
+  // than any that the warm-up drove), unsupported (a sound for a projector that does not hear), context_overflow,
+  // engine_failed. Whatever is thrown, nothing has changed.
+  void prompt(std::string_view text, std::span<const engine::Media> media);
   // Appends vectors in the place of tokens: [n x ModelFacts::n_embd_inp] numbers. Such a conversation cannot be decoded
   // again from its tokens: what needs that (rewind on a model that cannot forget, re-prefill) throws
   // Error{unsupported}.
@@ -66,6 +76,7 @@ class Conversation {
   [[nodiscard]] std::size_t size() const { return tokens().size(); }
   [[nodiscard]] std::size_t capacity() const;            // tokens that fit at all: ContextFacts::n_ctx_seq
   [[nodiscard]] engine::Position next_position() const;  // where the next token goes
+  [[nodiscard]] std::size_t room() const;                // tokens that still fit
   [[nodiscard]] engine::SequenceId id() const;
 
   // A second conversation with the same past: memory is shared where the context is unified, copied by the engine

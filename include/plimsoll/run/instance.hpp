@@ -13,6 +13,7 @@
 #include <plimsoll/engine/adapter.hpp>
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/model.hpp>
+#include <plimsoll/engine/projector.hpp>
 #include <plimsoll/gauge/scope.hpp>
 #include <plimsoll/gauge/shared_scratch.hpp>
 #include <plimsoll/plan/plan.hpp>
@@ -49,7 +50,8 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Weights and adapters. Throws as engine::Model::load; Error{over_line} where the line refused a buffer.
+  // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; Error{over_line} where
+  // the line refused a buffer.
   void load(engine::Progress progress = {}, std::stop_token stop = {});
   // KV cache, compute and output buffers. Throws as engine::Context::create, and over_line likewise.
   void create_context();
@@ -74,6 +76,12 @@ class Instance {
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
   // engine::Context::encode likewise.
   [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
+
+  // Throws Error{usage} where none was planned, and before load().
+  [[nodiscard]] engine::Projector& projector();
+  // engine::Projector::encode under this instance's name in the books. After the seal, a medium of more vectors than
+  // any that the warm-up drove throws Error{sealed}, and nothing was computed.
+  [[nodiscard]] std::vector<float> project(const engine::PromptChunk& chunk);
 
   // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
   void claim_sequences();
@@ -114,6 +122,7 @@ class Instance {
   [[nodiscard]] Bytes scratch_in(const device::DeviceInfo& memory) const;
   void measure_runtime(bool measured_completely, plan::Store* store);
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
+  void load_projector();
   void mark_ready();
 
   MemoryBooks& books_;
@@ -127,6 +136,10 @@ class Instance {
   std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and booked as taken
   std::shared_ptr<engine::Model> model_;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters_;
+  std::unique_ptr<engine::Projector> projector_;
+  std::size_t largest_picture_ = 0;  // vectors of those that were encoded before the seal
+  std::size_t largest_sound_ = 0;
+  bool projector_is_spoilt_ = false;
   std::unique_ptr<engine::Context> context_;
   WarmUpReport warm_up_;
   plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;

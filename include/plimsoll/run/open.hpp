@@ -15,6 +15,7 @@ struct OpenOptions {
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
+  engine::ProjectorParams projector{};
   WarmUpOptions warm_up{};
   engine::Progress load_progress{};
   std::stop_token stop{};

@@ -15,9 +15,23 @@ struct SequenceSnapshot {
   std::vector<engine::Token> tokens;        // in memory and waiting
   std::vector<engine::Position> positions;  // of each
   std::size_t decoded = 0;                  // of them, in memory
-  std::vector<std::uint8_t> memory;         // the engine's private format
+  // Pictures, where they take another number of positions than of tokens: what follows one stands at `next`.
+  struct Span {
+    std::size_t first = 0;
+    std::size_t count = 0;
+    engine::Position next = 0;
+    friend bool operator==(const Span&, const Span&) = default;
+  };
+  std::vector<Span> spans{};
+  std::vector<std::uint8_t> memory;  // the engine's private format
 
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
+};
+
+// All conversations of a context, to be put back together.
+struct ContextSnapshot {
+  std::string fingerprint;
+  std::vector<SequenceSnapshot> sequences;  // oldest first; each with the same fingerprint
 };
 
 // What must agree for a snapshot to fit: the model file's own (engine::file_fingerprint), the engine's version, the

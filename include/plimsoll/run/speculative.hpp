@@ -34,6 +34,7 @@ class SpeculativeGeneration {
   [[nodiscard]] std::optional<std::string> next();  // as Generation::next()
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }
+  [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] const SpeculationCounts& counts() const noexcept { return counts_; }
 
  private:
@@ -58,6 +59,7 @@ class SpeculativeGeneration {
   FinishReason reason_ = FinishReason::running;
   engine::Token end_token_ = LLAMA_TOKEN_NULL;
   SpeculationCounts counts_;
+  GenerationTiming timing_;
   bool begun_ = false;
 };
 

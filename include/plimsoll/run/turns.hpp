@@ -9,7 +9,7 @@ class Turns {
  public:
   virtual ~Turns() = default;
   // Runs `work`, perhaps on another thread, once it is this instance's turn, and comes back when it is done; what it
-  // throws is thrown here. Not from inside a turn.
+  // throws is thrown here. Inside a turn of its own: at once.
   virtual void run(const std::function<void()>& work) = 0;
 };
 

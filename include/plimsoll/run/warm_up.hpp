@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/engine/context.hpp>
@@ -44,6 +45,8 @@ struct WarmUpOptions {
   std::uint32_t outputs = 1;
   // Filling the whole context may cost at most this; beyond it the deep shapes are left out.
   std::chrono::milliseconds depth_limit = std::chrono::seconds(60);
+  // Steps of the caller's own, in each sweep of the shallow ones: name and what to run.
+  std::vector<std::pair<std::string, std::function<void()>>> more{};
   // Told before each step: its name, and how many steps of this sweep are done.
   std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress{};
   std::stop_token stop{};

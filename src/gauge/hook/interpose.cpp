@@ -2,6 +2,9 @@
 #include <plimsoll/gauge/hook.hpp>
 
 #include <atomic>
+#include <new>
+
+#include <plimsoll/gauge/refusal_throws.hpp>
 
 #include "real.hpp"
 #include "state.hpp"
@@ -11,6 +14,8 @@ namespace {
 
 // Where an allocation comes from, told by the door that was entered last on this thread.
 thread_local Origin current_origin = Origin::direct;
+
+thread_local int refusals_throw = 0;
 
 class OriginScope {
  public:
@@ -35,6 +40,10 @@ void answered(Observer* observer, const Request& request, ggml_backend_buffer_t 
 }
 
 }  // namespace
+
+RefusalThrows::RefusalThrows() noexcept { ++refusals_throw; }
+RefusalThrows::~RefusalThrows() { --refusals_throw; }
+
 }  // namespace plimsoll::hook
 
 using namespace plimsoll::hook;
@@ -87,7 +96,9 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer* ggml_backend_alloc_ctx_tensors_from_buft
     return handled;
   }
   const OriginScope scope(Origin::tensors);
-  return real_functions().alloc_tensors(context, type);
+  ggml_backend_buffer_t placed = real_functions().alloc_tensors(context, type);
+  if (placed == nullptr && refusals_throw > 0) throw std::bad_alloc();
+  return placed;
 }
 
 PLIMSOLL_INTERPOSE size_t ggml_backend_alloc_ctx_tensors_from_buft_size(ggml_context* context,

@@ -1,0 +1,31 @@
+#include <plimsoll/engine/media.hpp>
+
+#include <mtmd.h>
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::engine {
+
+Media::Media(mtmd_bitmap* bitmap) : bitmap_(bitmap, mtmd_bitmap_free) {}
+
+Media Media::from_pixels(std::uint32_t width, std::uint32_t height, std::span<const std::uint8_t> rgb) {
+  const std::uint64_t needed = std::uint64_t{3} * width * height;
+  if (needed == 0 || rgb.size() != needed) {
+    throw Error(ErrorCode::usage, fmt::format("a picture of {} x {} pixels is {} bytes, three for each; {} were given",
+                                              width, height, needed, rgb.size()));
+  }
+  return Media(mtmd_bitmap_init(width, height, rgb.data()));
+}
+
+Media Media::from_samples(std::span<const float> samples) {
+  if (samples.empty()) throw Error(ErrorCode::usage, "there are no samples in this sound");
+  return Media(mtmd_bitmap_init_from_audio(samples.size(), samples.data()));
+}
+
+bool Media::is_audio() const { return mtmd_bitmap_is_audio(bitmap_.get()); }
+std::uint32_t Media::width() const { return mtmd_bitmap_get_nx(bitmap_.get()); }
+std::uint32_t Media::height() const { return mtmd_bitmap_get_ny(bitmap_.get()); }
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,17 @@
+// decode_failure: what a decode that did not succeed is as an error. One place says which status is which code.
+#pragma once
+#include <string>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/context.hpp>
+
+namespace plimsoll::run {
+
+// `doing`: "generating on 'a'". aborted: cancelled; out_of_memory: out_of_device_memory; no_kv_slot: context_overflow,
+// since whoever calls this has planned for less than the cache holds; else engine_failed. Not for ok.
+[[nodiscard]] Error decode_failure(engine::DecodeStatus status, const std::string& doing);
+
+// Throws that, unless it is ok.
+void require_decoded(engine::DecodeStatus status, const std::string& doing);
+
+}  // namespace plimsoll::run
