@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize top'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
     --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
@@ -24,7 +24,7 @@ _plimsoll() {
     -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
     --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
-    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | -f | --file | --report | --grammar-file)
+    --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
@@ -41,7 +41,7 @@ _plimsoll() {
     devices | doctor) words='-h --help --json' ;;
     demo) words='-h --help' ;;
     plan) words="-h --help --explain --fit --json $model $context" ;;
-    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --warm-up --fit
+    generate) words="-h --help -p --prompt -f --file --tokens -n --predict --stop --ignore-eos --report --warm-up --fit --fleet
       --progress --json $model $context $sampling" ;;
     chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
@@ -51,6 +51,7 @@ _plimsoll() {
       $model $context" ;;
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
+    top) words='-h --help --fleet --line --frame --frames --interval --json' ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix
         --output-tensor-type --token-embedding-type --tensor-type --prune-layers --override-kv --max-buffer-size --json'
