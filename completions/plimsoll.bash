@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize top'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
     --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
@@ -53,6 +53,7 @@ _plimsoll() {
       $model $context" ;;
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
+    top) words='-h --help --fleet --line --frame --frames --interval --json' ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix
         --output-tensor-type --token-embedding-type --tensor-type --prune-layers --override-kv --max-buffer-size --json'

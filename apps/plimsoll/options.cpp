@@ -185,6 +185,14 @@ void add_json(CLI::App& command, GlobalOptions& options) {
   command.add_flag("--json", options.json, "One JSON object on stdout instead of text");
 }
 
+void add_line_option(CLI::App& command, ModelOptions& o) {
+  command.add_option("--line", o.lines, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
+      ->envname("PLIMSOLL_LINE")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->group("Lines");
+}
+
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
   const auto model = [&](CLI::Option* option) { return option->group("Model"); };
@@ -277,12 +285,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   context(command.add_option("-t,--threads", o.threads, "CPU threads for generation")->envname("PLIMSOLL_THREADS"));
   context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")
               ->envname("PLIMSOLL_THREADS_BATCH"));
-
-  command.add_option("--line", o.lines, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
-      ->envname("PLIMSOLL_LINE")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->group("Lines");
+  add_line_option(command, o);
 }
 
 constexpr const char* kCommonLane = "main";

@@ -61,6 +61,7 @@ struct ModelOptions {
   CLI::App* command = nullptr;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
+void add_line_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
 
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.

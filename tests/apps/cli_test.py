@@ -4,16 +4,20 @@
 cli_test.py PROGRAM MODELS_DIR [unittest arguments]
 """
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
 import pty
+import re
 import resource
+import select
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -740,6 +744,106 @@ class Quantizes(Cli):
         limit = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
         self.run_it("quantize", LLAMA, self.path / "new.gguf", "Q8_0", status=FAILED, preexec_fn=limit)
         self.assertEqual([f.name for f in self.path.glob("new*")], [])
+
+
+class Top(Cli):
+    def setUp(self):
+        super().setUp()
+        self.fleet = self.path / "fleet.toml"
+        model = '[[model]]\nname = "{}"\npath = "{}"\ndevice = "none"\nctx-size = 256\nbatch-size = 64\nubatch-size = 32\nthreads = 1\n'
+        self.fleet.write_text('lines = ["CPU=1GiB"]\n' + model.format("first", LLAMA) + "load-at-start = true\n" + model.format("second", LLAMA))
+
+    def test_a_frame_is_a_screen_of_plain_text(self):
+        out, err = self.run_it("top", "--fleet", self.fleet, "--frame")
+        self.assertEqual(err, "")
+        self.assertNotIn("\x1b", out)
+        lines = out.splitlines()
+        self.assertEqual(len(lines), 24)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertRegex(out, r"> first +ready +0/1 +0 +\? +-? *[\d.]+[KMG]")
+        self.assertRegex(out, r"  second +absent +0/1 +0 +\? +- +- +- +- +- +-\n")
+        self.assertRegex(out, r"\nCPU +.*┃")
+        self.assertIn("first: warming -> ready", out)
+
+    def test_several_frames_have_rates(self):
+        out, _ = self.run_it("top", "--fleet", self.fleet, "--frames", 2, "--interval", 50)
+        frames = out.split("\n\nplimsoll top")
+        self.assertEqual(len(frames), 2)
+        self.assertRegex(frames[1], r"> first +ready +0/1 +0 +0\.0 ")
+
+    def test_the_json_is_what_the_host_holds(self):
+        out, _ = self.run_it("top", "--fleet", self.fleet, "--json")
+        status = json.loads(out)
+        self.assertEqual(status["schema"], "plimsoll.status/1")
+        cpu = next(d for d in status["devices"] if d["device"] == "CPU")
+        self.assertEqual(cpu["line"], 1 << 30)
+        self.assertEqual(cpu["headroom"], cpu["line"] - cpu["committed"])
+        first, second = status["models"]
+        self.assertEqual((first["state"], second["state"]), ("ready", "absent"))
+        self.assertEqual(first["loads"], 1)
+        self.assertEqual(first["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0})
+        cache = next(m for m in first["memory"] if m["stage"] == "kv_cache")
+        self.assertEqual(cache["taken"], cache["planned"])
+        owners = [*status["models"], *status["others"]]
+        self.assertEqual(sum(m["taken"] for o in owners for m in o["memory"] if m["device"] == "CPU"), cpu["taken"])
+
+    def test_what_means_nothing(self):
+        _, err = self.run_it("top", "--fleet", self.fleet, status=USAGE, stdin=subprocess.DEVNULL)
+        self.assertIn("--frame", err)
+        self.run_it("top", "--frame", status=USAGE)
+        self.run_it("top", "--fleet", self.path / "none.toml", "--frame", status=FAILED)
+        self.run_it("top", "--fleet", self.fleet, "--frames", 0, status=USAGE)
+        self.run_it("top", "--fleet", self.fleet, "--frame", "--line", "CPU=much", status=USAGE)
+
+    def on_a_terminal(self):
+        """The program on a terminal of 80 x 24, and a function that waits for a text on it."""
+        ours, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        running = subprocess.Popen([PROGRAM, "top", "--fleet", self.fleet, "--interval", "100"], stdin=its, stdout=its,
+                                   stderr=subprocess.PIPE, env={**self.environment, "TERM": "xterm"})
+        os.close(its)
+        self.addCleanup(os.close, ours)
+        self.addCleanup(running.stderr.close)
+        self.addCleanup(running.kill)
+        seen = bytearray()
+
+        def await_text(words):
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                if select.select([ours], [], [], 0.1)[0]:
+                    seen.extend(os.read(ours, 65536))
+                if re.search(words, seen.decode(errors="replace")):
+                    return
+            self.fail(f"{words} did not appear in {seen[-4000:].decode(errors='replace')}")
+
+        def drain():
+            try:
+                while select.select([ours], [], [], 0.1)[0] or running.poll() is None:
+                    if select.select([ours], [], [], 0)[0] and not os.read(ours, 65536):
+                        break
+            except OSError:
+                pass  # the other end is closed
+            return running.wait(timeout=60)
+
+        return ours, await_text, drain
+
+    def test_keys(self):
+        terminal, await_text, drain = self.on_a_terminal()
+        await_text("first +ready")
+        os.write(terminal, b"j")
+        await_text("> second")
+        os.write(terminal, b"l")
+        await_text("'second' is ready")
+        os.write(terminal, b"p")
+        await_text(r">\* ?second")
+        os.write(terminal, b"q")
+        self.assertEqual(drain(), 0)
+
+    def test_control_c_leaves(self):
+        terminal, await_text, drain = self.on_a_terminal()
+        await_text("first +ready")
+        os.write(terminal, b"\x03")
+        self.assertEqual(drain(), INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize"]
+SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "top"]
 # Flags of other programs that the pages mention.
 FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix"}
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")

@@ -1,0 +1,123 @@
+// plimsoll top: hosts a fleet in this process and shows it: devices with their line, models, events.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/monitor/report.hpp>
+#include <plimsoll/tui/top_frame.hpp>
+#include <plimsoll/tui/top_screen.hpp>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "fleet_options.hpp"
+#include "interrupt.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+struct TopOptions {
+  ModelOptions model;  // only its lines
+  std::string fleet;
+  bool frame = false;
+  int frames = 0;
+  int interval_ms = 1000;
+};
+
+// Waits for the models that are loaded at the start; false where Ctrl-C came first.
+bool settled(const host::Host& host) {
+  const auto moving = [](const host::ModelStatus& model) {
+    return model.state == host::ModelState::loading || model.state == host::ModelState::warming ||
+           model.state == host::ModelState::draining;
+  };
+  for (;;) {
+    const host::HostStatus status = host.status();
+    if (status.waiting == 0 && std::ranges::none_of(status.models, moving)) return true;
+    if (interrupts().stop_requested()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+bool slept(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until) {
+    if (interrupts().stop_requested()) return false;
+    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(10)));
+  }
+  return true;
+}
+
+int say_interrupted() {
+  fmt::print(stderr, "plimsoll: interrupted\n");
+  return interrupted;
+}
+
+int print_frames(tui::TopControl& control, monitor::Monitor& monitor, int count, std::chrono::milliseconds interval) {
+  for (int i = 0; i < count; ++i) {
+    if (i > 0 && !slept(interval)) return say_interrupted();
+    (void)monitor.sample_now();
+    fmt::print("{}{}", i > 0 ? "\n" : "", tui::top_frame(control.state()));
+    std::fflush(stdout);
+  }
+  return done;
+}
+
+int run_headless(const GlobalOptions& global, const TopOptions& options, host::Host& host) {
+  if (!settled(host)) return say_interrupted();
+  monitor::Monitor monitor(host, {.beat = std::chrono::milliseconds(0)});
+  if (global.json) {
+    const monitor::Sample sample = monitor.sample_now();
+    fmt::print(
+        "{}\n",
+        monitor::to_json(sample, monitor.counters()).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return done;
+  }
+  tui::TopControl control(host, monitor, options.fleet);
+  return print_frames(control, monitor, std::max(options.frames, 1), std::chrono::milliseconds(options.interval_ms));
+}
+
+int run_on_terminal(const TopOptions& options, host::Host& host) {
+  const std::chrono::milliseconds interval(options.interval_ms);
+  monitor::Monitor monitor(host, {.beat = interval});
+  tui::TopControl control(host, monitor, options.fleet);
+  const char* no_colour = std::getenv("NO_COLOR");
+  const bool colour = no_colour == nullptr || *no_colour == '\0';
+  const tui::Left left = tui::run_top(control, {.interval = interval, .colour = colour, .stop = interrupts()});
+  return left == tui::Left::by_interrupt ? say_interrupted() : done;
+}
+
+int run(const GlobalOptions& global, const TopOptions& options) {
+  const bool headless = global.json || options.frame || options.frames > 0;
+  if (!headless && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
+    throw Error(ErrorCode::usage, "this is no terminal; --frame prints one picture, --json the figures");
+  const host::Fleet fleet = fleet_of(options.fleet, options.model);
+  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
+  plan::Store store;
+  run::MemoryBooks books;
+  host::Host host(books, fleet, surveys, store);
+  return headless ? run_headless(global, options, host) : run_on_terminal(options, host);
+}
+
+}  // namespace
+
+void add_top(CLI::App& app, GlobalOptions& global, int& status) {
+  CLI::App* command = app.add_subcommand("top", "Host a fleet and watch it: devices, models, events");
+  auto options = std::make_shared<TopOptions>();
+  command->add_option("--fleet", options->fleet, "Fleet file (TOML)")->envname("PLIMSOLL_FLEET")->required();
+  add_line_option(*command, options->model);
+  command->add_flag("--frame", options->frame, "Print one picture of 80 x 24 as plain text and end");
+  command->add_option("--frames", options->frames, "Print that many of them")->check(CLI::Range(1, 1'000'000));
+  command->add_option("--interval", options->interval_ms, "Milliseconds between two pictures")
+      ->check(CLI::Range(50, 3'600'000))
+      ->capture_default_str();
+  add_json(*command, global);
+  command->callback([&global, &status, options] { status = run(global, *options); });
+}
+
+}  // namespace plimsoll::app

@@ -1,0 +1,101 @@
+// Sample: what a host, its ledger and its devices say at one moment. A plain value; unknown is absent, never 0.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/clock.hpp>
+#include <plimsoll/device/device.hpp>
+#include <plimsoll/device/reading.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/host/status.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/seal.hpp>
+
+namespace plimsoll::monitor {
+
+struct DeviceSample {
+  std::string device;  // ggml's name
+  std::string description;
+  bool memory_is_hosts = false;
+  std::string source;          // of the reading: "nvml+ggml"; empty: no probe knows the device
+  std::optional<Bytes> total;  // as the probe reads it, everybody's use counted
+  std::optional<Bytes> free;
+  std::optional<Bytes> process;  // held by this process, in the ledger or not, where a probe can tell
+  std::optional<Bytes> line;
+  // The ledger's, charged bytes: permitted, placed, and what counts against the line.
+  Bytes reserved;
+  Bytes taken;
+  Bytes committed;
+  // Taken by others: total - free - ours. Ours is `process`; where that is unknown it is what the ledger has taken from
+  // this memory, and what we hold beside the ledger counts as foreign.
+  std::optional<Bytes> foreign;
+  std::optional<Bytes> headroom;  // line - committed; 0 at or above the line
+};
+
+// Charged bytes of one owner on one device in one stage, all buffer types together.
+struct StageSample {
+  std::string device;
+  memory::Stage stage = memory::Stage::weights;
+  Bytes planned;  // of a model: by its plan, loaded or not; of other owners: by their reservations
+  Bytes taken;
+  Bytes peak;  // of each buffer type, summed
+};
+
+// A model, a lane's scratch ("lane:main") or "backends": whoever has entries in the ledger.
+struct OwnerSample {
+  std::string name;
+  std::vector<StageSample> stages{};    // by device and stage
+  std::map<std::string, Bytes> mapped;  // by device: page cache of mapped weights, charged to no line
+  memory::SealCounts seal{};            // since the process began
+};
+
+struct ModelSample {
+  host::ModelStatus status;  // its `planned` is empty: see stages
+  OwnerSample memory;
+};
+
+struct Sample {
+  Clock::TimePoint at{};
+  std::vector<DeviceSample> devices{};
+  std::vector<ModelSample> models{};  // in the fleet's order
+  std::vector<OwnerSample> others{};  // owners that are no models of the fleet
+  std::size_t waiting = 0;
+  std::size_t parked_conversations = 0;
+  Bytes parked_in_memory;  // host memory of ours that stands in no ledger
+  Bytes parked_on_disk;
+  std::uint64_t events_dropped = 0;
+};
+
+// What a sample is made of, as it was read.
+struct ObservedDevice {
+  device::DeviceInfo info;
+  std::optional<device::MemoryReading> reading;
+  memory::DeviceAccount account;
+};
+struct Observed {
+  Clock::TimePoint at{};
+  host::HostStatus status;
+  std::vector<ObservedDevice> devices;
+  std::vector<memory::Entry> entries;
+  std::map<std::string, memory::SealCounts> seals;  // by owner
+};
+[[nodiscard]] Sample sample_of(Observed observed);  // pure
+
+// Reads the host, its books and each device once. Any thread. Throws what the probes and the host throw.
+[[nodiscard]] Sample take_sample(host::Host& host);
+// The same for callers that sample often and keep the devices, which do not change.
+[[nodiscard]] Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices);
+[[nodiscard]] std::vector<device::DeviceInfo> devices_of(const host::Host& host);
+
+// That field, summed over all devices that have the same memory as this one: those of the host are one memory.
+[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field);
+
+[[nodiscard]] Bytes taken_by(const OwnerSample& owner);  // on all devices
+
+// Between two samples. Empty: no time has passed, or the model is in only one of them.
+[[nodiscard]] std::optional<double> tokens_per_second(const Sample& before, const Sample& after,
+                                                      const std::string& model);
+
+}  // namespace plimsoll::monitor

@@ -1,0 +1,114 @@
+#include <plimsoll/monitor/monitor.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <plimsoll/base/log.hpp>
+
+namespace plimsoll::monitor {
+namespace {
+
+constexpr const char* kComponent = "monitor";
+
+log::Level level_of(Severity severity) {
+  switch (severity) {
+    case Severity::notice:
+      return log::Level::info;
+    case Severity::warning:
+      return log::Level::warn;
+    case Severity::serious:
+      return log::Level::error;
+  }
+  return log::Level::error;
+}
+
+template <class Value>
+void keep_last(std::deque<Value>& kept, Value value, std::size_t most) {
+  kept.push_back(std::move(value));
+  while (kept.size() > most) kept.pop_front();
+}
+
+}  // namespace
+
+Monitor::Monitor(host::Host& host, MonitorOptions options)
+    : host_(host),
+      options_(std::move(options)),
+      devices_(devices_of(host)),
+      watch_(host.fleet().thresholds, options_.margins) {
+  if (options_.beat > options_.beat.zero()) thread_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
+}
+
+Monitor::~Monitor() = default;
+
+Sample Monitor::sample_now() {
+  Sample sample;
+  std::vector<Alert> alerts;
+  {
+    const std::lock_guard lock(sampling_);
+    sample = take_sample(host_, devices_);
+    alerts = watch_.look(sample);
+    keep(sample, alerts);
+  }
+  for (const Alert& alert : alerts) tell(alert);
+  return sample;
+}
+
+void Monitor::keep(const Sample& sample, const std::vector<Alert>& alerts) {
+  const std::lock_guard lock(mutex_);
+  ++counters_.samples;
+  counters_.lowest_free = watch_.lowest_free();
+  keep_last(history_, sample, options_.history);
+  for (const Alert& alert : alerts) {
+    ++counters_.alerts[alert.kind];
+    keep_last(alerts_, alert, options_.alerts);
+  }
+}
+
+void Monitor::tell(const Alert& alert) const {
+  if (log::level() <= level_of(alert.severity)) log::write(level_of(alert.severity), kComponent, alert.sentence);
+  if (!options_.on_alert) return;
+  try {
+    options_.on_alert(alert);
+  } catch (const std::exception& error) {
+    log::error(kComponent, "an alert's listener failed: {}", error.what());
+  }
+}
+
+void Monitor::beat(const std::stop_token& stop) {
+  auto next = std::chrono::steady_clock::now();
+  while (!stop.stop_requested()) {
+    try {
+      (void)sample_now();
+    } catch (const std::exception& error) {
+      log::warn(kComponent, "a sample failed: {}", error.what());
+    }
+    // Beats that a slow sample missed are left out, not made up for.
+    next = std::max(next + options_.beat, std::chrono::steady_clock::now());
+    std::unique_lock lock(mutex_);
+    (void)wake_.wait_until(lock, stop, next, [] { return false; });
+  }
+}
+
+std::optional<Sample> Monitor::latest() const {
+  const std::lock_guard lock(mutex_);
+  return history_.empty() ? std::nullopt : std::optional(history_.back());
+}
+
+std::vector<Sample> Monitor::history(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  const std::size_t count = std::min(most, history_.size());
+  return {history_.end() - static_cast<std::ptrdiff_t>(count), history_.end()};
+}
+
+std::vector<Alert> Monitor::alerts() const {
+  const std::lock_guard lock(mutex_);
+  return {alerts_.begin(), alerts_.end()};
+}
+
+Counters Monitor::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+}  // namespace plimsoll::monitor

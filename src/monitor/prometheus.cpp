@@ -1,0 +1,149 @@
+#include <plimsoll/monitor/prometheus.hpp>
+
+#include <array>
+#include <functional>
+
+#include "exposition.hpp"
+
+namespace plimsoll::monitor {
+namespace {
+
+void add_bytes(Exposition& out, const Sample& sample, const char* name, const char* help,
+               const std::function<std::optional<Bytes>(const DeviceSample&)>& bytes) {
+  out.family(name, "gauge", help);
+  for (const DeviceSample& device : sample.devices) {
+    if (const auto value = bytes(device)) out.add({{"device", device.device}}, value->value());
+  }
+}
+
+void add_devices(Exposition& out, const Sample& sample, const Counters& counters) {
+  add_bytes(out, sample, "plimsoll_line_bytes", "How far the device may be filled by Plimsoll.",
+            [](const DeviceSample& device) { return device.line; });
+  add_bytes(out, sample, "plimsoll_headroom_bytes", "Line minus what counts against it.",
+            [](const DeviceSample& device) { return device.headroom; });
+  add_bytes(out, sample, "plimsoll_committed_bytes",
+            "What counts against the line: of each owner the larger of reserved and taken.",
+            [](const DeviceSample& device) { return std::optional(device.committed); });
+  add_bytes(out, sample, "plimsoll_device_total_bytes", "Memory of the device.",
+            [](const DeviceSample& device) { return device.total; });
+  add_bytes(out, sample, "plimsoll_device_free_bytes", "Free memory of the device, everybody's use counted.",
+            [](const DeviceSample& device) { return device.free; });
+  add_bytes(out, sample, "plimsoll_device_free_lowest_bytes",
+            "The least memory that was ever free since the monitor began.", [&](const DeviceSample& device) {
+              const auto found = counters.lowest_free.find(device.device);
+              return found == counters.lowest_free.end() ? std::nullopt : std::optional(found->second);
+            });
+  add_bytes(out, sample, "plimsoll_device_foreign_bytes", "Memory of the device that others hold.",
+            [](const DeviceSample& device) { return device.foreign; });
+  add_bytes(out, sample, "plimsoll_process_bytes",
+            "Memory of the device that this process holds, in the ledger or not.",
+            [](const DeviceSample& device) { return device.process; });
+}
+
+void for_each_owner(const Sample& sample, const std::function<void(const OwnerSample&)>& visit) {
+  for (const ModelSample& model : sample.models) visit(model.memory);
+  for (const OwnerSample& owner : sample.others) visit(owner);
+}
+
+void add_memory(Exposition& out, const Sample& sample) {
+  out.family("plimsoll_memory_bytes", "gauge",
+             "Charged memory by device, owner and stage: planned, taken now, and the most ever taken.");
+  for_each_owner(sample, [&](const OwnerSample& owner) {
+    for (const StageSample& at : owner.stages) {
+      const auto add = [&](std::string_view kind, Bytes bytes) {
+        out.add({{"device", at.device}, {"model", owner.name}, {"stage", memory::to_string(at.stage)}, {"kind", kind}},
+                bytes.value());
+      };
+      add("planned", at.planned);
+      add("taken", at.taken);
+      add("peak", at.peak);
+    }
+  });
+  out.family("plimsoll_mapped_bytes", "gauge", "Mapped weights: page cache, charged to no line.");
+  for_each_owner(sample, [&](const OwnerSample& owner) {
+    for (const auto& [device, bytes] : owner.mapped)
+      out.add({{"device", device}, {"model", owner.name}}, bytes.value());
+  });
+  out.family("plimsoll_allocations_after_seal_total", "counter",
+             "Allocations of a sealed model inside its reservation.");
+  for_each_owner(
+      sample, [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.allocations_after_seal); });
+  out.family("plimsoll_refused_after_seal_total", "counter", "Allocations of a sealed model that were refused.");
+  for_each_owner(sample,
+                 [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.refused_after_seal); });
+}
+
+constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
+                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::parked};
+
+void add_states(Exposition& out, const Sample& sample) {
+  out.family("plimsoll_model_state", "gauge", "1 for the state that the model is in, 0 for the others.");
+  for (const ModelSample& model : sample.models) {
+    for (const host::ModelState state : kStates)
+      out.add({{"model", model.status.name}, {"state", host::to_string(state)}}, model.status.state == state ? 1 : 0);
+  }
+}
+
+// One value of each model.
+template <class Value>
+void add_models(Exposition& out, const Sample& sample, const char* name, const char* type, const char* help,
+                Value&& value) {
+  out.family(name, type, help);
+  for (const ModelSample& model : sample.models) out.add({{"model", model.status.name}}, value(model.status));
+}
+
+void add_work(Exposition& out, const Sample& sample) {
+  using host::ModelStatus;
+  add_states(out, sample);
+  const auto add = [&](const char* name, const char* type, const char* help, auto value) {
+    add_models(out, sample, name, type, help, value);
+  };
+  add("plimsoll_model_pinned", "gauge", "1 where the model is never evicted for another.",
+      [](const ModelStatus& m) { return m.pinned ? 1 : 0; });
+  add("plimsoll_seats", "gauge", "Leases that the model can give at once.",
+      [](const ModelStatus& m) { return m.seats; });
+  add("plimsoll_leases", "gauge", "Leases given now.", [](const ModelStatus& m) { return m.leases; });
+  add("plimsoll_queue_depth", "gauge", "Requests that wait for the model.",
+      [](const ModelStatus& m) { return m.waiting; });
+  add("plimsoll_tokens_total", "counter", "Tokens computed, prompts and answers.",
+      [](const ModelStatus& m) { return m.tokens; });
+  add("plimsoll_loads_total", "counter", "Loads that succeeded.", [](const ModelStatus& m) { return m.loads; });
+  add("plimsoll_load_failures_total", "counter", "Loads that failed.",
+      [](const ModelStatus& m) { return m.load_failures; });
+  add("plimsoll_load_seconds_total", "counter", "Time that loads took, from reservation to ready.",
+      [](const ModelStatus& m) { return m.total_load_ms / 1000; });
+  add("plimsoll_evictions_total", "counter", "How often the model was evicted.",
+      [](const ModelStatus& m) { return m.evictions; });
+  add("plimsoll_refusals_total", "counter", "Requests that were refused.",
+      [](const ModelStatus& m) { return m.refusals; });
+}
+
+void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
+  out.family("plimsoll_parked_bytes", "gauge", "Conversations of models that are not loaded.");
+  out.add({{"where", "memory"}}, sample.parked_in_memory.value());
+  out.add({{"where", "disk"}}, sample.parked_on_disk.value());
+  out.family("plimsoll_parked_conversations", "gauge", "How many conversations are parked.");
+  out.add({}, sample.parked_conversations);
+  out.family("plimsoll_events_dropped_total", "counter", "Events of the host's log that made way for newer ones.");
+  out.add({}, sample.events_dropped);
+  out.family("plimsoll_samples_total", "counter", "Samples that the monitor has taken.");
+  out.add({}, counters.samples);
+  out.family("plimsoll_alerts_total", "counter", "Alerts by kind.");
+  for (const AlertKind kind : kAlertKinds) {
+    const auto found = counters.alerts.find(kind);
+    out.add({{"kind", to_string(kind)}}, found == counters.alerts.end() ? std::uint64_t{0} : found->second);
+  }
+}
+
+}  // namespace
+
+std::string to_prometheus(const Sample& sample, const Counters& counters) {
+  Exposition out;
+  add_memory(out, sample);
+  add_devices(out, sample, counters);
+  add_work(out, sample);
+  add_rest(out, sample, counters);
+  return out.text();
+}
+
+}  // namespace plimsoll::monitor

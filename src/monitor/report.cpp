@@ -1,0 +1,150 @@
+#include <plimsoll/monitor/report.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace plimsoll::monitor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json bytes_or_null(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
+
+Json device_json(const DeviceSample& device, const Counters& counters) {
+  const auto lowest = counters.lowest_free.find(device.device);
+  return {{"device", device.device},
+          {"description", device.description},
+          {"memory_is_hosts", device.memory_is_hosts},
+          {"source", device.source.empty() ? Json(nullptr) : Json(device.source)},
+          {"total", bytes_or_null(device.total)},
+          {"free", bytes_or_null(device.free)},
+          {"lowest_free", lowest == counters.lowest_free.end() ? Json(nullptr) : Json(lowest->second.value())},
+          {"line", bytes_or_null(device.line)},
+          {"reserved", device.reserved.value()},
+          {"taken", device.taken.value()},
+          {"committed", device.committed.value()},
+          {"headroom", bytes_or_null(device.headroom)},
+          {"process", bytes_or_null(device.process)},
+          {"foreign", bytes_or_null(device.foreign)}};
+}
+
+Json memory_json(const OwnerSample& owner) {
+  Json stages = Json::array();
+  for (const StageSample& at : owner.stages) {
+    stages.push_back({{"device", at.device},
+                      {"stage", memory::to_string(at.stage)},
+                      {"planned", at.planned.value()},
+                      {"taken", at.taken.value()},
+                      {"peak", at.peak.value()}});
+  }
+  return stages;
+}
+
+Json mapped_json(const OwnerSample& owner) {
+  Json mapped = Json::object();
+  for (const auto& [device, bytes] : owner.mapped) mapped[device] = bytes.value();
+  return mapped;
+}
+
+Json seal_json(const OwnerSample& owner) {
+  return {{"allocations_after_seal", owner.seal.allocations_after_seal},
+          {"refused_after_seal", owner.seal.refused_after_seal}};
+}
+
+Json model_json(const ModelSample& model) {
+  const host::ModelStatus& status = model.status;
+  return {{"name", status.name},
+          {"lane", status.lane},
+          {"state", host::to_string(status.state)},
+          {"pinned", status.pinned},
+          {"seats", status.seats},
+          {"leases", status.leases},
+          {"waiting", status.waiting},
+          {"tokens", status.tokens},
+          {"loads", status.loads},
+          {"load_failures", status.load_failures},
+          {"load_ms", status.total_load_ms},
+          {"evictions", status.evictions},
+          {"refusals", status.refusals},
+          {"seal", seal_json(model.memory)},
+          {"memory", memory_json(model.memory)},
+          {"mapped", mapped_json(model.memory)}};
+}
+
+Json alerts_json(const Counters& counters) {
+  Json alerts = Json::object();
+  for (const AlertKind kind : kAlertKinds) {
+    const auto found = counters.alerts.find(kind);
+    alerts[std::string(to_string(kind))] = found == counters.alerts.end() ? 0 : found->second;
+  }
+  return alerts;
+}
+
+std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
+  return bytes ? format_bytes(*bytes) : absent;
+}
+
+std::string device_row(const DeviceSample& device) {
+  return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", device.device,
+                     amount(device.total, "unknown"), amount(device.free, "unknown"), amount(device.line, "none"),
+                     format_bytes(device.committed), amount(device.foreign, "unknown"),
+                     amount(device.headroom, "no line"));
+}
+
+std::string model_row(const ModelSample& model) {
+  const host::ModelStatus& status = model.status;
+  Bytes planned;
+  for (const StageSample& at : model.memory.stages) planned += at.planned;
+  return fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", status.name,
+                     host::to_string(status.state), fmt::format("{}/{}", status.leases, status.seats), status.waiting,
+                     format_bytes(planned), format_bytes(taken_by(model.memory)), status.tokens, status.loads,
+                     status.evictions);
+}
+
+}  // namespace
+
+std::string to_table(const Sample& sample) {
+  std::string out = fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free",
+                                "line", "ours", "foreign", "headroom");
+  for (const DeviceSample& device : sample.devices) out += device_row(device);
+  out += fmt::format("\n  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", "model", "state", "leases",
+                     "waiting", "planned", "taken", "tokens", "loads", "evictions");
+  for (const ModelSample& model : sample.models) out += model_row(model);
+  for (const OwnerSample& owner : sample.others) {
+    if (taken_by(owner) > Bytes{})
+      out += fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11}\n", owner.name, "", "", "", "",
+                         format_bytes(taken_by(owner)));
+  }
+  if (sample.parked_conversations > 0) {
+    out += fmt::format("\n  {} conversations are parked: {} in memory, {} on disk\n", sample.parked_conversations,
+                       format_bytes(sample.parked_in_memory), format_bytes(sample.parked_on_disk));
+  }
+  return out;
+}
+
+nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters) {
+  Json out{{"schema", "plimsoll.status/1"},
+           {"at", fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(sample.at))},
+           {"waiting", sample.waiting},
+           {"parked",
+            {{"conversations", sample.parked_conversations},
+             {"memory", sample.parked_in_memory.value()},
+             {"disk", sample.parked_on_disk.value()}}},
+           {"events_dropped", sample.events_dropped},
+           {"samples", counters.samples},
+           {"alerts", alerts_json(counters)},
+           {"devices", Json::array()},
+           {"models", Json::array()},
+           {"others", Json::array()}};
+  for (const DeviceSample& device : sample.devices) out["devices"].push_back(device_json(device, counters));
+  for (const ModelSample& model : sample.models) out["models"].push_back(model_json(model));
+  for (const OwnerSample& owner : sample.others) {
+    out["others"].push_back({{"name", owner.name},
+                             {"seal", seal_json(owner)},
+                             {"memory", memory_json(owner)},
+                             {"mapped", mapped_json(owner)}});
+  }
+  return out;
+}
+
+}  // namespace plimsoll::monitor

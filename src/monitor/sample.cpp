@@ -1,0 +1,148 @@
+#include <plimsoll/monitor/sample.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+#include <utility>
+
+namespace plimsoll::monitor {
+namespace {
+
+StageSample& stage_of(OwnerSample& owner, const std::string& device, memory::Stage stage) {
+  const auto key = [](const StageSample& at) { return std::tie(at.device, at.stage); };
+  const auto place = std::ranges::lower_bound(owner.stages, std::tie(device, stage), {}, key);
+  if (place != owner.stages.end() && place->device == device && place->stage == stage) return *place;
+  return *owner.stages.insert(place, {.device = device, .stage = stage, .planned = {}, .taken = {}, .peak = {}});
+}
+
+void add_entry(OwnerSample& owner, const memory::Entry& entry, bool has_plan) {
+  const std::string& device = entry.tag.device.name();
+  if (!entry.charged) {
+    if (entry.taken.current > Bytes{}) owner.mapped[device] += entry.taken.current;
+    return;
+  }
+  StageSample& stage = stage_of(owner, device, entry.tag.stage);
+  stage.taken += entry.taken.current;
+  stage.peak += entry.taken.peak;
+  if (!has_plan) stage.planned += entry.planned;
+}
+
+void add_plan(OwnerSample& owner, const std::vector<plan::Line>& lines) {
+  for (const plan::Line& line : lines) {
+    if (line.charged) stage_of(owner, line.device.name(), line.stage).planned += line.bytes;
+  }
+}
+
+DeviceSample device_sample(const ObservedDevice& device) {
+  DeviceSample out;
+  out.device = device.info.id.name();
+  out.description = device.info.description;
+  out.memory_is_hosts = device.info.memory_is_hosts;
+  if (device.reading) {
+    out.source = device.reading->source;
+    out.total = device.reading->total;
+    out.free = device.reading->free;
+    out.process = device.reading->used_by_us;
+  }
+  out.line = device.account.line;
+  out.reserved = device.account.reserved;
+  out.taken = device.account.taken;
+  out.committed = device.account.committed;
+  if (out.line) out.headroom = saturating_sub(*out.line, out.committed);
+  return out;
+}
+
+std::optional<Bytes> foreign_on(const Sample& sample, const DeviceSample& device) {
+  if (!device.total || !device.free) return std::nullopt;
+  const Bytes ours = device.process ? *device.process : in_same_memory(sample, device, &DeviceSample::taken);
+  return saturating_sub(saturating_sub(*device.total, *device.free), ours);
+}
+
+}  // namespace
+
+Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field) {
+  if (!device.memory_is_hosts) return device.*field;
+  Bytes sum;
+  for (const DeviceSample& other : sample.devices) {
+    if (other.memory_is_hosts) sum += other.*field;
+  }
+  return sum;
+}
+
+Sample sample_of(Observed observed) {
+  Sample out{.at = observed.at,
+             .waiting = observed.status.waiting,
+             .parked_conversations = observed.status.parked_conversations,
+             .parked_in_memory = observed.status.parked_in_memory,
+             .parked_on_disk = observed.status.parked_on_disk,
+             .events_dropped = observed.status.events_dropped};
+  std::map<std::string, OwnerSample> others;
+  for (host::ModelStatus& model : observed.status.models) {
+    ModelSample sample{.status = std::move(model), .memory = {}};
+    sample.memory.name = sample.status.name;
+    add_plan(sample.memory, std::exchange(sample.status.planned, {}));
+    out.models.push_back(std::move(sample));
+  }
+  for (const memory::Entry& entry : observed.entries) {
+    const auto model =
+        std::ranges::find(out.models, entry.tag.owner, [](const ModelSample& m) { return m.memory.name; });
+    const bool has_plan = model != out.models.end();
+    OwnerSample& owner = has_plan ? model->memory : others[entry.tag.owner];
+    owner.name = entry.tag.owner;
+    add_entry(owner, entry, has_plan);
+  }
+  for (auto& [name, owner] : others) out.others.push_back(std::move(owner));
+  for (ModelSample& model : out.models) model.memory.seal = observed.seals[model.memory.name];
+  for (OwnerSample& owner : out.others) owner.seal = observed.seals[owner.name];
+  for (const ObservedDevice& device : observed.devices) out.devices.push_back(device_sample(device));
+  for (DeviceSample& device : out.devices) device.foreign = foreign_on(out, device);
+  return out;
+}
+
+std::vector<device::DeviceInfo> devices_of(const host::Host& host) {
+  std::vector<device::DeviceInfo> out;
+  for (plan::DeviceState& state : host.devices()) out.push_back(std::move(state.info));
+  return out;
+}
+
+Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices) {
+  run::MemoryBooks& books = host.books();
+  Observed observed{.at = SystemClock().now(),
+                    .status = host.status(),
+                    .devices = {},
+                    .entries = books.ledger().entries(),
+                    .seals = {}};
+  for (const device::DeviceInfo& info : devices) {
+    observed.devices.push_back(
+        {.info = info, .reading = books.probe().read(info), .account = books.ledger().account(info.id)});
+  }
+  for (const host::ModelStatus& model : observed.status.models)
+    observed.seals[model.name] = books.seal().counts(model.name);
+  for (const memory::Entry& entry : observed.entries)
+    observed.seals[entry.tag.owner] = books.seal().counts(entry.tag.owner);
+  return sample_of(std::move(observed));
+}
+
+Sample take_sample(host::Host& host) { return take_sample(host, devices_of(host)); }
+
+Bytes taken_by(const OwnerSample& owner) {
+  Bytes sum;
+  for (const StageSample& stage : owner.stages) sum += stage.taken;
+  return sum;
+}
+
+std::optional<double> tokens_per_second(const Sample& before, const Sample& after, const std::string& model) {
+  const auto tokens = [&](const Sample& sample) -> std::optional<std::uint64_t> {
+    for (const ModelSample& at : sample.models) {
+      if (at.status.name == model) return at.status.tokens;
+    }
+    return std::nullopt;
+  };
+  const auto first = tokens(before);
+  const auto last = tokens(after);
+  const double seconds = std::chrono::duration<double>(after.at - before.at).count();
+  if (!first || !last || seconds <= 0 || *last < *first) return std::nullopt;
+  return static_cast<double>(*last - *first) / seconds;
+}
+
+}  // namespace plimsoll::monitor

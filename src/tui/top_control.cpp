@@ -1,0 +1,106 @@
+#include <plimsoll/tui/top_control.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::tui {
+
+namespace {
+
+constexpr std::uint64_t kEvents = 50;  // more than a screen shows
+
+}  // namespace
+
+TopControl::TopControl(host::Host& host, monitor::Monitor& monitor, std::string title)
+    : host_(host), monitor_(monitor), title_(std::move(title)) {}
+
+TopControl::~TopControl() = default;
+
+void TopControl::press(TopKey key) {
+  const auto& models = host_.fleet().models;
+  switch (key) {
+    case TopKey::up:
+      if (selected_ > 0) --selected_;
+      return answer({});
+    case TopKey::down:
+      if (selected_ + 1 < models.size()) ++selected_;
+      return answer({});
+    case TopKey::quit:
+      quit_ = true;
+      return;
+    case TopKey::load:
+    case TopKey::unload:
+    case TopKey::pin:
+      act(key, models.at(selected_).request.name);
+  }
+}
+
+void TopControl::act(TopKey key, const std::string& model) {
+  try {
+    if (key == TopKey::load) return load(model);
+    if (key == TopKey::unload) {
+      host_.unload(model);
+      return answer(fmt::format("'{}' goes as soon as nobody uses it", model));
+    }
+    const bool pinned = host_.status().models.at(selected_).pinned;
+    host_.pin(model, !pinned);
+    answer(fmt::format("'{}' {}", model, pinned ? "may be evicted again" : "is pinned"));
+  } catch (const Error& error) {
+    answer(error.what());
+  }
+}
+
+void TopControl::load(const std::string& model) {
+  loads_.remove_if([](const Loading& load) { return load.over.load(); });
+  answer(fmt::format("'{}' is being loaded", model));
+  Loading& load = loads_.emplace_back();
+  load.thread = std::jthread([this, model, &load](const std::stop_token& stop) {
+    try {
+      host_.load(model, stop);
+      answer(fmt::format("'{}' is ready", model));
+    } catch (const std::exception& error) {
+      answer(error.what());
+    }
+    load.over = true;
+  });
+}
+
+void TopControl::answer(std::string text) {
+  const std::lock_guard lock(answer_.mutex);
+  answer_.text = std::move(text);
+}
+
+void TopControl::note(std::string text) {
+  const std::lock_guard lock(notes_mutex_);
+  notes_.push_back({.at = SystemClock().now(), .text = std::move(text)});
+  if (notes_.size() > kMostNotes) notes_.pop_front();
+}
+
+TopState TopControl::state() {
+  TopState out;
+  std::vector<monitor::Sample> samples = monitor_.history(2);
+  if (samples.empty()) samples.push_back(monitor_.sample_now());
+  out.title = title_;
+  out.sample = std::move(samples.back());
+  if (samples.size() > 1) out.before = std::move(samples.front());
+  out.counters = monitor_.counters();
+  out.thresholds = host_.fleet().thresholds;
+  out.selected = selected_;
+  std::vector<host::HostEvent> events = host_.log().events();
+  if (events.size() > kEvents) events.erase(events.begin(), events.end() - kEvents);
+  for (const host::HostEvent& event : events) out.notes.push_back(note_of(event));
+  for (const monitor::Alert& alert : monitor_.alerts()) out.notes.push_back(note_of(alert));
+  {
+    const std::lock_guard lock(notes_mutex_);
+    out.notes.insert(out.notes.end(), notes_.begin(), notes_.end());
+  }
+  const std::lock_guard lock(answer_.mutex);
+  out.answer = answer_.text;
+  return out;
+}
+
+}  // namespace plimsoll::tui

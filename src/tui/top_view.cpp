@@ -1,0 +1,190 @@
+#include <plimsoll/tui/top_view.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <plimsoll/monitor/thresholds.hpp>
+
+#include "short_bytes.hpp"
+
+namespace plimsoll::tui {
+namespace {
+
+using namespace ftxui;
+using monitor::DeviceSample;
+using monitor::ModelSample;
+using monitor::OwnerSample;
+
+constexpr int kDeviceName = 10;
+constexpr int kModelName = 15;
+constexpr int kFewestEvents = 3;
+
+std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
+  return bytes ? format_bytes(*bytes) : absent;
+}
+
+Color colour_of(monitor::Level level) {
+  if (level == monitor::Level::below) return Color::Green;
+  return level == monitor::Level::warn ? Color::Yellow : Color::Red;
+}
+
+// --- devices ---
+
+std::string repeated(const char* glyph, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += glyph;
+  return out;
+}
+
+// Ours, others and free, as shares of the total, with the line's mark between the cells.
+Element bar(const DeviceSample& device, Color ours_colour, int width) {
+  if (!device.total || !device.free || *device.total == Bytes{}) return text("how full it is is unknown") | dim;
+  const auto cells = [&](Bytes bytes) {
+    const double share = static_cast<double>(bytes.value()) / static_cast<double>(device.total->value());
+    return static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
+  };
+  const Bytes used = saturating_sub(*device.total, *device.free);
+  const int others_begin = cells(saturating_sub(used, device.foreign.value_or(Bytes{})));
+  const int free_begin = std::max(others_begin, cells(used));
+  const int mark = device.line ? std::min(cells(*device.line), width - 1) : -1;
+  const auto run = [&](int begin, int end, const char* glyph) {
+    if (mark < begin || mark >= end) return text(repeated(glyph, end - begin));
+    return hbox(text(repeated(glyph, mark - begin)), text("┃") | color(Color::Default) | bold,
+                text(repeated(glyph, end - mark - 1)));
+  };
+  return hbox(run(0, others_begin, "█") | color(ours_colour),
+              run(others_begin, free_begin, "▒") | color(Color::Magenta), run(free_begin, width, "·") | dim);
+}
+
+Element device_rows(const TopState& state, const DeviceSample& device, int width) {
+  std::string share;
+  Color colour = Color::Green;
+  if (device.line && *device.line > Bytes{}) {
+    monitor::ThresholdWatch watch(state.thresholds);
+    (void)watch.update(device.committed, *device.line);
+    colour = colour_of(watch.level());
+    share = fmt::format("{:>4.0f}% of line", 100 * static_cast<double>(device.committed.value()) /
+                                                 static_cast<double>(device.line->value()));
+  }
+  const auto lowest = state.counters.lowest_free.find(device.device);
+  const std::optional<Bytes> low =
+      lowest == state.counters.lowest_free.end() ? std::nullopt : std::optional(lowest->second);
+  return vbox(hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar(device, colour, width - 24),
+                   filler(), text(share)),
+              text(fmt::format("  line {}  ours {}  others {}  free {}  lowest {}", amount(device.line, "none"),
+                               format_bytes(device.committed), amount(device.foreign, "unknown"),
+                               amount(device.free, "unknown"), amount(low, "unknown"))));
+}
+
+// --- models ---
+
+std::string stage_cells(const OwnerSample& owner) {
+  std::string out;
+  for (const memory::Stage stage : memory::kStages) {
+    Bytes taken;
+    for (const monitor::StageSample& at : owner.stages) {
+      if (at.stage == stage) taken += at.taken;
+    }
+    out += fmt::format("{:>6}", taken == Bytes{} ? "-" : short_bytes(taken));
+  }
+  return out;
+}
+
+std::string rate(const TopState& state, const std::string& model) {
+  const auto rate = state.before ? monitor::tokens_per_second(*state.before, state.sample, model) : std::nullopt;
+  return rate ? fmt::format("{:.{}f}", *rate, *rate < 100 ? 1 : 0) : "?";
+}
+
+Element owner_row(const std::string& mark, const std::string& name, const std::string& facts,
+                  const OwnerSample& owner) {
+  return hbox(text(mark), text(name) | size(WIDTH, EQUAL, kModelName), text(facts + stage_cells(owner)));
+}
+
+Element model_row(const TopState& state, std::size_t index) {
+  const ModelSample& model = state.sample.models[index];
+  const host::ModelStatus& status = model.status;
+  const bool selected = index == state.selected;
+  const std::string mark = fmt::format("{}{}", selected ? ">" : " ", status.pinned ? "*" : " ");
+  const std::string facts =
+      fmt::format(" {:<8}{:>6}{:>6}{:>6}", host::to_string(status.state),
+                  fmt::format("{}/{}", status.leases, status.seats), status.waiting, rate(state, status.name));
+  Element row = owner_row(mark, status.name, facts, model.memory);
+  if (!host::is_resident(status.state)) row = row | dim;
+  return selected ? row | inverted : row;
+}
+
+Elements model_rows(const TopState& state, int room) {
+  Elements rows;
+  for (std::size_t i = 0; i < state.sample.models.size(); ++i) rows.push_back(model_row(state, i));
+  for (const OwnerSample& owner : state.sample.others) {
+    if (monitor::taken_by(owner) > Bytes{})
+      rows.push_back(owner_row("  ", owner.name, fmt::format("{:27}", ""), owner));
+  }
+  const int count = static_cast<int>(rows.size());
+  if (count <= room) return rows;
+  const int first = std::clamp(static_cast<int>(state.selected) - room / 2, 0, count - room);
+  return {rows.begin() + first, rows.begin() + first + room};
+}
+
+Element model_header() {
+  std::string stages;
+  for (const char* name : {"wts", "kv", "comp", "out", "adapt", "run"}) stages += fmt::format("{:>6}", name);
+  return text(fmt::format("  {:<{}} {:<8}{:>6}{:>6}{:>6}{}", "model", kModelName, "state", "leases", "queue", "tok/s",
+                          stages)) |
+         underlined;
+}
+
+// --- the rest ---
+
+Element title_row(const TopState& state) {
+  const monitor::Sample& sample = state.sample;
+  const std::string parked = sample.parked_conversations == 0
+                                 ? ""
+                                 : fmt::format("  {} parked ({})", sample.parked_conversations,
+                                               format_bytes(sample.parked_in_memory + sample.parked_on_disk));
+  return hbox(text("plimsoll top") | bold, text("  " + state.title) | flex_shrink, filler(),
+              text(fmt::format("{} waiting{}  {:%T}Z", sample.waiting, parked,
+                               std::chrono::floor<std::chrono::seconds>(sample.at))));
+}
+
+Elements event_rows(const TopState& state, int room) {
+  std::vector<Note> notes = state.notes;
+  std::ranges::stable_sort(notes, {}, &Note::at);
+  if (std::ssize(notes) > room) notes.erase(notes.begin(), notes.end() - room);
+  Elements rows;
+  for (const Note& note : notes) {
+    Element row = text(fmt::format("{:%T} {}", std::chrono::floor<std::chrono::seconds>(note.at), note.text));
+    rows.push_back(note.text.starts_with('!') ? row | bold : row);
+  }
+  return rows;
+}
+
+Element footer(const TopState& state) {
+  return text(state.answer.empty() ? "up/down select   l load   u unload   p pin or unpin   q quit" : state.answer) |
+         dim;
+}
+
+}  // namespace
+
+Element render_top(const TopState& state, int width, int height) {
+  const int devices = std::min(static_cast<int>(state.sample.devices.size()), std::max(1, (height - 12) / 2));
+  const int room = height - 2 * devices - 5;  // title, two rules, header of the models, footer
+  Elements models = model_rows(state, std::max(1, room - kFewestEvents));
+  Elements events = event_rows(state, std::max(0, room - static_cast<int>(models.size())));
+  Elements rows{title_row(state)};
+  for (int i = 0; i < devices; ++i)
+    rows.push_back(device_rows(state, state.sample.devices[static_cast<std::size_t>(i)], width));
+  rows.push_back(separator());
+  rows.push_back(model_header());
+  std::ranges::move(models, std::back_inserter(rows));
+  rows.push_back(separator());
+  std::ranges::move(events, std::back_inserter(rows));
+  rows.push_back(filler());
+  rows.push_back(footer(state));
+  return vbox(std::move(rows)) | size(WIDTH, EQUAL, width) | size(HEIGHT, EQUAL, height);
+}
+
+}  // namespace plimsoll::tui

@@ -1,0 +1,73 @@
+// A scripted sample as table, JSON and Prometheus text, held against golden/*. The test monitor.promtool has the last
+// one checked by Prometheus' own tool.
+#include <plimsoll/monitor/report.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+
+#include <plimsoll/monitor/prometheus.hpp>
+
+#include "golden.hpp"
+#include "scripted_sample.hpp"
+
+namespace plimsoll::monitor {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Counters counters() {
+  return {
+      .samples = 42, .alerts = {{AlertKind::threshold, 2}, {AlertKind::seal, 1}}, .lowest_free = {{"Vulkan0", 4_GiB}}};
+}
+
+std::string exposition() { return to_prometheus(sample_of(test::observed()), counters()); }
+
+TEST(ReportTest, Table) { expect_golden("monitor/golden/status.txt", to_table(sample_of(test::observed()))); }
+
+TEST(ReportTest, Json) {
+  expect_golden("monitor/golden/status.json", to_json(sample_of(test::observed()), counters()).dump(2) + "\n");
+}
+
+TEST(ReportTest, Prometheus) { expect_golden("monitor/golden/metrics.prom", exposition()); }
+
+TEST(PrometheusTest, EverySeriesIsThereOnceAndItsFamilyIsDescribedOnceBefore) {
+  std::istringstream lines(exposition());
+  std::set<std::string> families;
+  std::set<std::string> series;
+  std::string family;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ")) {
+      family = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT_TRUE(families.insert(family).second) << line;
+    } else if (line.starts_with("# TYPE ")) {
+      EXPECT_EQ(line.substr(7, line.find(' ', 7) - 7), family);
+      EXPECT_EQ(line.ends_with(" counter"), family.ends_with("_total")) << line;
+    } else {
+      EXPECT_EQ(line.substr(0, line.find_first_of("{ ")), family);
+      EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
+    }
+  }
+  EXPECT_GE(families.size(), 25U);
+}
+
+TEST(PrometheusTest, WhatIsUnknownHasNoSeries) {
+  const std::string text = exposition();
+  EXPECT_THAT(text, HasSubstr("plimsoll_device_free_bytes{device=\"Vulkan0\"} 5368709120\n"));
+  EXPECT_THAT(text, Not(HasSubstr("plimsoll_device_free_bytes{device=\"CPU\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("plimsoll_line_bytes{device=\"CPU\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("plimsoll_process_bytes")));  // no device knows it: no family either
+}
+
+TEST(PrometheusTest, LabelsAreEscaped) {
+  Observed input = test::observed();
+  input.status.models[0].name = "two\nlines";
+  EXPECT_THAT(to_prometheus(sample_of(input), {}), HasSubstr("plimsoll_leases{model=\"two\\nlines\"} 1\n"));
+  EXPECT_THAT(exposition(), HasSubstr(R"(plimsoll_evictions_total{model="sea \"log\"\\"} 1)"));
+}
+
+}  // namespace
+}  // namespace plimsoll::monitor

@@ -1,0 +1,78 @@
+// The keys of `plimsoll top` on a host with real models.
+#include <plimsoll/tui/top_control.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include <plimsoll/tui/top_frame.hpp>
+
+#include "small_fleet.hpp"
+
+namespace plimsoll::tui {
+namespace {
+
+using host::test::fleet_of;
+using host::test::SmallHost;
+using ::testing::HasSubstr;
+
+class TopControlTest : public ::testing::Test {
+ protected:
+  // Waits for what happens on the host's thread.
+  void await(const std::string& model, host::ModelState state) {
+    while (small.state(model) != state) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void await_answer(const std::string& answer) {
+    while (control.state().answer != answer) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
+  SmallHost small{fleet_of("ab")};
+  monitor::Monitor monitor{small.host, {.beat = std::chrono::milliseconds(0)}};
+  TopControl control{small.host, monitor, "fleet.toml"};
+};
+
+TEST_F(TopControlTest, TheSelectionStaysOnTheModels) {
+  control.press(TopKey::up);
+  EXPECT_EQ(control.state().selected, 0U);
+  for (int i = 0; i < 3; ++i) control.press(TopKey::down);
+  EXPECT_EQ(control.state().selected, 1U);
+}
+
+TEST_F(TopControlTest, LoadsPinsAndUnloadsTheSelectedModel) {
+  control.press(TopKey::down);
+  control.press(TopKey::load);
+  await_answer("'b' is ready");
+  EXPECT_EQ(small.state("b"), host::ModelState::ready);
+  EXPECT_EQ(small.state("a"), host::ModelState::absent);
+  (void)monitor.sample_now();
+  EXPECT_THAT(top_frame(control.state()), HasSubstr("b: warming -> ready"));
+
+  control.press(TopKey::pin);
+  EXPECT_EQ(control.state().answer, "'b' is pinned");
+  EXPECT_TRUE(small.status("b").pinned);
+  control.press(TopKey::unload);
+  EXPECT_THAT(control.state().answer, HasSubstr("unpin it first"));
+  control.press(TopKey::pin);
+  control.press(TopKey::unload);
+  await("b", host::ModelState::parked);
+}
+
+TEST_F(TopControlTest, ARefusalIsTheAnswer) {
+  small.books.gauge().fail_nth(0);
+  control.press(TopKey::load);
+  while (control.state().answer == "'a' is being loaded") std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_NE(control.state().answer, "'a' is ready");
+  EXPECT_EQ(small.state("a"), host::ModelState::absent);
+}
+
+TEST_F(TopControlTest, QuitQuitsAndNotesAreBounded) {
+  for (std::size_t i = 0; i < TopControl::kMostNotes + 10; ++i) control.note("something");
+  EXPECT_EQ(control.state().notes.size(), TopControl::kMostNotes);
+  EXPECT_FALSE(control.quit());
+  control.press(TopKey::quit);
+  EXPECT_TRUE(control.quit());
+}
+
+}  // namespace
+}  // namespace plimsoll::tui
