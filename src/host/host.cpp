@@ -48,6 +48,7 @@ Host::Impl::~Impl() {
   {
     std::unique_lock lock(mutex);
     stopping = true;
+    ending.request_stop();
     for (auto& [ticket, waiter] : waiters) {
       if (waiter.granted || waiter.refused) continue;
       dispatcher.withdraw(ticket);

@@ -41,7 +41,7 @@ struct Host::Impl {
   void evict(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   void warm(run::Instance& instance);
-  void tell_alike(const run::Instance& instance);  // with the lock held
+  void learn_runtime(const run::Instance& instance);  // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
   [[nodiscard]] Bytes held_by(const std::string& model) const;
@@ -94,6 +94,7 @@ struct Host::Impl {
   ConversationId next_conversation = 1;
   std::deque<Task> tasks;
   bool stopping = false;
+  std::stop_source ending;  // a load in progress is not waited for
 
   // The loop's own.
   bool trim_when_idle = false;

@@ -207,7 +207,7 @@ void Host::Impl::warm(run::Instance& instance) {
   } else {
     const auto declared =
         std::ranges::find(fleet.models, instance.name(), [](const FleetModel& model) { return model.request.name; });
-    (void)instance.warm_up({.depth = declared->warm_up}, &store);
+    (void)instance.warm_up({.depth = declared->warm_up, .stop = ending.get_token()}, &store);
     if (instance.warm_up_report().complete())
       warmth[instance.name()] = {.report = instance.warm_up_report(), .runtime = instance.runtime()};
   }
@@ -226,7 +226,7 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
   resident->seat = lane_of(plan).join();
   resident->instance = std::make_unique<run::Instance>(books, plan, device_list, resident->seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
-  resident->instance->load();
+  resident->instance->load({}, ending.get_token());
   const double loaded_ms = watch.elapsed_ms();
   resident->instance->create_context();
   const double context_ms = watch.elapsed_ms();
@@ -265,22 +265,27 @@ void Host::Impl::load(const std::string& name) {
     ++count.loads;
     count.last_load_ms = watch.elapsed_ms();
     count.total_load_ms += count.last_load_ms;
-    tell_alike(*resident->instance);
+    learn_runtime(*resident->instance);
     residents[name] = std::move(resident);
     dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
   }
   pump();
 }
 
-// A model of the same shape and configuration on the same devices finds this one's pipelines and will take what this
-// one took beside its buffers, or less.
-void Host::Impl::tell_alike(const run::Instance& instance) {
-  if (!instance.warm_up_report().complete()) return;
-  for (const plan::ModelPlan& other : plans) {
-    if (other.name == instance.name() || warmth.contains(other.name)) continue;
-    if (runtime_key_of(other) != runtime_key_of(room.plan_of(instance.name()))) continue;
-    for (const auto& [device, bytes] : instance.runtime())
-      room.set_runtime(other.name, device, {.bytes = bytes, .source = plan::Source::measured});
+// What the model took beside its buffers is known now, for it and for models of the same shape and configuration on the
+// same devices, which find its pipelines. Where the warm-up did not see everything, the larger of plan and measurement
+// stays reserved.
+void Host::Impl::learn_runtime(const run::Instance& instance) {
+  const bool complete = instance.warm_up_report().complete();
+  const std::string key = runtime_key_of(room.plan_of(instance.name()));
+  for (const plan::ModelPlan& model : plans) {
+    const bool itself = model.name == instance.name();
+    const bool alike = complete && !warmth.contains(model.name) && runtime_key_of(model) == key;
+    if (!itself && !alike) continue;
+    for (const auto& [device, bytes] : instance.runtime()) {
+      if (complete || bytes > room.runtime_of(model.name, device))
+        room.set_runtime(model.name, device, {.bytes = bytes, .source = plan::Source::measured});
+    }
   }
 }
 

@@ -35,7 +35,7 @@ class Host {
   // the fleet contradicts itself, and what a survey throws.
   Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store,
        HostOptions options = {});
-  // Refuses who still waits, waits for the leases, and gives everything back.
+  // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -63,7 +63,8 @@ class Host {
   [[nodiscard]] const Fleet& fleet() const noexcept;
   // As planned when the host began.
   [[nodiscard]] const std::vector<plan::ModelPlan>& plans() const noexcept;
-  // The devices as they are now: lines, readings, and what of them is ours.
+  // The devices as admission sees them now: lines; readings to whose free memory the fleet's own bytes are added back; and
+  // as `ours` what of this process counts against a line beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;
 
  private:
