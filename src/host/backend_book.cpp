@@ -28,6 +28,11 @@ BackendBook::~BackendBook() {
   for (const auto& [tag, bytes] : booked_) books_.ledger().give_back(tag, bytes);
 }
 
+Bytes BackendBook::held_on(const device::DeviceId& device) const {
+  const auto found = std::ranges::find(booked_, tag_of(device), &std::pair<memory::Tag, Bytes>::first);
+  return found == booked_.end() ? Bytes{} : found->second;
+}
+
 bool BackendBook::reads_host_memory() const {
   return std::ranges::any_of(meter_.memories(), &device::DeviceInfo::memory_is_hosts);
 }

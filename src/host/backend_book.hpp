@@ -22,6 +22,7 @@ class BackendBook {
   BackendBook(const BackendBook&) = delete;
   BackendBook& operator=(const BackendBook&) = delete;
 
+  [[nodiscard]] Bytes held_on(const device::DeviceId& device) const;  // booked there
   // An accelerator's memory is the host's, so that the process's own use of it is read.
   [[nodiscard]] bool reads_host_memory() const;
 

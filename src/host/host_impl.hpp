@@ -41,7 +41,7 @@ struct Host::Impl {
   void evict(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   void warm(run::Instance& instance);
-  void learn_runtime(const run::Instance& instance);  // with the lock held
+  void refresh_runtimes();  // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
   [[nodiscard]] Bytes held_by(const std::string& model) const;
@@ -66,6 +66,7 @@ struct Host::Impl {
   };
   // What this process has warmed: found made by the next load.
   struct Warmth {
+    std::string key;  // of device, driver, engine, shape and configuration
     run::WarmUpReport report;
     run::Instance::Runtime runtime;  // what the model takes anew each time
   };
@@ -100,6 +101,8 @@ struct Host::Impl {
   bool trim_when_idle = false;
   std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
   std::map<std::string, Warmth> warmth;
+  // Measured by a warm-up that did not see everything.
+  std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;
   std::jthread thread;
 };
 

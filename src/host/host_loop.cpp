@@ -209,7 +209,9 @@ void Host::Impl::warm(run::Instance& instance) {
         std::ranges::find(fleet.models, instance.name(), [](const FleetModel& model) { return model.request.name; });
     (void)instance.warm_up({.depth = declared->warm_up, .stop = ending.get_token()}, &store);
     if (instance.warm_up_report().complete())
-      warmth[instance.name()] = {.report = instance.warm_up_report(), .runtime = instance.runtime()};
+      warmth[instance.name()] = {.key = runtime_key_of(instance.plan()),
+                                 .report = instance.warm_up_report(),
+                                 .runtime = instance.runtime()};
   }
   instance.seal();
 }
@@ -265,26 +267,34 @@ void Host::Impl::load(const std::string& name) {
     ++count.loads;
     count.last_load_ms = watch.elapsed_ms();
     count.total_load_ms += count.last_load_ms;
-    learn_runtime(*resident->instance);
+    if (!resident->instance->warm_up_report().complete()) {
+      for (const auto& [device, bytes] : resident->instance->runtime()) at_least[{name, device}] = bytes;
+    }
+    refresh_runtimes();
     residents[name] = std::move(resident);
     dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
   }
   pump();
 }
 
-// What the model took beside its buffers is known now, for it and for models of the same shape and configuration on the
-// same devices, which find its pipelines. Where the warm-up did not see everything, the larger of plan and measurement
-// stays reserved.
-void Host::Impl::learn_runtime(const run::Instance& instance) {
-  const bool complete = instance.warm_up_report().complete();
-  const std::string key = runtime_key_of(room.plan_of(instance.name()));
+// What each model is expected to take beside its buffers, as far as that is known by now: what it took when this process
+// warmed it; else what a model of the same shape and configuration took, which leaves it its pipelines; else what its
+// plan says, of which backends hold a part already.
+void Host::Impl::refresh_runtimes() {
   for (const plan::ModelPlan& model : plans) {
-    const bool itself = model.name == instance.name();
-    const bool alike = complete && !warmth.contains(model.name) && runtime_key_of(model) == key;
-    if (!itself && !alike) continue;
-    for (const auto& [device, bytes] : instance.runtime()) {
-      if (complete || bytes > room.runtime_of(model.name, device))
+    const auto known = std::ranges::find_if(warmth, [&](const auto& one) {
+      return one.first == model.name || (!warmth.contains(model.name) && one.second.key == runtime_key_of(model));
+    });
+    if (known != warmth.end()) {
+      for (const auto& [device, bytes] : known->second.runtime)
         room.set_runtime(model.name, device, {.bytes = bytes, .source = plan::Source::measured});
+      continue;
+    }
+    for (const plan::Line& line : model.lines) {
+      if (line.stage != memory::Stage::runtime) continue;
+      const Bytes figure = std::max(line.bytes, at_least[{model.name, line.device}]);
+      room.set_runtime(model.name, line.device,
+                       {.bytes = saturating_sub(figure, backends->held_on(line.device)), .source = line.source});
     }
   }
 }
@@ -339,10 +349,7 @@ void Host::Impl::evict(const std::string& name) {
     }
   }
   const std::lock_guard lock(mutex);
-  if (const auto known = warmth.find(name); known != warmth.end()) {
-    for (const auto& [device, bytes] : known->second.runtime)
-      room.set_runtime(name, device, {.bytes = bytes, .source = plan::Source::measured});
-  }
+  refresh_runtimes();
   dispatcher.evicted(name);
   pump();
 }

@@ -73,14 +73,6 @@ Bytes Room::required(const std::vector<std::string>& names) const {
   return sum;
 }
 
-Bytes Room::runtime_of(const std::string& model, const device::DeviceId& device) const {
-  Bytes sum;
-  for (const plan::Line& line : plan_of(model).lines) {
-    if (line.device == device && line.stage == memory::Stage::runtime) sum += line.bytes;
-  }
-  return sum;
-}
-
 void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
   auto& lines = std::ranges::find(models_, model, &plan::ModelPlan::name)->lines;
   const auto found = std::ranges::find_if(

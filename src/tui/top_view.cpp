@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <plimsoll/monitor/thresholds.hpp>
 
@@ -81,12 +82,28 @@ Element device_rows(const TopState& state, const DeviceSample& device, int width
 
 // --- models ---
 
+// A column is a stage; what is added to a model shares one.
+struct StageColumn {
+  const char* name;
+  std::vector<memory::Stage> stages;
+};
+const std::vector<StageColumn>& stage_columns() {
+  using memory::Stage;
+  static const std::vector<StageColumn> columns{{"wts", {Stage::weights}},
+                                                {"kv", {Stage::kv_cache}},
+                                                {"comp", {Stage::compute}},
+                                                {"out", {Stage::output}},
+                                                {"adapt", {Stage::adapter, Stage::projector}},
+                                                {"run", {Stage::runtime}}};
+  return columns;
+}
+
 std::string stage_cells(const OwnerSample& owner) {
   std::string out;
-  for (const memory::Stage stage : memory::kStages) {
+  for (const StageColumn& column : stage_columns()) {
     Bytes taken;
     for (const monitor::StageSample& at : owner.stages) {
-      if (at.stage == stage) taken += at.taken;
+      if (std::ranges::contains(column.stages, at.stage)) taken += at.taken;
     }
     out += fmt::format("{:>6}", taken == Bytes{} ? "-" : short_bytes(taken));
   }
@@ -131,7 +148,7 @@ Elements model_rows(const TopState& state, int room) {
 
 Element model_header() {
   std::string stages;
-  for (const char* name : {"wts", "kv", "comp", "out", "adapt", "run"}) stages += fmt::format("{:>6}", name);
+  for (const StageColumn& column : stage_columns()) stages += fmt::format("{:>6}", column.name);
   return text(fmt::format("  {:<{}} {:<8}{:>6}{:>6}{:>6}{}", "model", kModelName, "state", "leases", "queue", "tok/s",
                           stages)) |
          underlined;

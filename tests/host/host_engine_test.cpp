@@ -165,7 +165,7 @@ TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
 
 TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
   Fleet fleet = fleet_of("abcde");
-  fleet.models[4].request.survey.context.n_ctx = 30 * 1024;  // nearly twice the cache
+  fleet.models[4].request.survey.context.n_ctx = 40 * 1024;  // more than twice the cache
   fleet.models[0].pinned = true;
   line_for(fleet, 4);
   SmallHost small(fleet);

@@ -24,7 +24,6 @@ class Room {
   // What the devices have free now, and how much of what is taken there is these models'.
   void look_again(std::vector<plan::DeviceState> devices) { devices_ = std::move(devices); }
   // The runtime stage of a model, once it is known better than its plan knew it.
-  [[nodiscard]] Bytes runtime_of(const std::string& model, const device::DeviceId& device) const;
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 
   // What a lane reserves for its scratch, under owner_of_lane(): of each buffer type what its largest model needs.
