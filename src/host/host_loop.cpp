@@ -209,9 +209,8 @@ void Host::Impl::warm(run::Instance& instance) {
         std::ranges::find(fleet.models, instance.name(), [](const FleetModel& model) { return model.request.name; });
     (void)instance.warm_up({.depth = declared->warm_up, .stop = ending.get_token()}, &store);
     if (instance.warm_up_report().complete())
-      warmth[instance.name()] = {.key = runtime_key_of(instance.plan()),
-                                 .report = instance.warm_up_report(),
-                                 .runtime = instance.runtime()};
+      warmth[instance.name()] = {
+          .key = runtime_key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
   }
   instance.seal();
 }
@@ -277,9 +276,9 @@ void Host::Impl::load(const std::string& name) {
   pump();
 }
 
-// What each model is expected to take beside its buffers, as far as that is known by now: what it took when this process
-// warmed it; else what a model of the same shape and configuration took, which leaves it its pipelines; else what its
-// plan says, of which backends hold a part already.
+// What each model is expected to take beside its buffers, as far as that is known by now: what it took when this
+// process warmed it; else what a model of the same shape and configuration took, which leaves it its pipelines; else
+// what its plan says, of which backends hold a part already.
 void Host::Impl::refresh_runtimes() {
   for (const plan::ModelPlan& model : plans) {
     const auto known = std::ranges::find_if(warmth, [&](const auto& one) {

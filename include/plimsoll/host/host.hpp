@@ -63,8 +63,8 @@ class Host {
   [[nodiscard]] const Fleet& fleet() const noexcept;
   // As planned when the host began.
   [[nodiscard]] const std::vector<plan::ModelPlan>& plans() const noexcept;
-  // The devices as admission sees them now: lines; readings to whose free memory the fleet's own bytes are added back; and
-  // as `ours` what of this process counts against a line beside the fleet (what backends keep).
+  // The devices as admission sees them now: lines; readings to whose free memory the fleet's own bytes are added back;
+  // and as `ours` what of this process counts against a line beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;
 
  private:
