@@ -217,7 +217,10 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     ASSERT_TRUE(store.usable());
     store.keep_runtime("after", PipelineCache::warm, 5_B);
     EXPECT_EQ(store.find_runtime("after"), 5_B);
-    if (const auto remembered = store.find_survey(asked)) EXPECT_EQ(remembered->survey.lines, survey.lines);
+    const auto remembered = store.find_survey(asked);
+    if (remembered) {
+      EXPECT_EQ(remembered->survey.lines, survey.lines);
+    }
   }
 }
 
