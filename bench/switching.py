@@ -88,13 +88,18 @@ def measure(quick: bool):
     for device, case in CASES.items():
         paths, rounds, count = models(device), 3 if quick else 5, 1 if quick else 3
         env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-switching-{device}"))
-        told, peer = alternating(count, lambda: ours(device, paths, rounds, env), lambda: router(device, paths, rounds, env))
-        mine = [median(one["first_token_ms"]) for one in told]
-        theirs = [median(one) for one in peer]
-        samples[device] = {"plimsoll": told, "llama-server": peer}
-        say(f"  {device}: {median(mine):.0f} ms, router {median(theirs):.0f} ms")
-        figures.append(figure(f"switch, request to first token ÷ llama-server's router, {case['what']}",
-                              median(a / b for a, b in zip(mine, theirs, strict=True)), SWITCH, "×", ours_ms=median(mine), peer_ms=median(theirs)))
+        samples[device] = {}
+        # On a device whose runtime is an estimate until it is measured, no line for one alone can be drawn beforehand: once measured,
+        # both fit under it.
+        if device == "CPU":
+            told, peer = alternating(count, lambda: ours(device, paths, rounds, env), lambda: router(device, paths, rounds, env))
+            mine = [median(one["first_token_ms"]) for one in told]
+            theirs = [median(one) for one in peer]
+            samples[device] |= {"plimsoll": told, "llama-server": peer}
+            say(f"  {device}: {median(mine):.0f} ms, router {median(theirs):.0f} ms")
+            figures.append(figure(f"switch, request to first token ÷ llama-server's router, {case['what']}",
+                                  median(a / b for a, b in zip(mine, theirs, strict=True)), SWITCH, "×",
+                                  ours_ms=median(mine), peer_ms=median(theirs)))
         one = private_bytes(device, paths[0], env)
         fit = Run([program("switching"), "-m", paths[0], "--device", device, "-c", case["context"], "-b", case["batch"], "-t", str(CORES),
                    "--together", case["line"], "--most", str(case["most"])], env).json()
