@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/host/fleet.hpp>
 
 namespace plimsoll::app {
 namespace {
@@ -288,8 +289,6 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   add_line_option(command, o);
 }
 
-constexpr const char* kCommonLane = "main";
-
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {
   auto models = named_models(options);
   if (models.empty()) {
@@ -313,7 +312,7 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     requests.push_back(std::move(request));
   }
   if (requests.size() > 1) {
-    for (plan::Request& request : requests) request.lane = kCommonLane;  // planned as models that take turns
+    for (plan::Request& request : requests) request.lane = host::kDefaultLane;  // planned as models that take turns
   }
   return requests;
 }

@@ -47,7 +47,6 @@ run::Conversation& Lease::conversation() {
 Host::Impl::~Impl() {
   {
     std::unique_lock lock(mutex);
-    stopping = true;
     ending.request_stop();
     for (auto& [ticket, waiter] : waiters) {
       if (waiter.granted || waiter.refused) continue;
@@ -75,7 +74,7 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
       request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
   std::unique_lock lock(mutex);
   (void)dispatcher.state(model);  // throws where there is no such model
-  if (stopping) throw Error(ErrorCode::cancelled, "the host is ending");
+  if (ending.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
   if (dispatcher.waiting() >= options.longest_queue) {
     throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),
                 {{"waiting", dispatcher.waiting()}});
@@ -178,9 +177,8 @@ HostStatus Host::Impl::status() const {
     }
   }
   out.events_dropped = log.dropped();
-  auto& parking = const_cast<SharedParking&>(parked);  // looking changes nothing
-  const std::lock_guard lock(parking.mutex);
-  const ParkedBytes held = parking.parking.held();
+  const std::lock_guard lock(parked.mutex);
+  const ParkedBytes held = parked.parking.held();
   out.parked_conversations = held.conversations;
   out.parked_in_memory = held.in_memory;
   out.parked_on_disk = held.on_disk;

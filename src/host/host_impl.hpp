@@ -81,7 +81,7 @@ struct Host::Impl {
   std::vector<plan::ModelPlan> plans;            // as planned at the start
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
-  SharedParking parked;
+  mutable SharedParking parked;  // has a lock of its own
 
   mutable std::mutex mutex;
   std::condition_variable_any changed;
@@ -94,8 +94,7 @@ struct Host::Impl {
   std::map<ConversationId, Conversation> conversations;
   ConversationId next_conversation = 1;
   std::deque<Task> tasks;
-  bool stopping = false;
-  std::stop_source ending;  // a load in progress is not waited for
+  std::stop_source ending;  // of the host: nobody is let in any more, and a load in progress is not waited for
 
   // The loop's own.
   bool trim_when_idle = false;
