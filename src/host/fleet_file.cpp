@@ -15,6 +15,8 @@
 #include <set>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/run/embedder.hpp>
+#include <plimsoll/run/reranker.hpp>
 
 namespace plimsoll::host {
 namespace {
@@ -182,12 +184,8 @@ engine::AdapterParams scaled_file(const std::filesystem::path& folder, const std
   return file;
 }
 
-// The keys that say which model, and how it is loaded.
-void add_model_keys(TableReader& reader, FleetModel& model, const std::filesystem::path& folder) {
-  plan::Request& request = model.request;
-  engine::ModelParams& params = request.survey.model;
-  reader.text("name", [&](const std::string& value) { request.name = value; });
-  reader.text("path", [&params, folder](const std::string& value) { params.path = from_folder(folder, value); });
+// The keys that say where a model's parts are computed and kept.
+void add_placement_keys(TableReader& reader, engine::ModelParams& params) {
   reader.text_or_number("gpu-layers", [&](const std::string& value) { set_gpu_layers(params, value); });
   reader.text("device", [&](const std::string& value) { params.devices = split(value, ','); });
   reader.choice("split-mode", params.split_mode, engine::split_mode_from_string, "none, layer, row or tensor");
@@ -196,6 +194,14 @@ void add_model_keys(TableReader& reader, FleetModel& model, const std::filesyste
   reader.flag("cpu-moe", params.cpu_moe);
   reader.number("n-cpu-moe", params.n_cpu_moe, 0);
   reader.choice("load-mode", params.load_mode, engine::load_mode_from_string, "none, mmap, mlock, mmap+mlock or dio");
+}
+
+// The keys that say which model: its name and its files.
+void add_file_keys(TableReader& reader, FleetModel& model, const std::filesystem::path& folder) {
+  plan::Request& request = model.request;
+  engine::ModelParams& params = request.survey.model;
+  reader.text("name", [&](const std::string& value) { request.name = value; });
+  reader.text("path", [&params, folder](const std::string& value) { params.path = from_folder(folder, value); });
   reader.flag("check-tensors", params.check_tensors);
   reader.text("mmproj", [&request, folder](const std::string& value) {
     request.survey.projector.path = from_folder(folder, value);
@@ -239,20 +245,32 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   reader.choice("warm-up", model.warm_up, run::warm_up_depth_from_string, "full, quick or none");
 }
 
+// What follows from the context's keys: defaults that depend on others, and the shape that embeddings want.
+void settle_context(gauge::SurveyRequest& survey, const toml::table& table, std::int64_t ctx_size) {
+  engine::ContextParams& context = survey.context;
+  if (ctx_size >= 0) context.n_ctx = static_cast<std::uint32_t>(ctx_size);
+  if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);
+  if (context.embeddings && context.pooling == LLAMA_POOLING_TYPE_RANK) {
+    run::plan_for_ranking(survey);
+  } else if (context.embeddings) {
+    run::plan_for_embeddings(survey, context.pooling);
+  }
+  survey.outputs = context.n_outputs_max;
+}
+
 void read_model(const toml::table& table, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
   FleetModel model;
   model.request.lane = kDefaultLane;
   std::int64_t ctx_size = -1;  // not given
   engine::ContextParams& context = model.request.survey.context;
   TableReader reader(complaints, "a model");
-  add_model_keys(reader, model, folder);
+  add_file_keys(reader, model, folder);
+  add_placement_keys(reader, model.request.survey.model);
   add_context_keys(reader, context, ctx_size);
   add_host_keys(reader, model);
   reader.read(table);
 
-  if (ctx_size >= 0) context.n_ctx = static_cast<std::uint32_t>(ctx_size);
-  if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);
-  model.request.survey.outputs = context.n_outputs_max;
+  settle_context(model.request.survey, table, ctx_size);
   const std::string& path = model.request.survey.model.path;
   if (!table.contains("path")) complaints.at(table.source(), "a model has no 'path'");
   if (model.request.name.empty()) model.request.name = std::filesystem::path(path).stem().string();
@@ -356,6 +374,25 @@ std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view t
   std::ranges::stable_sort(complaints.list, {},
                            [](const FleetFileError& error) { return std::pair(error.line, error.column); });
   return std::unexpected(std::move(complaints.list));
+}
+
+FleetModel with_keys(FleetModel model, std::string_view text) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    wrong(std::string(error.description()));
+  }
+  Complaints complaints;
+  std::int64_t ctx_size = -1;
+  TableReader reader(complaints, "what is asked of a model");
+  add_placement_keys(reader, model.request.survey.model);
+  add_context_keys(reader, model.request.survey.context, ctx_size);
+  reader.read(table);
+  if (!complaints.list.empty()) wrong(complaints.list.front().message);
+  settle_context(model.request.survey, table, ctx_size);
+  engine::validate(model.request.survey.context);
+  return model;
 }
 
 Fleet read_fleet(const std::filesystem::path& path) {

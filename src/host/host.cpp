@@ -18,13 +18,24 @@ struct Lease::Held {
   std::optional<ConversationId> kept;
   std::optional<run::Conversation> conversation;
 
+  // What lasts goes back to its place, what does not is gone.
+  void stand_up() {
+    if (conversation && kept) resident->keep(*kept, std::move(*conversation));
+    conversation.reset();
+    if (kept) host->unclaim(*std::exchange(kept, std::nullopt));
+  }
+
+  void sit_down() {
+    if (!resident->executor) {
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
+    }
+    conversation = resident->sit_down(kept, host->parked);
+  }
+
   ~Held() {
     if (host == nullptr) return;
-    if (conversation && kept) {
-      resident->keep(*kept, std::move(*conversation));
-      host->unclaim(*kept);
-    }
-    conversation.reset();
+    stand_up();
     const std::string model = resident->name;
     resident.reset();  // before others may take it away
     host->give_back(model);
@@ -40,8 +51,21 @@ const std::string& Lease::model() const noexcept { return held_->resident->name;
 run::Instance& Lease::instance() const noexcept { return *held_->resident->instance; }
 
 run::Conversation& Lease::conversation() {
-  if (held_->conversation) return *held_->conversation;
-  throw Error(ErrorCode::unsupported, fmt::format("'{}' was planned for embeddings and has no conversations", model()));
+  if (!held_->conversation) held_->sit_down();
+  return *held_->conversation;
+}
+
+void Lease::resume(ConversationId conversation) {
+  if (held_->kept == conversation) return;
+  held_->stand_up();
+  held_->host->claim(conversation, model());
+  held_->kept = conversation;
+  try {
+    held_->sit_down();
+  } catch (...) {
+    held_->stand_up();
+    throw;
+  }
 }
 
 Host::Impl::~Impl() {
@@ -199,13 +223,8 @@ Lease Host::acquire(const std::string& model, AcquireOptions options) {
     throw;
   }
   held->host = impl_.get();
-  try {
-    if (held->resident->executor) held->conversation = held->resident->sit_down(options.conversation, impl_->parked);
-    held->kept = options.conversation;
-  } catch (...) {
-    if (options.conversation) impl_->unclaim(*options.conversation);
-    throw;  // and the lease is given back
-  }
+  held->kept = options.conversation;
+  if (held->kept) held->sit_down();  // where this throws, the lease is given back
   return Lease(std::move(held));
 }
 

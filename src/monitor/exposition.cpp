@@ -1,4 +1,4 @@
-#include "exposition.hpp"
+#include <plimsoll/monitor/exposition.hpp>
 
 namespace plimsoll::monitor {
 namespace {

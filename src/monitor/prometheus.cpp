@@ -3,7 +3,7 @@
 #include <array>
 #include <functional>
 
-#include "exposition.hpp"
+#include <plimsoll/monitor/exposition.hpp>
 
 namespace plimsoll::monitor {
 namespace {

@@ -129,6 +129,7 @@ std::optional<engine::Token> Generation::next_token() {
     if (params_.keep_end_token && room) conversation_->prompt(token);
     return std::nullopt;
   }
+  if (params_.on_token) params_.on_token(token, conversation_->logits());
   tokens_.push_back(token);
   last_is_appended_ = false;
   return token;

@@ -50,16 +50,15 @@ std::string TextStream::push(std::string_view piece) {
   if (stopped_) return {};
   held_ += piece;
   std::size_t first = std::string::npos;
-  std::size_t length = 0;
   for (const std::string& stop : stop_strings_) {
     if (const std::size_t at = held_.find(stop); at < first) {
       first = at;
-      length = stop.size();
+      stopped_by_ = stop;
     }
   }
   if (first != std::string::npos) {
     stopped_ = true;
-    std::string shown = held_.substr(0, keep_stop_string_ ? first + length : first);
+    std::string shown = held_.substr(0, keep_stop_string_ ? first + stopped_by_.size() : first);
     held_.clear();
     return shown;
   }

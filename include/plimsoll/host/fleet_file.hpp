@@ -21,6 +21,7 @@
 //   time-to-live = "10min"
 //   load-at-start = false
 //   warm-up = "full"
+//   embeddings = true            # for vectors; with pooling = "rank" for ranking
 #pragma once
 #include <cstdint>
 #include <expected>
@@ -43,6 +44,10 @@ struct FleetFileError {
 // paths begin.
 [[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
                                                                             const std::filesystem::path& folder);
+
+// That model with these keys in the place of its own: TOML lines like those of [[model]], but only keys of placement
+// and context: no files. Throws Error{usage} for the first thing that is wrong.
+[[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
 // Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it cannot
 // be read.

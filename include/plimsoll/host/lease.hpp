@@ -42,6 +42,10 @@ class Lease {
   // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
   // run::Reranker on its instance().
   [[nodiscard]] run::Conversation& conversation();
+  // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
+  // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
+  // busy (it has a lease already), unsupported, and what restoring its memory throws.
+  void resume(ConversationId conversation);
 
  private:
   friend class Host;

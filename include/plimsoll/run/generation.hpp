@@ -4,6 +4,7 @@
 #include <generator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct GenerationParams {
   OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
   std::stop_token stop{};       // honoured within one micro-batch
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
+  // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
+  // model's own opinion, before any sampler, and valid inside the call only.
+  std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
 };
 
 enum class FinishReason {
@@ -76,7 +80,8 @@ class Generation {
   [[nodiscard]] std::optional<std::string> next();
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
-  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
+  [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // that ended it, or ""
+  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }   // those generated
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
 

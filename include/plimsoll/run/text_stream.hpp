@@ -18,6 +18,8 @@ class TextStream {
   // What was held back, once no more pieces come. A character that never ended becomes U+FFFD.
   [[nodiscard]] std::string finish();
   [[nodiscard]] bool stopped() const noexcept { return stopped_; }
+  // The stop string that ended it; empty: none did.
+  [[nodiscard]] const std::string& stopped_by() const noexcept { return stopped_by_; }
 
  private:
   [[nodiscard]] std::size_t showable() const;
@@ -26,6 +28,7 @@ class TextStream {
   bool keep_stop_string_;
   std::string held_;
   bool stopped_ = false;
+  std::string stopped_by_;
 };
 
 // Bytes at the end of `text` that begin a UTF-8 character but do not end it: 0 to 3.
