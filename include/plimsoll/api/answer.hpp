@@ -1,0 +1,69 @@
+// Answer: what a model said, in pieces or as a whole, before an API gives it its shape. Plain values.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plimsoll::api {
+
+// Known when the model is ready and the prompt is read, before the first piece.
+struct Heading {
+  std::string id;            // random hexadecimal digits; each API puts its own letters in front
+  std::int64_t created = 0;  // seconds since 1970
+  std::string model;
+  std::size_t prompt_tokens = 0;
+  std::size_t cached_tokens = 0;  // of those, in memory already
+};
+
+struct Usage {
+  std::size_t prompt_tokens = 0;
+  std::size_t cached_tokens = 0;
+  std::size_t completion_tokens = 0;
+};
+
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  // JSON as text
+  friend bool operator==(const ToolCall&, const ToolCall&) = default;
+};
+
+struct TokenLogprob {
+  std::string text;  // its bytes, which may be part of a character
+  double logprob = 0;
+  std::vector<TokenLogprob> top{};  // most likely first
+  friend bool operator==(const TokenLogprob&, const TokenLogprob&) = default;
+};
+
+// What came since the last piece of the same choice.
+struct Piece {
+  std::size_t choice = 0;
+  std::string text{};
+  std::vector<ToolCall> tool_calls{};  // whole ones
+  std::vector<TokenLogprob> logprobs{};
+};
+
+enum class Finish { stop, length, tool_calls };
+
+struct ChoiceEnd {
+  std::size_t choice = 0;
+  Finish finish = Finish::stop;
+  std::string stop_string{};  // which one ended it; empty: none did
+};
+
+struct Choice {
+  std::string text{};
+  std::vector<ToolCall> tool_calls{};
+  std::vector<TokenLogprob> logprobs{};
+  Finish finish = Finish::stop;
+  std::string stop_string{};
+};
+
+struct Answer {
+  Heading heading{};
+  std::vector<Choice> choices{};
+  Usage usage{};
+};
+
+}  // namespace plimsoll::api

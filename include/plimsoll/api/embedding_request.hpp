@@ -1,0 +1,43 @@
+// Embeddings and ranking: OpenAI's /v1/embeddings, and /v1/rerank as Jina and llama-server have it.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <plimsoll/api/json_text.hpp>
+#include <plimsoll/engine/vocab.hpp>
+
+namespace plimsoll::api {
+
+struct EmbeddingRequest {
+  std::string model{};
+  std::vector<std::variant<std::string, std::vector<engine::Token>>> inputs{};
+  bool base64 = false;         // little-endian 32-bit floats
+  std::size_t dimensions = 0;  // the first so many, of length 1 again; 0: all
+};
+[[nodiscard]] EmbeddingRequest read_embedding_request(const Json& body);  // throws Problem
+// One vector for each input.
+[[nodiscard]] Json embedding_answer(const EmbeddingRequest& request, const std::string& model,
+                                    const std::vector<std::vector<float>>& vectors, std::size_t tokens);
+
+struct RankRequest {
+  std::string model{};
+  std::string query{};
+  std::vector<std::string> documents{};
+  std::size_t top_n = 0;  // 0: all
+  bool return_documents = false;
+};
+[[nodiscard]] RankRequest read_rank_request(const Json& body);  // throws Problem
+struct Score {
+  std::size_t document = 0;
+  double score = 0;
+};
+[[nodiscard]] Json rank_answer(const RankRequest& request, const std::string& model, const std::vector<Score>& scores,
+                               std::size_t tokens);
+
+[[nodiscard]] std::string base64(std::string_view bytes);
+
+inline constexpr std::size_t kMostInputs = 2048;
+
+}  // namespace plimsoll::api

@@ -1,0 +1,23 @@
+// json_text: JSON of strangers to values and back, without surprises.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace plimsoll::api {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::size_t kDeepestJson = 64;  // arrays and objects inside each other
+inline constexpr int kMostMembers = 2048;        // of one object
+
+// Throws Problem 400: no JSON (with the place), not UTF-8, no object, deeper than kDeepestJson, an object of
+// more than kMostMembers. A member given twice
+// counts as its last one, as with every JSON reader that clients are tested with.
+[[nodiscard]] Json parse_object(std::string_view text);
+
+// One line. Bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] std::string to_text(const Json& json);
+
+}  // namespace plimsoll::api

@@ -1,0 +1,155 @@
+// OpenAI's /v1/completions.
+#include <fmt/format.h>
+
+#include <plimsoll/api/dialect.hpp>
+#include <plimsoll/api/sse.hpp>
+
+#include "openai_parts.hpp"
+#include "text_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+class CompletionWriter final : public AnswerWriter {
+ public:
+  explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
+
+  std::string begin(const Heading& heading) override {
+    heading_ = heading;
+    return {};
+  }
+
+  std::string piece(const Piece& piece) override {
+    return chunk(piece.choice, piece.text, nullptr, logprobs_json(piece.logprobs, offset_of(piece)));
+  }
+
+  std::string end_of_choice(const ChoiceEnd& end) override {
+    return chunk(end.choice, "", finish_reason(end.finish), nullptr);
+  }
+
+  std::string end(const Usage& usage) override {
+    std::string out;
+    if (include_usage_) {
+      Json last = frame(heading_);
+      last["choices"] = Json::array();
+      last["usage"] = usage_json(usage);
+      out = event(last);
+    }
+    return out + kDone;
+  }
+
+  std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
+
+  Json whole(const Answer& answer) override {
+    Json out = frame(answer.heading);
+    out["choices"] = Json::array();
+    for (const Choice& choice : answer.choices) {
+      out["choices"].push_back({{"index", out["choices"].size()},
+                                {"text", choice.text},
+                                {"logprobs", logprobs_json(choice.logprobs, 0)},
+                                {"finish_reason", finish_reason(choice.finish)}});
+    }
+    out["usage"] = usage_json(answer.usage);
+    return out;
+  }
+
+ private:
+  [[nodiscard]] static Json frame(const Heading& heading) {
+    return {{"id", "cmpl-" + heading.id},
+            {"object", "text_completion"},
+            {"created", heading.created},
+            {"model", heading.model}};
+  }
+
+  [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
+    Json out = frame(heading_);
+    out["choices"] = Json::array(
+        {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
+    if (include_usage_) out["usage"] = nullptr;
+    return event(out);
+  }
+
+  // Where this piece begins in its choice's text, in bytes.
+  [[nodiscard]] std::size_t offset_of(const Piece& piece) {
+    if (piece.choice != choice_) offset_ = 0;
+    choice_ = piece.choice;
+    const std::size_t offset = offset_;
+    offset_ += piece.text.size();
+    return offset;
+  }
+
+  // The older form: lists side by side.
+  [[nodiscard]] static Json logprobs_json(const std::vector<TokenLogprob>& tokens, std::size_t offset) {
+    if (tokens.empty()) return nullptr;
+    Json out{{"tokens", Json::array()},
+             {"token_logprobs", Json::array()},
+             {"top_logprobs", Json::array()},
+             {"text_offset", Json::array()}};
+    for (const TokenLogprob& token : tokens) {
+      Json top = Json::object();
+      for (const TokenLogprob& other : token.top) top[other.text] = other.logprob;
+      out["tokens"].push_back(token.text);
+      out["token_logprobs"].push_back(token.logprob);
+      out["top_logprobs"].push_back(std::move(top));
+      out["text_offset"].push_back(offset);
+      offset += token.text.size();
+    }
+    return out;
+  }
+
+  bool include_usage_;
+  Heading heading_;
+  std::size_t choice_ = 0;
+  std::size_t offset_ = 0;
+};
+
+// A string, tokens, or a list of either.
+std::vector<RawPrompt> read_prompts(Fields& fields) {
+  const Json& prompt = fields.need("prompt");
+  if (prompt.is_string()) return {prompt.get<std::string>()};
+  if (!prompt.is_array() || prompt.empty())
+    fields.fail("prompt", "must be a string, a list of token ids, or a list of either");
+  if (prompt.front().is_number()) return {read_tokens(prompt, "prompt")};
+  if (prompt.size() > kMostPrompts) fields.fail("prompt", fmt::format("may hold {} prompts at most", kMostPrompts));
+  std::vector<RawPrompt> prompts;
+  for (std::size_t i = 0; i < prompt.size(); ++i) {
+    const std::string path = fmt::format("prompt[{}]", i);
+    if (prompt[i].is_string())
+      prompts.emplace_back(prompt[i].get<std::string>());
+    else if (prompt[i].is_array())
+      prompts.emplace_back(read_tokens(prompt[i], path));
+    else
+      throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
+  }
+  return prompts;
+}
+
+}  // namespace
+
+Asked read_completion(const Json& body) {
+  constexpr std::int32_t kOpenAiDefault = 16;
+  Fields fields(body);
+  Asked asked;
+  TextRequest& request = asked.request;
+  request.model = fields.text("model").value_or("");
+  request.prompt = read_prompts(fields);
+  request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
+  if (fields.whole("best_of", 1, kMostAnswers).value_or(request.n) != request.n)
+    fields.fail("best_of", "is not supported here beyond 'n': every answer is given back");
+  request.most_tokens = read_most_tokens(fields, {"max_tokens"}).value_or(kOpenAiDefault);
+  request.stop_strings = read_stop_strings(fields, "stop");
+  if (const Json* schema = fields.find("json_schema")) request.schema = *schema;  // llama-server's name
+  read_sampling(fields, request);
+  if (const auto logprobs = fields.whole("logprobs", 0, kMostLogprobs))
+    request.top_logprobs = static_cast<std::size_t>(*logprobs);
+  request.echo = fields.flag("echo").value_or(false);
+  request.stream = fields.flag("stream").value_or(false);
+  const bool include_usage = read_include_usage(fields);
+  fields.refuse("suffix", "models are asked to go on, not to fill in", "");
+  ignore_openai_fields(fields);
+  refuse_unknown(fields);
+  asked.writer = std::make_unique<CompletionWriter>(include_usage);
+  return asked;
+}
+
+}  // namespace plimsoll::api

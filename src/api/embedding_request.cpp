@@ -1,0 +1,145 @@
+#include <plimsoll/api/embedding_request.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include <plimsoll/api/problem.hpp>
+
+#include "openai_parts.hpp"
+#include "text_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+void read_inputs(Fields& fields, EmbeddingRequest& request) {
+  const Json& input = fields.need("input");
+  if (input.is_string()) {
+    request.inputs.emplace_back(input.get<std::string>());
+    return;
+  }
+  if (!input.is_array() || input.empty())
+    fields.fail("input", "must be a string, a list of token ids, or a list of either");
+  if (input.front().is_number()) {
+    request.inputs.emplace_back(read_tokens(input, "input"));
+    return;
+  }
+  if (input.size() > kMostInputs) fields.fail("input", fmt::format("may hold {} texts at most", kMostInputs));
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    const std::string path = fmt::format("input[{}]", i);
+    if (input[i].is_string())
+      request.inputs.emplace_back(input[i].get<std::string>());
+    else if (input[i].is_array())
+      request.inputs.emplace_back(read_tokens(input[i], path));
+    else
+      throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
+  }
+}
+
+// Shortened vectors are of length 1 again, as those trained for it are meant to be used.
+std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions) {
+  if (dimensions == 0) return vector;
+  if (dimensions > vector.size())
+    throw bad_request(fmt::format("'dimensions' is {}, and this model's vectors have {}", dimensions, vector.size()))
+        .at("dimensions");
+  vector.resize(dimensions);
+  double squares = 0;
+  for (const float number : vector) squares += static_cast<double>(number) * number;
+  if (squares <= 0) return vector;
+  const auto scale = static_cast<float>(1 / std::sqrt(squares));
+  for (float& number : vector) number *= scale;
+  return vector;
+}
+
+std::string bytes_of(const std::vector<float>& vector) {
+  static_assert(std::endian::native == std::endian::little, "the protocol's floats are little-endian");
+  std::string bytes(vector.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), vector.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      group = group << 8U | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+    for (std::size_t j = 0; j < 4; ++j) out += j <= count ? kDigits[group >> (18U - 6U * j) & 63U] : '=';
+  }
+  return out;
+}
+
+EmbeddingRequest read_embedding_request(const Json& body) {
+  Fields fields(body);
+  EmbeddingRequest request;
+  request.model = fields.text("model").value_or("");
+  read_inputs(fields, request);
+  const std::string format = fields.text("encoding_format").value_or("float");
+  if (format != "float" && format != "base64") fields.fail("encoding_format", "must be 'float' or 'base64'");
+  request.base64 = format == "base64";
+  request.dimensions = static_cast<std::size_t>(fields.whole("dimensions", 1, 1'000'000).value_or(0));
+  ignore_openai_fields(fields);
+  refuse_unknown(fields);
+  return request;
+}
+
+Json embedding_answer(const EmbeddingRequest& request, const std::string& model,
+                      const std::vector<std::vector<float>>& vectors, std::size_t tokens) {
+  Json data = Json::array();
+  for (const std::vector<float>& vector : vectors) {
+    const std::vector<float> numbers = shortened(vector, request.dimensions);
+    data.push_back({{"object", "embedding"},
+                    {"index", data.size()},
+                    {"embedding", request.base64 ? Json(base64(bytes_of(numbers))) : Json(numbers)}});
+  }
+  return {{"object", "list"},
+          {"data", std::move(data)},
+          {"model", model},
+          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
+}
+
+RankRequest read_rank_request(const Json& body) {
+  Fields fields(body);
+  RankRequest request;
+  request.model = fields.text("model").value_or("");
+  request.query = fields.need_text("query");
+  const Json& documents = fields.need("documents");
+  if (!documents.is_array() || documents.empty()) fields.fail("documents", "must be a list of at least one text");
+  if (documents.size() > kMostInputs) fields.fail("documents", fmt::format("may hold {} texts at most", kMostInputs));
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const std::string path = fmt::format("documents[{}]", i);
+    if (documents[i].is_string())
+      request.documents.push_back(documents[i].get<std::string>());
+    else
+      request.documents.push_back(Fields(documents[i], path).need_text("text"));
+  }
+  request.top_n = static_cast<std::size_t>(fields.whole("top_n", 1, 1'000'000).value_or(0));
+  request.return_documents = fields.flag("return_documents").value_or(false);
+  ignore_openai_fields(fields);
+  refuse_unknown(fields);
+  return request;
+}
+
+Json rank_answer(const RankRequest& request, const std::string& model, const std::vector<Score>& scores,
+                 std::size_t tokens) {
+  Json results = Json::array();
+  for (const Score& score : scores) {
+    Json result{{"index", score.document}, {"relevance_score", score.score}};
+    if (request.return_documents) result["document"] = {{"text", request.documents.at(score.document)}};
+    results.push_back(std::move(result));
+  }
+  return {{"object", "list"},
+          {"model", model},
+          {"results", std::move(results)},
+          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
+}
+
+}  // namespace plimsoll::api

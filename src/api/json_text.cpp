@@ -1,0 +1,68 @@
+#include <plimsoll/api/json_text.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include <plimsoll/api/problem.hpp>
+
+namespace plimsoll::api {
+namespace {
+
+// Looks at the text before anything is made of it. Members of an ordered object are found by walking along them, so
+// their number is bounded, too. (The library's own callback while parsing would walk along the whole list that an
+// object is in whenever one ends.)
+class Limits final : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+  bool key(string_t&) override {
+    if (++members_[depth_] > kMostMembers)
+      throw bad_request(fmt::format("an object of the JSON has more than {} members", kMostMembers));
+    return true;
+  }
+
+ private:
+  bool open() {
+    if (++depth_ > kDeepestJson)
+      throw bad_request(fmt::format("the JSON is nested deeper than {} levels", kDeepestJson));
+    members_[depth_] = 0;
+    return true;
+  }
+
+  bool close() { return --depth_, true; }
+
+  std::size_t depth_ = 0;
+  std::array<int, kDeepestJson + 1> members_{};  // of the objects that are open now, by depth
+};
+
+}  // namespace
+
+Json parse_object(std::string_view text) {
+  Limits limits;
+  (void)Json::sax_parse(text, &limits);
+  Json json;
+  try {
+    json = Json::parse(text);
+  } catch (const Json::exception& error) {
+    // The library's sentence names line and column, and repeats bytes that may be no UTF-8: to_text() replaces those.
+    throw bad_request(fmt::format("the body is no JSON: {}", error.what()));
+  }
+  if (!json.is_object()) throw bad_request("the body must be a JSON object");
+  return json;
+}
+
+std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace plimsoll::api

@@ -1,0 +1,29 @@
+// openai_parts: what OpenAI's chat and text completions have in common.
+#pragma once
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/api/answer.hpp>
+
+#include "fields.hpp"
+
+namespace plimsoll::api {
+
+inline constexpr const char* kDone = "data: [DONE]\n\n";
+
+[[nodiscard]] Json usage_json(const Usage& usage);
+[[nodiscard]] const char* finish_reason(Finish finish);
+[[nodiscard]] Json tool_call_json(const ToolCall& call);
+[[nodiscard]] Json chat_logprobs(const std::vector<TokenLogprob>& tokens);
+
+// Calls of an earlier answer as templates want to see them: arguments as an object, where they are JSON.
+[[nodiscard]] Json calls_for_template(const Json& calls, const std::string& path);
+// The first of these that is given.
+[[nodiscard]] std::optional<std::int32_t> read_most_tokens(Fields& fields, std::initializer_list<const char*> keys);
+[[nodiscard]] bool read_include_usage(Fields& fields);
+// Fields about accounts, storage and tiers, which have no meaning on one's own machine.
+void ignore_openai_fields(Fields& fields);
+
+}  // namespace plimsoll::api

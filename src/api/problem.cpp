@@ -1,0 +1,112 @@
+#include <plimsoll/api/problem.hpp>
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace plimsoll::api {
+
+int http_status(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::usage:
+    case ErrorCode::unsupported:
+    case ErrorCode::context_overflow:
+      return 400;
+    case ErrorCode::cancelled:
+      return 499;
+    case ErrorCode::busy:
+      return 503;
+    case ErrorCode::over_line:
+    case ErrorCode::out_of_device_memory:
+      return 507;
+    case ErrorCode::model_unusable:
+    case ErrorCode::sealed:
+    case ErrorCode::io:
+    case ErrorCode::engine_failed:
+    case ErrorCode::arithmetic:
+    case ErrorCode::internal:
+      break;
+  }
+  return 500;
+}
+
+namespace {
+
+// What clients know this by; else our own stable spelling.
+std::string code_for_clients(ErrorCode code) {
+  if (code == ErrorCode::context_overflow) return "context_length_exceeded";
+  return std::string(to_string(code));
+}
+
+const char* openai_type(int status) {
+  if (status == 401) return "authentication_error";
+  if (status == 403) return "permission_error";
+  if (status == 429) return "rate_limit_error";
+  if (status == 503) return "service_unavailable_error";
+  if (status == 507) return "insufficient_memory_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}
+
+const char* anthropic_type(int status) {
+  if (status == 401) return "authentication_error";
+  if (status == 403) return "permission_error";
+  if (status == 404) return "not_found_error";
+  if (status == 413) return "request_too_large";
+  if (status == 429) return "rate_limit_error";
+  if (status == 503) return "overloaded_error";
+  return status < 500 ? "invalid_request_error" : "api_error";
+}
+
+nlohmann::ordered_json null_or(const std::string& text) {
+  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
+
+}  // namespace
+
+Problem problem_of(const Error& error) {
+  Problem problem(http_status(error.code()), code_for_clients(error.code()), error.what());
+  if (!error.numbers().empty()) {
+    nlohmann::ordered_json numbers = nlohmann::ordered_json::object();
+    for (const auto& [name, value] : error.numbers()) numbers[name] = value;
+    problem.with("numbers", std::move(numbers));
+  }
+  return problem;
+}
+
+Problem problem_of(const std::exception& error) {
+  if (const auto* problem = dynamic_cast<const Problem*>(&error)) return *problem;
+  if (const auto* ours = dynamic_cast<const Error*>(&error)) return problem_of(*ours);
+  return {500, "internal", error.what()};
+}
+
+Problem bad_request(const std::string& message) { return {400, "invalid_request", message}; }
+
+Problem no_such_model(const std::string& model) {
+  return Problem(404, "model_not_found",
+                 fmt::format("there is no model '{}' here; GET /v1/models lists those there are", model))
+      .at("model");
+}
+
+nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape) {
+  using Json = nlohmann::ordered_json;
+  if (shape == ErrorShape::plimsoll) {
+    Json body{{"schema", "plimsoll.error/1"}, {"code", problem.code()}, {"message", problem.what()}};
+    if (!problem.field().empty()) body["field"] = problem.field();
+    body.update(problem.details());
+    return body;
+  }
+  Json error;
+  if (shape == ErrorShape::openai) {
+    error = {{"message", problem.what()},
+             {"type", openai_type(problem.status())},
+             {"param", null_or(problem.field())},
+             {"code", problem.code()}};
+    error.update(problem.details());
+    return {{"error", std::move(error)}};
+  }
+  error = {{"type", anthropic_type(problem.status())}, {"message", problem.what()}};
+  error.update(problem.details());
+  return {{"type", "error"}, {"error", std::move(error)}};
+}
+
+}  // namespace plimsoll::api

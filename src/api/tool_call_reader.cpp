@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include <plimsoll/api/problem.hpp>
+#include <plimsoll/api/tool_calls.hpp>
+
+#include "tool_opening.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+bool is_space(char c) { return kSpaces.contains(c); }
+
+// Where a JSON object or array ends, one character after the other. Whether it is JSON is another question.
+class JsonEnd {
+ public:
+  enum class Seen { nothing, inside, end, no_json };
+
+  Seen push(char c) {
+    if (depth_ == 0) {
+      if (is_space(c)) return Seen::nothing;
+      if (c != '{' && c != '[') return Seen::no_json;
+    }
+    if (in_string_) {
+      in_string_ = c != '"' || escaped_;
+      escaped_ = c == '\\' && !escaped_;
+      return Seen::inside;
+    }
+    in_string_ = c == '"';
+    if (c == '{' || c == '[') ++depth_;
+    if (c == '}' || c == ']') --depth_;
+    return depth_ == 0 ? Seen::end : Seen::inside;
+  }
+
+ private:
+  std::size_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
+// Some models write the arguments as JSON in a string.
+std::optional<std::string> arguments_of(const Json& call) {
+  for (const char* key : {"arguments", "parameters"}) {
+    const auto found = call.find(key);
+    if (found == call.end()) continue;
+    if (found->is_object()) return to_text(*found);
+    if (!found->is_string()) return std::nullopt;
+    return to_text(parse_object(found->get<std::string>()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+class ToolCallReader::Impl {
+ public:
+  Impl(ToolForm form, const Json& tools)
+      : form_(form), names_(tool_names(tools)), opening_(tool_opening(form, names_)) {}
+
+  std::string push(std::string_view piece) {
+    for (const char c : piece) step(c);
+    return std::exchange(shown_, {});
+  }
+
+  std::string finish() {
+    if (phase_ != Phase::closing) show(std::exchange(held_, {}));  // half an end tag says nothing
+    if (!after_call_) shown_ += std::exchange(blank_, {});
+    phase_ = Phase::plain;
+    return std::exchange(shown_, {});
+  }
+
+  std::vector<ToolCall> take() { return std::exchange(calls_, {}); }
+
+ private:
+  enum class Phase { looking, calling, closing, plain };
+
+  void step(char c) {
+    switch (phase_) {
+      case Phase::looking:
+        return look(c);
+      case Phase::calling:
+        return call(c);
+      case Phase::closing:
+        return close(c);
+      case Phase::plain:
+        return show({&c, 1});
+    }
+  }
+
+  // Whitespace waits for what comes behind it.
+  void show(std::string_view text) {
+    for (const char c : text) {
+      if (is_space(c)) {
+        blank_ += c;
+        continue;
+      }
+      shown_ += std::exchange(blank_, {}) + c;
+      after_call_ = false;
+    }
+  }
+
+  void look(char c) {
+    held_ += c;
+    state_ = opening_.next(state_, c);
+    if (state_ == ToolOpening::kPlain) {
+      phase_ = Phase::plain;
+      return show(std::exchange(held_, {}));
+    }
+    if (state_ >= ToolOpening::kBegun) return begin();
+    const std::size_t keep = std::min(opening_.states[state_].held, held_.size());
+    show(std::string_view(held_).substr(0, held_.size() - keep));
+    held_.erase(0, held_.size() - keep);
+  }
+
+  void begin() {
+    phase_ = Phase::calling;
+    json_ = {};
+    json_begin_ = opening_.holds_json ? held_.find('{') : held_.size();
+    for (std::size_t i = json_begin_; i < held_.size(); ++i) (void)json_.push(held_[i]);
+  }
+
+  void call(char c) {
+    const JsonEnd::Seen seen = json_.push(c);
+    if (seen == JsonEnd::Seen::no_json) return give_up(c);
+    held_ += c;
+    if (seen != JsonEnd::Seen::end) return;
+    if (!read_calls(held_.substr(held_.find_first_of("{[", json_begin_)))) return give_up();
+    held_.clear();
+    blank_.clear();
+    after_call_ = true;
+    go_on(form_ == ToolForm::hermes ? Phase::closing : Phase::looking);
+  }
+
+  // The end tag, which may be missing.
+  void close(char c) {
+    if (held_.empty() && is_space(c)) return show({&c, 1});
+    held_ += c;
+    if (held_ == kHermesEnd) {
+      held_.clear();
+      blank_.clear();
+      return go_on(Phase::looking);
+    }
+    if (kHermesEnd.starts_with(held_)) return;
+    go_on(Phase::looking);
+    for (const char again : std::exchange(held_, {})) step(again);
+  }
+
+  // It was text; a call may begin behind it.
+  void give_up(std::optional<char> next = {}) {
+    show(std::exchange(held_, {}));
+    go_on(Phase::looking);
+    if (next) step(*next);
+  }
+
+  // Forms that are whole answers begin nowhere else.
+  void go_on(Phase phase) {
+    phase_ = opening_.holds_json ? Phase::plain : phase;
+    state_ = 0;
+  }
+
+  [[nodiscard]] bool read_calls(const std::string& text) {
+    try {
+      const bool list = text.front() == '[';
+      const Json json = parse_object(list ? fmt::format(R"({{"tool_calls":{}}})", text) : text);
+      std::vector<ToolCall> calls;
+      const auto several = json.find("tool_calls");
+      if (several == json.end()) {
+        if (form_ == ToolForm::listed) return false;
+        calls.push_back(call_of(json));
+      } else {
+        for (const Json& one : *several) calls.push_back(call_of(one));
+      }
+      calls_.insert(calls_.end(), calls.begin(), calls.end());
+      return !calls.empty();
+    } catch (const Problem&) {
+      return false;
+    }
+  }
+
+  // Throws Problem where it is none.
+  [[nodiscard]] ToolCall call_of(const Json& json) const {
+    if (!json.is_object()) throw bad_request("no object");
+    const auto name = json.find("name");
+    if (name == json.end() || !name->is_string()) throw bad_request("no name");
+    const auto arguments = arguments_of(json);
+    const bool may_lack_them = !json.contains("arguments") && !json.contains("parameters") && form_ != ToolForm::bare;
+    if (!arguments && !may_lack_them) throw bad_request("no arguments");
+    ToolCall call{.id = "", .name = name->get<std::string>(), .arguments = arguments.value_or("{}")};
+    if (!names_.empty() && !std::ranges::contains(names_, call.name)) throw bad_request("no function of ours");
+    return call;
+  }
+
+  ToolForm form_;
+  std::vector<std::string> names_;
+  ToolOpening opening_;
+  Phase phase_ = Phase::looking;
+  std::size_t state_ = 0;  // of the opening
+  std::string shown_;
+  std::string blank_;           // whitespace before held_
+  std::string held_;            // may be a call's
+  std::size_t json_begin_ = 0;  // in held_
+  JsonEnd json_;
+  bool after_call_ = false;  // nothing was shown since
+  std::vector<ToolCall> calls_;
+};
+
+ToolCallReader::ToolCallReader(ToolForm form, const Json& tools) : impl_(std::make_unique<Impl>(form, tools)) {}
+ToolCallReader::~ToolCallReader() = default;
+ToolCallReader::ToolCallReader(ToolCallReader&&) noexcept = default;
+ToolCallReader& ToolCallReader::operator=(ToolCallReader&&) noexcept = default;
+
+std::string ToolCallReader::push(std::string_view piece) { return impl_->push(piece); }
+std::string ToolCallReader::finish() { return impl_->finish(); }
+std::vector<ToolCall> ToolCallReader::take() { return impl_->take(); }
+
+}  // namespace plimsoll::api

@@ -1,0 +1,71 @@
+#include <plimsoll/api/tool_calls.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include <plimsoll/api/problem.hpp>
+#include <plimsoll/engine/json_schema.hpp>
+
+#include "tool_opening.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+constexpr std::size_t kLongestName = 128;
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= kLongestName && std::ranges::all_of(name, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  });
+}
+
+void check_parameters(const std::string& name, const Json& parameters, const std::string& path) {
+  const auto fail = [&](const std::string& what) {
+    throw bad_request(fmt::format("the parameters of the function '{}' {}", name, what)).at(path);
+  };
+  if (!parameters.is_object()) fail("must be a JSON Schema");
+  if (const auto type = parameters.find("type"); type != parameters.end() && *type != "object")
+    fail("must be the schema of an object");
+  try {
+    (void)engine::grammar_from_json_schema(parameters);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported) fail(fmt::format("cannot be followed: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+ToolForm tool_form(std::string_view template_source) {
+  const auto has = [&](std::string_view words) { return template_source.contains(words); };
+  if (has(kHermesTag)) return ToolForm::hermes;
+  if (has(kMistralTag)) return ToolForm::mistral;
+  if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
+  return ToolForm::listed;
+}
+
+void check_tools(const ChatPrompt& chat) {
+  if (chat.tools.size() > kMostTools)
+    throw bad_request(fmt::format("'tools' may hold {} functions at most", kMostTools)).at("tools");
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < chat.tools.size(); ++i) {
+    const std::string path = fmt::format("tools[{}]", i);
+    const Json& function = chat.tools[i]["function"];
+    const auto name = function["name"].get<std::string>();
+    if (!is_name(name))
+      throw bad_request(fmt::format("'{}' is no function's name: it takes 1 to {} letters, digits, '_', '-' and '.'",
+                                    name, kLongestName))
+          .at(path);
+    if (!names.insert(name).second) throw bad_request(fmt::format("the function '{}' is there twice", name)).at(path);
+    check_parameters(name, function["parameters"], path);
+  }
+  if (chat.tool_choice.kind != ToolChoice::Kind::required) return;
+  if (names.empty()) throw bad_request("'tool_choice' wants a call, and there are no functions").at("tool_choice");
+  if (!chat.tool_choice.name.empty() && !names.contains(chat.tool_choice.name))
+    throw bad_request(fmt::format("there is no function '{}' among the tools", chat.tool_choice.name))
+        .at("tool_choice");
+}
+
+}  // namespace plimsoll::api

@@ -1,0 +1,78 @@
+#include <gtest/gtest.h>
+
+#include <plimsoll/api/dialect.hpp>
+
+#include "expect_problem.hpp"
+#include "golden.hpp"
+#include "written.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using test::expect_problem;
+using test::kHeading;
+using test::kUsage;
+
+Json request(const std::string& prompt, const std::string& more = "") {
+  return Json::parse(R"({"prompt": )" + prompt + more + "}");
+}
+
+std::vector<RawPrompt> prompts(const std::string& prompt) {
+  return std::get<std::vector<RawPrompt>>(read_completion(request(prompt)).request.prompt);
+}
+
+TEST(CompletionsTest, EveryFormOfAPrompt) {
+  using Tokens = std::vector<engine::Token>;
+  EXPECT_EQ(prompts("\"a\""), (std::vector<RawPrompt>{"a"}));
+  EXPECT_EQ(prompts("\"\""), (std::vector<RawPrompt>{""}));
+  EXPECT_EQ(prompts("[1, 2]"), (std::vector<RawPrompt>{Tokens{1, 2}}));
+  EXPECT_EQ(prompts(R"(["a", [1]])"), (std::vector<RawPrompt>{"a", Tokens{1}}));
+  for (const char* wrong : {"[]", "1", "{}", "[1, \"a\"]"})
+    expect_problem("prompt", "'prompt'", [&] { return read_completion(request(wrong)); });
+  expect_problem("prompt[1]", "must be a string or a list", [&] { return read_completion(request(R"(["a", {}])")); });
+  expect_problem("prompt", "256 prompts at most",
+                 [] { return read_completion({{"prompt", std::vector<std::string>(257, "a")}}); });
+}
+
+TEST(CompletionsTest, SixteenTokensWhereNothingIsSaid) {
+  EXPECT_EQ(read_completion(request("\"a\"")).request.most_tokens, 16);
+  EXPECT_EQ(read_completion(request("\"a\"", R"(, "max_tokens": 0)")).request.most_tokens, 0);
+}
+
+TEST(CompletionsTest, WhatIsRefusedIsNamed) {
+  const auto refuse = [](const std::string& more, const std::string& field) {
+    SCOPED_TRACE(more);
+    expect_problem(field, "'" + field + "'", [&] { return read_completion(request("\"a\"", more)); });
+  };
+  refuse(R"(, "best_of": 3)", "best_of");
+  refuse(R"(, "suffix": "x")", "suffix");
+  refuse(R"(, "messages": [])", "messages");
+  refuse(R"(, "logprobs": true)", "logprobs");
+  EXPECT_NO_THROW((void)read_completion(request("\"a\"", R"(, "suffix": "", "best_of": 2, "n": 2, "echo": true)")));
+}
+
+TEST(CompletionsTest, Stream) {
+  const Asked asked = read_completion(request("\"a\""));
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->piece({.text = "ab", .logprobs = {{.text = "ab", .logprob = -1}}});
+  out += asked.writer->piece({.text = "c", .logprobs = {{.text = "c", .logprob = -2}}});
+  out += asked.writer->end_of_choice({.finish = Finish::length});
+  expect_golden("api/golden/completion.sse", out += asked.writer->end(kUsage));
+}
+
+TEST(CompletionsTest, Whole) {
+  const Asked asked = read_completion(request("\"a\""));
+  const Json whole = asked.writer->whole(
+      {.heading = kHeading,
+       .choices = {{.text = "ab", .logprobs = {{.text = "a", .logprob = -1}, {.text = "b", .logprob = -2}}},
+                   {.text = "c"}},
+       .usage = kUsage});
+  EXPECT_EQ(whole["object"], "text_completion");
+  EXPECT_EQ(whole["choices"][0]["logprobs"]["text_offset"], Json::parse("[0, 1]"));
+  EXPECT_EQ(whole["choices"][1]["text"], "c");
+  EXPECT_EQ(whole["choices"][1]["index"], 1);
+  EXPECT_TRUE(whole["choices"][1]["logprobs"].is_null());
+}
+
+}  // namespace
+}  // namespace plimsoll::api

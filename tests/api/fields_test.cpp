@@ -1,0 +1,167 @@
+#include "fields.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "expect_problem.hpp"
+#include "text_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using test::expect_problem;
+
+constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+
+TEST(FieldsTest, WholeNumbers) {
+  const Json json = Json::parse(R"({"a": 3, "b": 5.0, "c": 1e3, "d": -2, "e": null, "max": 9223372036854775807})");
+  Fields fields(json);
+  EXPECT_EQ(fields.whole("a", 0, 3), 3);
+  EXPECT_EQ(fields.whole("b", 0, 5), 5);
+  EXPECT_EQ(fields.whole("c", 0, 1000), 1000);
+  EXPECT_EQ(fields.whole("d", -2, 0), -2);
+  EXPECT_EQ(fields.whole("e", 0, 1), std::nullopt);
+  EXPECT_EQ(fields.whole("f", 0, 1), std::nullopt);
+  EXPECT_EQ(fields.whole("max", kLeast, kMost), kMost);
+}
+
+TEST(FieldsTest, WhatIsNoWholeNumberInRange) {
+  for (const char* value : {"4", "-1", "1.5", "\"1\"", "true", "[]", "1e300", "-1e300", "18446744073709551615"}) {
+    const Json json = Json::parse(fmt::format(R"({{"a": {}}})", value));
+    expect_problem("a", "must be a whole number from 0 to 3", [&] { return Fields(json).whole("a", 0, 3); });
+  }
+  for (const char* value : {"9223372036854775808.0", "-9223372036854775809.0", "9223372036854775808"}) {
+    const Json json = Json::parse(fmt::format(R"({{"a": {}}})", value));
+    expect_problem("a", "must be a whole number", [&] { return Fields(json).whole("a", kLeast, kMost); });
+  }
+}
+
+TEST(FieldsTest, Numbers) {
+  const Json json = Json::parse(R"({"a": 1, "b": -0.5, "c": "1"})");
+  Fields fields(json);
+  EXPECT_EQ(fields.number("a", 0, 1), 1.0);
+  expect_problem("b", "must be a number from 0 to 1", [&] { return fields.number("b", 0, 1); });
+  expect_problem("c", "must be a number from 0 to 1", [&] { return fields.number("c", 0, 1); });
+}
+
+TEST(FieldsTest, NestedFieldsAreNamedByTheirPath) {
+  const Json json = Json::parse(R"({"role": 1})");
+  Fields fields(json, "messages[2]");
+  expect_problem("messages[2].role", "'messages[2].role' must be a string", [&] { return fields.text("role"); });
+  expect_problem("messages[2].content", "is missing", [&] { return fields.need("content"); });
+  expect_problem("x", "'x' must be an object", [] { return Fields(Json(1), "x"); });
+  expect_problem("", "the body must be an object", [] { return Fields(Json(1)); });
+}
+
+TEST(FieldsTest, WhatNobodyReadIsNamed) {
+  const Json json = Json::parse(R"({"a": 1, "b": 2})");
+  Fields fields(json);
+  (void)fields.find("a");
+  EXPECT_EQ(fields.unknown(), "b");
+  expect_problem("b", "'b' is no field of this request", [&] { return refuse_unknown(fields), 0; });
+  fields.ignore({"b"});
+  EXPECT_EQ(fields.unknown(), std::nullopt);
+}
+
+TEST(FieldsTest, RefusedUnlessNothingIsAskedFor) {
+  const Json json = Json::parse(R"({"a": null, "b": false, "c": "text", "d": true})");
+  Fields fields(json);
+  EXPECT_NO_THROW(fields.refuse("a", "no"));
+  EXPECT_NO_THROW(fields.refuse("b", "no"));
+  EXPECT_NO_THROW(fields.refuse("c", "no", "text"));
+  EXPECT_NO_THROW(fields.refuse("e", "no"));
+  expect_problem("d", "is not supported here: no", [&] { return fields.refuse("d", "no"), 0; });
+}
+
+TEST(FieldsTest, Tokens) {
+  EXPECT_EQ(read_tokens(Json::parse("[1, 2]"), "p"), (std::vector<engine::Token>{1, 2}));
+  for (const char* text : {"[-1]", "[1.0]", "[2147483648]", "[\"a\"]", "[null]"})
+    expect_problem("p", "must hold token ids", [&] { return read_tokens(Json::parse(text), "p"); });
+}
+
+TEST(FieldsTest, Sampling) {
+  const Json json = Json::parse(
+      R"({"temperature": 0.5, "top_p": 1, "seed": -1, "logit_bias": {"7": -100}, "top_k": 3, "ignore_eos": true})");
+  Fields fields(json);
+  TextRequest request;
+  read_sampling(fields, request);
+  refuse_unknown(fields);
+  EXPECT_EQ(request.sampling.temperature, 0.5F);
+  EXPECT_EQ(request.sampling.seed, std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(request.sampling.logit_bias, (std::vector<engine::LogitBias>{{.token = 7, .bias = -100}}));
+  EXPECT_EQ(request.sampling.top_k, 3);
+  EXPECT_TRUE(request.sampling.ignore_eos);
+}
+
+TEST(FieldsTest, SamplingOutOfRange) {
+  const std::map<std::string, std::vector<std::string>> wrong{
+      {"temperature", {"-0.1", "2.1", "\"hot\""}},
+      {"top_p", {"-1", "1.5"}},
+      {"frequency_penalty", {"3", "-3"}},
+      {"seed", {"0.5", "\"1\""}},
+      {"logit_bias", {"[]", R"({"a": 1})", R"({"1": 101})", R"({"-1": 1})", R"({"1": "x"})", R"({"99999999999": 1})"}},
+      {"mirostat", {"3"}},
+      {"grammar", {"1"}}};
+  for (const auto& [key, values] : wrong) {
+    for (const std::string& value : values) {
+      SCOPED_TRACE(key + " " + value);
+      const Json json = Json::parse(fmt::format(R"({{"{}": {}}})", key, value));
+      Fields fields(json);
+      TextRequest request;
+      expect_problem(key, "'" + key + "'", [&] { return read_sampling(fields, request), 0; });
+    }
+  }
+}
+
+TEST(FieldsTest, GrammarsAreBounded) {
+  const auto read = [](const std::string& grammar) {
+    const Json json{{"grammar", grammar}};
+    Fields fields(json);
+    TextRequest request;
+    read_sampling(fields, request);
+    return request.sampling.grammar;
+  };
+  EXPECT_EQ(read("root ::= ((\"a\"))"), "root ::= ((\"a\"))");
+  expect_problem("grammar", "nested deeper", [&] { return read("root ::= " + std::string(50'000, '(')); });
+  expect_problem("grammar", "bytes long at most", [&] { return read(std::string(70'000, ' ')); });
+}
+
+TEST(FieldsTest, StopStrings) {
+  const auto read = [](const char* text) {
+    const Json json{{"stop", Json::parse(text)}};
+    Fields fields(json);
+    return read_stop_strings(fields, "stop");
+  };
+  EXPECT_EQ(read("\"a\""), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(read(R"(["a", "b"])"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(read("null").empty());
+  expect_problem("stop", "must be a string or a list", [&] { return read("[1]"); });
+  expect_problem("stop", "may hold", [&] { return read(Json(std::vector<std::string>(65, "a")).dump().c_str()); });
+}
+
+TEST(FieldsTest, Formats) {
+  EXPECT_TRUE(read_format(Json::parse(R"({"type": "text"})"), "f").is_null());
+  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_object"})"), "f"), Json::parse(R"({"type": "object"})"));
+  const Json nested = Json::parse(R"({"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": 1}}})");
+  EXPECT_EQ(read_format(nested, "f"), Json::parse(R"({"a": 1})"));
+  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})"), "f"),
+            Json::parse(R"({"a": 1})"));
+  expect_problem("f.type", "must be", [] { return read_format(Json::parse(R"({"type": "xml"})"), "f"); });
+  expect_problem("f.json_schema.schema", "is missing",
+                 [] { return read_format(Json::parse(R"({"type": "json_schema", "json_schema": {}})"), "f"); });
+}
+
+TEST(FieldsTest, ToolChoices) {
+  using Kind = ToolChoice::Kind;
+  EXPECT_EQ(read_tool_choice("none", "c").kind, Kind::none);
+  EXPECT_EQ(read_tool_choice("required", "c").kind, Kind::required);
+  EXPECT_EQ(read_tool_choice(Json::parse(R"({"type": "function", "function": {"name": "a"}})"), "c").name, "a");
+  EXPECT_EQ(read_tool_choice(Json::parse(R"({"type": "function", "name": "a"})"), "c").name, "a");
+  expect_problem("c", "must be 'auto'", [] { return read_tool_choice("any", "c"); });
+  expect_problem("c.name", "is missing", [] { return read_tool_choice(Json::parse(R"({"type": "function"})"), "c"); });
+}
+
+}  // namespace
+}  // namespace plimsoll::api

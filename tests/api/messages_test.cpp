@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include <plimsoll/api/dialect.hpp>
+
+#include "expect_problem.hpp"
+#include "golden.hpp"
+#include "written.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using test::expect_problem;
+using test::kHeading;
+using test::kUsage;
+
+Json request(const std::string& more = "") {
+  return Json::parse(R"({"model": "mate", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}])" + more +
+                     "}");
+}
+
+const ChatPrompt& chat(const Asked& asked) { return std::get<ChatPrompt>(asked.request.prompt); }
+
+TEST(MessagesTest, TheLeastRequest) {
+  const Asked asked = read_message(request());
+  EXPECT_EQ(asked.request.model, "mate");
+  EXPECT_EQ(asked.request.most_tokens, 9);
+  ASSERT_EQ(chat(asked).messages.size(), 1U);
+  EXPECT_EQ(chat(asked).messages[0].role, "user");
+  EXPECT_TRUE(chat(asked).tools.is_null());
+}
+
+TEST(MessagesTest, AConversationWithTools) {
+  const Asked asked = read_message(Json::parse(R"({
+    "max_tokens": 9, "system": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}],
+    "tools": [{"name": "weather", "description": "tells it", "input_schema": {"type": "object", "properties": {}}}],
+    "tool_choice": {"type": "tool", "name": "weather", "disable_parallel_tool_use": true},
+    "temperature": 1, "top_p": 0.5, "top_k": 4, "stop_sequences": ["x"], "stream": true, "metadata": {"user_id": "u"},
+    "thinking": {"type": "disabled"},
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+    "messages": [
+      {"role": "user", "content": "Ulm?"},
+      {"role": "assistant", "content": [
+        {"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "I look."},
+        {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Ulm"}},
+        {"type": "tool_use", "id": "t2", "name": "weather", "input": {}}]},
+      {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "t1", "content": "rain"},
+        {"type": "tool_result", "tool_use_id": "t2", "is_error": true,
+         "content": [{"type": "text", "text": "no city"}]},
+        {"type": "text", "text": "And now?"}]},
+      {"role": "user", "content": "Well?"}]})"));
+  const std::vector<engine::ChatMessage>& messages = chat(asked).messages;
+  ASSERT_EQ(messages.size(), 6U);
+  EXPECT_EQ(messages[0].role, "system");
+  EXPECT_EQ(messages[0].content, "be brief");
+  EXPECT_EQ(messages[2].content, "I look.");
+  EXPECT_EQ(messages[2].extra.dump(),
+            R"({"tool_calls":[{"id":"t1","type":"function","function":{"name":"weather","arguments":{"city":"Ulm"}}},)"
+            R"({"id":"t2","type":"function","function":{"name":"weather","arguments":{}}}]})");
+  EXPECT_EQ(messages[3].role, "tool");
+  EXPECT_EQ(messages[3].content, "rain");
+  EXPECT_EQ(messages[3].extra["tool_call_id"], "t1");
+  EXPECT_EQ(messages[4].content, "Error: no city");
+  EXPECT_EQ(messages[5].content, "And now?\nWell?");  // turns of one role after each other are one
+  EXPECT_EQ(chat(asked).tools.dump(), R"([{"type":"function","function":{"name":"weather","description":"tells it",)"
+                                      R"("parameters":{"type":"object","properties":{}}}}])");
+  EXPECT_EQ(chat(asked).tool_choice.kind, ToolChoice::Kind::required);
+  EXPECT_EQ(chat(asked).tool_choice.name, "weather");
+  EXPECT_FALSE(chat(asked).parallel_tool_calls);
+  EXPECT_EQ(asked.request.sampling.top_k, 4);
+  EXPECT_EQ(asked.request.stop_strings, (std::vector<std::string>{"x"}));
+  EXPECT_EQ(asked.request.schema["type"], "object");
+  EXPECT_TRUE(asked.request.stream);
+}
+
+TEST(MessagesTest, Choices) {
+  using Kind = ToolChoice::Kind;
+  const auto kind = [](const char* type) {
+    return chat(read_message(request(fmt::format(
+                    R"(, "tools": [{{"name": "a", "input_schema": {{}}}}], "tool_choice": {{"type": "{}"}})", type))))
+        .tool_choice.kind;
+  };
+  EXPECT_EQ(kind("auto"), Kind::automatic);
+  EXPECT_EQ(kind("any"), Kind::required);
+  EXPECT_EQ(kind("none"), Kind::none);
+  expect_problem("tool_choice.type", "must be 'auto'", [&] { return kind("required"); });
+}
+
+TEST(MessagesTest, WhatIsRefusedIsNamed) {
+  const auto refuse = [](const std::string& more, const std::string& field, const std::string& words) {
+    SCOPED_TRACE(more);
+    expect_problem(field, words, [&] { return read_message(request(more)); });
+  };
+  refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
+  refuse(R"(, "temperature": 1.5)", "temperature", "from 0 to 1");
+  refuse(R"(, "thinking": {"type": "enabled", "budget_tokens": 1024})", "thinking.type", "must be 'disabled'");
+  refuse(R"(, "mcp_servers": [{}])", "mcp_servers", "nothing is fetched");
+  refuse(R"(, "tools": [{"type": "bash_20250124", "name": "bash"}])", "tools[0].type", "other tools are not run here");
+  refuse(R"(, "tools": [{"name": "a"}])", "tools[0].input_schema", "is missing");
+  refuse(R"(, "tool_choice": {"type": "any"})", "tool_choice", "no functions");
+  refuse(R"(, "system": [{"type": "image"}])", "system[0].type", "only text");
+  refuse(R"(, "max_tokens": 0)", "max_tokens", "from 1");
+  expect_problem("max_tokens", "is missing", [] { return read_message({{"messages", Json::array()}}); });
+  const auto turn = [](const char* text) {
+    return [text] { return read_message({{"max_tokens", 1}, {"messages", Json::array({Json::parse(text)})}}); };
+  };
+  expect_problem("messages[0].role", "must be user or assistant", turn(R"({"role": "system", "content": "x"})"));
+  expect_problem("messages[0].content[0].type", "is 'image'",
+                 turn(R"({"role": "user", "content": [{"type": "image", "source": {}}]})"));
+  expect_problem("messages[0].content[0].type", "in a turn of the user",
+                 turn(R"({"role": "user", "content": [{"type": "tool_use", "id": "1", "name": "a", "input": {}}]})"));
+  expect_problem("messages[0].content[0].input", "must be an object", turn(R"({"role": "assistant",
+                          "content": [{"type": "tool_use", "id": "1", "name": "a", "input": 1}]})"));
+  expect_problem("messages[0].content[0].tool_use_id", "is missing",
+                 turn(R"({"role": "user", "content": [{"type": "tool_result"}]})"));
+  expect_problem("messages", "must end with a turn of the user", turn(R"({"role": "assistant", "content": "Well"})"));
+  expect_problem("messages", "must end with a turn of the user", turn(R"({"role": "user", "content": []})"));
+}
+
+TEST(MessagesTest, Stream) {
+  const Asked asked = read_message(request());
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->piece({.text = "I "});
+  out += asked.writer->piece({.text = "look."});
+  out += asked.writer->piece({.tool_calls = {test::weather_call(), test::weather_call()}});
+  out += asked.writer->end_of_choice({.finish = Finish::tool_calls});
+  expect_golden("api/golden/message.sse", out += asked.writer->end(kUsage));
+}
+
+TEST(MessagesTest, AStreamThatEndsAtAStopString) {
+  const Asked asked = read_message(request());
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->piece({.text = "a"});
+  out += asked.writer->end_of_choice({.finish = Finish::stop, .stop_string = "END"});
+  out += asked.writer->end(kUsage);
+  const std::vector<Json> events = test::events(out);
+  ASSERT_EQ(events.size(), 6U);
+  EXPECT_EQ(events[4]["delta"].dump(), R"({"stop_reason":"stop_sequence","stop_sequence":"END"})");
+}
+
+TEST(MessagesTest, AFailureInTheStreamIsAnEvent) {
+  const Asked asked = read_message(request());
+  EXPECT_EQ(asked.writer->failure(Problem(503, "busy", "later")),
+            "event: error\n"
+            "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"later\"}}\n\n");
+}
+
+TEST(MessagesTest, Whole) {
+  const Asked asked = read_message(request());
+  EXPECT_EQ(
+      asked.writer
+          ->whole({.heading = kHeading,
+                   .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
+                   .usage = kUsage})
+          .dump(),
+      R"({"id":"msg_0123abcd","type":"message","role":"assistant","model":"mate","content":[)"
+      R"({"type":"text","text":"I look."},)"
+      R"({"type":"tool_use","id":"call_1","name":"weather","input":{"city":"Ulm"}}],)"
+      R"("stop_reason":"tool_use","stop_sequence":null,)"
+      R"("usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":5,"output_tokens":7}})");
+  EXPECT_EQ(asked.writer->whole({.choices = {{.text = "a", .finish = Finish::length}}})["stop_reason"], "max_tokens");
+  EXPECT_EQ(asked.writer->whole({.choices = {{.text = "a"}}})["stop_reason"], "end_turn");
+}
+
+}  // namespace
+}  // namespace plimsoll::api

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include <plimsoll/api/dialect.hpp>
+
+#include "expect_problem.hpp"
+#include "golden.hpp"
+#include "written.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using test::expect_problem;
+using test::kHeading;
+using test::kUsage;
+
+Json request(const std::string& more = "") { return Json::parse(R"({"input": "hi")" + more + "}"); }
+
+const ChatPrompt& chat(const Asked& asked) { return std::get<ChatPrompt>(asked.request.prompt); }
+
+TEST(ResponsesTest, TextAlone) {
+  const Asked asked = read_response(request(R"(, "instructions": "be brief", "max_output_tokens": 3)"));
+  ASSERT_EQ(chat(asked).messages.size(), 2U);
+  EXPECT_EQ(chat(asked).messages[0].role, "system");
+  EXPECT_EQ(chat(asked).messages[1].content, "hi");
+  EXPECT_EQ(asked.request.most_tokens, 3);
+}
+
+TEST(ResponsesTest, AConversationWithTools) {
+  const Asked asked = read_response(Json::parse(R"({
+    "tools": [{"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": true}],
+    "tool_choice": {"type": "function", "name": "weather"}, "parallel_tool_calls": false, "store": false,
+    "text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "object"}}, "verbosity": "low"},
+    "include": ["message.output_text.logprobs", "reasoning.encrypted_content"], "top_logprobs": 2,
+    "reasoning": {"effort": "low"}, "truncation": "disabled", "stream": true, "metadata": {"a": "b"},
+    "input": [
+      {"role": "developer", "content": "be brief"},
+      {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Ulm?"}]},
+      {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"},
+      {"type": "message", "role": "assistant", "id": "msg_1", "status": "completed",
+       "content": [{"type": "output_text", "text": "I look.", "annotations": []}]},
+      {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": "{\"city\":\"Ulm\"}"},
+      {"type": "function_call", "call_id": "c2", "name": "weather", "arguments": ""},
+      {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+      {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "sun"}]},
+      {"type": "function_call", "call_id": "c3", "name": "weather", "arguments": "no json"}]})"));
+  const std::vector<engine::ChatMessage>& messages = chat(asked).messages;
+  ASSERT_EQ(messages.size(), 6U);
+  EXPECT_EQ(messages[0].role, "system");
+  EXPECT_EQ(messages[1].content, "Ulm?");
+  EXPECT_EQ(messages[2].content, "I look.");
+  EXPECT_EQ(messages[2].extra.dump(),
+            R"({"tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":{"city":"Ulm"}}},)"
+            R"({"id":"c2","type":"function","function":{"name":"weather","arguments":{}}}]})");
+  EXPECT_EQ(messages[3].role, "tool");
+  EXPECT_EQ(messages[4].content, "sun");
+  EXPECT_EQ(messages[5].role, "assistant");
+  EXPECT_EQ(messages[5].extra["tool_calls"][0]["function"]["arguments"], "no json");
+  EXPECT_EQ(chat(asked).tool_choice.name, "weather");
+  EXPECT_EQ(asked.request.top_logprobs, 2U);
+  EXPECT_EQ(asked.request.schema["type"], "object");
+}
+
+TEST(ResponsesTest, WhatIsRefusedIsNamed) {
+  const auto refuse = [](const std::string& more, const std::string& field, const std::string& words) {
+    SCOPED_TRACE(more);
+    expect_problem(field, words, [&] { return read_response(request(more)); });
+  };
+  refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
+  refuse(R"(, "previous_response_id": "resp_1")", "previous_response_id", "nothing is stored");
+  refuse(R"(, "conversation": "c")", "conversation", "nothing is stored");
+  refuse(R"(, "background": true)", "background", "nothing is stored");
+  refuse(R"(, "prompt": {"id": "p"})", "prompt", "nothing is stored");
+  refuse(R"(, "truncation": "auto")", "truncation", "as it is");
+  refuse(R"(, "include": ["file_search_call.results"])", "include", "is not here");
+  refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type", "must be 'function'");
+  expect_problem("input", "is missing", [] { return read_response(Json::object()); });
+  const auto item = [](const char* text) {
+    return [text] { return read_response({{"input", Json::array({Json::parse(text)})}}); };
+  };
+  expect_problem("input[0].type", "nothing is stored", item(R"({"type": "item_reference", "id": "x"})"));
+  expect_problem("input[0].type", "not understood", item(R"({"type": "computer_call"})"));
+  expect_problem("input[0].role", "is 'tool'", item(R"({"role": "tool", "content": "x"})"));
+  expect_problem("input[0].content[0].type", "only text",
+                 item(R"({"role": "user", "content": [{"type": "input_image"}]})"));
+  expect_problem("input[0].call_id", "is missing", item(R"({"type": "function_call", "name": "a", "arguments": ""})"));
+  expect_problem("input[0].x", "is no field", item(R"({"role": "user", "content": "a", "x": 1})"));
+}
+
+TEST(ResponsesTest, Stream) {
+  const Asked asked = read_response(request(R"(, "temperature": 0.5)"));
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->piece({.text = "I "});
+  out += asked.writer->piece({.text = "look."});
+  out += asked.writer->piece({.tool_calls = {test::weather_call()}});
+  out += asked.writer->end_of_choice({.finish = Finish::tool_calls});
+  expect_golden("api/golden/response.sse", out += asked.writer->end(kUsage));
+}
+
+TEST(ResponsesTest, EventsAreCountedAndNamed) {
+  const Asked asked = read_response(request());
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->piece({.text = "a"});
+  out += asked.writer->end_of_choice({.finish = Finish::length});
+  out += asked.writer->end(kUsage);
+  const std::vector<Json> events = test::events(out);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i]["sequence_number"], i);
+    EXPECT_THAT(out, testing::HasSubstr("event: " + events[i]["type"].get<std::string>() + "\ndata: "));
+  }
+  const Json& last = events.back();
+  EXPECT_EQ(last["type"], "response.incomplete");
+  EXPECT_EQ(last["response"]["status"], "incomplete");
+  EXPECT_EQ(last["response"]["incomplete_details"]["reason"], "max_output_tokens");
+  EXPECT_EQ(last["response"]["output"][0]["status"], "incomplete");
+}
+
+TEST(ResponsesTest, AnEmptyAnswerIsAMessage) {
+  const Asked asked = read_response(request());
+  std::string out = asked.writer->begin(kHeading);
+  out += asked.writer->end_of_choice({});
+  out += asked.writer->end(kUsage);
+  EXPECT_EQ(test::events(out).back()["response"]["output"][0]["content"][0]["text"], "");
+}
+
+TEST(ResponsesTest, Failures) {
+  const Problem problem(500, "internal", "oh");
+  const Asked early = read_response(request());
+  EXPECT_EQ(early.writer->failure(problem),
+            "event: error\ndata: {\"type\":\"error\",\"sequence_number\":0,\"code\":\"internal\",\"message\":\"oh\","
+            "\"param\":null}\n\n");
+  const Asked late = read_response(request());
+  (void)late.writer->begin(kHeading);
+  const std::vector<Json> events = test::events(late.writer->failure(problem));
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[1]["type"], "response.failed");
+  EXPECT_EQ(events[1]["response"]["error"]["message"], "oh");
+}
+
+TEST(ResponsesTest, Whole) {
+  const Asked asked = read_response(request(R"(, "tools": [{"type": "function", "name": "weather"}], "top_p": 0.5)"));
+  const Json whole = asked.writer->whole(
+      {.heading = kHeading,
+       .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
+       .usage = kUsage});
+  EXPECT_EQ(whole["object"], "response");
+  EXPECT_EQ(whole["status"], "completed");
+  EXPECT_EQ(whole["output"][0]["content"][0]["text"], "I look.");
+  EXPECT_EQ(whole["output"][1].dump(),
+            R"({"id":"fc_0123abcd_1","type":"function_call","status":"completed","call_id":"call_1","name":"weather",)"
+            R"("arguments":"{\"city\":\"Ulm\"}"})");
+  EXPECT_EQ(whole["usage"]["input_tokens_details"]["cached_tokens"], 5);
+  EXPECT_EQ(whole["usage"]["total_tokens"], 19);
+  EXPECT_EQ(whole["top_p"], 0.5);
+  EXPECT_EQ(whole["tools"][0]["name"], "weather");
+  for (const char* key : {"error", "incomplete_details", "instructions", "temperature", "max_output_tokens"})
+    EXPECT_TRUE(whole.contains(key) && whole[key].is_null()) << key;
+}
+
+}  // namespace
+}  // namespace plimsoll::api

@@ -1,0 +1,175 @@
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <plimsoll/api/tool_calls.hpp>
+
+#include "tool_examples.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+struct Read {
+  std::string text;
+  std::vector<ToolCall> calls;
+  friend bool operator==(const Read&, const Read&) = default;
+};
+
+Read read(ToolForm form, const std::vector<std::string>& pieces, const Json& tools = {}) {
+  ToolCallReader reader(form, tools);
+  Read out;
+  const auto collect = [&](const std::string& text) {
+    out.text += text;
+    for (ToolCall& call : reader.take()) out.calls.push_back(std::move(call));
+  };
+  for (const std::string& piece : pieces) collect(reader.push(piece));
+  collect(reader.finish());
+  return out;
+}
+
+std::vector<std::string> letters(const std::string& text) {
+  std::vector<std::string> out;
+  for (const char c : text) out.emplace_back(1, c);
+  return out;
+}
+
+// At once, one character at a time, and in two pieces of every kind.
+Read read_every_way(ToolForm form, const std::string& text, const Json& tools = {}) {
+  const Read whole = read(form, {text}, tools);
+  EXPECT_EQ(read(form, letters(text), tools), whole) << text;
+  for (std::size_t i = 1; i < text.size(); ++i)
+    EXPECT_EQ(read(form, {text.substr(0, i), text.substr(i)}, tools), whole) << text << " at " << i;
+  return whole;
+}
+
+ToolCall call(const std::string& name, const std::string& arguments) {
+  return {.id = "", .name = name, .arguments = arguments};
+}
+
+TEST(ToolCallReaderTest, CallsOfEveryForm) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    const Read one = read_every_way(example.form, example.one, test::two_tools());
+    EXPECT_EQ(one.text, "");
+    EXPECT_EQ(one.calls, (std::vector{call("weather", R"({"city":"Ulm"})")}));
+    if (example.several.empty()) continue;
+    const Read several = read_every_way(example.form, "\n " + example.several + "\n");
+    EXPECT_EQ(several.text, "");
+    EXPECT_EQ(several.calls, (std::vector{call("weather", R"({"city":"Ulm"})"), call("wea", "{}")}));
+  }
+}
+
+TEST(ToolCallReaderTest, TextAroundCalls) {
+  const Read hermes = read_every_way(
+      ToolForm::hermes, "I look.\n\n<tool_call>{\"name\": \"a\"}</tool_call>\n and <b>\n<tool_call>{\"name\":\"b\"}");
+  EXPECT_EQ(hermes.text, "I look.\n and <b>");
+  EXPECT_EQ(hermes.calls, (std::vector{call("a", "{}"), call("b", "{}")}));
+  const Read mistral = read_every_way(ToolForm::mistral, "[TO] [[TOOL_CALLS][{\"name\":\"a\",\"arguments\":{}}] x ");
+  EXPECT_EQ(mistral.text, "[TO] [ x ");
+  EXPECT_EQ(mistral.calls.size(), 1U);
+  const Read bare = read_every_way(ToolForm::bare, R"({"name":"a","parameters":{}} {"name":"b","parameters":{}})");
+  EXPECT_EQ(bare.text, R"( {"name":"b","parameters":{}})");
+  EXPECT_EQ(bare.calls.size(), 1U);
+}
+
+TEST(ToolCallReaderTest, TheEndTagMayBeMissingOrInAString) {
+  const std::string inside = R"({"name":"a","arguments":{"x":"</tool_call>} \\\" {[<tool_call>"}})";
+  const Read read = read_every_way(ToolForm::hermes, "<tool_call>" + inside + "<tool_call>" + inside + "</tool");
+  EXPECT_EQ(read.text, "");
+  ASSERT_EQ(read.calls.size(), 2U);
+  EXPECT_EQ(Json::parse(read.calls[1].arguments)["x"], "</tool_call>} \\\" {[<tool_call>");
+}
+
+TEST(ToolCallReaderTest, WhatBeginsLikeACallAndIsNoneIsText) {
+  const auto expect_text = [](ToolForm form, const std::string& text, const Json& tools = {}) {
+    EXPECT_EQ(read_every_way(form, text, tools), (Read{.text = text, .calls = {}})) << text;
+  };
+  for (const char* text : {"", " ", "<", "<tool_cal", "<tool_call>", "<tool_call> x", "<tool_call>{\"name\":",
+                           "<tool_call>{oh no}</tool_call>", "<tool_call>{\"name\": 1}</tool_call> ",
+                           "<tool_call>{\"name\": \"a\", \"arguments\": 3}", "<<tool_call", "<tool_call>[]",
+                           "a </tool_call> b", "<tool_call>{\"name\": \"a\", \"arguments\": \"{\"}"})
+    expect_text(ToolForm::hermes, text);
+  for (const char* text :
+       {"{", "{}", R"({"name": "John", "age": 3})", R"({"nam)", R"({"name": )", R"({ "type" : "integer" })",
+        R"(Well: {"name": "a", "parameters": {}})", R"({"name": "a", "parameters": [}])", "\n{ 1"})
+    expect_text(ToolForm::bare, text);
+  for (const char* text : {R"({"tool_calls": []})", R"({"tool_calls": [1]})", R"({"tool_calls": {}})", R"({"tool)",
+                           R"([{"name": "a", "arguments": {}}])", R"({"tool_calls": [{"name": "a"})"})
+    expect_text(ToolForm::listed, text);
+  for (const char* text : {"[TOOL_CALLS", "[TOOL_CALLS] x", "[TOOL_CALLS] [1]", "[[[TOOL_CALL]"})
+    expect_text(ToolForm::mistral, text);
+  for (const test::FormExample& example : test::form_examples()) {
+    std::string other = example.one;
+    other.replace(other.find("weather"), 7, "warning");
+    expect_text(example.form, other, test::two_tools());
+  }
+}
+
+TEST(ToolCallReaderTest, ACallBehindAnotherBeginning) {
+  const Read read = read_every_way(ToolForm::hermes, "<tool_call><tool_call>{\"name\":\"a\"}</tool_call>");
+  EXPECT_EQ(read.text, "<tool_call>");
+  EXPECT_EQ(read.calls.size(), 1U);
+  const Read wrong = read_every_way(ToolForm::hermes, "<tool_call>{} <tool_call>{\"name\":\"a\"}</tool_call>");
+  EXPECT_EQ(wrong.text, "<tool_call>{}");
+  EXPECT_EQ(wrong.calls.size(), 1U);
+}
+
+TEST(ToolCallReaderTest, ArgumentsInAString) {
+  const Read read =
+      read_every_way(ToolForm::hermes, R"(<tool_call>{"name": "a", "arguments": "{\"x\": 1}"}</tool_call>)");
+  EXPECT_EQ(read.calls, (std::vector{call("a", R"({"x":1})")}));
+}
+
+TEST(ToolCallReaderTest, SomeModelsSayThatItIsAFunction) {
+  const std::string text = R"({"type": "function", "name": "weather", "parameters": {"city": "Ulm"}})";
+  EXPECT_EQ(read_every_way(ToolForm::bare, text, test::two_tools()).calls,
+            (std::vector{call("weather", R"({"city":"Ulm"})")}));
+}
+
+TEST(ToolCallReaderTest, TextIsShownAsSoonAsItCanBe) {
+  ToolCallReader reader(ToolForm::hermes);
+  EXPECT_EQ(reader.push("Hello <"), "Hello");
+  EXPECT_EQ(reader.push("b> "), " <b>");
+  EXPECT_EQ(reader.push("you"), " you");
+  ToolCallReader bare(ToolForm::bare);
+  EXPECT_EQ(bare.push("{\"na"), "");
+  EXPECT_EQ(bare.push("vy"), "{\"navy");
+  EXPECT_EQ(bare.push(": "), ":");
+  EXPECT_EQ(bare.finish(), " ");
+}
+
+TEST(ToolCallReaderTest, ACallIsThereWithItsLastBracket) {
+  ToolCallReader reader(ToolForm::hermes);
+  EXPECT_EQ(reader.push("<tool_call>{\"name\":\"a\"}"), "");
+  EXPECT_EQ(reader.take().size(), 1U);
+  EXPECT_TRUE(reader.take().empty());
+}
+
+TEST(ToolCallReaderTest, DeepAndLongCallsDoNoHarm) {
+  const std::string deep = R"(<tool_call>{"name":"a","arguments":{"x":)" + std::string(200'000, '[') +
+                           std::string(200'000, ']') + "}}</tool_call>";
+  const Read far = read(ToolForm::hermes, letters(deep));
+  EXPECT_EQ(far.text, deep);
+  EXPECT_TRUE(far.calls.empty());
+  const std::string large =
+      R"(<tool_call>{"name":"a","arguments":{"x":")" + std::string(1'000'000, ' ') + "\"}}</tool_call>";
+  EXPECT_EQ(read(ToolForm::hermes, letters(large)).calls.size(), 1U);
+}
+
+// Texts made of what the forms are made of, so that they meet.
+RC_GTEST_PROP(ToolCallReaderTest, AnyCutGivesTheSame, ()) {
+  const auto form = *rc::gen::element(ToolForm::hermes, ToolForm::mistral, ToolForm::bare, ToolForm::listed);
+  const auto part = rc::gen::element<std::string>(
+      "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{\"tool_calls\":", "{\"name\":\"a\"", ",\"arguments\":{}",
+      ",\"parameters\":{}", "}", "{", "[", "]", "\"", "\\", " ", "\n", "<", "x", "\xC3\xA9",
+      "{\"name\":\"a\",\"arguments\":{}}", "{\"name\":\"a\",\"parameters\":{}}");
+  const auto parts = *rc::gen::container<std::vector<std::string>>(part);
+  std::string text;
+  for (const std::string& one : parts) text += one;
+  const Read whole = read(form, {text});
+  RC_ASSERT(read(form, parts) == whole);
+  RC_ASSERT(read(form, letters(text)) == whole);
+  if (whole.calls.empty()) RC_ASSERT(whole.text == text);
+}
+
+}  // namespace
+}  // namespace plimsoll::api

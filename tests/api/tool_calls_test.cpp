@@ -1,0 +1,82 @@
+#include <plimsoll/api/tool_calls.hpp>
+
+#include <gtest/gtest.h>
+
+#include "expect_problem.hpp"
+#include "gbnf_prefix.hpp"
+#include "tool_examples.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using test::expect_problem;
+using Kind = ToolChoice::Kind;
+
+TEST(ToolCallsTest, FormsAreToldByTheTemplate) {
+  EXPECT_EQ(tool_form("{{ '<tool_call>' }}"), ToolForm::hermes);
+  EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' }}"), ToolForm::mistral);
+  EXPECT_EQ(tool_form("<|start_header_id|>ipython"), ToolForm::bare);
+  EXPECT_EQ(tool_form("{{ messages }}"), ToolForm::listed);
+  EXPECT_EQ(tool_form(""), ToolForm::listed);
+}
+
+ChatPrompt chat_with(const std::string& function) {
+  return {.tools = Json::array({{{"type", "function"}, {"function", Json::parse(function)}}})};
+}
+
+TEST(ToolCallsTest, WhatIsChecked) {
+  EXPECT_NO_THROW(check_tools({}));
+  EXPECT_NO_THROW(check_tools({.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "wea"}}));
+  EXPECT_NO_THROW(check_tools(chat_with(R"({"name": "a", "parameters": {}})")));
+  // No grammar can be made of it, and that is no reason to refuse.
+  EXPECT_NO_THROW(check_tools(chat_with(R"({"name": "a", "parameters": {"type": "object", "not": {}}})")));
+  const auto refuse = [](const ChatPrompt& chat, const std::string& field, const std::string& words) {
+    expect_problem(field, words, [&] { return check_tools(chat), 0; });
+  };
+  refuse(chat_with(R"({"name": "", "parameters": {}})"), "tools[0]", "is no function's name");
+  refuse(chat_with(R"({"name": "a\"b", "parameters": {}})"), "tools[0]", "is no function's name");
+  refuse(chat_with(fmt::format(R"({{"name": "{}", "parameters": {{}}}})", std::string(129, 'a'))), "tools[0]", "name");
+  refuse(chat_with(R"({"name": "a", "parameters": []})"), "tools[0]", "must be a JSON Schema");
+  refuse(chat_with(R"({"name": "a", "parameters": {"type": "string"}})"), "tools[0]", "schema of an object");
+  refuse(chat_with(R"({"name": "a", "parameters": {"properties": 1}})"), "tools[0]", "cannot be followed");
+  refuse(chat_with(R"({"name": "a", "parameters": {"$ref": "#"}})"), "tools[0]", "cannot be followed");
+  Json twice = test::two_tools();
+  twice.push_back(twice[0]);
+  refuse({.tools = twice}, "tools[2]", "is there twice");
+  refuse({.tool_choice = {.kind = Kind::required}}, "tool_choice", "no functions");
+  refuse({.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "x"}}, "tool_choice", "'x'");
+}
+
+TEST(ToolCallsTest, WithoutToolsNothingIsHeld) {
+  const engine::SamplingParams plain;
+  engine::SamplingParams sampling;
+  hold_to_tools(sampling, {}, ToolForm::hermes);
+  EXPECT_EQ(sampling, plain);
+  hold_to_tools(sampling, {.tools = Json::array()}, ToolForm::hermes);
+  EXPECT_EQ(sampling, plain);
+  hold_to_tools(sampling, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::none}}, ToolForm::hermes);
+  EXPECT_EQ(sampling, plain);
+}
+
+TEST(ToolCallsTest, NamesInsideGrammarsAreFound) {
+  EXPECT_EQ(gbnf_with_prefix(R"(root ::= "a \" b" [^\]a"] x-1{2,3} (y | "\\")* # root "
+x-1::=<think> .
+)",
+                             "p-"),
+            R"(p-root ::= "a \" b" [^\]a"] p-x-1{2,3} (p-y | "\\")* # root "
+p-x-1::=<think> .
+)");
+  EXPECT_EQ(gbnf_with_prefix("", "p-"), "");
+  EXPECT_EQ(gbnf_with_prefix("\"a\\", "p-"), "\"a\\");
+}
+
+TEST(ToolCallsTest, DepthOfGrammars) {
+  EXPECT_EQ(gbnf_depth(""), 0U);
+  EXPECT_EQ(gbnf_depth(R"(root ::= (a | (b)) ("(((" | [(] # (((
+)"),
+            2U);
+  EXPECT_EQ(gbnf_depth("root ::= a # x\r((("), 3U);
+}
+
+}  // namespace
+}  // namespace plimsoll::api

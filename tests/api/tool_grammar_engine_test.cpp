@@ -1,0 +1,172 @@
+// Grammars of tool calls, under a sampler.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <plimsoll/api/tool_calls.hpp>
+#include <plimsoll/engine/sampler.hpp>
+
+#include "decoding.hpp"
+#include "random_logits.hpp"
+#include "temporary_folder.hpp"
+#include "tiny_gguf.hpp"
+#include "tool_examples.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+using Kind = ToolChoice::Kind;
+
+class ToolGrammarTest : public testing::Test {
+ protected:
+  static std::string grammar(ToolForm form, const ChatPrompt& chat, const std::string& given = "") {
+    engine::SamplingParams sampling{.grammar = given};
+    hold_to_tools(sampling, chat, form);
+    EXPECT_NO_THROW(engine::validate(sampling));
+    return sampling.grammar;
+  }
+
+  // Byte by byte; a text is allowed where its end is.
+  bool allows(const std::string& gbnf, const std::string& text) {
+    engine::Sampler sampler(*bytes_, {.grammar = gbnf});
+    for (const char c : text) {
+      const engine::Token token = 3 + static_cast<unsigned char>(c);
+      if (!sampler.grammar_allows(token)) return false;
+      sampler.accept_choice(token);
+    }
+    return sampler.grammar_allows(bytes_->vocab().eos());
+  }
+
+  test::TemporaryFolder folder_;
+  std::shared_ptr<engine::Model> bytes_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
+};
+
+TEST_F(ToolGrammarTest, RequiredCallsAreAllThereIs) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    const std::string gbnf =
+        grammar(example.form, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required}});
+    EXPECT_TRUE(allows(gbnf, example.one)) << gbnf;
+    if (!example.several.empty()) {
+      EXPECT_TRUE(allows(gbnf, example.several)) << gbnf;
+    }
+    EXPECT_FALSE(allows(gbnf, ""));
+    EXPECT_FALSE(allows(gbnf, "Hello"));
+    EXPECT_FALSE(allows(gbnf, example.one + "x"));
+  }
+}
+
+TEST_F(ToolGrammarTest, ChosenAutomaticallyAnyTextIsAllowedToo) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    const std::string gbnf = grammar(example.form, {.tools = test::two_tools()});
+    for (const std::string& text :
+         std::vector<std::string>{"", "Hello", "<tool", "é < {} [TOOL_", "{", R"({"name": "John", "age": 3})",
+                                  R"({"tool": 1})", "{\"name", example.one, "\n\n" + example.one})
+      EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
+    if (!example.several.empty()) {
+      EXPECT_TRUE(allows(gbnf, example.several)) << gbnf;
+    }
+  }
+  for (const ToolForm form : {ToolForm::hermes, ToolForm::mistral}) {
+    const std::string& one = test::form_examples()[form == ToolForm::hermes ? 0 : 1].one;
+    EXPECT_TRUE(allows(grammar(form, {.tools = test::two_tools()}), "I look. <<[[" + one));
+  }
+}
+
+TEST_F(ToolGrammarTest, WhatHasBegunMustBeACallOfOurs) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    for (const Kind kind : {Kind::automatic, Kind::required}) {
+      const std::string gbnf = grammar(example.form, {.tools = test::two_tools(), .tool_choice = {.kind = kind}});
+      const auto with = [&](const std::string& from, const std::string& to) {
+        std::string text = example.one;
+        return text.replace(text.find(from), from.size(), to);
+      };
+      EXPECT_TRUE(allows(gbnf, with(R"("Ulm")", R"("Ulm","days":7)"))) << gbnf;
+      EXPECT_FALSE(allows(gbnf, with(R"("Ulm")", R"("Ulm","days":8)")));
+      EXPECT_FALSE(allows(gbnf, with(R"("Ulm")", "3")));
+      EXPECT_FALSE(allows(gbnf, with(R"({"city": "Ulm"})", "{}")));
+      EXPECT_FALSE(allows(gbnf, example.one.substr(0, example.one.size() - 1)));
+      // Told from other JSON by its name, another name is text where text is allowed.
+      const bool text = example.form == ToolForm::bare && kind == Kind::automatic;
+      EXPECT_EQ(allows(gbnf, with("weather", "warning")), text);
+    }
+  }
+}
+
+TEST_F(ToolGrammarTest, OneFunctionAndOneCall) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    const std::string named =
+        grammar(example.form, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "wea"}});
+    EXPECT_FALSE(allows(named, example.one));
+    if (example.several.empty()) continue;
+    for (const Kind kind : {Kind::automatic, Kind::required}) {
+      const std::string single = grammar(
+          example.form, {.tools = test::two_tools(), .tool_choice = {.kind = kind}, .parallel_tool_calls = false});
+      EXPECT_TRUE(allows(single, example.one)) << single;
+      EXPECT_FALSE(allows(single, example.several)) << single;
+    }
+  }
+}
+
+TEST_F(ToolGrammarTest, AnAnswerWithoutCallsFollowsTheGrammarThatWasThere) {
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    const std::string gbnf =
+        grammar(example.form, {.tools = test::two_tools()}, "root ::= \"yes\" | call # no\ncall ::= \"no\"\n");
+    EXPECT_TRUE(allows(gbnf, "yes")) << gbnf;
+    EXPECT_TRUE(allows(gbnf, "no"));
+    EXPECT_TRUE(allows(gbnf, example.one));
+    EXPECT_FALSE(allows(gbnf, "Hello"));
+  }
+}
+
+TEST_F(ToolGrammarTest, WhatCannotBeFollowedIsAnyObject) {
+  Json tools = test::two_tools();
+  tools[0]["function"]["parameters"] = Json::parse(R"({"type": "object", "properties": {"x": {"not": {}}}})");
+  tools[1]["function"]["parameters"] = Json::object();
+  const std::string gbnf = grammar(ToolForm::listed, {.tools = tools, .tool_choice = {.kind = Kind::required}});
+  EXPECT_TRUE(allows(gbnf, R"({"tool_calls":[{"name":"weather","arguments":{"x":[1]}}]})")) << gbnf;
+  EXPECT_TRUE(allows(gbnf, R"({"tool_calls":[{"name":"wea","arguments":{"x":[1]}}]})"));
+  EXPECT_FALSE(allows(gbnf, R"({"tool_calls":[{"name":"wea","arguments":1}]})"));
+}
+
+// Whatever a model writes under the grammar, the reader finds calls where there have to be some.
+TEST_F(ToolGrammarTest, WhatIsWrittenIsRead) {
+  const auto demo = test::load_on_cpu(std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf");
+  const auto n_vocab = static_cast<std::size_t>(demo->facts().n_vocab);
+  const engine::Vocab vocab = demo->vocab();
+  for (const test::FormExample& example : test::form_examples()) {
+    SCOPED_TRACE(example.name);
+    engine::SamplingParams params{.seed = 1, .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
+    hold_to_tools(params, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required}}, example.form);
+    for (std::size_t i = 0; i < n_vocab; ++i) {
+      const std::string piece = vocab.piece(static_cast<engine::Token>(i));
+      if (piece.size() == 1 && static_cast<unsigned char>(piece[0]) >= 0x80)  // may be no UTF-8 together
+        params.logit_bias.push_back({.token = static_cast<engine::Token>(i), .bias = -INFINITY});
+    }
+    engine::Sampler sampler(*demo, params);
+    std::vector<engine::Token> tokens;
+    ToolCallReader reader(example.form, test::two_tools());
+    std::string shown;
+    while (tokens.size() < 1500) {
+      std::vector<float> logits = test::random_logits(n_vocab, tokens, 1);
+      for (std::size_t i = 0; i < n_vocab; ++i) {
+        const auto token = static_cast<engine::Token>(i);
+        const std::string piece = vocab.piece(token);
+        if (vocab.is_end_of_generation(token) || piece == "\"" || piece == "]" || piece == "}")
+          logits[i] += 2.0F + 0.2F * static_cast<float>(tokens.size());
+      }
+      tokens.push_back(sampler.sample(logits));
+      if (vocab.is_end_of_generation(tokens.back())) break;
+      shown += reader.push(vocab.piece(tokens.back()));
+    }
+    EXPECT_EQ(shown + reader.finish(), "") << vocab.detokenize(tokens);
+    EXPECT_FALSE(reader.take().empty()) << vocab.detokenize(tokens);
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::api
