@@ -26,4 +26,5 @@ install(DIRECTORY models/demo DESTINATION ${CMAKE_INSTALL_DATADIR}/plimsoll/mode
 install(FILES docs/man/plimsoll.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES completions/plimsoll.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME plimsoll)
 install(FILES completions/_plimsoll DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES contrib/plimsoll.service DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

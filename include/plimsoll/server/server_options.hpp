@@ -1,0 +1,42 @@
+// ServerOptions: where a server listens, whom it lets in, and how much of everything it takes.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+
+namespace plimsoll::server {
+
+struct Limits {
+  Bytes body{std::uint64_t{16} << 20U};  // of a request; larger ones are answered with 413
+  std::size_t prompt_tokens = 0;         // of one prompt; 0: what the model's context holds
+  std::size_t answer_tokens = 0;         // of one answer; 0: until the context is full
+  std::size_t requests = 256;            // for models at once, those that wait included; beyond it 503
+  std::size_t connections = 4096;        // at once, idle ones included; beyond it they wait to be taken up
+  std::chrono::seconds waiting{0};       // for a model to become free; 0: as long as it takes
+  std::chrono::seconds working{0};       // on one request from its first token on; 0: as long as it takes
+  std::chrono::seconds reading{30};      // for a request to arrive, once it has begun
+  std::chrono::seconds draining{30};     // for requests at work, when the server is asked to stop
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  int port = 8080;                      // 0: any that is free
+  std::vector<std::string> api_keys{};  // empty: nobody is asked for one
+  std::filesystem::path certificate{};  // PEM; both or neither
+  std::filesystem::path private_key{};
+  std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
+  bool dashboard = true;
+  std::size_t kept_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
+  Limits limits{};
+};
+
+// One key a line; empty lines and those that begin with # are none. Throws Error{usage}: it cannot be read, holds no
+// key, or a key with blanks inside.
+[[nodiscard]] std::vector<std::string> read_api_keys(const std::filesystem::path& file);
+
+}  // namespace plimsoll::server

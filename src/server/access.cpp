@@ -1,0 +1,49 @@
+#include "access.hpp"
+
+#include <algorithm>
+
+namespace plimsoll::server {
+
+std::string key_of(const httplib::Request& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  const std::string authorization = request.get_header_value("Authorization");
+  if (authorization.starts_with(kBearer)) return authorization.substr(kBearer.size());
+  return request.get_header_value("x-api-key");
+}
+
+bool is_public(const httplib::Request& request) {
+  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" ||
+         request.method == "OPTIONS";
+}
+
+api::ErrorShape shape_of(const std::string& path) {
+  if (path.starts_with("/plimsoll/")) return api::ErrorShape::plimsoll;
+  if (path.starts_with("/v1/messages")) return api::ErrorShape::anthropic;
+  return api::ErrorShape::openai;
+}
+
+void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options) {
+  const std::string origin = request.get_header_value("Origin");
+  if (origin.empty() || options.cors_origins.empty()) return;
+  const bool everybody = std::ranges::contains(options.cors_origins, "*");
+  if (!everybody && !std::ranges::contains(options.cors_origins, origin)) return;
+  response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
+  response.set_header("Vary", "Origin");
+  if (request.method != "OPTIONS") return;
+  response.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  response.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, x-api-key, anthropic-version");
+  response.set_header("Access-Control-Max-Age", "86400");
+}
+
+void put(httplib::Response& response, const api::Json& body, int status) {
+  response.status = status;
+  response.set_content(api::to_text(body), kJson);
+}
+
+void put(httplib::Response& response, const api::Problem& problem, api::ErrorShape shape) {
+  if (const auto after = problem.retry_after()) response.set_header("Retry-After", std::to_string(after->count()));
+  if (problem.status() == 401) response.set_header("WWW-Authenticate", "Bearer");
+  put(response, api::error_body(problem, shape), problem.status());
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,30 @@
+// access: who is at the other end, and what every answer says beside its body.
+#pragma once
+#include <string>
+
+#include <httplib.h>
+
+#include <plimsoll/api/json_text.hpp>
+#include <plimsoll/api/problem.hpp>
+#include <plimsoll/server/server_options.hpp>
+
+#include "api_keys.hpp"
+
+namespace plimsoll::server {
+
+inline constexpr const char* kJson = "application/json";
+
+// "Authorization: Bearer KEY", or "x-api-key: KEY" as Anthropic's clients send it; empty: none.
+[[nodiscard]] std::string key_of(const httplib::Request& request);
+// May be asked without a key: it tells nothing of anybody.
+[[nodiscard]] bool is_public(const httplib::Request& request);
+// The error shape of the API that a path belongs to.
+[[nodiscard]] api::ErrorShape shape_of(const std::string& path);
+
+// Headers for pages of other origins, where the options let them in.
+void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options);
+
+void put(httplib::Response& response, const api::Json& body, int status = 200);
+void put(httplib::Response& response, const api::Problem& problem, api::ErrorShape shape);
+
+}  // namespace plimsoll::server

@@ -1,0 +1,44 @@
+#include "departures.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+// A decode step of a model that is worth serving takes about as long; a look is one system call.
+constexpr std::chrono::milliseconds kBeat{50};
+
+}  // namespace
+
+Departures::Departures() : thread_([this](const std::stop_token& stop) { look(stop); }) {}
+
+std::unique_ptr<Departures::Watched> Departures::watch(Gone gone, std::optional<std::chrono::seconds> limit) {
+  const std::lock_guard lock(mutex_);
+  const auto until = limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt;
+  entries_.push_back({.gone = std::move(gone), .until = until, .source = {}});
+  wake_.notify_all();
+  return std::make_unique<Watched>(*this, std::prev(entries_.end()));
+}
+
+Departures::Watched::~Watched() {
+  const std::lock_guard lock(all_.mutex_);
+  all_.entries_.erase(entry_);
+}
+
+void Departures::stop_all() {
+  const std::lock_guard lock(mutex_);
+  for (Entry& entry : entries_) entry.source.request_stop();
+}
+
+// With the lock held, so that nobody's connection ends under the question.
+void Departures::look(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (wake_.wait(lock, stop, [&] { return !entries_.empty(); })) {
+    const auto now = std::chrono::steady_clock::now();
+    for (Entry& entry : entries_) {
+      if (entry.source.stop_requested()) continue;
+      if ((entry.until && now >= *entry.until) || entry.gone()) entry.source.request_stop();
+    }
+    (void)wake_.wait_for(lock, stop, kBeat, [] { return false; });
+  }
+}
+
+}  // namespace plimsoll::server

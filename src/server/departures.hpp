@@ -1,0 +1,56 @@
+// Departures: notices clients that go away while their request is at work or waits, and stops it.
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+namespace plimsoll::server {
+
+class Departures {
+ public:
+  using Gone = std::function<bool()>;
+
+  Departures();
+  ~Departures() = default;
+  Departures(const Departures&) = delete;
+  Departures& operator=(const Departures&) = delete;
+
+  // One request: while this lives, its client is looked at some times a second.
+  class Watched;
+  // `gone` is called on another thread until Watched ends. `limit`: stopped after that long, too; none: never.
+  [[nodiscard]] std::unique_ptr<Watched> watch(Gone gone, std::optional<std::chrono::seconds> limit = {});
+  void stop_all();  // the server is ending
+
+ private:
+  struct Entry {
+    Gone gone;
+    std::optional<std::chrono::steady_clock::time_point> until;
+    std::stop_source source;
+  };
+  void look(const std::stop_token& stop);
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::list<Entry> entries_;
+  std::jthread thread_;  // last: ends first
+};
+
+class Departures::Watched {
+ public:
+  Watched(Departures& all, std::list<Entry>::iterator entry) : all_(all), entry_(entry) {}
+  ~Watched();
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  [[nodiscard]] std::stop_token token() const { return entry_->source.get_token(); }
+
+ private:
+  Departures& all_;
+  std::list<Entry>::iterator entry_;
+};
+
+}  // namespace plimsoll::server

@@ -1,0 +1,90 @@
+#include "kept_prompts.hpp"
+
+#include <algorithm>
+
+#include <plimsoll/base/log.hpp>
+
+namespace plimsoll::server {
+namespace {
+
+// A conversation is cut back to what it has in common with the new prompt. Where that would lose more than it saves, it
+// is left for the request that continues it.
+constexpr std::size_t kLeastShare = 2;  // one half
+
+}  // namespace
+
+std::size_t common_beginning(std::span<const engine::Token> a, std::span<const engine::Token> b) noexcept {
+  const auto [in_a, in_b] = std::ranges::mismatch(a, b);
+  return static_cast<std::size_t>(in_a - a.begin());
+}
+
+KeptPrompts::~KeptPrompts() {
+  for (const Kept& kept : idle_) drop(kept.id);
+}
+
+std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, const std::string& owner,
+                                                     std::span<const engine::Token> tokens) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto best = idle_.end();
+    std::size_t most_common = 0;
+    for (auto kept = idle_.begin(); kept != idle_.end(); ++kept) {
+      if (kept->model != model || kept->owner != owner) continue;
+      const std::size_t common = common_beginning(kept->tokens, tokens);
+      if (common <= most_common || common * kLeastShare < kept->tokens.size()) continue;
+      best = kept;
+      most_common = common;
+    }
+    if (best != idle_.end()) {
+      auto loan = std::make_unique<Loan>(*this, std::move(*best));
+      idle_.erase(best);
+      return loan;
+    }
+  }
+  return std::make_unique<Loan>(
+      *this, Kept{.id = host_.new_conversation(model), .model = model, .owner = owner, .tokens = {}});
+}
+
+KeptPrompts::Loan::~Loan() {
+  if (keep_)
+    all_.put_back(std::move(kept_));
+  else
+    all_.drop(kept_.id);
+}
+
+void KeptPrompts::Loan::keep(std::vector<engine::Token> tokens) {
+  kept_.tokens = std::move(tokens);
+  keep_ = true;
+}
+
+void KeptPrompts::put_back(Kept kept) {
+  std::vector<host::ConversationId> surplus;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::string model = kept.model;
+    const std::string owner = kept.owner;
+    const auto alike = [&](const Kept& other) { return other.model == model && other.owner == owner; };
+    idle_.push_back(std::move(kept));
+    for (auto count = static_cast<std::size_t>(std::ranges::count_if(idle_, alike)); count > most_; --count) {
+      const auto oldest = std::ranges::find_if(idle_, alike);
+      surplus.push_back(oldest->id);
+      idle_.erase(oldest);
+    }
+  }
+  for (const host::ConversationId gone : surplus) drop(gone);
+}
+
+void KeptPrompts::drop(host::ConversationId id) noexcept {
+  try {
+    host_.end_conversation(id);
+  } catch (const std::exception& error) {
+    log::debug("server", "a conversation could not be ended: {}", error.what());
+  }
+}
+
+std::size_t KeptPrompts::size() const {
+  const std::lock_guard lock(mutex_);
+  return idle_.size();
+}
+
+}  // namespace plimsoll::server

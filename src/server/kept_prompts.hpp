@@ -1,0 +1,67 @@
+// KeptPrompts: conversations whose memory is kept after a request, so that the next one that begins alike goes on
+// there.
+#pragma once
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <plimsoll/engine/vocab.hpp>
+#include <plimsoll/host/host.hpp>
+
+namespace plimsoll::server {
+
+// Bounded: for each model and owner the longest unused goes. Their memory is the host's affair: it stays in the
+// model's context while there is room, is parked in host memory, then on disk (host::ParkingLimits). Nobody gets what
+// another owner's requests have left. Any thread; the host outlives it.
+class KeptPrompts {
+ public:
+  KeptPrompts(host::Host& host, std::size_t most) : host_(host), most_(most) {}
+  ~KeptPrompts();
+
+  // The idle conversation that agrees longest with these tokens, where that is most of what it holds; else a new one.
+  class Loan;
+  [[nodiscard]] std::unique_ptr<Loan> take(const std::string& model, const std::string& owner,
+                                           std::span<const engine::Token> tokens);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Kept {
+    host::ConversationId id;
+    std::string model;
+    std::string owner;
+    std::vector<engine::Token> tokens;
+  };
+  void put_back(Kept kept);
+  void drop(host::ConversationId id) noexcept;
+  mutable std::mutex mutex_;
+  host::Host& host_;
+  std::size_t most_;
+  std::list<Kept> idle_;  // longest unused first
+};
+
+// One conversation in use. Ends after the lease that it is used with; goes on being kept only where that was said.
+class KeptPrompts::Loan {
+ public:
+  Loan(KeptPrompts& all, Kept kept) : all_(all), kept_(std::move(kept)) {}
+  ~Loan();
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+
+  [[nodiscard]] host::ConversationId id() const noexcept { return kept_.id; }
+  void keep(std::vector<engine::Token> tokens);  // that it holds now
+
+ private:
+  KeptPrompts& all_;
+  Kept kept_;
+  bool keep_ = false;
+};
+
+// How many tokens two prompts begin with in common.
+[[nodiscard]] std::size_t common_beginning(std::span<const engine::Token> a, std::span<const engine::Token> b) noexcept;
+
+}  // namespace plimsoll::server

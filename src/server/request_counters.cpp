@@ -1,0 +1,50 @@
+#include "request_counters.hpp"
+
+#include <plimsoll/monitor/exposition.hpp>
+
+namespace plimsoll::server {
+
+void RequestCounters::answered(const std::string& route, int status, double ms) {
+  const std::lock_guard lock(mutex_);
+  ++answers_[{route, status}];
+  milliseconds_[route] += ms;
+}
+
+void RequestCounters::text(const std::string& model, const api::Usage& usage, double first_token_ms, bool to_its_end) {
+  const std::lock_guard lock(mutex_);
+  Text& text = texts_[model];
+  text.prompt += usage.prompt_tokens;
+  text.cached += usage.cached_tokens;
+  text.completion += usage.completion_tokens;
+  if (!to_its_end) return;
+  text.first_token_ms += first_token_ms;
+  ++text.answers;
+}
+
+std::string RequestCounters::to_prometheus() const {
+  monitor::Exposition out;
+  const std::lock_guard lock(mutex_);
+  out.family("plimsoll_http_requests_at_work", "gauge", "Requests that a model works for, or that wait for one.");
+  out.add({}, at_work());
+  out.family("plimsoll_http_requests_total", "counter", "Requests answered, by route and status.");
+  for (const auto& [key, count] : answers_)
+    out.add({{"route", key.first}, {"status", std::to_string(key.second)}}, count);
+  out.family("plimsoll_http_request_seconds_total", "counter",
+             "Time from a request's arrival to its answer's last byte.");
+  for (const auto& [route, ms] : milliseconds_) out.add({{"route", route}}, ms / 1000);
+  const auto add = [&](const char* name, const char* help, const auto& value) {
+    out.family(name, "counter", help);
+    for (const auto& [model, text] : texts_) out.add({{"model", model}}, value(text));
+  };
+  add("plimsoll_prompt_tokens_total", "Tokens of prompts.", [](const Text& text) { return text.prompt; });
+  add("plimsoll_cached_prompt_tokens_total", "Tokens of prompts that were in memory already.",
+      [](const Text& text) { return text.cached; });
+  add("plimsoll_completion_tokens_total", "Tokens of answers.", [](const Text& text) { return text.completion; });
+  add("plimsoll_answers_total", "Requests for text that were answered to their end.",
+      [](const Text& text) { return text.answers; });
+  add("plimsoll_first_token_seconds_total", "Time from request to first token, summed over those answers.",
+      [](const Text& text) { return text.first_token_ms / 1000; });
+  return out.text();
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,51 @@
+// RequestCounters: what was asked and answered since the server began, for /metrics.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include <plimsoll/api/answer.hpp>
+
+namespace plimsoll::server {
+
+// Any thread.
+class RequestCounters {
+ public:
+  void answered(const std::string& route, int status, double ms);
+  // Tokens count whether the answer came to its end or broke off.
+  void text(const std::string& model, const api::Usage& usage, double first_token_ms, bool to_its_end);
+  [[nodiscard]] std::size_t at_work() const noexcept { return at_work_; }
+  // As Prometheus' text. docs/monitoring.md lists every metric.
+  [[nodiscard]] std::string to_prometheus() const;
+
+  // One request that a model works for, or that waits for one.
+  class Work {
+   public:
+    explicit Work(RequestCounters& counters) : counters_(counters) { ++counters_.at_work_; }
+    ~Work() { --counters_.at_work_; }
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+
+   private:
+    RequestCounters& counters_;
+  };
+
+ private:
+  struct Text {
+    std::uint64_t prompt = 0;
+    std::uint64_t cached = 0;
+    std::uint64_t completion = 0;
+    std::uint64_t answers = 0;
+    double first_token_ms = 0;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, int>, std::uint64_t> answers_;
+  std::map<std::string, double> milliseconds_;  // by route
+  std::map<std::string, Text> texts_;           // by model
+  std::atomic<std::size_t> at_work_ = 0;
+};
+
+}  // namespace plimsoll::server

@@ -1,0 +1,225 @@
+// Our own view: where every byte is, what is planned, what happened, and the hands on the models.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <thread>
+
+#include <plimsoll/api/sse.hpp>
+#include <plimsoll/host/fleet_file.hpp>
+#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/monitor/report.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+
+#include "server_impl.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+using api::Json;
+
+constexpr std::chrono::milliseconds kEventBeat{200};
+constexpr std::chrono::seconds kKeepAlive{15};
+
+std::string time_text(Clock::TimePoint at) {
+  return fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(at));
+}
+
+Json bytes_or_null(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
+
+Json history_json(const monitor::Sample& sample) {
+  Json devices = Json::array();
+  for (const monitor::DeviceSample& device : sample.devices) {
+    devices.push_back({{"device", device.device},
+                       {"taken", device.taken.value()},
+                       {"committed", device.committed.value()},
+                       {"free", bytes_or_null(device.free)},
+                       {"foreign", bytes_or_null(device.foreign)},
+                       {"line", bytes_or_null(device.line)}});
+  }
+  return {{"at", time_text(sample.at)}, {"devices", std::move(devices)}};
+}
+
+Json entry_json(const memory::Entry& entry) {
+  return {{"device", entry.tag.device.name()}, {"buffer", entry.tag.buffer},
+          {"owner", entry.tag.owner},          {"stage", memory::to_string(entry.tag.stage)},
+          {"planned", entry.planned.value()},  {"current", entry.taken.current.value()},
+          {"peak", entry.taken.peak.value()},  {"total", entry.taken.total.value()},
+          {"allocations", entry.allocations},  {"charged", entry.charged}};
+}
+
+Json event_json(const host::HostEvent& event) {
+  return {{"sequence", event.sequence},
+          {"at", time_text(event.at)},
+          {"kind", event.kind == host::HostEventKind::moved ? "moved" : "refused"},
+          {"model", event.model},
+          {"from", host::to_string(event.from)},
+          {"to", host::to_string(event.to)},
+          {"bytes", event.bytes.value()},
+          {"ms", event.ms},
+          {"why", event.why}};
+}
+
+const char* severity_text(monitor::Severity severity) {
+  switch (severity) {
+    case monitor::Severity::notice:
+      return "notice";
+    case monitor::Severity::warning:
+      return "warning";
+    case monitor::Severity::serious:
+      return "serious";
+  }
+  return "notice";
+}
+
+Json alert_json(const monitor::Alert& alert) {
+  Json numbers = Json::object();
+  for (const auto& [name, value] : alert.numbers) numbers[name] = value;
+  return {{"at", time_text(alert.at)},
+          {"kind", monitor::to_string(alert.kind)},
+          {"severity", severity_text(alert.severity)},
+          {"device", alert.device},
+          {"model", alert.model},
+          {"sentence", alert.sentence},
+          {"numbers", std::move(numbers)}};
+}
+
+// Host events and alerts, as they come; those that there are already first.
+class EventFeed {
+ public:
+  EventFeed(host::Host& host, monitor::Monitor& monitor) : host_(host), monitor_(monitor) {}
+
+  // What is new, as server-sent events; now and then a comment, so that both ends know that the other is there.
+  [[nodiscard]] std::string next() {
+    std::string out;
+    for (const host::HostEvent& event : host_.log().events(last_event_)) {
+      last_event_ = event.sequence;
+      out += api::event(event_json(event), event.kind == host::HostEventKind::moved ? "moved" : "refused");
+    }
+    for (const monitor::Alert& alert : monitor_.alerts()) {  // those of one sample have one time
+      if (alert.at <= last_alert_) continue;
+      newest_alert_ = std::max(newest_alert_, alert.at);
+      out += api::event(alert_json(alert), "alert");
+    }
+    last_alert_ = newest_alert_;
+    const auto now = std::chrono::steady_clock::now();
+    if (out.empty() && now - said_ < kKeepAlive) return out;
+    said_ = now;
+    return out.empty() ? ":\n\n" : out;
+  }
+
+ private:
+  host::Host& host_;
+  monitor::Monitor& monitor_;
+  std::uint64_t last_event_ = 0;
+  Clock::TimePoint last_alert_{};
+  Clock::TimePoint newest_alert_{};
+  std::chrono::steady_clock::time_point said_{};
+};
+
+// {"ctx-size": 8192, "cache-type-k": "q8_0"} as lines of a fleet file.
+std::string keys_as_toml(const Json& keys) {
+  std::string text;
+  for (const auto& [key, value] : keys.items()) {
+    if (key == "model") continue;
+    if (!value.is_string() && !value.is_number() && !value.is_boolean())
+      throw api::bad_request(fmt::format("'{}' must be a string, a number, true or false", key)).at(key);
+    text += fmt::format("{} = {}\n", api::to_text(key), api::to_text(value));
+  }
+  return text;
+}
+
+plan::Request asked_request(const host::Host& host, const Json& asked, const std::string& path) {
+  const auto model = asked.is_object() ? asked.find("model") : asked.end();
+  if (!asked.is_object() || model == asked.end() || !model->is_string())
+    throw api::bad_request(fmt::format("'{}' must be an object with the name of a 'model'", path)).at(path);
+  return host::with_keys(model_asked_for(host, model->get<std::string>()), keys_as_toml(asked)).request;
+}
+
+std::vector<plan::Request> asked_requests(const host::Host& host, const Json& body) {
+  const auto models = body.find("models");
+  if (models == body.end()) return {asked_request(host, body, "body")};
+  if (!models->is_array() || models->empty() || models->size() > 16)
+    throw api::bad_request("'models' must be a list of 1 to 16 models").at("models");
+  std::vector<plan::Request> requests;
+  for (std::size_t i = 0; i < models->size(); ++i) {
+    requests.push_back(asked_request(host, (*models)[i], fmt::format("models[{}]", i)));
+    if (models->size() > 1) requests.back().name += fmt::format("#{}", i + 1);
+  }
+  return requests;
+}
+
+}  // namespace
+
+void Server::Impl::add_plimsoll_routes() {
+  http->Get("/plimsoll/v1/status", answering([this](const httplib::Request&, httplib::Response& response) {
+              put(response, monitor::to_json(monitor::take_sample(host), monitor.counters()));
+            }));
+  http->Get("/plimsoll/v1/history", answering([this](const httplib::Request&, httplib::Response& response) {
+              Json samples = Json::array();
+              for (const monitor::Sample& sample : monitor.history()) samples.push_back(history_json(sample));
+              put(response, {{"schema", "plimsoll.history/1"}, {"samples", std::move(samples)}});
+            }));
+  http->Get("/plimsoll/v1/devices", answering([this](const httplib::Request&, httplib::Response& response) {
+              const Json status = monitor::to_json(monitor::take_sample(host), monitor.counters());
+              put(response,
+                  {{"schema", "plimsoll.device_memory/1"}, {"at", status["at"]}, {"devices", status["devices"]}});
+            }));
+  http->Get("/plimsoll/v1/ledger", answering([this](const httplib::Request&, httplib::Response& response) {
+              Json entries = Json::array();
+              for (const memory::Entry& entry : host.books().ledger().entries()) entries.push_back(entry_json(entry));
+              put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
+            }));
+  http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {
+              const host::Room room(host.plans(), host.devices());
+              put(response, host::to_json(host::plan_fleet(host.fleet(), room), gauge::mode()));
+            }));
+  http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
+               const auto requests = asked_requests(host, api::parse_object(request.body));
+               if (!plan) throw api::Problem(501, "unsupported", "this server makes no new plans");
+               const std::lock_guard lock(planning);
+               put(response, plan::to_json(plan(requests), gauge::mode()));
+             }));
+  http->Get("/plimsoll/v1/events", answering([this](const httplib::Request&, httplib::Response& response) {
+              response.set_header("Cache-Control", "no-cache");
+              auto feed = std::make_shared<EventFeed>(host, monitor);
+              response.set_chunked_content_provider(api::kEventStream,
+                                                    [this, feed](std::size_t, httplib::DataSink& sink) {
+                                                      if (ending) {
+                                                        sink.done();
+                                                        return true;
+                                                      }
+                                                      const std::string news = feed->next();
+                                                      if (!news.empty() && !sink.write(news.data(), news.size()))
+                                                        return false;
+                                                      std::this_thread::sleep_for(kEventBeat);
+                                                      return sink.is_writable();
+                                                    });
+            }));
+
+  http->Post(R"(/plimsoll/v1/models/(.+)/(load|unload|pin))",
+             answering([this](const httplib::Request& request, httplib::Response& response) {
+               const std::string name = model_asked_for(host, request.matches[1]).request.name;
+               const std::string what = request.matches[2];
+               if (what == "load") {
+                 const auto work = begin_work();
+                 const auto watched = watch(request);
+                 host.load(name, watched->token());
+               } else if (what == "unload") {
+                 host.unload(name);
+               } else {
+                 const Json body = request.body.empty() ? Json::object() : api::parse_object(request.body);
+                 const Json pinned = body.value("pinned", Json(true));
+                 if (!pinned.is_boolean()) throw api::bad_request("'pinned' must be true or false").at("pinned");
+                 host.pin(name, pinned.get<bool>());
+               }
+               for (const host::ModelStatus& model : host.status().models) {
+                 if (model.name == name)
+                   put(response, {{"schema", "plimsoll.model/1"},
+                                  {"name", name},
+                                  {"state", host::to_string(model.state)},
+                                  {"pinned", model.pinned}});
+               }
+             }));
+}
+
+}  // namespace plimsoll::server

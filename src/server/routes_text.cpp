@@ -1,0 +1,146 @@
+// The APIs for text: each of api::dialects() at its path, streamed or as a whole.
+#include <plimsoll/base/log.hpp>
+
+#include <plimsoll/api/sse.hpp>
+
+#include "server_impl.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+constexpr int kClientGone = 499;
+
+// Collects a whole answer.
+class Collector final : public Listener {
+ public:
+  bool piece(const api::Piece& piece) override {
+    api::Choice& choice = at(piece.choice);
+    choice.text += piece.text;
+    choice.tool_calls.insert(choice.tool_calls.end(), piece.tool_calls.begin(), piece.tool_calls.end());
+    choice.logprobs.insert(choice.logprobs.end(), piece.logprobs.begin(), piece.logprobs.end());
+    return true;
+  }
+  bool end_of_choice(const api::ChoiceEnd& end) override {
+    at(end.choice).finish = end.finish;
+    at(end.choice).stop_string = end.stop_string;
+    return true;
+  }
+  [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }
+
+ private:
+  api::Choice& at(std::size_t index) {
+    if (index >= choices_.size()) choices_.resize(index + 1);
+    return choices_[index];
+  }
+  std::vector<api::Choice> choices_;
+};
+
+// Writes events as they come.
+class Streamer final : public Listener {
+ public:
+  Streamer(api::AnswerWriter& writer, httplib::DataSink& sink) : writer_(writer), sink_(sink) {}
+  bool piece(const api::Piece& piece) override { return write(writer_.piece(piece)); }
+  bool end_of_choice(const api::ChoiceEnd& end) override { return write(writer_.end_of_choice(end)); }
+  [[nodiscard]] bool write(const std::string& events) {
+    return events.empty() || sink_.write(events.data(), events.size());
+  }
+
+ private:
+  api::AnswerWriter& writer_;
+  httplib::DataSink& sink_;
+};
+
+// What a streamed request needs while its answer is written, after its handler has returned. Ends from below.
+struct Streaming {
+  std::shared_ptr<RequestCounters::Work> work;
+  std::unique_ptr<Departures::Watched> watched;
+  std::unique_ptr<api::AnswerWriter> writer;
+  std::unique_ptr<TextJob> job;
+};
+
+void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
+  counters.text(job.heading().model, job.usage(), job.first_token_ms().value_or(0), to_its_end);
+}
+
+// Answers the status that it deserves, since the one that was sent stood before the answer did.
+int stream(Streaming& streaming, RequestCounters& counters, httplib::DataSink& sink) {
+  Streamer streamer(*streaming.writer, sink);
+  try {
+    if (!streamer.write(streaming.writer->begin(streaming.job->heading()))) return kClientGone;
+    streaming.job->run(streamer);
+    count(counters, *streaming.job, true);
+    return streamer.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
+  } catch (const std::exception& error) {
+    const api::Problem problem = api::problem_of(error);
+    if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", error.what());
+    count(counters, *streaming.job, false);
+    (void)streamer.write(streaming.writer->failure(problem));
+    return problem.status();
+  }
+}
+
+api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
+  Collector collector;
+  try {
+    job.run(collector);
+  } catch (...) {
+    count(counters, job, false);
+    throw;
+  }
+  count(counters, job, true);
+  return writer.whole({.heading = job.heading(), .choices = collector.take(), .usage = job.usage()});
+}
+
+// Counting needs no length of an answer.
+api::Json with_a_length(api::Json body) {
+  if (!body.contains("max_tokens")) body["max_tokens"] = 1;
+  return body;
+}
+
+}  // namespace
+
+void Server::Impl::add_text_routes() {
+  for (const api::Dialect& dialect : api::dialects()) {
+    http->Post(dialect.path, answering([this, &dialect](const httplib::Request& request, httplib::Response& response) {
+                 api::Asked asked = dialect.read(api::parse_object(request.body));
+                 const bool streams = asked.request.stream;
+                 auto streaming = std::make_shared<Streaming>();
+                 streaming->work = begin_work();
+                 streaming->watched = watch(request);
+                 streaming->writer = std::move(asked.writer);
+                 streaming->job = std::make_unique<TextJob>(workshop(), std::move(asked.request), owner_of(request),
+                                                            streaming->watched->token());
+                 if (!streams) {
+                   put(response, whole(*streaming->job, *streaming->writer, counters));
+                   return;
+                 }
+                 response.set_header("Cache-Control", "no-cache");
+                 response.set_chunked_content_provider(
+                     api::kEventStream, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
+                       const int status = stream(*streaming, counters, sink);
+                       streaming->job.reset();  // its seat is free before the last bytes left
+                       write_down(request, status);
+                       sink.done();
+                       return true;
+                     });
+               }));
+  }
+  add_counting("/v1/messages/count_tokens",
+               [](const api::Json& body) { return api::read_message(with_a_length(body)).request; });
+  add_counting("/v1/responses/input_tokens", [](const api::Json& body) { return api::read_response(body).request; });
+}
+
+void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
+  http->Post(path,
+             answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
+               const api::TextRequest asked = read(api::parse_object(request.body));
+               const auto work = begin_work();
+               const auto watched = watch(request);
+               const host::Lease lease =
+                   lease_of(host, model_asked_for(host, asked.model).request.name, options.limits, watched->token());
+               const std::size_t tokens = read_prompts(lease, templates, asked).prompts.front().size();
+               put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
+             }));
+}
+
+}  // namespace plimsoll::server

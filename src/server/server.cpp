@@ -1,0 +1,211 @@
+#include <plimsoll/server/server.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <semaphore>
+#include <thread>
+
+#include <plimsoll/api/sse.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+
+#include "random_id.hpp"
+#include "server_impl.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+constexpr std::size_t kThreadsAtLeast = 8;
+constexpr std::size_t kRequestsPerConnection = 100'000;
+
+std::unique_ptr<httplib::Server> make_http(const ServerOptions& options) {
+  if (options.certificate.empty() != options.private_key.empty())
+    throw plimsoll::Error(ErrorCode::usage, "TLS needs both a certificate and its private key");
+  if (options.certificate.empty()) return std::make_unique<httplib::Server>();
+  auto secure = std::make_unique<httplib::SSLServer>(options.certificate.c_str(), options.private_key.c_str());
+  if (!secure->is_valid()) {
+    throw plimsoll::Error(ErrorCode::usage, fmt::format("certificate '{}' and private key '{}' cannot be used together",
+                                                        options.certificate.string(), options.private_key.string()));
+  }
+  return secure;
+}
+
+}  // namespace
+
+Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan)
+    : host(the_host),
+      monitor(the_monitor),
+      options(std::move(the_options)),
+      plan(std::move(the_plan)),
+      keys(options.api_keys),
+      kept(host, options.kept_prompts),
+      http(make_http(options)) {
+  add_common_handling();
+  add_text_routes();
+  add_embedding_routes();
+  add_llama_routes();
+  add_plimsoll_routes();
+  if (options.dashboard) add_page();
+  bind();
+}
+
+void Server::Impl::bind() {
+  port = options.port;
+  const bool bound =
+      port == 0 ? (port = http->bind_to_any_port(options.address)) > 0 : http->bind_to_port(options.address, port);
+  if (!bound)
+    throw plimsoll::Error(ErrorCode::io,
+                          fmt::format("cannot listen at {} port {}: it is taken, or no address of this machine",
+                                      options.address, options.port));
+}
+
+void Server::Impl::add_common_handling() {
+  http->new_task_queue = [most = options.limits.connections] {
+    return new httplib::ThreadPool(std::min(kThreadsAtLeast, most), most);  // NOLINT: the library takes it over
+  };
+  http->set_payload_max_length(options.limits.body.value());
+  http->set_read_timeout(options.limits.reading);
+  http->set_tcp_nodelay(true);
+  http->set_keep_alive_max_count(kRequestsPerConnection);
+  // Without SO_REUSEPORT, which is the library's own choice and lets two servers share a port without knowing.
+  http->set_socket_options([](socket_t socket) { httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1); });
+  http->set_pre_routing_handler(
+      [this](const httplib::Request& request, httplib::Response& response) { return let_in(request, response); });
+  // What the library answers by itself: no such route, a body too large, a request that is none.
+  http->set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    const int status = response.status;
+    const std::string what = status == 404   ? fmt::format("there is no {} {} here", request.method, request.path)
+                             : status == 413 ? "the body is larger than this server takes"
+                                             : httplib::status_message(status);
+    put(response, api::Problem(status, status == 404 ? "not_found" : "invalid_request", what), shape_of(request.path));
+    response.status = status;
+  });
+  // It is called before a stream begins; those write themselves down when they end.
+  http->set_logger([this](const httplib::Request& request, const httplib::Response& response) {
+    if (response.get_header_value("Content-Type") != api::kEventStream) write_down(request, response.status);
+  });
+}
+
+httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& request, httplib::Response& response) {
+  using Answer = httplib::Server::HandlerResponse;
+  allow_origin(request, response, options);
+  response.set_header("X-Content-Type-Options", "nosniff");
+  const std::string id = "req_" + random_id();  // OpenAI's clients show the first, Anthropic's the second
+  response.set_header("x-request-id", id);
+  response.set_header("request-id", id);
+  if (request.method == "OPTIONS") {
+    response.status = 204;
+    return Answer::Handled;
+  }
+  if (keys.open() || is_public(request) || keys.owner_of(key_of(request))) return Answer::Unhandled;
+  // The body has not been read: it must not be taken for a next request.
+  response.set_header("Connection", "close");
+  put(response,
+      api::Problem(401, "invalid_api_key",
+                   "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"),
+      shape_of(request.path));
+  return Answer::Handled;
+}
+
+void Server::Impl::write_down(const httplib::Request& request, int status) {
+  const auto took = std::chrono::steady_clock::now() - request.start_time_;
+  const double ms = std::chrono::duration<double, std::milli>(took).count();
+  const std::string route = request.matched_route.empty() ? "other" : request.matched_route;
+  counters.answered(route, status, ms);
+  log::info("server", "{} {} {} {} {:.1f} ms", request.remote_addr, request.method, request.path, status, ms);
+}
+
+Server::Impl::Work Server::Impl::answering(Work work) const {
+  return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
+    try {
+      work(request, response);
+    } catch (const std::exception& error) {
+      const api::Problem problem = explained(error);
+      if (problem.status() >= 500 && problem.status() != 503)
+        log::warn("server", "{}: {}", request.path, problem.what());
+      put(response, problem, shape_of(request.path));
+    }
+  };
+}
+
+api::Problem Server::Impl::explained(const std::exception& error) const {
+  api::Problem problem = api::problem_of(error);
+  if (ending && problem.status() == 499) return {503, "ending", "the server is ending"};
+  if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
+  return problem;
+}
+
+std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
+  if (ending) throw api::Problem(503, "ending", "the server is ending");
+  auto work = std::make_shared<RequestCounters::Work>(counters);
+  if (counters.at_work() > options.limits.requests) {
+    throw api::Problem(
+        503, "busy",
+        fmt::format("{} requests are at work, which is as many as this server takes", options.limits.requests))
+        .retry_after(std::chrono::seconds(1));
+  }
+  return work;
+}
+
+std::unique_ptr<Departures::Watched> Server::Impl::watch(const httplib::Request& request) {
+  const std::chrono::seconds limit = options.limits.working;
+  return departures.watch([&request] { return request.is_connection_closed(); },
+                          limit.count() > 0 ? std::optional(limit) : std::nullopt);
+}
+
+std::string Server::Impl::owner_of(const httplib::Request& request) const {
+  return keys.owner_of(key_of(request)).value_or("");
+}
+
+// Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.
+bool Server::Impl::ready() const {
+  if (was_ready) return true;
+  const host::HostStatus status = host.status();
+  const auto settled = [](const host::ModelStatus& model) {
+    return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
+  };
+  for (std::size_t i = 0; i < status.models.size(); ++i) {
+    if (host.fleet().models[i].load_at_start && !settled(status.models[i])) return false;
+  }
+  was_ready = true;
+  return true;
+}
+
+Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan)
+    : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan))) {}
+Server::~Server() = default;
+
+int Server::port() const noexcept { return impl_->port; }
+
+std::string Server::url() const {
+  const bool v6 = impl_->options.address.contains(':');
+  return fmt::format("{}://{}{}{}:{}", impl_->options.certificate.empty() ? "http" : "https", v6 ? "[" : "",
+                     impl_->options.address, v6 ? "]" : "", impl_->port);
+}
+
+void Server::serve(std::stop_token stop, const std::function<void()>& listening) {
+  Impl& impl = *impl_;
+  const std::jthread ender([&impl, stop](const std::stop_token& over) {
+    std::binary_semaphore wake(0);
+    const std::stop_callback asked(stop, [&] { wake.release(); });
+    const std::stop_callback ended(over, [&] { wake.release(); });
+    wake.acquire();
+    if (!stop.stop_requested()) return;
+    impl.ending = true;
+    const auto until = std::chrono::steady_clock::now() + impl.options.limits.draining;
+    while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    impl.departures.stop_all();
+    impl.http->stop();
+  });
+  const std::jthread herald([&] {
+    impl.http->wait_until_ready();
+    if (listening && impl.http->is_running()) listening();
+  });
+  impl.http->listen_after_bind();
+  impl.http->decommission();  // lets the herald go where nothing ever listened
+}
+
+}  // namespace plimsoll::server

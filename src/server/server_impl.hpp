@@ -1,0 +1,71 @@
+// Server::Impl: what the routes share. Each family of routes has a file of its own, routes_<family>.cpp.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <httplib.h>
+
+#include <plimsoll/api/dialect.hpp>
+#include <plimsoll/server/server.hpp>
+
+#include "access.hpp"
+#include "api_keys.hpp"
+#include "departures.hpp"
+#include "kept_prompts.hpp"
+#include "request_counters.hpp"
+#include "templates.hpp"
+#include "text_job.hpp"
+
+namespace plimsoll::server {
+
+struct Server::Impl {
+  Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan);
+
+  // --- server.cpp ---
+  void bind();
+  void add_common_handling();
+  [[nodiscard]] httplib::Server::HandlerResponse let_in(const httplib::Request& request, httplib::Response& response);
+  // Counts and logs an answer whose last byte is there.
+  void write_down(const httplib::Request& request, int status);
+
+  // --- routes_*.cpp ---
+  void add_text_routes();
+  void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
+  void add_embedding_routes();
+  void add_llama_routes();
+  void add_plimsoll_routes();
+  void add_page();
+
+  using Work = std::function<void(const httplib::Request&, httplib::Response&)>;
+  // A handler that answers what is thrown, in the shape of the request's path.
+  [[nodiscard]] Work answering(Work work) const;
+  // For requests that need a model: counted, and refused where too many are at work.
+  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
+  [[nodiscard]] std::unique_ptr<Departures::Watched> watch(const httplib::Request& request);
+  [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
+  [[nodiscard]] Workshop workshop() { return {host, kept, templates, options.limits}; }
+  // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
+  [[nodiscard]] api::Problem explained(const std::exception& error) const;
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] std::string metrics();
+
+  host::Host& host;
+  monitor::Monitor& monitor;
+  ServerOptions options;
+  PlanAsked plan;
+  std::mutex planning;
+  ApiKeys keys;
+  Templates templates;
+  KeptPrompts kept;
+  RequestCounters counters;
+  mutable std::atomic<bool> was_ready = false;
+  std::atomic<bool> ending = false;
+  int port = 0;
+  std::unique_ptr<httplib::Server> http;
+  Departures departures;  // looks at connections of http's: ends first
+};
+
+}  // namespace plimsoll::server

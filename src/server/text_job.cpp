@@ -1,0 +1,231 @@
+#include "text_job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <plimsoll/api/problem.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/json_schema.hpp>
+#include <plimsoll/engine/token_probability.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+
+#include "random_id.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+using engine::Token;
+
+double log_of(float probability) { return std::log(std::max(static_cast<double>(probability), 1e-45)); }
+
+api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> logits, Token token, std::size_t top) {
+  const auto named = [&](const engine::TokenProbability& one) {
+    return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability)};
+  };
+  api::TokenLogprob out = named(engine::probability_of(logits, token));
+  if (top == 0) return out;
+  for (const engine::TokenProbability& one : engine::most_probable(logits, top)) out.top.push_back(named(one));
+  return out;
+}
+
+// A refusal says what the model needs, and what there is.
+api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model) {
+  plan::Plan plan;
+  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models),
+                       [&](const plan::ModelPlan& one) { return one.name == model; });
+  plan.devices = plan::admit(plan.models, host.devices());
+  nlohmann::ordered_json numbers = plan::to_json(plan, gauge::mode());
+  for (auto& one : numbers["models"]) one.erase("path");  // where files lie is nobody's business out there
+  return api::problem_of(error).with("plan", std::move(numbers));
+}
+
+}  // namespace
+
+const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name) {
+  const std::vector<host::FleetModel>& models = host.fleet().models;
+  if (name.empty()) return models.front();
+  const auto found = std::ranges::find(
+      models, name, [](const host::FleetModel& model) -> const std::string& { return model.request.name; });
+  if (found == models.end()) throw api::no_such_model(name);
+  return *found;
+}
+
+host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits, std::stop_token stop) {
+  host::AcquireOptions options{.stop = std::move(stop)};
+  if (limits.waiting.count() > 0) options.patience = limits.waiting;
+  try {
+    return host.acquire(model, std::move(options));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::over_line) throw;
+    throw with_its_plan(error, host, model);
+  }
+}
+
+// One answer on its way out: text without tool calls, calls, and log-probabilities.
+class TextJob::Telling {
+ public:
+  Telling(TextJob& job, std::size_t choice, Listener& listener) : job_(job), choice_(choice), listener_(listener) {
+    if (job.read_.chat && calls_are_possible()) calls_.emplace(job.read_.chat->tools);
+  }
+
+  void on_token(Token token, std::span<const float> logits) {
+    if (!job_.first_token_ms_) job_.first_token_ms_ = job_.since_asked_.elapsed_ms();
+    if (!job_.request_.top_logprobs) return;
+    const engine::Vocab vocab = job_.lease_->instance().model()->vocab();
+    logprobs_.push_back(logprob_of(vocab, logits, token, *job_.request_.top_logprobs));
+  }
+
+  [[nodiscard]] bool text(std::string text) { return tell(calls_ ? calls_->push(text) : std::move(text)); }
+
+  [[nodiscard]] bool end(const run::Generation& generation) {
+    if (calls_ && !tell(calls_->finish())) return false;
+    if (!logprobs_.empty() && !tell("")) return false;
+    const bool length = generation.finish_reason() == run::FinishReason::length;
+    const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
+    return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = generation.stop_string()});
+  }
+
+ private:
+  [[nodiscard]] bool calls_are_possible() const {
+    const auto* chat = std::get_if<api::ChatPrompt>(&job_.request_.prompt);
+    return chat != nullptr && !chat->tools.empty() && chat->tool_choice.kind != api::ToolChoice::Kind::none;
+  }
+
+  [[nodiscard]] bool tell(std::string text) {
+    api::Piece piece{.choice = choice_, .text = std::move(text)};
+    if (calls_) piece.tool_calls = calls_->take();
+    for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
+    called_ = called_ || !piece.tool_calls.empty();
+    piece.logprobs = std::exchange(logprobs_, {});
+    if (piece.text.empty() && piece.tool_calls.empty() && piece.logprobs.empty()) return true;
+    return listener_.piece(piece);
+  }
+
+  TextJob& job_;
+  std::size_t choice_;
+  Listener& listener_;
+  std::optional<api::ToolCallReader> calls_;
+  bool called_ = false;
+  std::vector<api::TokenLogprob> logprobs_;
+};
+
+TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner, std::stop_token stop)
+    : workshop_(workshop), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
+  const host::FleetModel& model = model_asked_for(workshop_.host, request_.model);
+  request_.model = model.request.name;
+  if (model.request.survey.context.embeddings)
+    throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
+        .at("model");
+  lease_.emplace(lease_of(workshop_.host, request_.model, workshop_.limits, stop_));
+  read_ = read_prompts(*lease_, workshop_.templates, request_);
+  for (const std::vector<Token>& prompt : read_.prompts) require_room(prompt);
+  hold_to_a_form();
+  // What the engine would refuse later is refused now: grammar, bias, numbers.
+  (void)engine::Sampler(*lease_->instance().model(), request_.sampling);
+  cached_ = go_back_to(read_.prompts.front());
+  first_is_laid_out_ = true;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  heading_ = {.id = random_id(),
+              .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+              .model = request_.model,
+              .prompt_tokens = usage().prompt_tokens,
+              .cached_tokens = cached_};
+}
+
+TextJob::~TextJob() {
+  if (!failed_) loan_->keep(lease_->conversation().tokens());
+}
+
+void TextJob::hold_to_a_form() {
+  if (!request_.schema.is_null()) {
+    if (!request_.sampling.grammar.empty())
+      throw api::bad_request("a grammar and a schema were given; one of them can be held to");
+    request_.sampling.grammar = engine::grammar_from_json_schema(request_.schema);
+    return;
+  }
+  const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
+  if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(request_.sampling, *chat, read_.chat->tools);
+}
+
+void TextJob::require_room(const std::vector<Token>& prompt) const {
+  const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
+  const std::size_t most = workshop_.limits.prompt_tokens;
+  if (most > 0 && prompt.size() > most) {
+    throw Error(ErrorCode::context_overflow,
+                fmt::format("the prompt is {} tokens long, and this server takes {} at most", prompt.size(), most),
+                {{"needed", prompt.size()}, {"available", most}});
+  }
+  const std::size_t needed = prompt.size() + 1;
+  if (needed > n_ctx && !lease_->instance().model()->facts().has_encoder) {
+    throw Error(
+        ErrorCode::context_overflow,
+        fmt::format("the prompt is {} tokens long, and a sequence of '{}' holds {} (one of them must stay free)",
+                    prompt.size(), request_.model, n_ctx),
+        {{"needed", needed}, {"available", n_ctx}});
+  }
+}
+
+// The conversation becomes this prompt, as much of it in memory as was there before. Answers how much.
+std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
+  if (!loan_) {
+    loan_ = workshop_.kept.take(request_.model, owner_, prompt);
+    lease_->resume(loan_->id());
+  }
+  return lease_->conversation().replace(prompt);
+}
+
+run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) const {
+  run::GenerationParams params;
+  params.predict = request_.most_tokens.value_or(-1);
+  const auto limit = static_cast<std::int32_t>(workshop_.limits.answer_tokens);
+  if (limit > 0 && (params.predict < 0 || params.predict > limit)) params.predict = limit;
+  params.sampling = request_.sampling;
+  if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
+  params.stop_strings = request_.stop_strings;
+  params.overflow.strategy = run::ContextOverflow::stop;
+  params.stop = stop_;
+  params.on_token = [&telling](Token token, std::span<const float> logits) { telling.on_token(token, logits); };
+  return params;
+}
+
+void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
+  if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
+  Telling telling(*this, choice, listener);
+  run::Generation generation(lease_->conversation(), params_of(choice, telling));
+  bool heard = !request_.echo || telling.text(lease_->instance().model()->vocab().detokenize(prompt));
+  while (heard) {
+    auto piece = generation.next();
+    if (!piece) break;
+    heard = telling.text(std::move(*piece));
+  }
+  completion_tokens_ += generation.tokens().size();
+  if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
+    throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
+  if (!telling.end(generation)) throw Error(ErrorCode::cancelled, "the client has gone");
+}
+
+void TextJob::run(Listener& listener) {
+  std::size_t choice = 0;
+  try {
+    for (const std::vector<Token>& prompt : read_.prompts) {
+      for (std::int32_t i = 0; i < request_.n; ++i) answer(choice++, prompt, listener);
+    }
+  } catch (const Error& error) {
+    failed_ = error.code() != ErrorCode::cancelled;  // what was decoded before a cancellation is as good as ever
+    throw;
+  } catch (...) {
+    failed_ = true;
+    throw;
+  }
+}
+
+api::Usage TextJob::usage() const noexcept {
+  api::Usage usage{.cached_tokens = cached_, .completion_tokens = completion_tokens_};
+  for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
+  return usage;
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,85 @@
+// TextJob: one request for text, from its model's readiness to its last token.
+#pragma once
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <plimsoll/api/answer.hpp>
+#include <plimsoll/api/text_request.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/run/generation.hpp>
+#include <plimsoll/server/server_options.hpp>
+
+#include "kept_prompts.hpp"
+#include "prompt_reading.hpp"
+#include "templates.hpp"
+
+namespace plimsoll::server {
+
+// What jobs work with; all of it outlives them.
+struct Workshop {
+  host::Host& host;
+  KeptPrompts& kept;
+  Templates& templates;
+  const Limits& limits;
+};
+
+// Hears an answer as it comes. False: nobody listens any more.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
+  [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
+};
+
+// The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
+[[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
+
+// Waits until the model is ready, under the server's limits. Throws what acquiring throws.
+[[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits,
+                                   std::stop_token stop);
+
+// One thread.
+class TextJob {
+ public:
+  // Waits for the model, reads the prompts, and finds the memory to go on from. Everything that can be refused is
+  // refused here. Throws api::Problem and Error.
+  TextJob(Workshop workshop, api::TextRequest request, std::string owner, std::stop_token stop);
+  ~TextJob();
+  TextJob(const TextJob&) = delete;
+  TextJob& operator=(const TextJob&) = delete;
+
+  [[nodiscard]] const api::Heading& heading() const noexcept { return heading_; }
+  // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
+  void run(Listener& listener);
+  [[nodiscard]] api::Usage usage() const noexcept;
+  // Submitted to first token; empty: there was none.
+  [[nodiscard]] std::optional<double> first_token_ms() const noexcept { return first_token_ms_; }
+
+ private:
+  class Telling;
+  void hold_to_a_form();
+  void require_room(const std::vector<engine::Token>& prompt) const;
+  std::size_t go_back_to(const std::vector<engine::Token>& prompt);
+  void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
+  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, Telling& telling) const;
+
+  Workshop workshop_;
+  api::TextRequest request_;
+  std::string owner_;
+  std::stop_token stop_;
+  Stopwatch since_asked_;
+  std::unique_ptr<KeptPrompts::Loan> loan_;  // before the lease, since it ends after it
+  std::optional<host::Lease> lease_;
+  ReadPrompts read_;
+  std::size_t cached_ = 0;  // tokens of the first prompt that are in memory
+  bool first_is_laid_out_ = false;
+  bool failed_ = false;
+  api::Heading heading_;
+  std::size_t completion_tokens_ = 0;
+  std::optional<double> first_token_ms_;
+};
+
+}  // namespace plimsoll::server
