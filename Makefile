@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-clients test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -8,10 +8,12 @@ help:
 	@echo "make test        set up, build, and run the tests"
 	@echo "make build       build ./plimsoll"
 	@echo "make test-full   every test, the whole plan = ledger matrix included"
+	@echo "make test-clients clients from npm, and a browser, against the server"
 	@echo "make test-asan   the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-tsan   the tests under the thread sanitizer"
 	@echo "make fuzz        a minute of damaged files for the GGUF reader"
 	@echo "make bench       the benchmarks; results in build/bench/*.json"
+	@echo "make serve       serve the built-in models at http://127.0.0.1:8080"
 	@echo "make install     DESTDIR and PREFIX as usual"
 	@echo "make lint        formatting and clang-tidy"
 	@echo "make clean-root  delete the private root"
@@ -27,6 +29,8 @@ test:
 	@scripts/test.sh release fast
 test-full:
 	@scripts/test.sh release full
+test-clients:
+	@scripts/test-clients.sh
 test-asan:
 	@scripts/test.sh asan fast
 test-tsan:
@@ -40,7 +44,8 @@ bench:
 	@scripts/in-root --set test -- bench/run
 
 serve:
-	@echo "plimsoll: the server is not part of this version yet; 'plimsoll chat' talks to a model" >&2; exit 1
+	@scripts/build.sh release plimsoll
+	@./plimsoll serve
 
 # Where it goes is made visible inside the private root; else it would land in the root's own folder of that name.
 install_to = $(abspath $(or $(DESTDIR),$(PREFIX),/usr/local))

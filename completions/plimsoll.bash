@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize top'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
     --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
@@ -26,8 +26,9 @@ _plimsoll() {
     -m | --model | -md | --model-draft | -mm | --mmproj) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
     --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
-    --image | --audio | --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | -f | --file | --report | --grammar-file)
+    --image | --audio | --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | --api-key-file | --ssl-cert-file | --ssl-key-file | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
     --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row tensor' -- "$word"); return ;;
@@ -53,6 +54,12 @@ _plimsoll() {
       $model $context" ;;
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
+    serve)
+      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --no-dashboard
+        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --kept-prompts
+        --max-wait --max-time --drain-time
+        $model $context"
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --line --frame --frames --interval --json' ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix

@@ -21,6 +21,7 @@ void add_embed(CLI::App& app, GlobalOptions& global, int& status);
 void add_rerank(CLI::App& app, GlobalOptions& global, int& status);
 void add_tokenize(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize(CLI::App& app, GlobalOptions& global, int& status);
+void add_serve(CLI::App& app, GlobalOptions& global, int& status);
 void add_top(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
 void add_survey_worker(CLI::App& app, GlobalOptions& global, int& status);    // not for people

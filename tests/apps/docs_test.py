@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "top"]
+SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top"]
 # Flags of other programs that the pages mention.
 FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix"}
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
@@ -144,13 +144,13 @@ def check_pages(root: pathlib.Path) -> int:
 
 
 def check_schemas(root: pathlib.Path) -> None:
-    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text()))
+    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text() + (root / "docs/server.md").read_text()))
     used = set()
     for folder in ("src", "apps"):
         for source in (root / folder).rglob("*.cpp"):
             used |= set(re.findall(r'"schema", "(plimsoll\.\w+/\d+)"', source.read_text()))
     for schema in sorted(used ^ documented):
-        problem(f"{schema} is {'in the sources but not in docs/command-line.md' if schema in used else 'documented, but no source writes it'}")
+        problem(f"{schema} is {'in the sources but in neither docs/command-line.md nor docs/server.md' if schema in used else 'documented, but no source writes it'}")
 
 
 def check_readme_program(root: pathlib.Path) -> None:

@@ -18,7 +18,9 @@ Fleet on_vulkan(const std::string& names) {
   Fleet fleet = fleet_of(names);
   for (FleetModel& model : fleet.models) {
     model.request.survey.model.devices = {kVulkan.name()};
-    model.request.survey.context.n_ctx = 1024;
+    engine::ContextParams& context = model.request.survey.context;
+    context.n_ctx = 512;
+    context.n_batch = context.n_ubatch = 64;  // wide ones compile more pipelines, for minutes, and show nothing else
   }
   return fleet;
 }

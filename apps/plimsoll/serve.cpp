@@ -1,0 +1,292 @@
+// plimsoll serve: a fleet over HTTP.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/monitor/monitor.hpp>
+#include <plimsoll/server/server.hpp>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "fleet_options.hpp"
+#include "interrupt.hpp"
+#include "service_manager.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+struct ServeOptions {
+  ModelOptions model;
+  std::vector<std::string> sources;  // a fleet file, model files, a folder
+  server::ServerOptions server;
+  std::vector<std::string> api_key_files;
+  std::string body = "16MiB";
+  std::size_t queue = 1000;
+  std::int64_t waiting_s = 0;
+  std::int64_t working_s = 0;
+  std::int64_t draining_s = 30;
+  std::string log_format = "text";
+  bool no_dashboard = false;
+};
+
+// Of a model in several files the first stands for all; projectors are no models.
+bool is_a_model(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  if (path.extension() != ".gguf" || name.starts_with("mmproj")) return false;
+  const std::size_t of = name.rfind("-of-");
+  return of == std::string::npos || of < 5 || name.substr(of - 5, 5) == "00001";
+}
+
+std::vector<std::string> models_in(const std::string& folder) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_regular_file() && is_a_model(entry.path())) found.push_back(entry.path().string());
+  }
+  std::ranges::sort(found);
+  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("there is no model (*.gguf) in '{}'", folder));
+  return found;
+}
+
+// The demo models are small: several clients can try them at once.
+void give_demo_models_seats(ModelOptions& options) {
+  if (options.ctx_size >= 0 || options.command->count("--parallel") > 0) return;
+  options.parallel = 4;
+  options.ctx_size = 4096;
+}
+
+// Models named one by one are loaded at the start, those of a folder when they are asked for.
+host::Fleet fleet_of_models(ServeOptions options) {
+  bool at_start = true;
+  for (const std::string& source : options.sources) {
+    if (std::filesystem::is_directory(source)) {
+      at_start = false;
+      std::ranges::copy(models_in(source), std::back_inserter(options.model.models));
+    } else {
+      options.model.models.push_back(source);
+    }
+  }
+  if (options.model.models.empty()) give_demo_models_seats(options.model);
+  host::Fleet fleet;
+  fleet.lines = planner_options(options.model).lines;
+  for (plan::Request& request : requests(options.model, SIZE_MAX)) {
+    request.lane = host::kDefaultLane;
+    fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
+  }
+  return fleet;
+}
+
+host::Fleet asked_fleet(const ServeOptions& options) {
+  const bool fleet_file =
+      std::ranges::any_of(options.sources, [](const std::string& s) { return s.ends_with(".toml"); });
+  if (!fleet_file) return fleet_of_models(options);
+  if (options.sources.size() > 1 || !options.model.models.empty())
+    throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");
+  return fleet_of(options.sources.front(), options.model);
+}
+
+const char* level_text(log::Level level) {
+  switch (level) {
+    case log::Level::error:
+      return "error";
+    case log::Level::warn:
+      return "warning";
+    case log::Level::info:
+      return "info";
+    default:
+      return "debug";
+  }
+}
+
+// A server says what it answers; the engine's own chatter stays for those who ask for it with -v.
+void set_up_server_log(const std::string& format, bool verbose) {
+  if (format != "text" && format != "json")
+    throw Error(ErrorCode::usage, fmt::format("--log-format does not know '{}'; it takes text or json", format));
+  if (log::level() > log::Level::info) log::set_level(log::Level::info);
+  log::set_sink(
+      [json = format == "json", verbose](log::Level level, std::string_view component, std::string_view message) {
+        if (!verbose && component == "engine" && level < log::Level::warn) return;
+        const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+        if (json) {
+          const nlohmann::ordered_json line{{"time", fmt::format("{:%FT%TZ}", now)},
+                                            {"level", level_text(level)},
+                                            {"part", component},
+                                            {"message", message}};
+          fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+        } else {
+          fmt::print(stderr, "{:%FT%TZ} {:<7} {}: {}\n", now, level_text(level), component, message);
+        }
+      });
+}
+
+server::ServerOptions server_options(ServeOptions options) {
+  server::ServerOptions& out = options.server;
+  const auto body = parse_bytes(options.body);
+  if (!body) throw Error(ErrorCode::usage, fmt::format("--max-body: {}", body.error()));
+  out.limits.body = *body;
+  out.limits.waiting = std::chrono::seconds(options.waiting_s);
+  out.limits.working = std::chrono::seconds(options.working_s);
+  out.limits.draining = std::chrono::seconds(options.draining_s);
+  out.dashboard = !options.no_dashboard;
+  for (const std::string& file : options.api_key_files)
+    std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
+  return out;
+}
+
+bool is_loopback(const std::string& address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
+
+void say_what_is_risky(const server::ServerOptions& options) {
+  if (is_loopback(options.address)) return;
+  if (options.api_keys.empty())
+    log::warn("server", "others can reach {} and need no key; --api-key-file asks for one", options.address);
+  if (options.certificate.empty())
+    log::warn("server", "what is sent to {} can be read on its way; --ssl-cert-file and --ssl-key-file encrypt it",
+              options.address);
+}
+
+int run(const GlobalOptions& global, const ServeOptions& options) {
+  set_up_server_log(options.log_format, global.verbosity > 0);
+  const server::ServerOptions server_settings = server_options(options);
+  const host::Fleet fleet = asked_fleet(options);
+  // The second one answers what somebody asks while models are at work; its child must be started before they are.
+  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
+  gauge::SurveyProcess later_surveys({program_path(), "survey-worker"});
+  plan::Store store;
+  plan::Store later_store;
+  run::MemoryBooks books;
+  host::Host host(books, fleet, surveys, store, {.longest_queue = options.queue});
+  monitor::Monitor monitor(host);
+
+  plan::Planner planner(later_surveys, later_store);
+  const auto plan = [&](const std::vector<plan::Request>& requests) {
+    plan::PlannerOptions now{.lines = fleet.lines, .ours = {}};
+    for (const plan::DeviceState& device : host.devices()) now.ours.emplace_back(device.info.id, device.ours);
+    return planner.plan(requests, now);
+  };
+  say_what_is_risky(server_settings);
+  server::Server server(host, monitor, server_settings, plan);
+  const std::stop_token stop = interrupts();
+  server.serve(stop, [&] {
+    fmt::print("plimsoll: {} model{} at {}\n", fleet.models.size(), fleet.models.size() == 1 ? "" : "s", server.url());
+    std::fflush(stdout);
+    tell_service_manager("READY=1\nSTATUS=listening");
+  });
+  tell_service_manager("STOPPING=1");
+  log::info("server", "ended");
+  return done;  // a server is ended by a signal: that is no failure
+}
+
+void add_server_options(CLI::App& command, ServeOptions& o) {
+  const auto of = [](CLI::Option* option, const char* group) { return option->group(group); };
+  server::ServerOptions& s = o.server;
+  of(command.add_option("--host", s.address, "Address to listen at")->envname("PLIMSOLL_HOST")->capture_default_str(),
+     "Server");
+  of(command.add_option("--port", s.port, "Port; 0: any that is free")
+         ->check(CLI::Range(0, 65535))
+         ->envname("PLIMSOLL_PORT")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--api-key", s.api_keys,
+                     "Key that clients must send; may be repeated. Others can see it in the process list")
+         ->envname("PLIMSOLL_API_KEY")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command.add_option("--api-key-file", o.api_key_files, "File with a key a line; may be repeated")
+         ->envname("PLIMSOLL_API_KEY_FILE")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command.add_option("--ssl-cert-file", s.certificate, "TLS certificate (PEM)")->envname("PLIMSOLL_SSL_CERT_FILE"),
+     "Server");
+  of(command.add_option("--ssl-key-file", s.private_key, "TLS private key (PEM)")->envname("PLIMSOLL_SSL_KEY_FILE"),
+     "Server");
+  of(command
+         .add_option("--cors-origin", s.cors_origins, "Origin whose pages may call; *: everybody's; may be repeated")
+         ->envname("PLIMSOLL_CORS_ORIGIN")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
+  of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
+         ->envname("PLIMSOLL_LOG_FORMAT")
+         ->capture_default_str(),
+     "Server");
+  server::Limits& l = s.limits;
+  of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-prompt-tokens", l.prompt_tokens, "Tokens of a prompt; 0: what the context holds")
+         ->envname("PLIMSOLL_MAX_PROMPT_TOKENS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-answer-tokens", l.answer_tokens, "Tokens of an answer; 0: until the context is full")
+         ->envname("PLIMSOLL_MAX_ANSWER_TOKENS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-requests", l.requests, "Requests at work at once, those that wait included")
+         ->check(CLI::Range(1, 1'000'000))
+         ->envname("PLIMSOLL_MAX_REQUESTS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-queue", o.queue, "Requests that wait for a model")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_MAX_QUEUE")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-connections", l.connections, "Connections at once, idle ones included")
+         ->check(CLI::Range(1, 30'000))
+         ->envname("PLIMSOLL_MAX_CONNECTIONS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--kept-prompts", s.kept_prompts, "Conversations whose memory is kept, for each model and key")
+         ->check(CLI::Range(0, 100'000))
+         ->envname("PLIMSOLL_KEPT_PROMPTS")
+         ->capture_default_str(),
+     "Limits");
+  const auto seconds = CLI::Range(0, 1'000'000);
+  of(command
+         .add_option("--max-wait", o.waiting_s, "Seconds that a request waits for its model; 0: as long as it takes")
+         ->check(seconds)
+         ->envname("PLIMSOLL_MAX_WAIT")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-time", o.working_s, "Seconds that a request may take; 0: as long as it takes")
+         ->check(seconds)
+         ->envname("PLIMSOLL_MAX_TIME")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--drain-time", o.draining_s, "Seconds that requests at work are given when the server is to end")
+         ->check(seconds)
+         ->envname("PLIMSOLL_DRAIN_TIME")
+         ->capture_default_str(),
+     "Limits");
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, GlobalOptions& global, int& status) {
+  CLI::App* command =
+      app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs, and a dashboard");
+  auto options = std::make_shared<ServeOptions>();
+  command->add_option(
+      "sources", options->sources,
+      "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
+  add_model_options(*command, options->model);
+  add_server_options(*command, *options);
+  command->callback([&global, &status, options] { status = run(global, *options); });
+}
+
+}  // namespace plimsoll::app

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Clients of other languages, and a browser, against one `plimsoll serve`. run.py PROGRAM [PART]...
+
+PART is openai, anthropic or dashboard; without any: all. What they need is installed by scripts/test-clients.sh. Screenshots of
+the dashboard go to build/dashboard."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from serving import BOSUN, MATE, ROOT, Serving  # noqa: E402
+
+KEY = "starboard"
+# The log's context is so long that no answer which a test lets go of would have ended by itself.
+FLEET = f"""
+lines = ["CPU=2GiB"]
+
+[[model]]
+name = "mate-chat"
+path = "{MATE}"
+parallel = 2
+ctx-size = 4096
+
+[[model]]
+name = "bosun-log"
+path = "{BOSUN}"
+parallel = 2
+ctx-size = 65536
+
+[[model]]
+name = "vectors"
+path = "{MATE}"
+embeddings = true
+pooling = "mean"
+ctx-size = 256
+"""
+COMMON = 'device = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\n'
+
+
+def main(program, *wanted):
+    parts = {
+        "openai": ["node", "--test", "--test-reporter=spec", HERE / "openai_test.mjs"],
+        "anthropic": ["node", "--test", "--test-reporter=spec", HERE / "anthropic_test.mjs"],
+        "dashboard": ["node", HERE.parent / "dashboard/dashboard_test.mjs"],
+    }
+    if unknown := set(wanted) - parts.keys():
+        sys.exit(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    with tempfile.TemporaryDirectory() as folder:
+        fleet = pathlib.Path(folder) / "fleet.toml"
+        fleet.write_text(FLEET.replace("[[model]]\n", "[[model]]\n" + COMMON))
+        server = Serving(program, fleet, "--api-key", KEY)
+        results = []
+        try:
+            environment = {**os.environ, "PLIMSOLL_URL": server.url, "PLIMSOLL_KEY": KEY}
+            environment.setdefault("PLIMSOLL_CHROMIUM", "/usr/bin/chromium-headless-shell")
+            parts["dashboard"] += [server.url, ROOT / "build/dashboard"]
+            for name in wanted or parts:
+                print(f"== {name}", flush=True)
+                begin = time.monotonic()
+                try:
+                    status = subprocess.run(parts[name], env=environment, timeout=600).returncode
+                except subprocess.TimeoutExpired:
+                    status = "it took longer than 10 minutes"
+                results.append((name, status, time.monotonic() - begin))
+        finally:
+            log = server.log_text()
+            status = server.stop()
+        results.append(("the server's own end", status, 0))
+    failed = [name for name, status, _ in results if status != 0]
+    if failed:
+        print("== the server's log, its end\n" + log[-6000:])
+    print("== summary")
+    for name, status, seconds in results:
+        print(f"{name:<22} {'passed' if status == 0 else f'FAILED ({status})':<12} {seconds:6.1f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,29 @@
+// What both clients' tests share: the server under test, and the packages, which lie under build/clients.
+import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+export const base = process.env.PLIMSOLL_URL;
+export const key = process.env.PLIMSOLL_KEY;
+if (!base || !key) throw new Error('PLIMSOLL_URL and PLIMSOLL_KEY say which server: see run.py');
+export const load = createRequire(join(dirname(fileURLToPath(import.meta.url)), '../../../build/clients/x.js'));
+
+export const question = [{role: 'user', content: 'Who is the captain?'}];
+export const rope = {
+  type: 'object', properties: {rope: {enum: ['sheet', 'halyard']}}, required: ['rope'], additionalProperties: false,
+};
+export const ropes = rope.properties.rope.enum;
+export const entry = {
+  type: 'object', additionalProperties: false, required: ['port', 'day'],
+  properties: {port: {type: 'string', maxLength: 12}, day: {type: 'integer', minimum: 1, maximum: 31}},
+};
+
+// Answers that would go on for long hold the seats of a model. Each of `holds` begins one and gives back how to let go of it;
+// once all are let go, `next` is answered soon.
+export async function soonAfterwards(holds, next) {
+  for (const letGo of await Promise.all(holds.map((hold) => hold()))) await letGo();
+  const begin = performance.now();
+  await next();
+  const seconds = (performance.now() - begin) / 1000;
+  if (seconds >= 5) throw new Error(`the seat was free again only after ${seconds.toFixed(1)} s`);
+}

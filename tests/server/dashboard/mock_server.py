@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""A stand-in for Plimsoll's server: the dashboard and the answers it reads, with plausible numbers that change.
+
+    mock_server.py [--port 8099] [--key SECRET] [--verbose]
+
+Two cards, the host and a device no probe knows; five models, one with an unpleasant name, one that never fits. No memory
+is planned or taken. Ends with its parent's SIGTERM.
+"""
+import argparse
+import collections
+import datetime
+import http.server
+import json
+import math
+import pathlib
+import random
+import threading
+import time
+import urllib.parse
+
+PAGE = pathlib.Path(__file__).resolve().parents[3] / "src/server/dashboard/index.html"
+# What the real server sends with the page: nothing may come from elsewhere.
+POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+MIB = 1 << 20
+GIB = 1 << 30
+HISTORY = 600
+REPLAYED = 60
+FLEET = {  # name -> lane, seats, plan by (device, stage)
+    "mate": ("main", 4, {("CUDA0", "weights"): 4683 * MIB, ("CUDA0", "kv_cache"): 1024 * MIB, ("CUDA0", "output"): 3 * MIB,
+                         ("CPU", "output"): 2 * MIB}),
+    "bosun": ("main", 8, {("CUDA0", "weights"): 7921 * MIB + 12345, ("CUDA0", "kv_cache"): 2304 * MIB, ("CUDA0", "adapter"): 168 * MIB}),
+    "lookout": ("watch", 2, {("Vulkan1", "weights"): 2480 * MIB, ("Vulkan1", "kv_cache"): 640 * MIB, ("Vulkan1", "projector"): 812 * MIB,
+                             ("Vulkan1", "compute"): 304 * MIB, ("CPU", "weights"): 96 * MIB}),
+    "sea \"log\" <b>&amp;/\\": ("watch", 1, {("Vulkan1", "weights"): 1100 * MIB, ("Vulkan1", "kv_cache"): 220 * MIB}),
+    "leviathan": ("main", 1, {("CUDA0", "weights"): 38 * GIB, ("CUDA0", "kv_cache"): 4 * GIB}),
+}
+OTHERS = {
+    "backends": {("CUDA0", "runtime"): 412 * MIB, ("Vulkan1", "runtime"): 128 * MIB},
+    "lane:main": {("CUDA0", "compute"): 584 * MIB, ("CPU", "compute"): 48 * MIB},
+    "lane:watch": {("Vulkan1", "compute"): 96 * MIB},
+}
+DEVICES = {  # name -> description, total, line, what others hold; None: unknown
+    "CUDA0": ("NVIDIA GeForce RTX 4090", 24564 * MIB, 22108 * MIB, 1180 * MIB),
+    "Vulkan1": ("AMD Radeon RX 7600 (RADV)", 8176 * MIB, 7358 * MIB, 410 * MIB),
+    "CPU": ("AMD Ryzen 9 7950X", 64216 * MIB, None, 9800 * MIB),
+    "RPC0": ("a device that no probe knows", None, None, None),
+}
+STAGE_ORDER = ["weights", "kv_cache", "compute", "output", "adapter", "projector", "runtime"]
+HELD = ("loading", "warming", "ready", "draining")
+WORDS = ("The load line of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
+         "says . So it is with a card : what is promised is held , and what is not promised is refused , with its numbers .").split()
+
+
+def stamp(seconds: float) -> str:
+    at = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+class Model:
+    def __init__(self, name: str):
+        self.name = name
+        self.lane, self.seats, self.plan = FLEET[name]
+        self.state, self.pinned, self.since = "absent", False, time.time()
+        self.taken = dict.fromkeys(self.plan, 0)
+        self.peak = dict(self.taken)
+        self.leases = self.waiting = self.tokens = self.loads = self.failures = self.evictions = self.refusals = 0
+        self.load_ms = 0.0
+        self.after_seal = 0
+
+    def fill(self, share: float) -> None:
+        for at, planned in self.plan.items():
+            self.taken[at] = int(planned * share)
+            self.peak[at] = max(self.peak[at], self.taken[at])
+
+
+class World:
+    """All state, under one lock."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.models = {name: Model(name) for name in FLEET}
+        self.foreign = {name: about[3] for name, about in DEVICES.items()}
+        self.lowest: dict[str, int] = {}
+        self.history: collections.deque = collections.deque(maxlen=HISTORY)
+        self.events: collections.deque = collections.deque(maxlen=REPLAYED)  # (number, event name, data)
+        self.listeners = threading.Condition(self.lock)
+        self.published = self.sequence = self.samples = 0
+        self.alerts = dict.fromkeys(["threshold", "foreign", "drift", "seal", "low_water"], 0)
+        self.begin()
+
+    # What was before the page is opened: ten minutes of history, a model at work, a parked one.
+    def begin(self) -> None:
+        now = time.time()
+        for name in ("bosun", "lookout"):
+            model = self.models[name]
+            model.loads, model.load_ms, model.tokens = 2, 5200.0, random.randrange(9_000, 90_000)
+            model.fill(1)
+            for step, state in enumerate(("loading", "warming", "ready")):
+                self.move(model, state, "at start", now - 400 + step)
+            model.state = "ready"
+        self.models["bosun"].pinned = True
+        log = self.models["sea \"log\" <b>&amp;/\\"]
+        log.state, log.loads, log.load_ms, log.evictions, log.after_seal = "parked", 1, 812.0, 1, 2
+        self.move(log, "draining", "for 'lookout'", now - 402)
+        self.move(log, "parked", "for 'lookout'", now - 401)
+        log.state = "parked"
+        for second in range(HISTORY):
+            self.sway(now - HISTORY + second)
+            devices = self.devices()
+            if second < HISTORY - 400:
+                devices[0]["committed"] = devices[0]["taken"] = 996 * MIB
+                devices[1]["committed"] = devices[1]["taken"] = 1544 * MIB
+            self.remember(now - HISTORY + second, devices)
+        self.alert("low_water", "notice", "CUDA0", "", {"free": 8 * GIB, "before": 9 * GIB}, "CUDA0: 8.00 GiB are free, less than ever before (it was 9.00 GiB)")
+        self.alert("seal", "warning", "", log.name, {"allocations_after_seal": 2, "refused_after_seal": 0},
+                   f"'{log.name}' is sealed, and yet asked for memory: 2 allocations were let through inside its reservation, 0 were refused")
+
+    def publish(self, name: str, data: dict) -> None:
+        with self.listeners:
+            self.published += 1
+            self.events.append((self.published, name, json.dumps(data)))
+            self.listeners.notify_all()
+
+    def move(self, model: Model, state: str, why: str, at: float | None = None) -> None:
+        at = at or time.time()
+        self.sequence += 1
+        self.publish("moved", {"sequence": self.sequence, "at": stamp(at), "kind": "moved", "model": model.name, "from": model.state,
+                               "to": state, "bytes": sum(model.taken.values()), "ms": max(0.0, (at - model.since) * 1000), "why": why})
+        model.state, model.since = state, at
+
+    def refuse(self, model: Model, why: str) -> None:
+        self.sequence += 1
+        model.refusals += 1
+        self.publish("refused", {"sequence": self.sequence, "at": stamp(time.time()), "kind": "refused", "model": model.name,
+                                 "from": model.state, "to": model.state, "bytes": 0, "ms": 0.0, "why": why})
+
+    def alert(self, kind: str, severity: str, device: str, model: str, numbers: dict, sentence: str) -> None:
+        self.alerts[kind] += 1
+        self.publish("alert", {"at": stamp(time.time()), "kind": kind, "severity": severity, "device": device, "model": model,
+                               "sentence": sentence, "numbers": numbers})
+
+    def sway(self, at: float) -> None:
+        for number, (name, (_, _, _, held)) in enumerate(DEVICES.items()):
+            if held is not None:
+                self.foreign[name] = held + int(held * 0.3 * math.sin(at / (40 + 13 * number))) // 4096 * 4096
+
+    def devices(self) -> list[dict]:
+        out = []
+        for name, (description, total, line, _) in DEVICES.items():
+            taken = sum(n for owner in OTHERS.values() for (device, _), n in owner.items() if device == name)
+            committed = taken
+            for model in self.models.values():
+                ours = sum(n for (device, _), n in model.taken.items() if device == name)
+                plan = sum(n for (device, _), n in model.plan.items() if device == name)
+                taken += ours
+                committed += max(ours, plan if model.state in HELD else 0)
+            device = {"device": name, "description": description, "memory_is_hosts": name == "CPU", "source": "nvml+ggml", "total": total,
+                      "free": None, "lowest_free": None, "line": line, "reserved": committed, "taken": taken, "committed": committed,
+                      "headroom": None if line is None else max(0, line - committed), "process": None, "foreign": None}
+            if total is None:
+                device["source"] = None
+            else:
+                process = taken + 287 * MIB if name != "Vulkan1" else None  # the driver's own; no probe tells it there
+                device.update(process=process, foreign=self.foreign[name], free=total - (process or taken) - self.foreign[name])
+                self.lowest[name] = min(self.lowest.get(name, total), device["free"])
+                device["lowest_free"] = self.lowest[name]
+            out.append(device)
+        return out
+
+    def remember(self, at: float, devices: list[dict]) -> None:
+        kept = ("device", "taken", "committed", "free", "foreign", "line")
+        self.history.append({"at": stamp(at), "devices": [{key: device[key] for key in kept} for device in devices]})
+
+    def beat(self) -> None:  # once a second
+        with self.lock:
+            self.samples += 1
+            self.sway(time.time())
+            for model in self.models.values():
+                if model.state == "ready" and model.name == "bosun":
+                    model.leases = 1 + self.samples // 7 % 3
+                    model.waiting = 0 if self.samples % 20 else 2
+                    model.tokens += 31 * model.leases
+            self.remember(time.time(), self.devices())
+
+    def status(self) -> dict:
+        with self.lock:
+            def memory(plan: dict, taken: dict, peak: dict) -> list[dict]:
+                order = sorted(plan, key=lambda at: (at[0], STAGE_ORDER.index(at[1])))
+                return [{"device": d, "stage": s, "planned": plan[d, s], "taken": taken[d, s], "peak": peak[d, s]} for d, s in order]
+
+            models = [{"name": m.name, "lane": m.lane, "state": m.state, "pinned": m.pinned, "seats": m.seats, "leases": m.leases,
+                       "waiting": m.waiting, "tokens": m.tokens, "loads": m.loads, "load_failures": m.failures, "load_ms": m.load_ms,
+                       "evictions": m.evictions, "refusals": m.refusals,
+                       "seal": {"allocations_after_seal": m.after_seal, "refused_after_seal": 0}, "memory": memory(m.plan, m.taken, m.peak),
+                       "mapped": {"CPU": 4683 * MIB} if m.name == "mate" and m.state == "ready" else {}} for m in self.models.values()]
+            others = [{"name": name, "seal": {"allocations_after_seal": 0, "refused_after_seal": 0},
+                       "memory": memory(held, held, held), "mapped": {}}
+                      for name, held in OTHERS.items()]
+            return {"schema": "plimsoll.status/1", "at": stamp(time.time()), "waiting": sum(m.waiting for m in self.models.values()),
+                    "parked": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "events_dropped": 0, "samples": self.samples,
+                    "alerts": dict(self.alerts), "devices": self.devices(), "models": models, "others": others}
+
+    # As the host does it: all memory is reserved first, then placed; then every shape is driven.
+    def load(self, name: str) -> str | None:
+        model = self.models[name]
+        with self.lock:
+            if model.state in HELD:
+                return None
+            for device, (_, _, line, _) in DEVICES.items():
+                need = sum(n for (d, _), n in model.plan.items() if d == device)
+                committed = next(d["committed"] for d in self.devices() if d["device"] == device)
+                if line is not None and committed + need > line:
+                    why = (f"'{name}' needs {need / GIB:.1f} GiB on {device}; under the line's {line / GIB:.1f} GiB "
+                           f"{max(0, line - committed) / GIB:.1f} GiB are left")
+                    self.refuse(model, why)
+                    return why
+            self.move(model, "loading", "asked for")
+        begin = time.time()
+        for step in range(1, 9):
+            time.sleep(0.1)
+            with self.lock:
+                model.fill(step / 8)
+        with self.lock:
+            self.move(model, "warming", "")
+        time.sleep(0.5)
+        with self.lock:
+            model.loads += 1
+            model.load_ms += (time.time() - begin) * 1000
+            self.move(model, "ready", "")
+        return None
+
+    def unload(self, name: str) -> None:
+        model = self.models[name]
+        with self.lock:
+            if model.state != "ready":
+                return
+            self.move(model, "draining", "asked for")
+        time.sleep(0.4)
+        with self.lock:
+            model.fill(0)
+            model.leases = model.waiting = 0
+            self.move(model, "parked", "asked for")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    world: World
+    key: str
+    verbose: bool
+
+    def log_message(self, format, *arguments):
+        if self.verbose:
+            super().log_message(format, *arguments)
+
+    def answer(self, status: int, body: bytes, kind: str = "application/json", headers: dict | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_json(self, value, status: int = 200) -> None:
+        self.answer(status, json.dumps(value).encode())
+
+    def fail(self, status: int, code: str, message: str) -> None:
+        if self.path.startswith("/v1/"):
+            self.answer_json({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}, status)
+        else:
+            self.answer_json({"schema": "plimsoll.error/1", "code": code, "message": message}, status)
+
+    def is_let_in(self) -> bool:
+        if not self.key or self.headers.get("Authorization") == f"Bearer {self.key}":
+            return True
+        self.fail(401, "unauthorized", "this server asks for a key: Authorization: Bearer KEY")
+        return False
+
+    def begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+
+    def do_GET(self):
+        if self.path == "/":
+            return self.answer(200, PAGE.read_bytes(), "text/html; charset=utf-8", {"Content-Security-Policy": POLICY})
+        if not self.is_let_in():
+            return None
+        if self.path == "/plimsoll/v1/status":
+            return self.answer_json(self.world.status())
+        if self.path == "/plimsoll/v1/history":
+            with self.world.lock:
+                return self.answer_json({"schema": "plimsoll.history/1", "samples": list(self.world.history)})
+        if self.path == "/plimsoll/v1/events":
+            return self.stream_events()
+        if self.path == "/v1/models":
+            return self.answer_json({"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "plimsoll"} for name in FLEET]})
+        return self.fail(404, "not_found", "there is nothing here")
+
+    def stream_events(self) -> None:
+        self.begin_stream()
+        seen = 0
+        try:
+            while True:
+                with self.world.listeners:
+                    self.world.listeners.wait_for(lambda: self.world.published > seen, timeout=10)
+                    new = [event for event in self.world.events if event[0] > seen]
+                    seen = self.world.published
+                text = "".join(f"event: {name}\ndata: {data}\n\n" for _, name, data in new) or ": still here\n\n"
+                self.wfile.write(text.encode())
+                self.wfile.flush()
+        except OSError:
+            pass  # the page went away
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.is_let_in():
+            return None
+        try:
+            body = json.loads(body or b"{}")
+        except ValueError:
+            return self.fail(400, "invalid_request", "the body is no JSON")
+        if self.path == "/v1/chat/completions":
+            return self.chat(body)
+        parts = [urllib.parse.unquote(part) for part in self.path.split("/")]
+        if len(parts) != 6 or parts[:4] != ["", "plimsoll", "v1", "models"]:
+            return self.fail(404, "not_found", "there is nothing here")
+        return self.operate(parts[4], parts[5], body)
+
+    def operate(self, name: str, action: str, body: dict) -> None:
+        model = self.world.models.get(name)
+        if model is None:
+            return self.fail(404, "model_not_found", f"there is no model '{name}' here; GET /v1/models lists those there are")
+        if action == "load":
+            if why := self.world.load(name):
+                return self.fail(409, "over_line", why)
+        elif action == "unload":
+            self.world.unload(name)
+        elif action == "pin" and isinstance(body.get("pinned"), bool):
+            model.pinned = body["pinned"]
+        else:
+            return self.fail(400, "invalid_request", "load, unload, or pin with {\"pinned\": true|false}")
+        return self.answer_json({"name": name, "state": model.state, "pinned": model.pinned})
+
+    def chat(self, body: dict) -> None:
+        model = self.world.models.get(body.get("model"))
+        if model is None:
+            return self.fail(404, "model_not_found", f"there is no model '{body.get('model')}' here")
+        if why := self.world.load(model.name):
+            return self.fail(409, "over_line", why)
+        words = WORDS[: body.get("max_tokens") or 40]
+        base = {"id": "chatcmpl-mock", "object": "chat.completion.chunk", "created": int(time.time()), "model": model.name}
+        turns = sum(message["role"] == "user" for message in body["messages"])
+        self.begin_stream()
+
+        def chunk(delta: dict, finish: str | None = None) -> None:
+            piece = {**base, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}], "usage": None}
+            self.wfile.write(f"data: {json.dumps(piece)}\n\n".encode())
+            self.wfile.flush()
+
+        try:
+            model.leases += 1
+            chunk({"role": "assistant", "content": ""})
+            chunk({"content": f"({turns})"})
+            for word in words:
+                time.sleep(0.02)
+                chunk({"content": word if word in ".,:" else " " + word})
+                model.tokens += 1
+            chunk({}, "length" if len(words) < len(WORDS) else "stop")
+            usage = {"prompt_tokens": 12, "completion_tokens": len(words) + 1, "total_tokens": len(words) + 13}
+            self.wfile.write(f"data: {json.dumps({**base, 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n".encode())
+        except OSError:
+            pass  # stopped
+        finally:
+            model.leases = max(0, model.leases - 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8099, help="0: any; the address is printed")
+    parser.add_argument("--key", default="", help="ask for this key")
+    parser.add_argument("--verbose", action="store_true", help="log requests")
+    arguments = parser.parse_args()
+    Handler.world, Handler.key, Handler.verbose = World(), arguments.key, arguments.verbose
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    server.daemon_threads = True
+
+    def beat() -> None:
+        while True:
+            time.sleep(1)
+            Handler.world.beat()
+
+    threading.Thread(target=beat, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""A `plimsoll serve` of one's own, for tests: started, asked, ended."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO = ROOT / "models/demo"
+MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
+BOSUN = str(DEMO / "bosun-log.gguf")
+SMALL = ["--device", "none", "-t", "1", "-b", "128", "-ub", "128"]
+
+
+class Serving:
+    """The server as a child process, with its log and its address."""
+
+    def __init__(self, program, *arguments, environment=None, wait_ready=True):
+        self.folder = tempfile.TemporaryDirectory()
+        path = pathlib.Path(self.folder.name)
+        variables = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
+        variables.update(XDG_CACHE_HOME=str(path / "cache"), XDG_CONFIG_HOME=str(path / "config"), **(environment or {}))
+        self.log = open(path / "log", "w+")
+        self.process = subprocess.Popen([program, "serve", "--port", "0", *map(str, arguments)], stdout=subprocess.PIPE,
+                                        stderr=self.log, env=variables, text=True)
+        line = self.process.stdout.readline()
+        found = re.search(r"(https?)://([^:]+|\[.*\]):(\d+)", line)
+        if not found:
+            self.process.wait(timeout=60)
+            raise AssertionError(f"the server did not start (status {self.process.returncode}): {line}{self.log_text()}")
+        self.host, self.port = found.group(2), int(found.group(3))
+        self.url = found.group(0)
+        if wait_ready:
+            self.wait_ready()
+
+    def log_text(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def wait_ready(self, timeout=120):
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            if self.get("/health")[0] == 200:
+                return
+            time.sleep(0.02)
+        raise AssertionError("the server did not become ready: " + self.log_text())
+
+    def connection(self, timeout=120):
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None):
+        """Status, headers and the body as JSON where it is JSON, else as text."""
+        connection = self.connection()
+        data = body if isinstance(body, (bytes, str)) or body is None else json.dumps(body)
+        connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        try:
+            return answer.status, dict(answer.getheaders()), json.loads(text)
+        except ValueError:
+            return answer.status, dict(answer.getheaders()), text.decode(errors="replace")
+
+    def get(self, path, headers=None):
+        status, _, body = self.request("GET", path, headers=headers)
+        return status, body
+
+    def post(self, path, body=None, headers=None):
+        status, _, answer = self.request("POST", path, body if body is not None else {}, headers)
+        return status, answer
+
+    def events(self, path, body, headers=None):
+        """The server-sent events of one answer: (name or None, data as JSON or text)."""
+        connection = self.connection()
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise AssertionError(f"{answer.status}: {answer.read()!r}")
+        assert answer.getheader("Content-Type").startswith("text/event-stream")
+        out = []
+        for block in answer.read().decode().split("\n\n"):
+            if not block or block.startswith(":"):
+                continue
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            data = fields["data"]
+            out.append((fields.get("event"), data if data == "[DONE]" else json.loads(data)))
+        connection.close()
+        return out
+
+    def raw(self, data, timeout=10):
+        """Bytes sent as they are; what comes back until the other end closes or is silent."""
+        with socket.create_connection((self.host, self.port), timeout=timeout) as s:
+            s.sendall(data)
+            out = b""
+            s.settimeout(timeout)
+            try:
+                while chunk := s.recv(65536):
+                    out += chunk
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return out
+
+    def stop(self, sig=signal.SIGTERM, timeout=60):
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        status = self.process.wait(timeout=timeout)
+        self.process.stdout.close()
+        self.log.close()
+        self.folder.cleanup()
+        return status
+
+
+class ServedCase(unittest.TestCase):
+    """Tests that share one server; `arguments` says which."""
+    program = None
+    arguments = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Serving(cls.program, *cls.arguments)
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.server.stop()
+        if status != 0:
+            raise AssertionError(f"the server ended with status {status}")
+
+    def refused(self, answer, status, words, shape="openai"):
+        self.assertEqual(answer[0], status, answer)
+        body = answer[1]
+        error = body if shape == "plimsoll" else body["error"]
+        self.assertRegex(error["message"], words)
+        return error
+
+
+def in_threads(count, work):
+    """work(i) for each i at once; what they gave, in order."""
+    out = [None] * count
+
+    def run(i):
+        try:
+            out[i] = work(i)
+        except Exception as error:  # shown by whoever looks at the result
+            out[i] = error
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return out
