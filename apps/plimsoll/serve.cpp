@@ -142,12 +142,8 @@ server::ServerOptions server_options(ServeOptions options) {
   return out;
 }
 
-bool is_loopback(const std::string& address) {
-  return address == "localhost" || address == "::1" || address.starts_with("127.");
-}
-
 void say_what_is_risky(const server::ServerOptions& options) {
-  if (is_loopback(options.address)) return;
+  if (server::is_loopback(options.address)) return;
   if (options.api_keys.empty())
     log::warn("server", "others can reach {} and need no key; --api-key-file asks for one", options.address);
   if (options.certificate.empty())

@@ -18,6 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kDeepest = 200;
+constexpr int kMost = 5000;  // expressions, those that are made anew counted each time
 
 class SchemaReader {
  public:
@@ -39,6 +40,9 @@ class SchemaReader {
     if (!schema.is_object())
       schema_wrong(pointer, schema == false ? "allows nothing" : "is neither an object nor true");
     if (++depth_ > kDeepest) schema_unsupported("nesting", pointer, "it is too deep");
+    // A place that is referred to with something beside it is made anew each time: a chain of those doubles at each
+    // link.
+    if (++made_ > kMost) schema_unsupported("size", pointer, "it comes to too large a grammar");
     std::string made = schema.contains("$ref")    ? reference(schema, pointer, name)
                        : schema.contains("allOf") ? all_of(schema, pointer, name)
                        : schema.contains("anyOf") ? any_of("anyOf", schema, pointer, name)
@@ -318,6 +322,7 @@ class SchemaReader {
   GbnfRules rules_;
   std::map<std::string, std::string> by_pointer_;
   int depth_ = 0;
+  int made_ = 0;
 };
 
 }  // namespace

@@ -88,6 +88,8 @@ Host::Impl::~Impl() {
   thread.request_stop();
   thread.join();
   residents.clear();
+  bridge.reset();
+  mapped.clear();
   lanes.clear();
   backends.reset();
 }

@@ -38,7 +38,7 @@ struct Host::Impl {
   // --- transitions, on the loop's thread, without the lock (host_loop.cpp) ---
   void loop(const std::stop_token& stop);
   void load(const std::string& name);
-  void evict(const std::string& name);
+  void evict(const std::string& name, const std::string& whom_for);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   void warm(run::Instance& instance);
   void refresh_runtimes();  // with the lock held
@@ -100,6 +100,11 @@ struct Host::Impl {
   bool trim_when_idle = false;
   std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
   std::map<std::string, Warmth> warmth;
+  // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
+  // stands under "backends" like all that is left behind. To load one again is then to make its context.
+  std::map<std::string, std::shared_ptr<engine::Model>> mapped;
+  // A place in the lane of a model that has gone for another one of the same lane, so that the scratch stays.
+  std::unique_ptr<Lane::Seat> bridge;
   // Measured by a warm-up that did not see everything.
   std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;
   std::jthread thread;

@@ -158,6 +158,12 @@ void Host::Impl::loop(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   while (!stop.stop_requested() || !tasks.empty()) {
     if (tasks.empty()) {
+      if (bridge) {  // nobody came
+        lock.unlock();
+        bridge.reset();
+        lock.lock();
+        continue;
+      }
       if (std::exchange(trim_when_idle, false)) {  // the system gets back what models had on the heap
         lock.unlock();
         (void)malloc_trim(0);
@@ -183,7 +189,7 @@ void Host::Impl::loop(const std::stop_token& stop) {
         const std::lock_guard reason_lock(mutex);
         reasons[victim->model] = fmt::format("for '{}'", victim->whom_for);
       }
-      evict(victim->model);
+      evict(victim->model, victim->whom_for);
     }
     lock.lock();
   }
@@ -215,6 +221,18 @@ void Host::Impl::warm(run::Instance& instance) {
   instance.seal();
 }
 
+namespace {
+
+// Nothing of its weights is held against a line.
+bool is_page_cache(const plan::ModelPlan& plan) {
+  return std::ranges::none_of(plan.lines, [](const plan::Line& line) {
+    return line.charged && (line.stage == memory::Stage::weights || line.stage == memory::Stage::adapter ||
+                            line.stage == memory::Stage::projector);
+  });
+}
+
+}  // namespace
+
 std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
   plan::ModelPlan plan;
   {
@@ -227,7 +245,12 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
   resident->seat = lane_of(plan).join();
   resident->instance = std::make_unique<run::Instance>(books, plan, device_list, resident->seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
-  resident->instance->load({}, ending.get_token());
+  const auto kept = mapped.find(name);
+  if (kept != mapped.end()) {
+    resident->instance->take_over_model(kept->second);
+  } else {
+    resident->instance->load({}, ending.get_token());
+  }
   const double loaded_ms = watch.elapsed_ms();
   resident->instance->create_context();
   const double context_ms = watch.elapsed_ms();
@@ -238,6 +261,7 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
   }
   warm(*resident->instance);
   resident->seat->seal();
+  if (is_page_cache(plan)) mapped[name] = resident->instance->model();
   if (!plan.request.context.embeddings) resident->executor.emplace(*resident->instance);
   log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
             reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
@@ -248,6 +272,7 @@ void Host::Impl::load(const std::string& name) {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
+  const std::unique_ptr<Lane::Seat> until_it_sits = std::move(bridge);
   try {
     resident = open(name);
   } catch (const Error& error) {
@@ -314,11 +339,14 @@ Bytes Host::Impl::parked_in_memory() {
   return parked.parking.held().in_memory;
 }
 
-void Host::Impl::evict(const std::string& name) {
+void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
   const Stopwatch watch;
   std::shared_ptr<Resident> resident;
+  std::optional<plan::ModelPlan> goes_on;  // in the same lane
   {
     const std::lock_guard lock(mutex);
+    const std::string lane = room.plan_of(name).lane;
+    if (!whom_for.empty() && !lane.empty() && room.plan_of(whom_for).lane == lane) goes_on = room.plan_of(name);
     resident = std::move(residents[name]);
     residents.erase(name);
     counts[name].tokens_before += resident->instance->tokens_computed();
@@ -333,6 +361,7 @@ void Host::Impl::evict(const std::string& name) {
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
+  if (goes_on && !bridge) bridge = lane_of(*goes_on).join();
   const double parked_ms = watch.elapsed_ms();
   resident.reset();
   const double freed_ms = watch.elapsed_ms();

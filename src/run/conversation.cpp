@@ -102,10 +102,12 @@ std::size_t Conversation::replace(std::span<const Token> tokens) {
 }
 
 engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress) {
+  const Company::Guest guest(*sequence_);
   for (;;) {
     std::size_t waits = 0;
     {
-      const Lock lock(schedule_->mutex());
+      std::unique_lock lock(schedule_->mutex());
+      if (sequence_->waiting() > 0) schedule_->gather(lock);
       if (sequence_->waiting() == 0) return engine::DecodeStatus::ok;
       const engine::DecodeStatus status = schedule_->infer(stop);
       if (status != engine::DecodeStatus::ok) return status;

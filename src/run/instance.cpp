@@ -133,12 +133,30 @@ void Instance::in_turn(gauge::Phase phase, Work&& work) {
 
 void Instance::load(engine::Progress progress, std::stop_token stop) {
   must_be(State::reserved, "load()");
-  engine::start_backends();
-  at_start_ = meter_.read();
-  for (const device::DeviceInfo& memory : meter_.memories()) scratch_at_start_.push_back(scratch_in(memory));
+  begin_loading();
   attributed(gauge::Phase::load, "loading", [&] {
     model_ = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
   });
+  load_beside_the_model();
+}
+
+void Instance::take_over_model(std::shared_ptr<engine::Model> model) {
+  must_be(State::reserved, "take_over_model()");
+  if (model->params() != plan_.request.model)
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was planned for another file, or with other parameters", plan_.name));
+  begin_loading();
+  model_ = std::move(model);
+  load_beside_the_model();
+}
+
+void Instance::begin_loading() {
+  engine::start_backends();
+  at_start_ = meter_.read();
+  for (const device::DeviceInfo& memory : meter_.memories()) scratch_at_start_.push_back(scratch_in(memory));
+}
+
+void Instance::load_beside_the_model() {
   try {
     attributed(gauge::Phase::adapter, "loading an adapter for", [&] {
       for (const engine::AdapterParams& adapter : plan_.request.adapters) {

@@ -1,6 +1,7 @@
 // Sequence: what is known of one sequence of a context. Guarded by the schedule's lock.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -27,6 +28,14 @@ struct PositionSpan {
   engine::Position next = 0;  // where what follows them stands
 
   [[nodiscard]] std::size_t end() const noexcept { return first + count; }
+};
+
+// Counted without the lock, by those that wait for it. A copy of a sequence has none.
+struct GuestCount {
+  GuestCount() = default;
+  GuestCount(const GuestCount&) noexcept {}
+  GuestCount& operator=(const GuestCount&) noexcept { return *this; }
+  std::atomic<int> count = 0;
 };
 
 struct Sequence {
@@ -63,6 +72,9 @@ struct Sequence {
   std::vector<VectorBlock> blocks;          // in their order
   std::vector<PositionSpan> spans;          // in their order
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
+
+  GuestCount guests;      // threads in infer() for it
+  bool expected = false;  // went through in company, and is not back yet: see company.hpp
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

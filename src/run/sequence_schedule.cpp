@@ -109,6 +109,7 @@ void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token>
   forget_logits(sequence);
   sequence.all_logits = all_logits;
   push_tokens(sequence, tokens);
+  company_.came();
 }
 
 void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float> vectors) {
@@ -478,9 +479,11 @@ DecodeStatus SequenceSchedule::infer(std::stop_token stop) {
   if (now.empty()) return DecodeStatus::ok;
   const engine::Batch batch = compose(now);
   for (const auto& sequence : sequences_) own_logits(*sequence);
+  const auto begin = std::chrono::steady_clock::now();
   const DecodeStatus status = instance_.decode(batch, std::move(stop));
   if (status == DecodeStatus::ok) {
     advance(now);
+    company_.left(sequences_, std::chrono::steady_clock::now() - begin);
   } else if (status != DecodeStatus::no_kv_slot) {
     const engine::ModelFacts& model = instance_.model()->facts();
     const bool trusted = status == DecodeStatus::aborted || !(model.is_recurrent || model.is_hybrid);

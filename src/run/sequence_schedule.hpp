@@ -10,6 +10,7 @@
 #include <plimsoll/run/instance.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
 
+#include "company.hpp"
 #include "sequence.hpp"
 
 namespace plimsoll::run {
@@ -47,6 +48,8 @@ class SequenceSchedule {
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop);
+  // Before infer(), for who decodes one of several conversations: see Company.
+  void gather(std::unique_lock<std::mutex>& lock) { company_.gather(lock, sequences_); }
 
  private:
   struct Share {  // of one batch
@@ -71,6 +74,7 @@ class SequenceSchedule {
   [[nodiscard]] bool window_reaches(const Sequence& sequence, std::size_t size) const;
 
   mutable std::mutex mutex_;
+  Company company_;
   Instance& instance_;
   SequenceClaim claim_;
   std::vector<engine::SequenceId> free_;              // lowest last

@@ -22,11 +22,42 @@ api::ErrorShape shape_of(const std::string& path) {
   return api::ErrorShape::openai;
 }
 
+namespace {
+
+bool is_let_in(const std::string& origin, const ServerOptions& options) {
+  return std::ranges::contains(options.cors_origins, "*") || std::ranges::contains(options.cors_origins, origin);
+}
+
+// "localhost:8080", "[::1]:8080" without the port.
+std::string name_of(const std::string& host) {
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.find(':'));
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
+
+bool is_from_another_page(const httplib::Request& request, const ServerOptions& options) {
+  const std::string origin = request.get_header_value("Origin");
+  if (origin.empty() || is_let_in(origin, options)) return false;
+  const std::string host = request.get_header_value("Host");
+  return origin != "http://" + host && origin != "https://" + host;
+}
+
+bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options) {
+  if (!options.api_keys.empty() || !is_loopback(options.address)) return true;
+  const std::string host = request.get_header_value("Host");
+  return host.empty() || is_loopback(name_of(host));
+}
+
 void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options) {
   const std::string origin = request.get_header_value("Origin");
   if (origin.empty() || options.cors_origins.empty()) return;
   const bool everybody = std::ranges::contains(options.cors_origins, "*");
-  if (!everybody && !std::ranges::contains(options.cors_origins, origin)) return;
+  if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
   if (request.method != "OPTIONS") return;

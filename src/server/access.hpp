@@ -21,6 +21,13 @@ inline constexpr const char* kJson = "application/json";
 // The error shape of the API that a path belongs to.
 [[nodiscard]] api::ErrorShape shape_of(const std::string& path);
 
+// A page of another origin asks, which the options do not let in: browsers send such requests with whatever keys and
+// addresses their user has.
+[[nodiscard]] bool is_from_another_page(const httplib::Request& request, const ServerOptions& options);
+// Without keys the loopback address is what protects us, and a page elsewhere could give itself a name that leads
+// there: only names that mean this machine are answered then.
+[[nodiscard]] bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options);
+
 // Headers for pages of other origins, where the options let them in.
 void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options);
 

@@ -13,7 +13,9 @@ Departures::Departures() : thread_([this](const std::stop_token& stop) { look(st
 std::unique_ptr<Departures::Watched> Departures::watch(Gone gone, std::optional<std::chrono::seconds> limit) {
   const std::lock_guard lock(mutex_);
   const auto until = limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt;
-  entries_.push_back({.gone = std::move(gone), .until = until, .source = {}});
+  Entry& entry = entries_.emplace_back();
+  entry.gone = std::move(gone);
+  entry.until = until;
   wake_.notify_all();
   return std::make_unique<Watched>(*this, std::prev(entries_.end()));
 }
@@ -35,7 +37,8 @@ void Departures::look(const std::stop_token& stop) {
     const auto now = std::chrono::steady_clock::now();
     for (Entry& entry : entries_) {
       if (entry.source.stop_requested()) continue;
-      if ((entry.until && now >= *entry.until) || entry.gone()) entry.source.request_stop();
+      entry.timed_out = entry.until && now >= *entry.until;
+      if (entry.timed_out || entry.gone()) entry.source.request_stop();
     }
     (void)wake_.wait_for(lock, stop, kBeat, [] { return false; });
   }

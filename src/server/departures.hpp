@@ -1,5 +1,6 @@
 // Departures: notices clients that go away while their request is at work or waits, and stops it.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -32,6 +33,7 @@ class Departures {
     Gone gone;
     std::optional<std::chrono::steady_clock::time_point> until;
     std::stop_source source;
+    std::atomic<bool> timed_out = false;
   };
   void look(const std::stop_token& stop);
   std::mutex mutex_;
@@ -47,6 +49,8 @@ class Departures::Watched {
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
   [[nodiscard]] std::stop_token token() const { return entry_->source.get_token(); }
+  // Its client is there still; it was stopped since its time was over.
+  [[nodiscard]] bool timed_out() const noexcept { return entry_->timed_out; }
 
  private:
   Departures& all_;

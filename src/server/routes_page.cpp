@@ -1,5 +1,5 @@
-// The dashboard at /.
-#include "dashboard_page.hpp"
+// What is packed into the program: the dashboard at /, and the description of all routes.
+#include "packed.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -14,6 +14,13 @@ void Server::Impl::add_page() {
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     response.set_header("Cache-Control", "no-cache");
     response.set_content(page.data(), page.size(), "text/html; charset=utf-8");
+  });
+}
+
+void Server::Impl::add_description() {
+  http->Get("/openapi.json", [](const httplib::Request&, httplib::Response& response) {
+    const std::string_view text = openapi_description();
+    response.set_content(text.data(), text.size(), kJson);
   });
 }
 

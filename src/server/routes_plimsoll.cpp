@@ -175,7 +175,10 @@ void Server::Impl::add_plimsoll_routes() {
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
                const auto requests = asked_requests(host, api::parse_object(request.body));
-               if (!plan) throw api::Problem(501, "unsupported", "this server makes no new plans");
+               const auto work = begin_work();
+               if (!plan) {
+                 throw api::Problem(501, "unsupported", "this server makes no new plans");
+               }
                const std::lock_guard lock(planning);
                put(response, plan::to_json(plan(requests), gauge::mode()));
              }));

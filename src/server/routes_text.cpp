@@ -62,6 +62,13 @@ void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
   counters.text(job.heading().model, job.usage(), job.first_token_ms().value_or(0), to_its_end);
 }
 
+// Who was stopped since his time was over is told so.
+api::Problem problem_of(const std::exception& error, const Departures::Watched& watched) {
+  const api::Problem problem = api::problem_of(error);
+  if (problem.status() != kClientGone || !watched.timed_out()) return problem;
+  return {504, "timeout", "the request took longer than this server allows"};
+}
+
 // Answers the status that it deserves, since the one that was sent stood before the answer did.
 int stream(Streaming& streaming, RequestCounters& counters, httplib::DataSink& sink) {
   Streamer streamer(*streaming.writer, sink);
@@ -71,7 +78,7 @@ int stream(Streaming& streaming, RequestCounters& counters, httplib::DataSink& s
     count(counters, *streaming.job, true);
     return streamer.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
   } catch (const std::exception& error) {
-    const api::Problem problem = api::problem_of(error);
+    const api::Problem problem = problem_of(error, *streaming.watched);
     if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", error.what());
     count(counters, *streaming.job, false);
     (void)streamer.write(streaming.writer->failure(problem));
@@ -108,11 +115,12 @@ void Server::Impl::add_text_routes() {
                  streaming->work = begin_work();
                  streaming->watched = watch(request);
                  streaming->writer = std::move(asked.writer);
-                 streaming->job = std::make_unique<TextJob>(workshop(), std::move(asked.request), owner_of(request),
-                                                            streaming->watched->token());
-                 if (!streams) {
-                   put(response, whole(*streaming->job, *streaming->writer, counters));
-                   return;
+                 try {
+                   streaming->job = std::make_unique<TextJob>(workshop(), std::move(asked.request), owner_of(request),
+                                                              streaming->watched->token());
+                   if (!streams) return put(response, whole(*streaming->job, *streaming->writer, counters));
+                 } catch (const std::exception& error) {
+                   throw problem_of(error, *streaming->watched);
                  }
                  response.set_header("Cache-Control", "no-cache");
                  response.set_chunked_content_provider(

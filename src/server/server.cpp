@@ -46,6 +46,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_embedding_routes();
   add_llama_routes();
   add_plimsoll_routes();
+  add_description();
   if (options.dashboard) add_page();
   bind();
 }
@@ -99,14 +100,20 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
     response.status = 204;
     return Answer::Handled;
   }
+  const auto turn_away = [&](const api::Problem& problem) {
+    response.set_header("Connection", "close");  // the body has not been read: it must not be taken for a next request
+    put(response, problem, shape_of(request.path));
+    return Answer::Handled;
+  };
+  if (!is_meant_for_us(request, options))
+    return turn_away({403, "forbidden_host", "this server is asked as localhost, or with an API key"});
+  if (is_from_another_page(request, options)) {
+    return turn_away(
+        {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
+  }
   if (keys.open() || is_public(request) || keys.owner_of(key_of(request))) return Answer::Unhandled;
-  // The body has not been read: it must not be taken for a next request.
-  response.set_header("Connection", "close");
-  put(response,
-      api::Problem(401, "invalid_api_key",
-                   "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"),
-      shape_of(request.path));
-  return Answer::Handled;
+  return turn_away(
+      {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
 }
 
 void Server::Impl::write_down(const httplib::Request& request, int status) {
@@ -114,7 +121,8 @@ void Server::Impl::write_down(const httplib::Request& request, int status) {
   const double ms = std::chrono::duration<double, std::milli>(took).count();
   const std::string route = request.matched_route.empty() ? "other" : request.matched_route;
   counters.answered(route, status, ms);
-  log::info("server", "{} {} {} {} {:.1f} ms", request.remote_addr, request.method, request.path, status, ms);
+  log::info("server", "{} {} {} {} {:.1f} ms", request.remote_addr, request.method,
+            request.target.substr(0, request.target.find('?')), status, ms);
 }
 
 Server::Impl::Work Server::Impl::answering(Work work) const {

@@ -38,6 +38,7 @@ struct Server::Impl {
   void add_llama_routes();
   void add_plimsoll_routes();
   void add_page();
+  void add_description();
 
   using Work = std::function<void(const httplib::Request&, httplib::Response&)>;
   // A handler that answers what is thrown, in the shape of the request's path.

@@ -68,7 +68,8 @@ host::Lease lease_of(host::Host& host, const std::string& model, const Limits& l
 class TextJob::Telling {
  public:
   Telling(TextJob& job, std::size_t choice, Listener& listener) : job_(job), choice_(choice), listener_(listener) {
-    if (job.read_.chat && calls_are_possible()) calls_.emplace(job.read_.chat->tools);
+    if (job.read_.chat && calls_are_possible())
+      calls_.emplace(job.read_.chat->tools, std::get<api::ChatPrompt>(job.request_.prompt).tools);
   }
 
   void on_token(Token token, std::span<const float> logits) {
@@ -78,6 +79,7 @@ class TextJob::Telling {
     logprobs_.push_back(logprob_of(vocab, logits, token, *job_.request_.top_logprobs));
   }
 
+  [[nodiscard]] bool reads_calls() const noexcept { return calls_.has_value(); }
   [[nodiscard]] bool text(std::string text) { return tell(calls_ ? calls_->push(text) : std::move(text)); }
 
   [[nodiscard]] bool end(const run::Generation& generation) {
@@ -144,7 +146,6 @@ void TextJob::hold_to_a_form() {
     if (!request_.sampling.grammar.empty())
       throw api::bad_request("a grammar and a schema were given; one of them can be held to");
     request_.sampling.grammar = engine::grammar_from_json_schema(request_.schema);
-    return;
   }
   const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
   if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(request_.sampling, *chat, read_.chat->tools);
@@ -185,6 +186,8 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) c
   params.sampling = request_.sampling;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
+  // Where a model begins a call with a token of its own, that token must be seen.
+  params.show_special = read_.chat && read_.chat->tools == api::ToolForm::mistral && telling.reads_calls();
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
   params.on_token = [&telling](Token token, std::span<const float> logits) { telling.on_token(token, logits); };

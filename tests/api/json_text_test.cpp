@@ -60,8 +60,8 @@ TEST(JsonTextTest, DepthIsBounded) {
 
 TEST(JsonTextTest, MembersOfOneObjectAreBounded) {
   EXPECT_EQ(parse_object(members(kMostMembers)).size(), static_cast<std::size_t>(kMostMembers));
-  expect_refused(members(kMostMembers + 1), "more than 2048 members");
-  expect_refused(R"({"a":[)" + members(kMostMembers + 1) + "]}", "more than 2048 members");
+  expect_refused(members(kMostMembers + 1), "more than 1024 members");
+  expect_refused(R"({"a":[)" + members(kMostMembers + 1) + "]}", "more than 1024 members");
 }
 
 TEST(JsonTextTest, MembersOfManyObjectsAreNot) {

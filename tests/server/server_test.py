@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import time
 import unittest
+
+import jsonschema
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads  # noqa: E402
@@ -305,7 +308,7 @@ class Manners(ServedCase):
         for body, words in [(b"", "JSON"), (b"{", "JSON"), (b"[1]", "must be a JSON object"), (b'{"prompt": NaN}', "JSON"), (b'{"prompt": "\xff\xfe"}', "JSON"),
                             (b'{"prompt":' + b"[" * 100 + b"]" * 100 + b"}", "nested deeper"), (b'{"prompt": "x", "max_tokens": 1e999}', "JSON|max_tokens"),
                             (b'{"prompt": "x", "max_tokens": -5}', "max_tokens"), (b'{"prompt": {"x": 1}}', "prompt"), (b'{"prompt": [1.5]}', "token ids"),
-                            (b'{"prompt": [999999999]}', "token"), (json.dumps({"prompt": "x", "logit_bias": {str(i): 1 for i in range(3000)}}).encode(), "2048 members")]:
+                            (b'{"prompt": [999999999]}', "token"), (json.dumps({"prompt": "x", "logit_bias": {str(i): 1 for i in range(3000)}}).encode(), "1024 members")]:
             with self.subTest(body[:40]):
                 self.refused(self.ask(body), 400, words)
 
@@ -315,7 +318,8 @@ class Manners(ServedCase):
 
     def test_schemas_that_explode_are_refused_in_time(self):
         inner = {"type": "string", "maxLength": 10**9}
-        for schema in ({"type": "array", "items": inner, "minItems": 10**6}, {"type": "string", "pattern": "(" * 5000}, {"$ref": "#"}, {"type": "string", "pattern": "(a{1000}){1000}"},
+        chain = {"$defs": {f"d{i}": {"$ref": f"#/$defs/d{i + 1}", "properties": {"a": {"$ref": f"#/$defs/d{i + 1}", "type": "object"}}} for i in range(40)} | {"d40": {"type": "object"}}, "$ref": "#/$defs/d0", "type": "object"}
+        for schema in (chain, {"type": "array", "items": inner, "minItems": 10**6}, {"type": "string", "pattern": "(" * 5000}, {"$ref": "#"}, {"type": "string", "pattern": "(a{1000}){1000}"},
                        {"type": "object", "properties": {f"p{i}": inner for i in range(800)}}):
             begin = time.monotonic()
             status, body = self.ask({"model": "bosun-log", "prompt": "x", "max_tokens": 1, "json_schema": schema})
@@ -362,6 +366,77 @@ class Manners(ServedCase):
         self.assertEqual(self.ask({"prompt": "Day 1.", "max_tokens": 2})[0], 200)
         for s in idle + slow:
             s.close()
+
+
+class Description(ServedCase):
+    """The OpenAPI description, held against the server: every route is in it, and answers follow its schemas."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        common = 'device = "none"\nthreads = 1\nctx-size = 1024\nbatch-size = 64\nubatch-size = 64\n'
+        fleet.write_text(f'[[model]]\nname = "mate-chat"\npath = "{MATE}"\n{common}\n[[model]]\nname = "vectors"\npath = "{MATE}"\nembeddings = true\npooling = "mean"\n{common}')
+        cls.arguments = (str(fleet),)
+        super().setUpClass()
+        cls.description = cls.server.get("/openapi.json")[1]
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def schema_of(self, path, method, status="200"):
+        answer = self.description["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+        return {**answer, "components": self.description["components"]}
+
+    def follows(self, answer, path, method, status="200"):
+        jsonschema.validate(answer, self.schema_of(path, method, status), cls=jsonschema.Draft202012Validator)
+
+    def test_it_names_every_route_and_no_other(self):
+        written = set()
+        for source in (pathlib.Path(__file__).resolve().parents[2] / "src").glob("server/routes_*.cpp"):
+            text = source.read_text()
+            written |= {(method.lower(), path) for method, path in re.findall(r'http->(Get|Post)\(\s*"([^"(]+)"', text)}
+            written |= {("post", p) for p in re.findall(r'add_counting\("([^"]+)"', text)}
+            written |= {("post", p) for p in re.findall(r'"(/[\w/]*rerank\w*)"', text)}
+        written |= {("post", p) for p in re.findall(r'Dialect\{"([^"]+)"', (pathlib.Path(__file__).resolve().parents[2] / "src/api/dialects.cpp").read_text())}
+        known = {(m, p) for p, item in self.description["paths"].items() for m in item if m in ("get", "post")}
+        self.assertGreater(len(written), 20)
+        self.assertEqual(written - known, set())
+        self.assertEqual({(m, p) for m, p in known - written if "{" not in p}, set())
+
+    def test_every_path_is_answered(self):
+        for path, item in self.description["paths"].items():
+            for method in set(item) & {"get", "post"}:
+                if path == "/plimsoll/v1/events":
+                    continue  # has no end
+                status, body = (self.server.get if method == "get" else self.server.post)(path.replace("{name}", "kraken"))
+                sentence = json.dumps(body) if not isinstance(body, str) else body
+                self.assertNotIn(f"there is no {method.upper()}", sentence, path)
+
+    def test_answers_follow_their_schemas(self):
+        for path in ("/health", "/v1/models", "/props", "/plimsoll/v1/status", "/plimsoll/v1/history", "/plimsoll/v1/devices", "/plimsoll/v1/ledger", "/plimsoll/v1/plan"):
+            with self.subTest(path):
+                self.follows(self.server.get(path)[1], path, "get")
+        short = {"model": "mate-chat", "temperature": 0}
+        for path, body in [("/v1/chat/completions", {**short, "messages": QUESTION, "max_tokens": 4, "logprobs": True, "top_logprobs": 2}),
+                           ("/v1/completions", {**short, "prompt": "Day 1.", "max_tokens": 4, "logprobs": 1}),
+                           ("/v1/responses", {**short, "input": "Who?", "max_output_tokens": 4}), ("/v1/responses/input_tokens", {"model": "mate-chat", "input": "Who?"}),
+                           ("/v1/messages", {**short, "messages": QUESTION, "max_tokens": 4}), ("/v1/messages/count_tokens", {"model": "mate-chat", "messages": QUESTION}),
+                           ("/v1/embeddings", {"model": "vectors", "input": ["a", "b"]}), ("/tokenize", {"content": "Day 1.", "with_pieces": True}),
+                           ("/detokenize", {"tokens": [65, 66]}), ("/apply-template", {"messages": QUESTION}), ("/plimsoll/v1/plan", {"model": "mate-chat", "ctx-size": 512})]:
+            with self.subTest(path):
+                status, answer = self.server.post(path, body)
+                self.assertEqual(status, 200, answer)
+                self.follows(answer, path, "post")
+        self.follows(self.server.post("/plimsoll/v1/models/mate-chat/load")[1], "/plimsoll/v1/models/{name}/load", "post")
+
+    def test_refusals_follow_their_schemas(self):
+        for path in ("/v1/chat/completions", "/v1/messages", "/plimsoll/v1/plan", "/v1/embeddings"):
+            status, answer = self.server.post(path, {"nonsense": 1})
+            self.assertEqual(status, 400)
+            self.follows(answer, path, "post", "400")
 
 
 class Limits(unittest.TestCase):
@@ -484,6 +559,24 @@ class Limits(unittest.TestCase):
         status, answer, _ = server.request("OPTIONS", "/v1/chat/completions", headers=headers)
         self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (204, "https://bridge.example"))
         self.assertNotIn("Access-Control-Allow-Origin", server.request("GET", "/health", headers={"Origin": "https://other.example"})[1])
+
+    def test_pages_elsewhere_cannot_use_what_their_visitors_can_reach(self):
+        server = self.serving("-m", BOSUN, "-c", 256, *SMALL)
+        body = {"prompt": "Day 1.", "max_tokens": 1}
+        self.assertEqual(server.post("/v1/completions", body, {"Origin": server.url})[0], 200)
+        status, answer = server.post("/plimsoll/v1/models/bosun-log/unload", None, {"Origin": "https://elsewhere.example", "Content-Type": "text/plain"})
+        self.assertEqual((status, answer["code"]), (403, "forbidden_origin"))
+        status, answer = server.post("/v1/completions", body, {"Host": f"elsewhere.example:{server.port}"})
+        self.assertEqual((status, answer["error"]["code"]), (403, "forbidden_host"))
+        self.assertEqual(server.post("/v1/completions", body, {"Host": "localhost"})[0], 200)
+
+    def test_a_request_that_takes_too_long_is_told_so(self):
+        server = self.serving("-m", BOSUN, "-c", 65536, "--max-time", 1, *SMALL)
+        endless = {"prompt": "Day 1.", "max_tokens": 60000, "ignore_eos": True}
+        status, answer = server.post("/v1/completions", endless)
+        self.assertEqual((status, answer["error"]["code"]), (504, "timeout"))
+        events = server.events("/v1/completions", {**endless, "stream": True})
+        self.assertEqual(events[-1][1]["error"]["code"], "timeout")
 
     def test_it_tells_the_service_manager(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ namespace plimsoll::api {
 using Json = nlohmann::ordered_json;
 
 inline constexpr std::size_t kDeepestJson = 64;  // arrays and objects inside each other
-inline constexpr int kMostMembers = 2048;        // of one object
+inline constexpr int kMostMembers = 1024;        // of one object
 
 // Throws Problem 400: no JSON (with the place), not UTF-8, no object, deeper than kDeepestJson, an object of
 // more than kMostMembers. A member given twice

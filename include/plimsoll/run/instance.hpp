@@ -53,6 +53,10 @@ class Instance {
   // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; Error{over_line} where
   // the line refused a buffer.
   void load(engine::Progress progress = {}, std::stop_token stop = {});
+  // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
+  // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
+  // the books. Throws Error{usage} for another file.
+  void take_over_model(std::shared_ptr<engine::Model> model);
   // KV cache, compute and output buffers. Throws as engine::Context::create, and over_line likewise.
   void create_context();
   // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a
@@ -122,6 +126,8 @@ class Instance {
   [[nodiscard]] Bytes scratch_in(const device::DeviceInfo& memory) const;
   void measure_runtime(bool measured_completely, plan::Store* store);
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
+  void begin_loading();
+  void load_beside_the_model();
   void load_projector();
   void mark_ready();
 

@@ -35,6 +35,8 @@ struct ServerOptions {
   Limits limits{};
 };
 
+[[nodiscard]] bool is_loopback(const std::string& address);  // nobody but this machine can reach it
+
 // One key a line; empty lines and those that begin with # are none. Throws Error{usage}: it cannot be read, holds no
 // key, or a key with blanks inside.
 [[nodiscard]] std::vector<std::string> read_api_keys(const std::filesystem::path& file);

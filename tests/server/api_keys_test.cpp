@@ -1,0 +1,43 @@
+#include "api_keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/server/server_options.hpp>
+
+#include "temporary_folder.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+std::vector<std::string> keys_in(const std::string& text) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder.path() / "keys") << text;
+  return read_api_keys(folder.path() / "keys");
+}
+
+TEST(ApiKeysTest, WithoutKeysEverybodyIsNobodyInParticular) {
+  const ApiKeys keys({});
+  EXPECT_TRUE(keys.open());
+  EXPECT_EQ(keys.owner_of("anything"), "");
+}
+
+TEST(ApiKeysTest, EachKeyIsSomebodyAndOthersAreNobody) {
+  const ApiKeys keys({"starboard", "larboard"});
+  EXPECT_FALSE(keys.open());
+  EXPECT_EQ(keys.owner_of("starboard"), "key-1");
+  EXPECT_EQ(keys.owner_of("larboard"), "key-2");
+  for (const char* other : {"", "starboar", "starboardx", "Starboard"}) EXPECT_EQ(keys.owner_of(other), std::nullopt);
+}
+
+TEST(ApiKeysTest, AFileHasAKeyALine) {
+  EXPECT_EQ(keys_in("# crew\nstarboard\r\n\nlarboard"), (std::vector<std::string>{"starboard", "larboard"}));
+  EXPECT_THROW((void)keys_in("# nobody\n\n"), Error);
+  EXPECT_THROW((void)keys_in("two words\n"), Error);
+  EXPECT_THROW((void)read_api_keys("/nowhere/keys"), Error);
+}
+
+}  // namespace
+}  // namespace plimsoll::server

@@ -1,0 +1,63 @@
+#include "departures.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+namespace plimsoll::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool stops_within(const std::stop_token& token, std::chrono::milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (!token.stop_requested() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
+  return token.stop_requested();
+}
+
+TEST(DeparturesTest, AClientThatGoesAwayStopsItsRequestAndNoOther) {
+  Departures departures;
+  std::atomic<bool> gone = false;
+  const auto leaves = departures.watch([&] { return gone.load(); });
+  const auto stays = departures.watch([] { return false; });
+  EXPECT_FALSE(stops_within(leaves->token(), 120ms));
+  gone = true;
+  EXPECT_TRUE(stops_within(leaves->token(), 10s));
+  EXPECT_FALSE(stays->token().stop_requested());
+}
+
+TEST(DeparturesTest, TimeIsUp) {
+  Departures departures;
+  const auto watched = departures.watch([] { return false; }, std::chrono::seconds(1));
+  EXPECT_FALSE(stops_within(watched->token(), 500ms));
+  EXPECT_FALSE(watched->timed_out());
+  EXPECT_TRUE(stops_within(watched->token(), 10s));
+  EXPECT_TRUE(watched->timed_out());
+}
+
+TEST(DeparturesTest, NobodyIsAskedAfterTheEnd) {
+  Departures departures;
+  std::atomic<int> asked = 0;
+  {
+    const auto watched = departures.watch([&] {
+      ++asked;
+      return false;
+    });
+    while (asked == 0) std::this_thread::sleep_for(1ms);
+  }
+  const int before = asked;
+  std::this_thread::sleep_for(150ms);
+  EXPECT_EQ(asked, before);
+}
+
+TEST(DeparturesTest, TheServerEnds) {
+  Departures departures;
+  const auto one = departures.watch([] { return false; });
+  const auto other = departures.watch([] { return false; });
+  departures.stop_all();
+  EXPECT_TRUE(one->token().stop_requested());
+  EXPECT_TRUE(other->token().stop_requested());
+}
+
+}  // namespace
+}  // namespace plimsoll::server

@@ -1,0 +1,61 @@
+// KeptPrompts on a real host: whose memory is found by whom.
+#include "kept_prompts.hpp"
+
+#include <gtest/gtest.h>
+
+#include "small_fleet.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+using host::test::fleet_of;
+using host::test::SmallHost;
+using Tokens = std::vector<engine::Token>;
+
+// One request of that owner; answers which conversation it was given.
+host::ConversationId ask(host::Host& host, KeptPrompts& kept, const std::string& owner, const Tokens& prompt) {
+  const auto loan = kept.take("a", owner, prompt);
+  {
+    host::Lease lease = host.acquire("a");
+    lease.resume(loan->id());
+    (void)lease.conversation().replace(prompt);
+    EXPECT_EQ(lease.conversation().infer(), engine::DecodeStatus::ok);
+  }
+  loan->keep(prompt);
+  return loan->id();
+}
+
+TEST(KeptPromptsTest, WhoBeginsAlikeGoesOnThere) {
+  SmallHost small(fleet_of("a", 2));
+  KeptPrompts kept(small.host, 8);
+  const host::ConversationId first = ask(small.host, kept, "x", {5, 6, 7, 8});
+  EXPECT_EQ(ask(small.host, kept, "x", {5, 6, 7, 8, 9, 10}), first);
+  EXPECT_NE(ask(small.host, kept, "y", {5, 6, 7, 8, 9, 10}), first);  // somebody else's
+  EXPECT_NE(ask(small.host, kept, "x", {5, 20, 21, 22}), first);      // more would be lost than saved
+  EXPECT_EQ(kept.size(), 3U);
+}
+
+TEST(KeptPromptsTest, TheLongestUnusedGoes) {
+  SmallHost small(fleet_of("a", 2));
+  KeptPrompts kept(small.host, 2);
+  const host::ConversationId first = ask(small.host, kept, "x", {1, 2, 3});
+  (void)ask(small.host, kept, "x", {11, 12, 13});
+  (void)ask(small.host, kept, "x", {21, 22, 23});
+  EXPECT_EQ(kept.size(), 2U);
+  EXPECT_THROW(small.host.end_conversation(first), Error);  // it is no more
+}
+
+TEST(KeptPromptsTest, WhatIsNotKeptIsEnded) {
+  SmallHost small(fleet_of("a", 2));
+  KeptPrompts kept(small.host, 2);
+  host::ConversationId id = 0;
+  {
+    const auto loan = kept.take("a", "x", Tokens{1, 2, 3});
+    id = loan->id();
+  }
+  EXPECT_EQ(kept.size(), 0U);
+  EXPECT_THROW(small.host.end_conversation(id), Error);
+}
+
+}  // namespace
+}  // namespace plimsoll::server
