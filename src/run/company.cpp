@@ -5,30 +5,36 @@
 namespace plimsoll::run {
 namespace {
 
-// A batch of one more costs little, a batch more costs nearly the whole of one: a tenth of it is well spent, and more
-// than choosing a token takes.
-constexpr int kShareOfABatch = 10;
-constexpr std::chrono::milliseconds kLongest{10};
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// A batch of one more costs little, a batch more costs nearly the whole of one: half of it is well spent. Whoever ends
+// with a last token of its own is never waited for in vain, since that token waits to be decoded, too.
+constexpr int kShareOfABatch = 2;
+constexpr Clock::duration kLongest = 50ms;
+constexpr Clock::duration kForEntries = 2ms;  // they want the lock, and have it as soon as somebody waits here
 
 }  // namespace
 
-bool Company::all_are_back(const Sequences& sequences) {
-  return std::ranges::none_of(sequences, [](const std::shared_ptr<Sequence>& sequence) {
-    return sequence->expected && sequence->waiting() == 0;
-  });
+bool Company::all_are_here(const Sequences& sequences) const {
+  return entering_ == 0 && std::ranges::none_of(sequences, [](const std::shared_ptr<Sequence>& sequence) {
+           return sequence->expected && sequence->waiting() == 0;
+         });
 }
 
 void Company::gather(std::unique_lock<std::mutex>& lock, const Sequences& sequences) {
-  (void)back_.wait_until(lock, wait_until_, [&] { return all_are_back(sequences); });
-  for (const std::shared_ptr<Sequence>& sequence : sequences) sequence->expected = false;
+  const auto until = std::max(wait_until_, Clock::now() + kForEntries);
+  const bool all = back_.wait_until(lock, until, [&] { return all_are_here(sequences); });
+  for (const std::shared_ptr<Sequence>& sequence : sequences) {
+    if (!all || sequence->waiting() > 0) sequence->expected = false;
+  }
 }
 
-void Company::left(const Sequences& sequences, std::chrono::steady_clock::duration took) {
-  const auto guests = std::ranges::count_if(sequences, [](const auto& sequence) { return sequence->guests.count > 0; });
-  for (const std::shared_ptr<Sequence>& sequence : sequences)
-    sequence->expected = guests > 1 && sequence->guests.count > 0 && sequence->waiting() == 0;
-  wait_until_ =
-      std::chrono::steady_clock::now() + std::min<std::chrono::steady_clock::duration>(kLongest, took / kShareOfABatch);
+void Company::left(const std::vector<Sequence*>& together, Clock::duration took) {
+  const bool of_several_threads = std::ranges::any_of(
+      together, [&](const Sequence* sequence) { return sequence->driver != together.front()->driver; });
+  for (Sequence* sequence : together) sequence->expected = of_several_threads && sequence->waiting() == 0;
+  wait_until_ = Clock::now() + std::min(kLongest, took / kShareOfABatch);
 }
 
 }  // namespace plimsoll::run

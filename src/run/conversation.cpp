@@ -13,7 +13,6 @@ namespace plimsoll::run {
 
 using engine::Position;
 using engine::Token;
-using Lock = std::lock_guard<std::mutex>;
 
 Conversation::Conversation(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence)
     : schedule_(std::move(schedule)), sequence_(std::move(sequence)) {}
@@ -32,13 +31,13 @@ Conversation& Conversation::operator=(Conversation&& other) noexcept {
 
 void Conversation::release() noexcept {
   if (!sequence_) return;
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   schedule_->release(sequence_);
   sequence_.reset();
 }
 
 void Conversation::prompt(std::span<const Token> tokens) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->all_logits && sequence_->waiting() > 0)
     throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
   schedule_->append(*sequence_, tokens, false);
@@ -51,21 +50,21 @@ void Conversation::prompt(std::string_view text) {
 }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->all_logits && sequence_->waiting() > 0)
     throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
   schedule_->append_chunks(*sequence_, instance().projector().tokenize(text, media, sequence_->tokens.empty()));
 }
 
 void Conversation::prompt_embeddings(std::span<const float> vectors) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->all_logits && sequence_->waiting() > 0)
     throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
   schedule_->append_vectors(*sequence_, vectors);
 }
 
 void Conversation::prompt_all_logits(std::span<const Token> tokens) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->waiting() > 0)
     throw Error(ErrorCode::usage, "tokens wait here already; infer before all logits are asked for");
   const std::size_t most =
@@ -81,7 +80,7 @@ void Conversation::prompt_all_logits(std::span<const Token> tokens) {
 }
 
 std::size_t Conversation::replace(std::span<const Token> tokens) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
   const std::size_t room = instance().context().facts().n_ctx_seq;
   if (tokens.size() > room) {
@@ -102,12 +101,11 @@ std::size_t Conversation::replace(std::span<const Token> tokens) {
 }
 
 engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress) {
-  const Company::Guest guest(*sequence_);
   for (;;) {
     std::size_t waits = 0;
     {
-      std::unique_lock lock(schedule_->mutex());
-      if (sequence_->waiting() > 0) schedule_->gather(lock);
+      Company::Entry entry(schedule_->company(), schedule_->mutex());
+      if (sequence_->waiting() > 0) schedule_->gather(entry.lock());
       if (sequence_->waiting() == 0) return engine::DecodeStatus::ok;
       const engine::DecodeStatus status = schedule_->infer(stop);
       if (status != engine::DecodeStatus::ok) return status;
@@ -120,17 +118,17 @@ engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::functi
 bool Conversation::requires_inference() const { return waiting() > 0; }
 
 std::size_t Conversation::waiting() const {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   return sequence_->waiting();
 }
 
 bool Conversation::has_logits() const {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   return !sequence_->logits.empty() || !sequence_->batch_rows.empty();
 }
 
 std::span<const float> Conversation::logits(std::size_t back) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   schedule_->own_logits(*sequence_);
   const auto width = static_cast<std::size_t>(instance().model()->facts().n_vocab);
   const std::size_t rows = sequence_->logits.size() / width;
@@ -161,12 +159,12 @@ Position Conversation::next_position() const { return sequence_->next_position()
 engine::SequenceId Conversation::id() const { return sequence_->id; }
 
 Conversation Conversation::fork() const {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   return {schedule_, schedule_->fork(*sequence_)};
 }
 
 void Conversation::rewind(std::size_t n) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (n > sequence_->tokens.size())
     throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be taken back of {}", n, sequence_->tokens.size()));
   if (sequence_->is_inside_a_span(sequence_->tokens.size() - n))
@@ -175,7 +173,7 @@ void Conversation::rewind(std::size_t n) {
 }
 
 void Conversation::refresh() {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->waiting() > 0 || sequence_->tokens.empty()) return;
   const Token last = sequence_->tokens.back();
   if (last == LLAMA_TOKEN_NULL) throw Error(ErrorCode::unsupported, "the last one is a vector, and those are not kept");
@@ -225,7 +223,7 @@ bool can_forget_a_part(const Instance& instance) {
 }  // namespace
 
 bool Conversation::shift_left(std::size_t count, std::size_t keep) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   require_range(*sequence_, count, keep);
   engine::Context& context = instance().context();
   if (keep + count == sequence_->tokens.size()) {
@@ -247,7 +245,7 @@ bool Conversation::shift_left(std::size_t count, std::size_t keep) {
 }
 
 void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   require_range(*sequence_, count, keep);
   schedule_->decode_again(*sequence_);
   erase_and_close(*sequence_, count, keep);
@@ -255,7 +253,7 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
 }
 
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (sequence_->waiting() > 0) throw Error(ErrorCode::usage, "tokens wait here; infer before their memory is edited");
   MemoryEdit editor(*schedule_, *sequence_);
   schedule_->forget_logits(*sequence_);
@@ -263,12 +261,12 @@ void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
 }
 
 void Conversation::clear() {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   schedule_->truncate(*sequence_, 0);
 }
 
 SequenceSnapshot Conversation::save() const {
-  const Lock lock(schedule_->mutex());
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   return schedule_->save(*sequence_);
 }
 

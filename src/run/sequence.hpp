@@ -1,9 +1,9 @@
 // Sequence: what is known of one sequence of a context. Guarded by the schedule's lock.
 #pragma once
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <plimsoll/engine/context.hpp>
@@ -28,14 +28,6 @@ struct PositionSpan {
   engine::Position next = 0;  // where what follows them stands
 
   [[nodiscard]] std::size_t end() const noexcept { return first + count; }
-};
-
-// Counted without the lock, by those that wait for it. A copy of a sequence has none.
-struct GuestCount {
-  GuestCount() = default;
-  GuestCount(const GuestCount&) noexcept {}
-  GuestCount& operator=(const GuestCount&) noexcept { return *this; }
-  std::atomic<int> count = 0;
 };
 
 struct Sequence {
@@ -73,8 +65,8 @@ struct Sequence {
   std::vector<PositionSpan> spans;          // in their order
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
 
-  GuestCount guests;      // threads in infer() for it
-  bool expected = false;  // went through in company, and is not back yet: see company.hpp
+  std::thread::id driver{};  // who appended last
+  bool expected = false;     // went through in company, and is not back yet: see company.hpp
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

@@ -109,7 +109,7 @@ void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token>
   forget_logits(sequence);
   sequence.all_logits = all_logits;
   push_tokens(sequence, tokens);
-  company_.came();
+  sequence.driver = std::this_thread::get_id();
 }
 
 void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float> vectors) {
@@ -397,6 +397,8 @@ std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) 
     most -= std::min(most, count);
     rows -= std::min<std::size_t>(rows, sequence->all_logits ? count : 1);
   }
+  // The engine computes sequences with streams of their own together only as far as their numbers follow one another.
+  std::ranges::sort(out, {}, [](const Share& share) { return share.sequence->id; });
   return out;
 }
 
@@ -483,7 +485,9 @@ DecodeStatus SequenceSchedule::infer(std::stop_token stop) {
   const DecodeStatus status = instance_.decode(batch, std::move(stop));
   if (status == DecodeStatus::ok) {
     advance(now);
-    company_.left(sequences_, std::chrono::steady_clock::now() - begin);
+    std::vector<Sequence*> together;
+    for (const Share& share : now) together.push_back(share.sequence);
+    company_.left(together, std::chrono::steady_clock::now() - begin);
   } else if (status != DecodeStatus::no_kv_slot) {
     const engine::ModelFacts& model = instance_.model()->facts();
     const bool trusted = status == DecodeStatus::aborted || !(model.is_recurrent || model.is_hybrid);

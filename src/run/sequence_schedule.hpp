@@ -48,6 +48,7 @@ class SequenceSchedule {
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop);
+  [[nodiscard]] Company& company() noexcept { return company_; }
   // Before infer(), for who decodes one of several conversations: see Company.
   void gather(std::unique_lock<std::mutex>& lock) { company_.gather(lock, sequences_); }
 

@@ -8,8 +8,10 @@ namespace plimsoll::server {
 namespace {
 
 // A conversation is cut back to what it has in common with the new prompt. Where that would lose more than it saves, it
-// is left for the request that continues it.
-constexpr std::size_t kLeastShare = 2;  // one half
+// is left for the request that continues it; what is decoded again in no time is nothing to lose.
+constexpr std::size_t kNoLoss = 128;
+
+bool is_worth_it(std::size_t common, std::size_t all) { return all - common <= std::max(common, kNoLoss); }
 
 }  // namespace
 
@@ -31,7 +33,7 @@ std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, c
     for (auto kept = idle_.begin(); kept != idle_.end(); ++kept) {
       if (kept->model != model || kept->owner != owner) continue;
       const std::size_t common = common_beginning(kept->tokens, tokens);
-      if (common <= most_common || common * kLeastShare < kept->tokens.size()) continue;
+      if (common <= most_common || !is_worth_it(common, kept->tokens.size())) continue;
       best = kept;
       most_common = common;
     }

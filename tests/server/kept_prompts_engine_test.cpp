@@ -31,15 +31,25 @@ TEST(KeptPromptsTest, WhoBeginsAlikeGoesOnThere) {
   const host::ConversationId first = ask(small.host, kept, "x", {5, 6, 7, 8});
   EXPECT_EQ(ask(small.host, kept, "x", {5, 6, 7, 8, 9, 10}), first);
   EXPECT_NE(ask(small.host, kept, "y", {5, 6, 7, 8, 9, 10}), first);  // somebody else's
-  EXPECT_NE(ask(small.host, kept, "x", {5, 20, 21, 22}), first);      // more would be lost than saved
-  EXPECT_EQ(kept.size(), 3U);
+  EXPECT_EQ(kept.size(), 2U);
+}
+
+TEST(KeptPromptsTest, WhatIsWorthMoreThanItSavesIsLeftAlone) {
+  SmallHost small(fleet_of("a", 2));
+  KeptPrompts kept(small.host, 8);
+  Tokens long_one{5, 6, 7};
+  long_one.resize(200, 9);
+  const host::ConversationId first = ask(small.host, kept, "x", long_one);
+  EXPECT_NE(ask(small.host, kept, "x", {5, 6, 7, 8}), first);
+  long_one.back() = 10;
+  EXPECT_EQ(ask(small.host, kept, "x", long_one), first);
 }
 
 TEST(KeptPromptsTest, TheLongestUnusedGoes) {
   SmallHost small(fleet_of("a", 2));
   KeptPrompts kept(small.host, 2);
   const host::ConversationId first = ask(small.host, kept, "x", {1, 2, 3});
-  (void)ask(small.host, kept, "x", {11, 12, 13});
+  (void)ask(small.host, kept, "x", {11, 12, 13});  // nothing in common
   (void)ask(small.host, kept, "x", {21, 22, 23});
   EXPECT_EQ(kept.size(), 2U);
   EXPECT_THROW(small.host.end_conversation(first), Error);  // it is no more
