@@ -137,8 +137,13 @@ TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner,
               .cached_tokens = cached_};
 }
 
+// What waits to be decoded (the last token; most of a prompt whose client has gone) would be decoded with the next
+// request's: nobody asks for it any more.
 TextJob::~TextJob() {
-  if (!failed_) loan_->keep(lease_->conversation().tokens());
+  if (failed_) return;
+  run::Conversation& conversation = lease_->conversation();
+  conversation.rewind(conversation.waiting());
+  loan_->keep(conversation.tokens());
 }
 
 void TextJob::hold_to_a_form() {
