@@ -4,19 +4,19 @@
 export PLIMSOLL_WITH_TESTS
 
 help:
-	@echo "make demo        set up, build, and show the main job on the built-in models"
-	@echo "make test        set up, build, and run the tests"
-	@echo "make build       build ./plimsoll"
-	@echo "make test-full   every test, the whole plan = ledger matrix included"
+	@echo "make demo         set up, build, and show the main job on the built-in models"
+	@echo "make test         set up, build, and run the tests"
+	@echo "make build        build ./plimsoll"
+	@echo "make test-full    every test, the whole plan = ledger matrix included"
 	@echo "make test-clients clients from npm, and a browser, against the server"
-	@echo "make test-asan   the tests under the address and undefined-behaviour sanitizers"
-	@echo "make test-tsan   the tests under the thread sanitizer"
-	@echo "make fuzz        a minute of damaged files for the GGUF reader"
-	@echo "make bench       the benchmarks; results in build/bench/*.json"
-	@echo "make serve       serve the built-in models at http://127.0.0.1:8080"
-	@echo "make install     DESTDIR and PREFIX as usual"
-	@echo "make lint        formatting and clang-tidy"
-	@echo "make clean-root  delete the private root"
+	@echo "make test-asan    the tests under the address and undefined-behaviour sanitizers"
+	@echo "make test-tsan    the tests under the thread sanitizer"
+	@echo "make fuzz         damaged files and requests for what reads them"
+	@echo "make bench        the benchmarks; results in build/bench/*.json"
+	@echo "make serve        serve the built-in models at http://127.0.0.1:8080"
+	@echo "make install      DESTDIR and PREFIX as usual"
+	@echo "make lint         formatting and clang-tidy"
+	@echo "make clean-root   delete the private root"
 
 demo:
 	@scripts/build.sh release plimsoll

@@ -1,6 +1,3 @@
-# plimsoll_add_part(name [DEPENDS parts...] [LIBRARIES targets...])
-# One word is a folder, a namespace, a target, a test folder and a documentation page. New files are found by themselves.
-
 # Reading the libraries' headers is most of what a source costs to compile; once is enough. Only what many sources include,
 # and nothing of ours: changing a header of ours must not compile everything again.
 function(plimsoll_precompile target)
@@ -23,6 +20,8 @@ function(plimsoll_let_ccache_see_through target)
   endif()
 endfunction()
 
+# plimsoll_add_part(name [DEPENDS parts...] [LIBRARIES targets...])
+# One word is a folder, a namespace, a target, a test folder and a documentation page. New files are found by themselves.
 function(plimsoll_add_part name)
   cmake_parse_arguments(PART "" "" "DEPENDS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

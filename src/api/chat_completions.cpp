@@ -37,16 +37,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     return opening(end.choice) + chunk(end.choice, Json::object(), finish_reason(end.finish), nullptr);
   }
 
-  std::string end(const Usage& usage) override {
-    std::string out;
-    if (include_usage_) {
-      Json last = frame();
-      last["choices"] = Json::array();
-      last["usage"] = usage_json(usage);
-      out = event(last);
-    }
-    return out + kDone;
-  }
+  std::string end(const Usage& usage) override { return end_of_stream(frame(), usage, include_usage_); }
 
   std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
 

@@ -27,16 +27,7 @@ class CompletionWriter final : public AnswerWriter {
     return chunk(end.choice, "", finish_reason(end.finish), nullptr);
   }
 
-  std::string end(const Usage& usage) override {
-    std::string out;
-    if (include_usage_) {
-      Json last = frame(heading_);
-      last["choices"] = Json::array();
-      last["usage"] = usage_json(usage);
-      out = event(last);
-    }
-    return out + kDone;
-  }
+  std::string end(const Usage& usage) override { return end_of_stream(frame(heading_), usage, include_usage_); }
 
   std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
 
@@ -103,27 +94,6 @@ class CompletionWriter final : public AnswerWriter {
   std::size_t offset_ = 0;
 };
 
-// A string, tokens, or a list of either.
-std::vector<RawPrompt> read_prompts(Fields& fields) {
-  const Json& prompt = fields.need("prompt");
-  if (prompt.is_string()) return {prompt.get<std::string>()};
-  if (!prompt.is_array() || prompt.empty())
-    fields.fail("prompt", "must be a string, a list of token ids, or a list of either");
-  if (prompt.front().is_number()) return {read_tokens(prompt, "prompt")};
-  if (prompt.size() > kMostPrompts) fields.fail("prompt", fmt::format("may hold {} prompts at most", kMostPrompts));
-  std::vector<RawPrompt> prompts;
-  for (std::size_t i = 0; i < prompt.size(); ++i) {
-    const std::string path = fmt::format("prompt[{}]", i);
-    if (prompt[i].is_string())
-      prompts.emplace_back(prompt[i].get<std::string>());
-    else if (prompt[i].is_array())
-      prompts.emplace_back(read_tokens(prompt[i], path));
-    else
-      throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
-  }
-  return prompts;
-}
-
 }  // namespace
 
 Asked read_completion(const Json& body) {
@@ -132,7 +102,7 @@ Asked read_completion(const Json& body) {
   Asked asked;
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
-  request.prompt = read_prompts(fields);
+  request.prompt = read_texts_or_tokens(fields, "prompt", kMostPrompts, "prompts");
   request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
   if (fields.whole("best_of", 1, kMostAnswers).value_or(request.n) != request.n)
     fields.fail("best_of", "is not supported here beyond 'n': every answer is given back");

@@ -15,30 +15,6 @@
 namespace plimsoll::api {
 namespace {
 
-void read_inputs(Fields& fields, EmbeddingRequest& request) {
-  const Json& input = fields.need("input");
-  if (input.is_string()) {
-    request.inputs.emplace_back(input.get<std::string>());
-    return;
-  }
-  if (!input.is_array() || input.empty())
-    fields.fail("input", "must be a string, a list of token ids, or a list of either");
-  if (input.front().is_number()) {
-    request.inputs.emplace_back(read_tokens(input, "input"));
-    return;
-  }
-  if (input.size() > kMostInputs) fields.fail("input", fmt::format("may hold {} texts at most", kMostInputs));
-  for (std::size_t i = 0; i < input.size(); ++i) {
-    const std::string path = fmt::format("input[{}]", i);
-    if (input[i].is_string())
-      request.inputs.emplace_back(input[i].get<std::string>());
-    else if (input[i].is_array())
-      request.inputs.emplace_back(read_tokens(input[i], path));
-    else
-      throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
-  }
-}
-
 // Shortened vectors are of length 1 again, as those trained for it are meant to be used.
 std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions) {
   if (dimensions == 0) return vector;
@@ -81,7 +57,7 @@ EmbeddingRequest read_embedding_request(const Json& body) {
   Fields fields(body);
   EmbeddingRequest request;
   request.model = fields.text("model").value_or("");
-  read_inputs(fields, request);
+  request.inputs = read_texts_or_tokens(fields, "input", kMostInputs, "texts");
   const std::string format = fields.text("encoding_format").value_or("float");
   if (format != "float" && format != "base64") fields.fail("encoding_format", "must be 'float' or 'base64'");
   request.base64 = format == "base64";

@@ -1,4 +1,4 @@
-#include "fields.hpp"
+#include <plimsoll/api/fields.hpp>
 
 #include <fmt/format.h>
 

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include <plimsoll/api/sse.hpp>
+
 namespace plimsoll::api {
 
 Json usage_json(const Usage& usage) {
@@ -48,6 +50,14 @@ Json chat_logprobs(const std::vector<TokenLogprob>& tokens) {
     content.push_back(std::move(entry));
   }
   return {{"content", std::move(content)}, {"refusal", nullptr}};
+}
+
+std::string end_of_stream(Json frame, const Usage& usage, bool include_usage) {
+  constexpr const char* kDone = "data: [DONE]\n\n";
+  if (!include_usage) return kDone;
+  frame["choices"] = Json::array();
+  frame["usage"] = usage_json(usage);
+  return event(frame) + kDone;
 }
 
 Json calls_for_template(const Json& calls, const std::string& path) {

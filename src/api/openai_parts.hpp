@@ -7,16 +7,17 @@
 
 #include <plimsoll/api/answer.hpp>
 
-#include "fields.hpp"
+#include <plimsoll/api/fields.hpp>
 
 namespace plimsoll::api {
-
-inline constexpr const char* kDone = "data: [DONE]\n\n";
 
 [[nodiscard]] Json usage_json(const Usage& usage);
 [[nodiscard]] const char* finish_reason(Finish finish);
 [[nodiscard]] Json tool_call_json(const ToolCall& call);
 [[nodiscard]] Json chat_logprobs(const std::vector<TokenLogprob>& tokens);
+
+// How a stream ends: where usage was asked for, a chunk of it without choices. `frame`: what every chunk begins with.
+[[nodiscard]] std::string end_of_stream(Json frame, const Usage& usage, bool include_usage);
 
 // Calls of an earlier answer as templates want to see them: arguments as an object, where they are JSON.
 [[nodiscard]] Json calls_for_template(const Json& calls, const std::string& path);

@@ -95,6 +95,26 @@ std::vector<std::string> read_stop_strings(Fields& fields, const char* key) {
   return stops;
 }
 
+std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {
+  const Json& given = fields.need(key);
+  if (given.is_string()) return {given.get<std::string>()};
+  if (!given.is_array() || given.empty())
+    fields.fail(key, "must be a string, a list of token ids, or a list of either");
+  if (given.front().is_number()) return {read_tokens(given, key)};
+  if (given.size() > most) fields.fail(key, fmt::format("may hold {} {} at most", most, what));
+  std::vector<RawPrompt> out;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::string path = fmt::format("{}[{}]", key, i);
+    if (given[i].is_string())
+      out.emplace_back(given[i].get<std::string>());
+    else if (given[i].is_array())
+      out.emplace_back(read_tokens(given[i], path));
+    else
+      throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
+  }
+  return out;
+}
+
 std::string read_content(const Json& content, const std::string& path) {
   if (content.is_null()) return {};
   if (content.is_string()) return content.get<std::string>();

@@ -5,7 +5,7 @@
 
 #include <plimsoll/api/text_request.hpp>
 
-#include "fields.hpp"
+#include <plimsoll/api/fields.hpp>
 
 namespace plimsoll::api {
 
@@ -13,6 +13,9 @@ namespace plimsoll::api {
 void read_sampling(Fields& fields, TextRequest& request);
 // A string or a list of them. `key`: "stop", "stop_sequences".
 [[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, const char* key);
+// A string, token ids, or a list of either: `most` of them at most, which are called `what`.
+[[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
+                                                          const char* what);
 // The text of a message: a string, or parts of which all are text (`types`: their names).
 [[nodiscard]] std::string read_content(const Json& content, const std::string& path);
 // {"type": "json_object"}, {"type": "json_schema", ...}, {"type": "text"}; null where nothing is asked for.

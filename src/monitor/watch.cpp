@@ -38,6 +38,18 @@ std::optional<Bytes> beyond_ledger(const Sample& sample, const DeviceSample& dev
 
 }  // namespace
 
+std::string_view to_string(Severity severity) noexcept {
+  switch (severity) {
+    case Severity::notice:
+      return "notice";
+    case Severity::warning:
+      return "warning";
+    case Severity::serious:
+      return "serious";
+  }
+  return "notice";
+}
+
 std::string_view to_string(AlertKind kind) noexcept {
   switch (kind) {
     case AlertKind::threshold:

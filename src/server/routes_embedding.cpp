@@ -46,14 +46,12 @@ void Server::Impl::add_embedding_routes() {
   http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
                const std::string model = embedding_model(host, asked.model, false).request.name;
-               const auto work = begin_work();
-               const auto watched = watch(request);
-               const host::Lease lease = lease_of(host, model, options.limits, watched->token());
-               run::Embedder embedder(lease.instance());
-               const auto inputs = tokens_of(asked, lease.instance().model()->vocab());
+               const Seated seated = seat(request, model);
+               run::Embedder embedder(seated.lease.instance());
+               const auto inputs = tokens_of(asked, seated.lease.instance().model()->vocab());
                std::vector<std::vector<float>> vectors;
                std::size_t tokens = 0;
-               for (run::Embedding& embedding : embedder.embed(inputs, {.stop = watched->token()})) {
+               for (run::Embedding& embedding : embedder.embed(inputs, {.stop = seated.watched->token()})) {
                  if (embedding.rows() != 1)
                    throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", model))
                        .at("model");
@@ -67,11 +65,9 @@ void Server::Impl::add_embedding_routes() {
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
     const std::string model = embedding_model(host, asked.model, true).request.name;
-    const auto work = begin_work();
-    const auto watched = watch(request);
-    const host::Lease lease = lease_of(host, model, options.limits, watched->token());
-    run::Reranker reranker(lease.instance());
-    auto ranked = reranker.rank(asked.query, asked.documents, {.top_n = asked.top_n, .stop = watched->token()});
+    const Seated seated = seat(request, model);
+    run::Reranker reranker(seated.lease.instance());
+    auto ranked = reranker.rank(asked.query, asked.documents, {.top_n = asked.top_n, .stop = seated.watched->token()});
     run::best_first(ranked);
     std::vector<api::Score> scores;
     std::size_t tokens = 0;

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include <plimsoll/api/fields.hpp>
 #include <plimsoll/api/sse.hpp>
 #include <plimsoll/host/fleet_file.hpp>
 #include <plimsoll/host/fleet_plan.hpp>
@@ -59,24 +60,12 @@ Json event_json(const host::HostEvent& event) {
           {"why", event.why}};
 }
 
-const char* severity_text(monitor::Severity severity) {
-  switch (severity) {
-    case monitor::Severity::notice:
-      return "notice";
-    case monitor::Severity::warning:
-      return "warning";
-    case monitor::Severity::serious:
-      return "serious";
-  }
-  return "notice";
-}
-
 Json alert_json(const monitor::Alert& alert) {
   Json numbers = Json::object();
   for (const auto& [name, value] : alert.numbers) numbers[name] = value;
   return {{"at", time_text(alert.at)},
           {"kind", monitor::to_string(alert.kind)},
-          {"severity", severity_text(alert.severity)},
+          {"severity", monitor::to_string(alert.severity)},
           {"device", alert.device},
           {"model", alert.model},
           {"sentence", alert.sentence},
@@ -211,9 +200,7 @@ void Server::Impl::add_plimsoll_routes() {
                  host.unload(name);
                } else {
                  const Json body = request.body.empty() ? Json::object() : api::parse_object(request.body);
-                 const Json pinned = body.value("pinned", Json(true));
-                 if (!pinned.is_boolean()) throw api::bad_request("'pinned' must be true or false").at("pinned");
-                 host.pin(name, pinned.get<bool>());
+                 host.pin(name, api::Fields(body).flag("pinned").value_or(true));
                }
                for (const host::ModelStatus& model : host.status().models) {
                  if (model.name == name)

@@ -142,11 +142,8 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
                const api::TextRequest asked = read(api::parse_object(request.body));
-               const auto work = begin_work();
-               const auto watched = watch(request);
-               const host::Lease lease =
-                   lease_of(host, model_asked_for(host, asked.model).request.name, options.limits, watched->token());
-               const std::size_t tokens = read_prompts(lease, templates, asked).prompts.front().size();
+               const Seated seated = seat(request, asked.model);
+               const std::size_t tokens = read_prompts(seated.lease, templates, asked).prompts.front().size();
                put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
              }));
 }

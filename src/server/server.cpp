@@ -157,6 +157,14 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
   return work;
 }
 
+Server::Impl::Seated Server::Impl::seat(const httplib::Request& request, const std::string& model) {
+  const std::string& name = model_asked_for(host, model).request.name;
+  auto work = begin_work();
+  auto watched = watch(request);
+  const std::stop_token stop = watched->token();
+  return {std::move(work), std::move(watched), lease_of(host, name, options.limits, stop)};
+}
+
 std::unique_ptr<Departures::Watched> Server::Impl::watch(const httplib::Request& request) {
   const std::chrono::seconds limit = options.limits.working;
   return departures.watch([&request] { return request.is_connection_closed(); },
@@ -196,7 +204,7 @@ std::string Server::url() const {
 void Server::serve(std::stop_token stop, const std::function<void()>& listening) {
   Impl& impl = *impl_;
   const std::jthread ender([&impl, stop](const std::stop_token& over) {
-    std::binary_semaphore wake(0);
+    std::counting_semaphore<2> wake(0);  // both may call
     const std::stop_callback asked(stop, [&] { wake.release(); });
     const std::stop_callback ended(over, [&] { wake.release(); });
     wake.acquire();

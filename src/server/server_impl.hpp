@@ -45,6 +45,14 @@ struct Server::Impl {
   [[nodiscard]] Work answering(Work work) const;
   // For requests that need a model: counted, and refused where too many are at work.
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
+  // What a request that needs a ready model holds while it is at work; ends from below.
+  struct Seated {
+    std::shared_ptr<RequestCounters::Work> work;
+    std::unique_ptr<Departures::Watched> watched;
+    host::Lease lease;
+  };
+  // Waits for the model; empty: the fleet's first. Throws api::Problem, and what acquiring throws.
+  [[nodiscard]] Seated seat(const httplib::Request& request, const std::string& model);
   [[nodiscard]] std::unique_ptr<Departures::Watched> watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
   [[nodiscard]] Workshop workshop() { return {host, kept, templates, options.limits}; }

@@ -425,52 +425,5 @@ TEST(HostTest, AFleetThatContradictsItselfIsRefusedWithEveryReason) {
   expect_error(ErrorCode::usage, "two models are called 'a'; the thresholds", [&] { const SmallHost small(fleet); });
 }
 
-TEST(HostTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady) {
-  const Fleet fleet = fleet_of("a", 2);
-  const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
-  SmallHost small(fleet);
-  const ConversationId conversation = small.host.new_conversation("a");
-  std::string text = small.go_on("a", conversation, "Day 12.");
-  {
-    Lease lease = small.host.acquire("a");
-    lease.conversation().prompt("Day 3.");  // one that ends with what follows
-    lease.resume(conversation);
-    lease.resume(conversation);  // it is there already
-    Lease other = small.host.acquire("a");
-    expect_error(ErrorCode::busy, "has a lease already", [&] { other.resume(conversation); });
-    expect_error(ErrorCode::usage, "no conversation 77", [&] { other.resume(77); });
-    EXPECT_EQ(other.conversation().size(), 0U);  // and goes on with one of its own
-    run::GenerationParams params{.predict = 8, .sampling = {.temperature = 0}, .ignore_end_of_generation = true};
-    run::Generation generation(lease.conversation(), params);
-    text += run::stream(generation);
-  }
-  EXPECT_EQ(text, uninterrupted);
-  small.host.end_conversation(conversation);
-}
-
-// Nothing is held against a line for mapped weights, so they stay mapped: the next load is a context and no more.
-TEST(HostTest, AMappedModelStaysMappedWhileItIsParked) {
-  Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
-  const std::string expected = alone(fleet.models[0].request, "Day 12.", 8);
-  SmallHost small(fleet);
-  const auto mapped = [&] {
-    Bytes sum;
-    for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
-      if (!entry.charged) sum += entry.taken.current;
-    return sum;
-  };
-  EXPECT_EQ(small.ask("a", "Day 12."), expected);
-  const Bytes while_ready = mapped();
-  EXPECT_GT(while_ready, Bytes{});
-  (void)small.ask("b");
-  EXPECT_EQ(small.state("a"), ModelState::parked);
-  EXPECT_EQ(mapped(), while_ready);
-  for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
-    EXPECT_TRUE(!entry.charged || entry.taken.current == Bytes{});
-  EXPECT_EQ(small.ask("a", "Day 12."), expected);
-  EXPECT_EQ(mapped(), while_ready);  // not a second time
-}
-
 }  // namespace
 }  // namespace plimsoll::host

@@ -2,17 +2,15 @@
 #pragma once
 #include <cstddef>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include <plimsoll/api/json_text.hpp>
-#include <plimsoll/engine/vocab.hpp>
+#include <plimsoll/api/text_request.hpp>
 
 namespace plimsoll::api {
 
 struct EmbeddingRequest {
   std::string model{};
-  std::vector<std::variant<std::string, std::vector<engine::Token>>> inputs{};
+  std::vector<RawPrompt> inputs{};
   bool base64 = false;         // little-endian 32-bit floats
   std::size_t dimensions = 0;  // the first so many, of length 1 again; 0: all
 };

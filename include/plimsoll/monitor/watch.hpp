@@ -29,6 +29,7 @@ inline constexpr std::array kAlertKinds{AlertKind::threshold, AlertKind::foreign
 [[nodiscard]] std::string_view to_string(AlertKind kind) noexcept;
 
 enum class Severity { notice, warning, serious };
+[[nodiscard]] std::string_view to_string(Severity severity) noexcept;
 
 struct Alert {
   Clock::TimePoint at{};  // of the sample
