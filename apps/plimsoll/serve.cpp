@@ -19,6 +19,7 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
+#include "heap.hpp"
 #include "interrupt.hpp"
 #include "service_manager.hpp"
 
@@ -152,6 +153,7 @@ void say_what_is_risky(const server::ServerOptions& options) {
 }
 
 int run(const GlobalOptions& global, const ServeOptions& options) {
+  give_large_blocks_back();
   set_up_server_log(options.log_format, global.verbosity > 0);
   const server::ServerOptions server_settings = server_options(options);
   const host::Fleet fleet = asked_fleet(options);

@@ -22,9 +22,13 @@ bool Company::all_are_here(const Sequences& sequences) const {
          });
 }
 
-void Company::gather(std::unique_lock<std::mutex>& lock, const Sequences& sequences) {
+// Of several that gather, the first decodes for all. The others' time is over by then, but not that of those who were
+// decoded with them: they leave the expectations as they are.
+void Company::gather(std::unique_lock<std::mutex>& lock, const Sequence& own, const Sequences& sequences) {
   const auto until = std::max(wait_until_, Clock::now() + kForEntries);
-  const bool all = back_.wait_until(lock, until, [&] { return all_are_here(sequences); });
+  const auto decoded = [&] { return own.waiting() == 0; };
+  const bool all = back_.wait_until(lock, until, [&] { return decoded() || all_are_here(sequences); });
+  if (decoded()) return;
   for (const std::shared_ptr<Sequence>& sequence : sequences) {
     if (!all || sequence->waiting() > 0) sequence->expected = false;
   }

@@ -40,8 +40,9 @@ class Company {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // Waits until those that went through together last are back, or until it is not worth it any more.
-  void gather(std::unique_lock<std::mutex>& lock, const Sequences& sequences);
+  // Waits until those that went through together last are back, or until it is not worth it any more, or until another
+  // thread has decoded `own`.
+  void gather(std::unique_lock<std::mutex>& lock, const Sequence& own, const Sequences& sequences);
   // These went through together, which took so long.
   void left(const std::vector<Sequence*>& together, std::chrono::steady_clock::duration took);
 

@@ -105,7 +105,7 @@ engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::functi
     std::size_t waits = 0;
     {
       Company::Entry entry(schedule_->company(), schedule_->mutex());
-      if (sequence_->waiting() > 0) schedule_->gather(entry.lock());
+      if (sequence_->waiting() > 0) schedule_->gather(entry.lock(), *sequence_);
       if (sequence_->waiting() == 0) return engine::DecodeStatus::ok;
       const engine::DecodeStatus status = schedule_->infer(stop);
       if (status != engine::DecodeStatus::ok) return status;

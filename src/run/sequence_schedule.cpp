@@ -211,6 +211,7 @@ void SequenceSchedule::decode_again(Sequence& sequence) {
 }
 
 void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
+  sequence.expected = false;  // whoever goes back is not on its way to the next token
   if (size >= sequence.tokens.size()) return;
   if (size < sequence.decoded && !cut_memory(sequence, size)) {
     if (sequence.first_vector && *sequence.first_vector >= size) sequence.first_vector.reset();

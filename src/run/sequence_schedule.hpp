@@ -50,7 +50,7 @@ class SequenceSchedule {
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop);
   [[nodiscard]] Company& company() noexcept { return company_; }
   // Before infer(), for who decodes one of several conversations: see Company.
-  void gather(std::unique_lock<std::mutex>& lock) { company_.gather(lock, sequences_); }
+  void gather(std::unique_lock<std::mutex>& lock, const Sequence& own) { company_.gather(lock, own, sequences_); }
 
  private:
   struct Share {  // of one batch

@@ -31,7 +31,7 @@ struct Table {
   Clock::duration time_to_gather() {
     const auto begin = Clock::now();
     std::unique_lock lock(mutex);
-    company.gather(lock, sequences);
+    company.gather(lock, *sequences[0], sequences);
     return Clock::now() - begin;
   }
 };
@@ -74,6 +74,23 @@ TEST(CompanyTest, WhoIsHereIsNotExpectedAnyMore) {
   (void)table.time_to_gather();
   EXPECT_FALSE(table.sequences[0]->expected);
   EXPECT_FALSE(table.sequences[1]->expected);
+}
+
+TEST(CompanyTest, WhoWasDecodedByAnotherLeavesTheOthersExpected) {
+  Table table;
+  table.went_together(10s, true);
+  table.wants_a_token(0);
+  std::jthread gathering([&] { (void)table.time_to_gather(); });
+  std::this_thread::sleep_for(10ms);
+  {
+    const Company::Entry lock(table.company, table.mutex);
+    std::this_thread::sleep_for(60ms);  // decoding takes longer than anybody is waited for
+    table.sequences[0]->decoded = 1;
+    table.company.left({table.sequences[0].get(), table.sequences[1].get()}, 10s);
+  }
+  gathering.join();
+  EXPECT_TRUE(table.sequences[0]->expected);
+  EXPECT_TRUE(table.sequences[1]->expected);
 }
 
 }  // namespace
