@@ -168,6 +168,12 @@ def random_large(path: str, matrix: str) -> int:
     return _random(path, shape, llama_keys(**shape, context=4096) | bpe_vocabulary(shape["vocab"]), matrix)
 
 
+def random_grouped(path: str, matrix: str) -> int:
+    """As random_large, in the shape that models of this size have by now: narrow and deep, three query heads for a head of keys."""
+    shape = dict(layers=32, width=960, hidden=2560, heads=15, kv_heads=5, vocab=32000)
+    return _random(path, shape, llama_keys(**shape, context=4096) | bpe_vocabulary(shape["vocab"]), matrix)
+
+
 def random_embedder(path: str) -> int:
     """The shape of a small embedding model (6 layers of 384) as a llama with random weights and a vocabulary: for texts per second."""
     shape = dict(layers=6, width=384, hidden=1536, heads=12, kv_heads=12, vocab=16000)

@@ -30,6 +30,7 @@ struct Options {
   std::uint32_t batch = 2048;
   std::int32_t threads = 2;
   int rounds = 10;
+  std::string store = "/dev/null/plimsoll.db";  // remembers nothing
 };
 
 plan::Request request_of(const Options& options, const std::string& path, const std::string& name) {
@@ -50,10 +51,9 @@ host::Fleet fleet_of(const Options& options, const std::vector<std::string>& pat
   return fleet;
 }
 
-plan::Plan plan_of(const plan::Request& request) {
+plan::Plan plan_of(const plan::Request& request, plan::Store& store) {
   gauge::LocalSurveys surveys;
-  plan::Store nothing("/dev/null/plimsoll.db");
-  return plan::Planner(surveys, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+  return plan::Planner(surveys, store).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
 }
 
 run::GenerationParams greedy(const engine::Model& model, const std::string& prompt, std::int32_t tokens) {
@@ -73,7 +73,8 @@ Bytes process_memory(const run::MemoryBooks& books) {
 // The greedy continuation without a host, to hold the switched conversations against.
 std::string uninterrupted(const Options& options, const std::string& path, std::int32_t tokens) {
   run::MemoryBooks books;
-  const plan::Plan plan = plan_of(request_of(options, path, "alone"));
+  plan::Store nothing("/dev/null/plimsoll.db");
+  const plan::Plan plan = plan_of(request_of(options, path, "alone"), nothing);
   run::Instance instance(books, plan.models.front(), plan.devices);
   run::OpenOptions open;
   open.warm_up.depth = run::WarmUpDepth::none;
@@ -82,53 +83,59 @@ std::string uninterrupted(const Options& options, const std::string& path, std::
   return run::stream(generation);
 }
 
-// Two conversations, each going on by one token after every switch.
+// Two conversations, each going on by one token after every switch. What is measured here must not be warmed before the
+// host begins, so the texts to hold them against come afterwards.
 Json switches(const Options& options) {
-  std::vector<std::string> expected;
-  for (const std::string& path : options.models) expected.push_back(uninterrupted(options, path, options.rounds + 2));
   host::Fleet fleet = fleet_of(options, options.models);
   Bytes largest;
   const device::DeviceId device{options.device};
+  plan::Store store(options.store);
   for (const host::FleetModel& model : fleet.models)
-    largest = std::max(largest, plan::required_on(device, plan_of(model.request).models));
+    largest = std::max(largest, plan::required_on(device, plan_of(model.request, store).models));
   fleet.lines = {{.device = device, .amount = largest + Bytes{std::uint64_t{32} << 20U}}};
 
   run::MemoryBooks books;
   gauge::LocalSurveys surveys;
-  plan::Store nothing("/dev/null/plimsoll.db");
-  host::Host host(books, fleet, surveys, nothing);
-  std::vector<host::ConversationId> conversations;
-  for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
-
   std::vector<std::string> texts(options.models.size());
   Json ms = Json::array();
   bool evicted = true;
-  for (int round = 0; round < options.rounds + 2; ++round) {
-    for (std::size_t i = 0; i < options.models.size(); ++i) {
-      const std::string& name = fleet.models[i].request.name;
-      const Stopwatch watch;
-      {
-        host::Lease lease = host.acquire(name, {.conversation = conversations[i]});
-        run::Generation generation(lease.conversation(),
-                                   greedy(*lease.instance().model(), round == 0 ? "Once upon a time" : "", 1));
-        texts[i] += generation.next().value_or("");
-        if (round > 1) ms.push_back(watch.elapsed_ms());  // both have been warmed once
-        for (const std::string& rest : run::pieces(generation)) texts[i] += rest;
-      }
-      for (const memory::Entry& entry : books.ledger().entries()) {
-        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
-        if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{}) evicted = false;
+  std::vector<host::ModelStatus> models;
+  {
+    host::Host host(books, fleet, surveys, store);
+    std::vector<host::ConversationId> conversations;
+    for (const host::FleetModel& model : fleet.models)
+      conversations.push_back(host.new_conversation(model.request.name));
+
+    for (int round = 0; round < options.rounds + 2; ++round) {
+      for (std::size_t i = 0; i < options.models.size(); ++i) {
+        const std::string& name = fleet.models[i].request.name;
+        const Stopwatch watch;
+        {
+          host::Lease lease = host.acquire(name, {.conversation = conversations[i]});
+          run::Generation generation(lease.conversation(),
+                                     greedy(*lease.instance().model(), round == 0 ? "Once upon a time" : "", 1));
+          texts[i] += generation.next().value_or("");
+          if (round > 1) ms.push_back(watch.elapsed_ms());  // both have been warmed once
+          for (const std::string& rest : run::pieces(generation)) texts[i] += rest;
+        }
+        for (const memory::Entry& entry : books.ledger().entries()) {
+          const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
+          if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
+            evicted = false;
+        }
       }
     }
+    models = host.status().models;
   }
-  const host::HostStatus status = host.status();
+  std::vector<std::string> expected;
+  for (const std::string& path : options.models) expected.push_back(uninterrupted(options, path, options.rounds + 2));
   std::uint64_t allocations = 0;
-  for (const host::ModelStatus& model : status.models) allocations += model.seal.allocations_after_seal;
+  for (const host::ModelStatus& model : models) allocations += model.seal.allocations_after_seal;
   return {{"first_token_ms", ms},
           {"other_evicted", evicted},
           {"continued_exactly", texts == expected},
-          {"loads", status.models[0].loads + status.models[1].loads},
-          {"load_ms", {status.models[0].last_load_ms, status.models[1].last_load_ms}},
+          {"loads", models[0].loads + models[1].loads},
+          {"load_ms", {models[0].last_load_ms, models[1].last_load_ms}},
           {"allocations_after_seal", allocations}};
 }
 
@@ -187,7 +194,8 @@ Json own_time(const Options& options) {
   }
   {
     run::MemoryBooks books;
-    const plan::Plan plan = plan_of(request_of(options, options.models.front(), "alone"));
+    plan::Store nothing("/dev/null/plimsoll.db");
+    const plan::Plan plan = plan_of(request_of(options, options.models.front(), "alone"), nothing);
     run::Instance instance(books, plan.models.front(), plan.devices);
     run::make_ready(instance, {}, nullptr);
     run::BatchedExecutor executor(instance);
@@ -216,6 +224,7 @@ int main(int argc, char** argv) {
   program.add_option("-b,--batch-size", options.batch);
   program.add_option("-t,--threads", options.threads);
   program.add_option("--rounds", options.rounds);
+  program.add_option("--store", options.store, "What was measured before, for the lines of the switches");
   program.add_option("--together", line, "A line: how many fit under it");
   program.add_option("--most", most);
   program.add_flag("--own", own, "The host's own time");

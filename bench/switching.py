@@ -7,24 +7,38 @@ import time
 
 import gguf
 from first_request import call, free_port, resident, wait_until_healthy
-from measure import CORES, RESULTS, Run, alternating, environment, figure, fresh_folder, median, program, say
+from measure import CORES, PLIMSOLL, RESULTS, Run, alternating, environment, figure, fresh_folder, median, program, say
 
 SWITCH, TOGETHER, OWN_US = 0.25, 1.3, 100
 PROMPT = "Once upon a time"
+# A server takes the memory for a prompt when the prompt comes; what is counted is what it needs then.
+LONG_PROMPT = " ".join(["the ship and its crew"] * 60)  # about 1,300 tokens of these vocabularies
+LARGE = ("random-374m-q8_0", lambda path: gguf.random_large(path, "Q8_0"))
+GROUPED = ("random-376m-grouped-q8_0", lambda path: gguf.random_grouped(path, "Q8_0"))
+SMALL = ("random-embedder", gguf.random_embedder)
 CASES = {
-    "CPU": {"what": "374 M parameters in Q8_0, CPU", "context": "2048", "batch": "2048", "line": "2GiB", "most": 16},
-    "Vulkan0": {"what": "26 M parameters, Vulkan software device", "context": "2048", "batch": "64", "line": "1GiB", "most": 24},
+    "CPU": {"what": "374 M parameters in Q8_0, CPU", "context": "2048", "batch": "2048", "model": LARGE},
+    "Vulkan0": {"what": "26 M parameters, Vulkan software device", "context": "2048", "batch": "64", "model": SMALL},
 }
+TOGETHER_CASES = [
+    {"device": "CPU", "what": "374 M parameters in Q8_0, a head of keys for each query, CPU", "line": "2GiB", "most": 24, "model": LARGE},
+    {"device": "CPU", "what": "376 M parameters in Q8_0, a head of keys for three queries, CPU", "line": "2GiB", "most": 40, "model": GROUPED},
+    {"device": "Vulkan0", "what": "26 M parameters, Vulkan software device", "line": "1GiB", "most": 24, "model": SMALL},
+]
 
 
-def models(device: str) -> list:
-    """One file under two names: what is compared is the switch, and the page cache is the same for both sides."""
-    name, write = (("random-374m-q8_0", lambda path: gguf.random_large(path, "Q8_0")) if device == "CPU"
-                   else ("random-embedder", gguf.random_embedder))
+def written(model: tuple) -> pathlib.Path:
+    name, write = model
     path = RESULTS / f"{name}.gguf"
     if not path.exists():
         say(f"  writing {path.name}")
         write(str(path))
+    return path
+
+
+def models(device: str) -> list:
+    """One file under two names: what is compared is the switch, and the page cache is the same for both sides."""
+    path = written(CASES[device]["model"])
     folder = pathlib.Path(fresh_folder(f"switching-{device}"))
     links = [folder / f"{letter}.gguf" for letter in "ab"]
     for link in links:
@@ -40,7 +54,8 @@ def flags(device: str) -> list:
 
 def ours(device: str, paths: list, rounds: int, env: dict) -> dict:
     case = CASES[device]
-    told = Run([program("switching"), *[word for path in paths for word in ("-m", path)], "--device", device, "-c", case["context"],
+    store = pathlib.Path(env["XDG_CACHE_HOME"]) / "plimsoll/plimsoll.db"
+    told = Run([program("switching"), "--store", str(store), *[word for path in paths for word in ("-m", path)], "--device", device, "-c", case["context"],
                 "-b", case["batch"], "-t", str(CORES), "--rounds", str(rounds)], env).json()
     assert told["other_evicted"] and told["continued_exactly"] and told["loads"] == 2 * (rounds + 2), told
     return told
@@ -65,14 +80,14 @@ def router(device: str, paths: list, rounds: int, env: dict) -> list:
 
 
 def private_bytes(device: str, path: str, env: dict) -> int:
-    """One llama-server after a request, page cache not counted."""
+    """One llama-server after a prompt that fills most of its context, page cache not counted."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen([program("llama-server"), "-m", path, *flags(device), "--port", str(port)], env=env,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_healthy(server, url)
-        call(url + "/completion", {"prompt": PROMPT, "n_predict": 2, "temperature": 0})
+        call(url + "/completion", {"prompt": LONG_PROMPT, "n_predict": 2, "temperature": 0}, timeout=600)
         return resident(server.pid)
     finally:
         server.terminate()
@@ -83,30 +98,39 @@ def size(text: str) -> int:
     return int(text.removesuffix("GiB")) << 30
 
 
+def calibrate(device: str, path: str, env: dict) -> None:
+    """The line is drawn from a plan, and before the runtime stage was measured on this device its plan is an estimate."""
+    Run([PLIMSOLL, "calibrate", "-m", path, *flags(device)], env)
+
+
 def measure(quick: bool):
     figures, samples = [], {}
     for device, case in CASES.items():
         paths, rounds, count = models(device), 3 if quick else 5, 1 if quick else 3
-        env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-switching-{device}"))
-        samples[device] = {}
-        # On a device whose runtime is an estimate until it is measured, no line for one alone can be drawn beforehand: once measured,
-        # both fit under it.
-        if device == "CPU":
-            told, peer = alternating(count, lambda: ours(device, paths, rounds, env), lambda: router(device, paths, rounds, env))
-            mine = [median(one["first_token_ms"]) for one in told]
-            theirs = [median(one) for one in peer]
-            samples[device] |= {"plimsoll": told, "llama-server": peer}
-            say(f"  {device}: {median(mine):.0f} ms, router {median(theirs):.0f} ms")
-            figures.append(figure(f"switch, request to first token ÷ llama-server's router, {case['what']}",
-                                  median(a / b for a, b in zip(mine, theirs, strict=True)), SWITCH, "×",
-                                  ours_ms=median(mine), peer_ms=median(theirs)))
-        one = private_bytes(device, paths[0], env)
-        fit = Run([program("switching"), "-m", paths[0], "--device", device, "-c", case["context"], "-b", case["batch"], "-t", str(CORES),
-                   "--together", case["line"], "--most", str(case["most"])], env).json()
-        samples[device] |= {"together": fit, "llama_server_private_bytes": one}
+        env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-switching-{device}"),
+                          XDG_CACHE_HOME=fresh_folder(f"cache-switching-{device}"))
+        if device != "CPU":
+            calibrate(device, paths[0], env)
+        told, peer = alternating(count, lambda: ours(device, paths, rounds, env), lambda: router(device, paths, rounds, env))
+        mine = [median(one["first_token_ms"]) for one in told]
+        theirs = [median(one) for one in peer]
+        samples[device] = {"plimsoll": told, "llama-server": peer}
+        say(f"  {device}: {median(mine):.0f} ms, router {median(theirs):.0f} ms")
+        figures.append(figure(f"switch, request to first token ÷ llama-server's router, {case['what']}",
+                              median(a / b for a, b in zip(mine, theirs, strict=True)), SWITCH, "×", ours_ms=median(mine), peer_ms=median(theirs)))
+    samples["together"] = []
+    for case in TOGETHER_CASES:
+        device, path = case["device"], str(written(case["model"]))
+        env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-together-{device}"))
+        one = private_bytes(device, path, env)
+        fit = Run([program("switching"), "-m", path, "--device", device, "-c", CASES[device]["context"], "-b", CASES[device]["batch"],
+                   "-t", str(CORES), "--together", case["line"], "--most", str(case["most"])], env).json()
+        assert fit["ready"] < case["most"], "more would fit than were tried"
+        samples["together"].append({"what": case["what"], "together": fit, "llama_server_private_bytes": one})
         peers = size(case["line"]) // one
+        say(f"  under {case['line']}: {fit['ready']}, llama-server processes {peers}; {case['what']}")
         figures.append(figure(f"models ready at once under {case['line']} ÷ llama-server processes, {case['what']}", fit["ready"] / max(1, peers),
-                              TOGETHER, "×", at_least=True, ours_count=fit["ready"], peer_count=peers))
+                              TOGETHER, "×", at_least=True, ours_count=fit["ready"], peer_count=peers, peer_bytes=one))
     env = environment()
     tiny = str(RESULTS.parent.parent / "models/demo/bosun-log.gguf")
     own = [Run([program("switching"), "-m", tiny, "-c", "256", "-b", "64", "-t", "1", "--own"], env).json() for _ in range(1 if quick else 5)]

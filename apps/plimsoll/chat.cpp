@@ -1,5 +1,6 @@
 // plimsoll chat: a conversation with one model, in its own template.
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -119,11 +120,25 @@ bool can_go_on(const Error& error) {
          error.code() == ErrorCode::io;
 }
 
+// At a terminal, which gives one line at a time. False: somebody would rather end.
+bool wait_for_a_line() {
+  constexpr int kLookMs = 200;
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  while (!interrupts().stop_requested()) {
+    if (poll(&input, 1, kLookMs) > 0) return true;
+  }
+  return false;
+}
+
 int talk(Talk& talk) {
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
   if (terminal) fmt::print(stderr, "{}", kHelp);
   for (;;) {
     if (terminal) fmt::print(stderr, "> ");
+    if (terminal && !wait_for_a_line()) {
+      fmt::print(stderr, "\nplimsoll: interrupted\n");
+      return interrupted;
+    }
     std::string line;
     if (!std::getline(std::cin, line)) return done;
     if (line.empty()) continue;

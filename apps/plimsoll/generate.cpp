@@ -155,7 +155,7 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
     throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
   if (!options.draft.model.empty() || !options.media.empty())
-    throw Error(ErrorCode::usage, "--model-draft and --image do not go with --fleet");
+    throw Error(ErrorCode::usage, "--image does not go with --fleet, and a fleet's models have drafts of their own");
   if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
@@ -172,8 +172,15 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
   const Stopwatch watch;
-  run::Generation generation(lease.conversation(), params);
-  const RequestFigures figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
+  RequestFigures figures;
+  if (run::Conversation* draft = lease.draft()) {
+    const auto& asked = *std::ranges::find(fleet.models, name, [](const auto& model) { return model.request.name; });
+    run::SpeculativeGeneration generation(lease.conversation(), *draft, params, asked.draft->speculation);
+    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
+  } else {
+    run::Generation generation(lease.conversation(), params);
+    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
+  }
   global.json ? print_result(text, reason, figures) : fmt::print("\n");
   return end_of(reason, figures);
 }
@@ -203,9 +210,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
            {.fit = options.fit, .draft = draft, .warm_up = warm_up, .progress = progress}, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();
-  Speculation speculation{.params = {.most = static_cast<std::size_t>(options.draft.most),
-                                     .least_probability = static_cast<float>(options.draft.least_probability)},
-                          .counts = {}};
+  Speculation speculation{.params = app::speculation(options.draft), .counts = {}};
 
   std::string text;
   run::FinishReason reason = run::FinishReason::running;

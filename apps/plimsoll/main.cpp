@@ -36,7 +36,7 @@ std::string version_text() {
   return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
 }
 
-int run(int argc, char** argv) {
+int run_command(int argc, char** argv) {
   app::GlobalOptions global;
   int status = app::done;
   CLI::App program{"GGUF models with every byte of GPU memory planned before it is taken", "plimsoll"};
@@ -77,7 +77,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   app::handle_interrupts();
-  const int status = run(argc, argv);
+  const int status = run_command(argc, argv);
   // A pipe that was closed, or a full disk, shows only when the text is really written.
   if (std::fflush(stdout) != 0 && status == app::done) {
     std::perror("plimsoll: the output could not be written");

@@ -86,10 +86,7 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& lines, con
     (void)make_ready(*opened.draft, *opened.store, options, {});
   }
   opened.figures = make_ready(*opened.instance, *opened.store, options, [&](run::Instance& loaded) {
-    if (opened.draft && !run::same_vocabulary(*loaded.model(), *opened.draft->model())) {
-      throw Error(ErrorCode::usage, fmt::format("'{}' and its draft '{}' have not the same vocabulary", loaded.name(),
-                                                opened.draft->name()));
-    }
+    if (opened.draft) run::require_draft(*loaded.model(), loaded.name(), *opened.draft->model(), opened.draft->name());
     if (check_loaded) check_loaded(loaded);
   });
   return opened;

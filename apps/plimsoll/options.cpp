@@ -331,25 +331,17 @@ void add_draft_options(CLI::App& command, DraftOptions& o) {
             ->capture_default_str());
 }
 
+run::SpeculationParams speculation(const DraftOptions& options) {
+  return {.most = count(options.most, "--draft-max", 1),
+          .least_probability = static_cast<float>(options.least_probability)};
+}
+
 std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Request& target) {
   if (options.model.empty()) return std::nullopt;
-  const std::uint32_t rows = count(options.most, "--draft-max", 1) + 1;
-  if (rows > target.survey.context.n_batch) {
-    usage_error(fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}", options.most, rows,
-                            target.survey.context.n_batch));
-  }
-  if (!(options.least_probability >= 0) || options.least_probability > 1)
-    usage_error(fmt::format("--draft-p-min cannot be {}; it is a probability", options.least_probability));
-  plan::Request draft{.name = std::filesystem::path(options.model).stem().string(), .survey = target.survey};
-  if (draft.name == target.name) draft.name += "-draft";
-  draft.survey.model.path = options.model;
+  plan::Request draft = run::plan_with_draft(target, options.model, speculation(options));
+  if (const std::string name = std::filesystem::path(options.model).stem().string(); name != target.name)
+    draft.name = name;
   if (!options.gpu_layers.empty()) draft.survey.model.gpu_layers = gpu_layers(options.gpu_layers);
-  draft.survey.adapters.clear();
-  draft.survey.control_vector = {};
-  draft.survey.projector = {};
-  engine::ContextParams& context = target.survey.context;
-  if (context.n_outputs_max > 0) context.n_outputs_max = std::max(context.n_outputs_max, rows);
-  target.survey.outputs = std::max(target.survey.outputs, rows);
   return draft;
 }
 

@@ -8,6 +8,7 @@
 
 #include <plimsoll/engine/sampler.hpp>
 #include <plimsoll/plan/planner.hpp>
+#include <plimsoll/run/speculative.hpp>
 
 namespace plimsoll::app {
 
@@ -76,6 +77,7 @@ struct DraftOptions {
   double least_probability = 0.5;
 };
 void add_draft_options(CLI::App& command, DraftOptions& options);
+[[nodiscard]] run::SpeculationParams speculation(const DraftOptions& options);
 // The draft beside this target, which is given the rows of logits that checking needs; empty where none was named.
 // Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Request& target);

@@ -36,12 +36,10 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
     throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model at a time; a fleet is planned as it is");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
-  std::vector<plan::Request> wanted;
-  for (const host::FleetModel& model : fleet.models) wanted.push_back(model.request);
-  plan::Plan plan = planner.plan(wanted, {.lines = fleet.lines, .ours = {}, .alternatives = false});
+  plan::Plan plan = planner.plan(host::requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
-  const host::FleetPlan answer = host::plan_fleet(fleet, host::Room(plan.models, devices));
+  const host::FleetPlan answer = host::plan_fleet(fleet, host::Room(plan.models, devices, host::drafts_of(fleet)));
   if (global.json) {
     fmt::print("{}\n", host::to_json(answer, gauge::mode()).dump(2));
   } else {

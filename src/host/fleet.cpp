@@ -17,12 +17,36 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
     if (name.contains(':')) out.push_back(fmt::format("the name '{}' has a colon; those are names of our own", name));
     if (!names.insert(name).second) out.push_back(fmt::format("two models are called '{}'", name));
     if (model.request.survey.model.path.empty()) out.push_back(fmt::format("'{}' has no file", name));
+    if (model.draft) {
+      const std::string& draft = model.draft->request.name;
+      if (!names.insert(draft).second) out.push_back(fmt::format("two models are called '{}'", draft));
+      if (model.draft->request.survey.model.path.empty()) out.push_back(fmt::format("'{}' has no file", draft));
+      if (model.request.survey.context.embeddings)
+        out.push_back(fmt::format("'{}' is a model for embeddings; a draft proposes nothing to it", name));
+    }
     if (model.time_to_live && model.pinned)
       out.push_back(fmt::format("'{}' is pinned, so it cannot have a time to live", name));
   }
   const Thresholds& at = fleet.thresholds;
   if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
     out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");
+  return out;
+}
+
+std::vector<plan::Request> requests_of(const Fleet& fleet) {
+  std::vector<plan::Request> out;
+  for (const FleetModel& model : fleet.models) out.push_back(model.request);
+  for (const FleetModel& model : fleet.models) {
+    if (model.draft) out.push_back(model.draft->request);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> drafts_of(const Fleet& fleet) {
+  std::map<std::string, std::string> out;
+  for (const FleetModel& model : fleet.models) {
+    if (model.draft) out[model.request.name] = model.draft->request.name;
+  }
   return out;
 }
 

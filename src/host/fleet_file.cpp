@@ -89,6 +89,12 @@ class TableReader {
       target = static_cast<Integer>(*value);
     };
   }
+  void real(const char* key, float& target) {
+    setters_[key] = [this, key, &target](const toml::node& node) {
+      const auto value = node.value<double>();
+      value&& node.is_number() ? void(target = static_cast<float>(*value)) : wrong_kind(node, key, "a number");
+    };
+  }
   // A value that one of the parsers in engine/params.hpp knows.
   template <class Value, class Parse>
   void choice(const char* key, Value& target, Parse parse, const char* choices) {
@@ -245,6 +251,28 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   reader.choice("warm-up", model.warm_up, run::warm_up_depth_from_string, "full, quick or none");
 }
 
+// The keys of a model that proposes tokens to this one.
+struct DraftKeys {
+  std::string path;
+  std::string gpu_layers;  // empty: as the model's
+  run::SpeculationParams speculation;
+};
+
+void add_draft_keys(TableReader& reader, DraftKeys& keys, const std::filesystem::path& folder) {
+  reader.text("model-draft", [&keys, folder](const std::string& value) { keys.path = from_folder(folder, value); });
+  reader.text_or_number("gpu-layers-draft", [&](const std::string& value) { keys.gpu_layers = value; });
+  reader.number("draft-max", keys.speculation.most, 1);
+  reader.real("draft-p-min", keys.speculation.least_probability);
+}
+
+// Once the model's own context is settled.
+void settle_draft(FleetModel& model, const DraftKeys& keys) {
+  if (keys.path.empty()) return;
+  model.draft = {.request = run::plan_with_draft(model.request, keys.path, keys.speculation),
+                 .speculation = keys.speculation};
+  if (!keys.gpu_layers.empty()) set_gpu_layers(model.draft->request.survey.model, keys.gpu_layers);
+}
+
 // What follows from the context's keys: defaults that depend on others, and the shape that embeddings want.
 void settle_context(gauge::SurveyRequest& survey, const toml::table& table, std::int64_t ctx_size) {
   engine::ContextParams& context = survey.context;
@@ -268,6 +296,8 @@ void read_model(const toml::table& table, Fleet& fleet, const std::filesystem::p
   add_placement_keys(reader, model.request.survey.model);
   add_context_keys(reader, context, ctx_size);
   add_host_keys(reader, model);
+  DraftKeys draft;
+  add_draft_keys(reader, draft, folder);
   reader.read(table);
 
   settle_context(model.request.survey, table, ctx_size);
@@ -279,6 +309,7 @@ void read_model(const toml::table& table, Fleet& fleet, const std::filesystem::p
     complaints.at(table.source(), fmt::format("two models are called '{}'", model.request.name));
   try {
     engine::validate(context);
+    settle_draft(model, draft);
   } catch (const Error& error) {
     complaints.at(table.source(), fmt::format("'{}': {}", model.request.name, error.what()));
   }
@@ -392,6 +423,11 @@ FleetModel with_keys(FleetModel model, std::string_view text) {
   if (!complaints.list.empty()) wrong(complaints.list.front().message);
   settle_context(model.request.survey, table, ctx_size);
   engine::validate(model.request.survey.context);
+  if (model.draft) {  // its context is as the model's
+    const engine::ModelParams file = model.draft->request.survey.model;
+    model.draft->request = run::plan_with_draft(model.request, file.path, model.draft->speculation);
+    model.draft->request.survey.model = file;
+  }
   return model;
 }
 

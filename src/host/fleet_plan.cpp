@@ -72,7 +72,7 @@ Switch switch_to(const Fleet& fleet, const Room& room, const Names& ready, const
 bool FleetPlan::all_fit() const { return never.empty() && together.size() == 1 && switches.empty(); }
 
 FleetPlan plan_fleet(const Fleet& fleet, Room room) {
-  FleetPlan plan{.room = std::move(room), .together = {}, .switches = {}, .never = {}};
+  FleetPlan plan{.room = std::move(room), .together = {}, .too_many = false, .switches = {}, .never = {}};
   Names possible;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
@@ -88,6 +88,8 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
     plan.together.push_back(possible);
   } else if (possible.size() <= kMostListed) {
     plan.together = largest_sets(plan.room, possible);
+  } else {
+    plan.too_many = true;
   }
   for (const Names& ready : plan.together) {
     for (const std::string& wanted : possible) {
@@ -111,8 +113,7 @@ std::string to_table(const FleetPlan& plan) {
     }
     out += needs + "\n";
   }
-  if (plan.together.empty() && plan.never.size() < plan.room.models().size())
-    out += fmt::format("    (more than {} models: the sets are too many to list)\n", kMostListed);
+  if (plan.too_many) out += fmt::format("    (more than {} models: the sets are too many to list)\n", kMostListed);
   for (const auto& [name, why] : plan.never) out += fmt::format("  Never: {}: {}\n", name, why);
   if (!plan.switches.empty()) out += "\n  When another one is wanted:\n";
   for (const Switch& one : plan.switches) {

@@ -17,6 +17,7 @@ struct Lease::Held {
   std::shared_ptr<Resident> resident;
   std::optional<ConversationId> kept;
   std::optional<run::Conversation> conversation;
+  std::optional<run::Conversation> draft;
 
   // What lasts goes back to its place, what does not is gone.
   void stand_up() {
@@ -36,6 +37,7 @@ struct Lease::Held {
   ~Held() {
     if (host == nullptr) return;
     stand_up();
+    draft.reset();
     const std::string model = resident->name;
     resident.reset();  // before others may take it away
     host->give_back(model);
@@ -53,6 +55,12 @@ run::Instance& Lease::instance() const noexcept { return *held_->resident->insta
 run::Conversation& Lease::conversation() {
   if (!held_->conversation) held_->sit_down();
   return *held_->conversation;
+}
+
+run::Conversation* Lease::draft() {
+  if (!held_->resident->draft) return nullptr;
+  if (!held_->draft) held_->draft = held_->resident->draft->executor->create();
+  return &*held_->draft;
 }
 
 void Lease::resume(ConversationId conversation) {
@@ -79,8 +87,8 @@ Host::Impl::~Impl() {
     }
     changed.notify_all();
     const auto nobody = [&] {
-      return waiters.empty() && std::ranges::all_of(plans, [&](const plan::ModelPlan& model) {
-               return dispatcher.leases(model.name) == 0;
+      return waiters.empty() && std::ranges::all_of(fleet.models, [&](const FleetModel& model) {
+               return dispatcher.leases(model.request.name) == 0;
              });
     };
     changed.wait(lock, nobody);
@@ -178,7 +186,7 @@ HostStatus Host::Impl::status() const {
   {
     const std::lock_guard lock(mutex);
     out.waiting = dispatcher.waiting();
-    for (const plan::ModelPlan& model : plans) {
+    for (const plan::ModelPlan& model : model_plans()) {
       const Counts& count = counts.at(model.name);
       const auto resident = residents.find(model.name);
       const bool here = resident != residents.end() && resident->second;

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 
 #include <plimsoll/host/host.hpp>
@@ -40,10 +41,18 @@ struct Host::Impl {
   void load(const std::string& name);
   void evict(const std::string& name, const std::string& whom_for);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
-  void warm(run::Instance& instance);
+  // Loads it, makes its context, calls `has_context`, warms it up and seals it.
+  [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth,
+                                 const std::function<void(run::Instance&)>& has_context);
+  void warm(run::Instance& instance, run::WarmUpDepth depth);
   void refresh_runtimes();  // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
+  // The plans of those that have leases: all but the drafts.
+  [[nodiscard]] std::span<const plan::ModelPlan> model_plans() const {
+    return std::span(plans).first(fleet.models.size());
+  }
+  [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
   [[nodiscard]] Bytes held_by(const std::string& model) const;
   [[nodiscard]] Bytes parked_in_memory();
 
@@ -78,7 +87,7 @@ struct Host::Impl {
   HostOptions options;
   SystemClock clock;
   HostLog log{clock};
-  std::vector<plan::ModelPlan> plans;            // as planned at the start
+  std::vector<plan::ModelPlan> plans;            // as planned at the start: the models', then their drafts'
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
   mutable SharedParking parked;  // has a lock of its own

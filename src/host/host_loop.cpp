@@ -49,10 +49,8 @@ plan::Plan plan_fleet(const Fleet& fleet, gauge::SurveySource& surveys, plan::St
                       const run::MemoryBooks& books) {
   const std::vector<std::string> wrong = contradictions(fleet);
   if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
-  std::vector<plan::Request> requests;
-  for (const FleetModel& model : fleet.models) requests.push_back(model.request);
   return plan::Planner(surveys, store)
-      .plan(requests, {.lines = fleet.lines, .ours = books.committed(), .alternatives = false});
+      .plan(requests_of(fleet), {.lines = fleet.lines, .ours = books.committed(), .alternatives = false});
 }
 
 }  // namespace
@@ -72,8 +70,8 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   device_list = std::move(plan.devices);
   books.set_lines(device_list);
   dispatcher = Dispatcher(rules_of(fleet, plans));
-  room = Room(plans, states(device_list));
-  for (const plan::ModelPlan& model : plans) {
+  room = Room(plans, states(device_list), drafts_of(fleet));
+  for (const plan::ModelPlan& model : model_plans()) {
     const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
     dispatcher.expect_load_time(model.name,
                                 kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
@@ -91,7 +89,7 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
 // The fleet's own bytes are set aside: sets of models are judged as if none of them were there yet.
 std::vector<plan::DeviceState> Host::Impl::device_states() const {
   const auto is_fleets = [&](const std::string& owner) {
-    return counts.contains(owner) || owner.starts_with(owner_of_lane(""));
+    return std::ranges::contains(plans, owner, &plan::ModelPlan::name) || owner.starts_with(owner_of_lane(""));
   };
   const std::vector<memory::Entry> entries = books.ledger().entries();
   std::vector<plan::DeviceState> out;
@@ -124,10 +122,19 @@ void Host::Impl::look_at_devices() { room.look_again(device_states()); }
 
 Bytes Host::Impl::held_by(const std::string& model) const {
   Bytes sum;
-  for (const memory::Entry& entry : books.ledger().entries_of(model)) {
-    if (entry.charged) sum += entry.taken.current;
+  for (const std::string& name : with_draft(model)) {
+    for (const memory::Entry& entry : books.ledger().entries_of(name)) {
+      if (entry.charged) sum += entry.taken.current;
+    }
   }
   return sum;
+}
+
+std::vector<std::string> Host::Impl::with_draft(const std::string& model) const {
+  std::vector<std::string> out{model};
+  const auto declared = std::ranges::find(fleet.models, model, [](const FleetModel& one) { return one.request.name; });
+  if (declared != fleet.models.end() && declared->draft) out.push_back(declared->draft->request.name);
+  return out;
 }
 
 void Host::Impl::pump() {
@@ -206,14 +213,12 @@ Lane& Host::Impl::lane_of(const plan::ModelPlan& model) {
 }
 
 // A model that this process has warmed before finds its pipelines compiled, and what it takes has been measured.
-void Host::Impl::warm(run::Instance& instance) {
+void Host::Impl::warm(run::Instance& instance, run::WarmUpDepth depth) {
   const auto known = warmth.find(instance.name());
   if (known != warmth.end()) {
     instance.take_over_warmth(known->second.report, known->second.runtime);
   } else {
-    const auto declared =
-        std::ranges::find(fleet.models, instance.name(), [](const FleetModel& model) { return model.request.name; });
-    (void)instance.warm_up({.depth = declared->warm_up, .stop = ending.get_token()}, &store);
+    (void)instance.warm_up({.depth = depth, .stop = ending.get_token()}, &store);
     if (instance.warm_up_report().complete())
       warmth[instance.name()] = {
           .key = runtime_key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
@@ -233,38 +238,54 @@ bool is_page_cache(const plan::ModelPlan& plan) {
 
 }  // namespace
 
-std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
+Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
+                             const std::function<void(run::Instance&)>& has_context) {
   plan::ModelPlan plan;
   {
     const std::lock_guard lock(mutex);
     plan = room.plan_of(name);
   }
   const Stopwatch watch;
-  auto resident = std::make_shared<Resident>();
-  resident->name = name;
-  resident->seat = lane_of(plan).join();
-  resident->instance = std::make_unique<run::Instance>(books, plan, device_list, resident->seat->sharing());
+  Ready ready;
+  ready.seat = lane_of(plan).join();
+  ready.instance = std::make_unique<run::Instance>(books, plan, device_list, ready.seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
-  const auto kept = mapped.find(name);
-  if (kept != mapped.end()) {
-    resident->instance->take_over_model(kept->second);
+  if (const auto kept = mapped.find(name); kept != mapped.end()) {
+    ready.instance->take_over_model(kept->second);
   } else {
-    resident->instance->load({}, ending.get_token());
+    ready.instance->load({}, ending.get_token());
   }
   const double loaded_ms = watch.elapsed_ms();
-  resident->instance->create_context();
+  ready.instance->create_context();
   const double context_ms = watch.elapsed_ms();
-  {
+  has_context(*ready.instance);
+  warm(*ready.instance, depth);
+  ready.seat->seal();
+  if (is_page_cache(plan)) mapped[name] = ready.instance->model();
+  if (!plan.request.context.embeddings) ready.executor.emplace(*ready.instance);
+  log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
+            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
+  return ready;
+}
+
+// The draft first, so that what the model grows by while it is made ready is its own.
+std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
+  const FleetModel& declared =
+      *std::ranges::find(fleet.models, name, [](const FleetModel& model) { return model.request.name; });
+  auto resident = std::make_shared<Resident>();
+  resident->name = name;
+  if (declared.draft) {
+    resident->draft = make_ready(declared.draft->request.name, declared.warm_up, [](run::Instance&) {});
+  }
+  static_cast<Ready&>(*resident) = make_ready(name, declared.warm_up, [&](run::Instance& loaded) {
+    if (resident->draft) {
+      const run::Instance& draft = *resident->draft->instance;
+      run::require_draft(*loaded.model(), name, *draft.model(), draft.name());
+    }
     const std::lock_guard lock(mutex);
     dispatcher.warming(name);
     pump();
-  }
-  warm(*resident->instance);
-  resident->seat->seal();
-  if (is_page_cache(plan)) mapped[name] = resident->instance->model();
-  if (!plan.request.context.embeddings) resident->executor.emplace(*resident->instance);
-  log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
-            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
+  });
   return resident;
 }
 
@@ -291,9 +312,12 @@ void Host::Impl::load(const std::string& name) {
     ++count.loads;
     count.last_load_ms = watch.elapsed_ms();
     count.total_load_ms += count.last_load_ms;
-    if (!resident->instance->warm_up_report().complete()) {
-      for (const auto& [device, bytes] : resident->instance->runtime()) at_least[{name, device}] = bytes;
-    }
+    const auto note_what_is_incomplete = [&](const run::Instance& instance) {
+      if (instance.warm_up_report().complete()) return;
+      for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
+    };
+    note_what_is_incomplete(*resident->instance);
+    if (resident->draft) note_what_is_incomplete(*resident->draft->instance);
     refresh_runtimes();
     residents[name] = std::move(resident);
     dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
@@ -370,7 +394,9 @@ void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
   const auto left_behind = backends->settle(parked_in_memory());
   log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms, read the devices {:.1f} ms", name, parked_ms,
             freed_ms - parked_ms, watch.elapsed_ms() - freed_ms);
-  if (const auto known = warmth.find(name); known != warmth.end()) {
+  for (const std::string& gone : with_draft(name)) {
+    const auto known = warmth.find(gone);
+    if (known == warmth.end()) continue;
     for (auto& [device, bytes] : known->second.runtime) {
       const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
       if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);

@@ -25,12 +25,18 @@ struct SharedParking {
   Parking parking;
 };
 
-// Members are destroyed from the last to the first: conversations, executor, instance, then the place in the lane.
-struct Resident {
-  std::string name;
+// A model that is ready. Members are destroyed from the last to the first: executor, instance, then the place in the
+// lane.
+struct Ready {
   std::unique_ptr<Lane::Seat> seat;
   std::unique_ptr<run::Instance> instance;
-  std::optional<run::BatchedExecutor> executor;  // empty: a model for embeddings
+  std::optional<run::BatchedExecutor> executor{};  // empty: a model for embeddings
+};
+
+// Its conversations end before what they live in.
+struct Resident : Ready {
+  std::string name;
+  std::optional<Ready> draft;  // has a sequence for each of the model's
 
   // A sequence for a lease: the kept conversation where it is here or parked, else an empty one. A conversation that
   // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still parked then.

@@ -19,8 +19,9 @@ bool fits_alone(const plan::ModelPlan& model, std::vector<plan::DeviceState> dev
 
 }  // namespace
 
-Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices)
-    : models_(std::move(models)), devices_(std::move(devices)) {
+Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
+           std::map<std::string, std::string> drafts)
+    : models_(std::move(models)), devices_(std::move(devices)), drafts_(std::move(drafts)) {
   std::set<std::string> lanes;
   std::vector<plan::ModelPlan> possible;
   for (const plan::ModelPlan& model : models_) {
@@ -52,7 +53,13 @@ const plan::ModelPlan& Room::plan_of(const std::string& name) const {
 
 std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names) const {
   std::vector<plan::ModelPlan> out;
-  for (const std::string& name : names) out.push_back(plan_of(name));
+  const auto add = [&](const std::string& name) {
+    if (!std::ranges::contains(out, name, &plan::ModelPlan::name)) out.push_back(plan_of(name));
+  };
+  for (const std::string& name : names) {
+    add(name);
+    if (const auto draft = drafts_.find(name); draft != drafts_.end()) add(draft->second);
+  }
   for (const plan::ModelPlan& scratch : scratches_) {
     if (std::ranges::contains(out, scratch.lane, &plan::ModelPlan::lane)) out.push_back(scratch);
   }

@@ -13,17 +13,20 @@
 namespace plimsoll::run {
 namespace {
 
+bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
+  if (one.facts().n_vocab != other.facts().n_vocab) return false;
+  const engine::Vocab a = one.vocab();
+  const engine::Vocab b = other.vocab();
+  if (!a.present() || !b.present()) return a.present() == b.present();
+  for (engine::Token token = 0; token < a.n_tokens(); ++token) {
+    if (a.piece(token, true) != b.piece(token, true)) return false;
+  }
+  return a.bos() == b.bos() && a.eos() == b.eos();
+}
+
 void require_usable(const Conversation& target, const Conversation& draft, const GenerationParams& params) {
-  const engine::Model& model = *target.instance().model();
-  if (model.facts().is_recurrent || model.facts().is_hybrid || model.facts().has_encoder) {
-    throw Error(ErrorCode::unsupported, fmt::format("'{}' cannot take tokens back from its memory, which checking "
-                                                    "proposals needs",
-                                                    target.instance().name()));
-  }
-  if (!same_vocabulary(model, *draft.instance().model())) {
-    throw Error(ErrorCode::usage, fmt::format("'{}' and '{}' have not the same vocabulary", target.instance().name(),
-                                              draft.instance().name()));
-  }
+  require_draft(*target.instance().model(), target.instance().name(), *draft.instance().model(),
+                draft.instance().name());
   if (target.instance().plan().survey.outputs < 2) {
     throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
                                               "plan it with --outputs 9",
@@ -36,15 +39,38 @@ void require_usable(const Conversation& target, const Conversation& draft, const
 
 }  // namespace
 
-bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
-  if (one.facts().n_vocab != other.facts().n_vocab) return false;
-  const engine::Vocab a = one.vocab();
-  const engine::Vocab b = other.vocab();
-  if (!a.present() || !b.present()) return a.present() == b.present();
-  for (engine::Token token = 0; token < a.n_tokens(); ++token) {
-    if (a.piece(token, true) != b.piece(token, true)) return false;
+plan::Request plan_with_draft(plan::Request& target, std::string draft_file, const SpeculationParams& speculation) {
+  if (!(speculation.least_probability >= 0) || speculation.least_probability > 1) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--draft-p-min cannot be {}; it is a probability", speculation.least_probability));
   }
-  return a.bos() == b.bos() && a.eos() == b.eos();
+  engine::ContextParams& context = target.survey.context;
+  if (speculation.most < 1 || speculation.most >= context.n_batch) {
+    throw Error(ErrorCode::usage, fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}",
+                                              speculation.most, speculation.most + 1, context.n_batch));
+  }
+  plan::Request draft{.name = target.name + "-draft", .survey = target.survey, .lane = target.lane};
+  draft.survey.model.path = std::move(draft_file);
+  draft.survey.adapters.clear();
+  draft.survey.control_vector = {};
+  draft.survey.projector = {};
+  const auto rows = static_cast<std::uint32_t>(
+      std::min<std::size_t>((speculation.most + 1) * std::max(1U, context.n_seq_max), context.n_batch));
+  if (context.n_outputs_max > 0) context.n_outputs_max = std::max(context.n_outputs_max, rows);
+  target.survey.outputs = std::max(target.survey.outputs, rows);
+  return draft;
+}
+
+void require_draft(const engine::Model& target, std::string_view target_name, const engine::Model& draft,
+                   std::string_view draft_name) {
+  const engine::ModelFacts& facts = target.facts();
+  if (facts.is_recurrent || facts.is_hybrid || facts.has_encoder) {
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("'{}' cannot take tokens back from its memory, which checking proposals needs", target_name));
+  }
+  if (!same_vocabulary(target, draft))
+    throw Error(ErrorCode::usage, fmt::format("'{}' and '{}' have not the same vocabulary", target_name, draft_name));
 }
 
 SpeculativeGeneration::SpeculativeGeneration(Conversation& target, Conversation& draft, GenerationParams params,
@@ -79,13 +105,14 @@ bool SpeculativeGeneration::decode(Conversation& conversation) {
   return true;
 }
 
-bool SpeculativeGeneration::take(engine::Token token) {
+bool SpeculativeGeneration::take(engine::Token token, std::size_t back) {
   const engine::Vocab vocab = target_.instance().model()->vocab();
   if (!params_.ignore_end_of_generation && vocab.is_end_of_generation(token)) {
     reason_ = FinishReason::end_of_generation;
     end_token_ = token;
     return false;
   }
+  if (params_.on_token) params_.on_token(token, target_.logits(back));
   tokens_.push_back(token);
   ready_ += text_.push(vocab.present() ? vocab.piece(token, params_.show_special) : fmt::format("{} ", token));
   if (text_.stopped()) reason_ = FinishReason::stop_string;
@@ -110,7 +137,7 @@ void SpeculativeGeneration::begin() {
     reason_ = FinishReason::length;
     return;
   }
-  (void)take(target_.sample(*sampler_));
+  (void)take(target_.sample(*sampler_), 0);
 }
 
 // How many tokens still fit behind the one that was chosen last and is not in memory yet.
@@ -155,9 +182,10 @@ void SpeculativeGeneration::check(std::vector<engine::Token> proposed) {
   }
   std::size_t kept = 0;
   for (;;) {
-    const engine::Token token = target_.sample(*sampler_, proposed.size() - kept);
-    const bool agrees = kept < proposed.size() && proposed[kept] == token;
-    if (!take(token) || !agrees) break;
+    const std::size_t back = proposed.size() - kept;
+    const engine::Token token = target_.sample(*sampler_, back);
+    const bool agrees = back > 0 && proposed[kept] == token;
+    if (!take(token, back) || !agrees) break;
     ++kept;
     ++counts_.accepted;
   }

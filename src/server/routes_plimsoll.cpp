@@ -117,22 +117,32 @@ std::string keys_as_toml(const Json& keys) {
   return text;
 }
 
-plan::Request asked_request(const host::Host& host, const Json& asked, const std::string& path) {
+// A model, and after it its draft where it has one.
+void add_asked(std::vector<plan::Request>& requests, const host::Host& host, const Json& asked, const std::string& path,
+               const std::string& suffix) {
   const auto model = asked.is_object() ? asked.find("model") : asked.end();
   if (!asked.is_object() || model == asked.end() || !model->is_string())
     throw api::bad_request(fmt::format("'{}' must be an object with the name of a 'model'", path)).at(path);
-  return host::with_keys(model_asked_for(host, model->get<std::string>()), keys_as_toml(asked)).request;
+  const host::FleetModel found = host::with_keys(model_asked_for(host, model->get<std::string>()), keys_as_toml(asked));
+  requests.push_back(found.request);
+  requests.back().name += suffix;
+  if (!found.draft) return;
+  requests.push_back(found.draft->request);
+  requests.back().name += suffix;
 }
 
 std::vector<plan::Request> asked_requests(const host::Host& host, const Json& body) {
+  std::vector<plan::Request> requests;
   const auto models = body.find("models");
-  if (models == body.end()) return {asked_request(host, body, "body")};
+  if (models == body.end()) {
+    add_asked(requests, host, body, "body", "");
+    return requests;
+  }
   if (!models->is_array() || models->empty() || models->size() > 16)
     throw api::bad_request("'models' must be a list of 1 to 16 models").at("models");
-  std::vector<plan::Request> requests;
   for (std::size_t i = 0; i < models->size(); ++i) {
-    requests.push_back(asked_request(host, (*models)[i], fmt::format("models[{}]", i)));
-    if (models->size() > 1) requests.back().name += fmt::format("#{}", i + 1);
+    add_asked(requests, host, (*models)[i], fmt::format("models[{}]", i),
+              models->size() > 1 ? fmt::format("#{}", i + 1) : "");
   }
   return requests;
 }
@@ -159,7 +169,7 @@ void Server::Impl::add_plimsoll_routes() {
               put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {
-              const host::Room room(host.plans(), host.devices());
+              const host::Room room(host.plans(), host.devices(), host::drafts_of(host.fleet()));
               put(response, host::to_json(host::plan_fleet(host.fleet(), room), gauge::mode()));
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {

@@ -34,8 +34,11 @@ api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> 
 // A refusal says what the model needs, and what there is.
 api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model) {
   plan::Plan plan;
-  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models),
-                       [&](const plan::ModelPlan& one) { return one.name == model; });
+  const auto drafts = host::drafts_of(host.fleet());
+  const auto draft = drafts.find(model);
+  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
+    return one.name == model || (draft != drafts.end() && one.name == draft->second);
+  });
   plan.devices = plan::admit(plan.models, host.devices());
   nlohmann::ordered_json numbers = plan::to_json(plan, gauge::mode());
   for (auto& one : numbers["models"]) one.erase("path");  // where files lie is nobody's business out there
@@ -82,12 +85,12 @@ class TextJob::Telling {
   [[nodiscard]] bool reads_calls() const noexcept { return calls_.has_value(); }
   [[nodiscard]] bool text(std::string text) { return tell(calls_ ? calls_->push(text) : std::move(text)); }
 
-  [[nodiscard]] bool end(const run::Generation& generation) {
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string) {
     if (calls_ && !tell(calls_->finish())) return false;
     if (!logprobs_.empty() && !tell("")) return false;
-    const bool length = generation.finish_reason() == run::FinishReason::length;
+    const bool length = reason == run::FinishReason::length;
     const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-    return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = generation.stop_string()});
+    return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string});
   }
 
  private:
@@ -202,7 +205,18 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) c
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
   if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
   Telling telling(*this, choice, listener);
-  run::Generation generation(lease_->conversation(), params_of(choice, telling));
+  if (run::Conversation* draft = lease_->draft()) {
+    const host::FleetModel& model = model_asked_for(workshop_.host, request_.model);
+    tell_all(run::SpeculativeGeneration(lease_->conversation(), *draft, params_of(choice, telling),
+                                        model.draft->speculation),
+             prompt, telling);
+  } else {
+    tell_all(run::Generation(lease_->conversation(), params_of(choice, telling)), prompt, telling);
+  }
+}
+
+template <class Generation>
+void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt, Telling& telling) {
   bool heard = !request_.echo || telling.text(lease_->instance().model()->vocab().detokenize(prompt));
   while (heard) {
     auto piece = generation.next();
@@ -212,7 +226,8 @@ void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Liste
   completion_tokens_ += generation.tokens().size();
   if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
-  if (!telling.end(generation)) throw Error(ErrorCode::cancelled, "the client has gone");
+  if (!telling.end(generation.finish_reason(), generation.stop_string()))
+    throw Error(ErrorCode::cancelled, "the client has gone");
 }
 
 void TextJob::run(Listener& listener) {

@@ -64,6 +64,8 @@ class TextJob {
   void require_room(const std::vector<engine::Token>& prompt) const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
+  template <class Generation>
+  void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, Telling& telling);
   [[nodiscard]] run::GenerationParams params_of(std::size_t choice, Telling& telling) const;
 
   Workshop workshop_;

@@ -511,6 +511,22 @@ class Chats(Cli):
         self.assertEqual(process.returncode, INTERRUPTED, err.decode())
 
 
+    def test_ctrl_c_at_the_prompt(self):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([PROGRAM, "chat", "-m", LLAMA, *SMALL, "-c", "256"], env=self.environment, stdin=theirs,
+                                   stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        self.addCleanup(process.kill)
+        told = b""
+        while not told.endswith(b"> "):
+            told += os.read(ours, 4096)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), INTERRUPTED)
+        self.assertLess(time.monotonic() - asked, 2)
+
+
 class Calibrates(Cli):
     def runtime(self):
         out, _ = self.run_it("plan", "-m", LLAMA, *SMALL, "--json")

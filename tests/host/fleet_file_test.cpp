@@ -34,6 +34,48 @@ std::vector<std::string> wrong(std::string_view text) {
   return out;
 }
 
+TEST(FleetFileTest, ADraftIsPlannedBesideItsModel) {
+  const Fleet fleet = good(R"(
+[[model]]
+name = "chat"
+path = "chat.gguf"
+gpu-layers = 12
+parallel = 2
+lane = "fast"
+model-draft = "tiny.gguf"
+gpu-layers-draft = 3
+draft-max = 4
+draft-p-min = 0.25
+[[model]]
+path = "other.gguf"
+)");
+  ASSERT_THAT(fleet.models, SizeIs(2));
+  ASSERT_TRUE(fleet.models[0].draft);
+  EXPECT_FALSE(fleet.models[1].draft);
+  const FleetDraft& draft = *fleet.models[0].draft;
+  EXPECT_EQ(draft.request.name, "chat-draft");
+  EXPECT_EQ(draft.request.lane, "fast");
+  EXPECT_EQ(draft.request.survey.model.path, "/fleet/tiny.gguf");
+  EXPECT_EQ(draft.request.survey.model.gpu_layers, 3);
+  EXPECT_EQ(draft.request.survey.context.n_seq_max, 2U);
+  EXPECT_EQ(draft.speculation.most, 4U);
+  EXPECT_FLOAT_EQ(draft.speculation.least_probability, 0.25F);
+  EXPECT_EQ(fleet.models[0].request.survey.outputs, 2U * (4 + 1));  // each sequence's proposals, and the token before
+  EXPECT_THAT(requests_of(fleet), SizeIs(3));
+}
+
+TEST(FleetFileTest, ADraftThatMeansNothingIsAComplaint) {
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nmodel-draft = 'b'\ndraft-p-min = 2"),
+              ElementsAre(HasSubstr("probability")));
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nmodel-draft = 'b'\ndraft-p-min = 'x'"), ElementsAre(HasSubstr("a number")));
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nbatch-size = 4\nmodel-draft = 'b'\ndraft-max = 4"),
+              ElementsAre(HasSubstr("needs batches of 5")));
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nembeddings = true\nmodel-draft = 'b'"),
+              ElementsAre(HasSubstr("for embeddings")));
+  EXPECT_THAT(wrong("[[model]]\nname = 'a'\npath = 'a'\nmodel-draft = 'b'\n[[model]]\nname = 'a-draft'\npath = 'c'"),
+              ElementsAre(HasSubstr("two models are called 'a-draft'")));
+}
+
 TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
   const Fleet fleet = good(R"(
 lines = ["90%", "Vulkan0=8GiB"]

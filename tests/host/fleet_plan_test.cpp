@@ -71,6 +71,15 @@ TEST(FleetPlanTest, APinnedModelIsNotEvicted) {
   for (const Switch& one : plan.switches) EXPECT_EQ(one.refused, one.ready.front() == "a");
 }
 
+TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
+  const Room room(plan_of({{"a", 40_MiB}, {"a-draft", 20_MiB}, {"b", 30_MiB}}, 100_MiB).room);
+  const Room paired(room.models(), room.devices(), {{"a", "a-draft"}});
+  EXPECT_EQ(room.required({"a"}), 40_MiB);
+  EXPECT_EQ(paired.required({"a"}), 60_MiB);
+  EXPECT_EQ(paired.required({"a", "a-draft", "b"}), 90_MiB);
+  EXPECT_EQ(paired.required({"b"}), 30_MiB);
+}
+
 // A scratch counts at its largest as soon as one of its lane is there.
 TEST(FleetPlanTest, ALanesScratchIsThatOfItsLargestModel) {
   const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);

@@ -525,6 +525,30 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.post("/v1/completions", {"model": "writer", "prompt": "Day 1.", "max_tokens": 3})[0], 200)
             self.assertEqual(server.stop(), 0)
 
+    def test_a_draft_changes_no_word(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fleet = pathlib.Path(folder) / "fleet.toml"
+            common = f'path = "{BOSUN}"\ndevice = "none"\nthreads = 1\nctx-size = 512\nparallel = 2\nbatch-size = 64\nubatch-size = 64\n'
+            fleet.write_text(f'[[model]]\nname = "alone"\n{common}\n[[model]]\nname = "pair"\nmodel-draft = "{BOSUN}"\ndraft-max = 4\n{common}')
+            server = self.serving(fleet)
+            asked = {"prompt": "Day 12.", "max_tokens": 24, "temperature": 0, "logprobs": 0, "n": 2}
+            alone, pair = (server.post("/v1/completions", asked | {"model": name})[1] for name in ("alone", "pair"))
+            self.assertEqual([c["text"] for c in pair["choices"]], [c["text"] for c in alone["choices"]])
+            self.assertEqual(pair["usage"]["completion_tokens"], alone["usage"]["completion_tokens"])
+            for one, other in zip(alone["choices"], pair["choices"]):
+                self.assertEqual(len(one["logprobs"]["tokens"]), len(other["logprobs"]["tokens"]))
+                for a, b in zip(one["logprobs"]["token_logprobs"], other["logprobs"]["token_logprobs"]):
+                    self.assertAlmostEqual(a, b, places=3)
+            greedy = lambda name, i: server.post("/v1/completions", {"model": name, "prompt": f"Day {i}.", "max_tokens": 12,
+                                                                     "temperature": 0})[1]["choices"][0]["text"]
+            self.assertEqual(in_threads(4, lambda i: greedy("pair", i)), [greedy("alone", i) for i in range(4)])
+            owners = {e["owner"] for e in server.get("/plimsoll/v1/ledger")[1]["entries"]}
+            self.assertLessEqual({"alone", "pair", "pair-draft"}, owners)
+            self.assertEqual([m["name"] for m in server.post("/plimsoll/v1/plan", {"model": "pair", "ctx-size": 1024})[1]["models"]],
+                             ["pair", "pair-draft"])
+            self.assertEqual([m["id"] for m in server.get("/v1/models")[1]["data"]], ["alone", "pair"])
+            self.assertEqual(server.stop(), 0)
+
     def test_a_folder_is_loaded_on_demand(self):
         server = self.serving(str(pathlib.Path(BOSUN).parent), "-c", 256, *SMALL)
         states = lambda: {m["id"]: m["meta"]["state"] for m in server.get("/v1/models")[1]["data"]}

@@ -38,14 +38,14 @@ Bytes together(const Fleet& fleet, const std::string& names) {
   std::vector<plan::ModelPlan> plans;
   std::vector<std::string> chosen;
   std::vector<plan::DeviceState> devices;
-  for (const FleetModel& model : fleet.models) {
-    plan::Plan plan = plimsoll::test::plan_of(model.request);
+  for (const plan::Request& request : requests_of(fleet)) {
+    plan::Plan plan = plimsoll::test::plan_of(request);
     plans.push_back(plan.models.front());
-    if (names.contains(model.request.name)) chosen.push_back(model.request.name);
+    if (names.contains(request.name)) chosen.push_back(request.name);
     devices.clear();
     for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
   }
-  for (const plan::DeviceVerdict& verdict : Room(plans, devices).judge(chosen)) {
+  for (const plan::DeviceVerdict& verdict : Room(plans, devices, drafts_of(fleet)).judge(chosen)) {
     if (verdict.state.info.id.is_host()) return verdict.required;
   }
   return {};

@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,11 +10,19 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/load_line.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include <plimsoll/run/speculative.hpp>
 #include <plimsoll/run/warm_up.hpp>
 
 namespace plimsoll::host {
 
 inline constexpr const char* kDefaultLane = "main";
+
+// A small model that proposes tokens to another one. It is planned, loaded and evicted with that one, and has no leases
+// of its own; see run::plan_with_draft().
+struct FleetDraft {
+  plan::Request request{};
+  run::SpeculationParams speculation{};
+};
 
 struct FleetModel {
   plan::Request request{};  // name, file, parameters; and the lane: models of one lane take turns and share scratch
@@ -22,6 +31,7 @@ struct FleetModel {
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
   bool load_at_start = false;
   run::WarmUpDepth warm_up = run::WarmUpDepth::full;  // of its first load; later ones find what that has made
+  std::optional<FleetDraft> draft{};
 };
 
 // Where the conversations of evicted models are kept.
@@ -47,5 +57,10 @@ struct Fleet {
 // One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds
 // out of order. Empty: it can be hosted.
 [[nodiscard]] std::vector<std::string> contradictions(const Fleet& fleet);
+
+// What is to be planned: its models in their order, then their drafts.
+[[nodiscard]] std::vector<plan::Request> requests_of(const Fleet& fleet);
+// By a model's name the name of its draft.
+[[nodiscard]] std::map<std::string, std::string> drafts_of(const Fleet& fleet);
 
 }  // namespace plimsoll::host

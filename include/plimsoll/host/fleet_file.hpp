@@ -21,7 +21,8 @@
 //   time-to-live = "10min"
 //   load-at-start = false
 //   warm-up = "full"
-//   embeddings = true            # for vectors; with pooling = "rank" for ranking
+//   embeddings = true             # for vectors; with pooling = "rank" for ranking
+//   model-draft = "tiny.gguf"     # proposes tokens to this one; with gpu-layers-draft, draft-max, draft-p-min
 #pragma once
 #include <cstdint>
 #include <expected>

@@ -23,6 +23,7 @@ struct Switch {
 struct FleetPlan {
   Room room;                                               // plans, lines and readings
   std::vector<std::vector<std::string>> together;          // largest sets that fit, each as it is in the fleet's order
+  bool too_many = false;                                   // sets to list them
   std::vector<Switch> switches;                            // from each of those to each model that is not in it
   std::vector<std::pair<std::string, std::string>> never;  // do not fit even alone, and why
   [[nodiscard]] bool all_fit() const;                      // all at once

@@ -42,6 +42,9 @@ class Lease {
   // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
   // run::Reranker on its instance().
   [[nodiscard]] run::Conversation& conversation();
+  // A sequence of the model's draft for run::SpeculativeGeneration, which lays it out anew; null where the fleet gives
+  // the model no draft.
+  [[nodiscard]] run::Conversation* draft();
   // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
   // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
   // busy (it has a lease already), unsupported, and what restoring its memory throws.

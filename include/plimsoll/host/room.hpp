@@ -1,5 +1,6 @@
 // Room: which models fit together, judged by their plans. Pure: the host tells it what the devices say.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,14 @@ namespace plimsoll::host {
 // A value; one thread.
 class Room {
  public:
-  // Readings are those of devices that hold nothing of these models yet; see look_again().
-  Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices);
+  // Readings are those of devices that hold nothing of these models yet; see look_again(). `drafts`: by a model's name
+  // that of the model which comes and goes with it.
+  Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
+       std::map<std::string, std::string> drafts = {});
 
   // The verdict of each device on these models together, as if nothing else of ours were there but what the devices'
-  // `ours` says. A lane's scratch counts as soon as one of its models is among them. Unknown names throw
-  // Error{internal}.
+  // `ours` says. A lane's scratch counts as soon as one of its models is among them, a draft with its model. Unknown
+  // names throw Error{internal}.
   [[nodiscard]] std::vector<plan::DeviceVerdict> judge(const std::vector<std::string>& names) const;
   [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
   // Charged bytes of these models on all devices.
@@ -38,6 +41,7 @@ class Room {
   [[nodiscard]] std::vector<plan::ModelPlan> chosen(const std::vector<std::string>& names) const;
   std::vector<plan::ModelPlan> models_;
   std::vector<plan::DeviceState> devices_;
+  std::map<std::string, std::string> drafts_;
   std::vector<plan::ModelPlan> scratches_;  // one for each lane: its compute lines and nothing else
 };
 

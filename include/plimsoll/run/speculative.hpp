@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <plimsoll/plan/plan.hpp>
 #include <plimsoll/run/generation.hpp>
 
 namespace plimsoll::run {
@@ -13,6 +14,12 @@ struct SpeculationParams {
   std::size_t most = 8;            // tokens proposed at a time; the target must be planned with outputs of one more
   float least_probability = 0.5F;  // proposals end with the first token that the draft model gives less
 };
+
+// The request of a draft model beside this target: named after it, of the same lane, its context as the target's, in
+// which the target is given the rows of logits that checking needs: for each of its sequences, as far as a batch goes.
+// Throws Error{usage} where not even one conversation's fit into a batch, or where the probability is none.
+[[nodiscard]] plan::Request plan_with_draft(plan::Request& target, std::string draft_file,
+                                            const SpeculationParams& speculation);
 
 struct SpeculationCounts {
   std::size_t proposed = 0;
@@ -33,6 +40,7 @@ class SpeculativeGeneration {
 
   [[nodiscard]] std::optional<std::string> next();  // as Generation::next()
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
+  [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // that ended it, or ""
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] const SpeculationCounts& counts() const noexcept { return counts_; }
@@ -44,8 +52,8 @@ class SpeculativeGeneration {
   void settle();
   [[nodiscard]] bool decode(Conversation& conversation);
   [[nodiscard]] std::size_t room() const;
-  // False: the generation ends with it.
-  [[nodiscard]] bool take(engine::Token token);
+  // The token that follows in the target, `back` rows before its last. False: the generation ends with it.
+  [[nodiscard]] bool take(engine::Token token, std::size_t back);
 
   Conversation& target_;
   Conversation& draft_;
@@ -63,7 +71,9 @@ class SpeculativeGeneration {
   bool begun_ = false;
 };
 
-// The same tokens with the same text: what a draft model must share with its target.
-[[nodiscard]] bool same_vocabulary(const engine::Model& one, const engine::Model& other);
+// Throws Error: usage (other tokens, or tokens with another text), unsupported (the target's memory cannot forget a
+// tail).
+void require_draft(const engine::Model& target, std::string_view target_name, const engine::Model& draft,
+                   std::string_view draft_name);
 
 }  // namespace plimsoll::run
