@@ -5,7 +5,7 @@ import struct
 
 UINT32, FLOAT32, STRING, ARRAY, INT32 = 4, 6, 8, 9, 5
 # ggml type -> (number, elements of a block, bytes of a block)
-TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
+TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "BF16": (30, 1, 2), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210)}
 ALIGNMENT = 32
 
 
@@ -136,16 +136,18 @@ def large_header(path: str) -> int:
 
 def _random(path: str, shape: dict, keys: dict, matrix: str = "Q8_0") -> int:
     rng = random.Random(1)
-    halves = b"".join(struct.pack("<e", rng.gauss(0, 0.02)) for _ in range(1 << 16))
+    numbers = [rng.gauss(0, 0.02) for _ in range(1 << 16)]
+    halves = {"F16": b"".join(struct.pack("<e", number) for number in numbers),
+              "BF16": b"".join(struct.pack("<f", number)[2:] for number in numbers)}
 
     def data(file, kind, shape):
         blocks = tensor_bytes(kind, shape) // TYPES[kind][2]
         if kind == "F32":
             file.write(struct.pack("<f", 1.0) * blocks)
             return
-        if kind == "F16":
-            whole, rest = divmod(2 * blocks, len(halves))
-            file.write(halves * whole + halves[:rest])
+        if kind in halves:
+            whole, rest = divmod(2 * blocks, len(halves[kind]))
+            file.write(halves[kind] * whole + halves[kind][:rest])
             return
         scale = struct.pack("<e", 0.02 / 64)  # weights of about 0.02, as a trained model's
         for first in range(0, blocks, 1 << 14):

@@ -22,6 +22,8 @@ class ChatCompletionWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     std::string out = opening(piece.choice);
+    if (!piece.reasoning.empty())
+      out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
     const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
     if (!piece.text.empty() || !piece.logprobs.empty())
       out += chunk(piece.choice, {{"content", piece.text}}, nullptr, logprobs);
@@ -77,6 +79,7 @@ class ChatCompletionWriter final : public AnswerWriter {
 
   [[nodiscard]] static Json choice_json(const Choice& choice, std::size_t index) {
     Json message{{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
+    if (!choice.reasoning.empty()) message["reasoning_content"] = choice.reasoning;  // as DeepSeek and llama-server do
     if (!choice.tool_calls.empty()) {
       if (choice.text.empty()) message["content"] = nullptr;
       message["tool_calls"] = Json::array();
@@ -106,7 +109,8 @@ engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
     message.extra["tool_calls"] = calls_for_template(*calls, fields.path_of("tool_calls"));
   if (message.role == "tool") message.extra["tool_call_id"] = fields.need_text("tool_call_id");
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
-  fields.ignore({"refusal", "audio", "annotations", "function_call", "reasoning_content"});
+  if (const auto thoughts = fields.text("reasoning_content")) message.extra["reasoning_content"] = *thoughts;
+  fields.ignore({"refusal", "audio", "annotations", "function_call"});
   refuse_unknown(fields);
   return message;
 }
@@ -128,6 +132,11 @@ ChatPrompt read_chat(Fields& fields) {
   if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
   chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
   check_tools(chat);
+  if (const auto effort = fields.text("reasoning_effort")) chat.template_values = thinking_values(*effort);
+  if (const Json* values = fields.find("chat_template_kwargs")) {
+    if (!values->is_object()) fields.fail("chat_template_kwargs", "must be an object");
+    chat.template_values.update(*values);
+  }
   return chat;
 }
 
@@ -153,7 +162,7 @@ Asked read_chat_completion(const Json& body) {
   fields.refuse("web_search_options", "nothing is fetched from anywhere");
   fields.refuse("modalities", "answers are text", Json::array({"text"}));
   ignore_openai_fields(fields);
-  fields.ignore({"reasoning_effort", "verbosity", "prediction"});
+  fields.ignore({"verbosity", "prediction"});
   refuse_unknown(fields);
   asked.writer = std::make_unique<ChatCompletionWriter>(include_usage);
   return asked;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <utility>
 
 #include <plimsoll/api/dialect.hpp>
 #include <plimsoll/api/sse.hpp>
@@ -40,6 +41,9 @@ Json tool_use(const ToolCall& call, Json input) {
 // One answer: a list of blocks, which streams open and close one after the other.
 class MessageWriter final : public AnswerWriter {
  public:
+  // `thoughts`: they were asked for; else they are left out.
+  explicit MessageWriter(bool thoughts) : thoughts_(thoughts) {}
+
   std::string begin(const Heading& heading) override {
     Json message = frame(heading);
     message["content"] = Json::array();
@@ -51,11 +55,18 @@ class MessageWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     std::string out;
+    if (thoughts_ && !piece.reasoning.empty()) {
+      if (!open_) out += open({{"type", "thinking"}, {"thinking", ""}, {"signature", ""}});
+      thinking_ = true;
+      out += delta({{"type", "thinking_delta"}, {"thinking", piece.reasoning}});
+    }
     if (!piece.text.empty()) {
+      if (std::exchange(thinking_, false)) out += close();
       if (!open_) out += open({{"type", "text"}, {"text", ""}});
       out += delta({{"type", "text_delta"}, {"text", piece.text}});
     }
     for (const ToolCall& call : piece.tool_calls) {
+      thinking_ = false;
       out += close();
       out += open(tool_use(call, Json::object()));
       out += delta({{"type", "input_json_delta"}, {"partial_json", call.arguments}});
@@ -86,6 +97,8 @@ class MessageWriter final : public AnswerWriter {
     const Choice none;
     const Choice& choice = answer.choices.empty() ? none : answer.choices.front();
     Json content = Json::array();
+    if (thoughts_ && !choice.reasoning.empty())
+      content.push_back({{"type", "thinking"}, {"thinking", choice.reasoning}, {"signature", ""}});
     if (!choice.text.empty()) content.push_back({{"type", "text"}, {"text", choice.text}});
     for (const ToolCall& call : choice.tool_calls) content.push_back(tool_use(call, input_of(call)));
     Json message = frame(answer.heading);
@@ -122,8 +135,10 @@ class MessageWriter final : public AnswerWriter {
     return write("content_block_stop", {{"index", block_++}});
   }
 
+  bool thoughts_;
   std::size_t block_ = 0;
-  bool open_ = false;  // a block is
+  bool open_ = false;      // a block is
+  bool thinking_ = false;  // and it is one of thoughts
   ChoiceEnd end_{};
 };
 
@@ -273,11 +288,18 @@ void read_sampling_of(Fields& fields, engine::SamplingParams& sampling) {
   if (const auto top_k = fields.whole("top_k", 0, 1'000'000)) sampling.top_k = static_cast<std::int32_t>(*top_k);
 }
 
-void read_thinking(Fields& fields) {
+// Whether thoughts are asked for. Where nothing is said the model does as it likes, and they are left out.
+bool read_thinking(Fields& fields, ChatPrompt& chat) {
   const Json* thinking = fields.find("thinking");
-  if (thinking == nullptr) return;
+  if (thinking == nullptr) return false;
   Fields inner(*thinking, "thinking");
-  if (inner.need_text("type") != "disabled") inner.fail("type", "must be 'disabled': thoughts are not told apart here");
+  const std::string type = inner.need_text("type");
+  if (type != "enabled" && type != "adaptive" && type != "disabled")
+    inner.fail("type", fmt::format("is '{}'; it must be enabled, adaptive or disabled", type));
+  if (type != "adaptive") chat.template_values["enable_thinking"] = type == "enabled";
+  inner.ignore({"budget_tokens", "display"});
+  refuse_unknown(inner);
+  return type != "disabled";
 }
 
 // The shape of the answer.
@@ -304,7 +326,7 @@ Asked read_message(const Json& body) {
   read_sampling_of(fields, request.sampling);
   request.stop_strings = read_stop_strings(fields, "stop_sequences");
   read_output(fields, request);
-  read_thinking(fields);
+  const bool thoughts = read_thinking(fields, std::get<ChatPrompt>(request.prompt));
   request.stream = fields.flag("stream").value_or(false);
   fields.refuse("container", "nothing is run here", Json::object());
   fields.refuse("mcp_servers", "nothing is fetched from anywhere", Json::array());
@@ -317,7 +339,7 @@ Asked read_message(const Json& body) {
   }
   fields.ignore({"metadata", "service_tier", "inference_geo", "cache_control"});
   refuse_unknown(fields);
-  asked.writer = std::make_unique<MessageWriter>();
+  asked.writer = std::make_unique<MessageWriter>(thoughts);
   return asked;
 }
 

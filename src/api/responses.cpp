@@ -15,7 +15,7 @@ Json response_usage(const Usage& usage) {
   return {{"input_tokens", usage.prompt_tokens},
           {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_write_tokens", 0}}},
           {"output_tokens", usage.completion_tokens},
-          {"output_tokens_details", {{"reasoning_tokens", 0}}},
+          {"output_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
 }
 
@@ -29,13 +29,19 @@ Json message_item(const std::string& id, const char* status, Json content) {
   return {{"id", id}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", std::move(content)}};
 }
 
+Json reasoning_item(const std::string& id, const char* status, const std::string& text) {
+  Json content = Json::array();
+  if (!text.empty()) content.push_back({{"type", "reasoning_text"}, {"text", text}});
+  return {{"id", id}, {"type", "reasoning"}, {"status", status}, {"summary", Json::array()}, {"content", content}};
+}
+
 Json call_item(const std::string& id, const char* status, const ToolCall& call, const std::string& arguments) {
   return {{"id", id},           {"type", "function_call"}, {"status", status},
           {"call_id", call.id}, {"name", call.name},       {"arguments", arguments}};
 }
 
-// An answer is a list of items: messages, of which each has one part here, and calls. Events are counted as they are
-// written, so they are appended one by one: the order within a + b is the compiler's.
+// An answer is a list of items: thoughts, messages, of which each has one part here, and calls. Events are counted as
+// they are written, so they are appended one by one: the order within a + b is the compiler's.
 class ResponseWriter final : public AnswerWriter {
  public:
   // `asked`: the members of a response that repeat the request.
@@ -51,7 +57,10 @@ class ResponseWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     std::string out;
-    if (!piece.text.empty() || !piece.logprobs.empty()) out += text_delta(piece);
+    if (!piece.reasoning.empty()) out += reasoning_delta(piece.reasoning);
+    const bool says_something = !piece.text.empty() || (!piece.logprobs.empty() && open_ != Open::reasoning);
+    if (says_something || !piece.tool_calls.empty()) out += close_reasoning();
+    if (says_something) out += text_delta(piece);
     for (const ToolCall& call : piece.tool_calls) {
       out += close_message("completed");
       out += whole_call(call);
@@ -61,7 +70,9 @@ class ResponseWriter final : public AnswerWriter {
 
   std::string end_of_choice(const ChoiceEnd& end) override {
     finish_ = end.finish;
-    std::string out = output_.empty() && !open_ ? open_message() : "";  // an empty answer is a message as well
+    std::string out = close_reasoning();
+    // An answer of nothing, and one of thoughts alone, is a message as well.
+    if (open_ == Open::nothing && (output_.empty() || output_.back()["type"] == "reasoning")) out += open_message();
     return out += close_message(status_of(finish_));
   }
 
@@ -84,6 +95,7 @@ class ResponseWriter final : public AnswerWriter {
     heading_ = answer.heading;
     const Choice none;
     const Choice& choice = answer.choices.empty() ? none : answer.choices.front();
+    if (!choice.reasoning.empty()) output_.push_back(reasoning_item(item_id("rs"), "completed", choice.reasoning));
     if (!choice.text.empty() || choice.tool_calls.empty()) {
       Json content = Json::array({text_part(choice.text, logprobs_of(choice.logprobs))});
       output_.push_back(message_item(item_id("msg"), status_of(choice.finish), std::move(content)));
@@ -126,15 +138,31 @@ class ResponseWriter final : public AnswerWriter {
     return fmt::format("{}_{}_{}", kind, heading_.id, output_.size());
   }
 
-  // Where in the answer: of the open message's part.
-  [[nodiscard]] Json place() const {
-    return {{"item_id", item_id("msg")}, {"output_index", output_.size()}, {"content_index", 0}};
-  }
-
+  // In the part of the open item, which is a message's or a thought's.
   [[nodiscard]] std::string write_at(const char* type, const Json& members) {
-    Json out = place();
+    const char* const kind = open_ == Open::reasoning ? "rs" : "msg";
+    Json out{{"item_id", item_id(kind)}, {"output_index", output_.size()}, {"content_index", 0}};
     out.update(members);
     return write(type, out);
+  }
+
+  [[nodiscard]] std::string reasoning_delta(const std::string& text) {
+    std::string out;
+    if (open_ == Open::nothing) {
+      open_ = Open::reasoning;
+      text_.clear();
+      out += write("response.output_item.added",
+                   {{"output_index", output_.size()}, {"item", reasoning_item(item_id("rs"), "in_progress", "")}});
+    }
+    text_ += text;
+    return out += write_at("response.reasoning_text.delta", {{"delta", text}});
+  }
+
+  [[nodiscard]] std::string close_reasoning() {
+    if (open_ != Open::reasoning) return {};
+    std::string out = write_at("response.reasoning_text.done", {{"text", text_}});
+    open_ = Open::nothing;
+    return out += done(reasoning_item(item_id("rs"), "completed", text_));
   }
 
   [[nodiscard]] static Json logprobs_of(const std::vector<TokenLogprob>& tokens) {
@@ -142,7 +170,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string open_message() {
-    open_ = true;
+    open_ = Open::message;
     text_.clear();
     logprobs_ = Json::array();
     std::string out =
@@ -152,7 +180,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string text_delta(const Piece& piece) {
-    std::string out = open_ ? "" : open_message();
+    std::string out = open_ == Open::message ? "" : open_message();
     Json logprobs = logprobs_of(piece.logprobs);
     text_ += piece.text;
     logprobs_.insert(logprobs_.end(), logprobs.begin(), logprobs.end());
@@ -160,8 +188,8 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string close_message(const char* status) {
-    if (!open_) return {};
-    open_ = false;
+    if (open_ != Open::message) return {};
+    open_ = Open::nothing;
     const Json part = text_part(text_, logprobs_);
     Json item = message_item(item_id("msg"), status, Json::array({part}));
     std::string out = write_at("response.output_text.done", {{"text", text_}, {"logprobs", logprobs_}});
@@ -192,8 +220,9 @@ class ResponseWriter final : public AnswerWriter {
   bool begun_ = false;
   std::size_t sequence_ = 0;
   Json output_ = Json::array();  // what is done
-  bool open_ = false;            // a message
-  std::string text_;             // its
+  enum class Open { nothing, reasoning, message };
+  Open open_ = Open::nothing;
+  std::string text_;  // of what is open
   Json logprobs_ = Json::array();
   Finish finish_ = Finish::stop;
 };
@@ -272,6 +301,10 @@ ChatPrompt read_chat(Fields& fields) {
   if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
   chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
   check_tools(chat);
+  if (const Json* reasoning = fields.find("reasoning")) {
+    Fields inner(*reasoning, "reasoning");
+    if (const auto effort = inner.text("effort")) chat.template_values = thinking_values(*effort);
+  }
   return chat;
 }
 
@@ -345,7 +378,6 @@ Asked read_response(const Json& body) {
   request.stream = fields.flag("stream").value_or(false);
   (void)read_include_usage(fields);  // the last event tells it always
   ignore_openai_fields(fields);
-  fields.ignore({"reasoning"});
   refuse_unknown(fields);
   asked.writer = std::make_unique<ResponseWriter>(asked_again(body));
   return asked;

@@ -182,6 +182,11 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   return {.kind = Kind::required, .name = fields.need_text("name")};
 }
 
+Json thinking_values(const std::string& effort) {
+  if (effort == "none") return {{"enable_thinking", false}};
+  return {{"reasoning_effort", effort}};
+}
+
 void refuse_unknown(const Fields& fields) {
   if (const auto unknown = fields.unknown())
     throw bad_request(fmt::format("'{}' is no field of this request", *unknown)).at(*unknown);

@@ -24,6 +24,10 @@ void read_sampling(Fields& fields, TextRequest& request);
 [[nodiscard]] Json read_tools(const Json& tools, const std::string& path);
 [[nodiscard]] ToolChoice read_tool_choice(const Json& choice, const std::string& path);
 
+// How hard to think, as values that templates ask for: {"reasoning_effort": "low"}; "none" is {"enable_thinking":
+// false}.
+[[nodiscard]] Json thinking_values(const std::string& effort);
+
 // Throws Problem 400 for the first field that nobody has read.
 void refuse_unknown(const Fields& fields);
 

@@ -41,7 +41,7 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                                const nlohmann::ordered_json& tools) const {
+                                const nlohmann::ordered_json& tools, const nlohmann::ordered_json& values) const {
   minja::chat_template_inputs inputs;
   inputs.messages = nlohmann::ordered_json::array();
   for (const ChatMessage& message : messages) {
@@ -50,6 +50,7 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool a
     inputs.messages.push_back(std::move(entry));
   }
   inputs.tools = tools;
+  inputs.extra_context = values;
   inputs.add_generation_prompt = add_generation_prompt;
   try {
     return impl_->compiled.apply(inputs);

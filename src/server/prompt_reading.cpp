@@ -13,7 +13,9 @@ ReadPrompts read_prompts(const host::Lease& lease, Templates& templates, const a
   ReadPrompts out;
   if (const auto* chat = std::get_if<api::ChatPrompt>(&request.prompt)) {
     out.chat = templates.of(lease.model(), model);
-    out.prompts.push_back(run::tokenize_prompt(*model, out.chat->chat.apply(chat->messages, true, chat->tools)));
+    const std::string text = out.chat->chat.apply(chat->messages, true, chat->tools, chat->template_values);
+    out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
+    out.prompts.push_back(run::tokenize_prompt(*model, text));
   } else {
     for (const api::RawPrompt& prompt : std::get<std::vector<api::RawPrompt>>(request.prompt)) {
       const auto* text = std::get_if<std::string>(&prompt);

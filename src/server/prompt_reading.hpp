@@ -12,6 +12,7 @@ namespace plimsoll::server {
 
 struct ReadPrompts {
   std::shared_ptr<const ModelTemplate> chat{};  // of a chat; else null
+  bool begins_in_a_thought = false;             // the answer does, since its template has begun one
   std::vector<std::vector<engine::Token>> prompts{};
 };
 

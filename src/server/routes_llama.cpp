@@ -108,7 +108,7 @@ void Server::Impl::add_llama_routes() {
                const auto& chat = std::get<api::ChatPrompt>(asked.request.prompt);
                const Seated seated = seat(request, asked.request.model);
                const auto read = templates.of(seated.lease.model(), seated.lease.instance().model());
-               put(response, {{"prompt", read->chat.apply(chat.messages, true, chat.tools)}});
+               put(response, {{"prompt", read->chat.apply(chat.messages, true, chat.tools, chat.template_values)}});
              }));
 
   http->Get("/metrics", answering([this](const httplib::Request&, httplib::Response& response) {

@@ -16,6 +16,7 @@ class Collector final : public Listener {
   bool piece(const api::Piece& piece) override {
     api::Choice& choice = at(piece.choice);
     choice.text += piece.text;
+    choice.reasoning += piece.reasoning;
     choice.tool_calls.insert(choice.tool_calls.end(), piece.tool_calls.begin(), piece.tool_calls.end());
     choice.logprobs.insert(choice.logprobs.end(), piece.logprobs.begin(), piece.logprobs.end());
     return true;

@@ -7,8 +7,10 @@ std::shared_ptr<const ModelTemplate> Templates::of(const std::string& name,
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[name];
   if (!entry.read || entry.model.lock() != model) {
-    entry.read = std::make_shared<const ModelTemplate>(ModelTemplate{
-        .chat = engine::ChatTemplate::of(*model), .tools = api::tool_form(model->chat_template().value_or(""))});
+    const std::string source = model->chat_template().value_or("");
+    entry.read = std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(*model),
+                                                                     .tools = api::tool_form(source),
+                                                                     .reasoning = api::reasoning_form(source)});
     entry.model = model;
   }
   return entry.read;

@@ -3,8 +3,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include <plimsoll/api/reasoning.hpp>
 #include <plimsoll/api/tool_calls.hpp>
 #include <plimsoll/engine/chat_template.hpp>
 
@@ -13,6 +15,7 @@ namespace plimsoll::server {
 struct ModelTemplate {
   engine::ChatTemplate chat;
   api::ToolForm tools;
+  std::optional<api::ReasoningForm> reasoning;  // empty: it does not think aloud
 };
 
 // Any thread.

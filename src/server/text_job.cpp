@@ -73,21 +73,30 @@ class TextJob::Telling {
   Telling(TextJob& job, std::size_t choice, Listener& listener) : job_(job), choice_(choice), listener_(listener) {
     if (job.read_.chat && calls_are_possible())
       calls_.emplace(job.read_.chat->tools, std::get<api::ChatPrompt>(job.request_.prompt).tools);
+    if (job.thinks_aloud()) reasoning_.emplace(*job.read_.chat->reasoning, job.read_.begins_in_a_thought);
   }
 
   void on_token(Token token, std::span<const float> logits) {
     if (!job_.first_token_ms_) job_.first_token_ms_ = job_.since_asked_.elapsed_ms();
+    if (reasoning_ && reasoning_->inside()) ++job_.reasoning_tokens_;
     if (!job_.request_.top_logprobs) return;
     const engine::Vocab vocab = job_.lease_->instance().model()->vocab();
     logprobs_.push_back(logprob_of(vocab, logits, token, *job_.request_.top_logprobs));
   }
 
   [[nodiscard]] bool reads_calls() const noexcept { return calls_.has_value(); }
-  [[nodiscard]] bool text(std::string text) { return tell(calls_ ? calls_->push(text) : std::move(text)); }
+  [[nodiscard]] bool text(std::string text) {
+    if (!reasoning_) return tell({}, calls_ ? calls_->push(text) : std::move(text));
+    const bool thought = reasoning_->inside();
+    auto read = reasoning_->push(text);
+    if (thought || reasoning_->inside()) logprobs_.clear();  // asked for are those of the answer
+    return tell_read(std::move(read));
+  }
 
   [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string) {
-    if (calls_ && !tell(calls_->finish())) return false;
-    if (!logprobs_.empty() && !tell("")) return false;
+    if (reasoning_ && !tell_read(reasoning_->finish())) return false;
+    if (calls_ && !tell({}, calls_->finish())) return false;
+    if (!logprobs_.empty() && !tell({}, {})) return false;
     const bool length = reason == run::FinishReason::length;
     const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
     return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string});
@@ -99,19 +108,25 @@ class TextJob::Telling {
     return chat != nullptr && !chat->tools.empty() && chat->tool_choice.kind != api::ToolChoice::Kind::none;
   }
 
-  [[nodiscard]] bool tell(std::string text) {
-    api::Piece piece{.choice = choice_, .text = std::move(text)};
+  [[nodiscard]] bool tell_read(api::ReasoningReader::Read read) {
+    return tell(std::move(read.thoughts), calls_ ? calls_->push(read.answer) : std::move(read.answer));
+  }
+
+  [[nodiscard]] bool tell(std::string reasoning, std::string text) {
+    api::Piece piece{.choice = choice_, .text = std::move(text), .reasoning = std::move(reasoning)};
     if (calls_) piece.tool_calls = calls_->take();
     for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
     called_ = called_ || !piece.tool_calls.empty();
-    piece.logprobs = std::exchange(logprobs_, {});
-    if (piece.text.empty() && piece.tool_calls.empty() && piece.logprobs.empty()) return true;
+    if (!reasoning_ || reasoning_->answers()) piece.logprobs = std::exchange(logprobs_, {});
+    const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
+    if (nothing && piece.logprobs.empty()) return true;
     return listener_.piece(piece);
   }
 
   TextJob& job_;
   std::size_t choice_;
   Listener& listener_;
+  std::optional<api::ReasoningReader> reasoning_;
   std::optional<api::ToolCallReader> calls_;
   bool called_ = false;
   std::vector<api::TokenLogprob> logprobs_;
@@ -159,6 +174,14 @@ void TextJob::hold_to_a_form() {
   if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(request_.sampling, *chat, read_.chat->tools);
 }
 
+// Where a form begins with the first token, nothing can be thought before it.
+bool TextJob::thinks_aloud() const {
+  if (!read_.chat || !read_.chat->reasoning) return false;
+  const engine::SamplingParams& sampling = request_.sampling;
+  return sampling.grammar.empty() || !sampling.grammar_trigger_patterns.empty() ||
+         !sampling.grammar_trigger_tokens.empty();
+}
+
 void TextJob::require_room(const std::vector<Token>& prompt) const {
   const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
   const std::size_t most = workshop_.limits.prompt_tokens;
@@ -194,8 +217,9 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) c
   params.sampling = request_.sampling;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
-  // Where a model begins a call with a token of its own, that token must be seen.
-  params.show_special = read_.chat && read_.chat->tools == api::ToolForm::mistral && telling.reads_calls();
+  // Where a model begins a call or a thought with a token of its own, that token must be seen.
+  const bool calls = read_.chat && read_.chat->tools == api::ToolForm::mistral && telling.reads_calls();
+  params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
   params.on_token = [&telling](Token token, std::span<const float> logits) { telling.on_token(token, logits); };
@@ -246,7 +270,8 @@ void TextJob::run(Listener& listener) {
 }
 
 api::Usage TextJob::usage() const noexcept {
-  api::Usage usage{.cached_tokens = cached_, .completion_tokens = completion_tokens_};
+  api::Usage usage{
+      .cached_tokens = cached_, .completion_tokens = completion_tokens_, .reasoning_tokens = reasoning_tokens_};
   for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
   return usage;
 }

@@ -61,6 +61,7 @@ class TextJob {
  private:
   class Telling;
   void hold_to_a_form();
+  [[nodiscard]] bool thinks_aloud() const;
   void require_room(const std::vector<engine::Token>& prompt) const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
@@ -81,6 +82,7 @@ class TextJob {
   bool failed_ = false;
   api::Heading heading_;
   std::size_t completion_tokens_ = 0;
+  std::size_t reasoning_tokens_ = 0;
   std::optional<double> first_token_ms_;
 };
 

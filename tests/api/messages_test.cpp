@@ -93,7 +93,7 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
   };
   refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
   refuse(R"(, "temperature": 1.5)", "temperature", "from 0 to 1");
-  refuse(R"(, "thinking": {"type": "enabled", "budget_tokens": 1024})", "thinking.type", "must be 'disabled'");
+  refuse(R"(, "thinking": {"type": "loud"})", "thinking.type", "must be enabled, adaptive or disabled");
   refuse(R"(, "mcp_servers": [{}])", "mcp_servers", "nothing is fetched");
   refuse(R"(, "tools": [{"type": "bash_20250124", "name": "bash"}])", "tools[0].type", "other tools are not run here");
   refuse(R"(, "tools": [{"name": "a"}])", "tools[0].input_schema", "is missing");

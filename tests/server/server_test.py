@@ -549,6 +549,42 @@ class Limits(unittest.TestCase):
             self.assertEqual([m["id"] for m in server.get("/v1/models")[1]["data"]], ["alone", "pair"])
             self.assertEqual(server.stop(), 0)
 
+    def test_thoughts_are_told_apart(self):
+        """The demo model with a template that begins a thought, which it never ends: everything is one, unless it is told not to think."""
+        old = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
+               "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+        new = ("{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+               "{{ '<|im_start|>assistant\\n' }}{% if not silent %}{{ '<think>\\n' }}{% endif %}")
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder) / "thinker.gguf"
+            original = pathlib.Path(MATE).read_bytes()
+            self.assertEqual(original.count(old.encode()), 1)
+            self.assertLessEqual(len(new), len(old))
+            model.write_bytes(original.replace(old.encode(), (new[:-len("{% endif %}")] + "{% endif " + " " * (len(old) - len(new)) + "%}").encode()))
+            server = self.serving("-m", model, "-c", 256, *SMALL)
+            asked = {"messages": QUESTION, "temperature": 0, "max_tokens": 8}
+            status, thinking = server.post("/v1/chat/completions", asked)
+            self.assertEqual(status, 200, thinking)
+            message = thinking["choices"][0]["message"]
+            self.assertEqual(message["content"], "")
+            self.assertTrue(message["reasoning_content"])
+            self.assertEqual(thinking["usage"]["completion_tokens_details"]["reasoning_tokens"], 8)
+            silent = server.post("/v1/chat/completions", asked | {"chat_template_kwargs": {"silent": True}})[1]
+            self.assertNotIn("reasoning_content", silent["choices"][0]["message"])
+            self.assertTrue(silent["choices"][0]["message"]["content"].startswith("Captain"), silent)
+            self.assertEqual(silent["usage"]["completion_tokens_details"]["reasoning_tokens"], 0)
+            # A form that begins with the first token leaves no room for thoughts.
+            form = server.post("/v1/chat/completions", asked | {"max_tokens": 60, "response_format": {
+                "type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "integer"}}}})[1]["choices"][0]["message"]
+            self.assertNotIn("reasoning_content", form)
+            int(form["content"])
+            answer = server.post("/v1/messages", asked | {"thinking": {"type": "enabled", "budget_tokens": 1024}})[1]
+            self.assertEqual([block["type"] for block in answer["content"]], ["thinking"])
+            self.assertEqual(server.post("/v1/messages", asked)[1]["content"], [])
+            self.assertEqual([item["type"] for item in server.post("/v1/responses", {"input": "Aye?", "max_output_tokens": 8})[1]["output"]],
+                             ["reasoning", "message"])
+            self.assertEqual(server.stop(), 0)
+
     def test_a_folder_is_loaded_on_demand(self):
         server = self.serving(str(pathlib.Path(BOSUN).parent), "-c", 256, *SMALL)
         states = lambda: {m["id"]: m["meta"]["state"] for m in server.get("/v1/models")[1]["data"]}

@@ -20,6 +20,7 @@ struct Usage {
   std::size_t prompt_tokens = 0;
   std::size_t cached_tokens = 0;
   std::size_t completion_tokens = 0;
+  std::size_t reasoning_tokens = 0;  // of those, spent on thoughts
 };
 
 struct ToolCall {
@@ -40,6 +41,7 @@ struct TokenLogprob {
 struct Piece {
   std::size_t choice = 0;
   std::string text{};
+  std::string reasoning{};             // thoughts; they come before the text
   std::vector<ToolCall> tool_calls{};  // whole ones
   std::vector<TokenLogprob> logprobs{};
 };
@@ -54,6 +56,7 @@ struct ChoiceEnd {
 
 struct Choice {
   std::string text{};
+  std::string reasoning{};
   std::vector<ToolCall> tool_calls{};
   std::vector<TokenLogprob> logprobs{};
   Finish finish = Finish::stop;

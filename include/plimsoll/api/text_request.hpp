@@ -23,6 +23,7 @@ struct ChatPrompt {
   Json tools{};  // null, or [{"type": "function", "function": {"name", "description", "parameters"}}]
   ToolChoice tool_choice{};
   bool parallel_tool_calls = true;
+  Json template_values{};  // what the template may ask for by name; null, or {"enable_thinking": false}
 };
 
 // Text is read with its special tokens, after the model's own begin token.

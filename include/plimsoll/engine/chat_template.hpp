@@ -27,9 +27,11 @@ class ChatTemplate {
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
-  // Throws Error{usage} where the template refuses the messages (its own words are in the message).
+  // `values`: what else the template may ask for by name, {"enable_thinking": false}; null for nothing. Throws
+  // Error{usage} where the template refuses the messages (its own words are in the message).
   [[nodiscard]] std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt = true,
-                                  const nlohmann::ordered_json& tools = {}) const;
+                                  const nlohmann::ordered_json& tools = {},
+                                  const nlohmann::ordered_json& values = {}) const;
 
  private:
   struct Impl;

@@ -1,0 +1,56 @@
+// Reasoning: what a model thinks aloud before it answers, told apart from the answer.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace plimsoll::api {
+
+// How a model marks its thoughts. They stand in front of an answer, or not at all.
+struct ReasoningForm {
+  std::string_view begin;
+  std::string_view end;
+  std::string_view instead{};      // what an answer without thoughts may begin with; empty: with itself
+  bool of_control_tokens = false;  // the marks are: they are seen only where control tokens are shown as text
+  friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
+};
+
+// Told by the template's source: <think> (Qwen, DeepSeek, ...), [THINK] (Magistral), channels (gpt-oss). Empty: none of
+// those, and whatever the model writes is its answer.
+[[nodiscard]] std::optional<ReasoningForm> reasoning_form(std::string_view template_source);
+
+// The prompt ends inside of a thought, since its template begins one.
+[[nodiscard]] bool ends_in_a_thought(std::string_view prompt, const ReasoningForm& form);
+
+// Text in, thoughts and answer out. Holds back what may still become a mark. Whitespace around the marks is shown
+// nowhere. What comes out does not depend on how the text was cut into pieces. A value; one thread.
+class ReasoningReader {
+ public:
+  struct Read {
+    std::string thoughts{};
+    std::string answer{};
+  };
+
+  // `inside`: the prompt ends in a thought.
+  explicit ReasoningReader(const ReasoningForm& form, bool inside);
+
+  [[nodiscard]] Read push(std::string_view piece);
+  // The rest, once no more comes. A thought without an end is a thought all the same.
+  [[nodiscard]] Read finish();
+  [[nodiscard]] bool inside() const noexcept { return place_ == Place::thought; }
+  // Whatever comes is the answer's.
+  [[nodiscard]] bool answers() const noexcept { return place_ == Place::answer; }
+
+ private:
+  enum class Place { before, thought, after, answer };
+  [[nodiscard]] bool step(Read& out, bool last);
+  [[nodiscard]] bool begin(bool last);
+  [[nodiscard]] bool think(Read& out, bool last);
+
+  ReasoningForm form_;
+  Place place_;
+  bool any_thoughts_ = false;  // have been told: whitespace between them is a part of them
+  std::string held_;
+};
+
+}  // namespace plimsoll::api

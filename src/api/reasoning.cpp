@@ -1,0 +1,126 @@
+#include <plimsoll/api/reasoning.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace plimsoll::api {
+namespace {
+
+constexpr std::string_view kSpaces = " \t\n\r";
+constexpr std::array kForms{
+    ReasoningForm{.begin = "<think>", .end = "</think>"},
+    ReasoningForm{.begin = "[THINK]", .end = "[/THINK]", .of_control_tokens = true},
+    ReasoningForm{.begin = "<|channel|>analysis<|message|>",
+                  .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
+                  .instead = "<|channel|>final<|message|>",
+                  .of_control_tokens = true},
+};
+// A word of each form that only its templates have.
+constexpr std::array<std::string_view, kForms.size()> kSigns{"<think>", "[THINK]", "<|channel|>analysis"};
+
+std::string_view without_spaces_before(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+  return text;
+}
+
+std::string_view without_spaces_behind(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kSpaces) + 1);
+}
+
+// The longest end of the text that is a beginning of the mark.
+std::size_t begun(std::string_view text, std::string_view mark) {
+  for (std::size_t length = std::min(text.size(), mark.size() - 1); length > 0; --length) {
+    if (text.ends_with(mark.substr(0, length))) return length;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::optional<ReasoningForm> reasoning_form(std::string_view template_source) {
+  for (std::size_t i = 0; i < kForms.size(); ++i) {
+    if (template_source.contains(kSigns[i])) return kForms[i];
+  }
+  return std::nullopt;
+}
+
+bool ends_in_a_thought(std::string_view prompt, const ReasoningForm& form) {
+  return without_spaces_behind(prompt).ends_with(form.begin);
+}
+
+ReasoningReader::ReasoningReader(const ReasoningForm& form, bool inside)
+    : form_(form), place_(inside ? Place::thought : Place::before) {}
+
+// Each of these answers whether there is more to read in what is held.
+bool ReasoningReader::begin(bool last) {
+  const std::string_view text = without_spaces_before(held_);
+  const auto is_mark = [&](std::string_view mark) { return !mark.empty() && text.starts_with(mark); };
+  const auto may_become = [&](std::string_view mark) { return text.size() < mark.size() && mark.starts_with(text); };
+  if (is_mark(form_.begin)) {
+    place_ = Place::thought;
+    held_ = text.substr(form_.begin.size());
+  } else if (is_mark(form_.instead)) {
+    place_ = Place::after;
+    held_ = text.substr(form_.instead.size());
+  } else if (last || !(may_become(form_.begin) || may_become(form_.instead))) {
+    place_ = Place::answer;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ReasoningReader::think(Read& out, bool last) {
+  const std::size_t end = held_.find(form_.end);
+  const bool ended = end != std::string::npos;
+  std::string_view text = std::string_view(held_).substr(0, end);
+  if (!ended && !last) text.remove_suffix(begun(text, form_.end));
+  std::string_view told = without_spaces_behind(text);
+  if (!any_thoughts_) told = without_spaces_before(told);
+  any_thoughts_ = any_thoughts_ || !told.empty();
+  out.thoughts += told;
+  if (ended) {
+    held_.erase(0, end + form_.end.size());
+    place_ = Place::after;
+    return true;
+  }
+  const std::size_t behind = last ? held_.size() : static_cast<std::size_t>(told.data() - held_.data()) + told.size();
+  held_.erase(0, behind);
+  return false;
+}
+
+bool ReasoningReader::step(Read& out, bool last) {
+  switch (place_) {
+    case Place::before:
+      return begin(last);
+    case Place::thought:
+      return think(out, last);
+    case Place::after:
+      held_ = without_spaces_before(held_);
+      if (held_.empty()) return false;
+      place_ = Place::answer;
+      return true;
+    case Place::answer:
+      out.answer += held_;
+      held_.clear();
+      return false;
+  }
+  return false;
+}
+
+ReasoningReader::Read ReasoningReader::push(std::string_view piece) {
+  Read out;
+  held_ += piece;
+  while (step(out, false)) {
+  }
+  return out;
+}
+
+ReasoningReader::Read ReasoningReader::finish() {
+  Read out;
+  while (step(out, true)) {
+  }
+  return out;
+}
+
+}  // namespace plimsoll::api
