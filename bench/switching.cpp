@@ -83,59 +83,66 @@ std::string uninterrupted(const Options& options, const std::string& path, std::
   return run::stream(generation);
 }
 
-// Two conversations, each going on by one token after every switch. What is measured here must not be warmed before the
-// host begins, so the texts to hold them against come afterwards.
-Json switches(const Options& options) {
-  host::Fleet fleet = fleet_of(options, options.models);
-  Bytes largest;
-  const device::DeviceId device{options.device};
-  plan::Store store(options.store);
-  for (const host::FleetModel& model : fleet.models)
-    largest = std::max(largest, plan::required_on(device, plan_of(model.request, store).models));
-  fleet.lines = {{.device = device, .amount = largest + Bytes{std::uint64_t{32} << 20U}}};
+struct Switched {
+  std::vector<std::string> texts;
+  Json ms = Json::array();
+  bool evicted = true;  // always all of the other model
+  std::vector<host::ModelStatus> models;
+};
 
+// Two conversations, each going on by one token after every switch.
+Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
+  Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
   run::MemoryBooks books;
   gauge::LocalSurveys surveys;
-  std::vector<std::string> texts(options.models.size());
-  Json ms = Json::array();
-  bool evicted = true;
-  std::vector<host::ModelStatus> models;
-  {
-    host::Host host(books, fleet, surveys, store);
-    std::vector<host::ConversationId> conversations;
-    for (const host::FleetModel& model : fleet.models)
-      conversations.push_back(host.new_conversation(model.request.name));
-
-    for (int round = 0; round < options.rounds + 2; ++round) {
-      for (std::size_t i = 0; i < options.models.size(); ++i) {
-        const std::string& name = fleet.models[i].request.name;
-        const Stopwatch watch;
-        {
-          host::Lease lease = host.acquire(name, {.conversation = conversations[i]});
-          run::Generation generation(lease.conversation(),
-                                     greedy(*lease.instance().model(), round == 0 ? "Once upon a time" : "", 1));
-          texts[i] += generation.next().value_or("");
-          if (round > 1) ms.push_back(watch.elapsed_ms());  // both have been warmed once
-          for (const std::string& rest : run::pieces(generation)) texts[i] += rest;
-        }
-        for (const memory::Entry& entry : books.ledger().entries()) {
-          const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
-          if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
-            evicted = false;
-        }
+  host::Host host(books, fleet, surveys, store);
+  std::vector<host::ConversationId> conversations;
+  for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
+  for (int round = 0; round < options.rounds + 2; ++round) {
+    for (std::size_t i = 0; i < options.models.size(); ++i) {
+      const std::string& name = fleet.models[i].request.name;
+      const Stopwatch watch;
+      {
+        host::Lease lease = host.acquire(name, {.conversation = conversations[i]});
+        run::Generation generation(lease.conversation(),
+                                   greedy(*lease.instance().model(), round == 0 ? "Once upon a time" : "", 1));
+        out.texts[i] += generation.next().value_or("");
+        if (round > 1) out.ms.push_back(watch.elapsed_ms());  // both have been warmed once
+        for (const std::string& rest : run::pieces(generation)) out.texts[i] += rest;
+      }
+      for (const memory::Entry& entry : books.ledger().entries()) {
+        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
+        if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
+          out.evicted = false;
       }
     }
-    models = host.status().models;
   }
+  out.models = host.status().models;
+  return out;
+}
+
+Json switches(const Options& options) {
+  plan::Store store(options.store);
+  const device::DeviceId device{options.device};
+  host::Fleet fleet = fleet_of(options, options.models);
+  Bytes largest;
+  for (const host::FleetModel& model : fleet.models)
+    largest = std::max(largest, plan::required_on(device, plan_of(model.request, store).models));
+  // Less than another model needs beside the first; what the runtime stage may turn out to be beside its plan.
+  constexpr std::uint64_t kSlack = std::uint64_t{16} << 20U;
+  fleet.lines = {{.device = device, .amount = largest + Bytes{kSlack}}};
+
+  const Switched told = switch_in_turns(options, fleet, store);
+  // Afterwards: what is measured must not have been warmed before the host begins.
   std::vector<std::string> expected;
   for (const std::string& path : options.models) expected.push_back(uninterrupted(options, path, options.rounds + 2));
   std::uint64_t allocations = 0;
-  for (const host::ModelStatus& model : models) allocations += model.seal.allocations_after_seal;
-  return {{"first_token_ms", ms},
-          {"other_evicted", evicted},
-          {"continued_exactly", texts == expected},
-          {"loads", models[0].loads + models[1].loads},
-          {"load_ms", {models[0].last_load_ms, models[1].last_load_ms}},
+  for (const host::ModelStatus& model : told.models) allocations += model.seal.allocations_after_seal;
+  return {{"first_token_ms", told.ms},
+          {"other_evicted", told.evicted},
+          {"continued_exactly", told.texts == expected},
+          {"loads", told.models[0].loads + told.models[1].loads},
+          {"load_ms", {told.models[0].last_load_ms, told.models[1].last_load_ms}},
           {"allocations_after_seal", allocations}};
 }
 

@@ -23,7 +23,7 @@ CASES = {
 TOGETHER_CASES = [
     {"device": "CPU", "what": "374 M parameters in Q8_0, a head of keys for each query, CPU", "line": "2GiB", "most": 24, "model": LARGE},
     {"device": "CPU", "what": "376 M parameters in Q8_0, a head of keys for three queries, CPU", "line": "2GiB", "most": 40, "model": GROUPED},
-    {"device": "Vulkan0", "what": "26 M parameters, Vulkan software device", "line": "1GiB", "most": 24, "model": SMALL},
+    {"device": "Vulkan0", "what": "26 M parameters, Vulkan software device", "line": "512MiB", "most": 24, "model": SMALL},
 ]
 
 
@@ -95,12 +95,16 @@ def private_bytes(device: str, path: str, env: dict) -> int:
 
 
 def size(text: str) -> int:
-    return int(text.removesuffix("GiB")) << 30
+    return int(text[:-3]) << {"MiB": 20, "GiB": 30}[text[-3:]]
 
 
 def calibrate(device: str, path: str, env: dict) -> None:
-    """The line is drawn from a plan, and before the runtime stage was measured on this device its plan is an estimate."""
-    Run([PLIMSOLL, "calibrate", "-m", path, *flags(device)], env)
+    """The line is drawn from a plan, and the plan of the runtime stage is an estimate until it was measured; then it is the largest that was
+    measured. Pipelines that are compiled take more than those from the cache, and under a line for those both models would fit: so the
+    second measurement counts alone."""
+    for _ in range(2):
+        Run([PLIMSOLL, "calibrate", "--forget"], env)
+        Run([PLIMSOLL, "calibrate", "-m", path, *flags(device)], env)
 
 
 def measure(quick: bool):
