@@ -152,9 +152,9 @@ Json together(const Options& options, Bytes line, std::size_t most) {
   fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
   run::MemoryBooks books;
   gauge::LocalSurveys surveys;
-  plan::Store nothing("/dev/null/plimsoll.db");
+  plan::Store store(options.store);
   const Bytes before = process_memory(books);
-  host::Host host(books, fleet, surveys, nothing);
+  host::Host host(books, fleet, surveys, store);
   std::size_t ready = 0;
   for (const host::FleetModel& model : fleet.models) {
     host::Lease lease = host.acquire(model.request.name);
@@ -231,7 +231,7 @@ int main(int argc, char** argv) {
   program.add_option("-b,--batch-size", options.batch);
   program.add_option("-t,--threads", options.threads);
   program.add_option("--rounds", options.rounds);
-  program.add_option("--store", options.store, "What was measured before, for the lines of the switches");
+  program.add_option("--store", options.store, "What was measured before");
   program.add_option("--together", line, "A line: how many fit under it");
   program.add_option("--most", most);
   program.add_flag("--own", own, "The host's own time");

@@ -52,10 +52,13 @@ def flags(device: str) -> list:
     return ["-c", case["context"], "-b", case["batch"], "-ub", str(min(512, int(case["batch"]))), "-np", "1", "-t", str(CORES), *placed]
 
 
+def store_of(env: dict) -> str:
+    return str(pathlib.Path(env["XDG_CACHE_HOME"]) / "plimsoll/plimsoll.db")
+
+
 def ours(device: str, paths: list, rounds: int, env: dict) -> dict:
     case = CASES[device]
-    store = pathlib.Path(env["XDG_CACHE_HOME"]) / "plimsoll/plimsoll.db"
-    told = Run([program("switching"), "--store", str(store), *[word for path in paths for word in ("-m", path)], "--device", device, "-c", case["context"],
+    told = Run([program("switching"), "--store", store_of(env), *[word for path in paths for word in ("-m", path)], "--device", device, "-c", case["context"],
                 "-b", case["batch"], "-t", str(CORES), "--rounds", str(rounds)], env).json()
     assert told["other_evicted"] and told["continued_exactly"] and told["loads"] == 2 * (rounds + 2), told
     return told
@@ -108,10 +111,10 @@ def calibrate(device: str, path: str, env: dict) -> None:
 
 
 def measure(quick: bool):
-    figures, samples = [], {}
+    figures, samples, environments = [], {}, {}
     for device, case in CASES.items():
         paths, rounds, count = models(device), 3 if quick else 5, 1 if quick else 3
-        env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-switching-{device}"),
+        env = environments[device] = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-switching-{device}"),
                           XDG_CACHE_HOME=fresh_folder(f"cache-switching-{device}"))
         if device != "CPU":
             calibrate(device, paths[0], env)
@@ -125,9 +128,9 @@ def measure(quick: bool):
     samples["together"] = []
     for case in TOGETHER_CASES:
         device, path = case["device"], str(written(case["model"]))
-        env = environment(MESA_SHADER_CACHE_DIR=fresh_folder(f"pipelines-together-{device}"))
+        env = environments[device]
         one = private_bytes(device, path, env)
-        fit = Run([program("switching"), "-m", path, "--device", device, "-c", CASES[device]["context"], "-b", CASES[device]["batch"],
+        fit = Run([program("switching"), "--store", store_of(env), "-m", path, "--device", device, "-c", CASES[device]["context"], "-b", CASES[device]["batch"],
                    "-t", str(CORES), "--together", case["line"], "--most", str(case["most"])], env).json()
         assert fit["ready"] < case["most"], "more would fit than were tried"
         samples["together"].append({"what": case["what"], "together": fit, "llama_server_private_bytes": one})
