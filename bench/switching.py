@@ -11,14 +11,20 @@ from measure import CORES, PLIMSOLL, RESULTS, Run, alternating, environment, fig
 
 SWITCH, TOGETHER, OWN_US = 0.25, 1.3, 100
 PROMPT = "Once upon a time"
-# A server takes the memory for a prompt when the prompt comes; what is counted is what it needs then.
-LONG_PROMPT = " ".join(["the ship and its crew"] * 60)  # about 1,300 tokens of these vocabularies
+
+
+def long_prompt(context: str) -> str:
+    """More than half of it: a token for each letter, in these vocabularies. A server takes the memory for a prompt when the prompt comes,
+    and what is counted is what it needs then."""
+    return "the ship and its crew " * (int(context) // 36)
+
+
 LARGE = ("random-374m-q8_0", lambda path: gguf.random_large(path, "Q8_0"))
 GROUPED = ("random-376m-grouped-q8_0", lambda path: gguf.random_grouped(path, "Q8_0"))
 SMALL = ("random-embedder", gguf.random_embedder)
 CASES = {
     "CPU": {"what": "374 M parameters in Q8_0, CPU", "context": "2048", "batch": "2048", "model": LARGE},
-    "Vulkan0": {"what": "26 M parameters, Vulkan software device", "context": "2048", "batch": "64", "model": SMALL},
+    "Vulkan0": {"what": "26 M parameters, Vulkan software device", "context": "512", "batch": "64", "model": SMALL},
 }
 TOGETHER_CASES = [
     {"device": "CPU", "what": "374 M parameters in Q8_0, a head of keys for each query, CPU", "line": "2GiB", "most": 24, "model": LARGE},
@@ -90,7 +96,7 @@ def private_bytes(device: str, path: str, env: dict) -> int:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_healthy(server, url)
-        call(url + "/completion", {"prompt": LONG_PROMPT, "n_predict": 2, "temperature": 0}, timeout=600)
+        call(url + "/completion", {"prompt": long_prompt(CASES[device]["context"]), "n_predict": 2, "temperature": 0}, timeout=600)
         return resident(server.pid)
     finally:
         server.terminate()

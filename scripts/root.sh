@@ -2,6 +2,8 @@
 # The private root: Debian testing in a folder, made once, for hosts whose own libllama is missing or too old.
 #   root.sh path            where it is, or would be
 #   root.sh ensure SET...   makes it with the base set, adds the named package sets (scripts/packages/)
+#   root.sh mount-points [--folder PATH | --file PATH]...
+#                           makes what is missing in it for the host's folders and files to be shown at
 #   root.sh native          exit status 0 where the host can build by itself
 #   root.sh remove          deletes every private root of this user
 set -euo pipefail
@@ -87,8 +89,7 @@ make_root() {
   mkdir -p "$(dirname "$root")"
   step "making the private root (Debian $suite, once)" mmdebstrap --mode=$mode --variant=apt "${apt_options[@]}" \
     --include="$(package_list base | paste -sd,)" "$suite" "$building" "$mirror_uri" || return 1
-  mkdir -p "$building/var/lib/plimsoll"
-  touch "$building/var/lib/plimsoll/set-base"
+  as_root_owner sh -c "mkdir -p '$building/var/lib/plimsoll' && touch '$building/var/lib/plimsoll/set-base'"
   mv "$building" "$root"
 }
 
@@ -124,8 +125,20 @@ ensure() {
   flock -u 9
 }
 
+# bubblewrap makes them itself where it may write to the root: as root.
+make_mount_points() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --folder) as_root_owner mkdir -p "$root$2" ;;
+      --file) as_root_owner sh -c 'mkdir -p "$(dirname "$1")" && touch "$1"' sh "$root$2" ;;
+    esac
+    shift 2
+  done
+}
+
 case ${1:-} in
   path) echo "$root" ;;
+  mount-points) shift; make_mount_points "$@" ;;
   native) native ;;
   ensure) shift; ensure "$@" ;;
   remove)
@@ -133,5 +146,5 @@ case ${1:-} in
       [ -d "$old" ] && step "removing $old" remove_tree "$old"
     done
     rm -rf "$cache/roots" ;;
-  *) die "usage: root.sh path|native|ensure SET...|remove" ;;
+  *) die "usage: root.sh path|mount-points|native|ensure SET...|remove" ;;
 esac
