@@ -154,8 +154,9 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.report.empty())
     throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
-  if (!options.draft.model.empty() || !options.media.empty())
-    throw Error(ErrorCode::usage, "--image does not go with --fleet, and a fleet's models have drafts of their own");
+  if (!options.draft.model.empty())
+    throw Error(ErrorCode::usage, "with --fleet, a draft is named in the fleet file (model-draft)");
+  if (!options.media.empty()) throw Error(ErrorCode::usage, "--image does not go with --fleet");
   if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
@@ -173,9 +174,8 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   run::FinishReason reason = run::FinishReason::running;
   const Stopwatch watch;
   RequestFigures figures;
-  if (run::Conversation* draft = lease.draft()) {
-    const auto& asked = *std::ranges::find(fleet.models, name, [](const auto& model) { return model.request.name; });
-    run::SpeculativeGeneration generation(lease.conversation(), *draft, params, asked.draft->speculation);
+  if (const auto draft = lease.draft()) {
+    run::SpeculativeGeneration generation(lease.conversation(), draft->conversation, params, draft->speculation);
     figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
   } else {
     run::Generation generation(lease.conversation(), params);

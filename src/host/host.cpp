@@ -57,10 +57,11 @@ run::Conversation& Lease::conversation() {
   return *held_->conversation;
 }
 
-run::Conversation* Lease::draft() {
-  if (!held_->resident->draft) return nullptr;
+std::optional<LeasedDraft> Lease::draft() {
+  if (!held_->resident->draft) return std::nullopt;
   if (!held_->draft) held_->draft = held_->resident->draft->executor->create();
-  return &*held_->draft;
+  return LeasedDraft{.conversation = *held_->draft,
+                     .speculation = held_->host->declared(held_->resident->name).draft->speculation};
 }
 
 void Lease::resume(ConversationId conversation) {

@@ -52,6 +52,7 @@ struct Host::Impl {
   [[nodiscard]] std::span<const plan::ModelPlan> model_plans() const {
     return std::span(plans).first(fleet.models.size());
   }
+  [[nodiscard]] const FleetModel& declared(const std::string& model) const;
   [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
   [[nodiscard]] Bytes held_by(const std::string& model) const;
   [[nodiscard]] Bytes parked_in_memory();

@@ -130,10 +130,13 @@ Bytes Host::Impl::held_by(const std::string& model) const {
   return sum;
 }
 
+const FleetModel& Host::Impl::declared(const std::string& model) const {
+  return *std::ranges::find(fleet.models, model, [](const FleetModel& one) { return one.request.name; });
+}
+
 std::vector<std::string> Host::Impl::with_draft(const std::string& model) const {
   std::vector<std::string> out{model};
-  const auto declared = std::ranges::find(fleet.models, model, [](const FleetModel& one) { return one.request.name; });
-  if (declared != fleet.models.end() && declared->draft) out.push_back(declared->draft->request.name);
+  if (const auto& draft = declared(model).draft) out.push_back(draft->request.name);
   return out;
 }
 
@@ -270,14 +273,13 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
 
 // The draft first, so that what the model grows by while it is made ready is its own.
 std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
-  const FleetModel& declared =
-      *std::ranges::find(fleet.models, name, [](const FleetModel& model) { return model.request.name; });
+  const FleetModel& asked = declared(name);
   auto resident = std::make_shared<Resident>();
   resident->name = name;
-  if (declared.draft) {
-    resident->draft = make_ready(declared.draft->request.name, declared.warm_up, [](run::Instance&) {});
+  if (asked.draft) {
+    resident->draft = make_ready(asked.draft->request.name, asked.warm_up, [](run::Instance&) {});
   }
-  static_cast<Ready&>(*resident) = make_ready(name, declared.warm_up, [&](run::Instance& loaded) {
+  static_cast<Ready&>(*resident) = make_ready(name, asked.warm_up, [&](run::Instance& loaded) {
     if (resident->draft) {
       const run::Instance& draft = *resident->draft->instance;
       run::require_draft(*loaded.model(), name, *draft.model(), draft.name());

@@ -229,10 +229,9 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) c
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
   if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
   Telling telling(*this, choice, listener);
-  if (run::Conversation* draft = lease_->draft()) {
-    const host::FleetModel& model = model_asked_for(workshop_.host, request_.model);
-    tell_all(run::SpeculativeGeneration(lease_->conversation(), *draft, params_of(choice, telling),
-                                        model.draft->speculation),
+  if (const auto draft = lease_->draft()) {
+    tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, telling),
+                                        draft->speculation),
              prompt, telling);
   } else {
     tell_all(run::Generation(lease_->conversation(), params_of(choice, telling)), prompt, telling);

@@ -6,14 +6,10 @@
 #include "expect_error.hpp"
 #include "small_fleet.hpp"
 
-namespace plimsoll::host {
+namespace plimsoll::host::test {
 namespace {
 
 using plimsoll::test::expect_error;
-using test::alone;
-using test::fleet_of;
-using test::line_for;
-using test::SmallHost;
 
 TEST(HostReuseTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady) {
   const Fleet fleet = fleet_of("a", 2);
@@ -63,4 +59,4 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
 }
 
 }  // namespace
-}  // namespace plimsoll::host
+}  // namespace plimsoll::host::test

@@ -11,6 +11,7 @@
 #include <plimsoll/host/dispatcher.hpp>
 #include <plimsoll/run/batched_executor.hpp>
 #include <plimsoll/run/instance.hpp>
+#include <plimsoll/run/speculative.hpp>
 
 namespace plimsoll::host {
 
@@ -29,6 +30,12 @@ struct AcquireOptions {
   std::function<void(const Dispatcher::Place&)> waiting{};
 };
 
+// For run::SpeculativeGeneration, which lays the conversation out anew; both are the lease's own.
+struct LeasedDraft {
+  run::Conversation& conversation;
+  run::SpeculationParams speculation;
+};
+
 // Move-only; giving it back may let others in. One thread at a time. Ends before its host does.
 class Lease {
  public:
@@ -42,9 +49,8 @@ class Lease {
   // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
   // run::Reranker on its instance().
   [[nodiscard]] run::Conversation& conversation();
-  // A sequence of the model's draft for run::SpeculativeGeneration, which lays it out anew; null where the fleet gives
-  // the model no draft.
-  [[nodiscard]] run::Conversation* draft();
+  // A sequence of the model's draft; empty where the fleet gives the model none.
+  [[nodiscard]] std::optional<LeasedDraft> draft();
   // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
   // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
   // busy (it has a lease already), unsupported, and what restoring its memory throws.
