@@ -13,6 +13,7 @@
 
 #include "access.hpp"
 #include "api_keys.hpp"
+#include "asked_model.hpp"
 #include "departures.hpp"
 #include "kept_prompts.hpp"
 #include "request_counters.hpp"

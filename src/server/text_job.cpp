@@ -2,135 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/json_schema.hpp>
-#include <plimsoll/engine/token_probability.hpp>
-#include <plimsoll/plan/plan_json.hpp>
 
+#include "asked_model.hpp"
 #include "random_id.hpp"
 
 namespace plimsoll::server {
-namespace {
 
 using engine::Token;
-
-double log_of(float probability) { return std::log(std::max(static_cast<double>(probability), 1e-45)); }
-
-api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> logits, Token token, std::size_t top) {
-  const auto named = [&](const engine::TokenProbability& one) {
-    return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability)};
-  };
-  api::TokenLogprob out = named(engine::probability_of(logits, token));
-  if (top == 0) return out;
-  for (const engine::TokenProbability& one : engine::most_probable(logits, top)) out.top.push_back(named(one));
-  return out;
-}
-
-// A refusal says what the model needs, and what there is.
-api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model) {
-  plan::Plan plan;
-  const auto drafts = host::drafts_of(host.fleet());
-  const auto draft = drafts.find(model);
-  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
-    return one.name == model || (draft != drafts.end() && one.name == draft->second);
-  });
-  plan.devices = plan::admit(plan.models, host.devices());
-  nlohmann::ordered_json numbers = plan::to_json(plan, gauge::mode());
-  for (auto& one : numbers["models"]) one.erase("path");  // where files lie is nobody's business out there
-  return api::problem_of(error).with("plan", std::move(numbers));
-}
-
-}  // namespace
-
-const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name) {
-  const std::vector<host::FleetModel>& models = host.fleet().models;
-  if (name.empty()) return models.front();
-  const auto found = std::ranges::find(
-      models, name, [](const host::FleetModel& model) -> const std::string& { return model.request.name; });
-  if (found == models.end()) throw api::no_such_model(name);
-  return *found;
-}
-
-host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits, std::stop_token stop) {
-  host::AcquireOptions options{.stop = std::move(stop)};
-  if (limits.waiting.count() > 0) options.patience = limits.waiting;
-  try {
-    return host.acquire(model, std::move(options));
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::over_line) throw;
-    throw with_its_plan(error, host, model);
-  }
-}
-
-// One answer on its way out: text without tool calls, calls, and log-probabilities.
-class TextJob::Telling {
- public:
-  Telling(TextJob& job, std::size_t choice, Listener& listener) : job_(job), choice_(choice), listener_(listener) {
-    if (job.read_.chat && calls_are_possible())
-      calls_.emplace(job.read_.chat->tools, std::get<api::ChatPrompt>(job.request_.prompt).tools);
-    if (job.thinks_aloud()) reasoning_.emplace(*job.read_.chat->reasoning, job.read_.begins_in_a_thought);
-  }
-
-  void on_token(Token token, std::span<const float> logits) {
-    if (!job_.first_token_ms_) job_.first_token_ms_ = job_.since_asked_.elapsed_ms();
-    if (reasoning_ && reasoning_->inside()) ++job_.reasoning_tokens_;
-    if (!job_.request_.top_logprobs) return;
-    const engine::Vocab vocab = job_.lease_->instance().model()->vocab();
-    logprobs_.push_back(logprob_of(vocab, logits, token, *job_.request_.top_logprobs));
-  }
-
-  [[nodiscard]] bool reads_calls() const noexcept { return calls_.has_value(); }
-  [[nodiscard]] bool text(std::string text) {
-    if (!reasoning_) return tell({}, calls_ ? calls_->push(text) : std::move(text));
-    const bool thought = reasoning_->inside();
-    auto read = reasoning_->push(text);
-    if (thought || reasoning_->inside()) logprobs_.clear();  // asked for are those of the answer
-    return tell_read(std::move(read));
-  }
-
-  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string) {
-    if (reasoning_ && !tell_read(reasoning_->finish())) return false;
-    if (calls_ && !tell({}, calls_->finish())) return false;
-    if (!logprobs_.empty() && !tell({}, {})) return false;
-    const bool length = reason == run::FinishReason::length;
-    const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-    return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string});
-  }
-
- private:
-  [[nodiscard]] bool calls_are_possible() const {
-    const auto* chat = std::get_if<api::ChatPrompt>(&job_.request_.prompt);
-    return chat != nullptr && !chat->tools.empty() && chat->tool_choice.kind != api::ToolChoice::Kind::none;
-  }
-
-  [[nodiscard]] bool tell_read(api::ReasoningReader::Read read) {
-    return tell(std::move(read.thoughts), calls_ ? calls_->push(read.answer) : std::move(read.answer));
-  }
-
-  [[nodiscard]] bool tell(std::string reasoning, std::string text) {
-    api::Piece piece{.choice = choice_, .text = std::move(text), .reasoning = std::move(reasoning)};
-    if (calls_) piece.tool_calls = calls_->take();
-    for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
-    called_ = called_ || !piece.tool_calls.empty();
-    if (!reasoning_ || reasoning_->answers()) piece.logprobs = std::exchange(logprobs_, {});
-    const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
-    if (nothing && piece.logprobs.empty()) return true;
-    return listener_.piece(piece);
-  }
-
-  TextJob& job_;
-  std::size_t choice_;
-  Listener& listener_;
-  std::optional<api::ReasoningReader> reasoning_;
-  std::optional<api::ToolCallReader> calls_;
-  bool called_ = false;
-  std::vector<api::TokenLogprob> logprobs_;
-};
 
 TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner, std::stop_token stop)
     : workshop_(workshop), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
@@ -182,6 +65,16 @@ bool TextJob::thinks_aloud() const {
          !sampling.grammar_trigger_tokens.empty();
 }
 
+Telling::Form TextJob::form_of_answer() const {
+  Telling::Form form{.top_logprobs = request_.top_logprobs};
+  if (!read_.chat) return form;
+  const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
+  if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
+    form.calls.emplace(read_.chat->tools, chat.tools);
+  if (thinks_aloud()) form.reasoning.emplace(*read_.chat->reasoning, read_.begins_in_a_thought);
+  return form;
+}
+
 void TextJob::require_room(const std::vector<Token>& prompt) const {
   const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
   const std::size_t most = workshop_.limits.prompt_tokens;
@@ -209,7 +102,7 @@ std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
   return lease_->conversation().replace(prompt);
 }
 
-run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) const {
+run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
   run::GenerationParams params;
   params.predict = request_.most_tokens.value_or(-1);
   const auto limit = static_cast<std::int32_t>(workshop_.limits.answer_tokens);
@@ -222,13 +115,16 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) c
   params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
-  params.on_token = [&telling](Token token, std::span<const float> logits) { telling.on_token(token, logits); };
+  params.on_token = [this, &telling](Token token, std::span<const float> logits) {
+    if (!first_token_ms_) first_token_ms_ = since_asked_.elapsed_ms();
+    telling.on_token(token, logits);
+  };
   return params;
 }
 
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
   if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
-  Telling telling(*this, choice, listener);
+  Telling telling(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
     tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, telling),
                                         draft->speculation),
@@ -247,6 +143,7 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
     heard = telling.text(std::move(*piece));
   }
   completion_tokens_ += generation.tokens().size();
+  reasoning_tokens_ += telling.tokens_of_thoughts();
   if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
   if (!telling.end(generation.finish_reason(), generation.stop_string()))

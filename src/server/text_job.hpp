@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/answer.hpp>
 #include <plimsoll/api/text_request.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
@@ -14,6 +13,7 @@
 
 #include "kept_prompts.hpp"
 #include "prompt_reading.hpp"
+#include "telling.hpp"
 #include "templates.hpp"
 
 namespace plimsoll::server {
@@ -25,21 +25,6 @@ struct Workshop {
   Templates& templates;
   const Limits& limits;
 };
-
-// Hears an answer as it comes. False: nobody listens any more.
-class Listener {
- public:
-  virtual ~Listener() = default;
-  [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
-  [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
-};
-
-// The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
-[[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
-
-// Waits until the model is ready, under the server's limits. Throws what acquiring throws.
-[[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits,
-                                   std::stop_token stop);
 
 // One thread.
 class TextJob {
@@ -59,15 +44,15 @@ class TextJob {
   [[nodiscard]] std::optional<double> first_token_ms() const noexcept { return first_token_ms_; }
 
  private:
-  class Telling;
   void hold_to_a_form();
   [[nodiscard]] bool thinks_aloud() const;
+  [[nodiscard]] Telling::Form form_of_answer() const;
   void require_room(const std::vector<engine::Token>& prompt) const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
   template <class Generation>
   void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, Telling& telling);
-  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, Telling& telling) const;
+  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, Telling& telling);
 
   Workshop workshop_;
   api::TextRequest request_;

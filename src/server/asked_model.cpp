@@ -1,0 +1,48 @@
+#include "asked_model.hpp"
+
+#include <algorithm>
+
+#include <plimsoll/api/problem.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+
+namespace plimsoll::server {
+namespace {
+
+// A refusal says what the model needs, and what there is.
+api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model) {
+  plan::Plan plan;
+  const auto drafts = host::drafts_of(host.fleet());
+  const auto draft = drafts.find(model);
+  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
+    return one.name == model || (draft != drafts.end() && one.name == draft->second);
+  });
+  plan.devices = plan::admit(plan.models, host.devices());
+  nlohmann::ordered_json numbers = plan::to_json(plan, gauge::mode());
+  for (auto& one : numbers["models"]) one.erase("path");  // where files lie is nobody's business out there
+  return api::problem_of(error).with("plan", std::move(numbers));
+}
+
+}  // namespace
+
+const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name) {
+  const std::vector<host::FleetModel>& models = host.fleet().models;
+  if (name.empty()) return models.front();
+  const auto found = std::ranges::find(
+      models, name, [](const host::FleetModel& model) -> const std::string& { return model.request.name; });
+  if (found == models.end()) throw api::no_such_model(name);
+  return *found;
+}
+
+host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits, std::stop_token stop) {
+  host::AcquireOptions options{.stop = std::move(stop)};
+  if (limits.waiting.count() > 0) options.patience = limits.waiting;
+  try {
+    return host.acquire(model, std::move(options));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::over_line) throw;
+    throw with_its_plan(error, host, model);
+  }
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,19 @@
+// asked_model: the model that a request names, and its lease.
+#pragma once
+#include <stop_token>
+#include <string>
+
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/server/server_options.hpp>
+
+namespace plimsoll::server {
+
+// The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
+[[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
+
+// Waits until the model is ready, under the server's limits. Throws what acquiring throws; a refusal at the line as
+// api::Problem 507 with the model's plan.
+[[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits,
+                                   std::stop_token stop);
+
+}  // namespace plimsoll::server

@@ -1,0 +1,61 @@
+// Telling: one answer on its way from the model to whoever listens: its text without calls and thoughts, its thoughts,
+// its calls, and log-probabilities.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <plimsoll/api/answer.hpp>
+#include <plimsoll/api/reasoning.hpp>
+#include <plimsoll/api/tool_calls.hpp>
+#include <plimsoll/engine/vocab.hpp>
+#include <plimsoll/run/generation.hpp>
+
+namespace plimsoll::server {
+
+// Hears an answer as it comes. False: nobody listens any more.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
+  [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
+};
+
+// One thread. The listener outlives it.
+class Telling {
+ public:
+  // What an answer may hold besides text; empty: not looked for.
+  struct Form {
+    std::optional<api::ToolCallReader> calls{};
+    std::optional<api::ReasoningReader> reasoning{};
+    std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
+  };
+
+  Telling(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
+      : listener_(listener), choice_(choice), vocab_(vocab), form_(std::move(form)) {}
+
+  // Each token, before its text. `logits`: one for each token of the vocabulary.
+  void on_token(engine::Token token, std::span<const float> logits);
+  // False: nobody listens any more. So with end().
+  [[nodiscard]] bool text(std::string text);
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string);
+
+  [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
+  [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
+
+ private:
+  [[nodiscard]] bool tell_read(api::ReasoningReader::Read read);
+  [[nodiscard]] bool tell(std::string thoughts, std::string text);
+  [[nodiscard]] std::string without_calls(std::string text);
+
+  Listener& listener_;
+  std::size_t choice_;
+  engine::Vocab vocab_;
+  Form form_;
+  bool called_ = false;
+  std::size_t tokens_of_thoughts_ = 0;
+  std::vector<api::TokenLogprob> logprobs_;
+};
+
+}  // namespace plimsoll::server
