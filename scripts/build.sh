@@ -11,6 +11,7 @@ sets=()
 case $preset in tidy | fuzz) sets+=(--set lint) ;; esac
 options=(-DPLIMSOLL_TESTS="${PLIMSOLL_WITH_TESTS:+ON}")
 [ "${PLIMSOLL_WITH_TESTS:-}" ] || options=(-DPLIMSOLL_TESTS=OFF)
+options+=(-DPLIMSOLL_TEST_GPU="${PLIMSOLL_TEST_GPU:-}")
 [ "${CI:-}" ] && options+=(-DPLIMSOLL_WERROR=ON)
 
 in_root=("$here/scripts/in-root" "${sets[@]}" --)
@@ -20,9 +21,9 @@ exec 8>"$here/build/.lock-$preset"
 flock 8 # two builds of one folder at once: the second waits
 
 # Configured once with tests, a folder keeps them: `make demo` after `make test` must not throw the tests away.
-cached=$here/build/$preset/CMakeCache.txt
+cached() { grep -q "^$1:[A-Z]*=$2\$" "$here/build/$preset/CMakeCache.txt"; }
 if [ ! -e "$here/build/$preset/build.ninja" ] ||
-  { [ "${PLIMSOLL_WITH_TESTS:-}" ] && ! grep -q '^PLIMSOLL_TESTS:[A-Z]*=ON' "$cached"; }; then
+  { [ "${PLIMSOLL_WITH_TESTS:-}" ] && ! { cached PLIMSOLL_TESTS ON && cached PLIMSOLL_TEST_GPU "${PLIMSOLL_TEST_GPU:-}"; }; }; then
   step "configuring ($preset)" "${in_root[@]}" cmake --preset "$preset" -S "$here" "${options[@]}"
 fi
 targets=()

@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 preset=$1
 PLIMSOLL_WITH_TESTS=1 "$here/scripts/build.sh" "$preset"
+cat "$here/build/$preset/absent-tests.txt"
 
 # The engine is not instrumented: what it does inside is not ours to report (scripts/sanitizers/*.txt name each case).
 export PLIMSOLL_MATRIX=$2
