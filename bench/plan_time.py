@@ -1,9 +1,11 @@
 """Plan: the whole process, next to `llama-fit-params -fitp on` on the same file, alternating; cold and remembered."""
 import gguf
-from measure import PLIMSOLL, RESULTS, Run, environment, figure, fresh_folder, median, median_ratio, program, say, small_model
+from measure import (PLIMSOLL, RESULTS, Run, Unable, environment, figure, fresh_folder, median, median_ratio, program, say,
+                     small_model)
 
 COLD_LIMIT = 1.0
 CACHED_LIMITS = {"large header": 0.3, "tiny model": 0.75}
+REFUSED_LIMIT_S = 3.0
 CONTEXT = ["-c", "4096"]
 
 
@@ -35,6 +37,18 @@ def series(name: str, model: list, count: int) -> dict:
     return runs
 
 
+def refused(count: int) -> list:
+    """All layers of the large header on the device, which holds half of them: refused, with alternatives. Cold."""
+    command = [PLIMSOLL, "plan", "-m", str(RESULTS / "large-header.gguf"), "-ngl", "99", "--json", *CONTEXT]
+    pipelines, walls = fresh_folder("plan-pipelines"), []
+    for _ in range(count + 1):  # the first warms page cache and pipeline cache
+        run = Run(command, environment(MESA_SHADER_CACHE_DIR=pipelines, XDG_CACHE_HOME=fresh_folder("plan-store")), ok=(3,))
+        if not run.json()["alternatives"]:
+            raise Unable("the refused plan of the large header found nothing that would fit")
+        walls.append({"wall_s": run.wall})
+    return walls[1:]
+
+
 def measure(quick: bool):
     figures, samples = [], {}
     for name, model in models().items():
@@ -44,4 +58,8 @@ def measure(quick: bool):
         for key, limit in (("cold", COLD_LIMIT), ("cached", CACHED_LIMITS[name])):
             figures.append(figure(f"{key} plan ÷ llama-fit-params, {name}", median_ratio(wall[key], wall["peer"]), limit, "×",
                                   ours_s=median(wall[key]), peer_s=median(wall["peer"])))
+    say("  large header, refused")
+    samples["refused"] = refused(3 if quick else 7)
+    figures.append(figure("cold plan refused with alternatives, large header",
+                          median(one["wall_s"] for one in samples["refused"]), REFUSED_LIMIT_S, "s"))
     return figures, samples
