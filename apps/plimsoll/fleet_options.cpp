@@ -1,14 +1,76 @@
 #include "fleet_options.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/host/fleet_file.hpp>
 
 namespace plimsoll::app {
+namespace {
+
+// Of a model in several files the first stands for all; projectors are no models.
+bool is_a_model(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  if (path.extension() != ".gguf" || name.starts_with("mmproj")) return false;
+  const std::size_t of = name.rfind("-of-");
+  return of == std::string::npos || of < 5 || name.substr(of - 5, 5) == "00001";
+}
+
+std::vector<std::string> models_in(const std::string& folder) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.is_regular_file() && is_a_model(entry.path())) found.push_back(entry.path().string());
+  }
+  std::ranges::sort(found);
+  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("there is no model (*.gguf) in '{}'", folder));
+  return found;
+}
+
+// The demo models are small: several clients can try them at once.
+void give_demo_models_seats(ModelOptions& options) {
+  if (options.ctx_size >= 0 || options.command->count("--parallel") > 0) return;
+  options.parallel = 4;
+  options.ctx_size = 4096;
+}
+
+host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options) {
+  bool at_start = true;
+  for (const std::string& source : sources) {
+    if (std::filesystem::is_directory(source)) {
+      at_start = false;
+      std::ranges::copy(models_in(source), std::back_inserter(options.models));
+    } else {
+      options.models.push_back(source);
+    }
+  }
+  if (options.models.empty()) give_demo_models_seats(options);
+  host::Fleet fleet;
+  fleet.lines = planner_options(options).lines;
+  for (plan::Request& request : requests(options, SIZE_MAX)) {
+    request.lane = host::kDefaultLane;
+    fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
+  }
+  return fleet;
+}
+
+}  // namespace
 
 host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   host::Fleet fleet = host::read_fleet(file);
   const auto lines = planner_options(options).lines;
   fleet.lines.insert(fleet.lines.end(), lines.begin(), lines.end());
   return fleet;
+}
+
+host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options) {
+  const bool fleet_file = std::ranges::any_of(sources, [](const std::string& s) { return s.ends_with(".toml"); });
+  if (!fleet_file) return fleet_of_models(sources, options);
+  if (sources.size() > 1 || !options.models.empty())
+    throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");
+  return fleet_of(sources.front(), options);
 }
 
 }  // namespace plimsoll::app

@@ -1,6 +1,7 @@
 // Fleets on the command line.
 #pragma once
 #include <string>
+#include <vector>
 
 #include <plimsoll/host/fleet.hpp>
 
@@ -10,5 +11,10 @@ namespace plimsoll::app {
 
 // The fleet of that file; lines of the command line come after its own, so that they count.
 [[nodiscard]] host::Fleet fleet_of(const std::string& file, const ModelOptions& options);
+
+// A fleet file, or model files and folders of them beside those of --model, which take turns; nothing: the demo models.
+// Models named one by one are to be loaded at the start, those of a folder when they are asked for. Throws
+// Error{usage} for a folder without models, and for a fleet file that does not stand alone.
+[[nodiscard]] host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options);
 
 }  // namespace plimsoll::app

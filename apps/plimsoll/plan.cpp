@@ -5,7 +5,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 
@@ -24,10 +24,10 @@ struct PlanOptions {
   bool fit = false;
 };
 
-void print_explanation(const plan::Plan& plan, const plan::Planner& planner) {
+void print_explanation(const std::vector<std::string>& sentences, const plan::Planner& planner) {
   fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(),
              planner.surveys_remembered());
-  for (const std::string& sentence : plan.explanation) fmt::print("    {}\n", sentence);
+  for (const std::string& sentence : sentences) fmt::print("    {}\n", sentence);
 }
 
 // All models of a fleet: which fit together, and who goes for whom.
@@ -36,15 +36,12 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
     throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
   if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model at a time; a fleet is planned as it is");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
-  plan::Plan plan = planner.plan(host::requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false});
-  std::vector<plan::DeviceState> devices;
-  for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
-  const host::FleetPlan answer = host::plan_fleet(fleet, host::Room(plan.models, devices, host::drafts_of(fleet)));
+  const host::FleetPlan answer = host::plan_fleet(fleet, planner);
   if (global.json) {
     fmt::print("{}\n", host::to_json(answer, gauge::mode()).dump(2));
   } else {
     fmt::print("{}", host::to_table(answer));
-    if (options.explain) print_explanation(plan, planner);
+    if (options.explain) print_explanation(answer.explanation, planner);
   }
   if (answer.never.empty()) return done;
   fmt::print(stderr, "plimsoll: not every model of this fleet fits, even alone\n");
@@ -76,7 +73,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
     fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
   } else {
     fmt::print("{}", plan::to_table(plan));
-    if (options.explain) print_explanation(plan, planner);
+    if (options.explain) print_explanation(plan.explanation, planner);
   }
   if (plan.fits()) return done;
   fmt::print(stderr, "plimsoll: this does not fit\n");

@@ -1,17 +1,17 @@
 // plimsoll serve: a fleet over HTTP.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/monitor/monitor.hpp>
 #include <plimsoll/server/server.hpp>
@@ -39,61 +39,6 @@ struct ServeOptions {
   std::string log_format = "text";
   bool no_dashboard = false;
 };
-
-// Of a model in several files the first stands for all; projectors are no models.
-bool is_a_model(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  if (path.extension() != ".gguf" || name.starts_with("mmproj")) return false;
-  const std::size_t of = name.rfind("-of-");
-  return of == std::string::npos || of < 5 || name.substr(of - 5, 5) == "00001";
-}
-
-std::vector<std::string> models_in(const std::string& folder) {
-  std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_a_model(entry.path())) found.push_back(entry.path().string());
-  }
-  std::ranges::sort(found);
-  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("there is no model (*.gguf) in '{}'", folder));
-  return found;
-}
-
-// The demo models are small: several clients can try them at once.
-void give_demo_models_seats(ModelOptions& options) {
-  if (options.ctx_size >= 0 || options.command->count("--parallel") > 0) return;
-  options.parallel = 4;
-  options.ctx_size = 4096;
-}
-
-// Models named one by one are loaded at the start, those of a folder when they are asked for.
-host::Fleet fleet_of_models(ServeOptions options) {
-  bool at_start = true;
-  for (const std::string& source : options.sources) {
-    if (std::filesystem::is_directory(source)) {
-      at_start = false;
-      std::ranges::copy(models_in(source), std::back_inserter(options.model.models));
-    } else {
-      options.model.models.push_back(source);
-    }
-  }
-  if (options.model.models.empty()) give_demo_models_seats(options.model);
-  host::Fleet fleet;
-  fleet.lines = planner_options(options.model).lines;
-  for (plan::Request& request : requests(options.model, SIZE_MAX)) {
-    request.lane = host::kDefaultLane;
-    fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
-  }
-  return fleet;
-}
-
-host::Fleet asked_fleet(const ServeOptions& options) {
-  const bool fleet_file =
-      std::ranges::any_of(options.sources, [](const std::string& s) { return s.ends_with(".toml"); });
-  if (!fleet_file) return fleet_of_models(options);
-  if (options.sources.size() > 1 || !options.model.models.empty())
-    throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");
-  return fleet_of(options.sources.front(), options.model);
-}
 
 const char* level_text(log::Level level) {
   switch (level) {
@@ -152,16 +97,33 @@ void say_what_is_risky(const server::ServerOptions& options) {
               options.address);
 }
 
+// Who starts a server hears of what it will have to refuse, and what it would take to have it. False: all of it.
+bool something_fits(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
+  plan::Planner planner(surveys, store);
+  const host::FleetPlan plan = host::plan_fleet(fleet, planner);
+  if (plan.never.size() == fleet.models.size()) {
+    fmt::print(stderr, "{}plimsoll: no model of these fits, even alone\n", host::to_table(plan));
+    return false;
+  }
+  for (const host::NeverFits& one : plan.never) {
+    log::warn("server", "'{}' is going to be refused: {}", one.name, one.why);
+    for (const plan::Alternative& alternative : one.alternatives)
+      log::warn("server", "'{}' would fit with {} ({})", one.name, fmt::join(alternative.flags, " "), alternative.cost);
+  }
+  return true;
+}
+
 int run(const GlobalOptions& global, const ServeOptions& options) {
   give_large_blocks_back();
   set_up_server_log(options.log_format, global.verbosity > 0);
   const server::ServerOptions server_settings = server_options(options);
-  const host::Fleet fleet = asked_fleet(options);
+  const host::Fleet fleet = fleet_of_sources(options.sources, options.model);
   // The second one answers what somebody asks while models are at work; its child must be started before they are.
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
   gauge::SurveyProcess later_surveys({program_path(), "survey-worker"});
   plan::Store store;
   plan::Store later_store;
+  if (!something_fits(fleet, surveys, store)) return refused;
   run::MemoryBooks books;
   host::Host host(books, fleet, surveys, store, {.longest_queue = options.queue});
   monitor::Monitor monitor(host);

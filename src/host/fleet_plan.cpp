@@ -67,12 +67,45 @@ Switch switch_to(const Fleet& fleet, const Room& room, const Names& ready, const
   return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
 }
 
+// The fleet file's key for what a ladder changes, and whether its value is a text there.
+struct Key {
+  std::string_view param;
+  std::string_view key;
+  bool text = false;
+};
+constexpr Key kKeys[] = {{"n_ctx", "ctx-size"},
+                         {"n_ubatch", "ubatch-size"},
+                         {"n_seq_max", "parallel"},
+                         {"type_k", "cache-type-k", true},
+                         {"type_v", "cache-type-v", true},
+                         {"gpu_layers", "gpu-layers"},
+                         {"cpu_moe", "cpu-moe"},
+                         {"device", "device", true}};
+
+std::string never_text(const NeverFits& one) {
+  std::string out = fmt::format("  Never: {}: {}\n", one.name, one.why);
+  for (const plan::Alternative& alternative : one.alternatives)
+    out += fmt::format("    would fit: {}  ({})\n", keys_of(alternative), alternative.cost);
+  return out;
+}
+
 }  // namespace
+
+std::string keys_of(const plan::Alternative& alternative) {
+  std::string out;
+  for (const plan::Change& change : alternative.changes) {
+    const Key& known = *std::ranges::find(kKeys, change.param, &Key::param);
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", known.key,
+                       known.text ? fmt::format("\"{}\"", change.to) : change.to);
+  }
+  return out;
+}
 
 bool FleetPlan::all_fit() const { return never.empty() && together.size() == 1 && switches.empty(); }
 
 FleetPlan plan_fleet(const Fleet& fleet, Room room) {
-  FleetPlan plan{.room = std::move(room), .together = {}, .too_many = false, .switches = {}, .never = {}};
+  FleetPlan plan{
+      .room = std::move(room), .together = {}, .too_many = false, .switches = {}, .never = {}, .explanation = {}};
   Names possible;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
@@ -80,7 +113,7 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
     if (std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits)) {
       possible.push_back(name);
     } else {
-      plan.never.emplace_back(name, why_not(verdicts));
+      plan.never.push_back({.name = name, .why = why_not(verdicts)});
     }
   }
   if (possible.empty()) return plan;
@@ -101,7 +134,7 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
 
 std::string to_table(const FleetPlan& plan) {
   std::string out = plan::models_table(plan.room.models());
-  out += "  Ready at once:\n";
+  if (!plan.together.empty() || plan.too_many) out += "  Ready at once:\n";
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
     std::string needs;
@@ -114,7 +147,7 @@ std::string to_table(const FleetPlan& plan) {
     out += needs + "\n";
   }
   if (plan.too_many) out += fmt::format("    (more than {} models: the sets are too many to list)\n", kMostListed);
-  for (const auto& [name, why] : plan.never) out += fmt::format("  Never: {}: {}\n", name, why);
+  for (const NeverFits& one : plan.never) out += never_text(one);
   if (!plan.switches.empty()) out += "\n  When another one is wanted:\n";
   for (const Switch& one : plan.switches) {
     out += one.refused ? fmt::format("    {} is refused beside {} (pinned)\n", one.wanted, fmt::join(one.ready, " + "))
@@ -136,7 +169,8 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
         {{"ready", one.ready}, {"wanted", one.wanted}, {"evicted", one.evicted}, {"refused", one.refused}});
   }
   Json never = Json::array();
-  for (const auto& [name, why] : plan.never) never.push_back({{"name", name}, {"why", why}});
+  for (const NeverFits& one : plan.never)
+    never.push_back({{"name", one.name}, {"why", one.why}, {"alternatives", plan::to_json(one.alternatives)}});
   const Json parts = plan::to_json(models, gauge);
   return {{"schema", "plimsoll.fleet/1"},
           {"engine", parts["engine"]},

@@ -45,6 +45,17 @@ std::vector<memory::Ledger::Line> Room::scratch_of_lane(const std::string& lane)
                                                    : plan::reservation_lines(*found);
 }
 
+std::vector<plan::ModelPlan> Room::lane_mates(const std::string& model) const {
+  const std::string& lane = plan_of(model).lane;
+  std::vector<plan::ModelPlan> out;
+  for (const plan::ModelPlan& other : models_) {
+    if (lane.empty() || other.lane != lane || other.name == model || !fits_alone(other, devices_)) continue;
+    out.push_back(other);
+    std::erase_if(out.back().lines, [](const plan::Line& line) { return line.stage != memory::Stage::compute; });
+  }
+  return out;
+}
+
 const plan::ModelPlan& Room::plan_of(const std::string& name) const {
   const auto found = std::ranges::find(models_, name, &plan::ModelPlan::name);
   if (found == models_.end()) throw Error(ErrorCode::internal, fmt::format("there is no plan of '{}'", name));

@@ -142,6 +142,14 @@ std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std
   return verdicts;
 }
 
+bool each_fits_alone(const Plan& plan) {
+  std::vector<DeviceState> states;
+  for (const DeviceVerdict& verdict : plan.devices) states.push_back(verdict.state);
+  return std::ranges::all_of(plan.models, [&](const ModelPlan& model) {
+    return std::ranges::all_of(admit({model}, states), &DeviceVerdict::fits);
+  });
+}
+
 std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model) {
   std::vector<memory::Ledger::Line> lines;
   for (const Line& line : model.lines) {

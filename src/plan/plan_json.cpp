@@ -101,6 +101,8 @@ Json to_json(const Line& line) {
   return json;
 }
 
+Json to_json(const std::vector<Alternative>& alternatives) { return array_of(alternatives, alternative_json); }
+
 Json to_json(const Plan& plan, gauge::Mode gauge) {
   const engine::EngineVersion engine = engine::engine_version();
   return {{"schema", "plimsoll.plan/1"},
@@ -108,7 +110,8 @@ Json to_json(const Plan& plan, gauge::Mode gauge) {
           {"verdict", plan.fits() ? "fits" : "refused"},
           {"models", array_of(plan.models, model_json)},
           {"devices", array_of(plan.devices, device_json)},
-          {"alternatives", array_of(plan.alternatives, alternative_json)}};
+          {"alternatives", to_json(plan.alternatives)},
+          {"each_fits_alone", each_fits_alone(plan)}};
 }
 
 }  // namespace plimsoll::plan

@@ -44,7 +44,7 @@ std::string device_row(const DeviceVerdict& verdict) {
 
 std::string alternatives_text(const Plan& plan) {
   if (plan.alternatives.empty()) return "  Nothing near it would fit either.\n";
-  std::string out = "  What would fit:\n";
+  std::string out = plan.models.size() > 1 ? "  What would fit, for all of them:\n" : "  What would fit:\n";
   for (const Alternative& alternative : plan.alternatives) {
     std::string needs;
     for (const auto& [device, bytes] : alternative.required)
@@ -85,7 +85,10 @@ std::string to_table(const Plan& plan) {
   }
   if (takes_turns(plan)) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
   out += plan.fits() ? "\n  Verdict: fits.\n" : "\n  Verdict: refused.\n";
-  if (!plan.fits() && plan.models.size() == 1) out += alternatives_text(plan);
+  if (plan.fits()) return out;
+  out += alternatives_text(plan);
+  if (takes_turns(plan) && each_fits_alone(plan))
+    out += "  Each fits alone: `plimsoll serve` with the same models lets them take turns.\n";
   return out;
 }
 

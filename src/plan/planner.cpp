@@ -7,15 +7,14 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/ladder.hpp>
 
 #include "runtime_estimate.hpp"
+#include "search.hpp"
 
 namespace plimsoll::plan {
 namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
-constexpr int kMostSurveysPerSearch = 64;
 
 // With several accelerators and no split given, the engine splits by free memory: tomorrow's answer may differ.
 bool may_be_remembered(const gauge::SurveyRequest& request, const std::vector<gauge::DeviceView>& devices) {
@@ -23,31 +22,6 @@ bool may_be_remembered(const gauge::SurveyRequest& request, const std::vector<ga
       devices, [](const gauge::DeviceView& view) { return view.info.type != device::DeviceType::cpu; });
   return accelerators <= 1 || !request.model.tensor_split.empty() || request.model.devices.size() == 1;
 }
-
-// The rung gives up all that the alternative does, or more: who has the one needs not hear of the other.
-bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
-  return std::ranges::all_of(alternative.changes, [&](const Change& given_up) {
-    return std::ranges::contains(rung.changes, given_up.param, &Change::param);
-  });
-}
-
-// The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
-class TooHeavy {
- public:
-  explicit TooHeavy(const std::vector<DeviceState>& states) : states_(states) {}
-
-  void look_at(ModelPlan model) {
-    std::erase_if(model.lines, [](const Line& line) { return line.stage != memory::Stage::weights; });
-    if (!std::ranges::all_of(admit({model}, states_), &DeviceVerdict::fits)) {
-      known_.push_back(std::move(model.request.model));
-    }
-  }
-  [[nodiscard]] bool knows(const engine::ModelParams& params) const { return std::ranges::contains(known_, params); }
-
- private:
-  const std::vector<DeviceState>& states_;
-  std::vector<engine::ModelParams> known_;
-};
 
 void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
                               const std::vector<gauge::DeviceView>& devices) {
@@ -131,47 +105,19 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   const std::vector<DeviceState> found = states(options);
   Plan plan;
   for (const Request& request : requests) plan.models.push_back(plan_model(request));
-  plan.devices = admit(plan.models, found);
-  if (!plan.fits() && options.alternatives && requests.size() == 1) {
-    plan.alternatives = search(requests.front(), plan.models.front().survey, found, kMostAlternatives);
-  }
+  std::vector<ModelPlan> counted = plan.models;
+  counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
+  plan.devices = admit(counted, found);
+  if (!plan.fits() && options.alternatives)
+    plan.alternatives = ways_out(plan.models, options, found, kMostAlternatives);
   explain(plan);
   return plan;
 }
 
-std::vector<Alternative> Planner::search(const Request& request, const gauge::Survey& asked,
-                                         const std::vector<DeviceState>& states, std::size_t most) {
-  const Plan refused{.models = {plan_model(request)}, .devices = {}, .alternatives = {}, .explanation = {}};
-  const auto verdicts = admit(refused.models, states);
-  TooHeavy too_heavy(states);
-  too_heavy.look_at(refused.models.front());
-  const bool accelerator_is_over = std::ranges::any_of(
-      verdicts, [](const DeviceVerdict& verdict) { return !verdict.fits() && !verdict.state.info.id.is_host(); });
-  std::vector<Alternative> found;
-  int tried = 0;
-  for (const Rung& rung : ladder(request.survey, asked, accelerator_is_over)) {
-    if (found.size() >= most || tried >= kMostSurveysPerSearch) break;
-    if (too_heavy.knows(rung.request.model)) continue;
-    if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
-    ++tried;
-    try {
-      const ModelPlan model = plan_model({.name = request.name, .survey = rung.request, .lane = request.lane});
-      const auto judged = admit({model}, states);
-      if (!std::ranges::all_of(judged, &DeviceVerdict::fits)) {
-        too_heavy.look_at(model);
-        continue;
-      }
-      Alternative alternative{
-          .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .request = rung.request, .required = {}};
-      for (const DeviceVerdict& verdict : judged) {
-        if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);
-      }
-      found.push_back(std::move(alternative));
-    } catch (const Error& error) {  // this model cannot be had that way (a cache type it refuses): the next rung
-      log::debug("plan", "a rung of the ladder is not to be had: {}", error.what());
-    }
-  }
-  return found;
+std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
+                                           const std::vector<DeviceState>& states, std::size_t most) {
+  return search(refused, options.lane_mates, states, most,
+                [this](const Request& request) { return plan_model(request); });
 }
 
 Plan Planner::fit(const Request& request, const PlannerOptions& options) {
@@ -179,10 +125,10 @@ Plan Planner::fit(const Request& request, const PlannerOptions& options) {
   quiet.alternatives = false;
   Plan asked = plan({request}, quiet);
   if (asked.fits()) return asked;
-  asked.alternatives = search(request, asked.models.front().survey, states(options), 1);
+  asked.alternatives = ways_out(asked.models, options, states(options), 1);
   if (asked.alternatives.empty()) return asked;
   const Alternative chosen = asked.alternatives.front();
-  Plan fitted = plan({{.name = request.name, .survey = chosen.request, .lane = request.lane}}, quiet);
+  Plan fitted = plan({{.name = request.name, .survey = chosen.requests.front(), .lane = request.lane}}, quiet);
   for (const Change& change : chosen.changes) {
     fitted.explanation.insert(
         fitted.explanation.begin(),

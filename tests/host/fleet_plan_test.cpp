@@ -6,6 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <plimsoll/host/fleet_file.hpp>
+#include <plimsoll/plan/ladder.hpp>
+
 #include "golden.hpp"
 
 namespace plimsoll::host {
@@ -60,9 +63,53 @@ TEST(FleetPlanTest, TheLargestSetsAreListedAndWhatEachSwitchEvicts) {
   ASSERT_THAT(plan.switches, ::testing::SizeIs(2));
   EXPECT_THAT(plan.switches[0].evicted, ElementsAre(plan.switches[0].wanted == "c" ? "b" : "c"));
   ASSERT_THAT(plan.never, ::testing::SizeIs(1));
-  EXPECT_EQ(plan.never[0].first, "d");
+  EXPECT_EQ(plan.never[0].name, "d");
   EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["verdict"], "refused");
   expect_golden("host/golden/fleet.txt", to_table(plan));
+}
+
+TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
+  FleetPlan plan = plan_of({{"d", 101_MiB}}, 100_MiB);
+  ASSERT_THAT(plan.never, ::testing::SizeIs(1));
+  plan.never[0].alternatives.push_back({.flags = {"-ctk", "q8_0", "-ngl", "3", "--cpu-moe"},
+                                        .changes = {{.param = "type_k", .from = "f16", .to = "q8_0"},
+                                                    {.param = "gpu_layers", .from = "5", .to = "3"},
+                                                    {.param = "cpu_moe", .from = "false", .to = "true"}},
+                                        .cost = "slower",
+                                        .requests = {},
+                                        .required = {}});
+  EXPECT_THAT(to_table(plan),
+              ::testing::HasSubstr("would fit: cache-type-k = \"q8_0\", gpu-layers = 3, cpu-moe = true  (slower)"));
+  EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Ready at once")));
+  EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["never"][0]["alternatives"][0]["cost"], "slower");
+}
+
+// Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
+TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
+  gauge::SurveyRequest asked;
+  asked.context.n_ctx = 4096;
+  asked.context.n_seq_max = 4;
+  gauge::Survey survey;
+  survey.context = {.n_ctx = 4096, .n_ctx_seq = 1024, .n_batch = 2048, .n_ubatch = 512, .n_seq_max = 4};
+  survey.context.flash_attn = true;
+  survey.gpu_layers = 25;
+  survey.model.n_expert = 8;
+  const std::vector<plan::Rung> rungs = plan::ladder(asked, survey, true);
+  ASSERT_GT(rungs.size(), 10U);
+  for (const plan::Rung& rung : rungs) {
+    const plan::Alternative alternative{
+        .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {rung.request}, .required = {}};
+    std::string lines = keys_of(alternative);
+    for (std::size_t at = lines.find(", "); at != std::string::npos; at = lines.find(", ")) lines.replace(at, 2, "\n");
+    FleetModel model;
+    model.request.survey = asked;
+    const FleetModel changed = with_keys(model, lines);
+    EXPECT_EQ(changed.request.survey.context.n_ubatch, rung.request.context.n_ubatch) << lines;
+    EXPECT_EQ(changed.request.survey.context.n_ctx, rung.request.context.n_ctx) << lines;
+    EXPECT_EQ(changed.request.survey.context.type_k, rung.request.context.type_k) << lines;
+    EXPECT_EQ(changed.request.survey.context.n_seq_max, rung.request.context.n_seq_max) << lines;
+    EXPECT_EQ(changed.request.survey.model, rung.request.model) << lines;
+  }
 }
 
 TEST(FleetPlanTest, APinnedModelIsNotEvicted) {

@@ -36,7 +36,7 @@ Plan refused() {
     plan.alternatives.push_back({.flags = rung.flags,
                                  .changes = rung.changes,
                                  .cost = rung.cost,
-                                 .request = rung.request,
+                                 .requests = {rung.request},
                                  .required = {{kHost, 12_MiB}, {kGpu, 1300_MiB}}});
   }
   return plan;
@@ -74,6 +74,26 @@ std::string json_of(const Plan& plan, gauge::Mode mode) {
 TEST(PlanTableTest, AFittingPlan) { expect_golden("plan/golden/fits.txt", to_table(fitting())); }
 TEST(PlanTableTest, ARefusedPlanWithWhatWouldFit) { expect_golden("plan/golden/refused.txt", to_table(refused())); }
 TEST(PlanTableTest, TwoModelsOnMemoryOfTheHost) { expect_golden("plan/golden/two_models.txt", to_table(two_models())); }
+
+TEST(PlanTableTest, ModelsThatDoNotFitTogetherButEachAlone) {
+  Plan plan = two_models();
+  for (DeviceVerdict& verdict : plan.devices) {
+    if (verdict.state.info.id == kGpu) verdict.state.line = memory::LoadLine{.bytes = verdict.required - 1_B};
+  }
+  std::vector<DeviceState> states;
+  for (const DeviceVerdict& verdict : plan.devices) states.push_back(verdict.state);
+  plan.devices = admit(plan.models, states);
+  ASSERT_FALSE(plan.fits());
+  EXPECT_TRUE(each_fits_alone(plan));
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Each fits alone: `plimsoll serve`"));
+
+  for (DeviceState& state : states) {
+    if (state.info.id == kGpu) state.line = memory::LoadLine{.bytes = 1_MiB};
+  }
+  plan.devices = admit(plan.models, states);
+  EXPECT_FALSE(each_fits_alone(plan));
+  EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Each fits alone")));
+}
 
 TEST(PlanTableTest, ARefusedPlanWithoutAlternativesSaysSo) {
   Plan plan = refused();

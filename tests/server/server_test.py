@@ -448,15 +448,31 @@ class Limits(unittest.TestCase):
         return server
 
     def test_a_model_that_cannot_fit_is_refused_with_its_numbers(self):
-        server = self.serving("-m", BOSUN, "-c", 256, "--line", "CPU=1MiB", *SMALL)
-        status, body = server.post("/v1/completions", {"prompt": "x"})
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        fleet = pathlib.Path(folder.name) / "fleet.toml"
+        fleet.write_text("".join(f'[[model]]\nname = "{name}"\npath = "{BOSUN}"\ndevice = "none"\nbatch-size = 64\nctx-size = {context}\n'
+                                 for name, context in (("small", 256), ("large", 65536))))
+        server = self.serving(fleet, "--line", "CPU=32MiB")
+        status, body = server.post("/v1/completions", {"model": "large", "prompt": "x"})
         self.assertEqual(status, 507, body)
         self.assertEqual(body["error"]["code"], "over_line")
         self.assertRegex(body["error"]["message"], "needed on CPU")
         self.assertEqual(body["error"]["plan"]["verdict"], "refused")
         device = next(d for d in body["error"]["plan"]["devices"] if d["device"] == "CPU")
         self.assertEqual(device["short_by"], device["required"] - device["line"])
+        self.assertEqual(server.post("/v1/completions", {"model": "small", "prompt": "x", "max_tokens": 1})[0], 200)
+        self.assertRegex(server.log_text(), "'large' is going to be refused: .* needed on CPU")
+        self.assertRegex(server.log_text(), "'large' would fit with -c ")
         self.assertEqual(server.stop(), 0)
+
+    def test_where_nothing_fits_there_is_no_server_but_ways_out(self):
+        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--line", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("Never: bosun-log", done.stderr)
+        self.assertIn("would fit: ", done.stderr)
+        self.assertIn("no model of these fits, even alone", done.stderr)
+        self.assertEqual(done.stdout, "")
 
     def test_two_models_take_turns_under_a_line_for_one(self):
         plan = json.loads(subprocess.run([PROGRAM, "plan", "-m", MATE, "-c", "8192", *SMALL, "--json"], capture_output=True, text=True, check=True).stdout)

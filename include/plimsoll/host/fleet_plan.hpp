@@ -3,7 +3,6 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <plimsoll/gauge/gauge.hpp>
@@ -20,13 +19,21 @@ struct Switch {
   bool refused = false;  // pinned models are in the way
 };
 
+// Not even alone.
+struct NeverFits {
+  std::string name;
+  std::string why;
+  std::vector<plan::Alternative> alternatives{};  // of this model and its draft, where somebody searched for them
+};
+
 struct FleetPlan {
-  Room room;                                               // plans, lines and readings
-  std::vector<std::vector<std::string>> together;          // largest sets that fit, each as it is in the fleet's order
-  bool too_many = false;                                   // sets to list them
-  std::vector<Switch> switches;                            // from each of those to each model that is not in it
-  std::vector<std::pair<std::string, std::string>> never;  // do not fit even alone, and why
-  [[nodiscard]] bool all_fit() const;                      // all at once
+  Room room;                                       // plans, lines and readings
+  std::vector<std::vector<std::string>> together;  // largest sets that fit, each as it is in the fleet's order
+  bool too_many = false;                           // sets to list them
+  std::vector<Switch> switches;                    // from each of those to each model that is not in it
+  std::vector<NeverFits> never;
+  std::vector<std::string> explanation;  // how each number came about, where a planner made them
+  [[nodiscard]] bool all_fit() const;    // all at once
 };
 
 // Beyond this many models the sets are not listed, since there are too many of them.
@@ -36,6 +43,8 @@ inline constexpr std::size_t kMostListed = 10;
 [[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, Room room);
 
 [[nodiscard]] std::string to_table(const FleetPlan& plan);
+// What it changes, as lines of a fleet file: "ubatch-size = 64, gpu-layers = 40".
+[[nodiscard]] std::string keys_of(const plan::Alternative& alternative);
 // "plimsoll.fleet/1": models as in plimsoll.plan/1; devices are judged on all models at once.
 [[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge);
 

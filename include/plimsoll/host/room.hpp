@@ -33,6 +33,9 @@ class Room {
   // Models that are too large for the lines even alone do not count: they will never be loaded.
   [[nodiscard]] std::vector<memory::Ledger::Line> scratch_of_lane(const std::string& lane) const;
 
+  // The others whose compute buffers count in it, without what else they take.
+  [[nodiscard]] std::vector<plan::ModelPlan> lane_mates(const std::string& model) const;
+
   [[nodiscard]] const plan::ModelPlan& plan_of(const std::string& name) const;
   [[nodiscard]] const std::vector<plan::ModelPlan>& models() const noexcept { return models_; }
   [[nodiscard]] const std::vector<plan::DeviceState>& devices() const noexcept { return devices_; }

@@ -73,12 +73,13 @@ struct Change {
   std::string to;
 };
 
-// A configuration near the one asked for that would fit; surveyed, not guessed.
+// A configuration near the one asked for that would fit; surveyed, not guessed. Of several models, one that all of them
+// take: flags hold for all.
 struct Alternative {
   std::vector<std::string> flags;  // what to add to the command line
   std::vector<Change> changes;
-  std::string cost;  // what it gives up, in words
-  gauge::SurveyRequest request;
+  std::string cost;                            // what it gives up, in words
+  std::vector<gauge::SurveyRequest> requests;  // one a model, in the plan's order
   std::vector<std::pair<device::DeviceId, Bytes>> required;
 };
 
@@ -89,6 +90,9 @@ struct Plan {
   std::vector<std::string> explanation;   // how each number came about, for --explain
   [[nodiscard]] bool fits() const noexcept;
 };
+
+// On the plan's devices. Models that do not fit together can then take turns. Pure.
+[[nodiscard]] bool each_fits_alone(const Plan& plan);
 
 // What the runtime stage of a model is expected to take on a device.
 struct RuntimeFigure {

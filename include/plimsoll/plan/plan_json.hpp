@@ -10,5 +10,6 @@ namespace plimsoll::plan {
 // Bytes are integers; what is not known is null.
 [[nodiscard]] nlohmann::ordered_json to_json(const Plan& plan, gauge::Mode gauge);
 [[nodiscard]] nlohmann::ordered_json to_json(const Line& line);
+[[nodiscard]] nlohmann::ordered_json to_json(const std::vector<Alternative>& alternatives);
 
 }  // namespace plimsoll::plan

@@ -15,6 +15,8 @@ struct PlannerOptions {
   // What is committed already, per device (from the ledger of a program that runs models).
   std::vector<std::pair<device::DeviceId, Bytes>> ours;
   bool alternatives = true;  // search for some where the plan is refused
+  // What those planned share a lane with, where only that counts of it: plans of compute lines alone.
+  std::vector<ModelPlan> lane_mates{};
 };
 
 // One thread. Source and store outlive it.
@@ -41,8 +43,8 @@ class Planner {
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
-  [[nodiscard]] std::vector<Alternative> search(const Request& request, const gauge::Survey& asked,
-                                                const std::vector<DeviceState>& states, std::size_t most);
+  [[nodiscard]] std::vector<Alternative> ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
+                                                  const std::vector<DeviceState>& states, std::size_t most);
   void explain(Plan& plan) const;
 
   gauge::SurveySource& surveys_;

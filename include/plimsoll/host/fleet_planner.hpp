@@ -1,0 +1,14 @@
+// fleet_planner: what a fleet comes to, found out by surveying it; and for what fits nowhere, what would.
+#pragma once
+#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/plan/planner.hpp>
+
+namespace plimsoll::host {
+
+// Surveys every model. Throws what a survey throws; what does not fit is an answer.
+[[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner);
+
+// Fills in the alternatives of what never fits: one search for each. Throws what a survey throws.
+void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planner);
+
+}  // namespace plimsoll::host

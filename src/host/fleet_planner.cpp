@@ -1,0 +1,29 @@
+#include <plimsoll/host/fleet_planner.hpp>
+
+#include <algorithm>
+
+namespace plimsoll::host {
+
+FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
+  plan::Plan all = planner.plan(requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false});
+  std::vector<plan::DeviceState> devices;
+  for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
+  FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));
+  plan.explanation = std::move(all.explanation);
+  add_alternatives(plan, fleet, planner);
+  return plan;
+}
+
+void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planner) {
+  for (NeverFits& one : plan.never) {
+    const auto model = std::ranges::find(fleet.models, one.name, [](const FleetModel& m) { return m.request.name; });
+    std::vector<plan::Request> requests{model->request};
+    if (model->draft) requests.push_back(model->draft->request);
+    std::vector<plan::ModelPlan> mates = plan.room.lane_mates(one.name);
+    std::erase_if(mates, [&](const plan::ModelPlan& mate) { return mate.name == requests.back().name; });
+    one.alternatives =
+        planner.plan(requests, {.lines = fleet.lines, .ours = {}, .lane_mates = std::move(mates)}).alternatives;
+  }
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,176 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <ranges>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/plan/ladder.hpp>
+
+namespace plimsoll::plan {
+namespace {
+
+constexpr int kMostTried = 64;      // rungs
+constexpr int kMostSurveyed = 128;  // of all models; tens of milliseconds each
+
+// What stays as it is while configurations are tried.
+struct Surroundings {
+  const std::vector<ModelPlan>& beside;
+  const std::vector<DeviceState>& states;
+
+  [[nodiscard]] std::vector<DeviceVerdict> judge(std::vector<ModelPlan> models) const {
+    models.insert(models.end(), beside.begin(), beside.end());
+    return admit(models, states);
+  }
+  [[nodiscard]] bool hold(const std::vector<ModelPlan>& models) const {
+    return std::ranges::all_of(judge(models), &DeviceVerdict::fits);
+  }
+};
+
+// The rung gives up all that the alternative does, or more: who has the one needs not hear of the other.
+bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
+  return std::ranges::all_of(alternative.changes, [&](const Change& given_up) {
+    return std::ranges::contains(rung.changes, given_up.param, &Change::param);
+  });
+}
+
+// The model whose own ladder all of them go down: the one that takes most where too much is wanted.
+const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vector<DeviceVerdict>& verdicts) {
+  return *std::ranges::max_element(models, {}, [&](const ModelPlan& model) {
+    Bytes sum;
+    for (const DeviceVerdict& verdict : verdicts) {
+      if (!verdict.fits()) sum += required_on(verdict.state.info.id, {model});
+    }
+    return sum;
+  });
+}
+
+// What goes from one value to another goes there in every model that had the first one, too.
+class SameSteps {
+ public:
+  SameSteps(const gauge::SurveyRequest& from, const gauge::SurveyRequest& to) : from_(from), to_(to) {}
+
+  [[nodiscard]] gauge::SurveyRequest taken_by(gauge::SurveyRequest other) const {
+    step(other.context, &engine::ContextParams::n_ctx, from_.context, to_.context);
+    step(other.context, &engine::ContextParams::n_batch, from_.context, to_.context);
+    step(other.context, &engine::ContextParams::n_ubatch, from_.context, to_.context);
+    step(other.context, &engine::ContextParams::n_seq_max, from_.context, to_.context);
+    step(other.context, &engine::ContextParams::type_k, from_.context, to_.context);
+    step(other.context, &engine::ContextParams::type_v, from_.context, to_.context);
+    step(other.model, &engine::ModelParams::gpu_layers, from_.model, to_.model);
+    step(other.model, &engine::ModelParams::cpu_moe, from_.model, to_.model);
+    step(other.model, &engine::ModelParams::devices, from_.model, to_.model);
+    return other;
+  }
+
+ private:
+  template <class Params, class Value>
+  static void step(Params& other, Value Params::* field, const Params& from, const Params& to) {
+    if (other.*field == from.*field) other.*field = to.*field;
+  }
+
+  const gauge::SurveyRequest& from_;
+  const gauge::SurveyRequest& to_;
+};
+
+// The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
+class TooHeavy {
+ public:
+  explicit TooHeavy(const Surroundings& surroundings) : surroundings_(surroundings) {}
+
+  void look_at(std::vector<ModelPlan> models) {
+    for (ModelPlan& model : models)
+      std::erase_if(model.lines, [](const Line& line) { return line.stage != memory::Stage::weights; });
+    if (surroundings_.hold(models)) return;
+    std::vector<engine::ModelParams>& loads = known_.emplace_back();
+    for (ModelPlan& model : models) loads.push_back(std::move(model.request.model));
+  }
+  // Of the first models, as many as were looked at.
+  [[nodiscard]] bool knows(const std::vector<Request>& requests) const {
+    const auto loads_of = [&](const std::vector<engine::ModelParams>& loads) {
+      return std::ranges::equal(loads, requests | std::views::take(loads.size()), {}, {},
+                                [](const Request& request) -> const auto& { return request.survey.model; });
+    };
+    return std::ranges::any_of(known_, loads_of);
+  }
+
+ private:
+  const Surroundings& surroundings_;
+  std::vector<std::vector<engine::ModelParams>> known_;
+};
+
+class Search {
+ public:
+  Search(const std::vector<ModelPlan>& refused, const Surroundings& surroundings, const PlanModel& plan_model)
+      : refused_(refused), surroundings_(surroundings), plan_model_(plan_model), too_heavy_(surroundings) {
+    too_heavy_.look_at(refused);
+  }
+
+  [[nodiscard]] std::vector<Alternative> nearest(std::size_t most) {
+    const auto verdicts = surroundings_.judge(refused_);
+    const ModelPlan& leader = heaviest(refused_, verdicts);
+    const bool accelerator_is_over = std::ranges::any_of(
+        verdicts, [](const DeviceVerdict& verdict) { return !verdict.fits() && !verdict.state.info.id.is_host(); });
+    std::vector<Alternative> found;
+    int tried = 0;
+    for (const Rung& rung : ladder(leader.request, leader.survey, accelerator_is_over)) {
+      if (found.size() >= most || tried >= kMostTried || surveyed_ >= kMostSurveyed) break;
+      const std::vector<Request> requests = all_on(rung, leader);
+      if (too_heavy_.knows(requests)) continue;
+      if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
+      ++tried;
+      if (auto alternative = try_these(rung, requests)) found.push_back(std::move(*alternative));
+    }
+    return found;
+  }
+
+ private:
+  [[nodiscard]] std::vector<Request> all_on(const Rung& rung, const ModelPlan& leader) const {
+    const SameSteps steps(leader.request, rung.request);
+    std::vector<Request> requests;
+    for (const ModelPlan& model : refused_)
+      requests.push_back({.name = model.name, .survey = steps.taken_by(model.request), .lane = model.lane});
+    return requests;
+  }
+
+  // Model after model: where the first ones are too much already, the others are not surveyed.
+  [[nodiscard]] std::optional<Alternative> try_these(const Rung& rung, const std::vector<Request>& requests) {
+    std::vector<ModelPlan> models;
+    try {
+      for (const Request& request : requests) {
+        ++surveyed_;
+        models.push_back(plan_model_(request));
+        if (surroundings_.hold(models)) continue;
+        too_heavy_.look_at(std::move(models));
+        return std::nullopt;
+      }
+    } catch (const Error& error) {  // a model cannot be had that way (a cache type it refuses): the next rung
+      log::debug("plan", "a rung of the ladder is not to be had: {}", error.what());
+      return std::nullopt;
+    }
+    Alternative alternative{
+        .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {}, .required = {}};
+    for (const Request& request : requests) alternative.requests.push_back(request.survey);
+    for (const DeviceVerdict& verdict : surroundings_.judge(models)) {
+      if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);
+    }
+    return alternative;
+  }
+
+  const std::vector<ModelPlan>& refused_;
+  const Surroundings& surroundings_;
+  const PlanModel& plan_model_;
+  TooHeavy too_heavy_;
+  int surveyed_ = 0;
+};
+
+}  // namespace
+
+std::vector<Alternative> search(const std::vector<ModelPlan>& refused, const std::vector<ModelPlan>& beside,
+                                const std::vector<DeviceState>& states, std::size_t most, const PlanModel& plan_model) {
+  const Surroundings surroundings{.beside = beside, .states = states};
+  return Search(refused, surroundings, plan_model).nearest(most);
+}
+
+}  // namespace plimsoll::plan
