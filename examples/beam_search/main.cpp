@@ -26,7 +26,8 @@ std::vector<Step> steps(std::size_t index, Beam& beam, std::size_t count) {
   for (std::size_t i = 0; i < logits.size(); ++i) {
     all.push_back({index, static_cast<engine::Token>(i), beam.log_probability + logits[i] - largest - std::log(sum)});
   }
-  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(count), std::greater{}, &Step::log_probability);
+  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(count), std::greater{},
+                            &Step::log_probability);
   all.resize(count);
   return all;
 }
@@ -46,7 +47,8 @@ int main(int, char** argv) {
   for (int length = 0; length < 16; ++length) {
     if (executor.infer() != engine::DecodeStatus::ok) throw std::runtime_error("not decoded");
     std::vector<Step> all;
-    for (std::size_t i = 0; i < beams.size(); ++i) std::ranges::copy(steps(i, beams[i], kBeams), std::back_inserter(all));
+    for (std::size_t i = 0; i < beams.size(); ++i)
+      std::ranges::copy(steps(i, beams[i], kBeams), std::back_inserter(all));
     std::ranges::sort(all, std::greater{}, &Step::log_probability);
     std::vector<Beam> next;
     for (const Step& step : std::span(all).first(kBeams)) {

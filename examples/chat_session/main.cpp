@@ -19,5 +19,6 @@ int main(int, char** argv) {
   }
   const std::string again = chat.regenerate(greedy).read_all();  // does not see the answer that it replaces
   std::cout << "the same again: " << std::boolalpha << (again == chat.history().back().content) << '\n';
-  std::cout << "messages: " << chat.history().size() << ", in memory already: " << (chat.stats().reused_tokens > 0) << '\n';
+  std::cout << "messages: " << chat.history().size() << ", in memory already: " << (chat.stats().reused_tokens > 0)
+            << '\n';
 }

@@ -12,7 +12,9 @@ class LogBook : public run::HistoryTransform {
       text += message.role == "user" ? "\nDay " + message.content + "." : message.content;
     return text;
   }
-  std::vector<std::string> stop_strings() const override { return {"\nDay", " Day"}; }  // the next day is not its to write
+  std::vector<std::string> stop_strings() const override {
+    return {"\nDay", " Day"};
+  }  // the next day is not its to write
 };
 
 int main(int, char** argv) {
@@ -24,6 +26,7 @@ int main(int, char** argv) {
   options.history_transform = std::make_unique<LogBook>();
   run::ChatSession log(interactive, std::move(options));
   for (const char* day : {"12", "13"}) {
-    std::cout << "Day " << day << "." << log.say(day, {.predict = 60, .sampling = {.temperature = 0}}).read_all() << '\n';
+    std::cout << "Day " << day << "." << log.say(day, {.predict = 60, .sampling = {.temperature = 0}}).read_all()
+              << '\n';
   }
 }

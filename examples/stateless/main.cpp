@@ -17,8 +17,8 @@ int main(int, char** argv) {
     std::vector<std::jthread> threads;  // decoded together, without knowing of each other
     for (std::size_t i = 0; i < answers.size(); ++i) {
       threads.emplace_back([&, i] {
-        run::Generation generation = stateless.infer("Day " + std::to_string(12 + i) + ".",
-                                                     {.predict = 20, .sampling = {.temperature = 0}});
+        run::Generation generation =
+            stateless.infer("Day " + std::to_string(12 + i) + ".", {.predict = 20, .sampling = {.temperature = 0}});
         answers[i] = run::stream(generation);
       });
     }

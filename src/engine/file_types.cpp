@@ -7,8 +7,8 @@
 namespace plimsoll::engine {
 namespace {
 
-// The names of llama.cpp's own quantiser; the engine itself has only descriptions ("Q4_K - Medium"). A test has it write
-// each. NVFP4 is one that it reads only.
+// The names of llama.cpp's own quantiser; the engine itself has only descriptions ("Q4_K - Medium"). A test has it
+// write each. NVFP4 is one that it reads only.
 constexpr std::array<FileType, 35> kTypes{{
     {"Q1_0", LLAMA_FTYPE_MOSTLY_Q1_0},
     {"IQ1_S", LLAMA_FTYPE_MOSTLY_IQ1_S},

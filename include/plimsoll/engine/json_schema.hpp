@@ -11,8 +11,8 @@ namespace plimsoll::engine {
 //  - members come in the order of `properties`; objects and tuples are closed unless the schema opens them
 //    (`additionalProperties`, `items`); whitespace is optional and short;
 //  - integers have 16 digits at most, where no bound asks for more; `date` leaves out the 29th of February.
-// The engine takes overlong byte sequences for characters: a model that writes lone bytes may write text that is no UTF-8.
-// `oneOf` is taken as `anyOf`: that only one branch matches is the schema's affair.
+// The engine takes overlong byte sequences for characters: a model that writes lone bytes may write text that is no
+// UTF-8. `oneOf` is taken as `anyOf`: that only one branch matches is the schema's affair.
 //
 // Known: type (also a list), nullable, enum, const, properties, required, additionalProperties, items, prefixItems,
 // minItems, maxItems, minLength, maxLength, pattern (no look-around, back-references or word boundaries), format (date,
