@@ -51,6 +51,8 @@ Json model_json(const ModelPlan& model) {
             {"context", context(model)},
             {"lines", lines}};
   if (!model.lane.empty()) json["lane"] = model.lane;
+  if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
+    json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())
     json["projector"] = {{"path", projector.path}, {"picture_tokens", model.survey.picture_tokens}};
   return json;

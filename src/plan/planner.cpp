@@ -4,23 +4,24 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
 #include "runtime_estimate.hpp"
 #include "search.hpp"
+#include "split.hpp"
 
 namespace plimsoll::plan {
 namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
 
-// With several accelerators and no split given, the engine splits by free memory: tomorrow's answer may differ.
-bool may_be_remembered(const gauge::SurveyRequest& request, const std::vector<gauge::DeviceView>& devices) {
-  const auto accelerators = std::ranges::count_if(
-      devices, [](const gauge::DeviceView& view) { return view.info.type != device::DeviceType::cpu; });
-  return accelerators <= 1 || !request.model.tensor_split.empty() || request.model.devices.size() == 1;
+// In this mode the engine itself shares a model out, over several accelerators by what is free: tomorrow's answer may
+// differ.
+bool may_be_remembered(const gauge::SurveyRequest& request) {
+  return request.model.split_mode != LLAMA_SPLIT_MODE_TENSOR || !request.model.tensor_split.empty();
 }
 
 void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
@@ -61,7 +62,7 @@ gauge::Survey Planner::survey(const gauge::SurveyRequest& request) {
   }
   gauge::Survey survey = surveys_.survey(request);
   ++made_;
-  if (may_be_remembered(request, devices())) store_.keep_survey(request, survey, device_names());
+  if (may_be_remembered(request)) store_.keep_survey(request, survey, device_names());
   return survey;
 }
 
@@ -75,7 +76,8 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::S
   return {.bytes = estimated_runtime(view->info, survey), .source = Source::estimated};
 }
 
-ModelPlan Planner::plan_model(const Request& request) {
+ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states) {
+  request.survey.model = with_settled_split(std::move(request.survey.model), states);
   const gauge::Survey answer = survey(request.survey);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
@@ -104,7 +106,7 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
 Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& options) {
   const std::vector<DeviceState> found = states(options);
   Plan plan;
-  for (const Request& request : requests) plan.models.push_back(plan_model(request));
+  for (const Request& request : requests) plan.models.push_back(plan_model(request, found));
   std::vector<ModelPlan> counted = plan.models;
   counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
   plan.devices = admit(counted, found);
@@ -117,7 +119,7 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
 std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
                                            const std::vector<DeviceState>& states, std::size_t most) {
   return search(refused, options.lane_mates, states, most,
-                [this](const Request& request) { return plan_model(request); });
+                [&](const Request& request) { return plan_model(request, states); });
 }
 
 Plan Planner::fit(const Request& request, const PlannerOptions& options) {
@@ -144,6 +146,10 @@ void Planner::explain(Plan& plan) const {
         fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
                     model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default",
                     context.n_ctx, context.n_ctx_seq, context.n_seq_max));
+    if (model.request.model.tensor_split.size() > 1)
+      plan.explanation.push_back(fmt::format("{}: its layers are shared out as {} over {}", model.name,
+                                             fmt::join(model.request.model.tensor_split, ":"),
+                                             fmt::join(model.request.model.devices, ", ")));
     for (const Line& line : model.lines) {
       std::string why;
       if (!line.charged)

@@ -1,9 +1,11 @@
 // A sealed model takes nothing more on a device either, whose backend compiles and allocates what no hook sees.
 #include <gtest/gtest.h>
 
+#include <plimsoll/engine/quantize.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
+#include "temporary_folder.hpp"
 
 namespace plimsoll {
 namespace {
@@ -24,6 +26,30 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});
 
   EXPECT_GE(figures.decodes, 300);
+  for (const std::string& violation : figures.violations()) ADD_FAILURE() << violation;
+}
+
+// As most models that people run: the last matrix is of another type than those of the layers, so its kernels for two,
+// three ... rows are compiled by batches that ask for so many outputs, and by nothing else.
+TEST(SteadyStateVulkanTest, AnOutputMatrixOfAnotherTypeIsWarmToo) {
+  const test::TemporaryFolder folder;
+  const std::string mixed = folder / "mixed.gguf";
+  (void)engine::quantize({.input = PLIMSOLL_SOURCE_DIR "/models/demo/bosun-log.gguf",
+                          .output = mixed,
+                          .type = LLAMA_FTYPE_MOSTLY_Q8_0,
+                          .output_tensor_type = GGML_TYPE_F16});
+  run::MemoryBooks books;
+  run::OpenOptions options;
+  options.context.n_ctx = 256;
+  options.context.n_batch = 64;
+  options.context.n_ubatch = 16;
+  options.context.n_seq_max = 4;
+  options.context.n_outputs_max = 16;
+  const auto instance = run::open(books, mixed, options);
+  ASSERT_TRUE(instance->warm_up_report().complete());
+
+  const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});
+
   for (const std::string& violation : figures.violations()) ADD_FAILURE() << violation;
 }
 

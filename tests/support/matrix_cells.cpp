@@ -49,6 +49,10 @@ std::vector<Column> fast_columns() {
   all.push_back({Placement::device_all, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
   all.push_back({Placement::device_none, "", context_of(1, GGML_TYPE_F16)});
   all.push_back({Placement::device_none, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
+  // Layers on two devices, all of them (the engine then keeps several batches in flight) and some.
+  all.push_back({Placement::two_devices, "", context_of(1, GGML_TYPE_F16)});
+  all.push_back({Placement::two_devices, "", context_of(4, GGML_TYPE_Q8_0)});
+  all.push_back({Placement::two_devices_half, "", context_of(4, GGML_TYPE_F16)});
   return all;
 }
 
@@ -94,6 +98,10 @@ std::string_view to_string(Placement placement) {
       return "Vulkan half the layers";
     case Placement::device_none:
       return "Vulkan no layers";
+    case Placement::two_devices:
+      return "two Vulkan devices";
+    case Placement::two_devices_half:
+      return "two Vulkan devices half the layers";
   }
   return "";
 }
@@ -128,6 +136,15 @@ engine::ModelParams Cell::model() const {
     case Placement::device_none:
       params.devices = {"Vulkan0"};
       params.gpu_layers = 0;
+      break;
+    case Placement::two_devices:
+      params.devices = {"Vulkan0", "Vulkan1"};
+      params.tensor_split = {1, 1};
+      break;
+    case Placement::two_devices_half:
+      params.devices = {"Vulkan0", "Vulkan1"};
+      params.tensor_split = {1, 1};
+      params.gpu_layers = 2;
       break;
   }
   return params;

@@ -8,7 +8,7 @@
 namespace plimsoll::test {
 
 // Where a model lies.
-enum class Placement { host_mapped, host_read, device_all, device_half, device_none };
+enum class Placement { host_mapped, host_read, device_all, device_half, device_none, two_devices, two_devices_half };
 
 struct Cell {
   std::string path;

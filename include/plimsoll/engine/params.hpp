@@ -26,7 +26,7 @@ struct ModelParams {
   std::int32_t gpu_layers = kAllLayers;  // layers kept on accelerators, counted from the last
   llama_split_mode split_mode = LLAMA_SPLIT_MODE_LAYER;
   std::int32_t main_gpu = 0;        // used with split_mode none
-  std::vector<float> tensor_split;  // share of each device; empty: by free memory, as the engine does
+  std::vector<float> tensor_split;  // share of each device; empty: the engine's choice, by free memory
   llama_load_mode load_mode = LLAMA_LOAD_MODE_MMAP;
   std::vector<TensorOverride> tensor_overrides;
   bool cpu_moe = false;        // all experts stay on the host

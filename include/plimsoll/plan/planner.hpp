@@ -24,7 +24,9 @@ class Planner {
  public:
   Planner(gauge::SurveySource& surveys, Store& store) : surveys_(surveys), store_(store) {}
 
-  // Throws what a survey throws; a plan that does not fit is an answer, not an error.
+  // Throws what a survey throws; a plan that does not fit is an answer, not an error. Where several accelerators are to
+  // hold a model's layers and no shares were asked for, they are shared out by the room of each, under its line; the
+  // plan's request names devices and shares then, so that what is loaded is what was planned.
   // Throws Error{usage} for a line on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
@@ -39,7 +41,7 @@ class Planner {
 
  private:
   [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request);
-  [[nodiscard]] ModelPlan plan_model(const Request& request);
+  [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states);
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();

@@ -1,0 +1,79 @@
+#include "split.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace plimsoll::plan {
+namespace {
+
+using device::DeviceType;
+
+// Shares are whole parts of this many: a few MiB more or less free are no other question, and are found in the store.
+constexpr double kParts = 256;
+
+bool same_card(const DeviceState& one, const DeviceState& other) {
+  return one.info.pci_id && one.info.pci_id == other.info.pci_id;
+}
+
+// As the engine chooses where nothing is asked for: those of other machines first, then every card once (two backends
+// may offer the same one), integrated ones only where there is nothing else.
+std::vector<const DeviceState*> chosen_by_the_engine(const std::vector<DeviceState>& devices) {
+  std::vector<const DeviceState*> chosen;
+  const auto add = [&](auto wanted) {
+    for (const DeviceState& state : devices) {
+      const bool known = std::ranges::any_of(chosen, [&](const DeviceState* one) { return same_card(*one, state); });
+      if (wanted(state.info) && !known) chosen.push_back(&state);
+    }
+  };
+  add([](const device::DeviceInfo& info) { return info.type == DeviceType::gpu && info.backend == "RPC"; });
+  add([](const device::DeviceInfo& info) { return info.type == DeviceType::gpu && info.backend != "RPC"; });
+  if (chosen.empty()) add([](const device::DeviceInfo& info) { return info.type == DeviceType::integrated_gpu; });
+  return chosen;
+}
+
+std::vector<const DeviceState*> asked_for(const engine::ModelParams& params, const std::vector<DeviceState>& devices) {
+  if (params.devices.empty()) return chosen_by_the_engine(devices);
+  std::vector<const DeviceState*> asked;
+  for (const std::string& name : params.devices) {
+    const auto found = std::ranges::find(devices, name, [](const DeviceState& state) { return state.info.id.name(); });
+    if (found != devices.end()) asked.push_back(&*found);
+  }
+  return asked;
+}
+
+// Nothing known of a device: it is taken to have nothing, unless nothing is known of any.
+double room_of(const DeviceState& state) {
+  const auto free = state.reading.free ? state.reading.free : state.reading.total;
+  if (!free) return 0;
+  if (!state.line) return static_cast<double>(free->value());
+  return static_cast<double>(std::min(*free, saturating_sub(state.line->bytes, state.ours)).value());
+}
+
+std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
+  std::vector<double> rooms;
+  for (const DeviceState* state : devices) rooms.push_back(room_of(*state));
+  double sum = std::accumulate(rooms.begin(), rooms.end(), 0.0);
+  if (sum == 0) {
+    std::ranges::fill(rooms, 1.0);
+    sum = static_cast<double>(rooms.size());
+  }
+  std::vector<float> shares;
+  for (const double room : rooms) shares.push_back(static_cast<float>(std::round(room / sum * kParts)));
+  return shares;
+}
+
+}  // namespace
+
+engine::ModelParams with_settled_split(engine::ModelParams params, const std::vector<DeviceState>& devices) {
+  const bool splits = params.split_mode == LLAMA_SPLIT_MODE_LAYER || params.split_mode == LLAMA_SPLIT_MODE_ROW;
+  if (!splits || params.gpu_layers == 0 || !params.tensor_split.empty()) return params;
+  const std::vector<const DeviceState*> used = asked_for(params, devices);
+  if (used.size() < 2) return params;
+  params.devices.clear();
+  for (const DeviceState* state : used) params.devices.push_back(state->info.id.name());
+  params.tensor_split = shares_of(used);
+  return params;
+}
+
+}  // namespace plimsoll::plan

@@ -1,0 +1,115 @@
+// A model whose layers lie on two devices. The software GPU is offered twice, so both are the host's memory; what is
+// placed where is as on two cards.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <tuple>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/run/open.hpp>
+
+#include "mixed_workload.hpp"
+#include "small_models.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+const device::DeviceId kFirst{"Vulkan0"};
+const device::DeviceId kSecond{"Vulkan1"};
+
+// Before the backends start: each test is a process of its own.
+class TwoDevices : public ::testing::Test {
+ protected:
+  TwoDevices() { ::setenv("GGML_VK_VISIBLE_DEVICES", "0,0", 1); }
+};
+
+plan::Request on_both(const std::string& model, std::uint32_t sequences = 1) {
+  plan::Request request = test::small_request(model, "", sequences);
+  request.survey.model.devices.clear();  // nothing asked for: all there are
+  return request;
+}
+
+plan::PlannerOptions under(Bytes first, Bytes second) {
+  return {.lines = {{.device = kFirst, .amount = first}, {.device = kSecond, .amount = second}}, .ours = {}};
+}
+
+Bytes weights_on(const device::DeviceId& device, const plan::Plan& plan) {
+  Bytes sum;
+  for (const plan::Line& line : plan.models.front().lines) {
+    if (line.device == device && line.stage == memory::Stage::weights) sum += line.bytes;
+  }
+  return sum;
+}
+
+TEST_F(TwoDevices, LayersAreSharedOutByTheRoomUnderTheLines) {
+  const plan::Plan second_larger = test::plan_of(on_both("llama-dense"), under(1_GiB, 3_GiB));
+  EXPECT_EQ(second_larger.models.front().request.model.tensor_split, (std::vector<float>{64, 192}));
+  const plan::Plan first_full = test::plan_of(on_both("llama-dense"), under(0_B, 3_GiB));
+  EXPECT_EQ(weights_on(kFirst, first_full), Bytes{});
+  EXPECT_GT(weights_on(kSecond, first_full), Bytes{});
+  EXPECT_TRUE(first_full.fits());
+}
+
+// What is free changes between plan and load; what was planned is loaded all the same.
+TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
+  for (const char* model : {"llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe"}) {
+    SCOPED_TRACE(model);
+    MemoryBooks books;
+    const plan::Plan plan = test::plan_of(on_both(model, 2), under(4_GiB, 4_GiB));
+    EXPECT_GT(weights_on(kFirst, plan), Bytes{});
+    EXPECT_GT(weights_on(kSecond, plan), Bytes{});
+    auto instance = test::reserve(books, plan);
+    instance->load();
+    instance->create_context();
+    auto planned = plan.models.front().lines;
+    std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
+    auto taken = instance->snapshot();
+    const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
+    std::ranges::sort(planned, {}, by_place);
+    std::ranges::sort(taken, {}, by_place);
+    EXPECT_EQ(planned, taken);
+  }
+}
+
+TEST_F(TwoDevices, SealedItTakesNothing) {
+  MemoryBooks books;
+  plan::Request request = on_both("llama-dense", 2);
+  request.survey.outputs = 32;
+  auto instance = test::reserve(books, test::plan_of(request, under(4_GiB, 4_GiB)));
+  make_ready(*instance, {}, nullptr);
+  ASSERT_TRUE(instance->warm_up_report().complete());
+  const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});
+  for (const std::string& violation : figures.violations()) ADD_FAILURE() << violation;
+}
+
+// A plan that is wrong about the second device: what lies on both is refused there, typed, and all of it is given back;
+// the neighbour on the first one answers.
+TEST_F(TwoDevices, TheLineOfOneHoldsEvenWhenThePlanIsWrong) {
+  MemoryBooks books;
+  const auto neighbour = test::ready(books, test::small_request("qwen3-dense", kFirst.name()));
+  plan::Plan wrong = test::plan_of(on_both("llama-dense"), under(4_GiB, 4_GiB));
+  for (plan::Line& line : wrong.models.front().lines) {
+    if (line.device == kSecond) line.bytes = 1_B;
+  }
+  const Bytes before = books.ledger().account(kFirst).committed;
+  {
+    books.ledger().set_line(kSecond, 1_KiB);
+    Instance instance(books, wrong.models.front(), wrong.devices);
+    try {
+      instance.load();
+      instance.create_context();
+      ADD_FAILURE() << "a line of 1 KiB held nothing back";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::over_line) << error.what();
+    }
+  }
+  EXPECT_EQ(books.ledger().account(kFirst).committed, before);
+  EXPECT_EQ(books.ledger().account(kSecond).committed, Bytes{});
+  Generation generation(*neighbour, {.prompt = {1, 2, 3}, .predict = 4, .sampling = {.temperature = 0}});
+  while (generation.next()) {
+  }
+  EXPECT_EQ(generation.tokens().size(), 4U);
+}
+
+}  // namespace
+}  // namespace plimsoll::run
