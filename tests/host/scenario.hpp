@@ -10,6 +10,8 @@
 // `wait 500` (milliseconds pass). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `grant 1`,
 // `refuse 1 over_line`.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <sstream>
 #include <string>
 #include <vector>
@@ -153,5 +155,11 @@ class Scenario {
   Dispatcher::Time now_{};
   std::map<std::string, TicketId> tickets_;
 };
+
+// The scenario is written with its decisions, and they are what it comes to.
+inline void expect_played(const std::string& script) {
+  const std::string want = script.substr(script.find_first_not_of('\n'));
+  EXPECT_EQ(Scenario::play(want), want);
+}
 
 }  // namespace plimsoll::host::test

@@ -1,0 +1,85 @@
+// A host with two devices (the software GPU, offered twice): what goes where, and who goes for whom.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/host/room.hpp>
+
+#include "small_fleet.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using test::alone;
+using test::fleet_of;
+using test::SmallHost;
+
+const device::DeviceId kFirst{"Vulkan0"};
+const device::DeviceId kSecond{"Vulkan1"};
+
+// Before the backends start: each test is a process of its own.
+class HostTwoDevices : public ::testing::Test {
+ protected:
+  HostTwoDevices() { ::setenv("GGML_VK_VISIBLE_DEVICES", "0,0", 1); }
+};
+
+// a on the first device, b on the second, c on both.
+Fleet fleet_on_two() {
+  Fleet fleet = fleet_of("abc");
+  const std::vector<std::string> devices[] = {{kFirst.name()}, {kSecond.name()}, {kFirst.name(), kSecond.name()}};
+  for (std::size_t i = 0; i < fleet.models.size(); ++i) {
+    gauge::SurveyRequest& survey = fleet.models[i].request.survey;
+    survey.model.devices = devices[i];
+    survey.context.n_ctx = 512;
+    survey.context.n_batch = survey.context.n_ubatch = 32;
+  }
+  fleet.models[2].request.survey.model.tensor_split = {1, 1};
+  return fleet;
+}
+
+// On each device room for what stands there, and not for c beside it.
+void draw_lines(Fleet& fleet) {
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");
+  const plan::Plan plan = plan::Planner(surveys, nothing).plan(requests_of(fleet));
+  std::vector<plan::DeviceState> devices;
+  for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
+  const Room room(plan.models, devices);
+  for (const device::DeviceId& device : {kFirst, kSecond}) {
+    const auto needed = [&](const std::vector<std::string>& names) {
+      for (const plan::DeviceVerdict& verdict : room.judge(names)) {
+        if (verdict.state.info.id == device) return verdict.required;
+      }
+      return Bytes{};
+    };
+    fleet.lines.push_back({.device = device, .amount = std::max(needed({"a", "b"}), needed({"c"})) + 1_MiB});
+  }
+}
+
+TEST_F(HostTwoDevices, ModelsOnDevicesOfTheirOwnAreReadyTogetherAndOneOnBothSendsThemAway) {
+  Fleet fleet = fleet_on_two();
+  draw_lines(fleet);
+  std::vector<std::string> expected;
+  for (const FleetModel& model : fleet.models) expected.push_back(alone(model.request, "Day 12.", 8));
+  SmallHost small(fleet);
+
+  EXPECT_EQ(small.ask("a"), expected[0]);
+  EXPECT_EQ(small.ask("b"), expected[1]);
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+  EXPECT_EQ(small.state("b"), ModelState::ready);
+
+  EXPECT_EQ(small.ask("c"), expected[2]);
+  small.settle();
+  EXPECT_EQ(small.status("a").evictions, 1U);
+  EXPECT_EQ(small.status("b").evictions, 1U);
+  EXPECT_EQ(small.ask("b"), expected[1]);
+  for (const device::DeviceId& device : {kFirst, kSecond}) {
+    const memory::DeviceAccount account = small.books.ledger().account(device);
+    EXPECT_LE(account.committed, account.line.value()) << device.name();
+  }
+  EXPECT_EQ(small.status("b").seal.allocations_after_seal, 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll::host
