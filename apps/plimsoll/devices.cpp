@@ -1,9 +1,9 @@
 // plimsoll devices: what is there, how full it is, and who says so.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/gauge/local_surveys.hpp>
 
 #include "commands.hpp"
@@ -42,7 +42,7 @@ Json device_json(const gauge::DeviceView& view) {
           {"used_by_us", bytes(view.reading.used_by_us)},
           {"line", line ? Json(line->bytes.value()) : Json(nullptr)},
           {"source", view.reading.source},
-          {"taken_at", fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(view.reading.taken_at))}};
+          {"taken_at", utc_text(view.reading.taken_at)}};
 }
 
 int run(const GlobalOptions& global) {

@@ -1,5 +1,4 @@
 // plimsoll serve: a fleet over HTTP.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -8,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
@@ -61,15 +61,13 @@ void set_up_server_log(const std::string& format, bool verbose) {
   log::set_sink(
       [json = format == "json", verbose](log::Level level, std::string_view component, std::string_view message) {
         if (!verbose && component == "engine" && level < log::Level::warn) return;
-        const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+        const std::string now = utc_text(SystemClock().now());
         if (json) {
-          const nlohmann::ordered_json line{{"time", fmt::format("{:%FT%TZ}", now)},
-                                            {"level", level_text(level)},
-                                            {"part", component},
-                                            {"message", message}};
+          const nlohmann::ordered_json line{
+              {"time", now}, {"level", level_text(level)}, {"part", component}, {"message", message}};
           fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         } else {
-          fmt::print(stderr, "{:%FT%TZ} {:<7} {}: {}\n", now, level_text(level), component, message);
+          fmt::print(stderr, "{} {:<7} {}: {}\n", now, level_text(level), component, message);
         }
       });
 }

@@ -75,13 +75,6 @@ void SharedScratch::clear() noexcept {
   }
 }
 
-Bytes SharedScratch::held() const {
-  Bytes sum;
-  const std::lock_guard lock(mutex_);
-  for (const Buffer& held : buffers_) sum += Bytes{ggml_backend_buffer_get_size(held.buffer)};
-  return sum;
-}
-
 SharedScratch::Borrowing::Borrowing(SharedScratch& scratch, std::string borrower)
     : scratch_(scratch), borrower_(std::move(borrower)) {
   scratch_.gauge_.set_lender(borrower_, &scratch_);

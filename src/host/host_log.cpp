@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/read_lines.hpp>
 
 namespace plimsoll::host {
 
@@ -98,17 +99,7 @@ HostEvent event_of(const nlohmann::json& line) {
 }  // namespace
 
 std::expected<std::vector<HostEvent>, std::string> read_events(std::istream& in) {
-  std::vector<HostEvent> events;
-  std::string text;
-  for (std::size_t number = 1; std::getline(in, text); ++number) {
-    if (text.empty()) continue;
-    try {
-      events.push_back(event_of(nlohmann::json::parse(text)));
-    } catch (const std::exception& error) {
-      return std::unexpected(fmt::format("line {} is not an event: {}", number, error.what()));
-    }
-  }
-  return events;
+  return read_lines(in, "an event", [](const std::string& line) { return event_of(nlohmann::json::parse(line)); });
 }
 
 std::map<std::string, ModelState> replay(const std::vector<HostEvent>& events) {

@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <plimsoll/base/read_lines.hpp>
+
 namespace plimsoll::memory {
 namespace {
 
@@ -108,17 +110,7 @@ void write_events(std::ostream& out, const std::vector<Event>& events) {
 }
 
 std::expected<std::vector<Event>, std::string> read_events(std::istream& in) {
-  std::vector<Event> events;
-  std::string text;
-  for (std::size_t number = 1; std::getline(in, text); ++number) {
-    if (text.empty()) continue;
-    try {
-      events.push_back(event_of(nlohmann::json::parse(text)));
-    } catch (const std::exception& error) {
-      return std::unexpected(fmt::format("line {} is not an event: {}", number, error.what()));
-    }
-  }
-  return events;
+  return read_lines(in, "an event", [](const std::string& line) { return event_of(nlohmann::json::parse(line)); });
 }
 
 std::vector<Entry> replay(const std::vector<Event>& events) {

@@ -1,7 +1,8 @@
 #include <plimsoll/monitor/report.hpp>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include <plimsoll/base/clock.hpp>
 
 namespace plimsoll::monitor {
 namespace {
@@ -124,7 +125,7 @@ std::string to_table(const Sample& sample) {
 
 nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters) {
   Json out{{"schema", "plimsoll.status/1"},
-           {"at", fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(sample.at))},
+           {"at", utc_text(sample.at)},
            {"waiting", sample.waiting},
            {"parked",
             {{"conversations", sample.parked_conversations},

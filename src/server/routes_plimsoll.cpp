@@ -1,11 +1,11 @@
 // Our own view: where every byte is, what is planned, what happened, and the hands on the models.
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <thread>
 
 #include <plimsoll/api/fields.hpp>
 #include <plimsoll/api/sse.hpp>
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/host/fleet_file.hpp>
 #include <plimsoll/host/fleet_plan.hpp>
 #include <plimsoll/monitor/report.hpp>
@@ -21,10 +21,6 @@ using api::Json;
 constexpr std::chrono::milliseconds kEventBeat{200};
 constexpr std::chrono::seconds kKeepAlive{15};
 
-std::string time_text(Clock::TimePoint at) {
-  return fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(at));
-}
-
 Json bytes_or_null(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
 
 Json history_json(const monitor::Sample& sample) {
@@ -37,7 +33,7 @@ Json history_json(const monitor::Sample& sample) {
                        {"foreign", bytes_or_null(device.foreign)},
                        {"line", bytes_or_null(device.line)}});
   }
-  return {{"at", time_text(sample.at)}, {"devices", std::move(devices)}};
+  return {{"at", utc_text(sample.at)}, {"devices", std::move(devices)}};
 }
 
 Json entry_json(const memory::Entry& entry) {
@@ -50,7 +46,7 @@ Json entry_json(const memory::Entry& entry) {
 
 Json event_json(const host::HostEvent& event) {
   return {{"sequence", event.sequence},
-          {"at", time_text(event.at)},
+          {"at", utc_text(event.at)},
           {"kind", event.kind == host::HostEventKind::moved ? "moved" : "refused"},
           {"model", event.model},
           {"from", host::to_string(event.from)},
@@ -63,7 +59,7 @@ Json event_json(const host::HostEvent& event) {
 Json alert_json(const monitor::Alert& alert) {
   Json numbers = Json::object();
   for (const auto& [name, value] : alert.numbers) numbers[name] = value;
-  return {{"at", time_text(alert.at)},
+  return {{"at", utc_text(alert.at)},
           {"kind", monitor::to_string(alert.kind)},
           {"severity", monitor::to_string(alert.severity)},
           {"device", alert.device},

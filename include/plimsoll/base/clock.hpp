@@ -1,6 +1,7 @@
 // Clock: where time comes from, so that tests can own it.
 #pragma once
 #include <chrono>
+#include <string>
 
 namespace plimsoll {
 
@@ -26,6 +27,9 @@ class ManualClock final : public Clock {
  private:
   TimePoint now_{};
 };
+
+// "2026-11-24T10:00:00.123Z"
+[[nodiscard]] std::string utc_text(Clock::TimePoint at);
 
 // Milliseconds of a steady clock since construction; for durations that are reported.
 class Stopwatch {

@@ -41,8 +41,6 @@ class SharedScratch {
   // another model left would change what they compute. The CPU's kernels do not (identical logits, measured 2026-11).
   void clear() noexcept;
 
-  [[nodiscard]] Bytes held() const;  // taken from devices
-
  private:
   friend class Gauge;
   struct Buffer {
@@ -57,7 +55,7 @@ class SharedScratch {
   Gauge& gauge_;
   std::string owner_;
   Sizes sizes_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::vector<Buffer> buffers_;
 };
 
