@@ -63,12 +63,11 @@ run::WarmUpDepth warm_up_depth(const std::string& text) {
 
 plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
                     plan::Store& store) {
-  if (options.fit && options.draft)
-    throw Error(ErrorCode::usage, "--fit changes one model at a time; leave the draft out");
+  std::vector<plan::Request> requests{request};
+  if (options.draft) requests.push_back(*options.draft);  // of no lane: it computes between the other's steps
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
   plan::Planner planner(surveys, store);
-  if (!options.draft) return options.fit ? planner.fit(request, lines) : planner.plan({request}, lines);
-  return planner.plan({request, *options.draft}, lines);  // of no lane: the one computes between the other's steps
+  return options.fit ? planner.fit(requests, lines) : planner.plan(requests, lines);
 }
 
 Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,

@@ -34,7 +34,7 @@ void print_explanation(const std::vector<std::string>& sentences, const plan::Pl
 int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner) {
   if (!options.model.models.empty())
     throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
-  if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model at a time; a fleet is planned as it is");
+  if (options.fit) throw Error(ErrorCode::usage, "--fit changes no fleet; it is planned as it is");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const host::FleetPlan answer = host::plan_fleet(fleet, planner);
   if (global.json) {
@@ -57,7 +57,6 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
     if (wanted.size() != 1) throw Error(ErrorCode::usage, "--model-draft goes with one --model");
     wanted.push_back(*draft_request(options.draft, wanted.front()));
   }
-  if (options.fit && wanted.size() > 1) throw Error(ErrorCode::usage, "--fit changes one model at a time; name one");
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
@@ -67,7 +66,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   plan::Store store;
   plan::Planner planner(surveys, store);
   if (!options.fleet.empty()) return run_fleet(global, options, planner);
-  const plan::Plan plan = options.fit ? planner.fit(wanted.front(), settings) : planner.plan(wanted, settings);
+  const plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
 
   if (global.json) {
     fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));

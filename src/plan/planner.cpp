@@ -122,15 +122,17 @@ std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused
                 [&](const Request& request) { return plan_model(request, states); });
 }
 
-Plan Planner::fit(const Request& request, const PlannerOptions& options) {
+Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& options) {
   PlannerOptions quiet = options;
   quiet.alternatives = false;
-  Plan asked = plan({request}, quiet);
+  Plan asked = plan(requests, quiet);
   if (asked.fits()) return asked;
   asked.alternatives = ways_out(asked.models, options, states(options), 1);
   if (asked.alternatives.empty()) return asked;
   const Alternative chosen = asked.alternatives.front();
-  Plan fitted = plan({{.name = request.name, .survey = chosen.requests.front(), .lane = request.lane}}, quiet);
+  std::vector<Request> fitting = requests;
+  for (std::size_t i = 0; i < fitting.size(); ++i) fitting[i].survey = chosen.requests[i];
+  Plan fitted = plan(fitting, quiet);
   for (const Change& change : chosen.changes) {
     fitted.explanation.insert(
         fitted.explanation.begin(),

@@ -148,11 +148,13 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
   }
   const std::uint32_t outputs = std::min(outputs_, batch);
   // Of the last layer's rows only those that are asked for go on. Where the matrices after that are of a type of their
-  // own, or on a device of their own, their kernels for few rows are met only so.
-  for (const std::uint32_t rows : accelerated ? sizes(depth, accelerated) : std::vector<std::uint32_t>{}) {
-    if (rows > 1 && rows < outputs)
-      steps.push_back(
-          {fmt::format("{} tokens, as many outputs", rows), [this, rows] { decode_from_empty(rows, rows); }});
+  // own, or on a device of their own, their kernels for few rows are met only so. Embeddings ask for every row anyway.
+  if (accelerated && !context_.params().embeddings) {
+    for (const std::uint32_t rows : sizes(depth, accelerated)) {
+      if (rows > 1 && rows < outputs)
+        steps.push_back(
+            {fmt::format("{} tokens, as many outputs", rows), [this, rows] { decode_from_empty(rows, rows); }});
+    }
   }
   if (outputs > facts.n_seq_max) {
     steps.push_back({fmt::format("{} outputs", outputs), [this, outputs] { decode_from_empty(outputs, outputs); }});

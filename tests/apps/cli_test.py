@@ -130,6 +130,10 @@ class Plans(Cli):
             out, _ = self.run_it(*base, *alternative["flags"], *line, "--json")
             required = {d["device"]: d["required"] for d in json.loads(out)["devices"] if d["required"]}
             self.assertEqual(required, alternative["required"])
+        fitted = json.loads(self.run_it(*base, *line, "--fit", "--json")[0])
+        self.assertEqual(fitted["verdict"], "fits")
+        nearest = refused["alternatives"][0]["required"]
+        self.assertEqual({d["device"]: d["required"] for d in fitted["devices"] if d["required"]}, nearest)
 
     def test_a_fleet_says_what_would_let_in_a_model_that_never_fits(self):
         fleet = self.path / "fleet.toml"
@@ -424,9 +428,10 @@ class Drafts(Cli):
         _, err = self.run_it("generate", *both, *self.ASKED, "--line", f"CPU={line}", status=REFUSED)
         self.assertIn("bosun-log-draft", err)
         self.run_it("generate", "-m", self.BOSUN, *SMALL, *self.ASKED, "--line", f"CPU={line}")
+        self.run_it("generate", *both, *self.ASKED, "--line", f"CPU={line}", "--fit")
 
     def test_what_means_nothing(self):
-        for flags in (["--draft-max", 0], ["--draft-max", 64], ["--draft-p-min", 2], ["--fit"], ["-ngld", "some"]):
+        for flags in (["--draft-max", 0], ["--draft-max", 64], ["--draft-p-min", 2], ["-ngld", "some"]):
             with self.subTest(flags):
                 self.run_it("generate", "-m", self.BOSUN, "-md", self.BOSUN, *SMALL, *self.ASKED, *flags, status=USAGE)
         self.run_it("plan", "-m", self.BOSUN, "-m", MATE, "-md", MATE, *SMALL, status=USAGE)

@@ -30,9 +30,9 @@ class Planner {
   // Throws Error{usage} for a line on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
-  // The first configuration of the ladder that fits, with every step explained; the plan as asked where it fits
-  // already, and the refused one where nothing does.
-  [[nodiscard]] Plan fit(const Request& request, const PlannerOptions& options = {});
+  // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it
+  // fits already, and the refused one where nothing does.
+  [[nodiscard]] Plan fit(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   [[nodiscard]] const std::vector<gauge::DeviceView>& devices();
   // How many surveys were really made, and how many were remembered.
