@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/host/eviction.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -82,6 +83,13 @@ constexpr Key kKeys[] = {{"n_ctx", "ctx-size"},
                          {"cpu_moe", "cpu-moe"},
                          {"device", "device", true}};
 
+const Key& key_of(const plan::Change& change) {
+  const auto* const known = std::ranges::find(kKeys, change.param, &Key::param);
+  if (known == std::end(kKeys))
+    throw Error(ErrorCode::internal, fmt::format("a fleet file has no key for '{}'", change.param));
+  return *known;
+}
+
 std::string never_text(const NeverFits& one) {
   std::string out = fmt::format("  Never: {}: {}\n", one.name, one.why);
   for (const plan::Alternative& alternative : one.alternatives)
@@ -94,7 +102,7 @@ std::string never_text(const NeverFits& one) {
 std::string keys_of(const plan::Alternative& alternative) {
   std::string out;
   for (const plan::Change& change : alternative.changes) {
-    const Key& known = *std::ranges::find(kKeys, change.param, &Key::param);
+    const Key& known = key_of(change);
     out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", known.key,
                        known.text ? fmt::format("\"{}\"", change.to) : change.to);
   }

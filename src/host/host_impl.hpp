@@ -36,7 +36,7 @@ struct Host::Impl {
   void look_at_devices();
   [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
 
-  // --- transitions, on the loop's thread, without the lock (host_loop.cpp) ---
+  // --- transitions, on the loop's thread, without the lock (host_moves.cpp; the loop itself in host_loop.cpp) ---
   void loop(const std::stop_token& stop);
   void load(const std::string& name);
   void evict(const std::string& name, const std::string& whom_for);

@@ -1,0 +1,218 @@
+// How a model comes and goes: what is done of what was decided, on the host's own thread.
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/log.hpp>
+
+#include "host_impl.hpp"
+
+namespace plimsoll::host {
+
+Lane& Host::Impl::lane_of(const plan::ModelPlan& model) {
+  const std::string key = model.lane.empty() ? "model:" + model.name : model.lane;
+  auto& lane = lanes[key];
+  if (!lane) {
+    const std::lock_guard lock(mutex);
+    lane = std::make_unique<Lane>(books, model.lane, room.scratch_of_lane(model.lane));
+  }
+  return *lane;
+}
+
+// A model that this process has warmed before finds its pipelines compiled, and what it takes has been measured.
+void Host::Impl::warm(run::Instance& instance, run::WarmUpDepth depth) {
+  const auto known = warmth.find(instance.name());
+  if (known != warmth.end()) {
+    instance.take_over_warmth(known->second.report, known->second.runtime);
+  } else {
+    (void)instance.warm_up({.depth = depth, .stop = ending.get_token()}, &store);
+    if (instance.warm_up_report().complete())
+      warmth[instance.name()] = {
+          .key = runtime_key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
+  }
+  instance.seal();
+}
+
+namespace {
+
+// Nothing of its weights is held against a line.
+bool is_page_cache(const plan::ModelPlan& plan) {
+  return std::ranges::none_of(plan.lines, [](const plan::Line& line) {
+    return line.charged && (line.stage == memory::Stage::weights || line.stage == memory::Stage::adapter ||
+                            line.stage == memory::Stage::projector);
+  });
+}
+
+}  // namespace
+
+Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
+                             const std::function<void(run::Instance&)>& has_context) {
+  plan::ModelPlan plan;
+  {
+    const std::lock_guard lock(mutex);
+    plan = room.plan_of(name);
+  }
+  const Stopwatch watch;
+  Ready ready;
+  ready.seat = lane_of(plan).join();
+  ready.instance = std::make_unique<run::Instance>(books, plan, device_list, ready.seat->sharing());
+  const double reserved_ms = watch.elapsed_ms();
+  if (const auto kept = mapped.find(name); kept != mapped.end()) {
+    ready.instance->take_over_model(kept->second);
+  } else {
+    ready.instance->load({}, ending.get_token());
+  }
+  const double loaded_ms = watch.elapsed_ms();
+  ready.instance->create_context();
+  const double context_ms = watch.elapsed_ms();
+  has_context(*ready.instance);
+  warm(*ready.instance, depth);
+  ready.seat->seal();
+  if (is_page_cache(plan)) mapped[name] = ready.instance->model();
+  if (!plan.request.context.embeddings) ready.executor.emplace(*ready.instance);
+  log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
+            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
+  return ready;
+}
+
+// The draft first, so that what the model grows by while it is made ready is its own.
+std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
+  const FleetModel& asked = declared(name);
+  auto resident = std::make_shared<Resident>();
+  resident->name = name;
+  if (asked.draft) {
+    resident->draft = make_ready(asked.draft->request.name, asked.warm_up, [](run::Instance&) {});
+  }
+  static_cast<Ready&>(*resident) = make_ready(name, asked.warm_up, [&](run::Instance& loaded) {
+    if (resident->draft) {
+      const run::Instance& draft = *resident->draft->instance;
+      run::require_draft(*loaded.model(), name, *draft.model(), draft.name());
+    }
+    const std::lock_guard lock(mutex);
+    dispatcher.warming(name);
+    pump();
+  });
+  return resident;
+}
+
+void Host::Impl::load(const std::string& name) {
+  const Stopwatch watch;
+  std::optional<Error> failure;
+  std::shared_ptr<Resident> resident;
+  const std::unique_ptr<Lane::Seat> until_it_sits = std::move(bridge);
+  try {
+    resident = open(name);
+  } catch (const Error& error) {
+    failure = error;
+  } catch (const std::exception& error) {
+    failure = Error(ErrorCode::internal, error.what());
+  }
+  const std::lock_guard lock(mutex);
+  Counts& count = counts[name];
+  if (failure) {
+    ++count.load_failures;
+    log::warn("host", "'{}' could not be loaded: {}", name, failure->what());
+    reasons[name] = failure->what();
+    dispatcher.load_failed(name, failure->code(), failure->what());
+  } else {
+    ++count.loads;
+    count.last_load_ms = watch.elapsed_ms();
+    count.total_load_ms += count.last_load_ms;
+    const auto note_what_is_incomplete = [&](const run::Instance& instance) {
+      if (instance.warm_up_report().complete()) return;
+      for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
+    };
+    note_what_is_incomplete(*resident->instance);
+    if (resident->draft) note_what_is_incomplete(*resident->draft->instance);
+    refresh_runtimes();
+    residents[name] = std::move(resident);
+    dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
+  }
+  pump();
+}
+
+// What each model is expected to take beside its buffers, as far as that is known by now: what it took when this
+// process warmed it; else what a model of the same shape and configuration took, which leaves it its pipelines; else
+// what its plan says, of which backends hold a part already.
+void Host::Impl::refresh_runtimes() {
+  for (const plan::ModelPlan& model : plans) {
+    const auto known = std::ranges::find_if(warmth, [&](const auto& one) {
+      return one.first == model.name || (!warmth.contains(model.name) && one.second.key == runtime_key_of(model));
+    });
+    if (known != warmth.end()) {
+      for (const auto& [device, bytes] : known->second.runtime)
+        room.set_runtime(model.name, device, {.bytes = bytes, .source = plan::Source::measured});
+      continue;
+    }
+    for (const plan::Line& line : model.lines) {
+      if (line.stage != memory::Stage::runtime) continue;
+      const Bytes figure = std::max(line.bytes, at_least[{model.name, line.device}]);
+      room.set_runtime(model.name, line.device,
+                       {.bytes = saturating_sub(figure, backends->held_on(line.device)), .source = line.source});
+    }
+  }
+}
+
+std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
+  std::string key;
+  for (const device::DeviceId& device : plan::computing_devices(model.survey)) {
+    const auto verdict =
+        std::ranges::find_if(device_list, [&](const plan::DeviceVerdict& one) { return one.state.info.id == device; });
+    if (verdict == device_list.end()) continue;
+    key += plan::runtime_key({.info = verdict->state.info, .reading = verdict->state.reading}, model.survey) + "\n";
+  }
+  return key;
+}
+
+Bytes Host::Impl::parked_in_memory() {
+  const std::lock_guard lock(parked.mutex);
+  return parked.parking.held().in_memory;
+}
+
+void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
+  const Stopwatch watch;
+  std::shared_ptr<Resident> resident;
+  std::optional<plan::ModelPlan> goes_on;  // in the same lane
+  {
+    const std::lock_guard lock(mutex);
+    const std::string lane = room.plan_of(name).lane;
+    if (!whom_for.empty() && !lane.empty() && room.plan_of(whom_for).lane == lane) goes_on = room.plan_of(name);
+    resident = std::move(residents[name]);
+    residents.erase(name);
+    counts[name].tokens_before += resident->instance->tokens_computed();
+    ++counts[name].evictions;
+  }
+  if (resident->executor) {
+    for (const ConversationId id : resident->park_all(parked)) {
+      const std::lock_guard lock(mutex);
+      if (conversations.contains(id)) continue;  // it has not been ended meanwhile
+      const std::lock_guard parking_lock(parked.mutex);
+      parked.parking.forget(id);
+    }
+  }
+  while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
+  if (goes_on && !bridge) bridge = lane_of(*goes_on).join();
+  const double parked_ms = watch.elapsed_ms();
+  resident.reset();
+  const double freed_ms = watch.elapsed_ms();
+  if (backends->reads_host_memory()) (void)malloc_trim(0);  // what the C library keeps would look like a backend's
+  trim_when_idle = true;
+  const auto left_behind = backends->settle(parked_in_memory());
+  log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms, read the devices {:.1f} ms", name, parked_ms,
+            freed_ms - parked_ms, watch.elapsed_ms() - freed_ms);
+  for (const std::string& gone : with_draft(name)) {
+    const auto known = warmth.find(gone);
+    if (known == warmth.end()) continue;
+    for (auto& [device, bytes] : known->second.runtime) {
+      const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
+      if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);
+    }
+  }
+  const std::lock_guard lock(mutex);
+  refresh_runtimes();
+  dispatcher.evicted(name);
+  pump();
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,19 @@
+// model_keys: the keys of a [[model]] in a fleet file.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include <plimsoll/host/fleet.hpp>
+
+#include "table_reader.hpp"
+
+namespace plimsoll::host {
+
+// Relative paths begin at the file's folder.
+[[nodiscard]] std::string from_folder(const std::filesystem::path& folder, const std::string& path);
+
+// What is wrong with it alone is a complaint; how it goes with the others is not looked at.
+[[nodiscard]] FleetModel read_model(const toml::table& table, const std::filesystem::path& folder,
+                                    Complaints& complaints);
+
+}  // namespace plimsoll::host

@@ -1,0 +1,121 @@
+// table_reader: a table of a TOML file, key by key, with everything that is wrong told by its place.
+#pragma once
+#include <fmt/format.h>
+
+#include <toml++/toml.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/host/fleet_file.hpp>
+
+namespace plimsoll::host {
+
+// Collects what is wrong, with its place.
+class Complaints {
+ public:
+  void at(const toml::source_region& place, std::string message) {
+    list.push_back({.line = place.begin.line, .column = place.begin.column, .message = std::move(message)});
+  }
+  std::vector<FleetFileError> list;
+};
+
+// Reads one table: each key goes to its setter; what nobody knows, or is of another kind, is a complaint.
+class TableReader {
+ public:
+  using Setter = std::function<void(const toml::node&)>;
+
+  TableReader(Complaints& complaints, std::string where) : complaints_(complaints), where_(std::move(where)) {}
+
+  void text(const char* key, std::function<void(const std::string&)> set) {
+    setters_[key] = [this, key, set = std::move(set)](const toml::node& node) {
+      const auto value = node.value_exact<std::string>();
+      value ? guarded(node, [&] { set(*value); }) : wrong_kind(node, key, "a text");
+    };
+  }
+  // A text that may be written as a number, too.
+  void text_or_number(const char* key, std::function<void(const std::string&)> set) {
+    text(key, set);
+    setters_[key] = [this, set, as_text = setters_[key]](const toml::node& node) {
+      const auto value = node.value_exact<std::int64_t>();
+      value ? guarded(node, [&] { set(std::to_string(*value)); }) : as_text(node);
+    };
+  }
+  void flag(const char* key, bool& target) {
+    setters_[key] = [this, key, &target](const toml::node& node) {
+      const auto value = node.value_exact<bool>();
+      value ? void(target = *value) : wrong_kind(node, key, "true or false");
+    };
+  }
+  template <class Integer>
+  void number(const char* key, Integer& target, std::int64_t least,
+              std::int64_t most = std::numeric_limits<std::int32_t>::max()) {
+    setters_[key] = [this, key, &target, least, most](const toml::node& node) {
+      const auto value = node.value_exact<std::int64_t>();
+      if (!value) return wrong_kind(node, key, "a whole number");
+      if (*value < least || *value > most)
+        return complaints_.at(node.source(), fmt::format("'{}' is {}, and must be {} to {}", key, *value, least, most));
+      target = static_cast<Integer>(*value);
+    };
+  }
+  void real(const char* key, float& target) {
+    setters_[key] = [this, key, &target](const toml::node& node) {
+      const auto value = node.value<double>();
+      value&& node.is_number() ? void(target = static_cast<float>(*value)) : wrong_kind(node, key, "a number");
+    };
+  }
+  // A value that one of the parsers in engine/params.hpp knows.
+  template <class Value, class Parse>
+  void choice(const char* key, Value& target, Parse parse, const char* choices) {
+    text(key, [key, &target, parse, choices](const std::string& value) {
+      const auto parsed = parse(value);
+      if (!parsed)
+        throw Error(ErrorCode::usage, fmt::format("'{}' does not know '{}'; it takes {}", key, value, choices));
+      target = *parsed;
+    });
+  }
+  void texts(const char* key, std::function<void(const std::string&)> add) {
+    setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
+      const toml::array* array = node.as_array();
+      if (array == nullptr) return wrong_kind(node, key, "a list of texts");
+      for (const toml::node& element : *array) {
+        const auto value = element.value_exact<std::string>();
+        value ? guarded(element, [&] { add(*value); }) : wrong_kind(element, key, "a list of texts");
+      }
+    };
+  }
+
+  void read(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      const auto found = setters_.find(std::string(key.str()));
+      if (found == setters_.end()) {
+        complaints_.at(key.source(), fmt::format("{} has no '{}'", where_, key.str()));
+      } else {
+        found->second(node);
+      }
+    }
+  }
+
+ private:
+  void wrong_kind(const toml::node& node, const char* key, const char* wanted) {
+    complaints_.at(node.source(), fmt::format("'{}' takes {}", key, wanted));
+  }
+  template <class Set>
+  void guarded(const toml::node& node, Set&& set) {
+    try {
+      set();
+    } catch (const Error& error) {
+      complaints_.at(node.source(), error.what());
+    }
+  }
+  Complaints& complaints_;
+  std::string where_;
+  std::map<std::string, Setter> setters_;
+};
+
+}  // namespace plimsoll::host
