@@ -131,6 +131,8 @@ class Search {
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
       requests.push_back({.name = model.name, .survey = steps.taken_by(model.request), .lane = model.lane});
+    if (steps.taken_by(leader.request) != rung.request)
+      throw Error(ErrorCode::internal, "a step of the ladder changes a parameter that SameSteps does not know");
     return requests;
   }
 

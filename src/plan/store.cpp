@@ -93,13 +93,17 @@ std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& su
   const engine::EngineVersion engine = engine::engine_version();
   const engine::ModelFacts& model = survey.model;
   const engine::ContextFacts& context = survey.context;
+  Bytes weights;  // there: their types and the split show in it
+  for (const gauge::BufferLine& line : survey.lines) {
+    if (line.stage == memory::Stage::weights && line.device == device.info.id) weights += line.bytes;
+  }
   std::string key = fmt::format(
-      "{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|ctx {} batch {} ubatch {} seq {} outputs {} k {} "
-      "v {} fa {} unified {} swa {} ngl {}",
+      "{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|weights {}|ctx {} batch {} ubatch {} seq {} "
+      "outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
       device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
-      model.n_embd, model.n_vocab, model.n_params, context.n_ctx, context.n_batch, context.n_ubatch, context.n_seq_max,
-      survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v), context.flash_attn,
-      context.kv_unified, context.swa_full, survey.gpu_layers);
+      model.n_embd, model.n_vocab, model.n_params, weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
+      context.n_seq_max, survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
+      context.flash_attn, context.kv_unified, context.swa_full, survey.gpu_layers);
   Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
   for (const gauge::BufferLine& line : survey.lines) {
     if (line.stage == memory::Stage::projector) projector += line.bytes;

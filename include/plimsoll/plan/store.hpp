@@ -15,7 +15,8 @@ namespace plimsoll::plan {
 enum class PipelineCache { none, cold, warm };
 [[nodiscard]] std::string_view to_string(PipelineCache cache) noexcept;
 
-// What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration.
+// What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration;
+// and how large its weights there are, since each type of weights has kernels of its own.
 [[nodiscard]] std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey);
 
 // Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store
