@@ -114,6 +114,7 @@ std::optional<engine::Token> Generation::next_token() {
     for (const engine::Token token : conversation_->tokens()) {
       if (token >= 0 && reason_ == FinishReason::running && !params_.sampler) sampler_->accept(token);
     }
+    if (conversation_->has_logits()) (void)conversation_->logits();  // a device is at work until they are there
     timing_.prompt_ms = watch.elapsed_ms();
     prompt_done_ = true;
   }

@@ -128,6 +128,7 @@ void SpeculativeGeneration::begin() {
   timing_.prompt_tokens = static_cast<std::int32_t>(target_.waiting());
   const Stopwatch watch;
   const bool decoded = decode(target_);
+  if (target_.has_logits()) (void)target_.logits();  // a device is at work until they are there
   timing_.prompt_ms = watch.elapsed_ms();
   if (!decoded) return;
   for (const engine::Token token : target_.tokens()) {

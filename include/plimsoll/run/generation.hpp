@@ -51,7 +51,7 @@ enum class FinishReason {
 [[nodiscard]] std::string_view to_string(FinishReason reason) noexcept;
 
 struct GenerationTiming {
-  double prompt_ms = 0;
+  double prompt_ms = 0;    // until the logits after it are there
   double generate_ms = 0;  // first sampled token to the last one
   std::int32_t prompt_tokens = 0;
   std::int32_t generated_tokens = 0;
