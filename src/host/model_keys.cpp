@@ -73,11 +73,23 @@ engine::AdapterParams scaled_file(const std::filesystem::path& folder, const std
   return file;
 }
 
+// "3,1"
+void set_tensor_split(engine::ModelParams& params, const std::string& value) {
+  params.tensor_split.clear();
+  for (const std::string& share : split(value, ',')) {
+    float& number = params.tensor_split.emplace_back();
+    const auto [end, error] = std::from_chars(share.data(), share.data() + share.size(), number);
+    if (error != std::errc{} || end != share.data() + share.size() || !(number >= 0))
+      wrong(fmt::format("'tensor-split' does not know '{}'; it takes shares like 3,1", value));
+  }
+}
+
 // The keys that say where a model's parts are computed and kept.
 void add_placement_keys(TableReader& reader, engine::ModelParams& params) {
   reader.text_or_number("gpu-layers", [&](const std::string& value) { set_gpu_layers(params, value); });
   reader.text("device", [&](const std::string& value) { params.devices = split(value, ','); });
   reader.choice("split-mode", params.split_mode, engine::split_mode_from_string, "none, layer, row or tensor");
+  reader.text("tensor-split", [&](const std::string& value) { set_tensor_split(params, value); });
   reader.number("main-gpu", params.main_gpu, 0);
   reader.texts("override-tensor", [&](const std::string& value) { add_override(params, value); });
   reader.flag("cpu-moe", params.cpu_moe);
@@ -119,6 +131,7 @@ void add_context_keys(TableReader& reader, engine::ContextParams& params, std::i
   reader.flag("embeddings", params.embeddings);
   reader.flag("kv-unified", params.kv_unified);
   reader.flag("swa-full", params.swa_full);
+  reader.flag("kv-offload", params.offload_kqv);
 }
 
 void add_host_keys(TableReader& reader, FleetModel& model) {

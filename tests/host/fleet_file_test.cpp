@@ -34,6 +34,18 @@ std::vector<std::string> wrong(std::string_view text) {
   return out;
 }
 
+TEST(FleetFileTest, AModelIsSharedOutOverItsDevices) {
+  const Fleet fleet = good("[[model]]\npath = \"a.gguf\"\ndevice = \"Vulkan0,Vulkan1\"\ntensor-split = \"3,1.5\"\n");
+  ASSERT_THAT(fleet.models, SizeIs(1));
+  EXPECT_THAT(fleet.models[0].request.survey.model.devices, ElementsAre("Vulkan0", "Vulkan1"));
+  EXPECT_THAT(fleet.models[0].request.survey.model.tensor_split, ElementsAre(3.0F, 1.5F));
+  for (const char* split : {"3;1", "3,", "3,-1", "nan", "some"}) {
+    EXPECT_THAT(wrong(std::string("[[model]]\npath = \"a.gguf\"\ntensor-split = \"") + split + "\"\n"),
+                ElementsAre(HasSubstr("it takes shares like 3,1")))
+        << split;
+  }
+}
+
 TEST(FleetFileTest, ADraftIsPlannedBesideItsModel) {
   const Fleet fleet = good(R"(
 [[model]]
