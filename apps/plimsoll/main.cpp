@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 
@@ -75,7 +76,7 @@ int run_command(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   app::handle_interrupts();
   const int status = run_command(argc, argv);
   // A pipe that was closed, or a full disk, shows only when the text is really written.
@@ -84,4 +85,7 @@ int main(int argc, char** argv) {
     return app::failed;
   }
   return status;
+} catch (const std::exception& error) {  // before the command line was read, or while an error was told
+  std::fprintf(stderr, "plimsoll: %s\n", error.what());
+  return app::failed;
 }

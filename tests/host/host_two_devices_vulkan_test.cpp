@@ -32,7 +32,8 @@ Fleet fleet_on_two() {
     gauge::SurveyRequest& survey = fleet.models[i].request.survey;
     survey.model.devices = devices[i];
     survey.context.n_ctx = 512;
-    survey.context.n_batch = survey.context.n_ubatch = 32;
+    survey.context.n_batch = survey.context.n_ubatch = 16;
+    fleet.models[i].warm_up = run::WarmUpDepth::quick;  // who goes where is shown with few pipelines, too
   }
   fleet.models[2].request.survey.model.tensor_split = {1, 1};
   return fleet;
