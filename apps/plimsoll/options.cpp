@@ -134,7 +134,7 @@ void add_draft_options(CLI::App& command, DraftOptions& o) {
 }
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
-  static const std::map<std::string, std::string> names{
+  static const std::map<std::string, std::string> kNames{
       {"-ngl", "--gpu-layers"},   {"-dev", "--device"},         {"-sm", "--split-mode"},
       {"-ts", "--tensor-split"},  {"-mg", "--main-gpu"},        {"-ot", "--override-tensor"},
       {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},     {"-np", "--parallel"},
@@ -145,7 +145,7 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
   };
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {
-    if (const auto found = names.find(argument); found != names.end()) argument = found->second;
+    if (const auto found = kNames.find(argument); found != kNames.end()) argument = found->second;
   }
   return arguments;
 }

@@ -335,7 +335,8 @@ void read_included(Fields& fields, TextRequest& request) {
 
 Json given(const Json& body, const char* key, Json otherwise) {
   const auto found = body.find(key);
-  return found == body.end() || found->is_null() ? std::move(otherwise) : *found;
+  if (found == body.end() || found->is_null()) return otherwise;
+  return *found;
 }
 
 Json asked_again(const Json& body) {

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <map>
 
-struct llama_memory_breakdown_data {
-  std::size_t model = 0;    // bytes of weights
-  std::size_t context = 0;  // bytes of KV cache and recurrent state
-  std::size_t compute = 0;  // bytes of compute buffers
+struct llama_memory_breakdown_data {  // NOLINT(readability-identifier-naming): the engine's name
+  std::size_t model = 0;              // bytes of weights
+  std::size_t context = 0;            // bytes of KV cache and recurrent state
+  std::size_t compute = 0;            // bytes of compute buffers
 };
 
 std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data> llama_get_memory_breakdown(

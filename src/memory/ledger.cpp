@@ -134,6 +134,8 @@ std::expected<void, OverLine> Ledger::take(const Tag& tag, Bytes bytes) {
   return {};
 }
 
+// What the next two could throw says that the books are wrong, or the host is out of memory: that ends the process.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->owners[{tag.device, tag.owner}].taken -= bytes;
@@ -154,6 +156,7 @@ void Ledger::note_uncharged(const Tag& tag, Bytes bytes) {
   ++cell.allocations;
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::forget_uncharged(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->uncharged[tag].taken.remove(bytes);
