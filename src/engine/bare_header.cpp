@@ -53,7 +53,7 @@ class Gathering {
     append_text(keys_, "tokenizer.ggml.model");
     append_number<std::uint32_t>(keys_, GGUF_TYPE_STRING);
     append_text(keys_, "none");
-    append_text(keys_, architecture_ + ".vocab_size");
+    append_text(keys_, vocab_size_key_);
     append_number<std::uint32_t>(keys_, GGUF_TYPE_UINT32);
     append_number(keys_, static_cast<std::uint32_t>(vocabulary_));
     key_count_ += 2;
@@ -74,14 +74,14 @@ class Gathering {
 
  private:
   void add(const GgufReader& reader, const GgufKey& key) {
-    if (key.name == "general.architecture") architecture_ = key.text;
+    if (key.name == "general.architecture") vocab_size_key_ = std::string(key.text) + ".vocab_size";
     if (key.type == GGUF_TYPE_UINT32 && key.name == GGUF_KEY_GENERAL_ALIGNMENT) alignment_ = alignment_of(reader, key);
     if (key.name == "tokenizer.ggml.tokens") vocabulary_ = key.count;
     if (key.name == "tokenizer.ggml.model") {
       tokenizer_ = key.text;
       return;
     }
-    if (!architecture_.empty() && key.name == architecture_ + ".vocab_size") {
+    if (key.name == vocab_size_key_) {
       claimed_vocabulary_ = key.number;
       return;
     }
@@ -99,7 +99,8 @@ class Gathering {
   }
 
   std::uint32_t version_ = 0;
-  std::string architecture_;
+  std::string vocab_size_key_ =
+      ".vocab_size";  // made once: an architecture's name can be as long as a damaged file says
   std::string tokenizer_;
   std::uint64_t alignment_ = GGUF_DEFAULT_ALIGNMENT;
   std::uint64_t vocabulary_ = 0;
