@@ -53,13 +53,7 @@ TEST(InstanceTest, TakesWhatThePlanSays) {
   auto instance = reserve(books, plan);
   instance->load();
   instance->create_context();
-  auto planned = plan.models.front().lines;
-  std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
-  auto taken = instance->snapshot();
-  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
-  std::ranges::sort(planned, {}, by_place);
-  std::ranges::sort(taken, {}, by_place);
-  EXPECT_EQ(planned, taken);
+  test::expect_holds_what_is_planned(*instance);
 }
 
 TEST(InstanceTest, GivesEverythingBack) {

@@ -1,7 +1,6 @@
 // The promises on a device of the user's choice: PLIMSOLL_TEST_GPU names it. A card's memory is its own, so what its
 // driver takes beside the engine's buffers is read from the card's probe, not from this process's pages.
 #include <cstdlib>
-#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -35,13 +34,7 @@ TEST_P(OnTheDevice, TakesWhatThePlanSays) {
   auto instance = test::reserve(books, plan);
   instance->load();
   instance->create_context();
-  auto planned = plan.models.front().lines;
-  std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
-  auto taken = instance->snapshot();
-  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
-  std::ranges::sort(planned, {}, by_place);
-  std::ranges::sort(taken, {}, by_place);
-  EXPECT_EQ(planned, taken);
+  test::expect_holds_what_is_planned(*instance);
 }
 
 TEST_P(OnTheDevice, TakesNothingMoreAfterTheSeal) {

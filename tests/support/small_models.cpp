@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/local_surveys.hpp>
 
@@ -52,6 +55,16 @@ std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Reques
   options.warm_up.depth = run::WarmUpDepth::quick;
   run::make_ready(*instance, options, nullptr);
   return instance;
+}
+
+void expect_holds_what_is_planned(const run::Instance& instance) {
+  auto planned = instance.plan().lines;
+  std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
+  auto taken = instance.snapshot();
+  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
+  std::ranges::sort(planned, {}, by_place);
+  std::ranges::sort(taken, {}, by_place);
+  EXPECT_EQ(planned, taken);
 }
 
 Bytes process_memory() {

@@ -25,6 +25,10 @@ namespace plimsoll::test {
 // All stages, with a quick warm-up.
 [[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request);
 
+// Promise P1 of an instance that has its context: its plan and its books are the same, line by line. The runtime line
+// is not looked at: it is measured later.
+void expect_holds_what_is_planned(const run::Instance& instance);
+
 // RssAnon + RssShmem of this process.
 [[nodiscard]] Bytes process_memory();
 
