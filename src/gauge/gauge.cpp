@@ -1,22 +1,45 @@
 #include <plimsoll/gauge/gauge.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/gauge/attribution.hpp>
 #include <plimsoll/gauge/shared_scratch.hpp>
 
+#include "allocation.hpp"
 #include "huge_pages.hpp"
 
 namespace plimsoll::gauge {
 namespace {
 
-thread_local Refusals refusals;
+// Of a caller that must not fail: where there is no memory for a log line either, there is none.
+template <class... Arguments>
+void log_error(fmt::format_string<Arguments...> text, Arguments&&... arguments) noexcept {
+  try {
+    log::error("gauge", text, std::forward<Arguments>(arguments)...);
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
+// A device that stands for several, and takes nothing itself: each of its parts is asked for on its own device.
+bool is_several_devices(ggml_backend_buffer_type_t type) {
+  ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
+  return device != nullptr && ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_META;
+}
 
 }  // namespace
+
+// What stands in the ledger for a buffer.
+struct Gauge::Placed {
+  std::vector<Charge> charges;
+  bool charged = true;  // false: page cache
+};
 
 Mode mode() { return hook::in_the_way() ? Mode::enforcing : Mode::advisory; }
 
@@ -29,7 +52,8 @@ void require_enforcing() {
               "statically, or name libplimsoll-hook before libllama on the link line");
 }
 
-Gauge::Gauge(memory::Ledger& ledger, memory::AnyCapacity& capacity) : ledger_(ledger), capacity_(capacity) {}
+Gauge::Gauge(memory::Ledger& ledger, memory::AnyCapacity& capacity)
+    : ledger_(ledger), capacity_(capacity), placed_(std::make_unique<Placements>()) {}
 
 Gauge::~Gauge() { stop(); }
 
@@ -41,10 +65,6 @@ void Gauge::start() {
 
 void Gauge::stop() noexcept { (void)hook::exchange_observer(this, nullptr); }
 
-Refusals Gauge::take_refusals() { return std::exchange(refusals, Refusals{}); }
-
-void Gauge::put_refusals(Refusals others) { refusals = std::move(others); }
-
 void Gauge::set_lender(const std::string& borrower, SharedScratch* scratch) {
   const std::lock_guard lock(lenders_mutex_);
   if (scratch != nullptr) {
@@ -55,31 +75,78 @@ void Gauge::set_lender(const std::string& borrower, SharedScratch* scratch) {
 }
 
 ggml_backend_buffer_t Gauge::allocate_as(const std::string& owner, const hook::Request& request) noexcept {
-  const Scope scope(owner, Phase::context);
-  if (!before_allocation(request)) return nullptr;
+  try {
+    const Scope scope(owner, Phase::context);
+    return place(request);
+  } catch (const std::exception& error) {
+    log_error("an allocation for '{}' was refused because it could not be booked: {}", owner, error.what());
+    return hook::refuse();
+  }
+}
+
+// What cannot be booked is refused: that is the safe answer.
+ggml_backend_buffer_t Gauge::allocate(const hook::Request& request) noexcept {
+  try {
+    if (SharedScratch* lender = lender_of(request)) return lender->lend(request, Scope::current().owner);
+    return place(request);
+  } catch (const std::exception& error) {
+    log_error("an allocation was refused because it could not be booked: {}", error.what());
+    Scope::note({.by = memory::RefusedBy::device, .device = device::host(), .requested = Bytes{request.bytes}});
+    return hook::refuse();
+  }
+}
+
+// A projector computes with a scheduler of its own, beside the context's; and a nested request belongs to the buffer
+// that is being made.
+SharedScratch* Gauge::lender_of(const hook::Request& request) {
+  if (request.origin != hook::Origin::graph || request.nested) return nullptr;
+  const Scope::Current& scope = Scope::current();
+  if (scope.phase == Phase::projector) return nullptr;
+  const std::lock_guard lock(lenders_mutex_);
+  const auto found = lenders_.find(scope.owner);
+  return found == lenders_.end() ? nullptr : found->second;
+}
+
+// Once ggml has answered nothing may throw, so the place in the table is made before.
+ggml_backend_buffer_t Gauge::place(const hook::Request& request) {
+  if (is_several_devices(request.type)) return hook::real::alloc_buffer(request.type, request.bytes);
+  Allocation allocation(capacity_, request);
+  if (auto granted = allocation.acquire(); !granted) {
+    log::warn("gauge", "refused: {}", memory::to_sentence(granted.error()));
+    Scope::note(std::move(granted.error()));
+    return hook::refuse();
+  }
+  Placements made;
+  made.try_emplace(nullptr);
+  Placements::node_type place = made.extract(made.begin());
+
   ggml_backend_buffer_t buffer = hook::real::alloc_buffer(request.type, request.bytes);
-  after_allocation(request, buffer);
+  if (buffer == nullptr) {
+    if (!allocation.refused_inside()) Scope::note(refused_by_device(request));
+    return nullptr;
+  }
+  prefer_huge_pages(buffer);
+  const std::lock_guard lock(mutex_);
+  if (const auto known = placed_->find(buffer); known != placed_->end()) {
+    known->second.charges = allocation.settle(std::move(known->second.charges));
+    return buffer;
+  }
+  place.key() = buffer;
+  place.mapped().charges = allocation.settle({});
+  placed_->insert(std::move(place));
   return buffer;
 }
 
-bool Gauge::lend_buffer(const hook::Request& request, ggml_backend_buffer_t& result) noexcept {
-  if (fail_in_.load(std::memory_order_relaxed) >= 0 && fail_in_.fetch_sub(1) == 0) {
-    if (before_allocation(request)) after_allocation(request, nullptr);
-    return true;
-  }
-  // A projector computes with a scheduler of its own, beside the context's.
-  if (request.origin != hook::Origin::graph || Scope::current().phase == Phase::projector) return false;
-  try {
-    const std::string& borrower = Scope::current().owner;
-    const std::lock_guard lock(lenders_mutex_);
-    const auto found = lenders_.find(borrower);
-    if (found == lenders_.end()) return false;
-    result = found->second->lend(request, borrower);
-    return true;
-  } catch (const std::exception& error) {
-    log::error("gauge", "a shared buffer could not be lent: {}", error.what());
-    return true;
-  }
+memory::Refusal Gauge::refused_by_device(const hook::Request& request) const {
+  const memory::Tag tag = tag_of(request);
+  return {.by = memory::RefusedBy::device,
+          .device = tag.device,
+          .owner = tag.owner,
+          .stage = tag.stage,
+          .requested = Bytes{request.bytes},
+          .available = {},
+          .limit = {},
+          .largest = ledger_.largest_on(tag.device)};
 }
 
 bool Gauge::take_buffer_back(ggml_backend_buffer_t buffer) noexcept {
@@ -88,59 +155,32 @@ bool Gauge::take_buffer_back(ggml_backend_buffer_t buffer) noexcept {
   return std::ranges::any_of(lenders_, [&](const auto& one) { return one.second->take_back(buffer, borrower); });
 }
 
-bool Gauge::before_allocation(const hook::Request& request) noexcept {
+void Gauge::after_mapping(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept {
   try {
-    memory::Tag tag = tag_of(request);
+    const memory::Tag tag = tag_of(request);
     const Bytes bytes{request.bytes};
-    if (refuse_in_.load(std::memory_order_relaxed) >= 0 && refuse_in_.fetch_sub(1) == 0) {
-      refusals.denied = Denied{.tag = std::move(tag), .bytes = bytes};
-      return false;
-    }
-    if (const auto granted = capacity_.try_acquire(tag, bytes); !granted) {
-      log::warn("gauge", "refused {} of {} on {} for '{}' ({})", format_bytes(bytes), memory::to_string(tag.stage),
-                tag.device.name(), tag.owner, granted.error() == memory::Denial::sealed ? "sealed" : "over the line");
-      refusals.denied = Denied{.tag = std::move(tag), .bytes = bytes, .why = granted.error()};
-      return false;
-    }
-    return true;
-  } catch (const std::exception& error) {  // out of memory for our own books: refusing is the safe answer
-    log::error("gauge", "an allocation was refused because it could not be booked: {}", error.what());
-    return false;
-  }
-}
-
-void Gauge::after_allocation(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept {
-  try {
-    memory::Tag tag = tag_of(request);
-    const Bytes bytes{request.bytes};
-    const bool charged = request.origin != hook::Origin::mapped;
-    if (buffer == nullptr) {
-      capacity_.release(tag, bytes);
-      refusals.by_device = true;
-      return;
-    }
-    if (charged) prefer_huge_pages(buffer);
-    if (!charged) ledger_.note_uncharged(tag, bytes);
+    Placements made;
+    made.try_emplace(buffer, Placed{.charges = {{.tag = tag, .bytes = bytes}}, .charged = false});
+    ledger_.note_uncharged(tag, bytes);
     const std::lock_guard lock(mutex_);
-    placed_[buffer] = Placed{.tag = std::move(tag), .bytes = bytes, .charged = charged};
+    placed_->merge(made);
   } catch (const std::exception& error) {
-    log::error("gauge", "an allocation could not be booked: {}", error.what());
+    log_error("mapped weights are not in the books: {}", error.what());
   }
 }
 
 void Gauge::before_free(ggml_backend_buffer_t buffer) noexcept {
-  Placed placed;
+  Placements::node_type place;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = placed_.find(buffer);
-    if (found == placed_.end()) return;  // ggml's empty placeholders, and what was there before us
-    placed = std::move(found->second);
-    placed_.erase(found);
+    place = placed_->extract(buffer);
   }
+  if (place.empty()) return;  // ggml's empty placeholders, and what was there before us
+  Placed& placed = place.mapped();
   if (placed.charged) {
-    capacity_.release(placed.tag, placed.bytes);
+    Allocation::give_back(capacity_, placed.charges);
   } else {
-    ledger_.forget_uncharged(placed.tag, placed.bytes);
+    for (const Charge& charge : placed.charges) ledger_.forget_uncharged(charge.tag, charge.bytes);
   }
 }
 

@@ -4,14 +4,31 @@
 
 namespace plimsoll::gauge {
 namespace {
-thread_local Scope::Current current_scope;
+
+thread_local Scope* innermost = nullptr;
+
 }  // namespace
 
 Scope::Scope(std::string owner, Phase phase)
-    : previous_(std::exchange(current_scope, Current{.owner = std::move(owner), .phase = phase})) {}
+    : here_{.owner = std::move(owner), .phase = phase}, enclosing_(std::exchange(innermost, this)) {}
 
-Scope::~Scope() { current_scope = std::move(previous_); }
+Scope::~Scope() {
+  innermost = enclosing_;
+  if (refusal_) note(std::move(*refusal_));
+}
 
-const Scope::Current& Scope::current() noexcept { return current_scope; }
+std::optional<memory::Refusal> Scope::take_refusal() noexcept { return std::exchange(refusal_, std::nullopt); }
+
+const Scope::Current& Scope::current() noexcept {
+  static const Current kNobody{};
+  return innermost == nullptr ? kNobody : innermost->here_;
+}
+
+void Scope::note(memory::Refusal refusal) noexcept {
+  if (innermost != nullptr) innermost->refusal_ = std::move(refusal);
+}
+
+Scope::Joined::Joined(Scope& scope) noexcept : previous_(std::exchange(innermost, &scope)) {}
+Scope::Joined::~Joined() { innermost = previous_; }
 
 }  // namespace plimsoll::gauge

@@ -11,12 +11,7 @@ SharedScratch::SharedScratch(Gauge& gauge, std::string owner, Sizes sizes)
     : gauge_(gauge), owner_(std::move(owner)), sizes_(std::move(sizes)) {}
 
 SharedScratch::~SharedScratch() {
-  std::vector<Buffer> buffers;
-  {
-    const std::lock_guard lock(mutex_);
-    buffers.swap(buffers_);
-  }
-  for (const Buffer& buffer : buffers) ggml_backend_buffer_free(buffer.buffer);
+  for (const Buffer& held : buffers_) ggml_backend_buffer_free(held.buffer);
 }
 
 std::unique_ptr<SharedScratch::Borrowing> SharedScratch::lend_to(const std::string& borrower) {
@@ -24,35 +19,43 @@ std::unique_ptr<SharedScratch::Borrowing> SharedScratch::lend_to(const std::stri
 }
 
 // The largest member's size at once, so that nobody has to wait for a larger one later. A buffer type that limits its
-// buffers is asked in pieces, as ggml asks itself.
-Bytes SharedScratch::size_for(const hook::Request& request) const {
+// buffers (`most`) is asked in pieces, as ggml asks itself.
+Bytes SharedScratch::size_for(const hook::Request& request, Bytes most) const {
   const std::string name = buffer_name(request.type);
   const auto planned = std::ranges::find(sizes_, name, &Sizes::value_type::first);
-  const bool first = std::ranges::none_of(
-      buffers_, [&](const Buffer& held) { return ggml_backend_buffer_get_type(held.buffer) == request.type; });
-  if (planned == sizes_.end() || !first) return Bytes{request.bytes};
-  const Bytes most{ggml_backend_buft_get_max_size(request.type)};
+  if (planned == sizes_.end() || std::ranges::contains(buffers_, request.type, &Buffer::type))
+    return Bytes{request.bytes};
   return std::max(Bytes{request.bytes}, std::min(planned->second, most));
 }
 
 // One borrower may ask for several buffers of a type (a graph cut in pieces): they must not be the same.
 ggml_backend_buffer_t SharedScratch::lend(const hook::Request& request, const std::string& borrower) {
-  const std::lock_guard lock(mutex_);
+  const Bytes most{ggml_backend_buft_get_max_size(request.type)};
+  std::unique_lock lock(mutex_);
   const auto fits = [&](const Buffer& held) {
-    return ggml_backend_buffer_get_type(held.buffer) == request.type &&
-           ggml_backend_buffer_get_size(held.buffer) >= request.bytes && !held.borrowers.contains(borrower);
+    return held.type == request.type && held.size >= Bytes{request.bytes} && !held.borrowers.contains(borrower);
   };
-  auto found = std::ranges::find_if(buffers_, fits);
-  if (found == buffers_.end()) {
-    hook::Request larger = request;
-    larger.bytes = size_for(request).value();
-    ggml_backend_buffer_t buffer = gauge_.allocate_as(owner_, larger);
-    if (buffer == nullptr) return nullptr;
-    buffers_.push_back({.buffer = buffer, .borrowers = {}});
-    found = std::prev(buffers_.end());
+  for (;;) {
+    const auto found = std::ranges::find_if(buffers_, fits);
+    if (found == buffers_.end()) break;
+    if (found->buffer == nullptr) {
+      arrived_.wait(lock);
+      continue;
+    }
+    found->borrowers.insert(borrower);
+    return found->buffer;
   }
-  found->borrowers.insert(borrower);
-  return found->buffer;
+  const auto place = buffers_.insert(
+      buffers_.end(), {.type = request.type, .size = size_for(request, most), .borrowers = {borrower}});
+  hook::Request larger = request;
+  larger.bytes = place->size.value();
+  lock.unlock();
+  ggml_backend_buffer_t buffer = gauge_.allocate_as(owner_, larger);
+  lock.lock();
+  place->buffer = buffer;
+  if (buffer == nullptr) buffers_.erase(place);
+  arrived_.notify_all();
+  return buffer;
 }
 
 bool SharedScratch::take_back(ggml_backend_buffer_t buffer, const std::string& borrower) {
@@ -68,11 +71,19 @@ void SharedScratch::forget(const std::string& borrower) {
   for (Buffer& held : buffers_) held.borrowers.erase(borrower);
 }
 
-void SharedScratch::clear() noexcept {
+// Only who has a turn calls this, and buffers are freed with the scratch alone: no lock is needed while they are
+// written to.
+void SharedScratch::clear() {
+  for (const ggml_backend_buffer_t buffer : device_buffers()) ggml_backend_buffer_clear(buffer, 0);
+}
+
+std::vector<ggml_backend_buffer_t> SharedScratch::device_buffers() {
+  std::vector<ggml_backend_buffer_t> out;
   const std::lock_guard lock(mutex_);
   for (const Buffer& held : buffers_) {
-    if (!ggml_backend_buffer_is_host(held.buffer)) ggml_backend_buffer_clear(held.buffer, 0);
+    if (held.buffer != nullptr && !ggml_backend_buffer_is_host(held.buffer)) out.push_back(held.buffer);
   }
+  return out;
 }
 
 SharedScratch::Borrowing::Borrowing(SharedScratch& scratch, std::string borrower)

@@ -20,12 +20,13 @@ ggml_backend_buffer_t empty_stand_in(ggml_context* context, ggml_backend_buffer_
 
 }  // namespace
 
-bool SurveyObserver::before_allocation(const hook::Request& request) noexcept {
+ggml_backend_buffer_t SurveyObserver::allocate(const hook::Request& request) noexcept {
+  if (request.nested) return Observer::allocate(request);  // written down already, by the type that takes it from here
   if (request.origin == hook::Origin::direct && Scope::current().phase == Phase::context) {
     output[request.type] += request.bytes;  // one row a sequence: small, so the engine may have it
   }
   transient += request.bytes;
-  return true;
+  return Observer::allocate(request);
 }
 
 bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,

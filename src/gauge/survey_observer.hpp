@@ -30,7 +30,7 @@ class SurveyObserver final : public hook::Observer {
   std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
   std::size_t transient = 0;  // bytes that got past all of this and really were allocated
 
-  bool before_allocation(const hook::Request& request) noexcept override;
+  ggml_backend_buffer_t allocate(const hook::Request& request) noexcept override;
   bool allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
                         ggml_backend_buffer_t& result) noexcept override;
   bool reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,

@@ -33,13 +33,8 @@ std::unique_ptr<Lane::Seat> Lane::join() {
 void Lane::take_scratch() {
   if (lines_.empty()) return;
   auto reservation = books_.ledger().reserve(owner_of_lane(name_), lines_);
-  if (!reservation) {
-    const memory::OverLine& over = reservation.error();
-    throw Error(ErrorCode::over_line,
-                fmt::format("the compute buffers of lane '{}' need {} on {}, of which {} are left under the line",
-                            name_, format_bytes(over.requested), over.device.name(), format_bytes(over.available)),
-                {{"needed", over.requested.value()}, {"available", over.available.value()}});
-  }
+  if (!reservation)
+    throw memory::Refused(std::move(reservation.error()), fmt::format("taking the compute buffers of lane '{}'", name_));
   gauge::SharedScratch::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
   scratch_ = std::make_unique<gauge::SharedScratch>(books_.gauge(), owner_of_lane(name_), std::move(sizes));

@@ -32,7 +32,7 @@ class Lane {
 
   // A member's place. The first to come takes the scratch from the books; the last to leave gives it back.
   class Seat;
-  // Throws Error{over_line} where the scratch does not fit.
+  // Throws memory::Refused where the scratch does not fit.
   [[nodiscard]] std::unique_ptr<Seat> join();
 
  private:

@@ -2,28 +2,35 @@
 
 namespace plimsoll::memory {
 
-std::expected<void, Denial> LedgerCapacity::try_acquire(const Tag& tag, Bytes bytes) {
-  if (auto taken = ledger_.take(tag, bytes); !taken) return std::unexpected(Denial::over_line);
-  return {};
+std::expected<void, Refusal> LedgerCapacity::try_acquire(const Tag& tag, Bytes bytes) {
+  return ledger_.take(tag, bytes);
 }
 
 void LedgerCapacity::release(const Tag& tag, Bytes bytes) noexcept { ledger_.give_back(tag, bytes); }
 
-std::expected<void, Denial> SealedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
+std::expected<void, Refusal> SealedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   if (!seal_.closed(tag.owner)) return next_.try_acquire(tag, bytes);
   const std::lock_guard lock(mutex_);
-  const bool inside = bytes <= ledger_.unused_reservation(tag.owner, tag.device);
+  const Ledger::Reserved reserved = ledger_.reserved(tag.owner, tag.device);
+  const bool inside = bytes <= reserved.unused;
   if (inside) {
     if (auto granted = next_.try_acquire(tag, bytes); !granted) return granted;
   }
   seal_.record({.tag = tag, .bytes = bytes, .refused = !inside});
-  if (!inside) return std::unexpected(Denial::sealed);
-  return {};
+  if (inside) return {};
+  return std::unexpected(Refusal{.by = RefusedBy::seal,
+                                 .device = tag.device,
+                                 .owner = tag.owner,
+                                 .stage = tag.stage,
+                                 .requested = bytes,
+                                 .available = reserved.unused,
+                                 .limit = reserved.bytes,
+                                 .largest = ledger_.largest_on(tag.device)});
 }
 
 void SealedCapacity::release(const Tag& tag, Bytes bytes) noexcept { next_.release(tag, bytes); }
 
-std::expected<void, Denial> TracedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
+std::expected<void, Refusal> TracedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   auto granted = next_.try_acquire(tag, bytes);
   log_.append(granted ? EventKind::taken : EventKind::refused, tag, bytes);
   return granted;
@@ -34,9 +41,9 @@ void TracedCapacity::release(const Tag& tag, Bytes bytes) noexcept {
   log_.append(EventKind::given_back, tag, bytes);
 }
 
-std::expected<void, Denial> RetryingCapacity::try_acquire(const Tag& tag, Bytes bytes) {
+std::expected<void, Refusal> RetryingCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   auto granted = next_.try_acquire(tag, bytes);
-  if (granted || granted.error() == Denial::sealed || !make_room_(tag, bytes)) return granted;
+  if (granted || granted.error().by == RefusedBy::seal || !make_room_(tag, bytes)) return granted;
   return next_.try_acquire(tag, bytes);
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <istream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string_view>
@@ -16,12 +15,14 @@
 namespace plimsoll::memory {
 namespace {
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 9> kNames{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 11> kNames{{
     {EventKind::line_set, "line_set"},
     {EventKind::reserved, "reserved"},
     {EventKind::released, "released"},
     {EventKind::taken, "taken"},
     {EventKind::given_back, "given_back"},
+    {EventKind::mapped, "mapped"},
+    {EventKind::unmapped, "unmapped"},
     {EventKind::refused, "refused"},
     {EventKind::sealed, "sealed"},
     {EventKind::unsealed, "unsealed"},
@@ -44,49 +45,144 @@ std::uint64_t whole(const nlohmann::json& line, const char* key) {
   return value.get<std::uint64_t>();
 }
 
+Tag tag_of(const nlohmann::json& line) {
+  const auto stage = stage_from_string(line.at("stage").get<std::string>());
+  if (!stage) throw std::invalid_argument("unknown stage");
+  return {.device = device::DeviceId{line.at("device")},
+          .owner = line.at("owner"),
+          .stage = *stage,
+          .buffer = line.at("buffer")};
+}
+
 Event event_of(const nlohmann::json& line) {
   const auto kind = kind_of(line.at("kind").get<std::string>());
-  const auto stage = stage_from_string(line.at("stage").get<std::string>());
-  if (!kind || !stage) throw std::invalid_argument("unknown kind or stage");
+  if (!kind) throw std::invalid_argument("unknown kind");
   return {.sequence = whole(line, "sequence"),
           .at = Clock::TimePoint{std::chrono::duration_cast<Clock::TimePoint::duration>(
               std::chrono::nanoseconds(line.at("at_ns").get<std::int64_t>()))},
           .kind = *kind,
-          .tag = {.device = device::DeviceId{line.at("device")},
-                  .owner = line.at("owner"),
-                  .stage = *stage,
-                  .buffer = line.at("buffer")},
+          .tag = tag_of(line),
           .bytes = Bytes{whole(line, "bytes")}};
 }
 
+Entry entry_of(const nlohmann::json& line) {
+  return {.tag = tag_of(line),
+          .planned = Bytes{whole(line, "planned")},
+          .taken = {.current = Bytes{whole(line, "current")},
+                    .peak = Bytes{whole(line, "peak")},
+                    .total = Bytes{whole(line, "total")}},
+          .allocations = whole(line, "allocations"),
+          .charged = line.at("charged").get<bool>()};
+}
+
+void write_tag(nlohmann::ordered_json& line, const Tag& tag) {
+  line["device"] = tag.device.name();
+  line["owner"] = tag.owner;
+  line["stage"] = to_string(tag.stage);
+  line["buffer"] = tag.buffer;
+}
+
 }  // namespace
+
+void EntryTable::set(const Entry& entry) { at(entry.tag, entry.charged) = entry; }
+
+Entry& EntryTable::at(const Tag& tag, bool charged) {
+  Entry& entry = entries_[{tag, !charged}];
+  entry.tag = tag;
+  entry.charged = charged;
+  return entry;
+}
+
+void EntryTable::apply(const Event& event) {
+  switch (event.kind) {
+    case EventKind::reserved:
+      at(event.tag, true).planned += event.bytes;
+      return;
+    case EventKind::released:
+      at(event.tag, true).planned -= event.bytes;
+      return;
+    case EventKind::taken:
+    case EventKind::mapped: {
+      Entry& entry = at(event.tag, event.kind == EventKind::taken);
+      entry.taken.add(event.bytes);
+      ++entry.allocations;
+      return;
+    }
+    case EventKind::given_back:
+    case EventKind::unmapped:
+      at(event.tag, event.kind == EventKind::given_back).taken.remove(event.bytes);
+      return;
+    case EventKind::line_set:
+    case EventKind::refused:
+    case EventKind::sealed:
+    case EventKind::unsealed:
+    case EventKind::seal_violation:
+      return;
+  }
+}
+
+std::vector<Entry> EntryTable::entries() const {
+  std::vector<Entry> out;
+  for (const auto& [key, entry] : entries_) out.push_back(entry);
+  return out;
+}
 
 EventLog::EventLog(const Clock& clock, std::size_t capacity) : clock_(clock), capacity_(capacity) {}
 
 void EventLog::append(EventKind kind, const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(mutex_);
-  if (capacity_ == 0) {
-    ++dropped_;
-    return;
-  }
   try {
-    Event event{.sequence = next_, .at = clock_.now(), .kind = kind, .tag = tag, .bytes = bytes};
-    if (events_.size() >= capacity_) {
-      // Half at a time, so that a full log does not move all its events for every new one.
-      const std::size_t drop = std::max<std::size_t>(1, capacity_ / 2);
-      events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(drop));
-      dropped_ += drop;
-    }
-    events_.push_back(std::move(event));
+    push({.sequence = next_, .at = clock_.now(), .kind = kind, .tag = tag, .bytes = bytes});
     ++next_;
+    if (size_ > capacity_) drop_oldest();
   } catch (...) {
-    ++dropped_;
+    ++lost_;
   }
 }
 
-std::vector<Event> EventLog::events() const {
-  const std::lock_guard lock(mutex_);
-  return events_;
+void EventLog::push(Event event) {
+  if (chunks_.empty() || chunks_.back()->size() == kChunk) {
+    auto chunk = std::make_shared<Chunk>();
+    chunk->reserve(std::min(kChunk, capacity_ + 1));
+    chunks_.push_back(std::move(chunk));
+  }
+  chunks_.back()->push_back(std::move(event));
+  ++size_;
+}
+
+void EventLog::drop_oldest() {
+  try {
+    before_.apply(chunks_.front()->at(first_));
+  } catch (...) {  // an earlier event was lost, or there is no memory
+    ++lost_;
+  }
+  ++dropped_;
+  --size_;
+  if (++first_ < kChunk) return;
+  chunks_.pop_front();
+  first_ = 0;
+}
+
+EventRecord EventLog::record() const {
+  EventRecord record;
+  std::vector<std::shared_ptr<const Chunk>> full;
+  Chunk last;
+  std::size_t first = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    record.before = before_.entries();
+    first = first_;
+    if (!chunks_.empty()) {
+      full.assign(chunks_.begin(), std::prev(chunks_.end()));
+      last = *chunks_.back();
+    }
+  }
+  for (const auto& chunk : full) {
+    record.events.insert(record.events.end(), chunk->begin() + static_cast<std::ptrdiff_t>(first), chunk->end());
+    first = 0;
+  }
+  record.events.insert(record.events.end(), last.begin() + static_cast<std::ptrdiff_t>(first), last.end());
+  return record;
 }
 
 std::uint64_t EventLog::dropped() const {
@@ -94,54 +190,54 @@ std::uint64_t EventLog::dropped() const {
   return dropped_;
 }
 
-void write_events(std::ostream& out, const std::vector<Event>& events) {
-  for (const Event& event : events) {
-    const nlohmann::ordered_json line{
-        {"sequence", event.sequence},
-        {"at_ns", std::chrono::duration_cast<std::chrono::nanoseconds>(event.at.time_since_epoch()).count()},
-        {"kind", name_of(event.kind)},
-        {"device", event.tag.device.name()},
-        {"owner", event.tag.owner},
-        {"stage", to_string(event.tag.stage)},
-        {"buffer", event.tag.buffer},
-        {"bytes", event.bytes.value()}};
+std::uint64_t EventLog::lost() const {
+  const std::lock_guard lock(mutex_);
+  return lost_;
+}
+
+void write_events(std::ostream& out, const EventRecord& record) {
+  for (const Entry& entry : record.before) {
+    nlohmann::ordered_json line;
+    write_tag(line, entry.tag);
+    line["planned"] = entry.planned.value();
+    line["current"] = entry.taken.current.value();
+    line["peak"] = entry.taken.peak.value();
+    line["total"] = entry.taken.total.value();
+    line["allocations"] = entry.allocations;
+    line["charged"] = entry.charged;
+    out << line.dump() << '\n';
+  }
+  for (const Event& event : record.events) {
+    nlohmann::ordered_json line;
+    line["sequence"] = event.sequence;
+    line["at_ns"] = std::chrono::duration_cast<std::chrono::nanoseconds>(event.at.time_since_epoch()).count();
+    line["kind"] = name_of(event.kind);
+    write_tag(line, event.tag);
+    line["bytes"] = event.bytes.value();
     out << line.dump() << '\n';
   }
 }
 
-std::expected<std::vector<Event>, std::string> read_events(std::istream& in) {
-  return read_lines(in, "an event", [](const std::string& line) { return event_of(nlohmann::json::parse(line)); });
+std::expected<EventRecord, std::string> read_events(std::istream& in) {
+  EventRecord record;
+  const auto read = read_lines(in, "an event", [&record](const std::string& text) {
+    const nlohmann::json line = nlohmann::json::parse(text);
+    if (line.contains("planned")) {
+      record.before.push_back(entry_of(line));
+    } else {
+      record.events.push_back(event_of(line));
+    }
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return record;
 }
 
-std::vector<Entry> replay(const std::vector<Event>& events) {
-  std::map<Tag, Entry> books;
-  for (const Event& event : events) {
-    if (event.kind == EventKind::line_set || event.kind == EventKind::sealed || event.kind == EventKind::unsealed)
-      continue;
-    if (event.kind == EventKind::refused || event.kind == EventKind::seal_violation) continue;
-    Entry& entry = books[event.tag];
-    entry.tag = event.tag;
-    switch (event.kind) {
-      case EventKind::reserved:
-        entry.planned += event.bytes;
-        break;
-      case EventKind::released:
-        entry.planned -= event.bytes;
-        break;
-      case EventKind::taken:
-        entry.taken.add(event.bytes);
-        ++entry.allocations;
-        break;
-      case EventKind::given_back:
-        entry.taken.remove(event.bytes);
-        break;
-      default:
-        break;
-    }
-  }
-  std::vector<Entry> out;
-  for (auto& [tag, entry] : books) out.push_back(std::move(entry));
-  return out;
+std::vector<Entry> replay(const EventRecord& record) {
+  EntryTable table;
+  for (const Entry& entry : record.before) table.set(entry);
+  for (const Event& event : record.events) table.apply(event);
+  return table.entries();
 }
 
 }  // namespace plimsoll::memory

@@ -7,12 +7,6 @@
 #include "ledger_state.hpp"
 
 namespace plimsoll::memory {
-namespace {
-
-constexpr std::size_t kLargestShown = 5;
-
-}  // namespace
-
 void Counter::add(Bytes bytes) {
   current += bytes;
   total += bytes;
@@ -39,24 +33,30 @@ DeviceAccount Ledger::State::account_locked(const device::DeviceId& device) cons
   return account;
 }
 
-std::optional<OverLine> Ledger::State::judge_locked(const device::DeviceId& device, Bytes requested, Bytes more) const {
+std::vector<Entry> Ledger::State::largest_locked(const device::DeviceId& device) const {
+  std::vector<Entry> largest;
+  for (const auto& [tag, cell] : charged) {
+    if (tag.device == device && (cell.planned > Bytes{} || cell.taken.current > Bytes{}))
+      largest.push_back({.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
+  }
+  std::ranges::sort(largest, std::greater<>{},
+                    [](const Entry& entry) { return std::max(entry.planned, entry.taken.current); });
+  if (largest.size() > Refusal::kLargestShown) largest.resize(Refusal::kLargestShown);
+  return largest;
+}
+
+std::optional<Refusal> Ledger::State::judge_locked(const device::DeviceId& device, const std::string& owner,
+                                                   std::optional<Stage> stage, Bytes requested, Bytes more) const {
   const DeviceAccount account = account_locked(device);
   if (!account.line || more == Bytes{} || more <= saturating_sub(*account.line, account.committed)) return std::nullopt;
-  OverLine over{.device = device,
-                .requested = requested,
-                .available = saturating_sub(*account.line, account.committed),
-                .line = *account.line,
-                .largest = {}};
-  for (const auto& [tag, cell] : charged) {
-    if (tag.device == device && (cell.planned > Bytes{} || cell.taken.current > Bytes{})) {
-      over.largest.push_back(
-          {.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
-    }
-  }
-  std::ranges::sort(over.largest, std::greater<>{},
-                    [](const Entry& entry) { return std::max(entry.planned, entry.taken.current); });
-  if (over.largest.size() > kLargestShown) over.largest.resize(kLargestShown);
-  return over;
+  return Refusal{.by = RefusedBy::line,
+                 .device = device,
+                 .owner = owner,
+                 .stage = stage,
+                 .requested = requested,
+                 .available = saturating_sub(*account.line, account.committed),
+                 .limit = *account.line,
+                 .largest = largest_locked(device)};
 }
 
 void Ledger::State::plan_locked(const Tag& tag, Bytes bytes) {
@@ -88,7 +88,7 @@ void Ledger::set_line(const device::DeviceId& device, std::optional<Bytes> line)
   state_->note(EventKind::line_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, line.value_or(Bytes{}));
 }
 
-std::expected<Reservation, OverLine> Ledger::reserve(const std::string& owner, const std::vector<Line>& lines) {
+std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, const std::vector<Line>& lines) {
   std::map<device::DeviceId, Bytes> sums;
   for (const Line& line : lines) {
     if (line.tag.owner != owner) throw Error(ErrorCode::internal, "a reservation's lines must belong to its owner");
@@ -103,7 +103,7 @@ std::expected<Reservation, OverLine> Ledger::reserve(const std::string& owner, c
     State::Owner after = state_->owners[{device, owner}];
     const Bytes before = after.committed();
     after.reserved += bytes;
-    if (auto over = state_->judge_locked(device, bytes, saturating_sub(after.committed(), before))) {
+    if (auto over = state_->judge_locked(device, owner, std::nullopt, bytes, saturating_sub(after.committed(), before))) {
       return std::unexpected(std::move(*over));
     }
   }
@@ -117,12 +117,13 @@ std::expected<Reservation, OverLine> Ledger::reserve(const std::string& owner, c
   return reservation;
 }
 
-std::expected<void, OverLine> Ledger::take(const Tag& tag, Bytes bytes) {
+std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
   const std::lock_guard lock(state_->mutex);
   State::Owner& owner = state_->owners[{tag.device, tag.owner}];
   State::Owner after = owner;
   after.taken += bytes;
-  if (auto over = state_->judge_locked(tag.device, bytes, saturating_sub(after.committed(), owner.committed()))) {
+  if (auto over = state_->judge_locked(tag.device, tag.owner, tag.stage, bytes,
+                                       saturating_sub(after.committed(), owner.committed()))) {
     state_->note(EventKind::refused, tag, bytes);
     return std::unexpected(std::move(*over));
   }
@@ -143,10 +144,16 @@ void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   state_->note(EventKind::given_back, tag, bytes);
 }
 
-Bytes Ledger::unused_reservation(const std::string& owner, const device::DeviceId& device) const {
+Ledger::Reserved Ledger::reserved(const std::string& owner, const device::DeviceId& device) const {
   const std::lock_guard lock(state_->mutex);
   const auto found = state_->owners.find({device, owner});
-  return found == state_->owners.end() ? Bytes{} : saturating_sub(found->second.reserved, found->second.taken);
+  if (found == state_->owners.end()) return {};
+  return {.bytes = found->second.reserved, .unused = saturating_sub(found->second.reserved, found->second.taken)};
+}
+
+std::vector<Entry> Ledger::largest_on(const device::DeviceId& device) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->largest_locked(device);
 }
 
 void Ledger::note_uncharged(const Tag& tag, Bytes bytes) {
@@ -154,12 +161,14 @@ void Ledger::note_uncharged(const Tag& tag, Bytes bytes) {
   State::Cell& cell = state_->uncharged[tag];
   cell.taken.add(bytes);
   ++cell.allocations;
+  state_->note(EventKind::mapped, tag, bytes);
 }
 
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::forget_uncharged(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->uncharged[tag].taken.remove(bytes);
+  state_->note(EventKind::unmapped, tag, bytes);
 }
 
 namespace {

@@ -32,8 +32,10 @@ struct Ledger::State {
   EventLog* log = nullptr;
 
   [[nodiscard]] DeviceAccount account_locked(const device::DeviceId& device) const;
-  // Why `more` may not be committed on the device; empty where it may.
-  [[nodiscard]] std::optional<OverLine> judge_locked(const device::DeviceId& device, Bytes requested, Bytes more) const;
+  [[nodiscard]] std::vector<Entry> largest_locked(const device::DeviceId& device) const;
+  // Why `more` may not be committed on the device, of `requested` that the owner asked for; empty where it may.
+  [[nodiscard]] std::optional<Refusal> judge_locked(const device::DeviceId& device, const std::string& owner,
+                                                    std::optional<Stage> stage, Bytes requested, Bytes more) const;
   void plan_locked(const Tag& tag, Bytes bytes);
   void unplan_locked(const Tag& tag, Bytes bytes);
   void note(EventKind kind, const Tag& tag, Bytes bytes);

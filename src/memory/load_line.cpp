@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <plimsoll/base/error.hpp>
+
 namespace plimsoll::memory {
 namespace {
 
@@ -39,7 +41,7 @@ std::optional<LoadLine> apply(const std::variant<Bytes, Percent>& amount, std::o
   if (const auto* percent = std::get_if<Percent>(&amount)) {
     if (!total) return std::nullopt;
     // In long double: a double has too few digits for the byte count of a large device.
-    const auto bytes = std::floor(static_cast<long double>(total->value()) * percent->value / 100.0L);
+    const auto bytes = std::floor(static_cast<long double>(total->value()) * percent->value() / 100.0L);
     return LoadLine{.bytes = Bytes{static_cast<std::uint64_t>(bytes)}};
   }
   const Bytes asked = std::get<Bytes>(amount);
@@ -48,6 +50,10 @@ std::optional<LoadLine> apply(const std::variant<Bytes, Percent>& amount, std::o
 }
 
 }  // namespace
+
+void Percent::throw_out_of_range(double value) {
+  throw Error(ErrorCode::usage, fmt::format("{} % is no share of a device: it is above 0 % and at most 100 %", value));
+}
 
 std::expected<LineRequest, std::string> parse_line(std::string_view text) {
   LineRequest request{.device = std::nullopt, .amount = Bytes{}};

@@ -43,12 +43,9 @@ void Reservation::resize(const Tag& tag, Bytes bytes) {
     Ledger::State::Owner after = books.owners[{tag.device, owner_}];
     const Bytes committed = after.committed();
     after.reserved += bytes - before;
-    if (const auto over =
-            books.judge_locked(tag.device, bytes - before, saturating_sub(after.committed(), committed))) {
-      throw Error(ErrorCode::over_line,
-                  "growing a reservation on " + tag.device.name() + " by " + format_bytes(bytes - before) +
-                      " would cross its line; " + format_bytes(over->available) + " are left",
-                  {{"requested", (bytes - before).value()}, {"available", over->available.value()}});
+    if (auto refusal = books.judge_locked(tag.device, owner_, tag.stage, bytes - before,
+                                          saturating_sub(after.committed(), committed))) {
+      throw Refused(std::move(*refusal), "growing a reservation");
     }
     books.plan_locked(tag, bytes - before);
   } else {

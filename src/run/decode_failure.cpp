@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include <plimsoll/memory/refusal.hpp>
+#include <plimsoll/run/instance.hpp>
+
 namespace plimsoll::run {
 
 Error decode_failure(engine::DecodeStatus status, const std::string& doing) {
@@ -22,6 +27,13 @@ Error decode_failure(engine::DecodeStatus status, const std::string& doing) {
 
 void require_decoded(engine::DecodeStatus status, const std::string& doing) {
   if (status != engine::DecodeStatus::ok) throw decode_failure(status, doing);
+}
+
+void require_decoded(engine::DecodeStatus status, const std::string& doing, const Instance& instance) {
+  if (status == engine::DecodeStatus::out_of_memory) {
+    if (auto refusal = instance.last_refusal()) throw memory::Refused(std::move(*refusal), doing);
+  }
+  require_decoded(status, doing);
 }
 
 }  // namespace plimsoll::run

@@ -82,7 +82,7 @@ bool Generation::check(engine::DecodeStatus status) {
     reason_ = FinishReason::cancelled;
     return false;
   }
-  require_decoded(status, fmt::format("decoding on '{}'", conversation_->instance().name()));
+  require_decoded(status, fmt::format("decoding on '{}'", conversation_->instance().name()), conversation_->instance());
   return true;
 }
 

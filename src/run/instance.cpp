@@ -37,35 +37,21 @@ bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) {
   return device == memory.id || (memory.memory_is_hosts && device.is_host());
 }
 
-// The engine only knows that it got nothing; whether our line or the device said no is known at the hook.
-[[noreturn]] void throw_denied(const gauge::Denied& denied, const std::string& owner, const char* what) {
-  const bool sealed = denied.why == memory::Denial::sealed;
-  throw Error(sealed ? ErrorCode::sealed : ErrorCode::over_line,
-              fmt::format("{} '{}' was refused {} of {} on {}: {}", what, owner, format_bytes(denied.bytes),
-                          memory::to_string(denied.tag.stage), denied.tag.device.name(),
-                          sealed ? "the model is sealed and holds no such memory" : "it would cross the line"),
-              {{"requested", denied.bytes.value()}});
-}
-
 memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan, const Sharing& sharing) {
   auto lines = plan::reservation_lines(plan);
   if (sharing.scratch != nullptr)
     std::erase_if(lines, [](const auto& line) { return line.tag.stage == memory::Stage::compute; });
   auto reservation = books.ledger().reserve(plan.name, lines);
-  if (reservation) return std::move(*reservation);
-  const memory::OverLine& over = reservation.error();
-  throw Error(ErrorCode::over_line,
-              fmt::format("'{}' needs {} on {}, of which {} are left under the line of {}", plan.name,
-                          format_bytes(over.requested), over.device.name(), format_bytes(over.available),
-                          format_bytes(over.line)),
-              {{"needed", over.requested.value()}, {"available", over.available.value()}, {"line", over.line.value()}});
+  if (!reservation) throw memory::Refused(std::move(reservation.error()));
+  return std::move(*reservation);
 }
 
 }  // namespace
 
 Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
-                   Sharing sharing)
+                   Sharing sharing, memory::Owner owner)
     : books_(books),
+      owner_(owner.name().empty() ? books.owners().claim(plan.name) : std::move(owner)),
       plan_(std::move(plan)),
       sharing_(sharing),
       devices_(computing(plan_, devices)),
@@ -89,52 +75,33 @@ void Instance::must_be(State state, const char* what) const {
     throw Error(ErrorCode::usage, fmt::format("{} of '{}' was called out of its order", what, plan_.name));
 }
 
+// The engine only knows that it got nothing; who refused it what is known at the hook.
 template <class Stage>
 void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
-  const gauge::Scope scope(plan_.name, phase);
-  (void)gauge::Gauge::take_refusals();
+  gauge::Scope scope(plan_.name, phase);
   try {
-    stage();
+    stage(scope);
   } catch (const Error& error) {
-    const auto [denied, by_device] = gauge::Gauge::take_refusals();
-    if (denied) throw_denied(*denied, plan_.name, what);
-    if (by_device) throw Error(ErrorCode::out_of_device_memory, error.what(), error.numbers());
-    throw;
+    auto refusal = scope.take_refusal();
+    if (!refusal || error.code() == ErrorCode::cancelled) throw;
+    throw memory::Refused(std::move(*refusal), fmt::format("{} '{}'", what, plan_.name));
   }
 }
 
-// Names and refusals are a thread's own, and a turn may be another thread's.
+// A turn may be another thread's, which then works under this thread's scope.
 template <class Work>
-void Instance::in_turn(gauge::Phase phase, Work&& work) {
-  if (sharing_.turns == nullptr) {
-    const gauge::Scope scope(plan_.name, phase);
-    return work();
-  }
-  gauge::Refusals refusals;
-  const auto turn = [&] {
-    const gauge::Scope scope(plan_.name, phase);
-    (void)gauge::Gauge::take_refusals();
-    try {
-      work();
-    } catch (...) {
-      refusals = gauge::Gauge::take_refusals();
-      throw;
-    }
-    refusals = gauge::Gauge::take_refusals();
-  };
-  try {
-    sharing_.turns->run(turn);
-  } catch (...) {
-    gauge::Gauge::put_refusals(std::move(refusals));
-    throw;
-  }
-  gauge::Gauge::put_refusals(std::move(refusals));
+void Instance::in_turn(gauge::Scope& scope, Work&& work) {
+  if (sharing_.turns == nullptr) return work();
+  sharing_.turns->run([&] {
+    const gauge::Scope::Joined joined(scope);
+    work();
+  });
 }
 
 void Instance::load(engine::Progress progress, std::stop_token stop) {
   must_be(State::reserved, "load()");
   begin_loading();
-  attributed(gauge::Phase::load, "loading", [&] {
+  attributed(gauge::Phase::load, "loading", [&](gauge::Scope&) {
     model_ = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
   });
   load_beside_the_model();
@@ -158,7 +125,7 @@ void Instance::begin_loading() {
 
 void Instance::load_beside_the_model() {
   try {
-    attributed(gauge::Phase::adapter, "loading an adapter for", [&] {
+    attributed(gauge::Phase::adapter, "loading an adapter for", [&](gauge::Scope&) {
       for (const engine::AdapterParams& adapter : plan_.request.adapters) {
         adapters_.emplace_back(engine::Adapter::load(model_, adapter.path), adapter.scale);
       }
@@ -176,19 +143,15 @@ void Instance::load_projector() {
   engine::ProjectorParams params = plan_.request.projector;
   if (!params.wanted()) return;
   params.image_max_tokens = plan_.survey.picture_limit;  // no picture is to need more than was planned
-  attributed(gauge::Phase::projector, "loading the projector of", [&] {
+  attributed(gauge::Phase::projector, "loading the projector of", [&](gauge::Scope& scope) {
     std::unique_ptr<engine::Projector> loaded;
     {
       const hook::RefusalThrows refused_weights;
       loaded = engine::Projector::load(model_, params);
     }
     // The engine goes on where its compute buffers were refused, and would later compute into none.
-    const auto [denied, by_device] = gauge::Gauge::take_refusals();
-    if (denied) throw_denied(*denied, plan_.name, "loading the projector of");
-    if (by_device) {
-      throw Error(ErrorCode::out_of_device_memory,
-                  fmt::format("the device refused memory for the projector of '{}'", plan_.name));
-    }
+    if (auto refusal = scope.take_refusal())
+      throw memory::Refused(std::move(*refusal), fmt::format("loading the projector of '{}'", plan_.name));
     projector_ = std::move(loaded);
   });
 }
@@ -215,8 +178,8 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
   }
   std::vector<float> vectors;
   try {
-    attributed(gauge::Phase::projector, "a medium for",
-               [&] { in_turn(gauge::Phase::projector, [&] { vectors = projector.encode(chunk); }); });
+    attributed(gauge::Phase::projector, "encoding a medium for",
+               [&](gauge::Scope& scope) { in_turn(scope, [&] { vectors = projector.encode(chunk); }); });
   } catch (const Error& error) {
     projector_is_spoilt_ = error.code() == ErrorCode::over_line || error.code() == ErrorCode::sealed ||
                            error.code() == ErrorCode::out_of_device_memory;
@@ -228,9 +191,9 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
 
 void Instance::create_context() {
   must_be(State::loaded, "create_context()");
-  attributed(gauge::Phase::context, "the context of", [&] {
+  attributed(gauge::Phase::context, "creating the context of", [&](gauge::Scope& scope) {
     std::unique_ptr<engine::Context> context;
-    in_turn(gauge::Phase::context, [&] { context = engine::Context::create(model_, plan_.request.context); });
+    in_turn(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
     if (!adapters_.empty()) context->set_adapters(adapters_);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
       const gauge::Scope adapter(plan_.name, gauge::Phase::adapter);
@@ -266,11 +229,13 @@ engine::Context& Instance::context() {
 const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
   must_be(State::has_context, "warm_up()");
   options.outputs = plan_.survey.outputs;
-  // Step by step, so that others of the same lane get their turns in between.
-  options.in_turn = [this](const std::function<void()>& step) { in_turn(gauge::Phase::decode, step); };
   for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
-  attributed(gauge::Phase::decode, "warming", [&] { warm_up_ = run::warm_up(*context_, meter_, options); });
+  attributed(gauge::Phase::decode, "warming up", [&](gauge::Scope& scope) {
+    // Step by step, so that others of the same lane get their turns in between.
+    options.in_turn = [&](const std::function<void()>& step) { in_turn(scope, step); };
+    warm_up_ = run::warm_up(*context_, meter_, options);
+  });
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
   pipeline_cache_ = pipelines.state(accelerated);
   if (options.depth != WarmUpDepth::none) measure_runtime(warm_up_.complete(), store);
@@ -352,12 +317,27 @@ void Instance::seal() {
 template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
-  in_turn(gauge::Phase::decode, [&] {
+  gauge::Scope scope(plan_.name, gauge::Phase::decode);
+  in_turn(scope, [&] {
     status = work();
     if (sharing_.scratch != nullptr) context().synchronize();
   });
   tokens_.fetch_add(static_cast<std::uint64_t>(batch.size()), std::memory_order_relaxed);
-  return status;
+  return explained(status, scope.take_refusal());
+}
+
+// The engine calls a refusal by different names, depending on where in a decode it met it.
+engine::DecodeStatus Instance::explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal) {
+  const bool for_memory = status == engine::DecodeStatus::out_of_memory || status == engine::DecodeStatus::failed;
+  if (!refusal || !for_memory) return status;
+  const std::lock_guard lock(last_refusal_mutex_);
+  last_refusal_ = std::move(refusal);
+  return engine::DecodeStatus::out_of_memory;
+}
+
+std::optional<memory::Refusal> Instance::last_refusal() const {
+  const std::lock_guard lock(last_refusal_mutex_);
+  return last_refusal_;
 }
 
 engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {

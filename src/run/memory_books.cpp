@@ -9,10 +9,27 @@ MemoryBooks::MemoryBooks() : probe_(device::make_system_probes(clock_)) { gauge_
 MemoryBooks::~MemoryBooks() { gauge_.stop(); }
 
 void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
+  const std::lock_guard lock(lines_mutex_);
   for (const plan::DeviceVerdict& verdict : devices) {
     const auto& line = verdict.state.line;
-    ledger_.set_line(verdict.state.info.id, line ? std::optional(line->bytes) : std::nullopt);
+    if (!line) continue;
+    lines_[verdict.state.info.id] = line->bytes;
+    ledger_.set_line(verdict.state.info.id, line->bytes);
   }
+}
+
+std::vector<memory::LineRequest> MemoryBooks::lines_with(const std::vector<memory::LineRequest>& asked) const {
+  const auto speaks_of = [](const memory::LineRequest& request, const device::DeviceId& device) {
+    return request.device ? *request.device == device : !device.is_host();
+  };
+  std::vector<memory::LineRequest> out;
+  const std::lock_guard lock(lines_mutex_);
+  for (const auto& [device, bytes] : lines_) {
+    if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, device); }))
+      out.push_back({.device = device, .amount = bytes});
+  }
+  out.insert(out.end(), asked.begin(), asked.end());
+  return out;
 }
 
 std::vector<std::pair<device::DeviceId, Bytes>> MemoryBooks::committed() const {

@@ -36,7 +36,9 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
 
 std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, const OpenOptions& options) {
   if (options.require_enforcing) gauge::require_enforcing();
-  plan::Request request{.name = std::filesystem::path(path).stem().string(),
+  memory::Owner owner = options.name.empty() ? books.owners().claim_numbered(std::filesystem::path(path).stem().string())
+                                             : books.owners().claim(options.name);
+  plan::Request request{.name = owner.name(),
                         .survey = {.model = options.model,
                                    .context = options.context,
                                    .adapters = options.adapters,
@@ -48,13 +50,15 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
   gauge::LocalSurveys surveys;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
+  planning.lines = books.lines_with(options.planner.lines);
   planning.ours = books.committed();
   planning.alternatives = false;
   plan::Plan plan = plan::Planner(surveys, store).plan({request}, planning);
   if (!plan.fits()) throw_refused(plan);
 
   books.set_lines(plan.devices);
-  auto instance = std::make_unique<Instance>(books, std::move(plan.models.front()), plan.devices);
+  auto instance = std::make_unique<Instance>(books, std::move(plan.models.front()), plan.devices, Sharing{},
+                                             std::move(owner));
   make_ready(*instance, options, &store);
   return instance;
 }

@@ -40,7 +40,7 @@ class EmptyContext {
 };
 
 void check(const Instance& instance, engine::DecodeStatus status) {
-  require_decoded(status, fmt::format("computing embeddings on '{}'", instance.name()));
+  require_decoded(status, fmt::format("computing embeddings on '{}'", instance.name()), instance);
 }
 
 void check_inputs(const Instance& instance, std::span<const std::vector<engine::Token>> inputs,

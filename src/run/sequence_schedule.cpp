@@ -7,6 +7,8 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/sequence_state.hpp>
 
+#include "decode_failure.hpp"
+
 namespace plimsoll::run {
 
 using engine::DecodeStatus;
@@ -62,8 +64,7 @@ void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count,
 void SequenceSchedule::encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens) {
   engine::Batch batch;
   batch.add_prompt(tokens, 0, sequence.id, false);
-  if (const DecodeStatus status = instance_.encode(batch); status != DecodeStatus::ok)
-    throw Error(ErrorCode::engine_failed, fmt::format("encoding the prompt failed: {}", engine::to_string(status)));
+  require_decoded(instance_.encode(batch), fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
 }
 
 void SequenceSchedule::require_tokens(std::span<const engine::Token> tokens) const {

@@ -101,7 +101,7 @@ bool SpeculativeGeneration::decode(Conversation& conversation) {
     reason_ = FinishReason::cancelled;
     return false;
   }
-  require_decoded(status, fmt::format("decoding on '{}'", conversation.instance().name()));
+  require_decoded(status, fmt::format("decoding on '{}'", conversation.instance().name()), conversation.instance());
   return true;
 }
 

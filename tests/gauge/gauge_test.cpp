@@ -117,74 +117,98 @@ TEST_F(GaugeTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
 
 TEST_F(GaugeTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
   ledger.set_line(kHost, 4_KiB);
-  const Scope scope("a", Phase::load);
+  Scope scope("a", Phase::load);
   const Buffer fits = allocate(4096);
   ASSERT_TRUE(fits);
   const auto before = hook::counters();
   EXPECT_FALSE(allocate(1));
   EXPECT_EQ(hook::counters().refusals, before.refusals + 1);
   EXPECT_EQ(hook::counters().allocations, before.allocations);
-  const auto [denial, by_device] = Gauge::take_refusals();
-  ASSERT_TRUE(denial);
-  EXPECT_FALSE(by_device);
-  EXPECT_EQ(denial->why, memory::Denial::over_line);
-  EXPECT_EQ(denial->bytes, 1_B);
-  EXPECT_EQ(denial->tag.owner, "a");
-  EXPECT_FALSE(Gauge::take_refusals().denied);  // told once
+  const auto refusal = scope.take_refusal();
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->by, memory::RefusedBy::line);
+  EXPECT_EQ(refusal->requested, 1_B);
+  EXPECT_EQ(refusal->available, 0_B);
+  EXPECT_EQ(refusal->limit, 4_KiB);
+  EXPECT_EQ(refusal->owner, "a");
+  ASSERT_EQ(refusal->largest.size(), 1U);
+  EXPECT_EQ(refusal->largest[0].taken.current, 4_KiB);
+  EXPECT_FALSE(scope.take_refusal());  // told once
   EXPECT_EQ(ledger.taken_on(kHost), 4_KiB);
 }
 
 TEST_F(GaugeTest, ADevicesRefusalIsToldApartAndGivesBack) {
-  const Scope scope("a", Phase::load);
+  Scope scope("a", Phase::load);
   EXPECT_FALSE(allocate(std::size_t{1} << 60));
-  const auto [denial, by_device] = Gauge::take_refusals();
-  EXPECT_FALSE(denial);
-  EXPECT_TRUE(by_device);
-  EXPECT_FALSE(Gauge::take_refusals().by_device);
+  const auto refusal = scope.take_refusal();
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->by, memory::RefusedBy::device);
+  EXPECT_EQ(refusal->requested, Bytes{std::uint64_t{1} << 60});
+  EXPECT_FALSE(refusal->available);
+  EXPECT_FALSE(scope.take_refusal());
   EXPECT_TRUE(ledger.empty());
 }
 
 TEST_F(GaugeTest, ARefusedGroupOfTensorsOrGraphLeavesNothingBehind) {
   const TensorContext tensors(256);
+  ledger.set_line(kHost, 1_B);
   for (const bool graph : {false, true}) {
-    const Scope scope("a", Phase::context);
-    gauge.refuse_nth(0);
+    Scope scope("a", Phase::context);
     if (graph) {
       EXPECT_FALSE(Graph().reserve());
     } else {
       EXPECT_FALSE(tensors.allocate());
     }
-    EXPECT_EQ(Gauge::take_refusals().denied.value().tag.stage, graph ? Stage::compute : Stage::kv_cache);
+    EXPECT_EQ(scope.take_refusal().value().stage, graph ? Stage::compute : Stage::kv_cache);
     EXPECT_TRUE(ledger.empty());
   }
 }
 
-TEST_F(GaugeTest, RefusesTheNthAllocationFromNowAndNoOther) {
-  const Scope scope("a", Phase::load);
-  gauge.refuse_nth(2);
-  std::vector<bool> answers;
-  for (int i = 0; i < 5; ++i) answers.push_back(allocate(64) != nullptr);
-  EXPECT_THAT(answers, ElementsAre(true, true, false, true, true));
-  EXPECT_TRUE(Gauge::take_refusals().denied);
+TEST_F(GaugeTest, ARefusalThatNobodyTookIsLeftToTheScopeAround) {
+  Scope outer("outer", Phase::context);
+  {
+    const Scope inner("inner", Phase::decode);
+    EXPECT_FALSE(allocate(std::size_t{1} << 60));
+  }
+  EXPECT_EQ(outer.take_refusal().value().owner, "inner");
 }
 
-TEST_F(GaugeTest, ThreadsAttributeSeparatelyAndADenialIsTheThreadsOwn) {
+TEST_F(GaugeTest, AThreadThatWorksForAScopeAllocatesAndIsRefusedUnderIt) {
+  ledger.set_line(kHost, 64_B);
+  Scope scope("a", Phase::load);
+  Buffer buffer;
+  std::jthread([&] {
+    Scope of_its_own("worker", Phase::decode);
+    {
+      const Scope::Joined joined(scope);
+      buffer = allocate(64);
+      EXPECT_FALSE(allocate(1));
+    }
+    EXPECT_EQ(Scope::current().owner, "worker");
+    EXPECT_FALSE(of_its_own.take_refusal());
+  }).join();
+  EXPECT_THAT(held("a"), ElementsAre(Pair(Stage::weights, 64_B)));
+  EXPECT_EQ(scope.take_refusal().value().requested, 1_B);
+}
+
+TEST_F(GaugeTest, ThreadsAttributeSeparatelyAndARefusalIsTheScopesOwn) {
   ledger.set_line(kHost, 1_MiB);
+  Scope ours("ours", Phase::load);
   {
     std::vector<std::jthread> threads;
     for (std::size_t thread = 1; thread <= 4; ++thread) {
       threads.emplace_back([this, thread, owner = std::to_string(thread)] {
-        const Scope scope(owner, Phase::load);
+        Scope scope(owner, Phase::load);
         for (int round = 0; round < 50; ++round) {
           const Buffer buffer = allocate(thread * 1024);
           EXPECT_THAT(held(owner), ElementsAre(Pair(Stage::weights, Bytes{thread * 1024})));
         }
         EXPECT_FALSE(allocate(2 << 20));
-        EXPECT_EQ(Gauge::take_refusals().denied.value().tag.owner, owner);
+        EXPECT_EQ(scope.take_refusal().value().owner, owner);
       });
     }
   }
-  EXPECT_FALSE(Gauge::take_refusals().denied);
+  EXPECT_FALSE(ours.take_refusal());
   EXPECT_TRUE(ledger.empty());
 }
 
@@ -211,16 +235,16 @@ TEST_F(GaugeTest, ABufferFreedBesideASurveyReturnsToItsOwner) {
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST_F(GaugeTest, ASealedOwnersDenialSaysSo) {
+TEST_F(GaugeTest, ASealedOwnersRefusalSaysSo) {
   gauge.stop();
   memory::Seal seal;
   memory::SealedCapacity sealed(capacity, ledger, seal);
   Gauge strict(ledger, sealed);
   strict.start();
   seal.close("a");
-  const Scope scope("a", Phase::decode);
+  Scope scope("a", Phase::decode);
   EXPECT_FALSE(allocate(64));
-  EXPECT_EQ(Gauge::take_refusals().denied.value().why, memory::Denial::sealed);
+  EXPECT_EQ(scope.take_refusal().value().by, memory::RefusedBy::seal);
   EXPECT_EQ(seal.counts("a").refused_after_seal, 1U);
 }
 

@@ -72,6 +72,7 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   [[nodiscard]] bool reserve() { return ggml_gallocr_reserve(allocator_, graph_); }
+  [[nodiscard]] bool allocate() { return ggml_gallocr_alloc_graph(allocator_, graph_); }
 
  private:
   ContextPointer context_;

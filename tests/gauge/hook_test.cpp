@@ -4,8 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
+
+#include <plimsoll/engine/backend.hpp>
 
 #include "ggml_doors.hpp"
 
@@ -23,18 +28,18 @@ class Recording final : public Observer {
   int frees = 0;
   bool grants = true;
 
-  bool before_allocation(const Request& request) noexcept override {
+  ggml_backend_buffer_t allocate(const Request& request) noexcept override {
     origins.push_back(request.origin);
     asked.push_back(request.bytes);
-    return grants;
+    return grants ? Observer::allocate(request) : refuse();
   }
   void before_free(ggml_backend_buffer_t) noexcept override { ++frees; }
 };
 
 class HookTest : public ::testing::Test {
  protected:
-  HookTest() { set_observer(&everybodys); }
-  ~HookTest() override { set_observer(nullptr); }
+  HookTest() { EXPECT_TRUE(exchange_observer(nullptr, &everybodys)); }
+  ~HookTest() override { (void)exchange_observer(observer(), nullptr); }
   Recording everybodys;
 };
 
@@ -46,6 +51,53 @@ TEST_F(HookTest, EveryDoorTellsItsName) {
   (void)allocate(64);
   EXPECT_THAT(everybodys.origins, ElementsAre(Origin::direct, Origin::tensors, Origin::graph, Origin::direct));
   EXPECT_EQ(everybodys.frees, 4);
+}
+
+struct FreeBackend {
+  void operator()(ggml_backend_t backend) const noexcept { ggml_backend_free(backend); }
+};
+
+// The ways into ggml that are not stood in front of pass one that is. A new engine that goes another way is noticed here.
+TEST_F(HookTest, TheDoorsWithoutAHookLeadThroughOneThatHasOne) {
+  engine::start_backends();
+  const std::unique_ptr<ggml_backend, FreeBackend> cpu(
+      ggml_backend_dev_init(ggml_backend_dev_by_name("CPU"), nullptr));
+  const auto expect_seen = [&](Origin origin, const std::function<void()>& door) {
+    everybodys.origins.clear();
+    door();
+    EXPECT_THAT(everybodys.origins, ElementsAre(origin));
+  };
+  const auto two_tensors = [] {
+    gauge::ContextPointer context = gauge::new_context();
+    ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 16);
+    ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 16);
+    return context;
+  };
+  {
+    SCOPED_TRACE("ggml_backend_buft_alloc_buffer_n");
+    const gauge::ContextPointer context = two_tensors();
+    ggml_tensor* first = ggml_get_first_tensor(context.get());
+    ggml_tensor* tensors[2] = {first, ggml_get_next_tensor(context.get(), first)};
+    expect_seen(Origin::direct,
+                [&] { (void)Buffer(ggml_backend_buft_alloc_buffer_n(ggml_backend_cpu_buffer_type(), tensors, 2)); });
+  }
+  {
+    SCOPED_TRACE("ggml_backend_alloc_ctx_tensors");
+    const gauge::ContextPointer context = two_tensors();
+    expect_seen(Origin::tensors, [&] { (void)Buffer(ggml_backend_alloc_ctx_tensors(context.get(), cpu.get())); });
+  }
+  {
+    SCOPED_TRACE("ggml_backend_alloc_buffer");
+    expect_seen(Origin::direct, [&] { (void)Buffer(ggml_backend_alloc_buffer(cpu.get(), 64)); });
+  }
+  {
+    SCOPED_TRACE("ggml_gallocr_reserve");
+    expect_seen(Origin::graph, [] { EXPECT_TRUE(gauge::Graph().reserve()); });
+  }
+  {
+    SCOPED_TRACE("ggml_gallocr_alloc_graph");
+    expect_seen(Origin::graph, [] { EXPECT_TRUE(gauge::Graph().allocate()); });
+  }
 }
 
 TEST_F(HookTest, PlaceholdersOfNoBytesAreNotReported) {
@@ -95,6 +147,28 @@ TEST_F(HookTest, WhatAnObserverAllocatesPastTheHookIsNotAskedForAgain) {
   const Buffer two(real::alloc_tensors(context.get(), ggml_backend_cpu_buffer_type()));
   EXPECT_TRUE(two);
   EXPECT_THAT(everybodys.asked, ElementsAre());
+}
+
+// Does not come back before another observer is in its place.
+class Lingering final : public Observer {
+ public:
+  std::atomic<bool> inside = false;
+  std::atomic<bool> left = false;
+  ggml_backend_buffer_t allocate(const Request& request) noexcept override {
+    inside = true;
+    while (observer() == this) std::this_thread::yield();
+    left = true;
+    return Observer::allocate(request);
+  }
+};
+
+TEST_F(HookTest, WhoReplacesAnObserverWaitsUntilEveryCallHasLeftIt) {
+  Lingering lingering;
+  ASSERT_TRUE(exchange_observer(&everybodys, &lingering));
+  const std::jthread worker([] { (void)allocate(64); });
+  while (!lingering.inside) std::this_thread::yield();
+  ASSERT_TRUE(exchange_observer(&lingering, nullptr));
+  EXPECT_TRUE(lingering.left);
 }
 
 TEST_F(HookTest, OnlyTheExpectedObserverIsReplaced) {

@@ -71,7 +71,14 @@ TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndBooksNothing) {
   ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
   const auto refused = this->source.try_acquire(tag("b"), 1_B);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), Denial::over_line);
+  EXPECT_EQ(refused.error().by, RefusedBy::line);
+  EXPECT_EQ(refused.error().device, kGpu);
+  EXPECT_EQ(refused.error().owner, "b");
+  EXPECT_EQ(refused.error().requested, 1_B);
+  EXPECT_EQ(refused.error().available, 0_B);
+  EXPECT_EQ(refused.error().limit, kLine);
+  ASSERT_EQ(refused.error().largest.size(), 1U);
+  EXPECT_EQ(refused.error().largest[0].tag.owner, "a");
   EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
 }
 
@@ -118,7 +125,9 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
   EXPECT_TRUE(source.try_acquire(tag("a"), 10_B));
   const auto refused = source.try_acquire(tag("a"), 1_B);  // the line would have let it through
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), Denial::sealed);
+  EXPECT_EQ(refused.error().by, RefusedBy::seal);
+  EXPECT_EQ(refused.error().available, 0_B);  // of what it has reserved
+  EXPECT_EQ(refused.error().limit, 50_B);
   EXPECT_TRUE(source.try_acquire(tag("b"), 20_B));  // another owner is not sealed
   EXPECT_EQ(seal.counts("a").allocations_after_seal, 1U);
   EXPECT_EQ(seal.counts("a").refused_after_seal, 1U);
@@ -129,7 +138,7 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
 class Yielding final : public AnyCapacity {
  public:
   explicit Yielding(AnyCapacity& next) : next_(next) {}
-  std::expected<void, Denial> try_acquire(const Tag& asked, Bytes bytes) override {
+  std::expected<void, Refusal> try_acquire(const Tag& asked, Bytes bytes) override {
     std::this_thread::yield();
     return next_.try_acquire(asked, bytes);
   }
@@ -184,7 +193,7 @@ TEST(TracedCapacityTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
   ASSERT_TRUE(source.try_acquire(tag("a"), 60_B));
   source.release(tag("a"), 60_B);
   EXPECT_TRUE(ground.ledger.empty());
-  EXPECT_EQ(log.dropped(), 2U);
+  EXPECT_EQ(log.lost(), 2U);
 }
 
 class RetryingCapacityTest : public ::testing::Test, protected Ground {};
@@ -208,7 +217,7 @@ TEST_F(RetryingCapacityTest, ASealIsNoLackOfRoom) {
   SealedCapacity sealed(limited, ledger, seal);
   seal.close("a");
   RetryingCapacity source(sealed, [](const Tag&, Bytes) -> bool { throw std::logic_error("asked for room"); });
-  EXPECT_EQ(source.try_acquire(tag("a"), 1_B).error(), Denial::sealed);
+  EXPECT_EQ(source.try_acquire(tag("a"), 1_B).error().by, RefusedBy::seal);
 }
 
 TEST_F(RetryingCapacityTest, HoldsNothingWhenMakingRoomThrows) {
@@ -221,9 +230,9 @@ TEST_F(RetryingCapacityTest, HoldsNothingWhenMakingRoomThrows) {
 class Refusing final : public AnyCapacity {
  public:
   explicit Refusing(bool throws) : throws_(throws) {}
-  std::expected<void, Denial> try_acquire(const Tag&, Bytes) override {
+  std::expected<void, Refusal> try_acquire(const Tag&, Bytes) override {
     if (throws_) throw std::runtime_error("the next one failed");
-    return std::unexpected(Denial::over_line);
+    return std::unexpected(Refusal{});
   }
   void release(const Tag&, Bytes) noexcept override { ADD_FAILURE() << "released what was never granted"; }
 
@@ -247,7 +256,7 @@ TEST(CapacityChainTest, GivesBackWhenTheNextRefusesOrThrows) {
       EXPECT_TRUE(throws);
     }
     EXPECT_EQ(ground.ledger.taken_on(kGpu), 0_B);
-    EXPECT_EQ(ground.ledger.unused_reservation("a", kGpu), 50_B);
+    EXPECT_EQ(ground.ledger.reserved("a", kGpu).unused, 50_B);
     EXPECT_EQ(ground.seal.counts("a").allocations_after_seal, 0U);
   }
 }

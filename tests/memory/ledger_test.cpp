@@ -53,7 +53,7 @@ TEST(LedgerTest, TakingWithinTheReservationNeedsNoRoomWhateverTheStage) {
   EXPECT_TRUE(ledger.take(tag("a", Stage::output), 100_B));
   EXPECT_FALSE(ledger.take(tag("a"), 1_B));
   EXPECT_FALSE(ledger.take(tag("b"), 1_B));
-  EXPECT_EQ(ledger.unused_reservation("a", kGpu), 0_B);
+  EXPECT_EQ(ledger.reserved("a", kGpu).unused, 0_B);
 }
 
 TEST(LedgerTest, ARefusalTakesNothingOnAnyDeviceAndNamesTheOneThatIsOver) {
@@ -66,7 +66,7 @@ TEST(LedgerTest, ARefusalTakesNothingOnAnyDeviceAndNamesTheOneThatIsOver) {
   EXPECT_EQ(refused.error().device, kGpu);
   EXPECT_EQ(refused.error().requested, 21_B);
   EXPECT_EQ(refused.error().available, 20_B);
-  EXPECT_EQ(refused.error().line, 100_B);
+  EXPECT_EQ(refused.error().limit, 100_B);
   ASSERT_EQ(refused.error().largest.size(), 2U);
   EXPECT_EQ(refused.error().largest.front().tag, tag("big"));
   EXPECT_EQ(ledger.account(kHost).committed, 0_B);
@@ -170,7 +170,7 @@ TEST(LedgerTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
     ledger.give_back(tag("a"), 5_B);
   }
   EXPECT_TRUE(ledger.empty());
-  EXPECT_EQ(log.dropped(), 6U);
+  EXPECT_EQ(log.lost(), 6U);
 }
 
 // Eight threads wish for more than there is; between them they never cross the line and leave nothing behind.

@@ -42,7 +42,7 @@ TEST(ParseLineTest, ReadsASizeOrAShareWithOrWithoutADevice) {
   const auto general = parse_line("92.5%");
   ASSERT_TRUE(general);
   EXPECT_EQ(general->device, std::nullopt);
-  EXPECT_EQ(std::get<Percent>(general->amount).value, 92.5);
+  EXPECT_EQ(std::get<Percent>(general->amount).value(), 92.5);
 }
 
 TEST(ParseLineTest, NonsenseIsRefusedInASentenceThatNamesIt) {

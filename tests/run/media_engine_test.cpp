@@ -14,6 +14,7 @@
 
 #include "conversation_model.hpp"
 #include "expect_error.hpp"
+#include "fault_injector.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
 #include "tiny_projector.hpp"
@@ -324,12 +325,13 @@ TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   wanted.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = test::plan_of(wanted);
   instance = test::reserve(books, plan);
+  test::FaultInjector faults(books.gauge());
   for (const int nth : {0, 1, 2}) {  // the model's weights, the projector's, and its compute buffer
-    books.gauge().refuse_nth(nth);
+    faults.refuse_nth(nth);
     expect_error(ErrorCode::over_line, nth == 0 ? "" : "projector", [&] { instance->load(); });
     EXPECT_TRUE(instance->snapshot().empty()) << nth;
   }
-  books.gauge().refuse_nth(-1);
+  faults.refuse_nth(-1);
   instance->load();
   EXPECT_FALSE(instance->snapshot().empty());
 }

@@ -196,11 +196,12 @@ bool History::may(const device::DeviceId& device, std::uint64_t committed_after)
   return line == lines_.end() || committed_after <= line->second || committed_after == committed(device);
 }
 
-void History::check_refusal(const OverLine& over, const device::DeviceId& device, std::uint64_t requested) const {
+void History::check_refusal(const Refusal& over, const device::DeviceId& device, std::uint64_t requested) const {
   RC_ASSERT(over.device == device);
   RC_ASSERT(over.requested == Bytes{requested});
-  RC_ASSERT(over.line == Bytes{lines_.at(device)});
-  RC_ASSERT(over.available == saturating_sub(over.line, Bytes{committed(device)}));
+  RC_ASSERT(over.by == RefusedBy::line);
+  RC_ASSERT(over.limit == Bytes{lines_.at(device)});
+  RC_ASSERT(over.available == saturating_sub(Bytes{lines_.at(device)}, Bytes{committed(device)}));
   const auto size = [](const Entry& entry) { return std::max(entry.planned, entry.taken.current); };
   RC_ASSERT(std::ranges::is_sorted(over.largest, std::greater<>{}, size));
   std::vector<Bytes> sizes;

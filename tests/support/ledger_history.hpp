@@ -52,7 +52,7 @@ class History {
   [[nodiscard]] std::uint64_t committed(const device::DeviceId& device, const Amounts& more_reserved = {},
                                         const Amounts& more_taken = {}) const;
   [[nodiscard]] bool may(const device::DeviceId& device, std::uint64_t committed_after) const;
-  void check_refusal(const OverLine& over, const device::DeviceId& device, std::uint64_t requested) const;
+  void check_refusal(const Refusal& over, const device::DeviceId& device, std::uint64_t requested) const;
   void check_books() const;
 
   Ledger& ledger_;

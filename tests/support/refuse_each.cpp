@@ -4,14 +4,15 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "fault_injector.hpp"
 #include "small_models.hpp"
 
 namespace plimsoll::test {
 namespace {
 
 // One life. True: the refusal happened, and came out as an error that names it.
-bool live_once(run::MemoryBooks& books, const plan::Plan& plan, int refused) {
-  books.gauge().refuse_nth(refused);
+bool live_once(run::MemoryBooks& books, FaultInjector& faults, const plan::Plan& plan, int refused) {
+  faults.refuse_nth(refused);
   const std::uint64_t before = hook::counters().refusals;
   try {
     auto instance = reserve(books, plan);
@@ -33,19 +34,20 @@ bool live_once(run::MemoryBooks& books, const plan::Plan& plan, int refused) {
 
 int refuse_each(const std::string& architecture, const std::string& device) {
   run::MemoryBooks books;
+  FaultInjector faults(books.gauge());
   plan::Request request = small_request(architecture, device, 2);
   request.survey.outputs = 8;  // so that warm-up has an output buffer to grow
   request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = plan_of(request);
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(live_once(books, plan, -1));  // what allocators and drivers keep for later
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(live_once(books, faults, plan, -1));  // what allocators and drivers keep for later
   const Bytes baseline = process_memory();
   int refused = 0;
-  while (refused < 200 && live_once(books, plan, refused)) {
+  while (refused < 200 && live_once(books, faults, plan, refused)) {
     EXPECT_TRUE(books.ledger().empty()) << architecture << ", allocation " << refused;
     ++refused;
   }
-  books.gauge().refuse_nth(-1);
-  EXPECT_FALSE(live_once(books, plan, -1)) << architecture << " does not come back";
+  faults.refuse_nth(-1);
+  EXPECT_FALSE(live_once(books, faults, plan, -1)) << architecture << " does not come back";
   // Dozens of lives of several MiB each: a leak would show; what a driver and the heap keep for later must not.
   EXPECT_LE(saturating_sub(process_memory(), baseline), 16_MiB) << architecture;
   return refused;

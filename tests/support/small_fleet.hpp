@@ -7,6 +7,7 @@
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
 
+#include "fault_injector.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
 
@@ -40,6 +41,7 @@ class SmallHost {
 
   plimsoll::test::TemporaryFolder folder;
   run::MemoryBooks books;
+  plimsoll::test::FaultInjector faults{books.gauge()};
   gauge::LocalSurveys surveys;
   plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
   Host host;

@@ -50,7 +50,13 @@ std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan
 }
 
 std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request) {
-  auto instance = reserve(books, plan_of(request));
+  memory::Owner owner = books.owners().claim_numbered(request.name);  // a test may open one model twice
+  plan::Request named = request;
+  named.name = owner.name();
+  const plan::Plan plan = plan_of(named);
+  books.set_lines(plan.devices);
+  auto instance = std::make_unique<run::Instance>(books, plan.models.front(), plan.devices, run::Sharing{},
+                                                  std::move(owner));
   run::OpenOptions options;
   options.warm_up.depth = run::WarmUpDepth::quick;
   run::make_ready(*instance, options, nullptr);

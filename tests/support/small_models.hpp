@@ -22,7 +22,7 @@ namespace plimsoll::test {
 // Plan and reservation; the stages are the caller's.
 [[nodiscard]] std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan);
 
-// All stages, with a quick warm-up.
+// All stages, with a quick warm-up; with a number behind its name where another instance has it.
 [[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request);
 
 // Promise P1 of an instance that has its context: its plan and its books are the same, line by line. The runtime line

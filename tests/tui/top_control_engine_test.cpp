@@ -59,7 +59,7 @@ TEST_F(TopControlTest, LoadsPinsAndUnloadsTheSelectedModel) {
 }
 
 TEST_F(TopControlTest, ARefusalIsTheAnswer) {
-  small.books.gauge().fail_nth(0);
+  small.faults.fail_nth(0);
   control.press(TopKey::load);
   while (control.state().answer == "'a' is being loaded") std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_NE(control.state().answer, "'a' is ready");

@@ -25,24 +25,24 @@ struct Request {
   ggml_backend_buffer_type_t type = nullptr;  // for mapped: filled in once the buffer exists
   std::size_t bytes = 0;                      // as asked; what ggml reports later may be padded
   Origin origin = Origin::direct;
+  bool nested = false;  // asked by a buffer type that takes its bytes from this one, from inside real::alloc_buffer()
 };
 
-// Told of everything, on the thread that allocates. Must not throw, and must not allocate ggml buffers itself
-// except where it says so. Zero-byte requests are not reported.
+// Asked and told of everything, on the thread that allocates. Must not throw. Zero-byte requests are not reported.
+//
+// Requests nest: some buffer types take their bytes from another type (CPU_REPACK from CPU, pinned host memory that
+// cannot be had from CPU), so ggml asks again from inside real::alloc_buffer().
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  // Before ggml is asked. False refuses: the caller gets null.
-  virtual bool before_allocation(const Request&) noexcept { return true; }
-  // After ggml answered; null means that the device said no (the request had been granted).
-  virtual void after_allocation(const Request&, ggml_backend_buffer_t) noexcept {}
+  // A buffer is wanted. Answers with real::alloc_buffer(), with a buffer that it lends, or with refuse(); null from
+  // real::alloc_buffer() means that the device said no.
+  virtual ggml_backend_buffer_t allocate(const Request& request) noexcept;
+  // Weights that stay in a mapped file now are a buffer. They take no memory, so they are told and not asked for.
+  virtual void after_mapping(const Request&, ggml_backend_buffer_t) noexcept {}
   // The process's observer hears of every free, also on threads that have an observer of their own.
   virtual void before_free(ggml_backend_buffer_t) noexcept {}
-
-  // The doors of who lends buffers. Answering true means: handled, `result` is the answer (null: refused) and ggml is
-  // not asked; before_allocation and after_allocation are not called.
-  virtual bool lend_buffer(const Request&, ggml_backend_buffer_t& /*result*/) noexcept { return false; }
   // Asked before before_free, of the process's observer only. True: the buffer was lent and lives on.
   virtual bool take_buffer_back(ggml_backend_buffer_t) noexcept { return false; }
 
@@ -61,9 +61,9 @@ class Observer {
   virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
 };
 
-// The process's observer; null for none. The caller keeps it alive until it is replaced and every thread has left it.
-void set_observer(Observer* observer) noexcept;
-// Replaces `expected` by `next`; false, and nothing changed, where another one is in place.
+// Puts `next` in the place of `expected` as the process's observer (null: none), and then waits until every thread has
+// left `expected`, so that it may be destroyed. False, and nothing changed, where another one is in place. Not from
+// inside a call of that observer.
 [[nodiscard]] bool exchange_observer(Observer* expected, Observer* next) noexcept;
 // Who is asked on this thread: its own observer where it has one, else the process's.
 [[nodiscard]] Observer* observer() noexcept;
@@ -80,8 +80,12 @@ class ThreadObserver {
   Observer* previous_;
 };
 
+// The answer "no" of Observer::allocate(): null, and counted.
+[[nodiscard]] ggml_backend_buffer_t refuse() noexcept;
+
 // Calls ggml's own functions, past the hook, for observers that need an answer themselves.
 namespace real {
+// Null: the device has no such memory. A buffer is counted.
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes);
 ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_type_t type);
 std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type);

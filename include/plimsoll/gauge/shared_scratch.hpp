@@ -3,6 +3,8 @@
 #pragma once
 #include <ggml-backend.h>
 
+#include <condition_variable>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -39,24 +41,30 @@ class SharedScratch {
 
   // Writes zeros over the buffers of accelerators: kernels there were seen to read memory that nobody wrote, so what
   // another model left would change what they compute. The CPU's kernels do not (identical logits, measured 2026-11).
-  void clear() noexcept;
+  void clear();
 
  private:
   friend class Gauge;
   struct Buffer {
-    ggml_backend_buffer_t buffer;
-    std::multiset<std::string> borrowers;  // who has it now
+    ggml_backend_buffer_type_t type;
+    Bytes size;
+    ggml_backend_buffer_t buffer = nullptr;  // null: on its way
+    std::multiset<std::string> borrowers{};  // who has it now
   };
+  using Buffers = std::list<Buffer>;
+  // Null: refused. No lock is held while ggml allocates; who wants a buffer of a type that is on its way waits for it.
   [[nodiscard]] ggml_backend_buffer_t lend(const hook::Request& request, const std::string& borrower);
   [[nodiscard]] bool take_back(ggml_backend_buffer_t buffer, const std::string& borrower);
   void forget(const std::string& borrower);
-  [[nodiscard]] Bytes size_for(const hook::Request& request) const;
+  [[nodiscard]] std::vector<ggml_backend_buffer_t> device_buffers();
+  [[nodiscard]] Bytes size_for(const hook::Request& request, Bytes most) const;
 
   Gauge& gauge_;
   std::string owner_;
   Sizes sizes_;
   std::mutex mutex_;
-  std::vector<Buffer> buffers_;
+  std::condition_variable arrived_;
+  Buffers buffers_;
 };
 
 // One borrower's right. The borrower's contexts are gone before it is.

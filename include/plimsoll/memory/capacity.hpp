@@ -11,11 +11,9 @@
 
 namespace plimsoll::memory {
 
-enum class Denial { over_line, sealed };
-
 template <class T>
 concept CapacitySource = requires(T& source, const Tag& tag, Bytes bytes) {
-  { source.try_acquire(tag, bytes) } -> std::same_as<std::expected<void, Denial>>;
+  { source.try_acquire(tag, bytes) } -> std::same_as<std::expected<void, Refusal>>;
   { source.release(tag, bytes) } noexcept;
 };
 
@@ -23,7 +21,7 @@ concept CapacitySource = requires(T& source, const Tag& tag, Bytes bytes) {
 class AnyCapacity {
  public:
   virtual ~AnyCapacity() = default;
-  [[nodiscard]] virtual std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) = 0;
+  [[nodiscard]] virtual std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) = 0;
   virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
 };
 
@@ -31,7 +29,7 @@ class AnyCapacity {
 class LedgerCapacity final : public AnyCapacity {
  public:
   explicit LedgerCapacity(Ledger& ledger) : ledger_(ledger) {}
-  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
@@ -43,7 +41,7 @@ class LedgerCapacity final : public AnyCapacity {
 class SealedCapacity final : public AnyCapacity {
  public:
   SealedCapacity(AnyCapacity& next, Ledger& ledger, Seal& seal) : next_(next), ledger_(ledger), seal_(seal) {}
-  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
@@ -59,7 +57,7 @@ class SealedCapacity final : public AnyCapacity {
 class TracedCapacity final : public AnyCapacity {
  public:
   TracedCapacity(AnyCapacity& next, EventLog& log) : next_(next), log_(log) {}
-  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
@@ -72,7 +70,7 @@ class RetryingCapacity final : public AnyCapacity {
  public:
   using MakeRoom = std::function<bool(const Tag&, Bytes)>;
   RetryingCapacity(AnyCapacity& next, MakeRoom make_room) : next_(next), make_room_(std::move(make_room)) {}
-  [[nodiscard]] std::expected<void, Denial> try_acquire(const Tag& tag, Bytes bytes) override;
+  [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
 
  private:

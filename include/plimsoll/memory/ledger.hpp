@@ -9,29 +9,14 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/memory/entry.hpp>
+#include <plimsoll/memory/refusal.hpp>
 #include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/memory/tag.hpp>
 
 namespace plimsoll::memory {
 
 class EventLog;
-
-// One counted amount. `total` is the sum of everything ever added; `peak` the largest `current` so far.
-struct Counter {
-  Bytes current;
-  Bytes peak;
-  Bytes total;
-  void add(Bytes bytes);
-  void remove(Bytes bytes);  // throws Error{internal} below zero
-};
-
-struct Entry {
-  Tag tag;
-  Bytes planned;                  // what reservations hold for this tag
-  Counter taken;                  // what is really placed
-  std::uint64_t allocations = 0;  // how often something was placed
-  bool charged = true;            // false: page cache, judged by no line
-};
 
 // A device's account: what may still be placed, judged against its line.
 struct DeviceAccount {
@@ -40,15 +25,6 @@ struct DeviceAccount {
   Bytes taken;                // sum of everything placed, reserved or not (charged tags only)
   // What counts against the line: per owner, the larger of reserved and taken, summed.
   Bytes committed;
-};
-
-// Why something may not be placed.
-struct OverLine {
-  device::DeviceId device;
-  Bytes requested;
-  Bytes available;  // under the line, after what is committed
-  Bytes line;
-  std::vector<Entry> largest;  // the largest entries on that device, at most five
 };
 
 // Any thread: one internal lock, never held while calling out.
@@ -63,21 +39,27 @@ class Ledger {
   // No line means unlimited. Lowering a line below what is committed is allowed: only later requests are refused.
   void set_line(const device::DeviceId& device, std::optional<Bytes> line);
 
-  // Permission to place bytes, all of them or none (the refusal names the first device that is over).
+  // Permission to place bytes, all of them or none (the refusal names the first device that is over, and no stage).
   // Lines of one owner on one device are judged as a sum.
   struct Line {
     Tag tag;
     Bytes bytes;
   };
-  [[nodiscard]] std::expected<Reservation, OverLine> reserve(const std::string& owner, const std::vector<Line>& lines);
+  [[nodiscard]] std::expected<Reservation, Refusal> reserve(const std::string& owner, const std::vector<Line>& lines);
 
   // Bytes about to be placed. Within the owner's reservation on that device this always succeeds (whatever the stage);
   // beyond it, it must fit under the line. On success the bytes are counted as taken: charge first, undo on failure.
-  [[nodiscard]] std::expected<void, OverLine> take(const Tag& tag, Bytes bytes);
+  [[nodiscard]] std::expected<void, Refusal> take(const Tag& tag, Bytes bytes);
   void give_back(const Tag& tag, Bytes bytes) noexcept;
 
-  // What the owner's reservations on that device hold beyond what it has taken there.
-  [[nodiscard]] Bytes unused_reservation(const std::string& owner, const device::DeviceId& device) const;
+  // What the owner's reservations on that device hold, and how much of it beyond what it has taken there.
+  struct Reserved {
+    Bytes bytes;
+    Bytes unused;
+  };
+  [[nodiscard]] Reserved reserved(const std::string& owner, const device::DeviceId& device) const;
+  // The largest charged entries there, largest first, at most Refusal::kLargestShown.
+  [[nodiscard]] std::vector<Entry> largest_on(const device::DeviceId& device) const;
 
   // Counted and shown, never judged: page cache (mapped weights).
   void note_uncharged(const Tag& tag, Bytes bytes);

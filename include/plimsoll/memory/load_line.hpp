@@ -13,8 +13,18 @@
 
 namespace plimsoll::memory {
 
-struct Percent {
-  double value = 0;  // of the device's total, 0 < value <= 100
+// A share of a device's total: above 0 and at most 100.
+class Percent {
+ public:
+  // Throws Error{usage} for anything else, and for what is no number: such a line would refuse nothing.
+  constexpr explicit Percent(double value) : value_(value) {
+    if (!(value > 0 && value <= 100)) throw_out_of_range(value);
+  }
+  [[nodiscard]] constexpr double value() const noexcept { return value_; }
+
+ private:
+  [[noreturn]] static void throw_out_of_range(double value);
+  double value_;
 };
 
 // How a line is asked for. No device means: every accelerator.

@@ -24,7 +24,7 @@ class Reservation {
   [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its lines there
 
   // Replaces the bytes of one line (adds the line where it is new). Growing may be refused by the line and then
-  // throws Error{over_line} and changes nothing; shrinking always succeeds.
+  // throws Refused (over_line) and changes nothing; shrinking always succeeds.
   void resize(const Tag& tag, Bytes bytes);
   // Takes over the other's lines; both must have the same owner and ledger.
   void merge(Reservation&& other);

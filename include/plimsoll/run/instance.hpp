@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -42,22 +43,24 @@ class Instance {
   // The runtime stage as measured and booked, by device.
   using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
-  // Permission for every charged line of the plan, all or none. Throws Error{over_line} with needed and available where
-  // the books refuse; nothing of the engine has been touched then. `devices` are those of the plan.
+  // Permission for every charged line of the plan, all or none. Throws memory::Refused (over_line) where the books
+  // refuse; nothing of the engine has been touched then. `devices` are those of the plan.
+  // `owner`: the plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage}
+  // is thrown where another model that is open has it.
   Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
-           Sharing sharing = {});
+           Sharing sharing = {}, memory::Owner owner = {});
   ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; Error{over_line} where
-  // the line refused a buffer.
+  // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; memory::Refused where
+  // our line or the device refused a buffer.
   void load(engine::Progress progress = {}, std::stop_token stop = {});
   // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
   // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
   // the books. Throws Error{usage} for another file.
   void take_over_model(std::shared_ptr<engine::Model> model);
-  // KV cache, compute and output buffers. Throws as engine::Context::create, and over_line likewise.
+  // KV cache, compute and output buffers. Throws as engine::Context::create, and memory::Refused likewise.
   void create_context();
   // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a
   // calibration. Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
@@ -80,6 +83,9 @@ class Instance {
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
   // engine::Context::encode likewise.
   [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
+  // Who refused memory to the latest decode() or encode() that answered out_of_memory: our line, the seal, or the
+  // device. Any thread.
+  [[nodiscard]] std::optional<memory::Refusal> last_refusal() const;
 
   // Throws Error{usage} where none was planned, and before load().
   [[nodiscard]] engine::Projector& projector();
@@ -120,9 +126,10 @@ class Instance {
   template <class Stage>
   void attributed(gauge::Phase phase, const char* what, Stage&& stage);
   template <class Work>
-  void in_turn(gauge::Phase phase, Work&& work);
+  void in_turn(gauge::Scope& scope, Work&& work);
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
+  [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
   [[nodiscard]] Bytes scratch_in(const device::DeviceInfo& memory) const;
   void measure_runtime(bool measured_completely, plan::Store* store);
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
@@ -132,6 +139,7 @@ class Instance {
   void mark_ready();
 
   MemoryBooks& books_;
+  memory::Owner owner_;
   plan::ModelPlan plan_;
   Sharing sharing_;
   std::unique_ptr<gauge::SharedScratch::Borrowing> borrowing_;
@@ -155,6 +163,8 @@ class Instance {
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
   std::atomic<std::uint64_t> tokens_ = 0;
+  mutable std::mutex last_refusal_mutex_;
+  std::optional<memory::Refusal> last_refusal_;
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 

@@ -1,5 +1,7 @@
 // MemoryBooks: ledger, seal, event log and gauge of a process, joined: what every model of it is held against.
 #pragma once
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include <plimsoll/base/clock.hpp>
@@ -8,6 +10,7 @@
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/event_log.hpp>
 #include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/memory/owner.hpp>
 #include <plimsoll/memory/seal.hpp>
 #include <plimsoll/plan/plan.hpp>
 
@@ -22,8 +25,12 @@ class MemoryBooks {
   MemoryBooks(const MemoryBooks&) = delete;
   MemoryBooks& operator=(const MemoryBooks&) = delete;
 
-  // The lines that a plan was judged by, as the limits of every allocation from now on.
+  // The lines that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives no
+  // line keeps the one it has: lines belong to the books, and whoever opens a model without naming one takes none away.
   void set_lines(const std::vector<plan::DeviceVerdict>& devices);
+  // Those that were set, as a planner wants to know them: for devices that `asked` says nothing of, the lines of before;
+  // then `asked`.
+  [[nodiscard]] std::vector<memory::LineRequest> lines_with(const std::vector<memory::LineRequest>& asked) const;
   // What is committed on each device, as a planner wants to know it.
   [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
 
@@ -31,6 +38,7 @@ class MemoryBooks {
   [[nodiscard]] memory::Seal& seal() noexcept { return seal_; }
   [[nodiscard]] memory::EventLog& events() noexcept { return events_; }
   [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
+  [[nodiscard]] memory::OwnerNames& owners() noexcept { return owners_; }
   [[nodiscard]] const device::Probe& probe() const noexcept { return *probe_; }
 
  private:
@@ -38,10 +46,13 @@ class MemoryBooks {
   memory::EventLog events_{clock_};
   memory::Ledger ledger_{&events_};
   memory::Seal seal_{&events_};
+  memory::OwnerNames owners_;
   memory::LedgerCapacity limited_{ledger_};
   memory::SealedCapacity sealed_{limited_, ledger_, seal_};
   gauge::Gauge gauge_{ledger_, sealed_};
   std::unique_ptr<device::Probe> probe_;
+  mutable std::mutex lines_mutex_;
+  std::map<device::DeviceId, Bytes> lines_;
 };
 
 }  // namespace plimsoll::run

@@ -10,7 +10,10 @@
 namespace plimsoll::run {
 
 struct OpenOptions {
-  plan::PlannerOptions planner{};  // lines
+  // Who holds the bytes in the books; no other model that is open may have it. Empty: the file's name without its
+  // ending, with a number behind it where that is taken.
+  std::string name{};
+  plan::PlannerOptions planner{};  // lines; a device that none names keeps the line that the books have for it
   engine::ModelParams model{};     // its path is replaced by the one given
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
@@ -23,8 +26,8 @@ struct OpenOptions {
 };
 
 // Ready and sealed. The survey is made in this process (for files that are not trusted, plan with gauge::SurveyProcess
-// and use Instance). Throws Error: over_line where it does not fit, with needed and available; else what the stages
-// throw.
+// and use Instance). Throws Error: over_line where it does not fit, with needed and available; usage where
+// another model has the name; else what the stages throw.
 [[nodiscard]] std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path,
                                              const OpenOptions& options = {});
 

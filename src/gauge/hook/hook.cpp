@@ -20,10 +20,38 @@ int& SplitSilence::depth() noexcept {
   return the_depth;
 }
 
-void set_observer(Observer* observer) noexcept { state().observer.store(observer, std::memory_order_release); }
-
 bool exchange_observer(Observer* expected, Observer* next) noexcept {
-  return state().observer.compare_exchange_strong(expected, next, std::memory_order_acq_rel);
+  State& now = state();
+  Observer* const replaced = expected;
+  if (!now.observer.compare_exchange_strong(expected, next)) return false;
+  if (replaced == nullptr) return true;
+  for (std::uint32_t inside = now.inside.load(); inside != 0; inside = now.inside.load()) now.inside.wait(inside);
+  return true;
+}
+
+// Counted before it is read: whoever replaces the observer either sees this call, or is seen by it.
+ProcessObserver::ProcessObserver() noexcept {
+  state().inside.fetch_add(1);
+  observer_ = state().observer.load();
+}
+
+ProcessObserver::~ProcessObserver() {
+  if (state().inside.fetch_sub(1) == 1) state().inside.notify_all();
+}
+
+CurrentObserver::CurrentObserver() noexcept : threads_own_(thread_observer) {
+  if (threads_own_ == nullptr) process_.emplace();
+}
+
+Observer* CurrentObserver::get() const noexcept { return process_ ? process_->get() : threads_own_; }
+
+ggml_backend_buffer_t Observer::allocate(const Request& request) noexcept {
+  return real::alloc_buffer(request.type, request.bytes);
+}
+
+ggml_backend_buffer_t refuse() noexcept {
+  state().refusals.fetch_add(1, std::memory_order_relaxed);
+  return nullptr;
 }
 
 Observer* observer() noexcept {
@@ -37,7 +65,9 @@ ThreadObserver::~ThreadObserver() { thread_observer = previous_; }
 namespace real {
 
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes) {
-  return real_functions().alloc_buffer(type, bytes);
+  ggml_backend_buffer_t buffer = real_functions().alloc_buffer(type, bytes);
+  if (buffer != nullptr) state().allocations.fetch_add(1, std::memory_order_relaxed);
+  return buffer;
 }
 ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_type_t type) {
   // ggml calls its own allocation through the linker, so the observer would be asked again: it is not, here.

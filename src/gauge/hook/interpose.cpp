@@ -15,6 +15,9 @@ namespace {
 // Where an allocation comes from, told by the door that was entered last on this thread.
 thread_local Origin current_origin = Origin::direct;
 
+// How many allocations of this thread are on their way.
+thread_local int allocations_open = 0;
+
 thread_local int refusals_throw = 0;
 
 class OriginScope {
@@ -27,17 +30,6 @@ class OriginScope {
  private:
   Origin previous_;
 };
-
-bool granted(Observer* observer, const Request& request) noexcept {
-  if (observer == nullptr || observer->before_allocation(request)) return true;
-  state().refusals.fetch_add(1, std::memory_order_relaxed);
-  return false;
-}
-
-void answered(Observer* observer, const Request& request, ggml_backend_buffer_t buffer) noexcept {
-  if (buffer != nullptr) state().allocations.fetch_add(1, std::memory_order_relaxed);
-  if (observer != nullptr) observer->after_allocation(request, buffer);
-}
 
 }  // namespace
 
@@ -57,32 +49,33 @@ PLIMSOLL_INTERPOSE void plimsoll_hook_anchor() {}
 
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_backend_buffer_type_t type, size_t bytes) {
   if (bytes == 0) return real_functions().alloc_buffer(type, bytes);  // ggml's placeholder, holds nothing
-  Observer* const watcher = observer();
-  const Request request{.type = type, .bytes = bytes, .origin = current_origin};
-  if (ggml_backend_buffer_t lent = nullptr; watcher != nullptr && watcher->lend_buffer(request, lent)) return lent;
-  if (!granted(watcher, request)) return nullptr;
-  ggml_backend_buffer_t buffer = real_functions().alloc_buffer(type, bytes);
-  answered(watcher, request, buffer);
+  const CurrentObserver current;
+  if (current.get() == nullptr) return real::alloc_buffer(type, bytes);
+  const Request request{.type = type, .bytes = bytes, .origin = current_origin, .nested = allocations_open > 0};
+  ++allocations_open;
+  ggml_backend_buffer_t buffer = current.get()->allocate(request);
+  --allocations_open;
   return buffer;
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
     state().frees.fetch_add(1, std::memory_order_relaxed);
-    Observer* const lender = state().observer.load(std::memory_order_acquire);
-    if (lender != nullptr && lender->take_buffer_back(buffer)) return;
     // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are
     // unknown to it and ignored by it.
-    if (lender != nullptr) lender->before_free(buffer);
-    if (Observer* const watcher = observer(); watcher != nullptr && watcher != lender) watcher->before_free(buffer);
+    const ProcessObserver process;
+    if (process.get() != nullptr && process.get()->take_buffer_back(buffer)) return;
+    if (process.get() != nullptr) process.get()->before_free(buffer);
+    if (Observer* const watcher = observer(); watcher != nullptr && watcher != process.get())
+      watcher->before_free(buffer);
   }
   real_functions().buffer_free(buffer);
 }
 
 PLIMSOLL_INTERPOSE bool ggml_gallocr_reserve_n(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
                                                const int* leaf_ids) {
-  if (Observer* const watcher = observer();
-      watcher != nullptr && watcher->reserve_graph(allocator, graph, node_ids, leaf_ids)) {
+  if (const CurrentObserver current;
+      current.get() != nullptr && current.get()->reserve_graph(allocator, graph, node_ids, leaf_ids)) {
     return true;
   }
   const OriginScope scope(Origin::graph);
@@ -92,7 +85,8 @@ PLIMSOLL_INTERPOSE bool ggml_gallocr_reserve_n(ggml_gallocr_t allocator, ggml_cg
 PLIMSOLL_INTERPOSE ggml_backend_buffer* ggml_backend_alloc_ctx_tensors_from_buft(ggml_context* context,
                                                                                  ggml_backend_buffer_type_t type) {
   ggml_backend_buffer_t handled = nullptr;
-  if (Observer* const watcher = observer(); watcher != nullptr && watcher->allocate_tensors(context, type, handled)) {
+  if (const CurrentObserver current;
+      current.get() != nullptr && current.get()->allocate_tensors(context, type, handled)) {
     return handled;
   }
   const OriginScope scope(Origin::tensors);
@@ -104,19 +98,20 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer* ggml_backend_alloc_ctx_tensors_from_buft
 PLIMSOLL_INTERPOSE size_t ggml_backend_alloc_ctx_tensors_from_buft_size(ggml_context* context,
                                                                         ggml_backend_buffer_type_t type) {
   const size_t bytes = real_functions().alloc_tensors_size(context, type);
-  if (Observer* const watcher = observer()) watcher->tensors_sized(context, type, bytes);
+  const CurrentObserver current;
+  if (current.get() != nullptr) current.get()->tensors_sized(context, type, bytes);
   return bytes;
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_sched_reserve_size(ggml_backend_sched_t sched, ggml_cgraph* graph, size_t* sizes) {
-  if (Observer* const watcher = observer(); watcher != nullptr && watcher->size_graph(sched, graph, sizes)) return;
+  if (const CurrentObserver current; current.get() != nullptr && current.get()->size_graph(sched, graph, sizes)) return;
   const SplitSilence silence;  // ggml splits the graph on the way; that is not a split without a size
   real_functions().sched_reserve_size(sched, graph, sizes);
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) {
-  if (Observer* const watcher = observer();
-      watcher != nullptr && !SplitSilence::active() && watcher->split_graph(sched, graph)) {
+  if (const CurrentObserver current;
+      current.get() != nullptr && !SplitSilence::active() && current.get()->split_graph(sched, graph)) {
     return;
   }
   real_functions().sched_split_graph(sched, graph);
@@ -125,9 +120,11 @@ PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sche
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(ggml_backend_dev_t device, void* pointer,
                                                                                size_t bytes, size_t max_tensor_size) {
   ggml_backend_buffer_t buffer = real_functions().buffer_from_host_ptr(device, pointer, bytes, max_tensor_size);
-  if (buffer != nullptr) {
-    const Request request{.type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped};
-    answered(observer(), request, buffer);
-  }
+  if (buffer == nullptr) return nullptr;
+  state().allocations.fetch_add(1, std::memory_order_relaxed);
+  const CurrentObserver current;
+  if (current.get() != nullptr)
+    current.get()->after_mapping(
+        {.type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped}, buffer);
   return buffer;
 }

@@ -10,9 +10,9 @@ namespace {
 // Counts on this thread alone, so that other threads' allocations cannot make a missing hook look present.
 class CountingObserver final : public Observer {
  public:
-  bool before_allocation(const Request& request) noexcept override {
+  ggml_backend_buffer_t allocate(const Request& request) noexcept override {
     if (request.origin == Origin::graph) ++graph_allocations;
-    return true;
+    return Observer::allocate(request);
   }
   void before_free(ggml_backend_buffer_t) noexcept override { ++frees; }
 

@@ -1,0 +1,50 @@
+// Refusal: the answer "no" to a request for bytes, with its reasons. One value from the ledger to the caller.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/memory/entry.hpp>
+
+namespace plimsoll::memory {
+
+enum class RefusedBy {
+  line,    // ours: the device was not asked
+  seal,    // the owner is sealed, and its reservation has no such bytes left: the device was not asked
+  device,  // the device itself, after line and seal had let the request through
+};
+
+struct Refusal {
+  RefusedBy by = RefusedBy::line;
+  device::DeviceId device{};
+  std::string owner{};               // who asked
+  std::optional<Stage> stage{};      // what for; empty: for a reservation of several stages
+  Bytes requested{};                 // on that device
+  std::optional<Bytes> available{};  // under the line, or inside the reservation; empty: a device does not say
+  std::optional<Bytes> limit{};      // the line, or what the owner has reserved there; empty: a device does not say
+  std::vector<Entry> largest{};      // the largest entries on that device, at most kLargestShown, largest first
+
+  static constexpr std::size_t kLargestShown = 5;
+};
+
+// over_line, sealed, out_of_device_memory.
+[[nodiscard]] ErrorCode code_of(RefusedBy by) noexcept;
+
+// A sentence without a full stop: who asked for what, how much there is of it, and who holds most.
+[[nodiscard]] std::string to_sentence(const Refusal& refusal);
+
+// The refusal as a failure. Its numbers are "requested", and "available" and "limit" where they are known.
+class Refused final : public Error {
+ public:
+  // `doing` begins the message: "loading 'a'"; empty: the message is the sentence.
+  explicit Refused(Refusal refusal, std::string_view doing = {});
+  [[nodiscard]] const Refusal& refusal() const noexcept { return refusal_; }
+
+ private:
+  Refusal refusal_;
+};
+
+}  // namespace plimsoll::memory

@@ -1,0 +1,53 @@
+#include "fault_injector.hpp"
+
+#include <stdexcept>
+
+#include <plimsoll/gauge/attribution.hpp>
+#include <plimsoll/gauge/scope.hpp>
+
+namespace plimsoll::test {
+namespace {
+
+bool is_due(std::atomic<std::int64_t>& countdown) {
+  return countdown.load(std::memory_order_relaxed) >= 0 && countdown.fetch_sub(1) == 0;
+}
+
+void note(const hook::Request& request, memory::RefusedBy by) {
+  const memory::Tag tag = gauge::tag_of(request);
+  gauge::Scope::note({.by = by,
+                      .device = tag.device,
+                      .owner = tag.owner,
+                      .stage = tag.stage,
+                      .requested = Bytes{request.bytes},
+                      .available = {},
+                      .limit = {},
+                      .largest = {}});
+}
+
+}  // namespace
+
+FaultInjector::FaultInjector(gauge::Gauge& gauge) : gauge_(gauge) {
+  if (!hook::exchange_observer(&gauge_, this)) throw std::logic_error("the gauge is not in the hook's way");
+}
+
+FaultInjector::~FaultInjector() { (void)hook::exchange_observer(this, &gauge_); }
+
+ggml_backend_buffer_t FaultInjector::allocate(const hook::Request& request) noexcept {
+  if (is_due(refuse_in_)) {
+    note(request, memory::RefusedBy::line);
+    return hook::refuse();
+  }
+  if (is_due(fail_in_)) {
+    note(request, memory::RefusedBy::device);
+    return nullptr;
+  }
+  return gauge_.allocate(request);
+}
+
+void FaultInjector::after_mapping(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept {
+  gauge_.after_mapping(request, buffer);
+}
+void FaultInjector::before_free(ggml_backend_buffer_t buffer) noexcept { gauge_.before_free(buffer); }
+bool FaultInjector::take_buffer_back(ggml_backend_buffer_t buffer) noexcept { return gauge_.take_buffer_back(buffer); }
+
+}  // namespace plimsoll::test
