@@ -7,6 +7,9 @@ preset=$1
 PLIMSOLL_WITH_TESTS=1 "$here/scripts/build.sh" "$preset"
 cat "$here/build/$preset/absent-tests.txt"
 
+# From outside of the private root, so not one of ctest's.
+"$here/tests/scripts/private_root_test.sh" "$here/build/$preset/bin/plimsoll" "$here/models/demo/bosun-log.gguf"
+
 # The engine is not instrumented: what it does inside is not ours to report (scripts/sanitizers/*.txt name each case).
 export PLIMSOLL_MATRIX=$2
 export LSAN_OPTIONS=suppressions=$here/scripts/sanitizers/lsan.txt:print_suppressions=0
