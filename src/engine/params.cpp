@@ -141,10 +141,21 @@ void validate_cache_type(ggml_type type) {
       fmt::format("{} is no type for a cache", known ? ggml_type_name(type) : std::to_string(static_cast<int>(type))));
 }
 
+// The engine makes one device of several for it. Where one of them has no memory left, or our line refuses a part, it
+// ends the process (an assertion in ggml-backend-meta.cpp); and it tells the sizes of the whole only, so no device's part
+// can be planned.
+void validate_split_mode(const ModelParams& params) {
+  if (params.split_mode != LLAMA_SPLIT_MODE_TENSOR) return;
+  throw Error(ErrorCode::unsupported,
+              "--split-mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
+              "process where one of them refuses; use layer");
+}
+
 }  // namespace
 
 void validate(const ModelParams& params) {
   if (params.path.empty()) usage("no model was named");
+  validate_split_mode(params);
   if (params.gpu_layers < kAllLayers) usage(fmt::format("{} layers cannot be kept on a device", params.gpu_layers));
   if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
   validate_devices(params.devices);

@@ -18,12 +18,6 @@ namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
 
-// In this mode the engine itself shares a model out, over several accelerators by what is free: tomorrow's answer may
-// differ.
-bool may_be_remembered(const gauge::SurveyRequest& request) {
-  return request.model.split_mode != LLAMA_SPLIT_MODE_TENSOR || !request.model.tensor_split.empty();
-}
-
 void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
                               const std::vector<gauge::DeviceView>& devices) {
   for (const memory::LineRequest& line : lines) {
@@ -62,7 +56,7 @@ gauge::Survey Planner::survey(const gauge::SurveyRequest& request) {
   }
   gauge::Survey survey = surveys_.survey(request);
   ++made_;
-  if (may_be_remembered(request)) store_.keep_survey(request, survey, device_names());
+  store_.keep_survey(request, survey, device_names());
   return survey;
 }
 
