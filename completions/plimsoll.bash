@@ -31,7 +31,7 @@ _plimsoll() {
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
-    --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row tensor' -- "$word"); return ;;
+    --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row' -- "$word"); return ;;
     --flash-attn | -fa) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
     --gpu-layers | --n-gpu-layers | -ngl) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
     --cache-type-k | -ctk | --cache-type-v | -ctv)

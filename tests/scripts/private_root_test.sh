@@ -30,7 +30,7 @@ plan() { inside "$1" "$2" "$program" plan --device none -c 256 -t 1 "${@:3}"; }
 
 # every_form FOLDER: models in FOLDER, asked for in each way that a path can be said.
 every_form() {
-  local data=$1 from=$1/work/deeper
+  local data=$1 from=$1/here/deeper
   mkdir -p "$from" "$data/models"
   cp "$model" "$data/models/a.gguf"
   ln -sf "$data/models/a.gguf" "$from/link.gguf"
