@@ -39,6 +39,8 @@ def beside(one: dict) -> str:
         return told + (f"; llama-batched-bench {one['engines_own']:.2f} ×" if "engines_own" in one else "")
     if "peer_count" in one:
         return f"{one['ours_count']} against {one['peer_count']} of {one['peer_bytes'] / 2**20:.0f} MiB"
+    if "listed_ms" in one:
+        return f"{one['listed_ms']:.3f} ms from a list of the whole vocabulary"
     if "ours_ms" in one:
         return f"{one['ours_ms']:.0f} ms against {one['peer_ms']:.0f} ms"
     return ""

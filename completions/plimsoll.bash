@@ -5,13 +5,13 @@ _plimsoll() {
   local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top'
   local global='-h --help --version -v --verbose --log-file --config'
   local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
-    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --check-tensors --lora
+    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --no-repack -nr --check-tensors --lora
     --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range
     --mmproj -mm --no-mmproj-offload --image-min-tokens --image-max-tokens'
   local draft='--model-draft -md --gpu-layers-draft -ngld --draft-max --draft-p-min'
   local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
     --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
-    --threads-batch -tb --line'
+    --threads-batch -tb --line --runtime'
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
     --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
     --top-n-sigma --xtc-probability --xtc-threshold --dry-multiplier --dry-base --dry-allowed-length
@@ -55,7 +55,7 @@ _plimsoll() {
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
     serve)
-      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --no-dashboard
+      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --no-dashboard
         --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --kept-prompts
         --max-wait --max-time --drain-time
         $model $context"

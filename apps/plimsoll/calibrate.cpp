@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include <plimsoll/base/error.hpp>
+
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "opening.hpp"
@@ -16,8 +18,27 @@ using Json = nlohmann::ordered_json;
 
 struct CalibrateOptions {
   ModelOptions model;
-  bool forget = false;
+  CLI::Option* forget = nullptr;
+  std::string forgotten;  // empty: everything
 };
+
+// A device is known by its name, everything else is a model.
+int forget(const std::string& what) {
+  plan::Store store;
+  if (!store.usable()) throw Error(ErrorCode::io, fmt::format("nothing is remembered in {}", store.path()));
+  if (what.empty()) {
+    store.forget_everything();
+    fmt::print(stderr, "plimsoll: forgot everything in {}\n", store.path());
+    return done;
+  }
+  std::size_t gone = store.forget_device(what);
+  if (gone == 0) gone = store.forget_model(what);
+  if (gone == 0)
+    throw Error(ErrorCode::usage,
+                fmt::format("nothing is remembered of '{}', neither as a device nor as a model", what));
+  fmt::print(stderr, "plimsoll: forgot {} surveys and measurements of '{}' in {}\n", gone, what, store.path());
+  return done;
+}
 
 Json to_json(const Opened& opened) {
   Json runtime = Json::array();
@@ -52,14 +73,11 @@ void print_table(const Opened& opened) {
 }
 
 int run(const GlobalOptions& global, const CalibrateOptions& options) {
-  if (options.forget) {
-    plan::Store store;
-    store.forget_everything();
-    fmt::print(stderr, "plimsoll: forgot everything in {}\n", store.path());
-    return done;
-  }
+  if (options.forget->count() > 0) return forget(options.forgotten);
   for (const plan::Request& request : requests(options.model, 1000)) {
-    const Opened opened = open(request, planner_options(options.model), {});
+    plan::PlannerOptions planning = planner_options(options.model);
+    planning.beyond_estimates = true;
+    const Opened opened = open(request, planning, {});
     if (!opened.instance) return report_refusal(opened.plan, global.json);
     if (global.json) {
       fmt::print("{}\n", to_json(opened).dump(2));
@@ -77,7 +95,11 @@ void add_calibrate(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("calibrate", "Measure what the backend takes for itself, for later plans");
   auto options = std::make_shared<CalibrateOptions>();
   add_model_options(*command, options->model);
-  command->add_flag("--forget", options->forget, "Forget all surveys and calibrations instead");
+  options->forget =
+      command
+          ->add_option("--forget", options->forgotten,
+                       "MODEL|DEVICE: forget surveys and calibrations of a model or a device instead (none: all)")
+          ->expected(0, 1);
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

@@ -28,6 +28,11 @@ std::string_view word(device::DeviceType type) {
   return "accelerator";
 }
 
+std::string whose_memory(const device::DeviceInfo& info) {
+  if (info.memory() != info.id) return fmt::format(" (memory is {}'s: one card, one line)", info.memory().name());
+  return info.memory_is_hosts && !info.id.is_host() ? " (memory is the host's)" : "";
+}
+
 Json device_json(const gauge::DeviceView& view) {
   const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
   const auto line = memory::resolve_line({}, view.info, view.reading.total);
@@ -37,6 +42,7 @@ Json device_json(const gauge::DeviceView& view) {
           {"description", view.info.description},
           {"pci_id", view.info.pci_id ? Json(*view.info.pci_id) : Json(nullptr)},
           {"memory_is_hosts", view.info.memory_is_hosts},
+          {"memory", view.info.memory().name()},
           {"total", bytes(view.reading.total)},
           {"free", bytes(view.reading.free)},
           {"used_by_us", bytes(view.reading.used_by_us)},
@@ -62,8 +68,7 @@ int run(const GlobalOptions& global) {
     const auto line = memory::resolve_line({}, view.info, view.reading.total);
     fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}{}\n", view.info.id.name(), amount(view.reading.total),
                amount(view.reading.free), line ? format_bytes(line->bytes) : "none", view.reading.source,
-               view.info.description,
-               view.info.memory_is_hosts && !view.info.id.is_host() ? " (memory is the host's)" : "");
+               view.info.description, whose_memory(view.info));
   }
   return done;
 }

@@ -20,6 +20,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "vulkan_instance.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -54,9 +55,12 @@ Json devices(const device::ProbeChain& chain) {
   Json list = Json::array();
   for (const device::DeviceInfo& info : device::list_devices()) {
     Json probes = Json::array();
+    bool total_is_known = false;
     for (const auto& probe : chain.probes()) {
+      if (total_is_known && probe->makes_context(info)) continue;  // looking costs nothing
       const auto reading = probe->read(info);
       if (!reading) continue;
+      total_is_known = total_is_known || reading->total;
       const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
       probes.push_back({{"probe", probe->name()},
                         {"total", bytes(reading->total)},
@@ -67,6 +71,7 @@ Json devices(const device::ProbeChain& chain) {
                     {"backend", info.backend},
                     {"description", info.description},
                     {"memory_is_hosts", info.memory_is_hosts},
+                    {"memory", info.memory().name()},
                     {"probes", probes}});
   }
   return list;
@@ -74,6 +79,25 @@ Json devices(const device::ProbeChain& chain) {
 
 bool has_backend(const Json& names, std::string_view name) {
   return std::ranges::any_of(names, [&](const Json& one) { return one.get<std::string>().contains(name); });
+}
+
+Json vulkan() {
+  const VulkanInstance instance = try_vulkan();
+  Json drivers = Json::array();
+  for (const VulkanDriver& driver : instance.drivers)
+    drivers.push_back({{"file", driver.file}, {"library", driver.library}, {"problem", driver.problem}});
+  return {{"instance", instance.made}, {"problem", instance.problem}, {"drivers", drivers}};
+}
+
+std::string vulkan_text(const Json& vulkan) {
+  std::string text = vulkan["instance"].get<bool>()
+                         ? "an instance can be made"
+                         : "no instance can be made: " + vulkan["problem"].get<std::string>();
+  for (const Json& driver : vulkan["drivers"]) {
+    if (const auto problem = driver["problem"].get<std::string>(); !problem.empty())
+      text += fmt::format("; {}: {}", driver["file"].get<std::string>(), problem);
+  }
+  return text;
 }
 
 Json advice(const Json& report) {
@@ -87,10 +111,16 @@ Json advice(const Json& report) {
   const bool accelerated =
       std::ranges::any_of(report.at("devices"), [](const Json& one) { return one.at("device") != "CPU"; });
   std::error_code error;
-  if (!accelerated && std::filesystem::exists("/dev/nvidiactl", error) && !has_backend(names, "CUDA") &&
-      !has_backend(names, "Vulkan")) {
+  if (const std::string problem = engine::own_backend_problem(); !problem.empty()) advice.push_back(problem);
+  const bool nvidia = std::filesystem::exists("/dev/nvidiactl", error);
+  if (!accelerated && nvidia && !has_backend(names, "CUDA") && !has_backend(names, "Vulkan")) {
     advice.push_back(
-        "an NVIDIA driver is here but no backend for it: install libggml0-backend-cuda or libggml0-backend-vulkan");
+        "an NVIDIA driver is here but no backend for it: install libggml0-backend-vulkan, or name a CUDA backend of "
+        "your "
+        "own in GGML_BACKEND_PATH (docs/command-line.md, doctor)");
+  }
+  if (!accelerated && nvidia && has_backend(names, "Vulkan")) {
+    advice.push_back("an NVIDIA driver is here, but Vulkan found no card of it: " + vulkan_text(report.at("vulkan")));
   }
   if (!accelerated && std::filesystem::exists("/dev/dri", error) && !has_backend(names, "Vulkan")) {
     advice.push_back(
@@ -120,6 +150,7 @@ void print_text(const Json& report) {
   std::string names;
   for (const Json& name : report["backends"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
   fmt::print("backends: {}\n", names);
+  fmt::print("vulkan: {}\n", vulkan_text(report["vulkan"]));
   for (const Json& one : report["devices"]) {
     std::string probes;
     for (const Json& probe : one["probes"]) probes += (probes.empty() ? "" : ", ") + probe["probe"].get<std::string>();
@@ -136,13 +167,10 @@ int run(const GlobalOptions& global) {
   const SystemClock clock;
   const auto chain = device::make_system_probes(clock);
   const plan::Store store;
-  Json report{{"schema", "plimsoll.doctor/1"},
-              {"software", software()},
-              {"machine", machine()},
-              {"gauge", gauge::to_string(gauge::mode())},
-              {"backends", backends()},
-              {"devices", devices(*chain)},
-              {"store", {{"path", store.path()}, {"usable", store.usable()}}}};
+  Json report{{"schema", "plimsoll.doctor/1"}, {"software", software()},
+              {"machine", machine()},          {"gauge", gauge::to_string(gauge::mode())},
+              {"backends", backends()},        {"vulkan", vulkan()},
+              {"devices", devices(*chain)},    {"store", {{"path", store.path()}, {"usable", store.usable()}}}};
   report["advice"] = advice(report);
   if (global.json) {
     fmt::print("{}\n", report.dump(2));

@@ -19,9 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Texts that go through the model together, where --parallel does not say otherwise.
-constexpr std::uint32_t kTogether = 16;
-
 struct EmbedOptions {
   ModelOptions model;
   std::vector<std::string> prompts;
@@ -77,11 +74,11 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   const run::Normalisation normalised = normalisation(options.normalize);
   plan::Request request = requests(options.model, 1).front();
-  run::plan_for_embeddings(request.survey, pooling(options.pooling));
   std::vector<std::vector<engine::Token>> inputs = token_lists(options.tokens);
   const auto texts = inputs.empty() ? read_texts(options.prompts, options.file) : std::vector<std::string>{};
   const bool several = std::max(inputs.size(), texts.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) request.survey.context.n_seq_max = kTogether;
+  if (several && options.model.command->count("--parallel") == 0) seat_together(request.survey.context);
+  run::plan_for_embeddings(request.survey, pooling(options.pooling));
 
   double ms = 0;  // tokenizing and embedding
   const auto tokenize = [&](const run::Instance& loaded) {

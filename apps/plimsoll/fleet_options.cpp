@@ -31,7 +31,7 @@ std::vector<std::string> models_in(const std::string& folder) {
 
 // The demo models are small: several clients can try them at once.
 void give_demo_models_seats(ModelOptions& options) {
-  if (options.ctx_size >= 0 || options.command->count("--parallel") > 0) return;
+  if (options.ctx_size || options.command->count("--parallel") > 0) return;
   options.parallel = 4;
   options.ctx_size = 4096;
 }
@@ -48,11 +48,14 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   }
   if (options.models.empty()) give_demo_models_seats(options);
   host::Fleet fleet;
-  fleet.lines = planner_options(options).lines;
+  plan::PlannerOptions planner = planner_options(options);
+  fleet.lines = std::move(planner.lines);
+  fleet.runtime = std::move(planner.runtime);
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.lane = host::kDefaultLane;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
   }
+  require_used_lines(fleet.lines, host::requests_of(fleet));
   return fleet;
 }
 
@@ -60,8 +63,10 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
 
 host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   host::Fleet fleet = host::read_fleet(file);
-  const auto lines = planner_options(options).lines;
-  fleet.lines.insert(fleet.lines.end(), lines.begin(), lines.end());
+  const plan::PlannerOptions planner = planner_options(options);
+  fleet.lines.insert(fleet.lines.end(), planner.lines.begin(), planner.lines.end());
+  fleet.runtime.insert(fleet.runtime.end(), planner.runtime.begin(), planner.runtime.end());
+  require_used_lines(fleet.lines, host::requests_of(fleet));
   return fleet;
 }
 

@@ -1,8 +1,10 @@
 #include "interrupt.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -15,8 +17,9 @@ namespace {
 std::atomic<int> wake_pipe{-1};  // write end; -1: nobody listens yet
 std::atomic<int> times{0};
 
-// Only what a signal handler may do: count, write, end.
+// Only what a signal handler may do: count, write, end. Who was interrupted finds errno as it was.
 void on_signal(int) {
+  const int before = errno;
   const int listener = wake_pipe.load();
   if (times.fetch_add(1) > 0 || listener < 0) {
     constexpr char kSentence[] = "plimsoll: interrupted\n";
@@ -25,12 +28,13 @@ void on_signal(int) {
   }
   constexpr char kByte = 0;
   (void)!write(listener, &kByte, 1);
+  errno = before;
 }
 
 std::stop_source start_listening() {
   std::stop_source source;
   int ends[2];
-  if (pipe(ends) != 0) return source;  // then Ctrl-C goes on ending the program at once
+  if (pipe2(ends, O_CLOEXEC) != 0) return source;  // then Ctrl-C goes on ending the program at once
   std::thread([read_end = ends[0], source]() mutable {
     char byte;
     while (read(read_end, &byte, 1) < 0 && errno == EINTR) {
@@ -44,7 +48,7 @@ std::stop_source start_listening() {
 }  // namespace
 
 void handle_interrupts() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);

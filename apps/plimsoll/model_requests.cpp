@@ -8,6 +8,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/fleet.hpp>
+#include <plimsoll/plan/line_requests.hpp>
 
 #include "options.hpp"
 
@@ -77,6 +78,7 @@ engine::ModelParams model_params(const ModelOptions& options) {
   const std::string load_mode = options.no_mmap ? "none" : options.load_mode;
   params.load_mode =
       must(engine::load_mode_from_string(load_mode), "--load-mode", load_mode, "none, mmap, mlock, mmap+mlock or dio");
+  params.use_extra_bufts = !options.no_repack;
   params.check_tensors = options.check_tensors;
   return params;
 }
@@ -84,7 +86,7 @@ engine::ModelParams model_params(const ModelOptions& options) {
 engine::ContextParams context_params(const ModelOptions& options) {
   constexpr const char* kTypes = "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1 or iq4_nl";
   engine::ContextParams params;
-  if (options.ctx_size >= 0) params.n_ctx = count(options.ctx_size, "--ctx-size", 0);
+  if (options.ctx_size) params.n_ctx = count(*options.ctx_size, "--ctx-size", 0);
   params.n_batch = count(options.batch_size, "--batch-size", 1);
   params.n_ubatch = count(options.ubatch_size, "--ubatch-size", 1);
   const bool ubatch_given = options.command != nullptr && options.command->count("--ubatch-size") > 0;
@@ -192,7 +194,6 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
                               .context = context_params(options),
                               .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
                               .control_vector = control_vector(options)};
-  common.outputs = common.context.n_outputs_max;
   std::vector<plan::Request> requests;
   for (const auto& [path, name, projector] : models) {
     plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .survey = common};
@@ -230,7 +231,18 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
     if (!line) usage_error(line.error());
     planner.lines.push_back(*line);
   }
+  if (const auto wrong = plan::contradiction(planner.lines)) usage_error(*wrong);
+  for (const std::string& text : options.runtime) {
+    auto runtime = plan::parse_runtime(text);
+    if (!runtime) usage_error(runtime.error());
+    planner.runtime.push_back(*runtime);
+  }
+  if (const auto wrong = plan::contradiction(planner.runtime)) usage_error(*wrong);
   return planner;
+}
+
+void require_used_lines(const std::vector<memory::LineRequest>& lines, const std::vector<plan::Request>& requests) {
+  if (const auto wrong = plan::line_without_use(lines, requests)) usage_error(*wrong);
 }
 
 }  // namespace plimsoll::app

@@ -65,6 +65,7 @@ plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& li
                     plan::Store& store) {
   std::vector<plan::Request> requests{request};
   if (options.draft) requests.push_back(*options.draft);  // of no lane: it computes between the other's steps
+  require_used_lines(lines.lines, requests);
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
   plan::Planner planner(surveys, store);
   return options.fit ? planner.fit(requests, lines) : planner.plan(requests, lines);

@@ -24,6 +24,16 @@ void add_line_option(CLI::App& command, ModelOptions& o) {
       ->group("Lines");
 }
 
+void add_runtime_option(CLI::App& command, ModelOptions& o) {
+  command
+      .add_option("--runtime", o.runtime,
+                  "DEVICE=SIZE: what the backend takes for itself there, for an estimate; may be repeated")
+      ->envname("PLIMSOLL_RUNTIME")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->group("Lines");
+}
+
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
   const auto model = [&](CLI::Option* option) { return option->group("Model"); };
@@ -53,6 +63,9 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   model(command.add_option("--load-mode", o.load_mode, "-lm: none, mmap, mlock, mmap+mlock or dio")
             ->envname("PLIMSOLL_LOAD_MODE"));
   model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
+  model(command
+            .add_flag("--no-repack", o.no_repack, "-nr: weights stay as they lie in the file, mapped where they can be")
+            ->envname("PLIMSOLL_NO_REPACK"));
   model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
   model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
   model(command.add_option("--mmproj", o.projectors, "-mm: projector of the --model before it: pictures and sounds")
@@ -117,6 +130,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")
               ->envname("PLIMSOLL_THREADS_BATCH"));
   add_line_option(command, o);
+  add_runtime_option(command, o);
 }
 
 void add_draft_options(CLI::App& command, DraftOptions& o) {
@@ -142,6 +156,7 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
       {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"},
       {"-cmoe", "--cpu-moe"},     {"-ncmoe", "--n-cpu-moe"},    {"-jf", "--json-schema-file"},
       {"-mm", "--mmproj"},        {"-md", "--model-draft"},     {"-ngld", "--gpu-layers-draft"},
+      {"-nr", "--no-repack"},
   };
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {

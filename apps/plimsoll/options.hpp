@@ -39,13 +39,14 @@ struct ModelOptions {
   int n_cpu_moe = 0;
   std::string load_mode = "mmap";
   bool no_mmap = false;
+  bool no_repack = false;
   bool check_tensors = false;
   std::vector<std::string> loras;
   std::vector<std::string> loras_scaled;  // FILE:SCALE
   std::vector<std::string> control_vectors;
   std::vector<std::string> control_vectors_scaled;
   std::vector<std::int32_t> control_vector_layers;  // first, last
-  std::int64_t ctx_size = -1;                       // not given
+  std::optional<std::int64_t> ctx_size;             // empty: the smaller of the model's own and 4096
   std::int64_t batch_size = 2048;
   std::int64_t ubatch_size = 512;
   std::int64_t parallel = 1;
@@ -59,15 +60,19 @@ struct ModelOptions {
   int threads = 0;
   int threads_batch = 0;
   std::vector<std::string> lines;
+  std::vector<std::string> runtime;  // DEVICE=SIZE
   CLI::App* command = nullptr;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
 void add_line_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
+void add_runtime_option(CLI::App& command, ModelOptions& options);
 
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
 [[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
+// Throws Error{usage} where a line binds nothing that these models use.
+void require_used_lines(const std::vector<memory::LineRequest>& lines, const std::vector<plan::Request>& requests);
 
 // A small model that proposes tokens, which the --model then checks.
 struct DraftOptions {

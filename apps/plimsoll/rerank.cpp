@@ -18,8 +18,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::uint32_t kTogether = 16;  // as plimsoll embed
-
 struct RerankOptions {
   ModelOptions model;
   std::string query;
@@ -60,11 +58,11 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   if (options.query.empty() && options.tokens.empty())
     throw Error(ErrorCode::usage, "there is no query; name one with --query");
   plan::Request request = requests(options.model, 1).front();
-  run::plan_for_ranking(request.survey);
   const auto pairs = token_lists(options.tokens);
   const auto documents = pairs.empty() ? read_texts(options.documents, options.file) : std::vector<std::string>{};
   const bool several = std::max(pairs.size(), documents.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) request.survey.context.n_seq_max = kTogether;
+  if (several && options.model.command->count("--parallel") == 0) seat_together(request.survey.context);
+  run::plan_for_ranking(request.survey);
   const auto has_vocabulary = [&](const run::Instance& loaded) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };

@@ -10,6 +10,7 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
+#include <plimsoll/device/probe.hpp>
 #include <plimsoll/gauge/survey_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/host/host.hpp>
@@ -95,10 +96,44 @@ void say_what_is_risky(const server::ServerOptions& options) {
               options.address);
 }
 
-// Who starts a server hears of what it will have to refuse, and what it would take to have it. False: all of it.
-bool something_fits(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
+// What the program keeps in host memory is to have an end, too: where nobody draws a line, it is that share of what is
+// free at the start. The rest is for page cache, other programs, and what nobody can plan.
+constexpr double kShareOfFree = 0.9;
+
+void draw_a_line_on_the_host(host::Fleet& fleet) {
+  const auto is_hosts = [](const memory::LineRequest& line) { return line.device && line.device->is_host(); };
+  if (std::ranges::any_of(fleet.lines, is_hosts)) return;
+  const SystemClock clock;
+  device::DeviceInfo host;
+  host.id = device::host();
+  host.memory_is_hosts = true;
+  const auto reading = device::make_system_probes(clock)->read(host);
+  if (!reading || !reading->free) return;
+  const Bytes line{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
+  fleet.lines.push_back({.device = device::host(), .amount = line});
+  log::info("server", "line on the host: {}, which is {:.0f} % of what is free; --line CPU=… draws another",
+            format_bytes(line), kShareOfFree * 100);
+}
+
+struct Planned {
+  plan::Plan models;         // as the host takes it over
+  host::FleetPlan of_fleet;  // what it comes to
+};
+
+Planned plan_once(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
   plan::Planner planner(surveys, store);
-  const host::FleetPlan plan = host::plan_fleet(fleet, planner);
+  plan::Plan models = planner.plan(
+      host::requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
+  std::vector<plan::DeviceState> devices;
+  for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
+  host::FleetPlan of_fleet =
+      host::plan_fleet(fleet, host::Room(models.models, std::move(devices), host::drafts_of(fleet)));
+  host::add_alternatives(of_fleet, fleet, planner);
+  return {.models = std::move(models), .of_fleet = std::move(of_fleet)};
+}
+
+// Who starts a server hears of what it will have to refuse, and what it would take to have it. False: all of it.
+bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
   if (plan.never.size() == fleet.models.size()) {
     fmt::print(stderr, "{}plimsoll: no model of these fits, even alone\n", host::to_table(plan));
     return false;
@@ -111,25 +146,37 @@ bool something_fits(const host::Fleet& fleet, gauge::SurveySource& surveys, plan
   return true;
 }
 
+// Whether there was an answer or not: a server that idles holds no device context for its questions.
+struct RestAfterwards {
+  gauge::SurveySource& surveys;
+  ~RestAfterwards() { surveys.rest(); }
+};
+
 int run(const GlobalOptions& global, const ServeOptions& options) {
   give_large_blocks_back();
   set_up_server_log(options.log_format, global.verbosity > 0);
-  const server::ServerOptions server_settings = server_options(options);
-  const host::Fleet fleet = fleet_of_sources(options.sources, options.model);
-  // The second one answers what somebody asks while models are at work; its child must be started before they are.
+  server::ServerOptions server_settings = server_options(options);
+  host::Fleet fleet = fleet_of_sources(options.sources, options.model);
+  draw_a_line_on_the_host(fleet);
+  // The second one answers what somebody asks while models are at work, and rests in between.
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
   gauge::SurveyProcess later_surveys({program_path(), "survey-worker"});
   plan::Store store;
   plan::Store later_store;
-  if (!something_fits(fleet, surveys, store)) return refused;
+  if (const auto wrong = host::contradictions(fleet); !wrong.empty())
+    throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
+  Planned planned = plan_once(fleet, surveys, store);
+  if (!something_fits(fleet, planned.of_fleet)) return refused;
+  for (host::NeverFits& one : planned.of_fleet.never) server_settings.ways_out[one.name] = std::move(one.alternatives);
   run::MemoryBooks books;
-  host::Host host(books, fleet, surveys, store, {.longest_queue = options.queue});
+  host::Host host(books, fleet, surveys, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
   monitor::Monitor monitor(host);
 
   plan::Planner planner(later_surveys, later_store);
   const auto plan = [&](const std::vector<plan::Request>& requests) {
-    plan::PlannerOptions now{.lines = fleet.lines, .ours = {}};
+    plan::PlannerOptions now{.lines = fleet.lines, .ours = {}, .runtime = fleet.runtime};
     for (const plan::DeviceState& device : host.devices()) now.ours.emplace_back(device.info.id, device.ours);
+    const RestAfterwards rest{later_surveys};
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);
@@ -174,6 +221,14 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command
          .add_option("--cors-origin", s.cors_origins, "Origin whose pages may call; *: everybody's; may be repeated")
          ->envname("PLIMSOLL_CORS_ORIGIN")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_option("--host-name", s.host_names,
+                     "Name under which others may ask it without a key, beside addresses and this machine's own; may "
+                     "be repeated")
+         ->envname("PLIMSOLL_HOST_NAME")
          ->take_all()
          ->allow_extra_args(false),
      "Server");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -62,6 +63,12 @@ std::vector<std::vector<engine::Token>> token_lists(const std::vector<std::strin
   std::vector<std::vector<engine::Token>> lists;
   for (const std::string& text : given) lists.push_back(token_list(text));
   return lists;
+}
+
+void seat_together(engine::ContextParams& context) {
+  constexpr std::uint32_t kTogether = 16;
+  context.n_seq_max = std::min(kTogether, context.n_ubatch);
+  if (context.n_ctx.value_or(0) > 0) context.n_seq_max = std::min(context.n_seq_max, *context.n_ctx);
 }
 
 }  // namespace plimsoll::app

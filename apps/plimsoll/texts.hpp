@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <plimsoll/engine/params.hpp>
 #include <plimsoll/engine/vocab.hpp>
 
 namespace plimsoll::app {
@@ -16,5 +17,9 @@ namespace plimsoll::app {
 // "1,2,3". Throws Error{usage}.
 [[nodiscard]] std::vector<engine::Token> token_list(const std::string& text);
 [[nodiscard]] std::vector<std::vector<engine::Token>> token_lists(const std::vector<std::string>& given);
+
+// As many sequences as texts are sent through the model together, where nobody said how many: 16, or what one
+// micro-batch and the context hold a token each of.
+void seat_together(engine::ContextParams& context);
 
 }  // namespace plimsoll::app

@@ -82,7 +82,7 @@ void set_sink(Sink sink) {
   output().sink = std::move(sink);
 }
 
-void write(Level level, std::string_view component, std::string_view message) {
+void write(Level level, std::string_view component, std::string_view message) try {
   if (level < current_level.load(std::memory_order_relaxed)) return;
   Output& out = output();
   const std::lock_guard lock(out.mutex);
@@ -92,6 +92,7 @@ void write(Level level, std::string_view component, std::string_view message) {
   }
   if (out.file) out.file->log(to_spdlog(level), "{}: {}", component, message);
   if (!out.file || level >= Level::warn) out.terminal->log(to_spdlog(level), "{}: {}", component, message);
+} catch (...) {  // a sink that fails loses the line: who logs from a destructor or for the engine must not fail of it
 }
 
 }  // namespace plimsoll::log

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 
@@ -42,6 +44,26 @@ class File {
 
 }  // namespace
 
+// Processes in containers have numbers alike, so the moment is part of it.
+std::string unfinished_name(const std::string& path) {
+  static std::atomic<unsigned> count = 0;
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  return fmt::format("{}.{}.{:x}.{}.tmp", path, getpid(), now, count.fetch_add(1));
+}
+
+void sync_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;  // one may write into folders that one may not read
+  const bool failed = fsync(descriptor) != 0 && errno == EIO;
+  ::close(descriptor);
+  if (failed) {
+    errno = EIO;
+    io_error(path);
+  }
+}
+
 void write_whole_file(const std::string& path, const std::function<void(const Sink&)>& write) {
   const auto into = [&](const File& file) {
     write([&](std::span<const std::byte> bytes) { write_all(file.descriptor(), bytes, path); });
@@ -50,15 +72,16 @@ void write_whole_file(const std::string& path, const std::function<void(const Si
   if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {  // a pipe or a device: nothing to put in its place
     return into(File(path, O_WRONLY));
   }
-  const std::string unfinished = fmt::format("{}.{}.tmp", path, getpid());
+  const std::string unfinished = unfinished_name(path);
   try {
-    const File file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
+    const File file(unfinished, O_WRONLY | O_CREAT | O_EXCL);
     into(file);
     if (fsync(file.descriptor()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0) io_error(path);
   } catch (...) {
     unlink(unfinished.c_str());
     throw;
   }
+  sync_folder_of(path);
 }
 
 void write_whole_file(const std::string& path, std::string_view text) {

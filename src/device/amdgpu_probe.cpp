@@ -22,12 +22,17 @@ std::optional<fs::path> card_of(const fs::path& sys, const std::string& pci_id) 
   return std::nullopt;
 }
 
+struct OwnUse {
+  bool is_client = false;  // this process has opened the card
+  std::optional<Bytes> vram;
+};
+
 // Several descriptors of one client repeat its sums: count each client once.
-std::optional<Bytes> vram_of_this_process(const fs::path& proc, const std::string& pci_id) {
+OwnUse vram_of_this_process(const fs::path& descriptors, const std::string& pci_id) {
   std::error_code error;
   std::vector<std::string> seen;
-  std::optional<Bytes> sum;
-  for (const auto& entry : fs::directory_iterator(proc / "self/fdinfo", error)) {
+  OwnUse own;
+  for (const auto& entry : fs::directory_iterator(descriptors, error)) {
     std::ifstream file(entry.path());
     std::string client;
     bool same_device = false;
@@ -39,11 +44,12 @@ std::optional<Bytes> vram_of_this_process(const fs::path& proc, const std::strin
         if (const auto kib = number_in(std::string_view(line).substr(16))) vram = Bytes{*kib << 10};
       }
     }
+    own.is_client = own.is_client || same_device;
     if (!same_device || !vram || std::ranges::contains(seen, client)) continue;
     seen.push_back(client);
-    sum = sum.value_or(Bytes{}) + *vram;
+    own.vram = own.vram.value_or(Bytes{}) + *vram;
   }
-  return sum;
+  return own;
 }
 
 }  // namespace
@@ -55,11 +61,18 @@ std::optional<MemoryReading> AmdgpuProbe::read(const DeviceInfo& device) const {
   const auto total = whole_file_bytes(*card / "mem_info_vram_total");
   const auto used = whole_file_bytes(*card / "mem_info_vram_used");
   if (!total || !used) return std::nullopt;
-  return MemoryReading{.total = total,
-                       .free = saturating_sub(*total, *used),
-                       .used_by_us = vram_of_this_process(proc_, *device.pci_id),
-                       .source = "amdgpu",
-                       .taken_at = clock_.now()};
+  MemoryReading reading{.total = total,
+                        .free = saturating_sub(*total, *used),
+                        .used_by_us = {},
+                        .source = "amdgpu",
+                        .taken_at = clock_.now()};
+  const fs::path descriptors = proc_ / "self/fdinfo";
+  const OwnUse own = vram_of_this_process(descriptors, *device.pci_id);
+  std::error_code error;
+  reading.used_by_us = own.vram;
+  // An older kernel may list a client without saying what it holds: that is not to be no client.
+  reading.unlisted = !own.is_client && fs::is_directory(descriptors, error);
+  return reading;
 }
 
 }  // namespace plimsoll::device

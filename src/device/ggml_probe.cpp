@@ -5,7 +5,8 @@
 namespace plimsoll::device {
 
 std::optional<MemoryReading> GgmlProbe::read(const DeviceInfo& device) const {
-  ggml_backend_dev_t handle = ggml_backend_dev_by_name(device.id.name().c_str());
+  // Backends that offer one card count it a little differently: the first of them speaks for all.
+  ggml_backend_dev_t handle = ggml_backend_dev_by_name(device.memory().name().c_str());
   if (handle == nullptr) return std::nullopt;
   std::size_t free = 0;
   std::size_t total = 0;

@@ -1,5 +1,6 @@
 // The few calls of NVIDIA's management library that we use, as a table, so that a test can stand in for the library.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,7 +26,11 @@ struct NvmlFunctions {
   int (*init)() = nullptr;
   int (*device_by_pci_id)(const char*, void**) = nullptr;
   int (*memory_info)(void*, NvmlMemory*) = nullptr;
-  int (*compute_processes)(void*, unsigned int*, NvmlProcess*) = nullptr;  // may be null: older libraries
+  // Older libraries may lack these; null then.
+  int (*compute_processes)(void*, unsigned int*, NvmlProcess*) = nullptr;
+  int (*graphics_processes)(void*, unsigned int*, NvmlProcess*) = nullptr;
+  int (*mig_mode)(void*, unsigned int* current, unsigned int* pending) = nullptr;
+  int (*device_by_uuid)(const char*, void**) = nullptr;
 };
 
 class NvmlProbe final : public Probe {
@@ -35,11 +40,14 @@ class NvmlProbe final : public Probe {
   [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo& device) const override;
 
  private:
-  [[nodiscard]] std::optional<Bytes> used_by_this_process(void* handle) const;
+  // used_by_us and unlisted of the card, or of the slice of it.
+  void read_own_use(void* handle, MemoryReading& reading) const;
 
   const Clock& clock_;
   NvmlFunctions functions_;
   bool ready_ = false;
+  // The library has listed this process once, so it sees it: not to be listed is to use nothing.
+  mutable std::atomic<bool> was_listed_ = false;
 };
 
 }  // namespace plimsoll::device

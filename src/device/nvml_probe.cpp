@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "nvml.hpp"
@@ -10,7 +11,8 @@ namespace {
 
 constexpr int kNvmlSuccess = 0;
 constexpr unsigned long long kNvmlUnknown = ~0ULL;  // NVML_VALUE_NOT_AVAILABLE
-constexpr unsigned int kMostProcesses = 256;
+constexpr int kNvmlTooSmall = 7;                    // NVML_ERROR_INSUFFICIENT_SIZE
+constexpr unsigned int kProcesses = 256;            // at first; more where there are more
 
 template <class Function>
 Function symbol(void* library, const char* name) {
@@ -28,7 +30,50 @@ NvmlFunctions open_library() {
   functions.memory_info = symbol<decltype(functions.memory_info)>(library, "nvmlDeviceGetMemoryInfo");
   functions.compute_processes =
       symbol<decltype(functions.compute_processes)>(library, "nvmlDeviceGetComputeRunningProcesses_v3");
+  functions.graphics_processes =
+      symbol<decltype(functions.graphics_processes)>(library, "nvmlDeviceGetGraphicsRunningProcesses_v3");
+  functions.mig_mode = symbol<decltype(functions.mig_mode)>(library, "nvmlDeviceGetMigMode");
+  functions.device_by_uuid = symbol<decltype(functions.device_by_uuid)>(library, "nvmlDeviceGetHandleByUUID");
   return functions;
+}
+
+using ListProcesses = int (*)(void*, unsigned int*, NvmlProcess*);
+
+// Empty: the list cannot be had.
+std::optional<std::vector<NvmlProcess>> listed(ListProcesses list, void* handle) {
+  if (list == nullptr) return std::nullopt;
+  std::vector<NvmlProcess> processes(kProcesses);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    auto count = static_cast<unsigned int>(processes.size());
+    const int status = list(handle, &count, processes.data());
+    if (status == kNvmlSuccess) {
+      processes.resize(std::min<std::size_t>(count, processes.size()));
+      return processes;
+    }
+    if (status != kNvmlTooSmall) return std::nullopt;
+    processes.resize(2 * std::max<std::size_t>(count, processes.size()));  // others come while we look
+  }
+  return std::nullopt;
+}
+
+// What a list says of this process: a sum over the card's slices, where it is in several.
+struct OwnUse {
+  bool is_listed = false;
+  std::optional<Bytes> bytes;  // empty: it is listed, and how much it uses is not told
+};
+
+OwnUse own_use_in(const std::vector<NvmlProcess>& processes) {
+  OwnUse own;
+  bool told = true;
+  Bytes sum;
+  for (const NvmlProcess& process : processes) {
+    if (std::cmp_not_equal(process.pid, getpid())) continue;
+    own.is_listed = true;
+    told = told && process.used_gpu_memory != kNvmlUnknown;
+    if (told) sum += Bytes{process.used_gpu_memory};
+  }
+  if (own.is_listed && told) own.bytes = sum;
+  return own;
 }
 
 }  // namespace
@@ -43,25 +88,49 @@ std::optional<MemoryReading> NvmlProbe::read(const DeviceInfo& device) const {
   if (!ready_ || !device.pci_id || functions_.device_by_pci_id(device.pci_id->c_str(), &handle) != kNvmlSuccess) {
     return std::nullopt;
   }
-  NvmlMemory memory;
-  if (functions_.memory_info(handle, &memory) != kNvmlSuccess || memory.total == 0) return std::nullopt;
-  return MemoryReading{.total = Bytes{memory.total},
-                       .free = Bytes{memory.free},
-                       .used_by_us = used_by_this_process(handle),
-                       .source = "nvml",
-                       .taken_at = clock_.now()};
+  MemoryReading reading{.total = {}, .free = {}, .used_by_us = {}, .source = "nvml", .taken_at = clock_.now()};
+  unsigned int sliced = 0;
+  unsigned int pending = 0;
+  if (functions_.mig_mode == nullptr || functions_.mig_mode(handle, &sliced, &pending) != kNvmlSuccess) sliced = 0;
+  bool whole = true;
+  if (sliced != 0) {
+    // The engine has a slice of it (MIG). Where that cannot be found here, only the lists of the whole card are used:
+    // its total and free are not the slice's.
+    void* slice = nullptr;
+    const std::string name = "MIG-" + device.uuid.value_or("");
+    whole = device.uuid && functions_.device_by_uuid != nullptr &&
+            functions_.device_by_uuid(name.c_str(), &slice) == kNvmlSuccess;
+    if (whole) handle = slice;
+  }
+  if (whole) {
+    NvmlMemory memory;
+    if (functions_.memory_info(handle, &memory) != kNvmlSuccess || memory.total == 0) return std::nullopt;
+    reading.total = Bytes{memory.total};
+    reading.free = Bytes{memory.free};
+  }
+  read_own_use(handle, reading);
+  return reading;
 }
 
-std::optional<Bytes> NvmlProbe::used_by_this_process(void* handle) const {
-  if (functions_.compute_processes == nullptr) return std::nullopt;
-  std::vector<NvmlProcess> processes(kMostProcesses);
-  unsigned int count = kMostProcesses;
-  if (functions_.compute_processes(handle, &count, processes.data()) != kNvmlSuccess) return std::nullopt;
-  for (unsigned int i = 0; i < count; ++i) {
-    if (std::cmp_not_equal(processes[i].pid, getpid()) || processes[i].used_gpu_memory == kNvmlUnknown) continue;
-    return Bytes{processes[i].used_gpu_memory};
+// A process with Vulkan's device is in both lists with one figure, so the larger counts, not the sum. Inside a
+// container the library may see other process numbers than we do, and never list us.
+void NvmlProbe::read_own_use(void* handle, MemoryReading& reading) const {
+  bool any_list = false;
+  bool is_listed = false;
+  for (const ListProcesses list : {functions_.compute_processes, functions_.graphics_processes}) {
+    const auto processes = listed(list, handle);
+    if (!processes) continue;
+    any_list = true;
+    const OwnUse own = own_use_in(*processes);
+    is_listed = is_listed || own.is_listed;
+    if (own.bytes) reading.used_by_us = std::max(reading.used_by_us.value_or(Bytes{}), *own.bytes);
   }
-  return std::nullopt;  // inside a container the library may see other process numbers than we do
+  if (reading.used_by_us) {
+    was_listed_.store(true, std::memory_order_relaxed);
+  } else if (any_list && !is_listed) {
+    if (was_listed_.load(std::memory_order_relaxed)) reading.used_by_us = Bytes{};
+    reading.unlisted = !reading.used_by_us;
+  }
 }
 
 std::unique_ptr<Probe> make_nvml_probe(const Clock& clock) {

@@ -4,26 +4,40 @@
 
 namespace plimsoll::device {
 
+namespace {
+
+bool knows_own_use(const MemoryReading& reading) { return reading.used_by_us || reading.unlisted; }
+
+// Fields that were unknown so far. False: it had nothing new.
+bool add(MemoryReading& merged, const MemoryReading& reading) {
+  bool contributed = false;
+  // total and free belong together: taking them from two probes could say more free than there is.
+  if (!merged.total && reading.total) {
+    merged.total = reading.total;
+    merged.free = reading.free;
+    contributed = true;
+  }
+  if (!knows_own_use(merged) && knows_own_use(reading)) {
+    merged.used_by_us = reading.used_by_us;
+    merged.unlisted = reading.unlisted;
+    merged.own_source = reading.source;
+    contributed = true;
+  }
+  return contributed;
+}
+
+}  // namespace
+
 std::optional<MemoryReading> ProbeChain::read(const DeviceInfo& device) const {
   std::optional<MemoryReading> merged;
   for (const auto& probe : probes_) {
+    if (merged && merged->total && probe->makes_context(device)) continue;
     const auto reading = probe->read(device);
-    if (!reading || (!reading->total && !reading->used_by_us)) continue;
+    if (!reading || (!reading->total && !knows_own_use(*reading))) continue;
     if (!merged) {
       merged = MemoryReading{.total = {}, .free = {}, .used_by_us = {}, .source = {}, .taken_at = reading->taken_at};
     }
-    // total and free belong together: taking them from two probes could say more free than there is.
-    bool contributed = false;
-    if (!merged->total && reading->total) {
-      merged->total = reading->total;
-      merged->free = reading->free;
-      contributed = true;
-    }
-    if (!merged->used_by_us && reading->used_by_us) {
-      merged->used_by_us = reading->used_by_us;
-      contributed = true;
-    }
-    if (contributed) merged->source += (merged->source.empty() ? "" : "+") + reading->source;
+    if (add(*merged, *reading)) merged->source += (merged->source.empty() ? "" : "+") + reading->source;
   }
   return merged;
 }

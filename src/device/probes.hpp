@@ -13,6 +13,11 @@ class GgmlProbe final : public Probe {
   explicit GgmlProbe(const Clock& clock) : clock_(clock) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "ggml"; }
   [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo& device) const override;
+  // Seen in the source of ggml 0.21: CUDA and its likes select the device and ask their runtime, which makes a context;
+  // Vulkan asks the physical device, which makes none. Of others nothing is known.
+  [[nodiscard]] bool makes_context(const DeviceInfo& device) const noexcept override {
+    return device.backend != "CPU" && device.backend != "Vulkan";
+  }
 
  private:
   const Clock& clock_;
@@ -31,7 +36,8 @@ class MeminfoProbe final : public Probe {
   std::filesystem::path proc_;
 };
 
-// The host's limit for this process, from cgroup v2: the smallest memory.max from our own group up to the root.
+// The host's limit for this process, from its control groups: the tightest from our own group up to the root, of v2
+// (memory.max, memory.high) and of v1 (memory.limit_in_bytes, hierarchical_memory_limit).
 class CgroupProbe final : public Probe {
  public:
   explicit CgroupProbe(const Clock& clock, std::filesystem::path proc = "/proc",

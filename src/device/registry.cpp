@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "driver_ids.hpp"
+
 namespace plimsoll::device {
 namespace {
 
@@ -29,30 +31,55 @@ bool is_software(std::string_view description) {
   return std::ranges::any_of(kNames, [&](std::string_view name) { return description.contains(name); });
 }
 
-DeviceInfo describe(ggml_backend_dev_t device) {
+// Where a card is. ggml's properties tell it too, but on CUDA and its likes reading them makes a device context: they
+// are the last resort there.
+void locate(ggml_backend_dev_t device, const DriverFunctions& driver, DeviceInfo& info) {
+  if (auto ids = card_ids(driver, info.id.name())) {
+    info.pci_id = std::move(ids->pci_id);
+    info.uuid = std::move(ids->uuid);
+    return;
+  }
   ggml_backend_dev_props properties{};
   ggml_backend_dev_get_props(device, &properties);
+  if (properties.device_id != nullptr) info.pci_id = normalized_pci_id(properties.device_id);
+}
+
+DeviceInfo describe(ggml_backend_dev_t device, const Drivers& drivers) {
   DeviceInfo info;
   info.id = DeviceId{ggml_backend_dev_name(device)};
-  info.type = type_of(properties.type);
+  info.type = type_of(ggml_backend_dev_type(device));
   info.backend = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
   info.description = ggml_backend_dev_description(device);
-  if (properties.device_id != nullptr) info.pci_id = properties.device_id;
   info.memory_is_hosts =
       info.type == DeviceType::cpu || info.type == DeviceType::integrated_gpu || is_software(info.description);
+  if (info.type != DeviceType::cpu && info.type != DeviceType::accelerator) locate(device, drivers(info.backend), info);
   return info;
 }
 
 }  // namespace
 
-std::vector<DeviceInfo> list_devices() {
+void mark_shared_memory(std::vector<DeviceInfo>& devices) {
+  for (auto device = devices.begin(); device != devices.end(); ++device) {
+    if (!device->pci_id || device->memory_is_hosts) continue;
+    const auto first = std::find_if(devices.begin(), device, [&](const DeviceInfo& earlier) {
+      const bool other_slice = earlier.uuid && device->uuid && earlier.uuid != device->uuid;
+      return earlier.pci_id == device->pci_id && !earlier.memory_is_hosts && !other_slice;
+    });
+    if (first != device) device->same_memory_as = first->id;
+  }
+}
+
+std::vector<DeviceInfo> list_devices(const Drivers& drivers) {
   std::vector<DeviceInfo> devices;
   for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-    DeviceInfo info = describe(ggml_backend_dev_get(i));
+    DeviceInfo info = describe(ggml_backend_dev_get(i), drivers);
     if (info.type != DeviceType::accelerator) devices.push_back(std::move(info));
   }
+  mark_shared_memory(devices);
   return devices;
 }
+
+std::vector<DeviceInfo> list_devices() { return list_devices(driver_of); }
 
 std::optional<DeviceInfo> find_device(std::string_view name) {
   for (DeviceInfo& device : list_devices()) {

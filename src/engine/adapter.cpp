@@ -12,10 +12,9 @@ std::shared_ptr<Adapter> Adapter::load(std::shared_ptr<Model> model, const std::
   const EngineLogListener heard;
   llama_adapter_lora* loaded = llama_adapter_lora_init(model->handle(), path.c_str());
   if (loaded == nullptr) {
-    const std::string& why = heard.first_error();
-    throw Error(why.contains("allocate") ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
+    throw Error(heard.told_of_missing_memory() ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
                 fmt::format("the adapter '{}' cannot be used with '{}': {}", path, model->params().path,
-                            why.empty() ? "the engine gave no reason" : why));
+                            heard.reason()));
   }
   auto adapter = std::shared_ptr<Adapter>(new Adapter);
   adapter->adapter_ = loaded;

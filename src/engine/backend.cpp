@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,13 @@ log::Level level_of(ggml_log_level level) {
     default:
       return log::Level::trace;
   }
+}
+
+// ggml's own words and its backends': "failed to allocate CPU buffer", "unable to allocate", "cudaMalloc failed: out of
+// memory", "Device memory allocation of size ... failed", "ErrorOutOfDeviceMemory".
+bool tells_of_missing_memory(std::string_view line) {
+  return line.contains("allocate") || line.contains("out of memory") || line.contains("memory allocation") ||
+         line.contains("OutOfDeviceMemory") || line.contains("OutOfHostMemory") || line.contains("bad_alloc");
 }
 
 // The engine sends pieces; a line ends where one ends with a newline.
@@ -59,7 +67,13 @@ EngineLogListener::~EngineLogListener() { listener = previous_; }
 void EngineLogListener::hear(const std::string& line, bool is_error) {
   if (listener == nullptr) return;
   listener->lines_.push_back(line);
-  if (is_error && listener->first_error_.empty()) listener->first_error_ = line;
+  if (!is_error) return;
+  if (listener->first_error_.empty()) listener->first_error_ = line;
+  listener->missing_memory_ = listener->missing_memory_ || tells_of_missing_memory(line);
+}
+
+std::string EngineLogListener::reason() const {
+  return first_error_.empty() ? "the engine gave no reason" : first_error_;
 }
 
 void start_backends() {
@@ -71,6 +85,7 @@ void start_backends() {
     llama_backend_init();
     started.store(true);
     if (const std::string mismatch = version_mismatch(); !mismatch.empty()) log::warn("engine", "{}", mismatch);
+    if (const std::string problem = own_backend_problem(); !problem.empty()) log::warn("engine", "{}", problem);
   });
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <optional>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/engine_log.hpp>
 
 namespace plimsoll::engine {
@@ -87,7 +90,7 @@ void Context::validate_batch(const Batch& batch) const {
   }
   // Embeddings are read from every token. The engine ends the process where a call asks for more than it was told of.
   const std::int32_t outputs = params_.embeddings ? batch.size() : batch.outputs();
-  if (facts_.n_outputs_max > 0 && std::cmp_greater(outputs, facts_.n_outputs_max)) {
+  if (std::cmp_greater(outputs, facts_.n_outputs_max)) {
     throw Error(ErrorCode::usage,
                 fmt::format("a batch that asks for {} rows of logits is more than this context holds ({})", outputs,
                             facts_.n_outputs_max));
@@ -117,6 +120,33 @@ class SeesAll {
   llama_context* context_;
 };
 
+// Whose stop the engine looks at between its nodes, for as long as this lives.
+class StopLent {
+ public:
+  StopLent(std::atomic<const std::stop_token*>& place, const std::stop_token& stop) : place_(place) {
+    place_.store(&stop, std::memory_order_release);
+  }
+  ~StopLent() { place_.store(nullptr, std::memory_order_release); }
+  StopLent(const StopLent&) = delete;
+  StopLent& operator=(const StopLent&) = delete;
+
+ private:
+  std::atomic<const std::stop_token*>& place_;
+};
+
+// The engine is C to its callers, but throws through it: where the host has no memory left, where a backend lost its
+// device. What is in memory then is as unknown as after a status that says so.
+DecodeStatus status_of(std::int32_t (*work)(llama_context*, llama_batch), llama_context* context, llama_batch batch) {
+  try {
+    return status_of(work(context, batch));
+  } catch (const std::bad_alloc&) {
+    return DecodeStatus::out_of_memory;
+  } catch (const std::exception& error) {
+    log::debug("engine", "decoding ended with: {}", error.what());
+    return DecodeStatus::failed;
+  }
+}
+
 }  // namespace
 
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
@@ -124,27 +154,28 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   const SeesAll attention(context_, batch.sees_all() && model_->facts().is_causal);
   const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
   if (!model_->facts().has_decoder || !facts_.has_memory) return encode(batch);
-  if (!stop.stop_possible()) return decoded(llama_decode(context_, batch.view()));
+  if (!stop.stop_possible()) return decode_view(batch.view());
 
   // Between calls a device can be stopped, inside one only the CPU can: with a stop wanted, one micro-batch at a time.
   // A batch with several outputs stays whole, since the logits of its pieces would replace one another.
   if (stop.stop_requested()) return DecodeStatus::aborted;
   const auto piece = batch.outputs() <= 1 ? static_cast<std::int32_t>(facts_.n_ubatch) : batch.size();
-  if (can_stop_inside()) stop_.store(&stop, std::memory_order_release);
+  std::optional<StopLent> lent;
+  if (can_stop_inside()) lent.emplace(stop_, stop);
   DecodeStatus status = DecodeStatus::ok;
   for (std::int32_t from = 0; from < batch.size() && status == DecodeStatus::ok; from += piece) {
     if (stop.stop_requested())
       status = DecodeStatus::aborted;
     else
-      status = decoded(llama_decode(context_, batch.view(from, std::min(piece, batch.size() - from))));
+      status = decode_view(batch.view(from, std::min(piece, batch.size() - from)));
   }
-  stop_.store(nullptr, std::memory_order_release);
   return status;
 }
 
-DecodeStatus Context::decoded(std::int32_t code) {
-  const DecodeStatus status = status_of(code);
+DecodeStatus Context::decode_view(llama_batch batch) {
+  const DecodeStatus status = status_of(llama_decode, context_, batch);
   if (status == DecodeStatus::ok) settled_ = true;
+  if (!model_->looks_intact()) model_->require_intact();
   return status;
 }
 
@@ -160,7 +191,9 @@ DecodeStatus Context::encode(const Batch& batch) {
                     batch.size(), facts_.n_ubatch));
   }
   const EngineLogListener heard;
-  return status_of(llama_encode(context_, batch.view()));
+  const DecodeStatus status = status_of(llama_encode, context_, batch.view());
+  model_->require_intact();
+  return status;
 }
 
 void Context::synchronize() { llama_synchronize(context_); }

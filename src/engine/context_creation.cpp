@@ -2,17 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/engine_log.hpp>
+#include <plimsoll/engine/threads.hpp>
 
 namespace plimsoll::engine {
 namespace {
 
 // The API does not tell whether flash attention is on once "auto" was resolved; the engine's log does, in its last word
-// on it.
+// on it. tests/engine/engine_words_engine_test.cpp holds that against the graphs that the engine really makes.
 bool flash_attention_in_use(const ContextParams& params, const EngineLogListener& heard) {
   bool on = params.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED;
   for (const std::string& line : heard.lines()) {
@@ -25,13 +25,23 @@ bool flash_attention_in_use(const ContextParams& params, const EngineLogListener
   return on;
 }
 
-ContextFacts read_facts(const llama_context* context, const ContextParams& params, const EngineLogListener& heard) {
+// What the engine is told; 0: as many as a batch has tokens, which is what embeddings and encoders ask for. It ends the
+// process where a call asks for more, and reserves compute buffers for as many rows as it is told of.
+std::uint32_t outputs_for(const ContextParams& params, const ModelFacts& model) {
+  if (params.embeddings || model.has_encoder) return 0;
+  return std::min(std::max(params.n_outputs_max, params.n_seq_max), params.n_batch);
+}
+
+ContextFacts read_facts(const llama_context* context, const ContextParams& params, const ModelFacts& model,
+                        const EngineLogListener& heard) {
+  const std::uint32_t n_batch = llama_n_batch(context);
+  const std::uint32_t outputs = outputs_for(params, model);
   return {.n_ctx = llama_n_ctx(context),
           .n_ctx_seq = llama_n_ctx_seq(context),
-          .n_batch = llama_n_batch(context),
+          .n_batch = n_batch,
           .n_ubatch = llama_n_ubatch(context),
           .n_seq_max = llama_n_seq_max(context),
-          .n_outputs_max = params.n_outputs_max,
+          .n_outputs_max = outputs == 0 ? n_batch : std::min(outputs, n_batch),
           .type_k = params.type_k,
           .type_v = params.type_v,
           .flash_attn = flash_attention_in_use(params, heard),
@@ -60,8 +70,47 @@ void validate_cache_type(const Model& model, ggml_type type, const char* which) 
   }
 }
 
+// As to_engine() makes it of what was asked; 0 where it is the model's own.
+std::uint32_t context_asked_for(const ContextParams& params, const ModelFacts& model) {
+  return params.n_ctx.value_or(std::min(model.n_ctx_train, kDefaultContext));
+}
+
+// What the engine cuts a batch down to where attention is causal, and what it pads a context to.
+std::uint32_t tokens_at_once(const ContextParams& params, std::uint32_t n_ctx, bool causal) {
+  constexpr std::uint32_t kPadding = 256;
+  const auto padded = [](std::uint32_t size) { return (size + kPadding - 1) / kPadding * kPadding; };
+  const std::uint32_t each = params.kv_unified ? padded(n_ctx) : padded(padded(n_ctx) / params.n_seq_max);
+  const std::uint32_t all = params.kv_unified ? each : each * params.n_seq_max;
+  const std::uint32_t n_batch = causal ? std::min(n_ctx, params.n_batch) : params.n_batch;
+  return std::min(all, std::min(n_batch, params.n_ubatch));
+}
+
+// A model's own context may be smaller than the sequences are many.
+void validate_room_for_sequences(const Model& model, const ContextParams& params) {
+  const std::uint32_t asked = context_asked_for(params, model.facts());
+  const std::uint32_t n_ctx = asked == 0 ? model.facts().n_ctx_train : asked;
+  if (n_ctx < params.n_seq_max) {
+    throw Error(ErrorCode::usage,
+                fmt::format("a context of {} tokens has no room for {} sequences", n_ctx, params.n_seq_max));
+  }
+  // One vector of each sequence is made by a graph of as many tokens for each: with any other micro-batch the engine
+  // ends the process. Not all architectures write down whether they are causal, so both must hold.
+  if (!params.embeddings || params.pooling == LLAMA_POOLING_TYPE_NONE) return;
+  for (const bool causal : {true, false}) {
+    const std::uint32_t tokens = tokens_at_once(params, n_ctx, causal);
+    if (tokens % params.n_seq_max == 0) continue;
+    const std::uint32_t less = pooled_micro_batch(tokens, params.n_seq_max);
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("vectors of {} whole sequences need micro-batches of a multiple of {} tokens, not {}; give it "
+                    "--ubatch-size {}",
+                    params.n_seq_max, params.n_seq_max, tokens, std::max(less, params.n_seq_max)));
+  }
+}
+
 void validate_against(const Model& model, const ContextParams& params) {
   validate(params);
+  validate_room_for_sequences(model, params);
   validate_cache_type(model, params.type_k, "key");
   validate_cache_type(model, params.type_v, "value");
   if (params.embeddings && params.pooling == LLAMA_POOLING_TYPE_RANK && !model.has_classifier()) {
@@ -73,30 +122,26 @@ void validate_against(const Model& model, const ContextParams& params) {
 
 // With parameters that the caller chose, the choice is at fault; with the engine's defaults, the model is.
 [[noreturn]] void creation_failed(const Model& model, const ContextParams& params, const EngineLogListener& heard) {
-  const std::string& why = heard.first_error();
-  const bool memory = why.contains("allocate") || why.contains("out of memory");
   const ContextParams defaults;
   const bool chosen = params.type_k != defaults.type_k || params.type_v != defaults.type_v ||
                       params.flash_attn != defaults.flash_attn || params.embeddings ||
                       params.n_ctx.value_or(0) > model.facts().n_ctx_train;
-  throw Error(memory   ? ErrorCode::out_of_device_memory
-              : chosen ? ErrorCode::unsupported
-                       : ErrorCode::model_unusable,
-              fmt::format("no context could be made for '{}': {}", model.params().path,
-                          why.empty() ? "the engine gave no reason" : why));
+  throw Error(heard.told_of_missing_memory() ? ErrorCode::out_of_device_memory
+              : chosen                       ? ErrorCode::unsupported
+                                             : ErrorCode::model_unusable,
+              fmt::format("no context could be made for '{}': {}", model.params().path, heard.reason()));
 }
 
 }  // namespace
 
 llama_context_params to_engine(const ContextParams& params, const ModelFacts& model) {
   llama_context_params engine = llama_context_default_params();
-  engine.n_ctx = params.n_ctx.value_or(std::min(model.n_ctx_train, kDefaultContext));
+  engine.n_ctx = context_asked_for(params, model);
   engine.n_batch = params.n_batch;
   engine.n_ubatch = params.n_ubatch;
   engine.n_seq_max = params.n_seq_max;
-  engine.n_outputs_max = params.n_outputs_max;
-  const auto cores = static_cast<std::int32_t>(std::max(1U, std::thread::hardware_concurrency()));
-  engine.n_threads = params.n_threads > 0 ? params.n_threads : cores;
+  engine.n_outputs_max = outputs_for(params, model);
+  engine.n_threads = params.n_threads > 0 ? params.n_threads : default_threads();
   engine.n_threads_batch = params.n_threads_batch > 0 ? params.n_threads_batch : engine.n_threads;
   engine.pooling_type = params.pooling;
   engine.flash_attn_type = params.flash_attn;
@@ -121,9 +166,9 @@ std::unique_ptr<Context> Context::create(std::shared_ptr<Model> model, const Con
   const EngineLogListener heard;
   context->context_ = llama_init_from_model(model->handle(), engine);
   if (context->context_ == nullptr) creation_failed(*model, params, heard);
+  context->facts_ = read_facts(context->context_, params, model->facts(), heard);
   context->model_ = std::move(model);
   context->params_ = params;
-  context->facts_ = read_facts(context->context_, params, heard);
   return context;
 }
 

@@ -1,8 +1,10 @@
-// A file's bytes, mapped for reading; gone with the object.
+// A file's bytes, mapped for reading; gone with the object. What is cut away meanwhile reads as zeros.
 #pragma once
 #include <cstddef>
 #include <span>
 #include <string>
+
+#include "mapped_fault.hpp"
 
 namespace plimsoll::engine {
 
@@ -17,6 +19,7 @@ class MappedFile {
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
  private:
+  GuardedFile guard_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_log.hpp>
 #include <plimsoll/engine/gguf_header.hpp>
+#include <plimsoll/engine/threads.hpp>
+
+#include "mapped_fault.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -86,6 +91,7 @@ void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   engine.params.no_alloc = loading.options.header_only;
   engine.params.vocab_only = loading.options.vocab_only;
   engine.params.check_tensors = params.check_tensors;
+  engine.params.use_extra_bufts = params.use_extra_bufts;
   engine.params.progress_callback = on_progress;
   engine.params.progress_callback_user_data = &loading;
   if (!params.tensor_split.empty()) {
@@ -140,13 +146,20 @@ ModelFacts read_facts(const llama_model* model) {
           .has_2d_positions = rope == LLAMA_ROPE_TYPE_MROPE || rope == LLAMA_ROPE_TYPE_IMROPE};
 }
 
+// The files that stay in use after the load. Guarded from before it, since loading reads them, too.
+std::vector<std::shared_ptr<const GuardedFile>> guard(const ModelParams& params, const LoadOptions& options) {
+  const bool maps = params.load_mode == LLAMA_LOAD_MODE_MMAP || params.load_mode == LLAMA_LOAD_MODE_MMAP_MLOCK ||
+                    params.load_mode == LLAMA_LOAD_MODE_AUTO;
+  std::vector<std::shared_ptr<const GuardedFile>> files;
+  if (!maps || options.header_only || options.vocab_only) return files;
+  for (const std::string& file : split_files(params.path)) files.push_back(std::make_shared<GuardedFile>(file));
+  return files;
+}
+
 [[noreturn]] void load_failed(const std::string& path, const EngineLogListener& heard) {
-  const std::string& why = heard.first_error();
-  if (why.contains("unable to allocate") || why.contains("failed to allocate")) {
-    throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' could not be loaded: {}", path, why));
-  }
-  throw Error(ErrorCode::model_unusable,
-              fmt::format("'{}' cannot be used: {}", path, why.empty() ? "the engine gave no reason" : why));
+  if (heard.told_of_missing_memory())
+    throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' could not be loaded: {}", path, heard.reason()));
+  throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", path, heard.reason()));
 }
 
 }  // namespace
@@ -161,8 +174,11 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   Loading loading{.options = options};
   EngineParams engine;
   fill(engine, params, loading);
+  auto guarded = guard(params, options);
   const EngineLogListener heard;
   llama_model* loaded = llama_model_load_from_file(file.c_str(), engine.params);
+  // Weights that are laid out anew are with OpenMP, on this thread, and the model computes on another (a host's lane).
+  release_compute_threads();
   if (loading.stopped) {
     if (loaded != nullptr) llama_model_free(loaded);
     throw Error(ErrorCode::cancelled, "loading was cancelled");
@@ -173,11 +189,39 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   model->model_ = loaded;
   model->params_ = params;
   model->facts_ = read_facts(loaded);
+  model->files_ = std::move(guarded);
+  model->require_intact();
   return model;
 }
 
 Model::~Model() {
   if (model_ != nullptr) llama_model_free(model_);
+}
+
+bool Model::is_intact() const noexcept {
+  return std::ranges::none_of(files_, [](const auto& file) { return file->faulted() || file->rewritten(); });
+}
+
+bool Model::is_replaced() const noexcept {
+  return std::ranges::any_of(files_, [](const auto& file) { return file->replaced(); });
+}
+
+bool Model::looks_intact() const noexcept {
+  if (std::ranges::any_of(files_, [](const auto& file) { return file->faulted(); })) return false;
+  constexpr std::int64_t kBetweenLooks = 100'000'000;
+  const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+  if (now < next_look_.load(std::memory_order_relaxed)) return true;
+  const bool intact = is_intact();
+  if (intact) next_look_.store(now + kBetweenLooks, std::memory_order_relaxed);
+  return intact;
+}
+
+void Model::require_intact() const {
+  if (is_intact()) return;
+  throw Error(
+      ErrorCode::model_unusable,
+      fmt::format("'{}' was changed while the model was in use; what it computes now means nothing, load it again",
+                  params_.path));
 }
 
 Vocab Model::vocab() const noexcept { return Vocab(llama_model_get_vocab(model_)); }

@@ -116,6 +116,21 @@ void validate_devices(const std::vector<std::string>& devices) {
   }
 }
 
+// Which of the devices holds everything, where nothing is split. The engine takes a negative number for "none at all".
+void validate_main_gpu(const ModelParams& params) {
+  if (params.main_gpu < 0) usage(fmt::format("{} is no device; they are counted from 0", params.main_gpu));
+  if (params.split_mode != LLAMA_SPLIT_MODE_NONE || params.main_gpu == 0) return;
+  std::size_t devices = params.devices.size();
+  for (std::size_t i = 0; params.devices.empty() && i < ggml_backend_dev_count(); ++i) {
+    const enum ggml_backend_dev_type type = ggml_backend_dev_type(ggml_backend_dev_get(i));
+    if (type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU) ++devices;
+  }
+  if (std::cmp_greater_equal(params.main_gpu, devices)) {
+    usage(fmt::format("there is no accelerator {} to keep the model on: there are {}, counted from 0", params.main_gpu,
+                      devices));
+  }
+}
+
 void validate_placement(const ModelParams& params) {
   const std::size_t patterns = params.tensor_overrides.size() + static_cast<std::size_t>(params.n_cpu_moe) + 1;
   if (patterns >= llama_max_tensor_buft_overrides()) {
@@ -157,6 +172,7 @@ void validate(const ModelParams& params) {
   if (params.path.empty()) usage("no model was named");
   validate_split_mode(params);
   if (params.gpu_layers < kAllLayers) usage(fmt::format("{} layers cannot be kept on a device", params.gpu_layers));
+  validate_main_gpu(params);
   if (params.n_cpu_moe < 0) usage("the number of layers whose experts stay on the host cannot be negative");
   validate_devices(params.devices);
   for (const float share : params.tensor_split) {
@@ -169,6 +185,28 @@ void validate(const ModelParams& params) {
   validate_placement(params);
 }
 
+namespace {
+
+// The engine decodes a token of every sequence in one call, and gives up where its batch or its context is too small.
+void validate_room_for_sequences(const ContextParams& params) {
+  if (params.n_batch < params.n_seq_max) {
+    usage(fmt::format("a batch of {} tokens cannot hold one of each of {} sequences; give it --batch-size {}",
+                      params.n_batch, params.n_seq_max, params.n_seq_max));
+  }
+  if (params.n_ctx && *params.n_ctx > 0 && *params.n_ctx < params.n_seq_max) {
+    usage(fmt::format("a context of {} tokens has no room for {} sequences", *params.n_ctx, params.n_seq_max));
+  }
+}
+
+void validate_threads(std::int32_t n_threads) {
+  if (n_threads < 0) usage("the number of threads cannot be negative");
+  if (n_threads > GGML_MAX_N_THREADS) {
+    usage(fmt::format("the engine computes with {} threads at most, {} were asked for", GGML_MAX_N_THREADS, n_threads));
+  }
+}
+
+}  // namespace
+
 void validate(const ContextParams& params) {
   if (params.n_batch == 0) usage("the batch size cannot be 0");
   if (params.n_ubatch == 0) usage("the micro-batch size cannot be 0");
@@ -180,10 +218,15 @@ void validate(const ContextParams& params) {
     usage(fmt::format("the engine runs {} sequences at most in one context, {} were asked for",
                       llama_max_parallel_sequences(), params.n_seq_max));
   }
-  if (params.n_threads < 0 || params.n_threads_batch < 0) usage("the number of threads cannot be negative");
+  validate_threads(params.n_threads);
+  validate_threads(params.n_threads_batch);
   if (params.n_ctx.value_or(0) > kMostContext) {
     usage(fmt::format("a context of {} tokens is more than any model has", *params.n_ctx));
   }
+  if (params.n_batch > kMostContext) {
+    usage(fmt::format("a batch of {} tokens is more than any context holds", params.n_batch));
+  }
+  validate_room_for_sequences(params);
   validate_cache_type(params.type_k);
   validate_cache_type(params.type_v);
   if (ggml_is_quantized(params.type_v) && params.flash_attn == LLAMA_FLASH_ATTN_TYPE_DISABLED) {
@@ -193,12 +236,17 @@ void validate(const ContextParams& params) {
 
 void validate(const ProjectorParams& params) {
   if (params.path.empty()) usage("no projector was named");
-  if (params.image_min_tokens < 0 || params.image_max_tokens < 0 || params.n_threads < 0)
-    usage("a projector's numbers of tokens and threads cannot be negative");
+  if (params.image_min_tokens < 0 || params.image_max_tokens < 0)
+    usage("a projector's numbers of tokens cannot be negative");
+  validate_threads(params.n_threads);
   if (params.image_max_tokens > 0 && params.image_min_tokens > params.image_max_tokens) {
     usage(fmt::format("a picture cannot become at least {} tokens and at most {}", params.image_min_tokens,
                       params.image_max_tokens));
   }
+}
+
+std::uint32_t pooled_micro_batch(std::uint32_t n_ubatch, std::uint32_t n_seq_max) {
+  return n_seq_max == 0 || n_ubatch < n_seq_max ? n_ubatch : n_ubatch - n_ubatch % n_seq_max;
 }
 
 }  // namespace plimsoll::engine

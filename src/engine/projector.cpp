@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <thread>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_log.hpp>
+#include <plimsoll/engine/threads.hpp>
 
 namespace plimsoll::engine {
 namespace {
@@ -41,8 +41,7 @@ mtmd_context_params to_engine(const ProjectorParams& params, const ModelParams& 
   engine.use_gpu = params.offload && !on_the_cpu;
   if (engine.use_gpu && !model.devices.empty()) engine.device = ggml_backend_dev_by_name(model.devices.front().c_str());
   engine.print_timings = false;
-  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  engine.n_threads = params.n_threads > 0 ? params.n_threads : cores;
+  engine.n_threads = params.n_threads > 0 ? params.n_threads : default_threads();
   engine.flash_attn_type = params.flash_attn;
   engine.warmup = true;  // not a run: the engine reserves its buffers
   if (params.image_min_tokens > 0) engine.image_min_tokens = params.image_min_tokens;
@@ -67,10 +66,8 @@ mtmd_caps check_file(const ProjectorParams& params) {
 }
 
 [[noreturn]] void load_failed(const std::string& path, const EngineLogListener& heard) {
-  const std::string& why = heard.first_error();
-  throw Error(
-      why.contains("allocate") ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
-      fmt::format("the projector '{}' cannot be used: {}", path, why.empty() ? "the engine gave no reason" : why));
+  throw Error(heard.told_of_missing_memory() ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
+              fmt::format("the projector '{}' cannot be used: {}", path, heard.reason()));
 }
 
 struct ChunksFree {
@@ -238,11 +235,14 @@ std::vector<PromptChunk> Projector::measure(std::uint32_t width, std::uint32_t h
 std::vector<float> Projector::encode(const PromptChunk& chunk) {
   if (chunk.kind() == ChunkKind::text) throw Error(ErrorCode::usage, "text is not encoded by a projector");
   const EngineLogListener heard;
-  if (mtmd_encode_chunk(context_, chunk.handle()) != 0) {
-    throw Error(ErrorCode::engine_failed,
-                fmt::format("the projector failed: {}",
-                            heard.first_error().empty() ? "the engine gave no reason" : limited(heard.first_error())));
+  int status = 0;
+  try {
+    status = mtmd_encode_chunk(context_, chunk.handle());
+  } catch (const std::exception& error) {  // of C++, though the function is C's
+    throw Error(ErrorCode::engine_failed, fmt::format("the projector failed: {}", error.what()));
   }
+  if (status != 0)
+    throw Error(ErrorCode::engine_failed, fmt::format("the projector failed: {}", limited(heard.reason())));
   const float* numbers = mtmd_get_output_embd(context_);
   return {numbers, numbers + chunk.n_tokens() * static_cast<std::size_t>(facts_.n_embd)};
 }

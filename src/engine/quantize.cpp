@@ -11,10 +11,11 @@
 #include <regex>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/whole_file.hpp>
+#include <plimsoll/engine/child_process.hpp>
 #include <plimsoll/engine/gguf_header.hpp>
 
 #include "quantize_json.hpp"
-#include "worker_process.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -75,14 +76,17 @@ class Target {
     std::string beginning = request.output;
     if (request.keep_split && beginning.ends_with(".gguf")) beginning.resize(beginning.size() - 5);
     wanted_ = beginning;
-    unfinished_ = fmt::format("{}.{}.tmp", beginning, getpid());
+    unfinished_ = unfinished_name(beginning);
     if (!request.keep_split) check_free(request.output);
     for (std::size_t i = 1; i <= files && request.keep_split; ++i)
       check_free(fmt::format("{}-{:05}-of-{:05}.gguf", beginning, i, files));
   }
   ~Target() {
-    std::error_code error;
-    for (const auto& [unfinished, wanted] : written()) fs::remove(unfinished, error);
+    try {
+      std::error_code error;
+      for (const auto& [unfinished, wanted] : written()) fs::remove(unfinished, error);
+    } catch (...) {  // a folder that cannot be read any more keeps what is in it
+    }
   }
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -101,6 +105,7 @@ class Target {
       if (rename(unfinished.c_str(), wanted.c_str()) != 0) cannot_write(wanted);
       names.push_back(wanted);
     }
+    sync_folder_of(wanted_);
     return names;
   }
 
@@ -159,7 +164,7 @@ QuantizeResult result_from(const Json& json) {
 }
 
 QuantizeResult run_child(const QuantizeRequest& request, const QuantizeOptions& options) {
-  WorkerProcess child(options.helper, serve_quantize);
+  ChildProcess child(options.helper, serve_quantize);
   child.say(to_json(request).dump(-1, ' ', false, Json::error_handler_t::replace));
   for (;;) {
     const auto line = child.hear(options.stop);

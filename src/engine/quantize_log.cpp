@@ -33,6 +33,20 @@ void QuantizeLog::hear(ggml_log_level, std::string_view text) {
   }
 }
 
+void QuantizeLog::callback(ggml_log_level level, const char* text, void* log) noexcept {
+  auto& self = *static_cast<QuantizeLog*>(log);
+  if (self.thrown_) return;
+  try {
+    self.hear(level, text);
+  } catch (...) {
+    self.thrown_ = std::current_exception();
+  }
+}
+
+void QuantizeLog::rethrow() const {
+  if (thrown_) std::rethrow_exception(thrown_);
+}
+
 void QuantizeLog::line(std::string_view text) {
   // It may stand behind the beginning of a tensor's line, which then never ends.
   if (const std::size_t at = text.find(kFailed); at != std::string_view::npos)

@@ -4,6 +4,7 @@
 #include <ggml.h>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,10 @@ class QuantizeLog {
   explicit QuantizeLog(std::function<void(const QuantizeProgress&)> progress) : progress_(std::move(progress)) {}
 
   void hear(ggml_log_level level, std::string_view text);  // in pieces; a line ends with a newline
+  // For llama_log_set, with this object as the data. What is thrown must not pass through the engine's C: the first of
+  // it is kept, and nothing is heard after it.
+  static void callback(ggml_log_level level, const char* text, void* log) noexcept;
+  void rethrow() const;  // what callback() kept; nothing where there is none
   [[nodiscard]] const QuantizeResult& result() const noexcept { return result_; }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }  // the engine's reason; empty: none
 
@@ -29,6 +34,7 @@ class QuantizeLog {
   std::string pending_;
   QuantizeResult result_;
   std::string failure_;
+  std::exception_ptr thrown_;
 };
 
 }  // namespace plimsoll::engine

@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/child_process.hpp>
 #include <plimsoll/engine/quantize.hpp>
 
 #include "imatrix.hpp"
 #include "quantize_json.hpp"
 #include "quantize_log.hpp"
-#include "worker_process.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -151,12 +151,12 @@ Json failure_json(const QuantizeRequest& request, const std::string& why) {
 Json work(const QuantizeRequest& request, int out) {
   QuantizeLog log(
       [out](const QuantizeProgress& at) { (void)write_line(out, {{"progress", {at.done, at.of, at.tensor}}}); });
-  llama_log_set(
-      [](ggml_log_level level, const char* text, void* to) { static_cast<QuantizeLog*>(to)->hear(level, text); }, &log);
+  llama_log_set(&QuantizeLog::callback, &log);
   llama_backend_init();
   const EngineParams engine(request);
   const std::uint32_t failed = llama_model_quantize(request.input.c_str(), request.output.c_str(), &engine.params);
   llama_log_set(nullptr, nullptr);
+  log.rethrow();
   if (failed != 0) return failure_json(request, log.failure());
   const QuantizeResult& result = log.result();
   return {{"result",
@@ -170,7 +170,7 @@ Json work(const QuantizeRequest& request, int out) {
 }  // namespace
 
 int serve_quantize(int in, int out) {
-  be_a_modest_child();
+  be_a_modest_child(in);
   Json answer;
   try {
     answer = work(quantize_request_from_json(Json::parse(read_line(in))), out);

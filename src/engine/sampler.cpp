@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 
@@ -14,12 +15,16 @@ namespace {
 // One choice applies a drawing link three times at most: see Sampler::choose.
 constexpr std::uint64_t kMostDrawsOfAChoice = 3;
 
+llama_token_data_array as_array(std::vector<llama_token_data>& candidates) {
+  return {.data = candidates.data(), .size = candidates.size(), .selected = -1, .sorted = false};
+}
+
 llama_token_data_array fill(std::vector<llama_token_data>& candidates, std::span<const float> logits) {
   candidates.resize(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
     candidates[i] = {.id = static_cast<llama_token>(i), .logit = logits[i], .p = 0};
   }
-  return {.data = candidates.data(), .size = candidates.size(), .selected = -1, .sorted = false};
+  return as_array(candidates);
 }
 
 // Leaves what the grammar allows. false: that is nothing, and the candidates are as they were, but for the forbidden
@@ -50,12 +55,14 @@ bool one_that_can_be(const SamplerSnapshot& snapshot) {
 
 }  // namespace
 
-Sampler::Sampler(std::size_t n_vocab, SamplerChain chain) : chain_(std::move(chain)), n_vocab_(n_vocab) {}
+Sampler::Sampler(std::size_t n_vocab, SamplerChain chain)
+    : chain_(std::move(chain)), n_vocab_(n_vocab), narrowing_(narrowing_of(chain_)) {}
 
 Sampler::Sampler(const Model& model, const SamplingParams& params)
     : Sampler(static_cast<std::size_t>(model.facts().n_vocab), SamplerChain{}) {
   params_ = with_seed(params);
   chain_ = make_chain(model, *params_);
+  narrowing_ = narrowing_of(chain_);
   if (params_->grammar.empty()) return;
   grammar_.reset(make_grammar(model, {.gbnf = params_->grammar,
                                       .root = params_->grammar_root,
@@ -82,26 +89,58 @@ Sampler Sampler::resume(const Model& model, const SamplerSnapshot& snapshot) {
 
 Token Sampler::sample(const Context& context, std::int32_t index) { return sample(context.logits(index)); }
 
-Token Sampler::sample(std::span<const float> logits) {
-  if (logits.size() != n_vocab_) {
-    throw Error(ErrorCode::usage,
-                fmt::format("the sampler chooses from {} logits, {} were given", n_vocab_, logits.size()));
-  }
-  llama_token_data_array array = fill(candidates_, logits);
-  left_ = 0;
-  choose(logits, array);
-  left_ = array.size;
-  const Token chosen = array.data[array.selected].id;
-  remember(chosen, true);
-  return chosen;
+void Sampler::require_logits(std::span<const float> logits) const {
+  if (logits.size() == n_vocab_) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("the sampler chooses from {} logits, {} were given", n_vocab_, logits.size()));
 }
 
-void Sampler::choose(std::span<const float> logits, llama_token_data_array& array) {
-  chain_.apply(array);
+Token Sampler::sample(std::span<const float> logits) {
+  require_logits(logits);
+  left_ = 0;
+  seen_ = false;
+  const bool few = narrow_to_choice(logits);
+  llama_token_data_array array = few ? as_array(candidates_) : fill(candidates_, logits);
+  choose(logits, array, few);
+  return chosen(array);
+}
+
+bool Sampler::look(std::span<const float> logits) {
+  require_logits(logits);
+  left_ = 0;
+  seen_ = !grammar_ && narrow_to_choice(logits);  // a grammar may want to see more of them
+  return seen_;
+}
+
+Token Sampler::sample_seen() {
+  if (!std::exchange(seen_, false)) throw Error(ErrorCode::usage, "look() at logits before sample_seen()");
+  llama_token_data_array array = as_array(candidates_);
+  chain_.apply(array, narrowing_.links);
+  return chosen(array);
+}
+
+Token Sampler::chosen(const llama_token_data_array& array) {
+  const Token token = array.data[array.selected].id;
+  left_ = array.size;
+  if (!chain_.links().empty() && chain_.links().back().name() == "greedy") {
+    candidates_.front() = array.data[array.selected];
+    left_ = 1;
+  }
+  remember(token, true);
+  return token;
+}
+
+void Sampler::choose(std::span<const float> logits, llama_token_data_array& array, bool few) {
+  chain_.apply(array, few ? narrowing_.links : 0);
   if (grammar_allows(array.data[array.selected].id)) return;
   // The last link, on what is left of the distribution, makes of it the distribution under the grammar: the first
   // choice was from it too, and only what is forbidden is taken out.
-  if (keep_allowed(*grammar_, array) && chain_.choose_again(array)) return;
+  const bool left_by_the_chain = !few || !narrowing_.greedy;  // greedy takes nothing away: the unseen are left, too
+  if (left_by_the_chain && keep_allowed(*grammar_, array) && chain_.choose_again(array)) return;
+  if (narrow_to_allowed(logits)) {
+    array = as_array(candidates_);
+    return chain_.apply(array, narrowing_.links);
+  }
   array = fill(candidates_, logits);
   if (!keep_allowed(*grammar_, array)) throw Error(ErrorCode::usage, "the grammar leaves nothing to choose from");
   chain_.apply(array);
@@ -146,6 +185,7 @@ void Sampler::reset() {
   if (grammar_) llama_sampler_reset(grammar_.get());
   accepted_.clear();
   left_ = 0;
+  seen_ = false;
 }
 
 Sampler Sampler::clone() const {
@@ -155,6 +195,7 @@ Sampler Sampler::clone() const {
   copy.accepted_ = accepted_;
   copy.candidates_ = candidates_;
   copy.left_ = left_;
+  copy.seen_ = seen_;
   return copy;
 }
 

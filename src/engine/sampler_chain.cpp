@@ -147,8 +147,12 @@ SamplerChain SamplerChain::clone() const {
   return copy;
 }
 
-void SamplerChain::apply(llama_token_data_array& candidates) {
-  for (SamplerLink& link : links_) link.apply(candidates);
+void SamplerChain::apply_first(llama_token_data_array& candidates, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) links_[i].apply(candidates);
+}
+
+void SamplerChain::apply(llama_token_data_array& candidates, std::size_t from) {
+  for (std::size_t i = from; i < links_.size(); ++i) links_[i].apply(candidates);
   if (candidates.selected < 0 || std::cmp_greater_equal(candidates.selected, candidates.size)) {
     throw Error(ErrorCode::usage, "no link of the sampler chain chooses a token; end it with one that does, e.g. dist");
   }

@@ -43,7 +43,11 @@ SamplerLink::SamplerLink(std::string name, Kind kind, llama_sampler* native, std
     throw Error(ErrorCode::usage, fmt::format("the engine does not make a {} sampler of these values", name_));
 }
 
-SamplerLink SamplerLink::top_k(std::int32_t k) { return {"top_k", Kind::plain, llama_sampler_init_top_k(k)}; }
+SamplerLink SamplerLink::top_k(std::int32_t k) {
+  SamplerLink link("top_k", Kind::plain, llama_sampler_init_top_k(k));
+  if (k > 0) link.keeps_largest_ = static_cast<std::size_t>(k);
+  return link;
+}
 
 SamplerLink SamplerLink::top_p(float p, std::size_t min_keep) {
   numbers("top_p", {p});
@@ -79,8 +83,12 @@ SamplerLink SamplerLink::penalties(const Model& model, std::int32_t last_n, floa
                                    float presence) {
   numbers("penalties", {repeat, frequency, presence});
   if (repeat <= 0) throw Error(ErrorCode::usage, "the penalty for repeated tokens must be above 0");
-  return {"penalties", Kind::plain,
-          llama_sampler_init_penalties(model.facts().n_vocab, look_back(model, last_n), repeat, frequency, presence)};
+  const std::int32_t window = look_back(model, last_n);
+  SamplerLink link("penalties", Kind::plain,
+                   llama_sampler_init_penalties(model.facts().n_vocab, window, repeat, frequency, presence));
+  link.touches_few_ = true;
+  link.look_back_ = static_cast<std::size_t>(window);
+  return link;
 }
 
 SamplerLink SamplerLink::dry(const Model& model, float multiplier, float base, std::int32_t allowed_length,
@@ -89,9 +97,13 @@ SamplerLink SamplerLink::dry(const Model& model, float multiplier, float base, s
   require_vocabulary(model, "dry");
   std::vector<const char*> words;
   for (const std::string& breaker : breakers) words.push_back(breaker.c_str());
-  return {"dry", Kind::plain,
-          llama_sampler_init_dry(model.vocab().handle(), multiplier, base, allowed_length, look_back(model, last_n),
-                                 words.data(), words.size())};
+  const std::int32_t window = look_back(model, last_n);
+  SamplerLink link("dry", Kind::plain,
+                   llama_sampler_init_dry(model.vocab().handle(), multiplier, base, allowed_length, window,
+                                          words.data(), words.size()));
+  link.touches_few_ = true;
+  link.look_back_ = static_cast<std::size_t>(window);
+  return link;
 }
 
 SamplerLink SamplerLink::logit_bias(const Model& model, const std::vector<LogitBias>& biases) {
@@ -104,8 +116,11 @@ SamplerLink SamplerLink::logit_bias(const Model& model, const std::vector<LogitB
     }
     values.push_back({.token = bias.token, .bias = bias.bias});
   }
-  return {"logit_bias", Kind::plain,
-          llama_sampler_init_logit_bias(n_vocab, static_cast<std::int32_t>(values.size()), values.data())};
+  SamplerLink link("logit_bias", Kind::plain,
+                   llama_sampler_init_logit_bias(n_vocab, static_cast<std::int32_t>(values.size()), values.data()));
+  link.touches_few_ = true;
+  for (const LogitBias& bias : biases) link.biased_.push_back(bias.token);
+  return link;
 }
 
 SamplerLink SamplerLink::infill(const Model& model) {
@@ -117,7 +132,11 @@ SamplerLink SamplerLink::grammar(const Model& model, const Grammar& grammar) {
   return {"grammar", Kind::plain, make_grammar(model, grammar)};
 }
 
-SamplerLink SamplerLink::greedy() { return {"greedy", Kind::plain, llama_sampler_init_greedy()}; }
+SamplerLink SamplerLink::greedy() {
+  SamplerLink link("greedy", Kind::plain, llama_sampler_init_greedy());
+  link.keeps_largest_ = 1;
+  return link;
+}
 
 SamplerLink SamplerLink::dist(std::uint32_t seed) { return {"dist", Kind::draws, llama_sampler_init_dist(seed), seed}; }
 
@@ -150,7 +169,17 @@ SamplerLink SamplerLink::clone() const {
     throw Error(ErrorCode::unsupported, "a sampler with adaptive_p cannot be cloned: the engine's copy draws anew");
   SamplerLink copy(name_, kind_, llama_sampler_clone(native_.get()), seed_);
   copy.draws_ = draws_;
+  copy.keeps_largest_ = keeps_largest_;
+  copy.touches_few_ = touches_few_;
+  copy.biased_ = biased_;
+  copy.look_back_ = look_back_;
+  copy.recent_ = recent_;
   return copy;
+}
+
+void SamplerLink::add_touched(std::vector<Token>& tokens) const {
+  tokens.insert(tokens.end(), biased_.begin(), biased_.end());
+  tokens.insert(tokens.end(), recent_.begin(), recent_.end());
 }
 
 void SamplerLink::apply(llama_token_data_array& candidates) {
@@ -174,6 +203,9 @@ void SamplerLink::accept(Token token) {
   } catch (const std::exception& error) {
     throw Error(ErrorCode::usage, fmt::format("the sampler {} does not take token {}: {}", name_, token, error.what()));
   }
+  if (look_back_ == 0) return;
+  if (recent_.size() == look_back_) recent_.pop_front();
+  recent_.push_back(token);
 }
 
 void SamplerLink::reset() {
@@ -182,6 +214,7 @@ void SamplerLink::reset() {
   } else {
     llama_sampler_reset(native_.get());
   }
+  recent_.clear();
   draws_ = {};
 }
 

@@ -27,6 +27,12 @@ SequenceState SequenceState::save(Context& context, SequenceId sequence) {
   return state;
 }
 
+Bytes SequenceState::size_of(Context& context, SequenceId sequence) {
+  context.require_sequence(sequence);
+  require_settled(context);
+  return Bytes{llama_state_seq_get_size(context.handle(), sequence)};
+}
+
 void SequenceState::restore(Context& context, SequenceId sequence) const {
   context.require_sequence(sequence);
   require_settled(context);

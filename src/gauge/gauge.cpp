@@ -13,7 +13,7 @@
 #include <plimsoll/gauge/shared_scratch.hpp>
 
 #include "allocation.hpp"
-#include "huge_pages.hpp"
+#include "host_pages.hpp"
 
 namespace plimsoll::gauge {
 namespace {
@@ -126,6 +126,7 @@ ggml_backend_buffer_t Gauge::place(const hook::Request& request) {
     return nullptr;
   }
   prefer_huge_pages(buffer);
+  if (touches_.load(std::memory_order_relaxed)) touch_pages(buffer);
   const std::lock_guard lock(mutex_);
   if (const auto known = placed_->find(buffer); known != placed_->end()) {
     known->second.charges = allocation.settle(std::move(known->second.charges));

@@ -69,9 +69,8 @@ void survey_adapters(const SurveyRequest& request, engine::Context& context, Sur
   context.set_adapters(adapters);
   const engine::ContextFacts& facts = context.facts();
   const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
-  const std::uint32_t outputs = std::min(tokens, facts.n_outputs_max == 0 ? facts.n_batch : facts.n_outputs_max);
-  llama_graph_reserve(context.handle(), tokens, facts.n_seq_max, outputs);
-  llama_graph_reserve(context.handle(), facts.n_seq_max, facts.n_seq_max, facts.n_seq_max);
+  reserve_graph(context.handle(), tokens, facts.n_seq_max, std::min(tokens, facts.n_outputs_max));
+  reserve_graph(context.handle(), facts.n_seq_max, facts.n_seq_max, facts.n_seq_max);
   context.set_adapters({});
 }
 
@@ -94,7 +93,7 @@ bool keeps_logits(const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
   if (facts.pooling != LLAMA_POOLING_TYPE_NONE) return false;
   const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
-  ggml_cgraph* graph = llama_graph_reserve(context.handle(), tokens, facts.n_seq_max, tokens);
+  ggml_cgraph* graph = reserve_graph(context.handle(), tokens, facts.n_seq_max, tokens);
   return graph != nullptr && ggml_graph_get_tensor(graph, "result_output") != nullptr;
 }
 
@@ -107,6 +106,17 @@ std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_crea
   const auto numbers = static_cast<std::uint64_t>(model.n_embd_out + (keeps_logits(context) ? model.n_vocab : 0));
   const bool more = rows > context.facts().n_seq_max;  // the warm-up never asks for more than are planned
   return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
+}
+
+// The rows that the output lines are of: one for each sequence at creation, later as many as are asked for. Embeddings
+// are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read by the
+// decoder.
+std::uint32_t rows_held(const SurveyRequest& request, const engine::Context& context) {
+  const engine::ContextFacts& facts = context.facts();
+  if (request.at_creation) return facts.n_seq_max;
+  std::uint32_t rows = request.context.embeddings ? facts.n_outputs_max : request.context.n_outputs_max;
+  if (context.model()->facts().has_encoder) rows = std::max(rows, facts.n_ubatch);
+  return std::clamp(rows, facts.n_seq_max, facts.n_outputs_max);
 }
 
 // The engine simulates the load of a projector too, but really allocates for it; here it is answered with sizes.
@@ -153,13 +163,11 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   survey.model = model->facts();
   survey.context = context->facts();
   survey.gpu_layers = layers_on_accelerators(*model);
-  // Embeddings are read from every token, so any batch fills as many rows as it has tokens.
-  const bool every_token = request.context.embeddings && request.outputs == 0;
-  survey.outputs = std::max(every_token ? survey.context.n_batch : request.outputs, survey.context.n_seq_max);
+  survey.outputs = rows_held(request, *context);
 
   LineBook book;
   const bool mapped = is_mapped(request.model.load_mode);
-  for (const auto& [type, held] : llama_get_memory_breakdown(context->handle())) {
+  for (const auto& [type, held] : memory_breakdown(context->handle(), seen)) {
     if (!mapped || !stays_in_the_file(type)) book.add(type, Stage::weights, held.model);
     book.add(type, Stage::kv_cache, held.context);
   }

@@ -1,5 +1,9 @@
 #include <plimsoll/gauge/survey_json.hpp>
 
+#include <fmt/format.h>
+
+#include <plimsoll/base/error.hpp>
+
 namespace plimsoll::gauge {
 namespace {
 
@@ -7,8 +11,26 @@ using Json = nlohmann::ordered_json;
 
 Json optional_bytes(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
 
+// Surveys come from files and from other programs, and another version may have written them.
+[[noreturn]] void not_understood(std::string_view what, const Json& json) {
+  throw Error(ErrorCode::unsupported, fmt::format("this survey is not of this version: {} {}", what, json.dump()));
+}
+
+Bytes bytes(const Json& json) {
+  if (!json.is_number_unsigned()) not_understood("an amount of memory cannot be", json);
+  return Bytes{json.get<std::uint64_t>()};
+}
+
 std::optional<Bytes> optional_bytes(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional(Bytes{json.get<std::uint64_t>()});
+  return json.is_null() ? std::nullopt : std::optional(bytes(json));
+}
+
+// An enumerator of the engine's, from its first to its last. What names none would be an index into its tables.
+template <class Enum>
+Enum named(const Json& json, Enum first, Enum last) {
+  const auto value = json.get<std::int64_t>();
+  if (value < first || value > last) not_understood("there is no value", json);
+  return static_cast<Enum>(value);
 }
 
 Json model_params(const engine::ModelParams& params) {
@@ -22,6 +44,7 @@ Json model_params(const engine::ModelParams& params) {
           {"tensor_split", params.tensor_split},
           {"load_mode", static_cast<int>(params.load_mode)},
           {"tensor_overrides", overrides},
+          {"use_extra_bufts", params.use_extra_bufts},
           {"cpu_moe", params.cpu_moe},
           {"n_cpu_moe", params.n_cpu_moe},
           {"check_tensors", params.check_tensors}};
@@ -32,15 +55,16 @@ engine::ModelParams model_params(const Json& json) {
   json.at("path").get_to(params.path);
   json.at("devices").get_to(params.devices);
   json.at("gpu_layers").get_to(params.gpu_layers);
-  params.split_mode = static_cast<llama_split_mode>(json.at("split_mode").get<int>());
+  params.split_mode = named(json.at("split_mode"), LLAMA_SPLIT_MODE_NONE, LLAMA_SPLIT_MODE_TENSOR);
   json.at("main_gpu").get_to(params.main_gpu);
   json.at("tensor_split").get_to(params.tensor_split);
-  params.load_mode = static_cast<llama_load_mode>(json.at("load_mode").get<int>());
+  params.load_mode = named(json.at("load_mode"), LLAMA_LOAD_MODE_AUTO, LLAMA_LOAD_MODE_DIRECT_IO);
   for (const Json& pair : json.at("tensor_overrides")) {
     params.tensor_overrides.push_back({.pattern = pair.at(0), .buffer_type = pair.at(1)});
   }
   json.at("cpu_moe").get_to(params.cpu_moe);
   json.at("n_cpu_moe").get_to(params.n_cpu_moe);
+  json.at("use_extra_bufts").get_to(params.use_extra_bufts);
   json.at("check_tensors").get_to(params.check_tensors);
   return params;
 }
@@ -73,10 +97,10 @@ engine::ContextParams context_params(const Json& json) {
   json.at("n_outputs_max").get_to(params.n_outputs_max);
   json.at("n_threads").get_to(params.n_threads);
   json.at("n_threads_batch").get_to(params.n_threads_batch);
-  params.type_k = static_cast<ggml_type>(json.at("type_k").get<int>());
-  params.type_v = static_cast<ggml_type>(json.at("type_v").get<int>());
-  params.flash_attn = static_cast<llama_flash_attn_type>(json.at("flash_attn").get<int>());
-  params.pooling = static_cast<enum llama_pooling_type>(json.at("pooling").get<int>());
+  params.type_k = named(json.at("type_k"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1));
+  params.type_v = named(json.at("type_v"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1));
+  params.flash_attn = named(json.at("flash_attn"), LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED);
+  params.pooling = named(json.at("pooling"), LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYPE_RANK);
   json.at("embeddings").get_to(params.embeddings);
   json.at("offload_kqv").get_to(params.offload_kqv);
   json.at("op_offload").get_to(params.op_offload);
@@ -100,7 +124,7 @@ engine::ProjectorParams projector_params(const Json& json) {
           .image_min_tokens = json.at("image_min_tokens"),
           .image_max_tokens = json.at("image_max_tokens"),
           .n_threads = json.at("n_threads"),
-          .flash_attn = static_cast<llama_flash_attn_type>(json.at("flash_attn").get<int>())};
+          .flash_attn = named(json.at("flash_attn"), LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED)};
 }
 
 Json model_facts(const engine::ModelFacts& facts) {
@@ -129,7 +153,7 @@ engine::ModelFacts model_facts(const Json& json) {
   return {.architecture = json.at("architecture"),
           .description = json.at("description"),
           .n_params = json.at("n_params"),
-          .tensor_bytes = Bytes{json.at("tensor_bytes").get<std::uint64_t>()},
+          .tensor_bytes = bytes(json.at("tensor_bytes")),
           .n_layer = json.at("n_layer"),
           .n_embd = json.at("n_embd"),
           .n_embd_inp = json.value("n_embd_inp", 0),  // absent in answers kept by earlier versions
@@ -170,13 +194,13 @@ engine::ContextFacts context_facts(const Json& json) {
           .n_ubatch = json.at("n_ubatch"),
           .n_seq_max = json.at("n_seq_max"),
           .n_outputs_max = json.at("n_outputs_max"),
-          .type_k = static_cast<ggml_type>(json.at("type_k").get<int>()),
-          .type_v = static_cast<ggml_type>(json.at("type_v").get<int>()),
+          .type_k = named(json.at("type_k"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1)),
+          .type_v = named(json.at("type_v"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1)),
           .flash_attn = json.at("flash_attn"),
           .kv_unified = json.at("kv_unified"),
           .swa_full = json.at("swa_full"),
           .has_memory = json.at("has_memory"),
-          .pooling = static_cast<enum llama_pooling_type>(json.at("pooling").get<int>())};
+          .pooling = named(json.at("pooling"), LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYPE_RANK)};
 }
 
 Json buffer_line(const BufferLine& line) {
@@ -187,11 +211,17 @@ Json buffer_line(const BufferLine& line) {
           {"charged", line.charged}};
 }
 
+memory::Stage stage(const Json& json) {
+  const auto known = memory::stage_from_string(json.get<std::string>());
+  if (!known) not_understood("there is no stage", json);
+  return *known;
+}
+
 BufferLine buffer_line(const Json& json) {
   return {.device = device::DeviceId{json.at("device")},
           .buffer = json.at("buffer"),
-          .stage = memory::stage_from_string(json.at("stage").get<std::string>()).value(),
-          .bytes = Bytes{json.at("bytes").get<std::uint64_t>()},
+          .stage = stage(json.at("stage")),
+          .bytes = bytes(json.at("bytes")),
           .charged = json.at("charged")};
 }
 
@@ -207,7 +237,7 @@ Json to_json(const SurveyRequest& request) {
                {"context", context_params(request.context)},
                {"adapters", adapters},
                {"control_vector", control_vector},
-               {"outputs", request.outputs}};
+               {"at_creation", request.at_creation}};
   if (request.projector.wanted()) json["projector"] = projector_params(request.projector);
   return json;
 }
@@ -221,7 +251,7 @@ SurveyRequest survey_request_from_json(const Json& json) {
     request.control_vector.files.push_back({.path = pair.at(0), .scale = pair.at(1)});
   vector.at("layers").at(0).get_to(request.control_vector.first_layer);
   vector.at("layers").at(1).get_to(request.control_vector.last_layer);
-  json.at("outputs").get_to(request.outputs);
+  json.at("at_creation").get_to(request.at_creation);
   if (json.contains("projector")) request.projector = projector_params(json.at("projector"));
   return request;
 }
@@ -248,7 +278,7 @@ Survey survey_from_json(const Json& json) {
   json.at("outputs").get_to(survey.outputs);
   survey.picture_tokens = json.value("picture_tokens", 0);  // absent in answers kept by earlier versions
   survey.picture_limit = json.value("picture_limit", 0);
-  survey.transient = Bytes{json.at("transient").get<std::uint64_t>()};
+  survey.transient = bytes(json.at("transient"));
   return survey;
 }
 
@@ -259,6 +289,8 @@ Json to_json(const DeviceView& view) {
           {"description", view.info.description},
           {"pci_id", view.info.pci_id ? Json(*view.info.pci_id) : Json(nullptr)},
           {"memory_is_hosts", view.info.memory_is_hosts},
+          {"uuid", view.info.uuid ? Json(*view.info.uuid) : Json(nullptr)},
+          {"same_memory_as", view.info.same_memory_as.name()},
           {"total", optional_bytes(view.reading.total)},
           {"free", optional_bytes(view.reading.free)},
           {"used_by_us", optional_bytes(view.reading.used_by_us)},
@@ -275,6 +307,8 @@ DeviceView device_view_from_json(const Json& json) {
   json.at("description").get_to(view.info.description);
   if (!json.at("pci_id").is_null()) view.info.pci_id = json.at("pci_id").get<std::string>();
   json.at("memory_is_hosts").get_to(view.info.memory_is_hosts);
+  if (!json.at("uuid").is_null()) view.info.uuid = json.at("uuid").get<std::string>();
+  view.info.same_memory_as = device::DeviceId{json.at("same_memory_as").get<std::string>()};
   view.reading.total = optional_bytes(json.at("total"));
   view.reading.free = optional_bytes(json.at("free"));
   view.reading.used_by_us = optional_bytes(json.at("used_by_us"));

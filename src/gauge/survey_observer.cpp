@@ -69,7 +69,9 @@ bool SurveyObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
   return true;
 }
 
-void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t) noexcept {
+void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type,
+                                   std::size_t bytes) noexcept {
+  asked[type] += bytes;
   std::set<std::string> names;
   for (ggml_tensor* tensor = ggml_get_first_tensor(context); tensor != nullptr;
        tensor = ggml_get_next_tensor(context, tensor)) {

@@ -28,6 +28,7 @@ class SurveyObserver final : public hook::Observer {
   std::int64_t projector_rows = 0;  // vectors that the first graph of the first sense ends in
   // Names of the tensors that were asked for together, per buffer type: weights and caches alike.
   std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
+  Sizes asked;                // sizes that ggml was asked for, since this was cleared
   std::size_t transient = 0;  // bytes that got past all of this and really were allocated
 
   ggml_backend_buffer_t allocate(const hook::Request& request) noexcept override;

@@ -63,13 +63,12 @@ void BackendBook::book(const device::DeviceId& device, Bytes bytes) {
   }
 }
 
-std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle(Bytes elsewhere) {
+std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle() {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
   const gauge::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
     const device::DeviceInfo& info = meter_.memories()[i];
-    Bytes kept = saturating_sub(saturating_sub(now[i], before_[i]), known_on(info));
-    if (info.memory_is_hosts) kept = saturating_sub(kept, elsewhere);
+    Bytes kept = saturating_sub(gauge::growth(before_[i], now[i]).bytes, known_on(info));
     if (kept < kNoise) kept = Bytes{};
     const auto found = std::ranges::find(booked_, tag_of(info.id), &std::pair<memory::Tag, Bytes>::first);
     growth.emplace_back(info.id, saturating_sub(kept, found == booked_.end() ? Bytes{} : found->second));

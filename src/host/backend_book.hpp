@@ -26,10 +26,9 @@ class BackendBook {
   // An accelerator's memory is the host's, so that the process's own use of it is read.
   [[nodiscard]] bool reads_host_memory() const;
 
-  // Reads the devices after a model has left and books what is still held beyond what the ledger knows of and
-  // `elsewhere` (this process's own use of host memory: parked conversations). Gives the growth since the last time, by
-  // device: what that model left behind.
-  std::vector<std::pair<device::DeviceId, Bytes>> settle(Bytes elsewhere);
+  // Reads the devices after a model has left and books what is still held beyond what the ledger knows of. Gives the
+  // growth since the last time, by device: what that model left behind.
+  std::vector<std::pair<device::DeviceId, Bytes>> settle();
 
  private:
   [[nodiscard]] Bytes known_on(const device::DeviceInfo& memory) const;

@@ -35,9 +35,10 @@ void Dispatcher::move(Model& model, ModelState to) {
 
 // --- what happened ---
 
-TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_seat) {
+TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_seat, WhenShort when_short) {
   model(name).leaving = false;
-  tickets_.push_back({.id = next_, .model = name, .when_busy = when_busy, .needs_seat = needs_seat});
+  tickets_.push_back(
+      {.id = next_, .model = name, .when_busy = when_busy, .needs_seat = needs_seat, .when_short = when_short});
   return next_++;
 }
 
@@ -59,6 +60,13 @@ void Dispatcher::let_go(const std::string& name) {
   if (one.state == ready || one.state == draining) one.leaving = true;
 }
 
+void Dispatcher::failed(const std::string& name) {
+  Model& one = model(name);
+  if (one.state != ready && one.state != draining) return;
+  one.failed = true;
+  for (Ticket& ticket : tickets_) ticket.boarded = ticket.boarded && ticket.model != name;
+}
+
 void Dispatcher::warming(const std::string& name) { move(model(name), ModelState::warming); }
 
 void Dispatcher::loaded(const std::string& name, Time now, std::chrono::milliseconds took) {
@@ -70,12 +78,12 @@ void Dispatcher::loaded(const std::string& name, Time now, std::chrono::millisec
   for (Ticket& ticket : tickets_) ticket.boarded = ticket.boarded || ticket.model == name;
 }
 
-void Dispatcher::load_failed(const std::string& name, ErrorCode code, const std::string& why) {
+void Dispatcher::load_failed(const std::string& name, ErrorCode code, const std::string& why, Error::Numbers numbers) {
   Model& one = model(name);
   move(one, one.was_loaded ? parked : absent);
   const std::deque<Ticket> all = tickets_;
   for (const Ticket& ticket : all) {
-    if (ticket.model == name) refuse(ticket, code, why);
+    if (ticket.model == name) refuse(ticket, code, why, numbers);
   }
 }
 
@@ -83,6 +91,7 @@ void Dispatcher::evicted(const std::string& name) {
   Model& one = model(name);
   one.evicting = false;
   one.leaving = false;
+  one.failed = false;
   draining_for_.erase(name);
   move(one, parked);
 }
@@ -101,17 +110,12 @@ bool Dispatcher::in_transition() const {
   });
 }
 
-void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why) {
-  decisions_.emplace_back(Refuse{.ticket = ticket.id, .model = ticket.model, .code = code, .why = std::move(why)});
-  withdraw(ticket.id);
-}
-
 // In the order of the tickets; those that came while their model was promised away wait for its return.
 void Dispatcher::grant_seats() {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
     const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
-    if (!open || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
+    if (!open || one.failed || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
     if (ticket.needs_seat) ++one.leases;
     decisions_.emplace_back(Grant{.ticket = ticket.id, .model = ticket.model});
     return true;
@@ -136,7 +140,7 @@ void Dispatcher::drain(const std::vector<std::string>& victims, const std::strin
   draining_for_.clear();
   for (const std::string& name : victims) draining_for_[name] = whom_for;
   for (auto& [name, one] : models_) {
-    const bool wanted_away = draining_for_.contains(name) || one.leaving;
+    const bool wanted_away = draining_for_.contains(name) || one.leaving || one.failed;
     if (wanted_away && one.state == ready) move(one, draining);
     if (!wanted_away && one.state == draining && !one.evicting) move(one, ready);
   }
@@ -147,34 +151,20 @@ void Dispatcher::begin_load(const std::string& name) {
   decisions_.emplace_back(Load{name});
 }
 
-// What can never be is said at once: not even with every model gone that may go.
-void Dispatcher::refuse_as_too_large(const Ticket& ticket, const Room& room) {
-  std::vector<std::string> spared{ticket.model};
-  std::string pinned;
-  for (const std::string& name : resident()) {
-    if (!model(name).rules.pinned) continue;
-    spared.push_back(name);
-    pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
-  }
-  refuse(ticket, ErrorCode::over_line,
-         fmt::format("'{}' does not fit{}: {}", ticket.model, pinned.empty() ? "" : " beside the pinned " + pinned,
-                     why_not(room.judge(spared))));
-}
-
-// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused.
+// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, or put off.
 std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ticket, const Room& room,
                                                                 const EvictionPolicy& policy, Time now) {
   const std::vector<std::string> here = resident();
   const auto fits_without = [&](const std::vector<std::string>& gone) {
-    std::vector<std::string> together{ticket.model};
-    std::ranges::copy_if(here, std::back_inserter(together),
+    std::vector<std::string> stay;
+    std::ranges::copy_if(here, std::back_inserter(stay),
                          [&](const std::string& name) { return !std::ranges::contains(gone, name); });
-    return room.fits(together);
+    return room.admits(ticket.model, stay, gone);
   };
   if (auto victims = choose_victims(candidates(true, now), policy, now, fits_without)) return victims;
   auto victims = choose_victims(candidates(false, now), policy, now, fits_without);
   if (!victims) {
-    refuse_as_too_large(ticket, room);
+    turn_away(ticket, room, now);
   } else if (ticket.when_busy == WhenBusy::refuse) {
     refuse(
         ticket, ErrorCode::busy,
@@ -188,6 +178,7 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ti
 // free meanwhile, if the older one will fit beside it.
 void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time now) {
   if (in_transition()) return;
+  look_again_.reset();
   std::vector<std::string> promised;  // to the oldest: it, and what stays resident beside it
   std::vector<std::string> victims;
   std::set<std::string> seen;
@@ -207,12 +198,11 @@ void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time 
       std::erase_if(promised, [&](const std::string& name) { return std::ranges::contains(victims, name); });
       promised.push_back(ticket.model);
     } else {
-      std::vector<std::string> now_here = resident();
       std::vector<std::string> later = promised;
-      now_here.push_back(ticket.model);
       later.push_back(ticket.model);
       const bool wait_is_over = std::ranges::all_of(victims, [&](const auto& name) { return idle(model(name)); });
-      if (!wait_is_over && room.fits(now_here) && room.fits(later)) return begin_load(ticket.model);
+      if (!wait_is_over && room.admits(ticket.model, resident(), {}) && room.fits(later))
+        return begin_load(ticket.model);
     }
     seen.insert(ticket.model);
   }
@@ -254,7 +244,7 @@ bool Dispatcher::needs_room() const {
 }
 
 std::optional<Dispatcher::Time> Dispatcher::next_look() const {
-  std::optional<Time> soonest;
+  std::optional<Time> soonest = look_again_;
   for (const auto& [name, one] : models_) {
     if (!one.rules.time_to_live || one.state != ready || one.rules.pinned || !idle(one)) continue;
     const Time at = one.last_used + *one.rules.time_to_live;

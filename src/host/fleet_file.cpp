@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/plan/line_requests.hpp>
 
 #include "model_keys.hpp"
 #include "table_reader.hpp"
@@ -79,6 +80,21 @@ void read_lines(const toml::node& node, Fleet& fleet, Complaints& complaints) {
       complaints.at(element.source(), parsed.error());
     }
   }
+  if (const auto wrong = plan::contradiction(fleet.lines)) complaints.at(node.source(), *wrong);
+}
+
+void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return complaints.at(node.source(), "'runtime' takes a list like [\"CUDA0=600MiB\"]");
+  for (const toml::node& element : *list) {
+    const auto parsed = plan::parse_runtime(element.value_exact<std::string>().value_or(""));
+    if (parsed) {
+      fleet.runtime.push_back(*parsed);
+    } else {
+      complaints.at(element.source(), parsed.error());
+    }
+  }
+  if (const auto wrong = plan::contradiction(fleet.runtime)) complaints.at(node.source(), *wrong);
 }
 
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
@@ -88,6 +104,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     const std::string_view name = key.str();
     if (name == "lines") {
       read_lines(node, fleet, complaints);
+    } else if (name == "runtime") {
+      read_runtime(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
     } else if (name == "parking" && table != nullptr) {
@@ -95,8 +113,9 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
-      complaints.at(key.source(),
-                    fmt::format("a fleet has no '{}'; it has lines, [parking], [thresholds] and [[model]]", name));
+      complaints.at(
+          key.source(),
+          fmt::format("a fleet has no '{}'; it has lines, runtime, [parking], [thresholds] and [[model]]", name));
     }
   }
   return fleet;

@@ -5,7 +5,8 @@
 namespace plimsoll::host {
 
 FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
-  plan::Plan all = planner.plan(requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false});
+  plan::Plan all = planner.plan(requests_of(fleet),
+                                {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
   FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));
@@ -22,7 +23,10 @@ void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planne
     std::vector<plan::ModelPlan> mates = plan.room.lane_mates(one.name);
     std::erase_if(mates, [&](const plan::ModelPlan& mate) { return mate.name == requests.back().name; });
     one.alternatives =
-        planner.plan(requests, {.lines = fleet.lines, .ours = {}, .lane_mates = std::move(mates)}).alternatives;
+        planner
+            .plan(requests,
+                  {.lines = fleet.lines, .ours = {}, .lane_mates = std::move(mates), .runtime = fleet.runtime})
+            .alternatives;
   }
 }
 

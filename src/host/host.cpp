@@ -21,9 +21,15 @@ struct Lease::Held {
 
   // What lasts goes back to its place, what does not is gone.
   void stand_up() {
-    if (conversation && kept) resident->keep(*kept, std::move(*conversation));
+    const std::optional<ConversationId> id = std::exchange(kept, std::nullopt);
+    try {
+      if (conversation && id) resident->keep(*id, std::move(*conversation));
+    } catch (...) {
+      host->unclaim(*id);
+      throw;
+    }
     conversation.reset();
-    if (kept) host->unclaim(*std::exchange(kept, std::nullopt));
+    if (id) host->unclaim(*id);
   }
 
   void sit_down() {
@@ -36,11 +42,17 @@ struct Lease::Held {
 
   ~Held() {
     if (host == nullptr) return;
-    stand_up();
+    try {
+      stand_up();
+    } catch (const std::exception& error) {
+      log::error("host", "a conversation of '{}' is lost: {}", resident->name, error.what());
+    }
+    conversation.reset();
     draft.reset();
     const std::string model = resident->name;
+    const bool failed = resident->has_failed();
     resident.reset();  // before others may take it away
-    host->give_back(model);
+    host->give_back(model, failed);
   }
 };
 
@@ -103,6 +115,28 @@ Host::Impl::~Impl() {
   backends.reset();
 }
 
+// Whatever ends the waiting: nobody is waited for who waits no more, or the host could not end. With the lock held.
+class Host::Impl::Waiting {
+ public:
+  Waiting(Impl& host, TicketId ticket) : host_(host), ticket_(ticket) {}
+  ~Waiting() {
+    const auto waiter = host_.waiters.find(ticket_);
+    const bool answered = waiter != host_.waiters.end() && (waiter->second.granted || waiter->second.refused);
+    if (waiter != host_.waiters.end()) host_.waiters.erase(waiter);
+    if (!answered) {
+      host_.dispatcher.withdraw(ticket_);
+      host_.pump();  // who was to go for it may stay
+    }
+    host_.changed.notify_all();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Impl& host_;
+  TicketId ticket_;
+};
+
 std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const AcquireOptions& request,
                                                bool needs_seat) {
   const auto until =
@@ -114,7 +148,8 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
     throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),
                 {{"waiting", dispatcher.waiting()}});
   }
-  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_seat);
+  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_seat, request.when_short);
+  const Waiting waiting(*this, ticket);
   Waiter& waiter = waiters[ticket];
   pump();
 
@@ -144,28 +179,29 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
       (void)changed.wait(lock, request.stop, news);
     }
   }
-  const Waiter answer = waiter;
-  waiters.erase(ticket);
-  changed.notify_all();
-  if (answer.refused) throw *answer.refused;
-  if (answer.granted) return residents.at(model);
-  dispatcher.withdraw(ticket);
-  pump();  // who was to go for it may stay
+  if (waiter.refused) throw *waiter.refused;
+  if (waiter.granted) return needs_seat ? residents.at(model) : nullptr;  // without a seat it may have gone again
   if (from_listener) std::rethrow_exception(from_listener);
   if (request.stop.stop_requested())
     throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
+  if (waiter.short_of) throw *waiter.short_of;
   throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, request.patience->count()),
               {{"waited_ms", static_cast<std::uint64_t>(request.patience->count())}});
 }
 
-void Host::Impl::give_back(const std::string& model) noexcept {
+void Host::Impl::give_back(const std::string& model, bool failed) noexcept {
   const std::lock_guard lock(mutex);
   try {
+    if (failed && is_resident(dispatcher.state(model))) {
+      log::error("host", "'{}' computes no more; it goes, and is loaded anew for the next request", model);
+      reasons[model] = "it computed no more";
+      dispatcher.failed(model);
+    }
     dispatcher.give_back(model, clock.now());
-    pump();
   } catch (const std::exception& error) {  // leases end in destructors
     log::error("host", "giving '{}' back: {}", model, error.what());
   }
+  pump();
 }
 
 void Host::Impl::claim(ConversationId id, const std::string& model) {
@@ -177,9 +213,9 @@ void Host::Impl::claim(ConversationId id, const std::string& model) {
     throw Error(ErrorCode::busy, fmt::format("conversation {} of '{}' has a lease already", id, model));
 }
 
-void Host::Impl::unclaim(ConversationId id) {
+void Host::Impl::unclaim(ConversationId id) noexcept {
   const std::lock_guard lock(mutex);
-  conversations[id].in_use = false;
+  if (const auto found = conversations.find(id); found != conversations.end()) found->second.in_use = false;
 }
 
 HostStatus Host::Impl::status() const {
@@ -212,10 +248,9 @@ HostStatus Host::Impl::status() const {
     }
   }
   out.events_dropped = log.dropped();
-  const std::lock_guard lock(parked.mutex);
-  const ParkedBytes held = parked.parking.held();
+  const ParkedBytes held = parked.held();
   out.parked_conversations = held.conversations;
-  out.parked_in_memory = held.in_memory;
+  out.parked_in_memory = held.in_memory + held.tokens;
   out.parked_on_disk = held.on_disk;
   return out;
 }
@@ -229,6 +264,11 @@ Lease Host::acquire(const std::string& model, AcquireOptions options) {
   auto held = std::make_unique<Lease::Held>();
   try {
     held->resident = impl_->wait_for(model, options, true);
+    while (!held->resident->is_intact()) {
+      held->resident.reset();
+      impl_->give_back_changed(model);
+      held->resident = impl_->wait_for(model, options, true);
+    }
   } catch (...) {
     if (options.conversation) impl_->unclaim(*options.conversation);
     throw;
@@ -260,8 +300,7 @@ void Host::end_conversation(ConversationId conversation) {
     impl_->conversations.erase(found);
   }
   if (resident && resident->forget(conversation)) return;
-  const std::lock_guard lock(impl_->parked.mutex);
-  impl_->parked.parking.forget(conversation);
+  impl_->parked.forget(conversation);
 }
 
 void Host::load(const std::string& model, std::stop_token stop) {

@@ -17,35 +17,62 @@
 namespace plimsoll::host {
 
 struct Host::Impl {
-  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& surveys, plan::Store& the_store,
+  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& the_surveys, plan::Store& the_store,
        HostOptions the_options);
   ~Impl();
 
   // --- requests (host.cpp) ---
   [[nodiscard]] std::shared_ptr<Resident> wait_for(const std::string& model, const AcquireOptions& options,
                                                    bool needs_seat);
-  void give_back(const std::string& model) noexcept;
+  // `failed`: its model computes no more.
+  void give_back(const std::string& model, bool failed) noexcept;
   void claim(ConversationId id, const std::string& model);
-  void unclaim(ConversationId id);
+  void unclaim(ConversationId id) noexcept;
   [[nodiscard]] HostStatus status() const;
 
   // --- decisions, with the lock held (host_loop.cpp) ---
   // Whatever can be decided now; call it after everything that the dispatcher was told.
-  void pump();
+  void pump() noexcept;
   void settle(const Decision& decision);
+  void book_log();
   void look_at_devices();
+
+  // --- what the devices say (host_devices.cpp), with or without the lock ---
+  // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
+  [[nodiscard]] Moment moment_of(const std::vector<memory::Entry>& entries,
+                                 const std::vector<plan::DeviceState>& readings) const;
+  // What each device says now; free is unknown where it says nothing.
+  [[nodiscard]] std::vector<plan::DeviceState> readings() const;
+  [[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(std::vector<plan::DeviceState> readings,
+                                                                   const std::vector<memory::Entry>& entries) const;
+  [[nodiscard]] bool is_fleets(const std::string& owner) const;
+  // How much of the bytes that the fleet has in host memory it has really touched, 0 to 1.
+  [[nodiscard]] double touched(const std::vector<memory::Entry>& entries,
+                               const std::vector<plan::DeviceState>& readings) const;
 
   // --- transitions, on the loop's thread, without the lock (host_moves.cpp; the loop itself in host_loop.cpp) ---
   void loop(const std::stop_token& stop);
-  void load(const std::string& name);
-  void evict(const std::string& name, const std::string& whom_for);
+  void rest(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
+  // Whatever goes wrong in these two, the dispatcher hears that they are over.
+  void load(const std::string& name) noexcept;
+  void evict(const std::string& name, const std::string& whom_for) noexcept;
+  // What is parked in host memory where that model is to lie leaves it.
+  void make_way_for(const std::string& name);
+  [[nodiscard]] std::shared_ptr<Resident> open_beside_parked(const std::string& name);
+  void note_loaded(const std::string& name, const Resident& resident, double ms);
+  void let_go_of(const std::string& name, const std::string& whom_for);
+  void forget_what_stays(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   // Loads it, makes its context, calls `has_context`, warms it up and seals it.
   [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth,
                                  const std::function<void(run::Instance&)>& has_context);
   void warm(run::Instance& instance, run::WarmUpDepth depth);
-  void refresh_runtimes();  // with the lock held
+  // --- files that change (changed_files.cpp) ---
+  void note_files();                                      // before they are planned
+  void plan_anew_where_changed(const std::string& name);  // before a load, on the loop's thread
+  void give_back_changed(const std::string& model);        // a lease on what must not be used again
+  void refresh_runtimes();                                // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
   // The plans of those that have leases: all but the drafts.
@@ -55,12 +82,13 @@ struct Host::Impl {
   [[nodiscard]] const FleetModel& declared(const std::string& model) const;
   [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
   [[nodiscard]] Bytes held_by(const std::string& model) const;
-  [[nodiscard]] Bytes parked_in_memory();
 
   struct Waiter {
     bool granted = false;
     std::optional<Error> refused;
+    std::optional<Error> short_of;  // others hold what it needs; it waits for that
   };
+  class Waiting;  // a ticket for as long as somebody waits for it
   struct Conversation {
     std::string model;
     bool in_use = false;
@@ -84,14 +112,16 @@ struct Host::Impl {
 
   run::MemoryBooks& books;
   Fleet fleet;
+  gauge::SurveySource& surveys;
   plan::Store& store;
   HostOptions options;
   SystemClock clock;
   HostLog log{clock};
+  memory::Booking log_booking;
   std::vector<plan::ModelPlan> plans;            // as planned at the start: the models', then their drafts'
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
-  mutable SharedParking parked;  // has a lock of its own
+  Parking parked;  // has a lock of its own
 
   mutable std::mutex mutex;
   std::condition_variable_any changed;
@@ -110,6 +140,7 @@ struct Host::Impl {
   bool trim_when_idle = false;
   std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
   std::map<std::string, Warmth> warmth;
+  std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
   // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;

@@ -8,9 +8,34 @@
 #include <ostream>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/base/read_lines.hpp>
 
 namespace plimsoll::host {
+
+namespace {
+
+Bytes size_of(const HostEvent& event) { return Bytes{sizeof(HostEvent) + event.model.size() + event.why.size()}; }
+
+}  // namespace
+
+void HostLog::drop_oldest_locked() {
+  held_ -= size_of(events_.front());
+  events_.pop_front();
+  ++dropped_;
+}
+
+bool HostLog::drop_oldest() {
+  const std::lock_guard lock(mutex_);
+  if (events_.empty()) return false;
+  drop_oldest_locked();
+  return true;
+}
+
+Bytes HostLog::held() const {
+  const std::lock_guard lock(mutex_);
+  return held_;
+}
 
 void HostLog::append(HostEvent event) {
   std::vector<Listener> listeners;
@@ -24,13 +49,17 @@ void HostLog::append(HostEvent event) {
       since->second = event.at;
     }
     events_.push_back(event);
-    if (events_.size() > capacity_) {
-      events_.pop_front();
-      ++dropped_;
-    }
+    held_ += size_of(event);
+    if (events_.size() > capacity_) drop_oldest_locked();
     listeners = listeners_;
   }
-  for (const Listener& listener : listeners) listener(event);
+  for (const Listener& listener : listeners) {
+    try {
+      listener(event);
+    } catch (const std::exception& error) {
+      log::error("host", "a listener of the log failed: {}", error.what());
+    }
+  }
 }
 
 void HostLog::moved(const std::string& model, ModelState from, ModelState to, Bytes bytes, std::string why) {

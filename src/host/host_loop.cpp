@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <ranges>
+#include <variant>
 
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/plan/planner.hpp>
 
@@ -44,27 +46,41 @@ std::vector<plan::DeviceState> states(const std::vector<plan::DeviceVerdict>& de
   return out;
 }
 
-plan::Plan plan_fleet(const Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store,
-                      const run::MemoryBooks& books) {
+void require_sense(const Fleet& fleet) {
   const std::vector<std::string> wrong = contradictions(fleet);
   if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
-  return plan::Planner(surveys, store)
-      .plan(requests_of(fleet), {.lines = fleet.lines, .ours = books.committed(), .alternatives = false});
+}
+
+plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::SurveySource& surveys, plan::Store& store,
+                   const run::MemoryBooks& books) {
+  std::vector<plan::Request> requests = requests_of(fleet);
+  if (!made) {
+    return plan::Planner(surveys, store)
+        .plan(requests,
+              {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});
+  }
+  if (!std::ranges::equal(requests, made->models, {}, &plan::Request::name, &plan::ModelPlan::name))
+    throw Error(ErrorCode::usage, "this plan is of another fleet");
+  return std::move(*made);
 }
 
 }  // namespace
 
-Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& surveys, plan::Store& the_store,
+Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& the_surveys, plan::Store& the_store,
                  HostOptions the_options)
     : books(the_books),
       fleet(std::move(the_fleet)),
+      surveys(the_surveys),
       store(the_store),
       options(std::move(the_options)),
-      parked(fleet.parking),
+      parked(fleet.parking, books.ledger()),
       dispatcher({}),
       room({}, {}) {
   if (options.require_enforcing) gauge::require_enforcing();
-  plan::Plan plan = plan_fleet(fleet, surveys, store, books);
+  require_sense(fleet);
+  note_files();
+  plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), surveys, store, books);
+  surveys.rest();  // a device context for as long as the server lives would be too much for a few questions
   plans = std::move(plan.models);
   device_list = std::move(plan.devices);
   books.set_lines(device_list);
@@ -78,46 +94,13 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   }
   engine::start_backends();
   backends.emplace(books, infos(device_list));
+  log_booking = {books.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)};
   for (const FleetModel& model : fleet.models) {
-    if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false);
+    if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false, WhenShort::wait);
   }
   pump();
   thread = std::jthread([this](const std::stop_token& stop) { loop(stop); });
 }
-
-// The fleet's own bytes are set aside: sets of models are judged as if none of them were there yet.
-std::vector<plan::DeviceState> Host::Impl::device_states() const {
-  const auto is_fleets = [&](const std::string& owner) {
-    return std::ranges::contains(plans, owner, &plan::ModelPlan::name) || owner.starts_with(owner_of_lane(""));
-  };
-  const std::vector<memory::Entry> entries = books.ledger().entries();
-  std::vector<plan::DeviceState> out;
-  for (const plan::DeviceVerdict& verdict : device_list) {
-    plan::DeviceState state = verdict.state;
-    if (const auto now = books.probe().read(state.info)) state.reading = *now;
-    state.ours = {};
-    Bytes fleets;
-    for (const memory::Entry& entry : entries) {
-      if (!entry.charged) continue;
-      const bool here = entry.tag.device == state.info.id;
-      const bool same_memory =
-          here ||
-          (state.info.memory_is_hosts && std::ranges::any_of(device_list, [&](const plan::DeviceVerdict& other) {
-             return other.state.info.id == entry.tag.device && other.state.info.memory_is_hosts;
-           }));
-      if (is_fleets(entry.tag.owner)) {
-        if (same_memory) fleets += entry.taken.current;
-      } else if (here) {
-        state.ours += std::max(entry.planned, entry.taken.current);
-      }
-    }
-    if (state.reading.free) *state.reading.free += fleets;
-    out.push_back(std::move(state));
-  }
-  return out;
-}
-
-void Host::Impl::look_at_devices() { room.look_again(device_states()); }
 
 Bytes Host::Impl::held_by(const std::string& model) const {
   Bytes sum;
@@ -139,67 +122,106 @@ std::vector<std::string> Host::Impl::with_draft(const std::string& model) const 
   return out;
 }
 
-void Host::Impl::pump() {
-  if (dispatcher.needs_room()) look_at_devices();
-  for (const Decision& decision : dispatcher.decide(room, *options.policy, clock.now())) settle(decision);
+// Never throws: it is called by whoever gives something back, and by the host's own thread.
+void Host::Impl::pump() noexcept {
+  std::vector<Decision> decisions;
+  try {
+    if (dispatcher.needs_room()) look_at_devices();
+    decisions = dispatcher.decide(room, *options.policy, clock.now());
+  } catch (const std::exception& error) {
+    log::error("host", "what to do next could not be decided: {}", error.what());
+    decisions = dispatcher.give_up(ErrorCode::internal, error.what());
+  }
+  for (const Decision& decision : decisions) {
+    try {
+      settle(decision);
+    } catch (const std::exception& error) {
+      log::error("host", "a decision could not be carried out: {}", error.what());
+    }
+  }
+  book_log();
   changed.notify_all();
 }
 
-void Host::Impl::settle(const Decision& decision) {
-  if (const auto* moved = std::get_if<Moved>(&decision)) {
-    log.moved(moved->model, moved->from, moved->to, held_by(moved->model),
-              std::exchange(reasons[moved->model], std::string{}));
-  } else if (const auto* grant = std::get_if<Grant>(&decision)) {
-    if (const auto waiter = waiters.find(grant->ticket); waiter != waiters.end()) waiter->second.granted = true;
-  } else if (const auto* refuse = std::get_if<Refuse>(&decision)) {
-    ++counts[refuse->model].refusals;
-    log.refused(refuse->model, dispatcher.state(refuse->model), refuse->why);
-    if (const auto waiter = waiters.find(refuse->ticket); waiter != waiters.end())
-      waiter->second.refused = Error(refuse->code, refuse->why);
-  } else if (const auto* load = std::get_if<Load>(&decision)) {
-    tasks.emplace_back(*load);
-  } else if (const auto* evict = std::get_if<Evict>(&decision)) {
-    tasks.emplace_back(*evict);
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+}  // namespace
+
+// Where the line has no room for it, the oldest go.
+void Host::Impl::book_log() {
+  while (!log_booking.resize(memory::in_steps(log.held())) && log.drop_oldest()) {
   }
+}
+
+void Host::Impl::settle(const Decision& decision) {
+  std::visit(Overloaded{[&](const Moved& moved) {
+                          log.moved(moved.model, moved.from, moved.to, held_by(moved.model),
+                                    std::exchange(reasons[moved.model], std::string{}));
+                        },
+                        [&](const Grant& grant) {
+                          if (const auto waiter = waiters.find(grant.ticket); waiter != waiters.end())
+                            waiter->second.granted = true;
+                        },
+                        [&](const Refuse& refuse) {
+                          if (const auto waiter = waiters.find(refuse.ticket); waiter != waiters.end())
+                            waiter->second.refused = Error(refuse.code, refuse.why, refuse.numbers);
+                          ++counts[refuse.model].refusals;
+                          log.refused(refuse.model, dispatcher.state(refuse.model), refuse.why);
+                        },
+                        [&](const Postpone& postpone) {
+                          if (const auto waiter = waiters.find(postpone.ticket); waiter != waiters.end())
+                            waiter->second.short_of =
+                                Error(ErrorCode::out_of_device_memory, postpone.why, postpone.numbers);
+                          ++counts[postpone.model].refusals;
+                          log::warn("host", "{}; it is loaded when they give it back", postpone.why);
+                          log.refused(postpone.model, dispatcher.state(postpone.model), postpone.why);
+                        },
+                        [&](const Load& load) { tasks.emplace_back(load); },
+                        [&](const Evict& evict) { tasks.emplace_back(evict); }},
+             decision);
+}
+
+// Nothing is left to do: what can wait is done, then somebody's news are waited for. With the lock held.
+void Host::Impl::rest(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
+  if (bridge) {  // nobody came
+    lock.unlock();
+    bridge.reset();
+    lock.lock();
+    return;
+  }
+  if (std::exchange(trim_when_idle, false)) {  // the system gets back what models had on the heap
+    lock.unlock();
+    (void)malloc_trim(0);
+    lock.lock();
+    return;
+  }
+  const auto soonest = dispatcher.next_look();
+  const auto work = [&] { return !tasks.empty() || dispatcher.next_look() != soonest; };
+  if (soonest) {
+    (void)changed.wait_until(lock, stop, *soonest, work);
+  } else {
+    (void)changed.wait(lock, stop, work);
+  }
+  if (tasks.empty() && !stop.stop_requested()) pump();  // a time to live is over, or what others held has passed
 }
 
 void Host::Impl::loop(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   while (!stop.stop_requested() || !tasks.empty()) {
     if (tasks.empty()) {
-      if (bridge) {  // nobody came
-        lock.unlock();
-        bridge.reset();
-        lock.lock();
-        continue;
-      }
-      if (std::exchange(trim_when_idle, false)) {  // the system gets back what models had on the heap
-        lock.unlock();
-        (void)malloc_trim(0);
-        lock.lock();
-        continue;
-      }
-      const auto soonest = dispatcher.next_look();
-      const auto work = [&] { return !tasks.empty() || dispatcher.next_look() != soonest; };
-      if (soonest) {
-        (void)changed.wait_until(lock, stop, *soonest, work);
-      } else {
-        (void)changed.wait(lock, stop, work);
-      }
-      if (tasks.empty() && !stop.stop_requested()) pump();  // somebody's time to live may be over
-      if (tasks.empty()) continue;
+      rest(lock, stop);
+      continue;
     }
     const Task task = tasks.front();
     tasks.pop_front();
     lock.unlock();
     if (const auto* wanted = std::get_if<Load>(&task)) load(wanted->model);
-    if (const auto* victim = std::get_if<Evict>(&task)) {
-      if (!victim->whom_for.empty()) {
-        const std::lock_guard reason_lock(mutex);
-        reasons[victim->model] = fmt::format("for '{}'", victim->whom_for);
-      }
-      evict(victim->model, victim->whom_for);
-    }
+    if (const auto* victim = std::get_if<Evict>(&task)) evict(victim->model, victim->whom_for);
     lock.lock();
   }
 }

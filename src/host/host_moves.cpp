@@ -48,6 +48,7 @@ bool is_page_cache(const plan::ModelPlan& plan) {
 
 Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
                              const std::function<void(run::Instance&)>& has_context) {
+  plan_anew_where_changed(name);
   plan::ModelPlan plan;
   {
     const std::lock_guard lock(mutex);
@@ -90,44 +91,104 @@ std::shared_ptr<Resident> Host::Impl::open(const std::string& name) {
       run::require_draft(*loaded.model(), name, *draft.model(), draft.name());
     }
     const std::lock_guard lock(mutex);
-    dispatcher.warming(name);
+    if (dispatcher.state(name) == ModelState::loading) dispatcher.warming(name);  // not where it is tried again
     pump();
   });
   return resident;
 }
 
-void Host::Impl::load(const std::string& name) {
+namespace {
+
+Error current_failure() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    return {ErrorCode::internal, error.what()};
+  } catch (...) {
+    return {ErrorCode::internal, "something was thrown that says nothing of itself"};
+  }
+}
+
+}  // namespace
+
+void Host::Impl::make_way_for(const std::string& name) {
+  Bytes on_host;
+  Bytes in_memory;
+  Bytes way;
+  const std::vector<plan::DeviceState> now = readings();
+  {
+    const std::lock_guard lock(mutex);
+    for (const plan::DeviceVerdict& verdict : room.judge({name})) {
+      if (verdict.state.info.memory_is_hosts) in_memory += verdict.required;
+      if (verdict.state.info.id.is_host()) on_host = verdict.required;
+    }
+  }
+  const memory::DeviceAccount account = books.ledger().account(device::host());
+  if (account.line) way = saturating_sub(account.committed + on_host, *account.line);
+  for (const plan::DeviceState& state : now) {
+    if (state.info.id.is_host() && state.reading.free)
+      way = std::max(way, saturating_sub(in_memory, *state.reading.free));
+  }
+  if (way > Bytes{}) parked.give_way(way);
+}
+
+// What is parked meanwhile may stand in its way.
+std::shared_ptr<Resident> Host::Impl::open_beside_parked(const std::string& name) {
+  try {
+    return open(name);
+  } catch (const Error& error) {
+    const Bytes in_memory = parked.held().in_memory;
+    if (error.code() != ErrorCode::over_line || in_memory == Bytes{}) throw;
+    log::info("host", "'{}' is tried again without the {} that are parked in memory: {}", name, format_bytes(in_memory),
+              error.what());
+    parked.give_way(in_memory);
+  }
+  return open(name);
+}
+
+void Host::Impl::note_loaded(const std::string& name, const Resident& resident, double ms) {
+  Counts& count = counts[name];
+  ++count.loads;
+  count.last_load_ms = ms;
+  count.total_load_ms += ms;
+  const auto note_what_is_incomplete = [&](const run::Instance& instance) {
+    if (instance.warm_up_report().complete()) return;
+    for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
+  };
+  note_what_is_incomplete(*resident.instance);
+  if (resident.draft) note_what_is_incomplete(*resident.draft->instance);
+  refresh_runtimes();
+}
+
+void Host::Impl::load(const std::string& name) noexcept {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
   const std::unique_ptr<Lane::Seat> until_it_sits = std::move(bridge);
   try {
-    resident = open(name);
-  } catch (const Error& error) {
-    failure = error;
-  } catch (const std::exception& error) {
-    failure = Error(ErrorCode::internal, error.what());
+    make_way_for(name);
+    resident = open_beside_parked(name);
+  } catch (...) {
+    failure = current_failure();
   }
   const std::lock_guard lock(mutex);
-  Counts& count = counts[name];
+  if (!failure) {
+    try {
+      note_loaded(name, *resident, watch.elapsed_ms());
+      residents[name] = std::move(resident);
+    } catch (...) {
+      failure = current_failure();
+    }
+  }
   if (failure) {
-    ++count.load_failures;
+    ++counts[name].load_failures;
     log::warn("host", "'{}' could not be loaded: {}", name, failure->what());
     reasons[name] = failure->what();
-    dispatcher.load_failed(name, failure->code(), failure->what());
+    dispatcher.load_failed(name, failure->code(), failure->what(), failure->numbers());
   } else {
-    ++count.loads;
-    count.last_load_ms = watch.elapsed_ms();
-    count.total_load_ms += count.last_load_ms;
-    const auto note_what_is_incomplete = [&](const run::Instance& instance) {
-      if (instance.warm_up_report().complete()) return;
-      for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
-    };
-    note_what_is_incomplete(*resident->instance);
-    if (resident->draft) note_what_is_incomplete(*resident->draft->instance);
-    refresh_runtimes();
-    residents[name] = std::move(resident);
-    dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(count.last_load_ms)));
+    dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(counts[name].last_load_ms)));
   }
   pump();
 }
@@ -165,12 +226,8 @@ std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
   return key;
 }
 
-Bytes Host::Impl::parked_in_memory() {
-  const std::lock_guard lock(parked.mutex);
-  return parked.parking.held().in_memory;
-}
-
-void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
+// Its conversations are parked, and what it holds is given back.
+void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for) {
   const Stopwatch watch;
   std::shared_ptr<Resident> resident;
   std::optional<plan::ModelPlan> goes_on;  // in the same lane
@@ -183,24 +240,30 @@ void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
     counts[name].tokens_before += resident->instance->tokens_computed();
     ++counts[name].evictions;
   }
+  if (resident->has_failed()) {  // whatever was made for it is made again
+    warmth.erase(name);
+    mapped.erase(name);
+  }
   if (resident->executor) {
     for (const ConversationId id : resident->park_all(parked)) {
       const std::lock_guard lock(mutex);
-      if (conversations.contains(id)) continue;  // it has not been ended meanwhile
-      const std::lock_guard parking_lock(parked.mutex);
-      parked.parking.forget(id);
+      if (!conversations.contains(id)) parked.forget(id);  // it has been ended meanwhile
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
   if (goes_on && !bridge) bridge = lane_of(*goes_on).join();
   const double parked_ms = watch.elapsed_ms();
   resident.reset();
-  const double freed_ms = watch.elapsed_ms();
+  log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms", name, parked_ms, watch.elapsed_ms() - parked_ms);
+}
+
+// What backends keep of it is no model's any more, and its next load finds it made.
+void Host::Impl::forget_what_stays(const std::string& name) {
   if (backends->reads_host_memory()) (void)malloc_trim(0);  // what the C library keeps would look like a backend's
   trim_when_idle = true;
-  const auto left_behind = backends->settle(parked_in_memory());
-  log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms, read the devices {:.1f} ms", name, parked_ms,
-            freed_ms - parked_ms, watch.elapsed_ms() - freed_ms);
+  const Stopwatch watch;
+  const auto left_behind = backends->settle();
+  log::info("host", "'{}': read the devices in {:.1f} ms", name, watch.elapsed_ms());
   for (const std::string& gone : with_draft(name)) {
     const auto known = warmth.find(gone);
     if (known == warmth.end()) continue;
@@ -211,6 +274,22 @@ void Host::Impl::evict(const std::string& name, const std::string& whom_for) {
   }
   const std::lock_guard lock(mutex);
   refresh_runtimes();
+}
+
+void Host::Impl::evict(const std::string& name, const std::string& whom_for) noexcept {
+  if (!whom_for.empty()) {
+    const std::lock_guard lock(mutex);
+    reasons[name] = fmt::format("for '{}'", whom_for);
+  }
+  for (const auto& step : {std::function<void()>([&] { let_go_of(name, whom_for); }),
+                           std::function<void()>([&] { forget_what_stays(name); })}) {
+    try {
+      step();
+    } catch (...) {
+      log::error("host", "evicting '{}': {}", name, current_failure().what());
+    }
+  }
+  const std::lock_guard lock(mutex);
   dispatcher.evicted(name);
   pump();
 }

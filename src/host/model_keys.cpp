@@ -95,6 +95,7 @@ void add_placement_keys(TableReader& reader, engine::ModelParams& params) {
   reader.flag("cpu-moe", params.cpu_moe);
   reader.number("n-cpu-moe", params.n_cpu_moe, 0);
   reader.choice("load-mode", params.load_mode, engine::load_mode_from_string, "none, mmap, mlock, mmap+mlock or dio");
+  reader.flag("repack", params.use_extra_bufts);
 }
 
 // The keys that say which model: its name and its files.
@@ -179,7 +180,6 @@ void settle_context(gauge::SurveyRequest& survey, const toml::table& table, std:
   } else if (context.embeddings) {
     run::plan_for_embeddings(survey, context.pooling);
   }
-  survey.outputs = context.n_outputs_max;
 }
 
 }  // namespace

@@ -72,81 +72,242 @@ class Parking::Folder {
   std::unique_ptr<FileLock> lock_;
 };
 
-Parking::Parking(ParkingLimits limits) : limits_(std::move(limits)) {
+Parking::Parking(ParkingLimits limits, memory::Ledger& ledger) : limits_(std::move(limits)), ledger_(ledger) {
   if (limits_.folder.empty()) limits_.folder = fs::path(plan::cache_folder()) / "parked";
 }
 
 Parking::~Parking() = default;
 
 Parking::Folder& Parking::folder() {
+  const std::lock_guard lock(folder_mutex_);
   if (!folder_) folder_ = std::make_unique<Folder>(limits_.folder);
   return *folder_;
 }
 
-void Parking::put(std::uint64_t id, run::SequenceSnapshot snapshot) {
+namespace {
+
+Bytes tokens_of(const run::SequenceSnapshot& snapshot) {
+  return Bytes{snapshot.tokens.size() * sizeof(engine::Token) + snapshot.positions.size() * sizeof(engine::Position) +
+               snapshot.spans.size() * sizeof(run::SequenceSnapshot::Span)};
+}
+
+// Vectors that stood for tokens are not kept, so these can be decoded again.
+bool is_text(const run::SequenceSnapshot& snapshot) {
+  return !std::ranges::contains(snapshot.tokens, LLAMA_TOKEN_NULL);
+}
+
+}  // namespace
+
+// Nothing booked: the line has no room, even with all that is parked elsewhere.
+memory::Booking Parking::booking_for(Bytes bytes, std::unique_lock<std::mutex>& lock) {
+  memory::Booking booking(ledger_, memory::on_the_heap(kOwner, memory::Stage::conversations));
+  while (!booking.resize(bytes) && push_out_oldest(lock)) {
+  }
+  return booking;
+}
+
+void Parking::lose(std::uint64_t id, const char* why) {
+  log::warn("host", "a parked conversation is lost: {}", why);
+  lost_[id] = why;
+}
+
+void Parking::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
+                  const std::function<run::SequenceSnapshot()>& save) {
   forget(id);
-  cars_.push_back({.id = id, .snapshot = std::move(snapshot)});
-  make_room();
+  // Positions and spans come with the memory.
+  const Bytes most = memory + tokens_of(tokens_alone) * 2;
+  std::unique_lock lock(mutex_);
+  memory::Booking booking = booking_for(most, lock);
+  lock.unlock();
+  if (booking.size() == Bytes{}) {
+    log::info("host", "no room to park {}: the conversation will be decoded again", format_bytes(most));
+    return put_tokens(id, tokens_alone);
+  }
+  try {
+    Parked parked{.snapshot = save(), .booking = std::move(booking)};
+    const Bytes kept = parked.snapshot.size() + tokens_of(parked.snapshot);
+    lock.lock();
+    if (parked.booking.resize(kept)) return add(id, std::move(parked), lock);
+    lock.unlock();
+  } catch (const std::exception& error) {
+    log::warn("host", "a conversation is parked as its tokens alone: {}", error.what());
+  }
+  booking.clear();
+  put_tokens(id, tokens_alone);
 }
 
-void Parking::make_room() {
-  for (Car& car : cars_) {
-    if (held().in_memory <= limits_.memory) return;
-    if (!car.snapshot.memory.empty()) to_disk(car);
-  }
-}
-
-// A conversation is its tokens; what was computed of them can be computed again.
-void Parking::to_disk(Car& car) {
-  const Bytes size = car.snapshot.size();
-  if (held().on_disk + size <= limits_.disk) {
-    try {
-      const fs::path file = folder().file_of(car.id);
-      run::write_archive(file, car.snapshot);
-      car.file = file;
-      car.file_bytes = size;
-    } catch (const std::exception& error) {
-      log::warn("host", "a parked conversation could not be written and will be decoded again: {}", error.what());
-    }
-  } else {
-    log::info("host", "no room to park {}: the conversation will be decoded again", format_bytes(size));
-  }
-  car.snapshot.memory = {};
-  car.snapshot.memory.shrink_to_fit();
-  if (car.file.empty()) car.snapshot.decoded = 0;
-}
-
-std::optional<run::SequenceSnapshot> Parking::take(std::uint64_t id) {
-  const auto found = std::ranges::find(cars_, id, &Car::id);
-  if (found == cars_.end()) return std::nullopt;
-  run::SequenceSnapshot snapshot = std::move(found->snapshot);
-  if (!found->file.empty()) {
-    try {
-      snapshot = run::read_sequence_archive(found->file);
-    } catch (const Error& error) {
-      log::warn("host", "a parked conversation could not be read and will be decoded again: {}", error.what());
-      snapshot.decoded = 0;
-    }
-  }
+void Parking::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone) {
   forget(id);
-  return snapshot;
+  std::unique_lock lock(mutex_);
+  if (!is_text(tokens_alone)) return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+  tokens_alone.memory = {};
+  tokens_alone.decoded = 0;
+  const Bytes bytes = tokens_of(tokens_alone);
+  Parked parked{.snapshot = std::move(tokens_alone), .booking = booking_for(bytes, lock)};
+  if (parked.booking.size() < bytes) return lose(id, "the host's line has no room for its tokens");
+  add(id, std::move(parked), lock);
+}
+
+void Parking::put_back(std::uint64_t id, Parked parked) {
+  std::unique_lock lock(mutex_);
+  add(id, std::move(parked), lock);
+}
+
+void Parking::add(std::uint64_t id, Parked parked, std::unique_lock<std::mutex>& lock) {
+  const bool has_memory = !parked.snapshot.memory.empty();
+  held_.in_memory += parked.snapshot.size();
+  held_.tokens += tokens_of(parked.snapshot);
+  ++held_.conversations;
+  Cars& cars = has_memory ? in_memory_ : elsewhere_;
+  cars.push_back({.id = id, .parked = std::move(parked)});
+  by_id_[id] = std::prev(cars.end());
+  while (held_.in_memory > limits_.memory && push_out_oldest(lock)) {
+  }
+}
+
+// False: there is nothing left in memory. The lock is given up meanwhile: who wants this one waits.
+bool Parking::push_out_oldest(std::unique_lock<std::mutex>& lock) {
+  const auto oldest = std::ranges::find(in_memory_, false, &Car::is_leaving);
+  if (oldest == in_memory_.end()) {
+    if (in_memory_.empty()) return false;
+    moved_.wait(lock);
+    return true;
+  }
+  const Bytes size = oldest->parked.snapshot.size();
+  const bool has_room = held_.on_disk + size <= limits_.disk;
+  if (!has_room) log::info("host", "no room on disk to park {}: the tokens alone are kept", format_bytes(size));
+  if (has_room) {
+    held_.on_disk += size;
+    oldest->is_leaving = true;
+    lock.unlock();
+    const bool written = write(*oldest);
+    lock.lock();
+    oldest->is_leaving = false;
+    if (written) {
+      oldest->file_bytes = size;
+    } else {
+      held_.on_disk -= size;
+      oldest->file.clear();
+    }
+  }
+  keep_tokens_alone(oldest);
+  moved_.notify_all();
+  return true;
+}
+
+// In memory: on disk may lie the rest.
+void Parking::keep_tokens_alone(Cars::iterator car) {
+  run::SequenceSnapshot& snapshot = car->parked.snapshot;
+  held_.in_memory -= snapshot.size();
+  snapshot.memory = {};
+  snapshot.memory.shrink_to_fit();
+  (void)car->parked.booking.resize(tokens_of(snapshot));
+  elsewhere_.splice(elsewhere_.end(), in_memory_, car);
+  if (!car->file.empty()) return;
+  snapshot.decoded = 0;
+  if (is_text(snapshot)) return;
+  const std::uint64_t id = car->id;
+  held_.tokens -= tokens_of(snapshot);
+  --held_.conversations;
+  by_id_.erase(id);
+  elsewhere_.erase(car);
+  lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+}
+
+// The car is leaving, and nobody else's meanwhile.
+bool Parking::write(Car& car) {
+  try {
+    const fs::path file = folder().file_of(car.id);
+    run::write_archive(file, car.parked.snapshot);
+    car.file = file;
+    return true;
+  } catch (const std::exception& error) {
+    log::warn("host", "a parked conversation could not be written and will be decoded again: {}", error.what());
+    return false;
+  }
+}
+
+std::optional<Parking::Car> Parking::remove(std::uint64_t id, std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) return std::nullopt;
+    if (found->second->is_leaving) {
+      moved_.wait(lock);
+      continue;
+    }
+    const Cars::iterator place = found->second;
+    Car car = std::move(*place);
+    by_id_.erase(found);
+    (car.parked.snapshot.memory.empty() ? elsewhere_ : in_memory_).erase(place);
+    held_.in_memory -= car.parked.snapshot.size();
+    held_.tokens -= tokens_of(car.parked.snapshot);
+    held_.on_disk -= car.file_bytes;
+    --held_.conversations;
+    moved_.notify_all();
+    return car;
+  }
+}
+
+std::optional<Parking::Parked> Parking::take(std::uint64_t id) {
+  std::unique_lock lock(mutex_);
+  if (const auto lost = lost_.find(id); lost != lost_.end()) {
+    const std::string why = std::exchange(lost->second, {});
+    lost_.erase(lost);
+    throw Error(ErrorCode::unsupported, fmt::format("conversation {} begins anew: {}", id, why));
+  }
+  std::optional<Car> car = remove(id, lock);
+  if (!car) return std::nullopt;
+  if (!car->file.empty()) {
+    const Bytes whole = car->file_bytes + car->parked.booking.size();
+    while (!car->parked.booking.resize(whole) && push_out_oldest(lock)) {
+    }
+    lock.unlock();
+    read_back(*car);
+  }
+  if (car->parked.snapshot.decoded > 0 || is_text(car->parked.snapshot)) return std::move(car->parked);
+  throw Error(ErrorCode::unsupported,
+              fmt::format("conversation {} begins anew: its file could not be read, and its pictures cannot be decoded "
+                          "again",
+                          id));
+}
+
+// Without permission for what is in the file, or where it cannot be read, its tokens are there.
+void Parking::read_back(Car& car) {
+  run::SequenceSnapshot& snapshot = car.parked.snapshot;
+  try {
+    if (car.parked.booking.size() < car.file_bytes)
+      throw Error(ErrorCode::over_line, "the host's line has no room for it");
+    snapshot = run::read_sequence_archive(car.file);
+  } catch (const std::exception& error) {
+    log::warn("host", "a parked conversation could not be read and will be decoded again: {}", error.what());
+    snapshot.decoded = 0;
+    (void)car.parked.booking.resize(tokens_of(snapshot));
+  }
+  std::error_code ignored;
+  fs::remove(car.file, ignored);
 }
 
 void Parking::forget(std::uint64_t id) {
-  const auto found = std::ranges::find(cars_, id, &Car::id);
-  if (found == cars_.end()) return;
+  std::optional<Car> car;
+  {
+    std::unique_lock lock(mutex_);
+    lost_.erase(id);
+    car = remove(id, lock);
+  }
   std::error_code ignored;
-  if (!found->file.empty()) fs::remove(found->file, ignored);
-  cars_.erase(found);
+  if (car && !car->file.empty()) fs::remove(car->file, ignored);
+}
+
+void Parking::give_way(Bytes wanted) {
+  std::unique_lock lock(mutex_);
+  const Bytes goal = saturating_sub(held_.in_memory, wanted);
+  while (held_.in_memory > goal && push_out_oldest(lock)) {
+  }
 }
 
 ParkedBytes Parking::held() const {
-  ParkedBytes sum{.conversations = cars_.size(), .in_memory = {}, .on_disk = {}};
-  for (const Car& car : cars_) {
-    sum.in_memory += car.snapshot.size();
-    sum.on_disk += car.file_bytes;
-  }
-  return sum;
+  const std::lock_guard lock(mutex_);
+  return held_;
 }
 
 }  // namespace plimsoll::host

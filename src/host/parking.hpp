@@ -1,57 +1,98 @@
 // Parking: conversations of models that are not loaded: in host memory, then on disk, then as their tokens alone.
 #pragma once
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include <plimsoll/host/fleet.hpp>
+#include <plimsoll/memory/booking.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
 
 namespace plimsoll::host {
 
 struct ParkedBytes {
   std::size_t conversations = 0;
-  Bytes in_memory;
+  Bytes in_memory;  // states, which make way for whoever needs the host's memory more
+  Bytes tokens;     // what stays of every conversation
   Bytes on_disk;
 };
 
-// The longest parked leave the memory first. What is given back is what was parked; where neither memory nor disk had
-// room for it (or the disk failed), only its tokens: `decoded` is 0 then. One thread at a time.
+// What is parked in host memory stands in the ledger and is under the host's line; it is charged before it is made. The
+// longest parked leave the memory first: to disk, and where that is full or fails, their tokens alone stay (`decoded`
+// is 0 then), to be decoded again. A conversation that cannot even be kept like that (the line has no room for its
+// tokens, or pictures stood between them) is lost, and whoever comes back for it is told so once.
+//
+// Any thread: one lock, not held while files are written or read. The ledger outlives it.
 //
 // Files belong to the process that wrote them: they are locked while it lives, and those of one that is gone are
 // deleted by the next. Each is whole or absent, whatever happens to the process.
 class Parking {
  public:
-  explicit Parking(ParkingLimits limits);
+  // Under this owner it stands in the ledger.
+  static constexpr const char* kOwner = "parked";
+
+  Parking(ParkingLimits limits, memory::Ledger& ledger);
   ~Parking();  // deletes its files
   Parking(const Parking&) = delete;
   Parking& operator=(const Parking&) = delete;
 
-  // In the place of what was parked under that id.
-  void put(std::uint64_t id, run::SequenceSnapshot snapshot);
-  // Gives it back and forgets it. Empty: there is none.
-  [[nodiscard]] std::optional<run::SequenceSnapshot> take(std::uint64_t id);
+  // Parks what `save` makes, whose memory is that large, in the place of what was parked under that id. Where the line
+  // has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are parked.
+  void put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
+           const std::function<run::SequenceSnapshot()>& save);
+  void put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone);
+
+  // A snapshot that is charged for as long as it lives.
+  struct Parked {
+    run::SequenceSnapshot snapshot;
+    memory::Booking booking;
+  };
+  // Gives it back and forgets it. Empty: there is none. Throws Error{unsupported} once where it was lost.
+  [[nodiscard]] std::optional<Parked> take(std::uint64_t id);
+  void put_back(std::uint64_t id, Parked parked);
   void forget(std::uint64_t id);
+  // Others need the host's memory: the longest parked leave it until that much is free.
+  void give_way(Bytes wanted);
   [[nodiscard]] ParkedBytes held() const;
 
  private:
   struct Car {
     std::uint64_t id;
-    run::SequenceSnapshot snapshot;  // without memory where that is in the file
-    std::filesystem::path file{};    // empty: not on disk
+    Parked parked;                 // without memory where that is in the file
+    std::filesystem::path file{};  // empty: not on disk
     Bytes file_bytes{};
+    bool is_leaving = false;  // its memory is being written, without the lock
   };
+  using Cars = std::list<Car>;
   class Folder;
-  void make_room();
-  void to_disk(Car& car);
+  [[nodiscard]] memory::Booking booking_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
+  bool push_out_oldest(std::unique_lock<std::mutex>& lock);
+  bool write(Car& car);
+  void keep_tokens_alone(Cars::iterator car);
+  void add(std::uint64_t id, Parked parked, std::unique_lock<std::mutex>& lock);
+  void lose(std::uint64_t id, const char* why);
+  [[nodiscard]] std::optional<Car> remove(std::uint64_t id, std::unique_lock<std::mutex>& lock);
+  void read_back(Car& car);
   [[nodiscard]] Folder& folder();
 
   ParkingLimits limits_;
+  memory::Ledger& ledger_;
+  mutable std::mutex mutex_;
+  std::condition_variable moved_;
+  std::mutex folder_mutex_;
   std::unique_ptr<Folder> folder_;
-  std::list<Car> cars_;  // longest parked first
+  Cars in_memory_;  // longest parked first
+  Cars elsewhere_;  // on disk, or tokens alone
+  std::map<std::uint64_t, Cars::iterator> by_id_;
+  std::map<std::uint64_t, std::string> lost_;  // and why
+  ParkedBytes held_;
 };
 
 }  // namespace plimsoll::host

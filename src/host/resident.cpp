@@ -7,29 +7,28 @@
 namespace plimsoll::host {
 
 // Where the engine cannot save it, its tokens are enough to begin again.
-void Resident::park(const Kept& kept, SharedParking& parked) {
+void Resident::park(const Kept& kept, Parking& parked) {
   const auto& [id, conversation] = kept;
-  run::SequenceSnapshot snapshot;
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = run::fingerprint_of(instance->context());
+  tokens_alone.tokens = conversation.tokens();
   try {
-    snapshot = conversation.save();
+    parked.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
   } catch (const std::exception& error) {
     log::warn("host", "a conversation of '{}' is parked as its tokens alone: {}", name, error.what());
-    snapshot.fingerprint = run::fingerprint_of(instance->context());
-    snapshot.tokens = conversation.tokens();
+    parked.put_tokens(id, std::move(tokens_alone));
   }
-  const std::lock_guard lock(parked.mutex);
-  parked.parking.put(id, std::move(snapshot));
 }
 
 // The memory is not always kept (see Parking); the tokens then wait to be decoded again.
-run::Conversation Resident::bring_back(run::SequenceSnapshot snapshot) {
+run::Conversation Resident::bring_back(const run::SequenceSnapshot& snapshot) {
   if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor->load(snapshot);
   run::Conversation conversation = executor->create();
   conversation.prompt(snapshot.tokens);
   return conversation;
 }
 
-run::Conversation Resident::sit_down(std::optional<ConversationId> id, SharedParking& parked) {
+run::Conversation Resident::sit_down(std::optional<ConversationId> id, Parking& parked) {
   const std::lock_guard lock(mutex_);
   if (id) {
     const auto here = std::ranges::find(kept_, *id, &Kept::first);
@@ -44,17 +43,12 @@ run::Conversation Resident::sit_down(std::optional<ConversationId> id, SharedPar
     kept_.pop_front();
   }
   if (!id) return executor->create();
-  std::optional<run::SequenceSnapshot> snapshot;
-  {
-    const std::lock_guard parking_lock(parked.mutex);
-    snapshot = parked.parking.take(*id);
-  }
-  if (!snapshot) return executor->create();
+  std::optional<Parking::Parked> back = parked.take(*id);
+  if (!back) return executor->create();
   try {
-    return bring_back(*snapshot);
+    return bring_back(back->snapshot);
   } catch (...) {
-    const std::lock_guard parking_lock(parked.mutex);
-    parked.parking.put(*id, std::move(*snapshot));
+    parked.put_back(*id, std::move(*back));
     throw;
   }
 }
@@ -69,7 +63,7 @@ bool Resident::forget(ConversationId id) {
   return std::erase_if(kept_, [&](const Kept& kept) { return kept.first == id; }) > 0;
 }
 
-std::vector<ConversationId> Resident::park_all(SharedParking& parked) {
+std::vector<ConversationId> Resident::park_all(Parking& parked) {
   std::vector<ConversationId> ids;
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : kept_) {

@@ -18,13 +18,6 @@
 
 namespace plimsoll::host {
 
-// Parking, used from several threads.
-struct SharedParking {
-  explicit SharedParking(ParkingLimits limits) : parking(std::move(limits)) {}
-  std::mutex mutex;
-  Parking parking;
-};
-
 // A model that is ready. Members are destroyed from the last to the first: executor, instance, then the place in the
 // lane.
 struct Ready {
@@ -38,20 +31,29 @@ struct Resident : Ready {
   std::string name;
   std::optional<Ready> draft;  // has a sequence for each of the model's
 
+  // Its device, or its draft's, computes no more.
+  [[nodiscard]] bool has_failed() const noexcept {
+    return instance->has_failed() || (draft && draft->instance->has_failed());
+  }
+  // False: a file of it was changed while it was mapped.
+  [[nodiscard]] bool is_intact() const {
+    return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
+  }
+
   // A sequence for a lease: the kept conversation where it is here or parked, else an empty one. A conversation that
   // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still parked then.
-  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, SharedParking& parked);
+  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, Parking& parked);
   // Keeps a conversation in the context for its next lease.
   void keep(ConversationId id, run::Conversation conversation);
   // True where it was here.
   bool forget(ConversationId id);
   // Every kept conversation goes to the parking.
-  std::vector<ConversationId> park_all(SharedParking& parked);
+  std::vector<ConversationId> park_all(Parking& parked);
 
  private:
   using Kept = std::pair<ConversationId, run::Conversation>;
-  void park(const Kept& kept, SharedParking& parked);
-  [[nodiscard]] run::Conversation bring_back(run::SequenceSnapshot snapshot);
+  void park(const Kept& kept, Parking& parked);
+  [[nodiscard]] run::Conversation bring_back(const run::SequenceSnapshot& snapshot);
   std::mutex mutex_;
   std::list<Kept> kept_;  // longest unused first
 };

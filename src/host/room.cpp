@@ -12,9 +12,14 @@ namespace plimsoll::host {
 namespace {
 
 // Judged by the lines alone: what else is on the devices may go away.
-bool fits_alone(const plan::ModelPlan& model, std::vector<plan::DeviceState> devices) {
+std::vector<plan::DeviceVerdict> admit_by_lines(const std::vector<plan::ModelPlan>& models,
+                                                std::vector<plan::DeviceState> devices) {
   for (plan::DeviceState& device : devices) device.reading.free.reset();
-  return std::ranges::all_of(plan::admit({model}, devices), &plan::DeviceVerdict::fits);
+  return plan::admit(models, devices);
+}
+
+bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceState>& devices) {
+  return std::ranges::all_of(admit_by_lines({model}, devices), &plan::DeviceVerdict::fits);
 }
 
 }  // namespace
@@ -83,6 +88,10 @@ std::vector<plan::DeviceVerdict> Room::judge(const std::vector<std::string>& nam
 
 bool Room::fits(const std::vector<std::string>& names) const {
   return std::ranges::all_of(judge(names), &plan::DeviceVerdict::fits);
+}
+
+std::vector<plan::DeviceVerdict> Room::judge_by_lines(const std::vector<std::string>& names) const {
+  return admit_by_lines(chosen(names), devices_);
 }
 
 Bytes Room::required(const std::vector<std::string>& names) const {

@@ -23,9 +23,10 @@ void Counter::remove(Bytes bytes) {
 
 DeviceAccount Ledger::State::account_locked(const device::DeviceId& device) const {
   DeviceAccount account;
-  if (const auto line = lines.find(device); line != lines.end()) account.line = line->second;
+  const device::DeviceId& memory = memory_of_locked(device);
+  if (const auto line = lines.find(memory); line != lines.end()) account.line = line->second;
   for (const auto& [key, owner] : owners) {
-    if (key.first != device) continue;
+    if (memory_of_locked(key.first) != memory) continue;
     account.reserved += owner.reserved;
     account.taken += owner.taken;
     account.committed += owner.committed();
@@ -36,7 +37,8 @@ DeviceAccount Ledger::State::account_locked(const device::DeviceId& device) cons
 std::vector<Entry> Ledger::State::largest_locked(const device::DeviceId& device) const {
   std::vector<Entry> largest;
   for (const auto& [tag, cell] : charged) {
-    if (tag.device == device && (cell.planned > Bytes{} || cell.taken.current > Bytes{}))
+    if (memory_of_locked(tag.device) == memory_of_locked(device) &&
+        (cell.planned > Bytes{} || cell.taken.current > Bytes{}))
       largest.push_back({.tag = tag, .planned = cell.planned, .taken = cell.taken, .allocations = cell.allocations});
   }
   std::ranges::sort(largest, std::greater<>{},
@@ -80,12 +82,30 @@ Ledger::~Ledger() = default;
 
 void Ledger::set_line(const device::DeviceId& device, std::optional<Bytes> line) {
   const std::lock_guard lock(state_->mutex);
+  const device::DeviceId& memory = state_->memory_of_locked(device);
   if (line) {
-    state_->lines[device] = *line;
+    state_->lines[memory] = *line;
   } else {
-    state_->lines.erase(device);
+    state_->lines.erase(memory);
   }
   state_->note(EventKind::line_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, line.value_or(Bytes{}));
+}
+
+void Ledger::join(const device::DeviceId& device, const device::DeviceId& memory) {
+  const std::lock_guard lock(state_->mutex);
+  if (device == memory || state_->memory_of_locked(device) == memory) return;
+  state_->same_memory[device] = memory;
+  // A line that was set for either is one for both, and the lower one of two.
+  const auto own = state_->lines.find(device);
+  if (own == state_->lines.end()) return;
+  const auto [place, is_new] = state_->lines.try_emplace(memory, own->second);
+  if (!is_new) place->second = std::min(place->second, own->second);
+  state_->lines.erase(device);
+}
+
+device::DeviceId Ledger::memory_of(const device::DeviceId& device) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->memory_of_locked(device);
 }
 
 std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, const std::vector<Line>& lines) {
@@ -98,12 +118,15 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, co
   impl->books = state_;
 
   const std::lock_guard lock(state_->mutex);
+  std::map<device::DeviceId, Bytes> more_in;  // each memory, over the devices that share it
   for (const auto& [device, bytes] : sums) {
     // What the owner has placed without permission is covered by this reservation first.
     State::Owner after = state_->owners[{device, owner}];
     const Bytes before = after.committed();
     after.reserved += bytes;
-    if (auto over = state_->judge_locked(device, owner, std::nullopt, bytes, saturating_sub(after.committed(), before))) {
+    Bytes& more = more_in[state_->memory_of_locked(device)];
+    more += saturating_sub(after.committed(), before);
+    if (auto over = state_->judge_locked(device, owner, std::nullopt, bytes, more)) {
       return std::unexpected(std::move(*over));
     }
   }

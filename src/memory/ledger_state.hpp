@@ -28,9 +28,15 @@ struct Ledger::State {
   std::map<Tag, Cell> charged;
   std::map<Tag, Cell> uncharged;
   std::map<OwnerKey, Owner> owners;
-  std::map<device::DeviceId, Bytes> lines;
+  std::map<device::DeviceId, Bytes> lines;                   // by memory
+  std::map<device::DeviceId, device::DeviceId> same_memory;  // of a device that shares another's
   EventLog* log = nullptr;
 
+  // The device whose account this one's is.
+  [[nodiscard]] const device::DeviceId& memory_of_locked(const device::DeviceId& device) const {
+    const auto found = same_memory.find(device);
+    return found == same_memory.end() ? device : found->second;
+  }
   [[nodiscard]] DeviceAccount account_locked(const device::DeviceId& device) const;
   [[nodiscard]] std::vector<Entry> largest_locked(const device::DeviceId& device) const;
   // Why `more` may not be committed on the device, of `requested` that the owner asked for; empty where it may.

@@ -25,9 +25,10 @@ std::expected<std::variant<Bytes, Percent>, std::string> parse_amount(std::strin
   return Percent{percent};
 }
 
-const LineRequest* last_that_names(const std::vector<LineRequest>& requests, const device::DeviceId& device) {
-  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(),
-                                          [&](const LineRequest& request) { return request.device == device; });
+const LineRequest* last_that_names(const std::vector<LineRequest>& requests, const device::DeviceInfo& device) {
+  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(), [&](const LineRequest& request) {
+    return request.device == device.id || request.device == device.memory();
+  });
   return found == requests.rend() ? nullptr : &*found;
 }
 
@@ -71,7 +72,7 @@ std::expected<LineRequest, std::string> parse_line(std::string_view text) {
 
 std::optional<LoadLine> resolve_line(const std::vector<LineRequest>& requests, const device::DeviceInfo& device,
                                      std::optional<Bytes> total) {
-  if (const LineRequest* request = last_that_names(requests, device.id)) return apply(request->amount, total);
+  if (const LineRequest* request = last_that_names(requests, device)) return apply(request->amount, total);
   if (device.type == device::DeviceType::cpu || device.id.is_host()) return std::nullopt;
   if (const LineRequest* request = last_general(requests)) return apply(request->amount, total);
   return apply(kDefaultAcceleratorLine, total);

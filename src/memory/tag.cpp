@@ -18,6 +18,10 @@ std::string_view to_string(Stage stage) noexcept {
       return "projector";
     case Stage::runtime:
       return "runtime";
+    case Stage::conversations:
+      return "conversations";
+    case Stage::bookkeeping:
+      return "bookkeeping";
   }
   return "runtime";
 }

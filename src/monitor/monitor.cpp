@@ -35,7 +35,8 @@ Monitor::Monitor(host::Host& host, MonitorOptions options)
     : host_(host),
       options_(std::move(options)),
       devices_(devices_of(host)),
-      watch_(host.fleet().thresholds, options_.margins) {
+      watch_(host.fleet().thresholds, options_.margins),
+      booking_(host.books().ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)) {
   if (options_.beat > options_.beat.zero()) thread_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
 }
 
@@ -58,11 +59,24 @@ void Monitor::keep(const Sample& sample, const std::vector<Alert>& alerts) {
   const std::lock_guard lock(mutex_);
   ++counters_.samples;
   counters_.lowest_free = watch_.lowest_free();
-  keep_last(history_, sample, options_.history);
+  keep_in_history(sample);
   for (const Alert& alert : alerts) {
     ++counters_.alerts[alert.kind];
     keep_last(alerts_, alert, options_.alerts);
   }
+}
+
+// The latest stays, whatever the line says: it is what others ask for.
+void Monitor::keep_in_history(const Sample& sample) {
+  history_.push_back(sample);
+  history_bytes_ += size_of(history_.back());
+  while (history_.size() > options_.history) drop_oldest_sample();
+  while (!booking_.resize(memory::in_steps(history_bytes_)) && history_.size() > 1) drop_oldest_sample();
+}
+
+void Monitor::drop_oldest_sample() {
+  history_bytes_ -= size_of(history_.front());
+  history_.pop_front();
 }
 
 void Monitor::tell(const Alert& alert) const {

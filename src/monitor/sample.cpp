@@ -60,7 +60,7 @@ std::optional<Bytes> foreign_on(const Sample& sample, const DeviceSample& device
 
 }  // namespace
 
-Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field) {
+Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::*field) {
   if (!device.memory_is_hosts) return device.*field;
   Bytes sum;
   for (const DeviceSample& other : sample.devices) {
@@ -101,7 +101,10 @@ Sample sample_of(Observed observed) {
 
 std::vector<device::DeviceInfo> devices_of(const host::Host& host) {
   std::vector<device::DeviceInfo> out;
-  for (plan::DeviceState& state : host.devices()) out.push_back(std::move(state.info));
+  for (plan::DeviceState& state : host.devices()) {
+    // A card that two backends offer is watched once, under the device that stands for it.
+    if (state.info.memory() == state.info.id) out.push_back(std::move(state.info));
+  }
   return out;
 }
 
@@ -124,6 +127,30 @@ Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devi
 }
 
 Sample take_sample(host::Host& host) { return take_sample(host, devices_of(host)); }
+
+namespace {
+
+constexpr std::size_t kMapNode = 32;  // what a node of a map has beside its content, with the usual libraries
+
+std::size_t heap_of(const OwnerSample& owner) {
+  std::size_t sum = owner.name.size() + owner.stages.size() * sizeof(StageSample);
+  for (const StageSample& stage : owner.stages) sum += stage.device.size();
+  for (const auto& [device, bytes] : owner.mapped) sum += kMapNode + sizeof device + sizeof bytes + device.size();
+  return sum;
+}
+
+}  // namespace
+
+Bytes size_of(const Sample& sample) {
+  std::size_t sum = sizeof(Sample) + sample.devices.size() * sizeof(DeviceSample) +
+                    sample.models.size() * sizeof(ModelSample) + sample.others.size() * sizeof(OwnerSample);
+  for (const DeviceSample& device : sample.devices)
+    sum += device.device.size() + device.description.size() + device.source.size();
+  for (const ModelSample& model : sample.models)
+    sum += model.status.name.size() + model.status.lane.size() + heap_of(model.memory);
+  for (const OwnerSample& owner : sample.others) sum += heap_of(owner);
+  return Bytes{sum};
+}
 
 Bytes taken_by(const OwnerSample& owner) {
   Bytes sum;

@@ -31,9 +31,7 @@ std::vector<const DeviceSample*> memories(const Sample& sample) {
 // What this process holds that stands in no book of ours.
 std::optional<Bytes> beyond_ledger(const Sample& sample, const DeviceSample& device) {
   if (!device.process) return std::nullopt;
-  Bytes known = in_same_memory(sample, device, &DeviceSample::taken);
-  if (device.memory_is_hosts) known += sample.parked_in_memory;
-  return saturating_sub(*device.process, known);
+  return saturating_sub(*device.process, in_same_memory(sample, device, &DeviceSample::taken));
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ std::string_view to_string(Source source) noexcept {
       return "calibrated";
     case Source::estimated:
       return "estimated";
+    case Source::given:
+      return "given";
   }
   return "estimated";
 }
@@ -36,6 +38,12 @@ std::string_view to_string(Limit limit) noexcept {
 
 bool Plan::fits() const noexcept {
   return std::ranges::all_of(devices, [](const DeviceVerdict& device) { return device.fits(); });
+}
+
+bool Plan::stands_on_estimates() const noexcept {
+  return !fits() && std::ranges::all_of(devices, [](const DeviceVerdict& device) {
+    return device.fits() || device.stands_on_estimate();
+  });
 }
 
 std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey) {
@@ -105,12 +113,22 @@ Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& 
 
 namespace {
 
+Bytes estimated_on(const device::DeviceId& device, const std::vector<ModelPlan>& models) {
+  Bytes sum;
+  for (const ModelPlan& model : models) {
+    for (const Line& line : model.lines) {
+      if (line.charged && line.device == device && line.source == Source::estimated) sum += line.bytes;
+    }
+  }
+  return sum;
+}
+
 DeviceVerdict judge(const DeviceState& state, Bytes required) {
   DeviceVerdict verdict{.state = state, .required = required, .short_by = {}, .limit = {}};
   if (state.line) {
     const Bytes under_line = saturating_sub(state.line->bytes, state.ours);
     if (required > under_line) {
-      verdict.short_by = required - under_line;
+      verdict.short_by = verdict.over_line = required - under_line;
       verdict.limit = Limit::line;
     }
   }
@@ -121,15 +139,25 @@ DeviceVerdict judge(const DeviceState& state, Bytes required) {
   return verdict;
 }
 
+// A card that two backends offer is required to hold what is wanted of both.
+Bytes required_in_memory_of(const DeviceState& state, const std::vector<DeviceState>& devices,
+                            const std::vector<ModelPlan>& models) {
+  Bytes sum;
+  for (const DeviceState& other : devices) {
+    if (other.info.memory() == state.info.memory()) sum += required_on(other.info.id, models);
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices) {
   std::vector<DeviceVerdict> verdicts;
   Bytes in_host_memory;
   for (const DeviceState& state : devices) {
-    const Bytes required = required_on(state.info.id, models);
-    verdicts.push_back(judge(state, required));
-    if (state.info.memory_is_hosts) in_host_memory += required;
+    verdicts.push_back(judge(state, required_in_memory_of(state, devices, models)));
+    verdicts.back().estimated = estimated_on(state.info.id, models);
+    if (state.info.memory_is_hosts) in_host_memory += verdicts.back().required;
   }
   const auto host = std::ranges::find_if(devices, [](const DeviceState& state) { return state.info.id.is_host(); });
   if (host == devices.end() || !host->reading.free || in_host_memory <= *host->reading.free) return verdicts;
@@ -140,6 +168,23 @@ std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std
     verdict.limit = Limit::host;
   }
   return verdicts;
+}
+
+std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& models,
+                                                  std::vector<DeviceState> devices) {
+  const std::vector<DeviceVerdict> verdicts = admit(models, devices);
+  Bytes in_host_memory;
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (!verdicts[i].stands_on_estimate()) continue;
+    DeviceState& state = devices[i];
+    if (state.line) state.line->bytes += verdicts[i].estimated;
+    if (state.reading.free) *state.reading.free += verdicts[i].estimated;
+    if (state.info.memory_is_hosts && !state.info.id.is_host()) in_host_memory += verdicts[i].estimated;
+  }
+  for (DeviceState& state : devices) {
+    if (state.info.id.is_host() && state.reading.free) *state.reading.free += in_host_memory;
+  }
+  return admit(models, devices);
 }
 
 bool each_fits_alone(const Plan& plan) {

@@ -71,7 +71,8 @@ Json device_json(const DeviceVerdict& verdict) {
           {"required", verdict.required.value()},
           {"short_by", verdict.short_by.value()},
           {"limit", verdict.limit ? Json(to_string(*verdict.limit)) : Json(nullptr)},
-          {"fits", verdict.fits()}};
+          {"fits", verdict.fits()},
+          {"stands_on_estimate", verdict.stands_on_estimate()}};
 }
 
 Json alternative_json(const Alternative& alternative) {

@@ -62,6 +62,20 @@ std::string alternatives_text(const Plan& plan) {
   return out;
 }
 
+// What is only guessed can be measured, or said.
+std::string estimates_text(const Plan& plan) {
+  if (!plan.stands_on_estimates()) return {};
+  std::string out;
+  for (const DeviceVerdict& verdict : plan.devices) {
+    if (verdict.fits()) continue;
+    out += fmt::format(
+        "  Only an estimate of {} stands in the way on {}: `plimsoll calibrate` with the same options measures it, "
+        "--runtime {}=SIZE overrules it.\n",
+        format_bytes(verdict.estimated), verdict.state.info.id.name(), verdict.state.info.id.name());
+  }
+  return out;
+}
+
 bool takes_turns(const Plan& plan) {
   std::set<std::string> lanes;
   return std::ranges::any_of(
@@ -92,6 +106,7 @@ std::string to_table(const Plan& plan) {
   if (takes_turns(plan)) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
   out += plan.fits() ? "\n  Verdict: fits.\n" : "\n  Verdict: refused.\n";
   if (plan.fits()) return out;
+  out += estimates_text(plan);
   out += alternatives_text(plan);
   if (takes_turns(plan) && each_fits_alone(plan))
     out += "  Each fits alone: `plimsoll serve` with the same models lets them take turns.\n";

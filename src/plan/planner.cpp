@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
+#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/runtime_floor.hpp>
 
+#include "placement.hpp"
 #include "runtime_estimate.hpp"
 #include "search.hpp"
 #include "split.hpp"
@@ -18,28 +22,55 @@ namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
 
-void check_lines_name_devices(const std::vector<memory::LineRequest>& lines,
-                              const std::vector<gauge::DeviceView>& devices) {
-  for (const memory::LineRequest& line : lines) {
-    const bool known = !line.device || std::ranges::any_of(devices, [&](const gauge::DeviceView& view) {
-      return view.info.id == *line.device;
-    });
-    if (!known) {
-      throw Error(
-          ErrorCode::usage,
-          fmt::format("a line was asked for on '{}', but there is no such device; 'plimsoll devices' lists them",
-                      line.device->name()));
-    }
+void check_is_device(const char* what, const device::DeviceId& device, const std::vector<gauge::DeviceView>& devices) {
+  if (std::ranges::any_of(devices, [&](const gauge::DeviceView& view) { return view.info.id == device; })) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("a {} was asked for on '{}', but there is no such device; 'plimsoll devices' lists them",
+                          what, device.name()));
+}
+
+void check_devices_are_there(const PlannerOptions& options, const std::vector<gauge::DeviceView>& devices) {
+  for (const memory::LineRequest& line : options.lines) {
+    if (line.device) check_is_device("line", *line.device, devices);
   }
+  for (const RuntimeRequest& runtime : options.runtime) check_is_device("runtime", runtime.device, devices);
+}
+
+const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<gauge::DeviceView>& devices) {
+  const auto view =
+      std::ranges::find_if(devices, [&](const gauge::DeviceView& candidate) { return candidate.info.id == id; });
+  return view == devices.end() ? id : view->info.memory();
+}
+
+// A line for one device of a card is a line for all of them.
+std::vector<memory::LineRequest> lines_of_memories(std::vector<memory::LineRequest> lines,
+                                                   const std::vector<gauge::DeviceView>& devices) {
+  for (memory::LineRequest& line : lines) {
+    if (line.device) line.device = device::DeviceId{memory_of(*line.device, devices)};
+  }
+  return lines;
 }
 
 }  // namespace
 
+const Clock& Planner::system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
+bool Planner::readings_are_old() const {
+  // A clock that was set back makes them old, too.
+  return devices_.empty() || clock_.now() - read_at_ > kOldestReading || clock_.now() < read_at_;
+}
+
 const std::vector<gauge::DeviceView>& Planner::devices() {
-  if (devices_.empty()) devices_ = surveys_.devices();
+  if (!readings_are_old()) return devices_;
+  read_at_ = clock_.now();
+  devices_ = surveys_.devices();
   return devices_;
 }
 
+// Devices as a remembered survey was made on them.
 std::vector<std::string> Planner::device_names() {
   std::vector<std::string> names;
   for (const gauge::DeviceView& view : devices()) {
@@ -60,37 +91,40 @@ gauge::Survey Planner::survey(const gauge::SurveyRequest& request) {
   return survey;
 }
 
-RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::Survey& survey) {
+RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::Survey& survey,
+                                  const PlannerOptions& options) {
+  if (const auto given = runtime_asked_for(options.runtime, device)) return {.bytes = *given, .source = Source::given};
+  const std::vector<gauge::DeviceView>& views = devices();
   const auto view =
-      std::ranges::find_if(devices(), [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
-  if (view == devices().end()) return {.bytes = Bytes{}, .source = Source::estimated};
-  if (const auto measured = store_.find_runtime(runtime_key(*view, survey))) {
-    return {.bytes = *measured, .source = Source::calibrated};
-  }
-  return {.bytes = estimated_runtime(view->info, survey), .source = Source::estimated};
+      std::ranges::find_if(views, [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
+  if (view == views.end()) return {.bytes = Bytes{}, .source = Source::estimated};
+  return runtime_figure(store_.find_runtime(runtime_key(*view, survey)), estimated_runtime(view->info, survey),
+                        runtime_floor(view->info, store_.find_runtime(context_key(*view))));
 }
 
-ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states) {
+ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.survey.model = with_settled_split(std::move(request.survey.model), states);
   const gauge::Survey answer = survey(request.survey);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
-    runtime.emplace_back(device, runtime_of(device, answer));
+    runtime.emplace_back(device, runtime_of(device, answer, options));
   return lay_out(request, answer, runtime);
 }
 
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
-  check_lines_name_devices(options.lines, devices());
+  const std::vector<gauge::DeviceView>& views = devices();
+  check_devices_are_there(options, views);
+  const std::vector<memory::LineRequest> lines = lines_of_memories(lines_of_machine(options.lines, views), views);
   std::vector<DeviceState> states;
-  for (const gauge::DeviceView& view : devices()) {
+  for (const gauge::DeviceView& view : views) {
     DeviceState state{.info = view.info, .reading = view.reading, .line = {}, .ours = {}};
-    state.line = memory::resolve_line(options.lines, view.info, view.reading.total);
-    if (state.line && state.line->lowered) {
+    state.line = memory::resolve_line(lines, view.info, view.reading.total);
+    if (state.line && state.line->lowered && !std::exchange(told_of_lowered_[view.info.id.name()], true)) {
       log::warn("plan", "the line on {} was above the device and has been lowered to its {}", view.info.id.name(),
                 format_bytes(state.line->bytes));
     }
     for (const auto& [device, bytes] : options.ours) {
-      if (device == view.info.id) state.ours += bytes;
+      if (memory_of(device, devices()) == view.info.memory()) state.ours += bytes;
     }
     states.push_back(std::move(state));
   }
@@ -98,12 +132,14 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
 }
 
 Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& options) {
-  const std::vector<DeviceState> found = states(options);
+  std::vector<DeviceState> found = states(options);
   Plan plan;
-  for (const Request& request : requests) plan.models.push_back(plan_model(request, found));
+  plan.models = place(requests, options.lane_mates, found,
+                      [&](const Request& request) { return plan_model(request, found, options); });
+  if (readings_are_old()) found = states(options);  // surveys take their time
   std::vector<ModelPlan> counted = plan.models;
   counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
-  plan.devices = admit(counted, found);
+  plan.devices = options.beyond_estimates ? admit_beyond_estimates(counted, found) : admit(counted, found);
   if (!plan.fits() && options.alternatives)
     plan.alternatives = ways_out(plan.models, options, found, kMostAlternatives);
   explain(plan);
@@ -113,7 +149,7 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
 std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
                                            const std::vector<DeviceState>& states, std::size_t most) {
   return search(refused, options.lane_mates, states, most,
-                [&](const Request& request) { return plan_model(request, states); });
+                [&](const Request& request) { return plan_model(request, states, options); });
 }
 
 Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& options) {
@@ -154,6 +190,8 @@ void Planner::explain(Plan& plan) const {
         why = "asked of the engine without taking it; the same call that will take it";
       else if (line.source == Source::calibrated)
         why = "measured at an earlier warm-up on this device, driver and engine";
+      else if (line.source == Source::given)
+        why = "as it was given (--runtime)";
       else
         why = "a rule of thumb for this backend until a warm-up has measured it";
       plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(line.bytes),

@@ -42,17 +42,10 @@ std::vector<const DeviceState*> asked_for(const engine::ModelParams& params, con
   return asked;
 }
 
-// Nothing known of a device: it is taken to have nothing, unless nothing is known of any.
-double room_of(const DeviceState& state) {
-  const auto free = state.reading.free ? state.reading.free : state.reading.total;
-  if (!free) return 0;
-  if (!state.line) return static_cast<double>(free->value());
-  return static_cast<double>(std::min(*free, saturating_sub(state.line->bytes, state.ours)).value());
-}
-
 std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
   std::vector<double> rooms;
-  for (const DeviceState* state : devices) rooms.push_back(room_of(*state));
+  // Nothing known of a device: it is taken to have nothing, unless nothing is known of any.
+  for (const DeviceState* state : devices) rooms.push_back(static_cast<double>(room_on(*state).value()));
   double sum = std::accumulate(rooms.begin(), rooms.end(), 0.0);
   if (sum == 0) {
     std::ranges::fill(rooms, 1.0);
@@ -65,14 +58,36 @@ std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
 
 }  // namespace
 
+Bytes room_on(const DeviceState& state) {
+  const auto free = state.reading.free ? state.reading.free : state.reading.total;
+  if (!free) return {};
+  return state.line ? std::min(*free, saturating_sub(state.line->bytes, state.ours)) : *free;
+}
+
+std::vector<std::string> cards_to_choose_from(const engine::ModelParams& params,
+                                              const std::vector<DeviceState>& devices) {
+  const bool open = params.split_mode == LLAMA_SPLIT_MODE_LAYER && params.gpu_layers != 0 && params.devices.empty() &&
+                    params.tensor_split.empty();
+  std::vector<std::string> names;
+  if (!open) return names;
+  for (const DeviceState* state : chosen_by_the_engine(devices)) names.push_back(state->info.id.name());
+  if (names.size() < 2) names.clear();
+  return names;
+}
+
 engine::ModelParams with_settled_split(engine::ModelParams params, const std::vector<DeviceState>& devices) {
   const bool splits = params.split_mode == LLAMA_SPLIT_MODE_LAYER || params.split_mode == LLAMA_SPLIT_MODE_ROW;
   if (!splits || params.gpu_layers == 0 || !params.tensor_split.empty()) return params;
   const std::vector<const DeviceState*> used = asked_for(params, devices);
   if (used.size() < 2) return params;
+  const std::vector<float> shares = shares_of(used);
   params.devices.clear();
-  for (const DeviceState* state : used) params.devices.push_back(state->info.id.name());
-  params.tensor_split = shares_of(used);
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (shares[i] == 0) continue;
+    params.devices.push_back(used[i]->info.id.name());
+    params.tensor_split.push_back(shares[i]);
+  }
+  if (params.devices.size() == 1) params.tensor_split.clear();
   return params;
 }
 

@@ -3,14 +3,18 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
+#include <plimsoll/device/driver.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/engine/engine_build.hpp>
 #include <plimsoll/engine/model.hpp>
 
 namespace plimsoll::plan {
@@ -20,8 +24,14 @@ constexpr int kBusyMilliseconds = 2000;
 
 constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
-    "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT ROWID;";
+    "CREATE TABLE IF NOT EXISTS measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
+    "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
+    "CREATE INDEX IF NOT EXISTS measurement_key ON measurement (key);";
+
+// What the tables mean (PRAGMA user_version). 2: measurements one by one. What stood there before cannot be used: the
+// largest ever measured, of any driver and build, and surveys of contexts that reserved a whole batch of logits.
+constexpr int kMeaning = 2;
+constexpr const char* kFromEarlier = "DROP TABLE IF EXISTS runtime; DELETE FROM survey; PRAGMA user_version = 2;";
 
 // A prepared statement; gone with the object.
 class Statement {
@@ -72,36 +82,46 @@ std::string survey_key(const gauge::SurveyRequest& request) {
   for (const engine::AdapterParams& adapter : request.adapters) files += identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += identity(vector.path);
   if (request.projector.wanted()) files += identity(request.projector.path);
-  return fmt::format("{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, files, gauge::to_json(request).dump());
+  return fmt::format("{}|{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, engine::engine_build(), files,
+                     gauge::to_json(request).dump());
+}
+
+// Which model it is, as far as what it takes depends on it: a part of a measurement's key.
+std::string shape_of(const engine::ModelFacts& model) {
+  return fmt::format("|{} {} layers {} embd {} vocab {} params|", model.architecture, model.n_layer, model.n_embd,
+                     model.n_vocab, model.n_params);
+}
+
+// The file of the model that a survey's key is about.
+std::string model_of_key(const std::string& key) {
+  const auto json = nlohmann::ordered_json::parse(key.substr(std::min(key.size(), key.find('{'))), nullptr, false);
+  return json.is_object() && json.contains("model") ? json["model"].value("path", "") : "";
+}
+
+bool is_model(const std::string& path, const std::string& asked) {
+  const std::filesystem::path file(path);
+  std::error_code error;
+  return path == asked || file.stem() == asked ||
+         std::filesystem::weakly_canonical(path, error) == std::filesystem::weakly_canonical(asked, error);
 }
 
 }  // namespace
 
-std::string_view to_string(PipelineCache cache) noexcept {
-  switch (cache) {
-    case PipelineCache::none:
-      return "none";
-    case PipelineCache::cold:
-      return "cold";
-    case PipelineCache::warm:
-      return "warm";
-  }
-  return "none";
+std::string device_key(const gauge::DeviceView& device) {
+  const engine::EngineVersion engine = engine::engine_version();
+  return fmt::format("{}|{}|driver {}|llama {}|ggml {}|build {}", device.info.id.name(), device.info.description,
+                     device::driver_version(device.info), engine.llama, engine.ggml, engine::engine_build());
 }
 
 std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey) {
-  const engine::EngineVersion engine = engine::engine_version();
-  const engine::ModelFacts& model = survey.model;
   const engine::ContextFacts& context = survey.context;
   Bytes weights;  // there: their types and the split show in it
   for (const gauge::BufferLine& line : survey.lines) {
     if (line.stage == memory::Stage::weights && line.device == device.info.id) weights += line.bytes;
   }
   std::string key = fmt::format(
-      "{}|{}|llama {}|ggml {}|{} {} layers {} embd {} vocab {} params|weights {}|ctx {} batch {} ubatch {} seq {} "
-      "outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
-      device.info.id.name(), device.info.description, engine.llama, engine.ggml, model.architecture, model.n_layer,
-      model.n_embd, model.n_vocab, model.n_params, weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
+      "{}{}weights {}|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
+      device_key(device), shape_of(survey.model), weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
       context.n_seq_max, survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
       context.flash_attn, context.kv_unified, context.swa_full, survey.gpu_layers);
   Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
@@ -141,8 +161,22 @@ void Store::open() {
   // the log needs none until it is long, and it is not brought home at every end.
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_exec(database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;", nullptr, nullptr, nullptr);
-  if (sqlite3_exec(database, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) return give_up(sqlite3_errmsg(database));
-  sqlite3_exec(database, "PRAGMA synchronous = NORMAL;", nullptr, nullptr, nullptr);
+  lay_out();
+  if (usable()) sqlite3_exec(database, "PRAGMA synchronous = NORMAL;", nullptr, nullptr, nullptr);
+}
+
+// Programs that start at once look again once they are alone.
+void Store::lay_out() {
+  auto* const database = static_cast<sqlite3*>(database_);
+  const auto meaning = [&] {
+    Statement statement(database, "PRAGMA user_version");
+    return statement.row() ? static_cast<int>(statement.number(0)) : 0;
+  };
+  const auto run = [&](const char* sql) { return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK; };
+  if (meaning() >= kMeaning) return;
+  if (!run("BEGIN IMMEDIATE")) return give_up(sqlite3_errmsg(database));
+  if (!run(kSchema) || (meaning() < kMeaning && !run(kFromEarlier)) || !run("COMMIT"))
+    return give_up(sqlite3_errmsg(database));
 }
 
 void Store::give_up(const char* why) {
@@ -176,27 +210,73 @@ void Store::keep_survey(const gauge::SurveyRequest& request, const gauge::Survey
   }
 }
 
-std::optional<Bytes> Store::find_runtime(const std::string& key) {
-  if (!usable()) return std::nullopt;
-  Statement statement(static_cast<sqlite3*>(database_), "SELECT MAX(bytes) FROM runtime WHERE key = ?");
-  if (!statement.bind(1, key).row() || statement.is_null(0)) return std::nullopt;
-  return Bytes{statement.number(0)};
+std::optional<Bytes> Store::find_runtime(const std::string& key) { return figure_of(measurements(key)); }
+
+std::vector<Measurement> Store::measurements(const std::string& key) {
+  std::vector<Measurement> out;
+  if (!usable()) return out;
+  Statement statement(static_cast<sqlite3*>(database_),
+                      "SELECT bytes, cache, at FROM measurement WHERE key = ? ORDER BY id");
+  statement.bind(1, key);
+  while (statement.row()) {
+    const auto cache = pipeline_cache_from_string(statement.text(1));
+    if (cache) out.push_back({.bytes = Bytes{statement.number(0)}, .cache = *cache, .at = statement.text(2)});
+  }
+  return out;
 }
 
 void Store::keep_runtime(const std::string& key, PipelineCache cache, Bytes bytes) {
   if (!usable()) return;
-  Statement statement(static_cast<sqlite3*>(database_),
-                      "INSERT INTO runtime (key, cache, bytes) VALUES (?, ?, ?) ON CONFLICT (key, cache) DO UPDATE SET "
-                      "bytes = MAX(bytes, excluded.bytes), measured_at = CURRENT_TIMESTAMP");
-  if (!statement.bind(1, key).bind(2, std::string(to_string(cache))).bind(3, bytes.value()).done()) {
-    log::debug("plan", "a measurement could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
+  auto* const database = static_cast<sqlite3*>(database_);
+  Statement keep(database, "INSERT INTO measurement (key, cache, bytes) VALUES (?, ?, ?)");
+  if (!keep.bind(1, key).bind(2, std::string(to_string(cache))).bind(3, bytes.value()).done()) {
+    log::debug("plan", "a measurement could not be remembered: {}", sqlite3_errmsg(database));
+    return;
   }
+  Statement drop(database,
+                 "DELETE FROM measurement WHERE key = ?1 AND id NOT IN "
+                 "(SELECT id FROM measurement WHERE key = ?1 ORDER BY id DESC LIMIT ?2)");
+  (void)drop.bind(1, key).bind(2, kMeasurementsKept).done();
 }
 
 void Store::forget_everything() {
   if (usable())
-    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM runtime;", nullptr, nullptr,
+    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM measurement;", nullptr, nullptr,
                  nullptr);
+}
+
+std::size_t Store::forget_measurements(const std::string& condition, const std::string& text) {
+  auto* const database = static_cast<sqlite3*>(database_);
+  Statement statement(database, ("DELETE FROM measurement WHERE " + condition).c_str());
+  return statement.bind(1, text).done() ? static_cast<std::size_t>(sqlite3_changes(database)) : 0;
+}
+
+std::size_t Store::forget_device(const std::string& name) {
+  return usable() ? forget_measurements("instr(key, ?1 || '|') = 1", name) : 0;
+}
+
+std::size_t Store::forget_model(const std::string& file) {
+  if (!usable()) return 0;
+  auto* const database = static_cast<sqlite3*>(database_);
+  std::vector<std::string> surveys;
+  std::set<std::string> shapes;
+  Statement all(database, "SELECT key, value FROM survey");
+  while (all.row()) {
+    if (!is_model(model_of_key(all.text(0)), file)) continue;
+    surveys.push_back(all.text(0));
+    try {
+      const auto value = nlohmann::ordered_json::parse(all.text(1));
+      shapes.insert(shape_of(gauge::survey_from_json(value.at("survey")).model));
+    } catch (const std::exception&) {  // written by a version that thought otherwise: it goes, too
+    }
+  }
+  std::size_t gone = surveys.size();
+  for (const std::string& key : surveys) {
+    Statement statement(database, "DELETE FROM survey WHERE key = ?");
+    (void)statement.bind(1, key).done();
+  }
+  for (const std::string& shape : shapes) gone += forget_measurements("instr(key, ?1) > 0", shape);
+  return gone;
 }
 
 }  // namespace plimsoll::plan

@@ -181,6 +181,7 @@ ChatTurn::~ChatTurn() {
     finish();
   } catch (const std::exception& error) {
     log::warn("run", "an answer did not join its history: {}", error.what());
+  } catch (...) {  // a caller's own, of no kind that is known: a destructor lets nothing out
   }
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 std::size_t tokens_kept(const Conversation& conversation, const OverflowOptions& options) {
   const engine::Vocab vocab = conversation.instance().model()->vocab();
-  const bool begins = !conversation.tokens().empty() && vocab.present() && vocab.bos() == conversation.tokens().front();
+  const std::vector<engine::Token> tokens = conversation.tokens();
+  const bool begins = !tokens.empty() && vocab.present() && vocab.bos() == tokens.front();
   return std::max<std::size_t>(options.keep, begins ? 1 : 0);
 }
 

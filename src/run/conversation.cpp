@@ -45,7 +45,7 @@ void Conversation::prompt(std::span<const Token> tokens) {
 
 void Conversation::prompt(std::string_view text) {
   const engine::Vocab vocab = instance().model()->vocab();
-  const bool begins = tokens().empty();
+  const bool begins = size() == 0;
   prompt(vocab.tokenize(text, begins, true));
 }
 
@@ -89,6 +89,7 @@ std::size_t Conversation::replace(std::span<const Token> tokens) {
         fmt::format("{} tokens were given, and a sequence of '{}' holds {}", tokens.size(), instance().name(), room),
         {{"needed", tokens.size()}, {"available", room}});
   }
+  require_tokens(instance().model()->facts(), tokens);
   const std::vector<Token>& now = sequence_->tokens;
   std::size_t same = 0;
   const bool keeps_its_prompt = !instance().model()->facts().has_encoder;
@@ -143,18 +144,41 @@ std::span<const float> Conversation::logits(std::size_t back) {
   return std::span(sequence_->logits).subspan((rows - 1 - back) * width, width);
 }
 
-Token Conversation::sample(engine::Sampler& sampler, std::size_t back) { return sampler.sample(logits(back)); }
+// Most choices need a few of the logits, so they are not made the conversation's own first.
+Token Conversation::sample(engine::Sampler& sampler, std::size_t back) {
+  bool seen = false;
+  {
+    const Company::Entry lock(schedule_->company(), schedule_->mutex());
+    const std::vector<std::int32_t>& rows = sequence_->batch_rows;
+    seen = back < rows.size() && sampler.look(instance().context().logits(rows[rows.size() - 1 - back]));
+  }
+  return seen ? sampler.sample_seen() : sampler.sample(logits(back));
+}
 
-const std::vector<Token>& Conversation::tokens() const { return sequence_->tokens; }
+// Another thread's batch may fail meanwhile, and take this conversation's tokens back.
+std::vector<Token> Conversation::tokens() const {
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  return sequence_->tokens;
+}
+
+std::size_t Conversation::size() const {
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  return sequence_->tokens.size();
+}
 
 std::size_t Conversation::capacity() const { return instance().context().facts().n_ctx_seq; }
 
 std::size_t Conversation::room() const {
-  const std::size_t used = std::max(size(), static_cast<std::size_t>(next_position()));
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const std::size_t used =
+      std::max(sequence_->tokens.size(), static_cast<std::size_t>(sequence_->next_position()));
   return capacity() > used ? capacity() - used : 0;
 }
 
-Position Conversation::next_position() const { return sequence_->next_position(); }
+Position Conversation::next_position() const {
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  return sequence_->next_position();
+}
 
 engine::SequenceId Conversation::id() const { return sequence_->id; }
 
@@ -205,9 +229,10 @@ void find_first_vector(Sequence& sequence) {
 
 void require_range(const Sequence& sequence, std::size_t count, std::size_t keep) {
   if (!sequence.blocks.empty()) throw Error(ErrorCode::usage, "vectors wait here; infer before they are moved");
-  if (count == 0 || keep + count > sequence.tokens.size()) {
-    throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be forgotten after the first {} of {}", count, keep,
-                                              sequence.tokens.size()));
+  const std::size_t size = sequence.tokens.size();
+  if (count == 0 || count > size || keep > size - count) {  // their sum may not be a number
+    throw Error(ErrorCode::usage,
+                fmt::format("{} tokens cannot be forgotten after the first {} of {}", count, keep, size));
   }
 }
 
@@ -268,6 +293,11 @@ void Conversation::clear() {
 SequenceSnapshot Conversation::save() const {
   const Company::Entry lock(schedule_->company(), schedule_->mutex());
   return schedule_->save(*sequence_);
+}
+
+Bytes Conversation::size_when_saved() const {
+  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  return schedule_->size_when_saved(*sequence_);
 }
 
 Instance& Conversation::instance() const { return schedule_->instance(); }

@@ -24,14 +24,16 @@ void to_length_one(std::span<float> row) {
 void plan_for_embeddings(engine::ContextParams& context, enum llama_pooling_type pooling) {
   context.embeddings = true;
   context.pooling = pooling;
+  if (pooling != LLAMA_POOLING_TYPE_NONE) {
+    if (context.n_ctx.value_or(0) > 0) context.n_ubatch = std::min(context.n_ubatch, *context.n_ctx);
+    context.n_ubatch = engine::pooled_micro_batch(context.n_ubatch, context.n_seq_max);
+  }
   context.n_batch = context.n_ubatch;
-  context.n_outputs_max = 0;  // every token is read
   context.kv_unified = true;
 }
 
 void plan_for_embeddings(gauge::SurveyRequest& request, enum llama_pooling_type pooling) {
   plan_for_embeddings(request.context, pooling);
-  request.outputs = 0;
 }
 
 Embedder::Embedder(Instance& instance) : instance_(instance), pooling_(instance.context().facts().pooling) {

@@ -8,6 +8,7 @@
 #include <plimsoll/base/log.hpp>
 
 #include "decode_failure.hpp"
+#include "sequence_schedule.hpp"
 
 namespace plimsoll::run {
 
@@ -62,6 +63,7 @@ void Generation::begin() {
                       params_.prompt.size(), conversation.instance().name(), conversation.capacity()),
           {{"needed", needed}, {"available", conversation.capacity()}});
     }
+    require_tokens(conversation.instance().model()->facts(), params_.prompt);  // before anything is forgotten for them
     if (!encodes) make_room(conversation, params_.overflow, needed);
     conversation.prompt(params_.prompt);
   }
@@ -73,6 +75,7 @@ Generation::~Generation() {
     append_last();
   } catch (const std::exception& error) {
     log::debug("run", "the last token was not kept: {}", error.what());
+  } catch (...) {  // a caller's own, of no kind that is known: a destructor lets nothing out
   }
 }
 
@@ -130,7 +133,8 @@ std::optional<engine::Token> Generation::next_token() {
     if (params_.keep_end_token && room) conversation_->prompt(token);
     return std::nullopt;
   }
-  if (params_.on_token) params_.on_token(token, conversation_->logits());
+  if (params_.on_token)
+    params_.on_token(token, params_.on_token_reads_logits ? conversation_->logits() : std::span<const float>{});
   tokens_.push_back(token);
   last_is_appended_ = false;
   return token;

@@ -13,6 +13,7 @@
 #include <plimsoll/run/pipeline_cache.hpp>
 
 #include "media_warm_up.hpp"
+#include "runtime_growth.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -31,10 +32,6 @@ std::vector<device::DeviceInfo> infos(const std::vector<gauge::DeviceView>& view
   std::vector<device::DeviceInfo> out;
   for (const gauge::DeviceView& view : views) out.push_back(view.info);
   return out;
-}
-
-bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) {
-  return device == memory.id || (memory.memory_is_hosts && device.is_host());
 }
 
 memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan, const Sharing& sharing) {
@@ -119,8 +116,7 @@ void Instance::take_over_model(std::shared_ptr<engine::Model> model) {
 
 void Instance::begin_loading() {
   engine::start_backends();
-  at_start_ = meter_.read();
-  for (const device::DeviceInfo& memory : meter_.memories()) scratch_at_start_.push_back(scratch_in(memory));
+  runtime_growth_ = std::make_unique<RuntimeGrowth>(books_.ledger(), meter_, infos(devices_));
 }
 
 void Instance::load_beside_the_model() {
@@ -239,44 +235,10 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
   pipeline_cache_ = pipelines.state(accelerated);
   if (options.depth != WarmUpDepth::none) measure_runtime(warm_up_.complete(), store);
+  runtime_growth_.reset();
   mark_ready();
   state_ = State::warm;
   return warm_up_;
-}
-
-// A shared scratch that was taken for this instance is seen, too, though it is not booked under its name.
-Bytes Instance::scratch_in(const device::DeviceInfo& memory) const {
-  Bytes sum;
-  if (sharing_.scratch == nullptr) return sum;
-  for (const memory::Entry& entry : books_.ledger().entries_of(sharing_.scratch->owner())) {
-    if (lies_in(entry.tag.device, memory)) sum += entry.taken.current;
-  }
-  return sum;
-}
-
-// What the memory grew by since before loading, less what the hook saw: the backend's own.
-void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
-  const gauge::Meter::Reading now = meter_.read();
-  for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
-    const device::DeviceInfo& info = meter_.memories()[i];
-    Bytes seen = saturating_sub(scratch_in(info), scratch_at_start_[i]);
-    for (const plan::Line& line : snapshot()) {
-      if (line.charged && lies_in(line.device, info)) seen += line.bytes;
-    }
-    const Bytes bytes = saturating_sub(saturating_sub(now[i], at_start_[i]), seen);
-    const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
-      return line.device == info.id && line.stage == memory::Stage::runtime;
-    });
-    const Bytes held = planned == plan_.lines.end() ? Bytes{} : planned->bytes;
-    // An incomplete warm-up may only have seen a part of it: the estimate stays reserved where it is larger.
-    book_runtime(info.id, bytes, measured_completely ? bytes : std::max(bytes, held));
-    log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", plan_.name, format_bytes(bytes),
-              info.id.name(), format_bytes(held));
-    if (!measured_completely || store == nullptr) continue;
-    for (const gauge::DeviceView& view : devices_) {
-      if (view.info.id == info.id) store->keep_runtime(plan::runtime_key(view, plan_.survey), pipeline_cache_, bytes);
-    }
-  }
 }
 
 void Instance::book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
@@ -289,6 +251,7 @@ void Instance::book_runtime(const device::DeviceId& device, Bytes taken, Bytes r
 void Instance::take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime) {
   must_be(State::has_context, "take_over_warmth()");
   warm_up_ = earlier;
+  runtime_growth_.reset();
   for (const auto& [device, bytes] : runtime) book_runtime(device, bytes, bytes);
   mark_ready();
   state_ = State::warm;
@@ -319,11 +282,25 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work)
   engine::DecodeStatus status = engine::DecodeStatus::failed;
   gauge::Scope scope(plan_.name, gauge::Phase::decode);
   in_turn(scope, [&] {
-    status = work();
-    if (sharing_.scratch != nullptr) context().synchronize();
+    try {
+      status = work();
+      if (sharing_.scratch != nullptr) context().synchronize();
+    } catch (const Error& error) {  // ours: most are about the batch
+      if (error.code() == ErrorCode::engine_failed) failures_ = kMostFailures;
+      throw;
+    } catch (...) {  // the backend's own: what it leaves behind nobody knows
+      failures_ = kMostFailures;
+      throw;
+    }
   });
+  status = explained(status, scope.take_refusal());
+  if (status == engine::DecodeStatus::failed) {
+    ++failures_;
+  } else if (status == engine::DecodeStatus::ok && !has_failed()) {
+    failures_ = 0;
+  }
   tokens_.fetch_add(static_cast<std::uint64_t>(batch.size()), std::memory_order_relaxed);
-  return explained(status, scope.take_refusal());
+  return status;
 }
 
 // The engine calls a refusal by different names, depending on where in a decode it met it.

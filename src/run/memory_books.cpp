@@ -9,6 +9,7 @@ MemoryBooks::MemoryBooks() : probe_(device::make_system_probes(clock_)) { gauge_
 MemoryBooks::~MemoryBooks() { gauge_.stop(); }
 
 void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
+  for (const plan::DeviceVerdict& verdict : devices) ledger_.join(verdict.state.info.id, verdict.state.info.memory());
   const std::lock_guard lock(lines_mutex_);
   for (const plan::DeviceVerdict& verdict : devices) {
     const auto& line = verdict.state.line;
@@ -35,9 +36,10 @@ std::vector<memory::LineRequest> MemoryBooks::lines_with(const std::vector<memor
 std::vector<std::pair<device::DeviceId, Bytes>> MemoryBooks::committed() const {
   std::vector<std::pair<device::DeviceId, Bytes>> out;
   for (const memory::Entry& entry : ledger_.entries()) {
-    const auto known = [&](const auto& pair) { return pair.first == entry.tag.device; };
+    const device::DeviceId memory = ledger_.memory_of(entry.tag.device);
+    const auto known = [&](const auto& pair) { return pair.first == memory; };
     if (std::ranges::any_of(out, known)) continue;
-    out.emplace_back(entry.tag.device, ledger_.account(entry.tag.device).committed);
+    out.emplace_back(memory, ledger_.account(memory).committed);
   }
   return out;
 }

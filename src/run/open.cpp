@@ -2,28 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/refusal.hpp>
 
 namespace plimsoll::run {
-namespace {
-
-[[noreturn]] void throw_refused(const plan::Plan& plan) {
-  const auto over = std::ranges::find_if(plan.devices, [](const auto& device) { return !device.fits(); });
-  const plan::DeviceState& state = over->state;
-  throw Error(ErrorCode::over_line,
-              fmt::format("'{}' does not fit on {}: it needs {}, which is {} too much ({})", plan.models.front().name,
-                          state.info.id.name(), format_bytes(over->required), format_bytes(over->short_by),
-                          to_string(*over->limit)),
-              {{"needed", over->required.value()},
-               {"available", saturating_sub(over->required, over->short_by).value()},
-               {"short_by", over->short_by.value()}});
-}
-
-}  // namespace
 
 void make_ready(Instance& instance, const OpenOptions& options, plan::Store* store) {
   instance.load(options.load_progress, options.stop);
@@ -45,8 +31,11 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
                                    .control_vector = options.control_vector,
                                    .projector = options.projector}};
   request.survey.model.path = path;
-  request.survey.outputs = options.context.n_outputs_max;
 
+  for (const auto& wrong : {plan::contradiction(options.planner.lines), plan::contradiction(options.planner.runtime),
+                            plan::line_without_use(options.planner.lines, {request})}) {
+    if (wrong) throw Error(ErrorCode::usage, *wrong);
+  }
   gauge::LocalSurveys surveys;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
@@ -54,7 +43,7 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
   planning.ours = books.committed();
   planning.alternatives = false;
   plan::Plan plan = plan::Planner(surveys, store).plan({request}, planning);
-  if (!plan.fits()) throw_refused(plan);
+  if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 
   books.set_lines(plan.devices);
   auto instance = std::make_unique<Instance>(books, std::move(plan.models.front()), plan.devices, Sharing{},

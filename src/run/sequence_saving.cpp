@@ -62,6 +62,12 @@ SequenceSnapshot SequenceSchedule::save(Sequence& sequence) {
           .memory = engine::SequenceState::save(context, sequence.id).bytes()};
 }
 
+Bytes SequenceSchedule::size_when_saved(Sequence& sequence) {
+  if (!sequence.blocks.empty()) throw Error(ErrorCode::usage, "vectors wait to be decoded, and they are not saved");
+  settle_memory();
+  return engine::SequenceState::size_of(instance_.context(), sequence.id);
+}
+
 std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snapshot) {
   engine::Context& context = instance_.context();
   if (snapshot.fingerprint != fingerprint_of(context))
@@ -87,15 +93,15 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
     if (snapshot.decoded > 0) engine::SequenceState(snapshot.memory).restore(context, sequence->id);
     if (snapshot.decoded > 0 && context.last_position(sequence->id) != snapshot.positions[snapshot.decoded - 1])
       throw Error(ErrorCode::engine_failed, "the engine restored another length than was saved");
+    sequence->tokens = snapshot.tokens;
+    sequence->positions = snapshot.positions;
+    for (const SequenceSnapshot::Span& span : snapshot.spans)
+      sequence->spans.push_back({.first = span.first, .count = span.count, .next = span.next});
   } catch (...) {
     release(sequence);
     throw;
   }
-  sequence->tokens = snapshot.tokens;
-  sequence->positions = snapshot.positions;
   sequence->decoded = snapshot.decoded;
-  for (const SequenceSnapshot::Span& span : snapshot.spans)
-    sequence->spans.push_back({.first = span.first, .count = span.count, .next = span.next});
   const auto vector = std::ranges::find(snapshot.tokens, LLAMA_TOKEN_NULL);
   if (vector != snapshot.tokens.end())
     sequence->first_vector = static_cast<std::size_t>(vector - snapshot.tokens.begin());

@@ -67,8 +67,8 @@ void SequenceSchedule::encode_prompt(Sequence& sequence, std::span<const engine:
   require_decoded(instance_.encode(batch), fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
 }
 
-void SequenceSchedule::require_tokens(std::span<const engine::Token> tokens) const {
-  const std::int32_t n_vocab = instance_.model()->facts().n_vocab;
+void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens) {
+  const std::int32_t n_vocab = model.n_vocab;
   for (const engine::Token token : tokens) {
     if (token < 0 || token >= n_vocab)
       throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", token, n_vocab));
@@ -95,10 +95,13 @@ void SequenceSchedule::push_block(Sequence& sequence, VectorBlock block, Positio
   sequence.blocks.push_back(std::move(block));
 }
 
+// Whoever appends is who will want what comes of it: see Company.
+void SequenceSchedule::driven_from_here(Sequence& sequence) noexcept { sequence.driver = std::this_thread::get_id(); }
+
 void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits) {
   if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
-  require_tokens(tokens);
   const engine::ModelFacts& model = instance_.model()->facts();
+  require_tokens(model, tokens);
   const engine::Token start = model.has_encoder ? instance_.model()->decoder_start() : 0;
   const bool encoded = model.has_encoder && sequence.tokens.empty();
   const std::size_t count = encoded ? 1 : tokens.size();
@@ -110,7 +113,7 @@ void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token>
   forget_logits(sequence);
   sequence.all_logits = all_logits;
   push_tokens(sequence, tokens);
-  sequence.driver = std::this_thread::get_id();
+  driven_from_here(sequence);
 }
 
 void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float> vectors) {
@@ -127,6 +130,7 @@ void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float>
   }
   forget_logits(sequence);
   push_block(sequence, std::move(block), count);
+  driven_from_here(sequence);
 }
 
 void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks) {
@@ -136,7 +140,7 @@ void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine:
   std::size_t count = 0;
   Position positions = 0;
   for (const engine::PromptChunk& chunk : chunks) {
-    require_tokens(chunk.tokens());
+    require_tokens(model, chunk.tokens());
     if (chunk.sees_all_at_once() && chunk.n_tokens() > instance_.context().facts().n_ubatch) {
       throw Error(
           ErrorCode::usage,
@@ -166,6 +170,7 @@ void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine:
     else
       push_block(sequence, std::move(blocks[i]), chunks[i].n_positions());
   }
+  driven_from_here(sequence);
 }
 
 void SequenceSchedule::forget_logits(Sequence& sequence) noexcept {
@@ -236,10 +241,15 @@ void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
 std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
   own_logits(sequence);
   auto copy = create();
-  if (sequence.decoded > 0) instance_.context().copy(sequence.id, copy->id);
-  const engine::SequenceId id = copy->id;
-  *copy = sequence;
-  copy->id = id;
+  try {
+    if (sequence.decoded > 0) instance_.context().copy(sequence.id, copy->id);
+    const engine::SequenceId id = copy->id;
+    *copy = sequence;
+    copy->id = id;
+  } catch (...) {
+    release(copy);
+    throw;
+  }
   return copy;
 }
 

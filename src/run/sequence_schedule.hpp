@@ -15,6 +15,9 @@
 
 namespace plimsoll::run {
 
+// Throws Error{usage} where one of them is none.
+void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens);
+
 class SequenceSchedule {
  public:
   explicit SequenceSchedule(Instance& instance);
@@ -44,6 +47,7 @@ class SequenceSchedule {
   [[nodiscard]] std::shared_ptr<Sequence> fork(Sequence& sequence);
   [[nodiscard]] std::shared_ptr<Sequence> restore(const SequenceSnapshot& snapshot);
   [[nodiscard]] SequenceSnapshot save(Sequence& sequence);
+  [[nodiscard]] Bytes size_when_saved(Sequence& sequence);  // of its memory
   [[nodiscard]] ContextSnapshot save_all();
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
@@ -67,7 +71,7 @@ class SequenceSchedule {
   void recover(Sequence& sequence, bool trusted);
   void decode_again_or_clear(Sequence& sequence);
   void require_room(const Sequence& sequence, std::size_t count, engine::Position positions) const;
-  void require_tokens(std::span<const engine::Token> tokens) const;
+  static void driven_from_here(Sequence& sequence) noexcept;
   void push_tokens(Sequence& sequence, std::span<const engine::Token> tokens);
   void push_block(Sequence& sequence, VectorBlock block, engine::Position n_positions);
   void encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens);

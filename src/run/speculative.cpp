@@ -56,8 +56,7 @@ plan::Request plan_with_draft(plan::Request& target, std::string draft_file, con
   draft.survey.projector = {};
   const auto rows = static_cast<std::uint32_t>(
       std::min<std::size_t>((speculation.most + 1) * std::max(1U, context.n_seq_max), context.n_batch));
-  if (context.n_outputs_max > 0) context.n_outputs_max = std::max(context.n_outputs_max, rows);
-  target.survey.outputs = std::max(target.survey.outputs, rows);
+  context.n_outputs_max = std::max(context.n_outputs_max, rows);
   return draft;
 }
 
@@ -112,7 +111,8 @@ bool SpeculativeGeneration::take(engine::Token token, std::size_t back) {
     end_token_ = token;
     return false;
   }
-  if (params_.on_token) params_.on_token(token, target_.logits(back));
+  if (params_.on_token)
+    params_.on_token(token, params_.on_token_reads_logits ? target_.logits(back) : std::span<const float>{});
   tokens_.push_back(token);
   ready_ += text_.push(vocab.present() ? vocab.piece(token, params_.show_special) : fmt::format("{} ", token));
   if (text_.stopped()) reason_ = FinishReason::stop_string;

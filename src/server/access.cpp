@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host_name.hpp"
+
 namespace plimsoll::server {
 
 std::string key_of(const httplib::Request& request) {
@@ -28,17 +30,7 @@ bool is_let_in(const std::string& origin, const ServerOptions& options) {
   return std::ranges::contains(options.cors_origins, "*") || std::ranges::contains(options.cors_origins, origin);
 }
 
-// "localhost:8080", "[::1]:8080" without the port.
-std::string name_of(const std::string& host) {
-  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return host.substr(0, host.find(':'));
-}
-
 }  // namespace
-
-bool is_loopback(const std::string& address) {
-  return address == "localhost" || address == "::1" || address.starts_with("127.");
-}
 
 bool is_from_another_page(const httplib::Request& request, const ServerOptions& options) {
   const std::string origin = request.get_header_value("Origin");
@@ -48,9 +40,14 @@ bool is_from_another_page(const httplib::Request& request, const ServerOptions& 
 }
 
 bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options) {
-  if (!options.api_keys.empty() || !is_loopback(options.address)) return true;
+  if (!options.api_keys.empty()) return true;
   const std::string host = request.get_header_value("Host");
-  return host.empty() || is_loopback(name_of(host));
+  if (host.empty()) return true;  // no browser
+  const std::string name = without_port(host);
+  if (is_loopback(name) || same_name(name, own_name()) ||
+      std::ranges::any_of(options.host_names, [&](const std::string& own) { return same_name(name, own); }))
+    return true;
+  return !is_loopback(options.address) && is_address(name);
 }
 
 void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options) {

@@ -10,8 +10,11 @@ namespace plimsoll::server {
 namespace {
 
 // A refusal says what the model needs, and what there is.
-api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model) {
+api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model,
+                           const ServerOptions& options) {
   plan::Plan plan;
+  if (const auto found = options.ways_out.find(model); found != options.ways_out.end())
+    plan.alternatives = found->second;
   const auto drafts = host::drafts_of(host.fleet());
   const auto draft = drafts.find(model);
   std::ranges::copy_if(host.plans(), std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
@@ -34,14 +37,34 @@ const host::FleetModel& model_asked_for(const host::Host& host, const std::strin
   return *found;
 }
 
-host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits, std::stop_token stop) {
-  host::AcquireOptions options{.stop = std::move(stop)};
-  if (limits.waiting.count() > 0) options.patience = limits.waiting;
+namespace {
+
+bool is_about_memory(const Error& error) {
+  return error.code() == ErrorCode::over_line || error.code() == ErrorCode::out_of_device_memory;
+}
+
+}  // namespace
+
+host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
+  host::AcquireOptions how{.stop = std::move(stop)};
+  if (options.limits.waiting.count() > 0) {
+    how.patience = options.limits.waiting;
+    how.when_short = host::WhenShort::wait;  // others may give it back in time
+  }
   try {
-    return host.acquire(model, std::move(options));
+    return host.acquire(model, std::move(how));
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::over_line) throw;
-    throw with_its_plan(error, host, model);
+    if (!is_about_memory(error)) throw;
+    throw with_its_plan(error, host, model, options);
+  }
+}
+
+void load_model(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
+  try {
+    host.load(model, std::move(stop));
+  } catch (const Error& error) {
+    if (!is_about_memory(error)) throw;
+    throw with_its_plan(error, host, model, options);
   }
 }
 

@@ -11,9 +11,11 @@ namespace plimsoll::server {
 // The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
 [[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
 
-// Waits until the model is ready, under the server's limits. Throws what acquiring throws; a refusal at the line as
-// api::Problem 507 with the model's plan.
-[[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const Limits& limits,
+// Waits until the model is ready, under the server's limits. Throws what acquiring throws; a refusal for want of memory
+// as api::Problem 507 with the model's plan, and with what would fit.
+[[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options,
                                    std::stop_token stop);
+// Loads it without a lease; throws likewise.
+void load_model(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop);
 
 }  // namespace plimsoll::server

@@ -1,10 +1,24 @@
 #include "departures.hpp"
 
+#include <exception>
+
+#include <plimsoll/base/log.hpp>
+
 namespace plimsoll::server {
 namespace {
 
 // A decode step of a model that is worth serving takes about as long; a look is one system call.
 constexpr std::chrono::milliseconds kBeat{50};
+
+// Who cannot be asked is there still: his answer will tell.
+bool has_gone(const Departures::Gone& gone) noexcept {
+  try {
+    return gone();
+  } catch (const std::exception& error) {
+    log::debug("server", "whether a client is there still could not be told: {}", error.what());
+    return false;
+  }
+}
 
 }  // namespace
 
@@ -38,7 +52,7 @@ void Departures::look(const std::stop_token& stop) {
     for (Entry& entry : entries_) {
       if (entry.source.stop_requested()) continue;
       entry.timed_out = entry.until && now >= *entry.until;
-      if (entry.timed_out || entry.gone()) entry.source.request_stop();
+      if (entry.timed_out || has_gone(entry.gone)) entry.source.request_stop();
     }
     (void)wake_.wait_for(lock, stop, kBeat, [] { return false; });
   }

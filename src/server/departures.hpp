@@ -24,7 +24,8 @@ class Departures {
 
   // One request: while this lives, its client is looked at some times a second.
   class Watched;
-  // `gone` is called on another thread until Watched ends. `limit`: stopped after that long, too; none: never.
+  // `gone` is called on another thread until Watched ends; where it throws, nobody has gone. `limit`: stopped after
+  // that long, too; none: never.
   [[nodiscard]] std::unique_ptr<Watched> watch(Gone gone, std::optional<std::chrono::seconds> limit = {});
   void stop_all();  // the server is ending
 

@@ -24,6 +24,19 @@ KeptPrompts::~KeptPrompts() {
   for (const Kept& kept : idle_) drop(kept.id);
 }
 
+namespace {
+
+Bytes size_of(const std::vector<engine::Token>& tokens) { return Bytes{tokens.size() * sizeof(engine::Token)}; }
+
+}  // namespace
+
+KeptPrompts::Kept KeptPrompts::take_out(std::list<Kept>::iterator kept) {
+  Kept out = std::move(*kept);
+  held_ -= size_of(out.tokens);
+  idle_.erase(kept);
+  return out;
+}
+
 std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, const std::string& owner,
                                                      std::span<const engine::Token> tokens) {
   {
@@ -38,9 +51,9 @@ std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, c
       most_common = common;
     }
     if (best != idle_.end()) {
-      auto loan = std::make_unique<Loan>(*this, std::move(*best));
-      idle_.erase(best);
-      return loan;
+      Kept kept = take_out(best);
+      (void)booking_.resize(memory::in_steps(held_));
+      return std::make_unique<Loan>(*this, std::move(kept));
     }
   }
   return std::make_unique<Loan>(
@@ -48,10 +61,16 @@ std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, c
 }
 
 KeptPrompts::Loan::~Loan() {
-  if (keep_)
-    all_.put_back(std::move(kept_));
-  else
-    all_.drop(kept_.id);
+  const host::ConversationId id = kept_.id;
+  try {
+    if (keep_) {
+      all_.put_back(std::move(kept_));
+      return;
+    }
+  } catch (const std::exception& error) {
+    log::warn("server", "a prompt is not kept: {}", error.what());
+  }
+  all_.drop(id);
 }
 
 void KeptPrompts::Loan::keep(std::vector<engine::Token> tokens) {
@@ -66,12 +85,13 @@ void KeptPrompts::put_back(Kept kept) {
     const std::string model = kept.model;
     const std::string owner = kept.owner;
     const auto alike = [&](const Kept& other) { return other.model == model && other.owner == owner; };
+    held_ += size_of(kept.tokens);
     idle_.push_back(std::move(kept));
     for (auto count = static_cast<std::size_t>(std::ranges::count_if(idle_, alike)); count > most_; --count) {
       const auto oldest = std::ranges::find_if(idle_, alike);
-      surplus.push_back(oldest->id);
-      idle_.erase(oldest);
+      surplus.push_back(take_out(oldest).id);
     }
+    while (!booking_.resize(memory::in_steps(held_))) surplus.push_back(take_out(idle_.begin()).id);
   }
   for (const host::ConversationId gone : surplus) drop(gone);
 }

@@ -12,15 +12,21 @@
 
 #include <plimsoll/engine/vocab.hpp>
 #include <plimsoll/host/host.hpp>
+#include <plimsoll/memory/booking.hpp>
 
 namespace plimsoll::server {
 
-// Bounded: for each model and owner the longest unused goes. Their memory is the host's affair: it stays in the
-// model's context while there is room, is parked in host memory, then on disk (host::ParkingLimits). Nobody gets what
-// another owner's requests have left. Any thread; the host outlives it.
+// Bounded: for each model and owner the longest unused goes, and of all where the host's line has no room for their
+// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is parked in host
+// memory, then on disk (host::ParkingLimits). Nobody gets what another owner's requests have left. Any thread; the host
+// outlives it.
 class KeptPrompts {
  public:
-  KeptPrompts(host::Host& host, std::size_t most) : host_(host), most_(most) {}
+  static constexpr const char* kOwner = "prompts";  // in the ledger: their tokens, by which they are found
+  KeptPrompts(host::Host& host, std::size_t most)
+      : host_(host),
+        most_(most),
+        booking_(host.books().ledger(), memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
   ~KeptPrompts();
 
   // The idle conversation that agrees longest with these tokens, where that is most of what it holds; else a new one.
@@ -37,11 +43,14 @@ class KeptPrompts {
     std::vector<engine::Token> tokens;
   };
   void put_back(Kept kept);
+  [[nodiscard]] Kept take_out(std::list<Kept>::iterator kept);  // with the lock held
   void drop(host::ConversationId id) noexcept;
   mutable std::mutex mutex_;
   host::Host& host_;
   std::size_t most_;
   std::list<Kept> idle_;  // longest unused first
+  Bytes held_;            // their tokens
+  memory::Booking booking_;
 };
 
 // One conversation in use. Ends after the lease that it is used with; goes on being kept only where that was said.

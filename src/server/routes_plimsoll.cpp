@@ -6,6 +6,7 @@
 #include <plimsoll/api/fields.hpp>
 #include <plimsoll/api/sse.hpp>
 #include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/host/fleet_file.hpp>
 #include <plimsoll/host/fleet_plan.hpp>
 #include <plimsoll/monitor/report.hpp>
@@ -73,6 +74,20 @@ class EventFeed {
  public:
   EventFeed(host::Host& host, monitor::Monitor& monitor) : host_(host), monitor_(monitor) {}
 
+  // False: nobody listens any more. What is thrown here would end the process, since the library does not catch it.
+  [[nodiscard]] bool write_news(httplib::DataSink& sink) noexcept {
+    try {
+      const std::string news = next();
+      if (!news.empty() && !sink.write(news.data(), news.size())) return false;
+      std::this_thread::sleep_for(kEventBeat);
+      return sink.is_writable();
+    } catch (const std::exception& error) {
+      log::warn("server", "events broke off: {}", error.what());
+      return false;
+    }
+  }
+
+ private:
   // What is new, as server-sent events; now and then a comment, so that both ends know that the other is there.
   [[nodiscard]] std::string next() {
     std::string out;
@@ -92,7 +107,6 @@ class EventFeed {
     return out.empty() ? ":\n\n" : out;
   }
 
- private:
   host::Host& host_;
   monitor::Monitor& monitor_;
   std::uint64_t last_event_ = 0;
@@ -154,11 +168,11 @@ void Server::Impl::add_plimsoll_routes() {
               for (const monitor::Sample& sample : monitor.history()) samples.push_back(history_json(sample));
               put(response, {{"schema", "plimsoll.history/1"}, {"samples", std::move(samples)}});
             }));
-  http->Get("/plimsoll/v1/devices", answering([this](const httplib::Request&, httplib::Response& response) {
-              const Json status = monitor::to_json(monitor::take_sample(host), monitor.counters());
-              put(response,
-                  {{"schema", "plimsoll.device_memory/1"}, {"at", status["at"]}, {"devices", status["devices"]}});
-            }));
+  http->Get(
+      "/plimsoll/v1/devices", answering([this](const httplib::Request&, httplib::Response& response) {
+        const Json status = monitor::to_json(monitor::take_sample(host), monitor.counters());
+        put(response, {{"schema", "plimsoll.device_memory/1"}, {"at", status["at"]}, {"devices", status["devices"]}});
+      }));
   http->Get("/plimsoll/v1/ledger", answering([this](const httplib::Request&, httplib::Response& response) {
               Json entries = Json::array();
               for (const memory::Entry& entry : host.books().ledger().entries()) entries.push_back(entry_json(entry));
@@ -182,15 +196,9 @@ void Server::Impl::add_plimsoll_routes() {
               auto feed = std::make_shared<EventFeed>(host, monitor);
               response.set_chunked_content_provider(api::kEventStream,
                                                     [this, feed](std::size_t, httplib::DataSink& sink) {
-                                                      if (ending) {
-                                                        sink.done();
-                                                        return true;
-                                                      }
-                                                      const std::string news = feed->next();
-                                                      if (!news.empty() && !sink.write(news.data(), news.size()))
-                                                        return false;
-                                                      std::this_thread::sleep_for(kEventBeat);
-                                                      return sink.is_writable();
+                                                      if (!ending) return feed->write_news(sink);
+                                                      sink.done();
+                                                      return true;
                                                     });
             }));
 
@@ -200,8 +208,8 @@ void Server::Impl::add_plimsoll_routes() {
                const std::string what = request.matches[2];
                if (what == "load") {
                  const auto work = begin_work();
-                 const auto watched = watch(request);
-                 host.load(name, watched->token());
+                 const auto watched = watch(request).watched;
+                 load_model(host, name, options, watched->token());
                } else if (what == "unload") {
                  host.unload(name);
                } else {

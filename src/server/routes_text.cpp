@@ -114,7 +114,8 @@ void Server::Impl::add_text_routes() {
                  const bool streams = asked.request.stream;
                  auto streaming = std::make_shared<Streaming>();
                  streaming->work = begin_work();
-                 streaming->watched = watch(request);
+                 auto [client, watched] = watch(request);
+                 streaming->watched = std::move(watched);
                  streaming->writer = std::move(asked.writer);
                  try {
                    streaming->job = std::make_unique<TextJob>(workshop(), std::move(asked.request), owner_of(request),
@@ -123,6 +124,7 @@ void Server::Impl::add_text_routes() {
                  } catch (const std::exception& error) {
                    throw problem_of(error, *streaming->watched);
                  }
+                 client->answer_begins();
                  response.set_header("Cache-Control", "no-cache");
                  response.set_chunked_content_provider(
                      api::kEventStream, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
+constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 
 std::unique_ptr<httplib::Server> make_http(const ServerOptions& options) {
   if (options.certificate.empty() != options.private_key.empty())
@@ -106,7 +107,9 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
     return Answer::Handled;
   };
   if (!is_meant_for_us(request, options))
-    return turn_away({403, "forbidden_host", "this server is asked as localhost, or with an API key"});
+    return turn_away({403, "forbidden_host",
+                      "without an API key this server is asked as localhost, by its address or by a name that "
+                      "--host-name gives it"});
   if (is_from_another_page(request, options)) {
     return turn_away(
         {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
@@ -142,6 +145,8 @@ api::Problem Server::Impl::explained(const std::exception& error) const {
   api::Problem problem = api::problem_of(error);
   if (ending && problem.status() == 499) return {503, "ending", "the server is ending"};
   if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
+  // What others hold may pass; what our own line refuses does not.
+  if (problem.code() == to_string(ErrorCode::out_of_device_memory)) problem.retry_after(kUntilOthersMayBeGone);
   return problem;
 }
 
@@ -160,15 +165,17 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
 Server::Impl::Seated Server::Impl::seat(const httplib::Request& request, const std::string& model) {
   const std::string& name = model_asked_for(host, model).request.name;
   auto work = begin_work();
-  auto watched = watch(request);
+  auto watched = watch(request).watched;
   const std::stop_token stop = watched->token();
-  return {std::move(work), std::move(watched), lease_of(host, name, options.limits, stop)};
+  return {std::move(work), std::move(watched), lease_of(host, name, options, stop)};
 }
 
-std::unique_ptr<Departures::Watched> Server::Impl::watch(const httplib::Request& request) {
+Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
   const std::chrono::seconds limit = options.limits.working;
-  return departures.watch([&request] { return request.is_connection_closed(); },
-                          limit.count() > 0 ? std::optional(limit) : std::nullopt);
+  auto client = std::make_shared<Peer>(request, !options.certificate.empty());
+  auto watched =
+      departures.watch([client] { return client->is_gone(); }, limit.count() > 0 ? std::optional(limit) : std::nullopt);
+  return {.client = std::move(client), .watched = std::move(watched)};
 }
 
 std::string Server::Impl::owner_of(const httplib::Request& request) const {

@@ -16,6 +16,7 @@
 #include "asked_model.hpp"
 #include "departures.hpp"
 #include "kept_prompts.hpp"
+#include "peer.hpp"
 #include "request_counters.hpp"
 #include "templates.hpp"
 #include "text_job.hpp"
@@ -54,9 +55,14 @@ struct Server::Impl {
   };
   // Waits for the model; empty: the fleet's first. Throws api::Problem, and what acquiring throws.
   [[nodiscard]] Seated seat(const httplib::Request& request, const std::string& model);
-  [[nodiscard]] std::unique_ptr<Departures::Watched> watch(const httplib::Request& request);
+  // Its client, and what notices that it goes.
+  struct Attended {
+    std::shared_ptr<Peer> client;
+    std::unique_ptr<Departures::Watched> watched;
+  };
+  [[nodiscard]] Attended watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] Workshop workshop() { return {host, kept, templates, options.limits}; }
+  [[nodiscard]] Workshop workshop() { return {host, kept, templates, options}; }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error) const;
   [[nodiscard]] bool ready() const;

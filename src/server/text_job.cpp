@@ -6,6 +6,7 @@
 
 #include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/json_schema.hpp>
 
 #include "asked_model.hpp"
@@ -22,7 +23,7 @@ TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner,
   if (model.request.survey.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
-  lease_.emplace(lease_of(workshop_.host, request_.model, workshop_.limits, stop_));
+  lease_.emplace(lease_of(workshop_.host, request_.model, workshop_.options, stop_));
   read_ = read_prompts(*lease_, workshop_.templates, request_);
   for (const std::vector<Token>& prompt : read_.prompts) require_room(prompt);
   hold_to_a_form();
@@ -42,9 +43,13 @@ TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner,
 // request's: nobody asks for it any more.
 TextJob::~TextJob() {
   if (failed_) return;
-  run::Conversation& conversation = lease_->conversation();
-  conversation.rewind(conversation.waiting());
-  loan_->keep(conversation.tokens());
+  try {
+    run::Conversation& conversation = lease_->conversation();
+    conversation.rewind(conversation.waiting());
+    loan_->keep(conversation.tokens());
+  } catch (const std::exception& error) {  // it is not kept, then
+    log::warn("server", "the prompt of a request to '{}' is not kept: {}", request_.model, error.what());
+  }
 }
 
 void TextJob::hold_to_a_form() {
@@ -77,7 +82,7 @@ Telling::Form TextJob::form_of_answer() const {
 
 void TextJob::require_room(const std::vector<Token>& prompt) const {
   const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
-  const std::size_t most = workshop_.limits.prompt_tokens;
+  const std::size_t most = workshop_.options.limits.prompt_tokens;
   if (most > 0 && prompt.size() > most) {
     throw Error(ErrorCode::context_overflow,
                 fmt::format("the prompt is {} tokens long, and this server takes {} at most", prompt.size(), most),
@@ -97,7 +102,12 @@ void TextJob::require_room(const std::vector<Token>& prompt) const {
 std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
   if (!loan_) {
     loan_ = workshop_.kept.take(request_.model, owner_, prompt);
-    lease_->resume(loan_->id());
+    try {
+      lease_->resume(loan_->id());
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unsupported) throw;
+      lease_->resume(loan_->id());  // what it held could not be kept: said once, and it begins anew
+    }
   }
   return lease_->conversation().replace(prompt);
 }
@@ -105,7 +115,7 @@ std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
 run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
   run::GenerationParams params;
   params.predict = request_.most_tokens.value_or(-1);
-  const auto limit = static_cast<std::int32_t>(workshop_.limits.answer_tokens);
+  const auto limit = static_cast<std::int32_t>(workshop_.options.limits.answer_tokens);
   if (limit > 0 && (params.predict < 0 || params.predict > limit)) params.predict = limit;
   params.sampling = request_.sampling;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
@@ -115,6 +125,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
   params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
+  params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &telling](Token token, std::span<const float> logits) {
     if (!first_token_ms_) first_token_ms_ = since_asked_.elapsed_ms();
     telling.on_token(token, logits);

@@ -23,7 +23,7 @@ struct Workshop {
   host::Host& host;
   KeptPrompts& kept;
   Templates& templates;
-  const Limits& limits;
+  const ServerOptions& options;
 };
 
 // One thread.

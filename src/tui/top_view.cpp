@@ -82,7 +82,8 @@ Element device_rows(const TopState& state, const DeviceSample& device, int width
 
 // --- models ---
 
-// A column is a stage; what is added to a model shares one.
+// A column is a stage; what is added to a model shares one. Whose it is tells a cache from a parked conversation, and
+// what a backend keeps from records.
 struct StageColumn {
   const char* name;
   std::vector<memory::Stage> stages;
@@ -90,11 +91,11 @@ struct StageColumn {
 const std::vector<StageColumn>& stage_columns() {
   using memory::Stage;
   static const std::vector<StageColumn> columns{{"wts", {Stage::weights}},
-                                                {"kv", {Stage::kv_cache}},
+                                                {"kv", {Stage::kv_cache, Stage::conversations}},
                                                 {"comp", {Stage::compute}},
                                                 {"out", {Stage::output}},
                                                 {"adapt", {Stage::adapter, Stage::projector}},
-                                                {"run", {Stage::runtime}}};
+                                                {"run", {Stage::runtime, Stage::bookkeeping}}};
   return columns;
 }
 

@@ -94,6 +94,17 @@ TEST_F(LogTest, AFileReceivesEverythingAndWarningsStayOnStderr) {
                                      HasSubstr("warning plan: for both")));
 }
 
+// Whoever logs from a destructor, or for the engine's C, must not fail of it.
+TEST_F(LogTest, ASinkThatThrowsLosesTheLine) {
+  int lines = 0;
+  log::set_sink([&](log::Level, std::string_view, std::string_view) {
+    if (++lines == 1) throw std::runtime_error("no room");
+  });
+  EXPECT_NO_THROW(log::error("base", "one"));
+  log::error("base", "two");
+  EXPECT_EQ(lines, 2);
+}
+
 TEST_F(LogTest, AFileThatCannotBeWrittenIsAnIoError) {
   try {
     log::open_file("/proc/no-such-folder/log.txt");

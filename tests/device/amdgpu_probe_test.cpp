@@ -43,6 +43,18 @@ TEST_F(AmdgpuProbeTest, CountsEachClientOfThisProcessOnceAndOnThisCardOnly) {
   EXPECT_EQ(read(gpu)->used_by_us, 1536_KiB);
 }
 
+// Before it opens the card a process uses nothing of it: that is another thing than not to know.
+TEST_F(AmdgpuProbeTest, AProcessThatHasNotOpenedTheCardIsUnlisted) {
+  machine.amd_card("card1", "0000:03:00.0", "1000000000", "500000000");
+  EXPECT_FALSE(read(gpu)->unlisted);  // nothing can be said of its descriptors
+  machine.write("proc/self/fdinfo/1", "pos:\t0\nflags:\t02\n");
+  machine.write("proc/self/fdinfo/8", "drm-client-id:\t43\ndrm-pdev:\t0000:0a:00.0\ndrm-memory-vram:\t4096 KiB\n");
+  EXPECT_TRUE(read(gpu)->unlisted);
+  machine.write("proc/self/fdinfo/9", "drm-client-id:\t44\ndrm-pdev:\t0000:03:00.0\n");  // an older kernel
+  EXPECT_FALSE(read(gpu)->unlisted);
+  EXPECT_FALSE(read(gpu)->used_by_us);
+}
+
 TEST_F(AmdgpuProbeTest, SaysNothingWhereACounterIsMissing) {
   machine.amd_card("card0", "0000:03:00.0", "1000", "");
   machine.amd_card("card1", "0000:04:00.0", "", "");  // another vendor's card

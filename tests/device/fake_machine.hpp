@@ -41,6 +41,15 @@ class FakeMachine {
     if (!current.empty()) write(base + "current", current + "\n");
     if (!stat.empty()) write(base + "stat", stat);
   }
+  // The same of cgroup v1's memory controller.
+  void memory_group(const std::string& path, const std::string& limit, const std::string& usage,
+                    const std::string& stat = {}, const std::string& use_hierarchy = "1") const {
+    const std::string base = "sys/fs/cgroup/memory/" + path + "/memory.";
+    write(base + "limit_in_bytes", limit + "\n");
+    if (!usage.empty()) write(base + "usage_in_bytes", usage + "\n");
+    if (!stat.empty()) write(base + "stat", stat);
+    write(base + "use_hierarchy", use_hierarchy + "\n");
+  }
   // A card as amdgpu shows it: a link to the PCI device that holds the counters.
   void amd_card(const std::string& name, const std::string& pci_id, const std::string& total,
                 const std::string& used) const {

@@ -116,6 +116,75 @@ TEST_F(HostProbesTest, WithoutTheGroupsUseWhatIsFreeIsUnknown) {
   EXPECT_FALSE(cgroup()->free);
 }
 
+// Beyond it the kernel does not kill, but lets nobody go on.
+TEST_F(HostProbesTest, AGroupThatIsSlowedDownIsLimitedToo) {
+  machine.meminfo_kib(1000, 1000);
+  machine.write("proc/self/cgroup", "0::/a/b\n");
+  machine.group("a", "500000", "100000");
+  machine.write("sys/fs/cgroup/a/memory.high", "300000\n");
+  machine.group("a/b", "max", "50000");
+  machine.write("sys/fs/cgroup/a/b/memory.high", "max\n");
+  ASSERT_TRUE(cgroup());
+  EXPECT_EQ(cgroup()->total, 300000_B);
+  EXPECT_EQ(cgroup()->free, 200000_B);
+}
+
+TEST_F(HostProbesTest, SwapIsNotFreeMemory) {
+  machine.write("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\nSwapTotal: 9000 kB\nSwapFree: 9000 kB\n");
+  ASSERT_TRUE(meminfo());
+  EXPECT_EQ(meminfo()->free, 400_KiB);
+  machine.write("proc/self/cgroup", "4:memory:/a\n");
+  machine.memory_group("a", "300000", "290000", "total_swap 5000\nhierarchical_memsw_limit 9000000\n");
+  machine.write("sys/fs/cgroup/memory/a/memory.memsw.limit_in_bytes", "9000000\n");
+  ASSERT_TRUE(cgroup());
+  EXPECT_EQ(cgroup()->total, 300000_B);
+  EXPECT_EQ(cgroup()->free, 10000_B);
+}
+
+constexpr const char* kNoLimit = "9223372036854771712";
+
+TEST_F(HostProbesTest, TheFirstVersionsMemoryGroupLimitsToo) {
+  machine.meminfo_kib(1000, 1000);
+  machine.write("proc/self/cgroup", "9:name=systemd:/\n8:cpu,memory:/a/b\n1:cpuset:/elsewhere\n0::/\n");
+  machine.memory_group("", kNoLimit, "800000");
+  machine.memory_group("a", "600000", "590000", "total_inactive_file 300000\ntotal_active_file 40000\n");
+  machine.memory_group("a/b", "500000", "100000", "inactive_file 7\ntotal_inactive_file 20000\n");
+  machine.write("sys/fs/cgroup/unified/cgroup.procs", "");
+  ASSERT_TRUE(cgroup());
+  EXPECT_EQ(cgroup()->total, 500000_B);
+  EXPECT_EQ(cgroup()->free, 350000_B);  // of the parent's: 600000 - (590000 - 340000)
+}
+
+TEST_F(HostProbesTest, WithoutALimitItSaysNothing) {
+  machine.meminfo_kib(1000, 1000);
+  machine.write("proc/self/cgroup", "4:memory:/a\n");
+  machine.memory_group("", kNoLimit, "800000");
+  machine.memory_group("a", kNoLimit, "100000", std::string("hierarchical_memory_limit ") + kNoLimit + "\n");
+  EXPECT_FALSE(cgroup());
+}
+
+TEST_F(HostProbesTest, AParentThatDoesNotCountItsChildrenDoesNotLimitThem) {
+  machine.meminfo_kib(1000, 1000);
+  machine.write("proc/self/cgroup", "4:memory:/a/b\n");
+  machine.memory_group("", kNoLimit, "800000", {}, "0");
+  machine.memory_group("a", "200000", "190000", {}, "0");
+  machine.memory_group("a/b", "500000", "100000");
+  ASSERT_TRUE(cgroup());
+  EXPECT_EQ(cgroup()->total, 500000_B);
+  EXPECT_EQ(cgroup()->free, 400000_B);
+}
+
+// A container sees its own group as the root, by a path that is the host's; what is above it, only its own files tell.
+TEST_F(HostProbesTest, InAContainerTheOwnGroupIsTheRootAndKnowsTheLimitAboveIt) {
+  machine.meminfo_kib(1000, 1000);
+  machine.write("proc/self/cgroup", "4:memory:/docker/1f00/inner\n");
+  machine.memory_group("", kNoLimit, "200000", "hierarchical_memory_limit 700000\n");
+  machine.memory_group("inner", kNoLimit, "100000", "hierarchical_memory_limit 300000\n");
+  ASSERT_TRUE(cgroup());
+  EXPECT_EQ(cgroup()->total, 300000_B);
+  EXPECT_EQ(cgroup()->free, 200000_B);
+}
+
 TEST_F(HostProbesTest, WithoutFilesNothingIsKnown) {
   EXPECT_FALSE(meminfo());
   EXPECT_FALSE(process());

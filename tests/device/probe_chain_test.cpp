@@ -55,6 +55,48 @@ TEST(ProbeChainTest, TotalAndFreeComeFromOneProbe) {
   EXPECT_EQ(all->source, "a");
 }
 
+class CostlyProbe final : public Probe {
+ public:
+  explicit CostlyProbe(int& asked) : asked_(asked) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "costly"; }
+  [[nodiscard]] bool makes_context(const DeviceInfo&) const noexcept override { return true; }
+  [[nodiscard]] std::optional<MemoryReading> read(const DeviceInfo&) const override {
+    ++asked_;
+    return reading("costly", 7_B, 6_B, {});
+  }
+
+ private:
+  int& asked_;
+};
+
+TEST(ProbeChainTest, OneThatMakesAContextIsAskedOnlyWhereNobodyElseKnowsTheTotal) {
+  int asked = 0;
+  const auto chain = [&](std::optional<MemoryReading> first) {
+    std::vector<std::unique_ptr<Probe>> probes;
+    probes.push_back(std::make_unique<FakeProbe>(std::move(first)));
+    probes.push_back(std::make_unique<CostlyProbe>(asked));
+    return ProbeChain(std::move(probes)).read(host_device());
+  };
+  EXPECT_EQ(chain(reading("a", 100_B, 40_B, {}))->total, 100_B);
+  EXPECT_EQ(asked, 0);
+  const auto without = chain(reading("a", {}, {}, 3_B));
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(without->total, 7_B);
+  EXPECT_EQ(without->source, "a+costly");
+  EXPECT_EQ(without->own_source, "a");
+}
+
+// "Not listed" is an answer about the process: what a later probe says of it is another probe's.
+TEST(ProbeChainTest, AProbeThatDoesNotListUsAnswersForTheProcess) {
+  MemoryReading unlisted = reading("a", 100_B, 40_B, {});
+  unlisted.unlisted = true;
+  const auto all = merged({unlisted, reading("b", {}, {}, 5_B)});
+  ASSERT_TRUE(all);
+  EXPECT_TRUE(all->unlisted);
+  EXPECT_FALSE(all->used_by_us);
+  EXPECT_EQ(all->source, "a");
+}
+
 TEST(ProbeChainTest, IsEmptyWhereNobodyKnowsAnything) {
   EXPECT_FALSE(merged({}));
   EXPECT_FALSE(merged({std::nullopt, std::nullopt}));

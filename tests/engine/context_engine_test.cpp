@@ -5,6 +5,7 @@
 #include <plimsoll/engine/context.hpp>
 
 #include "arch_models.hpp"
+#include "decode_door.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
 
@@ -44,6 +45,25 @@ TEST(ContextTest, TellsWhetherFlashAttentionIsOn) {
   EXPECT_FALSE(Context::create(load_on_cpu(arch_model("grok-moe")), params)->facts().flash_attn);  // it cannot have it
 }
 
+// The engine looks at the stop between its nodes for as long as it was lent, and not longer.
+TEST(ContextTest, ADecodeThatThrowsIsAFailureAndLeavesNoStopBehind) {
+  const auto context = Context::create(llama(), small_context());
+  Batch batch;
+  batch.add_prompt(some_tokens(5), 0, 0, true);
+  std::stop_source stop;
+  {
+    const test::DecodeDoor door([](llama_context*, llama_batch) -> std::int32_t { throw std::runtime_error("gone"); });
+    EXPECT_EQ(context->decode(batch, stop.get_token()), DecodeStatus::failed);
+    EXPECT_EQ(context->decode(batch), DecodeStatus::failed);
+  }
+  {
+    const test::DecodeDoor door([](llama_context*, llama_batch) -> std::int32_t { throw std::bad_alloc(); });
+    EXPECT_EQ(context->decode(batch, stop.get_token()), DecodeStatus::out_of_memory);
+  }
+  stop.request_stop();
+  EXPECT_EQ(context->decode(batch), DecodeStatus::ok);
+}
+
 TEST(ContextTest, WithoutASizeTakesTheSmallerOfTheModelsAndFourThousand) {
   ModelFacts facts;
   facts.n_ctx_train = 100;
@@ -53,6 +73,26 @@ TEST(ContextTest, WithoutASizeTakesTheSmallerOfTheModelsAndFourThousand) {
   ContextParams models_own;
   models_own.n_ctx = 0;
   EXPECT_EQ(to_engine(models_own, facts).n_ctx, 0U);  // the engine's word for it
+}
+
+TEST(ContextTest, TheEngineIsToldOfTheRowsThatAreAskedForAndNoMore) {
+  ModelFacts facts;
+  facts.n_ctx_train = 4096;
+  ContextParams params = small_context(3);
+  EXPECT_EQ(to_engine(params, facts).n_outputs_max, 3U);
+  params.n_outputs_max = 24;
+  EXPECT_EQ(to_engine(params, facts).n_outputs_max, 24U);
+  params.n_outputs_max = 1000;
+  EXPECT_EQ(to_engine(params, facts).n_outputs_max, params.n_batch) << "a batch has no more tokens";
+  facts.has_encoder = true;
+  EXPECT_EQ(to_engine(params, facts).n_outputs_max, 0U) << "all that it encodes";
+  facts.has_encoder = false;
+  params.embeddings = true;
+  EXPECT_EQ(to_engine(params, facts).n_outputs_max, 0U) << "every token";
+
+  EXPECT_EQ(Context::create(llama(), small_context(3))->facts().n_outputs_max, 3U);
+  params.n_outputs_max = 4;
+  EXPECT_EQ(Context::create(llama(), params)->facts().n_outputs_max, params.n_batch);
 }
 
 TEST(ContextTest, RefusesParametersThatContradictThemselves) {

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "cpu_variants.hpp"
 #include "matrix_cells.hpp"
 #include "matrix_run.hpp"
 
@@ -15,6 +17,8 @@ namespace {
 constexpr std::size_t kProcesses = 2;
 
 struct Tally {
+  std::size_t cells = 0;
+  std::size_t repacked = 0;  // those with weights in a buffer that is neither the file's nor plain
   std::size_t equal = 0;
   std::vector<std::string> refused;  // by the engine, in the survey and in the load alike
   std::size_t most_transient = 0;
@@ -47,6 +51,7 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   if (survey_lines && load_lines) {
     EXPECT_EQ(result.survey->text, result.load->text) << "plan (first) and ledger (second) differ";
     tally.equal += result.survey->text == result.load->text ? 1U : 0U;
+    tally.repacked += result.survey->text.contains("CPU_REPACK weights") || result.survey->text.contains("AMX weights");
     return;
   }
   EXPECT_EQ(survey_lines, load_lines) << "survey " << describe(result.survey) << "\nload " << describe(result.load);
@@ -60,17 +65,37 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   }
 }
 
-TEST(PlanEqualsLedger, LineByLineForEveryArchitecture) {
-  const std::vector<Cell> cells = matrix_cells(extent_from_environment());
-  const std::vector<CellResult> results = run_matrix(cells, kProcesses);
-  Tally tally;
+void compare(const std::vector<Cell>& cells, Tally& tally, const std::string& cpu_variant = {}) {
+  SCOPED_TRACE(cpu_variant);
+  const std::vector<CellResult> results = run_matrix(cells, kProcesses, cpu_variant);
   for (std::size_t i = 0; i < cells.size(); ++i) judge(cells[i], results[i], tally);
+  tally.cells += cells.size();
+}
 
-  fmt::print("{} cells compared: {} equal, {} refused by the engine, {} neither\n", cells.size(), tally.equal,
-             tally.refused.size(), cells.size() - tally.equal - tally.refused.size());
+void tell(const Tally& tally) {
+  fmt::print("{} cells compared: {} equal, {} refused by the engine, {} neither\n", tally.cells, tally.equal,
+             tally.refused.size(), tally.cells - tally.equal - tally.refused.size());
   for (const std::string& refused : tally.refused) fmt::print("  {}\n", refused);
   fmt::print("most that a survey took for a while: {} bytes ({})\n", tally.most_transient, tally.most_transient_cell);
   EXPECT_GT(tally.equal, 0U);
+}
+
+TEST(PlanEqualsLedger, LineByLineForEveryArchitecture) {
+  Tally tally;
+  compare(matrix_cells(extent_from_environment()), tally);
+  tell(tally);
+}
+
+// What is repacked, and into how much, is a CPU backend's own affair.
+TEST(PlanEqualsLedger, ForWeightsOfEveryTypeOnEveryCpuThatThisMachineCanBe) {
+  const std::vector<std::string> variants = cpu_variants();
+  ASSERT_FALSE(variants.empty()) << "no CPU backends beside the engine's libraries";
+  Tally tally;
+  for (const std::string& variant : variants) compare(quantized_cells_on_the_cpu(), tally, variant);
+  compare(quantized_cells_on_a_device(), tally);
+  tell(tally);
+  EXPECT_GT(tally.repacked, 0U) << "no cell had weights in a layout of the CPU's own";
+  fmt::print("CPU backends: {}; {} cells with repacked weights\n", fmt::join(variants, ", "), tally.repacked);
 }
 
 }  // namespace

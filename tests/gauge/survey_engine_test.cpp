@@ -80,7 +80,7 @@ TEST_F(SurveyTest, RowsOfLogitsAreWhatADecodeThenHolds) {
   for (const char* name : {"llama-dense", "gemma3-dense", "mamba-dense", "jamba-dense"}) {
     SCOPED_TRACE(name);
     SurveyRequest request = request_for(arch_model(name));
-    request.outputs = 24;
+    request.context.n_outputs_max = 24;
     const Survey survey = gauge::survey(request);
     EXPECT_EQ(survey.outputs, 24U);
 

@@ -1,6 +1,7 @@
 // A file that makes the engine end its process ends the survey's child, and nobody else. Those tests fork, so each
 // needs a process of its own that has not started backends.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <random>
 
@@ -37,6 +38,9 @@ std::vector<test::TinyGguf> files_that_end_the_engine() {
   return files;
 }
 
+// Alive, or ended and not waited for.
+bool has_children() { return waitpid(-1, nullptr, WNOHANG) != -1; }
+
 class SurveyProcessTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -55,6 +59,17 @@ TEST_F(SurveyProcessTest, ThrowsWhatTheChildThrew) {
   expect_error(ErrorCode::usage, "cannot be larger than the batch", [&] { (void)surveys_.survey(request); });
   request.context = test::small_context();
   EXPECT_FALSE(surveys_.survey(request).lines.empty());
+}
+
+// A context that a survey made on a card lives as long as its process.
+TEST_F(SurveyProcessTest, HasNoChildWhileItRests) {
+  (void)surveys_.survey(request_for(test::arch_model("llama-dense")));
+  ASSERT_TRUE(has_children());
+  surveys_.rest();
+  EXPECT_TRUE(surveys_.resting());
+  EXPECT_FALSE(has_children());
+  EXPECT_FALSE(surveys_.survey(request_for(test::arch_model("llama-dense"))).lines.empty());
+  EXPECT_FALSE(surveys_.resting());
 }
 
 // Bytes of the header changed at random: always an answer, and this process lives. The engine's own aborts are among

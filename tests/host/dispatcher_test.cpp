@@ -257,5 +257,23 @@ TEST(DispatcherTest, PlacesAndEstimatesCountWhatComesBefore) {
   EXPECT_THROW((void)dispatcher.ask("c", WhenBusy::wait), Error);
 }
 
+// Its file was changed: nobody keeps it by asking, and its next load serves those who wait.
+TEST(DispatcherTest, AModelWhoseFileWasChangedGoesAndComesBackForWhoeverAsks) {
+  expect_played(R"(
+line 100
+model a 60 pinned seats=2
+ask 1 a => load a
+ready a => grant 1
+lost a => drain a
+ask 2 a =>
+free a => evict a
+ask 3 a =>
+gone a => load a
+ready a => grant 2; grant 3
+free a =>
+free a =>
+)");
+}
+
 }  // namespace
 }  // namespace plimsoll::host

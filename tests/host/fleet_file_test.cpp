@@ -72,7 +72,7 @@ path = "other.gguf"
   EXPECT_EQ(draft.request.survey.context.n_seq_max, 2U);
   EXPECT_EQ(draft.speculation.most, 4U);
   EXPECT_FLOAT_EQ(draft.speculation.least_probability, 0.25F);
-  EXPECT_EQ(fleet.models[0].request.survey.outputs, 2U * (4 + 1));  // each sequence's proposals, and the token before
+  EXPECT_EQ(fleet.models[0].request.survey.context.n_outputs_max, 2U * (4 + 1));  // each sequence's proposals, and the token before
   EXPECT_THAT(requests_of(fleet), SizeIs(3));
 }
 

@@ -36,26 +36,26 @@ TEST(HostReuseTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady
 
 // Nothing is held against a line for mapped weights, so they stay mapped: the next load is a context and no more.
 TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
-  Fleet fleet = fleet_of("ab");
+  Fleet fleet = mapped(fleet_of("ab"));
   line_for(fleet, 1);
   const std::string expected = alone(fleet.models[0].request, "Day 12.", 8);
   SmallHost small(fleet);
-  const auto mapped = [&] {
+  const auto mapped_bytes = [&] {
     Bytes sum;
     for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
       if (!entry.charged) sum += entry.taken.current;
     return sum;
   };
   EXPECT_EQ(small.ask("a", "Day 12."), expected);
-  const Bytes while_ready = mapped();
+  const Bytes while_ready = mapped_bytes();
   EXPECT_GT(while_ready, Bytes{});
   (void)small.ask("b");
   EXPECT_EQ(small.state("a"), ModelState::parked);
-  EXPECT_EQ(mapped(), while_ready);
+  EXPECT_EQ(mapped_bytes(), while_ready);
   for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
     EXPECT_TRUE(!entry.charged || entry.taken.current == Bytes{});
   EXPECT_EQ(small.ask("a", "Day 12."), expected);
-  EXPECT_EQ(mapped(), while_ready);  // not a second time
+  EXPECT_EQ(mapped_bytes(), while_ready);  // not a second time
 }
 
 }  // namespace

@@ -1,24 +1,33 @@
 #include "parking.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/run/state_archive.hpp>
 
+#include "expect_error.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::host {
 namespace {
 
 namespace fs = std::filesystem;
+using plimsoll::test::expect_error;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+
+// Three tokens and their positions.
+constexpr Bytes kTokens = 24_B;
 
 run::SequenceSnapshot snapshot(std::size_t bytes, std::uint8_t fill = 7) {
   return {.fingerprint = "f",
@@ -26,6 +35,19 @@ run::SequenceSnapshot snapshot(std::size_t bytes, std::uint8_t fill = 7) {
           .positions = {0, 1, 2},
           .decoded = 3,
           .memory = std::vector<std::uint8_t>(bytes, fill)};
+}
+
+run::SequenceSnapshot with_a_picture(std::size_t bytes) {
+  run::SequenceSnapshot out = snapshot(bytes);
+  out.tokens[1] = LLAMA_TOKEN_NULL;
+  return out;
+}
+
+void put(Parking& parking, std::uint64_t id, run::SequenceSnapshot snapshot) {
+  run::SequenceSnapshot alone;
+  alone.tokens = snapshot.tokens;
+  const Bytes size = snapshot.size();
+  parking.put(id, alone, size, [&] { return std::move(snapshot); });
 }
 
 std::vector<fs::path> files_in(const fs::path& folder) {
@@ -41,52 +63,183 @@ class ParkingTest : public ::testing::Test {
   ParkingLimits limits(Bytes memory, Bytes disk) const {
     return {.memory = memory, .disk = disk, .folder = folder.path()};
   }
+  [[nodiscard]] Bytes committed() const { return ledger.account(device::host()).committed; }
+  // What is charged is what is kept.
+  void expect_charged(const Parking& parking) const {
+    EXPECT_EQ(committed(), parking.held().in_memory + parking.held().tokens);
+  }
   plimsoll::test::TemporaryFolder folder;
+  memory::Ledger ledger;
 };
 
 TEST_F(ParkingTest, GivesBackWhatWasParkedOnce) {
-  Parking parking(limits(1_KiB, 1_KiB));
-  parking.put(1, snapshot(100));
-  parking.put(2, snapshot(50, 9));
+  Parking parking(limits(1_KiB, 1_KiB), ledger);
+  put(parking, 1, snapshot(100));
+  put(parking, 2, snapshot(50, 9));
   EXPECT_EQ(parking.held().in_memory, 150_B);
-  EXPECT_EQ(parking.take(2)->memory, snapshot(50, 9).memory);
+  expect_charged(parking);
+  {
+    const auto back = parking.take(2);
+    EXPECT_EQ(back->snapshot.memory, snapshot(50, 9).memory);
+    EXPECT_EQ(committed(), 150_B + kTokens * 2);  // for as long as it lives
+  }
+  expect_charged(parking);
   EXPECT_FALSE(parking.take(2));
   parking.forget(1);
   EXPECT_EQ(parking.held().conversations, 0U);
+  EXPECT_TRUE(ledger.empty());
   EXPECT_THAT(files_in(folder.path()), IsEmpty());
 }
 
 TEST_F(ParkingTest, TheLongestParkedGoToDiskAndThenToTheirTokens) {
-  Parking parking(limits(200_B, 100_B));
-  for (std::uint64_t id = 1; id <= 4; ++id) parking.put(id, snapshot(100, static_cast<std::uint8_t>(id)));
+  Parking parking(limits(200_B, 100_B), ledger);
+  for (std::uint64_t id = 1; id <= 4; ++id) put(parking, id, snapshot(100, static_cast<std::uint8_t>(id)));
   EXPECT_EQ(parking.held().in_memory, 200_B);
   EXPECT_EQ(parking.held().on_disk, 100_B);
+  expect_charged(parking);
   EXPECT_THAT(files_in(folder.path()), SizeIs(1));
   const auto first = parking.take(1);
-  EXPECT_EQ(first->memory, snapshot(100, 1).memory);
-  EXPECT_EQ(first->decoded, 3U);
+  EXPECT_EQ(first->snapshot.memory, snapshot(100, 1).memory);
+  EXPECT_EQ(first->snapshot.decoded, 3U);
   const auto second = parking.take(2);
-  EXPECT_THAT(second->memory, IsEmpty());
-  EXPECT_EQ(second->decoded, 0U);
-  EXPECT_THAT(second->tokens, SizeIs(3));
-  EXPECT_EQ(parking.take(4)->memory, snapshot(100, 4).memory);
+  EXPECT_THAT(second->snapshot.memory, IsEmpty());
+  EXPECT_EQ(second->snapshot.decoded, 0U);
+  EXPECT_THAT(second->snapshot.tokens, SizeIs(3));
+  EXPECT_EQ(parking.take(4)->snapshot.memory, snapshot(100, 4).memory);
   EXPECT_THAT(files_in(folder.path()), IsEmpty());
+}
+
+TEST_F(ParkingTest, WhatIsParkedIsUnderTheHostsLineWhateverItsOwnLimitsAllow) {
+  ledger.set_line(device::host(), 400_B);
+  Parking parking(limits(1_MiB, 1_MiB), ledger);
+  for (std::uint64_t id = 1; id <= 8; ++id) {
+    put(parking, id, snapshot(100, static_cast<std::uint8_t>(id)));
+    EXPECT_LE(committed(), 400_B);
+    expect_charged(parking);
+  }
+  EXPECT_GT(parking.held().in_memory, 0_B);
+  EXPECT_EQ(parking.held().in_memory + parking.held().on_disk, 800_B);
+  for (std::uint64_t id = 1; id <= 8; ++id)
+    EXPECT_EQ(parking.take(id)->snapshot.memory, snapshot(100, static_cast<std::uint8_t>(id)).memory);
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(ParkingTest, WhatDoesNotFitUnderTheLineIsNotEvenMade) {
+  ledger.set_line(device::host(), 100_B);
+  Parking parking(limits(1_MiB, 1_MiB), ledger);
+  bool saved = false;
+  run::SequenceSnapshot alone;
+  alone.tokens = {1, 2, 3};
+  parking.put(1, alone, 200_B, [&] {
+    saved = true;
+    return snapshot(200);
+  });
+  EXPECT_FALSE(saved);
+  EXPECT_EQ(parking.take(1)->snapshot.decoded, 0U);
+}
+
+TEST_F(ParkingTest, SavingThatFailsLeavesTheTokens) {
+  Parking parking(limits(1_MiB, 1_MiB), ledger);
+  run::SequenceSnapshot alone;
+  alone.tokens = {1, 2, 3};
+  parking.put(1, alone, 200_B, []() -> run::SequenceSnapshot { throw std::runtime_error("the device is lost"); });
+  EXPECT_EQ(committed(), 12_B);
+  const auto back = parking.take(1);
+  EXPECT_EQ(back->snapshot.tokens, alone.tokens);
+  EXPECT_EQ(back->snapshot.decoded, 0U);
+}
+
+TEST_F(ParkingTest, WhatStandsInAModelsWayLeavesTheMemory) {
+  Parking parking(limits(1_MiB, 1_MiB), ledger);
+  for (std::uint64_t id = 1; id <= 4; ++id) put(parking, id, snapshot(100));
+  parking.give_way(150_B);
+  EXPECT_EQ(parking.held().in_memory, 200_B);
+  EXPECT_EQ(parking.held().on_disk, 200_B);
+  parking.give_way(1_GiB);
+  EXPECT_EQ(parking.held().in_memory, 0_B);
+  EXPECT_EQ(committed(), kTokens * 4);
+}
+
+// Pictures are kept as what was computed of them: without that there is nothing to begin again with.
+TEST_F(ParkingTest, AConversationWithPicturesThatCannotBeKeptIsLostAndSaysSoOnce) {
+  Parking parking(limits(0_B, 0_B), ledger);
+  put(parking, 1, with_a_picture(100));
+  EXPECT_TRUE(ledger.empty());
+  expect_error(ErrorCode::unsupported, "conversation 1 begins anew", [&] { (void)parking.take(1); });
+  EXPECT_FALSE(parking.take(1));
+  put(parking, 2, with_a_picture(100));
+  parking.forget(2);
+  EXPECT_FALSE(parking.take(2));
+}
+
+TEST_F(ParkingTest, OneWithPicturesGoesToDiskAndComesBack) {
+  Parking parking(limits(0_B, 1_KiB), ledger);
+  put(parking, 1, with_a_picture(100));
+  EXPECT_EQ(parking.take(1)->snapshot.memory, with_a_picture(100).memory);
 }
 
 TEST_F(ParkingTest, ADiskThatFailsLeavesTheTokens) {
   const std::string file = folder.write("not-a-folder", "x");
-  Parking parking({.memory = 0_B, .disk = 1_KiB, .folder = file});
-  parking.put(1, snapshot(100));
-  EXPECT_EQ(parking.take(1)->decoded, 0U);
+  Parking parking({.memory = 0_B, .disk = 1_KiB, .folder = file}, ledger);
+  put(parking, 1, snapshot(100));
+  EXPECT_EQ(parking.held().on_disk, 0_B);
+  EXPECT_EQ(parking.take(1)->snapshot.decoded, 0U);
 }
 
 TEST_F(ParkingTest, FilesGoWithTheParking) {
   {
-    Parking parking(limits(0_B, 1_KiB));
-    parking.put(1, snapshot(100));
+    Parking parking(limits(0_B, 1_KiB), ledger);
+    put(parking, 1, snapshot(100));
     EXPECT_THAT(files_in(folder.path()), SizeIs(1));
   }
   EXPECT_THAT(files_in(folder.path()), IsEmpty());
+  EXPECT_TRUE(ledger.empty());
+}
+
+// The disk of this test is a pipe that nobody reads: whoever writes stands still.
+TEST_F(ParkingTest, WhatIsHeldIsToldWhileADiskIsSlow) {
+  Parking parking(limits(1_GiB, 1_GiB), ledger);
+  put(parking, 1, snapshot(1'000'000));
+  parking.give_way(1_B);  // makes the folder of this process
+  const fs::path pipe = files_in(folder.path()).front().parent_path() / "2.plimsoll";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  put(parking, 2, snapshot(1'000'000));
+  std::jthread leaving([&] { parking.give_way(1_B); });
+  const int read_end = open(pipe.c_str(), O_RDONLY);  // opened: it writes now, and the pipe is soon full
+  ASSERT_GE(read_end, 0);
+  EXPECT_EQ(parking.held().conversations, 2U);
+  put(parking, 3, snapshot(100));
+  EXPECT_EQ(parking.take(3)->snapshot.memory.size(), 100U);
+  std::array<char, 65536> block{};
+  while (read(read_end, block.data(), block.size()) > 0) {
+  }
+  leaving.join();
+  close(read_end);
+  EXPECT_EQ(parking.held().in_memory, 0_B);
+}
+
+TEST_F(ParkingTest, SeveralThreadsParkAndComeBack) {
+  ledger.set_line(device::host(), 2'000_B);
+  std::atomic<int> wrong = 0;
+  {
+    Parking parking(limits(1'000_B, 1'000_B), ledger);
+    std::vector<std::jthread> threads;
+    for (std::uint64_t thread = 0; thread < 6; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 100; ++i) {
+          put(parking, thread, snapshot(300, static_cast<std::uint8_t>(thread)));
+          if (ledger.account(device::host()).committed > 2'000_B) ++wrong;
+          const auto back = parking.take(thread);
+          if (!back || back->snapshot.tokens.size() != 3) ++wrong;
+          if (back && back->snapshot.decoded > 0 &&
+              back->snapshot.memory != snapshot(300, static_cast<std::uint8_t>(thread)).memory)
+            ++wrong;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(ledger.empty());
 }
 
 // A process that is killed while it parks leaves whole files, and the next one clears them away; those of a living one
@@ -95,8 +248,8 @@ TEST_F(ParkingTest, AKilledProcessLeavesWholeFilesAndTheNextOneDeletesThem) {
   for (const int milliseconds : {5, 20, 60}) {
     const pid_t child = fork();
     if (child == 0) {
-      Parking parking(limits(0_B, 1_GiB));
-      for (std::uint64_t id = 0;; ++id) parking.put(id % 5, snapshot(200'000));
+      Parking parking(limits(0_B, 1_GiB), ledger);
+      for (std::uint64_t id = 0;; ++id) put(parking, id % 5, snapshot(200'000));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
     kill(child, SIGKILL);
@@ -104,11 +257,11 @@ TEST_F(ParkingTest, AKilledProcessLeavesWholeFilesAndTheNextOneDeletesThem) {
     for (const fs::path& file : files_in(folder.path()))
       EXPECT_NO_THROW((void)run::read_sequence_archive(file)) << file;
   }
-  Parking living(limits(0_B, 1_GiB));
-  living.put(1, snapshot(10));
+  Parking living(limits(0_B, 1_GiB), ledger);
+  put(living, 1, snapshot(10));
   EXPECT_THAT(files_in(folder.path()), SizeIs(1));
-  Parking another(limits(0_B, 1_GiB));
-  another.put(1, snapshot(10));
+  Parking another(limits(0_B, 1_GiB), ledger);
+  put(another, 1, snapshot(10));
   EXPECT_THAT(files_in(folder.path()), SizeIs(2));
 }
 

@@ -1,14 +1,16 @@
 // A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
 //
 //   line 100                          the one device may be filled that far
-//   model a 60 [pinned] [seats=2] [priority=1] [ttl=500] [lane=main scratch=10] [reload=200]
+//   total 120                         it has that much, and is read: what others hold is not free
+//   model a 60 [pinned] [seats=2] [priority=1] [ttl=500] [lane=main scratch=10] [reload=200] [runtime=5]
 //   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
 //   ready a            => grant 1     its load is done
 //   free a             =>             a lease of it has ended
 //
-// Also: `ask 2 b refuse`, `withdraw 2`, `fail a`, `gone a` (its eviction is done), `pin a`, `unpin a`, `leave a`,
-// `wait 500` (milliseconds pass). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `grant 1`,
-// `refuse 1 over_line`.
+// Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a`, `gone a` (its eviction
+// is done; what it had of runtime stays with the backend), `lost a` (its device is), `pin a`, `unpin a`, `leave a`,
+// `wait 500` (milliseconds pass), `others 30` (so much do others hold). Decided: `load a`, `evict a`, `drain a`,
+// `keep a` (draining taken back), `grant 1`, `refuse 1 over_line`, `postpone 1`.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -32,7 +34,7 @@ class Scenario {
       std::istringstream words(command);
       std::string verb;
       if (!(words >> verb)) continue;
-      if (verb == "line" || verb == "model") {
+      if (verb == "line" || verb == "model" || verb == "total") {
         scenario.declare(verb, words);
         out += line + "\n";
       } else {
@@ -45,11 +47,14 @@ class Scenario {
 
  private:
   void declare(const std::string& verb, std::istringstream& words) {
-    if (verb == "line") {
+    if (verb == "line" || verb == "total") {
       std::uint64_t bytes = 0;
       words >> bytes;
       device_.info.id = device::DeviceId{"GPU0"};
-      device_.line = memory::LoadLine{.bytes = Bytes{bytes}};
+      if (verb == "line")
+        device_.line = memory::LoadLine{.bytes = Bytes{bytes}};
+      else
+        total_ = Bytes{bytes};
       return;
     }
     ModelRules rules;
@@ -67,6 +72,7 @@ class Scenario {
       if (word.starts_with("ttl=")) rules.time_to_live = std::chrono::milliseconds(std::stoi(value));
       if (word.starts_with("lane=")) plan.lane = value;
       if (word.starts_with("scratch=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
+      if (word.starts_with("runtime=")) plan.lines.push_back(line(memory::Stage::runtime, std::stoul(value)));
       if (word.starts_with("reload=")) reload = std::stoi(value);
     }
     rules_.push_back(rules);
@@ -84,9 +90,10 @@ class Scenario {
     words >> name;
     if (verb == "ask") {
       std::string model;
-      std::string refuse;
-      words >> model >> refuse;
-      tickets_[name] = dispatcher_->ask(model, refuse == "refuse" ? WhenBusy::refuse : WhenBusy::wait);
+      std::string how;
+      words >> model >> how;
+      tickets_[name] = dispatcher_->ask(model, how == "refuse" ? WhenBusy::refuse : WhenBusy::wait, true,
+                                        how == "insist" ? WhenShort::wait : WhenShort::refuse);
     } else if (verb == "withdraw") {
       dispatcher_->withdraw(tickets_.at(name));
     } else if (verb == "ready") {
@@ -96,6 +103,11 @@ class Scenario {
       dispatcher_->load_failed(name, ErrorCode::out_of_device_memory, "the device said no");
     } else if (verb == "gone") {
       dispatcher_->evicted(name);
+      kept_ += bytes_of(name, true);
+    } else if (verb == "lost") {
+      dispatcher_->failed(name);
+    } else if (verb == "others") {
+      others_ = Bytes{std::stoul(name)};
     } else if (verb == "free") {
       dispatcher_->give_back(name, now_);
     } else if (verb == "pin" || verb == "unpin") {
@@ -112,6 +124,34 @@ class Scenario {
   void begin() {
     dispatcher_.emplace(rules_);
     room_.emplace(plans_, std::vector{device_});
+  }
+
+  [[nodiscard]] Bytes bytes_of(const std::string& name, bool runtime) const {
+    Bytes sum;
+    for (const plan::ModelPlan& plan : plans_) {
+      for (const plan::Line& line : plan.lines) {
+        if (plan.name == name && (line.stage == memory::Stage::runtime) == runtime) sum += line.bytes;
+      }
+    }
+    return sum;
+  }
+
+  // Everything that is resident has been taken.
+  void look() {
+    if (!total_) return;
+    Moment moment;
+    Bytes free = saturating_sub(saturating_sub(*total_, others_), kept_);
+    Bytes held;
+    for (const std::string& name : dispatcher_->resident()) {
+      const Bytes buffers = bytes_of(name, false);
+      moment.holdings.push_back({.owner = name, .device = device_.info.id, .comes_back = buffers, .promised = {}});
+      held += buffers;
+      free = saturating_sub(free, buffers + bytes_of(name, true));
+    }
+    moment.free = {{device_.info.id, free}};
+    moment.others = {{device_.info.id, others_}};
+    device_.reading.free = free + held;
+    room_->look_again({device_}, moment);
   }
 
   [[nodiscard]] int reloads_of(const std::string& name) const {
@@ -131,6 +171,7 @@ class Scenario {
   [[nodiscard]] std::string decisions() {
     std::string out;
     const auto add = [&](const std::string& text) { out += (out.empty() ? " " : "; ") + text; };
+    look();
     for (const Decision& decision : dispatcher_->decide(*room_, policy_, now_)) {
       if (const auto* moved = std::get_if<Moved>(&decision)) {
         if (moved->to == ModelState::draining) add("drain " + moved->model);
@@ -139,6 +180,7 @@ class Scenario {
       if (const auto* grant = std::get_if<Grant>(&decision)) add("grant " + name_of(grant->ticket));
       if (const auto* refuse = std::get_if<Refuse>(&decision))
         add("refuse " + name_of(refuse->ticket) + " " + std::string(to_string(refuse->code)));
+      if (const auto* postpone = std::get_if<Postpone>(&decision)) add("postpone " + name_of(postpone->ticket));
       if (const auto* load = std::get_if<Load>(&decision)) add("load " + load->model);
       if (const auto* evict = std::get_if<Evict>(&decision)) add("evict " + evict->model);
     }
@@ -146,6 +188,9 @@ class Scenario {
   }
 
   plan::DeviceState device_;
+  std::optional<Bytes> total_;
+  Bytes others_;
+  Bytes kept_;  // by the backend, of models that are gone
   std::vector<ModelRules> rules_;
   std::vector<plan::ModelPlan> plans_;
   std::vector<int> reloads_;

@@ -6,6 +6,7 @@
 #include <malloc.h>
 
 #include <atomic>
+#include <ctime>
 #include <stdexcept>
 
 #include <plimsoll/base/log.hpp>
@@ -139,10 +140,10 @@ TEST(MonitorTest, ABeatAndASampleAreCheap) {
   (void)small.ask("a");
   Monitor monitor(small.host, by_hand());
   (void)monitor.sample_now();
-  const Stopwatch watch;
+  const std::clock_t begin = std::clock();  // of this process: what else the machine does is not counted
   constexpr int kBeats = 200;
   for (int i = 0; i < kBeats; ++i) (void)monitor.sample_now();
-  const double us = watch.elapsed_ms() * 1000 / kBeats;
+  const double us = static_cast<double>(std::clock() - begin) * 1e6 / CLOCKS_PER_SEC / kBeats;
   RecordProperty("us_per_beat", std::to_string(us));
   EXPECT_LT(us, 20'000);
 

@@ -146,7 +146,7 @@ TEST(WatchTest, ParkedConversationsAreNoDrift) {
       device::MemoryReading{.total = 16_GiB, .free = 8_GiB, .used_by_us = 100_MiB, .source = "scripted"};
   EXPECT_TRUE(look(watch, input).empty());
   input.devices[1].reading->used_by_us = 300_MiB;
-  input.status.parked_in_memory += 200_MiB;
+  input.devices[1].account.taken += 200_MiB;
   EXPECT_TRUE(look(watch, input).empty());
 }
 

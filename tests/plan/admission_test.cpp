@@ -161,5 +161,38 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
   RC_ASSERT(required_on(kGpu, models) == reversed);
 }
 
+ModelPlan estimated(Bytes weights, Bytes runtime) {
+  gauge::Survey survey = gpu_survey();
+  survey.lines = {buffer(kGpu, memory::Stage::weights, weights)};
+  return lay_out(request(), survey, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
+}
+
+Plan judged(const ModelPlan& model, std::optional<Bytes> free, std::optional<Bytes> line) {
+  Plan plan{.models = {model}, .devices = {}, .alternatives = {}, .explanation = {}};
+  plan.devices = admit(plan.models, {state_of(kGpu, 8_GiB, free, line)});
+  return plan;
+}
+
+TEST(EstimatesTest, StandInTheWayAloneWhereTheRestHasRoom) {
+  const ModelPlan model = estimated(2_GiB, 500_MiB);
+  EXPECT_TRUE(judged(model, 8_GiB, 2_GiB).stands_on_estimates());
+  EXPECT_TRUE(judged(model, 2_GiB, 7_GiB).stands_on_estimates());
+  EXPECT_FALSE(judged(model, 8_GiB, 2_GiB - 1_B).stands_on_estimates()) << "the weights are too much, too";
+  EXPECT_FALSE(judged(model, 1_GiB, 2_GiB).stands_on_estimates());
+  EXPECT_FALSE(judged(model, 8_GiB, 3_GiB).stands_on_estimates()) << "it fits";
+}
+
+TEST(EstimatesTest, ACalibrationGoesBeyondLineAndFreeMemoryByThem) {
+  const ModelPlan model = estimated(2_GiB, 500_MiB);
+  const auto beyond = [&](Bytes free, Bytes line) {
+    return admit_beyond_estimates({model}, {state_of(kGpu, 8_GiB, free, line)}).front();
+  };
+  EXPECT_TRUE(beyond(8_GiB, 2_GiB).fits());
+  EXPECT_EQ(beyond(8_GiB, 2_GiB).state.line->bytes, 2_GiB + 500_MiB) << "what allocations are held to";
+  EXPECT_TRUE(beyond(2_GiB, 8_GiB).fits());
+  EXPECT_FALSE(beyond(8_GiB, 1_GiB).fits());
+  EXPECT_EQ(beyond(8_GiB, 3_GiB).state.line->bytes, 3_GiB) << "where it fits, the line is what it is";
+}
+
 }  // namespace
 }  // namespace plimsoll::plan

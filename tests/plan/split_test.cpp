@@ -43,6 +43,15 @@ TEST(SplitTest, WhatWasAskedForStays) {
   stays([](engine::ModelParams& p) { p.split_mode = LLAMA_SPLIT_MODE_NONE; });
 }
 
+TEST(SplitTest, ADeviceWithoutAShareIsNotNamed) {
+  const auto settled = with_settled_split({}, {card("A", 0_B), card("B", 8_GiB), card("C", 8_GiB)});
+  EXPECT_EQ(settled.devices, (std::vector<std::string>{"B", "C"}));
+  EXPECT_EQ(settled.tensor_split, (std::vector<float>{128, 128}));
+  const auto one = with_settled_split({}, {card("A", 0_B), card("B", 8_GiB)});
+  EXPECT_EQ(one.devices, std::vector<std::string>{"B"});
+  EXPECT_TRUE(one.tensor_split.empty());
+}
+
 TEST(SplitTest, DevicesThatWereNamedKeepTheirOrder) {
   engine::ModelParams params;
   params.devices = {"B", "A"};

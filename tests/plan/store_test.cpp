@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,15 +58,22 @@ TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldSurvey) {
   EXPECT_FALSE(store.find_survey(asked));
 }
 
-TEST_F(StoreTest, AFigureIsTheLargestOfAllStatesAndAllMeasurements) {
+TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
   Store store(path);
   EXPECT_FALSE(store.find_runtime("card"));
-  store.keep_runtime("card", PipelineCache::warm, 100_MiB);
-  store.keep_runtime("card", PipelineCache::cold, 300_MiB);
-  store.keep_runtime("card", PipelineCache::cold, 200_MiB);
-  store.keep_runtime("card", PipelineCache::warm, 150_MiB);
+  store.keep_runtime("card", PipelineCache::cold, 900_MiB);  // once upon a time
+  for (std::uint64_t i = 1; i <= kMeasurementsKept; ++i)
+    store.keep_runtime("card", i % 2 == 0 ? PipelineCache::warm : PipelineCache::cold, Bytes{i});
   store.keep_runtime("another", PipelineCache::cold, 900_MiB);
-  EXPECT_EQ(store.find_runtime("card"), 300_MiB);
+  const std::vector<Measurement> kept = store.measurements("card");
+  ASSERT_EQ(kept.size(), kMeasurementsKept);
+  for (std::uint64_t i = 1; i <= kMeasurementsKept; ++i) {
+    EXPECT_EQ(kept[i - 1].bytes, Bytes{i});
+    EXPECT_EQ(kept[i - 1].cache, i % 2 == 0 ? PipelineCache::warm : PipelineCache::cold);
+    EXPECT_THAT(kept[i - 1].at, testing::MatchesRegex("20..-..-..T..:..:......Z"));
+  }
+  EXPECT_EQ(store.find_runtime("card"), figure_of(kept));
+  EXPECT_LT(*store.find_runtime("card"), 900_MiB);
   store.forget_everything();
   EXPECT_FALSE(store.find_runtime("card"));
   EXPECT_FALSE(store.find_survey(asked));
@@ -129,9 +137,70 @@ TEST_F(StoreTest, ProcessesThatWriteAtOnceLoseNothing) {
     EXPECT_EQ(status, 0);
   }
   Store store(path);
-  for (int process = 0; process < kProcesses; ++process)
-    EXPECT_EQ(store.find_runtime(std::to_string(process)), Bytes{kFigures});
-  EXPECT_EQ(store.find_runtime("together"), Bytes{kFigures * 10 + kProcesses - 1});
+  for (int process = 0; process < kProcesses; ++process) {
+    const std::vector<Measurement> kept = store.measurements(std::to_string(process));
+    ASSERT_EQ(kept.size(), kMeasurementsKept);
+    EXPECT_EQ(kept.back().bytes, Bytes{kFigures});
+  }
+  EXPECT_EQ(store.measurements("together").size(), kMeasurementsKept);
+}
+
+TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
+  gauge::DeviceView view;
+  view.info.id = kGpu;
+  gauge::DeviceView other_view;
+  other_view.info.id = device::DeviceId{kGpu.name() + "0"};
+  gauge::Survey other = survey;
+  other.model.n_layer = 99;
+  const auto keep_all = [&](Store& store) {
+    store.keep_survey(asked, survey, devices);
+    for (const auto& on : {view, other_view}) {
+      for (const auto& of : {survey, other}) store.keep_runtime(runtime_key(on, of), PipelineCache::cold, 5_MiB);
+    }
+  };
+  const auto knows = [](Store& store, const gauge::DeviceView& on, const gauge::Survey& of) {
+    return store.find_runtime(runtime_key(on, of)).has_value();
+  };
+  Store store(path);
+  keep_all(store);
+  EXPECT_EQ(store.forget_device(kGpu.name()), 2U);
+  EXPECT_FALSE(knows(store, view, survey) || knows(store, view, other));
+  EXPECT_TRUE(knows(store, other_view, survey) && knows(store, other_view, other));
+  EXPECT_TRUE(store.find_survey(asked));
+
+  for (const std::string& named : {asked.model.path, std::string("model")}) {
+    keep_all(store);
+    EXPECT_EQ(store.forget_model("another"), 0U);
+    EXPECT_GE(store.forget_model(named), 3U) << named;
+    EXPECT_FALSE(store.find_survey(asked));
+    EXPECT_FALSE(knows(store, view, survey) || knows(store, other_view, survey));
+    EXPECT_TRUE(knows(store, view, other) && knows(store, other_view, other)) << "another shape";
+  }
+}
+
+TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
+  folder.write("old/nothing", "");
+  const std::string old = folder / "old/plimsoll.db";
+  {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(database,
+                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                           "INSERT INTO survey VALUES ('key', '{}');"
+                           "CREATE TABLE runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
+                           "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT "
+                           "ROWID; INSERT INTO runtime (key, cache, bytes) VALUES ('card', 'cold', 199);",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+  }
+  Store store(old);
+  ASSERT_TRUE(store.usable());
+  EXPECT_FALSE(store.find_runtime("card"));
+  store.keep_runtime("card", PipelineCache::warm, 5_MiB);
+  store.keep_survey(asked, survey, devices);
+  EXPECT_EQ(Store(old).find_runtime("card"), 5_MiB);
+  EXPECT_TRUE(Store(old).find_survey(asked)) << "the second time nothing is dropped";
 }
 
 // Remembers nothing and says nothing wrong.

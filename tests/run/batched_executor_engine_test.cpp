@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <limits>
 #include <thread>
 
 #include <plimsoll/run/batched_executor.hpp>
 
 #include "conversation_model.hpp"
+#include "decode_door.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
 #include "small_models.hpp"
@@ -21,7 +24,7 @@ class BatchedExecutorTest : public ::testing::Test {
   void open(const std::string& model, std::uint32_t sequences, bool unified = false, std::uint32_t outputs = 0) {
     plan::Request request = test::lively_request(model, sequences);
     request.survey.context.kv_unified = unified;
-    request.survey.outputs = outputs;
+    request.survey.context.n_outputs_max = outputs;
     open(request);
   }
   void open(const plan::Request& request) {
@@ -163,6 +166,79 @@ TEST_F(BatchedExecutorTest, MisuseIsNamedAndChangesNothing) {
   EXPECT_EQ(one.tokens(), some_tokens(3));
   ASSERT_EQ(one.infer(), DecodeStatus::ok);
   expect_fresh(one);
+}
+
+// What goes on from a conversation must be sound before what is there is cut for it.
+TEST_F(BatchedExecutorTest, AReplacementThatIsNoneLeavesWhatWasThere) {
+  open("llama-dense", 1);
+  Conversation one = prompted(some_tokens(20));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  std::vector<engine::Token> other = some_tokens(30);
+  other[12] = 1'000'000;
+  expect_error(ErrorCode::usage, "no token of this model", [&] { (void)one.replace(other); });
+  EXPECT_EQ(one.tokens(), some_tokens(20));
+  EXPECT_FALSE(one.requires_inference());
+  expect_fresh(one);
+}
+
+TEST_F(BatchedExecutorTest, NumbersWhoseSumIsNoneForgetNothing) {
+  open("llama-dense", 1);
+  Conversation one = prompted(some_tokens(20));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  constexpr auto kAll = std::numeric_limits<std::size_t>::max();
+  expect_error(ErrorCode::usage, "cannot be forgotten", [&] { (void)one.shift_left(kAll, 2); });
+  expect_error(ErrorCode::usage, "cannot be forgotten", [&] { one.reprefill_without(2, kAll); });
+  expect_fresh(one);
+}
+
+TEST_F(BatchedExecutorTest, ADecodeThatThrowsIsAFailureAndNothingIsLost) {
+  open("llama-dense", 2);
+  Conversation one = prompted(some_tokens(20));
+  Conversation other = prompted(some_tokens(30, 5));
+  {
+    const test::DecodeDoor door([](llama_context* context, llama_batch batch) -> std::int32_t {
+      (void)test::DecodeDoor::through(context, batch);  // and the device is lost behind it
+      throw std::runtime_error("gone");
+    });
+    EXPECT_EQ(executor->infer(), DecodeStatus::failed);
+  }
+  EXPECT_TRUE(one.requires_inference());
+  for (Conversation* conversation : {&one, &other}) {
+    ASSERT_EQ(conversation->infer(), DecodeStatus::ok);
+    expect_fresh(*conversation);
+  }
+}
+
+// Half a batch spoils recurrent state, and vectors cannot be decoded again: a batch that fails takes them back. Who reads
+// meanwhile sees them all, or none.
+TEST_F(BatchedExecutorTest, ReadingBesideABatchThatFailsWaitsForItsEnd) {
+  open("mamba-dense", 1);
+  Conversation one = executor->create();
+  const auto width = static_cast<std::size_t>(instance->model()->facts().n_embd_inp);
+  one.prompt_embeddings(std::vector<float>(5 * width, 0.5F));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  one.prompt(1);
+  std::atomic<bool> begun = false;
+  std::vector<engine::Token> tokens;
+  std::size_t room = 0;
+  {
+    std::jthread reader;
+    const test::DecodeDoor door([&](llama_context*, llama_batch) -> std::int32_t {
+      reader = std::jthread([&] {
+        begun = true;
+        begun.notify_all();
+        tokens = one.tokens();
+        room = one.room();
+      });
+      begun.wait(false);
+      for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // for who does not wait
+      return -3;
+    });
+    EXPECT_EQ(executor->infer(), DecodeStatus::failed);
+  }
+  EXPECT_TRUE(one.tokens().empty());
+  EXPECT_TRUE(tokens.empty());
+  EXPECT_EQ(room, one.capacity());
 }
 
 TEST_F(BatchedExecutorTest, VectorsStandForTokens) {

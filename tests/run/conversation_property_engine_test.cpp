@@ -177,7 +177,7 @@ class World {
 plan::Request request_for(const std::string& model, bool unified) {
   plan::Request request = test::lively_request(model, kSequences);
   request.survey.context.kv_unified = unified;
-  request.survey.outputs = 6;
+  request.survey.context.n_outputs_max = 6;
   return request;
 }
 

@@ -218,6 +218,18 @@ TEST(EmbedderTest, ALongInputOfACausalModelGoesThroughInPieces) {
   }
 }
 
+// The engine ends the process for a micro-batch of whole sequences' vectors that is no multiple of the sequences.
+TEST(EmbedderTest, AnyNumberOfSequencesIsOpenedAndEmbeds) {
+  for (std::uint32_t sequences = 1; sequences <= 17; ++sequences) {
+    SCOPED_TRACE(sequences);
+    MemoryBooks books;
+    const plan::Request request = embedding_request(model_path("bert"), kMean, sequences);
+    EXPECT_EQ(request.survey.context.n_ubatch % sequences, 0U);
+    const auto instance = ready(books, request);
+    EXPECT_EQ(Embedder(*instance).embed(some_inputs(5)).size(), 5U);
+  }
+}
+
 // A cache for each sequence: the engine would cut unequal sequences, so they go through one at a time, and right.
 TEST(EmbedderTest, SequencesWithCachesOfTheirOwnGiveTheSameVectors) {
   MemoryBooks books;

@@ -65,6 +65,18 @@ TEST_F(GenerationTest, IsTheSameForTheSameSeed) {
   EXPECT_EQ(all_of(again), first);
 }
 
+// A prompt is looked at before anything is forgotten for it.
+TEST_F(GenerationTest, APromptThatIsNoneForgetsNothing) {
+  BatchedExecutor executor(*instance);
+  Conversation conversation = executor.create();
+  conversation.prompt(test::some_tokens(conversation.capacity() - 4));
+  const std::vector<engine::Token> before = conversation.tokens();
+  params.prompt = {5, 6, 7, 8, 9, 1'000'000};
+  params.overflow = {.strategy = ContextOverflow::reprefill};
+  test::expect_error(ErrorCode::usage, "no token of this model", [&] { Generation generation(conversation, params); });
+  EXPECT_EQ(conversation.tokens(), before);
+}
+
 // Greedy choices equal the largest logit of a plain decode, token by token.
 TEST_F(GenerationTest, AgreesWithPlainDecoding) {
   std::vector<engine::Token> tokens;
@@ -229,7 +241,8 @@ TEST_P(OverflowTest, GoesOnInAFullContext) {
   (void)stream(generation);
   EXPECT_EQ(generation.tokens().size(), 600U);
   EXPECT_EQ(generation.finish_reason(), FinishReason::length);
-  const std::vector<engine::Token> start(conversation.tokens().begin(), conversation.tokens().begin() + 10);
+  std::vector<engine::Token> start = conversation.tokens();
+  start.resize(10);
   EXPECT_EQ(start, test::some_tokens(10));
   EXPECT_LE(conversation.size(), conversation.capacity());
   EXPECT_EQ(conversation.next_position(), static_cast<engine::Position>(conversation.size()));

@@ -2,9 +2,11 @@
 // placed where is as on two cards.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/gauge/local_surveys.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
@@ -24,7 +26,7 @@ class TwoDevices : public ::testing::Test {
 
 plan::Request on_both(const std::string& model, std::uint32_t sequences = 1) {
   plan::Request request = test::small_request(model, "", sequences);
-  request.survey.model.devices.clear();  // nothing asked for: all there are
+  request.survey.model.devices = {kFirst.name(), kSecond.name()};  // naming several asks for a split
   return request;
 }
 
@@ -49,6 +51,32 @@ TEST_F(TwoDevices, LayersAreSharedOutByTheRoomUnderTheLines) {
   EXPECT_TRUE(first_full.fits());
 }
 
+TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
+  std::vector<plan::Request> requests;
+  for (const char* name : {"a", "b"}) {
+    requests.push_back(on_both("llama-dense"));
+    requests.back().name = name;
+    requests.back().survey.model.devices.clear();  // nothing asked for: all there are
+  }
+  gauge::LocalSurveys surveys;
+  plan::Store nothing("/dev/null/plimsoll.db");
+  const plan::Plan plan = plan::Planner(surveys, nothing).plan(requests, under(4_GiB, 4_GiB));
+  ASSERT_TRUE(plan.fits());
+  std::vector<std::string> used;
+  for (const plan::ModelPlan& model : plan.models) {
+    ASSERT_EQ(model.request.model.devices.size(), 1U);
+    used.push_back(model.request.model.devices.front());
+    MemoryBooks books;
+    plan::Plan alone{.models = {model}, .devices = plan.devices, .alternatives = {}, .explanation = {}};
+    auto instance = test::reserve(books, alone);
+    instance->load();
+    instance->create_context();
+    test::expect_holds_what_is_planned(*instance);
+  }
+  std::ranges::sort(used);
+  EXPECT_EQ(used, (std::vector<std::string>{kFirst.name(), kSecond.name()}));
+}
+
 // What is free changes between plan and load; what was planned is loaded all the same.
 TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
   for (const char* model : {"llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe"}) {
@@ -67,7 +95,7 @@ TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
 TEST_F(TwoDevices, SealedItTakesNothing) {
   MemoryBooks books;
   plan::Request request = on_both("llama-dense", 2);
-  request.survey.outputs = 32;
+  request.survey.context.n_outputs_max = 32;
   auto instance = test::reserve(books, test::plan_of(request, under(4_GiB, 4_GiB)));
   make_ready(*instance, {}, nullptr);
   ASSERT_TRUE(instance->warm_up_report().complete());

@@ -22,16 +22,16 @@ TEST(DeparturesTest, AClientThatGoesAwayStopsItsRequestAndNoOther) {
   const auto stays = departures.watch([] { return false; });
   EXPECT_FALSE(stops_within(leaves->token(), 120ms));
   gone = true;
-  EXPECT_TRUE(stops_within(leaves->token(), 10s));
+  EXPECT_TRUE(stops_within(leaves->token(), 120s));
   EXPECT_FALSE(stays->token().stop_requested());
 }
 
 TEST(DeparturesTest, TimeIsUp) {
   Departures departures;
+  const auto begin = std::chrono::steady_clock::now();
   const auto watched = departures.watch([] { return false; }, std::chrono::seconds(1));
-  EXPECT_FALSE(stops_within(watched->token(), 500ms));
-  EXPECT_FALSE(watched->timed_out());
-  EXPECT_TRUE(stops_within(watched->token(), 10s));
+  EXPECT_TRUE(stops_within(watched->token(), 120s));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 1s);  // not before
   EXPECT_TRUE(watched->timed_out());
 }
 

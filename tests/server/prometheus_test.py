@@ -63,7 +63,7 @@ class Prometheus(ServedCase):
 
     def ask(self, path, **query):
         try:
-            with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(query)}", timeout=60) as answer:
                 return json.load(answer)["data"]
         except urllib.error.URLError:  # not there yet, or not ready
             return None

@@ -224,13 +224,26 @@ class Memory(ServedCase):
         refused = self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "ctx-size": 1 << 24})
         self.assertEqual(refused[1]["verdict"], "refused")
 
+    def test_what_is_kept_of_prompts_is_in_the_ledger(self):
+        for day in range(8):
+            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": f"Day {day}. " + "The wind was fair. " * 20, "max_tokens": 1})
+        status = self.server.get("/plimsoll/v1/status")[1]
+        self.assertGreater(status["parked"]["memory"], 0)
+        kept = {o["name"]: {m["stage"]: m["taken"] for m in o["memory"]} for o in status["others"]}
+        self.assertEqual(kept["parked"]["conversations"], status["parked"]["memory"])
+        self.assertGreater(kept["prompts"]["conversations"], 0)
+        self.assertGreater(kept["records"]["bookkeeping"], 0)
+        cpu = next(d for d in status["devices"] if d["device"] == "CPU")
+        self.assertGreaterEqual(cpu["committed"], cpu["taken"])
+        self.assertGreaterEqual(cpu["taken"], sum(sum(stages.values()) for stages in kept.values()))
+
     def test_hands_on_the_models(self):
         self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/load")[1]["state"], "ready")
         self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/pin", {"pinned": True})[1]["pinned"], True)
         self.refused(self.server.post("/plimsoll/v1/models/bosun-log/unload"), 400, "pinned", "plimsoll")
         self.server.post("/plimsoll/v1/models/bosun-log/pin", {"pinned": False})
         self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/unload")[0], 200)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         state = lambda: next(m["state"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "bosun-log")
         while state() not in ("parked", "absent") and time.monotonic() < until:
             time.sleep(0.05)
@@ -243,14 +256,13 @@ class Memory(ServedCase):
         self.assertEqual(status["schema"], "plimsoll.status/1")
         cpu = next(d for d in self.server.get("/plimsoll/v1/devices")[1]["devices"] if d["device"] == "CPU")
         self.assertEqual(cpu["line"], 1 << 30)
-        time.sleep(1.2)
-        history = self.server.get("/plimsoll/v1/history")[1]["samples"]
-        self.assertGreaterEqual(len(history), 1)
+        while not (history := self.server.get("/plimsoll/v1/history")[1]["samples"]):
+            time.sleep(0.05)
         self.assertEqual(history[-1]["devices"][-1].keys() >= {"device", "committed", "line"}, True)
 
     def test_events_come_as_they_happen(self):
         self.server.post("/plimsoll/v1/models/mate-chat/load")
-        connection = self.server.connection(timeout=20)
+        connection = self.server.connection()
         connection.request("GET", "/plimsoll/v1/events")
         answer = connection.getresponse()
         lines = []
@@ -321,10 +333,10 @@ class Manners(ServedCase):
         chain = {"$defs": {f"d{i}": {"$ref": f"#/$defs/d{i + 1}", "properties": {"a": {"$ref": f"#/$defs/d{i + 1}", "type": "object"}}} for i in range(40)} | {"d40": {"type": "object"}}, "$ref": "#/$defs/d0", "type": "object"}
         for schema in (chain, {"type": "array", "items": inner, "minItems": 10**6}, {"type": "string", "pattern": "(" * 5000}, {"$ref": "#"}, {"type": "string", "pattern": "(a{1000}){1000}"},
                        {"type": "object", "properties": {f"p{i}": inner for i in range(800)}}):
-            begin = time.monotonic()
+            before = self.server.cpu_seconds()
             status, body = self.ask({"model": "bosun-log", "prompt": "x", "max_tokens": 1, "json_schema": schema})
             self.assertIn(status, (200, 400), body)
-            self.assertLess(time.monotonic() - begin, 20, str(schema)[:60])
+            self.assertLess(self.server.cpu_seconds() - before, 20, str(schema)[:60])
 
     def test_no_such_route_and_no_such_method(self):
         self.refused(self.server.request("GET", "/v1/nothing", headers=self.KEY)[::2], 404, "no GET /v1/nothing")
@@ -354,9 +366,33 @@ class Manners(ServedCase):
         for connection, answer in held:
             answer.close()
             connection.close()
-        begin = time.monotonic()
         self.assertEqual(self.ask({"model": "bosun-log", "prompt": "Day 6.", "max_tokens": 2})[0], 200)
-        self.assertLess(time.monotonic() - begin, 5)
+        until = time.monotonic() + 60
+        while leases() > 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertEqual(leases(), 0)
+
+    def test_a_client_that_closes_its_half_still_gets_its_answer(self):
+        key = {"Authorization": "Bearer starboard"} if "--api-key" in self.arguments else {}
+        for streams in (False, True):
+            body = json.dumps({"prompt": "Day 1.", "max_tokens": 200, "ignore_eos": True, "stream": streams})
+            head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", "Content-Length": len(body), **key}.items())
+            with socket.create_connection((self.server.host, self.server.port), timeout=120) as s:
+                s.sendall(f"POST /v1/completions HTTP/1.1\r\n{head}\r\n{body}".encode())
+                s.shutdown(socket.SHUT_WR)
+                answer = b""
+                while chunk := s.recv(65536):
+                    answer += chunk
+            self.assertIn(b"HTTP/1.1 200", answer)
+            self.assertIn(b'"finish_reason":"length"', answer.replace(b" ", b""))
+
+    def test_what_it_has_open_closes_where_another_program_begins(self):
+        self.server.get("/health")
+        folder = pathlib.Path(f"/proc/{self.server.process.pid}/fdinfo")
+        kept = [d.name for d in folder.iterdir() if int(d.name) > 2
+                and not int(re.search(r"flags:\s+(\d+)", d.read_text())[1], 8) & os.O_CLOEXEC]
+        names = {d: os.readlink(f"/proc/{self.server.process.pid}/fd/{d}") for d in kept}
+        self.assertEqual({d: n for d, n in names.items() if not n.startswith("/dev/")}, {})
 
     def test_idle_and_half_open_connections_hold_nobody_up(self):
         idle = [socket.create_connection((self.server.host, self.server.port)) for _ in range(30)]
@@ -460,24 +496,47 @@ class Limits(unittest.TestCase):
         self.assertRegex(body["error"]["message"], "needed on CPU")
         self.assertEqual(body["error"]["plan"]["verdict"], "refused")
         device = next(d for d in body["error"]["plan"]["devices"] if d["device"] == "CPU")
-        self.assertEqual(device["short_by"], device["required"] - device["line"])
+        self.assertEqual(device["short_by"], device["required"] + device["ours"] - device["line"])
+        self.assertRegex(" ".join(body["error"]["plan"]["alternatives"][0]["flags"]), "-c ")
+        status, refused = server.post("/plimsoll/v1/models/large/load")
+        self.assertEqual((status, refused["code"], refused["plan"]["verdict"]), (507, "over_line", "refused"))
         self.assertEqual(server.post("/v1/completions", {"model": "small", "prompt": "x", "max_tokens": 1})[0], 200)
         self.assertRegex(server.log_text(), "'large' is going to be refused: .* needed on CPU")
         self.assertRegex(server.log_text(), "'large' would fit with -c ")
         self.assertEqual(server.stop(), 0)
 
     def test_where_nothing_fits_there_is_no_server_but_ways_out(self):
-        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--line", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
+        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--no-repack", "--line", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("Never: bosun-log", done.stderr)
         self.assertIn("would fit: ", done.stderr)
         self.assertIn("no model of these fits, even alone", done.stderr)
         self.assertEqual(done.stdout, "")
 
-    def test_two_models_take_turns_under_a_line_for_one(self):
+    def test_without_a_line_the_host_has_one_all_the_same(self):
+        server = self.serving("-m", BOSUN, "-c", 256, *SMALL)
+        cpu = next(d for d in server.get("/plimsoll/v1/status")[1]["devices"] if d["device"] == "CPU")
+        self.assertGreater(cpu["line"], 0)
+        self.assertLess(cpu["line"], cpu["total"])
+        self.assertRegex(server.log_text(), "line on the host: .* 90 % of what is free")
+
+    def test_a_load_beside_requests_for_another_model_is_answered(self):
+        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--line", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
+
+        def ask(i):
+            if i > 0:
+                return [server.post("/plimsoll/v1/models/bosun-log/load") for _ in range(8)]
+            return [server.post("/v1/completions", {"model": "mate-chat", "prompt": "x", "max_tokens": 1}) for _ in range(16)]
+        for answers in in_threads(2, ask):
+            self.assertEqual([status for status, _ in answers], [200] * len(answers), answers)
+        self.assertGreater(sum(m["evictions"] for m in server.get("/plimsoll/v1/status")[1]["models"]), 0)
+
+    def needed_by_one(self):
         plan = json.loads(subprocess.run([PROGRAM, "plan", "-m", MATE, "-c", "8192", *SMALL, "--json"], capture_output=True, text=True, check=True).stdout)
-        needed = next(d["required"] for d in plan["devices"] if d["device"] == "CPU")
-        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--line", f"CPU={needed + (1 << 20)}", *SMALL, wait_ready=False)
+        return next(d["required"] for d in plan["devices"] if d["device"] == "CPU")
+
+    def test_two_models_take_turns_under_a_line_for_one(self):
+        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--line", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
         answers = in_threads(8, lambda i: server.post("/v1/completions", {"model": ("bosun-log", "mate-chat")[i % 2], "prompt": "Day 3.", "max_tokens": 4})[0])
         self.assertEqual(answers, [200] * 8)
         status = server.get("/plimsoll/v1/status")[1]
@@ -514,9 +573,8 @@ class Limits(unittest.TestCase):
         connection.request("POST", "/v1/completions", json.dumps({"prompt": "Day 3.", "max_tokens": 100000, "ignore_eos": True, "stream": True}), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         answer.readline()
-        begin = time.monotonic()
         self.assertEqual(server.stop(), 0)
-        self.assertLess(time.monotonic() - begin, 15)
+        self.assertNotIn(b'"finish_reason":"length"', answer.read())  # it was not written to its end
         connection.close()
 
     def test_a_fleet_file_and_embeddings(self):
@@ -644,7 +702,15 @@ class Limits(unittest.TestCase):
         self.assertEqual((status, answer["code"]), (403, "forbidden_origin"))
         status, answer = server.post("/v1/completions", body, {"Host": f"elsewhere.example:{server.port}"})
         self.assertEqual((status, answer["error"]["code"]), (403, "forbidden_host"))
+        status, answer = server.post("/v1/completions", body, {"Host": f"127.evil.example:{server.port}"})
+        self.assertEqual((status, answer["error"]["code"]), (403, "forbidden_host"))
         self.assertEqual(server.post("/v1/completions", body, {"Host": "localhost"})[0], 200)
+
+    def test_where_others_can_reach_it_names_from_elsewhere_are_refused_too(self):
+        server = self.serving("--host", "0.0.0.0", "--host-name", "quay.example", "-m", BOSUN, "-c", 256, *SMALL)
+        for host, status in {"127.evil.example": 403, "elsewhere.example:80": 403, "quay.example": 200, "[::1]:8080": 200,
+                             "192.168.1.7:8080": 200, socket.gethostname(): 200}.items():
+            self.assertEqual(server.request("GET", "/v1/models", headers={"Host": host})[0], status, host)
 
     def test_a_request_that_takes_too_long_is_told_so(self):
         server = self.serving("-m", BOSUN, "-c", 65536, "--max-time", 1, *SMALL)
@@ -668,8 +734,9 @@ class Limits(unittest.TestCase):
     def test_the_log_as_json(self):
         server = self.serving("-m", BOSUN, "-c", 256, "--log-format", "json", *SMALL)
         server.get("/v1/models")
-        time.sleep(0.2)
-        lines = [json.loads(line) for line in server.log_text().splitlines()]
+        lines, until = [], time.monotonic() + 60
+        while not any("GET /v1/models 200" in line["message"] for line in lines) and time.monotonic() < until:
+            lines = [json.loads(line) for line in server.log_text().splitlines(keepends=True) if line.endswith("\n")]
         self.assertTrue(any("GET /v1/models 200" in line["message"] for line in lines))
 
 

@@ -11,9 +11,10 @@
 
 namespace plimsoll::test {
 
-std::vector<std::string> arch_models() {
+namespace {
+
+std::vector<std::string> models_in(const std::filesystem::path& folder) {
   std::vector<std::string> paths;
-  const std::filesystem::path folder(PLIMSOLL_TEST_MODELS_DIR);
   if (std::filesystem::is_directory(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       if (entry.path().extension() == ".gguf") paths.push_back(entry.path().string());
@@ -25,6 +26,11 @@ std::vector<std::string> arch_models() {
   std::ranges::sort(paths);
   return paths;
 }
+
+}  // namespace
+
+std::vector<std::string> arch_models() { return models_in(PLIMSOLL_TEST_MODELS_DIR); }
+std::vector<std::string> quantized_models() { return models_in(PLIMSOLL_TEST_MODELS_DIR "/quantized"); }
 
 std::string arch_model(std::string_view name) {
   const std::filesystem::path path = std::filesystem::path(PLIMSOLL_TEST_MODELS_DIR) / (std::string(name) + ".gguf");

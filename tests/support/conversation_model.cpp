@@ -22,7 +22,6 @@ FreshEvaluation::FreshEvaluation(const run::Instance& instance)
   engine::ContextParams params = instance.plan().request.context;
   params.n_ctx = instance.plan().survey.context.n_ctx_seq;
   params.n_seq_max = 1;
-  params.n_outputs_max = 0;
   context_ = engine::Context::create(model_, params);
 }
 

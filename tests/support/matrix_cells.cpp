@@ -118,6 +118,7 @@ std::string name_of(const std::string& path, const Column& column) {
 engine::ModelParams Cell::model() const {
   engine::ModelParams params;
   params.path = path;
+  params.use_extra_bufts = repack;
   switch (placement) {
     case Placement::host_mapped:
       params.devices = {"none"};
@@ -173,6 +174,38 @@ std::vector<Cell> matrix_cells(Extent extent) {
     }
   }
   return cells;
+}
+
+namespace {
+
+std::vector<Cell> quantized_cells(std::initializer_list<Placement> placements) {
+  std::vector<Cell> cells;
+  for (const std::string& path : quantized_models()) {
+    for (const bool repack : {true, false}) {
+      for (const Placement placement : placements) {
+        for (const std::uint32_t sequences : {1U, 4U}) {
+          Column column{.placement = placement, .options = "", .context = context_of(sequences, GGML_TYPE_F16)};
+          if (!repack) column.options = "not repacked";
+          cells.push_back({.path = path,
+                           .name = name_of(path, column),
+                           .placement = placement,
+                           .context = column.context,
+                           .repack = repack});
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::vector<Cell> quantized_cells_on_the_cpu() {
+  return quantized_cells({Placement::host_mapped, Placement::host_read});
+}
+
+std::vector<Cell> quantized_cells_on_a_device() {
+  return quantized_cells({Placement::device_half, Placement::device_none});
 }
 
 }  // namespace plimsoll::test

@@ -15,9 +15,12 @@ struct Cell {
   std::string name;  // "mamba-dense, host mapped, 4 sequences, q8_0"
   Placement placement = Placement::host_mapped;
   engine::ContextParams context;
+  bool repack = true;  // weights may be copied into a layout of the CPU's own
 
   [[nodiscard]] engine::ModelParams model() const;
-  [[nodiscard]] bool same_load(const Cell& other) const { return path == other.path && placement == other.placement; }
+  [[nodiscard]] bool same_load(const Cell& other) const {
+    return path == other.path && placement == other.placement && repack == other.repack;
+  }
 };
 
 // fast: what every plan is made of: placements, sequences, cache types, micro-batches. full: the context's other
@@ -27,5 +30,11 @@ enum class Extent { fast, full };
 
 // Cells that share a load are neighbours.
 [[nodiscard]] std::vector<Cell> matrix_cells(Extent extent);
+
+// Weights of each type, of a dense model and one of experts, as they lie in the file and as the CPU lays them out:
+// what a CPU repacks depends on its instructions, so these are asked of each of the engine's CPU backends.
+[[nodiscard]] std::vector<Cell> quantized_cells_on_the_cpu();
+// The same partly on an accelerator, whose host's part may be repacked, too.
+[[nodiscard]] std::vector<Cell> quantized_cells_on_a_device();
 
 }  // namespace plimsoll::test

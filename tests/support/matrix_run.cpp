@@ -14,6 +14,7 @@
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
 
+#include "cpu_variants.hpp"
 #include "ledger_lines.hpp"
 #include "line_worker.hpp"
 
@@ -69,11 +70,8 @@ class GroupRun {
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       ask(i, Question::survey, [&](Json& answer) {
         if (!surveyor) surveyor = std::make_unique<gauge::Surveyor>(cells_[i].model());
-        const gauge::Survey survey =
-            surveyor->survey({.model = cells_[i].model(),
-                              .context = cells_[i].context,
-                              .adapters = {},
-                              .outputs = cells_[i].context.n_seq_max});  // what a context holds when it is made
+        const gauge::Survey survey = surveyor->survey(
+            {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
         answer["lines"] = to_text(survey.lines);
         answer["transient"] = survey.transient.value();
       });
@@ -127,8 +125,9 @@ std::vector<Group> groups_of(const std::vector<Cell>& cells) {
 // child goes on from there.
 class Share {
  public:
-  Share(const std::vector<Cell>& cells, std::vector<CellResult>& results, std::vector<Group> groups)
-      : cells_(cells), results_(results), groups_(std::move(groups)) {
+  Share(const std::vector<Cell>& cells, std::vector<CellResult>& results, std::vector<Group> groups,
+        std::string cpu_variant)
+      : cells_(cells), results_(results), groups_(std::move(groups)), cpu_variant_(std::move(cpu_variant)) {
     start();
   }
 
@@ -153,6 +152,7 @@ class Share {
   void start() {
     worker_ = std::make_unique<LineWorker>([this](const LineWorker::Say& say) {
       log::set_level(log::Level::off);
+      use_cpu_variant(cpu_variant_);
       engine::start_backends();
       for (const Group& group : groups_) {
         GroupRun(std::span(cells_).subspan(group.first, group.count), group.first,
@@ -183,20 +183,22 @@ class Share {
   const std::vector<Cell>& cells_;
   std::vector<CellResult>& results_;
   std::vector<Group> groups_;
+  std::string cpu_variant_;
   std::unique_ptr<LineWorker> worker_;
   std::optional<std::pair<std::size_t, Question>> begun_;
 };
 
 }  // namespace
 
-std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes) {
+std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes,
+                                   const std::string& cpu_variant) {
   std::vector<CellResult> results(cells.size());
   const std::vector<Group> groups = groups_of(cells);
   std::vector<std::unique_ptr<Share>> shares;
   for (std::size_t k = 0; k < processes; ++k) {
     std::vector<Group> mine;
     for (std::size_t i = k; i < groups.size(); i += processes) mine.push_back(groups[i]);
-    shares.push_back(std::make_unique<Share>(cells, results, std::move(mine)));
+    shares.push_back(std::make_unique<Share>(cells, results, std::move(mine), cpu_variant));
   }
   for (;;) {
     std::vector<pollfd> files;

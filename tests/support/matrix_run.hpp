@@ -25,7 +25,9 @@ struct CellResult {
   std::uint64_t transient = 0;
 };
 
-// One result a cell. Call before this process has started threads or backends.
-[[nodiscard]] std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes);
+// One result a cell. Call before this process has started threads or backends. cpu_variant: the CPU backend to use, as
+// in cpu_variants.hpp, and no accelerators; empty: what the engine chooses.
+[[nodiscard]] std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t processes,
+                                                 const std::string& cpu_variant = {});
 
 }  // namespace plimsoll::test

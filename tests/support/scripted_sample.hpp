@@ -71,7 +71,8 @@ inline Observed observed() {
                  entry("chat", Stage::weights, "CPU_Mapped", Bytes{}, 96_MiB, false, device::host()),
                  entry("chat", Stage::output, "Vulkan_Host", 1_MiB, 1_MiB, true, device::host()),
                  entry("chat", Stage::output, "CPU", 1_MiB, 2_MiB, true, device::host()),
-                 entry("lane:main", Stage::compute, "Vulkan0", 64_MiB, 64_MiB)};
+                 entry("lane:main", Stage::compute, "Vulkan0", 64_MiB, 64_MiB),
+                 entry("parked", Stage::conversations, "", Bytes{}, 1_MiB, true, device::host())};
   out.seals = {{"chat", {.allocations_after_seal = 1}}};
   return out;
 }

@@ -34,6 +34,11 @@ Fleet fleet_of(const std::string& names, std::uint32_t sequences) {
   return fleet;
 }
 
+Fleet mapped(Fleet fleet) {
+  for (FleetModel& model : fleet.models) model.request.survey.model.use_extra_bufts = false;
+  return fleet;
+}
+
 Bytes together(const Fleet& fleet, const std::string& names) {
   std::vector<plan::ModelPlan> plans;
   std::vector<std::string> chosen;

@@ -18,6 +18,10 @@ inline constexpr Bytes kSlack = 12_MiB;  // less than a model; what the runtime 
 // Names of one letter; models alternate between the two demo models.
 [[nodiscard]] Fleet fleet_of(const std::string& names, std::uint32_t sequences = 2);
 
+// With weights that stay mapped on any CPU: where its kernels have a layout of their own for them (CPU_REPACK, AMX),
+// they would be copied into a buffer that is charged.
+[[nodiscard]] Fleet mapped(Fleet fleet);
+
 // Bytes on the CPU that these of the fleet's models need together.
 [[nodiscard]] Bytes together(const Fleet& fleet, const std::string& names);
 

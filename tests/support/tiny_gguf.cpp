@@ -124,7 +124,12 @@ struct Words {
 }  // namespace
 
 TinyGguf tiny_llama(std::uint32_t seed, const std::string& architecture) {
-  const Words words;
+  return tiny_llama_of_words(0, seed, architecture);
+}
+
+TinyGguf tiny_llama_of_words(std::uint32_t count, std::uint32_t seed, const std::string& architecture) {
+  Words words;
+  while (words.tokens.size() < count) words.add(fmt::format("w{}", words.tokens.size()), -500, 1);
   TinyGguf file;
   const auto key = [&](const char* name) { return architecture + "." + name; };
   file.text("general.architecture", architecture).text("general.name", "tiny");

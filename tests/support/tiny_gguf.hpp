@@ -59,6 +59,9 @@ class TinyGguf {
 // tokens: 0 <unk>, 1 <s>, 2 </s>, then 256 byte tokens, then the characters. The same for the same seed.
 // Another architecture that has the same tensors, or more, keeps its keys under its own name.
 [[nodiscard]] TinyGguf tiny_llama(std::uint32_t seed = 1, const std::string& architecture = "llama");
+// The same with at least so many words in its vocabulary: those beyond tiny_llama's are "w338", "w339" ...
+[[nodiscard]] TinyGguf tiny_llama_of_words(std::uint32_t count, std::uint32_t seed = 1,
+                                           const std::string& architecture = "llama");
 
 // A LoRA of this rank for `attn_q` of every layer of a llama model.
 struct LoraShape {

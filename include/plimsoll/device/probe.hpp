@@ -17,10 +17,13 @@ class Probe {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   // Empty where this probe cannot say anything about the device. Any thread.
   [[nodiscard]] virtual std::optional<MemoryReading> read(const DeviceInfo& device) const = 0;
+  // Reading would make this process a device context, half a gigabyte on some cards: not to be asked where another
+  // probe knows the device's total.
+  [[nodiscard]] virtual bool makes_context(const DeviceInfo&) const noexcept { return false; }
 };
 
 // Asks several probes in order and merges them field by field: the first that knows a field wins,
-// `source` names every probe that contributed ("nvml+ggml").
+// `source` names every probe that contributed ("nvml+ggml"). One that makes a context is asked only where it must be.
 class ProbeChain final : public Probe {
  public:
   explicit ProbeChain(std::vector<std::unique_ptr<Probe>> probes) : probes_(std::move(probes)) {}

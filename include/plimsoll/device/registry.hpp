@@ -8,10 +8,13 @@
 
 namespace plimsoll::device {
 
-// In ggml's order, accelerators first as its backends registered them. Loads nothing: the caller has started the
-// backends (engine::start_backends). Pure accelerators of the CPU (BLAS) are not places that hold bytes and are left
-// out.
+// In ggml's order, accelerators first as its backends registered them. Makes no device context and loads nothing: the
+// caller has started the backends (engine::start_backends). Pure accelerators of the CPU (BLAS) are not places that
+// hold bytes and are left out.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
+
+// Fills `same_memory_as`: cards of one PCI address are one memory, whatever backends offer them. Pure.
+void mark_shared_memory(std::vector<DeviceInfo>& devices);
 
 [[nodiscard]] std::optional<DeviceInfo> find_device(std::string_view name);
 

@@ -19,4 +19,8 @@ struct EngineVersion {
 // A sentence where the loaded engine is not the one this program was built against, else empty. Never throws.
 [[nodiscard]] std::string version_mismatch();
 
+// GGML_BACKEND_PATH names a backend of the user's own (CUDA, say), built from the engine's ggml. A sentence where it is
+// not in use, with the reason; else empty. After start_backends(), which warns of it.
+[[nodiscard]] std::string own_backend_problem();
+
 }  // namespace plimsoll::engine

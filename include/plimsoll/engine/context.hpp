@@ -28,7 +28,7 @@ struct ContextFacts {
   std::uint32_t n_batch = 0;
   std::uint32_t n_ubatch = 0;
   std::uint32_t n_seq_max = 0;
-  std::uint32_t n_outputs_max = 0;
+  std::uint32_t n_outputs_max = 0;  // rows of logits that one call may ask for
   ggml_type type_k = GGML_TYPE_F16;
   ggml_type type_v = GGML_TYPE_F16;
   bool flash_attn = false;
@@ -72,7 +72,8 @@ class Context {
   // Decodes, or encodes where the model only encodes. After `aborted`, every sequence can be gone on with exactly from
   // its last_position() + 1: `stop` is honoured between CPU nodes and, on a device, between micro-batches; recurrent
   // and hybrid models are stopped between micro-batches only, since half of one would spoil their state. A batch that
-  // asks for more than n_batch tokens or more outputs than allowed throws Error{usage}.
+  // asks for more than n_batch tokens or more outputs than allowed throws Error{usage}. What the engine throws is
+  // `out_of_memory` or `failed`.
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
   // The encoder's half of an encoder-decoder model: the prompt, once, before decoding from the decoder's start token.
   [[nodiscard]] DecodeStatus encode(const Batch& batch);
@@ -121,7 +122,7 @@ class Context {
   Context() = default;
   void validate_batch(const Batch& batch) const;
   [[nodiscard]] bool can_stop_inside() const;
-  [[nodiscard]] DecodeStatus decoded(std::int32_t code);
+  [[nodiscard]] DecodeStatus decode_view(llama_batch batch);
   static bool should_abort(void* self) noexcept;
 
   std::shared_ptr<Model> model_;

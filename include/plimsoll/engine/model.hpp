@@ -2,6 +2,7 @@
 #pragma once
 #include <llama.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,6 +51,8 @@ struct LoadOptions {
   bool vocab_only = false;  // the tokenizer and nothing else: no context can be made of it
 };
 
+class GuardedFile;
+
 // Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).
 class Model {
  public:
@@ -73,6 +76,15 @@ class Model {
   [[nodiscard]] std::vector<std::string> class_labels() const;  // one for each score; "" where the file names none
   // The token an encoder-decoder model begins to decode with; the vocabulary's begin token where the file names none.
   [[nodiscard]] Token decoder_start() const;
+  // A model that is mapped reads its file for as long as it lives. False: the file was cut or written to since it was
+  // loaded, so what it computes means nothing; load it again, after planning it again. What is cut away reads as zeros,
+  // and ends nothing but this model. A file that was replaced (renamed over) is still there for who has mapped it.
+  [[nodiscard]] bool is_intact() const noexcept;
+  // The path names another file now, or none: the next load is another model's.
+  [[nodiscard]] bool is_replaced() const noexcept;
+  // The same, looking at the file ten times a second at most: for every computation.
+  [[nodiscard]] bool looks_intact() const noexcept;
+  void require_intact() const;  // throws Error{model_unusable} where it is not
   [[nodiscard]] llama_model* handle() const noexcept { return model_; }
 
  private:
@@ -80,6 +92,8 @@ class Model {
   llama_model* model_ = nullptr;
   ModelParams params_;
   ModelFacts facts_;
+  std::vector<std::shared_ptr<const GuardedFile>> files_;  // those that are mapped
+  mutable std::atomic<std::int64_t> next_look_{0};         // nanoseconds of the steady clock
 };
 
 // Looks at the file alone, before the engine does: it exists, may be read, is a regular file, begins with GGUF, its

@@ -31,6 +31,9 @@ struct ModelParams {
   std::vector<TensorOverride> tensor_overrides;
   bool cpu_moe = false;        // all experts stay on the host
   std::int32_t n_cpu_moe = 0;  // the experts of the first N layers stay on the host
+  // Weights may be copied into a layout of the CPU's own (CPU_REPACK, AMX): faster, but then a buffer that is charged,
+  // where mapped pages of the file are not. False: they stay as they lie in the file.
+  bool use_extra_bufts = true;
   bool check_tensors = false;  // validate tensor data while loading: slow
   friend bool operator==(const ModelParams&, const ModelParams&) = default;
 };
@@ -56,7 +59,7 @@ struct ProjectorParams {
   bool offload = true;                // on the model's first accelerator, where it uses one
   std::int32_t image_min_tokens = 0;  // of a picture of any size; 0: the file's own
   std::int32_t image_max_tokens = 0;
-  std::int32_t n_threads = 0;  // 0: as many as the machine has cores
+  std::int32_t n_threads = 0;  // 0: default_threads()
   llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
   [[nodiscard]] bool wanted() const noexcept { return !path.empty(); }
   friend bool operator==(const ProjectorParams&, const ProjectorParams&) = default;
@@ -70,8 +73,10 @@ struct ContextParams {
   std::uint32_t n_batch = 2048;  // tokens a decode call may take
   std::uint32_t n_ubatch = 512;  // tokens the device computes at once
   std::uint32_t n_seq_max = 1;
-  std::uint32_t n_outputs_max = 0;   // rows of logits one decode call may ask for; 0: as many as n_batch
-  std::int32_t n_threads = 0;        // 0: as many as the machine has cores
+  // Rows of logits one decode call may ask for, at least one for each sequence. Embeddings ask for every token's row,
+  // whatever stands here.
+  std::uint32_t n_outputs_max = 0;
+  std::int32_t n_threads = 0;        // 0: default_threads(): cores that this process may use, within its quota
   std::int32_t n_threads_batch = 0;  // 0: n_threads
   ggml_type type_k = GGML_TYPE_F16;
   ggml_type type_v = GGML_TYPE_F16;
@@ -96,10 +101,16 @@ struct ContextParams {
 [[nodiscard]] std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name);
 [[nodiscard]] std::string_view to_string(enum llama_pooling_type pooling) noexcept;  // "unspecified" too
 
-// What can be judged without a model: n_ubatch > n_batch, a quantised V cache without flash attention, negative
-// numbers, unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
+// What can be judged without a model: n_ubatch > n_batch, a batch or a context that cannot hold a token of each
+// sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits,
+// unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);
 void validate(const ContextParams& params);
-void validate(const ProjectorParams& params);  // negative numbers, a smallest picture above the largest
+void validate(const ProjectorParams& params);  // numbers as above, a smallest picture above the largest
+
+// Micro-batches of a context that makes one vector of each sequence are whole multiples of the sequences: the engine
+// would end the process otherwise. The largest such that is no larger than `n_ubatch`, or `n_ubatch` where it is
+// smaller than the sequences are many.
+[[nodiscard]] std::uint32_t pooled_micro_batch(std::uint32_t n_ubatch, std::uint32_t n_seq_max);
 
 }  // namespace plimsoll::engine

@@ -33,8 +33,15 @@ class Sampler {
   // grammar allows; only where that is nothing, the whole chain among all that the grammar allows. Throws Error{usage}
   // where the grammar allows nothing.
   [[nodiscard]] Token sample(const Context& context, std::int32_t index);
-  // The same from logits at hand, [n_vocab], which are copied. Another number of them throws Error{usage}.
+  // The same from logits at hand, [n_vocab], which are left as they are. Another number of them throws Error{usage}.
+  //
+  // A chain that begins with biases and penalties and goes on with top_k or greedy needs no list of the whole
+  // vocabulary: the choice is the same to the last bit, and made from the few that can be chosen.
   [[nodiscard]] Token sample(std::span<const float> logits);
+  // In two steps, where the logits are there for a moment only: look() takes what the choice is made from,
+  // sample_seen() chooses from it. False: this choice needs all of them, and nothing was taken. Throws as sample().
+  [[nodiscard]] bool look(std::span<const float> logits);
+  [[nodiscard]] Token sample_seen();
 
   // For tokens that were not sampled here, e.g. a prompt that the penalties should see. The grammar does not: it speaks
   // of the answer, and a token that it forbids would end it. Throws Error{usage} for a token that is none.
@@ -50,7 +57,8 @@ class Sampler {
   [[nodiscard]] std::uint32_t seed() const;  // the one in use; LLAMA_DEFAULT_SEED where nothing draws
   [[nodiscard]] const SamplerChain& chain() const noexcept { return chain_; }
 
-  // What the last choice was made from, after all links: the n likeliest, falling. Empty before the first.
+  // What the last choice was made from, after all links: the n likeliest, falling; of a greedy choice that one alone
+  // (most_probable() knows the others). Empty before the first.
   [[nodiscard]] std::vector<TokenProbability> top_candidates(std::size_t n) const;
 
   // Throws Error{unsupported} for what cannot be continued from a value: chains of the caller's own, and mirostat and
@@ -61,8 +69,27 @@ class Sampler {
   struct Deleter {
     void operator()(llama_sampler* sampler) const noexcept { llama_sampler_free(sampler); }
   };
+  // What of the chain makes a list of the whole vocabulary needless: so many links that touch few tokens, then one that
+  // keeps so many of the largest. 0 kept: nothing does.
+  struct Narrowing {
+    std::size_t links = 0;
+    std::size_t kept = 0;
+    bool greedy = false;
+  };
+  struct Room;  // kept between choices
+  struct DeleteRoom {
+    void operator()(Room* room) const noexcept;
+  };
+
   Sampler(std::size_t n_vocab, SamplerChain chain);
-  void choose(std::span<const float> logits, llama_token_data_array& array);
+  [[nodiscard]] static Narrowing narrowing_of(const SamplerChain& chain);
+  void require_logits(std::span<const float> logits) const;
+  [[nodiscard]] std::optional<float> narrow(std::span<const float> logits, std::size_t count);
+  [[nodiscard]] bool is_settled();
+  [[nodiscard]] bool narrow_to_choice(std::span<const float> logits);
+  [[nodiscard]] bool narrow_to_allowed(std::span<const float> logits);
+  void choose(std::span<const float> logits, llama_token_data_array& array, bool few);
+  [[nodiscard]] Token chosen(const llama_token_data_array& array);
   void remember(Token token, bool sampled);
 
   SamplerChain chain_;
@@ -72,6 +99,9 @@ class Sampler {
   std::vector<AcceptedToken> accepted_;       // kept where params_ are, for snapshots
   std::vector<llama_token_data> candidates_;  // of the last choice: the first left_ of them
   std::size_t left_ = 0;
+  Narrowing narrowing_;
+  std::unique_ptr<Room, DeleteRoom> room_;
+  bool seen_ = false;  // candidates_ are what look() took
 };
 
 }  // namespace plimsoll::engine

@@ -3,6 +3,7 @@
 #include <llama.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,6 +65,13 @@ class SamplerLink {
   // they cannot be brought to a place by drawing.
   [[nodiscard]] Draws draws() const noexcept { return draws_; }
   [[nodiscard]] bool can_skip() const noexcept;  // all that it has become are draws() and accepted tokens
+
+  // For who need not list the whole vocabulary. How many of the largest logits it keeps, whatever the others are: 1 for
+  // greedy, k for top_k; empty: it looks at all.
+  [[nodiscard]] std::optional<std::size_t> keeps_largest() const noexcept { return keeps_largest_; }
+  // Whether it changes no logits but those of add_touched(), each by itself: biases, penalties, DRY.
+  [[nodiscard]] bool touches_few() const noexcept { return touches_few_; }
+  void add_touched(std::vector<Token>& tokens) const;
   void skip_draws(Draws draws);
 
  private:
@@ -79,6 +87,11 @@ class SamplerLink {
   std::unique_ptr<CustomSampler> custom_;
   std::optional<std::uint32_t> seed_;
   Draws draws_;
+  std::optional<std::size_t> keeps_largest_;
+  bool touches_few_ = false;
+  std::vector<Token> biased_;
+  std::size_t look_back_ = 0;  // accepted tokens that it may touch
+  std::deque<Token> recent_;   // those
 };
 
 // Move-only; one thread.
@@ -95,8 +108,10 @@ class SamplerChain {
   [[nodiscard]] std::optional<std::uint32_t> seed() const;  // of the last link that has one
   [[nodiscard]] SamplerChain clone() const;
 
-  // All links in turn. Throws Error{usage} where none of them selected a token.
-  void apply(llama_token_data_array& candidates);
+  // All links in turn, or those from the given one on. Throws Error{usage} where none of them selected a token.
+  void apply(llama_token_data_array& candidates, std::size_t from = 0);
+  // The first `count` links: those that touch few.
+  void apply_first(llama_token_data_array& candidates, std::size_t count);
   // The last link alone, where it is one that may be asked again without harm (greedy, dist). false: it is not.
   [[nodiscard]] bool choose_again(llama_token_data_array& candidates);
   void accept(Token token);

@@ -12,8 +12,10 @@ namespace plimsoll::engine {
 class SequenceState {
  public:
   explicit SequenceState(std::vector<std::uint8_t> bytes) : data_(std::move(bytes)) {}  // of an earlier save()
-  // Both throw Error{usage} where the context's memory is not settled (Context::memory_is_settled).
+  // They throw Error{usage} where the context's memory is not settled (Context::memory_is_settled).
   [[nodiscard]] static SequenceState save(Context& context, SequenceId sequence);
+  // How many bytes save() would give. Throws likewise.
+  [[nodiscard]] static Bytes size_of(Context& context, SequenceId sequence);
   // Replaces the sequence's content. Throws Error{engine_failed} where the bytes do not fit this context;
   // the sequence is then empty.
   void restore(Context& context, SequenceId sequence) const;

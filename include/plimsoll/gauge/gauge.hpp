@@ -1,5 +1,6 @@
 // Gauge: sees every allocation that ggml makes, attributes it, and asks for capacity before it happens.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,10 @@ class Gauge final : public hook::Observer {
   void start();
   void stop() noexcept;
 
+  // Host buffers are touched as soon as ggml has them, so that what is taken is there (the default); false: they are
+  // there when they are first used, and until then another process may be promised them.
+  void set_prefault(bool prefault) noexcept { touches_.store(prefault, std::memory_order_relaxed); }
+
   // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
   void set_lender(const std::string& borrower, SharedScratch* scratch);
   // A buffer booked under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
@@ -57,6 +62,7 @@ class Gauge final : public hook::Observer {
   memory::AnyCapacity& capacity_;
   std::mutex mutex_;  // of placed_; nothing is called while it is held
   std::unique_ptr<Placements> placed_;
+  std::atomic<bool> touches_ = true;
   std::mutex lenders_mutex_;                       // no ggml call is made while it is held
   std::map<std::string, SharedScratch*> lenders_;  // by borrower
 };

@@ -20,9 +20,7 @@ struct SurveyRequest {
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
   engine::ProjectorParams projector{};
-  // Rows of logits and embeddings held at ready. 0: one for each sequence, which is all that generation ever asks for,
-  // and one for each token of a batch in a context that was made for embeddings.
-  std::uint32_t outputs = 0;
+  bool at_creation = false;  // output lines as a context holds them that was just made, not as at ready
   friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;
 };
 

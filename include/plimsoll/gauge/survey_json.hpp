@@ -11,7 +11,8 @@ namespace plimsoll::gauge {
 // Every field, in a fixed order: equal requests give equal text.
 [[nodiscard]] nlohmann::ordered_json to_json(const SurveyRequest& request);
 [[nodiscard]] nlohmann::ordered_json to_json(const Survey& survey);
-// Throw nlohmann::json::exception for text that is no such thing.
+// Throw nlohmann::json::exception for text that is no such thing, Error{unsupported} for what no version of ours means
+// (a stage or a type of no such name, a negative amount).
 [[nodiscard]] SurveyRequest survey_request_from_json(const nlohmann::ordered_json& json);
 [[nodiscard]] Survey survey_from_json(const nlohmann::ordered_json& json);
 

@@ -7,6 +7,10 @@
 #include <plimsoll/gauge/survey_json.hpp>
 #include <plimsoll/gauge/survey_source.hpp>
 
+namespace plimsoll::engine {
+class ChildProcess;
+}
+
 namespace plimsoll::gauge {
 
 // In a child, started at the first question and kept for the next. One thread.
@@ -25,16 +29,19 @@ class SurveyProcess final : public SurveySource {
   // Throws what the survey threw; Error{model_unusable} with the engine's last words where it ended the child.
   [[nodiscard]] Survey survey(const SurveyRequest& request) override;
   [[nodiscard]] std::vector<DeviceView> devices() override;
-
-  struct Child;
+  // Ends the child, and with it the device contexts that surveying made. The next question starts another, as the first
+  // did: with the helper, where this process has threads or backends by then.
+  void rest() override;
+  [[nodiscard]] bool resting() const noexcept { return child_ == nullptr; }
 
  private:
   nlohmann::ordered_json ask(const nlohmann::ordered_json& question, const std::string& about);
   std::vector<std::string> helper_;
-  std::unique_ptr<Child> child_;
+  std::unique_ptr<engine::ChildProcess> child_;
 };
 
-// What the child does: answers questions, one JSON line each, until `in` ends. Returns an exit status.
+// What the child does, a process of its own (engine::be_a_modest_child): answers questions, one JSON line each, until
+// `in` ends. Returns an exit status.
 int serve_surveys(int in, int out);
 
 }  // namespace plimsoll::gauge

@@ -12,6 +12,8 @@ class SurveySource {
   virtual ~SurveySource() = default;
   [[nodiscard]] virtual Survey survey(const SurveyRequest& request) = 0;
   [[nodiscard]] virtual std::vector<DeviceView> devices() = 0;
+  // No question is expected soon: what answering holds on devices is given back. The next question may take longer.
+  virtual void rest() {}
 };
 
 }  // namespace plimsoll::gauge

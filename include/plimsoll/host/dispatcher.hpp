@@ -31,6 +31,8 @@ using TicketId = std::uint64_t;
 
 // What to do where the memory that a model needs belongs to models at work.
 enum class WhenBusy { wait, refuse };
+// What to do where memory that others hold is in the way, and our own line is not: it may pass.
+enum class WhenShort { refuse, wait };
 
 // What is to be done, in this order. Loads and evictions are reported back; there is one of them at a time, so that
 // what a load takes beside its buffers can be measured.
@@ -41,8 +43,15 @@ struct Grant {
 struct Refuse {
   TicketId ticket;
   std::string model;
-  ErrorCode code;  // over_line, busy, or what the load failed with
+  ErrorCode code;  // over_line, out_of_device_memory, busy, or what the load failed with
   std::string why;
+  Error::Numbers numbers{};
+};
+struct Postpone {  // its ticket waits until others give back what they hold; said once
+  TicketId ticket;
+  std::string model;
+  std::string why;
+  Error::Numbers numbers{};
 };
 struct Load {
   std::string model;
@@ -56,31 +65,40 @@ struct Moved {  // nothing to do: the state has changed
   ModelState from;
   ModelState to;
 };
-using Decision = std::variant<Moved, Grant, Refuse, Load, Evict>;
+using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 
 // The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a seat at
 // once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
 // again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
-// smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. What
-// cannot fit even then is refused at once, and nobody has to go for it.
+// smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. Only
+// where what it needs beside them is free at this moment: nobody goes for a load that is then refused. What cannot fit
+// even with everybody gone is refused at once: for good where our line is short (over_line), for now where others hold
+// the memory (out_of_device_memory).
 class Dispatcher {
  public:
   using Time = Clock::TimePoint;
   explicit Dispatcher(const std::vector<ModelRules>& models);
 
   // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
-  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_seat = true);
+  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_seat = true,
+               WhenShort when_short = WhenShort::refuse);
   void withdraw(TicketId ticket);  // also one that is granted no more: nothing happens
   void give_back(const std::string& model, Time now);
   void pin(const std::string& model, bool pinned);
   void let_go(const std::string& model);  // evict it when it is idle
+  // It computes no more (its device is lost, a file of it was changed under it): no new leases, pinned or not it goes when
+  // the last one ends, and who wants it has it loaded anew.
+  void failed(const std::string& model);
   void warming(const std::string& model);
   void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
-  void load_failed(const std::string& model, ErrorCode code, const std::string& why);
+  void load_failed(const std::string& model, ErrorCode code, const std::string& why, Error::Numbers numbers = {});
   void evicted(const std::string& model);
 
   // Everything that can be decided now. The room has just been looked at.
   [[nodiscard]] std::vector<Decision> decide(const Room& room, const EvictionPolicy& policy, Time now);
+  // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been
+  // decided before is not lost.
+  [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why);
   // Somebody waits for memory, so the next decide() depends on what the room says.
   [[nodiscard]] bool needs_room() const;
   // When decide() should be called even if nothing happens.
@@ -107,6 +125,7 @@ class Dispatcher {
     ModelState state = ModelState::absent;
     bool was_loaded = false;  // parked rather than absent when it goes
     bool leaving = false;     // let_go(): evict when idle
+    bool failed = false;      // evict when idle, whatever is asked meanwhile
     bool evicting = false;    // decided, not yet reported back
     std::size_t leases = 0;
     Time last_used{};
@@ -117,7 +136,9 @@ class Dispatcher {
     std::string model;
     WhenBusy when_busy;
     bool needs_seat;
-    bool boarded = false;  // was waiting when the model became ready
+    WhenShort when_short;
+    bool boarded = false;    // was waiting when the model became ready
+    bool postponed = false;  // was said to be
   };
 
   [[nodiscard]] Model& model(const std::string& name);
@@ -128,10 +149,11 @@ class Dispatcher {
   [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const Room& room,
                                                                     const EvictionPolicy& policy, Time now);
   void begin_load(const std::string& name);
-  void refuse_as_too_large(const Ticket& ticket, const Room& room);
+  void turn_away(const Ticket& ticket, const Room& room, Time now);
+  void postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now);
   void drain(const std::vector<std::string>& victims, const std::string& whom_for);
   void evict_idle(Time now);
-  void refuse(const Ticket& ticket, ErrorCode code, std::string why);
+  void refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers = {});
   [[nodiscard]] bool idle(const Model& model) const;
   [[nodiscard]] bool in_transition() const;
   [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
@@ -140,6 +162,7 @@ class Dispatcher {
   std::deque<Ticket> tickets_;  // oldest first
   TicketId next_ = 1;
   std::vector<Decision> decisions_;
+  std::optional<Time> look_again_;                   // somebody waits for what others hold
   std::map<std::string, std::string> draining_for_;  // victim -> newcomer
 };
 

@@ -10,6 +10,7 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/load_line.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include <plimsoll/plan/runtime_request.hpp>
 #include <plimsoll/run/speculative.hpp>
 #include <plimsoll/run/warm_up.hpp>
 
@@ -50,6 +51,7 @@ struct Thresholds {
 struct Fleet {
   std::vector<FleetModel> models{};
   std::vector<memory::LineRequest> lines{};
+  std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   ParkingLimits parking{};
   Thresholds thresholds{};
 };

@@ -5,6 +5,7 @@
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <plimsoll/gauge/survey_source.hpp>
@@ -21,7 +22,9 @@ namespace plimsoll::host {
 struct HostOptions {
   std::shared_ptr<const EvictionPolicy> policy = std::make_shared<LeastRecentlyUsed>();
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
-  bool require_enforcing = false;    // throw where the hook is not in the way, instead of going on with advice only
+  // Of requests_of() the fleet, under its lines, where a planner has made it just now; empty: the host plans.
+  std::optional<plan::Plan> planned{};
+  bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
 // Any thread. Books, surveys and store outlive it; surveys are asked while it is constructed, the store is used by the

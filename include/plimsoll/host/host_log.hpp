@@ -44,13 +44,17 @@ class HostLog {
   // Those after that sequence number; 0: all there are.
   [[nodiscard]] std::vector<HostEvent> events(std::uint64_t after = 0) const;
   [[nodiscard]] std::uint64_t dropped() const;
+  // What it takes of the heap, about.
+  [[nodiscard]] Bytes held() const;
+  bool drop_oldest();  // false: there is none
   // Called with each event, after it was appended, on the thread that caused it, without any lock held but the host's:
-  // it must be quick and must not call the host.
+  // it must be quick and must not call the host. What it throws is logged.
   using Listener = std::function<void(const HostEvent&)>;
   void listen(Listener listener);
 
  private:
   void append(HostEvent event);
+  void drop_oldest_locked();
   const Clock& clock_;
   std::size_t capacity_;
   mutable std::mutex mutex_;
@@ -58,6 +62,7 @@ class HostLog {
   std::map<std::string, Clock::TimePoint> since_;
   std::uint64_t next_ = 1;
   std::uint64_t dropped_ = 0;
+  Bytes held_;
   std::vector<Listener> listeners_;
 };
 

@@ -39,6 +39,11 @@ class Ledger {
   // No line means unlimited. Lowering a line below what is committed is allowed: only later requests are refused.
   void set_line(const device::DeviceId& device, std::optional<Bytes> line);
 
+  // From now on the two are one memory with one account and one line (a card that two backends offer): what is said of
+  // either is said of both. Entries keep the name of their device.
+  void join(const device::DeviceId& device, const device::DeviceId& memory);
+  [[nodiscard]] device::DeviceId memory_of(const device::DeviceId& device) const;
+
   // Permission to place bytes, all of them or none (the refusal names the first device that is over, and no stage).
   // Lines of one owner on one device are judged as a sum.
   struct Line {

@@ -45,8 +45,9 @@ struct LoadLine {
   bool lowered = false;  // was above the device's total and has been lowered to it: worth a warning
 };
 
-// The line of one device: the last request that names it, else the last general one (accelerators only), else the
-// default. Empty: no line (the host), or the total is unknown and the request a percentage. Pure.
+// The line of one device: the last request that names it, or the device that stands for its memory; else the last
+// general one (accelerators only), else the default. Empty: no line (the host), or the total is unknown and the request
+// a percentage. Pure.
 [[nodiscard]] std::optional<LoadLine> resolve_line(const std::vector<LineRequest>& requests,
                                                    const device::DeviceInfo& device, std::optional<Bytes> total);
 

@@ -16,11 +16,14 @@ enum class Stage {
   compute,
   output,
   adapter,
-  projector,  // weights and compute buffers of what sees and hears
-  runtime,    // what the backend takes for itself: contexts, pools, pipelines
+  projector,      // weights and compute buffers of what sees and hears
+  runtime,        // what the backend takes for itself: contexts, pools, pipelines
+  conversations,  // state of sequences that is kept on the host: parked conversations, kept prompts
+  bookkeeping,    // logs of events and histories of samples
 };
-inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,  Stage::compute, Stage::output,
-                                    Stage::adapter, Stage::projector, Stage::runtime};
+inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,      Stage::compute,
+                                    Stage::output,  Stage::adapter,       Stage::projector,
+                                    Stage::runtime, Stage::conversations, Stage::bookkeeping};
 
 [[nodiscard]] std::string_view to_string(Stage stage) noexcept;
 [[nodiscard]] std::optional<Stage> stage_from_string(std::string_view text) noexcept;
@@ -29,7 +32,8 @@ struct Tag {
   device::DeviceId device;
   std::string owner;  // a model's name
   Stage stage = Stage::weights;
-  std::string buffer;  // ggml's buffer type name: "Vulkan0", "Vulkan_Host", "CPU_Mapped"; may be empty for runtime
+  std::string
+      buffer;  // ggml's buffer type name: "Vulkan0", "Vulkan_Host", "CPU_Mapped"; empty for what ggml does not allocate
 
   friend auto operator<=>(const Tag&, const Tag&) = default;
 };

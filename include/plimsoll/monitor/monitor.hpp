@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <plimsoll/host/host.hpp>
+#include <plimsoll/memory/booking.hpp>
 #include <plimsoll/monitor/counters.hpp>
 #include <plimsoll/monitor/sample.hpp>
 #include <plimsoll/monitor/watch.hpp>
@@ -22,7 +23,7 @@ namespace plimsoll::monitor {
 struct MonitorOptions {
   // From one sample to the next; 0: no thread, only sample_now(). docs/monitoring.md says what a sample costs.
   std::chrono::milliseconds beat{1000};
-  std::size_t history = 600;  // samples that are kept: ten minutes of seconds
+  std::size_t history = 600;  // samples that are kept: ten minutes of seconds; fewer where the host's line is short
   std::size_t alerts = 200;   // alerts that are kept
   Margins margins{};
   // Told each alert, after it was counted and logged, on the thread that sampled, with no lock held: it may use the
@@ -51,6 +52,8 @@ class Monitor {
  private:
   void beat(const std::stop_token& stop);
   void keep(const Sample& sample, const std::vector<Alert>& alerts);
+  void keep_in_history(const Sample& sample);
+  void drop_oldest_sample();
   void tell(const Alert& alert) const;
 
   host::Host& host_;
@@ -60,6 +63,8 @@ class Monitor {
   Watch watch_;
   mutable std::mutex mutex_;
   std::deque<Sample> history_;
+  Bytes history_bytes_;
+  memory::Booking booking_;  // of the history
   std::deque<Alert> alerts_;
   Counters counters_;
   std::condition_variable_any wake_;

@@ -43,7 +43,8 @@ struct StageSample {
   Bytes peak;  // of each buffer type, summed
 };
 
-// A model, a lane's scratch ("lane:main") or "backends": whoever has entries in the ledger.
+// A model, a lane's scratch ("lane:main"), "backends", "parked" conversations, "prompts", "records": whoever has
+// entries in the ledger.
 struct OwnerSample {
   std::string name;
   std::vector<StageSample> stages{};    // by device and stage
@@ -63,7 +64,7 @@ struct Sample {
   std::vector<OwnerSample> others{};  // owners that are no models of the fleet
   std::size_t waiting = 0;
   std::size_t parked_conversations = 0;
-  Bytes parked_in_memory;  // host memory of ours that stands in no ledger
+  Bytes parked_in_memory;  // as the ledger has it under the owner "parked"
   Bytes parked_on_disk;
   std::uint64_t events_dropped = 0;
 };
@@ -90,7 +91,10 @@ struct Observed {
 [[nodiscard]] std::vector<device::DeviceInfo> devices_of(const host::Host& host);
 
 // That field, summed over all devices that have the same memory as this one: those of the host are one memory.
-[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field);
+[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::*field);
+
+// What it takes of the heap, about: the same for equal samples.
+[[nodiscard]] Bytes size_of(const Sample& sample);
 
 [[nodiscard]] Bytes taken_by(const OwnerSample& owner);  // on all devices
 

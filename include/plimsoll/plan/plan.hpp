@@ -18,7 +18,8 @@ namespace plimsoll::plan {
 
 // Where a number comes from. exact: the engine's own arithmetic. measured: seen in this process. calibrated: measured
 // earlier, on this device with this driver and engine, for this model and configuration. estimated: a rule of thumb.
-enum class Source { exact, measured, calibrated, estimated };
+// given: said by the caller (--runtime).
+enum class Source { exact, measured, calibrated, estimated, given };
 [[nodiscard]] std::string_view to_string(Source source) noexcept;
 
 struct Line {
@@ -60,10 +61,16 @@ enum class Limit { line, free, host };
 
 struct DeviceVerdict {
   DeviceState state;
-  Bytes required;  // charged lines of all models; of the compute buffers of a lane, the largest
+  // Charged lines of all models; of the compute buffers of a lane, the largest. Devices that share a card's memory are
+  // required to hold the same: what is wanted of all of them.
+  Bytes required;
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
+  Bytes estimated{};           // of what is required: rules of thumb
+  Bytes over_line{};           // beyond what our line leaves, whatever is free; what kind of no this is: refusal.hpp
   [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
+  // It would fit if the rules of thumb were nothing: a measurement, or who knows better, may say yes.
+  [[nodiscard]] bool stands_on_estimate() const noexcept { return !fits() && short_by <= estimated; }
 };
 
 // One parameter that an alternative changes, as text: {"type_k", "f16", "q8_0"}.
@@ -89,6 +96,8 @@ struct Plan {
   std::vector<Alternative> alternatives;  // nearest first, at most three; only where the plan is refused
   std::vector<std::string> explanation;   // how each number came about, for --explain
   [[nodiscard]] bool fits() const noexcept;
+  // Refused, and nothing but estimated lines stands in the way, on any device.
+  [[nodiscard]] bool stands_on_estimates() const noexcept;
 };
 
 // On the plan's devices. Models that do not fit together can then take turns. Pure.
@@ -118,6 +127,11 @@ struct RuntimeFigure {
 // together against the host's free memory as well. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
                                                const std::vector<DeviceState>& devices);
+
+// As admit(), but where only estimated lines stand in the way, what they are is added to line and free memory of the
+// device: a calibration may go beyond them by that, to find out. Pure.
+[[nodiscard]] std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& models,
+                                                                std::vector<DeviceState> devices);
 
 // The lines as a reservation asks for them: charged ones, under the model's name.
 [[nodiscard]] std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model);

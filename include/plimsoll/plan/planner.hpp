@@ -1,11 +1,15 @@
 // Planner: surveys, readings and what is remembered, joined into a plan. The one place of this part with effects.
 #pragma once
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/gauge/survey_source.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include <plimsoll/plan/runtime_request.hpp>
 #include <plimsoll/plan/store.hpp>
 
 namespace plimsoll::plan {
@@ -17,32 +21,47 @@ struct PlannerOptions {
   bool alternatives = true;  // search for some where the plan is refused
   // What those planned share a lane with, where only that counts of it: plans of compute lines alone.
   std::vector<ModelPlan> lane_mates{};
+  // What backends take for themselves, by those who know better than an estimate or an earlier measurement.
+  std::vector<RuntimeRequest> runtime{};
+  // Estimated lines refuse nothing: who calibrates goes beyond line and free memory by what they are, to find out.
+  bool beyond_estimates = false;
 };
 
-// One thread. Source and store outlive it.
+// No reading of a device that is older than this decides: memory comes and goes.
+inline constexpr std::chrono::seconds kOldestReading{2};
+
+// One thread. Source, store and clock outlive it.
 class Planner {
  public:
-  Planner(gauge::SurveySource& surveys, Store& store) : surveys_(surveys), store_(store) {}
+  Planner(gauge::SurveySource& surveys, Store& store) : Planner(surveys, store, system_clock()) {}
+  Planner(gauge::SurveySource& surveys, Store& store, const Clock& clock)
+      : surveys_(surveys), store_(store), clock_(clock) {}
 
-  // Throws what a survey throws; a plan that does not fit is an answer, not an error. Where several accelerators are to
-  // hold a model's layers and no shares were asked for, they are shared out by the room of each, under its line; the
-  // plan's request names devices and shares then, so that what is loaded is what was planned.
-  // Throws Error{usage} for a line on a device that is not there.
+  // Throws what a survey throws; a plan that does not fit is an answer, not an error. Where there are several
+  // accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the most room;
+  // else, and where several were named, its layers are shared out by the room of each, under its line. The plan's
+  // request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a line
+  // or a runtime on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it
   // fits already, and the refused one where nothing does.
   [[nodiscard]] Plan fit(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
+  // Read anew where the last reading is older than kOldestReading; references to an earlier answer are void then.
   [[nodiscard]] const std::vector<gauge::DeviceView>& devices();
   // How many surveys were really made, and how many were remembered.
   [[nodiscard]] int surveys_made() const noexcept { return made_; }
   [[nodiscard]] int surveys_remembered() const noexcept { return remembered_; }
 
  private:
+  [[nodiscard]] static const Clock& system_clock();
+  [[nodiscard]] bool readings_are_old() const;
   [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request);
-  [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states);
-  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey);
+  [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
+                                     const PlannerOptions& options);
+  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey,
+                                         const PlannerOptions& options);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
   [[nodiscard]] std::vector<Alternative> ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
@@ -51,7 +70,10 @@ class Planner {
 
   gauge::SurveySource& surveys_;
   Store& store_;
+  const Clock& clock_;
   std::vector<gauge::DeviceView> devices_;
+  Clock::TimePoint read_at_{};
+  std::map<std::string, bool> told_of_lowered_;  // once for each device
   int made_ = 0;
   int remembered_ = 0;
 };

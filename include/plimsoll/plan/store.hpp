@@ -7,13 +7,13 @@
 
 #include <plimsoll/gauge/survey.hpp>
 #include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/plan/measurement.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {
 
-// State of the driver's cache of compiled pipelines when something was measured.
-enum class PipelineCache { none, cold, warm };
-[[nodiscard]] std::string_view to_string(PipelineCache cache) noexcept;
+// The device, its driver and the engine's build, as every key of a measurement begins.
+[[nodiscard]] std::string device_key(const gauge::DeviceView& device);
 
 // What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration;
 // and how large its weights there are, since each type of weights has kernels of its own.
@@ -42,16 +42,24 @@ class Store {
   void keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey,
                    const std::vector<std::string>& devices);
 
-  // The larger of what was measured with a cold and with a warm pipeline cache.
+  // What the measurements come to (figure_of).
   [[nodiscard]] std::optional<Bytes> find_runtime(const std::string& key);
-  // Keeps the larger of this and what an earlier measurement in the same state said.
+  // The latest ones, oldest first; kMeasurementsKept of them at most.
+  [[nodiscard]] std::vector<Measurement> measurements(const std::string& key);
   void keep_runtime(const std::string& key, PipelineCache cache, Bytes bytes);
 
   void forget_everything();
+  // What was measured on a device of that name. Answers how many measurements that were.
+  std::size_t forget_device(const std::string& name);
+  // The surveys of the model of that file, or of the name that a file without its ending has, and what was measured
+  // with models of its shape, on every device. Answers how many surveys and measurements that were.
+  std::size_t forget_model(const std::string& file);
 
  private:
   void open();
   void give_up(const char* why);
+  void lay_out();
+  std::size_t forget_measurements(const std::string& condition, const std::string& text);
   std::string path_;
   void* database_ = nullptr;  // sqlite3*
 };

@@ -71,9 +71,10 @@ class Conversation {
   // Chooses from them; the token is not appended.
   [[nodiscard]] engine::Token sample(engine::Sampler& sampler, std::size_t back = 0);
 
-  // Everything appended, in memory or waiting; LLAMA_TOKEN_NULL where a vector stands.
-  [[nodiscard]] const std::vector<engine::Token>& tokens() const;
-  [[nodiscard]] std::size_t size() const { return tokens().size(); }
+  // Everything appended, in memory or waiting; LLAMA_TOKEN_NULL where a vector stands. A copy: another conversation's
+  // infer() on another thread may move this one on, and where it fails take vectors back that cannot be decoded again.
+  [[nodiscard]] std::vector<engine::Token> tokens() const;
+  [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t capacity() const;            // tokens that fit at all: ContextFacts::n_ctx_seq
   [[nodiscard]] engine::Position next_position() const;  // where the next token goes
   [[nodiscard]] std::size_t room() const;                // tokens that still fit
@@ -93,7 +94,8 @@ class Conversation {
   [[nodiscard]] bool shift_left(std::size_t count, std::size_t keep);
   // The same tokens remain, all of them waiting to be decoded again from position 0.
   void reprefill_without(std::size_t count, std::size_t keep);
-  // Positions by hand: see MemoryEdit. Throws Error{usage} while tokens wait.
+  // Positions by hand: see MemoryEdit. Throws Error{usage} while tokens wait. The conversation itself is not asked
+  // inside `edit`: it would wait for itself.
   class MemoryEdit;
   void modify(const std::function<void(MemoryEdit&)>& edit);
   void clear();
@@ -101,6 +103,8 @@ class Conversation {
   // A copy on the host: tokens, positions and memory; waiting tokens are part of it, logits are not.
   // Throws Error{engine_failed}.
   [[nodiscard]] SequenceSnapshot save() const;
+  // How large the memory of that copy would be. Throws likewise.
+  [[nodiscard]] Bytes size_when_saved() const;
 
   [[nodiscard]] Instance& instance() const;
 

@@ -16,6 +16,7 @@ namespace plimsoll::run {
 // Makes a request into one for embeddings: the context gives them from its first moment (switching them on later can
 // crash the engine), its batch is one micro-batch, since a vector of a whole text is made inside one, and its sequences
 // share one cache, so that texts of different lengths go through together. `pooling` unspecified: the model's own.
+// With any pooling but none, a micro-batch that is no multiple of the sequences becomes the next smaller one that is.
 void plan_for_embeddings(engine::ContextParams& context,
                          enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED);
 void plan_for_embeddings(gauge::SurveyRequest& request,

@@ -39,6 +39,7 @@ struct GenerationParams {
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
   // model's own opinion, before any sampler, and valid inside the call only.
   std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
+  bool on_token_reads_logits = true;  // false: it is given none, and they need not be copied for it
 };
 
 enum class FinishReason {

@@ -25,6 +25,8 @@
 
 namespace plimsoll::run {
 
+class RuntimeGrowth;
+
 // What an instance shares with others. Both outlive it.
 struct Sharing {
   gauge::SharedScratch* scratch = nullptr;  // its compute buffers come from there; it reserves none of its own
@@ -118,10 +120,14 @@ class Instance {
   [[nodiscard]] std::string how_growth_is_read() const { return meter_.how(); }
   // By decode() and encode(), prompts and answers alike. Any thread.
   [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return tokens_.load(std::memory_order_relaxed); }
+  // The backend broke off in a decode or encode (a lost device), or said again and again that it failed: nothing that
+  // follows can be relied on. Any thread.
+  [[nodiscard]] bool has_failed() const noexcept { return failures_.load(std::memory_order_relaxed) >= kMostFailures; }
   // Graphs that had to be allocated again since readiness; 0 is what the seal promises.
   [[nodiscard]] std::int32_t graph_reallocations() const;
 
  private:
+  static constexpr int kMostFailures = 3;  // one may be the batch's
   void must_be(State state, const char* what) const;
   template <class Stage>
   void attributed(gauge::Phase phase, const char* what, Stage&& stage);
@@ -130,8 +136,8 @@ class Instance {
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
   [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
-  [[nodiscard]] Bytes scratch_in(const device::DeviceInfo& memory) const;
   void measure_runtime(bool measured_completely, plan::Store* store);
+  [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void begin_loading();
   void load_beside_the_model();
@@ -157,14 +163,14 @@ class Instance {
   std::unique_ptr<engine::Context> context_;
   WarmUpReport warm_up_;
   plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;
-  gauge::Meter::Reading at_start_;
-  std::vector<Bytes> scratch_at_start_;  // in each of the meter's memories
+  std::unique_ptr<RuntimeGrowth> runtime_growth_;  // from loading until it is measured
   gauge::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
   std::atomic<std::uint64_t> tokens_ = 0;
   mutable std::mutex last_refusal_mutex_;
   std::optional<memory::Refusal> last_refusal_;
+  std::atomic<int> failures_ = 0;      // in a row
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
 };
 

@@ -31,7 +31,7 @@ class MemoryBooks {
   // Those that were set, as a planner wants to know them: for devices that `asked` says nothing of, the lines of before;
   // then `asked`.
   [[nodiscard]] std::vector<memory::LineRequest> lines_with(const std::vector<memory::LineRequest>& asked) const;
-  // What is committed on each device, as a planner wants to know it.
+  // What is committed in each memory, as a planner wants to know it: by the device that stands for it.
   [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::server {
 
@@ -29,13 +31,19 @@ struct ServerOptions {
   std::vector<std::string> api_keys{};  // empty: nobody is asked for one
   std::filesystem::path certificate{};  // PEM; both or neither
   std::filesystem::path private_key{};
+  // Without keys: names beside localhost, addresses and this machine's own under which it may be asked.
+  std::vector<std::string> host_names{};
   std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
   bool dashboard = true;
   std::size_t kept_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   Limits limits{};
+  // By the name of a model that does not fit even alone: configurations that would (host::NeverFits). A refusal tells
+  // them.
+  std::map<std::string, std::vector<plan::Alternative>> ways_out{};
 };
 
-[[nodiscard]] bool is_loopback(const std::string& address);  // nobody but this machine can reach it
+// Nobody but this machine can reach it: "localhost", 127.0.0.0/8, ::1. A name that only begins like one is none.
+[[nodiscard]] bool is_loopback(const std::string& address);
 
 // One key a line; empty lines and those that begin with # are none. Throws Error{usage}: it cannot be read, holds no
 // key, or a key with blanks inside.

@@ -1,0 +1,243 @@
+#include <plimsoll/engine/child_process.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/engine/backend.hpp>
+
+extern char** environ;
+
+namespace plimsoll::engine {
+namespace {
+
+int threads_of_this_process() {
+  std::error_code error;
+  int count = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) ++count;
+  return count;
+}
+
+// Readable once the stop was asked for.
+class StopFile {
+ public:
+  explicit StopFile(const std::stop_token& stop)
+      : file_(eventfd(0, EFD_CLOEXEC)), heard_(stop, Wake{.file = file_}) {
+    if (file_ < 0) throw Error(ErrorCode::io, "nothing is left to wait for a child process with");
+  }
+  ~StopFile() { close(file_); }
+  StopFile(const StopFile&) = delete;
+  StopFile& operator=(const StopFile&) = delete;
+  [[nodiscard]] int file() const noexcept { return file_; }
+
+ private:
+  struct Wake {
+    int file;
+    void operator()() const noexcept { (void)eventfd_write(file, 1); }
+  };
+  int file_;
+  std::stop_callback<Wake> heard_;  // after the file it writes to
+};
+
+// The kernel's own way (PR_SET_PDEATHSIG) ends the child with the thread that made it, not with the process, and says
+// nothing where the parent was gone before it was asked for.
+void end_with_the_parent(int in) {
+  static std::atomic<bool> watched = false;  // a forked child and what it serves both ask for it
+  struct stat facts{};
+  if (fstat(in, &facts) != 0 || !S_ISSOCK(facts.st_mode) || watched.exchange(true)) return;
+  std::thread([in] {
+    pollfd file{.fd = in, .events = 0, .revents = 0};
+    while (poll(&file, 1, -1) < 0 && errno == EINTR) {
+    }
+    if ((file.revents & POLLHUP) != 0) _exit(1);
+  }).detach();
+}
+
+}  // namespace
+
+void be_a_modest_child(int in) {
+  setenv("GGML_NO_BACKTRACE", "1", 1);  // ggml would start a debugger to print one
+  const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGPIPE}) std::signal(signal, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGINT, SIG_IGN);  // the parent decides; its end is this child's end
+  end_with_the_parent(in);
+}
+
+// The three ways between the two; whatever nobody has taken is closed.
+struct ChildProcess::Ends {
+  std::array<int, 2> questions{-1, -1};  // theirs, ours
+  std::array<int, 2> answers{-1, -1};    // ours, theirs
+  std::array<int, 2> errors{-1, -1};     // ours, theirs
+
+  Ends() {
+    const bool made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, questions.data()) == 0 &&
+                      pipe2(answers.data(), O_CLOEXEC) == 0 && pipe2(errors.data(), O_CLOEXEC) == 0;
+    if (made) return;
+    close_all();
+    throw Error(ErrorCode::io, "no pipe could be made for a child process");
+  }
+  ~Ends() { close_all(); }
+  Ends(const Ends&) = delete;
+  Ends& operator=(const Ends&) = delete;
+
+  void close_all() noexcept {
+    for (auto* pair : {&questions, &answers, &errors}) {
+      for (int& file : *pair) {
+        if (file >= 0) close(std::exchange(file, -1));
+      }
+    }
+  }
+};
+
+ChildProcess::ChildProcess(const std::vector<std::string>& helper, const Serve& serve) {
+  const bool may_fork = !backends_started() && threads_of_this_process() == 1;
+  if (!may_fork && helper.empty()) {
+    throw Error(ErrorCode::unsupported,
+                "this process has threads or backends already, so its child must be a program of its own: name one");
+  }
+  Ends ends;
+  if (may_fork) {
+    fork_child(ends, serve);
+  } else {
+    spawn_child(ends, helper);
+  }
+  if (pid_ < 0) throw Error(ErrorCode::io, "a child process could not be started");
+  to_ = std::exchange(ends.questions[1], -1);
+  from_ = std::exchange(ends.answers[0], -1);
+  errors_ = std::exchange(ends.errors[0], -1);
+}
+
+void ChildProcess::fork_child(const Ends& ends, const Serve& serve) {
+  pid_ = fork();
+  if (pid_ != 0) return;
+  // The child: never returns, and never unwinds into what the parent was doing.
+  for (const int file : {ends.questions[1], ends.answers[0], ends.errors[0]}) close(file);
+  dup2(ends.errors[1], STDERR_FILENO);
+  // Whoever reads the parent's output must not have to wait for this process's end as well.
+  if (const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC); nothing >= 0) {
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+  }
+  int status = 1;
+  try {
+    log::set_sink({});
+    log::set_level(log::Level::off);
+    be_a_modest_child(ends.questions[0]);
+    status = serve(ends.questions[0], ends.answers[1]);
+  } catch (...) {  // said on the pipe where it could be
+  }
+  _exit(status);
+}
+
+void ChildProcess::spawn_child(const Ends& ends, const std::vector<std::string>& helper) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : helper) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends.questions[0], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, ends.answers[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, ends.errors[1], STDERR_FILENO);
+  if (posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ) != 0) pid_ = -1;
+  posix_spawn_file_actions_destroy(&actions);
+}
+
+void ChildProcess::close_files() noexcept {
+  for (int* file : {&to_, &from_, &errors_}) {
+    if (*file >= 0) close(std::exchange(*file, -1));
+  }
+}
+
+ChildProcess::~ChildProcess() {
+  close_files();
+  if (pid_ <= 0) return;
+  // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small survey.
+  kill(pid_, SIGKILL);
+  (void)wait_for_the_end();
+}
+
+int ChildProcess::wait_for_the_end() noexcept {
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  return status;
+}
+
+void ChildProcess::say(const std::string& line) {
+  const std::string text = line + "\n";
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = send(to_, text.data() + done, text.size() - done, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+// False: nothing more will come.
+bool ChildProcess::read_into(int file, std::string& text) const {
+  std::array<char, 65536> buffer{};
+  const ssize_t count = read(file, buffer.data(), buffer.size());
+  if (count < 0 && errno == EINTR) return true;
+  if (count <= 0) return false;
+  text.append(buffer.data(), static_cast<std::size_t>(count));
+  return true;
+}
+
+std::optional<std::string> ChildProcess::hear(const std::stop_token& stop) {
+  const StopFile stopped(stop);
+  std::array<pollfd, 3> files{{{.fd = from_, .events = POLLIN, .revents = 0},
+                               {.fd = errors_, .events = POLLIN, .revents = 0},
+                               {.fd = stopped.file(), .events = POLLIN, .revents = 0}}};
+  for (;;) {
+    if (stop.stop_requested()) throw Error(ErrorCode::cancelled, "cancelled");
+    if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
+      std::string line = heard_.substr(0, end);
+      heard_.erase(0, end + 1);
+      return line;
+    }
+    if (poll(files.data(), files.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      kill(pid_, SIGKILL);  // it cannot be heard any more
+      return std::nullopt;
+    }
+    if (stop.stop_requested()) continue;
+    if (files[1].revents != 0 && !read_into(errors_, last_words_)) files[1].fd = -1;
+    if (files[0].revents != 0 && !read_into(from_, heard_)) return std::nullopt;
+  }
+}
+
+std::string ChildProcess::cause_of_death() {
+  while (read_into(errors_, last_words_)) {
+  }
+  const int status = wait_for_the_end();
+  if (const std::size_t assertion = last_words_.find("GGML_"); assertion != std::string::npos) {
+    return "the engine gave up on it: " + last_words_.substr(assertion, last_words_.find('\n', assertion) - assertion);
+  }
+  if (WIFSIGNALED(status)) return fmt::format("the engine crashed on it ({})", strsignal(WTERMSIG(status)));
+  return fmt::format("the engine ended with status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status);
+}
+
+}  // namespace plimsoll::engine

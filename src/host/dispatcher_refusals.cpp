@@ -1,0 +1,67 @@
+// Who is told no, and in which words.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/host/dispatcher.hpp>
+
+namespace plimsoll::host {
+namespace {
+
+// How often memory that others hold is looked at while somebody waits for it: a reading costs a millisecond, a load
+// takes about a second.
+constexpr std::chrono::seconds kLookAgain{1};
+
+bool all_fit(const std::vector<plan::DeviceVerdict>& verdicts) {
+  return std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits);
+}
+
+}  // namespace
+
+void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers) {
+  decisions_.emplace_back(Refuse{
+      .ticket = ticket.id, .model = ticket.model, .code = code, .why = std::move(why), .numbers = std::move(numbers)});
+  withdraw(ticket.id);
+}
+
+// What cannot be is said at once: not even with every model gone that may go. For good where our own line is short;
+// what others hold may pass.
+void Dispatcher::turn_away(const Ticket& ticket, const Room& room, Time now) {
+  std::vector<std::string> stay;
+  std::vector<std::string> go;
+  std::string pinned;
+  for (const std::string& name : resident()) {
+    (model(name).rules.pinned ? stay : go).push_back(name);
+    if (model(name).rules.pinned) pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
+  }
+  std::vector<std::string> spared{ticket.model};
+  spared.insert(spared.end(), stay.begin(), stay.end());
+  const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
+  if (const auto verdicts = room.judge_by_lines(spared); !all_fit(verdicts)) {
+    return refuse(ticket, ErrorCode::over_line,
+                  fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
+  }
+  const Shortage shortage = room.shortage(ticket.model, stay, go);
+  std::string why = fmt::format("'{}' does not fit{} now: {}", ticket.model, beside, shortage.sentence);
+  if (ticket.when_short == WhenShort::wait) return postpone(ticket, std::move(why), shortage.numbers, now);
+  refuse(ticket, ErrorCode::out_of_device_memory, std::move(why), shortage.numbers);
+}
+
+void Dispatcher::postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now) {
+  look_again_ = now + kLookAgain;
+  bool& said = std::ranges::find(tickets_, ticket.id, &Ticket::id)->postponed;
+  if (std::exchange(said, true)) return;
+  decisions_.emplace_back(
+      Postpone{.ticket = ticket.id, .model = ticket.model, .why = std::move(why), .numbers = std::move(numbers)});
+}
+
+std::vector<Decision> Dispatcher::give_up(ErrorCode code, const std::string& why) {
+  const std::deque<Ticket> all = tickets_;
+  for (const Ticket& ticket : all) {
+    if (!is_resident(model(ticket.model).state)) refuse(ticket, code, why);
+  }
+  look_again_.reset();
+  return std::exchange(decisions_, {});
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,61 @@
+#include <plimsoll/plan/refusal.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace plimsoll::plan {
+namespace {
+
+bool line_is_short(const DeviceVerdict& verdict) { return verdict.over_line > Bytes{}; }
+
+std::string holders(const DeviceVerdict& verdict) {
+  const auto others = held_by_others(verdict.state);
+  if (line_is_short(verdict) || !others || *others == Bytes{}) return {};
+  return fmt::format(": {} are held by others there", format_bytes(*others));
+}
+
+}  // namespace
+
+Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept {
+  if (std::ranges::any_of(verdicts, line_is_short)) return Refusal::over_line;
+  const bool fits = std::ranges::all_of(verdicts, &DeviceVerdict::fits);
+  return fits ? Refusal::none : Refusal::out_of_device_memory;
+}
+
+std::optional<Bytes> held_by_others(const DeviceState& state) {
+  if (!state.reading.total || !state.reading.free) return std::nullopt;
+  const Bytes used = saturating_sub(*state.reading.total, *state.reading.free);
+  return saturating_sub(used, std::max(state.ours, state.reading.used_by_us.value_or(Bytes{})));
+}
+
+std::string why_refused(const std::vector<DeviceVerdict>& verdicts) {
+  std::string out;
+  for (const DeviceVerdict& verdict : verdicts) {
+    if (verdict.fits()) continue;
+    out += fmt::format("{}{} needed on {}, {} too much ({}){}", out.empty() ? "" : "; ", format_bytes(verdict.required),
+                       verdict.state.info.id.name(), format_bytes(verdict.short_by), to_string(*verdict.limit),
+                       holders(verdict));
+    if (verdict.stands_on_estimate())
+      out +=
+          fmt::format("; only an estimate of {} stands in the way, which a calibration or --runtime {}=SIZE overrules",
+                      format_bytes(verdict.estimated), verdict.state.info.id.name());
+  }
+  return out;
+}
+
+Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdicts) {
+  const Refusal kind = refusal_of(verdicts);
+  const auto first = std::ranges::find_if(verdicts, [&](const DeviceVerdict& verdict) {
+    return kind == Refusal::over_line ? line_is_short(verdict) : !verdict.fits();
+  });
+  if (first == verdicts.end()) return {ErrorCode::internal, what + ", though every device has room"};
+  Error::Numbers numbers{{"needed", first->required.value()},
+                         {"available", saturating_sub(first->required, first->short_by).value()},
+                         {"short_by", first->short_by.value()}};
+  if (const auto others = held_by_others(first->state)) numbers.emplace_back("held_by_others", others->value());
+  return {kind == Refusal::over_line ? ErrorCode::over_line : ErrorCode::out_of_device_memory,
+          fmt::format("{}: {}", what, why_refused(verdicts)), std::move(numbers)};
+}
+
+}  // namespace plimsoll::plan

@@ -1,0 +1,87 @@
+// How an instance's runtime stage is measured, booked and remembered.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/plan/runtime_floor.hpp>
+#include <plimsoll/run/instance.hpp>
+
+#include "runtime_growth.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+struct Booking {
+  Bytes taken;
+  Bytes reserved;
+};
+
+// An incomplete warm-up may only have seen a part of it, and so may probes that saw less than a context: the estimate
+// stays reserved where it is larger. What may be another's is not booked under this model's name.
+Booking booking_of(const RuntimeGrowth::Figure& figure, plan::Worth worth, Bytes planned, bool complete) {
+  const bool others_in_it =
+      worth == plan::Worth::not_alone || (worth == plan::Worth::unconfirmed && figure.memory.memory_is_hosts);
+  const Bytes taken = others_in_it ? std::min(figure.bytes, planned) : figure.bytes;
+  const bool all_seen = complete && !others_in_it && worth != plan::Worth::below_floor;
+  return {.taken = taken, .reserved = all_seen ? taken : std::max(taken, planned)};
+}
+
+void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::string& model, Bytes planned) {
+  const std::string& device = figure.memory.id.name();
+  log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", model, format_bytes(figure.bytes), device,
+            format_bytes(planned));
+  if (figure.whose == gauge::Whose::everybody)
+    log::info("run", "on {} this process's own use cannot be told: it was read as total less free, everybody's",
+              device);
+  if (worth == plan::Worth::kept) return;
+  // Beside another model in the same process that is as expected; the others are worth a look.
+  const auto level = worth == plan::Worth::shared ? log::Level::info : log::Level::warn;
+  if (log::level() <= level)
+    log::write(level, "run",
+               fmt::format("the {} of runtime measured for '{}' on {} are not remembered: {}",
+                           format_bytes(figure.bytes), model, device, to_string(worth)));
+}
+
+std::optional<Bytes> remembered(plan::Store* store, const std::string& key) {
+  return store == nullptr ? std::nullopt : store->find_runtime(key);
+}
+
+}  // namespace
+
+// What the memories grew by since before loading, less what the hook saw: the backends' own.
+void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
+  for (const RuntimeGrowth::Figure& figure : runtime_growth_->measure()) {
+    const auto view =
+        std::ranges::find_if(devices_, [&](const gauge::DeviceView& one) { return one.info.id == figure.memory.id; });
+    const std::string context_key = plan::context_key(*view);
+    if (store != nullptr && figure.context > Bytes{})
+      store->keep_runtime(context_key, plan::PipelineCache::none, figure.context);
+    const std::string key = plan::runtime_key(*view, plan_.survey);
+    const std::string unconfirmed_key = key + " unconfirmed";
+    const Bytes planned = planned_runtime(figure.memory.id);
+    const auto context = figure.context > Bytes{} ? std::optional(figure.context) : remembered(store, context_key);
+    const plan::Worth worth =
+        plan::worth_of({.bytes = figure.bytes,
+                        .plausible = plan::plausible_runtime(figure.memory, plan_.survey, planned),
+                        .floor = plan::runtime_floor(figure.memory, context),
+                        .had_context = figure.had_context,
+                        .alone = figure.alone,
+                        .unconfirmed = remembered(store, unconfirmed_key)});
+    const auto [taken, reserved] = booking_of(figure, worth, planned, measured_completely);
+    book_runtime(figure.memory.id, taken, reserved);
+    say(figure, worth, plan_.name, planned);
+    if (!measured_completely || store == nullptr) continue;
+    if (worth == plan::Worth::kept) store->keep_runtime(key, pipeline_cache_, figure.bytes);
+    if (worth == plan::Worth::unconfirmed) store->keep_runtime(unconfirmed_key, pipeline_cache_, figure.bytes);
+  }
+}
+
+Bytes Instance::planned_runtime(const device::DeviceId& device) const {
+  const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
+    return line.device == device && line.stage == memory::Stage::runtime;
+  });
+  return planned == plan_.lines.end() ? Bytes{} : planned->bytes;
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,70 @@
+#include "peer.hpp"
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+namespace plimsoll::server {
+namespace {
+
+constexpr int kNone = -1;
+
+bool is_of(int socket, const std::string& address, int port) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> service{};
+  if (getnameinfo(reinterpret_cast<sockaddr*>(&peer), size, host.data(), host.size(), service.data(), service.size(),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return false;
+  return std::to_string(port) == service.data() && address == host.data();
+}
+
+// The library keeps the number of a request's socket to itself.
+int socket_of(const httplib::Request& request) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const std::string name = entry.path().filename();
+    int descriptor = kNone;
+    std::from_chars(name.data(), name.data() + name.size(), descriptor);
+    if (descriptor >= 0 && is_of(descriptor, request.remote_addr, request.remote_port)) return descriptor;
+  }
+  return kNone;
+}
+
+bool is_closed_on_both_sides(int socket) {
+  pollfd asked{.fd = socket, .events = 0, .revents = 0};
+  return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
+}  // namespace
+
+bool Peer::is_gone() {
+  if (!request_.is_connection_closed()) return false;
+  if (encrypted_) return true;
+  const std::lock_guard lock(mutex_);
+  if (!socket_) socket_ = socket_of(request_);
+  if (*socket_ == kNone || is_closed_on_both_sides(*socket_)) return true;
+  ask(*socket_);
+  return false;
+}
+
+void Peer::ask(int socket) {
+  if (!std::exchange(may_ask_, false) || request_.version != "HTTP/1.1") return;
+  constexpr std::string_view kNothing = "HTTP/1.1 100 Continue\r\n\r\n";
+  (void)!send(socket, kNothing.data(), kNothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void Peer::answer_begins() {
+  const std::lock_guard lock(mutex_);
+  may_ask_ = false;
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,33 @@
+// Peer: whether the other end of a connection is there still.
+#pragma once
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <httplib.h>
+
+namespace plimsoll::server {
+
+// A client that has sent its request may close its own half of the connection and wait for the answer; one that has
+// gone looks the same until something is sent to it. So it is asked once, by an interim answer that means nothing
+// (100), and its system says at once where nobody is there any more. Encrypted connections and HTTP/1.0 know no such
+// question: of those, the first is gone when it has closed its half, the second when it has closed both.
+//
+// Any thread; `request` outlives it.
+class Peer {
+ public:
+  Peer(const httplib::Request& request, bool encrypted) : request_(request), encrypted_(encrypted) {}
+  [[nodiscard]] bool is_gone();
+  // From now on nothing may be sent that is not the answer.
+  void answer_begins();
+
+ private:
+  void ask(int socket);
+  const httplib::Request& request_;
+  const bool encrypted_;
+  std::mutex mutex_;
+  bool may_ask_ = true;
+  std::optional<int> socket_{};  // looked for once its half is closed
+};
+
+}  // namespace plimsoll::server

@@ -1,0 +1,162 @@
+// A child that works for us: this program itself, run again, or a fork of it.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/child_process.hpp>
+
+#include "expect_error.hpp"
+
+namespace {
+
+std::atomic<int> sigpipe_changes = 0;
+
+// Says every line again. "pid": its number. "end": nothing more.
+int echo(int in, int out) {
+  plimsoll::engine::be_a_modest_child(in);
+  std::string line;
+  for (char c = 0; read(in, &c, 1) == 1;) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    if (line == "end") return 0;
+    if (line == "pid") line = std::to_string(getpid());
+    line += '\n';
+    if (write(out, line.data(), line.size()) < 0) return 1;
+    line.clear();
+  }
+  return 0;
+}
+
+// Before main(): this program as the child of one of its tests.
+__attribute__((constructor)) void be_the_echo(int count, char** arguments, char**) {
+  if (count == 2 && std::string_view(arguments[1]) == "--as-an-echo") _exit(echo(STDIN_FILENO, STDOUT_FILENO));
+}
+
+const std::vector<std::string> kEcho{"/proc/self/exe", "--as-an-echo"};
+
+}  // namespace
+
+// In front of the C library's: who changes what SIGPIPE does to this process is counted.
+extern "C" int sigaction(int signal, const struct sigaction* now, struct sigaction* before) noexcept {
+  if (signal == SIGPIPE && now != nullptr) ++sigpipe_changes;
+  using Real = int (*)(int, const struct sigaction*, struct sigaction*);
+  static const auto kReal = reinterpret_cast<Real>(dlsym(RTLD_NEXT, "sigaction"));
+  return kReal(signal, now, before);
+}
+
+namespace plimsoll::engine {
+namespace {
+
+// A thread beside this one keeps ChildProcess from forking.
+class Beside {
+ public:
+  Beside() : thread_([this] { over_.wait(false); }) {}
+  ~Beside() {
+    over_ = true;
+    over_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> over_ = false;
+  std::jthread thread_;
+};
+
+TEST(ChildProcessTest, AnswersLineByLine) {
+  const Beside beside;
+  ChildProcess child(kEcho, {});
+  child.say("one");
+  child.say(std::string(300'000, 'x'));  // more than a pipe holds
+  EXPECT_EQ(child.hear(), "one");
+  EXPECT_EQ(child.hear(), std::string(300'000, 'x'));
+}
+
+// The whole process's answer to SIGPIPE belongs to its program; other threads write to sockets meanwhile.
+TEST(ChildProcessTest, SayingToOneThatIsGoneNeitherEndsThisProcessNorTouchesItsSignals) {
+  const Beside beside;
+  ChildProcess child(kEcho, {});
+  sigpipe_changes = 0;
+  child.say("end");
+  EXPECT_EQ(child.hear(), std::nullopt);
+  child.say("are you there?");
+  EXPECT_EQ(sigpipe_changes, 0);
+  EXPECT_EQ(child.cause_of_death(), "the engine ended with status 0");
+}
+
+// The kernel's PR_SET_PDEATHSIG would end it with the thread.
+TEST(ChildProcessTest, OutlivesTheThreadThatMadeIt) {
+  const Beside beside;
+  std::unique_ptr<ChildProcess> child;
+  std::thread([&] {
+    child = std::make_unique<ChildProcess>(kEcho, ChildProcess::Serve{});
+    child->say("ready");
+    EXPECT_EQ(child->hear(), "ready");
+  }).join();
+  child->say("still there?");
+  EXPECT_EQ(child->hear(), "still there?");
+}
+
+TEST(ChildProcessTest, AParentThatWasGoneBeforeTheChildLookedIsNoticed) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);  // nobody is at the other end
+    be_a_modest_child(ends[1]);
+    for (;;) pause();
+  }
+  close(ends[0]);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << status;
+  close(ends[1]);
+}
+
+TEST(ChildProcessTest, EndsWithAParentThatWasKilled) {
+  std::array<int, 2> alive{};  // closed by the kernel when the last of them is gone
+  ASSERT_EQ(pipe2(alive.data(), O_CLOEXEC), 0);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    close(alive[0]);
+    fcntl(alive[1], F_SETFD, 0);  // for the child, too
+    const Beside beside;
+    ChildProcess child(kEcho, {});
+    child.say("ready");
+    const bool ready = child.hear() == "ready";
+    (void)!write(alive[1], ready ? "r" : "-", 1);
+    kill(getpid(), SIGKILL);
+  }
+  close(alive[1]);
+  std::array<char, 2> said{};
+  ASSERT_EQ(read(alive[0], said.data(), 1), 1);
+  EXPECT_EQ(said[0], 'r');
+  EXPECT_EQ(read(alive[0], said.data(), 1), 0) << "the end of the parent and of its child";
+  waitpid(parent, nullptr, 0);
+  close(alive[0]);
+}
+
+TEST(ChildProcessTest, AStopIsHeardWhileItWaits) {
+  const Beside beside;
+  ChildProcess child(kEcho, {});
+  std::stop_source stop;
+  child.say("begun");
+  EXPECT_EQ(child.hear(stop.get_token()), "begun");
+  const std::jthread stopping([&] { stop.request_stop(); });
+  test::expect_error(ErrorCode::cancelled, "cancelled", [&] { (void)child.hear(stop.get_token()); });
+}
+
+}  // namespace
+}  // namespace plimsoll::engine

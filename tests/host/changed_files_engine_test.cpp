@@ -1,0 +1,89 @@
+// Model files that change under a host: what is mapped of them is not used again, and the next load is planned anew.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include <plimsoll/host/host.hpp>
+
+#include "expect_error.hpp"
+#include "small_fleet.hpp"
+
+namespace plimsoll::host::test {
+namespace {
+
+using plimsoll::test::expect_error;
+
+// A fleet of copies, whose files a test may change.
+class ChangedFileTest : public testing::Test {
+ protected:
+  Fleet copies(const std::string& names) {
+    Fleet fleet = mapped(fleet_of(names));
+    for (FleetModel& model : fleet.models) {
+      std::string& path = model.request.survey.model.path;
+      const std::string copy = folder_.path(model.request.name + ".gguf");
+      std::filesystem::copy_file(path, copy);
+      path = copy;
+    }
+    return fleet;
+  }
+  // Another file takes its name, as downloads do it.
+  void replace(const std::string& name, const std::string& with) {
+    const std::string newer = folder_.path("newer.gguf");
+    std::filesystem::copy_file(with, newer);
+    std::filesystem::rename(newer, folder_.path(name + ".gguf"));
+  }
+  static Bytes weights(const ModelStatus& model) {
+    Bytes sum;
+    for (const plan::Line& line : model.planned)
+      if (line.stage == memory::Stage::weights) sum += line.bytes;
+    return sum;
+  }
+  plimsoll::test::TemporaryFolder folder_;
+};
+
+TEST_F(ChangedFileTest, AFileThatIsCutFailsItsModelAloneUntilItIsWholeAgain) {
+  SmallHost small(copies("ab"));
+  const std::string said = small.ask("a");
+  const std::string other = small.ask("b");
+  const std::string whole = plimsoll::test::read_whole_file(folder_.path("a.gguf"));
+  {
+    Lease lease = small.host.acquire("a");
+    std::filesystem::resize_file(folder_.path("a.gguf"), 8192);
+    lease.conversation().prompt("Day 3.");
+    run::Generation generation(lease.conversation(), {.predict = 4, .sampling = {.temperature = 0}});
+    expect_error(ErrorCode::model_unusable, "was changed", [&] { (void)run::stream(generation); });
+  }
+  EXPECT_EQ(small.ask("b"), other);
+  expect_error(ErrorCode::model_unusable, "a.gguf", [&] { (void)small.ask("a"); });  // does not load
+  EXPECT_EQ(small.ask("b"), other);
+  (void)folder_.write("a.gguf", whole);
+  EXPECT_EQ(small.ask("a"), said);
+}
+
+TEST_F(ChangedFileTest, AFileThatIsWrittenToWhileItsModelIsIdleIsLoadedAnew) {
+  SmallHost small(copies("ab"));
+  const std::string said = small.ask("a");
+  const std::string path = folder_.path("a.gguf");
+  std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::hours(1));
+  EXPECT_EQ(small.ask("a"), said);
+  EXPECT_EQ(small.status("a").loads, 2U);
+  EXPECT_EQ(small.ask("a"), said);
+  EXPECT_EQ(small.status("a").loads, 2U);
+}
+
+TEST_F(ChangedFileTest, AFileThatIsReplacedIsPlannedAnewAtItsNextLoad) {
+  Fleet fleet = copies("ab");
+  const std::string as_b = alone(fleet.models[1].request, "Day 12.", 8);
+  const plan::Request b = fleet.models[1].request;
+  SmallHost small(std::move(fleet));
+  const std::string as_a = small.ask("a");
+  replace("a", b.survey.model.path);
+  EXPECT_EQ(small.ask("a"), as_a);  // what is mapped is the file that it was
+  small.host.unload("a");
+  small.settle();
+  EXPECT_EQ(small.ask("a"), as_b);
+  EXPECT_EQ(weights(small.status("a")), weights(small.status("b")));
+}
+
+}  // namespace
+}  // namespace plimsoll::host::test

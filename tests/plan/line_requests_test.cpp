@@ -1,0 +1,52 @@
+#include <plimsoll/plan/line_requests.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<memory::LineRequest> lines(const std::vector<std::string>& texts) {
+  std::vector<memory::LineRequest> out;
+  for (const std::string& text : texts) out.push_back(memory::parse_line(text).value());
+  return out;
+}
+
+Request on(std::vector<std::string> devices) {
+  Request out = request();
+  out.survey.model.devices = std::move(devices);
+  return out;
+}
+
+gauge::DeviceView view_of(const device::DeviceId& id) {
+  gauge::DeviceView view;
+  view.info.id = id;
+  return view;
+}
+
+TEST(LineRequestsTest, TwoLinesForOneDeviceAreSaid) {
+  EXPECT_FALSE(contradiction(lines({"90%", "A=1GiB", "B=1GiB", "CPU=1GiB"})));
+  EXPECT_THAT(contradiction(lines({"A=1GiB", "90%", "A=2GiB"})).value(), HasSubstr("'A'"));
+  EXPECT_THAT(contradiction(lines({"1GiB", "90%"})).value(), HasSubstr("without a device"));
+}
+
+TEST(LineRequestsTest, ALineForAcceleratorsThatNoModelUsesIsSaid) {
+  EXPECT_THAT(line_without_use(lines({"1MiB"}), {on({"none"}), on({"none"})}).value(), HasSubstr("CPU=SIZE"));
+  EXPECT_FALSE(line_without_use(lines({"1MiB"}), {on({"none"}), on({})}));
+  EXPECT_FALSE(line_without_use(lines({"CPU=1MiB"}), {on({"none"})}));
+  EXPECT_FALSE(line_without_use({}, {on({"none"})}));
+}
+
+TEST(LineRequestsTest, WithoutAnAcceleratorOnTheMachineALineIsTheHosts) {
+  const std::vector<gauge::DeviceView> host_alone{view_of(kHost)};
+  EXPECT_EQ(lines_of_machine(lines({"1MiB"}), host_alone).front().device, kHost);
+  EXPECT_FALSE(lines_of_machine(lines({"1MiB"}), {view_of(kGpu), view_of(kHost)}).front().device);
+  EXPECT_FALSE(lines_of_machine(lines({"1MiB", "CPU=2MiB"}), host_alone).front().device) << "the host's own counts";
+}
+
+}  // namespace
+}  // namespace plimsoll::plan

@@ -1,0 +1,131 @@
+// One card that two backends offer is one memory: in the plan, at admission, in the books.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/plan/planner.hpp>
+#include <temporary_folder.hpp>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+using memory::Stage;
+
+const device::DeviceId kCuda{"CUDA0"};
+const device::DeviceId kVulkan{"Vulkan0"};
+
+DeviceState of_the_card(const device::DeviceId& id, std::optional<Bytes> line) {
+  DeviceState state = state_of(id, 80_GiB, 79_GiB, line);
+  state.info.pci_id = "0000:06:00.0";
+  if (id != kCuda) state.info.same_memory_as = kCuda;
+  return state;
+}
+
+TEST(OneCardTest, WhatIsWantedOfBothBackendsIsWantedOfTheCard) {
+  const ModelPlan a = model_of({buffer(kCuda, Stage::weights, 50_GiB)}, "a");
+  const ModelPlan b = model_of({buffer(kVulkan, Stage::weights, 40_GiB)}, "b");
+  const std::vector states{of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)};
+  for (const DeviceVerdict& verdict : admit({a}, states)) {
+    EXPECT_EQ(verdict.required, 50_GiB);
+    EXPECT_TRUE(verdict.fits());
+  }
+  for (const DeviceVerdict& verdict : admit({a, b}, states)) {
+    EXPECT_EQ(verdict.required, 90_GiB);
+    EXPECT_EQ(verdict.short_by, 18_GiB);
+  }
+}
+
+// Devices as a survey process would tell them; no file is surveyed.
+class TwoBackends final : public gauge::SurveySource {
+ public:
+  [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request) override {
+    gauge::Survey survey = gpu_survey();
+    const bool cuda = std::ranges::contains(request.model.devices, kCuda.name());
+    survey.lines = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
+    return survey;
+  }
+  [[nodiscard]] std::vector<gauge::DeviceView> devices() override {
+    std::vector<gauge::DeviceView> views;
+    for (const device::DeviceId& id : {kCuda, kVulkan}) {
+      const DeviceState state = of_the_card(id, {});
+      views.push_back({.info = state.info, .reading = state.reading});
+    }
+    return views;
+  }
+};
+
+class OneCardPlannerTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Plan plan(const PlannerOptions& options) {
+    Request on_cuda = request("a");
+    on_cuda.survey.model.devices = {kCuda.name()};
+    Request on_vulkan = request("b");
+    on_vulkan.survey.model.devices = {kVulkan.name()};
+    return Planner(source, store).plan({on_cuda, on_vulkan}, options);
+  }
+  TwoBackends source;
+  test::TemporaryFolder folder;
+  Store store{folder / "plimsoll.db"};
+};
+
+TEST_F(OneCardPlannerTest, ALineForOneIsALineForBoth) {
+  for (const device::DeviceId& named : {kCuda, kVulkan}) {
+    const Plan answer = plan({.lines = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
+    for (const DeviceVerdict& verdict : answer.devices) {
+      ASSERT_TRUE(verdict.state.line);
+      EXPECT_EQ(verdict.state.line->bytes, 60_GiB) << named.name();
+      EXPECT_FALSE(verdict.fits());
+    }
+  }
+}
+
+TEST_F(OneCardPlannerTest, WhatIsOursOnOneIsOursOnBoth) {
+  const Plan answer = plan({.lines = {}, .ours = {{kVulkan, 3_GiB}, {kCuda, 2_GiB}}, .alternatives = false});
+  for (const DeviceVerdict& verdict : answer.devices) EXPECT_EQ(verdict.state.ours, 5_GiB);
+}
+
+memory::Tag tag(const device::DeviceId& device, const std::string& owner) {
+  return {.device = device, .owner = owner, .stage = Stage::weights, .buffer = device.name()};
+}
+
+TEST(OneCardLedgerTest, TheCardHasOneAccountAndOneLine) {
+  memory::Ledger ledger;
+  ledger.join(kVulkan, kCuda);
+  ledger.set_line(kVulkan, 100_B);
+  EXPECT_EQ(ledger.account(kCuda).line, 100_B);
+  const auto first = ledger.reserve("a", {{.tag = tag(kCuda, "a"), .bytes = 60_B}});
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(ledger.reserve("b", {{.tag = tag(kVulkan, "b"), .bytes = 50_B}}));
+  ASSERT_TRUE(ledger.take(tag(kVulkan, "b"), 40_B));
+  EXPECT_EQ(ledger.account(kCuda).committed, 100_B);
+  EXPECT_EQ(ledger.account(kVulkan).committed, 100_B);
+  const auto refused = ledger.take(tag(kVulkan, "b"), 1_B);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().largest.size(), 2U);  // those of both
+  ledger.give_back(tag(kVulkan, "b"), 40_B);
+}
+
+TEST(OneCardLedgerTest, OneReservationOnBothIsJudgedAsASum) {
+  memory::Ledger ledger;
+  ledger.join(kVulkan, kCuda);
+  ledger.set_line(kCuda, 100_B);
+  EXPECT_FALSE(
+      ledger.reserve("a", {{.tag = tag(kCuda, "a"), .bytes = 60_B}, {.tag = tag(kVulkan, "a"), .bytes = 50_B}}));
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST(OneCardLedgerTest, OfTwoLinesSetBeforeTheLowerOneStays) {
+  memory::Ledger ledger;
+  ledger.set_line(kVulkan, 50_B);
+  ledger.set_line(kCuda, 100_B);
+  ledger.join(kVulkan, kCuda);
+  EXPECT_EQ(ledger.account(kCuda).line, 50_B);
+  EXPECT_EQ(ledger.account(kVulkan).line, 50_B);
+}
+
+}  // namespace
+}  // namespace plimsoll::plan

@@ -1,0 +1,69 @@
+// How old a reading may be that decides.
+#include <gtest/gtest.h>
+
+#include <temporary_folder.hpp>
+
+#include <plimsoll/plan/planner.hpp>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+// A device whose free memory is what the test says, and surveys that take their time.
+class Machine final : public gauge::SurveySource {
+ public:
+  gauge::Survey survey(const gauge::SurveyRequest&) override {
+    clock.advance(survey_takes);
+    free = after_survey;
+    return gpu_survey();
+  }
+  std::vector<gauge::DeviceView> devices() override {
+    ++read;
+    gauge::DeviceView view;
+    view.info.id = kGpu;
+    view.info.type = device::DeviceType::gpu;
+    view.reading.total = 8_GiB;
+    view.reading.free = free;
+    return {view};
+  }
+  ManualClock clock;
+  Bytes free = 8_GiB;
+  Bytes after_survey = 8_GiB;
+  std::chrono::milliseconds survey_takes{1};
+  int read = 0;
+};
+
+class ReadingsTest : public testing::Test {
+ protected:
+  test::TemporaryFolder folder_;
+  Store store_{folder_ / "plimsoll.db"};
+  Machine machine_;
+  Planner planner_{machine_, store_, machine_.clock};
+};
+
+TEST_F(ReadingsTest, ServeForAMoment) {
+  (void)planner_.devices();
+  machine_.clock.advance(std::chrono::seconds(1));
+  (void)planner_.devices();
+  EXPECT_EQ(machine_.read, 1);
+  machine_.clock.advance(std::chrono::seconds(2));
+  (void)planner_.devices();
+  EXPECT_EQ(machine_.read, 2);
+}
+
+TEST_F(ReadingsTest, ADeviceThatFilledUpMeanwhileIsNotPlannedWith) {
+  EXPECT_TRUE(planner_.plan({request()}).fits());
+  machine_.free = machine_.after_survey = 100_MiB;
+  machine_.clock.advance(std::chrono::seconds(3));
+  EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
+}
+
+TEST_F(ReadingsTest, WhereSurveysTookLongerTheDeviceIsReadAgainBeforeItIsJudged) {
+  machine_.survey_takes = std::chrono::seconds(3);
+  machine_.after_survey = 100_MiB;
+  EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
+}
+
+}  // namespace
+}  // namespace plimsoll::plan

@@ -1,0 +1,113 @@
+// What is believed of a measured runtime, and what a plan makes of it. Figures in MiB are an H100's.
+#include <plimsoll/plan/runtime_floor.hpp>
+
+#include <gtest/gtest.h>
+
+#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/plan/planner.hpp>
+#include <temporary_folder.hpp>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+constexpr Bytes kContext = 536_MiB;
+
+device::DeviceInfo an_accelerator(const std::string& backend) {
+  device::DeviceInfo info = state_of(device::DeviceId{backend + "0"}, {}, {}, {}).info;
+  info.backend = backend;
+  return info;
+}
+
+TEST(RuntimeFloorTest, NoAcceleratorIsWithoutOneAndTheHostIs) {
+  for (const char* backend : {"CUDA", "ROCm", "Vulkan", "SYCL"}) {
+    EXPECT_GT(runtime_floor(an_accelerator(backend), {}), 0_B) << backend;
+    EXPECT_EQ(runtime_floor(an_accelerator(backend), kContext), kContext) << backend;
+  }
+  device::DeviceInfo software = an_accelerator("Vulkan");
+  software.memory_is_hosts = true;
+  EXPECT_GT(runtime_floor(software, {}), 0_B);
+  EXPECT_EQ(runtime_floor(state_of(kHost, {}, {}, {}).info, kContext), 0_B);
+}
+
+TEST(RuntimeFigureTest, ACalibrationBelowTheFloorIsNone) {
+  const RuntimeFigure good = runtime_figure(717_MiB, 640_MiB, kContext);
+  EXPECT_EQ(good.bytes, 717_MiB);
+  EXPECT_EQ(good.source, Source::calibrated);
+  const RuntimeFigure too_little = runtime_figure(199_MiB, 640_MiB, kContext);
+  EXPECT_EQ(too_little.bytes, 640_MiB);
+  EXPECT_EQ(too_little.source, Source::estimated);
+  EXPECT_EQ(runtime_figure(0_B, 384_MiB, kContext).bytes, kContext);  // and no estimate is below it
+  EXPECT_EQ(runtime_figure({}, 8_MiB, 0_B).bytes, 8_MiB);
+  EXPECT_EQ(runtime_figure(0_B, 8_MiB, 0_B).source, Source::calibrated);  // the host's may be nothing
+}
+
+TEST(WorthTest, WhatIsPlausibleIsKept) {
+  EXPECT_EQ(worth_of({.bytes = 717_MiB, .plausible = 640_MiB, .floor = kContext}), Worth::kept);
+  EXPECT_EQ(worth_of({.bytes = 569_MiB, .plausible = 384_MiB, .floor = kContext}), Worth::kept);
+  EXPECT_EQ(worth_of({.bytes = 2_MiB, .plausible = 10_MiB, .floor = 0_B}), Worth::kept);
+  EXPECT_EQ(worth_of({.bytes = 0_B, .plausible = 0_B, .floor = 0_B}), Worth::kept);
+}
+
+TEST(WorthTest, LessThanAContextIsNot) {
+  EXPECT_EQ(worth_of({.bytes = 199_MiB, .plausible = 640_MiB, .floor = kContext}), Worth::below_floor);
+  EXPECT_EQ(worth_of({.bytes = 90_MiB, .plausible = 640_MiB, .floor = kContext, .had_context = true}), Worth::shared);
+}
+
+TEST(WorthTest, NorWhatWasMeasuredBesideAnother) {
+  EXPECT_EQ(worth_of({.bytes = 717_MiB, .plausible = 640_MiB, .floor = kContext, .alone = false}), Worth::not_alone);
+}
+
+// 79 MiB where 1.9 were the model's: something else of the program was allocated in the same time.
+TEST(WorthTest, FarMoreThanPlausibleIsKeptWhenTwoMeasurementsAgree) {
+  RuntimeMeasurement odd{.bytes = 79_MiB, .plausible = 10_MiB, .floor = 0_B};
+  EXPECT_EQ(worth_of(odd), Worth::unconfirmed);
+  odd.unconfirmed = 30_MiB;
+  EXPECT_EQ(worth_of(odd), Worth::unconfirmed);
+  odd.unconfirmed = 75_MiB;
+  EXPECT_EQ(worth_of(odd), Worth::kept);
+}
+
+// What is compiled anew takes more than what comes from the driver's cache, and is no less true for that.
+TEST(WorthTest, OnAnAcceleratorTheRuleOfThumbIsPlausibleWhateverWasCalibrated) {
+  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_survey(), 20_MiB), 384_MiB);
+  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_survey(), 500_MiB), 500_MiB);
+  EXPECT_EQ(plausible_runtime(state_of(kHost, {}, {}, {}).info, gpu_survey(), 2_MiB), 2_MiB);
+}
+
+class OneDevice final : public gauge::SurveySource {
+ public:
+  explicit OneDevice(device::DeviceInfo info) : info_(std::move(info)) {}
+  [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest&) override {
+    gauge::Survey survey = gpu_survey();
+    survey.lines = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
+    return survey;
+  }
+  [[nodiscard]] std::vector<gauge::DeviceView> devices() override { return {view()}; }
+  [[nodiscard]] gauge::DeviceView view() const { return {.info = info_, .reading = {}}; }
+
+ private:
+  device::DeviceInfo info_;
+};
+
+// What was kept before it was known better must not come back: no line at all, or one without its context.
+TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredThere) {
+  for (const Bytes stored : {0_B, 199_MiB}) {
+    OneDevice source(an_accelerator("Vulkan"));
+    test::TemporaryFolder folder;
+    Store store(folder / "plimsoll.db");
+    store.keep_runtime(context_key(source.view()), PipelineCache::none, kContext);
+    store.keep_runtime(runtime_key(source.view(), source.survey({})), PipelineCache::warm, stored);
+
+    const Plan plan = Planner(source, store).plan({request()}, {.lines = {}, .ours = {}, .alternatives = false});
+
+    const auto runtime = std::ranges::find(plan.models.front().lines, memory::Stage::runtime, &Line::stage);
+    ASSERT_NE(runtime, plan.models.front().lines.end());
+    EXPECT_GE(runtime->bytes, kContext);
+    EXPECT_EQ(runtime->source, Source::estimated);
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::plan

@@ -1,0 +1,52 @@
+// Whatever else the program allocates while a model is made ready is not remembered as that model's.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include <plimsoll/run/open.hpp>
+
+#include "small_models.hpp"
+#include "temporary_folder.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+constexpr Bytes kElse{std::uint64_t{79} << 20U};
+
+class RuntimeGrowthEngineTest : public ::testing::Test {
+ protected:
+  // Made ready while something of kElse is allocated and touched beside it. Gives its runtime as booked.
+  Bytes life() {
+    const plan::Plan plan = test::plan_of(test::small_request("llama-dense", "CPU"));
+    const plan::ModelPlan& model = plan.models.front();
+    planned = std::ranges::find(model.lines, memory::Stage::runtime, &plan::Line::stage)->bytes;
+    const auto host = std::ranges::find_if(plan.devices, [](const auto& one) { return one.state.info.id.is_host(); });
+    key = plan::runtime_key({.info = host->state.info, .reading = host->state.reading}, model.survey);
+    auto instance = test::reserve(books, plan);
+    instance->load();
+    std::vector<char> others(kElse.value());
+    std::memset(others.data(), 1, others.size());
+    instance->create_context();
+    (void)instance->warm_up({}, &store);
+    EXPECT_EQ(others.back(), 1);
+    const Instance::Runtime booked = instance->runtime();
+    return booked.empty() ? 0_B : booked.front().second;
+  }
+
+  MemoryBooks books;
+  test::TemporaryFolder folder;
+  plan::Store store{folder / "plimsoll.db"};
+  std::string key;
+  Bytes planned;
+};
+
+// Under a sanitizer nothing of a process is measured, so nothing is measured wrongly either.
+TEST_F(RuntimeGrowthEngineTest, IsNeitherRememberedNorBookedAsTheModels) {
+  const Bytes booked = life();
+  ASSERT_LT(planned, kElse);
+  EXPECT_LE(store.find_runtime(key).value_or(0_B), planned);
+  EXPECT_LE(booked, planned);
+}
+
+}  // namespace
+}  // namespace plimsoll::run
