@@ -25,10 +25,11 @@ bool flash_attention_in_use(const ContextParams& params, const EngineLogListener
   return on;
 }
 
-// What the engine is told; 0: as many as a batch has tokens, which is what embeddings and encoders ask for. It ends the
-// process where a call asks for more, and reserves compute buffers for as many rows as it is told of.
+// What the engine is told; 0: as many as a batch has tokens, which is what embeddings ask for, and all that is encoded
+// and not decoded. It ends the process where a call asks for more, and reserves compute buffers for as many rows as it
+// is told of.
 std::uint32_t outputs_for(const ContextParams& params, const ModelFacts& model) {
-  if (params.embeddings || model.has_encoder) return 0;
+  if (params.embeddings || model.has_encoder || !model.is_causal || model.is_diffusion) return 0;
   return std::min(std::max(params.n_outputs_max, params.n_seq_max), params.n_batch);
 }
 

@@ -140,6 +140,7 @@ ModelFacts read_facts(const llama_model* model) {
           .has_decoder = llama_model_has_decoder(model),
           .is_recurrent = llama_model_is_recurrent(model),
           .is_hybrid = llama_model_is_hybrid(model),
+          .is_diffusion = llama_model_is_diffusion(model),
           .n_embd_out = llama_model_n_embd_out(model),
           .n_cls_out = static_cast<std::int32_t>(llama_model_n_cls_out(model)),
           .is_causal = text_of(model, (architecture + ".attention.causal").c_str()) != "false",

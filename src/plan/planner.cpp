@@ -133,10 +133,12 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
 
 Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& options) {
   std::vector<DeviceState> found = states(options);
+  const Clock::TimePoint read_at = read_at_;
   Plan plan;
   plan.models = place(requests, options.lane_mates, found,
                       [&](const Request& request) { return plan_model(request, found, options); });
-  if (readings_are_old()) found = states(options);  // surveys take their time
+  // Surveys take their time, and whoever asked meanwhile has had the devices read again.
+  if (readings_are_old() || read_at_ != read_at) found = states(options);
   std::vector<ModelPlan> counted = plan.models;
   counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
   plan.devices = options.beyond_estimates ? admit_beyond_estimates(counted, found) : admit(counted, found);

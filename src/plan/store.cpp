@@ -1,7 +1,6 @@
 #include <plimsoll/plan/store.hpp>
 
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -15,7 +14,7 @@
 #include <plimsoll/device/driver.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_build.hpp>
-#include <plimsoll/engine/model.hpp>
+#include <plimsoll/engine/file_identity.hpp>
 
 namespace plimsoll::plan {
 namespace {
@@ -64,24 +63,12 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-// Which bytes a path means now: another file in its place, or a changed one, is another question.
-std::string identity(const std::string& path) {
-  std::string text;
-  for (const std::string& file : engine::split_files(path)) {
-    struct stat facts{};
-    if (stat(file.c_str(), &facts) != 0) return {};
-    text += fmt::format("{}:{}:{}:{}.{};", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
-                        facts.st_mtim.tv_nsec);
-  }
-  return text;
-}
-
 std::string survey_key(const gauge::SurveyRequest& request) {
   const engine::EngineVersion engine = engine::engine_version();
-  std::string files = identity(request.model.path);
-  for (const engine::AdapterParams& adapter : request.adapters) files += identity(adapter.path);
-  for (const engine::AdapterParams& vector : request.control_vector.files) files += identity(vector.path);
-  if (request.projector.wanted()) files += identity(request.projector.path);
+  std::string files = engine::file_identity(request.model.path);
+  for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
+  for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
+  if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
   return fmt::format("{}|{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, engine::engine_build(), files,
                      gauge::to_json(request).dump());
 }

@@ -18,6 +18,8 @@ class Peer {
  public:
   Peer(const httplib::Request& request, bool encrypted) : request_(request), encrypted_(encrypted) {}
   [[nodiscard]] bool is_gone();
+  // Whether nothing more comes from it: it has gone, or waits for the answer.
+  [[nodiscard]] bool has_closed_its_half() const { return request_.is_connection_closed(); }
   // From now on nothing may be sent that is not the answer.
   void answer_begins();
 

@@ -1,4 +1,6 @@
 // The APIs for text: each of api::dialects() at its path, streamed or as a whole.
+#include <functional>
+
 #include <plimsoll/base/log.hpp>
 
 #include <plimsoll/api/sse.hpp>
@@ -36,19 +38,19 @@ class Collector final : public Listener {
   std::vector<api::Choice> choices_;
 };
 
+using Write = std::function<bool(const std::string& events)>;  // false: nobody reads them any more
+
 // Writes events as they come.
 class Streamer final : public Listener {
  public:
-  Streamer(api::AnswerWriter& writer, httplib::DataSink& sink) : writer_(writer), sink_(sink) {}
+  Streamer(api::AnswerWriter& writer, const Write& write) : writer_(writer), write_(write) {}
   bool piece(const api::Piece& piece) override { return write(writer_.piece(piece)); }
   bool end_of_choice(const api::ChoiceEnd& end) override { return write(writer_.end_of_choice(end)); }
-  [[nodiscard]] bool write(const std::string& events) {
-    return events.empty() || sink_.write(events.data(), events.size());
-  }
+  [[nodiscard]] bool write(const std::string& events) { return events.empty() || write_(events); }
 
  private:
   api::AnswerWriter& writer_;
-  httplib::DataSink& sink_;
+  const Write& write_;
 };
 
 // What a streamed request needs while its answer is written, after its handler has returned. Ends from below.
@@ -71,8 +73,8 @@ api::Problem problem_of(const std::exception& error, const Departures::Watched& 
 }
 
 // Answers the status that it deserves, since the one that was sent stood before the answer did.
-int stream(Streaming& streaming, RequestCounters& counters, httplib::DataSink& sink) {
-  Streamer streamer(*streaming.writer, sink);
+int stream(Streaming& streaming, RequestCounters& counters, const Write& write) {
+  Streamer streamer(*streaming.writer, write);
   try {
     if (!streamer.write(streaming.writer->begin(streaming.job->heading()))) return kClientGone;
     streaming.job->run(streamer);
@@ -85,6 +87,16 @@ int stream(Streaming& streaming, RequestCounters& counters, httplib::DataSink& s
     (void)streamer.write(streaming.writer->failure(problem));
     return problem.status();
   }
+}
+
+// The library takes who has closed his half for gone before it streams to him, so he gets all events at once.
+void put_all_events(Streaming& streaming, RequestCounters& counters, httplib::Response& response) {
+  std::string events;
+  (void)stream(streaming, counters, [&](const std::string& more) {
+    events += more;
+    return true;
+  });
+  response.set_content(events, api::kEventStream);
 }
 
 api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
@@ -124,11 +136,14 @@ void Server::Impl::add_text_routes() {
                  } catch (const std::exception& error) {
                    throw problem_of(error, *streaming->watched);
                  }
-                 client->answer_begins();
                  response.set_header("Cache-Control", "no-cache");
+                 if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
+                 client->answer_begins();
                  response.set_chunked_content_provider(
                      api::kEventStream, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
-                       const int status = stream(*streaming, counters, sink);
+                       const int status = stream(*streaming, counters, [&](const std::string& events) {
+                         return sink.write(events.data(), events.size());
+                       });
                        streaming->job.reset();  // its seat is free before the last bytes left
                        write_down(request, status);
                        sink.done();

@@ -92,6 +92,7 @@ TEST(ContextTest, TheEngineIsToldOfTheRowsThatAreAskedForAndNoMore) {
 
   EXPECT_EQ(Context::create(llama(), small_context(3))->facts().n_outputs_max, 3U);
   params.n_outputs_max = 4;
+  params.n_ubatch = 30;  // whole rows of three sequences
   EXPECT_EQ(Context::create(llama(), params)->facts().n_outputs_max, params.n_batch);
 }
 

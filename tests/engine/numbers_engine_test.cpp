@@ -26,12 +26,6 @@ constexpr std::array kPoolings{LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYP
 // As many tokens of each sequence as one micro-batch takes, and of one sequence alone.
 void use(Context& context) {
   const ContextFacts& facts = context.facts();
-  const ModelFacts& model = context.model()->facts();
-  if (model.has_encoder && model.has_decoder) {  // what is decoded looks at what was encoded
-    Batch text;
-    text.add(5, 0, 0, false);
-    EXPECT_EQ(context.encode(text), DecodeStatus::ok);
-  }
   const std::uint32_t each = std::min(facts.n_ubatch, facts.n_batch) / facts.n_seq_max;
   Batch all;
   for (std::uint32_t sequence = 0; sequence < facts.n_seq_max; ++sequence) {
@@ -73,7 +67,7 @@ class NumbersTest : public testing::Test {
     static const std::string bert = folder.write("bert.gguf", test::tiny_bert({.classes = 1}).bytes());
     return {{"an encoder", bert},
             {"causal", test::arch_model("llama-dense")},
-            {"with an encoder", test::arch_model("t5")},
+            {"diffusion", test::arch_model("llada-dense")},
             {"recurrent", test::arch_model("mamba-dense")}};
   }
 };

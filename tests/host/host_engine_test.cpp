@@ -375,7 +375,7 @@ TEST(HostTest, ConversationsThatDoNotFitTheParkingAreDecodedAgain) {
   const ConversationId conversation = small.host.new_conversation("a");
   std::string text = small.go_on("a", conversation, "Day 12.");
   (void)small.ask("b");
-  EXPECT_EQ(small.host.status().parked_in_memory, 0_B);
+  EXPECT_LT(small.host.status().parked_in_memory, 1_KiB) << "its tokens alone";
   EXPECT_EQ(small.host.status().parked_on_disk, 0_B);
   text += small.go_on("a", conversation, "");
   EXPECT_EQ(text, uninterrupted);

@@ -33,6 +33,7 @@ struct ModelFacts {
   bool has_decoder = true;
   bool is_recurrent = false;
   bool is_hybrid = false;
+  bool is_diffusion = false;      // writes a whole text at once, over and over; keeps nothing between calls
   std::int32_t n_embd_out = 0;    // numbers of an embedding
   std::int32_t n_cls_out = 0;     // scores of a reranker or classifier; counts only where there is a head for them
   bool is_causal = true;          // false: every token sees all others, so a text must be computed at once
