@@ -111,12 +111,16 @@ def streams(quick: bool, figures: list, samples: dict) -> None:
         ours.end(), theirs.end()
 
 
+def requests(peer: Peer) -> dict:
+    times = [peer.stream("/v1/completions", {"prompt": "Once upon a time there was a little boat that wanted to see the sea. One day",
+                                             "max_tokens": 16, "temperature": 0, "ignore_eos": True, "cache_prompt": False})["whole_s"]
+             for _ in range(6)]
+    return {"first_s": times[0], "steady_s": median(times[1:])}
+
+
 def first_and_steady(peer: Peer) -> dict:
     try:
-        times = [peer.stream("/v1/completions", {"prompt": "Once upon a time there was a little boat that wanted to see the sea. One day",
-                                                 "max_tokens": 16, "temperature": 0, "ignore_eos": True, "cache_prompt": False})["whole_s"]
-                 for _ in range(6)]
-        return {"first_s": times[0], "steady_s": median(times[1:])}
+        return requests(peer)
     finally:
         peer.end()
 

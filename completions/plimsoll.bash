@@ -29,7 +29,7 @@ _plimsoll() {
     --image | --audio | --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | --api-key-file | --ssl-cert-file | --ssl-key-file | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
-    --warm-up) mapfile -t COMPREPLY < <(compgen -W 'full quick none' -- "$word"); return ;;
+    --warm-up) mapfile -t COMPREPLY < <(compgen -W 'auto full quick none' -- "$word"); return ;;
     --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
     --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row' -- "$word"); return ;;
     --flash-attn | -fa) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;

@@ -23,7 +23,7 @@ struct BenchOptions {
   std::int32_t prompt = 512;
   std::int32_t generate = 128;
   int repetitions = 5;
-  std::string warm_up = "full";
+  std::string warm_up = "auto";
 };
 
 struct Series {
@@ -110,7 +110,7 @@ void add_bench(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt")->capture_default_str();
   command->add_option("-n,--n-gen", options->generate, "Tokens to generate")->capture_default_str();
   command->add_option("-r,--repetitions", options->repetitions, "How often each is measured")->capture_default_str();
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")->capture_default_str();
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->capture_default_str();
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

@@ -77,7 +77,7 @@ int run(const GlobalOptions& global, const CalibrateOptions& options) {
   for (const plan::Request& request : requests(options.model, 1000)) {
     plan::PlannerOptions planning = planner_options(options.model);
     planning.beyond_estimates = true;
-    const Opened opened = open(request, planning, {});
+    const Opened opened = open(request, planning, {.warm_up = run::WarmUpDepth::full});
     if (!opened.instance) return report_refusal(opened.plan, global.json);
     if (global.json) {
       fmt::print("{}\n", to_json(opened).dump(2));

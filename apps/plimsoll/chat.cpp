@@ -30,7 +30,7 @@ struct ChatOptions {
   std::string system;
   std::int32_t predict = run::kDefaultPredict;
   std::vector<std::string> stop_strings;
-  std::string warm_up = "full";
+  std::string warm_up = "auto";
   bool fit = false;
   bool forget_oldest = false;
 };
@@ -191,7 +191,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")
       ->take_all()
       ->allow_extra_args(false);
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
       ->envname("PLIMSOLL_WARM_UP")
       ->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")

@@ -26,7 +26,7 @@ struct EmbedOptions {
   std::vector<std::string> tokens;
   std::string pooling;
   int normalize = 2;
-  std::string warm_up = "full";
+  std::string warm_up = "auto";
   bool fit = false;
 };
 
@@ -127,7 +127,7 @@ void add_embed(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--embd-normalize", options->normalize, "2: vectors of length 1; -1: as the model gives them")
       ->envname("PLIMSOLL_EMBD_NORMALIZE")
       ->capture_default_str();
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
       ->envname("PLIMSOLL_WARM_UP")
       ->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")

@@ -37,7 +37,7 @@ struct GenerateOptions {
   bool ignore_eos = false;
   std::string report;
   std::string fleet;
-  std::string warm_up = "full";
+  std::string warm_up = "auto";
   bool fit = false;
   bool progress = false;
 };
@@ -256,7 +256,7 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
-  command->add_option("--warm-up", options->warm_up, "full, quick or none")
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
       ->envname("PLIMSOLL_WARM_UP")
       ->capture_default_str();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML); --model then names one of its models")

@@ -57,7 +57,7 @@ StageFigures make_ready(run::Instance& instance, plan::Store& store, const Openi
 run::WarmUpDepth warm_up_depth(const std::string& text) {
   const auto depth = run::warm_up_depth_from_string(text);
   if (!depth)
-    throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes full, quick or none", text));
+    throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes {}", text, kWarmUpDepths));
   return *depth;
 }
 

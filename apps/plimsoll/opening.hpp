@@ -16,11 +16,13 @@ namespace plimsoll::app {
 struct OpeningOptions {
   bool fit = false;
   std::optional<plan::Request> draft{};  // a model that proposes what the first one then checks
-  run::WarmUpDepth warm_up = run::WarmUpDepth::full;
+  run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   Progress::Style progress = Progress::Style::automatic;
 };
 
-// The value of --warm-up. Throws Error{usage}.
+// The value of --warm-up.
+inline constexpr const char* kWarmUpDepths = "auto, full, quick or none";
+// Throws Error{usage}.
 [[nodiscard]] run::WarmUpDepth warm_up_depth(const std::string& text);
 
 // What the stages took and left behind.

@@ -33,7 +33,9 @@ Context::~Context() {
 }
 
 bool Context::should_abort(void* self) noexcept {
-  const std::stop_token* stop = static_cast<Context*>(self)->stop_.load(std::memory_order_acquire);
+  auto& context = *static_cast<Context*>(self);
+  if (context.nodes_left_.load(std::memory_order_relaxed) > 0) return context.nodes_left_.fetch_sub(1) == 1;
+  const std::stop_token* stop = context.stop_.load(std::memory_order_acquire);
   return stop != nullptr && stop->stop_requested();
 }
 
@@ -88,8 +90,9 @@ void Context::validate_batch(const Batch& batch) const {
     if (batch.position(i) < 0)
       throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
   }
-  // Embeddings are read from every token. The engine ends the process where a call asks for more than it was told of.
-  const std::int32_t outputs = params_.embeddings ? batch.size() : batch.outputs();
+  // Embeddings are read from every token, and what is encoded has a row for each. The engine ends the process where a call asks for more than it was told of.
+  const bool every_token = params_.embeddings || !facts_.has_memory;
+  const std::int32_t outputs = every_token ? batch.size() : batch.outputs();
   if (std::cmp_greater(outputs, facts_.n_outputs_max)) {
     throw Error(ErrorCode::usage,
                 fmt::format("a batch that asks for {} rows of logits is more than this context holds ({})", outputs,
@@ -134,20 +137,21 @@ class StopLent {
   std::atomic<const std::stop_token*>& place_;
 };
 
+}  // namespace
+
 // The engine is C to its callers, but throws through it: where the host has no memory left, where a backend lost its
 // device. What is in memory then is as unknown as after a status that says so.
-DecodeStatus status_of(std::int32_t (*work)(llama_context*, llama_batch), llama_context* context, llama_batch batch) {
+DecodeStatus Context::computed(std::int32_t (*work)(llama_context*, llama_batch), llama_batch batch) {
   try {
-    return status_of(work(context, batch));
+    return status_of(work(context_, batch));
   } catch (const std::bad_alloc&) {
     return DecodeStatus::out_of_memory;
   } catch (const std::exception& error) {
-    log::debug("engine", "decoding ended with: {}", error.what());
+    log::error("engine", "the engine broke off: {}", error.what());
+    broke_off_ = true;
     return DecodeStatus::failed;
   }
 }
-
-}  // namespace
 
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   validate_batch(batch);
@@ -173,14 +177,28 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
 }
 
 DecodeStatus Context::decode_view(llama_batch batch) {
-  const DecodeStatus status = status_of(llama_decode, context_, batch);
+  const DecodeStatus status = computed(llama_decode, batch);
   if (status == DecodeStatus::ok) settled_ = true;
   if (!model_->looks_intact()) model_->require_intact();
   return status;
 }
 
-// Recurrent state has been moved on by half a micro-batch when that is aborted, and its position does not tell.
-bool Context::can_stop_inside() const { return !model_->facts().is_recurrent && !model_->facts().is_hybrid; }
+DecodeStatus Context::decode_beginning(const Batch& batch, int nodes) {
+  validate_batch(batch);
+  if (!can_stop_inside()) throw Error(ErrorCode::usage, "a decode of this model cannot be stopped inside");
+  const EngineLogListener heard;
+  nodes_left_.store(std::max(1, nodes), std::memory_order_relaxed);
+  const DecodeStatus status = decode_view(batch.view());
+  nodes_left_.store(0, std::memory_order_relaxed);
+  return status;
+}
+
+// Recurrent state has been moved on by half a micro-batch when that is aborted, and its position does not tell. An
+// encoder asks nobody.
+bool Context::can_stop_inside() const {
+  const ModelFacts& model = model_->facts();
+  return model.has_decoder && facts_.has_memory && !model.is_recurrent && !model.is_hybrid;
+}
 
 DecodeStatus Context::encode(const Batch& batch) {
   validate_batch(batch);
@@ -191,7 +209,7 @@ DecodeStatus Context::encode(const Batch& batch) {
                     batch.size(), facts_.n_ubatch));
   }
   const EngineLogListener heard;
-  const DecodeStatus status = status_of(llama_encode, context_, batch.view());
+  const DecodeStatus status = computed(llama_encode, batch.view());
   model_->require_intact();
   return status;
 }

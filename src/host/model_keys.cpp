@@ -145,7 +145,7 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
     if (!model.time_to_live)
       wrong(fmt::format("'time-to-live' does not know '{}'; it takes a number and ms, s, min, h or d", value));
   });
-  reader.choice("warm-up", model.warm_up, run::warm_up_depth_from_string, "full, quick or none");
+  reader.choice("warm-up", model.warm_up, run::warm_up_depth_from_string, "auto, full, quick or none");
 }
 
 // The keys of a model that proposes tokens to this one.

@@ -227,14 +227,17 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   options.outputs = plan_.survey.outputs;
   for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
+  const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
+  options.earlier = earlier_warm_up(store);
+  if (options.earlier)
+    options.earlier->compiling = [&] { return pipelines.state(accelerated) == plan::PipelineCache::cold; };
   attributed(gauge::Phase::decode, "warming up", [&](gauge::Scope& scope) {
     // Step by step, so that others of the same lane get their turns in between.
     options.in_turn = [&](const std::function<void()>& step) { in_turn(scope, step); };
     warm_up_ = run::warm_up(*context_, meter_, options);
   });
-  const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
   pipeline_cache_ = pipelines.state(accelerated);
-  if (options.depth != WarmUpDepth::none) measure_runtime(warm_up_.complete(), store);
+  if (options.depth != WarmUpDepth::none) measure_runtime(store);
   runtime_growth_.reset();
   mark_ready();
   state_ = State::warm;
@@ -294,7 +297,9 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work)
     }
   });
   status = explained(status, scope.take_refusal());
-  if (status == engine::DecodeStatus::failed) {
+  if (context().broke_off()) {
+    failures_ = kMostFailures;
+  } else if (status == engine::DecodeStatus::failed) {
     ++failures_;
   } else if (status == engine::DecodeStatus::ok && !has_failed()) {
     failures_ = 0;

@@ -43,6 +43,10 @@ void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::stri
                            format_bytes(figure.bytes), model, device, to_string(worth)));
 }
 
+std::string depth_key(const gauge::DeviceView& device, const gauge::Survey& survey) {
+  return plan::runtime_key(device, survey) + " at depth";
+}
+
 std::optional<Bytes> remembered(plan::Store* store, const std::string& key) {
   return store == nullptr ? std::nullopt : store->find_runtime(key);
 }
@@ -50,7 +54,9 @@ std::optional<Bytes> remembered(plan::Store* store, const std::string& key) {
 }  // namespace
 
 // What the memories grew by since before loading, less what the hook saw: the backends' own.
-void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
+void Instance::measure_runtime(plan::Store* store) {
+  const bool measured_completely = warm_up_.complete() && !warm_up_.repeated;
+  if (measured_completely) keep_warm_up(store);
   for (const RuntimeGrowth::Figure& figure : runtime_growth_->measure()) {
     const auto view =
         std::ranges::find_if(devices_, [&](const gauge::DeviceView& one) { return one.info.id == figure.memory.id; });
@@ -75,6 +81,25 @@ void Instance::measure_runtime(bool measured_completely, plan::Store* store) {
     if (worth == plan::Worth::kept) store->keep_runtime(key, pipeline_cache_, figure.bytes);
     if (worth == plan::Worth::unconfirmed) store->keep_runtime(unconfirmed_key, pipeline_cache_, figure.bytes);
   }
+}
+
+// Known is what every device that computes has been warmed for: what its backend took when the context was full is
+// kept under a key of its own.
+std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const {
+  if (store == nullptr) return std::nullopt;
+  EarlierWarmUp earlier;
+  for (const gauge::DeviceView& device : devices_) {
+    const auto at_depth = store->find_runtime(depth_key(device, plan_.survey));
+    if (!at_depth) return std::nullopt;
+    if (*at_depth >= kQuiet) earlier.grew_at_depth = true;
+  }
+  return earlier;
+}
+
+void Instance::keep_warm_up(plan::Store* store) const {
+  if (store == nullptr) return;
+  for (const gauge::DeviceView& device : devices_)
+    store->keep_runtime(depth_key(device, plan_.survey), pipeline_cache_, warm_up_.depth_growth);
 }
 
 Bytes Instance::planned_runtime(const device::DeviceId& device) const {

@@ -21,8 +21,10 @@ constexpr double kNearTheFastest = 1.15;
 constexpr int kMostSettlingRequests = 32;
 constexpr double kSettlingLimitMs = 3000;
 
-constexpr std::array<std::pair<std::string_view, WarmUpDepth>, 3> kDepths{
-    {{"full", WarmUpDepth::full}, {"quick", WarmUpDepth::quick}, {"none", WarmUpDepth::none}}};
+constexpr std::array<std::pair<std::string_view, WarmUpDepth>, 4> kDepths{{{"auto", WarmUpDepth::automatic},
+                                                                           {"full", WarmUpDepth::full},
+                                                                           {"quick", WarmUpDepth::quick},
+                                                                           {"none", WarmUpDepth::none}}};
 
 class Sweeper {
  public:
@@ -88,6 +90,91 @@ bool is_accelerated(const gauge::Meter& meter) {
   return std::ranges::any_of(meter.memories(), [](const device::DeviceInfo& info) { return !info.id.is_host(); });
 }
 
+class WarmUp {
+ public:
+  WarmUp(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options)
+      : context_(context),
+        options_(options),
+        accelerated_(is_accelerated(meter)),
+        shapes_(context, options.outputs, options.stop),
+        sweeper_(meter, options, report_) {}
+
+  WarmUpReport run() {
+    const Stopwatch watch;
+    if (options_.depth == WarmUpDepth::quick) {
+      (void)sweeper_.once(shallow(WarmUpDepth::quick));
+    } else if (!options_.earlier || options_.depth != WarmUpDepth::automatic || !repeat(*options_.earlier)) {
+      full();
+    }
+    shapes_.clear();
+    report_.ms = watch.elapsed_ms();
+    return std::move(report_);
+  }
+
+ private:
+  std::vector<Step> shallow(WarmUpDepth depth) {
+    std::vector<Step> steps = shapes_.shallow(depth, accelerated_);
+    for (const auto& [name, run] : options_.more) steps.push_back({name, run});
+    return steps;
+  }
+
+  void full() {
+    const std::vector<Step> steps = shallow(WarmUpDepth::full);
+    if (!accelerated_) {
+      (void)sweeper_.once(steps);
+      report_.settled = true;
+      report_.reached_depth = true;  // the CPU's buffers do not depend on how full the cache is
+      return;
+    }
+    report_.settled = sweeper_.until_quiet(steps, kQuietSweepsInARow);
+    const Bytes before = report_.growth();
+    report_.reached_depth = fill();
+    if (report_.reached_depth) {
+      report_.settled = sweeper_.until_quiet(shapes_.deep(WarmUpDepth::full), kQuietSweepsInARow) && report_.settled;
+    }
+    report_.depth_growth = report_.growth() - before;
+    settle();
+  }
+
+  // False: something grew that should not have, or was compiled, so that a full one is due.
+  bool repeat(const EarlierWarmUp& earlier) {
+    const std::vector<Step> steps = shallow(WarmUpDepth::automatic);
+    (void)sweeper_.once(steps);
+    if (accelerated_) {
+      if (earlier.compiling && earlier.compiling()) return false;
+      if (sweeper_.once(steps) >= kQuiet) return false;
+      if (earlier.grew_at_depth && !repeat_at_depth()) return false;
+      settle();
+    }
+    report_.settled = report_.reached_depth = report_.repeated = true;
+    return true;
+  }
+
+  bool repeat_at_depth() {
+    if (!fill()) return false;
+    const std::vector<Step> steps = shapes_.deep(WarmUpDepth::automatic);
+    (void)sweeper_.once(steps);
+    return sweeper_.once(steps) < kQuiet;
+  }
+
+  bool fill() {
+    bool filled = !context_.facts().has_memory;
+    if (!filled) sweeper_.step("filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
+    return filled;
+  }
+
+  void settle() {
+    if (context_.facts().has_memory) sweeper_.until_steady(shapes_.small_request());
+  }
+
+  engine::Context& context_;
+  const WarmUpOptions& options_;
+  const bool accelerated_;
+  WarmUpReport report_;
+  Shapes shapes_;
+  Sweeper sweeper_;
+};
+
 }  // namespace
 
 std::string_view to_string(WarmUpDepth depth) noexcept {
@@ -106,31 +193,8 @@ Bytes WarmUpReport::growth() const {
 }
 
 WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options) {
-  WarmUpReport report;
-  if (options.depth == WarmUpDepth::none) return report;
-  const Stopwatch watch;
-  Shapes shapes(context, options.outputs, options.stop);
-  Sweeper sweeper(meter, options, report);
-  const bool accelerated = is_accelerated(meter);
-  std::vector<Step> shallow = shapes.shallow(options.depth, accelerated);
-  for (const auto& [name, run] : options.more) shallow.push_back({name, run});
-  if (options.depth == WarmUpDepth::quick) {
-    (void)sweeper.once(shallow);
-  } else if (!accelerated) {
-    (void)sweeper.once(shallow);
-    report.settled = true;
-    report.reached_depth = true;  // the CPU's buffers do not depend on how full the cache is
-  } else {
-    report.settled = sweeper.until_quiet(shallow, kQuietSweepsInARow);
-    bool filled = !context.facts().has_memory;
-    if (!filled) sweeper.step("filling the context", [&] { filled = shapes.fill(options.depth_limit); }, 0, 1);
-    report.reached_depth = filled;
-    if (filled) report.settled = sweeper.until_quiet(shapes.deep(), kQuietSweepsInARow) && report.settled;
-    if (context.facts().has_memory) sweeper.until_steady(shapes.small_request());
-  }
-  shapes.clear();
-  report.ms = watch.elapsed_ms();
-  return report;
+  if (options.depth == WarmUpDepth::none) return {};
+  return WarmUp(context, meter, options).run();
 }
 
 }  // namespace plimsoll::run

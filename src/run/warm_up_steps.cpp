@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/engine/sampler.hpp>
@@ -15,6 +16,14 @@ namespace {
 
 // Up to here GPU backends have kernels of their own for each number of tokens (matrix times few vectors).
 constexpr std::uint32_t kSmallBatches = 8;
+
+// What the small and the medium kernels of a matrix product take at most; the large ones take the rest (ggml 0.27,
+// Vulkan: tiles of 32, 64 and 128 columns).
+constexpr std::array<std::uint32_t, 2> kLargestOfATile{32, 64};
+
+// No layer of an architecture that the engine has computes fewer nodes than its attention and its feed-forward network
+// do: one layer, as far as the buffer behind it matters.
+constexpr int kNodesOfALayer = 24;
 
 void must(engine::DecodeStatus status) { require_decoded(status, "the warm-up"); }
 
@@ -119,6 +128,13 @@ std::vector<std::uint32_t> Shapes::sizes(WarmUpDepth depth, bool accelerated) co
   if (!accelerated || depth == WarmUpDepth::quick) return largest > 1 ? std::vector{1U, largest} : std::vector{1U};
   std::vector<std::uint32_t> sizes;
   for (std::uint32_t tokens = 1; tokens <= std::min(kSmallBatches, largest); ++tokens) sizes.push_back(tokens);
+  if (depth == WarmUpDepth::automatic) {
+    for (const std::uint32_t tokens : kLargestOfATile) {
+      if (tokens < largest) sizes.push_back(tokens);
+    }
+    if (largest > kSmallBatches) sizes.push_back(largest);
+    return sizes;
+  }
   // One below a power of two is a size that no tile divides; the power itself is one that they do.
   for (std::uint32_t tokens = 2 * kSmallBatches; tokens <= largest; tokens *= 2) {
     sizes.push_back(tokens - 1);
@@ -128,8 +144,28 @@ std::vector<std::uint32_t> Shapes::sizes(WarmUpDepth depth, bool accelerated) co
   return sizes;
 }
 
+// The CPU's one work buffer is as large as the largest graph needs it.
+std::vector<Step> Shapes::on_the_host_again() {
+  const std::uint32_t largest = std::min(context_.facts().n_ubatch, context_.facts().n_ctx_seq);
+  return {{fmt::format("the first layer of {} tokens", largest), [this, largest] { begin_to_decode(largest); }},
+          {"sample", [this] { sample(); }}};
+}
+
+void Shapes::begin_to_decode(std::uint32_t tokens) {
+  context_.clear();
+  engine::Batch batch;
+  for (std::uint32_t i = 0; i < tokens; ++i)
+    batch.add(some_token(), static_cast<engine::Position>(i), 0, i + 1 == tokens);
+  const engine::DecodeStatus status = context_.decode_beginning(batch, kNodesOfALayer);
+  if (status != engine::DecodeStatus::aborted) must(status);
+  context_.clear();
+}
+
 std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
   const engine::ContextFacts& facts = context_.facts();
+  if (depth == WarmUpDepth::automatic && !accelerated && context_.can_stop_inside() && !context_.params().embeddings &&
+      !context_.model()->facts().has_encoder)
+    return on_the_host_again();
   const engine::ModelFacts& model = context_.model()->facts();
   std::vector<Step> steps;
   if (model.has_encoder && model.has_decoder) {
@@ -203,13 +239,13 @@ bool Shapes::fill(std::chrono::milliseconds limit) {
   return true;
 }
 
-std::vector<Step> Shapes::deep() {
+std::vector<Step> Shapes::deep(WarmUpDepth depth) {
   std::vector<Step> steps;
   // Memory that cannot forget its tail is of one size at every depth: nothing is to be seen there.
   const engine::Position end = context_.last_position(0) + 1;
   if (end < 2 || !context_.remove(0, end - 1, -1)) return steps;
   decode(1, 1);
-  for (const std::uint32_t tokens : sizes(WarmUpDepth::full, true)) {
+  for (const std::uint32_t tokens : sizes(depth, true)) {
     if (std::cmp_greater(tokens, end - 1)) break;
     steps.push_back({fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end),
                      [this, tokens] { decode_at_end(tokens); }});

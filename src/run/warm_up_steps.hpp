@@ -26,7 +26,7 @@ class Shapes {
   // Fills sequence 0 up to its end, at most until `limit` has passed. False: not filled.
   [[nodiscard]] bool fill(std::chrono::milliseconds limit);
   // For a filled sequence 0.
-  [[nodiscard]] std::vector<Step> deep();
+  [[nodiscard]] std::vector<Step> deep(WarmUpDepth depth);
   // A short prompt and a few tokens, each one sampled: what users send, in small.
   [[nodiscard]] Step small_request();
   void clear();
@@ -35,6 +35,8 @@ class Shapes {
   [[nodiscard]] std::vector<std::uint32_t> sizes(WarmUpDepth depth, bool accelerated) const;
   void decode(std::uint32_t tokens, std::uint32_t outputs);
   void decode_from_empty(std::uint32_t tokens, std::uint32_t outputs);
+  [[nodiscard]] std::vector<Step> on_the_host_again();
+  void begin_to_decode(std::uint32_t tokens);
   void encode(std::uint32_t tokens);
   void decode_at_end(std::uint32_t tokens);
   void all_sequences(std::uint32_t tokens_each);

@@ -73,10 +73,20 @@ class Context {
   // its last_position() + 1: `stop` is honoured between CPU nodes and, on a device, between micro-batches; recurrent
   // and hybrid models are stopped between micro-batches only, since half of one would spoil their state. A batch that
   // asks for more than n_batch tokens or more outputs than allowed throws Error{usage}. What the engine throws is
-  // `out_of_memory` or `failed`.
+  // `out_of_memory`, or `failed` and broke_off().
   [[nodiscard]] DecodeStatus decode(const Batch& batch, std::stop_token stop = {});
+  // Sets a decode going and stops it after that many nodes of its graph: a backend holds then what it would hold for
+  // all of them, for a part of the time. Afterwards the memory is to be cleared. `ok` where the graph ended before.
+  // Throws Error{usage} where can_stop_inside() is false.
+  [[nodiscard]] DecodeStatus decode_beginning(const Batch& batch, int nodes);
+  // Whether a decode can be stopped between two nodes of its graph, and the memory be gone on with. Nodes that a device
+  // computes are not asked.
+  [[nodiscard]] bool can_stop_inside() const;
   // The encoder's half of an encoder-decoder model: the prompt, once, before decoding from the decoder's start token.
   [[nodiscard]] DecodeStatus encode(const Batch& batch);
+  // The engine threw something else than a want of memory out of a decode or encode: a backend has lost its device, and
+  // nothing here can be relied on any more.
+  [[nodiscard]] bool broke_off() const noexcept { return broke_off_; }
   void synchronize();
 
   // [n_vocab], of the i-th token of the last batch (negative: from its end). Valid until the next decode.
@@ -121,8 +131,8 @@ class Context {
  private:
   Context() = default;
   void validate_batch(const Batch& batch) const;
-  [[nodiscard]] bool can_stop_inside() const;
   [[nodiscard]] DecodeStatus decode_view(llama_batch batch);
+  [[nodiscard]] DecodeStatus computed(std::int32_t (*work)(llama_context*, llama_batch), llama_batch batch);
   static bool should_abort(void* self) noexcept;
 
   std::shared_ptr<Model> model_;
@@ -131,7 +141,9 @@ class Context {
   ContextFacts facts_;
   std::vector<std::shared_ptr<Adapter>> adapters_;  // kept alive while set
   std::atomic<const std::stop_token*> stop_{nullptr};
+  std::atomic<int> nodes_left_{0};  // of a beginning; 0: there is no such limit
   bool settled_ = true;
+  bool broke_off_ = false;
 };
 
 // The parameters that the engine gets for this model: n_ctx resolved (see ContextParams::n_ctx), threads filled in.

@@ -31,7 +31,7 @@ struct FleetModel {
   int priority = 0;         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
   bool load_at_start = false;
-  run::WarmUpDepth warm_up = run::WarmUpDepth::full;  // of its first load; later ones find what that has made
+  run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
 };
 

@@ -136,7 +136,9 @@ class Instance {
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
   [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
-  void measure_runtime(bool measured_completely, plan::Store* store);
+  void measure_runtime(plan::Store* store);
+  [[nodiscard]] std::optional<EarlierWarmUp> earlier_warm_up(plan::Store* store) const;
+  void keep_warm_up(plan::Store* store) const;
   [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void begin_loading();

@@ -15,9 +15,11 @@
 
 namespace plimsoll::run {
 
-// full: every shape, shallow and at full depth. quick: the smallest and the largest shapes, shallow, one sweep.
-// none: nothing. What a shorter one did not reach stays an estimate.
-enum class WarmUpDepth { full, quick, none };
+// full: every shape, shallow and at full depth. automatic: where this machine has done a full one of the same, one pass
+// over the largest shape of each kind and one that sees nothing grow; else, or where something does, full. quick: the
+// smallest and the largest shapes, shallow, one sweep. none: nothing. What a shorter one did not reach is what was
+// planned for it.
+enum class WarmUpDepth { automatic, full, quick, none };
 [[nodiscard]] std::string_view to_string(WarmUpDepth depth) noexcept;
 [[nodiscard]] std::optional<WarmUpDepth> warm_up_depth_from_string(std::string_view text) noexcept;
 
@@ -33,14 +35,24 @@ struct WarmUpReport {
   int sweeps = 0;
   bool settled = false;        // the last sweeps grew nothing
   bool reached_depth = false;  // the whole context was filled
+  bool repeated = false;       // an earlier full one was relied on
+  Bytes depth_growth{};        // of growth(): what came with the filled context
   double ms = 0;
   [[nodiscard]] Bytes growth() const;
-  // Everything was seen, so what was measured may replace an estimate.
+  // Everything was seen, now or by the earlier one. What was measured replaces an estimate where it was now.
   [[nodiscard]] bool complete() const noexcept { return settled && reached_depth; }
 };
 
+// What is known of a full warm-up of the same that this machine has done before.
+struct EarlierWarmUp {
+  bool grew_at_depth = false;         // filling the context made a backend take more
+  std::function<bool()> compiling{};  // whether a driver has compiled since: then nothing of it counts
+};
+
 struct WarmUpOptions {
-  WarmUpDepth depth = WarmUpDepth::full;
+  WarmUpDepth depth = WarmUpDepth::automatic;
+  // For an automatic one. Instance::warm_up() asks its store.
+  std::optional<EarlierWarmUp> earlier{};
   // Rows of logits the model must be able to answer with at once; those that were planned.
   std::uint32_t outputs = 1;
   // Filling the whole context may cost at most this; beyond it the deep shapes are left out.
@@ -58,11 +70,12 @@ struct WarmUpOptions {
 // allocator where the device's memory is the host's (measured 2026-11, llvmpipe: settled sweeps grew 0 to 4 KiB).
 inline constexpr Bytes kQuiet{512U << 10U};
 
-// Leaves the context empty. Where an accelerator computes, sweeps are repeated until two in a row are quiet (at most
-// 6), and a full warm-up ends with the step "settling": a small request again and again, until three in a row are
+// Leaves the context empty. Where an accelerator computes, sweeps of a full warm-up are repeated until two in a row are
+// quiet (at most 6), and it ends, as a repeated one does, with the step "settling": a small request again and again, until three in a row are
 // within 15 % of the fastest before them, at most 32 times or 3 s. What a driver still does behind our back after it
 // compiled (writing its pipeline cache) would otherwise slow the first request down. On the CPU alone one sweep is
-// enough, since its backend holds a single work buffer that the largest graph decides. Throws Error: cancelled;
+// enough, since its backend holds a single work buffer that the largest graph decides; of that graph a repeated one
+// computes the first layer, which touches the buffer as far as it is used. Throws Error: cancelled;
 // out_of_device_memory or over_line where a step was refused memory; engine_failed.
 [[nodiscard]] WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options);
 
