@@ -122,8 +122,8 @@ struct Planned {
 
 Planned plan_once(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
   plan::Planner planner(surveys, store);
-  plan::Plan models = planner.plan(
-      host::requests_of(fleet), {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
+  plan::Plan models = planner.plan(host::requests_of(fleet),
+                                   {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =
@@ -175,7 +175,9 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   plan::Planner planner(later_surveys, later_store);
   const auto plan = [&](const std::vector<plan::Request>& requests) {
     plan::PlannerOptions now{.lines = fleet.lines, .ours = {}, .runtime = fleet.runtime};
-    for (const plan::DeviceState& device : host.devices()) now.ours.emplace_back(device.info.id, device.ours);
+    for (const plan::DeviceState& device : host.devices()) {
+      if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
+    }
     const RestAfterwards rest{later_surveys};
     return planner.plan(requests, now);
   };

@@ -60,10 +60,12 @@ DeviceInfo describe(ggml_backend_dev_t device, const Drivers& drivers) {
 
 void mark_shared_memory(std::vector<DeviceInfo>& devices) {
   for (auto device = devices.begin(); device != devices.end(); ++device) {
-    if (!device->pci_id || device->memory_is_hosts) continue;
+    if (device->memory_is_hosts) continue;
     const auto first = std::find_if(devices.begin(), device, [&](const DeviceInfo& earlier) {
-      const bool other_slice = earlier.uuid && device->uuid && earlier.uuid != device->uuid;
-      return earlier.pci_id == device->pci_id && !earlier.memory_is_hosts && !other_slice;
+      // Those that stand for a memory: what shares one shares it with them, not with each other.
+      if (earlier.memory_is_hosts || earlier.memory() != earlier.id) return false;
+      if (earlier.uuid && device->uuid) return earlier.uuid == device->uuid;  // another one is another slice
+      return device->pci_id && earlier.pci_id == device->pci_id;
     });
     if (first != device) device->same_memory_as = first->id;
   }

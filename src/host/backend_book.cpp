@@ -21,11 +21,12 @@ memory::Tag tag_of(const device::DeviceId& device) {
 
 }  // namespace
 
-BackendBook::BackendBook(run::MemoryBooks& books, const std::vector<device::DeviceInfo>& devices)
-    : books_(books), meter_(books.probe(), accelerators(devices)), before_(meter_.read()) {}
+BackendBook::BackendBook(memory::Ledger& ledger, const device::Probe& probe,
+                         const std::vector<device::DeviceInfo>& devices)
+    : ledger_(ledger), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
 
 BackendBook::~BackendBook() {
-  for (const auto& [tag, bytes] : booked_) books_.ledger().give_back(tag, bytes);
+  for (const auto& [tag, bytes] : booked_) ledger_.give_back(tag, bytes);
 }
 
 Bytes BackendBook::held_on(const device::DeviceId& device) const {
@@ -37,12 +38,23 @@ bool BackendBook::reads_host_memory() const {
   return std::ranges::any_of(meter_.memories(), &device::DeviceInfo::memory_is_hosts);
 }
 
-// What others of us hold there, by the ledger: buffers and measured runtime.
-Bytes BackendBook::known_on(const device::DeviceInfo& memory) const {
+bool BackendBook::lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const {
+  return device::lies_in(device, memory, devices_);
+}
+
+// What others of us hold there, by the ledger: buffers and measured runtime, whatever device they are booked under.
+Bytes BackendBook::known_in(const device::DeviceInfo& memory) const {
   Bytes sum;
-  for (const memory::Entry& entry : books_.ledger().entries()) {
-    const bool here = entry.tag.device == memory.id || (memory.memory_is_hosts && entry.tag.device.is_host());
-    if (here && entry.charged && entry.tag.owner != kOwner) sum += entry.taken.current;
+  for (const memory::Entry& entry : ledger_.entries()) {
+    if (entry.charged && entry.tag.owner != kOwner && lies_in(entry.tag.device, memory)) sum += entry.taken.current;
+  }
+  return sum;
+}
+
+Bytes BackendBook::held_in(const device::DeviceInfo& memory) const {
+  Bytes sum;
+  for (const auto& [tag, bytes] : booked_) {
+    if (lies_in(tag.device, memory)) sum += bytes;
   }
   return sum;
 }
@@ -51,11 +63,11 @@ void BackendBook::book(const device::DeviceId& device, Bytes bytes) {
   const memory::Tag tag = tag_of(device);
   const auto found = std::ranges::find(booked_, tag, &std::pair<memory::Tag, Bytes>::first);
   if (found != booked_.end()) {
-    books_.ledger().give_back(tag, found->second);
+    ledger_.give_back(tag, found->second);
     booked_.erase(found);
   }
   if (bytes == Bytes{}) return;
-  if (books_.ledger().take(tag, bytes)) {
+  if (ledger_.take(tag, bytes)) {
     booked_.emplace_back(tag, bytes);
   } else {
     log::warn("host", "backends keep {} on {}, which is more than its line has room for", format_bytes(bytes),
@@ -63,16 +75,37 @@ void BackendBook::book(const device::DeviceId& device, Bytes bytes) {
   }
 }
 
-std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle() {
+// Of the one that has just been computed on first.
+void BackendBook::lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by) {
+  std::vector<device::DeviceId> holders{first};
+  for (const auto& [tag, bytes] : booked_) {
+    if (tag.device != first && lies_in(tag.device, memory)) holders.push_back(tag.device);
+  }
+  for (const device::DeviceId& device : holders) {
+    const Bytes held = held_on(device);
+    const Bytes less = std::min(held, by);
+    by -= less;
+    if (less > Bytes{}) book(device, held - less);
+  }
+}
+
+std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle(const std::vector<device::DeviceId>& left) {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
   const gauge::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
-    const device::DeviceInfo& info = meter_.memories()[i];
-    Bytes kept = saturating_sub(gauge::growth(before_[i], now[i]).bytes, known_on(info));
+    const device::DeviceInfo& memory = meter_.memories()[i];
+    const auto there = std::ranges::find_if(devices_, [&](const device::DeviceInfo& info) {
+      return !info.id.is_host() && std::ranges::contains(left, info.id) && device::share_memory(info, memory);
+    });
+    const device::DeviceId whose = there == devices_.end() ? memory.id : there->id;
+    Bytes kept = saturating_sub(gauge::growth(before_[i], now[i]).bytes, known_in(memory));
     if (kept < kNoise) kept = Bytes{};
-    const auto found = std::ranges::find(booked_, tag_of(info.id), &std::pair<memory::Tag, Bytes>::first);
-    growth.emplace_back(info.id, saturating_sub(kept, found == booked_.end() ? Bytes{} : found->second));
-    book(info.id, kept);
+    const Bytes held = held_in(memory);
+    growth.emplace_back(whose, saturating_sub(kept, held));
+    if (kept > held)
+      book(whose, held_on(whose) + (kept - held));
+    else
+      lower(memory, whose, held - kept);
   }
   return growth;
 }

@@ -1,15 +1,15 @@
 // BackendBook: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to
 // no model any more, but it is there, and the next load finds it made.
 #pragma once
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/gauge/meter.hpp>
-#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::host {
 
-// One thread. The books outlive it.
+// One thread. Ledger and probe outlive it.
 class BackendBook {
  public:
   // Under this owner it stands in the ledger, as runtime.
@@ -17,24 +17,32 @@ class BackendBook {
 
   // Now is the moment before anything: what is there already is not counted. Only accelerators are read: the CPU's
   // backend keeps nothing beyond a context.
-  BackendBook(run::MemoryBooks& books, const std::vector<device::DeviceInfo>& devices);
+  BackendBook(memory::Ledger& ledger, const device::Probe& probe, const std::vector<device::DeviceInfo>& devices);
   ~BackendBook();
   BackendBook(const BackendBook&) = delete;
   BackendBook& operator=(const BackendBook&) = delete;
 
-  [[nodiscard]] Bytes held_on(const device::DeviceId& device) const;  // booked there
+  // What the backend of that device keeps. Of two that offer one card each keeps its own: what the one has made, the
+  // other does not find made. All of it counts in the card's account.
+  [[nodiscard]] Bytes held_on(const device::DeviceId& device) const;
   // An accelerator's memory is the host's, so that the process's own use of it is read.
   [[nodiscard]] bool reads_host_memory() const;
 
-  // Reads the devices after a model has left and books what is still held beyond what the ledger knows of. Gives the
-  // growth since the last time, by device: what that model left behind.
-  std::vector<std::pair<device::DeviceId, Bytes>> settle();
+  // Reads each memory after models have left that computed on these devices, and books what is still held beyond what
+  // the ledger knows of: what is new there, under the first of these that lies in it (the meter sees a card, not who of
+  // its backends), else under the device that stands for it. Gives the growth since the last time, by device: what
+  // these models left behind.
+  std::vector<std::pair<device::DeviceId, Bytes>> settle(const std::vector<device::DeviceId>& left = {});
 
  private:
-  [[nodiscard]] Bytes known_on(const device::DeviceInfo& memory) const;
+  [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;
+  [[nodiscard]] Bytes known_in(const device::DeviceInfo& memory) const;
+  [[nodiscard]] Bytes held_in(const device::DeviceInfo& memory) const;
   void book(const device::DeviceId& device, Bytes bytes);
+  void lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by);
 
-  run::MemoryBooks& books_;
+  memory::Ledger& ledger_;
+  const std::vector<device::DeviceInfo> devices_;
   gauge::Meter meter_;
   gauge::Meter::Reading before_;
   std::vector<std::pair<memory::Tag, Bytes>> booked_;

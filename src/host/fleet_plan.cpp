@@ -146,7 +146,7 @@ std::string to_table(const FleetPlan& plan) {
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
     std::string needs;
-    for (const plan::DeviceVerdict& verdict : plan.room.judge(set)) {
+    for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(plan.room.judge(set))) {
       if (verdict.required == Bytes{}) continue;
       const auto& line = verdict.state.line;
       needs += fmt::format("{}{} on {}{}", needs.empty() ? "" : ", ", format_bytes(verdict.required),

@@ -12,6 +12,7 @@
 
 #include "backend_book.hpp"
 #include "lane.hpp"
+#include "readings.hpp"
 #include "resident.hpp"
 
 namespace plimsoll::host {
@@ -40,16 +41,10 @@ struct Host::Impl {
   // --- what the devices say (host_devices.cpp), with or without the lock ---
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
-  [[nodiscard]] Moment moment_of(const std::vector<memory::Entry>& entries,
-                                 const std::vector<plan::DeviceState>& readings) const;
   // What each device says now; free is unknown where it says nothing.
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
-  [[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(std::vector<plan::DeviceState> readings,
-                                                                   const std::vector<memory::Entry>& entries) const;
+  [[nodiscard]] Books books_of(const std::vector<memory::Entry>& entries) const;
   [[nodiscard]] bool is_fleets(const std::string& owner) const;
-  // How much of the bytes that the fleet has in host memory it has really touched, 0 to 1.
-  [[nodiscard]] double touched(const std::vector<memory::Entry>& entries,
-                               const std::vector<plan::DeviceState>& readings) const;
 
   // --- transitions, on the loop's thread, without the lock (host_moves.cpp; the loop itself in host_loop.cpp) ---
   void loop(const std::stop_token& stop);
@@ -63,6 +58,7 @@ struct Host::Impl {
   void note_loaded(const std::string& name, const Resident& resident, double ms);
   void let_go_of(const std::string& name, const std::string& whom_for);
   void forget_what_stays(const std::string& name);
+  [[nodiscard]] std::vector<device::DeviceId> computed_on(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name);
   // Loads it, makes its context, calls `has_context`, warms it up and seals it.
   [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth,
@@ -71,7 +67,7 @@ struct Host::Impl {
   // --- files that change (changed_files.cpp) ---
   void note_files();                                      // before they are planned
   void plan_anew_where_changed(const std::string& name);  // before a load, on the loop's thread
-  void give_back_changed(const std::string& model);        // a lease on what must not be used again
+  void give_back_changed(const std::string& model);       // a lease on what must not be used again
   void refresh_runtimes();                                // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);

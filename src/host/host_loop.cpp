@@ -93,7 +93,7 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
     counts[model.name] = {};
   }
   engine::start_backends();
-  backends.emplace(books, infos(device_list));
+  backends.emplace(books.ledger(), books.probe(), infos(device_list));
   log_booking = {books.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)};
   for (const FleetModel& model : fleet.models) {
     if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false, WhenShort::wait);

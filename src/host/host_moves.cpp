@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include <plimsoll/base/log.hpp>
 
@@ -257,12 +258,22 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
   log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms", name, parked_ms, watch.elapsed_ms() - parked_ms);
 }
 
+// The accelerators that it and its draft computed on.
+std::vector<device::DeviceId> Host::Impl::computed_on(const std::string& name) const {
+  std::vector<device::DeviceId> out;
+  for (const std::string& one : with_draft(name)) {
+    const auto plan = std::ranges::find(plans, one, &plan::ModelPlan::name);
+    if (plan != plans.end()) std::ranges::copy(plan::computing_devices(plan->survey), std::back_inserter(out));
+  }
+  return out;
+}
+
 // What backends keep of it is no model's any more, and its next load finds it made.
 void Host::Impl::forget_what_stays(const std::string& name) {
   if (backends->reads_host_memory()) (void)malloc_trim(0);  // what the C library keeps would look like a backend's
   trim_when_idle = true;
   const Stopwatch watch;
-  const auto left_behind = backends->settle();
+  const auto left_behind = backends->settle(computed_on(name));
   log::info("host", "'{}': read the devices in {:.1f} ms", name, watch.elapsed_ms());
   for (const std::string& gone : with_draft(name)) {
     const auto known = warmth.find(gone);

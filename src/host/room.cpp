@@ -96,7 +96,7 @@ std::vector<plan::DeviceVerdict> Room::judge_by_lines(const std::vector<std::str
 
 Bytes Room::required(const std::vector<std::string>& names) const {
   Bytes sum;
-  for (const plan::DeviceVerdict& verdict : judge(names)) sum += verdict.required;
+  for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(judge(names))) sum += verdict.required;
   return sum;
 }
 
@@ -118,7 +118,7 @@ void Room::set_runtime(const std::string& model, const device::DeviceId& device,
 
 std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts) {
   std::string out;
-  for (const plan::DeviceVerdict& verdict : verdicts) {
+  for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(verdicts)) {
     if (verdict.fits()) continue;
     out += fmt::format("{}{} needed on {}, {} too much ({})", out.empty() ? "" : "; ", format_bytes(verdict.required),
                        verdict.state.info.id.name(), format_bytes(verdict.short_by), to_string(*verdict.limit));

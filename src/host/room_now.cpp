@@ -8,26 +8,20 @@
 namespace plimsoll::host {
 namespace {
 
-// Devices that stand for one memory each, with those that lie in it.
+// One memory, with the devices that lie in it: a card that two backends offer, the host's.
 struct Memory {
-  device::DeviceId name;
+  device::DeviceInfo info;  // of the device that stands for it: the host, else the first
   std::vector<device::DeviceId> devices;
 };
 
 std::vector<Memory> memories_of(const std::vector<plan::DeviceState>& devices) {
   std::vector<Memory> out;
-  std::optional<std::size_t> hosts;
   for (const plan::DeviceState& device : devices) {
-    if (!device.info.memory_is_hosts) {
-      out.push_back({.name = device.info.id, .devices = {device.info.id}});
-      continue;
-    }
-    if (!hosts) {
-      hosts = out.size();
-      out.push_back({.name = device.info.id, .devices = {}});
-    }
-    out[*hosts].devices.push_back(device.info.id);
-    if (device.info.id.is_host()) out[*hosts].name = device.info.id;
+    auto known =
+        std::ranges::find_if(out, [&](const Memory& memory) { return device::share_memory(memory.info, device.info); });
+    if (known == out.end()) known = out.insert(out.end(), {.info = device.info, .devices = {}});
+    known->devices.push_back(device.info.id);
+    if (device.info.id.is_host()) known->info = device.info;
   }
   return out;
 }
@@ -92,7 +86,7 @@ std::vector<Room::Missing> Room::missing(const std::string& newcomer, const std:
       judge(device, needed);
       together += needed;
     }
-    if (memory.devices.size() > 1 && out.empty() && together > Bytes{}) judge(memory.name, together);
+    if (memory.devices.size() > 1 && out.empty() && together > Bytes{}) judge(memory.info.id, together);
   }
   return out;
 }
@@ -113,7 +107,7 @@ Shortage Room::shortage(const std::string& newcomer, const std::vector<std::stri
   if (!moment_) {
     std::vector<std::string> together{newcomer};
     together.insert(together.end(), stay.begin(), stay.end());
-    for (const plan::DeviceVerdict& verdict : judge(together)) {
+    for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(judge(together))) {
       if (verdict.fits()) continue;
       all.push_back({.device = verdict.state.info.id,
                      .needed = verdict.required,

@@ -13,20 +13,22 @@ Json bytes_or_null(const std::optional<Bytes>& bytes) { return bytes ? Json(byte
 
 Json device_json(const DeviceSample& device, const Counters& counters) {
   const auto lowest = counters.lowest_free.find(device.device);
-  return {{"device", device.device},
-          {"description", device.description},
-          {"memory_is_hosts", device.memory_is_hosts},
-          {"source", device.source.empty() ? Json(nullptr) : Json(device.source)},
-          {"total", bytes_or_null(device.total)},
-          {"free", bytes_or_null(device.free)},
-          {"lowest_free", lowest == counters.lowest_free.end() ? Json(nullptr) : Json(lowest->second.value())},
-          {"line", bytes_or_null(device.line)},
-          {"reserved", device.reserved.value()},
-          {"taken", device.taken.value()},
-          {"committed", device.committed.value()},
-          {"headroom", bytes_or_null(device.headroom)},
-          {"process", bytes_or_null(device.process)},
-          {"foreign", bytes_or_null(device.foreign)}};
+  Json json{{"device", device.device},
+            {"description", device.description},
+            {"memory_is_hosts", device.memory_is_hosts},
+            {"source", device.source.empty() ? Json(nullptr) : Json(device.source)},
+            {"total", bytes_or_null(device.total)},
+            {"free", bytes_or_null(device.free)},
+            {"lowest_free", lowest == counters.lowest_free.end() ? Json(nullptr) : Json(lowest->second.value())},
+            {"line", bytes_or_null(device.line)},
+            {"reserved", device.reserved.value()},
+            {"taken", device.taken.value()},
+            {"committed", device.committed.value()},
+            {"headroom", bytes_or_null(device.headroom)},
+            {"process", bytes_or_null(device.process)},
+            {"foreign", bytes_or_null(device.foreign)}};
+  if (!device.also.empty()) json["also"] = device.also;
+  return json;
 }
 
 Json memory_json(const OwnerSample& owner) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -94,17 +95,22 @@ Sample sample_of(Observed observed) {
   for (auto& [name, owner] : others) out.others.push_back(std::move(owner));
   for (ModelSample& model : out.models) model.memory.seal = observed.seals[model.memory.name];
   for (OwnerSample& owner : out.others) owner.seal = observed.seals[owner.name];
-  for (const ObservedDevice& device : observed.devices) out.devices.push_back(device_sample(device));
+  // A card that two backends offer is one memory with one line and one account: it is watched and reported once.
+  std::map<device::DeviceId, std::size_t> memories;
+  for (const ObservedDevice& device : observed.devices) {
+    const auto [place, is_new] = memories.try_emplace(device.info.memory(), out.devices.size());
+    if (is_new)
+      out.devices.push_back(device_sample(device));
+    else
+      out.devices[place->second].also.push_back(device.info.id.name());
+  }
   for (DeviceSample& device : out.devices) device.foreign = foreign_on(out, device);
   return out;
 }
 
 std::vector<device::DeviceInfo> devices_of(const host::Host& host) {
   std::vector<device::DeviceInfo> out;
-  for (plan::DeviceState& state : host.devices()) {
-    // A card that two backends offer is watched once, under the device that stands for it.
-    if (state.info.memory() == state.info.id) out.push_back(std::move(state.info));
-  }
+  for (plan::DeviceState& state : host.devices()) out.push_back(std::move(state.info));
   return out;
 }
 
@@ -115,9 +121,12 @@ Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devi
                     .devices = {},
                     .entries = books.ledger().entries(),
                     .seals = {}};
-  for (const device::DeviceInfo& info : devices) {
-    observed.devices.push_back(
-        {.info = info, .reading = books.probe().read(info), .account = books.ledger().account(info.id)});
+  std::set<device::DeviceId> memories;
+  for (const device::DeviceInfo& info : devices) {  // each memory is read once
+    const bool is_new = memories.insert(info.memory()).second;
+    observed.devices.push_back({.info = info,
+                                .reading = is_new ? books.probe().read(info) : std::nullopt,
+                                .account = books.ledger().account(info.id)});
   }
   for (const host::ModelStatus& model : observed.status.models)
     observed.seals[model.name] = books.seal().counts(model.name);
@@ -144,8 +153,10 @@ std::size_t heap_of(const OwnerSample& owner) {
 Bytes size_of(const Sample& sample) {
   std::size_t sum = sizeof(Sample) + sample.devices.size() * sizeof(DeviceSample) +
                     sample.models.size() * sizeof(ModelSample) + sample.others.size() * sizeof(OwnerSample);
-  for (const DeviceSample& device : sample.devices)
+  for (const DeviceSample& device : sample.devices) {
     sum += device.device.size() + device.description.size() + device.source.size();
+    for (const std::string& name : device.also) sum += sizeof name + name.size();
+  }
   for (const ModelSample& model : sample.models)
     sum += model.status.name.size() + model.status.lane.size() + heap_of(model.memory);
   for (const OwnerSample& owner : sample.others) sum += heap_of(owner);

@@ -64,7 +64,7 @@ class Placement {
   [[nodiscard]] std::vector<DeviceState> left() const {
     std::vector<DeviceState> states = states_;
     for (DeviceState& state : states) {
-      const Bytes required = required_on(state.info.id, placed_);
+      const Bytes required = required_in_memory_of(state.info, states_, placed_);
       state.ours += required;
       if (state.reading.free) state.reading.free = saturating_sub(*state.reading.free, required);
     }

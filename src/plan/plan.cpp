@@ -140,24 +140,45 @@ DeviceVerdict judge(const DeviceState& state, Bytes required) {
 }
 
 // A card that two backends offer is required to hold what is wanted of both.
-Bytes required_in_memory_of(const DeviceState& state, const std::vector<DeviceState>& devices,
-                            const std::vector<ModelPlan>& models) {
+template <class Wanted>
+Bytes in_memory_of(const device::DeviceInfo& device, const std::vector<DeviceState>& devices, Wanted&& wanted) {
   Bytes sum;
   for (const DeviceState& other : devices) {
-    if (other.info.memory() == state.info.memory()) sum += required_on(other.info.id, models);
+    if (other.info.memory() == device.memory()) sum += wanted(other.info.id);
   }
   return sum;
 }
 
 }  // namespace
 
+Bytes required_in_memory_of(const device::DeviceInfo& device, const std::vector<DeviceState>& devices,
+                            const std::vector<ModelPlan>& models) {
+  return in_memory_of(device, devices, [&](const device::DeviceId& id) { return required_on(id, models); });
+}
+
+std::vector<DeviceVerdict> one_of_each_memory(const std::vector<DeviceVerdict>& verdicts) {
+  std::vector<DeviceVerdict> out;
+  for (const DeviceVerdict& verdict : verdicts) {
+    const auto known = std::ranges::find(out, verdict.state.info.memory(),
+                                         [](const DeviceVerdict& one) { return one.state.info.memory(); });
+    if (known == out.end())
+      out.push_back(verdict);
+    else if (verdict.own_required > known->own_required)
+      *known = verdict;
+  }
+  return out;
+}
+
 std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models, const std::vector<DeviceState>& devices) {
   std::vector<DeviceVerdict> verdicts;
   Bytes in_host_memory;
   for (const DeviceState& state : devices) {
-    verdicts.push_back(judge(state, required_in_memory_of(state, devices, models)));
-    verdicts.back().estimated = estimated_on(state.info.id, models);
-    if (state.info.memory_is_hosts) in_host_memory += verdicts.back().required;
+    DeviceVerdict& verdict = verdicts.emplace_back(judge(state, required_in_memory_of(state.info, devices, models)));
+    verdict.estimated =
+        in_memory_of(state.info, devices, [&](const device::DeviceId& device) { return estimated_on(device, models); });
+    verdict.own_required = required_on(state.info.id, models);
+    verdict.own_estimated = estimated_on(state.info.id, models);
+    if (state.info.memory_is_hosts) in_host_memory += verdict.required;
   }
   const auto host = std::ranges::find_if(devices, [](const DeviceState& state) { return state.info.id.is_host(); });
   if (host == devices.end() || !host->reading.free || in_host_memory <= *host->reading.free) return verdicts;

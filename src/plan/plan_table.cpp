@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <plimsoll/plan/refusal.hpp>
+
 namespace plimsoll::plan {
 namespace {
 
@@ -66,12 +68,12 @@ std::string alternatives_text(const Plan& plan) {
 std::string estimates_text(const Plan& plan) {
   if (!plan.stands_on_estimates()) return {};
   std::string out;
-  for (const DeviceVerdict& verdict : plan.devices) {
+  for (const DeviceVerdict& verdict : one_of_each_memory(plan.devices)) {
     if (verdict.fits()) continue;
     out += fmt::format(
         "  Only an estimate of {} stands in the way on {}: `plimsoll calibrate` with the same options measures it, "
-        "--runtime {}=SIZE overrules it.\n",
-        format_bytes(verdict.estimated), verdict.state.info.id.name(), verdict.state.info.id.name());
+        "{} overrules it.\n",
+        format_bytes(verdict.estimated), verdict.state.info.id.name(), runtime_flags(verdict, plan.devices));
   }
   return out;
 }
@@ -98,10 +100,12 @@ std::string to_table(const Plan& plan) {
     out += device_row(verdict);
   }
   for (const DeviceVerdict& verdict : plan.devices) {
-    if (verdict.state.info.memory_is_hosts && !verdict.state.info.id.is_host()) {
-      out += fmt::format("  {}'s memory is the host's: the two are judged together as well.\n",
-                         verdict.state.info.id.name());
-    }
+    const device::DeviceInfo& info = verdict.state.info;
+    if (info.memory_is_hosts && !info.id.is_host())
+      out += fmt::format("  {}'s memory is the host's: the two are judged together as well.\n", info.id.name());
+    if (info.memory() != info.id)
+      out += fmt::format("  {} is the card of {}: what is required of it is what both want.\n", info.id.name(),
+                         info.memory().name());
   }
   if (takes_turns(plan)) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
   out += plan.fits() ? "\n  Verdict: fits.\n" : "\n  Verdict: refused.\n";

@@ -17,6 +17,15 @@ std::string holders(const DeviceVerdict& verdict) {
 
 }  // namespace
 
+std::string runtime_flags(const DeviceVerdict& verdict, const std::vector<DeviceVerdict>& verdicts) {
+  std::string out;
+  for (const DeviceVerdict& one : verdicts) {
+    if (one.state.info.memory() == verdict.state.info.memory() && one.own_estimated > Bytes{})
+      out += fmt::format("{}--runtime {}=SIZE", out.empty() ? "" : " ", one.state.info.id.name());
+  }
+  return out;
+}
+
 Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept {
   if (std::ranges::any_of(verdicts, line_is_short)) return Refusal::over_line;
   const bool fits = std::ranges::all_of(verdicts, &DeviceVerdict::fits);
@@ -30,26 +39,27 @@ std::optional<Bytes> held_by_others(const DeviceState& state) {
 }
 
 std::string why_refused(const std::vector<DeviceVerdict>& verdicts) {
+  const std::vector<DeviceVerdict> memories = one_of_each_memory(verdicts);
   std::string out;
-  for (const DeviceVerdict& verdict : verdicts) {
+  for (const DeviceVerdict& verdict : memories) {
     if (verdict.fits()) continue;
     out += fmt::format("{}{} needed on {}, {} too much ({}){}", out.empty() ? "" : "; ", format_bytes(verdict.required),
                        verdict.state.info.id.name(), format_bytes(verdict.short_by), to_string(*verdict.limit),
                        holders(verdict));
     if (verdict.stands_on_estimate())
-      out +=
-          fmt::format("; only an estimate of {} stands in the way, which a calibration or --runtime {}=SIZE overrules",
-                      format_bytes(verdict.estimated), verdict.state.info.id.name());
+      out += fmt::format("; only an estimate of {} stands in the way, which a calibration or {} overrules",
+                         format_bytes(verdict.estimated), runtime_flags(verdict, verdicts));
   }
   return out;
 }
 
 Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdicts) {
   const Refusal kind = refusal_of(verdicts);
-  const auto first = std::ranges::find_if(verdicts, [&](const DeviceVerdict& verdict) {
+  const std::vector<DeviceVerdict> memories = one_of_each_memory(verdicts);
+  const auto first = std::ranges::find_if(memories, [&](const DeviceVerdict& verdict) {
     return kind == Refusal::over_line ? line_is_short(verdict) : !verdict.fits();
   });
-  if (first == verdicts.end()) return {ErrorCode::internal, what + ", though every device has room"};
+  if (first == memories.end()) return {ErrorCode::internal, what + ", though every device has room"};
   Error::Numbers numbers{{"needed", first->required.value()},
                          {"available", saturating_sub(first->required, first->short_by).value()},
                          {"short_by", first->short_by.value()}};

@@ -66,7 +66,7 @@ class SameSteps {
 
  private:
   template <class Params, class Value>
-  static void step(Params& other, Value Params::* field, const Params& from, const Params& to) {
+  static void step(Params& other, Value Params::*field, const Params& from, const Params& to) {
     if (other.*field == from.*field) other.*field = to.*field;
   }
 
@@ -89,8 +89,9 @@ class TooHeavy {
   // Of the first models, as many as were looked at.
   [[nodiscard]] bool knows(const std::vector<Request>& requests) const {
     const auto loads_of = [&](const std::vector<engine::ModelParams>& loads) {
-      return std::ranges::equal(loads, requests | std::views::take(loads.size()), {}, {},
-                                [](const Request& request) -> const auto& { return request.survey.model; });
+      return std::ranges::equal(
+          loads, requests | std::views::take(loads.size()), {}, {},
+          [](const Request& request) -> const auto& { return request.survey.model; });
     };
     return std::ranges::any_of(known_, loads_of);
   }
@@ -154,7 +155,7 @@ class Search {
     Alternative alternative{
         .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {}, .required = {}};
     for (const Request& request : requests) alternative.requests.push_back(request.survey);
-    for (const DeviceVerdict& verdict : surroundings_.judge(models)) {
+    for (const DeviceVerdict& verdict : one_of_each_memory(surroundings_.judge(models))) {
       if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);
     }
     return alternative;

@@ -45,7 +45,13 @@ std::vector<const DeviceState*> asked_for(const engine::ModelParams& params, con
 std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
   std::vector<double> rooms;
   // Nothing known of a device: it is taken to have nothing, unless nothing is known of any.
-  for (const DeviceState* state : devices) rooms.push_back(static_cast<double>(room_on(*state).value()));
+  for (const DeviceState* state : devices) {
+    // Two names of one card have its room between them.
+    const auto names =
+        std::ranges::count(devices, state->info.memory(),
+                           [](const DeviceState* one) -> const device::DeviceId& { return one->info.memory(); });
+    rooms.push_back(static_cast<double>(room_on(*state).value()) / static_cast<double>(names));
+  }
   double sum = std::accumulate(rooms.begin(), rooms.end(), 0.0);
   if (sum == 0) {
     std::ranges::fill(rooms, 1.0);

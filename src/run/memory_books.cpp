@@ -14,20 +14,20 @@ void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
   for (const plan::DeviceVerdict& verdict : devices) {
     const auto& line = verdict.state.line;
     if (!line) continue;
-    lines_[verdict.state.info.id] = line->bytes;
+    lines_[verdict.state.info.memory()] = line->bytes;
     ledger_.set_line(verdict.state.info.id, line->bytes);
   }
 }
 
 std::vector<memory::LineRequest> MemoryBooks::lines_with(const std::vector<memory::LineRequest>& asked) const {
-  const auto speaks_of = [](const memory::LineRequest& request, const device::DeviceId& device) {
-    return request.device ? *request.device == device : !device.is_host();
+  const auto speaks_of = [this](const memory::LineRequest& request, const device::DeviceId& memory) {
+    return request.device ? ledger_.memory_of(*request.device) == memory : !memory.is_host();
   };
   std::vector<memory::LineRequest> out;
   const std::lock_guard lock(lines_mutex_);
-  for (const auto& [device, bytes] : lines_) {
-    if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, device); }))
-      out.push_back({.device = device, .amount = bytes});
+  for (const auto& [memory, bytes] : lines_) {
+    if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, memory); }))
+      out.push_back({.device = memory, .amount = bytes});
   }
   out.insert(out.end(), asked.begin(), asked.end());
   return out;

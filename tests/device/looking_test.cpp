@@ -127,5 +127,42 @@ TEST(SharedMemoryTest, NeitherSlicesNorHostMemoryNorUnknownPlacesAreOneMemory) {
   for (const DeviceInfo& info : devices) EXPECT_EQ(info.memory(), info.id);
 }
 
+TEST(SharedMemoryTest, TheSameUuidIsTheSameMemoryWhereNobodyKnowsThePlace) {
+  std::vector<DeviceInfo> devices(3, card("0000:c1:00.0"));
+  for (std::size_t i = 0; i < devices.size(); ++i) devices[i].id = DeviceId{"D" + std::to_string(i)};
+  devices[0].uuid = devices[1].uuid = "a";
+  devices[0].pci_id.reset();
+  devices[2].uuid = "b";
+  mark_shared_memory(devices);
+  EXPECT_EQ(devices[1].memory(), devices[0].id);
+  EXPECT_EQ(devices[2].memory(), devices[2].id);
+}
+
+// A backend that knows no slices offers the whole card: it is the first slice's memory, and the second is its own.
+TEST(SharedMemoryTest, WhoSharesAMemoryStandsForNone) {
+  std::vector<DeviceInfo> devices(3, card("0000:c1:00.0"));
+  for (std::size_t i = 0; i < devices.size(); ++i) devices[i].id = DeviceId{"D" + std::to_string(i)};
+  devices[0].uuid = "a";
+  devices[2].uuid = "b";
+  mark_shared_memory(devices);
+  EXPECT_EQ(devices[1].memory(), devices[0].id);
+  EXPECT_EQ(devices[2].memory(), devices[2].id);
+}
+
+TEST(SharedMemoryTest, BytesUnderAnyNameOfACardLieInIt) {
+  std::vector<DeviceInfo> devices{card("0000:c1:00.0"), card("0000:c1:00.0"), card("0000:c2:00.0"), host_device()};
+  devices[0].id = DeviceId{"CUDA0"};
+  devices[1].id = DeviceId{"Vulkan0"};
+  devices[2].id = DeviceId{"CUDA1"};
+  mark_shared_memory(devices);
+  for (const DeviceInfo& name : {devices[0], devices[1]}) {
+    EXPECT_TRUE(lies_in(DeviceId{"CUDA0"}, name, devices));
+    EXPECT_TRUE(lies_in(DeviceId{"Vulkan0"}, name, devices));
+    EXPECT_FALSE(lies_in(DeviceId{"CUDA1"}, name, devices));
+    EXPECT_FALSE(lies_in(host(), name, devices));
+  }
+  EXPECT_TRUE(lies_in(host(), devices[3], devices));
+}
+
 }  // namespace
 }  // namespace plimsoll::device

@@ -135,5 +135,35 @@ TEST(FleetPlanTest, ALanesScratchIsThatOfItsLargestModel) {
   EXPECT_FALSE(plan.all_fit());
 }
 
+// Two models on a card by one name each: counted once, promised once, said once.
+TEST(FleetPlanTest, ACardOfTwoBackendsIsOneMemory) {
+  const device::DeviceId cuda{"CUDA0"};
+  const device::DeviceId vulkan{"Vulkan0"};
+  std::vector<plan::DeviceState> devices(2);
+  devices[0].info.id = cuda;
+  devices[1].info.id = vulkan;
+  devices[1].info.same_memory_as = cuda;
+  for (plan::DeviceState& device : devices) device.line = memory::LoadLine{.bytes = 100_MiB};
+  std::vector<plan::ModelPlan> models(2);
+  models[0].name = "a";
+  models[0].lines = {{.device = cuda, .buffer = "CUDA0", .bytes = 40_MiB}};
+  models[1].name = "b";
+  models[1].lines = {{.device = vulkan, .buffer = "Vulkan0", .bytes = 50_MiB}};
+  Room room(models, devices);
+  EXPECT_EQ(room.required({"a", "b"}), 90_MiB);
+
+  // "a" is reserved and has taken nothing yet; 80 MiB are free.
+  Moment moment;
+  moment.free = {{cuda, 80_MiB}, {vulkan, 80_MiB}};
+  moment.holdings = {{.owner = "a", .device = cuda, .comes_back = {}, .promised = 40_MiB}};
+  room.look_again(devices, moment);
+  EXPECT_FALSE(room.admits("b", {"a"}, {}));
+  EXPECT_EQ(room.shortage("b", {"a"}, {}).sentence, "50.0 MiB needed on Vulkan0, where 40.0 MiB are free");
+
+  for (plan::DeviceState& device : devices) device.line = memory::LoadLine{.bytes = 45_MiB};
+  const Room small(models, devices);
+  EXPECT_EQ(why_not(small.judge({"b"})), "50.0 MiB needed on Vulkan0, 5.00 MiB too much (line)");
+}
+
 }  // namespace
 }  // namespace plimsoll::host

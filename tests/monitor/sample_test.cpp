@@ -98,5 +98,19 @@ TEST(SampleTest, TokensPerSecondNeedTimeAndBothModels) {
   EXPECT_FALSE(tokens_per_second(before, sample_of(later), "nobody"));
 }
 
+TEST(SampleTest, ACardOfTwoBackendsIsOneDeviceWithBothNames) {
+  Observed input = observed();
+  ObservedDevice again = input.devices[0];
+  again.info.id = device::DeviceId{"Vulkan9"};
+  again.info.same_memory_as = input.devices[0].info.id;
+  again.reading.reset();
+  input.devices.push_back(again);
+  const Sample sample = sample_of(input);
+  ASSERT_EQ(sample.devices.size(), 2U);  // and the host
+  EXPECT_EQ(sample.devices[0].also, std::vector<std::string>{"Vulkan9"});
+  EXPECT_EQ(sample.devices[0].taken, 2_GiB);
+  EXPECT_TRUE(sample.devices[1].also.empty());
+}
+
 }  // namespace
 }  // namespace plimsoll::monitor

@@ -186,5 +186,26 @@ TEST(WatchTest, TheLowestFreeMemoryIsKeptAndSaidInSteps) {
   EXPECT_EQ(watch.lowest_free().at("Vulkan0"), 4_GiB);
 }
 
+// CUDA0 and Vulkan0 of one card, as a host with both backends has them.
+Observed card_of_two_backends(Bytes free) {
+  Observed out = quiet();
+  out.devices[0] = gpu(free);
+  ObservedDevice again = out.devices[0];
+  again.info.id = device::DeviceId{"Vulkan9"};
+  again.info.same_memory_as = out.devices[0].info.id;
+  out.devices.insert(out.devices.begin() + 1, again);
+  return out;
+}
+
+TEST(WatchTest, ACardOfTwoBackendsIsLookedAtOnce) {
+  Watch watch;
+  EXPECT_TRUE(look(watch, card_of_two_backends(5_GiB)).empty());
+  const auto alerts = look(watch, card_of_two_backends(512_MiB));
+  EXPECT_EQ(of_kind(alerts, AlertKind::low_water).size(), 1U);
+  EXPECT_EQ(of_kind(alerts, AlertKind::threshold).size(), 1U);  // all programs together
+  EXPECT_EQ(of_kind(alerts, AlertKind::foreign).size(), 1U);
+  EXPECT_EQ(watch.lowest_free().size(), 1U);
+}
+
 }  // namespace
 }  // namespace plimsoll::monitor

@@ -6,9 +6,12 @@
 #include <plimsoll/gauge/survey_source.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/plan/planner.hpp>
+#include <plimsoll/plan/refusal.hpp>
 #include <temporary_folder.hpp>
 
+#include "placement.hpp"
 #include "plan_examples.hpp"
+#include "split.hpp"
 
 namespace plimsoll::plan {
 namespace {
@@ -125,6 +128,58 @@ TEST(OneCardLedgerTest, OfTwoLinesSetBeforeTheLowerOneStays) {
   ledger.join(kVulkan, kCuda);
   EXPECT_EQ(ledger.account(kCuda).line, 50_B);
   EXPECT_EQ(ledger.account(kVulkan).line, 50_B);
+}
+
+DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVerdict>& verdicts) {
+  return *std::ranges::find(verdicts, id, [](const DeviceVerdict& one) { return one.state.info.id; });
+}
+
+TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
+  gauge::Survey survey = gpu_survey();
+  survey.lines = {buffer(kVulkan, Stage::weights, 70_GiB)};
+  const ModelPlan model = lay_out(request("a"), survey, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
+  const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
+  for (const DeviceVerdict& verdict : verdicts) {
+    EXPECT_FALSE(verdict.fits());
+    EXPECT_EQ(verdict.estimated, 3_GiB);
+    EXPECT_TRUE(verdict.stands_on_estimate()) << verdict.state.info.id.name();
+  }
+  EXPECT_EQ(verdict_on(kCuda, verdicts).own_estimated, 0_B);
+  EXPECT_EQ(runtime_flags(verdict_on(kCuda, verdicts), verdicts), "--runtime Vulkan0=SIZE");
+  EXPECT_TRUE(
+      std::ranges::all_of(admit_beyond_estimates({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)}),
+                          &DeviceVerdict::fits));
+}
+
+TEST(OneCardTest, ARefusalSaysACardOnceByTheNameThatIsUsed) {
+  const ModelPlan model = model_of({buffer(kVulkan, Stage::weights, 75_GiB)});
+  const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
+  EXPECT_EQ(why_refused(verdicts), "75.0 GiB needed on Vulkan0, 3.00 GiB too much (line)");
+  ASSERT_EQ(one_of_each_memory(verdicts).size(), 1U);
+}
+
+TEST(OneCardTest, TwoNamesOfACardHaveItsRoomBetweenThem) {
+  engine::ModelParams params;
+  params.devices = {kCuda.name(), kVulkan.name(), "CUDA1"};
+  DeviceState other = state_of(device::DeviceId{"CUDA1"}, 80_GiB, 79_GiB, 72_GiB);
+  other.info.pci_id = "0000:07:00.0";
+  const auto settled = with_settled_split(params, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB), other});
+  EXPECT_EQ(settled.tensor_split, (std::vector<float>{64, 64, 128}));
+}
+
+// What is placed on a card by the one name is not free for the other.
+TEST(OneCardTest, APlacedModelTakesRoomOfTheCard) {
+  DeviceState other = state_of(device::DeviceId{"CUDA1"}, 80_GiB, 70_GiB, {});
+  other.info.pci_id = "0000:07:00.0";
+  const std::vector states{of_the_card(kCuda, {}), other, of_the_card(kVulkan, {})};
+  const ModelPlan beside = model_of({buffer(kVulkan, Stage::weights, 40_GiB)}, "beside");
+  const auto plans = place({request("a")}, {beside}, states, [&](const Request& asked) {
+    const std::string& card = asked.survey.model.devices.front();
+    ModelPlan plan = model_of({buffer(device::DeviceId{card}, Stage::weights, 20_GiB)}, "a");
+    plan.request = asked.survey;
+    return plan;
+  });
+  EXPECT_EQ(plans.front().request.model.devices, std::vector<std::string>{"CUDA1"});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Device: a place that holds bytes: a ggml backend device by ggml's own name ("Vulkan0", "CUDA1"), or the host ("CPU").
 #pragma once
+#include <algorithm>
 #include <compare>
 #include <functional>
 #include <optional>
@@ -43,6 +44,15 @@ struct DeviceInfo {
 // Whether bytes on one are bytes on the other.
 [[nodiscard]] inline bool share_memory(const DeviceInfo& a, const DeviceInfo& b) {
   return a.memory() == b.memory() || (a.memory_is_hosts && b.memory_is_hosts);
+}
+
+// Whether bytes of the device of that name lie in this memory: its own name, or that of one of `devices` that shares
+// it.
+template <class Devices>
+[[nodiscard]] bool lies_in(const DeviceId& device, const DeviceInfo& memory, const Devices& devices) {
+  if (device == memory.id || device == memory.memory() || (memory.memory_is_hosts && device.is_host())) return true;
+  return std::ranges::any_of(devices,
+                             [&](const DeviceInfo& info) { return info.id == device && share_memory(info, memory); });
 }
 
 }  // namespace plimsoll::device

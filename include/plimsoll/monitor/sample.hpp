@@ -16,7 +16,7 @@
 namespace plimsoll::monitor {
 
 struct DeviceSample {
-  std::string device;  // ggml's name
+  std::string device;  // ggml's name; of a card that several backends offer, that of the first
   std::string description;
   bool memory_is_hosts = false;
   std::string source;          // of the reading: "nvml+ggml"; empty: no probe knows the device
@@ -31,7 +31,8 @@ struct DeviceSample {
   // Taken by others: total - free - ours. Ours is `process`; where that is unknown it is what the ledger has taken from
   // this memory, and what we hold beside the ledger counts as foreign.
   std::optional<Bytes> foreign;
-  std::optional<Bytes> headroom;  // line - committed; 0 at or above the line
+  std::optional<Bytes> headroom;    // line - committed; 0 at or above the line
+  std::vector<std::string> also{};  // other names of the same card, under which bytes of an owner may stand
 };
 
 // Charged bytes of one owner on one device in one stage, all buffer types together.
@@ -90,7 +91,8 @@ struct Observed {
 [[nodiscard]] Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices);
 [[nodiscard]] std::vector<device::DeviceInfo> devices_of(const host::Host& host);
 
-// That field, summed over all devices that have the same memory as this one: those of the host are one memory.
+// That field, summed over all devices that have the same memory as this one: those of the host are one memory. (A card
+// is one device here, whatever backends offer it.)
 [[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::*field);
 
 // What it takes of the heap, about: the same for equal samples.

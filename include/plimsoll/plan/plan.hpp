@@ -68,6 +68,9 @@ struct DeviceVerdict {
   std::optional<Limit> limit;  // empty: it fits
   Bytes estimated{};           // of what is required: rules of thumb
   Bytes over_line{};           // beyond what our line leaves, whatever is free; what kind of no this is: refusal.hpp
+  // Of `required` and `estimated` what stands under this device's own name; the rest is of those that share its card.
+  Bytes own_required{};
+  Bytes own_estimated{};
   [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
   // It would fit if the rules of thumb were nothing: a measurement, or who knows better, may say yes.
   [[nodiscard]] bool stands_on_estimate() const noexcept { return !fits() && short_by <= estimated; }
@@ -120,8 +123,16 @@ struct RuntimeFigure {
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(
     const std::string& lane, const std::vector<ModelPlan>& models);
 
-// What a device must hold for these models together. Pure.
+// What stands under a device's own name for these models together. Pure.
 [[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models);
+
+// What the card of that device must hold for them: the same over all of `devices` that have its memory. Pure.
+[[nodiscard]] Bytes required_in_memory_of(const device::DeviceInfo& device, const std::vector<DeviceState>& devices,
+                                          const std::vector<ModelPlan>& models);
+
+// One verdict for each memory: of devices that share a card that of the one with most under its own name. For whoever
+// says or sums up what is wanted; a card is not wanted twice. Pure.
+[[nodiscard]] std::vector<DeviceVerdict> one_of_each_memory(const std::vector<DeviceVerdict>& verdicts);
 
 // Admission: for each device, required against min(line - ours, free); where a device's memory is the host's, the two
 // together against the host's free memory as well. Pure.

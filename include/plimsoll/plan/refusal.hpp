@@ -22,7 +22,11 @@ enum class Refusal {
 // What is used of the device and is not ours: other programs, the driver's share. Empty where its memory is unknown.
 [[nodiscard]] std::optional<Bytes> held_by_others(const DeviceState& state);
 
-// "5.00 GiB needed on CUDA0, 2.00 GiB too much (free): 60.0 GiB of it are held by others", for every device that says
+// "--runtime CUDA0=SIZE": what overrules the estimates that stand in this verdict, of all devices that share its
+// memory.
+[[nodiscard]] std::string runtime_flags(const DeviceVerdict& verdict, const std::vector<DeviceVerdict>& verdicts);
+
+// "5.00 GiB needed on CUDA0, 2.00 GiB too much (free): 60.0 GiB of it are held by others", for every memory that says
 // no.
 [[nodiscard]] std::string why_refused(const std::vector<DeviceVerdict>& verdicts);
 

@@ -1,0 +1,94 @@
+#include "readings.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <ranges>
+
+namespace plimsoll::host {
+namespace {
+
+Bytes part(Bytes bytes, double share) {
+  return Bytes{static_cast<std::uint64_t>(static_cast<double>(bytes.value()) * share)};
+}
+
+auto infos(const std::vector<plan::DeviceState>& readings) {
+  return readings |
+         std::views::transform([](const plan::DeviceState& state) -> const device::DeviceInfo& { return state.info; });
+}
+
+// Under one line with it: the same device, or another one of the same card.
+bool under_one_line(const device::DeviceId& device, const device::DeviceInfo& with,
+                    const std::vector<plan::DeviceState>& readings) {
+  return std::ranges::any_of(infos(readings), [&](const device::DeviceInfo& info) {
+    return info.id == device && info.memory() == with.memory();
+  });
+}
+
+}  // namespace
+
+double touched(const Books& books, const std::vector<plan::DeviceState>& readings) {
+  Bytes booked;
+  std::optional<Bytes> used;
+  for (const plan::DeviceState& state : readings) {
+    if (!state.info.memory_is_hosts) continue;
+    if (state.reading.used_by_us) used = state.reading.used_by_us;
+    for (const memory::Entry& entry : books.entries) {  // each entry has one of these names
+      if (entry.charged && entry.tag.device == state.info.id) booked += entry.taken.current;
+    }
+  }
+  if (!used || booked <= *used) return 1;
+  return static_cast<double>(used->value()) / static_cast<double>(booked.value());
+}
+
+Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readings) {
+  Moment moment;
+  const double share = touched(books, readings);
+  for (const plan::DeviceState& state : readings) {
+    const device::DeviceId& device = state.info.id;
+    Bytes ours;
+    for (const memory::Entry& entry : books.entries) {
+      if (!entry.charged || !device::lies_in(entry.tag.device, state.info, infos(readings))) continue;
+      ours += entry.taken.current;
+      // A holding keeps the name it is booked under; Room knows which of these are one memory.
+      if (entry.tag.device != device || !books.is_fleets(entry.tag.owner)) continue;
+      const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;
+      // What a backend took for a model it mostly keeps when that goes; BackendBook finds out how much.
+      const bool stays = entry.tag.stage == memory::Stage::runtime;
+      moment.holdings.push_back({.owner = entry.tag.owner,
+                                 .device = device,
+                                 .comes_back = stays ? Bytes{} : there,
+                                 .promised = saturating_sub(std::max(entry.planned, entry.taken.current), there)});
+    }
+    if (!state.reading.free) continue;
+    const Bytes makes_way = state.info.memory_is_hosts ? books.makes_way : Bytes{};
+    moment.free.emplace_back(device, *state.reading.free + makes_way);
+    if (!state.reading.total) continue;
+    const Bytes process = std::max(ours, state.reading.used_by_us.value_or(Bytes{}));
+    moment.others.emplace_back(device,
+                               saturating_sub(saturating_sub(*state.reading.total, *state.reading.free), process));
+  }
+  return moment;
+}
+
+std::vector<plan::DeviceState> with_ours_set_aside(const Books& books, std::vector<plan::DeviceState> readings) {
+  const double share = touched(books, readings);
+  for (plan::DeviceState& state : readings) {
+    state.ours = {};
+    Bytes fleets;
+    for (const memory::Entry& entry : books.entries) {
+      if (!entry.charged) continue;
+      if (books.is_fleets(entry.tag.owner)) {
+        if (device::lies_in(entry.tag.device, state.info, infos(readings))) fleets += entry.taken.current;
+      } else if (under_one_line(entry.tag.device, state.info, readings)) {
+        const bool leaves = entry.tag.owner == books.makes_way_as;
+        state.ours += saturating_sub(std::max(entry.planned, entry.taken.current), leaves ? books.makes_way : Bytes{});
+      }
+    }
+    if (!state.reading.free) continue;
+    if (state.info.memory_is_hosts) *state.reading.free += books.makes_way;
+    *state.reading.free += state.info.memory_is_hosts ? part(fleets, share) : fleets;
+  }
+  return readings;
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,34 @@
+// readings: what the devices say, beside what the ledger says of them: pure, whoever read them.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/host/room.hpp>
+#include <plimsoll/memory/entry.hpp>
+#include <plimsoll/plan/plan.hpp>
+
+namespace plimsoll::host {
+
+// What stands in the ledger, and whose it is.
+struct Books {
+  const std::vector<memory::Entry>& entries;
+  std::function<bool(const std::string& owner)> is_fleets;
+  Bytes makes_way;           // conversations that are parked in host memory
+  std::string makes_way_as;  // the owner of these
+};
+
+// How much of the bytes that are booked in host memory is really used, 0 to 1: buffers are booked as a whole, and pages
+// that nobody has touched are free still.
+[[nodiscard]] double touched(const Books& books, const std::vector<plan::DeviceState>& readings);
+
+// Everything in its place. What others hold of a memory is what is left once all that we hold there is taken off,
+// whatever device it is booked under.
+[[nodiscard]] Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readings);
+
+// The devices as if none of the fleet's models were there: `ours` is what counts against a device's line beside them
+// (of all devices of its card), and what the fleet holds in its memory is free.
+[[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(const Books& books,
+                                                                 std::vector<plan::DeviceState> readings);
+
+}  // namespace plimsoll::host

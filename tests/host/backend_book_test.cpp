@@ -1,0 +1,79 @@
+// What backends keep, from readings by script: one card that CUDA0 and Vulkan0 offer.
+#include "backend_book.hpp"
+
+#include <gtest/gtest.h>
+
+namespace plimsoll::host {
+namespace {
+
+const device::DeviceId kCuda{"CUDA0"};
+const device::DeviceId kVulkan{"Vulkan0"};
+
+class OneReading final : public device::Probe {
+ public:
+  Bytes ours;
+  [[nodiscard]] std::string_view name() const noexcept override { return "scripted"; }
+  [[nodiscard]] std::optional<device::MemoryReading> read(const device::DeviceInfo&) const override {
+    device::MemoryReading out;
+    out.total = 80_GiB;
+    out.free = 79_GiB - ours;
+    out.used_by_us = ours;
+    out.source = "scripted";
+    return out;
+  }
+};
+
+std::vector<device::DeviceInfo> one_card() {
+  std::vector<device::DeviceInfo> devices(2);
+  devices[0].id = kCuda;
+  devices[1].id = kVulkan;
+  devices[1].same_memory_as = kCuda;
+  for (device::DeviceInfo& info : devices) info.type = device::DeviceType::gpu;
+  return devices;
+}
+
+class BackendBookTest : public ::testing::Test {
+ protected:
+  BackendBookTest() { ledger.join(kVulkan, kCuda); }
+  OneReading probe;
+  memory::Ledger ledger;
+  BackendBook book{ledger, probe, one_card()};
+};
+
+using Growth = std::vector<std::pair<device::DeviceId, Bytes>>;
+
+TEST_F(BackendBookTest, ItIsBookedUnderTheDeviceThatWasComputedOn) {
+  probe.ours = 500_MiB;
+  EXPECT_EQ(book.settle({kVulkan}), (Growth{{kVulkan, 500_MiB}}));
+  EXPECT_EQ(book.held_on(kVulkan), 500_MiB);
+  EXPECT_EQ(book.held_on(kCuda), 0_B) << "what Vulkan made, CUDA does not find made";
+  EXPECT_EQ(ledger.account(kCuda).taken, 500_MiB) << "it is the card's all the same";
+
+  probe.ours = 700_MiB;
+  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 200_MiB}}));
+  EXPECT_EQ(book.held_on(kVulkan), 500_MiB);
+  EXPECT_EQ(book.held_on(kCuda), 200_MiB);
+  EXPECT_EQ(ledger.account(kVulkan).taken, 700_MiB);
+}
+
+TEST_F(BackendBookTest, WhatModelsHoldUnderEitherNameIsNotTheBackends) {
+  const memory::Tag tag{.device = kVulkan, .owner = "a", .stage = memory::Stage::weights, .buffer = "Vulkan0"};
+  ASSERT_TRUE(ledger.take(tag, 4_GiB));
+  probe.ours = 4_GiB + 300_MiB;
+  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 300_MiB}}));
+  ledger.give_back(tag, 4_GiB);
+}
+
+TEST_F(BackendBookTest, WhatIsGivenBackIsTakenOffWhoeverHasIt) {
+  probe.ours = 500_MiB;
+  (void)book.settle({kVulkan});
+  probe.ours = 100_MiB;
+  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 0_B}}));
+  EXPECT_EQ(book.held_on(kVulkan), 100_MiB);
+  probe.ours = 0_B;
+  (void)book.settle();
+  EXPECT_TRUE(ledger.empty());
+}
+
+}  // namespace
+}  // namespace plimsoll::host
