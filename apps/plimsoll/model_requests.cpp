@@ -55,7 +55,7 @@ engine::ModelParams model_params(const ModelOptions& options) {
   params.gpu_layers = gpu_layers(options.gpu_layers);
   params.devices = split(options.devices, ',');
   params.split_mode = must(engine::split_mode_from_string(options.split_mode), "--split-mode", options.split_mode,
-                           "none, layer, row or tensor");
+                           engine::split_modes().c_str());
   for (const std::string& share : split(options.tensor_split, ',')) {
     float value = 0;
     const auto [end, error] = std::from_chars(share.data(), share.data() + share.size(), value);

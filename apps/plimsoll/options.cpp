@@ -48,7 +48,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
           ->envname("PLIMSOLL_GPU_LAYERS"));
   model(command.add_option("--device", o.devices, "-dev: devices to use, by name, with commas; none: the CPU alone")
             ->envname("PLIMSOLL_DEVICE"));
-  model(command.add_option("--split-mode", o.split_mode, "-sm: none, layer, row or tensor")
+  model(command.add_option("--split-mode", o.split_mode, "-sm: " + engine::split_modes())
             ->envname("PLIMSOLL_SPLIT_MODE"));
   model(command.add_option("--tensor-split", o.tensor_split, "-ts: share of each device, like 3,1")
             ->envname("PLIMSOLL_TENSOR_SPLIT"));

@@ -70,17 +70,35 @@ std::optional<llama_load_mode> load_mode_from_string(std::string_view name) {
   return look_up(kNames, name);
 }
 
+namespace {
+
+// Those that are taken. The engine's tensor mode is none of them; it has a name, so that who asks for it hears why.
+constexpr std::array<std::pair<std::string_view, llama_split_mode>, 3> kSplitModes{{
+    {"none", LLAMA_SPLIT_MODE_NONE},
+    {"layer", LLAMA_SPLIT_MODE_LAYER},
+    {"row", LLAMA_SPLIT_MODE_ROW},
+}};
+
+}  // namespace
+
 std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, llama_split_mode>, 4> kNames{{
-      {"none", LLAMA_SPLIT_MODE_NONE},
-      {"layer", LLAMA_SPLIT_MODE_LAYER},
-      {"row", LLAMA_SPLIT_MODE_ROW},
-      {"tensor", LLAMA_SPLIT_MODE_TENSOR},
-  }};
-  return look_up(kNames, name);
+  return name == "tensor" ? LLAMA_SPLIT_MODE_TENSOR : look_up(kSplitModes, name);
+}
+
+const std::string& split_modes() {
+  static const std::string list = [] {
+    std::string text;
+    for (std::size_t i = 0; i < kSplitModes.size(); ++i) {
+      const std::string_view between = i == 0 ? "" : i + 1 < kSplitModes.size() ? ", " : " or ";
+      text.append(between).append(kSplitModes[i].first);
+    }
+    return text;
+  }();
+  return list;
 }
 
 namespace {
+
 constexpr std::array<std::pair<std::string_view, enum llama_pooling_type>, 5> kPoolings{{
     {"none", LLAMA_POOLING_TYPE_NONE},
     {"mean", LLAMA_POOLING_TYPE_MEAN},
@@ -157,13 +175,14 @@ void validate_cache_type(ggml_type type) {
 }
 
 // The engine makes one device of several for it. Where one of them has no memory left, or our line refuses a part, it
-// ends the process (an assertion in ggml-backend-meta.cpp); and it tells the sizes of the whole only, so no device's part
-// can be planned.
+// ends the process (an assertion in ggml-backend-meta.cpp); and it tells the sizes of the whole only, so no device's
+// part can be planned.
 void validate_split_mode(const ModelParams& params) {
   if (params.split_mode != LLAMA_SPLIT_MODE_TENSOR) return;
-  throw Error(ErrorCode::unsupported,
-              "--split-mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
-              "process where one of them refuses; use layer");
+  throw Error(
+      ErrorCode::unsupported,
+      "--split-mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
+      "process where one of them refuses; use layer");
 }
 
 }  // namespace

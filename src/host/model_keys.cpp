@@ -88,7 +88,7 @@ void set_tensor_split(engine::ModelParams& params, const std::string& value) {
 void add_placement_keys(TableReader& reader, engine::ModelParams& params) {
   reader.text_or_number("gpu-layers", [&](const std::string& value) { set_gpu_layers(params, value); });
   reader.text("device", [&](const std::string& value) { params.devices = split(value, ','); });
-  reader.choice("split-mode", params.split_mode, engine::split_mode_from_string, "none, layer, row or tensor");
+  reader.choice("split-mode", params.split_mode, engine::split_mode_from_string, engine::split_modes().c_str());
   reader.text("tensor-split", [&](const std::string& value) { set_tensor_split(params, value); });
   reader.number("main-gpu", params.main_gpu, 0);
   reader.texts("override-tensor", [&](const std::string& value) { add_override(params, value); });

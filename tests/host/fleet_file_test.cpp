@@ -34,6 +34,11 @@ std::vector<std::string> wrong(std::string_view text) {
   return out;
 }
 
+TEST(FleetFileTest, AWrongSplitModeIsToldThoseThatAreTaken) {
+  EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nsplit-mode = \"rows\"\n"),
+              ElementsAre(HasSubstr("'split-mode' does not know 'rows'; it takes none, layer or row")));
+}
+
 TEST(FleetFileTest, AModelIsSharedOutOverItsDevices) {
   const Fleet fleet = good("[[model]]\npath = \"a.gguf\"\ndevice = \"Vulkan0,Vulkan1\"\ntensor-split = \"3,1.5\"\n");
   ASSERT_THAT(fleet.models, SizeIs(1));
@@ -72,7 +77,8 @@ path = "other.gguf"
   EXPECT_EQ(draft.request.survey.context.n_seq_max, 2U);
   EXPECT_EQ(draft.speculation.most, 4U);
   EXPECT_FLOAT_EQ(draft.speculation.least_probability, 0.25F);
-  EXPECT_EQ(fleet.models[0].request.survey.context.n_outputs_max, 2U * (4 + 1));  // each sequence's proposals, and the token before
+  EXPECT_EQ(fleet.models[0].request.survey.context.n_outputs_max,
+            2U * (4 + 1));  // each sequence's proposals, and the token before
   EXPECT_THAT(requests_of(fleet), SizeIs(3));
 }
 
