@@ -162,8 +162,8 @@ int run(const ChatOptions& options) {
   ModelOptions model = options.model;
   if (model.models.empty()) model.models = {demo_models().back()};  // the one that answers questions
   const Opened opened =
-      open(requests(model, 1).front(), planner_options(model), {.fit = options.fit, .warm_up = warm_up},
-           [](const run::Instance& loaded) {
+      open(requests(model, 1).front(), planner_options(model),
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !model.no_prefault}, [](const run::Instance& loaded) {
              if (!loaded.model()->vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
            });

@@ -87,7 +87,8 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
     ms = watch.elapsed_ms();
   };
   const Opened opened =
-      open(request, planner_options(options.model), {.fit = options.fit, .warm_up = warm_up}, tokenize);
+      open(request, planner_options(options.model),
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.no_prefault}, tokenize);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Embedder embedder(*opened.instance);

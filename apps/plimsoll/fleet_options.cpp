@@ -51,6 +51,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   plan::PlannerOptions planner = planner_options(options);
   fleet.lines = std::move(planner.lines);
   fleet.runtime = std::move(planner.runtime);
+  fleet.prefault = !options.no_prefault;
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.lane = host::kDefaultLane;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
@@ -66,6 +67,7 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   const plan::PlannerOptions planner = planner_options(options);
   fleet.lines.insert(fleet.lines.end(), planner.lines.begin(), planner.lines.end());
   fleet.runtime.insert(fleet.runtime.end(), planner.runtime.begin(), planner.runtime.end());
+  if (options.no_prefault) fleet.prefault = false;
   require_used_lines(fleet.lines, host::requests_of(fleet));
   return fleet;
 }

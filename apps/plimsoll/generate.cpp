@@ -205,9 +205,13 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     const engine::Sampler parses(*loaded.model(), asked.params.sampling);
   };
   const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
-  const Opened opened =
-      open(request, planner_options(options.model),
-           {.fit = options.fit, .draft = draft, .warm_up = warm_up, .progress = progress}, check_request);
+  const Opened opened = open(request, planner_options(options.model),
+                             {.fit = options.fit,
+                              .draft = draft,
+                              .warm_up = warm_up,
+                              .progress = progress,
+                              .prefault = !options.model.no_prefault},
+                             check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();
   Speculation speculation{.params = app::speculation(options.draft), .counts = {}};

@@ -25,9 +25,27 @@ double timed(Progress& progress, const char* done, Stage&& stage) {
   return ms;
 }
 
-StageFigures make_ready(run::Instance& instance, plan::Store& store, const OpeningOptions& options,
-                        const std::function<void(run::Instance&)>& check_loaded) {
+// Touching a large host buffer takes seconds in which nothing else is said.
+class PrefaultShown {
+ public:
+  PrefaultShown(gauge::Gauge& gauge, Progress& progress) : gauge_(gauge) {
+    gauge_.set_prefault_progress([&progress](const std::string& owner, Bytes done, Bytes of) {
+      progress.show(fmt::format("taking {} of host memory for {}", format_bytes(of), owner),
+                    static_cast<double>(done.value()) / static_cast<double>(of.value()));
+    });
+  }
+  ~PrefaultShown() { gauge_.set_prefault_progress({}); }
+  PrefaultShown(const PrefaultShown&) = delete;
+  PrefaultShown& operator=(const PrefaultShown&) = delete;
+
+ private:
+  gauge::Gauge& gauge_;
+};
+
+StageFigures make_ready(run::MemoryBooks& books, run::Instance& instance, plan::Store& store,
+                        const OpeningOptions& options, const std::function<void(run::Instance&)>& check_loaded) {
   Progress progress(options.progress);
+  const PrefaultShown prefault(books.gauge(), progress);
   StageFigures figures;
   const std::stop_token stop = interrupts();
 
@@ -78,14 +96,15 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& lines, con
   opened.plan = plan_one(request, lines, options, *opened.store);
   if (!opened.plan.fits()) return opened;
   opened.books = std::make_unique<run::MemoryBooks>();
+  opened.books->set_prefault(options.prefault);
   opened.books->set_lines(opened.plan.devices);
   opened.instance = std::make_unique<run::Instance>(*opened.books, opened.plan.models.front(), opened.plan.devices);
   if (options.draft) {
     opened.draft = std::make_unique<run::Instance>(*opened.books, opened.plan.models.back(), opened.plan.devices);
     // First, so that what the target is measured by from its readiness on is the target's.
-    (void)make_ready(*opened.draft, *opened.store, options, {});
+    (void)make_ready(*opened.books, *opened.draft, *opened.store, options, {});
   }
-  opened.figures = make_ready(*opened.instance, *opened.store, options, [&](run::Instance& loaded) {
+  opened.figures = make_ready(*opened.books, *opened.instance, *opened.store, options, [&](run::Instance& loaded) {
     if (opened.draft) run::require_draft(*loaded.model(), loaded.name(), *opened.draft->model(), opened.draft->name());
     if (check_loaded) check_loaded(loaded);
   });

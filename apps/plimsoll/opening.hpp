@@ -18,6 +18,7 @@ struct OpeningOptions {
   std::optional<plan::Request> draft{};  // a model that proposes what the first one then checks
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   Progress::Style progress = Progress::Style::automatic;
+  bool prefault = true;  // host memory is touched as it is taken
 };
 
 // The value of --warm-up.

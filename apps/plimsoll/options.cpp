@@ -34,6 +34,12 @@ void add_runtime_option(CLI::App& command, ModelOptions& o) {
       ->group("Lines");
 }
 
+void add_prefault_option(CLI::App& command, ModelOptions& o) {
+  command.add_flag("--no-prefault", o.no_prefault, "Host memory that is booked is not touched before it is used")
+      ->envname("PLIMSOLL_NO_PREFAULT")
+      ->group("Lines");
+}
+
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
   const auto model = [&](CLI::Option* option) { return option->group("Model"); };
@@ -131,6 +137,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
               ->envname("PLIMSOLL_THREADS_BATCH"));
   add_line_option(command, o);
   add_runtime_option(command, o);
+  add_prefault_option(command, o);
 }
 
 void add_draft_options(CLI::App& command, DraftOptions& o) {

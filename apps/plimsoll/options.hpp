@@ -61,10 +61,12 @@ struct ModelOptions {
   int threads_batch = 0;
   std::vector<std::string> lines;
   std::vector<std::string> runtime;  // DEVICE=SIZE
+  bool no_prefault = false;
   CLI::App* command = nullptr;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
 void add_line_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
+void add_prefault_option(CLI::App& command, ModelOptions& options);
 void add_runtime_option(CLI::App& command, ModelOptions& options);
 
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given

@@ -67,7 +67,8 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };
   const Opened opened =
-      open(request, planner_options(options.model), {.fit = options.fit, .warm_up = warm_up}, has_vocabulary);
+      open(request, planner_options(options.model),
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.no_prefault}, has_vocabulary);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Reranker reranker(*opened.instance);

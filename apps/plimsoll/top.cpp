@@ -111,6 +111,7 @@ void add_top(CLI::App& app, GlobalOptions& global, int& status) {
   auto options = std::make_shared<TopOptions>();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML)")->envname("PLIMSOLL_FLEET")->required();
   add_line_option(*command, options->model);
+  add_prefault_option(*command, options->model);
   command->add_flag("--frame", options->frame, "Print one picture of 80 x 24 as plain text and end");
   command->add_option("--frames", options->frames, "Print that many of them")->check(CLI::Range(1, 1'000'000));
   command->add_option("--interval", options->interval_ms, "Milliseconds between two pictures")

@@ -126,7 +126,16 @@ ggml_backend_buffer_t Gauge::place(const hook::Request& request) {
     return nullptr;
   }
   prefer_huge_pages(buffer);
-  if (touches_.load(std::memory_order_relaxed)) touch_pages(buffer);
+  if (!is_there(buffer)) {
+    // Told with the words of a device that has none left, instead of being ended by the kernel at the first touch. What
+    // it was charged for is given back as for every buffer that is freed, and by the allocation.
+    ggml_backend_buffer_free(buffer);
+    memory::Refusal refusal = refused_by_device(request);
+    refusal.device = device::host();
+    log::warn("gauge", "refused: {}", memory::to_sentence(refusal));
+    Scope::note(std::move(refusal));
+    return hook::refuse();
+  }
   const std::lock_guard lock(mutex_);
   if (const auto known = placed_->find(buffer); known != placed_->end()) {
     known->second.charges = allocation.settle(std::move(known->second.charges));
@@ -136,6 +145,24 @@ ggml_backend_buffer_t Gauge::place(const hook::Request& request) {
   place.mapped().charges = allocation.settle({});
   placed_->insert(std::move(place));
   return buffer;
+}
+
+bool Gauge::is_there(ggml_backend_buffer_t buffer) noexcept {
+  if (!touches_.load(std::memory_order_relaxed)) return true;
+  std::shared_ptr<const PrefaultProgress> progress;
+  {
+    const std::lock_guard lock(progress_mutex_);
+    progress = progress_;
+  }
+  TouchProgress told;
+  if (progress && *progress) told = [&](Bytes done, Bytes of) { (*progress)(Scope::current().owner, done, of); };
+  return touch_pages(buffer, told) == Touched::there;
+}
+
+void Gauge::set_prefault_progress(PrefaultProgress progress) {
+  auto next = std::make_shared<const PrefaultProgress>(std::move(progress));
+  const std::lock_guard lock(progress_mutex_);
+  progress_.swap(next);
 }
 
 memory::Refusal Gauge::refused_by_device(const hook::Request& request) const {

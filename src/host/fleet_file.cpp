@@ -106,6 +106,11 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_lines(node, fleet, complaints);
     } else if (name == "runtime") {
       read_runtime(node, fleet, complaints);
+    } else if (name == "prefault") {
+      if (const auto value = node.value_exact<bool>())
+        fleet.prefault = *value;
+      else
+        complaints.at(node.source(), "'prefault' takes true or false");
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
     } else if (name == "parking" && table != nullptr) {
@@ -115,7 +120,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else {
       complaints.at(
           key.source(),
-          fmt::format("a fleet has no '{}'; it has lines, runtime, [parking], [thresholds] and [[model]]", name));
+          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, [parking], [thresholds] and [[model]]",
+                      name));
     }
   }
   return fleet;

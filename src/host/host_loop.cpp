@@ -84,6 +84,7 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   plans = std::move(plan.models);
   device_list = std::move(plan.devices);
   books.set_lines(device_list);
+  if (!fleet.prefault) books.set_prefault(false);
   dispatcher = Dispatcher(rules_of(fleet, plans));
   room = Room(plans, states(device_list), drafts_of(fleet));
   for (const plan::ModelPlan& model : model_plans()) {

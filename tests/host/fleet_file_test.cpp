@@ -34,6 +34,13 @@ std::vector<std::string> wrong(std::string_view text) {
   return out;
 }
 
+TEST(FleetFileTest, HostMemoryIsTouchedUnlessTheFileSaysNo) {
+  EXPECT_TRUE(good("[[model]]\npath = \"a.gguf\"\n").prefault);
+  EXPECT_FALSE(good("prefault = false\n[[model]]\npath = \"a.gguf\"\n").prefault);
+  EXPECT_THAT(wrong("prefault = 1\n[[model]]\npath = \"a.gguf\"\n"),
+              ElementsAre(HasSubstr("'prefault' takes true or false")));
+}
+
 TEST(FleetFileTest, AWrongSplitModeIsToldThoseThatAreTaken) {
   EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nsplit-mode = \"rows\"\n"),
               ElementsAre(HasSubstr("'split-mode' does not know 'rows'; it takes none, layer or row")));

@@ -1,6 +1,7 @@
 // Gauge: sees every allocation that ggml makes, attributes it, and asks for capacity before it happens.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,8 +27,8 @@ class SharedScratch;
 // One per process is active at a time. Any thread.
 class Gauge final : public hook::Observer {
  public:
-  // Capacity is asked for every charged buffer, before ggml is; mapped ones go to the ledger as page cache. Both outlive
-  // the gauge.
+  // Capacity is asked for every charged buffer, before ggml is; mapped ones go to the ledger as page cache. Both
+  // outlive the gauge.
   Gauge(memory::Ledger& ledger, memory::AnyCapacity& capacity);
   ~Gauge() override;  // stands aside first, and waits for calls that are on their way
 
@@ -35,9 +36,15 @@ class Gauge final : public hook::Observer {
   void start();
   void stop() noexcept;
 
-  // Host buffers are touched as soon as ggml has them, so that what is taken is there (the default); false: they are
-  // there when they are first used, and until then another process may be promised them.
+  // Host buffers are touched as soon as ggml has them, so that what is taken is there (the default), and one that the
+  // kernel has no memory for is refused as by a device; false: they are there when they are first used, until then
+  // another process may be promised them, and who touches what is not there is ended by the kernel.
   void set_prefault(bool prefault) noexcept { touches_.store(prefault, std::memory_order_relaxed); }
+
+  // Hears on the allocating thread how far a large host buffer is touched: that takes seconds. What it throws is
+  // swallowed. Empty: nobody. A call that is under way may still reach the one before.
+  using PrefaultProgress = std::function<void(const std::string& owner, Bytes done, Bytes of)>;
+  void set_prefault_progress(PrefaultProgress progress);
 
   // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
   void set_lender(const std::string& borrower, SharedScratch* scratch);
@@ -56,6 +63,8 @@ class Gauge final : public hook::Observer {
   using Placements = std::map<ggml_backend_buffer_t, Placed>;
   [[nodiscard]] SharedScratch* lender_of(const hook::Request& request);
   [[nodiscard]] ggml_backend_buffer_t place(const hook::Request& request);
+  // Every page of a host buffer, where that is asked for; else whatever there is of it.
+  [[nodiscard]] bool is_there(ggml_backend_buffer_t buffer) noexcept;
   [[nodiscard]] memory::Refusal refused_by_device(const hook::Request& request) const;
 
   memory::Ledger& ledger_;
@@ -63,6 +72,8 @@ class Gauge final : public hook::Observer {
   std::mutex mutex_;  // of placed_; nothing is called while it is held
   std::unique_ptr<Placements> placed_;
   std::atomic<bool> touches_ = true;
+  std::mutex progress_mutex_;  // of progress_; nothing is called while it is held
+  std::shared_ptr<const PrefaultProgress> progress_;
   std::mutex lenders_mutex_;                       // no ggml call is made while it is held
   std::map<std::string, SharedScratch*> lenders_;  // by borrower
 };

@@ -54,6 +54,7 @@ struct Fleet {
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   ParkingLimits parking{};
   Thresholds thresholds{};
+  bool prefault = true;  // false: host buffers are there at their first touch only; see gauge::Gauge::set_prefault()
 };
 
 // One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds

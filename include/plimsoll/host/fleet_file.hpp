@@ -1,6 +1,7 @@
 // fleet_file: a fleet as a TOML file. The keys of a model are the command line's long flags.
 //
 //   lines = ["90%", "Vulkan0=8GiB"]
+//   prefault = true               # the default: host memory is touched as it is taken
 //
 //   [parking]                     # conversations of evicted models
 //   memory = "1GiB"

@@ -34,6 +34,9 @@ class MemoryBooks {
   // What is committed in each memory, as a planner wants to know it: by the device that stands for it.
   [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
 
+  // Of the process: see gauge::Gauge. Before anything is opened.
+  void set_prefault(bool prefault) noexcept { gauge_.set_prefault(prefault); }
+
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] memory::Seal& seal() noexcept { return seal_; }
   [[nodiscard]] memory::EventLog& events() noexcept { return events_; }

@@ -1,0 +1,43 @@
+// Lines belong to the books, and to memories: a card that two backends offer has one.
+#include <plimsoll/run/memory_books.hpp>
+
+#include <gtest/gtest.h>
+
+namespace plimsoll::run {
+namespace {
+
+const device::DeviceId kCuda{"CUDA0"};
+const device::DeviceId kVulkan{"Vulkan0"};
+
+std::vector<plan::DeviceVerdict> one_card(Bytes line) {
+  std::vector<plan::DeviceVerdict> verdicts(2);
+  verdicts[0].state.info.id = kCuda;
+  verdicts[1].state.info.id = kVulkan;
+  verdicts[1].state.info.same_memory_as = kCuda;
+  for (plan::DeviceVerdict& verdict : verdicts) verdict.state.line = memory::LoadLine{.bytes = line};
+  return verdicts;
+}
+
+TEST(MemoryBooksTest, ALineForEitherNameOfACardIsInThePlaceOfTheOneBefore) {
+  MemoryBooks books;
+  books.set_lines(one_card(60_GiB));
+  for (const device::DeviceId& named : {kCuda, kVulkan}) {
+    const auto lines = books.lines_with({{.device = named, .amount = 40_GiB}});
+    ASSERT_EQ(lines.size(), 1U) << named.name();
+    EXPECT_EQ(lines[0].device, named);
+    EXPECT_EQ(std::get<Bytes>(lines[0].amount), 40_GiB);
+  }
+}
+
+TEST(MemoryBooksTest, ACardsLineIsRememberedOnce) {
+  MemoryBooks books;
+  books.set_lines(one_card(60_GiB));
+  const auto lines = books.lines_with({});
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].device, kCuda);
+  EXPECT_EQ(books.ledger().account(kVulkan).line, 60_GiB);
+  EXPECT_EQ(books.lines_with({{.device = std::nullopt, .amount = 50_GiB}}).size(), 1U) << "one for all accelerators";
+}
+
+}  // namespace
+}  // namespace plimsoll::run
