@@ -7,87 +7,9 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
-#include "host_impl.hpp"
+#include "lease_held.hpp"
 
 namespace plimsoll::host {
-
-// What a lease holds; giving it up is what ends it.
-struct Lease::Held {
-  Host::Impl* host = nullptr;  // while there is a lease to give back
-  std::shared_ptr<Resident> resident;
-  std::optional<ConversationId> kept;
-  std::optional<run::Conversation> conversation;
-  std::optional<run::Conversation> draft;
-
-  // What lasts goes back to its place, what does not is gone.
-  void stand_up() {
-    const std::optional<ConversationId> id = std::exchange(kept, std::nullopt);
-    try {
-      if (conversation && id) resident->keep(*id, std::move(*conversation));
-    } catch (...) {
-      host->unclaim(*id);
-      throw;
-    }
-    conversation.reset();
-    if (id) host->unclaim(*id);
-  }
-
-  void sit_down() {
-    if (!resident->executor) {
-      throw Error(ErrorCode::unsupported,
-                  fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
-    }
-    conversation = resident->sit_down(kept, host->parked);
-  }
-
-  ~Held() {
-    if (host == nullptr) return;
-    try {
-      stand_up();
-    } catch (const std::exception& error) {
-      log::error("host", "a conversation of '{}' is lost: {}", resident->name, error.what());
-    }
-    conversation.reset();
-    draft.reset();
-    const std::string model = resident->name;
-    const bool failed = resident->has_failed();
-    resident.reset();  // before others may take it away
-    host->give_back(model, failed);
-  }
-};
-
-Lease::Lease(std::unique_ptr<Held> held) noexcept : held_(std::move(held)) {}
-Lease::Lease(Lease&&) noexcept = default;
-Lease& Lease::operator=(Lease&&) noexcept = default;
-Lease::~Lease() = default;
-
-const std::string& Lease::model() const noexcept { return held_->resident->name; }
-run::Instance& Lease::instance() const noexcept { return *held_->resident->instance; }
-
-run::Conversation& Lease::conversation() {
-  if (!held_->conversation) held_->sit_down();
-  return *held_->conversation;
-}
-
-std::optional<LeasedDraft> Lease::draft() {
-  if (!held_->resident->draft) return std::nullopt;
-  if (!held_->draft) held_->draft = held_->resident->draft->executor->create();
-  return LeasedDraft{.conversation = *held_->draft,
-                     .speculation = held_->host->declared(held_->resident->name).draft->speculation};
-}
-
-void Lease::resume(ConversationId conversation) {
-  if (held_->kept == conversation) return;
-  held_->stand_up();
-  held_->host->claim(conversation, model());
-  held_->kept = conversation;
-  try {
-    held_->sit_down();
-  } catch (...) {
-    held_->stand_up();
-    throw;
-  }
-}
 
 Host::Impl::~Impl() {
   {
@@ -113,80 +35,6 @@ Host::Impl::~Impl() {
   mapped.clear();
   lanes.clear();
   backends.reset();
-}
-
-// Whatever ends the waiting: nobody is waited for who waits no more, or the host could not end. With the lock held.
-class Host::Impl::Waiting {
- public:
-  Waiting(Impl& host, TicketId ticket) : host_(host), ticket_(ticket) {}
-  ~Waiting() {
-    const auto waiter = host_.waiters.find(ticket_);
-    const bool answered = waiter != host_.waiters.end() && (waiter->second.granted || waiter->second.refused);
-    if (waiter != host_.waiters.end()) host_.waiters.erase(waiter);
-    if (!answered) {
-      host_.dispatcher.withdraw(ticket_);
-      host_.pump();  // who was to go for it may stay
-    }
-    host_.changed.notify_all();
-  }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
- private:
-  Impl& host_;
-  TicketId ticket_;
-};
-
-std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const AcquireOptions& request,
-                                               bool needs_seat) {
-  const auto until =
-      request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
-  std::unique_lock lock(mutex);
-  (void)dispatcher.state(model);  // throws where there is no such model
-  if (ending.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
-  if (dispatcher.waiting() >= options.longest_queue) {
-    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),
-                {{"waiting", dispatcher.waiting()}});
-  }
-  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_seat, request.when_short);
-  const Waiting waiting(*this, ticket);
-  Waiter& waiter = waiters[ticket];
-  pump();
-
-  const auto over = [&] {
-    return waiter.granted || waiter.refused || request.stop.stop_requested() ||
-           (until && std::chrono::steady_clock::now() >= *until);
-  };
-  std::exception_ptr from_listener;
-  std::optional<std::size_t> told;
-  while (!over() && !from_listener) {
-    const Dispatcher::Place place = dispatcher.place_of(ticket);
-    if (request.waiting && told != place.position) {
-      told = place.position;
-      lock.unlock();
-      try {
-        request.waiting(place);
-      } catch (...) {
-        from_listener = std::current_exception();
-      }
-      lock.lock();
-      continue;
-    }
-    const auto news = [&] { return over() || (request.waiting && dispatcher.place_of(ticket).position != *told); };
-    if (until) {
-      (void)changed.wait_until(lock, request.stop, *until, news);
-    } else {
-      (void)changed.wait(lock, request.stop, news);
-    }
-  }
-  if (waiter.refused) throw *waiter.refused;
-  if (waiter.granted) return needs_seat ? residents.at(model) : nullptr;  // without a seat it may have gone again
-  if (from_listener) std::rethrow_exception(from_listener);
-  if (request.stop.stop_requested())
-    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
-  if (waiter.short_of) throw *waiter.short_of;
-  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, request.patience->count()),
-              {{"waited_ms", static_cast<std::uint64_t>(request.patience->count())}});
 }
 
 void Host::Impl::give_back(const std::string& model, bool failed) noexcept {

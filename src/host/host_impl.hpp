@@ -22,7 +22,7 @@ struct Host::Impl {
        HostOptions the_options);
   ~Impl();
 
-  // --- requests (host.cpp) ---
+  // --- requests (host.cpp; how they wait: host_waiting.cpp) ---
   [[nodiscard]] std::shared_ptr<Resident> wait_for(const std::string& model, const AcquireOptions& options,
                                                    bool needs_seat);
   // `failed`: its model computes no more.
@@ -38,7 +38,7 @@ struct Host::Impl {
   void book_log();
   void look_at_devices();
 
-  // --- what the devices say (host_devices.cpp), with or without the lock ---
+  // --- what the devices say (host_devices.cpp; beside the books: readings.cpp), with or without the lock ---
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
   // What each device says now; free is unknown where it says nothing.

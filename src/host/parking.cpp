@@ -1,9 +1,6 @@
 #include "parking.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,64 +10,10 @@
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/state_archive.hpp>
 
+#include "parking_folder.hpp"
+
 namespace plimsoll::host {
 namespace fs = std::filesystem;
-namespace {
-
-// Taken for as long as the process lives, however it ends.
-class FileLock {
- public:
-  explicit FileLock(const fs::path& path) : file_(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
-    held_ = file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0;
-  }
-  ~FileLock() {
-    if (file_ >= 0) close(file_);
-  }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  [[nodiscard]] bool held() const noexcept { return held_; }
-
- private:
-  int file_;
-  bool held_ = false;
-};
-
-}  // namespace
-
-// A folder of this process inside the one that all share.
-class Parking::Folder {
- public:
-  explicit Folder(const fs::path& shared) {
-    fs::create_directories(shared);
-    sweep(shared);
-    for (int i = 0; !lock_; ++i) {
-      path_ = shared / fmt::format("{}-{}", getpid(), i);
-      if (!fs::create_directory(path_)) continue;
-      lock_ = std::make_unique<FileLock>(path_ / "lock");
-      if (!lock_->held()) lock_.reset();
-    }
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] fs::path file_of(std::uint64_t id) const { return path_ / fmt::format("{}.plimsoll", id); }
-
- private:
-  // What processes that are gone have left: their locks went with them.
-  static void sweep(const fs::path& shared) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(shared)) {
-      if (!entry.is_directory() || !fs::exists(entry.path() / "lock")) continue;
-      const FileLock lock(entry.path() / "lock");
-      std::error_code ignored;
-      if (lock.held()) fs::remove_all(entry.path(), ignored);
-    }
-  }
-  fs::path path_;
-  std::unique_ptr<FileLock> lock_;
-};
 
 Parking::Parking(ParkingLimits limits, memory::Ledger& ledger) : limits_(std::move(limits)), ledger_(ledger) {
   if (limits_.folder.empty()) limits_.folder = fs::path(plan::cache_folder()) / "parked";
@@ -78,9 +21,9 @@ Parking::Parking(ParkingLimits limits, memory::Ledger& ledger) : limits_(std::mo
 
 Parking::~Parking() = default;
 
-Parking::Folder& Parking::folder() {
+ParkingFolder& Parking::folder() {
   const std::lock_guard lock(folder_mutex_);
-  if (!folder_) folder_ = std::make_unique<Folder>(limits_.folder);
+  if (!folder_) folder_ = std::make_unique<ParkingFolder>(limits_.folder);
   return *folder_;
 }
 

@@ -17,6 +17,8 @@
 
 namespace plimsoll::host {
 
+class ParkingFolder;
+
 struct ParkedBytes {
   std::size_t conversations = 0;
   Bytes in_memory;  // states, which make way for whoever needs the host's memory more
@@ -71,7 +73,6 @@ class Parking {
     bool is_leaving = false;  // its memory is being written, without the lock
   };
   using Cars = std::list<Car>;
-  class Folder;
   [[nodiscard]] memory::Booking booking_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
   bool push_out_oldest(std::unique_lock<std::mutex>& lock);
   bool write(Car& car);
@@ -80,14 +81,14 @@ class Parking {
   void lose(std::uint64_t id, const char* why);
   [[nodiscard]] std::optional<Car> remove(std::uint64_t id, std::unique_lock<std::mutex>& lock);
   void read_back(Car& car);
-  [[nodiscard]] Folder& folder();
+  [[nodiscard]] ParkingFolder& folder();
 
   ParkingLimits limits_;
   memory::Ledger& ledger_;
   mutable std::mutex mutex_;
   std::condition_variable moved_;
   std::mutex folder_mutex_;
-  std::unique_ptr<Folder> folder_;
+  std::unique_ptr<ParkingFolder> folder_;
   Cars in_memory_;  // longest parked first
   Cars elsewhere_;  // on disk, or tokens alone
   std::map<std::uint64_t, Cars::iterator> by_id_;

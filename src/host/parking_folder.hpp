@@ -1,0 +1,27 @@
+// ParkingFolder: a folder of this process inside the one that all share. It goes with the process, however that ends: the
+// next one deletes what it left.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace plimsoll::host {
+
+// Any thread.
+class ParkingFolder {
+ public:
+  explicit ParkingFolder(const std::filesystem::path& shared);
+  ~ParkingFolder();
+  ParkingFolder(const ParkingFolder&) = delete;
+  ParkingFolder& operator=(const ParkingFolder&) = delete;
+  [[nodiscard]] std::filesystem::path file_of(std::uint64_t id) const;
+
+ private:
+  class Lock;
+  static void sweep(const std::filesystem::path& shared);
+
+  std::filesystem::path path_;
+  std::unique_ptr<Lock> lock_;
+};
+
+}  // namespace plimsoll::host

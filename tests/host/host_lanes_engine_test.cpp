@@ -1,0 +1,83 @@
+// Models of one lane: what they share, and that nothing is heard of it.
+#include <plimsoll/host/host.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "small_fleet.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using test::alone;
+using test::fleet_of;
+using test::SmallHost;
+
+TEST(HostLanesTest, TheScratchOfALaneIsTheLargestNotTheSum) {
+  Fleet fleet = fleet_of("abcd");
+  fleet.models[2].request.survey.context.n_ubatch = 64;  // larger compute buffers
+  Bytes largest;
+  for (const FleetModel& model : fleet.models) {
+    Bytes compute;
+    for (const plan::Line& line : plimsoll::test::plan_of(model.request).models.front().lines) {
+      if (line.stage == memory::Stage::compute) compute += line.bytes;
+    }
+    largest = std::max(largest, compute);
+  }
+  SmallHost small(fleet);
+  for (const char* name : {"a", "b", "c", "d"}) (void)small.ask(name);
+  Bytes compute;
+  for (const memory::Entry& entry : small.books.ledger().entries()) {
+    if (entry.tag.stage != memory::Stage::compute) continue;
+    compute += entry.taken.current;
+    if (entry.taken.current > 0_B) {
+      EXPECT_EQ(entry.tag.owner, "lane:main");
+      EXPECT_EQ(entry.taken.current, entry.planned);
+    }
+  }
+  EXPECT_EQ(compute, largest);
+}
+
+TEST(HostLanesTest, SharingScratchChangesNoWord) {
+  Fleet shared = fleet_of("abc");
+  Fleet apart = shared;
+  for (FleetModel& model : apart.models) model.request.lane.clear();
+  std::vector<std::string> texts[2];
+  for (int i = 0; i < 2; ++i) {
+    SmallHost small(i == 0 ? shared : apart);
+    std::vector<ConversationId> conversations;
+    for (const FleetModel& model : shared.models)
+      conversations.push_back(small.host.new_conversation(model.request.name));
+    for (int turn = 0; turn < 4; ++turn) {
+      for (std::size_t m = 0; m < shared.models.size(); ++m)
+        texts[i].push_back(small.go_on(shared.models[m].request.name, conversations[m], turn == 0 ? "Day 7." : "", 6));
+    }
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
+TEST(HostLanesTest, ModelsOfOneLaneAnswerSeveralThreadsAtOnce) {
+  const Fleet fleet = fleet_of("ab", 2);
+  const std::string a = alone(fleet.models[0].request, "Day 12.", 8);
+  const std::string b = alone(fleet.models[1].request, "Day 12.", 8);
+  SmallHost small(fleet);
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 6; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 20; ++i) {
+          if (small.ask(thread % 2 == 0 ? "a" : "b") != (thread % 2 == 0 ? a : b)) ++wrong;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll::host
