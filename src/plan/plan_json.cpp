@@ -60,19 +60,22 @@ Json model_json(const ModelPlan& model) {
 
 Json device_json(const DeviceVerdict& verdict) {
   const DeviceState& state = verdict.state;
-  return {{"device", state.info.id.name()},
-          {"description", state.info.description},
-          {"memory_is_hosts", state.info.memory_is_hosts},
-          {"total", optional_bytes(state.reading.total)},
-          {"free", optional_bytes(state.reading.free)},
-          {"source", state.reading.source},
-          {"line", state.line ? Json(state.line->bytes.value()) : Json(nullptr)},
-          {"ours", state.ours.value()},
-          {"required", verdict.required.value()},
-          {"short_by", verdict.short_by.value()},
-          {"limit", verdict.limit ? Json(to_string(*verdict.limit)) : Json(nullptr)},
-          {"fits", verdict.fits()},
-          {"stands_on_estimate", verdict.stands_on_estimate()}};
+  Json json{{"device", state.info.id.name()},
+            {"description", state.info.description},
+            {"memory_is_hosts", state.info.memory_is_hosts},
+            {"total", optional_bytes(state.reading.total)},
+            {"free", optional_bytes(state.reading.free)},
+            {"source", state.reading.source},
+            {"line", state.line ? Json(state.line->bytes.value()) : Json(nullptr)},
+            {"ours", state.ours.value()},
+            {"required", verdict.required.value()},
+            {"short_by", verdict.short_by.value()},
+            {"limit", verdict.limit ? Json(to_string(*verdict.limit)) : Json(nullptr)},
+            {"fits", verdict.fits()},
+            {"stands_on_estimate", verdict.stands_on_estimate()}};
+  // What is required of a card stands with each of its names: whoever adds up takes it once.
+  if (state.info.memory() != state.info.id) json["memory"] = state.info.memory().name();
+  return json;
 }
 
 Json alternative_json(const Alternative& alternative) {

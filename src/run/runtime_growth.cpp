@@ -61,7 +61,7 @@ RuntimeGrowth::RuntimeGrowth(const memory::Ledger& ledger, const gauge::Meter& m
   for (std::size_t i = 0; i < reading.size(); ++i) {
     const Booked booked = booked_in(meter_.memories()[i]);
     at_start_.push_back(
-        {.use = reading[i], .seen = booked.by_the_hook, .context = {}, .had_context = booked.runtime > Bytes{}});
+        {.use = reading[i], .seen = booked.by_the_hook, .context = {}, .had_context = booked.has_context});
   }
   // One after the other, so that each is seen alone.
   for (std::size_t i = 0; i < reading.size(); ++i) {
@@ -89,6 +89,10 @@ RuntimeGrowth::Booked RuntimeGrowth::booked_in(const device::DeviceInfo& memory)
   for (const memory::Entry& entry : ledger_.entries()) {
     if (!entry.charged || !lies_in(entry.tag.device, memory)) continue;
     (entry.tag.stage == memory::Stage::runtime ? booked.runtime : booked.by_the_hook) += entry.taken.current;
+    // The bytes are the card's, but a context is a backend's: the other one's is not found made.
+    const bool of_this_backend = entry.tag.device == memory.id || memory.memory_is_hosts;
+    if (entry.tag.stage == memory::Stage::runtime && of_this_backend && entry.taken.current > Bytes{})
+      booked.has_context = true;
   }
   return booked;
 }

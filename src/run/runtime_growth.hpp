@@ -24,7 +24,7 @@ class RuntimeGrowth {
     Bytes bytes;
     gauge::Whose whose = gauge::Whose::unknown;
     Bytes context;             // what a bare device context took; zero where that could not be seen
-    bool had_context = false;  // another model has one there
+    bool had_context = false;  // another model has one there, of the same backend
     bool alone = true;         // no other model was made ready in the same memory meanwhile
   };
   // One for each of the meter's memories.
@@ -41,6 +41,7 @@ class RuntimeGrowth {
   struct Booked {
     Bytes by_the_hook;
     Bytes runtime;
+    bool has_context = false;  // of the backend whose device stands for the memory here
   };
   [[nodiscard]] Booked booked_in(const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes unseen(std::size_t memory, const gauge::MemoryUse& now, const gauge::Growth& grown) const;

@@ -329,6 +329,11 @@ class Generates(Cli):
             taken = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["ledger"][moment] if l["stage"] != "runtime"}
             self.assertEqual(taken, planned, moment)
 
+    def test_memory_that_is_not_touched_before_it_is_used_says_the_same(self):
+        touched, _ = self.generate("-n", 8)
+        later, _ = self.generate("-n", 8, "--no-prefault")
+        self.assertEqual(later, touched)
+
     def test_what_was_measured_is_in_the_next_plan(self):
         report = self.path / "report.json"
         self.generate("-n", 1, "--report", report)

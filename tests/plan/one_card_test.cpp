@@ -5,6 +5,8 @@
 
 #include <plimsoll/gauge/survey_source.hpp>
 #include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/plan/plan_json.hpp>
+#include <plimsoll/plan/plan_table.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/plan/refusal.hpp>
 #include <temporary_folder.hpp>
@@ -156,6 +158,16 @@ TEST(OneCardTest, ARefusalSaysACardOnceByTheNameThatIsUsed) {
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
   EXPECT_EQ(why_refused(verdicts), "75.0 GiB needed on Vulkan0, 3.00 GiB too much (line)");
   ASSERT_EQ(one_of_each_memory(verdicts).size(), 1U);
+}
+
+TEST(OneCardTest, APlanSaysWhoseMemoryASecondNameHas) {
+  Plan plan;
+  plan.models = {model_of({buffer(kVulkan, Stage::weights, 40_GiB)})};
+  plan.devices = admit(plan.models, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
+  const auto devices = to_json(plan, gauge::Mode::enforcing).at("devices");
+  EXPECT_FALSE(devices.at(0).contains("memory"));
+  EXPECT_EQ(devices.at(1).at("memory"), "CUDA0");
+  EXPECT_TRUE(to_table(plan).contains("Vulkan0 is the card of CUDA0"));
 }
 
 TEST(OneCardTest, TwoNamesOfACardHaveItsRoomBetweenThem) {

@@ -104,6 +104,21 @@ TEST_F(RuntimeGrowthTest, ASecondModelsIsWhatItAdds) {
   EXPECT_TRUE(growth.measure()[0].had_context);
 }
 
+// The card is CUDA's, too, and CUDA has a model there: its bytes are known, its context is not this backend's.
+TEST_F(RuntimeGrowthTest, AnotherBackendsContextIsNotThisOnes) {
+  const device::DeviceId other{"NoSuchBackend0"};
+  ledger.join(other, kCard);
+  const gauge::Meter meter(probe, {card_info()});
+  take(other, "bosun-log", 8_MiB);
+  take(other, "bosun-log", 717_MiB, memory::Stage::runtime);
+  probe.says[kCard] = reading(518_MiB + 725_MiB, 725_MiB);
+  const RuntimeGrowth growth(ledger, meter, {card_info()});
+  take(kCard, "8B", 5470_MiB);
+  probe.says[kCard] = reading(518_MiB + 725_MiB + 5470_MiB + 536_MiB, 725_MiB + 5470_MiB + 536_MiB);
+  EXPECT_EQ(growth.measure()[0].bytes, 536_MiB);
+  EXPECT_FALSE(growth.measure()[0].had_context);
+}
+
 // What a neighbour takes or gives back in the same time is in the books under its own name.
 TEST_F(RuntimeGrowthTest, ANeighboursBuffersAreNotThisModels) {
   const gauge::Meter meter(probe, {host_info()});
