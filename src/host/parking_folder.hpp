@@ -1,5 +1,5 @@
-// ParkingFolder: a folder of this process inside the one that all share. It goes with the process, however that ends: the
-// next one deletes what it left.
+// ParkingFolder: a folder of this process inside the one that all share. It goes with the process, however that ends:
+// the next one deletes what it left.
 #pragma once
 #include <cstdint>
 #include <filesystem>

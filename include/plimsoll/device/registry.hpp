@@ -13,7 +13,8 @@ namespace plimsoll::device {
 // hold bytes and are left out.
 [[nodiscard]] std::vector<DeviceInfo> list_devices();
 
-// Fills `same_memory_as`: cards of one PCI address are one memory, whatever backends offer them. Pure.
+// Fills `same_memory_as`: cards of one PCI address, or one UUID, are one memory, whatever backends offer
+// them; other UUIDs at one address are slices, with a memory each. Pure.
 void mark_shared_memory(std::vector<DeviceInfo>& devices);
 
 [[nodiscard]] std::optional<DeviceInfo> find_device(std::string_view name);
