@@ -46,7 +46,7 @@ TEST_F(RepeatedWarmUpTest, TheSecondOneOnTheCpuIsALayerAndAToken) {
   const auto second = warmed(plan)->warm_up_report();
   EXPECT_TRUE(second.repeated);
   EXPECT_TRUE(second.complete());
-  EXPECT_THAT(names(second), testing::ElementsAre(testing::StartsWith("the first layer of "), "sample"));
+  EXPECT_THAT(names(second), testing::ElementsAre(testing::StartsWith("the first layers of "), "sample"));
   EXPECT_FALSE(warmed(plan, WarmUpDepth::full)->warm_up_report().repeated) << "who asks for a full one gets it";
 }
 
