@@ -13,6 +13,7 @@ std::string buffer_name(ggml_backend_buffer_type_t type) { return type == nullpt
 memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept {
   using memory::Stage;
   if (phase == Phase::projector) return Stage::projector;
+  if (phase == Phase::staging) return Stage::staging;
   switch (origin) {
     case hook::Origin::graph:
       return Stage::compute;
@@ -28,6 +29,7 @@ memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept {
     case Phase::adapter:
       return Stage::adapter;
     case Phase::projector:
+    case Phase::staging:
     case Phase::context:
     case Phase::decode:
     case Phase::none:

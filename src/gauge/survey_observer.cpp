@@ -48,6 +48,7 @@ bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer
       result = empty_stand_in(context, type);
       return result != nullptr;
     case Phase::load:
+    case Phase::staging:
     case Phase::decode:
     case Phase::none:
       break;

@@ -22,6 +22,8 @@ std::string_view to_string(Stage stage) noexcept {
       return "conversations";
     case Stage::bookkeeping:
       return "bookkeeping";
+    case Stage::staging:
+      return "staging";
   }
   return "runtime";
 }

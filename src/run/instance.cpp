@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
@@ -63,6 +64,7 @@ Instance::~Instance() {
   context_.reset();
   projector_.reset();
   adapters_.clear();
+  uploaded_.clear();
   model_.reset();
   for (const auto& [tag, bytes] : runtime_) books_.ledger().give_back(tag, bytes);
 }
@@ -95,11 +97,38 @@ void Instance::in_turn(gauge::Scope& scope, Work&& work) {
   });
 }
 
-void Instance::load(engine::Progress progress, std::stop_token stop) {
+// Where weights are planned on accelerators: none, where it would not be worth it.
+gauge::Uploads::Request Instance::upload_request(std::shared_ptr<const gauge::KeptWeights> kept) const {
+  gauge::Uploads::Request request{.model = plan_.request.model, .devices = {}, .kept = std::move(kept)};
+  Bytes sum;
+  for (const plan::Line& line : plan_.lines) {
+    if (line.stage != memory::Stage::weights || line.device.is_host()) continue;
+    sum += line.bytes;
+    if (!std::ranges::contains(request.devices, line.device)) request.devices.push_back(line.device);
+  }
+  if (sum < books_.gauge().uploads_from()) request.devices.clear();
+  return request;
+}
+
+void Instance::note_uploads(const gauge::Uploads& uploads, double ms) {
+  uploaded_ = uploads.weights();
+  upload_counts_ = uploads.counts();
+  if (!uploads.is_active()) return;
+  const Bytes all = upload_counts_.from_file + upload_counts_.from_kept;
+  log::info("run", "'{}': {} went to its devices in {:.1f} ms, {} of it from memory that was kept", plan_.name,
+            format_bytes(all), ms, format_bytes(upload_counts_.from_kept));
+}
+
+void Instance::load(engine::Progress progress, std::stop_token stop, std::shared_ptr<const gauge::KeptWeights> kept) {
   must_be(State::reserved, "load()");
   begin_loading();
   attributed(gauge::Phase::load, "loading", [&](gauge::Scope&) {
-    model_ = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
+    const Stopwatch watch;
+    gauge::Uploads uploads(books_.ledger(), upload_request(std::move(kept)));
+    auto model = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
+    uploads.finish();
+    note_uploads(uploads, watch.elapsed_ms());
+    model_ = std::move(model);
   });
   load_beside_the_model();
 }
@@ -129,6 +158,7 @@ void Instance::load_beside_the_model() {
     load_projector();
   } catch (...) {
     adapters_.clear();
+    uploaded_.clear();
     model_.reset();
     throw;
   }

@@ -95,7 +95,7 @@ const std::vector<StageColumn>& stage_columns() {
                                                 {"comp", {Stage::compute}},
                                                 {"out", {Stage::output}},
                                                 {"adapt", {Stage::adapter, Stage::projector}},
-                                                {"run", {Stage::runtime, Stage::bookkeeping}}};
+                                                {"run", {Stage::runtime, Stage::bookkeeping, Stage::staging}}};
   return columns;
 }
 

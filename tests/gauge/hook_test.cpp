@@ -179,5 +179,76 @@ TEST_F(HookTest, OnlyTheExpectedObserverIsReplaced) {
   EXPECT_EQ(observer(), &other);
 }
 
+class RecordingUploader final : public Uploader {
+ public:
+  std::vector<std::size_t> written;
+  int settled = 0;
+  bool takes = true;
+  bool write(ggml_tensor*, const void*, std::size_t, std::size_t bytes) noexcept override {
+    written.push_back(bytes);
+    return takes;
+  }
+  void stay_mapped(void*, std::size_t) noexcept override {}
+  void settle() noexcept override { ++settled; }
+};
+
+// A tensor of floats with a buffer.
+struct Tensor {
+  gauge::ContextPointer context = gauge::new_context();
+  ggml_tensor* tensor = ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 4);
+  Buffer buffer{ggml_backend_alloc_ctx_tensors_from_buft(context.get(), ggml_backend_cpu_buffer_type())};
+  void set(float value) { ggml_backend_tensor_set(tensor, std::vector<float>(4, value).data(), 0, 4 * sizeof(float)); }
+  [[nodiscard]] float first() const { return *static_cast<const float*>(tensor->data); }
+};
+
+TEST(UploaderTest, WhatItTakesGgmlDoesNotWriteAndOnlyOnItsThread) {
+  Tensor one;
+  one.set(1);
+  RecordingUploader uploader;
+  {
+    const ThreadUploader here(&uploader);
+    one.set(2);
+    EXPECT_EQ(one.first(), 1.0F);
+    std::jthread([&] { one.set(3); }).join();
+    EXPECT_EQ(one.first(), 3.0F);
+    uploader.takes = false;
+    one.set(4);
+    EXPECT_EQ(one.first(), 4.0F);
+    real::write(one.tensor, std::vector<float>(4, 5).data(), 0, 4 * sizeof(float));
+    EXPECT_EQ(one.first(), 5.0F);
+  }
+  one.set(6);
+  EXPECT_EQ(one.first(), 6.0F);
+  EXPECT_THAT(uploader.written, ElementsAre(16, 16));
+}
+
+TEST(UploaderTest, NothingIsOnItsWayIntoABufferThatIsFreed) {
+  RecordingUploader uploader;
+  {
+    const ThreadUploader here(&uploader);
+    (void)allocate(64);
+  }
+  (void)allocate(64);
+  EXPECT_EQ(uploader.settled, 1);
+}
+
+TEST(UploaderTest, MeanwhileTheEngineIsToldOfSeveralMemoryNodes) {
+  engine::start_backends();
+  ggml_backend_reg_t cpu = ggml_backend_dev_backend_reg(ggml_backend_dev_by_name("CPU"));
+  const auto has_several_nodes = [&] {
+    void* answer = ggml_backend_reg_get_proc_address(cpu, "ggml_backend_cpu_is_numa");
+    return answer != nullptr && reinterpret_cast<bool (*)()>(answer)();
+  };
+  EXPECT_FALSE(has_several_nodes());
+  RecordingUploader uploader;
+  {
+    const ThreadUploader here(&uploader);
+    EXPECT_TRUE(has_several_nodes());
+    EXPECT_NE(ggml_backend_reg_get_proc_address(cpu, "ggml_backend_set_n_threads"), nullptr);
+    std::jthread([&] { EXPECT_FALSE(has_several_nodes()); }).join();
+  }
+  EXPECT_FALSE(has_several_nodes());
+}
+
 }  // namespace
 }  // namespace plimsoll::hook

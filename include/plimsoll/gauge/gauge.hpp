@@ -1,6 +1,7 @@
 // Gauge: sees every allocation that ggml makes, attributes it, and asks for capacity before it happens.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include <plimsoll/gauge/hook.hpp>
+#include <plimsoll/gauge/uploads.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
@@ -46,6 +48,10 @@ class Gauge final : public hook::Observer {
   using PrefaultProgress = std::function<void(const std::string& owner, Bytes done, Bytes of)>;
   void set_prefault_progress(PrefaultProgress progress);
 
+  // Models with at least so much on accelerators are loaded with Uploads (default: kWorthUploading).
+  void set_uploads_from(Bytes least) noexcept { uploads_from_.store(least.value(), std::memory_order_relaxed); }
+  [[nodiscard]] Bytes uploads_from() const noexcept { return Bytes{uploads_from_.load(std::memory_order_relaxed)}; }
+
   // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
   void set_lender(const std::string& borrower, SharedScratch* scratch);
   // A buffer booked under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
@@ -74,6 +80,7 @@ class Gauge final : public hook::Observer {
   std::atomic<bool> touches_ = true;
   std::mutex progress_mutex_;  // of progress_; nothing is called while it is held
   std::shared_ptr<const PrefaultProgress> progress_;
+  std::atomic<std::uint64_t> uploads_from_ = kWorthUploading.value();
   std::mutex lenders_mutex_;                       // no ggml call is made while it is held
   std::map<std::string, SharedScratch*> lenders_;  // by borrower
 };

@@ -80,6 +80,35 @@ class ThreadObserver {
   Observer* previous_;
 };
 
+// Stands in for the engine's own copies while a thread loads weights. Called on that thread, from inside the engine: must
+// not throw.
+class Uploader {
+ public:
+  virtual ~Uploader() = default;
+  // Bytes are to be written to a tensor. True: they are there when settle() has returned, and ggml is not asked. `data`
+  // is not read any more once this has returned.
+  virtual bool write(ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t bytes) noexcept = 0;
+  // These weights stay where they are, in the mapped file.
+  virtual void stay_mapped(void* begin, std::size_t bytes) noexcept = 0;
+  // A buffer is about to be freed: nothing is on its way to a tensor any more when this returns.
+  virtual void settle() noexcept = 0;
+};
+
+// Puts it in place for this thread while it lives. Meanwhile the engine maps files without reading them: it is told that
+// this machine has several memory nodes, where reading ahead would put everything on one of them.
+class ThreadUploader {
+ public:
+  explicit ThreadUploader(Uploader* uploader) noexcept;
+  ~ThreadUploader();
+  ThreadUploader(const ThreadUploader&) = delete;
+  ThreadUploader& operator=(const ThreadUploader&) = delete;
+
+ private:
+  Uploader* previous_;
+};
+// This thread's; null: none.
+[[nodiscard]] Uploader* uploader() noexcept;
+
 // The answer "no" of Observer::allocate(): null, and counted.
 [[nodiscard]] ggml_backend_buffer_t refuse() noexcept;
 
@@ -89,6 +118,8 @@ namespace real {
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes);
 ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_type_t type);
 std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type);
+// Any thread; throws what the backend throws.
+void write(ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t bytes);
 // Splits the graph and reserves its buffers; the observer's reserve_graph is asked, its split_graph is not.
 bool sched_reserve(ggml_backend_sched_t sched, ggml_cgraph* graph);
 }  // namespace real

@@ -11,6 +11,7 @@ namespace plimsoll::gauge {
 enum class Phase {
   none,     // nobody said
   load,     // weights
+  staging,  // what weights pass through
   context,  // KV cache, compute and output buffers
   adapter,
   projector,  // weights and compute buffers of what sees and hears

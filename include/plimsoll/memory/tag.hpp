@@ -20,10 +20,11 @@ enum class Stage {
   runtime,        // what the backend takes for itself: contexts, pools, pipelines
   conversations,  // state of sequences that is kept on the host: parked conversations, kept prompts
   bookkeeping,    // logs of events and histories of samples
+  staging,        // pinned memory that weights pass through on their way to a device, for as long as a load takes
 };
-inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,      Stage::compute,
-                                    Stage::output,  Stage::adapter,       Stage::projector,
-                                    Stage::runtime, Stage::conversations, Stage::bookkeeping};
+inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,      Stage::compute,     Stage::output,
+                                    Stage::adapter, Stage::projector,     Stage::runtime,     Stage::conversations,
+                                    Stage::bookkeeping, Stage::staging};
 
 [[nodiscard]] std::string_view to_string(Stage stage) noexcept;
 [[nodiscard]] std::optional<Stage> stage_from_string(std::string_view text) noexcept;

@@ -17,6 +17,7 @@
 #include <plimsoll/engine/projector.hpp>
 #include <plimsoll/gauge/scope.hpp>
 #include <plimsoll/gauge/shared_scratch.hpp>
+#include <plimsoll/gauge/uploads.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/memory_books.hpp>
@@ -57,7 +58,9 @@ class Instance {
 
   // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; memory::Refused where
   // our line or the device refused a buffer.
-  void load(engine::Progress progress = {}, std::stop_token stop = {});
+  // `kept`: what was kept of the same file's weights on accelerators; they come from there.
+  void load(engine::Progress progress = {}, std::stop_token stop = {},
+            std::shared_ptr<const gauge::KeptWeights> kept = {});
   // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
   // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
   // the books. Throws Error{usage} for another file.
@@ -77,6 +80,9 @@ class Instance {
   [[nodiscard]] const std::string& name() const noexcept { return plan_.name; }
   [[nodiscard]] const plan::ModelPlan& plan() const noexcept { return plan_; }
   [[nodiscard]] const std::shared_ptr<engine::Model>& model() const noexcept { return model_; }
+  // Weights on accelerators that came by gauge::Uploads; valid while the model lives. Empty: the engine copied them.
+  [[nodiscard]] const std::vector<gauge::UploadedWeight>& uploaded() const noexcept { return uploaded_; }
+  [[nodiscard]] const gauge::UploadCounts& upload_counts() const noexcept { return upload_counts_; }
   // Throws Error{usage} before create_context().
   [[nodiscard]] engine::Context& context();
 
@@ -142,6 +148,8 @@ class Instance {
   [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void begin_loading();
+  [[nodiscard]] gauge::Uploads::Request upload_request(std::shared_ptr<const gauge::KeptWeights> kept) const;
+  void note_uploads(const gauge::Uploads& uploads, double ms);
   void load_beside_the_model();
   void load_projector();
   void mark_ready();
@@ -157,6 +165,8 @@ class Instance {
   memory::Reservation reservation_;
   std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and booked as taken
   std::shared_ptr<engine::Model> model_;
+  std::vector<gauge::UploadedWeight> uploaded_;  // of model_
+  gauge::UploadCounts upload_counts_;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters_;
   std::unique_ptr<engine::Projector> projector_;
   std::size_t largest_picture_ = 0;  // vectors of those that were encoded before the seal

@@ -7,6 +7,7 @@ namespace plimsoll::hook {
 namespace {
 
 thread_local Observer* thread_observer = nullptr;
+thread_local Uploader* thread_uploader = nullptr;
 
 }  // namespace
 
@@ -62,6 +63,11 @@ Observer* observer() noexcept {
 ThreadObserver::ThreadObserver(Observer* observer) noexcept : previous_(thread_observer) { thread_observer = observer; }
 ThreadObserver::~ThreadObserver() { thread_observer = previous_; }
 
+ThreadUploader::ThreadUploader(Uploader* uploader) noexcept : previous_(thread_uploader) { thread_uploader = uploader; }
+ThreadUploader::~ThreadUploader() { thread_uploader = previous_; }
+
+Uploader* uploader() noexcept { return thread_uploader; }
+
 namespace real {
 
 ggml_backend_buffer_t alloc_buffer(ggml_backend_buffer_type_t type, std::size_t bytes) {
@@ -77,6 +83,9 @@ ggml_backend_buffer_t alloc_tensors(ggml_context* context, ggml_backend_buffer_t
 }
 std::size_t alloc_tensors_size(ggml_context* context, ggml_backend_buffer_type_t type) {
   return real_functions().alloc_tensors_size(context, type);
+}
+void write(ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t bytes) {
+  real_functions().tensor_set(tensor, data, offset, bytes);
 }
 bool sched_reserve(ggml_backend_sched_t sched, ggml_cgraph* graph) {
   const SplitSilence silence;

@@ -1,7 +1,7 @@
 // The definitions that the dynamic linker finds before ggml's. Each asks the observer, then calls ggml's own.
 #include <plimsoll/gauge/hook.hpp>
 
-#include <atomic>
+#include <cstring>
 #include <new>
 
 #include <plimsoll/gauge/refusal_throws.hpp>
@@ -30,6 +30,11 @@ class OriginScope {
  private:
   Origin previous_;
 };
+
+// The engine asks for this function by name, in one place: before it maps a file. Where it says yes, the file is not read
+// ahead (2026-11, llama.cpp 0.7.0).
+constexpr const char* kAsksForNodes = "ggml_backend_cpu_is_numa";
+bool has_several_nodes() noexcept { return true; }
 
 }  // namespace
 
@@ -60,6 +65,7 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
 
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
+    if (Uploader* const loading = uploader()) loading->settle();
     state().frees.fetch_add(1, std::memory_order_relaxed);
     // The process-wide observer books every buffer, so it hears of frees on every thread; a survey's own buffers are
     // unknown to it and ignored by it.
@@ -126,5 +132,17 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(g
   if (current.get() != nullptr)
     current.get()->after_mapping(
         {.type = ggml_backend_buffer_get_type(buffer), .bytes = bytes, .origin = Origin::mapped}, buffer);
+  if (Uploader* const loading = uploader()) loading->stay_mapped(pointer, bytes);
   return buffer;
+}
+
+PLIMSOLL_INTERPOSE void ggml_backend_tensor_set(ggml_tensor* tensor, const void* data, size_t offset, size_t size) {
+  if (Uploader* const loading = uploader(); loading != nullptr && loading->write(tensor, data, offset, size)) return;
+  real_functions().tensor_set(tensor, data, offset, size);
+}
+
+PLIMSOLL_INTERPOSE void* ggml_backend_reg_get_proc_address(ggml_backend_reg_t registry, const char* name) {
+  if (uploader() != nullptr && std::strcmp(name, kAsksForNodes) == 0)
+    return reinterpret_cast<void*>(&has_several_nodes);
+  return real_functions().get_proc_address(registry, name);
 }

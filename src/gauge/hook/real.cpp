@@ -52,6 +52,8 @@ const RealFunctions& real_functions() noexcept {
       .sched_split_graph = find<decltype(RealFunctions::sched_split_graph)>("ggml_backend_sched_split_graph"),
       .buffer_from_host_ptr =
           find<decltype(RealFunctions::buffer_from_host_ptr)>("ggml_backend_dev_buffer_from_host_ptr"),
+      .tensor_set = find<decltype(RealFunctions::tensor_set)>("ggml_backend_tensor_set"),
+      .get_proc_address = find<decltype(RealFunctions::get_proc_address)>("ggml_backend_reg_get_proc_address"),
   };
   return functions;
 }

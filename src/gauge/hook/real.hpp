@@ -14,6 +14,8 @@ struct RealFunctions {
   decltype(&::ggml_backend_sched_reserve_size) sched_reserve_size;
   decltype(&::ggml_backend_sched_split_graph) sched_split_graph;
   decltype(&::ggml_backend_dev_buffer_from_host_ptr) buffer_from_host_ptr;
+  decltype(&::ggml_backend_tensor_set) tensor_set;
+  decltype(&::ggml_backend_reg_get_proc_address) get_proc_address;
 };
 
 // Found once; ends the process with a sentence where libggml-base is nowhere to be found, since nothing could be

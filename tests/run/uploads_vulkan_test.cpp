@@ -1,0 +1,233 @@
+// Weights that go to a device by gauge::Uploads, on a software GPU: the same model, byte for byte, as the engine loads.
+#include <plimsoll/gauge/uploads.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <plimsoll/engine/gguf_header.hpp>
+#include <plimsoll/gauge/kept_weights.hpp>
+#include <plimsoll/run/open.hpp>
+
+#include "arch_models.hpp"
+#include "decoding.hpp"
+#include "expect_error.hpp"
+#include "small_models.hpp"
+#include "temporary_folder.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+
+constexpr Bytes kAlways = 0_B;
+constexpr Bytes kNever = Bytes{std::uint64_t{1} << 40U};
+
+plan::Request on_vulkan(const std::string& path) {
+  plan::Request request = test::small_request("llama-dense", "Vulkan0");
+  request.survey.model.path = path;
+  return request;
+}
+
+std::unique_ptr<Instance> reserved(MemoryBooks& books, const plan::Request& request, Bytes uploads_from) {
+  books.gauge().set_uploads_from(uploads_from);
+  return test::reserve(books, test::plan_of(request));
+}
+
+struct Loaded {
+  std::vector<float> logits;
+  LedgerSnapshot lines;
+  gauge::UploadCounts counts;
+};
+
+Loaded load(const plan::Request& request, Bytes uploads_from) {
+  MemoryBooks books;
+  const auto instance = reserved(books, request, uploads_from);
+  instance->load();
+  for (const memory::Entry& entry : books.ledger().entries_of(gauge::Uploads::kOwner))
+    EXPECT_EQ(entry.taken.current, Bytes{}) << "staging memory outlives the load";
+  instance->create_context();
+  test::expect_holds_what_is_planned(*instance);
+  return {.logits = test::logits_after(instance->context(), test::some_tokens(20)),
+          .lines = instance->snapshot(),
+          .counts = instance->upload_counts()};
+}
+
+void expect_the_same(const plan::Request& request) {
+  const Loaded engines = load(request, kNever);
+  const Loaded ours = load(request, kAlways);
+  EXPECT_EQ(engines.counts.weights, 0U);
+  EXPECT_GT(ours.counts.weights, 0U) << "nothing went our way, so nothing is compared";
+  EXPECT_GT(ours.counts.from_file, Bytes{});
+  EXPECT_EQ(engines.lines, ours.lines);
+  ASSERT_EQ(engines.logits.size(), ours.logits.size());
+  EXPECT_EQ(std::memcmp(engines.logits.data(), ours.logits.data(), ours.logits.size() * sizeof(float)), 0);
+}
+
+class UploadsVulkanTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(UploadsVulkanTest, TheModelIsTheSameToTheLastBit) {
+  expect_the_same(on_vulkan(test::lively_model(GetParam())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, UploadsVulkanTest,
+                         ::testing::Values("llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe", "gpt2-dense"));
+
+TEST(UploadsTest, ASplitModelAndOneWithWeightsOnTheHostAreTheSame) {
+  const test::TemporaryFolder folder;
+  const std::string command = "llama-gguf-split --split --split-max-tensors 8 " + test::arch_model("llama-dense") + " " +
+                              folder.path("part") + " > /dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::string first;
+  for (const auto& file : fs::directory_iterator(folder.path())) {
+    if (file.path().string().find("-00001-of-") != std::string::npos) first = file.path();
+  }
+  expect_the_same(on_vulkan(first));
+  plan::Request half = on_vulkan(test::arch_model("llama-dense"));
+  half.survey.model.gpu_layers = 1;
+  expect_the_same(half);
+  plan::Request moved = on_vulkan(test::arch_model("olmoe-moe"));
+  moved.survey.model.cpu_moe = true;
+  expect_the_same(moved);
+}
+
+TEST(UploadsTest, OtherLoadModesAreTheEngines) {
+  plan::Request request = on_vulkan(test::arch_model("llama-dense"));
+  request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  EXPECT_EQ(load(request, kAlways).counts.weights, 0U);
+}
+
+TEST(UploadsTest, SmallModelsAreTheEngines) {
+  EXPECT_EQ(load(on_vulkan(test::arch_model("llama-dense")), gauge::kWorthUploading).counts.weights, 0U);
+}
+
+// Its line has room for the model and for nothing else.
+TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
+  MemoryBooks books;
+  const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kAlways);
+  books.ledger().set_line(device::host(), books.ledger().account(device::host()).committed + 1_MiB);
+  const std::uint64_t refusals = hook::counters().refusals;
+  instance->load();
+  EXPECT_EQ(instance->upload_counts().weights, 0U);
+  EXPECT_EQ(hook::counters().refusals, refusals);
+}
+
+TEST(UploadsTest, ProgressIsToldAndALoadCanBeStoppedInTheMiddle) {
+  MemoryBooks books;
+  const Bytes before = books.ledger().account(device::DeviceId{"Vulkan0"}).taken;
+  {
+    const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kAlways);
+    std::vector<float> told;
+    std::stop_source stop;
+    const auto progress = [&](float share) {
+      told.push_back(share);
+      if (share > 0.4F) stop.request_stop();
+    };
+    expect_error(ErrorCode::cancelled, "cancelled", [&] { instance->load(progress, stop.get_token()); });
+    ASSERT_GT(told.size(), 2U);
+    EXPECT_TRUE(std::ranges::is_sorted(told));
+    EXPECT_LT(told.back(), 1.0F);
+    instance->load();  // what was stopped can be begun again
+  }
+  EXPECT_EQ(books.ledger().account(device::DeviceId{"Vulkan0"}).taken, before);
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+// What happens to the file once its header has been read.
+class ChangingFileTest : public ::testing::Test {
+ protected:
+  ChangingFileTest() { fs::copy_file(test::lively_model("llama-dense"), path_); }
+
+  void expect_unusable(const std::string& words, const std::function<void()>& change) {
+    MemoryBooks books;
+    {
+      const auto instance = reserved(books, on_vulkan(path_), kAlways);
+      bool changed = false;
+      const auto progress = [&](float) {
+        if (!std::exchange(changed, true)) change();
+      };
+      expect_error(ErrorCode::model_unusable, words, [&] { instance->load(progress); });
+      EXPECT_TRUE(changed);
+      EXPECT_EQ(instance->model(), nullptr);
+    }
+    EXPECT_TRUE(books.ledger().empty());
+  }
+
+  test::TemporaryFolder folder_;
+  std::string path_ = folder_.path("model.gguf");
+};
+
+TEST_F(ChangingFileTest, CutItFailsTheLoad) {
+  expect_unusable("was c", [&] { fs::resize_file(path_, fs::file_size(path_) / 2); });
+}
+
+TEST_F(ChangingFileTest, ReplacedItFailsTheLoad) {
+  expect_unusable("it was changed while it was loaded", [&] {
+    const std::string other = folder_.path("other.gguf");
+    fs::copy_file(path_, other);
+    fs::rename(other, path_);
+  });
+}
+
+// ---- kept in host memory
+
+class KeptWeightsTest : public ChangingFileTest {
+ protected:
+  // All that lies behind the header becomes something else; names, shapes and places stay.
+  void overwrite_weights() const {
+    std::uint64_t first = fs::file_size(path_);
+    for (const auto& [name, place] : engine::read_gguf_header(path_).tensors) first = std::min(first, place.offset);
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(first));
+    const std::string other(fs::file_size(path_) - first, 'x');
+    file.write(other.data(), static_cast<std::streamsize>(other.size()));
+  }
+};
+
+TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
+  MemoryBooks books;
+  std::shared_ptr<const gauge::KeptWeights> kept;
+  std::vector<std::pair<std::string, std::size_t>> names;
+  {
+    const auto instance = reserved(books, on_vulkan(path_), kAlways);
+    instance->load();
+    kept = gauge::KeptWeights::copy_of(instance->uploaded());
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->size(), gauge::size_when_kept(instance->uploaded()));
+    for (const gauge::UploadedWeight& weight : instance->uploaded())
+      names.emplace_back(weight.name, ggml_nbytes(weight.tensor));
+  }
+  EXPECT_EQ(books.ledger().account(device::host()).taken, kept->size());
+  overwrite_weights();
+  {
+    const auto again = reserved(books, on_vulkan(path_), kAlways);
+    again->load({}, {}, kept);
+    EXPECT_EQ(again->upload_counts().from_file, Bytes{});
+    EXPECT_EQ(again->upload_counts().weights, names.size());
+    const auto second = gauge::KeptWeights::copy_of(again->uploaded());
+    ASSERT_TRUE(second);
+    for (const auto& [name, bytes] : names)
+      EXPECT_EQ(std::memcmp(kept->find(name, bytes), second->find(name, bytes), bytes), 0) << name;
+    EXPECT_EQ(kept->find(names.front().first, names.front().second + 1), nullptr);
+    EXPECT_EQ(kept->find("no such weight", 1), nullptr);
+  }
+  kept.reset();
+  EXPECT_TRUE(books.ledger().empty());
+}
+
+TEST_F(KeptWeightsTest, WithoutRoomNothingIsKept) {
+  MemoryBooks books;
+  const auto instance = reserved(books, on_vulkan(path_), kAlways);
+  instance->load();
+  const Bytes committed = books.ledger().account(device::host()).committed;
+  books.ledger().set_line(device::host(), committed + 1_KiB);
+  EXPECT_EQ(gauge::KeptWeights::copy_of(instance->uploaded()), nullptr);
+  EXPECT_EQ(books.ledger().account(device::host()).committed, committed);
+}
+
+}  // namespace
+}  // namespace plimsoll::run
