@@ -33,6 +33,7 @@ struct ServeOptions {
   server::ServerOptions server;
   std::vector<std::string> api_key_files;
   std::string body = "16MiB";
+  std::string keep_in_host;  // empty: what the fleet file says
   std::size_t queue = 1000;
   std::int64_t waiting_s = 0;
   std::int64_t working_s = 0;
@@ -157,6 +158,11 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
   server::ServerOptions server_settings = server_options(options);
   host::Fleet fleet = fleet_of_sources(options.sources, options.model);
+  if (!options.keep_in_host.empty()) {
+    const auto kept = parse_bytes(options.keep_in_host);
+    if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
+    fleet.keep_in_host = *kept;
+  }
   draw_a_line_on_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
   gauge::SurveyProcess surveys({program_path(), "survey-worker"});
@@ -238,6 +244,11 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
          ->envname("PLIMSOLL_LOG_FORMAT")
          ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--keep-in-host", o.keep_in_host,
+                     "Host memory for weights of models that have gone, so that they come back without their file")
+         ->envname("PLIMSOLL_KEEP_IN_HOST"),
      "Server");
   server::Limits& l = s.limits;
   of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),

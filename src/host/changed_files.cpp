@@ -25,14 +25,22 @@ void Host::Impl::note_files() {
   for (const plan::Request& request : requests_of(fleet)) planned_files[request.name] = files_of(request.survey);
 }
 
+bool Host::Impl::is_as_planned(const std::string& name) const {
+  const std::vector<plan::Request> requests = requests_of(fleet);
+  const auto known = planned_files.find(name);
+  return known != planned_files.end() &&
+         files_of(std::ranges::find(requests, name, &plan::Request::name)->survey) == known->second;
+}
+
 void Host::Impl::plan_anew_where_changed(const std::string& name) {
-  if (const auto kept = mapped.find(name);
-      kept != mapped.end() && (!kept->second->is_intact() || kept->second->is_replaced()))
-    mapped.erase(kept);
+  if (const auto there = mapped.find(name);
+      there != mapped.end() && (!there->second->is_intact() || there->second->is_replaced()))
+    mapped.erase(there);
+  if (is_as_planned(name)) return;
+  kept.forget(name);
   const std::vector<plan::Request> requests = requests_of(fleet);
   const plan::Request& request = *std::ranges::find(requests, name, &plan::Request::name);
   const std::string files = files_of(request.survey);
-  if (files == planned_files[name]) return;
   log::warn("host", "'{}': its file has changed since it was planned; it is planned anew", name);
   plan::Plan anew = plan::Planner(surveys, store)
                         .plan({request}, {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});

@@ -97,6 +97,12 @@ void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) 
   if (const auto wrong = plan::contradiction(fleet.runtime)) complaints.at(node.source(), *wrong);
 }
 
+void read_keep_in_host(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+  const auto parsed = parse_bytes(node.value_exact<std::string>().value_or(""));
+  if (!parsed) return complaints.at(node.source(), "'keep-in-host' takes a size like \"8GiB\"");
+  fleet.keep_in_host = *parsed;
+}
+
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   Fleet fleet;
   for (const auto& [key, node] : root) {
@@ -111,6 +117,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
         fleet.prefault = *value;
       else
         complaints.at(node.source(), "'prefault' takes true or false");
+    } else if (name == "keep-in-host") {
+      read_keep_in_host(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
     } else if (name == "parking" && table != nullptr) {
@@ -122,6 +130,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
           key.source(),
           fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, [parking], [thresholds] and [[model]]",
                       name));
+          fmt::format("a fleet has no '{}'; it has lines, runtime, keep-in-host, [parking], [thresholds] and [[model]]", name));
     }
   }
   return fleet;

@@ -97,7 +97,40 @@ std::string never_text(const NeverFits& one) {
   return out;
 }
 
+std::vector<Keeping> keeping_of(const Fleet& fleet, const Room& room) {
+  std::vector<Keeping> out;
+  for (const FleetModel& model : fleet.models) {
+    Keeping one{.name = model.request.name, .bytes = {}};
+    for (const std::string& name : {model.request.name, model.draft ? model.draft->request.name : std::string{}}) {
+      if (name.empty()) continue;
+      const WeightsToKeep weights = weights_to_keep(room.plan_of(name));
+      one.bytes += weights.copy + weights.model;
+    }
+    one.within_budget = one.bytes <= fleet.keep_in_host;
+    if (one.bytes > Bytes{}) out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::string keeping_text(const FleetPlan& plan) {
+  std::string out = fmt::format("\n  Kept in host memory when they go, within {}:\n", format_bytes(plan.keep_in_host));
+  for (const Keeping& one : plan.keeping)
+    out += fmt::format("    {:<40} {}{}\n", one.name, format_bytes(one.bytes),
+                       one.within_budget ? ", not read from its file again" : ": more than that, so it is not kept");
+  return out;
+}
+
 }  // namespace
+
+WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
+  WeightsToKeep out;
+  for (const plan::Line& line : plan.lines) {
+    if (!line.charged || line.stage != memory::Stage::weights) continue;
+    (line.device.is_host() ? out.model : out.copy) += line.bytes;
+  }
+  if (out.copy > Bytes{}) out.model = {};  // the model goes, with what of it lies on the host
+  return out;
+}
 
 std::string keys_of(const plan::Alternative& alternative) {
   std::string out;
@@ -114,6 +147,8 @@ bool FleetPlan::all_fit() const { return never.empty() && together.size() == 1 &
 FleetPlan plan_fleet(const Fleet& fleet, Room room) {
   FleetPlan plan{
       .room = std::move(room), .together = {}, .too_many = false, .switches = {}, .never = {}, .explanation = {}};
+  plan.keep_in_host = fleet.keep_in_host;
+  if (fleet.keep_in_host > Bytes{}) plan.keeping = keeping_of(fleet, plan.room);
   Names possible;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
@@ -162,6 +197,7 @@ std::string to_table(const FleetPlan& plan) {
                        : fmt::format("    {} for {}, of {}\n", one.wanted, fmt::join(one.evicted, " + "),
                                      fmt::join(one.ready, " + "));
   }
+  if (!plan.keeping.empty()) out += keeping_text(plan);
   return out;
 }
 
@@ -179,6 +215,9 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
   Json never = Json::array();
   for (const NeverFits& one : plan.never)
     never.push_back({{"name", one.name}, {"why", one.why}, {"alternatives", plan::to_json(one.alternatives)}});
+  Json keeping = Json::array();
+  for (const Keeping& one : plan.keeping)
+    keeping.push_back({{"name", one.name}, {"bytes", one.bytes.value()}, {"within_budget", one.within_budget}});
   const Json parts = plan::to_json(models, gauge);
   return {{"schema", "plimsoll.fleet/1"},
           {"engine", parts["engine"]},
@@ -187,7 +226,9 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
           {"devices", parts["devices"]},
           {"together", plan.together},
           {"switches", switches},
-          {"never", never}};
+          {"never", never},
+          {"keep_in_host", plan.keep_in_host.value()},
+          {"keeping", keeping}};
 }
 
 }  // namespace plimsoll::host

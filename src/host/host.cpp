@@ -33,6 +33,7 @@ Host::Impl::~Impl() {
   residents.clear();
   bridge.reset();
   mapped.clear();
+  kept.clear();
   lanes.clear();
   backends.reset();
 }
@@ -100,6 +101,7 @@ HostStatus Host::Impl::status() const {
   out.parked_conversations = held.conversations;
   out.parked_in_memory = held.in_memory + held.tokens;
   out.parked_on_disk = held.on_disk;
+  out.kept_weights = kept.held().all();
   return out;
 }
 

@@ -23,10 +23,12 @@ std::vector<plan::DeviceState> Host::Impl::readings() const {
 }
 
 Books Host::Impl::books_of(const std::vector<memory::Entry>& entries) const {
+  const KeptBytes weights = kept.held();
   return {.entries = entries,
           .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
-          .makes_way = parked.held().in_memory,
-          .makes_way_as = Parking::kOwner};
+          .has_gone = [this](const std::string& owner) { return kept.size_of_model(owner) > Bytes{}; },
+          .makes_way = {{Parking::kOwner, parked.held().in_memory}, {gauge::KeptWeights::kOwner, weights.copies}},
+          .kept_models = weights.models};
 }
 
 // Sets of models are judged as if none of them were there yet.

@@ -11,6 +11,7 @@
 #include <plimsoll/host/room.hpp>
 
 #include "backend_book.hpp"
+#include "kept_models.hpp"
 #include "lane.hpp"
 #include "readings.hpp"
 #include "resident.hpp"
@@ -55,6 +56,9 @@ struct Host::Impl {
   // What is parked in host memory where that model is to lie leaves it.
   void make_way_for(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open_beside_parked(const std::string& name);
+  // After that error: what is kept, else what is parked in memory, leaves. False: there was nothing, or it was not that.
+  [[nodiscard]] bool is_about_host_memory(const Error& error) const;
+  [[nodiscard]] bool make_more_way(const std::string& name, const Error& error);
   void note_loaded(const std::string& name, const Resident& resident, double ms);
   void let_go_of(const std::string& name, const std::string& whom_for);
   void forget_what_stays(const std::string& name);
@@ -64,10 +68,21 @@ struct Host::Impl {
   [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth,
                                  const std::function<void(run::Instance&)>& has_context);
   void warm(run::Instance& instance, run::WarmUpDepth depth);
+  // --- weights that are kept (host_keeping.cpp), on the loop's thread, without the lock ---
+  // Of a model that goes, for that newcomer.
+  void keep_weights(const Resident& resident, const std::string& whom_for);
+  void keep_copy(const run::Instance& instance, const std::string& whom_for);
+  void keep_model(const run::Instance& instance);
+  [[nodiscard]] bool has_room_to_keep(Bytes copy, const std::string& whom_for) const;
+  [[nodiscard]] Bytes needed_on_host(const std::string& model) const;  // charged, with its draft
+  void load_weights(run::Instance& instance);
+
   // --- files that change (changed_files.cpp) ---
   void note_files();                                      // before they are planned
   void plan_anew_where_changed(const std::string& name);  // before a load, on the loop's thread
   void give_back_changed(const std::string& model);       // a lease on what must not be used again
+  [[nodiscard]] bool is_as_planned(const std::string& name) const;  // its files are
+  void give_back_changed(const std::string& model);        // a lease on what must not be used again
   void refresh_runtimes();                                // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
@@ -117,7 +132,8 @@ struct Host::Impl {
   std::vector<plan::ModelPlan> plans;            // as planned at the start: the models', then their drafts'
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
-  Parking parked;  // has a lock of its own
+  Parking parked;   // these two have locks of their own
+  KeptModels kept;
 
   mutable std::mutex mutex;
   std::condition_variable_any changed;

@@ -74,6 +74,7 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
       store(the_store),
       options(std::move(the_options)),
       parked(fleet.parking, books.ledger()),
+      kept(fleet.keep_in_host),
       dispatcher({}),
       room({}, {}) {
   if (options.require_enforcing) gauge::require_enforcing();

@@ -60,11 +60,7 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   ready.seat = lane_of(plan).join();
   ready.instance = std::make_unique<run::Instance>(books, plan, device_list, ready.seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
-  if (const auto kept = mapped.find(name); kept != mapped.end()) {
-    ready.instance->take_over_model(kept->second);
-  } else {
-    ready.instance->load({}, ending.get_token());
-  }
+  load_weights(*ready.instance);
   const double loaded_ms = watch.elapsed_ms();
   ready.instance->create_context();
   const double context_ms = watch.elapsed_ms();
@@ -126,27 +122,52 @@ void Host::Impl::make_way_for(const std::string& name) {
       if (verdict.state.info.id.is_host()) on_host = verdict.required;
     }
   }
+  const Bytes own = kept.size_of_model(name);  // is there already
   const memory::DeviceAccount account = books.ledger().account(device::host());
-  if (account.line) way = saturating_sub(account.committed + on_host, *account.line);
+  if (account.line) way = saturating_sub(account.committed + on_host, *account.line + own);
   for (const plan::DeviceState& state : now) {
     if (state.info.id.is_host() && state.reading.free)
-      way = std::max(way, saturating_sub(in_memory, *state.reading.free));
+      way = std::max(way, saturating_sub(in_memory, *state.reading.free + own));
   }
+  if (way > Bytes{}) way = saturating_sub(way, kept.give_way(way, name));
   if (way > Bytes{}) parked.give_way(way);
 }
 
-// What is parked meanwhile may stand in its way.
-std::shared_ptr<Resident> Host::Impl::open_beside_parked(const std::string& name) {
-  try {
-    return open(name);
-  } catch (const Error& error) {
-    const Bytes in_memory = parked.held().in_memory;
-    if (error.code() != ErrorCode::over_line || in_memory == Bytes{}) throw;
-    log::info("host", "'{}' is tried again without the {} that are parked in memory: {}", name, format_bytes(in_memory),
+// Where the refusal is about the memory that kept weights lie in.
+bool Host::Impl::is_about_host_memory(const Error& error) const {
+  const auto* refused = dynamic_cast<const memory::Refused*>(&error);
+  if (refused == nullptr) return error.code() == ErrorCode::out_of_device_memory;
+  const device::DeviceId& device = refused->refusal().device;
+  return device.is_host() || std::ranges::any_of(device_list, [&](const plan::DeviceVerdict& one) {
+           return one.state.info.id == device && one.state.info.memory_is_hosts;
+         });
+}
+
+bool Host::Impl::make_more_way(const std::string& name, const Error& error) {
+  const Bytes held = kept.held().all();
+  if (held > Bytes{} && is_about_host_memory(error)) {
+    log::info("host", "'{}' is tried again without the {} of weights that are kept: {}", name, format_bytes(held),
               error.what());
-    parked.give_way(in_memory);
+    kept.clear();
+    return true;
   }
-  return open(name);
+  const Bytes in_memory = parked.held().in_memory;
+  if (error.code() != ErrorCode::over_line || in_memory == Bytes{}) return false;
+  log::info("host", "'{}' is tried again without the {} that are parked in memory: {}", name, format_bytes(in_memory),
+            error.what());
+  parked.give_way(in_memory);
+  return true;
+}
+
+// What is kept, or parked meanwhile, may stand in its way.
+std::shared_ptr<Resident> Host::Impl::open_beside_parked(const std::string& name) {
+  for (;;) {
+    try {
+      return open(name);
+    } catch (const Error& error) {
+      if (!make_more_way(name, error)) throw;
+    }
+  }
 }
 
 void Host::Impl::note_loaded(const std::string& name, const Resident& resident, double ms) {
@@ -244,6 +265,7 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
   if (resident->has_failed()) {  // whatever was made for it is made again
     warmth.erase(name);
     mapped.erase(name);
+    kept.forget(name);
   }
   if (resident->executor) {
     for (const ConversationId id : resident->park_all(parked)) {
@@ -253,6 +275,7 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
   if (goes_on && !bridge) bridge = lane_of(*goes_on).join();
+  keep_weights(*resident, whom_for);
   const double parked_ms = watch.elapsed_ms();
   resident.reset();
   log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms", name, parked_ms, watch.elapsed_ms() - parked_ms);

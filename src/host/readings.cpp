@@ -16,6 +16,12 @@ auto infos(const std::vector<plan::DeviceState>& readings) {
          std::views::transform([](const plan::DeviceState& state) -> const device::DeviceInfo& { return state.info; });
 }
 
+Bytes makes_way(const Books& books) {
+  Bytes sum;
+  for (const auto& [owner, bytes] : books.makes_way) sum += bytes;
+  return sum;
+}
+
 // Under one line with it: the same device, or another one of the same card.
 bool under_one_line(const device::DeviceId& device, const device::DeviceInfo& with,
                     const std::vector<plan::DeviceState>& readings) {
@@ -50,7 +56,7 @@ Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readi
       if (!entry.charged || !device::lies_in(entry.tag.device, state.info, infos(readings))) continue;
       ours += entry.taken.current;
       // A holding keeps the name it is booked under; Room knows which of these are one memory.
-      if (entry.tag.device != device || !books.is_fleets(entry.tag.owner)) continue;
+      if (entry.tag.device != device || !books.is_fleets(entry.tag.owner) || books.has_gone(entry.tag.owner)) continue;
       const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;
       // What a backend took for a model it mostly keeps when that goes; BackendBook finds out how much.
       const bool stays = entry.tag.stage == memory::Stage::runtime;
@@ -60,8 +66,8 @@ Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readi
                                  .promised = saturating_sub(std::max(entry.planned, entry.taken.current), there)});
     }
     if (!state.reading.free) continue;
-    const Bytes makes_way = state.info.memory_is_hosts ? books.makes_way : Bytes{};
-    moment.free.emplace_back(device, *state.reading.free + makes_way);
+    const Bytes leaves = state.info.memory_is_hosts ? makes_way(books) + books.kept_models : Bytes{};
+    moment.free.emplace_back(device, *state.reading.free + leaves);
     if (!state.reading.total) continue;
     const Bytes process = std::max(ours, state.reading.used_by_us.value_or(Bytes{}));
     moment.others.emplace_back(device,
@@ -80,12 +86,13 @@ std::vector<plan::DeviceState> with_ours_set_aside(const Books& books, std::vect
       if (books.is_fleets(entry.tag.owner)) {
         if (device::lies_in(entry.tag.device, state.info, infos(readings))) fleets += entry.taken.current;
       } else if (under_one_line(entry.tag.device, state.info, readings)) {
-        const bool leaves = entry.tag.owner == books.makes_way_as;
-        state.ours += saturating_sub(std::max(entry.planned, entry.taken.current), leaves ? books.makes_way : Bytes{});
+        const auto leaves = books.makes_way.find(entry.tag.owner);
+        state.ours += saturating_sub(std::max(entry.planned, entry.taken.current),
+                                     leaves == books.makes_way.end() ? Bytes{} : leaves->second);
       }
     }
     if (!state.reading.free) continue;
-    if (state.info.memory_is_hosts) *state.reading.free += books.makes_way;
+    if (state.info.memory_is_hosts) *state.reading.free += makes_way(books);
     *state.reading.free += state.info.memory_is_hosts ? part(fleets, share) : fleets;
   }
   return readings;

@@ -1,6 +1,7 @@
 // readings: what the devices say, beside what the ledger says of them: pure, whoever read them.
 #pragma once
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ namespace plimsoll::host {
 struct Books {
   const std::vector<memory::Entry>& entries;
   std::function<bool(const std::string& owner)> is_fleets;
-  Bytes makes_way;           // conversations that are parked in host memory
-  std::string makes_way_as;  // the owner of these
+  std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
+  std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: parked conversations,
+                                             // copies of weights
+  Bytes kept_models{};                       // makes way, too: under the names of models that have left
 };
 
 // How much of the bytes that are booked in host memory is really used, 0 to 1: buffers are booked as a whole, and pages

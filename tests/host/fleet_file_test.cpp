@@ -104,6 +104,7 @@ TEST(FleetFileTest, ADraftThatMeansNothingIsAComplaint) {
 TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
   const Fleet fleet = good(R"(
 lines = ["90%", "Vulkan0=8GiB"]
+keep-in-host = "12GiB"
 [parking]
 memory = "2GiB"
 disk = "8GiB"
@@ -131,6 +132,7 @@ path = "/elsewhere/other.gguf"
 pinned = true
 )");
   ASSERT_THAT(fleet.lines, SizeIs(2));
+  EXPECT_EQ(fleet.keep_in_host, 12_GiB);
   EXPECT_EQ(fleet.parking.memory, 2_GiB);
   EXPECT_EQ(fleet.parking.disk, 8_GiB);
   EXPECT_EQ(fleet.parking.folder, "/fleet/parked");
@@ -160,6 +162,13 @@ pinned = true
   EXPECT_EQ(other.request.lane, "main");
   EXPECT_FALSE(other.request.survey.context.n_ctx);
   EXPECT_TRUE(other.pinned);
+}
+
+TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
+  EXPECT_EQ(good("[[model]]\npath = 'a'").keep_in_host, 0_B);
+  for (const char* value : {"'much'", "12", "true"})
+    EXPECT_THAT(wrong(std::string("keep-in-host = ") + value + "\n[[model]]\npath = 'a'"),
+                ElementsAre(HasSubstr("1:16: 'keep-in-host' takes a size like \"8GiB\"")));
 }
 
 TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {

@@ -84,6 +84,42 @@ TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
   EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["never"][0]["alternatives"][0]["cost"], "slower");
 }
 
+TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
+  plan::ModelPlan on_device;
+  on_device.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 40_MiB},
+                     {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 4_MiB},
+                     {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 2_MiB}};
+  EXPECT_EQ(weights_to_keep(on_device).copy, 40_MiB);
+  EXPECT_EQ(weights_to_keep(on_device).model, 0_B);
+  plan::ModelPlan on_host;
+  on_host.lines = {{.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 30_MiB},
+                   {.device = device::host(),
+                    .buffer = "CPU_Mapped",
+                    .stage = memory::Stage::weights,
+                    .bytes = 7_MiB,
+                    .charged = false}};
+  EXPECT_EQ(weights_to_keep(on_host).copy, 0_B);
+  EXPECT_EQ(weights_to_keep(on_host).model, 30_MiB);
+
+  FleetPlan plan = plan_of({{"a", 40_MiB}, {"b", 50_MiB}}, 100_MiB);
+  EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Kept in host memory")));
+  EXPECT_THAT(plan.keeping, IsEmpty());
+  Fleet fleet;
+  for (const plan::ModelPlan& model : plan.room.models()) {
+    fleet.models.emplace_back();
+    fleet.models.back().request.name = model.name;
+  }
+  fleet.keep_in_host = 45_MiB;
+  plan = plan_fleet(fleet, plan.room);
+  ASSERT_THAT(plan.keeping, ::testing::SizeIs(2));
+  EXPECT_TRUE(plan.keeping[0].within_budget);
+  EXPECT_FALSE(plan.keeping[1].within_budget);
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Kept in host memory when they go, within 45.0 MiB:"));
+  const auto json = to_json(plan, gauge::Mode::enforcing);
+  EXPECT_EQ(json["keep_in_host"], (45_MiB).value());
+  EXPECT_EQ(json["keeping"][1]["bytes"], (50_MiB).value());
+}
+
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
 TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
   gauge::SurveyRequest asked;

@@ -35,8 +35,7 @@ class ReadingsTest : public ::testing::Test {
   [[nodiscard]] Books books() const {
     return {.entries = entries,
             .is_fleets = [](const std::string& owner) { return owner == "a"; },
-            .makes_way = {},
-            .makes_way_as = "parked"};
+            .has_gone = [](const std::string&) { return false; }};
   }
   std::vector<memory::Entry> entries{entry("a", kVulkan, 20_GiB, 15_GiB),
                                      entry("backends", kCuda, 0_B, 1_GiB, memory::Stage::runtime)};

@@ -53,6 +53,7 @@ struct Fleet {
   std::vector<memory::LineRequest> lines{};
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   ParkingLimits parking{};
+  Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
   bool prefault = true;  // false: host buffers are there at their first touch only; see gauge::Gauge::set_prefault()
 };

@@ -2,6 +2,7 @@
 //
 //   lines = ["90%", "Vulkan0=8GiB"]
 //   prefault = true               # the default: host memory is touched as it is taken
+//   keep-in-host = "8GiB"         # weights of models that have gone
 //
 //   [parking]                     # conversations of evicted models
 //   memory = "1GiB"

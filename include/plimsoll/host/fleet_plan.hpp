@@ -26,6 +26,21 @@ struct NeverFits {
   std::vector<plan::Alternative> alternatives{};  // of this model and its draft, where somebody searched for them
 };
 
+// What keeping a model's weights in host memory would take there, and so would not be read from its file again: a copy
+// of those on accelerators, else the model itself where its weights are the host's own. Both 0: they stay mapped anyhow.
+struct WeightsToKeep {
+  Bytes copy;
+  Bytes model;
+};
+[[nodiscard]] WeightsToKeep weights_to_keep(const plan::ModelPlan& plan);
+
+// Of one model and its draft.
+struct Keeping {
+  std::string name;
+  Bytes bytes;
+  bool within_budget = false;  // alone; the longest unused leave for others
+};
+
 struct FleetPlan {
   Room room;                                       // plans, lines and readings
   std::vector<std::vector<std::string>> together;  // largest sets that fit, each as it is in the fleet's order
@@ -33,6 +48,8 @@ struct FleetPlan {
   std::vector<Switch> switches;                    // from each of those to each model that is not in it
   std::vector<NeverFits> never;
   std::vector<std::string> explanation;  // how each number came about, where a planner made them
+  Bytes keep_in_host{};                  // the fleet's budget
+  std::vector<Keeping> keeping{};        // where there is one: each model that would be kept when it goes
   [[nodiscard]] bool all_fit() const;    // all at once
 };
 

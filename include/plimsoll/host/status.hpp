@@ -39,6 +39,7 @@ struct HostStatus {
   std::size_t parked_conversations = 0;
   Bytes parked_in_memory;
   Bytes parked_on_disk;
+  Bytes kept_weights;  // of models that have gone, in host memory
   std::uint64_t events_dropped = 0;
 };
 
