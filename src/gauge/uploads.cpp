@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/threads.hpp>
@@ -134,6 +135,7 @@ class Uploads::Impl final : public hook::Uploader {
 
   void finish() {
     settle();
+    if (since_first_) counts_.ms = since_first_->elapsed_ms();
     {
       const std::lock_guard lock(mutex_);
       if (failure_) throw Error(*failure_);
@@ -177,6 +179,7 @@ class Uploads::Impl final : public hook::Uploader {
   }
 
   void note(const Part& whole) {
+    if (!since_first_) since_first_.emplace();
     weights_.push_back({.tensor = whole.tensor, .name = ggml_get_name(whole.tensor)});
     ++counts_.weights;
     (whole.kept != nullptr ? counts_.from_kept : counts_.from_file) += Bytes{whole.bytes};
@@ -236,8 +239,9 @@ class Uploads::Impl final : public hook::Uploader {
   std::shared_ptr<const KeptWeights> kept_;
   PinnedBuffer staging_;
   std::size_t most_waiting_;  // bytes
-  UploadCounts counts_;       // these two are the loading thread's
+  UploadCounts counts_;       // these are the loading thread's
   std::vector<UploadedWeight> weights_;
+  std::optional<Stopwatch> since_first_;
 
   std::mutex mutex_;
   std::condition_variable work_;

@@ -128,9 +128,9 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else {
       complaints.at(
           key.source(),
-          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, [parking], [thresholds] and [[model]]",
+          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, keep-in-host, [parking], [thresholds] and "
+                      "[[model]]",
                       name));
-          fmt::format("a fleet has no '{}'; it has lines, runtime, keep-in-host, [parking], [thresholds] and [[model]]", name));
     }
   }
   return fleet;

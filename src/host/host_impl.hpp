@@ -80,7 +80,6 @@ struct Host::Impl {
   // --- files that change (changed_files.cpp) ---
   void note_files();                                      // before they are planned
   void plan_anew_where_changed(const std::string& name);  // before a load, on the loop's thread
-  void give_back_changed(const std::string& model);       // a lease on what must not be used again
   [[nodiscard]] bool is_as_planned(const std::string& name) const;  // its files are
   void give_back_changed(const std::string& model);        // a lease on what must not be used again
   void refresh_runtimes();                                // with the lock held

@@ -115,8 +115,8 @@ void Instance::note_uploads(const gauge::Uploads& uploads, double ms) {
   upload_counts_ = uploads.counts();
   if (!uploads.is_active()) return;
   const Bytes all = upload_counts_.from_file + upload_counts_.from_kept;
-  log::info("run", "'{}': {} went to its devices in {:.1f} ms, {} of it from memory that was kept", plan_.name,
-            format_bytes(all), ms, format_bytes(upload_counts_.from_kept));
+  log::info("run", "'{}': loaded in {:.1f} ms; {} went to its devices in {:.1f} of them, {} from memory that was kept",
+            plan_.name, ms, format_bytes(all), upload_counts_.ms, format_bytes(upload_counts_.from_kept));
 }
 
 void Instance::load(engine::Progress progress, std::stop_token stop, std::shared_ptr<const gauge::KeptWeights> kept) {

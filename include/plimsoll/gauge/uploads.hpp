@@ -40,6 +40,7 @@ struct UploadCounts {
   std::uint64_t weights = 0;
   Bytes from_file;
   Bytes from_kept;  // memory that was kept of an earlier time
+  double ms = 0;    // from the first one's setting out to the last one's arrival
 };
 
 // One load of one model, on one thread: from construction to destruction what the engine copies on this thread to a device
