@@ -41,6 +41,9 @@ def beside(one: dict) -> str:
         return f"{one['ours_count']} against {one['peer_count']} of {one['peer_bytes'] / 2**20:.0f} MiB"
     if "listed_ms" in one:
         return f"{one['listed_ms']:.3f} ms from a list of the whole vocabulary"
+    if "link_gb_per_s" in one:
+        return (f"{one['gb_per_s']:.1f} of {one['link_gb_per_s']:.1f} GB/s; the whole load, header and vocabulary with it, "
+                f"{one['load_ms']:.0f} ms, {one['whole_load_gb_per_s']:.1f} GB/s")
     if "ours_ms" in one:
         return f"{one['ours_ms']:.0f} ms against {one['peer_ms']:.0f} ms"
     return ""

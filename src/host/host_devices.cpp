@@ -22,12 +22,27 @@ std::vector<plan::DeviceState> Host::Impl::readings() const {
   return out;
 }
 
+namespace {
+
+// What a load passes weights through is gone when the load is over.
+Bytes staging_of(const std::vector<memory::Entry>& entries) {
+  Bytes sum;
+  for (const memory::Entry& entry : entries) {
+    if (entry.tag.owner == gauge::Uploads::kOwner) sum += entry.taken.current;
+  }
+  return sum;
+}
+
+}  // namespace
+
 Books Host::Impl::books_of(const std::vector<memory::Entry>& entries) const {
   const KeptBytes weights = kept.held();
   return {.entries = entries,
           .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
           .has_gone = [this](const std::string& owner) { return kept.size_of_model(owner) > Bytes{}; },
-          .makes_way = {{Parking::kOwner, parked.held().in_memory}, {gauge::KeptWeights::kOwner, weights.copies}},
+          .makes_way = {{Parking::kOwner, parked.held().in_memory},
+                        {gauge::KeptWeights::kOwner, weights.copies},
+                        {gauge::Uploads::kOwner, staging_of(entries)}},
           .kept_models = weights.models};
 }
 

@@ -17,7 +17,7 @@ struct Books {
   std::function<bool(const std::string& owner)> is_fleets;
   std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
   std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: parked conversations,
-                                             // copies of weights
+                                             // copies of weights, what a load passes weights through
   Bytes kept_models{};                       // makes way, too: under the names of models that have left
 };
 

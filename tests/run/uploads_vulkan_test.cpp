@@ -13,8 +13,8 @@
 #include <plimsoll/run/open.hpp>
 
 #include "arch_models.hpp"
-#include "decoding.hpp"
 #include "expect_error.hpp"
+#include "same_upload.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
 
@@ -23,9 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::expect_error;
-
-constexpr Bytes kAlways = 0_B;
-constexpr Bytes kNever = Bytes{std::uint64_t{1} << 40U};
+using test::expect_same_upload;
+using test::kUploadAlways;
+using test::loaded;
+using test::reserved;
 
 plan::Request on_vulkan(const std::string& path) {
   plan::Request request = test::small_request("llama-dense", "Vulkan0");
@@ -33,45 +34,10 @@ plan::Request on_vulkan(const std::string& path) {
   return request;
 }
 
-std::unique_ptr<Instance> reserved(MemoryBooks& books, const plan::Request& request, Bytes uploads_from) {
-  books.gauge().set_uploads_from(uploads_from);
-  return test::reserve(books, test::plan_of(request));
-}
-
-struct Loaded {
-  std::vector<float> logits;
-  LedgerSnapshot lines;
-  gauge::UploadCounts counts;
-};
-
-Loaded load(const plan::Request& request, Bytes uploads_from) {
-  MemoryBooks books;
-  const auto instance = reserved(books, request, uploads_from);
-  instance->load();
-  for (const memory::Entry& entry : books.ledger().entries_of(gauge::Uploads::kOwner))
-    EXPECT_EQ(entry.taken.current, Bytes{}) << "staging memory outlives the load";
-  instance->create_context();
-  test::expect_holds_what_is_planned(*instance);
-  return {.logits = test::logits_after(instance->context(), test::some_tokens(20)),
-          .lines = instance->snapshot(),
-          .counts = instance->upload_counts()};
-}
-
-void expect_the_same(const plan::Request& request) {
-  const Loaded engines = load(request, kNever);
-  const Loaded ours = load(request, kAlways);
-  EXPECT_EQ(engines.counts.weights, 0U);
-  EXPECT_GT(ours.counts.weights, 0U) << "nothing went our way, so nothing is compared";
-  EXPECT_GT(ours.counts.from_file, Bytes{});
-  EXPECT_EQ(engines.lines, ours.lines);
-  ASSERT_EQ(engines.logits.size(), ours.logits.size());
-  EXPECT_EQ(std::memcmp(engines.logits.data(), ours.logits.data(), ours.logits.size() * sizeof(float)), 0);
-}
-
 class UploadsVulkanTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(UploadsVulkanTest, TheModelIsTheSameToTheLastBit) {
-  expect_the_same(on_vulkan(test::lively_model(GetParam())));
+  expect_same_upload(on_vulkan(test::lively_model(GetParam())));
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, UploadsVulkanTest,
@@ -86,29 +52,29 @@ TEST(UploadsTest, ASplitModelAndOneWithWeightsOnTheHostAreTheSame) {
   for (const auto& file : fs::directory_iterator(folder.path())) {
     if (file.path().string().find("-00001-of-") != std::string::npos) first = file.path();
   }
-  expect_the_same(on_vulkan(first));
+  expect_same_upload(on_vulkan(first));
   plan::Request half = on_vulkan(test::arch_model("llama-dense"));
   half.survey.model.gpu_layers = 1;
-  expect_the_same(half);
+  expect_same_upload(half);
   plan::Request moved = on_vulkan(test::arch_model("olmoe-moe"));
   moved.survey.model.cpu_moe = true;
-  expect_the_same(moved);
+  expect_same_upload(moved);
 }
 
 TEST(UploadsTest, OtherLoadModesAreTheEngines) {
   plan::Request request = on_vulkan(test::arch_model("llama-dense"));
   request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
-  EXPECT_EQ(load(request, kAlways).counts.weights, 0U);
+  EXPECT_EQ(loaded(request, kUploadAlways).counts.weights, 0U);
 }
 
 TEST(UploadsTest, SmallModelsAreTheEngines) {
-  EXPECT_EQ(load(on_vulkan(test::arch_model("llama-dense")), gauge::kWorthUploading).counts.weights, 0U);
+  EXPECT_EQ(loaded(on_vulkan(test::arch_model("llama-dense")), gauge::kWorthUploading).counts.weights, 0U);
 }
 
 // Its line has room for the model and for nothing else.
 TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
   MemoryBooks books;
-  const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kAlways);
+  const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
   books.ledger().set_line(device::host(), books.ledger().account(device::host()).committed + 1_MiB);
   const std::uint64_t refusals = hook::counters().refusals;
   instance->load();
@@ -120,7 +86,7 @@ TEST(UploadsTest, ProgressIsToldAndALoadCanBeStoppedInTheMiddle) {
   MemoryBooks books;
   const Bytes before = books.ledger().account(device::DeviceId{"Vulkan0"}).taken;
   {
-    const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kAlways);
+    const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
     std::vector<float> told;
     std::stop_source stop;
     const auto progress = [&](float share) {
@@ -145,7 +111,7 @@ class ChangingFileTest : public ::testing::Test {
   void expect_unusable(const std::string& words, const std::function<void()>& change) {
     MemoryBooks books;
     {
-      const auto instance = reserved(books, on_vulkan(path_), kAlways);
+      const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
       bool changed = false;
       const auto progress = [&](float) {
         if (!std::exchange(changed, true)) change();
@@ -193,7 +159,7 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
   std::shared_ptr<const gauge::KeptWeights> kept;
   std::vector<std::pair<std::string, std::size_t>> names;
   {
-    const auto instance = reserved(books, on_vulkan(path_), kAlways);
+    const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
     instance->load();
     kept = gauge::KeptWeights::copy_of(instance->uploaded());
     ASSERT_TRUE(kept);
@@ -204,7 +170,7 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
   EXPECT_EQ(books.ledger().account(device::host()).taken, kept->size());
   overwrite_weights();
   {
-    const auto again = reserved(books, on_vulkan(path_), kAlways);
+    const auto again = reserved(books, on_vulkan(path_), kUploadAlways);
     again->load({}, {}, kept);
     EXPECT_EQ(again->upload_counts().from_file, Bytes{});
     EXPECT_EQ(again->upload_counts().weights, names.size());
@@ -221,7 +187,7 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
 
 TEST_F(KeptWeightsTest, WithoutRoomNothingIsKept) {
   MemoryBooks books;
-  const auto instance = reserved(books, on_vulkan(path_), kAlways);
+  const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
   instance->load();
   const Bytes committed = books.ledger().account(device::host()).committed;
   books.ledger().set_line(device::host(), committed + 1_KiB);

@@ -1,0 +1,28 @@
+// same_upload: a model loaded the engine's way and ours, held against each other.
+#pragma once
+#include <vector>
+
+#include <plimsoll/gauge/uploads.hpp>
+#include <plimsoll/run/instance.hpp>
+
+namespace plimsoll::test {
+
+inline constexpr Bytes kUploadAlways{0};
+inline constexpr Bytes kUploadNever{std::uint64_t{1} << 60U};
+
+// Planned and reserved in books whose models of that size and more are loaded with gauge::Uploads.
+[[nodiscard]] std::unique_ptr<run::Instance> reserved(run::MemoryBooks& books, const plan::Request& request,
+                                                      Bytes uploads_from);
+
+struct Loaded {
+  std::vector<float> logits;  // after 20 tokens
+  run::LedgerSnapshot lines;
+  gauge::UploadCounts counts;
+};
+// In books of its own. Fails the test where what is held is not what was planned, or staging memory outlives the load.
+[[nodiscard]] Loaded loaded(const plan::Request& request, Bytes uploads_from);
+
+// Fails the test where logits, to the last bit, or books differ, or nothing went our way.
+void expect_same_upload(const plan::Request& request);
+
+}  // namespace plimsoll::test
