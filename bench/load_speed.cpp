@@ -1,5 +1,5 @@
-// How fast weights reach a device: the link from pinned and from pageable memory, then a model as the engine loads it, as
-// gauge::Uploads does from the page cache, and from memory that was kept of it. One JSON object on stdout.
+// How fast weights reach a device: the link from pinned and from pageable memory, then a model as the engine loads it,
+// as gauge::Uploads does from the page cache, and from memory that was kept of it. One JSON object on stdout.
 #include <fmt/format.h>
 #include <ggml-backend.h>
 #include <ggml.h>
@@ -52,7 +52,8 @@ struct FreeContext {
 class Link {
  public:
   Link(ggml_backend_dev_t device, std::uint64_t bytes)
-      : bytes_(bytes), context_(ggml_init({.mem_size = 2 * ggml_tensor_overhead(), .mem_buffer = nullptr, .no_alloc = true})) {
+      : bytes_(bytes),
+        context_(ggml_init({.mem_size = 2 * ggml_tensor_overhead(), .mem_buffer = nullptr, .no_alloc = true})) {
     tensor_ = ggml_new_tensor_1d(context_.get(), GGML_TYPE_I8, static_cast<std::int64_t>(bytes));
     buffer_.reset(ggml_backend_alloc_ctx_tensors_from_buft(context_.get(), ggml_backend_dev_buffer_type(device)));
     if (!buffer_) throw Error(ErrorCode::out_of_device_memory, "the device has no room for a buffer to measure with");

@@ -9,7 +9,8 @@ ggml_backend_buffer_type_t pinned_type_of(ggml_backend_dev_t device) {
   if (device == nullptr) return nullptr;
   ggml_backend_dev_props properties{};
   ggml_backend_dev_get_props(device, &properties);
-  const bool is_card = properties.type == GGML_BACKEND_DEVICE_TYPE_GPU || properties.type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+  const bool is_card =
+      properties.type == GGML_BACKEND_DEVICE_TYPE_GPU || properties.type == GGML_BACKEND_DEVICE_TYPE_IGPU;
   if (!is_card || !properties.caps.async || !properties.caps.host_buffer) return nullptr;
   return ggml_backend_dev_host_buffer_type(device);
 }

@@ -81,12 +81,15 @@ ggml_backend_buffer_type_t pinned_type_for(const std::vector<device::DeviceId>& 
 
 }  // namespace
 
-// One queue of parts, and a thread for each piece of staging memory. What waits is bounded, so that the engine's progress
-// is ours.
+// One queue of parts, and a thread for each piece of staging memory. What waits is bounded, so that the engine's
+// progress is ours.
 class Uploads::Impl final : public hook::Uploader {
  public:
   Impl(PinnedBuffer staging, std::size_t pieces, const std::string& path, std::shared_ptr<const KeptWeights> kept)
-      : files_(path), kept_(std::move(kept)), staging_(std::move(staging)), most_waiting_(2 * pieces * kStagingPiece.value()) {
+      : files_(path),
+        kept_(std::move(kept)),
+        staging_(std::move(staging)),
+        most_waiting_(2 * pieces * kStagingPiece.value()) {
     auto* const base = static_cast<std::byte*>(ggml_backend_buffer_get_base(staging_.get()));
     try {
       for (std::size_t i = 0; i < pieces; ++i)

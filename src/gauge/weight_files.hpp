@@ -27,8 +27,8 @@ class WeightFiles {
   [[nodiscard]] std::optional<engine::TensorPlace> find(const char* name, const void* data, std::size_t bytes);
   // Throws Error{model_unusable} where the file ends before, or cannot be read.
   void read(std::uint32_t file, std::uint64_t offset, std::byte* to, std::size_t bytes) const;
-  // Throws Error{model_unusable} where a file was written to, cut or replaced since it was opened here: what was read then
-  // may be of two files.
+  // Throws Error{model_unusable} where a file was written to, cut or replaced since it was opened here: what was read
+  // then may be of two files.
   void require_unchanged() const;
 
  private:

@@ -56,7 +56,8 @@ struct Host::Impl {
   // What is parked in host memory where that model is to lie leaves it.
   void make_way_for(const std::string& name);
   [[nodiscard]] std::shared_ptr<Resident> open_beside_parked(const std::string& name);
-  // After that error: what is kept, else what is parked in memory, leaves. False: there was nothing, or it was not that.
+  // After that error: what is kept, else what is parked in memory, leaves. False: there was nothing, or it was not
+  // that.
   [[nodiscard]] bool is_about_host_memory(const Error& error) const;
   [[nodiscard]] bool make_more_way(const std::string& name, const Error& error);
   void note_loaded(const std::string& name, const Resident& resident, double ms);
@@ -131,7 +132,7 @@ struct Host::Impl {
   std::vector<plan::ModelPlan> plans;            // as planned at the start: the models', then their drafts'
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
-  Parking parked;   // these two have locks of their own
+  Parking parked;  // these two have locks of their own
   KeptModels kept;
 
   mutable std::mutex mutex;

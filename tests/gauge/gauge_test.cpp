@@ -73,6 +73,7 @@ TEST_F(GaugeTest, TheDoorAndThePhaseTellTheStage) {
   };
   EXPECT_THAT(through(Phase::load), ElementsAre(Pair(Stage::weights, tensors.bytes())));
   EXPECT_THAT(through(Phase::context), ElementsAre(Pair(Stage::kv_cache, tensors.bytes())));
+  EXPECT_THAT(through(Phase::staging), ElementsAre(Pair(Stage::staging, tensors.bytes())));
   EXPECT_THAT(through(Phase::adapter), ElementsAre(Pair(Stage::adapter, tensors.bytes())));
   EXPECT_THAT(through(Phase::projector), ElementsAre(Pair(Stage::projector, tensors.bytes())));
   EXPECT_EQ(stage_of(hook::Origin::graph, Phase::projector), Stage::projector);

@@ -1,4 +1,5 @@
-// Weights on their way to a device of the user's choice (PLIMSOLL_TEST_GPU): where nothing goes our way there, this says so.
+// Weights on their way to a device of the user's choice (PLIMSOLL_TEST_GPU): where nothing goes our way there, this
+// says so.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

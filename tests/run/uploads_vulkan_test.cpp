@@ -45,8 +45,8 @@ INSTANTIATE_TEST_SUITE_P(Architectures, UploadsVulkanTest,
 
 TEST(UploadsTest, ASplitModelAndOneWithWeightsOnTheHostAreTheSame) {
   const test::TemporaryFolder folder;
-  const std::string command = "llama-gguf-split --split --split-max-tensors 8 " + test::arch_model("llama-dense") + " " +
-                              folder.path("part") + " > /dev/null";
+  const std::string command = "llama-gguf-split --split --split-max-tensors 8 " + test::arch_model("llama-dense") +
+                              " " + folder.path("part") + " > /dev/null";
   ASSERT_EQ(std::system(command.c_str()), 0);
   std::string first;
   for (const auto& file : fs::directory_iterator(folder.path())) {

@@ -80,8 +80,8 @@ class ThreadObserver {
   Observer* previous_;
 };
 
-// Stands in for the engine's own copies while a thread loads weights. Called on that thread, from inside the engine: must
-// not throw.
+// Stands in for the engine's own copies while a thread loads weights. Called on that thread, from inside the engine:
+// must not throw.
 class Uploader {
  public:
   virtual ~Uploader() = default;
@@ -94,8 +94,8 @@ class Uploader {
   virtual void settle() noexcept = 0;
 };
 
-// Puts it in place for this thread while it lives. Meanwhile the engine maps files without reading them: it is told that
-// this machine has several memory nodes, where reading ahead would put everything on one of them.
+// Puts it in place for this thread while it lives. Meanwhile the engine maps files without reading them: it is told
+// that this machine has several memory nodes, where reading ahead would put everything on one of them.
 class ThreadUploader {
  public:
   explicit ThreadUploader(Uploader* uploader) noexcept;

@@ -1,8 +1,8 @@
-// Uploads: weights that reach an accelerator at the link's speed: several threads read the file into pinned memory, each
-// into a piece of its own, and hand it to the device while the others read on.
+// Uploads: weights that reach an accelerator at the link's speed: several threads read the file into pinned memory,
+// each into a piece of its own, and hand it to the device while the others read on.
 //
-// The engine itself copies them from pageable memory, or with one thread, at a tenth of that (decision 0027). It stays in
-// charge: it makes the buffers and says what goes where, so that they are byte for byte what they are without this.
+// The engine itself copies them from pageable memory, or with one thread, at a tenth of that (decision 0027). It stays
+// in charge: it makes the buffers and says what goes where, so that they are byte for byte what they are without this.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -43,8 +43,8 @@ struct UploadCounts {
   double ms = 0;    // from the first one's setting out to the last one's arrival
 };
 
-// One load of one model, on one thread: from construction to destruction what the engine copies on this thread to a device
-// with pinned memory and copies beside computing comes this way.
+// One load of one model, on one thread: from construction to destruction what the engine copies on this thread to a
+// device with pinned memory and copies beside computing comes this way.
 class Uploads {
  public:
   // Under this owner its memory stands in the ledger, in the stage `staging`.
@@ -52,11 +52,11 @@ class Uploads {
 
   struct Request {
     const engine::ModelParams& model;
-    std::vector<device::DeviceId> devices;     // where weights are planned
+    std::vector<device::DeviceId> devices;      // where weights are planned
     std::shared_ptr<const KeptWeights> kept{};  // used in the file's place
   };
-  // Where this does not serve (no such device, no mapped load, weights that are checked, a line without room, no hook in
-  // the way), nothing is done, and the engine loads as it always did.
+  // Where this does not serve (no such device, no mapped load, weights that are checked, a line without room, no hook
+  // in the way), nothing is done, and the engine loads as it always did.
   Uploads(const memory::Ledger& ledger, Request request);
   ~Uploads();  // waits for what is on its way
   Uploads(const Uploads&) = delete;

@@ -22,8 +22,8 @@ enum class Stage {
   bookkeeping,    // logs of events and histories of samples
   staging,        // pinned memory that weights pass through on their way to a device, for as long as a load takes
 };
-inline constexpr std::array kStages{Stage::weights, Stage::kv_cache,      Stage::compute,     Stage::output,
-                                    Stage::adapter, Stage::projector,     Stage::runtime,     Stage::conversations,
+inline constexpr std::array kStages{Stage::weights,     Stage::kv_cache,  Stage::compute, Stage::output,
+                                    Stage::adapter,     Stage::projector, Stage::runtime, Stage::conversations,
                                     Stage::bookkeeping, Stage::staging};
 
 [[nodiscard]] std::string_view to_string(Stage stage) noexcept;

@@ -31,8 +31,8 @@ class OriginScope {
   Origin previous_;
 };
 
-// The engine asks for this function by name, in one place: before it maps a file. Where it says yes, the file is not read
-// ahead (2026-11, llama.cpp 0.7.0).
+// The engine asks for this function by name, in one place: before it maps a file. Where it says yes, the file is not
+// read ahead (2026-11, llama.cpp 0.7.0).
 constexpr const char* kAsksForNodes = "ggml_backend_cpu_is_numa";
 bool has_several_nodes() noexcept { return true; }
 
