@@ -1,6 +1,8 @@
 // What the devices say at this moment, and how much of what is taken there is the fleet's.
 #include <algorithm>
 
+#include <plimsoll/gauge/uploads.hpp>
+
 #include "host_impl.hpp"
 
 namespace plimsoll::host {
