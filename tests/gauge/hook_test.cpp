@@ -222,14 +222,20 @@ TEST(UploaderTest, WhatItTakesGgmlDoesNotWriteAndOnlyOnItsThread) {
   EXPECT_THAT(uploader.written, ElementsAre(16, 16));
 }
 
-TEST(UploaderTest, NothingIsOnItsWayIntoABufferThatIsFreed) {
+TEST(UploaderTest, NothingIsOnItsWayWhereABufferIsFreedOrATensorRead) {
   RecordingUploader uploader;
+  Tensor one;
+  float first = 0;
   {
     const ThreadUploader here(&uploader);
     (void)allocate(64);
+    EXPECT_EQ(uploader.settled, 1);
+    ggml_backend_tensor_get(one.tensor, &first, 0, sizeof(first));
+    EXPECT_EQ(uploader.settled, 2);
   }
   (void)allocate(64);
-  EXPECT_EQ(uploader.settled, 1);
+  ggml_backend_tensor_get(one.tensor, &first, 0, sizeof(first));
+  EXPECT_EQ(uploader.settled, 2);
 }
 
 TEST(UploaderTest, MeanwhileTheEngineIsToldOfSeveralMemoryNodes) {

@@ -90,7 +90,7 @@ class Uploader {
   virtual bool write(ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t bytes) noexcept = 0;
   // These weights stay where they are, in the mapped file.
   virtual void stay_mapped(void* begin, std::size_t bytes) noexcept = 0;
-  // A buffer is about to be freed: nothing is on its way to a tensor any more when this returns.
+  // A buffer is about to be freed, or a tensor read: nothing is on its way to a tensor any more when this returns.
   virtual void settle() noexcept = 0;
 };
 

@@ -141,6 +141,11 @@ PLIMSOLL_INTERPOSE void ggml_backend_tensor_set(ggml_tensor* tensor, const void*
   real_functions().tensor_set(tensor, data, offset, size);
 }
 
+PLIMSOLL_INTERPOSE void ggml_backend_tensor_get(const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
+  if (Uploader* const loading = uploader()) loading->settle();
+  real_functions().tensor_get(tensor, data, offset, size);
+}
+
 PLIMSOLL_INTERPOSE void* ggml_backend_reg_get_proc_address(ggml_backend_reg_t registry, const char* name) {
   if (uploader() != nullptr && std::strcmp(name, kAsksForNodes) == 0)
     return reinterpret_cast<void*>(&has_several_nodes);

@@ -53,6 +53,7 @@ const RealFunctions& real_functions() noexcept {
       .buffer_from_host_ptr =
           find<decltype(RealFunctions::buffer_from_host_ptr)>("ggml_backend_dev_buffer_from_host_ptr"),
       .tensor_set = find<decltype(RealFunctions::tensor_set)>("ggml_backend_tensor_set"),
+      .tensor_get = find<decltype(RealFunctions::tensor_get)>("ggml_backend_tensor_get"),
       .get_proc_address = find<decltype(RealFunctions::get_proc_address)>("ggml_backend_reg_get_proc_address"),
   };
   return functions;

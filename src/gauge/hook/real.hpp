@@ -15,6 +15,7 @@ struct RealFunctions {
   decltype(&::ggml_backend_sched_split_graph) sched_split_graph;
   decltype(&::ggml_backend_dev_buffer_from_host_ptr) buffer_from_host_ptr;
   decltype(&::ggml_backend_tensor_set) tensor_set;
+  decltype(&::ggml_backend_tensor_get) tensor_get;
   decltype(&::ggml_backend_reg_get_proc_address) get_proc_address;
 };
 
