@@ -128,7 +128,11 @@ WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
     if (!line.charged || line.stage != memory::Stage::weights) continue;
     (line.device.is_host() ? out.model : out.copy) += line.bytes;
   }
-  if (out.copy > Bytes{}) out.model = {};  // the model goes, with what of it lies on the host
+  if (out.copy == Bytes{}) return out;
+  out.model = {};  // the model goes, with what of it lies on the host
+  const engine::ModelParams& model = plan.request.model;
+  const bool is_uploaded = model.load_mode == LLAMA_LOAD_MODE_MMAP && !model.check_tensors;
+  if (!is_uploaded || out.copy < gauge::kWorthUploading) out.copy = {};
   return out;
 }
 

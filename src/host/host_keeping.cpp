@@ -67,7 +67,8 @@ void Host::Impl::keep_weights(const Resident& resident, const std::string& whom_
 void Host::Impl::load_weights(run::Instance& instance) {
   const std::string& name = instance.name();
   if (const auto there = mapped.find(name); there != mapped.end()) return instance.take_over_model(there->second);
-  if (auto model = kept.take_model(name)) return instance.take_over_model(std::move(model));
+  if (auto model = kept.take_model(name); model && model->is_intact())
+    return instance.take_over_model(std::move(model));
   auto copy = kept.copy_of(name);
   const bool from_copy = copy != nullptr;
   instance.load({}, ending.get_token(), std::move(copy));

@@ -86,11 +86,18 @@ TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
 
 TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   plan::ModelPlan on_device;
-  on_device.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 40_MiB},
+  on_device.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 400_MiB},
                      {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 4_MiB},
                      {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 2_MiB}};
-  EXPECT_EQ(weights_to_keep(on_device).copy, 40_MiB);
+  EXPECT_EQ(weights_to_keep(on_device).copy, 400_MiB);
   EXPECT_EQ(weights_to_keep(on_device).model, 0_B);
+  plan::ModelPlan small = on_device;
+  small.lines.front().bytes = 40_MiB;
+  EXPECT_EQ(weights_to_keep(small).copy, 0_B);  // the engine's own copy is as fast
+  EXPECT_EQ(weights_to_keep(small).model, 0_B);
+  plan::ModelPlan checked = on_device;
+  checked.request.model.check_tensors = true;
+  EXPECT_EQ(weights_to_keep(checked).copy, 0_B);
   plan::ModelPlan on_host;
   on_host.lines = {{.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 30_MiB},
                    {.device = device::host(),
@@ -101,7 +108,7 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_EQ(weights_to_keep(on_host).copy, 0_B);
   EXPECT_EQ(weights_to_keep(on_host).model, 30_MiB);
 
-  FleetPlan plan = plan_of({{"a", 40_MiB}, {"b", 50_MiB}}, 100_MiB);
+  FleetPlan plan = plan_of({{"a", 400_MiB}, {"b", 500_MiB}}, 1_GiB);
   EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Kept in host memory")));
   EXPECT_THAT(plan.keeping, IsEmpty());
   Fleet fleet;
@@ -109,15 +116,15 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
     fleet.models.emplace_back();
     fleet.models.back().request.name = model.name;
   }
-  fleet.keep_in_host = 45_MiB;
+  fleet.keep_in_host = 450_MiB;
   plan = plan_fleet(fleet, plan.room);
   ASSERT_THAT(plan.keeping, ::testing::SizeIs(2));
   EXPECT_TRUE(plan.keeping[0].within_budget);
   EXPECT_FALSE(plan.keeping[1].within_budget);
-  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Kept in host memory when they go, within 45.0 MiB:"));
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Kept in host memory when they go, within 450 MiB:"));
   const auto json = to_json(plan, gauge::Mode::enforcing);
-  EXPECT_EQ(json["keep_in_host"], (45_MiB).value());
-  EXPECT_EQ(json["keeping"][1]["bytes"], (50_MiB).value());
+  EXPECT_EQ(json["keep_in_host"], (450_MiB).value());
+  EXPECT_EQ(json["keeping"][1]["bytes"], (500_MiB).value());
 }
 
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.

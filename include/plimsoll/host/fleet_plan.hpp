@@ -27,8 +27,8 @@ struct NeverFits {
 };
 
 // What keeping a model's weights in host memory would take there, and so would not be read from its file again: a copy
-// of those on accelerators, else the model itself where its weights are the host's own. Both 0: they stay mapped
-// anyhow.
+// of those on accelerators, else the model itself where its weights are the host's own. Both 0: nothing is kept,
+// since they stay mapped anyhow, or since the engine copies them itself (see gauge::Uploads).
 struct WeightsToKeep {
   Bytes copy;
   Bytes model;
