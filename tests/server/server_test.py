@@ -226,7 +226,7 @@ class Memory(ServedCase):
 
     def test_what_is_kept_of_prompts_is_in_the_ledger(self):
         for day in range(8):
-            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": f"Day {day}. " + "The wind was fair. " * 20, "max_tokens": 1})
+            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": f"Day {day}. " + "The wind was fair. " * 30, "max_tokens": 1})
         status = self.server.get("/plimsoll/v1/status")[1]
         self.assertGreater(status["parked"]["memory"], 0)
         kept = {o["name"]: {m["stage"]: m["taken"] for m in o["memory"]} for o in status["others"]}

@@ -64,6 +64,7 @@ inline Observed observed() {
                 .parked_conversations = 2,
                 .parked_in_memory = 1_MiB,
                 .parked_on_disk = 5_MiB,
+                .kept_weights = {},
                 .events_dropped = 7};
   out.entries = {entry("backends", Stage::runtime, "", Bytes{}, 400_MiB),
                  entry("chat", Stage::weights, "Vulkan0", 1_GiB, 1_GiB),
