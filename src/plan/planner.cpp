@@ -111,6 +111,30 @@ ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& s
   return lay_out(request, answer, runtime);
 }
 
+namespace {
+
+bool is_about_one_model(ErrorCode code) {
+  return code == ErrorCode::model_unusable || code == ErrorCode::io || code == ErrorCode::unsupported ||
+         code == ErrorCode::usage;
+}
+
+}  // namespace
+
+ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
+                                const PlannerOptions& options) {
+  try {
+    return plan_model(request, states, options);
+  } catch (const Error& error) {
+    if (!is_about_one_model(error.code())) throw;
+    return {.name = request.name,
+            .request = request.survey,
+            .survey = {},
+            .lines = {},
+            .lane = request.lane,
+            .unusable = error};
+  }
+}
+
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
   const std::vector<gauge::DeviceView>& views = devices();
   check_devices_are_there(options, views);
@@ -135,8 +159,9 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   std::vector<DeviceState> found = states(options);
   const Clock::TimePoint read_at = read_at_;
   Plan plan;
-  plan.models = place(requests, options.lane_mates, found,
-                      [&](const Request& request) { return plan_model(request, found, options); });
+  plan.models = place(requests, options.lane_mates, found, [&](const Request& request) {
+    return options.skip_unusable ? plan_or_skip(request, found, options) : plan_model(request, found, options);
+  });
   // Surveys take their time, and whoever asked meanwhile has had the devices read again.
   if (readings_are_old() || read_at_ != read_at) found = states(options);
   std::vector<ModelPlan> counted = plan.models;
@@ -175,6 +200,10 @@ Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& op
 
 void Planner::explain(Plan& plan) const {
   for (const ModelPlan& model : plan.models) {
+    if (model.unusable) {
+      plan.explanation.push_back(fmt::format("{}: cannot be used: {}", model.name, model.unusable->what()));
+      continue;
+    }
     const engine::ContextFacts& context = model.survey.context;
     plan.explanation.push_back(
         fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/gauge/survey.hpp>
 #include <plimsoll/gauge/survey_json.hpp>
 #include <plimsoll/memory/ledger.hpp>
@@ -45,6 +46,7 @@ struct ModelPlan {
   gauge::Survey survey;
   std::vector<Line> lines;  // the survey's lines and one runtime line per device that computes
   std::string lane{};
+  std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
 };
 
 // One device as found, before anything of this plan is placed.

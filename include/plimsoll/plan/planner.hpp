@@ -25,6 +25,9 @@ struct PlannerOptions {
   std::vector<RuntimeRequest> runtime{};
   // Estimated lines refuse nothing: who calibrates goes beyond line and free memory by what they are, to find out.
   bool beyond_estimates = false;
+  // A model that cannot be used (missing, damaged, unknown, asked for in a way that it cannot be had) is an answer, too:
+  // ModelPlan::unusable. Else that is thrown, and there is no plan.
+  bool skip_unusable = false;
 };
 
 // No reading of a device that is older than this decides: memory comes and goes.
@@ -37,7 +40,7 @@ class Planner {
   Planner(gauge::SurveySource& surveys, Store& store, const Clock& clock)
       : surveys_(surveys), store_(store), clock_(clock) {}
 
-  // Throws what a survey throws; a plan that does not fit is an answer, not an error. Where there are several
+  // Throws what a survey throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there are several
   // accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the most room;
   // else, and where several were named, its layers are shared out by the room of each, under its line. The plan's
   // request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a line
@@ -60,6 +63,8 @@ class Planner {
   [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request);
   [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
                                      const PlannerOptions& options);
+  [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
+                                       const PlannerOptions& options);
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey,
                                          const PlannerOptions& options);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
