@@ -43,6 +43,9 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
     fmt::print("{}", host::to_table(answer));
     if (options.explain) print_explanation(answer.explanation, planner);
   }
+  for (const host::CannotBeUsed& one : answer.unusable)
+    fmt::print(stderr, "plimsoll: '{}' cannot be used: {}\n", one.name, one.why.what());
+  if (!answer.unusable.empty()) return exit_status(answer.unusable.front().why.code());
   if (answer.never.empty()) return done;
   fmt::print(stderr, "plimsoll: not every model of this fleet fits, even alone\n");
   return refused;

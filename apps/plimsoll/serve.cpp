@@ -124,18 +124,23 @@ struct Planned {
 Planned plan_once(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
   plan::Planner planner(surveys, store);
   plan::Plan models = planner.plan(host::requests_of(fleet),
-                                   {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
+                                   {.lines = fleet.lines,
+                                    .ours = {},
+                                    .alternatives = false,
+                                    .runtime = fleet.runtime,
+                                    .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =
       host::plan_fleet(fleet, host::Room(models.models, std::move(devices), host::drafts_of(fleet)));
+  host::require_a_usable_one(fleet, of_fleet.room);
   host::add_alternatives(of_fleet, fleet, planner);
   return {.models = std::move(models), .of_fleet = std::move(of_fleet)};
 }
 
 // Who starts a server hears of what it will have to refuse, and what it would take to have it. False: all of it.
 bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
-  if (plan.never.size() == fleet.models.size()) {
+  if (plan.never.size() + plan.unusable.size() == fleet.models.size()) {
     fmt::print(stderr, "{}plimsoll: no model of these fits, even alone\n", host::to_table(plan));
     return false;
   }

@@ -23,6 +23,12 @@ std::string files_of(const gauge::SurveyRequest& request) {
 
 void Host::Impl::note_files() {
   for (const plan::Request& request : requests_of(fleet)) planned_files[request.name] = files_of(request.survey);
+  for (const FleetModel& model : fleet.models) tried_files[model.request.name] = files_of_all(model.request.name);
+}
+
+std::string Host::Impl::files_of_all(const std::string& model) const {
+  const FleetModel& asked = declared(model);
+  return files_of(asked.request.survey) + (asked.draft ? files_of(asked.draft->request.survey) : "");
 }
 
 bool Host::Impl::is_as_planned(const std::string& name) const {
@@ -32,20 +38,48 @@ bool Host::Impl::is_as_planned(const std::string& name) const {
          files_of(std::ranges::find(requests, name, &plan::Request::name)->survey) == known->second;
 }
 
-void Host::Impl::plan_anew_where_changed(const std::string& name) {
-  if (const auto there = mapped.find(name);
-      there != mapped.end() && (!there->second->is_intact() || there->second->is_replaced()))
-    mapped.erase(there);
-  if (is_as_planned(name)) return;
+bool Host::Impl::plan_anew_where_changed(const std::string& model) {
+  {
+    std::string files = files_of_all(model);
+    const std::lock_guard lock(mutex);
+    tried_files[model] = std::move(files);
+  }
+  const FleetModel& asked = declared(model);
+  bool anew = false;
+  for (const plan::Request* request : {asked.draft ? &asked.draft->request : nullptr, &asked.request}) {
+    if (request == nullptr) continue;
+    if (const auto there = mapped.find(request->name);
+        there != mapped.end() && (!there->second->is_intact() || there->second->is_replaced()))
+      mapped.erase(there);
+    if (is_as_planned(request->name)) continue;
+    plan_anew(*request, files_of(request->survey));
+    anew = true;
+  }
+  return anew;
+}
+
+namespace {
+
+struct RestAfterwards {
+  gauge::SurveySource& surveys;
+  ~RestAfterwards() { surveys.rest(); }
+};
+
+}  // namespace
+
+void Host::Impl::plan_anew(const plan::Request& request, const std::string& files) {
+  const std::string& name = request.name;
   kept.forget(name);
-  const std::vector<plan::Request> requests = requests_of(fleet);
-  const plan::Request& request = *std::ranges::find(requests, name, &plan::Request::name);
-  const std::string files = files_of(request.survey);
-  log::warn("host", "'{}': its file has changed since it was planned; it is planned anew", name);
+  log::info("host", "'{}' is planned anew: its file is not what was planned", name);
+  const RestAfterwards rest{surveys};
   plan::Plan anew = plan::Planner(surveys, store)
-                        .plan({request}, {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});
-  surveys.rest();
+                        .plan({request}, {.lines = fleet.lines,
+                                          .ours = books.committed(),
+                                          .alternatives = false,
+                                          .runtime = fleet.runtime});
+  choose_lane(anew.models.front());
   const std::lock_guard lock(mutex);
+  *std::ranges::find(plans, name, &plan::ModelPlan::name) = anew.models.front();
   std::vector<plan::ModelPlan> models = room.models();
   *std::ranges::find(models, name, &plan::ModelPlan::name) = std::move(anew.models.front());
   room = Room(std::move(models), room.devices(), drafts_of(fleet));
@@ -58,11 +92,32 @@ void Host::Impl::plan_anew_where_changed(const std::string& name) {
   }
 }
 
+// A lane's scratch is as large as it was made. Where nobody computes in it, it is made again; else who needs more
+// computes in memory of its own.
+void Host::Impl::choose_lane(plan::ModelPlan& plan) {
+  const auto lane = lanes.find(plan.lane);
+  if (plan.lane.empty() || lane == lanes.end()) return;
+  if (lane->second->is_empty())
+    lanes.erase(lane);
+  else if (!lane->second->holds(plan::scratch_of(plan.lane, {plan})))
+    plan.lane.clear();
+}
+
+void Host::Impl::retry_where_mended(const std::string& model) {
+  {
+    const std::lock_guard lock(mutex);
+    if (dispatcher.state(model) != ModelState::failed) return;
+  }
+  const std::string files = files_of_all(model);
+  const std::lock_guard lock(mutex);
+  if (files != tried_files[model]) dispatcher.retry(model);
+}
+
 void Host::Impl::give_back_changed(const std::string& model) {
   log::warn("host", "'{}': its file was changed while the model was in use; it is loaded again", model);
   {
     const std::lock_guard lock(mutex);
-    dispatcher.failed(model);
+    dispatcher.outdated(model);
   }
   give_back(model, false);
 }

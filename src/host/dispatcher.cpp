@@ -50,6 +50,7 @@ void Dispatcher::give_back(const std::string& name, Time now) {
   Model& one = model(name);
   if (one.leases == 0) throw Error(ErrorCode::internal, fmt::format("'{}' has no lease to give back", name));
   --one.leases;
+  if (!one.broken) one.losses = 0;
   one.last_used = now;
 }
 
@@ -60,40 +61,16 @@ void Dispatcher::let_go(const std::string& name) {
   if (one.state == ready || one.state == draining) one.leaving = true;
 }
 
-void Dispatcher::failed(const std::string& name) {
-  Model& one = model(name);
-  if (one.state != ready && one.state != draining) return;
-  one.failed = true;
-  for (Ticket& ticket : tickets_) ticket.boarded = ticket.boarded && ticket.model != name;
-}
-
 void Dispatcher::warming(const std::string& name) { move(model(name), ModelState::warming); }
 
 void Dispatcher::loaded(const std::string& name, Time now, std::chrono::milliseconds took) {
   Model& one = model(name);
   move(one, ready);
   one.was_loaded = true;
+  one.failures = 0;
   one.last_used = now;
   one.load_time = took;
   for (Ticket& ticket : tickets_) ticket.boarded = ticket.boarded || ticket.model == name;
-}
-
-void Dispatcher::load_failed(const std::string& name, ErrorCode code, const std::string& why, Error::Numbers numbers) {
-  Model& one = model(name);
-  move(one, one.was_loaded ? parked : absent);
-  const std::deque<Ticket> all = tickets_;
-  for (const Ticket& ticket : all) {
-    if (ticket.model == name) refuse(ticket, code, why, numbers);
-  }
-}
-
-void Dispatcher::evicted(const std::string& name) {
-  Model& one = model(name);
-  one.evicting = false;
-  one.leaving = false;
-  one.failed = false;
-  draining_for_.erase(name);
-  move(one, parked);
 }
 
 // --- what is to be done ---
@@ -115,7 +92,7 @@ void Dispatcher::grant_seats() {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
     const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
-    if (!open || one.failed || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
+    if (!open || one.broken || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
     if (ticket.needs_seat) ++one.leases;
     decisions_.emplace_back(Grant{.ticket = ticket.id, .model = ticket.model});
     return true;
@@ -140,7 +117,7 @@ void Dispatcher::drain(const std::vector<std::string>& victims, const std::strin
   draining_for_.clear();
   for (const std::string& name : victims) draining_for_[name] = whom_for;
   for (auto& [name, one] : models_) {
-    const bool wanted_away = draining_for_.contains(name) || one.leaving || one.failed;
+    const bool wanted_away = draining_for_.contains(name) || one.leaving || one.broken;
     if (wanted_away && one.state == ready) move(one, draining);
     if (!wanted_away && one.state == draining && !one.evicting) move(one, ready);
   }
@@ -231,6 +208,7 @@ void Dispatcher::evict_idle(Time now) {
 }
 
 std::vector<Decision> Dispatcher::decide(const Room& room, const EvictionPolicy& policy, Time now) {
+  refuse_failed(now);
   grant_seats();
   make_room(room, policy, now);
   grant_seats();  // of those that turned out not to have to go

@@ -97,6 +97,12 @@ std::string never_text(const NeverFits& one) {
   return out;
 }
 
+std::vector<plan::ModelPlan> usable_models(const Room& room) {
+  std::vector<plan::ModelPlan> out;
+  std::ranges::copy_if(room.models(), std::back_inserter(out), [](const auto& model) { return !model.unusable; });
+  return out;
+}
+
 std::vector<Keeping> keeping_of(const Fleet& fleet, const Room& room) {
   std::vector<Keeping> out;
   for (const FleetModel& model : fleet.models) {
@@ -146,7 +152,8 @@ std::string keys_of(const plan::Alternative& alternative) {
   return out;
 }
 
-bool FleetPlan::all_fit() const { return never.empty() && together.size() == 1 && switches.empty(); }
+bool FleetPlan::has_all() const { return never.empty() && unusable.empty(); }
+bool FleetPlan::all_fit() const { return has_all() && together.size() == 1 && switches.empty(); }
 
 FleetPlan plan_fleet(const Fleet& fleet, Room room) {
   FleetPlan plan{
@@ -156,6 +163,10 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
   Names possible;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
+    if (const auto why = plan.room.unusable(name)) {
+      plan.unusable.push_back({.name = name, .why = *why});
+      continue;
+    }
     const auto verdicts = plan.room.judge({name});
     if (std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits)) {
       possible.push_back(name);
@@ -179,8 +190,18 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
   return plan;
 }
 
+void require_a_usable_one(const Fleet& fleet, const Room& room) {
+  std::optional<Error> first;
+  for (const FleetModel& model : fleet.models) {
+    const auto why = room.unusable(model.request.name);
+    if (!why) return;
+    if (!first) first = why;
+  }
+  if (first) throw *first;
+}
+
 std::string to_table(const FleetPlan& plan) {
-  std::string out = plan::models_table(plan.room.models());
+  std::string out = plan::models_table(usable_models(plan.room));
   if (!plan.together.empty() || plan.too_many) out += "  Ready at once:\n";
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
@@ -195,6 +216,8 @@ std::string to_table(const FleetPlan& plan) {
   }
   if (plan.too_many) out += fmt::format("    (more than {} models: the sets are too many to list)\n", kMostListed);
   for (const NeverFits& one : plan.never) out += never_text(one);
+  for (const CannotBeUsed& one : plan.unusable)
+    out += fmt::format("  Cannot be used: {}: {}\n", one.name, one.why.what());
   if (!plan.switches.empty()) out += "\n  When another one is wanted:\n";
   for (const Switch& one : plan.switches) {
     out += one.refused ? fmt::format("    {} is refused beside {} (pinned)\n", one.wanted, fmt::join(one.ready, " + "))
@@ -210,7 +233,7 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
   Names all;
   for (const plan::ModelPlan& model : plan.room.models()) all.push_back(model.name);
   const plan::Plan models{
-      .models = plan.room.models(), .devices = plan.room.judge(all), .alternatives = {}, .explanation = {}};
+      .models = usable_models(plan.room), .devices = plan.room.judge(all), .alternatives = {}, .explanation = {}};
   Json switches = Json::array();
   for (const Switch& one : plan.switches) {
     switches.push_back(
@@ -219,18 +242,22 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
   Json never = Json::array();
   for (const NeverFits& one : plan.never)
     never.push_back({{"name", one.name}, {"why", one.why}, {"alternatives", plan::to_json(one.alternatives)}});
+  Json unusable = Json::array();
+  for (const CannotBeUsed& one : plan.unusable)
+    unusable.push_back({{"name", one.name}, {"code", to_string(one.why.code())}, {"why", one.why.what()}});
   Json keeping = Json::array();
   for (const Keeping& one : plan.keeping)
     keeping.push_back({{"name", one.name}, {"bytes", one.bytes.value()}, {"within_budget", one.within_budget}});
   const Json parts = plan::to_json(models, gauge);
   return {{"schema", "plimsoll.fleet/1"},
           {"engine", parts["engine"]},
-          {"verdict", plan.never.empty() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused"},
+          {"verdict", plan.has_all() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused"},
           {"models", parts["models"]},
           {"devices", parts["devices"]},
           {"together", plan.together},
           {"switches", switches},
           {"never", never},
+          {"unusable", unusable},
           {"keep_in_host", plan.keep_in_host.value()},
           {"keeping", keeping}};
 }

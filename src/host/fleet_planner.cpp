@@ -6,10 +6,15 @@ namespace plimsoll::host {
 
 FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
   plan::Plan all = planner.plan(requests_of(fleet),
-                                {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime});
+                                {.lines = fleet.lines,
+                                 .ours = {},
+                                 .alternatives = false,
+                                 .runtime = fleet.runtime,
+                                 .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
   FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));
+  require_a_usable_one(fleet, plan.room);
   plan.explanation = std::move(all.explanation);
   add_alternatives(plan, fleet, planner);
   return plan;

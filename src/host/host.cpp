@@ -42,9 +42,9 @@ void Host::Impl::give_back(const std::string& model, bool failed) noexcept {
   const std::lock_guard lock(mutex);
   try {
     if (failed && is_resident(dispatcher.state(model))) {
-      log::error("host", "'{}' computes no more; it goes, and is loaded anew for the next request", model);
+      log::error("host", "'{}' computes no more; it goes", model);
       reasons[model] = "it computed no more";
-      dispatcher.failed(model);
+      dispatcher.lost(model);
     }
     dispatcher.give_back(model, clock.now());
   } catch (const std::exception& error) {  // leases end in destructors
@@ -76,12 +76,11 @@ HostStatus Host::Impl::status() const {
       const Counts& count = counts.at(model.name);
       const auto resident = residents.find(model.name);
       const bool here = resident != residents.end() && resident->second;
-      const bool embeds = model.request.context.embeddings;
       out.models.push_back({.name = model.name,
                             .lane = model.lane,
                             .state = dispatcher.state(model.name),
                             .pinned = dispatcher.is_pinned(model.name),
-                            .seats = embeds ? 1U : model.survey.context.n_seq_max,
+                            .seats = seats_of(model),
                             .leases = dispatcher.leases(model.name),
                             .waiting = dispatcher.waiting(model.name),
                             .planned = room.plan_of(model.name).lines,
@@ -93,6 +92,7 @@ HostStatus Host::Impl::status() const {
                             .tokens = count.tokens_before + (here ? resident->second->instance->tokens_computed() : 0),
                             .last_load_ms = count.last_load_ms,
                             .total_load_ms = count.total_load_ms,
+                            .failure = dispatcher.failure(model.name),
                             .seal = here ? resident->second->instance->seal_counts() : memory::SealCounts{}});
     }
   }
@@ -154,6 +154,10 @@ void Host::end_conversation(ConversationId conversation) {
 }
 
 void Host::load(const std::string& model, std::stop_token stop) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->dispatcher.retry(model);
+  }
   (void)impl_->wait_for(model, {.stop = std::move(stop)}, false);
 }
 
@@ -175,7 +179,10 @@ HostStatus Host::status() const { return impl_->status(); }
 HostLog& Host::log() noexcept { return impl_->log; }
 run::MemoryBooks& Host::books() noexcept { return impl_->books; }
 const Fleet& Host::fleet() const noexcept { return impl_->fleet; }
-const std::vector<plan::ModelPlan>& Host::plans() const noexcept { return impl_->plans; }
+std::vector<plan::ModelPlan> Host::plans() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->plans;
+}
 std::vector<plan::DeviceState> Host::devices() const { return impl_->device_states(); }
 
 }  // namespace plimsoll::host

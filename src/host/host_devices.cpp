@@ -8,7 +8,9 @@
 namespace plimsoll::host {
 
 bool Host::Impl::is_fleets(const std::string& owner) const {
-  return std::ranges::contains(plans, owner, &plan::ModelPlan::name) || owner.starts_with(owner_of_lane(""));
+  return owner.starts_with(owner_of_lane("")) || std::ranges::any_of(fleet.models, [&](const FleetModel& model) {
+           return model.request.name == owner || (model.draft && model.draft->request.name == owner);
+         });
 }
 
 std::vector<plan::DeviceState> Host::Impl::readings() const {

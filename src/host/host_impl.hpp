@@ -18,6 +18,11 @@
 
 namespace plimsoll::host {
 
+// Leases at once: what a context for embeddings computes, it computes in one call.
+[[nodiscard]] inline std::size_t seats_of(const plan::ModelPlan& plan) {
+  return plan.request.context.embeddings ? 1U : plan.survey.context.n_seq_max;
+}
+
 struct Host::Impl {
   Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& the_surveys, plan::Store& the_store,
        HostOptions the_options);
@@ -60,6 +65,8 @@ struct Host::Impl {
   // that.
   [[nodiscard]] bool is_about_host_memory(const Error& error) const;
   [[nodiscard]] bool make_more_way(const std::string& name, const Error& error);
+  // True: it was planned anew, and who goes for it is decided once more.
+  [[nodiscard]] bool is_decided_anew(const std::string& name);
   void note_loaded(const std::string& name, const Resident& resident, double ms);
   void let_go_of(const std::string& name, const std::string& whom_for);
   void forget_what_stays(const std::string& name);
@@ -80,12 +87,19 @@ struct Host::Impl {
 
   // --- files that change (changed_files.cpp) ---
   void note_files();                                      // before they are planned
-  void plan_anew_where_changed(const std::string& name);  // before a load, on the loop's thread
-  [[nodiscard]] bool is_as_planned(const std::string& name) const;  // its files are
-  void give_back_changed(const std::string& model);        // a lease on what must not be used again
+  // Before a load, on the loop's thread: the model and its draft. False: their files are as planned.
+  [[nodiscard]] bool plan_anew_where_changed(const std::string& model);
+  void plan_anew(const plan::Request& request, const std::string& files);
+  void choose_lane(plan::ModelPlan& plan);
+  [[nodiscard]] bool is_as_planned(const std::string& name) const;         // its files are
+  [[nodiscard]] std::string files_of_all(const std::string& model) const;  // and of its draft
+  void retry_where_mended(const std::string& model);  // failed, and its files have changed since
+  void give_back_changed(const std::string& model);   // a lease on what must not be used again
   void refresh_runtimes();                                // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
+  void note_unusable();
+  void expect_load_of(const plan::ModelPlan& model);
   // The plans of those that have leases: all but the drafts.
   [[nodiscard]] std::span<const plan::ModelPlan> model_plans() const {
     return std::span(plans).first(fleet.models.size());
@@ -129,7 +143,8 @@ struct Host::Impl {
   SystemClock clock;
   HostLog log{clock};
   memory::Booking log_booking;
-  std::vector<plan::ModelPlan> plans;            // as planned at the start: the models', then their drafts'
+  // The models', then their drafts'; a placeholder where one could not be planned. Changed by the loop, under the lock.
+  std::vector<plan::ModelPlan> plans;
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendBook> backends;
   Parking parked;  // these two have locks of their own
@@ -143,6 +158,7 @@ struct Host::Impl {
   std::map<std::string, std::shared_ptr<Resident>> residents;
   std::map<std::string, Counts> counts;
   std::map<std::string, std::string> reasons;  // of the move that comes next: "for 'b'"
+  std::map<std::string, std::string> tried_files;  // by model: its files when it was last to be planned or loaded
   std::map<ConversationId, Conversation> conversations;
   ConversationId next_conversation = 1;
   std::deque<Task> tasks;

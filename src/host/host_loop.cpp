@@ -9,6 +9,7 @@
 
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/host/fleet_plan.hpp>
 #include <plimsoll/plan/planner.hpp>
 
 #include "host_impl.hpp"
@@ -23,10 +24,8 @@ constexpr std::chrono::milliseconds kWarmUpGuess{500};
 std::vector<ModelRules> rules_of(const Fleet& fleet, const std::vector<plan::ModelPlan>& plans) {
   std::vector<ModelRules> rules;
   for (const auto& [model, plan] : std::views::zip(fleet.models, plans)) {
-    // What a context for embeddings computes, it computes in one call: one lease at a time.
-    const bool embeds = model.request.survey.context.embeddings;
     rules.push_back({.name = plan.name,
-                     .seats = embeds ? 1U : plan.survey.context.n_seq_max,
+                     .seats = seats_of(plan),
                      .pinned = model.pinned,
                      .priority = model.priority,
                      .time_to_live = model.time_to_live});
@@ -57,7 +56,11 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::Su
   if (!made) {
     return plan::Planner(surveys, store)
         .plan(requests,
-              {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});
+              {.lines = fleet.lines,
+               .ours = books.committed(),
+               .alternatives = false,
+               .runtime = fleet.runtime,
+               .skip_unusable = true});
   }
   if (!std::ranges::equal(requests, made->models, {}, &plan::Request::name, &plan::ModelPlan::name))
     throw Error(ErrorCode::usage, "this plan is of another fleet");
@@ -88,20 +91,39 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   if (!fleet.prefault) books.set_prefault(false);
   dispatcher = Dispatcher(rules_of(fleet, plans));
   room = Room(plans, states(device_list), drafts_of(fleet));
+  require_a_usable_one(fleet, room);
   for (const plan::ModelPlan& model : model_plans()) {
-    const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
-    dispatcher.expect_load_time(model.name,
-                                kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
+    expect_load_of(model);
     counts[model.name] = {};
   }
   engine::start_backends();
   backends.emplace(books.ledger(), books.probe(), infos(device_list));
   log_booking = {books.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)};
+  note_unusable();
   for (const FleetModel& model : fleet.models) {
     if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false, WhenShort::wait);
   }
   pump();
   thread = std::jthread([this](const std::stop_token& stop) { loop(stop); });
+}
+
+// Without a plan nothing is as planned: whoever asks once that is due, or once its files have changed, has it planned.
+void Host::Impl::note_unusable() {
+  for (const plan::ModelPlan& plan : plans) {
+    if (plan.unusable) planned_files.erase(plan.name);
+  }
+  for (const plan::ModelPlan& model : model_plans()) {
+    const auto why = room.unusable(model.name);
+    if (!why) continue;
+    log::warn("host", "'{}' cannot be used: {}", model.name, why->what());
+    reasons[model.name] = why->what();
+    dispatcher.load_failed(model.name, clock.now(), *why);
+  }
+}
+
+void Host::Impl::expect_load_of(const plan::ModelPlan& model) {
+  const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
+  dispatcher.expect_load_time(model.name, kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
 }
 
 Bytes Host::Impl::held_by(const std::string& model) const {

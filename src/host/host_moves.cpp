@@ -49,7 +49,6 @@ bool is_page_cache(const plan::ModelPlan& plan) {
 
 Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
                              const std::function<void(run::Instance&)>& has_context) {
-  plan_anew_where_changed(name);
   plan::ModelPlan plan;
   {
     const std::lock_guard lock(mutex);
@@ -184,12 +183,25 @@ void Host::Impl::note_loaded(const std::string& name, const Resident& resident, 
   refresh_runtimes();
 }
 
+bool Host::Impl::is_decided_anew(const std::string& name) {
+  if (!plan_anew_where_changed(name)) return false;
+  const std::lock_guard lock(mutex);
+  const plan::ModelPlan& plan = room.plan_of(name);
+  reasons[name] = "planned anew";
+  dispatcher.replanned(name, seats_of(plan));
+  expect_load_of(plan);
+  pump();
+  return true;
+}
+
 void Host::Impl::load(const std::string& name) noexcept {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
-  const std::unique_ptr<Lane::Seat> until_it_sits = std::move(bridge);
+  std::unique_ptr<Lane::Seat> until_it_sits;
   try {
+    if (is_decided_anew(name)) return;
+    until_it_sits = std::move(bridge);
     make_way_for(name);
     resident = open_beside_parked(name);
   } catch (...) {
@@ -208,7 +220,7 @@ void Host::Impl::load(const std::string& name) noexcept {
     ++counts[name].load_failures;
     log::warn("host", "'{}' could not be loaded: {}", name, failure->what());
     reasons[name] = failure->what();
-    dispatcher.load_failed(name, failure->code(), failure->what(), failure->numbers());
+    dispatcher.load_failed(name, clock.now(), *failure);
   } else {
     dispatcher.loaded(name, clock.now(), std::chrono::milliseconds(std::llround(counts[name].last_load_ms)));
   }
@@ -324,7 +336,7 @@ void Host::Impl::evict(const std::string& name, const std::string& whom_for) noe
     }
   }
   const std::lock_guard lock(mutex);
-  dispatcher.evicted(name);
+  dispatcher.evicted(name, clock.now());
   pump();
 }
 

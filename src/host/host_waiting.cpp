@@ -36,8 +36,8 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
                                                bool needs_seat) {
   const auto until =
       request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
+  retry_where_mended(model);  // throws where there is no such model
   std::unique_lock lock(mutex);
-  (void)dispatcher.state(model);  // throws where there is no such model
   if (ending.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
   if (dispatcher.waiting() >= options.longest_queue) {
     throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),

@@ -30,6 +30,20 @@ std::unique_ptr<Lane::Seat> Lane::join() {
   }
 }
 
+bool Lane::is_empty() const {
+  const std::lock_guard lock(members_mutex_);
+  return members_ == 0;
+}
+
+bool Lane::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const {
+  return std::ranges::all_of(compute, [&](const auto& needed) {
+    return std::ranges::any_of(lines_, [&](const memory::Ledger::Line& line) {
+      return line.tag.device == needed.first.first && line.tag.buffer == needed.first.second &&
+             line.bytes >= needed.second;
+    });
+  });
+}
+
 void Lane::take_scratch() {
   if (lines_.empty()) return;
   auto reservation = books_.ledger().reserve(owner_of_lane(name_), lines_);

@@ -5,10 +5,12 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/gauge/shared_scratch.hpp>
@@ -34,6 +36,9 @@ class Lane {
   class Seat;
   // Throws memory::Refused where the scratch does not fit.
   [[nodiscard]] std::unique_ptr<Seat> join();
+  [[nodiscard]] bool is_empty() const;  // nobody has a place
+  // Its scratch is large enough for these compute buffers: see plan::scratch_of().
+  [[nodiscard]] bool holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const;
 
  private:
   struct Job {
@@ -52,7 +57,7 @@ class Lane {
   run::MemoryBooks& books_;
   std::string name_;
   std::vector<memory::Ledger::Line> lines_;  // of the scratch
-  std::mutex members_mutex_;
+  mutable std::mutex members_mutex_;
   std::size_t members_ = 0;
   memory::Reservation reservation_;
   std::unique_ptr<gauge::SharedScratch> scratch_;

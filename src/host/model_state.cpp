@@ -7,12 +7,13 @@
 namespace plimsoll::host {
 namespace {
 
-constexpr std::array<std::pair<ModelState, std::string_view>, 6> kNames{{{ModelState::absent, "absent"},
+constexpr std::array<std::pair<ModelState, std::string_view>, 7> kNames{{{ModelState::absent, "absent"},
                                                                          {ModelState::loading, "loading"},
                                                                          {ModelState::warming, "warming"},
                                                                          {ModelState::ready, "ready"},
                                                                          {ModelState::draining, "draining"},
-                                                                         {ModelState::parked, "parked"}}};
+                                                                         {ModelState::parked, "parked"},
+                                                                         {ModelState::failed, "failed"}}};
 
 }  // namespace
 
@@ -29,16 +30,19 @@ bool may_follow(ModelState from, ModelState to) noexcept {
   using enum ModelState;
   switch (from) {
     case absent:
+      return to == loading || to == failed;
     case parked:
-      return to == loading || (from == parked && to == absent);
+      return to == loading || to == absent;
+    case failed:
+      return to == loading;
     case loading:
-      return to == warming || to == absent || to == parked;
+      return to == warming || to == absent || to == parked || to == failed;
     case warming:
-      return to == ready || to == absent || to == parked;
+      return to == ready || to == absent || to == parked || to == failed;
     case ready:
       return to == draining;
     case draining:
-      return to == ready || to == parked;
+      return to == ready || to == parked || to == failed;
   }
   return false;
 }

@@ -67,6 +67,12 @@ const plan::ModelPlan& Room::plan_of(const std::string& name) const {
   return *found;
 }
 
+std::optional<Error> Room::unusable(const std::string& name) const {
+  const plan::ModelPlan& plan = plan_of(name);
+  const auto draft = drafts_.find(name);
+  return plan.unusable || draft == drafts_.end() ? plan.unusable : plan_of(draft->second).unusable;
+}
+
 std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names) const {
   std::vector<plan::ModelPlan> out;
   const auto add = [&](const std::string& name) {

@@ -74,7 +74,8 @@ void add_memory(Exposition& out, const Sample& sample) {
 }
 
 constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
-                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::parked};
+                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::parked,
+                             host::ModelState::failed};
 
 void add_states(Exposition& out, const Sample& sample) {
   out.family("plimsoll_model_state", "gauge", "1 for the state that the model is in, 0 for the others.");

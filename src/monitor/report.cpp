@@ -56,22 +56,25 @@ Json seal_json(const OwnerSample& owner) {
 
 Json model_json(const ModelSample& model) {
   const host::ModelStatus& status = model.status;
-  return {{"name", status.name},
-          {"lane", status.lane},
-          {"state", host::to_string(status.state)},
-          {"pinned", status.pinned},
-          {"seats", status.seats},
-          {"leases", status.leases},
-          {"waiting", status.waiting},
-          {"tokens", status.tokens},
-          {"loads", status.loads},
-          {"load_failures", status.load_failures},
-          {"load_ms", status.total_load_ms},
-          {"evictions", status.evictions},
-          {"refusals", status.refusals},
-          {"seal", seal_json(model.memory)},
-          {"memory", memory_json(model.memory)},
-          {"mapped", mapped_json(model.memory)}};
+  Json json{{"name", status.name},
+            {"lane", status.lane},
+            {"state", host::to_string(status.state)},
+            {"pinned", status.pinned},
+            {"seats", status.seats},
+            {"leases", status.leases},
+            {"waiting", status.waiting},
+            {"tokens", status.tokens},
+            {"loads", status.loads},
+            {"load_failures", status.load_failures},
+            {"load_ms", status.total_load_ms},
+            {"evictions", status.evictions},
+            {"refusals", status.refusals},
+            {"seal", seal_json(model.memory)},
+            {"memory", memory_json(model.memory)},
+            {"mapped", mapped_json(model.memory)}};
+  if (status.failure)
+    json["failure"] = {{"code", to_string(status.failure->code())}, {"message", status.failure->what()}};
+  return json;
 }
 
 Json alerts_json(const Counters& counters) {

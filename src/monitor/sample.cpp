@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -157,8 +158,10 @@ Bytes size_of(const Sample& sample) {
     sum += device.device.size() + device.description.size() + device.source.size();
     for (const std::string& name : device.also) sum += sizeof name + name.size();
   }
-  for (const ModelSample& model : sample.models)
+  for (const ModelSample& model : sample.models) {
     sum += model.status.name.size() + model.status.lane.size() + heap_of(model.memory);
+    if (model.status.failure) sum += std::string_view(model.status.failure->what()).size();
+  }
   for (const OwnerSample& owner : sample.others) sum += heap_of(owner);
   return Bytes{sum};
 }

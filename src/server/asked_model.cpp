@@ -17,7 +17,8 @@ api::Problem with_its_plan(const Error& error, const host::Host& host, const std
     plan.alternatives = found->second;
   const auto drafts = host::drafts_of(host.fleet());
   const auto draft = drafts.find(model);
-  std::ranges::copy_if(host.plans(), std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
+  const std::vector<plan::ModelPlan> plans = host.plans();
+  std::ranges::copy_if(plans, std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
     return one.name == model || (draft != drafts.end() && one.name == draft->second);
   });
   plan.devices = plan::admit(plan.models, host.devices());

@@ -36,6 +36,26 @@ std::size_t place_of(const host::Host& host, const std::string& model) {
   return static_cast<std::size_t>(&model_asked_for(host, model) - host.fleet().models.data());
 }
 
+// Throws why it could not be planned, where that is so.
+plan::ModelPlan plan_at(const host::Host& host, std::size_t place) {
+  plan::ModelPlan plan = host.plans()[place];
+  if (plan.unusable) throw *plan.unusable;
+  return plan;
+}
+
+}  // namespace
+
+namespace {
+
+// Which models are failed. Why may name files, and whoever asks needs no key: that is in the status.
+Json failed_models(const host::Host& host) {
+  Json out = Json::array();
+  for (const host::ModelStatus& model : host.status().models) {
+    if (model.failure) out.push_back({{"model", model.name}, {"code", to_string(model.failure->code())}});
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Server::Impl::metrics() {
@@ -45,7 +65,11 @@ std::string Server::Impl::metrics() {
 void Server::Impl::add_llama_routes() {
   const auto health = [this](const httplib::Request&, httplib::Response& response) {
     if (ending) return put(response, api::Problem(503, "ending", "the server is ending"), api::ErrorShape::openai);
-    if (ready()) return put(response, {{"status", "ok"}});
+    if (ready()) {
+      Json body{{"status", "ok"}};
+      if (Json failed = failed_models(host); !failed.empty()) body["failed"] = std::move(failed);
+      return put(response, body);
+    }
     put(response, api::Problem(503, "loading", "models are being loaded"), api::ErrorShape::openai);
   };
   http->Get("/health", health);
@@ -54,13 +78,15 @@ void Server::Impl::add_llama_routes() {
   http->Get("/v1/models", answering([this](const httplib::Request&, httplib::Response& response) {
               Json data = Json::array();
               const host::HostStatus status = host.status();
-              for (std::size_t i = 0; i < status.models.size(); ++i)
-                data.push_back(model_json(host.fleet().models[i], status.models[i], host.plans()[i]));
+              const std::vector<plan::ModelPlan> plans = host.plans();
+              for (std::size_t i = 0; i < status.models.size(); ++i) {
+                if (!plans[i].unusable) data.push_back(model_json(host.fleet().models[i], status.models[i], plans[i]));
+              }
               put(response, {{"object", "list"}, {"data", std::move(data)}});
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const std::size_t place = place_of(host, request.matches[1]);
-              put(response, model_json(host.fleet().models[place], host.status().models[place], host.plans()[place]));
+              put(response, model_json(host.fleet().models[place], host.status().models[place], plan_at(host, place)));
             }));
 
   http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -69,7 +95,7 @@ void Server::Impl::add_llama_routes() {
               put(response, {{"build_info", fmt::format("plimsoll {}", version())},
                              {"model_alias", status.name},
                              {"total_slots", status.seats},
-                             {"default_generation_settings", {{"n_ctx", host.plans()[place].survey.context.n_ctx_seq}}},
+                             {"default_generation_settings", {{"n_ctx", plan_at(host, place).survey.context.n_ctx_seq}}},
                              {"state", host::to_string(status.state)}});
             }));
 

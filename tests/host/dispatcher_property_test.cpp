@@ -60,10 +60,10 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
     if (tasks.empty()) return;
     const Decision task = tasks.front();
     tasks.pop_front();
-    if (const auto* evict = std::get_if<Evict>(&task)) dispatcher.evicted(evict->model);
+    if (const auto* evict = std::get_if<Evict>(&task)) dispatcher.evicted(evict->model, now);
     if (const auto* load = std::get_if<Load>(&task)) {
       if (*rc::gen::inRange(0, 8) == 0) {
-        dispatcher.load_failed(load->model, ErrorCode::engine_failed, "no");
+        dispatcher.load_failed(load->model, now, Error(ErrorCode::engine_failed, "no"));
       } else {
         dispatcher.warming(load->model);
         dispatcher.loaded(load->model, now, std::chrono::milliseconds(10));

@@ -264,7 +264,7 @@ line 100
 model a 60 pinned seats=2
 ask 1 a => load a
 ready a => grant 1
-lost a => drain a
+change a => drain a
 ask 2 a =>
 free a => evict a
 ask 3 a =>

@@ -7,10 +7,12 @@
 //   ready a            => grant 1     its load is done
 //   free a             =>             a lease of it has ended
 //
-// Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a`, `gone a` (its eviction
-// is done; what it had of runtime stays with the backend), `lost a` (its device is), `pin a`, `unpin a`, `leave a`,
-// `wait 500` (milliseconds pass), `others 30` (so much do others hold). Decided: `load a`, `evict a`, `drain a`,
-// `keep a` (draining taken back), `grant 1`, `refuse 1 over_line`, `postpone 1`.
+// Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
+// memory), `spoil a` (its load, since its file is damaged), `replan a 70 [seats=2]` (in the place of its load), `retry a`,
+// `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change a`
+// (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold).
+// Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_line`,
+// `postpone 1`.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -100,12 +102,20 @@ class Scenario {
       dispatcher_->warming(name);
       dispatcher_->loaded(name, now_, std::chrono::milliseconds(reloads_of(name)));
     } else if (verb == "fail") {
-      dispatcher_->load_failed(name, ErrorCode::out_of_device_memory, "the device said no");
+      dispatcher_->load_failed(name, now_, Error(ErrorCode::out_of_device_memory, "the device said no"));
+    } else if (verb == "spoil") {
+      dispatcher_->load_failed(name, now_, Error(ErrorCode::model_unusable, "the file is damaged"));
+    } else if (verb == "replan") {
+      replan(name, words);
+    } else if (verb == "retry") {
+      dispatcher_->retry(name);
     } else if (verb == "gone") {
-      dispatcher_->evicted(name);
+      dispatcher_->evicted(name, now_);
       kept_ += bytes_of(name, true);
     } else if (verb == "lost") {
-      dispatcher_->failed(name);
+      dispatcher_->lost(name);
+    } else if (verb == "change") {
+      dispatcher_->outdated(name);
     } else if (verb == "others") {
       others_ = Bytes{std::stoul(name)};
     } else if (verb == "free") {
@@ -124,6 +134,18 @@ class Scenario {
   void begin() {
     dispatcher_.emplace(rules_);
     room_.emplace(plans_, std::vector{device_});
+  }
+
+  void replan(const std::string& name, std::istringstream& words) {
+    std::uint64_t bytes = 0;
+    std::size_t seats = 1;
+    words >> bytes;
+    for (std::string word; words >> word;) seats = std::stoul(word.substr(word.find('=') + 1));
+    for (plan::ModelPlan& plan : plans_) {
+      if (plan.name == name) plan.lines = {line(memory::Stage::weights, bytes)};
+    }
+    room_.emplace(plans_, std::vector{device_});
+    dispatcher_->replanned(name, seats);
   }
 
   [[nodiscard]] Bytes bytes_of(const std::string& name, bool runtime) const {
@@ -176,6 +198,7 @@ class Scenario {
       if (const auto* moved = std::get_if<Moved>(&decision)) {
         if (moved->to == ModelState::draining) add("drain " + moved->model);
         if (moved->from == ModelState::draining && moved->to == ModelState::ready) add("keep " + moved->model);
+        if (moved->to == ModelState::failed) add("failed " + moved->model);
       }
       if (const auto* grant = std::get_if<Grant>(&decision)) add("grant " + name_of(grant->ticket));
       if (const auto* refuse = std::get_if<Refuse>(&decision))

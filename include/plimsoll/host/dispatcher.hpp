@@ -43,7 +43,7 @@ struct Grant {
 struct Refuse {
   TicketId ticket;
   std::string model;
-  ErrorCode code;  // over_line, out_of_device_memory, busy, or what the load failed with
+  ErrorCode code;  // over_line, out_of_device_memory, busy, or what its model failed with
   std::string why;
   Error::Numbers numbers{};
 };
@@ -74,6 +74,10 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 // where what it needs beside them is free at this moment: nobody goes for a load that is then refused. What cannot fit
 // even with everybody gone is refused at once: for good where our line is short (over_line), for now where others hold
 // the memory (out_of_device_memory).
+//
+// A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
+// until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are refused
+// with what it failed with.
 class Dispatcher {
  public:
   using Time = Clock::TimePoint;
@@ -86,13 +90,21 @@ class Dispatcher {
   void give_back(const std::string& model, Time now);
   void pin(const std::string& model, bool pinned);
   void let_go(const std::string& model);  // evict it when it is idle
-  // It computes no more (its device is lost, a file of it was changed under it): no new leases, pinned or not it goes when
-  // the last one ends, and who wants it has it loaded anew.
-  void failed(const std::string& model);
+  // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it has
+  // it loaded anew.
+  void outdated(const std::string& model);
+  // Its device computes no more: as outdated(), and where that happens again before a lease has ended well, it is failed
+  // once it has gone.
+  void lost(const std::string& model);
   void warming(const std::string& model);
   void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
-  void load_failed(const std::string& model, ErrorCode code, const std::string& why, Error::Numbers numbers = {});
-  void evicted(const std::string& model);
+  // Who waits for it is refused with this. Short memory leaves it as it was; else it is failed. A model that is absent
+  // could not even be planned.
+  void load_failed(const std::string& model, Time now, const Error& error);
+  // Its load goes no further, since it was planned anew: who waits for it is served by what it takes now.
+  void replanned(const std::string& model, std::size_t seats);
+  void retry(const std::string& model);  // it is due, where it is failed
+  void evicted(const std::string& model, Time now);
 
   // Everything that can be decided now. The room has just been looked at.
   [[nodiscard]] std::vector<Decision> decide(const Room& room, const EvictionPolicy& policy, Time now);
@@ -105,6 +117,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<Time> next_look() const;
 
   [[nodiscard]] ModelState state(const std::string& model) const;
+  [[nodiscard]] std::optional<Error> failure(const std::string& model) const;  // what it failed with, while it is failed
   [[nodiscard]] std::size_t leases(const std::string& model) const;
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
@@ -125,8 +138,12 @@ class Dispatcher {
     ModelState state = ModelState::absent;
     bool was_loaded = false;  // parked rather than absent when it goes
     bool leaving = false;     // let_go(): evict when idle
-    bool failed = false;      // evict when idle, whatever is asked meanwhile
+    bool broken = false;      // outdated or lost: evict when idle, whatever is asked meanwhile
     bool evicting = false;    // decided, not yet reported back
+    std::size_t failures = 0;  // of loads, in a row
+    std::size_t losses = 0;    // of its device, without a lease in between that ended well
+    std::optional<Error> failure{};
+    Time retry_at{};
     std::size_t leases = 0;
     Time last_used{};
     std::chrono::milliseconds load_time{1000};
@@ -144,6 +161,8 @@ class Dispatcher {
   [[nodiscard]] Model& model(const std::string& name);
   [[nodiscard]] const Model& model(const std::string& name) const;
   void move(Model& model, ModelState to);
+  void fail(Model& model, Error failure, std::size_t in_a_row, Time now);
+  void refuse_failed(Time now);
   void grant_seats();
   void make_room(const Room& room, const EvictionPolicy& policy, Time now);
   [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const Room& room,

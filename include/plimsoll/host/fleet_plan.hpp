@@ -26,6 +26,12 @@ struct NeverFits {
   std::vector<plan::Alternative> alternatives{};  // of this model and its draft, where somebody searched for them
 };
 
+// Its file is missing, damaged or unknown, or it is asked for in a way that it cannot be had.
+struct CannotBeUsed {
+  std::string name;
+  Error why;
+};
+
 // What keeping a model's weights in host memory would take there, and so would not be read from its file again: a copy
 // of those on accelerators, else the model itself where its weights are the host's own. Both 0: nothing is kept,
 // since they stay mapped anyhow, or since the engine copies them itself (see gauge::Uploads).
@@ -48,10 +54,12 @@ struct FleetPlan {
   bool too_many = false;                           // sets to list them
   std::vector<Switch> switches;                    // from each of those to each model that is not in it
   std::vector<NeverFits> never;
+  std::vector<CannotBeUsed> unusable{};
   std::vector<std::string> explanation;  // how each number came about, where a planner made them
   Bytes keep_in_host{};                  // the fleet's budget
   std::vector<Keeping> keeping{};        // where there is one: each model that would be kept when it goes
   [[nodiscard]] bool all_fit() const;    // all at once
+  [[nodiscard]] bool has_all() const;    // each of them can be had at some time
 };
 
 // Beyond this many models the sets are not listed, since there are too many of them.
@@ -59,6 +67,9 @@ inline constexpr std::size_t kMostListed = 10;
 
 // Everybody is taken to be idle and equally long so; reloading costs by the weights' size.
 [[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, Room room);
+
+// Throws why the first one cannot be used, where none can.
+void require_a_usable_one(const Fleet& fleet, const Room& room);
 
 [[nodiscard]] std::string to_table(const FleetPlan& plan);
 // What it changes, as lines of a fleet file: "ubatch-size = 64, gpu-layers = 40".

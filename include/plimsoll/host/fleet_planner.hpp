@@ -5,7 +5,8 @@
 
 namespace plimsoll::host {
 
-// Surveys every model. Throws what a survey throws; what does not fit is an answer.
+// Surveys every model. What does not fit is an answer, and so is a model that cannot be used; throws what a survey
+// throws where no model can be used, or where that is about no model.
 [[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner);
 
 // Fills in the alternatives of what never fits: one search for each. Throws what a survey throws.

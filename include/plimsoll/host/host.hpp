@@ -34,8 +34,9 @@ struct HostOptions {
 // a load takes beside its buffers can be told apart. Models at work go on meanwhile.
 class Host {
  public:
-  // Plans every model; loads those that are to be loaded at start (they are not waited for). Throws Error{usage} where
-  // the fleet contradicts itself, and what a survey throws.
+  // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be used
+  // is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where none can,
+  // and what a survey throws that is about no model.
   Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
@@ -45,7 +46,8 @@ class Host {
 
   // Waits until the model is ready and has a seat free. Throws Error: usage (no such model or conversation), over_line
   // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
-  // cancelled, and what loading failed with, for this model alone.
+  // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before that
+  // is due (see Dispatcher), or its files have changed since.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
@@ -53,7 +55,7 @@ class Host {
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
 
-  // Loads it without a lease, and waits for it; throws as acquire() does.
+  // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once.
   void load(const std::string& model, std::stop_token stop = {});
   // Evicts it once nobody has a lease; does not wait. A request for it meanwhile keeps it. Throws Error{usage} where it
   // is pinned.
@@ -64,8 +66,8 @@ class Host {
   [[nodiscard]] HostLog& log() noexcept;
   [[nodiscard]] run::MemoryBooks& books() noexcept;
   [[nodiscard]] const Fleet& fleet() const noexcept;
-  // As planned when the host began.
-  [[nodiscard]] const std::vector<plan::ModelPlan>& plans() const noexcept;
+  // Of requests_of() the fleet, as they are planned by now.
+  [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
   // The devices as admission sees them now: lines; readings to whose free memory the fleet's own bytes are added back;
   // and as `ours` what of this process counts against a line beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;

@@ -12,17 +12,19 @@ enum class ModelState {
   ready,     // sealed: leases are given
   draining,  // on its way out: leases go on, new ones wait
   parked,    // its memory is given back; its conversations are kept
+  failed,    // it could not be loaded, or breaks off again and again: tried again when that is due
 };
 
 [[nodiscard]] std::string_view to_string(ModelState state) noexcept;
 [[nodiscard]] std::optional<ModelState> model_state_from_string(std::string_view text) noexcept;
 
-// loading and warming may end where they came from (a failed load); draining may be taken back.
+// loading and warming may end where they came from (memory was short, the plan is made anew) or in failed; draining may
+// be taken back.
 [[nodiscard]] bool may_follow(ModelState from, ModelState to) noexcept;
 
 // Its memory is held, or on its way to be.
 [[nodiscard]] constexpr bool is_resident(ModelState state) noexcept {
-  return state != ModelState::absent && state != ModelState::parked;
+  return state != ModelState::absent && state != ModelState::parked && state != ModelState::failed;
 }
 
 }  // namespace plimsoll::host

@@ -72,6 +72,8 @@ class Room {
   // The others whose compute buffers count in it, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> lane_mates(const std::string& model) const;
 
+  // Why that model, or its draft, cannot be used at all.
+  [[nodiscard]] std::optional<Error> unusable(const std::string& name) const;
   [[nodiscard]] const plan::ModelPlan& plan_of(const std::string& name) const;
   [[nodiscard]] const std::vector<plan::ModelPlan>& models() const noexcept { return models_; }
   [[nodiscard]] const std::vector<plan::DeviceState>& devices() const noexcept { return devices_; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/host/model_state.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/memory/seal.hpp>
@@ -30,6 +31,7 @@ struct ModelStatus {
   std::uint64_t tokens = 0;   // computed since the host began, prompts and answers
   double last_load_ms = 0;    // reservation to ready, the last time
   double total_load_ms = 0;   // of all loads
+  std::optional<Error> failure{};  // while it is failed: with what
   memory::SealCounts seal{};  // since it was last sealed
 };
 
