@@ -60,6 +60,59 @@ TEST_F(ChangedFileTest, AFileThatIsCutFailsItsModelAloneUntilItIsWholeAgain) {
   EXPECT_EQ(small.ask("a"), said);
 }
 
+TEST_F(ChangedFileTest, AFileThatCannotBeUsedAtTheStartIsItsModelsFailureUntilItIsMended) {
+  Fleet fleet = copies("ab");
+  fleet.models[1].pinned = true;
+  fleet.models[1].load_at_start = true;
+  const std::string said = alone(fleet.models[1].request, "Day 12.", 8);
+  const std::string whole = plimsoll::test::read_whole_file(folder_.path("b.gguf"));
+  std::filesystem::resize_file(folder_.path("b.gguf"), 8192);
+  SmallHost small(fleet);
+  EXPECT_EQ(small.state("b"), ModelState::failed);
+  EXPECT_EQ(small.status("b").refusals, 1U);  // of its load at the start
+  EXPECT_FALSE(small.ask("a").empty());
+  expect_error(ErrorCode::model_unusable, "b.gguf", [&] { (void)small.ask("b"); });
+  ASSERT_TRUE(small.status("b").failure);
+  EXPECT_EQ(small.status("b").failure->code(), ErrorCode::model_unusable);
+  EXPECT_TRUE(small.host.plans()[1].unusable);
+  (void)folder_.write("b.gguf", whole);
+  EXPECT_EQ(small.ask("b"), said);
+  EXPECT_FALSE(small.host.plans()[1].unusable);
+  EXPECT_EQ(small.status("b").seats, 2U);
+  EXPECT_GT(weights(small.status("b")), 0_B);
+  EXPECT_EQ(replay(small.host.log().events()).at("b"), ModelState::ready);
+}
+
+TEST_F(ChangedFileTest, WhoIsMendedComesInTheOthersPlaceUnderALineForOne) {
+  Fleet fleet = copies("ab");
+  line_for(fleet, 1);
+  const std::string whole = plimsoll::test::read_whole_file(folder_.path("b.gguf"));
+  std::filesystem::resize_file(folder_.path("b.gguf"), 8192);
+  SmallHost small(fleet);
+  EXPECT_FALSE(small.ask("a").empty());
+  (void)folder_.write("b.gguf", whole);
+  EXPECT_FALSE(small.ask("b").empty());
+  EXPECT_EQ(small.state("a"), ModelState::parked);
+  EXPECT_EQ(small.status("b").load_failures, 0U);
+}
+
+TEST_F(ChangedFileTest, WhereNoFileCanBeUsedThereIsNoHost) {
+  const Fleet fleet = copies("ab");
+  for (const char* name : {"a.gguf", "b.gguf"}) std::filesystem::remove(folder_.path(name));
+  expect_error(ErrorCode::model_unusable, "a.gguf", [&] { const SmallHost small(fleet); });
+}
+
+TEST_F(ChangedFileTest, AModelWhoseDraftCannotBeUsedCannotBeUsed) {
+  Fleet fleet = copies("ab");
+  FleetDraft draft{.request = fleet.models[0].request};
+  draft.request.name = "b-draft";
+  draft.request.survey.model.path = folder_.path("none.gguf");
+  fleet.models[1].draft = draft;
+  SmallHost small(fleet);
+  expect_error(ErrorCode::model_unusable, "none.gguf", [&] { (void)small.ask("b"); });
+  EXPECT_FALSE(small.ask("a").empty());
+}
+
 TEST_F(ChangedFileTest, AFileThatIsWrittenToWhileItsModelIsIdleIsLoadedAnew) {
   SmallHost small(copies("ab"));
   const std::string said = small.ask("a");

@@ -127,6 +127,36 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_EQ(json["keeping"][1]["bytes"], (500_MiB).value());
 }
 
+TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
+  std::vector<plan::ModelPlan> plans = plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).room.models();
+  plans.push_back({.name = "c-draft", .request = {}, .survey = {}, .lines = {}});
+  for (const std::size_t broken : {1U, 3U}) {
+    plans[broken].lines.clear();
+    plans[broken].unusable = Error(ErrorCode::model_unusable, "there is no such file");
+  }
+  Fleet fleet;
+  for (const char* name : {"a", "b", "c"}) {
+    fleet.models.emplace_back();
+    fleet.models.back().request.name = name;
+  }
+  fleet.models[2].draft.emplace();
+  fleet.models[2].draft->request.name = "c-draft";
+  const FleetPlan plan = plan_fleet(fleet, Room(plans, {}, drafts_of(fleet)));
+  EXPECT_THAT(plan.together, ElementsAre(ElementsAre("a")));
+  ASSERT_THAT(plan.unusable, ::testing::SizeIs(2));
+  EXPECT_EQ(plan.unusable[0].name, "b");
+  EXPECT_EQ(plan.unusable[1].name, "c");
+  EXPECT_FALSE(plan.has_all());
+  EXPECT_NO_THROW(require_a_usable_one(fleet, plan.room));
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("  Cannot be used: b: there is no such file\n"));
+  const auto json = to_json(plan, gauge::Mode::enforcing);
+  EXPECT_EQ(json["verdict"], "refused");
+  EXPECT_EQ(json["models"].size(), 2U);  // a, and c, which is whole itself
+  EXPECT_EQ(json["unusable"][0]["code"], "model_unusable");
+  plans[0].unusable = plans[1].unusable;
+  EXPECT_THROW(require_a_usable_one(fleet, Room(plans, {}, drafts_of(fleet))), Error);
+}
+
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
 TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
   gauge::SurveyRequest asked;

@@ -112,5 +112,21 @@ TEST(HostFailuresTest, AModelWhoseDeviceIsLostIsLoadedAnewForTheNextRequest) {
   EXPECT_FALSE(small.go_on("a", conversation, "").empty());  // its tokens were kept
 }
 
+TEST(HostFailuresTest, AModelThatCannotBeLoadedSaysSoAtOnceUntilSomebodyAsksForItsLoad) {
+  SmallHost small(fleet_of("ab"));
+  device_is_lost = true;
+  EXPECT_THROW((void)small.host.acquire("a"), Error);  // its warm-up breaks off
+  EXPECT_EQ(small.state("a"), ModelState::failed);
+  ASSERT_TRUE(small.status("a").failure);
+  const std::string why = small.status("a").failure->what();
+  expect_error(small.status("a").failure->code(), why, [&] { (void)small.host.acquire("a"); });
+  device_is_lost = false;
+  EXPECT_FALSE(small.ask("b").empty());
+  EXPECT_NO_THROW(small.host.load("a"));
+  EXPECT_FALSE(small.status("a").failure);
+  EXPECT_FALSE(small.ask("a").empty());
+  EXPECT_EQ(small.status("a").load_failures, 1U);
+}
+
 }  // namespace
 }  // namespace plimsoll::host

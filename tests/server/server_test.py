@@ -666,6 +666,59 @@ class Limits(unittest.TestCase):
         self.assertEqual(server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 1.", "max_tokens": 2})[0], 200)
         self.assertEqual(states(), {"bosun-log": "ready", "mate-chat": "absent"})
 
+    def test_a_damaged_file_in_a_folder_is_its_models_failure_until_it_is_mended(self):
+        with tempfile.TemporaryDirectory() as folder:
+            whole, broken = pathlib.Path(folder) / "whole.gguf", pathlib.Path(folder) / "broken.gguf"
+            whole.write_bytes(pathlib.Path(BOSUN).read_bytes())
+            broken.write_bytes(pathlib.Path(MATE).read_bytes()[:10_000])
+            server = self.serving(folder, "-c", 256, *SMALL)
+            self.assertRegex(server.log_text(), "'broken' cannot be used: ")
+            asked = {"prompt": "Day 1.", "max_tokens": 2}
+            self.assertEqual(server.post("/v1/completions", {"model": "whole", **asked})[0], 200)
+            status, answer = server.post("/v1/completions", {"model": "broken", **asked})
+            self.assertEqual((status, answer["error"]["code"]), (500, "model_unusable"))
+            self.assertIn("broken.gguf", answer["error"]["message"])
+            self.assertEqual(server.get("/health"), (200, {"status": "ok", "failed": [{"model": "broken", "code": "model_unusable"}]}))
+            self.assertEqual([m["id"] for m in server.get("/v1/models")[1]["data"]], ["whole"])
+            self.assertEqual(server.get("/v1/models/broken")[0], 500)
+            told = {m["name"]: m for m in server.get("/plimsoll/v1/status")[1]["models"]}
+            self.assertEqual((told["broken"]["state"], told["broken"]["failure"]["code"]), ("failed", "model_unusable"))
+            self.assertNotIn("failure", told["whole"])
+            plan = server.get("/plimsoll/v1/plan")[1]
+            self.assertEqual([one["name"] for one in plan["unusable"]], ["broken"])
+            self.assertIn('plimsoll_model_state{model="broken",state="failed"} 1', server.get("/metrics")[1])
+            broken.write_bytes(pathlib.Path(MATE).read_bytes())
+            status, answer = server.post("/v1/completions", {"model": "broken", **asked})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(server.get("/health"), (200, {"status": "ok"}))
+            self.assertEqual([m["id"] for m in server.get("/v1/models")[1]["data"]], ["broken", "whole"])
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_failed_model_says_so_at_once_and_is_tried_again_when_it_is_due_or_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "fleet.toml"
+            path.write_text("".join(f'[[model]]\nname = "{name}"\npath = "{file}"\ndevice = "none"\nbatch-size = 64\nctx-size = 256\n'
+                                    for name, file in (("here", BOSUN), ("gone", "none.gguf"))))
+            server = self.serving(path)
+            tries = lambda: next(m for m in server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "gone")["load_failures"]
+            load = lambda: server.post("/plimsoll/v1/models/gone/load")
+            self.assertEqual((load()[0], load()[0], tries()), (500, 500, 2))  # each is a try
+            for _ in range(5):  # the third failure in a row: 30 s
+                status, answer = server.post("/v1/completions", {"model": "gone", "prompt": "x"})
+                self.assertEqual(status, 500, answer)
+                self.assertRegex(answer["error"]["message"], "no such file.*it is tried again in [0-9]+ s")
+                self.assertGreater(answer["error"]["numbers"]["retry_in_s"], 5)
+            self.assertEqual(tries(), 2)
+            self.assertEqual(server.stop(), 0)
+
+    def test_where_no_file_can_be_used_there_is_no_server(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "broken.gguf").write_bytes(b"GGUF, or so it says")
+            done = subprocess.run([PROGRAM, "serve", folder, *SMALL, "--port", "0"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("broken.gguf' cannot be used", done.stderr)
+        self.assertEqual(done.stdout, "")
+
     def test_the_port_is_taken(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
