@@ -149,6 +149,19 @@ class Plans(Cli):
         nearest = refused["alternatives"][0]["required"]
         self.assertEqual({d["device"]: d["required"] for d in fitted["devices"] if d["required"]}, nearest)
 
+    def test_a_fleet_is_planned_without_the_model_that_cannot_be_used(self):
+        fleet = self.path / "fleet.toml"
+        models = [f'[[model]]\nname = "{name}"\npath = "{file}"\ndevice = "none"\nctx-size = 256\n' for name, file in (("here", LLAMA), ("gone", "none.gguf"))]
+        fleet.write_text("".join(models))
+        out, err = self.run_it("plan", fleet, status=UNUSABLE)
+        self.assertIn("Cannot be used: gone: ", out)
+        self.assertRegex(err, "'gone' cannot be used: .*no such file")
+        answer = json.loads(self.run_it("plan", fleet, "--json", status=UNUSABLE)[0])
+        self.assertEqual(([m["name"] for m in answer["models"]], answer["together"]), (["here"], [["here"]]))
+        self.assertEqual([(u["name"], u["code"]) for u in answer["unusable"]], [("gone", "model_unusable")])
+        fleet.write_text(models[1])
+        self.assertIn("no such file", self.run_it("plan", fleet, status=UNUSABLE)[1])
+
     def test_a_fleet_says_what_would_let_in_a_model_that_never_fits(self):
         fleet = self.path / "fleet.toml"
 
