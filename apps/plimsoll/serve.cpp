@@ -123,12 +123,9 @@ struct Planned {
 
 Planned plan_once(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
   plan::Planner planner(surveys, store);
-  plan::Plan models = planner.plan(host::requests_of(fleet),
-                                   {.lines = fleet.lines,
-                                    .ours = {},
-                                    .alternatives = false,
-                                    .runtime = fleet.runtime,
-                                    .skip_unusable = true});
+  plan::Plan models = planner.plan(
+      host::requests_of(fleet),
+      {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =

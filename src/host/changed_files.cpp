@@ -72,11 +72,10 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
   const RestAfterwards rest{surveys};
-  plan::Plan anew = plan::Planner(surveys, store)
-                        .plan({request}, {.lines = fleet.lines,
-                                          .ours = books.committed(),
-                                          .alternatives = false,
-                                          .runtime = fleet.runtime});
+  plan::Plan anew =
+      plan::Planner(surveys, store)
+          .plan({request},
+                {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});
   choose_lane(anew.models.front());
   const std::lock_guard lock(mutex);
   *std::ranges::find(plans, name, &plan::ModelPlan::name) = anew.models.front();

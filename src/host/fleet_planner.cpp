@@ -5,12 +5,9 @@
 namespace plimsoll::host {
 
 FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
-  plan::Plan all = planner.plan(requests_of(fleet),
-                                {.lines = fleet.lines,
-                                 .ours = {},
-                                 .alternatives = false,
-                                 .runtime = fleet.runtime,
-                                 .skip_unusable = true});
+  plan::Plan all = planner.plan(
+      requests_of(fleet),
+      {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
   FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));

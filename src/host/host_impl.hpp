@@ -86,16 +86,16 @@ struct Host::Impl {
   void load_weights(run::Instance& instance);
 
   // --- files that change (changed_files.cpp) ---
-  void note_files();                                      // before they are planned
+  void note_files();  // before they are planned
   // Before a load, on the loop's thread: the model and its draft. False: their files are as planned.
   [[nodiscard]] bool plan_anew_where_changed(const std::string& model);
   void plan_anew(const plan::Request& request, const std::string& files);
   void choose_lane(plan::ModelPlan& plan);
   [[nodiscard]] bool is_as_planned(const std::string& name) const;         // its files are
   [[nodiscard]] std::string files_of_all(const std::string& model) const;  // and of its draft
-  void retry_where_mended(const std::string& model);  // failed, and its files have changed since
-  void give_back_changed(const std::string& model);   // a lease on what must not be used again
-  void refresh_runtimes();                                // with the lock held
+  void retry_where_mended(const std::string& model);                       // failed, and its files have changed since
+  void give_back_changed(const std::string& model);                        // a lease on what must not be used again
+  void refresh_runtimes();                                                 // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
   void note_unusable();
@@ -157,7 +157,7 @@ struct Host::Impl {
   std::map<TicketId, Waiter> waiters;
   std::map<std::string, std::shared_ptr<Resident>> residents;
   std::map<std::string, Counts> counts;
-  std::map<std::string, std::string> reasons;  // of the move that comes next: "for 'b'"
+  std::map<std::string, std::string> reasons;      // of the move that comes next: "for 'b'"
   std::map<std::string, std::string> tried_files;  // by model: its files when it was last to be planned or loaded
   std::map<ConversationId, Conversation> conversations;
   ConversationId next_conversation = 1;

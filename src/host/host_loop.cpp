@@ -55,12 +55,11 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::Su
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
     return plan::Planner(surveys, store)
-        .plan(requests,
-              {.lines = fleet.lines,
-               .ours = books.committed(),
-               .alternatives = false,
-               .runtime = fleet.runtime,
-               .skip_unusable = true});
+        .plan(requests, {.lines = fleet.lines,
+                         .ours = books.committed(),
+                         .alternatives = false,
+                         .runtime = fleet.runtime,
+                         .skip_unusable = true});
   }
   if (!std::ranges::equal(requests, made->models, {}, &plan::Request::name, &plan::ModelPlan::name))
     throw Error(ErrorCode::usage, "this plan is of another fleet");

@@ -48,7 +48,8 @@ void Lane::take_scratch() {
   if (lines_.empty()) return;
   auto reservation = books_.ledger().reserve(owner_of_lane(name_), lines_);
   if (!reservation)
-    throw memory::Refused(std::move(reservation.error()), fmt::format("taking the compute buffers of lane '{}'", name_));
+    throw memory::Refused(std::move(reservation.error()),
+                          fmt::format("taking the compute buffers of lane '{}'", name_));
   gauge::SharedScratch::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
   scratch_ = std::make_unique<gauge::SharedScratch>(books_.gauge(), owner_of_lane(name_), std::move(sizes));

@@ -92,11 +92,12 @@ void Server::Impl::add_llama_routes() {
   http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
               const std::size_t place = place_of(host, request.get_param_value("model"));
               const host::ModelStatus status = host.status().models[place];
-              put(response, {{"build_info", fmt::format("plimsoll {}", version())},
-                             {"model_alias", status.name},
-                             {"total_slots", status.seats},
-                             {"default_generation_settings", {{"n_ctx", plan_at(host, place).survey.context.n_ctx_seq}}},
-                             {"state", host::to_string(status.state)}});
+              put(response,
+                  {{"build_info", fmt::format("plimsoll {}", version())},
+                   {"model_alias", status.name},
+                   {"total_slots", status.seats},
+                   {"default_generation_settings", {{"n_ctx", plan_at(host, place).survey.context.n_ctx_seq}}},
+                   {"state", host::to_string(status.state)}});
             }));
 
   http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {

@@ -8,11 +8,11 @@
 //   free a             =>             a lease of it has ended
 //
 // Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
-// memory), `spoil a` (its load, since its file is damaged), `replan a 70 [seats=2]` (in the place of its load), `retry a`,
-// `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change a`
-// (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold).
-// Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_line`,
-// `postpone 1`.
+// memory), `spoil a` (its load, since its file is damaged), `replan a 70 [seats=2]` (in the place of its load), `retry
+// a`, `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change
+// a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others
+// hold). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
+// over_line`, `postpone 1`.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -52,9 +52,7 @@ TEST_F(UnusableTest, IsAnAnswerWhereThatIsAskedForAndTakesNothing) {
   EXPECT_EQ(made.devices[0].required, plan({request("a"), request("b")}, false).devices[0].required);
 }
 
-TEST_F(UnusableTest, ElseItIsThrown) {
-  EXPECT_THROW((void)plan({request("a"), request("damaged")}, false), Error);
-}
+TEST_F(UnusableTest, ElseItIsThrown) { EXPECT_THROW((void)plan({request("a"), request("damaged")}, false), Error); }
 
 TEST_F(UnusableTest, WhatIsAboutNoModelIsThrownAllTheSame) {
   EXPECT_THROW((void)plan({request("a"), request("bug")}, true), Error);

@@ -76,8 +76,8 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 // the memory (out_of_device_memory).
 //
 // A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
-// until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are refused
-// with what it failed with.
+// until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are
+// refused with what it failed with.
 class Dispatcher {
  public:
   using Time = Clock::TimePoint;
@@ -90,11 +90,11 @@ class Dispatcher {
   void give_back(const std::string& model, Time now);
   void pin(const std::string& model, bool pinned);
   void let_go(const std::string& model);  // evict it when it is idle
-  // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it has
-  // it loaded anew.
+  // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it
+  // has it loaded anew.
   void outdated(const std::string& model);
-  // Its device computes no more: as outdated(), and where that happens again before a lease has ended well, it is failed
-  // once it has gone.
+  // Its device computes no more: as outdated(), and where that happens again before a lease has ended well, it is
+  // failed once it has gone.
   void lost(const std::string& model);
   void warming(const std::string& model);
   void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
@@ -117,7 +117,8 @@ class Dispatcher {
   [[nodiscard]] std::optional<Time> next_look() const;
 
   [[nodiscard]] ModelState state(const std::string& model) const;
-  [[nodiscard]] std::optional<Error> failure(const std::string& model) const;  // what it failed with, while it is failed
+  // What it failed with, while it is failed.
+  [[nodiscard]] std::optional<Error> failure(const std::string& model) const;
   [[nodiscard]] std::size_t leases(const std::string& model) const;
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
@@ -136,10 +137,10 @@ class Dispatcher {
   struct Model {
     ModelRules rules;
     ModelState state = ModelState::absent;
-    bool was_loaded = false;  // parked rather than absent when it goes
-    bool leaving = false;     // let_go(): evict when idle
-    bool broken = false;      // outdated or lost: evict when idle, whatever is asked meanwhile
-    bool evicting = false;    // decided, not yet reported back
+    bool was_loaded = false;   // parked rather than absent when it goes
+    bool leaving = false;      // let_go(): evict when idle
+    bool broken = false;       // outdated or lost: evict when idle, whatever is asked meanwhile
+    bool evicting = false;     // decided, not yet reported back
     std::size_t failures = 0;  // of loads, in a row
     std::size_t losses = 0;    // of its device, without a lease in between that ended well
     std::optional<Error> failure{};

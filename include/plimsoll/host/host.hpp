@@ -34,9 +34,9 @@ struct HostOptions {
 // a load takes beside its buffers can be told apart. Models at work go on meanwhile.
 class Host {
  public:
-  // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be used
-  // is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where none can,
-  // and what a survey throws that is about no model.
+  // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
+  // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
+  // none can, and what a survey throws that is about no model.
   Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
@@ -46,8 +46,8 @@ class Host {
 
   // Waits until the model is ready and has a seat free. Throws Error: usage (no such model or conversation), over_line
   // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
-  // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before that
-  // is due (see Dispatcher), or its files have changed since.
+  // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before
+  // that is due (see Dispatcher), or its files have changed since.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,

@@ -28,11 +28,11 @@ struct ModelStatus {
   std::uint64_t load_failures = 0;
   std::uint64_t evictions = 0;
   std::uint64_t refusals = 0;
-  std::uint64_t tokens = 0;   // computed since the host began, prompts and answers
-  double last_load_ms = 0;    // reservation to ready, the last time
-  double total_load_ms = 0;   // of all loads
+  std::uint64_t tokens = 0;        // computed since the host began, prompts and answers
+  double last_load_ms = 0;         // reservation to ready, the last time
+  double total_load_ms = 0;        // of all loads
   std::optional<Error> failure{};  // while it is failed: with what
-  memory::SealCounts seal{};  // since it was last sealed
+  memory::SealCounts seal{};       // since it was last sealed
 };
 
 struct HostStatus {

@@ -25,8 +25,8 @@ struct PlannerOptions {
   std::vector<RuntimeRequest> runtime{};
   // Estimated lines refuse nothing: who calibrates goes beyond line and free memory by what they are, to find out.
   bool beyond_estimates = false;
-  // A model that cannot be used (missing, damaged, unknown, asked for in a way that it cannot be had) is an answer, too:
-  // ModelPlan::unusable. Else that is thrown, and there is no plan.
+  // A model that cannot be used (missing, damaged, unknown, asked for in a way that it cannot be had) is an answer,
+  // too: ModelPlan::unusable. Else that is thrown, and there is no plan.
   bool skip_unusable = false;
 };
 
@@ -40,11 +40,11 @@ class Planner {
   Planner(gauge::SurveySource& surveys, Store& store, const Clock& clock)
       : surveys_(surveys), store_(store), clock_(clock) {}
 
-  // Throws what a survey throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there are several
-  // accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the most room;
-  // else, and where several were named, its layers are shared out by the room of each, under its line. The plan's
-  // request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a line
-  // or a runtime on a device that is not there.
+  // Throws what a survey throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
+  // are several accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the
+  // most room; else, and where several were named, its layers are shared out by the room of each, under its line. The
+  // plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a
+  // line or a runtime on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it
