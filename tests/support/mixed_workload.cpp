@@ -42,6 +42,7 @@ class Mixed {
     context_.clear();
     const std::uint64_t allocations_before = hook::counters().allocations;
     figures_.growth_source = instance_.how_growth_is_read();
+    figures_.devices = plan::computing_devices(instance_.plan().survey).size();
     Bytes last = instance_.growth_after_ready();
     while (figures_.decodes < decodes) {
       const auto& [name, operation] = operations_[between(1, static_cast<std::uint32_t>(operations_.size())) - 1];
@@ -198,7 +199,7 @@ std::vector<std::string> MixedFigures::violations() const {
   if (graph_reallocations > 0) {
     found.push_back(fmt::format("{} graphs allocated again, first in '{}'", graph_reallocations, first_reallocation));
   }
-  if (growth > kAllowedGrowth) {
+  if (growth > kAllowedGrowth * devices) {
     found.push_back(fmt::format("{} of growth, most of it ({}) in '{}'", format_bytes(growth),
                                 format_bytes(largest_step_growth), largest_step));
   }

@@ -10,7 +10,8 @@
 
 namespace plimsoll::workload {
 
-inline constexpr Bytes kAllowedGrowth{2ULL << 20};  // what a process's own books may take while it works
+// What a process's own books, and those of each device's backend, may take while it works.
+inline constexpr Bytes kAllowedGrowth{2ULL << 20};
 
 struct MixedOptions {
   int decodes = 1000;  // decode calls at least; the operation under way is finished
@@ -24,6 +25,7 @@ struct MixedFigures {
   memory::SealCounts seal;
   std::int32_t graph_reallocations = 0;
   std::string first_reallocation;  // the operation in which the first one happened; empty: none
+  std::size_t devices = 1;         // that computed
   Bytes growth;                    // the largest seen after any operation, since readiness
   std::string largest_step;        // the operation that grew most
   Bytes largest_step_growth;

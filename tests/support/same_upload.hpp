@@ -1,5 +1,6 @@
 // same_upload: a model loaded the engine's way and ours, held against each other.
 #pragma once
+#include <string>
 #include <vector>
 
 #include <plimsoll/gauge/uploads.hpp>
@@ -18,11 +19,13 @@ struct Loaded {
   std::vector<float> logits;  // after 20 tokens
   run::LedgerSnapshot lines;
   gauge::UploadCounts counts;
+  std::vector<std::string> wrong{};  // weights that went our way and are not on the device as they are in the file
 };
 // In books of its own. Fails the test where what is held is not what was planned, or staging memory outlives the load.
 [[nodiscard]] Loaded loaded(const plan::Request& request, Bytes uploads_from);
 
-// Fails the test where logits, to the last bit, or books differ, or nothing went our way.
+// Fails the test where a weight on the device is not that of the file, books differ, or nothing went our way; and where
+// logits differ to the last bit, if the engine's own are the same each time.
 void expect_same_upload(const plan::Request& request);
 
 }  // namespace plimsoll::test
