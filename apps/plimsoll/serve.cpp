@@ -20,7 +20,6 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
-#include "heap.hpp"
 #include "interrupt.hpp"
 #include "service_manager.hpp"
 
@@ -156,7 +155,6 @@ struct RestAfterwards {
 };
 
 int run(const GlobalOptions& global, const ServeOptions& options) {
-  give_large_blocks_back();
   set_up_server_log(options.log_format, global.verbosity > 0);
   server::ServerOptions server_settings = server_options(options);
   host::Fleet fleet = fleet_of_sources(options.sources, options.model);

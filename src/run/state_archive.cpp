@@ -77,7 +77,7 @@ class Reader {
 
 struct Content {
   Json header;
-  std::vector<std::uint8_t> memory;
+  engine::StateBytes memory;
 };
 
 // The memory of a state that may be long, in pieces that somebody hears of.
@@ -129,7 +129,7 @@ Content read(std::istream& in, std::string_view kind, const ArchiveProgress& pro
   const std::uint64_t memory_length = reader.number();
   if (header_length > kMostHeader) throw Error(ErrorCode::usage, "this state is damaged: its header is too long");
   const auto text = reader.block<std::string>(header_length);
-  Content content{.header = {}, .memory = reader.block<std::vector<std::uint8_t>>(memory_length, progress)};
+  Content content{.header = {}, .memory = reader.block<engine::StateBytes>(memory_length, progress)};
   reader.finish();
   content.header = Json::parse(text);
   if (content.header.at("kind") != kind) {
@@ -149,7 +149,7 @@ Json header_of(const SequenceSnapshot& snapshot) {
   return header;
 }
 
-SequenceSnapshot snapshot_of(const Json& header, std::vector<std::uint8_t> memory) {
+SequenceSnapshot snapshot_of(const Json& header, engine::StateBytes memory) {
   SequenceSnapshot snapshot{.fingerprint = header.at("fingerprint"),
                             .tokens = header.at("tokens"),
                             .positions = header.at("positions"),

@@ -142,7 +142,7 @@ class WarmUp {
     (void)sweeper_.once(steps);
     if (accelerated_) {
       if (earlier.compiling && earlier.compiling()) return false;
-      if (sweeper_.once(steps) >= kQuiet) return false;
+      if (sweeper_.once(short_ones(steps)) >= kQuiet) return false;
       if (earlier.grew_at_depth && !repeat_at_depth()) return false;
       settle();
     }
@@ -154,7 +154,12 @@ class WarmUp {
     if (!fill()) return false;
     const std::vector<Step> steps = shapes_.deep(WarmUpDepth::automatic);
     (void)sweeper_.once(steps);
-    return sweeper_.once(steps) < kQuiet;
+    return sweeper_.once(short_ones(steps)) < kQuiet;
+  }
+
+  static std::vector<Step> short_ones(std::vector<Step> steps) {
+    std::erase_if(steps, &Step::is_long);
+    return steps;
   }
 
   bool fill() {

@@ -21,6 +21,7 @@ constexpr std::uint32_t kSmallBatches = 8;
 // What the small and the medium kernels of a matrix product take at most; the large ones take the rest (ggml 0.27,
 // Vulkan: tiles of 32, 64 and 128 columns).
 constexpr std::array<std::uint32_t, 2> kLargestOfATile{32, 64};
+constexpr std::uint32_t kLongPrompt = 128;
 
 // Nodes of a graph within which a layer has used the work buffer as far as any layer does: attention and feed-forward
 // network take 14 to 22, choosing experts about as many more.
@@ -183,8 +184,9 @@ std::vector<Step> Shapes::shallow(WarmUpDepth depth, bool accelerated) {
     }
   }
   for (const std::uint32_t tokens : sizes(depth, accelerated)) {
-    steps.push_back(
-        {fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"), [this, tokens] { decode_from_empty(tokens, 1); }});
+    steps.push_back({.name = fmt::format("{} token{}", tokens, tokens == 1 ? "" : "s"),
+                     .run = [this, tokens] { decode_from_empty(tokens, 1); },
+                     .is_long = tokens >= kLongPrompt});
   }
   const std::uint32_t batch = std::min(facts.n_batch, facts.n_ctx_seq);
   if (accelerated && depth == WarmUpDepth::full && batch > facts.n_ubatch && facts.has_memory) {
@@ -256,8 +258,9 @@ std::vector<Step> Shapes::deep(WarmUpDepth depth) {
   decode(1, 1);
   for (const std::uint32_t tokens : sizes(depth, true)) {
     if (std::cmp_greater(tokens, end - 1)) break;
-    steps.push_back({fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end),
-                     [this, tokens] { decode_at_end(tokens); }});
+    steps.push_back({.name = fmt::format("{} token{} at depth {}", tokens, tokens == 1 ? "" : "s", end),
+                     .run = [this, tokens] { decode_at_end(tokens); },
+                     .is_long = tokens >= kLongPrompt});
   }
   return steps;
 }

@@ -14,6 +14,7 @@ namespace plimsoll::run {
 struct Step {
   std::string name;
   std::function<void()> run;  // throws Error where the engine refuses it
+  bool is_long = false;       // a whole micro-batch: what it takes, it takes the first time
 };
 
 // Runs shapes on one context. Every step begins and ends with whatever the steps before it left in sequence 0; shallow

@@ -34,7 +34,7 @@ run::SequenceSnapshot snapshot(std::size_t bytes, std::uint8_t fill = 7) {
           .tokens = {1, 2, 3},
           .positions = {0, 1, 2},
           .decoded = 3,
-          .memory = std::vector<std::uint8_t>(bytes, fill)};
+          .memory = engine::StateBytes(bytes, fill)};
 }
 
 run::SequenceSnapshot with_a_picture(std::size_t bytes) {

@@ -4,14 +4,17 @@
 #include <utility>
 #include <vector>
 
+#include <plimsoll/base/large_blocks.hpp>
 #include <plimsoll/engine/context.hpp>
 
 namespace plimsoll::engine {
 
+using StateBytes = std::vector<std::uint8_t, LargeBlockAllocator<std::uint8_t>>;
+
 // A copy; belongs to nobody's device. The bytes are the engine's private format of this build.
 class SequenceState {
  public:
-  explicit SequenceState(std::vector<std::uint8_t> bytes) : data_(std::move(bytes)) {}  // of an earlier save()
+  explicit SequenceState(StateBytes bytes) : data_(std::move(bytes)) {}  // of an earlier save()
   // They throw Error{usage} where the context's memory is not settled (Context::memory_is_settled).
   [[nodiscard]] static SequenceState save(Context& context, SequenceId sequence);
   // How many bytes save() would give. Throws likewise.
@@ -19,13 +22,13 @@ class SequenceState {
   // Replaces the sequence's content. Throws Error{engine_failed} where the bytes do not fit this context;
   // the sequence is then empty.
   void restore(Context& context, SequenceId sequence) const;
-  [[nodiscard]] const std::vector<std::uint8_t>& bytes() const& noexcept { return data_; }
-  [[nodiscard]] std::vector<std::uint8_t> bytes() && noexcept { return std::move(data_); }
+  [[nodiscard]] const StateBytes& bytes() const& noexcept { return data_; }
+  [[nodiscard]] StateBytes bytes() && noexcept { return std::move(data_); }
   [[nodiscard]] Bytes size() const noexcept { return Bytes{data_.size()}; }
 
  private:
   SequenceState() = default;
-  std::vector<std::uint8_t> data_;
+  StateBytes data_;
 };
 
 }  // namespace plimsoll::engine

@@ -6,6 +6,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/engine/context.hpp>
+#include <plimsoll/engine/sequence_state.hpp>
 
 namespace plimsoll::run {
 
@@ -23,7 +24,7 @@ struct SequenceSnapshot {
     friend bool operator==(const Span&, const Span&) = default;
   };
   std::vector<Span> spans{};
-  std::vector<std::uint8_t> memory;  // the engine's private format
+  engine::StateBytes memory;  // the engine's private format
 
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
 };
