@@ -91,7 +91,7 @@ HostStatus Host::Impl::status() const {
                             .refusals = count.refusals,
                             .tokens = count.tokens_before + (here ? resident->second->instance->tokens_computed() : 0),
                             .last_load_ms = count.last_load_ms,
-                            .total_load_ms = count.total_load_ms,
+                            .total_load_ms = count.times.load.sum() * 1000,
                             .failure = dispatcher.failure(model.name),
                             .seal = here ? resident->second->instance->seal_counts() : memory::SealCounts{}});
     }
@@ -105,6 +105,18 @@ HostStatus Host::Impl::status() const {
   return out;
 }
 
+std::map<std::string, ModelTimes> Host::Impl::times() const {
+  std::map<std::string, ModelTimes> out;
+  const std::lock_guard lock(mutex);
+  for (const plan::ModelPlan& model : model_plans()) out[model.name] = counts.at(model.name).times;
+  return out;
+}
+
+void Host::Impl::note_queued(const std::string& model, double seconds) {
+  const std::lock_guard lock(mutex);
+  counts.at(model).times.queue.add(seconds);
+}
+
 Host::Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store, HostOptions options)
     : impl_(std::make_unique<Impl>(books, std::move(fleet), surveys, store, std::move(options))) {}
 Host::~Host() = default;
@@ -112,12 +124,17 @@ Host::~Host() = default;
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
   if (options.conversation) impl_->claim(*options.conversation, model);
   auto held = std::make_unique<Lease::Held>();
+  double queued = 0;
   try {
-    held->resident = impl_->wait_for(model, options, true);
-    while (!held->resident->is_intact()) {
-      held->resident.reset();
-      impl_->give_back_changed(model);
-      held->resident = impl_->wait_for(model, options, true);
+    while (!held->resident) {
+      Impl::Granted granted = impl_->wait_for(model, options, true);
+      queued += granted.waited;
+      if (granted.resident->is_intact()) {
+        held->resident = std::move(granted.resident);
+      } else {
+        granted.resident.reset();
+        impl_->give_back_changed(model);
+      }
     }
   } catch (...) {
     if (options.conversation) impl_->unclaim(*options.conversation);
@@ -125,6 +142,7 @@ Lease Host::acquire(const std::string& model, AcquireOptions options) {
   }
   held->host = impl_.get();
   held->kept = options.conversation;
+  impl_->note_queued(model, queued);
   if (held->kept) held->sit_down();  // where this throws, the lease is given back
   return Lease(std::move(held));
 }
@@ -176,6 +194,7 @@ void Host::pin(const std::string& model, bool pinned) {
 }
 
 HostStatus Host::status() const { return impl_->status(); }
+std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log; }
 run::MemoryBooks& Host::books() noexcept { return impl_->books; }
 const Fleet& Host::fleet() const noexcept { return impl_->fleet; }

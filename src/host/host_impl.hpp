@@ -29,13 +29,18 @@ struct Host::Impl {
   ~Impl();
 
   // --- requests (host.cpp; how they wait: host_waiting.cpp) ---
-  [[nodiscard]] std::shared_ptr<Resident> wait_for(const std::string& model, const AcquireOptions& options,
-                                                   bool needs_seat);
+  struct Granted {
+    std::shared_ptr<Resident> resident;  // empty without a seat: it may have gone again
+    double waited = 0;                   // seconds
+  };
+  [[nodiscard]] Granted wait_for(const std::string& model, const AcquireOptions& options, bool needs_seat);
+  void note_queued(const std::string& model, double seconds);
   // `failed`: its model computes no more.
   void give_back(const std::string& model, bool failed) noexcept;
   void claim(ConversationId id, const std::string& model);
   void unclaim(ConversationId id) noexcept;
   [[nodiscard]] HostStatus status() const;
+  [[nodiscard]] std::map<std::string, ModelTimes> times() const;
 
   // --- decisions, with the lock held (host_loop.cpp) ---
   // Whatever can be decided now; call it after everything that the dispatcher was told.
@@ -125,7 +130,7 @@ struct Host::Impl {
     std::uint64_t refusals = 0;
     std::uint64_t tokens_before = 0;  // by residents that are gone
     double last_load_ms = 0;
-    double total_load_ms = 0;
+    ModelTimes times;
   };
   // What this process has warmed: found made by the next load.
   struct Warmth {

@@ -68,8 +68,9 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   ready.seat->seal();
   if (is_page_cache(plan)) mapped[name] = ready.instance->model();
   if (!plan.request.context.embeddings) ready.executor.emplace(*ready.instance);
+  ready.warm_up_ms = watch.elapsed_ms() - context_ms;
   log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
-            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, watch.elapsed_ms() - context_ms);
+            reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, ready.warm_up_ms);
   return ready;
 }
 
@@ -173,7 +174,8 @@ void Host::Impl::note_loaded(const std::string& name, const Resident& resident, 
   Counts& count = counts[name];
   ++count.loads;
   count.last_load_ms = ms;
-  count.total_load_ms += ms;
+  count.times.load.add(ms / 1000);
+  count.times.warm_up.add((resident.warm_up_ms + (resident.draft ? resident.draft->warm_up_ms : 0)) / 1000);
   const auto note_what_is_incomplete = [&](const run::Instance& instance) {
     if (instance.warm_up_report().complete()) return;
     for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
@@ -323,6 +325,7 @@ void Host::Impl::forget_what_stays(const std::string& name) {
 }
 
 void Host::Impl::evict(const std::string& name, const std::string& whom_for) noexcept {
+  const Stopwatch watch;
   if (!whom_for.empty()) {
     const std::lock_guard lock(mutex);
     reasons[name] = fmt::format("for '{}'", whom_for);
@@ -336,6 +339,7 @@ void Host::Impl::evict(const std::string& name, const std::string& whom_for) noe
     }
   }
   const std::lock_guard lock(mutex);
+  counts[name].times.eviction.add(watch.elapsed_ms() / 1000);
   dispatcher.evicted(name, clock.now());
   pump();
 }

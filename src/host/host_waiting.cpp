@@ -4,6 +4,7 @@
 #include <exception>
 #include <optional>
 
+#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 
 #include "host_impl.hpp"
@@ -32,8 +33,8 @@ class Host::Impl::Waiting {
   TicketId ticket_;
 };
 
-std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const AcquireOptions& request,
-                                               bool needs_seat) {
+Host::Impl::Granted Host::Impl::wait_for(const std::string& model, const AcquireOptions& request, bool needs_seat) {
+  const Stopwatch watch;
   const auto until =
       request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
   retry_where_mended(model);  // throws where there is no such model
@@ -47,6 +48,7 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
   const Waiting waiting(*this, ticket);
   Waiter& waiter = waiters[ticket];
   pump();
+  const bool at_once = waiter.granted;
 
   const auto over = [&] {
     return waiter.granted || waiter.refused || request.stop.stop_requested() ||
@@ -75,7 +77,9 @@ std::shared_ptr<Resident> Host::Impl::wait_for(const std::string& model, const A
     }
   }
   if (waiter.refused) throw *waiter.refused;
-  if (waiter.granted) return needs_seat ? residents.at(model) : nullptr;  // without a seat it may have gone again
+  if (waiter.granted) {
+    return {.resident = needs_seat ? residents.at(model) : nullptr, .waited = at_once ? 0 : watch.elapsed_ms() / 1000};
+  }
   if (from_listener) std::rethrow_exception(from_listener);
   if (request.stop.stop_requested())
     throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));

@@ -24,6 +24,7 @@ struct Ready {
   std::unique_ptr<Lane::Seat> seat;
   std::unique_ptr<run::Instance> instance;
   std::optional<run::BatchedExecutor> executor{};  // empty: a model for embeddings
+  double warm_up_ms = 0;                           // context to ready
 };
 
 // Its conversations end before what they live in.

@@ -66,11 +66,13 @@ void add_memory(Exposition& out, const Sample& sample) {
   });
   out.family("plimsoll_allocations_after_seal_total", "counter",
              "Allocations of a sealed model inside its reservation.");
-  for_each_owner(
-      sample, [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.allocations_after_seal); });
+  for_each_owner(sample, [&](const OwnerSample& owner) {
+    out.add({{"model", owner.name}}, owner.seal.allocations_after_seal);
+  });
   out.family("plimsoll_refused_after_seal_total", "counter", "Allocations of a sealed model that were refused.");
-  for_each_owner(sample,
-                 [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.refused_after_seal); });
+  for_each_owner(sample, [&](const OwnerSample& owner) {
+    out.add({{"model", owner.name}}, owner.seal.refused_after_seal);
+  });
 }
 
 constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
@@ -111,12 +113,22 @@ void add_work(Exposition& out, const Sample& sample) {
   add("plimsoll_loads_total", "counter", "Loads that succeeded.", [](const ModelStatus& m) { return m.loads; });
   add("plimsoll_load_failures_total", "counter", "Loads that failed.",
       [](const ModelStatus& m) { return m.load_failures; });
-  add("plimsoll_load_seconds_total", "counter", "Time that loads took, from reservation to ready.",
-      [](const ModelStatus& m) { return m.total_load_ms / 1000; });
   add("plimsoll_evictions_total", "counter", "How often the model was evicted.",
       [](const ModelStatus& m) { return m.evictions; });
   add("plimsoll_refusals_total", "counter", "Requests that were refused.",
       [](const ModelStatus& m) { return m.refusals; });
+}
+
+void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& times) {
+  const auto add = [&](const char* name, const char* help, Histogram host::ModelTimes::*histogram) {
+    out.family(name, "histogram", help);
+    for (const auto& [model, of_model] : times) out.add({{"model", model}}, of_model.*histogram);
+  };
+  add("plimsoll_request_queue_time_seconds", "Time from a request's arrival to its lease.", &host::ModelTimes::queue);
+  add("plimsoll_model_load_seconds", "Time that loads took, from reservation to ready.", &host::ModelTimes::load);
+  add("plimsoll_model_warm_up_seconds", "The part of a load from its context to ready.", &host::ModelTimes::warm_up);
+  add("plimsoll_model_eviction_seconds", "Time that evictions took, from parking to the memory given back.",
+      &host::ModelTimes::eviction);
 }
 
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
@@ -138,11 +150,13 @@ void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
 
 }  // namespace
 
-std::string to_prometheus(const Sample& sample, const Counters& counters) {
+std::string to_prometheus(const Sample& sample, const Counters& counters,
+                          const std::map<std::string, host::ModelTimes>& times) {
   Exposition out;
   add_memory(out, sample);
   add_devices(out, sample, counters);
   add_work(out, sample);
+  add_times(out, times);
   add_rest(out, sample, counters);
   return out.text();
 }

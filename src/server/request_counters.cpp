@@ -10,15 +10,16 @@ void RequestCounters::answered(const std::string& route, int status, double ms) 
   milliseconds_[route] += ms;
 }
 
-void RequestCounters::text(const std::string& model, const api::Usage& usage, double first_token_ms, bool to_its_end) {
+void RequestCounters::text(const std::string& model, const api::Usage& usage, const TokenTimes& times,
+                           bool to_its_end) {
   const std::lock_guard lock(mutex_);
   Text& text = texts_[model];
   text.prompt += usage.prompt_tokens;
   text.cached += usage.cached_tokens;
   text.completion += usage.completion_tokens;
-  if (!to_its_end) return;
-  text.first_token_ms += first_token_ms;
-  ++text.answers;
+  if (times.first()) text.first_token.add(*times.first());
+  text.between_tokens.merge(times.between());
+  if (to_its_end) ++text.answers;
 }
 
 std::string RequestCounters::to_prometheus() const {
@@ -32,6 +33,11 @@ std::string RequestCounters::to_prometheus() const {
   out.family("plimsoll_http_request_seconds_total", "counter",
              "Time from a request's arrival to its answer's last byte.");
   for (const auto& [route, ms] : milliseconds_) out.add({{"route", route}}, ms / 1000);
+  add_texts(out);
+  return out.text();
+}
+
+void RequestCounters::add_texts(monitor::Exposition& out) const {
   const auto add = [&](const char* name, const char* help, const auto& value) {
     out.family(name, "counter", help);
     for (const auto& [model, text] : texts_) out.add({{"model", model}}, value(text));
@@ -42,9 +48,14 @@ std::string RequestCounters::to_prometheus() const {
   add("plimsoll_completion_tokens_total", "Tokens of answers.", [](const Text& text) { return text.completion; });
   add("plimsoll_answers_total", "Requests for text that were answered to their end.",
       [](const Text& text) { return text.answers; });
-  add("plimsoll_first_token_seconds_total", "Time from request to first token, summed over those answers.",
-      [](const Text& text) { return text.first_token_ms / 1000; });
-  return out.text();
+  const auto add_times = [&](const char* name, const char* help, Histogram Text::*histogram) {
+    out.family(name, "histogram", help);
+    for (const auto& [model, text] : texts_) out.add({{"model", model}}, text.*histogram);
+  };
+  add_times("plimsoll_time_to_first_token_seconds", "Time from a request's arrival to its first token.",
+            &Text::first_token);
+  add_times("plimsoll_inter_token_latency_seconds", "Time from each token to the next one of its answer.",
+            &Text::between_tokens);
 }
 
 }  // namespace plimsoll::server

@@ -8,6 +8,13 @@
 #include <utility>
 
 #include <plimsoll/api/answer.hpp>
+#include <plimsoll/base/histogram.hpp>
+
+#include "token_times.hpp"
+
+namespace plimsoll::monitor {
+class Exposition;
+}
 
 namespace plimsoll::server {
 
@@ -15,8 +22,8 @@ namespace plimsoll::server {
 class RequestCounters {
  public:
   void answered(const std::string& route, int status, double ms);
-  // Tokens count whether the answer came to its end or broke off.
-  void text(const std::string& model, const api::Usage& usage, double first_token_ms, bool to_its_end);
+  // Tokens and their times count whether the answer came to its end or broke off.
+  void text(const std::string& model, const api::Usage& usage, const TokenTimes& times, bool to_its_end);
   [[nodiscard]] std::size_t at_work() const noexcept { return at_work_; }
   // As Prometheus' text. docs/monitoring.md lists every metric.
   [[nodiscard]] std::string to_prometheus() const;
@@ -39,8 +46,10 @@ class RequestCounters {
     std::uint64_t cached = 0;
     std::uint64_t completion = 0;
     std::uint64_t answers = 0;
-    double first_token_ms = 0;
+    Histogram first_token{kUpToAMinute};
+    Histogram between_tokens{kUpToAMinute};
   };
+  void add_texts(monitor::Exposition& out) const;  // with the lock held
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, int>, std::uint64_t> answers_;
   std::map<std::string, double> milliseconds_;  // by route

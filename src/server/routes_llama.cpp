@@ -59,7 +59,8 @@ Json failed_models(const host::Host& host) {
 }  // namespace
 
 std::string Server::Impl::metrics() {
-  return monitor::to_prometheus(monitor::take_sample(host), monitor.counters()) + counters.to_prometheus();
+  return monitor::to_prometheus(monitor::take_sample(host), monitor.counters(), host.times()) +
+         counters.to_prometheus();
 }
 
 void Server::Impl::add_llama_routes() {

@@ -62,7 +62,7 @@ struct Streaming {
 };
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
-  counters.text(job.heading().model, job.usage(), job.first_token_ms().value_or(0), to_its_end);
+  counters.text(job.heading().model, job.usage(), job.times(), to_its_end);
 }
 
 // Who was stopped since his time was over is told so.

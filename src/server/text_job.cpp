@@ -127,7 +127,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
   params.stop = stop_;
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &telling](Token token, std::span<const float> logits) {
-    if (!first_token_ms_) first_token_ms_ = since_asked_.elapsed_ms();
+    times_.token(std::chrono::steady_clock::now());
     telling.on_token(token, logits);
   };
   return params;
@@ -135,6 +135,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
 
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
   if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
+  times_.begin_answer();
   Telling telling(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
     tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, telling),

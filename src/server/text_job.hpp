@@ -1,5 +1,6 @@
 // TextJob: one request for text, from its model's readiness to its last token.
 #pragma once
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -15,6 +16,7 @@
 #include "prompt_reading.hpp"
 #include "telling.hpp"
 #include "templates.hpp"
+#include "token_times.hpp"
 
 namespace plimsoll::server {
 
@@ -40,8 +42,7 @@ class TextJob {
   // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
   void run(Listener& listener);
   [[nodiscard]] api::Usage usage() const noexcept;
-  // Submitted to first token; empty: there was none.
-  [[nodiscard]] std::optional<double> first_token_ms() const noexcept { return first_token_ms_; }
+  [[nodiscard]] const TokenTimes& times() const noexcept { return times_; }
 
  private:
   void hold_to_a_form();
@@ -58,7 +59,7 @@ class TextJob {
   api::TextRequest request_;
   std::string owner_;
   std::stop_token stop_;
-  Stopwatch since_asked_;
+  TokenTimes times_{std::chrono::steady_clock::now()};
   std::unique_ptr<KeptPrompts::Loan> loan_;  // before the lease, since it ends after it
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
@@ -68,7 +69,6 @@ class TextJob {
   api::Heading heading_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;
-  std::optional<double> first_token_ms_;
 };
 
 }  // namespace plimsoll::server

@@ -47,6 +47,47 @@ TEST(HostTest, AModelIsLoadedForItsFirstRequestAndSaysWhatItSaysAlone) {
   EXPECT_EQ(small.status("a").loads, 1U);
 }
 
+TEST(HostTest, WaitsLoadsWarmUpsAndEvictionsAreTimedByModel) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  (void)small.ask("a");
+  ModelTimes first = small.host.times().at("a");
+  EXPECT_EQ(first.queue.count(), 1U);
+  EXPECT_GE(first.queue.sum(), first.load.sum());  // it was loaded for this request
+  EXPECT_GT(first.load.sum(), first.warm_up.sum());
+  EXPECT_GT(first.warm_up.sum(), 0);
+  EXPECT_DOUBLE_EQ(small.status("a").total_load_ms, first.load.sum() * 1000);
+
+  (void)small.ask("a");
+  EXPECT_EQ(small.host.times().at("a").queue.count(), 2U);
+  EXPECT_EQ(small.host.times().at("a").queue.sum(), first.queue.sum());  // there was nothing to wait for
+  small.host.load("a");                                                  // asks for no lease
+  EXPECT_EQ(small.host.times().at("a").queue.count(), 2U);
+
+  const Lease lease = small.host.acquire("a");
+  expect_error(ErrorCode::busy, "at work", [&] { (void)small.host.acquire("b", {.when_busy = WhenBusy::refuse}); });
+  EXPECT_EQ(small.host.times().at("b").queue.count(), 0U);  // it got none
+}
+
+TEST(HostTest, ThereAreAsManyTimesAsLoadsAndEvictions) {
+  Fleet fleet = fleet_of("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  for (const char* model : {"a", "b", "a", "b"}) (void)small.ask(model);
+  small.settle();
+  for (const char* model : {"a", "b"}) {
+    const ModelStatus status = small.status(model);
+    const ModelTimes times = small.host.times().at(model);
+    EXPECT_EQ(status.loads, 2U);
+    EXPECT_EQ(times.load.count(), status.loads);
+    EXPECT_EQ(times.warm_up.count(), status.loads);
+    EXPECT_EQ(times.eviction.count(), status.evictions);
+    EXPECT_EQ(times.queue.count(), 2U);
+  }
+  EXPECT_GT(small.host.times().at("a").eviction.sum(), 0);
+}
+
 // SciSharp/LLamaSharp#759 as it should have been: A is ready, B does not fit beside it.
 TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly) {
   Fleet fleet = fleet_of("ab");

@@ -79,7 +79,7 @@ TEST(MonitorTest, ALineThatFillsUpIsAnAlertACountAndALogLine) {
   EXPECT_THAT(logged, Contains(told.front().sentence));
   EXPECT_EQ(monitor.counters().alerts.at(AlertKind::threshold), 1U);
   EXPECT_EQ(monitor.counters().samples, 2U);
-  EXPECT_THAT(to_prometheus(*monitor.latest(), monitor.counters()),
+  EXPECT_THAT(to_prometheus(*monitor.latest(), monitor.counters(), small.host.times()),
               HasSubstr("plimsoll_alerts_total{kind=\"threshold\"} 1\n"));
 }
 

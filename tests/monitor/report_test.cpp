@@ -16,6 +16,7 @@
 namespace plimsoll::monitor {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -24,7 +25,7 @@ Counters counters() {
       .samples = 42, .alerts = {{AlertKind::threshold, 2}, {AlertKind::seal, 1}}, .lowest_free = {{"Vulkan0", 4_GiB}}};
 }
 
-std::string exposition() { return to_prometheus(sample_of(test::observed()), counters()); }
+std::string exposition() { return to_prometheus(sample_of(test::observed()), counters(), test::times()); }
 
 TEST(ReportTest, Table) { expect_golden("monitor/golden/status.txt", to_table(sample_of(test::observed()))); }
 
@@ -39,6 +40,7 @@ TEST(PrometheusTest, EverySeriesIsThereOnceAndItsFamilyIsDescribedOnceBefore) {
   std::set<std::string> families;
   std::set<std::string> series;
   std::string family;
+  bool is_histogram = false;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("# HELP ")) {
       family = line.substr(7, line.find(' ', 7) - 7);
@@ -46,8 +48,14 @@ TEST(PrometheusTest, EverySeriesIsThereOnceAndItsFamilyIsDescribedOnceBefore) {
     } else if (line.starts_with("# TYPE ")) {
       EXPECT_EQ(line.substr(7, line.find(' ', 7) - 7), family);
       EXPECT_EQ(line.ends_with(" counter"), family.ends_with("_total")) << line;
+      is_histogram = line.ends_with(" histogram");
     } else {
-      EXPECT_EQ(line.substr(0, line.find_first_of("{ ")), family);
+      const std::string name = line.substr(0, line.find_first_of("{ "));
+      if (is_histogram) {
+        EXPECT_THAT(name, AnyOf(family + "_bucket", family + "_sum", family + "_count"));
+      } else {
+        EXPECT_EQ(name, family);
+      }
       EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
     }
   }
@@ -65,7 +73,7 @@ TEST(PrometheusTest, WhatIsUnknownHasNoSeries) {
 TEST(PrometheusTest, LabelsAreEscaped) {
   Observed input = test::observed();
   input.status.models[0].name = "two\nlines";
-  EXPECT_THAT(to_prometheus(sample_of(input), {}), HasSubstr("plimsoll_leases{model=\"two\\nlines\"} 1\n"));
+  EXPECT_THAT(to_prometheus(sample_of(input), {}, {}), HasSubstr("plimsoll_leases{model=\"two\\nlines\"} 1\n"));
   EXPECT_THAT(exposition(), HasSubstr(R"(plimsoll_evictions_total{model="sea \"log\"\\"} 1)"));
 }
 

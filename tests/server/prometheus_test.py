@@ -2,6 +2,7 @@
 """Prometheus itself scrapes `plimsoll serve`, and is asked what it has seen. prometheus_test.py PROGRAM PROMETHEUS"""
 import json
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -111,10 +112,18 @@ class Prometheus(ServedCase):
         known = self.ask("/api/v1/metadata")
         families = {name for name in self.ask("/api/v1/label/__name__/values") if name.startswith("plimsoll_")}
         self.assertGreater(len(families), 20)
-        for family in families:
-            self.assertIn(known[family][0]["type"], ("gauge", "counter"), family)
-            self.assertTrue(known[family][0]["help"], family)
-            self.assertEqual(known[family][0]["type"] == "counter", family.endswith("_total"), family)
+        kinds = set()
+        for name in families:
+            family = name if name in known else re.sub("_(bucket|sum|count)$", "", name)
+            kind = known[family][0]["type"]
+            kinds.add(kind)
+            self.assertTrue(known[family][0]["help"], name)
+            self.assertEqual(kind == "histogram", family != name, name)
+            self.assertEqual(kind == "counter", name.endswith("_total"), name)
+        self.assertEqual(kinds, {"gauge", "counter", "histogram"})
+        self.comes_to(2, 'plimsoll_time_to_first_token_seconds_count{job="plimsoll",model="bosun-log"}')
+        self.comes_to(14, 'plimsoll_inter_token_latency_seconds_count{job="plimsoll",model="bosun-log"}')
+        self.comes_to(1, 'histogram_quantile(0.9, plimsoll_time_to_first_token_seconds_bucket{job="plimsoll",model="bosun-log"}) > bool 0')
 
     def test_without_a_key_it_gets_nothing(self):
         target = self.wait(lambda: self.target("stranger", "down"), "the target without a key")

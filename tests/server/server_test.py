@@ -281,6 +281,27 @@ class Memory(ServedCase):
         self.assertRegex(text, r'plimsoll_http_requests_total\{route="/v1/completions",status="200"\} [1-9]')
         self.assertNotIn("plimsoll_seal_allocations_total{model=\"bosun-log\"} 1", text)
 
+    def test_times_are_counted_by_model(self):
+        families = {"time_to_first_token_seconds": 2, "inter_token_latency_seconds": 6, "request_queue_time_seconds": 2}
+
+        def counts(model):
+            text = self.server.get("/metrics")[1]
+            value = lambda series: float((re.findall(rf"^plimsoll_{re.escape(series)} (\S+)$", text, re.M) or [0])[0])
+            for family in families:
+                self.assertEqual(value(f'{family}_bucket{{model="{model}",le="+Inf"}}'), value(f'{family}_count{{model="{model}"}}'))
+            return {family: value(f'{family}_count{{model="{model}"}}') for family in families}
+        before = {model: counts(model) for model in ("bosun-log", "mate-chat")}
+        for _ in range(2):
+            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4, "ignore_eos": True})
+        self.assertEqual(counts("bosun-log"), {family: before["bosun-log"][family] + more for family, more in families.items()})
+        self.assertEqual(counts("mate-chat"), before["mate-chat"])
+        text = self.server.get("/metrics")[1]
+        self.assertNotRegex(text, "plimsoll_(load|first_token)_seconds_total")
+        status = self.server.get("/plimsoll/v1/status")[1]
+        for model in status["models"]:
+            for family in ("model_load_seconds", "model_warm_up_seconds"):
+                self.assertIn(f'plimsoll_{family}_count{{model="{model["name"]}"}} {model["loads"]}\n', text)
+
     def test_the_page_needs_nothing_from_elsewhere(self):
         status, headers, page = self.server.request("GET", "/")
         self.assertEqual(status, 200)
@@ -543,6 +564,10 @@ class Limits(unittest.TestCase):
         cpu = next(d for d in status["devices"] if d["device"] == "CPU")
         self.assertLessEqual(cpu["committed"], cpu["line"])
         self.assertGreater(sum(m["evictions"] for m in status["models"]), 0)
+        text = server.get("/metrics")[1]
+        for model in status["models"]:
+            self.assertIn(f'plimsoll_model_eviction_seconds_count{{model="{model["name"]}"}} {model["evictions"]}\n', text)
+            self.assertIn(f'plimsoll_request_queue_time_seconds_count{{model="{model["name"]}"}} 4\n', text)
 
     def test_too_many_at_once_are_asked_to_come_again(self):
         server = self.serving("-m", BOSUN, "-c", 512, "--max-requests", 2, *SMALL)

@@ -1,5 +1,8 @@
 // Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a lane's scratch.
 #pragma once
+#include <map>
+
+#include <plimsoll/host/model_times.hpp>
 #include <plimsoll/monitor/sample.hpp>
 
 namespace plimsoll::monitor::test {
@@ -76,6 +79,17 @@ inline Observed observed() {
                  entry("parked", Stage::conversations, "", Bytes{}, 1_MiB, true, device::host())};
   out.seals = {{"chat", {.allocations_after_seal = 1}}};
   return out;
+}
+
+// Of the same two models: exact in binary, so that their sums are written without a rest.
+inline std::map<std::string, host::ModelTimes> times() {
+  host::ModelTimes chat;
+  for (const double seconds : {0.0, 0.0, 0.5, 90.0}) chat.queue.add(seconds);
+  for (const double seconds : {0.5, 1.0}) chat.load.add(seconds);
+  for (const double seconds : {0.375, 0.0}) chat.warm_up.add(seconds);
+  host::ModelTimes sea;
+  sea.eviction.add(0.0625);
+  return {{"chat", chat}, {"sea \"log\"\\", sea}};
 }
 
 }  // namespace plimsoll::monitor::test

@@ -4,6 +4,7 @@
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/host_log.hpp>
 #include <plimsoll/host/lease.hpp>
+#include <plimsoll/host/model_times.hpp>
 #include <plimsoll/host/status.hpp>
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/memory_books.hpp>
@@ -63,6 +65,7 @@ class Host {
   void pin(const std::string& model, bool pinned);
 
   [[nodiscard]] HostStatus status() const;
+  [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
   [[nodiscard]] HostLog& log() noexcept;
   [[nodiscard]] run::MemoryBooks& books() noexcept;
   [[nodiscard]] const Fleet& fleet() const noexcept;

@@ -1,0 +1,40 @@
+// TokenTimes: when the tokens of one request came.
+#pragma once
+#include <chrono>
+#include <optional>
+
+#include <plimsoll/base/histogram.hpp>
+
+namespace plimsoll::server {
+
+// One thread. A token costs an addition: no lock, and nothing of the heap.
+class TokenTimes {
+ public:
+  using Moment = std::chrono::steady_clock::time_point;
+  explicit TokenTimes(Moment asked) noexcept : asked_(asked) {}
+
+  // The next token is the first of another answer to the same request: no time between tokens lies before it.
+  void begin_answer() noexcept { last_.reset(); }
+  void token(Moment now) noexcept {
+    if (!first_) first_ = seconds(asked_, now);
+    if (last_) between_.add(seconds(*last_, now));
+    last_ = now;
+  }
+
+  // Seconds from the request to the first token of all; empty: there was none.
+  [[nodiscard]] std::optional<double> first() const noexcept { return first_; }
+  // Seconds from each token to the next one of its answer.
+  [[nodiscard]] const Histogram& between() const noexcept { return between_; }
+
+ private:
+  [[nodiscard]] static double seconds(Moment from, Moment to) noexcept {
+    return std::chrono::duration<double>(to - from).count();
+  }
+
+  Moment asked_;
+  std::optional<double> first_;
+  std::optional<Moment> last_;
+  Histogram between_{kUpToAMinute};
+};
+
+}  // namespace plimsoll::server
