@@ -158,7 +158,7 @@ class WarmUp {
   }
 
   static std::vector<Step> short_ones(std::vector<Step> steps) {
-    std::erase_if(steps, &Step::is_long);
+    std::erase_if(steps, [](const Step& step) { return step.is_long; });
     return steps;
   }
 
