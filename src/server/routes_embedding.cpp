@@ -58,7 +58,7 @@ void Server::Impl::add_embedding_routes() {
                  tokens += embedding.tokens;
                  vectors.push_back(std::move(embedding.values));
                }
-               counters.text(model, {.prompt_tokens = tokens}, 0, true);
+               counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
                put(response, api::embedding_answer(asked, model, vectors, tokens));
              }));
 
@@ -75,7 +75,7 @@ void Server::Impl::add_embedding_routes() {
       scores.push_back({.document = one.document, .score = one.score});
       tokens += one.tokens;
     }
-    counters.text(model, {.prompt_tokens = tokens}, 0, true);
+    counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
     put(response, api::rank_answer(asked, model, scores, tokens));
   });
   for (const char* path : {"/v1/rerank", "/v1/reranking", "/rerank"}) http->Post(path, rank);
