@@ -154,18 +154,21 @@ std::vector<std::uint32_t> Shapes::sizes(WarmUpDepth depth, bool accelerated) co
   return sizes;
 }
 
-// The CPU's one work buffer is as large as the largest graph needs it.
+// The CPU's one work buffer is as large as the largest graph needs it, and the engine makes room for rows of logits
+// before it computes.
 std::vector<Step> Shapes::on_the_host_again() {
-  const std::uint32_t largest = std::min(context_.facts().n_ubatch, context_.facts().n_ctx_seq);
-  return {{fmt::format("the first layers of {} tokens", largest), [this, largest] { begin_to_decode(largest); }},
+  const engine::ContextFacts& facts = context_.facts();
+  const std::uint32_t outputs = std::min({outputs_, facts.n_batch, facts.n_ctx_seq});
+  const std::uint32_t tokens = std::max(std::min(facts.n_ubatch, facts.n_ctx_seq), outputs);
+  return {{fmt::format("the first layers of {} tokens", tokens), [=, this] { begin_to_decode(tokens, outputs); }},
           {"sample", [this] { sample(); }}};
 }
 
-void Shapes::begin_to_decode(std::uint32_t tokens) {
+void Shapes::begin_to_decode(std::uint32_t tokens, std::uint32_t outputs) {
   context_.clear();
   engine::Batch batch;
   for (std::uint32_t i = 0; i < tokens; ++i)
-    batch.add(some_token(), static_cast<engine::Position>(i), 0, i + 1 == tokens);
+    batch.add(some_token(), static_cast<engine::Position>(i), 0, tokens - i <= outputs);
   const engine::DecodeStatus status = context_.decode_beginning(batch, nodes_of_first_layers(*context_.model()));
   if (status != engine::DecodeStatus::aborted) must(status);
   context_.clear();

@@ -37,7 +37,7 @@ class Shapes {
   void decode(std::uint32_t tokens, std::uint32_t outputs);
   void decode_from_empty(std::uint32_t tokens, std::uint32_t outputs);
   [[nodiscard]] std::vector<Step> on_the_host_again();
-  void begin_to_decode(std::uint32_t tokens);
+  void begin_to_decode(std::uint32_t tokens, std::uint32_t outputs);
   void encode(std::uint32_t tokens);
   void decode_at_end(std::uint32_t tokens);
   void all_sequences(std::uint32_t tokens_each);
