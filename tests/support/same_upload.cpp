@@ -63,16 +63,15 @@ Loaded loaded(const plan::Request& request, Bytes uploads_from) {
 
 void expect_same_upload(const plan::Request& request) {
   const Loaded engines = loaded(request, kUploadNever);
-  const Loaded again = loaded(request, kUploadNever);
   const Loaded ours = loaded(request, kUploadAlways);
+  const Loaded again = loaded(request, kUploadNever);
   EXPECT_EQ(engines.counts.weights, 0U);
   EXPECT_GT(ours.counts.weights, 0U) << "nothing went our way, so nothing is compared";
   EXPECT_GT(ours.counts.from_file, Bytes{});
   EXPECT_EQ(engines.lines, ours.lines);
   EXPECT_THAT(ours.wrong, ::testing::IsEmpty());
-  if (engines.logits == again.logits) {  // where experts are summed up in no fixed order they are not
-    EXPECT_EQ(engines.logits, ours.logits);
-  }
+  // Experts on llvmpipe give other logits from the third load of a process on, whoever loads (2026-11, ggml 0.27.0).
+  EXPECT_TRUE(ours.logits == engines.logits || ours.logits == again.logits);
 }
 
 }  // namespace plimsoll::test

@@ -25,7 +25,7 @@ struct Loaded {
 [[nodiscard]] Loaded loaded(const plan::Request& request, Bytes uploads_from);
 
 // Fails the test where a weight on the device is not that of the file, books differ, or nothing went our way; and where
-// logits differ to the last bit, if the engine's own are the same each time.
+// logits are, to the last bit, neither the engine's own of before nor those of after.
 void expect_same_upload(const plan::Request& request);
 
 }  // namespace plimsoll::test
