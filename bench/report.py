@@ -44,6 +44,10 @@ def beside(one: dict) -> str:
     if "link_gb_per_s" in one:
         return (f"{one['gb_per_s']:.1f} of {one['link_gb_per_s']:.1f} GB/s; the whole load, header and vocabulary with it, "
                 f"{one['load_ms']:.0f} ms, {one['whole_load_gb_per_s']:.1f} GB/s")
+    if "share_ms" in one:
+        return f"{one['ours_ms']:.1f} ms; the share alone {one['share_ms']:.1f}"
+    if "peer" in one and isinstance(one["peer"], (int, float)):
+        return f"llama-server {number(one['peer'])} {one['unit']}"
     if "ours_ms" in one:
         return f"{one['ours_ms']:.0f} ms against {one['peer_ms']:.0f} ms"
     return ""
