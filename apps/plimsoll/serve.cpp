@@ -148,12 +148,6 @@ bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
   return true;
 }
 
-// Whether there was an answer or not: a server that idles holds no device context for its questions.
-struct RestAfterwards {
-  gauge::SurveySource& surveys;
-  ~RestAfterwards() { surveys.rest(); }
-};
-
 int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
   server::ServerOptions server_settings = server_options(options);
@@ -184,7 +178,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }
-    const RestAfterwards rest{later_surveys};
+    const gauge::RestAfterwards rest(later_surveys);  // a server that idles holds no device context for its questions
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);

@@ -58,20 +58,11 @@ bool Host::Impl::plan_anew_where_changed(const std::string& model) {
   return anew;
 }
 
-namespace {
-
-struct RestAfterwards {
-  gauge::SurveySource& surveys;
-  ~RestAfterwards() { surveys.rest(); }
-};
-
-}  // namespace
-
 void Host::Impl::plan_anew(const plan::Request& request, const std::string& files) {
   const std::string& name = request.name;
   kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
-  const RestAfterwards rest{surveys};
+  const gauge::RestAfterwards rest(surveys);
   plan::Plan anew =
       plan::Planner(surveys, store)
           .plan({request},

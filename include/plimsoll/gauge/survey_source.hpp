@@ -16,4 +16,16 @@ class SurveySource {
   virtual void rest() {}
 };
 
+// Whether there was an answer or not, it rests when this ends.
+class RestAfterwards {
+ public:
+  explicit RestAfterwards(SurveySource& surveys) noexcept : surveys_(surveys) {}
+  ~RestAfterwards() { surveys_.rest(); }
+  RestAfterwards(const RestAfterwards&) = delete;
+  RestAfterwards& operator=(const RestAfterwards&) = delete;
+
+ private:
+  SurveySource& surveys_;
+};
+
 }  // namespace plimsoll::gauge
