@@ -15,7 +15,7 @@
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/gauge/kept_weights.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/run/generation.hpp>
 #include <plimsoll/run/open.hpp>
@@ -90,14 +90,14 @@ Json link_of(const Options& options, ggml_backend_dev_t device) {
 }
 
 plan::Plan plan_of(const Options& options) {
-  plan::Request request{.name = "model", .survey = {}};
-  request.survey.model.path = options.model;
-  request.survey.model.devices = {options.device};
-  request.survey.context.n_ctx = options.context;
-  request.survey.context.n_batch = request.survey.context.n_ubatch = options.batch;
-  gauge::LocalSurveys surveys;
+  plan::Request request{.name = "model", .dry_run = {}};
+  request.dry_run.model.path = options.model;
+  request.dry_run.model.devices = {options.device};
+  request.dry_run.context.n_ctx = options.context;
+  request.dry_run.context.n_batch = request.dry_run.context.n_ubatch = options.batch;
+  gauge::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
-  return plan::Planner(surveys, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+  return plan::Planner(dry_runs, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
 }
 
 std::uint64_t bytes_on_devices(const plan::Plan& plan) {

@@ -11,7 +11,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/host/room.hpp>
 #include <plimsoll/plan/planner.hpp>
@@ -34,13 +34,13 @@ struct Options {
 };
 
 plan::Request request_of(const Options& options, const std::string& path, const std::string& name) {
-  plan::Request request{.name = name, .survey = {}, .lane = host::kDefaultLane};
-  request.survey.model.path = path;
-  request.survey.model.devices = {options.device == "CPU" ? "none" : options.device};
-  request.survey.context.n_ctx = options.context;
-  request.survey.context.n_batch = options.batch;
-  request.survey.context.n_ubatch = std::min(options.batch, 512U);
-  request.survey.context.n_threads = options.threads;
+  plan::Request request{.name = name, .dry_run = {}, .lane = host::kDefaultLane};
+  request.dry_run.model.path = path;
+  request.dry_run.model.devices = {options.device == "CPU" ? "none" : options.device};
+  request.dry_run.context.n_ctx = options.context;
+  request.dry_run.context.n_batch = options.batch;
+  request.dry_run.context.n_ubatch = std::min(options.batch, 512U);
+  request.dry_run.context.n_threads = options.threads;
   return request;
 }
 
@@ -52,8 +52,8 @@ host::Fleet fleet_of(const Options& options, const std::vector<std::string>& pat
 }
 
 plan::Plan plan_of(const plan::Request& request, plan::Store& store) {
-  gauge::LocalSurveys surveys;
-  return plan::Planner(surveys, store).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+  gauge::LocalDryRuns dry_runs;
+  return plan::Planner(dry_runs, store).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
 }
 
 run::GenerationParams greedy(const engine::Model& model, const std::string& prompt, std::int32_t tokens) {
@@ -94,8 +94,8 @@ struct Switched {
 Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
   Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
   run::MemoryBooks books;
-  gauge::LocalSurveys surveys;
-  host::Host host(books, fleet, surveys, store);
+  gauge::LocalDryRuns dry_runs;
+  host::Host host(books, fleet, dry_runs, store);
   std::vector<host::ConversationId> conversations;
   for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
   for (int round = 0; round < options.rounds + 2; ++round) {
@@ -151,10 +151,10 @@ Json together(const Options& options, Bytes line, std::size_t most) {
   host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
   fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
   run::MemoryBooks books;
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store store(options.store);
   const Bytes before = process_memory(books);
-  host::Host host(books, fleet, surveys, store);
+  host::Host host(books, fleet, dry_runs, store);
   std::size_t ready = 0;
   for (const host::FleetModel& model : fleet.models) {
     host::Lease lease = host.acquire(model.request.name);
@@ -187,9 +187,9 @@ Json own_time(const Options& options) {
   std::vector<double> bare;
   {
     run::MemoryBooks books;
-    gauge::LocalSurveys surveys;
+    gauge::LocalDryRuns dry_runs;
     plan::Store nothing("/dev/null/plimsoll.db");
-    host::Host host(books, fleet_of(options, {options.models.front()}), surveys, nothing);
+    host::Host host(books, fleet_of(options, {options.models.front()}), dry_runs, nothing);
     host.load("m0");
     for (int i = 0; i < kCalls; ++i) {
       const Stopwatch watch;

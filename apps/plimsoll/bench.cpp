@@ -86,8 +86,8 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
     throw Error(ErrorCode::usage, "a benchmark needs a prompt of at least one token and one repetition");
   }
   plan::Request request = requests(options.model, 1).front();
-  if (!request.survey.context.n_ctx) {  // room for what is measured, and no more
-    request.survey.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
+  if (!request.dry_run.context.n_ctx) {  // room for what is measured, and no more
+    request.dry_run.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
   const Opened opened =
       open(request, planner_options(options.model), {.warm_up = warm_up, .prefault = !options.model.no_prefault});

@@ -36,7 +36,7 @@ int forget(const std::string& what) {
   if (gone == 0)
     throw Error(ErrorCode::usage,
                 fmt::format("nothing is remembered of '{}', neither as a device nor as a model", what));
-  fmt::print(stderr, "plimsoll: forgot {} surveys and measurements of '{}' in {}\n", gone, what, store.path());
+  fmt::print(stderr, "plimsoll: forgot {} dry runs and measurements of '{}' in {}\n", gone, what, store.path());
   return done;
 }
 
@@ -99,7 +99,7 @@ void add_calibrate(CLI::App& app, GlobalOptions& global, int& status) {
   options->forget =
       command
           ->add_option("--forget", options->forgotten,
-                       "MODEL|DEVICE: forget surveys and calibrations of a model or a device instead (none: all)")
+                       "MODEL|DEVICE: forget dry runs and calibrations of a model or a device instead (none: all)")
           ->expected(0, 1);
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -52,7 +52,7 @@ Json device_json(const gauge::DeviceView& view) {
 }
 
 int run(const GlobalOptions& global) {
-  gauge::LocalSurveys local;
+  gauge::LocalDryRuns local;
   const auto views = local.devices();
   if (global.json) {
     Json list = Json::array();

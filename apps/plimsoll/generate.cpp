@@ -7,7 +7,7 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/speculative.hpp>
 
@@ -161,10 +161,10 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
       options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
-  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
+  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryBooks books;
-  host::Host host(books, fleet, surveys, store);
+  host::Host host(books, fleet, dry_runs, store);
   host::Lease lease = host.acquire(name, {.stop = interrupts()});
 
   run::GenerationParams params = generation_params(options);
@@ -189,7 +189,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.fleet.empty()) return run_on_fleet(global, options);
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   plan::Request request = requests(options.model, 1).front();
-  if (!options.media.empty() && !request.survey.projector.wanted())
+  if (!options.media.empty() && !request.dry_run.projector.wanted())
     throw Error(ErrorCode::usage, "--image needs a projector; name one with --mmproj");
   if (!options.media.empty() && !options.draft.model.empty())
     throw Error(ErrorCode::usage, "a draft model sees no pictures; leave --model-draft or --image out");

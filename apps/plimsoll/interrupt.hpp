@@ -5,7 +5,7 @@
 namespace plimsoll::app {
 
 // Until this is called, Ctrl-C ends the program at once, with a sentence and status 130. Starts a thread: call it only
-// after the survey child was forked. Later calls give the same token.
+// after the dry run child was forked. Later calls give the same token.
 [[nodiscard]] std::stop_token interrupts();
 
 // Installs the handler. First thing in main.

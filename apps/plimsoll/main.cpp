@@ -54,7 +54,7 @@ int run_command(int argc, char** argv) {
   for (const app::AddCommand add :
        {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
         app::add_demo, app::add_bench, app::add_embed, app::add_rerank, app::add_tokenize, app::add_quantize,
-        app::add_serve, app::add_top, app::add_quantize_worker, app::add_survey_worker}) {
+        app::add_serve, app::add_top, app::add_quantize_worker, app::add_dry_run_worker}) {
     add(program, global, status);
   }
   program.parse_complete_callback([&global] { set_up_log(global); });

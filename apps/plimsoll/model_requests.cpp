@@ -190,15 +190,15 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
-  gauge::SurveyRequest common{.model = model_params(options),
+  gauge::DryRunRequest common{.model = model_params(options),
                               .context = context_params(options),
                               .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
                               .control_vector = control_vector(options)};
   std::vector<plan::Request> requests;
   for (const auto& [path, name, projector] : models) {
-    plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .survey = common};
-    request.survey.model.path = path;
-    if (!projector.empty()) request.survey.projector = projector_params(options, projector);
+    plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .dry_run = common};
+    request.dry_run.model.path = path;
+    if (!projector.empty()) request.dry_run.projector = projector_params(options, projector);
     const auto same_name = [&](const plan::Request& other) { return other.name == request.name; };
     for (int i = 2; std::ranges::any_of(requests, same_name); ++i)
       request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
@@ -220,7 +220,7 @@ std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Re
   plan::Request draft = run::plan_with_draft(target, options.model, speculation(options));
   if (const std::string name = std::filesystem::path(options.model).stem().string(); name != target.name)
     draft.name = name;
-  if (!options.gpu_layers.empty()) draft.survey.model.gpu_layers = gpu_layers(options.gpu_layers);
+  if (!options.gpu_layers.empty()) draft.dry_run.model.gpu_layers = gpu_layers(options.gpu_layers);
   return draft;
 }
 

@@ -4,7 +4,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 #include <plimsoll/run/speculative.hpp>
@@ -84,8 +84,8 @@ plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& li
   std::vector<plan::Request> requests{request};
   if (options.draft) requests.push_back(*options.draft);  // of no lane: it computes between the other's steps
   require_used_lines(lines.lines, requests);
-  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
-  plan::Planner planner(surveys, store);
+  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  plan::Planner planner(dry_runs, store);
   return options.fit ? planner.fit(requests, lines) : planner.plan(requests, lines);
 }
 

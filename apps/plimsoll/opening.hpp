@@ -46,7 +46,7 @@ struct Opened {
   StageFigures figures;
 };
 
-// Surveys in a child process, so that a file that makes the engine give up ends in exit status 4.
+// Dry runs in a child process, so that a file that makes the engine give up ends in exit status 4.
 [[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines,
                                   const OpeningOptions& options, plan::Store& store);
 

@@ -110,7 +110,7 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options);
 // The models that come with the program. Throws Error{io} where they are not installed.
 [[nodiscard]] std::vector<std::string> demo_models();
 
-// The program that runs now, for starting it again as a survey child.
+// The program that runs now, for starting it again as a dry run child.
 [[nodiscard]] std::string program_path();
 
 }  // namespace plimsoll::app

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -25,8 +25,8 @@ struct PlanOptions {
 };
 
 void print_explanation(const std::vector<std::string>& sentences, const plan::Planner& planner) {
-  fmt::print("\n  How these numbers came about ({} surveyed now, {} remembered):\n", planner.surveys_made(),
-             planner.surveys_remembered());
+  fmt::print("\n  How these numbers came about ({} tried by a dry run now, {} remembered):\n", planner.dry_runs_made(),
+             planner.dry_runs_remembered());
   for (const std::string& sentence : sentences) fmt::print("    {}\n", sentence);
 }
 
@@ -66,10 +66,10 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
   // the driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
-  static gauge::SurveyProcess& surveys = *new gauge::SurveyProcess;
-  surveys.start();
+  static gauge::DryRunProcess& dry_runs = *new gauge::DryRunProcess;
+  dry_runs.start();
   plan::Store store;
-  plan::Planner planner(surveys, store);
+  plan::Planner planner(dry_runs, store);
   if (!options.fleet.empty()) return run_fleet(global, options, planner);
   const plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
 

@@ -11,7 +11,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/device/probe.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/monitor/monitor.hpp>
@@ -120,8 +120,8 @@ struct Planned {
   host::FleetPlan of_fleet;  // what it comes to
 };
 
-Planned plan_once(const host::Fleet& fleet, gauge::SurveySource& surveys, plan::Store& store) {
-  plan::Planner planner(surveys, store);
+Planned plan_once(const host::Fleet& fleet, gauge::DryRunSource& dry_runs, plan::Store& store) {
+  plan::Planner planner(dry_runs, store);
   plan::Plan models = planner.plan(
       host::requests_of(fleet),
       {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
@@ -159,26 +159,26 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   }
   draw_a_line_on_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
-  gauge::SurveyProcess surveys({program_path(), "survey-worker"});
-  gauge::SurveyProcess later_surveys({program_path(), "survey-worker"});
+  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  gauge::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   plan::Store later_store;
   if (const auto wrong = host::contradictions(fleet); !wrong.empty())
     throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
-  Planned planned = plan_once(fleet, surveys, store);
+  Planned planned = plan_once(fleet, dry_runs, store);
   if (!something_fits(fleet, planned.of_fleet)) return refused;
   for (host::NeverFits& one : planned.of_fleet.never) server_settings.ways_out[one.name] = std::move(one.alternatives);
   run::MemoryBooks books;
-  host::Host host(books, fleet, surveys, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
+  host::Host host(books, fleet, dry_runs, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
   monitor::Monitor monitor(host);
 
-  plan::Planner planner(later_surveys, later_store);
+  plan::Planner planner(later_dry_runs, later_store);
   const auto plan = [&](const std::vector<plan::Request>& requests) {
     plan::PlannerOptions now{.lines = fleet.lines, .ours = {}, .runtime = fleet.runtime};
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }
-    const gauge::RestAfterwards rest(later_surveys);  // a server that idles holds no device context for its questions
+    const gauge::RestAfterwards rest(later_dry_runs);  // a server that idles holds no device context for its questions
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);

@@ -2,7 +2,7 @@
 //
 //   fleet MODEL.gguf [MODEL.gguf]
 #include <iostream>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/plimsoll.hpp>
 
@@ -21,17 +21,17 @@ int main(int argc, char** argv) try {
   host::Fleet fleet;
   for (const char* name : {"log", "mate"}) {
     host::FleetModel model;
-    model.request = {.name = name, .survey = {}, .lane = host::kDefaultLane};
-    model.request.survey.model = {.path = argv[argc > 2 && *name == 'm' ? 2 : 1], .devices = {"none"}};
-    model.request.survey.context.n_ctx = 16384;
+    model.request = {.name = name, .dry_run = {}, .lane = host::kDefaultLane};
+    model.request.dry_run.model = {.path = argv[argc > 2 && *name == 'm' ? 2 : 1], .devices = {"none"}};
+    model.request.dry_run.context.n_ctx = 16384;
     fleet.models.push_back(model);
   }
   fleet.lines = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
 
   run::MemoryBooks books;
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store store;
-  host::Host host(books, fleet, surveys, store);
+  host::Host host(books, fleet, dry_runs, store);
   const auto first = host.new_conversation("log");
   const auto second = host.new_conversation("mate");
   std::cout << go_on(host, "log", first, "Day 12.") << "\n";

@@ -173,7 +173,7 @@ void ChildProcess::close_files() noexcept {
 ChildProcess::~ChildProcess() {
   close_files();
   if (pid_ <= 0) return;
-  // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small survey.
+  // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small dry run.
   kill(pid_, SIGKILL);
   (void)wait_for_the_end();
 }

@@ -5,7 +5,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
 
-#include "survey_observer.hpp"
+#include "dry_run_observer.hpp"
 
 namespace plimsoll::gauge {
 namespace {
@@ -20,11 +20,11 @@ namespace {
 
 }  // namespace
 
-MemoryBreakdown memory_breakdown(const llama_context* context, SurveyObserver& seen) {
+MemoryBreakdown memory_breakdown(const llama_context* context, DryRunObserver& seen) {
   if (&llama_get_memory_breakdown == nullptr) not_the_engine_we_know("does not tell what it holds");
   seen.asked.clear();
   const MemoryBreakdown told = llama_get_memory_breakdown(context);
-  SurveyObserver::Sizes held;
+  DryRunObserver::Sizes held;
   for (const auto& [type, bytes] : told) {
     if (bytes.model + bytes.context > 0) held[type] = bytes.model + bytes.context;
   }

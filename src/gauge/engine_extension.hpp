@@ -23,14 +23,14 @@ __attribute__((weak)) ggml_cgraph* llama_graph_reserve(llama_context* context, s
 
 namespace plimsoll::gauge {
 
-class SurveyObserver;
+class DryRunObserver;
 
 using MemoryBreakdown = std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data>;
 
 // What a context of a header holds, as the engine tells it, held against what it asked ggml for while it told it: that
 // goes through public functions. Where the two differ, the numbers lie elsewhere than we read them. Throws
 // Error{unsupported}: then no plan can be made with this engine.
-[[nodiscard]] MemoryBreakdown memory_breakdown(const llama_context* context, SurveyObserver& seen);
+[[nodiscard]] MemoryBreakdown memory_breakdown(const llama_context* context, DryRunObserver& seen);
 
 // llama_graph_reserve. Throws Error{unsupported} where the engine has none.
 ggml_cgraph* reserve_graph(llama_context* context, std::uint32_t n_tokens, std::uint32_t n_seqs,

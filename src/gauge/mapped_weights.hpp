@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
 
 namespace plimsoll::gauge {
 

@@ -11,7 +11,7 @@
 namespace plimsoll::host {
 namespace {
 
-std::string files_of(const gauge::SurveyRequest& request) {
+std::string files_of(const gauge::DryRunRequest& request) {
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
@@ -22,20 +22,20 @@ std::string files_of(const gauge::SurveyRequest& request) {
 }  // namespace
 
 void Host::Impl::note_files() {
-  for (const plan::Request& request : requests_of(fleet)) planned_files[request.name] = files_of(request.survey);
+  for (const plan::Request& request : requests_of(fleet)) planned_files[request.name] = files_of(request.dry_run);
   for (const FleetModel& model : fleet.models) tried_files[model.request.name] = files_of_all(model.request.name);
 }
 
 std::string Host::Impl::files_of_all(const std::string& model) const {
   const FleetModel& asked = declared(model);
-  return files_of(asked.request.survey) + (asked.draft ? files_of(asked.draft->request.survey) : "");
+  return files_of(asked.request.dry_run) + (asked.draft ? files_of(asked.draft->request.dry_run) : "");
 }
 
 bool Host::Impl::is_as_planned(const std::string& name) const {
   const std::vector<plan::Request> requests = requests_of(fleet);
   const auto known = planned_files.find(name);
   return known != planned_files.end() &&
-         files_of(std::ranges::find(requests, name, &plan::Request::name)->survey) == known->second;
+         files_of(std::ranges::find(requests, name, &plan::Request::name)->dry_run) == known->second;
 }
 
 bool Host::Impl::plan_anew_where_changed(const std::string& model) {
@@ -52,7 +52,7 @@ bool Host::Impl::plan_anew_where_changed(const std::string& model) {
         there != mapped.end() && (!there->second->is_intact() || there->second->is_replaced()))
       mapped.erase(there);
     if (is_as_planned(request->name)) continue;
-    plan_anew(*request, files_of(request->survey));
+    plan_anew(*request, files_of(request->dry_run));
     anew = true;
   }
   return anew;
@@ -62,9 +62,9 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   const std::string& name = request.name;
   kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
-  const gauge::RestAfterwards rest(surveys);
+  const gauge::RestAfterwards rest(dry_runs);
   plan::Plan anew =
-      plan::Planner(surveys, store)
+      plan::Planner(dry_runs, store)
           .plan({request},
                 {.lines = fleet.lines, .ours = books.committed(), .alternatives = false, .runtime = fleet.runtime});
   choose_lane(anew.models.front());

@@ -16,12 +16,12 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
     if (name.empty()) out.emplace_back("a model has no name");
     if (name.contains(':')) out.push_back(fmt::format("the name '{}' has a colon; those are names of our own", name));
     if (!names.insert(name).second) out.push_back(fmt::format("two models are called '{}'", name));
-    if (model.request.survey.model.path.empty()) out.push_back(fmt::format("'{}' has no file", name));
+    if (model.request.dry_run.model.path.empty()) out.push_back(fmt::format("'{}' has no file", name));
     if (model.draft) {
       const std::string& draft = model.draft->request.name;
       if (!names.insert(draft).second) out.push_back(fmt::format("two models are called '{}'", draft));
-      if (model.draft->request.survey.model.path.empty()) out.push_back(fmt::format("'{}' has no file", draft));
-      if (model.request.survey.context.embeddings)
+      if (model.draft->request.dry_run.model.path.empty()) out.push_back(fmt::format("'{}' has no file", draft));
+      if (model.request.dry_run.context.embeddings)
         out.push_back(fmt::format("'{}' is a model for embeddings; a draft proposes nothing to it", name));
     }
     if (model.time_to_live && model.pinned)

@@ -47,7 +47,7 @@ std::vector<Candidate> candidates(const Fleet& fleet, const Room& room, const Na
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
     if (model.pinned || !std::ranges::contains(ready, name)) continue;
-    const auto megabytes = room.plan_of(name).survey.model.tensor_bytes.value() >> 20U;
+    const auto megabytes = room.plan_of(name).dry_run.model.tensor_bytes.value() >> 20U;
     out.push_back({.name = name,
                    .last_used = {},
                    .reload_time = std::chrono::milliseconds(megabytes),

@@ -20,11 +20,11 @@ namespace plimsoll::host {
 
 // Leases at once: what a context for embeddings computes, it computes in one call.
 [[nodiscard]] inline std::size_t seats_of(const plan::ModelPlan& plan) {
-  return plan.request.context.embeddings ? 1U : plan.survey.context.n_seq_max;
+  return plan.request.context.embeddings ? 1U : plan.dry_run.context.n_seq_max;
 }
 
 struct Host::Impl {
-  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& the_surveys, plan::Store& the_store,
+  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::DryRunSource& the_dry_runs, plan::Store& the_store,
        HostOptions the_options);
   ~Impl();
 
@@ -142,7 +142,7 @@ struct Host::Impl {
 
   run::MemoryBooks& books;
   Fleet fleet;
-  gauge::SurveySource& surveys;
+  gauge::DryRunSource& dry_runs;
   plan::Store& store;
   HostOptions options;
   SystemClock clock;

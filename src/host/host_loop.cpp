@@ -50,11 +50,11 @@ void require_sense(const Fleet& fleet) {
   if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
 }
 
-plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::SurveySource& surveys, plan::Store& store,
+plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::DryRunSource& dry_runs, plan::Store& store,
                    const run::MemoryBooks& books) {
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
-    return plan::Planner(surveys, store)
+    return plan::Planner(dry_runs, store)
         .plan(requests, {.lines = fleet.lines,
                          .ours = books.committed(),
                          .alternatives = false,
@@ -68,11 +68,11 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::Su
 
 }  // namespace
 
-Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySource& the_surveys, plan::Store& the_store,
+Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::DryRunSource& the_dry_runs, plan::Store& the_store,
                  HostOptions the_options)
     : books(the_books),
       fleet(std::move(the_fleet)),
-      surveys(the_surveys),
+      dry_runs(the_dry_runs),
       store(the_store),
       options(std::move(the_options)),
       parked(fleet.parking, books.ledger()),
@@ -82,8 +82,8 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::SurveySour
   if (options.require_enforcing) gauge::require_enforcing();
   require_sense(fleet);
   note_files();
-  plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), surveys, store, books);
-  surveys.rest();  // a device context for as long as the server lives would be too much for a few questions
+  plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, books);
+  dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
   plans = std::move(plan.models);
   device_list = std::move(plan.devices);
   books.set_lines(device_list);
@@ -121,7 +121,7 @@ void Host::Impl::note_unusable() {
 }
 
 void Host::Impl::expect_load_of(const plan::ModelPlan& model) {
-  const double bytes = static_cast<double>(model.survey.model.tensor_bytes.value());
+  const double bytes = static_cast<double>(model.dry_run.model.tensor_bytes.value());
   dispatcher.expect_load_time(model.name, kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs)));
 }
 

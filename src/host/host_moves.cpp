@@ -253,11 +253,11 @@ void Host::Impl::refresh_runtimes() {
 
 std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
   std::string key;
-  for (const device::DeviceId& device : plan::computing_devices(model.survey)) {
+  for (const device::DeviceId& device : plan::computing_devices(model.dry_run)) {
     const auto verdict =
         std::ranges::find_if(device_list, [&](const plan::DeviceVerdict& one) { return one.state.info.id == device; });
     if (verdict == device_list.end()) continue;
-    key += plan::runtime_key({.info = verdict->state.info, .reading = verdict->state.reading}, model.survey) + "\n";
+    key += plan::runtime_key({.info = verdict->state.info, .reading = verdict->state.reading}, model.dry_run) + "\n";
   }
   return key;
 }
@@ -300,7 +300,7 @@ std::vector<device::DeviceId> Host::Impl::computed_on(const std::string& name) c
   std::vector<device::DeviceId> out;
   for (const std::string& one : with_draft(name)) {
     const auto plan = std::ranges::find(plans, one, &plan::ModelPlan::name);
-    if (plan != plans.end()) std::ranges::copy(plan::computing_devices(plan->survey), std::back_inserter(out));
+    if (plan != plans.end()) std::ranges::copy(plan::computing_devices(plan->dry_run), std::back_inserter(out));
   }
   return out;
 }

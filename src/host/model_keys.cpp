@@ -101,18 +101,18 @@ void add_placement_keys(TableReader& reader, engine::ModelParams& params) {
 // The keys that say which model: its name and its files.
 void add_file_keys(TableReader& reader, FleetModel& model, const std::filesystem::path& folder) {
   plan::Request& request = model.request;
-  engine::ModelParams& params = request.survey.model;
+  engine::ModelParams& params = request.dry_run.model;
   reader.text("name", [&](const std::string& value) { request.name = value; });
   reader.text("path", [&params, folder](const std::string& value) { params.path = from_folder(folder, value); });
   reader.flag("check-tensors", params.check_tensors);
   reader.text("mmproj", [&request, folder](const std::string& value) {
-    request.survey.projector.path = from_folder(folder, value);
+    request.dry_run.projector.path = from_folder(folder, value);
   });
   reader.texts("lora", [&request, folder](const std::string& value) {
-    request.survey.adapters.push_back(scaled_file(folder, value));
+    request.dry_run.adapters.push_back(scaled_file(folder, value));
   });
   reader.texts("control-vector", [&request, folder](const std::string& value) {
-    request.survey.control_vector.files.push_back(scaled_file(folder, value));
+    request.dry_run.control_vector.files.push_back(scaled_file(folder, value));
   });
 }
 
@@ -167,18 +167,18 @@ void settle_draft(FleetModel& model, const DraftKeys& keys) {
   if (keys.path.empty()) return;
   model.draft = {.request = run::plan_with_draft(model.request, keys.path, keys.speculation),
                  .speculation = keys.speculation};
-  if (!keys.gpu_layers.empty()) set_gpu_layers(model.draft->request.survey.model, keys.gpu_layers);
+  if (!keys.gpu_layers.empty()) set_gpu_layers(model.draft->request.dry_run.model, keys.gpu_layers);
 }
 
 // What follows from the context's keys: defaults that depend on others, and the shape that embeddings want.
-void settle_context(gauge::SurveyRequest& survey, const toml::table& table, std::int64_t ctx_size) {
-  engine::ContextParams& context = survey.context;
+void settle_context(gauge::DryRunRequest& dry_run, const toml::table& table, std::int64_t ctx_size) {
+  engine::ContextParams& context = dry_run.context;
   if (ctx_size >= 0) context.n_ctx = static_cast<std::uint32_t>(ctx_size);
   if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);
   if (context.embeddings && context.pooling == LLAMA_POOLING_TYPE_RANK) {
-    run::plan_for_ranking(survey);
+    run::plan_for_ranking(dry_run);
   } else if (context.embeddings) {
-    run::plan_for_embeddings(survey, context.pooling);
+    run::plan_for_embeddings(dry_run, context.pooling);
   }
 }
 
@@ -192,18 +192,18 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   FleetModel model;
   model.request.lane = kDefaultLane;
   std::int64_t ctx_size = -1;  // not given
-  engine::ContextParams& context = model.request.survey.context;
+  engine::ContextParams& context = model.request.dry_run.context;
   TableReader reader(complaints, "a model");
   add_file_keys(reader, model, folder);
-  add_placement_keys(reader, model.request.survey.model);
+  add_placement_keys(reader, model.request.dry_run.model);
   add_context_keys(reader, context, ctx_size);
   add_host_keys(reader, model);
   DraftKeys draft;
   add_draft_keys(reader, draft, folder);
   reader.read(table);
 
-  settle_context(model.request.survey, table, ctx_size);
-  const std::string& path = model.request.survey.model.path;
+  settle_context(model.request.dry_run, table, ctx_size);
+  const std::string& path = model.request.dry_run.model.path;
   if (!table.contains("path")) complaints.at(table.source(), "a model has no 'path'");
   if (model.request.name.empty()) model.request.name = std::filesystem::path(path).stem().string();
   try {
@@ -225,16 +225,16 @@ FleetModel with_keys(FleetModel model, std::string_view text) {
   Complaints complaints;
   std::int64_t ctx_size = -1;
   TableReader reader(complaints, "what is asked of a model");
-  add_placement_keys(reader, model.request.survey.model);
-  add_context_keys(reader, model.request.survey.context, ctx_size);
+  add_placement_keys(reader, model.request.dry_run.model);
+  add_context_keys(reader, model.request.dry_run.context, ctx_size);
   reader.read(table);
   if (!complaints.list.empty()) wrong(complaints.list.front().message);
-  settle_context(model.request.survey, table, ctx_size);
-  engine::validate(model.request.survey.context);
+  settle_context(model.request.dry_run, table, ctx_size);
+  engine::validate(model.request.dry_run.context);
   if (model.draft) {  // its context is as the model's
-    const engine::ModelParams file = model.draft->request.survey.model;
+    const engine::ModelParams file = model.draft->request.dry_run.model;
     model.draft->request = run::plan_with_draft(model.request, file.path, model.draft->speculation);
-    model.draft->request.survey.model = file;
+    model.draft->request.dry_run.model = file;
   }
   return model;
 }

@@ -35,7 +35,7 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
     if (!model.lane.empty()) lanes.insert(model.lane);
   }
   for (const std::string& lane : lanes) {
-    plan::ModelPlan scratch{.name = owner_of_lane(lane), .request = {}, .survey = {}, .lines = {}, .lane = lane};
+    plan::ModelPlan scratch{.name = owner_of_lane(lane), .request = {}, .dry_run = {}, .lines = {}, .lane = lane};
     for (const auto& [place, bytes] : plan::scratch_of(lane, possible)) {
       scratch.lines.push_back(
           {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});

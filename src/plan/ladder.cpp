@@ -97,17 +97,17 @@ Step context(std::uint32_t from, std::uint32_t to) {
 }
 
 // How far a rung is from what was asked: context first, then quality, then speed.
-auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
+auto distance(const Rung& rung, const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run) {
   const engine::ContextParams& now = rung.request.context;
   // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has
   // lost any.
   const bool shortened = now.n_ctx != asked.context.n_ctx;
-  const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / survey.context.n_ctx : 0.0;
+  const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / dry_run.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
   const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == GGML_TYPE_Q8_0 ? 1 : 2;
   const std::int32_t layers = rung.request.model.gpu_layers;
   const bool moved = layers != asked.model.gpu_layers;
-  const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / survey.gpu_layers : 0.0;
+  const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / dry_run.gpu_layers : 0.0;
   const bool experts_moved = rung.request.model.cpu_moe != asked.model.cpu_moe;
   // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
   const double speed_lost =
@@ -119,7 +119,7 @@ auto distance(const Rung& rung, const gauge::SurveyRequest& asked, const gauge::
 
 class Builder {
  public:
-  Builder(const gauge::SurveyRequest& asked, const gauge::Survey& survey) : asked_(asked), survey_(survey) {}
+  Builder(const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
 
   void add(const std::vector<Step>& steps) {
     Rung rung{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
@@ -130,45 +130,45 @@ class Builder {
   }
 
   std::vector<Rung> nearest_first() && {
-    std::ranges::stable_sort(rungs_, {}, [this](const Rung& rung) { return distance(rung, asked_, survey_); });
+    std::ranges::stable_sort(rungs_, {}, [this](const Rung& rung) { return distance(rung, asked_, dry_run_); });
     return std::move(rungs_);
   }
 
  private:
-  const gauge::SurveyRequest& asked_;
-  const gauge::Survey& survey_;
+  const gauge::DryRunRequest& asked_;
+  const gauge::DryRun& dry_run_;
   std::vector<Rung> rungs_;
 };
 
 }  // namespace
 
-std::vector<Rung> ladder(const gauge::SurveyRequest& asked, const gauge::Survey& survey, bool accelerator_is_over) {
-  const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && survey.context.flash_attn;
+std::vector<Rung> ladder(const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run, bool accelerator_is_over) {
+  const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && dry_run.context.flash_attn;
   const Step nothing = [](Rung&) { return false; };
-  const Step half = micro_batch(std::max(kSmallestMicroBatch, survey.context.n_ubatch / 2));
+  const Step half = micro_batch(std::max(kSmallestMicroBatch, dry_run.context.n_ubatch / 2));
   const Step smallest = micro_batch(kSmallestMicroBatch);
   const Step q8 = may_quantise ? cache_type(GGML_TYPE_Q8_0, "KV cache at 8 bits: hardly any loss of quality") : nothing;
   const Step q4 = may_quantise ? cache_type(GGML_TYPE_Q4_0, "KV cache at 4 bits: some loss of quality") : nothing;
   const Step one = one_sequence();
-  const bool may_move = accelerator_is_over && survey.gpu_layers > 0;
+  const bool may_move = accelerator_is_over && dry_run.gpu_layers > 0;
 
-  Builder out(asked, survey);
+  Builder out(asked, dry_run);
   for (const Step& quality : {nothing, q8, q4}) {
     out.add({quality, half});
     out.add({quality, smallest});
     out.add({quality});
     out.add({quality, one, smallest});
     if (!may_move) continue;
-    if (survey.model.n_expert > 0) out.add({quality, smallest, experts_to_host()});
+    if (dry_run.model.n_expert > 0) out.add({quality, smallest, experts_to_host()});
     for (const int eighths : {7, 6, 5, 4, 3, 2, 1, 0}) {
-      out.add({quality, smallest, layers(survey.gpu_layers, survey.gpu_layers * eighths / 8)});
+      out.add({quality, smallest, layers(dry_run.gpu_layers, dry_run.gpu_layers * eighths / 8)});
     }
   }
   if (may_move) out.add({host_alone()});
-  for (std::uint32_t n_ctx = survey.context.n_ctx / 2; n_ctx >= kSmallestContext; n_ctx /= 2) {
-    out.add({context(survey.context.n_ctx, n_ctx)});
-    out.add({context(survey.context.n_ctx, n_ctx), one, q8, smallest});
-    if (may_move) out.add({context(survey.context.n_ctx, n_ctx), one, q8, smallest, layers(survey.gpu_layers, 0)});
+  for (std::uint32_t n_ctx = dry_run.context.n_ctx / 2; n_ctx >= kSmallestContext; n_ctx /= 2) {
+    out.add({context(dry_run.context.n_ctx, n_ctx)});
+    out.add({context(dry_run.context.n_ctx, n_ctx), one, q8, smallest});
+    if (may_move) out.add({context(dry_run.context.n_ctx, n_ctx), one, q8, smallest, layers(dry_run.gpu_layers, 0)});
   }
   return std::move(out).nearest_first();
 }

@@ -21,7 +21,7 @@ std::optional<std::string> line_without_use(const std::vector<memory::LineReques
                                             const std::vector<Request>& requests) {
   const bool for_accelerators = std::ranges::any_of(lines, [](const auto& line) { return !line.device.has_value(); });
   const bool none_used = std::ranges::all_of(requests, [](const Request& request) {
-    return request.survey.model.devices == std::vector<std::string>{"none"};
+    return request.dry_run.model.devices == std::vector<std::string>{"none"};
   });
   if (!for_accelerators || !none_used || requests.empty()) return std::nullopt;
   return "a line without a device is for accelerators, and with the device 'none' no model uses one; name the host: "

@@ -33,7 +33,7 @@ class Placement {
       if (!alone && holds(card, {}, whole)) alone = std::move(whole);
     }
     Request split = request;
-    split.survey.model = with_settled_split(std::move(split.survey.model), left());
+    split.dry_run.model = with_settled_split(std::move(split.dry_run.model), left());
     ModelPlan shared = plan_model_(split);
     const bool has_room =
         std::ranges::all_of(cards, [&](const std::string& card) { return holds(card, placed_, shared); });
@@ -42,7 +42,7 @@ class Placement {
 
  private:
   [[nodiscard]] static Request on(std::vector<std::string> devices, Request request) {
-    request.survey.model.devices = std::move(devices);
+    request.dry_run.model.devices = std::move(devices);
     return request;
   }
 
@@ -112,7 +112,7 @@ std::vector<ModelPlan> place(const std::vector<Request>& requests, const std::ve
   };
   std::vector<Open> open;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto cards = cards_to_choose_from(requests[i].survey.model, states);
+    auto cards = cards_to_choose_from(requests[i].dry_run.model, states);
     if (cards.empty())
       plans[i] = placement.as_asked(requests[i]);
     else

@@ -14,7 +14,7 @@ Json optional_bytes(const std::optional<Bytes>& bytes) { return bytes ? Json(byt
 // What was asked, where the engine made something else of it.
 Json requested(const ModelPlan& model) {
   const engine::ContextParams& asked = model.request.context;
-  const engine::ContextFacts& made = model.survey.context;
+  const engine::ContextFacts& made = model.dry_run.context;
   Json json = Json::object();
   if (asked.n_ctx && *asked.n_ctx != made.n_ctx) json["n_ctx"] = *asked.n_ctx;
   if (asked.n_batch != made.n_batch) json["n_batch"] = asked.n_batch;
@@ -24,21 +24,21 @@ Json requested(const ModelPlan& model) {
 }
 
 Json context(const ModelPlan& model) {
-  const engine::ContextFacts& made = model.survey.context;
+  const engine::ContextFacts& made = model.dry_run.context;
   return {{"n_ctx", made.n_ctx},
           {"n_ctx_seq", made.n_ctx_seq},
           {"n_batch", made.n_batch},
           {"n_ubatch", made.n_ubatch},
           {"n_seq_max", made.n_seq_max},
           {"n_outputs_max", made.n_outputs_max},
-          {"outputs", model.survey.outputs},
+          {"outputs", model.dry_run.outputs},
           {"type_k", engine::to_string(made.type_k)},
           {"type_v", engine::to_string(made.type_v)},
           {"flash_attn", made.flash_attn ? "enabled" : "disabled"},
           {"kv_unified", made.kv_unified},
           {"swa_full", made.swa_full},
           {"load_mode", llama_load_mode_name(model.request.model.load_mode)},
-          {"gpu_layers", model.survey.gpu_layers}};
+          {"gpu_layers", model.dry_run.gpu_layers}};
 }
 
 Json model_json(const ModelPlan& model) {
@@ -46,7 +46,7 @@ Json model_json(const ModelPlan& model) {
   for (const Line& line : model.lines) lines.push_back(to_json(line));
   Json json{{"name", model.name},
             {"path", model.request.model.path},
-            {"architecture", model.survey.model.architecture},
+            {"architecture", model.dry_run.model.architecture},
             {"requested", requested(model)},
             {"context", context(model)},
             {"lines", lines}};
@@ -54,7 +54,7 @@ Json model_json(const ModelPlan& model) {
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())
-    json["projector"] = {{"path", projector.path}, {"picture_tokens", model.survey.picture_tokens}};
+    json["projector"] = {{"path", projector.path}, {"picture_tokens", model.dry_run.picture_tokens}};
   return json;
 }
 

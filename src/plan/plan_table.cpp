@@ -18,14 +18,14 @@ std::string split_text(const engine::ModelParams& params) {
 }
 
 std::string model_table(const ModelPlan& model) {
-  const engine::ContextFacts& context = model.survey.context;
-  std::string out = fmt::format("{}  {}  ({})\n", model.name, model.survey.model.description, model.request.model.path);
+  const engine::ContextFacts& context = model.dry_run.context;
+  std::string out = fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, model.request.model.path);
   out += fmt::format(
       "  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators{}\n\n",
       context.n_ctx,
       context.n_seq_max > 1 ? fmt::format(" ({} sequences of {})", context.n_seq_max, context.n_ctx_seq) : "",
       context.n_batch, context.n_ubatch, engine::to_string(context.type_k), engine::to_string(context.type_v),
-      context.flash_attn ? "on" : "off", model.survey.gpu_layers, split_text(model.request.model));
+      context.flash_attn ? "on" : "off", model.dry_run.gpu_layers, split_text(model.request.model));
   out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}\n", "device", "buffer", "stage", "bytes", "", "source");
   for (const Line& line : model.lines) {
     out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}{}\n", line.device.name(), line.buffer,

@@ -66,11 +66,11 @@ bool Planner::readings_are_old() const {
 const std::vector<gauge::DeviceView>& Planner::devices() {
   if (!readings_are_old()) return devices_;
   read_at_ = clock_.now();
-  devices_ = surveys_.devices();
+  devices_ = dry_runs_.devices();
   return devices_;
 }
 
-// Devices as a remembered survey was made on them.
+// Devices as a remembered dry run was made on them.
 std::vector<std::string> Planner::device_names() {
   std::vector<std::string> names;
   for (const gauge::DeviceView& view : devices()) {
@@ -80,31 +80,31 @@ std::vector<std::string> Planner::device_names() {
   return names;
 }
 
-gauge::Survey Planner::survey(const gauge::SurveyRequest& request) {
-  if (auto remembered = store_.find_survey(request); remembered && remembered->devices == device_names()) {
+gauge::DryRun Planner::dry_run(const gauge::DryRunRequest& request) {
+  if (auto remembered = store_.find_dry_run(request); remembered && remembered->devices == device_names()) {
     ++remembered_;
-    return std::move(remembered->survey);
+    return std::move(remembered->dry_run);
   }
-  gauge::Survey survey = surveys_.survey(request);
+  gauge::DryRun dry_run = dry_runs_.dry_run(request);
   ++made_;
-  store_.keep_survey(request, survey, device_names());
-  return survey;
+  store_.keep_dry_run(request, dry_run, device_names());
+  return dry_run;
 }
 
-RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::Survey& survey,
+RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::DryRun& dry_run,
                                   const PlannerOptions& options) {
   if (const auto given = runtime_asked_for(options.runtime, device)) return {.bytes = *given, .source = Source::given};
   const std::vector<gauge::DeviceView>& views = devices();
   const auto view =
       std::ranges::find_if(views, [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
   if (view == views.end()) return {.bytes = Bytes{}, .source = Source::estimated};
-  return runtime_figure(store_.find_runtime(runtime_key(*view, survey)), estimated_runtime(view->info, survey),
+  return runtime_figure(store_.find_runtime(runtime_key(*view, dry_run)), estimated_runtime(view->info, dry_run),
                         runtime_floor(view->info, store_.find_runtime(context_key(*view))));
 }
 
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
-  request.survey.model = with_settled_split(std::move(request.survey.model), states);
-  const gauge::Survey answer = survey(request.survey);
+  request.dry_run.model = with_settled_split(std::move(request.dry_run.model), states);
+  const gauge::DryRun answer = dry_run(request.dry_run);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
     runtime.emplace_back(device, runtime_of(device, answer, options));
@@ -127,8 +127,8 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
   } catch (const Error& error) {
     if (!is_about_one_model(error.code())) throw;
     return {.name = request.name,
-            .request = request.survey,
-            .survey = {},
+            .request = request.dry_run,
+            .dry_run = {},
             .lines = {},
             .lane = request.lane,
             .unusable = error};
@@ -162,7 +162,7 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   plan.models = place(requests, options.lane_mates, found, [&](const Request& request) {
     return options.skip_unusable ? plan_or_skip(request, found, options) : plan_model(request, found, options);
   });
-  // Surveys take their time, and whoever asked meanwhile has had the devices read again.
+  // Dry runs take their time, and whoever asked meanwhile has had the devices read again.
   if (readings_are_old() || read_at_ != read_at) found = states(options);
   std::vector<ModelPlan> counted = plan.models;
   counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
@@ -188,7 +188,7 @@ Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& op
   if (asked.alternatives.empty()) return asked;
   const Alternative chosen = asked.alternatives.front();
   std::vector<Request> fitting = requests;
-  for (std::size_t i = 0; i < fitting.size(); ++i) fitting[i].survey = chosen.requests[i];
+  for (std::size_t i = 0; i < fitting.size(); ++i) fitting[i].dry_run = chosen.requests[i];
   Plan fitted = plan(fitting, quiet);
   for (const Change& change : chosen.changes) {
     fitted.explanation.insert(
@@ -204,7 +204,7 @@ void Planner::explain(Plan& plan) const {
       plan.explanation.push_back(fmt::format("{}: cannot be used: {}", model.name, model.unusable->what()));
       continue;
     }
-    const engine::ContextFacts& context = model.survey.context;
+    const engine::ContextFacts& context = model.dry_run.context;
     plan.explanation.push_back(
         fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
                     model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default",

@@ -4,13 +4,13 @@
 
 namespace plimsoll::plan {
 
-Bytes estimated_runtime(const device::DeviceInfo& device, const gauge::Survey& survey) {
+Bytes estimated_runtime(const device::DeviceInfo& device, const gauge::DryRun& dry_run) {
   // The host's own: thread stacks, the CPU backend's work buffer, which grows with the micro-batch and the widest row,
   // and the vocabulary. measured 2026-11, llama.cpp 0.7.0: below this for 131 small architectures; a model of 374 M
   // parameters with 32,000 words took 15 MiB when it was loaded.
   if (device.id.is_host()) {
-    return 8_MiB + Bytes{std::uint64_t{survey.context.n_ubatch} * static_cast<std::uint64_t>(survey.model.n_embd) * 8} +
-           Bytes{static_cast<std::uint64_t>(std::max(0, survey.model.n_vocab)) * 640};
+    return 8_MiB + Bytes{std::uint64_t{dry_run.context.n_ubatch} * static_cast<std::uint64_t>(dry_run.model.n_embd) * 8} +
+           Bytes{static_cast<std::uint64_t>(std::max(0, dry_run.model.n_vocab)) * 640};
   }
   // CUDA and HIP: a device context and its kernels' code, about 0.5 GB on current drivers, then pools and graphs.
   if (device.backend == "CUDA" || device.backend == "ROCm" || device.backend == "HIP") return 640_MiB;

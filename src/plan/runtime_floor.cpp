@@ -61,8 +61,8 @@ std::string_view to_string(Worth worth) noexcept {
   return "it is kept";
 }
 
-Bytes plausible_runtime(const device::DeviceInfo& device, const gauge::Survey& survey, Bytes planned) {
-  return device.id.is_host() ? planned : std::max(planned, estimated_runtime(device, survey));
+Bytes plausible_runtime(const device::DeviceInfo& device, const gauge::DryRun& dry_run, Bytes planned) {
+  return device.id.is_host() ? planned : std::max(planned, estimated_runtime(device, dry_run));
 }
 
 Worth worth_of(const RuntimeMeasurement& measurement) {

@@ -12,7 +12,7 @@ namespace plimsoll::plan {
 namespace {
 
 constexpr int kMostTried = 64;      // rungs
-constexpr int kMostSurveyed = 128;  // of all models; tens of milliseconds each
+constexpr int kMostDryRun = 128;  // of all models; tens of milliseconds each
 
 // What stays as it is while configurations are tried.
 struct Surroundings {
@@ -49,9 +49,9 @@ const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vecto
 // What goes from one value to another goes there in every model that had the first one, too.
 class SameSteps {
  public:
-  SameSteps(const gauge::SurveyRequest& from, const gauge::SurveyRequest& to) : from_(from), to_(to) {}
+  SameSteps(const gauge::DryRunRequest& from, const gauge::DryRunRequest& to) : from_(from), to_(to) {}
 
-  [[nodiscard]] gauge::SurveyRequest taken_by(gauge::SurveyRequest other) const {
+  [[nodiscard]] gauge::DryRunRequest taken_by(gauge::DryRunRequest other) const {
     step(other.context, &engine::ContextParams::n_ctx, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_batch, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_ubatch, from_.context, to_.context);
@@ -70,8 +70,8 @@ class SameSteps {
     if (other.*field == from.*field) other.*field = to.*field;
   }
 
-  const gauge::SurveyRequest& from_;
-  const gauge::SurveyRequest& to_;
+  const gauge::DryRunRequest& from_;
+  const gauge::DryRunRequest& to_;
 };
 
 // The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
@@ -91,7 +91,7 @@ class TooHeavy {
     const auto loads_of = [&](const std::vector<engine::ModelParams>& loads) {
       return std::ranges::equal(
           loads, requests | std::views::take(loads.size()), {}, {},
-          [](const Request& request) -> const auto& { return request.survey.model; });
+          [](const Request& request) -> const auto& { return request.dry_run.model; });
     };
     return std::ranges::any_of(known_, loads_of);
   }
@@ -115,8 +115,8 @@ class Search {
         verdicts, [](const DeviceVerdict& verdict) { return !verdict.fits() && !verdict.state.info.id.is_host(); });
     std::vector<Alternative> found;
     int tried = 0;
-    for (const Rung& rung : ladder(leader.request, leader.survey, accelerator_is_over)) {
-      if (found.size() >= most || tried >= kMostTried || surveyed_ >= kMostSurveyed) break;
+    for (const Rung& rung : ladder(leader.request, leader.dry_run, accelerator_is_over)) {
+      if (found.size() >= most || tried >= kMostTried || dry_run_ >= kMostDryRun) break;
       const std::vector<Request> requests = all_on(rung, leader);
       if (too_heavy_.knows(requests)) continue;
       if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
@@ -131,18 +131,18 @@ class Search {
     const SameSteps steps(leader.request, rung.request);
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
-      requests.push_back({.name = model.name, .survey = steps.taken_by(model.request), .lane = model.lane});
+      requests.push_back({.name = model.name, .dry_run = steps.taken_by(model.request), .lane = model.lane});
     if (steps.taken_by(leader.request) != rung.request)
       throw Error(ErrorCode::internal, "a step of the ladder changes a parameter that SameSteps does not know");
     return requests;
   }
 
-  // Model after model: where the first ones are too much already, the others are not surveyed.
+  // Model after model: where the first ones are too much already, the others are not tried by a dry run.
   [[nodiscard]] std::optional<Alternative> try_these(const Rung& rung, const std::vector<Request>& requests) {
     std::vector<ModelPlan> models;
     try {
       for (const Request& request : requests) {
-        ++surveyed_;
+        ++dry_run_;
         models.push_back(plan_model_(request));
         if (surroundings_.hold(models)) continue;
         too_heavy_.look_at(std::move(models));
@@ -154,7 +154,7 @@ class Search {
     }
     Alternative alternative{
         .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {}, .required = {}};
-    for (const Request& request : requests) alternative.requests.push_back(request.survey);
+    for (const Request& request : requests) alternative.requests.push_back(request.dry_run);
     for (const DeviceVerdict& verdict : one_of_each_memory(surroundings_.judge(models))) {
       if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);
     }
@@ -165,7 +165,7 @@ class Search {
   const Surroundings& surroundings_;
   const PlanModel& plan_model_;
   TooHeavy too_heavy_;
-  int surveyed_ = 0;
+  int dry_run_ = 0;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// search: configurations near refused ones that fit, found by surveying them along the ladder.
+// search: configurations near refused ones that fit, found by a dry run them along the ladder.
 #pragma once
 #include <functional>
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace plimsoll::plan {
 
-// A model's lines, really surveyed. Throws Error where it cannot be had that way.
+// A model's lines, really tried by a dry run. Throws Error where it cannot be had that way.
 using PlanModel = std::function<ModelPlan(const Request&)>;
 
 // `refused` do not fit on these devices together, `beside` counted with them. Several models step down together, as

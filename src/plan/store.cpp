@@ -22,15 +22,15 @@ namespace {
 constexpr int kBusyMilliseconds = 2000;
 
 constexpr const char* kSchema =
-    "CREATE TABLE IF NOT EXISTS survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS dry run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
     "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
     "CREATE INDEX IF NOT EXISTS measurement_key ON measurement (key);";
 
 // What the tables mean (PRAGMA user_version). 2: measurements one by one. What stood there before cannot be used: the
-// largest ever measured, of any driver and build, and surveys of contexts that reserved a whole batch of logits.
+// largest ever measured, of any driver and build, and dry runs of contexts that reserved a whole batch of logits.
 constexpr int kMeaning = 2;
-constexpr const char* kFromEarlier = "DROP TABLE IF EXISTS runtime; DELETE FROM survey; PRAGMA user_version = 2;";
+constexpr const char* kFromEarlier = "DROP TABLE IF EXISTS runtime; DELETE FROM dry run; PRAGMA user_version = 2;";
 
 // A prepared statement; gone with the object.
 class Statement {
@@ -63,7 +63,7 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-std::string survey_key(const gauge::SurveyRequest& request) {
+std::string dry_run_key(const gauge::DryRunRequest& request) {
   const engine::EngineVersion engine = engine::engine_version();
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
@@ -79,7 +79,7 @@ std::string shape_of(const engine::ModelFacts& model) {
                      model.n_vocab, model.n_params);
 }
 
-// The file of the model that a survey's key is about.
+// The file of the model that a dry run's key is about.
 std::string model_of_key(const std::string& key) {
   const auto json = nlohmann::ordered_json::parse(key.substr(std::min(key.size(), key.find('{'))), nullptr, false);
   return json.is_object() && json.contains("model") ? json["model"].value("path", "") : "";
@@ -100,19 +100,19 @@ std::string device_key(const gauge::DeviceView& device) {
                      device::driver_version(device.info), engine.llama, engine.ggml, engine::engine_build());
 }
 
-std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey) {
-  const engine::ContextFacts& context = survey.context;
+std::string runtime_key(const gauge::DeviceView& device, const gauge::DryRun& dry_run) {
+  const engine::ContextFacts& context = dry_run.context;
   Bytes weights;  // there: their types and the split show in it
-  for (const gauge::BufferLine& line : survey.lines) {
+  for (const gauge::BufferLine& line : dry_run.lines) {
     if (line.stage == memory::Stage::weights && line.device == device.info.id) weights += line.bytes;
   }
   std::string key = fmt::format(
       "{}{}weights {}|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
-      device_key(device), shape_of(survey.model), weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
-      context.n_seq_max, survey.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
-      context.flash_attn, context.kv_unified, context.swa_full, survey.gpu_layers);
+      device_key(device), shape_of(dry_run.model), weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
+      context.n_seq_max, dry_run.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
+      context.flash_attn, context.kv_unified, context.swa_full, dry_run.gpu_layers);
   Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
-  for (const gauge::BufferLine& line : survey.lines) {
+  for (const gauge::BufferLine& line : dry_run.lines) {
     if (line.stage == memory::Stage::projector) projector += line.bytes;
   }
   if (projector > Bytes{}) key += fmt::format(" projector {}", projector.value());
@@ -144,7 +144,7 @@ void Store::open() {
   database_ = database;
   if (opened != SQLITE_OK) return give_up(database == nullptr ? "out of memory" : sqlite3_errmsg(database));
   sqlite3_busy_timeout(database, kBusyMilliseconds);
-  // Disk syncs can take longer than a small survey. While a new file is laid out there is nothing to lose; afterwards
+  // Disk syncs can take longer than a small dry run. While a new file is laid out there is nothing to lose; afterwards
   // the log needs none until it is long, and it is not brought home at every end.
   sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_exec(database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;", nullptr, nullptr, nullptr);
@@ -174,26 +174,26 @@ void Store::give_up(const char* why) {
 
 Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
 
-std::optional<Store::Remembered> Store::find_survey(const gauge::SurveyRequest& request) {
+std::optional<Store::Remembered> Store::find_dry_run(const gauge::DryRunRequest& request) {
   if (!usable()) return std::nullopt;
-  Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM survey WHERE key = ?");
-  if (!statement.bind(1, survey_key(request)).row()) return std::nullopt;
+  Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry run WHERE key = ?");
+  if (!statement.bind(1, dry_run_key(request)).row()) return std::nullopt;
   try {
     const auto json = nlohmann::ordered_json::parse(statement.text(0));
-    return Remembered{.survey = gauge::survey_from_json(json.at("survey")), .devices = json.at("devices")};
+    return Remembered{.dry_run = gauge::dry_run_from_json(json.at("dry_run")), .devices = json.at("devices")};
   } catch (const std::exception& error) {  // written by a version that thought otherwise: ask again
-    log::debug("plan", "a remembered survey could not be read: {}", error.what());
+    log::debug("plan", "a remembered dry run could not be read: {}", error.what());
     return std::nullopt;
   }
 }
 
-void Store::keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey,
+void Store::keep_dry_run(const gauge::DryRunRequest& request, const gauge::DryRun& dry_run,
                         const std::vector<std::string>& devices) {
   if (!usable()) return;
-  const nlohmann::ordered_json json{{"survey", gauge::to_json(survey)}, {"devices", devices}};
-  Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO survey (key, value) VALUES (?, ?)");
-  if (!statement.bind(1, survey_key(request)).bind(2, json.dump()).done()) {
-    log::debug("plan", "a survey could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
+  const nlohmann::ordered_json json{{"dry_run", gauge::to_json(dry_run)}, {"devices", devices}};
+  Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry run (key, value) VALUES (?, ?)");
+  if (!statement.bind(1, dry_run_key(request)).bind(2, json.dump()).done()) {
+    log::debug("plan", "a dry run could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
   }
 }
 
@@ -228,7 +228,7 @@ void Store::keep_runtime(const std::string& key, PipelineCache cache, Bytes byte
 
 void Store::forget_everything() {
   if (usable())
-    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM survey; DELETE FROM measurement;", nullptr, nullptr,
+    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM dry run; DELETE FROM measurement;", nullptr, nullptr,
                  nullptr);
 }
 
@@ -245,21 +245,21 @@ std::size_t Store::forget_device(const std::string& name) {
 std::size_t Store::forget_model(const std::string& file) {
   if (!usable()) return 0;
   auto* const database = static_cast<sqlite3*>(database_);
-  std::vector<std::string> surveys;
+  std::vector<std::string> dry_runs;
   std::set<std::string> shapes;
-  Statement all(database, "SELECT key, value FROM survey");
+  Statement all(database, "SELECT key, value FROM dry run");
   while (all.row()) {
     if (!is_model(model_of_key(all.text(0)), file)) continue;
-    surveys.push_back(all.text(0));
+    dry_runs.push_back(all.text(0));
     try {
       const auto value = nlohmann::ordered_json::parse(all.text(1));
-      shapes.insert(shape_of(gauge::survey_from_json(value.at("survey")).model));
+      shapes.insert(shape_of(gauge::dry_run_from_json(value.at("dry_run")).model));
     } catch (const std::exception&) {  // written by a version that thought otherwise: it goes, too
     }
   }
-  std::size_t gone = surveys.size();
-  for (const std::string& key : surveys) {
-    Statement statement(database, "DELETE FROM survey WHERE key = ?");
+  std::size_t gone = dry_runs.size();
+  for (const std::string& key : dry_runs) {
+    Statement statement(database, "DELETE FROM dry run WHERE key = ?");
     (void)statement.bind(1, key).done();
   }
   for (const std::string& shape : shapes) gone += forget_measurements("instr(key, ?1) > 0", shape);

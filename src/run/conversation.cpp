@@ -68,7 +68,7 @@ void Conversation::prompt_all_logits(std::span<const Token> tokens) {
   if (sequence_->waiting() > 0)
     throw Error(ErrorCode::usage, "tokens wait here already; infer before all logits are asked for");
   const std::size_t most =
-      std::min<std::size_t>(instance().plan().survey.outputs, instance().context().facts().n_batch);
+      std::min<std::size_t>(instance().plan().dry_run.outputs, instance().context().facts().n_batch);
   if (tokens.size() > most) {
     throw Error(ErrorCode::usage,
                 fmt::format("the logits after {} tokens at once were asked for, and '{}' was planned for {}; plan it "

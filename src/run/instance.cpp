@@ -21,7 +21,7 @@ namespace {
 
 std::vector<gauge::DeviceView> computing(const plan::ModelPlan& plan, const std::vector<plan::DeviceVerdict>& devices) {
   std::vector<gauge::DeviceView> views;
-  const auto wanted = plan::computing_devices(plan.survey);
+  const auto wanted = plan::computing_devices(plan.dry_run);
   for (const plan::DeviceVerdict& verdict : devices) {
     if (!std::ranges::contains(wanted, verdict.state.info.id)) continue;
     views.push_back({.info = verdict.state.info, .reading = verdict.state.reading});
@@ -168,7 +168,7 @@ void Instance::load_beside_the_model() {
 void Instance::load_projector() {
   engine::ProjectorParams params = plan_.request.projector;
   if (!params.wanted()) return;
-  params.image_max_tokens = plan_.survey.picture_limit;  // no picture is to need more than was planned
+  params.image_max_tokens = plan_.dry_run.picture_limit;  // no picture is to need more than was planned
   attributed(gauge::Phase::projector, "loading the projector of", [&](gauge::Scope& scope) {
     std::unique_ptr<engine::Projector> loaded;
     {
@@ -254,7 +254,7 @@ engine::Context& Instance::context() {
 
 const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
   must_be(State::has_context, "warm_up()");
-  options.outputs = plan_.survey.outputs;
+  options.outputs = plan_.dry_run.outputs;
   for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
@@ -353,11 +353,11 @@ std::optional<memory::Refusal> Instance::last_refusal() const {
 }
 
 engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
-  if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.survey.outputs)) {
+  if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.dry_run.outputs)) {
     throw Error(ErrorCode::sealed,
                 fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with --outputs {}",
-                            batch.outputs(), plan_.name, plan_.survey.outputs, batch.outputs()),
-                {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.survey.outputs}});
+                            batch.outputs(), plan_.name, plan_.dry_run.outputs, batch.outputs()),
+                {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.dry_run.outputs}});
   }
   return computed(batch, [&] { return context().decode(batch, std::move(stop)); });
 }

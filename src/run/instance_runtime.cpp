@@ -43,8 +43,8 @@ void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::stri
                            format_bytes(figure.bytes), model, device, to_string(worth)));
 }
 
-std::string depth_key(const gauge::DeviceView& device, const gauge::Survey& survey) {
-  return plan::runtime_key(device, survey) + " at depth";
+std::string depth_key(const gauge::DeviceView& device, const gauge::DryRun& dry_run) {
+  return plan::runtime_key(device, dry_run) + " at depth";
 }
 
 std::optional<Bytes> remembered(plan::Store* store, const std::string& key) {
@@ -63,13 +63,13 @@ void Instance::measure_runtime(plan::Store* store) {
     const std::string context_key = plan::context_key(*view);
     if (store != nullptr && figure.context > Bytes{})
       store->keep_runtime(context_key, plan::PipelineCache::none, figure.context);
-    const std::string key = plan::runtime_key(*view, plan_.survey);
+    const std::string key = plan::runtime_key(*view, plan_.dry_run);
     const std::string unconfirmed_key = key + " unconfirmed";
     const Bytes planned = planned_runtime(figure.memory.id);
     const auto context = figure.context > Bytes{} ? std::optional(figure.context) : remembered(store, context_key);
     const plan::Worth worth =
         plan::worth_of({.bytes = figure.bytes,
-                        .plausible = plan::plausible_runtime(figure.memory, plan_.survey, planned),
+                        .plausible = plan::plausible_runtime(figure.memory, plan_.dry_run, planned),
                         .floor = plan::runtime_floor(figure.memory, context),
                         .had_context = figure.had_context,
                         .alone = figure.alone,
@@ -89,7 +89,7 @@ std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const
   if (store == nullptr) return std::nullopt;
   EarlierWarmUp earlier;
   for (const gauge::DeviceView& device : devices_) {
-    const auto at_depth = store->find_runtime(depth_key(device, plan_.survey));
+    const auto at_depth = store->find_runtime(depth_key(device, plan_.dry_run));
     if (!at_depth) return std::nullopt;
     if (*at_depth >= kQuiet) earlier.grew_at_depth = true;
   }
@@ -99,7 +99,7 @@ std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const
 void Instance::keep_warm_up(plan::Store* store) const {
   if (store == nullptr) return;
   for (const gauge::DeviceView& device : devices_)
-    store->keep_runtime(depth_key(device, plan_.survey), pipeline_cache_, warm_up_.depth_growth);
+    store->keep_runtime(depth_key(device, plan_.dry_run), pipeline_cache_, warm_up_.depth_growth);
 }
 
 Bytes Instance::planned_runtime(const device::DeviceId& device) const {

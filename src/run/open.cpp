@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/plan/line_requests.hpp>
 #include <plimsoll/plan/refusal.hpp>
 
@@ -25,24 +25,24 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
   memory::Owner owner = options.name.empty() ? books.owners().claim_numbered(std::filesystem::path(path).stem().string())
                                              : books.owners().claim(options.name);
   plan::Request request{.name = owner.name(),
-                        .survey = {.model = options.model,
+                        .dry_run = {.model = options.model,
                                    .context = options.context,
                                    .adapters = options.adapters,
                                    .control_vector = options.control_vector,
                                    .projector = options.projector}};
-  request.survey.model.path = path;
+  request.dry_run.model.path = path;
 
   for (const auto& wrong : {plan::contradiction(options.planner.lines), plan::contradiction(options.planner.runtime),
                             plan::line_without_use(options.planner.lines, {request})}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
   planning.lines = books.lines_with(options.planner.lines);
   planning.ours = books.committed();
   planning.alternatives = false;
-  plan::Plan plan = plan::Planner(surveys, store).plan({request}, planning);
+  plan::Plan plan = plan::Planner(dry_runs, store).plan({request}, planning);
   if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 
   books.set_lines(plan.devices);

@@ -98,7 +98,7 @@ RuntimeGrowth::Booked RuntimeGrowth::booked_in(const device::DeviceInfo& memory)
 }
 
 // On a card all that this process uses is there for its models, so what nobody booked is this one's: a context that a
-// survey made before it was loaded, too. A process uses host memory for other things, so there only what grew since is
+// dry run made before it was loaded, too. A process uses host memory for other things, so there only what grew since is
 // looked at; what neighbours took or gave back meanwhile is theirs, and runtime lines are left out: they are booked
 // when something has been measured, not when it is taken.
 Bytes RuntimeGrowth::unseen(std::size_t memory, const gauge::MemoryUse& now, const gauge::Growth& grown) const {

@@ -278,7 +278,7 @@ std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) 
   std::ranges::stable_sort(
       queue, {}, [](const Sequence* sequence) { return std::pair(!sequence->all_logits, sequence->waiting()); });
 
-  std::size_t rows = instance_.plan().survey.outputs;
+  std::size_t rows = instance_.plan().dry_run.outputs;
   std::vector<Share> out;
   for (std::size_t i = 0; i < queue.size() && most > 0 && rows > 0; ++i) {
     Sequence* const sequence = queue[i];

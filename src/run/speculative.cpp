@@ -27,7 +27,7 @@ bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
 void require_usable(const Conversation& target, const Conversation& draft, const GenerationParams& params) {
   require_draft(*target.instance().model(), target.instance().name(), *draft.instance().model(),
                 draft.instance().name());
-  if (target.instance().plan().survey.outputs < 2) {
+  if (target.instance().plan().dry_run.outputs < 2) {
     throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
                                               "plan it with --outputs 9",
                                               target.instance().name()));
@@ -44,16 +44,16 @@ plan::Request plan_with_draft(plan::Request& target, std::string draft_file, con
     throw Error(ErrorCode::usage,
                 fmt::format("--draft-p-min cannot be {}; it is a probability", speculation.least_probability));
   }
-  engine::ContextParams& context = target.survey.context;
+  engine::ContextParams& context = target.dry_run.context;
   if (speculation.most < 1 || speculation.most >= context.n_batch) {
     throw Error(ErrorCode::usage, fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}",
                                               speculation.most, speculation.most + 1, context.n_batch));
   }
-  plan::Request draft{.name = target.name + "-draft", .survey = target.survey, .lane = target.lane};
-  draft.survey.model.path = std::move(draft_file);
-  draft.survey.adapters.clear();
-  draft.survey.control_vector = {};
-  draft.survey.projector = {};
+  plan::Request draft{.name = target.name + "-draft", .dry_run = target.dry_run, .lane = target.lane};
+  draft.dry_run.model.path = std::move(draft_file);
+  draft.dry_run.adapters.clear();
+  draft.dry_run.control_vector = {};
+  draft.dry_run.projector = {};
   const auto rows = static_cast<std::uint32_t>(
       std::min<std::size_t>((speculation.most + 1) * std::max(1U, context.n_seq_max), context.n_batch));
   context.n_outputs_max = std::max(context.n_outputs_max, rows);
@@ -150,7 +150,7 @@ std::size_t SpeculativeGeneration::room() const {
 std::vector<engine::Token> SpeculativeGeneration::propose() {
   std::vector<engine::Token> history = target_.tokens();
   history.push_back(tokens_.back());
-  const std::size_t rows = target_.instance().plan().survey.outputs - 1;
+  const std::size_t rows = target_.instance().plan().dry_run.outputs - 1;
   std::size_t most = std::min({speculation_.most, rows, room()});
   // Checking n proposals gives up to n + 1 tokens.
   if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - tokens_.size() - 1);

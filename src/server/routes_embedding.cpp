@@ -14,7 +14,7 @@ namespace {
 
 const host::FleetModel& embedding_model(const host::Host& host, const std::string& name, bool ranking) {
   const auto suits = [&](const host::FleetModel& model) {
-    const engine::ContextParams& context = model.request.survey.context;
+    const engine::ContextParams& context = model.request.dry_run.context;
     return context.embeddings && (context.pooling == LLAMA_POOLING_TYPE_RANK) == ranking;
   };
   const char* what = ranking ? "ranking" : "embeddings";

@@ -22,13 +22,13 @@ Json model_json(const host::FleetModel& model, const host::ModelStatus& status, 
           {"owned_by", "plimsoll"},
           {"meta",
            {{"state", host::to_string(status.state)},
-            {"architecture", plan.survey.model.architecture},
-            {"n_ctx", plan.survey.context.n_ctx_seq},
-            {"n_ctx_train", plan.survey.model.n_ctx_train},
-            {"n_embd", plan.survey.model.n_embd},
-            {"n_vocab", plan.survey.model.n_vocab},
-            {"n_params", plan.survey.model.n_params},
-            {"embeddings", model.request.survey.context.embeddings}}}};
+            {"architecture", plan.dry_run.model.architecture},
+            {"n_ctx", plan.dry_run.context.n_ctx_seq},
+            {"n_ctx_train", plan.dry_run.model.n_ctx_train},
+            {"n_embd", plan.dry_run.model.n_embd},
+            {"n_vocab", plan.dry_run.model.n_vocab},
+            {"n_params", plan.dry_run.model.n_params},
+            {"embeddings", model.request.dry_run.context.embeddings}}}};
 }
 
 // Where the model stands in the fleet, its plans and its status. Throws api::Problem 404.
@@ -97,7 +97,7 @@ void Server::Impl::add_llama_routes() {
                   {{"build_info", fmt::format("plimsoll {}", version())},
                    {"model_alias", status.name},
                    {"total_slots", status.seats},
-                   {"default_generation_settings", {{"n_ctx", plan_at(host, place).survey.context.n_ctx_seq}}},
+                   {"default_generation_settings", {{"n_ctx", plan_at(host, place).dry_run.context.n_ctx_seq}}},
                    {"state", host::to_string(status.state)}});
             }));
 

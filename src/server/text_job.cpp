@@ -20,7 +20,7 @@ TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner,
     : workshop_(workshop), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
   const host::FleetModel& model = model_asked_for(workshop_.host, request_.model);
   request_.model = model.request.name;
-  if (model.request.survey.context.embeddings)
+  if (model.request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
   lease_.emplace(lease_of(workshop_.host, request_.model, workshop_.options, stop_));

@@ -184,8 +184,8 @@ class Plans(Cli):
     def test_a_second_plan_is_remembered(self):
         first, _ = self.run_it("plan", "-m", LLAMA, "--explain")
         second, _ = self.run_it("plan", "-m", LLAMA, "--explain")
-        self.assertIn("1 surveyed now, 0 remembered", first)
-        self.assertIn("0 surveyed now, 1 remembered", second)
+        self.assertIn("1 tried by a dry run now, 0 remembered", first)
+        self.assertIn("0 tried by a dry run now, 1 remembered", second)
 
     def test_a_line_above_the_device_is_lowered_with_a_warning(self):
         _, err = self.run_it("plan", "-m", LLAMA, "--line", "CPU=999TiB")

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -42,22 +42,22 @@ class EngineExtensionTest : public testing::Test {
     request.context = test::small_context();
   }
   ~EngineExtensionTest() override { changed = nullptr; }
-  SurveyRequest request;
+  DryRunRequest request;
 };
 
-TEST_F(EngineExtensionTest, TheEngineAtHandTellsWhatItAskedFor) { EXPECT_FALSE(survey(request).lines.empty()); }
+TEST_F(EngineExtensionTest, TheEngineAtHandTellsWhatItAskedFor) { EXPECT_FALSE(dry_run(request).lines.empty()); }
 
 // The fields as they would be read where the engine had put one more in front of ours.
 TEST_F(EngineExtensionTest, NumbersThatLieElsewhereAreNotRead) {
   changed = [](llama_memory_breakdown_data& bytes) {
     bytes = {.model = 4711, .context = bytes.model, .compute = bytes.context};
   };
-  test::expect_error(ErrorCode::unsupported, "tells what it holds in another form", [&] { (void)survey(request); });
+  test::expect_error(ErrorCode::unsupported, "tells what it holds in another form", [&] { (void)dry_run(request); });
 }
 
 TEST_F(EngineExtensionTest, NumbersOfAnotherSizeAreNotRead) {
   changed = [](llama_memory_breakdown_data& bytes) { bytes.context >>= 32; };
-  test::expect_error(ErrorCode::unsupported, "build it again", [&] { (void)survey(request); });
+  test::expect_error(ErrorCode::unsupported, "build it again", [&] { (void)dry_run(request); });
 }
 
 }  // namespace

@@ -226,11 +226,11 @@ TEST_F(GaugeTest, ABufferFreedOnAnotherThreadReturnsToItsOwner) {
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST_F(GaugeTest, ABufferFreedBesideASurveyReturnsToItsOwner) {
+TEST_F(GaugeTest, ABufferFreedBesideADryRunReturnsToItsOwner) {
   Buffer buffer = allocate(64);
-  hook::Observer survey;
+  hook::Observer dry_run;
   {
-    const hook::ThreadObserver beside(&survey);
+    const hook::ThreadObserver beside(&dry_run);
     buffer.reset();
   }
   EXPECT_TRUE(ledger.empty());
@@ -259,11 +259,11 @@ TEST_F(GaugeTest, OneAtATimeAndAStoppedOneSeesNothing) {
   second.start();  // buffers from before it are none of its business
 }
 
-TEST_F(GaugeTest, StandsAsideAlsoWhenItEndsBesideASurvey) {
+TEST_F(GaugeTest, StandsAsideAlsoWhenItEndsBesideADryRun) {
   gauge.stop();
-  hook::Observer survey;
+  hook::Observer dry_run;
   {
-    const hook::ThreadObserver beside(&survey);
+    const hook::ThreadObserver beside(&dry_run);
     Gauge(ledger, capacity).start();
   }
   EXPECT_EQ(hook::observer(), nullptr);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include <plimsoll/engine/device_context.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 namespace plimsoll::gauge {
 namespace {
@@ -22,9 +22,9 @@ int threads_of_the_device() {
 }
 
 TEST(LookingTest, AtTheDevicesMakesNone) {
-  LocalSurveys surveys;
+  LocalDryRuns dry_runs;
   for (int look = 0; look < 2; ++look) {
-    const auto devices = surveys.devices();
+    const auto devices = dry_runs.devices();
     ASSERT_TRUE(std::ranges::any_of(devices, [](const DeviceView& view) { return view.info.id.name() == "Vulkan0"; }));
   }
   EXPECT_EQ(threads_of_the_device(), 0);

@@ -1,4 +1,4 @@
-// Promise P1: what a survey says is what the ledger then shows, line by line, for every architecture the engine knows.
+// Promise P1: what a dry run says is what the ledger then shows, line by line, for every architecture the engine knows.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -20,7 +20,7 @@ struct Tally {
   std::size_t cells = 0;
   std::size_t repacked = 0;  // those with weights in a buffer that is neither the file's nor plain
   std::size_t equal = 0;
-  std::vector<std::string> refused;  // by the engine, in the survey and in the load alike
+  std::vector<std::string> refused;  // by the engine, in the dry run and in the load alike
   std::size_t most_transient = 0;
   std::string most_transient_cell;
 };
@@ -41,25 +41,25 @@ std::string describe(const std::optional<Outcome>& outcome) {
 void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   SCOPED_TRACE(cell.name);
   EXPECT_EQ(result.left_behind, "") << "still booked after the model was freed";
-  ASSERT_TRUE(result.survey && result.load) << "a question was never answered";
+  ASSERT_TRUE(result.dry_run && result.load) << "a question was never answered";
   if (result.transient > tally.most_transient) {
     tally.most_transient = result.transient;
     tally.most_transient_cell = cell.name;
   }
-  const bool survey_lines = result.survey->kind == Outcome::Kind::lines;
+  const bool dry_run_lines = result.dry_run->kind == Outcome::Kind::lines;
   const bool load_lines = result.load->kind == Outcome::Kind::lines;
-  if (survey_lines && load_lines) {
-    EXPECT_EQ(result.survey->text, result.load->text) << "plan (first) and ledger (second) differ";
-    tally.equal += result.survey->text == result.load->text ? 1U : 0U;
-    tally.repacked += result.survey->text.contains("CPU_REPACK weights") || result.survey->text.contains("AMX weights");
+  if (dry_run_lines && load_lines) {
+    EXPECT_EQ(result.dry_run->text, result.load->text) << "plan (first) and ledger (second) differ";
+    tally.equal += result.dry_run->text == result.load->text ? 1U : 0U;
+    tally.repacked += result.dry_run->text.contains("CPU_REPACK weights") || result.dry_run->text.contains("AMX weights");
     return;
   }
-  EXPECT_EQ(survey_lines, load_lines) << "survey " << describe(result.survey) << "\nload " << describe(result.load);
+  EXPECT_EQ(dry_run_lines, load_lines) << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);
   if (result.engine) {
     EXPECT_NE(result.engine->kind, Outcome::Kind::lines)
         << "our validation refuses what the engine takes: " << result.load->text;
   }
-  if (survey_lines == load_lines) {
+  if (dry_run_lines == load_lines) {
     tally.refused.push_back(fmt::format("{}: {}{}", cell.name, describe(result.load),
                                         result.engine ? " (the engine itself: " + describe(result.engine) + ")" : ""));
   }
@@ -76,7 +76,7 @@ void tell(const Tally& tally) {
   fmt::print("{} cells compared: {} equal, {} refused by the engine, {} neither\n", tally.cells, tally.equal,
              tally.refused.size(), tally.cells - tally.equal - tally.refused.size());
   for (const std::string& refused : tally.refused) fmt::print("  {}\n", refused);
-  fmt::print("most that a survey took for a while: {} bytes ({})\n", tally.most_transient, tally.most_transient_cell);
+  fmt::print("most that a dry run took for a while: {} bytes ({})\n", tally.most_transient, tally.most_transient_cell);
   EXPECT_GT(tally.equal, 0U);
 }
 

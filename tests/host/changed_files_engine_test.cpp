@@ -19,7 +19,7 @@ class ChangedFileTest : public testing::Test {
   Fleet copies(const std::string& names) {
     Fleet fleet = mapped(fleet_of(names));
     for (FleetModel& model : fleet.models) {
-      std::string& path = model.request.survey.model.path;
+      std::string& path = model.request.dry_run.model.path;
       const std::string copy = folder_.path(model.request.name + ".gguf");
       std::filesystem::copy_file(path, copy);
       path = copy;
@@ -106,7 +106,7 @@ TEST_F(ChangedFileTest, AModelWhoseDraftCannotBeUsedCannotBeUsed) {
   Fleet fleet = copies("ab");
   FleetDraft draft{.request = fleet.models[0].request};
   draft.request.name = "b-draft";
-  draft.request.survey.model.path = folder_.path("none.gguf");
+  draft.request.dry_run.model.path = folder_.path("none.gguf");
   fleet.models[1].draft = draft;
   SmallHost small(fleet);
   expect_error(ErrorCode::model_unusable, "none.gguf", [&] { (void)small.ask("b"); });
@@ -130,7 +130,7 @@ TEST_F(ChangedFileTest, AFileThatIsReplacedIsPlannedAnewAtItsNextLoad) {
   const plan::Request b = fleet.models[1].request;
   SmallHost small(std::move(fleet));
   const std::string as_a = small.ask("a");
-  replace("a", b.survey.model.path);
+  replace("a", b.dry_run.model.path);
   EXPECT_EQ(small.ask("a"), as_a);  // what is mapped is the file that it was
   small.host.unload("a");
   small.settle();

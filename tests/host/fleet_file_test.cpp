@@ -49,8 +49,8 @@ TEST(FleetFileTest, AWrongSplitModeIsToldThoseThatAreTaken) {
 TEST(FleetFileTest, AModelIsSharedOutOverItsDevices) {
   const Fleet fleet = good("[[model]]\npath = \"a.gguf\"\ndevice = \"Vulkan0,Vulkan1\"\ntensor-split = \"3,1.5\"\n");
   ASSERT_THAT(fleet.models, SizeIs(1));
-  EXPECT_THAT(fleet.models[0].request.survey.model.devices, ElementsAre("Vulkan0", "Vulkan1"));
-  EXPECT_THAT(fleet.models[0].request.survey.model.tensor_split, ElementsAre(3.0F, 1.5F));
+  EXPECT_THAT(fleet.models[0].request.dry_run.model.devices, ElementsAre("Vulkan0", "Vulkan1"));
+  EXPECT_THAT(fleet.models[0].request.dry_run.model.tensor_split, ElementsAre(3.0F, 1.5F));
   for (const char* split : {"3;1", "3,", "3,-1", "nan", "some"}) {
     EXPECT_THAT(wrong(std::string("[[model]]\npath = \"a.gguf\"\ntensor-split = \"") + split + "\"\n"),
                 ElementsAre(HasSubstr("it takes shares like 3,1")))
@@ -79,12 +79,12 @@ path = "other.gguf"
   const FleetDraft& draft = *fleet.models[0].draft;
   EXPECT_EQ(draft.request.name, "chat-draft");
   EXPECT_EQ(draft.request.lane, "fast");
-  EXPECT_EQ(draft.request.survey.model.path, "/fleet/tiny.gguf");
-  EXPECT_EQ(draft.request.survey.model.gpu_layers, 3);
-  EXPECT_EQ(draft.request.survey.context.n_seq_max, 2U);
+  EXPECT_EQ(draft.request.dry_run.model.path, "/fleet/tiny.gguf");
+  EXPECT_EQ(draft.request.dry_run.model.gpu_layers, 3);
+  EXPECT_EQ(draft.request.dry_run.context.n_seq_max, 2U);
   EXPECT_EQ(draft.speculation.most, 4U);
   EXPECT_FLOAT_EQ(draft.speculation.least_probability, 0.25F);
-  EXPECT_EQ(fleet.models[0].request.survey.context.n_outputs_max,
+  EXPECT_EQ(fleet.models[0].request.dry_run.context.n_outputs_max,
             2U * (4 + 1));  // each sequence's proposals, and the token before
   EXPECT_THAT(requests_of(fleet), SizeIs(3));
 }
@@ -140,16 +140,16 @@ pinned = true
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
   ASSERT_THAT(fleet.models, SizeIs(2));
   const FleetModel& chat = fleet.models[0];
-  const gauge::SurveyRequest& survey = chat.request.survey;
+  const gauge::DryRunRequest& dry_run = chat.request.dry_run;
   EXPECT_EQ(chat.request.name, "chat");
-  EXPECT_EQ(survey.model.path, "/fleet/models/chat.gguf");
-  EXPECT_EQ(survey.model.gpu_layers, 12);
-  EXPECT_EQ(survey.context.n_ctx, 8192U);
-  EXPECT_EQ(survey.context.n_seq_max, 4U);
-  EXPECT_EQ(survey.context.n_ubatch, 256U);  // never more than the batch
-  EXPECT_EQ(survey.context.type_k, GGML_TYPE_Q8_0);
-  EXPECT_EQ(survey.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
-  EXPECT_THAT(survey.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
+  EXPECT_EQ(dry_run.model.path, "/fleet/models/chat.gguf");
+  EXPECT_EQ(dry_run.model.gpu_layers, 12);
+  EXPECT_EQ(dry_run.context.n_ctx, 8192U);
+  EXPECT_EQ(dry_run.context.n_seq_max, 4U);
+  EXPECT_EQ(dry_run.context.n_ubatch, 256U);  // never more than the batch
+  EXPECT_EQ(dry_run.context.type_k, GGML_TYPE_Q8_0);
+  EXPECT_EQ(dry_run.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
+  EXPECT_THAT(dry_run.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
                                            engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
   EXPECT_EQ(chat.request.lane, "fast");
   EXPECT_EQ(chat.priority, 3);
@@ -158,9 +158,9 @@ pinned = true
   EXPECT_EQ(chat.warm_up, run::WarmUpDepth::quick);
   const FleetModel& other = fleet.models[1];
   EXPECT_EQ(other.request.name, "other");
-  EXPECT_EQ(other.request.survey.model.path, "/elsewhere/other.gguf");
+  EXPECT_EQ(other.request.dry_run.model.path, "/elsewhere/other.gguf");
   EXPECT_EQ(other.request.lane, "main");
-  EXPECT_FALSE(other.request.survey.context.n_ctx);
+  EXPECT_FALSE(other.request.dry_run.context.n_ctx);
   EXPECT_TRUE(other.pinned);
 }
 
@@ -210,7 +210,7 @@ TEST(FleetFileTest, ContradictionsAreFound) {
 TEST(FleetFileTest, AFileIsReadFromItsOwnFolderAndItsErrorsNameIt) {
   const plimsoll::test::TemporaryFolder folder;
   const std::string path = folder.write("fleet.toml", "[[model]]\npath = \"m/a.gguf\"\n");
-  EXPECT_EQ(read_fleet(path).models.front().request.survey.model.path, folder / "m/a.gguf");
+  EXPECT_EQ(read_fleet(path).models.front().request.dry_run.model.path, folder / "m/a.gguf");
   const std::string bad = folder.write("bad.toml", "[[model]]\n");
   plimsoll::test::expect_error(ErrorCode::usage, bad + ":1:1: a model has no 'path'", [&] { (void)read_fleet(bad); });
   plimsoll::test::expect_error(ErrorCode::io, "cannot be read", [&] { (void)read_fleet(folder / "none.toml"); });

@@ -38,7 +38,7 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
     plan::ModelPlan plan;
     plan.name = one.name;
     plan.lane = kDefaultLane;
-    plan.survey.model.description = "a model of the test";
+    plan.dry_run.model.description = "a model of the test";
     plan.request.model.path = one.name + ".gguf";
     plan.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
                   {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.scratch}};
@@ -129,7 +129,7 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
 
 TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
   std::vector<plan::ModelPlan> plans = plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).room.models();
-  plans.push_back({.name = "c-draft", .request = {}, .survey = {}, .lines = {}});
+  plans.push_back({.name = "c-draft", .request = {}, .dry_run = {}, .lines = {}});
   for (const std::size_t broken : {1U, 3U}) {
     plans[broken].lines.clear();
     plans[broken].unusable = Error(ErrorCode::model_unusable, "there is no such file");
@@ -159,15 +159,15 @@ TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
 
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
 TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
-  gauge::SurveyRequest asked;
+  gauge::DryRunRequest asked;
   asked.context.n_ctx = 4096;
   asked.context.n_seq_max = 4;
-  gauge::Survey survey;
-  survey.context = {.n_ctx = 4096, .n_ctx_seq = 1024, .n_batch = 2048, .n_ubatch = 512, .n_seq_max = 4};
-  survey.context.flash_attn = true;
-  survey.gpu_layers = 25;
-  survey.model.n_expert = 8;
-  const std::vector<plan::Rung> rungs = plan::ladder(asked, survey, true);
+  gauge::DryRun dry_run;
+  dry_run.context = {.n_ctx = 4096, .n_ctx_seq = 1024, .n_batch = 2048, .n_ubatch = 512, .n_seq_max = 4};
+  dry_run.context.flash_attn = true;
+  dry_run.gpu_layers = 25;
+  dry_run.model.n_expert = 8;
+  const std::vector<plan::Rung> rungs = plan::ladder(asked, dry_run, true);
   ASSERT_GT(rungs.size(), 10U);
   for (const plan::Rung& rung : rungs) {
     const plan::Alternative alternative{
@@ -175,13 +175,13 @@ TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
     std::string lines = keys_of(alternative);
     for (std::size_t at = lines.find(", "); at != std::string::npos; at = lines.find(", ")) lines.replace(at, 2, "\n");
     FleetModel model;
-    model.request.survey = asked;
+    model.request.dry_run = asked;
     const FleetModel changed = with_keys(model, lines);
-    EXPECT_EQ(changed.request.survey.context.n_ubatch, rung.request.context.n_ubatch) << lines;
-    EXPECT_EQ(changed.request.survey.context.n_ctx, rung.request.context.n_ctx) << lines;
-    EXPECT_EQ(changed.request.survey.context.type_k, rung.request.context.type_k) << lines;
-    EXPECT_EQ(changed.request.survey.context.n_seq_max, rung.request.context.n_seq_max) << lines;
-    EXPECT_EQ(changed.request.survey.model, rung.request.model) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, rung.request.context.n_ubatch) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_ctx, rung.request.context.n_ctx) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.type_k, rung.request.context.type_k) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, rung.request.context.n_seq_max) << lines;
+    EXPECT_EQ(changed.request.dry_run.model, rung.request.model) << lines;
   }
 }
 

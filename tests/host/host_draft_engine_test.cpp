@@ -15,7 +15,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
   const std::string expected = alone(fleet.models[0].request, "Day 12.", 24);
   const std::string other = alone(fleet.models[1].request, "Day 3.", 8);
   fleet.models[0].draft = FleetDraft{
-      .request = run::plan_with_draft(fleet.models[0].request, fleet.models[0].request.survey.model.path, {.most = 4}),
+      .request = run::plan_with_draft(fleet.models[0].request, fleet.models[0].request.dry_run.model.path, {.most = 4}),
       .speculation = {.most = 4}};
   fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + kSlack}};
   SmallHost small(fleet);
@@ -56,7 +56,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
 TEST(HostDraftTest, AModelWhoseDraftHasAnotherVocabularyIsNotLoaded) {
   Fleet fleet = fleet_of("ab");
   fleet.models[0].draft = FleetDraft{
-      .request = run::plan_with_draft(fleet.models[0].request, fleet.models[1].request.survey.model.path, {}),
+      .request = run::plan_with_draft(fleet.models[0].request, fleet.models[1].request.dry_run.model.path, {}),
       .speculation = {}};
   SmallHost small(fleet);
   expect_error(ErrorCode::usage, "not the same vocabulary", [&] { (void)small.host.acquire("a"); });

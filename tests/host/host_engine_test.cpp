@@ -204,7 +204,7 @@ TEST(HostTest, EightThreadsAndThreeModelsUnderALineForTwo) {
 
 TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
   Fleet fleet = fleet_of("ab");
-  fleet.models[1].request.survey.context.n_ctx = 64 * 1024;  // four times the cache
+  fleet.models[1].request.dry_run.context.n_ctx = 64 * 1024;  // four times the cache
   line_for(fleet, 1);
   SmallHost small(fleet);
   (void)small.ask("a");
@@ -216,7 +216,7 @@ TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
 
 TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
   Fleet fleet = fleet_of("abcde");
-  fleet.models[4].request.survey.context.n_ctx = 40 * 1024;  // more than twice the cache
+  fleet.models[4].request.dry_run.context.n_ctx = 40 * 1024;  // more than twice the cache
   fleet.models[0].pinned = true;
   line_for(fleet, 4);
   SmallHost small(fleet);
@@ -278,7 +278,7 @@ TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
   for (FleetModel& model : fleet.models) model.request.lane = "";
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
-  for (FleetModel& model : fleet.models) model.request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   EXPECT_GE(buffers_of_weights(fleet.models[1]), 1);
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
 }
@@ -305,7 +305,7 @@ TEST(HostTest, AHundredSwitchesEndWhereTheyBegan) {
 
 TEST(HostTest, TwentyFourModelsInOneProcess) {
   Fleet fleet = fleet_of("abcdefghijklmnopqrstuvwx");
-  for (FleetModel& model : fleet.models) model.request.survey.context.n_ctx = 512;
+  for (FleetModel& model : fleet.models) model.request.dry_run.context.n_ctx = 512;
   SmallHost small(fleet);
   for (const FleetModel& model : fleet.models) EXPECT_FALSE(small.ask(model.request.name).empty());
   for (const ModelStatus& model : small.host.status().models) EXPECT_EQ(model.state, ModelState::ready);
@@ -343,9 +343,9 @@ TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {
 
 TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {
   Fleet fleet = fleet_of("a", 4);
-  fleet.models[0].request.survey.context.embeddings = true;
-  fleet.models[0].request.survey.context.pooling = LLAMA_POOLING_TYPE_MEAN;
-  fleet.models[0].request.survey.context.n_ctx = 1024;
+  fleet.models[0].request.dry_run.context.embeddings = true;
+  fleet.models[0].request.dry_run.context.pooling = LLAMA_POOLING_TYPE_MEAN;
+  fleet.models[0].request.dry_run.context.n_ctx = 1024;
   SmallHost small(fleet);
   EXPECT_EQ(small.status("a").seats, 1U);
   Lease lease = small.host.acquire("a");

@@ -13,7 +13,7 @@ namespace {
 // Copied from the file and charged, on any CPU.
 Fleet copied(const std::string& names, Bytes budget) {
   Fleet fleet = fleet_of(names);
-  for (FleetModel& model : fleet.models) model.request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   fleet.keep_in_host = budget;
   fleet.parking.memory = 16_MiB;
   return fleet;
@@ -81,13 +81,13 @@ TEST(HostKeepingTest, WhatWasKeptOfAnotherFileIsNotUsed) {
   Fleet fleet = copied("ab", 1_GiB);
   const std::string as_b = alone(fleet.models[1].request, "Day 12.", 8);
   const std::string path = folder.path("a.gguf");
-  std::filesystem::copy_file(fleet.models[0].request.survey.model.path, path);
-  fleet.models[0].request.survey.model.path = path;
+  std::filesystem::copy_file(fleet.models[0].request.dry_run.model.path, path);
+  fleet.models[0].request.dry_run.model.path = path;
   SmallHost small(fleet);
   (void)small.ask("a");
   let_go(small, "a");
   const std::string newer = folder.path("newer.gguf");
-  std::filesystem::copy_file(fleet.models[1].request.survey.model.path, newer);
+  std::filesystem::copy_file(fleet.models[1].request.dry_run.model.path, newer);
   std::filesystem::rename(newer, path);
   EXPECT_EQ(small.ask("a"), as_b);
 }

@@ -14,8 +14,8 @@ namespace {
 Fleet on_vulkan(const std::string& names, Bytes budget) {
   Fleet fleet = fleet_of(names);
   for (FleetModel& model : fleet.models) {
-    model.request.survey.model.devices = {"Vulkan0"};
-    engine::ContextParams& context = model.request.survey.context;
+    model.request.dry_run.model.devices = {"Vulkan0"};
+    engine::ContextParams& context = model.request.dry_run.context;
     context.n_ctx = 512;
     context.n_batch = context.n_ubatch = 64;
     model.warm_up = run::WarmUpDepth::quick;
@@ -95,14 +95,14 @@ TEST_F(HostKeepingVulkanTest, ACopyOfAnotherFileIsNotUsed) {
   Fleet fleet = on_vulkan("ab", 1_GiB);
   const std::string as_b = alone(fleet.models[1].request, "Day 12.", 8);
   const std::string path = folder.path("a.gguf");
-  std::filesystem::copy_file(fleet.models[0].request.survey.model.path, path);
-  fleet.models[0].request.survey.model.path = path;
+  std::filesystem::copy_file(fleet.models[0].request.dry_run.model.path, path);
+  fleet.models[0].request.dry_run.model.path = path;
   SmallHost small(fleet);
   always(small);
   (void)small.ask("a");
   let_go(small, "a");
   const std::string newer = folder.path("newer.gguf");
-  std::filesystem::copy_file(fleet.models[1].request.survey.model.path, newer);
+  std::filesystem::copy_file(fleet.models[1].request.dry_run.model.path, newer);
   std::filesystem::rename(newer, path);
   EXPECT_EQ(small.ask("a"), as_b);
   EXPECT_EQ(uploads(small, "a").from_kept, Bytes{});

@@ -18,7 +18,7 @@ using test::SmallHost;
 
 TEST(HostLanesTest, TheScratchOfALaneIsTheLargestNotTheSum) {
   Fleet fleet = fleet_of("abcd");
-  fleet.models[2].request.survey.context.n_ubatch = 64;  // larger compute buffers
+  fleet.models[2].request.dry_run.context.n_ubatch = 64;  // larger compute buffers
   Bytes largest;
   for (const FleetModel& model : fleet.models) {
     Bytes compute;

@@ -29,21 +29,21 @@ Fleet fleet_on_two() {
   Fleet fleet = fleet_of("abc");
   const std::vector<std::string> devices[] = {{kFirst.name()}, {kSecond.name()}, {kFirst.name(), kSecond.name()}};
   for (std::size_t i = 0; i < fleet.models.size(); ++i) {
-    gauge::SurveyRequest& survey = fleet.models[i].request.survey;
-    survey.model.devices = devices[i];
-    survey.context.n_ctx = 512;
-    survey.context.n_batch = survey.context.n_ubatch = 16;
+    gauge::DryRunRequest& dry_run = fleet.models[i].request.dry_run;
+    dry_run.model.devices = devices[i];
+    dry_run.context.n_ctx = 512;
+    dry_run.context.n_batch = dry_run.context.n_ubatch = 16;
     fleet.models[i].warm_up = run::WarmUpDepth::quick;  // who goes where is shown with few pipelines, too
   }
-  fleet.models[2].request.survey.model.tensor_split = {1, 1};
+  fleet.models[2].request.dry_run.model.tensor_split = {1, 1};
   return fleet;
 }
 
 // On each device room for what stands there, and not for c beside it.
 void draw_lines(Fleet& fleet) {
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
-  const plan::Plan plan = plan::Planner(surveys, nothing).plan(requests_of(fleet));
+  const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests_of(fleet));
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
   const Room room(plan.models, devices);

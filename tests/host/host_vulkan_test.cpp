@@ -17,8 +17,8 @@ const device::DeviceId kVulkan{"Vulkan0"};
 Fleet on_vulkan(const std::string& names) {
   Fleet fleet = fleet_of(names);
   for (FleetModel& model : fleet.models) {
-    model.request.survey.model.devices = {kVulkan.name()};
-    engine::ContextParams& context = model.request.survey.context;
+    model.request.dry_run.model.devices = {kVulkan.name()};
+    engine::ContextParams& context = model.request.dry_run.context;
     context.n_ctx = 512;
     context.n_batch = context.n_ubatch = 64;  // wide ones compile more pipelines, for minutes, and show nothing else
   }

@@ -19,15 +19,15 @@ DeviceVerdict verdict_of(Bytes required, const DeviceState& state) {
   return admit({model_of({buffer(state.info.id, Stage::weights, required)})}, {state}).front();
 }
 
-TEST(LayOutTest, TheSurveysLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
-  const gauge::Survey survey = gpu_survey();
-  const ModelPlan model = lay_out(request(), survey,
+TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
+  const gauge::DryRun dry_run = gpu_dry_run();
+  const ModelPlan model = lay_out(request(), dry_run,
                                   {{kGpu, {.bytes = 512_MiB, .source = Source::calibrated}},
                                    {device::DeviceId{"Vulkan1"}, {.bytes = 0_B, .source = Source::estimated}}});
-  ASSERT_EQ(model.lines.size(), survey.lines.size() + 1);
-  for (std::size_t i = 0; i < survey.lines.size(); ++i) {
-    EXPECT_EQ(model.lines[i].bytes, survey.lines[i].bytes);
-    EXPECT_EQ(model.lines[i].charged, survey.lines[i].charged);
+  ASSERT_EQ(model.lines.size(), dry_run.lines.size() + 1);
+  for (std::size_t i = 0; i < dry_run.lines.size(); ++i) {
+    EXPECT_EQ(model.lines[i].bytes, dry_run.lines[i].bytes);
+    EXPECT_EQ(model.lines[i].charged, dry_run.lines[i].charged);
     EXPECT_EQ(model.lines[i].source, Source::exact);
   }
   EXPECT_EQ(model.lines.back(), (Line{.device = kGpu,
@@ -38,10 +38,10 @@ TEST(LayOutTest, TheSurveysLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
 }
 
 TEST(ComputingDevicesTest, AreTheAcceleratorsElseTheHost) {
-  gauge::Survey survey = gpu_survey();
-  EXPECT_THAT(computing_devices(survey), ElementsAre(kGpu));
-  std::erase_if(survey.lines, [](const gauge::BufferLine& line) { return line.device == kGpu; });
-  EXPECT_THAT(computing_devices(survey), ElementsAre(kHost));
+  gauge::DryRun dry_run = gpu_dry_run();
+  EXPECT_THAT(computing_devices(dry_run), ElementsAre(kGpu));
+  std::erase_if(dry_run.lines, [](const gauge::BufferLine& line) { return line.device == kGpu; });
+  EXPECT_THAT(computing_devices(dry_run), ElementsAre(kHost));
 }
 
 TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
@@ -162,9 +162,9 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
 }
 
 ModelPlan estimated(Bytes weights, Bytes runtime) {
-  gauge::Survey survey = gpu_survey();
-  survey.lines = {buffer(kGpu, memory::Stage::weights, weights)};
-  return lay_out(request(), survey, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
+  gauge::DryRun dry_run = gpu_dry_run();
+  dry_run.lines = {buffer(kGpu, memory::Stage::weights, weights)};
+  return lay_out(request(), dry_run, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
 }
 
 Plan judged(const ModelPlan& model, std::optional<Bytes> free, std::optional<Bytes> line) {

@@ -30,40 +30,40 @@ std::string flags_of(const Rung& rung) {
 }
 
 struct Asked {
-  gauge::SurveyRequest request;
-  gauge::Survey survey;
+  gauge::DryRunRequest request;
+  gauge::DryRun dry_run;
 };
 
 // What may be asked for, and what the engine would make of it: contexts are padded, 0 and nothing mean the model's
 // choice.
 Asked any() {
-  Asked asked{.request = request().survey, .survey = gpu_survey()};
+  Asked asked{.request = request().dry_run, .dry_run = gpu_dry_run()};
   engine::ContextParams& context = asked.request.context;
   context.n_ctx = *rc::gen::element<std::optional<std::uint32_t>>(std::nullopt, 0U, 300U, 1000U, 4096U, 8192U);
   context.n_seq_max = *rc::gen::element(1U, 3U, 8U);
   context.n_ubatch = *rc::gen::element(32U, 64U, 100U, 512U);
   context.type_k = *rc::gen::element(GGML_TYPE_F16, GGML_TYPE_Q8_0);
   context.type_v = context.type_k;
-  asked.survey.context.n_seq_max = context.n_seq_max;
-  asked.survey.context.n_ctx_seq = std::max(256U, (context.n_ctx.value_or(4096) + 255) / 256 * 256 / context.n_seq_max);
-  asked.survey.context.n_ctx = asked.survey.context.n_ctx_seq * context.n_seq_max;
-  asked.survey.context.n_ubatch = context.n_ubatch;
-  asked.survey.context.flash_attn = *rc::gen::arbitrary<bool>();
-  asked.survey.gpu_layers = *rc::gen::element(0, 1, 2, 25);
-  asked.survey.model.n_expert = *rc::gen::element(0U, 8U);
+  asked.dry_run.context.n_seq_max = context.n_seq_max;
+  asked.dry_run.context.n_ctx_seq = std::max(256U, (context.n_ctx.value_or(4096) + 255) / 256 * 256 / context.n_seq_max);
+  asked.dry_run.context.n_ctx = asked.dry_run.context.n_ctx_seq * context.n_seq_max;
+  asked.dry_run.context.n_ubatch = context.n_ubatch;
+  asked.dry_run.context.flash_attn = *rc::gen::arbitrary<bool>();
+  asked.dry_run.gpu_layers = *rc::gen::element(0, 1, 2, 25);
+  asked.dry_run.model.n_expert = *rc::gen::element(0U, 8U);
   return asked;
 }
 
 RC_GTEST_PROP(LadderProperty, ContextIsLostLastThenSequencesThenQuality, ()) {
   const Asked asked = any();
-  const auto rungs = ladder(asked.request, asked.survey, *rc::gen::arbitrary<bool>());
+  const auto rungs = ladder(asked.request, asked.dry_run, *rc::gen::arbitrary<bool>());
   RC_ASSERT(std::ranges::is_sorted(rungs, {}, losses));
 }
 
 RC_GTEST_PROP(LadderProperty, EveryRungIsAnotherRequestThatItsFlagsAndChangesTell, ()) {
   const Asked asked = any();
   const bool accelerator_is_over = *rc::gen::arbitrary<bool>();
-  const auto rungs = ladder(asked.request, asked.survey, accelerator_is_over);
+  const auto rungs = ladder(asked.request, asked.dry_run, accelerator_is_over);
   for (const Rung& rung : rungs) {
     RC_ASSERT(rung.request != asked.request);
     RC_ASSERT(!rung.flags.empty() && !rung.changes.empty() && !rung.cost.empty());
@@ -77,13 +77,13 @@ RC_GTEST_PROP(LadderProperty, EveryRungIsAnotherRequestThatItsFlagsAndChangesTel
     RC_ASSERT(flag("-ngl") == (rung.request.model.gpu_layers != asked.request.model.gpu_layers));
     RC_ASSERT(flag("--cpu-moe") == rung.request.model.cpu_moe);
     if (!accelerator_is_over) RC_ASSERT(!flag("-ngl") && !flag("--cpu-moe") && !flag("--device"));
-    if (!asked.survey.context.flash_attn) RC_ASSERT(!flag("-ctk"));
+    if (!asked.dry_run.context.flash_attn) RC_ASSERT(!flag("-ctk"));
     RC_ASSERT(rung.request.context.n_ubatch <= rung.request.context.n_batch);
   }
 }
 
 TEST(LadderTest, TheFirstRungsOnlySlowPromptsDown) {
-  const auto rungs = ladder(request().survey, gpu_survey(), true);
+  const auto rungs = ladder(request().dry_run, gpu_dry_run(), true);
   ASSERT_GE(rungs.size(), 4U);
   EXPECT_EQ(flags_of(rungs[0]), "-ub 256");
   EXPECT_EQ(flags_of(rungs[1]), "-ub 64");
@@ -97,16 +97,16 @@ TEST(LadderTest, TheFirstRungsOnlySlowPromptsDown) {
 TEST(LadderTest, AContextThatIsKeptIsNotLostHoweverItWasAskedFor) {
   for (const std::optional<std::uint32_t> n_ctx :
        {std::optional<std::uint32_t>{}, std::optional(0U), std::optional(300U)}) {
-    gauge::SurveyRequest asked = request().survey;
+    gauge::DryRunRequest asked = request().dry_run;
     asked.context.n_ctx = n_ctx;
-    EXPECT_EQ(flags_of(ladder(asked, gpu_survey(), false).front()), "-ub 256") << n_ctx.value_or(9999);
+    EXPECT_EQ(flags_of(ladder(asked, gpu_dry_run(), false).front()), "-ub 256") << n_ctx.value_or(9999);
   }
 }
 
 TEST(LadderTest, ExpertsMoveBeforeLayersDo) {
-  gauge::Survey survey = gpu_survey();
-  survey.model.n_expert = 8;
-  const auto rungs = ladder(request().survey, survey, true);
+  gauge::DryRun dry_run = gpu_dry_run();
+  dry_run.model.n_expert = 8;
+  const auto rungs = ladder(request().dry_run, dry_run, true);
   const auto at = [&](std::string_view flags) { return std::ranges::find(rungs, flags, flags_of) - rungs.begin(); };
   EXPECT_LT(at("-ub 64 --cpu-moe"), at("-ub 64 -ngl 9"));
   EXPECT_LT(at("-ub 64 -ngl 9"), std::ssize(rungs));

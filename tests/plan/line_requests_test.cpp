@@ -18,7 +18,7 @@ std::vector<memory::LineRequest> lines(const std::vector<std::string>& texts) {
 
 Request on(std::vector<std::string> devices) {
   Request out = request();
-  out.survey.model.devices = std::move(devices);
+  out.dry_run.model.devices = std::move(devices);
   return out;
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/gauge/dry_run_source.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -44,14 +44,14 @@ TEST(OneCardTest, WhatIsWantedOfBothBackendsIsWantedOfTheCard) {
   }
 }
 
-// Devices as a survey process would tell them; no file is surveyed.
-class TwoBackends final : public gauge::SurveySource {
+// Devices as a dry run process would tell them; no file is tried by a dry run.
+class TwoBackends final : public gauge::DryRunSource {
  public:
-  [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request) override {
-    gauge::Survey survey = gpu_survey();
+  [[nodiscard]] gauge::DryRun dry_run(const gauge::DryRunRequest& request) override {
+    gauge::DryRun dry_run = gpu_dry_run();
     const bool cuda = std::ranges::contains(request.model.devices, kCuda.name());
-    survey.lines = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
-    return survey;
+    dry_run.lines = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
+    return dry_run;
   }
   [[nodiscard]] std::vector<gauge::DeviceView> devices() override {
     std::vector<gauge::DeviceView> views;
@@ -67,9 +67,9 @@ class OneCardPlannerTest : public ::testing::Test {
  protected:
   [[nodiscard]] Plan plan(const PlannerOptions& options) {
     Request on_cuda = request("a");
-    on_cuda.survey.model.devices = {kCuda.name()};
+    on_cuda.dry_run.model.devices = {kCuda.name()};
     Request on_vulkan = request("b");
-    on_vulkan.survey.model.devices = {kVulkan.name()};
+    on_vulkan.dry_run.model.devices = {kVulkan.name()};
     return Planner(source, store).plan({on_cuda, on_vulkan}, options);
   }
   TwoBackends source;
@@ -137,9 +137,9 @@ DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVer
 }
 
 TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
-  gauge::Survey survey = gpu_survey();
-  survey.lines = {buffer(kVulkan, Stage::weights, 70_GiB)};
-  const ModelPlan model = lay_out(request("a"), survey, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
+  gauge::DryRun dry_run = gpu_dry_run();
+  dry_run.lines = {buffer(kVulkan, Stage::weights, 70_GiB)};
+  const ModelPlan model = lay_out(request("a"), dry_run, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
   for (const DeviceVerdict& verdict : verdicts) {
     EXPECT_FALSE(verdict.fits());
@@ -186,9 +186,9 @@ TEST(OneCardTest, APlacedModelTakesRoomOfTheCard) {
   const std::vector states{of_the_card(kCuda, {}), other, of_the_card(kVulkan, {})};
   const ModelPlan beside = model_of({buffer(kVulkan, Stage::weights, 40_GiB)}, "beside");
   const auto plans = place({request("a")}, {beside}, states, [&](const Request& asked) {
-    const std::string& card = asked.survey.model.devices.front();
+    const std::string& card = asked.dry_run.model.devices.front();
     ModelPlan plan = model_of({buffer(device::DeviceId{card}, Stage::weights, 20_GiB)}, "a");
-    plan.request = asked.survey;
+    plan.request = asked.dry_run;
     return plan;
   });
   EXPECT_EQ(plans.front().request.model.devices, std::vector<std::string>{"CUDA1"});

@@ -24,8 +24,8 @@ DeviceState card(const std::string& name, Bytes room) {
 class PlacementTest : public testing::Test {
  protected:
   ModelPlan plan_model(const Request& request) {
-    ++surveyed_;
-    ModelPlan model{.name = request.name, .request = request.survey, .survey = {}, .lines = {}, .lane = request.lane};
+    ++dry_run_;
+    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .lines = {}, .lane = request.lane};
     model.request.model = with_settled_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};
@@ -45,7 +45,7 @@ class PlacementTest : public testing::Test {
     for (const auto& [name, size] : models) {
       sizes_[name] = size;
       requests.push_back(request(name));
-      if (ask) ask(requests.back().survey.model);
+      if (ask) ask(requests.back().dry_run.model);
     }
     std::vector<Devices> out;
     for (const ModelPlan& plan : place(requests, {}, states_, [&](const Request& one) { return plan_model(one); })) {
@@ -57,16 +57,16 @@ class PlacementTest : public testing::Test {
 
   std::vector<DeviceState> states_{card("A", 24_GiB), card("B", 24_GiB), state_of(kHost, 64_GiB, 60_GiB, std::nullopt)};
   std::map<std::string, Bytes> sizes_;
-  int surveyed_ = 0;
+  int dry_run_ = 0;
 };
 
 TEST_F(PlacementTest, SmallModelsGoWholeToACardEach) {
   EXPECT_EQ(places({{"a", 4_GiB}, {"b", 4_GiB}}), (std::vector<Devices>{{"A"}, {"B"}}));
 }
 
-TEST_F(PlacementTest, OneModelIsSurveyedOnceWhereTheFirstCardHoldsIt) {
+TEST_F(PlacementTest, OneModelIsDryRunOnceWhereTheFirstCardHoldsIt) {
   EXPECT_EQ(places({{"a", 4_GiB}}), std::vector<Devices>{{"A"}});
-  EXPECT_EQ(surveyed_, 1);
+  EXPECT_EQ(dry_run_, 1);
 }
 
 TEST_F(PlacementTest, TheLargestChooseFirstSoThatAllAreReady) {

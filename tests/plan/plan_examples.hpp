@@ -1,4 +1,4 @@
-// plan_examples: surveys and devices to plan with, made by hand: neither an engine nor a GPU is asked.
+// plan_examples: dry runs and devices to plan with, made by hand: neither an engine nor a GPU is asked.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,24 +20,24 @@ inline const device::DeviceId kHost = device::host();
 }
 
 // A model of 24 layers and a header on one GPU, with a context of 4096 tokens.
-[[nodiscard]] inline gauge::Survey gpu_survey() {
+[[nodiscard]] inline gauge::DryRun gpu_dry_run() {
   using memory::Stage;
-  gauge::Survey survey;
-  survey.lines = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
+  gauge::DryRun dry_run;
+  dry_run.lines = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
                   buffer(kHost, Stage::output, 512_KiB, "Vulkan_Host"),
                   buffer(kHost, Stage::compute, 12_MiB, "Vulkan_Host"),
                   buffer(kGpu, Stage::weights, 700_MiB),
                   buffer(kGpu, Stage::kv_cache, 96_MiB),
                   buffer(kGpu, Stage::compute, 300_MiB)};
-  survey.model.architecture = "llama";
-  survey.model.description = "llama 350M Q4_K - Medium";
-  survey.model.n_params = 350'000'000;
-  survey.model.tensor_bytes = 740_MiB;
-  survey.model.n_layer = 24;
-  survey.model.n_embd = 1024;
-  survey.model.n_vocab = 32000;
-  survey.model.n_ctx_train = 8192;
-  survey.context = {.n_ctx = 4096,
+  dry_run.model.architecture = "llama";
+  dry_run.model.description = "llama 350M Q4_K - Medium";
+  dry_run.model.n_params = 350'000'000;
+  dry_run.model.tensor_bytes = 740_MiB;
+  dry_run.model.n_layer = 24;
+  dry_run.model.n_embd = 1024;
+  dry_run.model.n_vocab = 32000;
+  dry_run.model.n_ctx_train = 8192;
+  dry_run.context = {.n_ctx = 4096,
                     .n_ctx_seq = 4096,
                     .n_batch = 2048,
                     .n_ubatch = 512,
@@ -46,23 +46,23 @@ inline const device::DeviceId kHost = device::host();
                     .type_k = GGML_TYPE_F16,
                     .type_v = GGML_TYPE_F16,
                     .flash_attn = true};
-  survey.gpu_layers = 25;
-  survey.outputs = 1;
-  return survey;
+  dry_run.gpu_layers = 25;
+  dry_run.outputs = 1;
+  return dry_run;
 }
 
 [[nodiscard]] inline Request request(const std::string& name = "a") {
-  Request asked{.name = name, .survey = {}};
-  asked.survey.model.path = "/models/" + name + ".gguf";
-  asked.survey.context.n_ctx = 4096;
+  Request asked{.name = name, .dry_run = {}};
+  asked.dry_run.model.path = "/models/" + name + ".gguf";
+  asked.dry_run.context.n_ctx = 4096;
   return asked;
 }
 
 // A plan of these lines alone.
 [[nodiscard]] inline ModelPlan model_of(std::vector<gauge::BufferLine> lines, const std::string& name = "a") {
-  gauge::Survey survey = gpu_survey();
-  survey.lines = std::move(lines);
-  return lay_out(request(name), survey, {});
+  gauge::DryRun dry_run = gpu_dry_run();
+  dry_run.lines = std::move(lines);
+  return lay_out(request(name), dry_run, {});
 }
 
 [[nodiscard]] inline DeviceState state_of(const device::DeviceId& id, std::optional<Bytes> total,

@@ -1,4 +1,4 @@
-// A plan as text and as JSON, held against golden/*. The plans are put together here from surveys made by hand.
+// A plan as text and as JSON, held against golden/*. The plans are put together here from dry runs made by hand.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace plimsoll::plan {
 namespace {
 
 ModelPlan example_model(const std::string& name = "a") {
-  return lay_out(request(name), gpu_survey(), {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}});
+  return lay_out(request(name), gpu_dry_run(), {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}});
 }
 
 std::vector<DeviceState> devices(Bytes line) {
@@ -31,7 +31,7 @@ Plan fitting() {
 Plan refused() {
   Plan plan = fitting();
   plan.devices = admit(plan.models, devices(1400_MiB));
-  for (const Rung& rung : ladder(request().survey, gpu_survey(), true)) {
+  for (const Rung& rung : ladder(request().dry_run, gpu_dry_run(), true)) {
     if (plan.alternatives.size() == 2) break;
     plan.alternatives.push_back({.flags = rung.flags,
                                  .changes = rung.changes,
@@ -45,16 +45,16 @@ Plan refused() {
 // Two models of three sequences on a software GPU.
 Plan two_models() {
   Request asked = request("b");
-  asked.survey.context.n_ctx = 300;
-  asked.survey.context.n_seq_max = 3;
-  gauge::Survey survey = gpu_survey();
-  survey.context.n_ctx = 768;
-  survey.context.n_ctx_seq = 256;
-  survey.context.n_seq_max = 3;
-  survey.context.n_batch = survey.context.n_ubatch = 300;
-  survey.outputs = 3;
+  asked.dry_run.context.n_ctx = 300;
+  asked.dry_run.context.n_seq_max = 3;
+  gauge::DryRun dry_run = gpu_dry_run();
+  dry_run.context.n_ctx = 768;
+  dry_run.context.n_ctx_seq = 256;
+  dry_run.context.n_seq_max = 3;
+  dry_run.context.n_batch = dry_run.context.n_ubatch = 300;
+  dry_run.outputs = 3;
   Plan plan{.models = {example_model("a"),
-                       lay_out(asked, survey, {{kGpu, {.bytes = 431_MiB, .source = Source::calibrated}}})},
+                       lay_out(asked, dry_run, {{kGpu, {.bytes = 431_MiB, .source = Source::calibrated}}})},
             .devices = {},
             .alternatives = {},
             .explanation = {}};

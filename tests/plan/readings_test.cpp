@@ -10,13 +10,13 @@
 namespace plimsoll::plan {
 namespace {
 
-// A device whose free memory is what the test says, and surveys that take their time.
-class Machine final : public gauge::SurveySource {
+// A device whose free memory is what the test says, and dry runs that take their time.
+class Machine final : public gauge::DryRunSource {
  public:
-  gauge::Survey survey(const gauge::SurveyRequest&) override {
-    clock.advance(survey_takes);
-    free = after_survey;
-    return gpu_survey();
+  gauge::DryRun dry_run(const gauge::DryRunRequest&) override {
+    clock.advance(dry_run_takes);
+    free = after_dry_run;
+    return gpu_dry_run();
   }
   std::vector<gauge::DeviceView> devices() override {
     ++read;
@@ -29,8 +29,8 @@ class Machine final : public gauge::SurveySource {
   }
   ManualClock clock;
   Bytes free = 8_GiB;
-  Bytes after_survey = 8_GiB;
-  std::chrono::milliseconds survey_takes{1};
+  Bytes after_dry_run = 8_GiB;
+  std::chrono::milliseconds dry_run_takes{1};
   int read = 0;
 };
 
@@ -54,14 +54,14 @@ TEST_F(ReadingsTest, ServeForAMoment) {
 
 TEST_F(ReadingsTest, ADeviceThatFilledUpMeanwhileIsNotPlannedWith) {
   EXPECT_TRUE(planner_.plan({request()}).fits());
-  machine_.free = machine_.after_survey = 100_MiB;
+  machine_.free = machine_.after_dry_run = 100_MiB;
   machine_.clock.advance(std::chrono::seconds(3));
   EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
 }
 
-TEST_F(ReadingsTest, WhereSurveysTookLongerTheDeviceIsReadAgainBeforeItIsJudged) {
-  machine_.survey_takes = std::chrono::seconds(3);
-  machine_.after_survey = 100_MiB;
+TEST_F(ReadingsTest, WhereDryRunsTookLongerTheDeviceIsReadAgainBeforeItIsJudged) {
+  machine_.dry_run_takes = std::chrono::seconds(3);
+  machine_.after_dry_run = 100_MiB;
   EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
 }
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/gauge/dry_run_source.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <temporary_folder.hpp>
 
@@ -71,18 +71,18 @@ TEST(WorthTest, FarMoreThanPlausibleIsKeptWhenTwoMeasurementsAgree) {
 
 // What is compiled anew takes more than what comes from the driver's cache, and is no less true for that.
 TEST(WorthTest, OnAnAcceleratorTheRuleOfThumbIsPlausibleWhateverWasCalibrated) {
-  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_survey(), 20_MiB), 384_MiB);
-  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_survey(), 500_MiB), 500_MiB);
-  EXPECT_EQ(plausible_runtime(state_of(kHost, {}, {}, {}).info, gpu_survey(), 2_MiB), 2_MiB);
+  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_dry_run(), 20_MiB), 384_MiB);
+  EXPECT_EQ(plausible_runtime(an_accelerator("Vulkan"), gpu_dry_run(), 500_MiB), 500_MiB);
+  EXPECT_EQ(plausible_runtime(state_of(kHost, {}, {}, {}).info, gpu_dry_run(), 2_MiB), 2_MiB);
 }
 
-class OneDevice final : public gauge::SurveySource {
+class OneDevice final : public gauge::DryRunSource {
  public:
   explicit OneDevice(device::DeviceInfo info) : info_(std::move(info)) {}
-  [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest&) override {
-    gauge::Survey survey = gpu_survey();
-    survey.lines = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
-    return survey;
+  [[nodiscard]] gauge::DryRun dry_run(const gauge::DryRunRequest&) override {
+    gauge::DryRun dry_run = gpu_dry_run();
+    dry_run.lines = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
+    return dry_run;
   }
   [[nodiscard]] std::vector<gauge::DeviceView> devices() override { return {view()}; }
   [[nodiscard]] gauge::DeviceView view() const { return {.info = info_, .reading = {}}; }
@@ -98,7 +98,7 @@ TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredTher
     test::TemporaryFolder folder;
     Store store(folder / "plimsoll.db");
     store.keep_runtime(context_key(source.view()), PipelineCache::none, kContext);
-    store.keep_runtime(runtime_key(source.view(), source.survey({})), PipelineCache::warm, stored);
+    store.keep_runtime(runtime_key(source.view(), source.dry_run({})), PipelineCache::warm, stored);
 
     const Plan plan = Planner(source, store).plan({request()}, {.lines = {}, .ours = {}, .alternatives = false});
 

@@ -15,23 +15,23 @@ namespace {
 using memory::Stage;
 
 // An engine whose models take 700 MiB of weights by layers, cache by context and its type, compute by micro-batch.
-class Surveys {
+class DryRuns {
  public:
   ModelPlan plan(const Request& request) {
     ++made_;
-    const engine::ContextParams& context = request.survey.context;
-    const engine::ModelParams& model = request.survey.model;
+    const engine::ContextParams& context = request.dry_run.context;
+    const engine::ModelParams& model = request.dry_run.model;
     if (context.type_k != GGML_TYPE_F16 && refuses_quantised_.contains(request.name))
       throw Error(ErrorCode::unsupported, "this cache type is refused");
     const bool on_host = !model.devices.empty();
     const auto layers = static_cast<std::uint64_t>(model.gpu_layers < 0 ? 25 : std::min(model.gpu_layers, 25));
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
-    gauge::Survey survey = gpu_survey();
-    survey.lines = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
+    gauge::DryRun dry_run = gpu_dry_run();
+    dry_run.lines = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
                     buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
                     buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
-    return lay_out(request, survey, {});
+    return lay_out(request, dry_run, {});
   }
 
   void refuses_quantised(const std::string& name) { refuses_quantised_.insert(name); }
@@ -47,17 +47,17 @@ std::vector<DeviceState> devices(Bytes line) {
 }
 
 struct Tried {
-  Surveys surveys;
+  DryRuns dry_runs;
   std::vector<Alternative> found;
 };
 
 Tried search_for(const std::vector<Request>& requests, Bytes line, const std::set<std::string>& refuse = {},
                  const std::vector<ModelPlan>& beside = {}) {
   Tried tried;
-  for (const std::string& name : refuse) tried.surveys.refuses_quantised(name);
+  for (const std::string& name : refuse) tried.dry_runs.refuses_quantised(name);
   std::vector<ModelPlan> refused;
-  for (const Request& one : requests) refused.push_back(tried.surveys.plan(one));
-  tried.found = search(refused, beside, devices(line), 3, [&](const Request& one) { return tried.surveys.plan(one); });
+  for (const Request& one : requests) refused.push_back(tried.dry_runs.plan(one));
+  tried.found = search(refused, beside, devices(line), 3, [&](const Request& one) { return tried.dry_runs.plan(one); });
   return tried;
 }
 
@@ -68,21 +68,21 @@ TEST(SearchTest, SeveralModelsStepDownTogetherAndFitTogether) {
   ASSERT_FALSE(tried.found.empty());
   for (const Alternative& alternative : tried.found) {
     ASSERT_EQ(alternative.requests.size(), 3U);
-    Surveys again;
+    DryRuns again;
     std::vector<ModelPlan> models;
     for (std::size_t i = 0; i < 3; ++i)
-      models.push_back(again.plan({.name = asked[i].name, .survey = alternative.requests[i]}));
+      models.push_back(again.plan({.name = asked[i].name, .dry_run = alternative.requests[i]}));
     EXPECT_TRUE(std::ranges::all_of(admit(models, devices(3000_MiB)), &DeviceVerdict::fits));
     EXPECT_EQ(alternative.required.front().second, required_on(alternative.required.front().first, models));
   }
   const Alternative& nearest = tried.found.front();
   EXPECT_THAT(nearest.flags, ::testing::ElementsAre("-ub", "256"));
-  for (const gauge::SurveyRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
+  for (const gauge::DryRunRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
 }
 
 TEST(SearchTest, WhoWasAskedOtherwiseKeepsWhatHeHas) {
   Request other = request("b");
-  other.survey.context.n_ubatch = 128;
+  other.dry_run.context.n_ubatch = 128;
   const Tried tried = search_for({request("a"), other}, 1850_MiB);
   ASSERT_FALSE(tried.found.empty());
   EXPECT_THAT(tried.found.front().flags, ::testing::ElementsAre("-ub", "256"));
@@ -101,12 +101,12 @@ TEST(SearchTest, WhatOneOfThemRefusesIsOfferedToNone) {
   EXPECT_TRUE(std::ranges::none_of(one_refuses.found, quantised));
 }
 
-TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfSurveys) {
+TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfDryRuns) {
   std::vector<Request> many;
   for (int i = 0; i < 8; ++i) many.push_back(request(std::string(1, static_cast<char>('a' + i))));
   const Tried tried = search_for(many, 1_MiB);
   EXPECT_TRUE(tried.found.empty());
-  EXPECT_LE(tried.surveys.made(), 8 + 128);
+  EXPECT_LE(tried.dry_runs.made(), 8 + 128);
 }
 
 // A mate of the lane needs 300 MiB of scratch whatever this model does: smaller micro-batches would gain nothing.
@@ -125,15 +125,15 @@ TEST(SearchTest, WhatALaneNeedsForOthersCountsToo) {
   EXPECT_TRUE(std::ranges::none_of(with_mate.found, micro_batch_alone));
 }
 
-// The weights of what was asked are already known to be too much: nothing is surveyed that leaves them in place.
-TEST(SearchTest, WeightsThatAreTooHeavyAreNotSurveyedAgain) {
+// The weights of what was asked are already known to be too much: nothing is tried by a dry run that leaves them in place.
+TEST(SearchTest, WeightsThatAreTooHeavyAreNotDryRunAgain) {
   const Tried tried = search_for({request("a")}, 500_MiB);
   ASSERT_FALSE(tried.found.empty());
   for (const Alternative& alternative : tried.found)
     EXPECT_TRUE(std::ranges::any_of(alternative.changes, [](const Change& change) {
       return change.param == "gpu_layers" || change.param == "device";
     }));
-  EXPECT_LE(tried.surveys.made(), 16);
+  EXPECT_LE(tried.dry_runs.made(), 16);
 }
 
 }  // namespace

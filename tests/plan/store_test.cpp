@@ -15,7 +15,7 @@
 #include <temporary_folder.hpp>
 #include <vector>
 
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 
 #include "plan_examples.hpp"
 
@@ -30,32 +30,32 @@ class StoreTest : public ::testing::Test {
   }
   test::TemporaryFolder folder;
   const std::string path = folder / "cache/plimsoll.db";  // its folder is made
-  gauge::SurveyRequest asked = request().survey;
-  const gauge::Survey survey = gpu_survey();
+  gauge::DryRunRequest asked = request().dry_run;
+  const gauge::DryRun dry_run = gpu_dry_run();
   const std::vector<std::string> devices{"Vulkan0 Some GPU 8589934592"};
 };
 
-TEST_F(StoreTest, ASurveyIsRememberedWholeByTheNextStore) {
+TEST_F(StoreTest, ADryRunIsRememberedWholeByTheNextStore) {
   {
-    Store(path).keep_survey(asked, survey, devices);
+    Store(path).keep_dry_run(asked, dry_run, devices);
   }
-  const auto found = Store(path).find_survey(asked);
+  const auto found = Store(path).find_dry_run(asked);
   ASSERT_TRUE(found);
-  EXPECT_EQ(gauge::to_json(found->survey), gauge::to_json(survey));
+  EXPECT_EQ(gauge::to_json(found->dry_run), gauge::to_json(dry_run));
   EXPECT_EQ(found->devices, devices);
 }
 
-TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldSurvey) {
+TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldDryRun) {
   Store store(path);
-  store.keep_survey(asked, survey, devices);
-  gauge::SurveyRequest other = asked;
+  store.keep_dry_run(asked, dry_run, devices);
+  gauge::DryRunRequest other = asked;
   other.context.n_ctx = 8192;
-  EXPECT_FALSE(store.find_survey(other));
+  EXPECT_FALSE(store.find_dry_run(other));
   other = asked;
   other.model.gpu_layers = 3;
-  EXPECT_FALSE(store.find_survey(other));
+  EXPECT_FALSE(store.find_dry_run(other));
   folder.write("model.gguf", "other weights");  // the same path, another file
-  EXPECT_FALSE(store.find_survey(asked));
+  EXPECT_FALSE(store.find_dry_run(asked));
 }
 
 TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
@@ -76,17 +76,17 @@ TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
   EXPECT_LT(*store.find_runtime("card"), 900_MiB);
   store.forget_everything();
   EXPECT_FALSE(store.find_runtime("card"));
-  EXPECT_FALSE(store.find_survey(asked));
+  EXPECT_FALSE(store.find_dry_run(asked));
 }
 
 TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
   gauge::DeviceView view;
   view.info.id = kGpu;
   view.info.description = "Some GPU";
-  std::vector<std::string> keys{runtime_key(view, survey)};
+  std::vector<std::string> keys{runtime_key(view, dry_run)};
   const auto vary = [&](auto&& change) {
     gauge::DeviceView other_view = view;
-    gauge::Survey other = survey;
+    gauge::DryRun other = dry_run;
     change(other_view, other);
     keys.push_back(runtime_key(other_view, other));
   };
@@ -101,7 +101,7 @@ TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());
   EXPECT_EQ(keys.size(), count);
-  EXPECT_EQ(runtime_key(view, survey), runtime_key(view, survey));
+  EXPECT_EQ(runtime_key(view, dry_run), runtime_key(view, dry_run));
 }
 
 TEST_F(StoreTest, ObjectsOfOneFileSeeEachOthersFigures) {
@@ -150,30 +150,30 @@ TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
   view.info.id = kGpu;
   gauge::DeviceView other_view;
   other_view.info.id = device::DeviceId{kGpu.name() + "0"};
-  gauge::Survey other = survey;
+  gauge::DryRun other = dry_run;
   other.model.n_layer = 99;
   const auto keep_all = [&](Store& store) {
-    store.keep_survey(asked, survey, devices);
+    store.keep_dry_run(asked, dry_run, devices);
     for (const auto& on : {view, other_view}) {
-      for (const auto& of : {survey, other}) store.keep_runtime(runtime_key(on, of), PipelineCache::cold, 5_MiB);
+      for (const auto& of : {dry_run, other}) store.keep_runtime(runtime_key(on, of), PipelineCache::cold, 5_MiB);
     }
   };
-  const auto knows = [](Store& store, const gauge::DeviceView& on, const gauge::Survey& of) {
+  const auto knows = [](Store& store, const gauge::DeviceView& on, const gauge::DryRun& of) {
     return store.find_runtime(runtime_key(on, of)).has_value();
   };
   Store store(path);
   keep_all(store);
   EXPECT_EQ(store.forget_device(kGpu.name()), 2U);
-  EXPECT_FALSE(knows(store, view, survey) || knows(store, view, other));
-  EXPECT_TRUE(knows(store, other_view, survey) && knows(store, other_view, other));
-  EXPECT_TRUE(store.find_survey(asked));
+  EXPECT_FALSE(knows(store, view, dry_run) || knows(store, view, other));
+  EXPECT_TRUE(knows(store, other_view, dry_run) && knows(store, other_view, other));
+  EXPECT_TRUE(store.find_dry_run(asked));
 
   for (const std::string& named : {asked.model.path, std::string("model")}) {
     keep_all(store);
     EXPECT_EQ(store.forget_model("another"), 0U);
     EXPECT_GE(store.forget_model(named), 3U) << named;
-    EXPECT_FALSE(store.find_survey(asked));
-    EXPECT_FALSE(knows(store, view, survey) || knows(store, other_view, survey));
+    EXPECT_FALSE(store.find_dry_run(asked));
+    EXPECT_FALSE(knows(store, view, dry_run) || knows(store, other_view, dry_run));
     EXPECT_TRUE(knows(store, view, other) && knows(store, other_view, other)) << "another shape";
   }
 }
@@ -185,8 +185,8 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(database,
-                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-                           "INSERT INTO survey VALUES ('key', '{}');"
+                           "CREATE TABLE dry run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                           "INSERT INTO dry run VALUES ('key', '{}');"
                            "CREATE TABLE runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
                            "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT "
                            "ROWID; INSERT INTO runtime (key, cache, bytes) VALUES ('card', 'cold', 199);",
@@ -198,16 +198,16 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
   ASSERT_TRUE(store.usable());
   EXPECT_FALSE(store.find_runtime("card"));
   store.keep_runtime("card", PipelineCache::warm, 5_MiB);
-  store.keep_survey(asked, survey, devices);
+  store.keep_dry_run(asked, dry_run, devices);
   EXPECT_EQ(Store(old).find_runtime("card"), 5_MiB);
-  EXPECT_TRUE(Store(old).find_survey(asked)) << "the second time nothing is dropped";
+  EXPECT_TRUE(Store(old).find_dry_run(asked)) << "the second time nothing is dropped";
 }
 
 // Remembers nothing and says nothing wrong.
-void expect_forgetful(Store& store, const gauge::SurveyRequest& asked, const gauge::Survey& survey) {
-  store.keep_survey(asked, survey, {});
+void expect_forgetful(Store& store, const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run) {
+  store.keep_dry_run(asked, dry_run, {});
   store.keep_runtime("card", PipelineCache::cold, 1_MiB);
-  EXPECT_FALSE(store.find_survey(asked));
+  EXPECT_FALSE(store.find_dry_run(asked));
   EXPECT_FALSE(store.find_runtime("card"));
   store.forget_everything();
 }
@@ -219,7 +219,7 @@ TEST_F(StoreTest, AFolderThatCannotBeWrittenIsNoReasonToFail) {
     SCOPED_TRACE(impossible);
     Store store(impossible);
     EXPECT_FALSE(store.usable());
-    expect_forgetful(store, asked, survey);
+    expect_forgetful(store, asked, dry_run);
   }
 }
 
@@ -229,7 +229,7 @@ TEST_F(StoreTest, AFileThatIsNoDatabaseIsNoReasonToFailAndIsLeftAlone) {
   {
     Store store(folder / "garbage.db");
     EXPECT_FALSE(store.usable());
-    expect_forgetful(store, asked, survey);
+    expect_forgetful(store, asked, dry_run);
   }
   std::ifstream file(folder / "garbage.db");
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), garbage);
@@ -249,8 +249,8 @@ TEST_F(StoreTest, AFullDiskIsNoReasonToFail) {
     fresh.keep_runtime("card", PipelineCache::cold, 1_MiB);
     Store full(path);
     full.keep_runtime("card", PipelineCache::cold, 1_MiB);
-    full.keep_survey(asked, survey, devices);
-    const bool forgetful = !fresh.find_runtime("card") && !full.find_runtime("card") && !full.find_survey(asked);
+    full.keep_dry_run(asked, dry_run, devices);
+    const bool forgetful = !fresh.find_runtime("card") && !full.find_runtime("card") && !full.find_dry_run(asked);
     _exit(forgetful ? 0 : 1);
   }
   int status = -1;
@@ -276,7 +276,7 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     if (child == 0) {
       Store store(path);
       for (std::uint64_t i = 0;; ++i) {
-        store.keep_survey(asked, survey, devices);
+        store.keep_dry_run(asked, dry_run, devices);
         store.keep_runtime("key" + std::to_string(i % 7), PipelineCache::cold, Bytes{i});
       }
     }
@@ -287,9 +287,9 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     ASSERT_TRUE(store.usable());
     store.keep_runtime("after", PipelineCache::warm, 5_B);
     EXPECT_EQ(store.find_runtime("after"), 5_B);
-    const auto remembered = store.find_survey(asked);
+    const auto remembered = store.find_dry_run(asked);
     if (remembered) {
-      EXPECT_EQ(remembered->survey.lines, survey.lines);
+      EXPECT_EQ(remembered->dry_run.lines, dry_run.lines);
     }
   }
 }

@@ -10,13 +10,13 @@
 namespace plimsoll::plan {
 namespace {
 
-// Surveys every file but those whose name says what they throw.
-class Shelf final : public gauge::SurveySource {
+// Dry runs every file but those whose name says what they throw.
+class Shelf final : public gauge::DryRunSource {
  public:
-  gauge::Survey survey(const gauge::SurveyRequest& request) override {
+  gauge::DryRun dry_run(const gauge::DryRunRequest& request) override {
     if (request.model.path.contains("damaged")) throw Error(ErrorCode::model_unusable, "it is damaged");
     if (request.model.path.contains("bug")) throw Error(ErrorCode::internal, "a promise of our own was broken");
-    return gpu_survey();
+    return gpu_dry_run();
   }
   std::vector<gauge::DeviceView> devices() override {
     gauge::DeviceView view;

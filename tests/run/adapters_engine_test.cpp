@@ -33,8 +33,8 @@ class PlannedAdaptersTest : public testing::Test {
   }
   plan::Request request() {
     plan::Request request = test::small_request("llama-dense", "CPU");
-    request.survey.adapters = {{.path = lora("a.gguf", 4), .scale = 1}, {.path = lora("b.gguf", 8), .scale = 0.5F}};
-    request.survey.control_vector = {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}};
+    request.dry_run.adapters = {{.path = lora("a.gguf", 4), .scale = 1}, {.path = lora("b.gguf", 8), .scale = 0.5F}};
+    request.dry_run.control_vector = {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}};
     return request;
   }
   static std::vector<float> logits(Instance& instance) {
@@ -69,7 +69,7 @@ TEST_F(PlannedAdaptersTest, AreTakenAsTheyWerePlanned) {
     if (line.stage == memory::Stage::adapter) adapters += line.bytes;
   }
   plan::Request without = request();
-  without.survey.control_vector = {};
+  without.dry_run.control_vector = {};
   Bytes loras;
   for (const plan::Line& line : test::plan_of(without).models.front().lines) {
     if (line.stage == memory::Stage::adapter) loras += line.bytes;
@@ -122,7 +122,7 @@ TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
 TEST_F(PlannedAdaptersTest, WhatWasNotPlannedIsRefused) {
   MemoryBooks books;
   plan::Request bare = request();
-  bare.survey.control_vector = {};
+  bare.dry_run.control_vector = {};
   const auto instance = test::ready(books, bare);
   const auto vector =
       engine::load_control_vector(instance->model()->facts(), {.files = {{.path = steering("c.gguf", 1)}}});

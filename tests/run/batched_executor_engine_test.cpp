@@ -23,8 +23,8 @@ class BatchedExecutorTest : public ::testing::Test {
  protected:
   void open(const std::string& model, std::uint32_t sequences, bool unified = false, std::uint32_t outputs = 0) {
     plan::Request request = test::lively_request(model, sequences);
-    request.survey.context.kv_unified = unified;
-    request.survey.context.n_outputs_max = outputs;
+    request.dry_run.context.kv_unified = unified;
+    request.dry_run.context.n_outputs_max = outputs;
     open(request);
   }
   void open(const plan::Request& request) {
@@ -300,7 +300,7 @@ TEST_F(BatchedExecutorTest, WhatCannotShiftIsLeftAsItWas) {
 // The window's cache holds 256 of these 1024 tokens, so a rewind of 300 falls out of it.
 TEST_F(BatchedExecutorTest, ARewindBehindASlidingWindowDecodesAgain) {
   plan::Request request = test::lively_request("gemma3-dense", 1);
-  request.survey.context.n_ctx = 1024;
+  request.dry_run.context.n_ctx = 1024;
   open(request);
   Conversation one = prompted(some_tokens(700));
   ASSERT_EQ(one.infer(), DecodeStatus::ok);

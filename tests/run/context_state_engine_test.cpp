@@ -24,7 +24,7 @@ class ContextStateTest : public testing::Test {
   void open(const std::string& model, std::uint32_t sequences, ggml_type cache = GGML_TYPE_F16) {
     executor.reset();
     plan::Request request = test::lively_request(model, sequences);
-    request.survey.context.type_k = cache;
+    request.dry_run.context.type_k = cache;
     instance = test::ready(books, request);
     executor.emplace(*instance);
   }

@@ -176,8 +176,8 @@ class World {
 
 plan::Request request_for(const std::string& model, bool unified) {
   plan::Request request = test::lively_request(model, kSequences);
-  request.survey.context.kv_unified = unified;
-  request.survey.context.n_outputs_max = 6;
+  request.dry_run.context.kv_unified = unified;
+  request.dry_run.context.n_outputs_max = 6;
   return request;
 }
 

@@ -202,7 +202,7 @@ TEST(EmbedderTest, ALongInputOfACausalModelGoesThroughInPieces) {
       std::vector<Embedding> whole;
       {
         plan::Request request = embedding_request(model_path(model), pooling);
-        request.survey.context.n_ubatch = request.survey.context.n_batch = 256;
+        request.dry_run.context.n_ubatch = request.dry_run.context.n_batch = 256;
         const auto instance = ready(books, request);
         whole = Embedder(*instance).embed(inputs);
       }
@@ -224,7 +224,7 @@ TEST(EmbedderTest, AnyNumberOfSequencesIsOpenedAndEmbeds) {
     SCOPED_TRACE(sequences);
     MemoryBooks books;
     const plan::Request request = embedding_request(model_path("bert"), kMean, sequences);
-    EXPECT_EQ(request.survey.context.n_ubatch % sequences, 0U);
+    EXPECT_EQ(request.dry_run.context.n_ubatch % sequences, 0U);
     const auto instance = ready(books, request);
     EXPECT_EQ(Embedder(*instance).embed(some_inputs(5)).size(), 5U);
   }
@@ -241,7 +241,7 @@ TEST(EmbedderTest, SequencesWithCachesOfTheirOwnGiveTheSameVectors) {
       shared = Embedder(*instance).embed(inputs);
     }
     plan::Request request = embedding_request(model_path("llama-dense"), pooling);
-    request.survey.context.kv_unified = false;
+    request.dry_run.context.kv_unified = false;
     const auto instance = ready(books, request);
     const auto apart = Embedder(*instance).embed(inputs);
     for (std::size_t i = 0; i < inputs.size(); ++i)

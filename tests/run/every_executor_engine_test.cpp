@@ -67,8 +67,8 @@ void use_chat(BatchedExecutor& executor) {
 TEST(EveryExecutorTest, TakesNothingOnASealedContext) {
   MemoryBooks books;
   plan::Request request = test::demo_request("mate-chat", 4);
-  request.survey.context.kv_unified = true;
-  plan_for_embeddings(request.survey, LLAMA_POOLING_TYPE_NONE);  // gives logits as well
+  request.dry_run.context.kv_unified = true;
+  plan_for_embeddings(request.dry_run, LLAMA_POOLING_TYPE_NONE);  // gives logits as well
   const auto instance = test::ready(books, request);
   plan::Request draft_request = request;
   draft_request.name = "draft";

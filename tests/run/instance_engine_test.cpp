@@ -137,7 +137,7 @@ TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
 TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
   MemoryBooks books;
   plan::Request request = small_request("llama-dense", "CPU");
-  request.survey.context.n_outputs_max = 16;
+  request.dry_run.context.n_outputs_max = 16;
   const auto instance = ready(books, request);
   engine::Batch batch;
   for (engine::Position i = 0; i < 16; ++i) batch.add(1, i, 0, true);

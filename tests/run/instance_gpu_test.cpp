@@ -9,8 +9,8 @@
 
 #include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 
 #include "card_from_outside.hpp"
 #include "mixed_workload.hpp"
@@ -36,7 +36,7 @@ class OnTheDevice : public ::testing::TestWithParam<const char*> {};
 TEST_P(OnTheDevice, TakesWhatThePlanSays) {
   MemoryBooks books;
   const plan::Plan plan = test::plan_of(request_for(GetParam(), 2));
-  ASSERT_EQ(plan::computing_devices(plan.models.front().survey), std::vector{device::DeviceId{device_under_test()}});
+  ASSERT_EQ(plan::computing_devices(plan.models.front().dry_run), std::vector{device::DeviceId{device_under_test()}});
   auto instance = test::reserve(books, plan);
   instance->load();
   instance->create_context();
@@ -46,7 +46,7 @@ TEST_P(OnTheDevice, TakesWhatThePlanSays) {
 TEST_P(OnTheDevice, TakesNothingMoreAfterTheSeal) {
   MemoryBooks books;
   plan::Request request = request_for(GetParam(), 2);
-  request.survey.context.n_outputs_max = 32;
+  request.dry_run.context.n_outputs_max = 32;
   auto instance = test::reserve(books, test::plan_of(request));
   make_ready(*instance, {}, nullptr);
   ASSERT_TRUE(instance->warm_up_report().complete());
@@ -96,11 +96,11 @@ TEST(OnTheDeviceTest, TheCardGrowsByWhatTheBooksAndTheNextPlanSay) {
   MemoryBooks books;
   test::TemporaryFolder folder;
   plan::Store store(folder / "plimsoll.db");
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   const plan::Request request = request_for("llama-dense");
   std::vector<Bytes> after_life;
   for (int life = 0; life < 3; ++life) {
-    const plan::Plan plan = plan::Planner(surveys, store).plan({request});
+    const plan::Plan plan = plan::Planner(dry_runs, store).plan({request});
     {
       auto instance = test::reserve(books, plan);
       make_ready(*instance, {}, &store);
@@ -133,26 +133,26 @@ TEST(OnTheDeviceTest, LookingCostsNothing) {
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
-  gauge::LocalSurveys surveys;
-  for (int look = 0; look < 3; ++look) ASSERT_FALSE(surveys.devices().empty());
+  gauge::LocalDryRuns dry_runs;
+  for (int look = 0; look < 3; ++look) ASSERT_FALSE(dry_runs.devices().empty());
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);
 }
 
-// A survey makes a context in its process, which is gone when that rests. What was read as free was read without it.
-TEST(OnTheDeviceTest, ASurveyLeavesNothingOnTheCard) {
-  gauge::SurveyProcess surveys;
-  const auto views = surveys.devices();
+// A dry run makes a context in its process, which is gone when that rests. What was read as free was read without it.
+TEST(OnTheDeviceTest, ADryRunLeavesNothingOnTheCard) {
+  gauge::DryRunProcess dry_runs;
+  const auto views = dry_runs.devices();
   const auto view = std::ranges::find(views, device::DeviceId{device_under_test()},
                                       [](const gauge::DeviceView& one) { return one.info.id; });
   ASSERT_NE(view, views.end());
   const test::CardFromOutside card(view->info);
   const Bytes idle = card.used();
-  (void)surveys.survey(request_for("llama-dense").survey);
-  for (const gauge::DeviceView& later : surveys.devices()) {
+  (void)dry_runs.dry_run(request_for("llama-dense").dry_run);
+  for (const gauge::DeviceView& later : dry_runs.devices()) {
     if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free)
       EXPECT_LE(saturating_sub(*view->reading.free, *later.reading.free), kAlmostNothing);
   }
-  surveys.rest();
+  dry_runs.rest();
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);
 }
 

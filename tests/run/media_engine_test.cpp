@@ -33,18 +33,18 @@ class MediaPrompts : public testing::TestWithParam<ProjectorKind> {
  protected:
   plan::Request request(ProjectorKind kind, std::uint32_t sequences = 2) {
     const auto model = kind == ProjectorKind::any_size ? test::tiny_qwen2vl() : test::tiny_llama();
-    plan::Request request{.name = "tiny", .survey = {}};
-    request.survey.model.path = folder_.write("model.gguf", model.bytes());
-    request.survey.model.devices = {"none"};
-    request.survey.projector.path = folder_.write("projector.gguf", test::tiny_projector(kind).bytes());
-    request.survey.projector.n_threads = 1;
-    if (kind == ProjectorKind::any_size) request.survey.projector.image_max_tokens = 64;
-    request.survey.context.n_ctx = 1024 * sequences;  // a sound of 30 s is 375 vectors
-    request.survey.context.n_batch = 48;
-    request.survey.context.n_ubatch = 32;
-    request.survey.context.n_seq_max = sequences;
-    request.survey.context.n_threads = 1;
-    request.survey.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    plan::Request request{.name = "tiny", .dry_run = {}};
+    request.dry_run.model.path = folder_.write("model.gguf", model.bytes());
+    request.dry_run.model.devices = {"none"};
+    request.dry_run.projector.path = folder_.write("projector.gguf", test::tiny_projector(kind).bytes());
+    request.dry_run.projector.n_threads = 1;
+    if (kind == ProjectorKind::any_size) request.dry_run.projector.image_max_tokens = 64;
+    request.dry_run.context.n_ctx = 1024 * sequences;  // a sound of 30 s is 375 vectors
+    request.dry_run.context.n_batch = 48;
+    request.dry_run.context.n_ubatch = 32;
+    request.dry_run.context.n_seq_max = sequences;
+    request.dry_run.context.n_threads = 1;
+    request.dry_run.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     return request;
   }
   void open(ProjectorKind kind, std::uint32_t sequences = 2) { open(request(kind, sequences)); }
@@ -66,7 +66,7 @@ class MediaPrompts : public testing::TestWithParam<ProjectorKind> {
   // What the engine's own helper makes of the same prompt, in a context of its own.
   std::vector<float> reference(const std::string& text, const std::vector<Media>& media) {
     engine::ContextParams params = instance->plan().request.context;
-    params.n_ctx = instance->plan().survey.context.n_ctx_seq;
+    params.n_ctx = instance->plan().dry_run.context.n_ctx_seq;
     params.n_seq_max = 1;
     const auto context = engine::Context::create(instance->model(), params);
     const auto projector = engine::Projector::load(instance->model(), instance->projector().params());
@@ -268,7 +268,7 @@ TEST_P(MediaMisuse, IsNamedAndChangesNothing) {
 
 TEST_P(MediaMisuse, WithoutAProjectorThereAreNoMedia) {
   plan::Request plain = request(ProjectorKind::fixed);
-  plain.survey.projector = {};
+  plain.dry_run.projector = {};
   open(plain);
   Conversation conversation = executor->create();
   expect_error(ErrorCode::usage, "--mmproj", [&] {
@@ -279,24 +279,24 @@ TEST_P(MediaMisuse, WithoutAProjectorThereAreNoMedia) {
 
 TEST_P(MediaMisuse, APlanWhoseMicroBatchIsTooSmallIsRefusedByName) {
   plan::Request small = request(ProjectorKind::at_once);
-  small.survey.context.n_ubatch = 8;
+  small.dry_run.context.n_ubatch = 8;
   expect_error(ErrorCode::usage, "--ubatch-size 16", [&] { (void)test::plan_of(small); });
 }
 
 TEST_P(MediaMisuse, AProjectorThatIsNoneIsTheFilesFault) {
   plan::Request wrong = request(ProjectorKind::fixed);
-  wrong.survey.projector.path = wrong.survey.model.path;
+  wrong.dry_run.projector.path = wrong.dry_run.model.path;
   expect_error(ErrorCode::model_unusable, "is no projector", [&] { (void)test::plan_of(wrong); });
-  wrong.survey.projector.path = folder_ / "absent.gguf";
+  wrong.dry_run.projector.path = folder_ / "absent.gguf";
   expect_error(ErrorCode::model_unusable, "absent.gguf", [&] { (void)test::plan_of(wrong); });
 }
 
 // Unlimited, it would take pictures of 4096 vectors and reserves for 2116: then those are the limit.
 TEST_P(MediaMisuse, PicturesAreLimitedToWhatIsReserved) {
   plan::Request unlimited = request(ProjectorKind::any_size);
-  unlimited.survey.projector.image_max_tokens = 0;
+  unlimited.dry_run.projector.image_max_tokens = 0;
   const plan::Plan plan = test::plan_of(unlimited);
-  EXPECT_EQ(plan.models.front().survey.picture_tokens, 2116);
+  EXPECT_EQ(plan.models.front().dry_run.picture_tokens, 2116);
   auto opened = test::reserve(books, plan);
   opened->load();
   EXPECT_LE(opened->projector().measure(8000, 8000).front().n_tokens(), 2116U);
@@ -322,7 +322,7 @@ TEST_P(MediaMisuse, WhatWasNotWarmedUpForIsRefusedBeforeTheEngineSeesIt) {
 
 TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   plan::Request wanted = request(ProjectorKind::fixed);
-  wanted.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  wanted.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = test::plan_of(wanted);
   instance = test::reserve(books, plan);
   test::FaultInjector faults(books.gauge());

@@ -60,7 +60,7 @@ TEST_F(RepeatedWarmUpTest, IsNoMeasurement) {
   const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   const auto key = [&] {
     const plan::DeviceVerdict& host = plan.devices.front();
-    return plan::runtime_key({.info = host.state.info, .reading = host.state.reading}, plan.models.front().survey);
+    return plan::runtime_key({.info = host.state.info, .reading = host.state.reading}, plan.models.front().dry_run);
   };
   (void)warmed(plan);
   const std::size_t kept = store_.measurements(key()).size();
@@ -72,7 +72,7 @@ TEST_F(RepeatedWarmUpTest, EveryArchitectureComputesAsBefore) {
   for (const std::string name : {"llama-moe", "mamba-dense", "jamba-dense", "deepseek2-moe"}) {
     SCOPED_TRACE(name);
     plan::Request request = small_request(name, "CPU", 2);
-    request.survey.context.n_outputs_max = 24;
+    request.dry_run.context.n_outputs_max = 24;
     const plan::Plan plan = plan_of(request);
     (void)warmed(plan);
     const auto again = warmed(plan);

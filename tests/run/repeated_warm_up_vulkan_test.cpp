@@ -15,8 +15,8 @@ namespace {
 template <class Say>
 void live(const std::string& store_file, const Say& say) {
   plan::Request request = test::small_request("llama-dense", "Vulkan0", 2);
-  request.survey.context.n_batch = 64;
-  request.survey.context.n_ubatch = 32;
+  request.dry_run.context.n_batch = 64;
+  request.dry_run.context.n_ubatch = 32;
   plan::Store store(store_file);
   MemoryBooks books;
   const auto instance = test::reserve(books, test::plan_of(request));

@@ -21,7 +21,7 @@ class RuntimeGrowthEngineTest : public ::testing::Test {
     const plan::ModelPlan& model = plan.models.front();
     planned = std::ranges::find(model.lines, memory::Stage::runtime, &plan::Line::stage)->bytes;
     const auto host = std::ranges::find_if(plan.devices, [](const auto& one) { return one.state.info.id.is_host(); });
-    key = plan::runtime_key({.info = host->state.info, .reading = host->state.reading}, model.survey);
+    key = plan::runtime_key({.info = host->state.info, .reading = host->state.reading}, model.dry_run);
     auto instance = test::reserve(books, plan);
     instance->load();
     std::vector<char> others(kElse.value());

@@ -81,8 +81,8 @@ TEST_F(RuntimeGrowthTest, WhereTheProcessIsNeverListedTheWholeCardIsReadBothTime
   EXPECT_EQ(growth.measure()[0].whose, gauge::Whose::everybody);
 }
 
-// A survey in this process makes the context before anything is loaded, and books nothing.
-TEST_F(RuntimeGrowthTest, AContextThatASurveyMadeIsTheFirstModels) {
+// A dry run in this process makes the context before anything is loaded, and books nothing.
+TEST_F(RuntimeGrowthTest, AContextThatADryRunMadeIsTheFirstModels) {
   const gauge::Meter meter(probe, {card_info()});
   probe.says[kCard] = reading(518_MiB + 543_MiB, 543_MiB);
   const RuntimeGrowth growth(ledger, meter, {card_info()});

@@ -23,7 +23,7 @@ class SpeculativeTest : public ::testing::Test {
  protected:
   void open(plan::Request target_request, plan::Request draft_request, std::uint32_t outputs = 9) {
     target_request.name = "target";
-    target_request.survey.context.n_outputs_max = outputs;
+    target_request.dry_run.context.n_outputs_max = outputs;
     draft_request.name = "draft";
     target = test::ready(books, target_request);
     draft = test::ready(books, draft_request);

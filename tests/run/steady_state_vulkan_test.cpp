@@ -20,7 +20,7 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
   options.context.n_seq_max = 2;
   options.context.n_outputs_max = 32;
   const auto instance = run::open(books, PLIMSOLL_TEST_MODELS_DIR "/llama-dense.gguf", options);
-  ASSERT_EQ(plan::computing_devices(instance->plan().survey), std::vector{device::DeviceId{"Vulkan0"}});
+  ASSERT_EQ(plan::computing_devices(instance->plan().dry_run), std::vector{device::DeviceId{"Vulkan0"}});
   ASSERT_TRUE(instance->warm_up_report().complete());
 
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});

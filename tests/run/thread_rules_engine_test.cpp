@@ -75,7 +75,7 @@ class ThreadRules : public testing::Test {
 TEST_F(ThreadRules, DifferentConversationsOfOneExecutor) {
   for (const bool unified : {false, true}) {
     plan::Request request = test::lively_request("llama-dense", 2 * kThreads);
-    request.survey.context.kv_unified = unified;
+    request.dry_run.context.kv_unified = unified;
     open(request);
     const auto life = [&](int which) {
       Conversation one = executor->create();

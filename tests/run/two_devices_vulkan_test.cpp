@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
@@ -26,7 +26,7 @@ class TwoDevices : public ::testing::Test {
 
 plan::Request on_both(const std::string& model, std::uint32_t sequences = 1) {
   plan::Request request = test::small_request(model, "", sequences);
-  request.survey.model.devices = {kFirst.name(), kSecond.name()};  // naming several asks for a split
+  request.dry_run.model.devices = {kFirst.name(), kSecond.name()};  // naming several asks for a split
   return request;
 }
 
@@ -56,11 +56,11 @@ TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
   for (const char* name : {"a", "b"}) {
     requests.push_back(on_both("llama-dense"));
     requests.back().name = name;
-    requests.back().survey.model.devices.clear();  // nothing asked for: all there are
+    requests.back().dry_run.model.devices.clear();  // nothing asked for: all there are
   }
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
-  const plan::Plan plan = plan::Planner(surveys, nothing).plan(requests, under(4_GiB, 4_GiB));
+  const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests, under(4_GiB, 4_GiB));
   ASSERT_TRUE(plan.fits());
   std::vector<std::string> used;
   for (const plan::ModelPlan& model : plan.models) {
@@ -95,7 +95,7 @@ TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
 TEST_F(TwoDevices, SealedItTakesNothing) {
   MemoryBooks books;
   plan::Request request = on_both("llama-dense", 2);
-  request.survey.context.n_outputs_max = 32;
+  request.dry_run.context.n_outputs_max = 32;
   auto instance = test::reserve(books, test::plan_of(request, under(4_GiB, 4_GiB)));
   make_ready(*instance, {}, nullptr);
   ASSERT_TRUE(instance->warm_up_report().complete());

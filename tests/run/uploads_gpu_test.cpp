@@ -22,7 +22,7 @@ class UploadsOnTheDevice : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(UploadsOnTheDevice, TheModelIsTheSameToTheLastBit) {
   plan::Request request = test::small_request(GetParam(), device_under_test());
-  request.survey.model.path = test::lively_model(GetParam());
+  request.dry_run.model.path = test::lively_model(GetParam());
   test::expect_same_upload(request);
 }
 

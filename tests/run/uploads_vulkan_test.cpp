@@ -30,7 +30,7 @@ using test::reserved;
 
 plan::Request on_vulkan(const std::string& path) {
   plan::Request request = test::small_request("llama-dense", "Vulkan0");
-  request.survey.model.path = path;
+  request.dry_run.model.path = path;
   return request;
 }
 
@@ -54,16 +54,16 @@ TEST(UploadsTest, ASplitModelAndOneWithWeightsOnTheHostAreTheSame) {
   }
   expect_same_upload(on_vulkan(first));
   plan::Request half = on_vulkan(test::arch_model("llama-dense"));
-  half.survey.model.gpu_layers = 1;
+  half.dry_run.model.gpu_layers = 1;
   expect_same_upload(half);
   plan::Request moved = on_vulkan(test::arch_model("olmoe-moe"));
-  moved.survey.model.cpu_moe = true;
+  moved.dry_run.model.cpu_moe = true;
   expect_same_upload(moved);
 }
 
 TEST(UploadsTest, OtherLoadModesAreTheEngines) {
   plan::Request request = on_vulkan(test::arch_model("llama-dense"));
-  request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   EXPECT_EQ(loaded(request, kUploadAlways).counts.weights, 0U);
 }
 

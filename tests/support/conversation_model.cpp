@@ -12,15 +12,15 @@ namespace plimsoll::test {
 
 plan::Request lively_request(const std::string& model, std::uint32_t sequences) {
   plan::Request request = small_request(model, "CPU", sequences);
-  request.survey.model.path = lively_model(model);
-  request.survey.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  request.dry_run.model.path = lively_model(model);
+  request.dry_run.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   return request;
 }
 
 FreshEvaluation::FreshEvaluation(const run::Instance& instance)
     : model_(load_on_cpu(instance.plan().request.model.path)) {
   engine::ContextParams params = instance.plan().request.context;
-  params.n_ctx = instance.plan().survey.context.n_ctx_seq;
+  params.n_ctx = instance.plan().dry_run.context.n_ctx_seq;
   params.n_seq_max = 1;
   context_ = engine::Context::create(model_, params);
 }

@@ -11,14 +11,14 @@ namespace plimsoll::test {
 namespace {
 
 plan::Request small(const std::string& path, std::uint32_t sequences) {
-  plan::Request request{.name = "embeds", .survey = {}};
-  request.survey.model.path = path;
-  request.survey.model.devices = {"none"};
-  request.survey.context.n_ctx = 256;
-  request.survey.context.n_batch = 64;
-  request.survey.context.n_ubatch = 64;
-  request.survey.context.n_seq_max = sequences;
-  request.survey.context.n_threads = 1;
+  plan::Request request{.name = "embeds", .dry_run = {}};
+  request.dry_run.model.path = path;
+  request.dry_run.model.devices = {"none"};
+  request.dry_run.context.n_ctx = 256;
+  request.dry_run.context.n_batch = 64;
+  request.dry_run.context.n_ubatch = 64;
+  request.dry_run.context.n_seq_max = sequences;
+  request.dry_run.context.n_threads = 1;
   return request;
 }
 
@@ -26,13 +26,13 @@ plan::Request small(const std::string& path, std::uint32_t sequences) {
 
 plan::Request embedding_request(const std::string& path, enum llama_pooling_type pooling, std::uint32_t sequences) {
   plan::Request request = small(path, sequences);
-  run::plan_for_embeddings(request.survey, pooling);
+  run::plan_for_embeddings(request.dry_run, pooling);
   return request;
 }
 
 plan::Request ranking_request(const std::string& path, std::uint32_t sequences) {
   plan::Request request = small(path, sequences);
-  run::plan_for_ranking(request.survey);
+  run::plan_for_ranking(request.dry_run);
   return request;
 }
 

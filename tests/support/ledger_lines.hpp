@@ -1,10 +1,10 @@
-// ledger_lines: a model under a gauge of its own, and what its ledger shows, in the survey's words.
+// ledger_lines: a model under a gauge of its own, and what its ledger shows, in the dry run's words.
 #pragma once
 #include <string>
 #include <vector>
 
 #include <plimsoll/gauge/gauge.hpp>
-#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
@@ -17,7 +17,7 @@ class Books {
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
-  // What is placed now, sorted as a survey's lines are; all owners together.
+  // What is placed now, sorted as a dry run's lines are; all owners together.
   [[nodiscard]] std::vector<gauge::BufferLine> lines() const;
 
  private:

@@ -24,12 +24,12 @@ namespace {
 using Json = nlohmann::json;
 
 // The questions of one cell, in the order in which they are asked.
-enum class Question { survey, load, engine };
+enum class Question { dry_run, load, engine };
 
 std::optional<Outcome>& answer_to(CellResult& result, Question question) {
   switch (question) {
-    case Question::survey:
-      return result.survey;
+    case Question::dry_run:
+      return result.dry_run;
     case Question::load:
       return result.load;
     case Question::engine:
@@ -38,14 +38,14 @@ std::optional<Outcome>& answer_to(CellResult& result, Question question) {
   return result.engine;
 }
 
-// In the child: the cells of one load, surveyed, then really made.
+// In the child: the cells of one load, tried by a dry run, then really made.
 class GroupRun {
  public:
   GroupRun(std::span<const Cell> cells, std::size_t first, std::span<CellResult> results, const LineWorker::Say& say)
       : cells_(cells), first_(first), results_(results), say_(say) {}
 
   void run() {
-    survey_all();
+    dry_run_all();
     load_all();
   }
 
@@ -65,15 +65,15 @@ class GroupRun {
     say_(answer.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
 
-  void survey_all() {
-    std::unique_ptr<gauge::Surveyor> surveyor;
+  void dry_run_all() {
+    std::unique_ptr<gauge::DryRunner> dry_runner;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      ask(i, Question::survey, [&](Json& answer) {
-        if (!surveyor) surveyor = std::make_unique<gauge::Surveyor>(cells_[i].model());
-        const gauge::Survey survey = surveyor->survey(
+      ask(i, Question::dry_run, [&](Json& answer) {
+        if (!dry_runner) dry_runner = std::make_unique<gauge::DryRunner>(cells_[i].model());
+        const gauge::DryRun dry_run = dry_runner->dry_run(
             {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
-        answer["lines"] = to_text(survey.lines);
-        answer["transient"] = survey.transient.value();
+        answer["lines"] = to_text(dry_run.lines);
+        answer["transient"] = dry_run.transient.value();
       });
     }
   }

@@ -17,7 +17,7 @@ struct Outcome {
 };
 
 struct CellResult {
-  std::optional<Outcome> survey;
+  std::optional<Outcome> dry_run;
   std::optional<Outcome> load;
   // Only where our own validation refused: what the engine itself does with the same parameters.
   std::optional<Outcome> engine;

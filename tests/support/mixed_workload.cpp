@@ -25,8 +25,8 @@ class Mixed {
     add("prompt of one micro-batch", [this] { prompt(any_sequence(), largest_prompt()); });
     add("long prompt", [this] { long_prompt(); });
     add("one token", [this] { prompt(any_sequence(), 1); });
-    add("all planned outputs", [this] { outputs(instance_.plan().survey.outputs); });
-    add("some outputs", [this] { outputs(between(1, instance_.plan().survey.outputs)); });
+    add("all planned outputs", [this] { outputs(instance_.plan().dry_run.outputs); });
+    add("some outputs", [this] { outputs(between(1, instance_.plan().dry_run.outputs)); });
     add("sample", [this] { sample({}); });
     if (instance.model()->vocab().present()) add("sample with a grammar", [this] { sample("root ::= [a-zA-Z ,.]+"); });
     add("save and restore", [this] { save_and_restore(); });
@@ -42,7 +42,7 @@ class Mixed {
     context_.clear();
     const std::uint64_t allocations_before = hook::counters().allocations;
     figures_.growth_source = instance_.how_growth_is_read();
-    figures_.devices = plan::computing_devices(instance_.plan().survey).size();
+    figures_.devices = plan::computing_devices(instance_.plan().dry_run).size();
     Bytes last = instance_.growth_after_ready();
     while (figures_.decodes < decodes) {
       const auto& [name, operation] = operations_[between(1, static_cast<std::uint32_t>(operations_.size())) - 1];

@@ -36,8 +36,8 @@ int refuse_each(const std::string& architecture, const std::string& device) {
   run::MemoryBooks books;
   FaultInjector faults(books.gauge());
   plan::Request request = small_request(architecture, device, 2);
-  request.survey.context.n_outputs_max = 8;  // so that warm-up has an output buffer to grow
-  request.survey.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  request.dry_run.context.n_outputs_max = 8;  // so that warm-up has an output buffer to grow
+  request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = plan_of(request);
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(live_once(books, faults, plan, -1));  // what allocators and drivers keep for later
   const Bytes baseline = process_memory();

@@ -28,14 +28,14 @@ Fleet fleet_of(const std::string& names, std::uint32_t sequences) {
     model.request = plimsoll::test::demo_request(fleet.models.size() % 2 == 0 ? "bosun-log" : "mate-chat", sequences);
     model.request.name = std::string(1, name);
     model.request.lane = kDefaultLane;
-    model.request.survey.context.n_ctx = 16384;
+    model.request.dry_run.context.n_ctx = 16384;
     fleet.models.push_back(std::move(model));
   }
   return fleet;
 }
 
 Fleet mapped(Fleet fleet) {
-  for (FleetModel& model : fleet.models) model.request.survey.model.use_extra_bufts = false;
+  for (FleetModel& model : fleet.models) model.request.dry_run.model.use_extra_bufts = false;
   return fleet;
 }
 
@@ -63,7 +63,7 @@ void line_for(Fleet& fleet, std::size_t count) {
 }
 
 SmallHost::SmallHost(Fleet fleet, HostOptions options)
-    : host(books, parked_in(std::move(fleet), folder.path()), surveys, store, std::move(options)) {}
+    : host(books, parked_in(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
 
 std::string SmallHost::ask(const std::string& model, const std::string& prompt) {
   Lease lease = host.acquire(model);

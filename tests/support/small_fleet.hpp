@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
 
@@ -46,7 +46,7 @@ class SmallHost {
   plimsoll::test::TemporaryFolder folder;
   run::MemoryBooks books;
   plimsoll::test::FaultInjector faults{books.gauge()};
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
   Host host;
 };

@@ -8,40 +8,40 @@
 #include <tuple>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 #include "arch_models.hpp"
 
 namespace plimsoll::test {
 
 plan::Request small_request(const std::string& model, const std::string& device, std::uint32_t sequences) {
-  plan::Request request{.name = model, .survey = {}};
-  request.survey.model.path = arch_model(model);
-  request.survey.model.devices = {device == "CPU" ? "none" : device};
-  request.survey.context.n_ctx = 256 * sequences;
-  request.survey.context.n_batch = 64;
-  request.survey.context.n_ubatch = 32;
-  request.survey.context.n_seq_max = sequences;
-  request.survey.context.n_threads = 1;  // tests run side by side, and waiting threads spin
+  plan::Request request{.name = model, .dry_run = {}};
+  request.dry_run.model.path = arch_model(model);
+  request.dry_run.model.devices = {device == "CPU" ? "none" : device};
+  request.dry_run.context.n_ctx = 256 * sequences;
+  request.dry_run.context.n_batch = 64;
+  request.dry_run.context.n_ubatch = 32;
+  request.dry_run.context.n_seq_max = sequences;
+  request.dry_run.context.n_threads = 1;  // tests run side by side, and waiting threads spin
   return request;
 }
 
 plan::Request demo_request(const std::string& model, std::uint32_t sequences) {
-  plan::Request request{.name = model, .survey = {}};
-  request.survey.model.path = std::string(PLIMSOLL_SOURCE_DIR "/models/demo/") + model + ".gguf";
-  request.survey.model.devices = {"none"};
-  request.survey.context.n_ctx = 256 * sequences;
-  request.survey.context.n_batch = 64;
-  request.survey.context.n_ubatch = 32;
-  request.survey.context.n_seq_max = sequences;
-  request.survey.context.n_threads = 1;
+  plan::Request request{.name = model, .dry_run = {}};
+  request.dry_run.model.path = std::string(PLIMSOLL_SOURCE_DIR "/models/demo/") + model + ".gguf";
+  request.dry_run.model.devices = {"none"};
+  request.dry_run.context.n_ctx = 256 * sequences;
+  request.dry_run.context.n_batch = 64;
+  request.dry_run.context.n_ubatch = 32;
+  request.dry_run.context.n_seq_max = sequences;
+  request.dry_run.context.n_threads = 1;
   return request;
 }
 
 plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options) {
-  gauge::LocalSurveys surveys;
+  gauge::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");  // cannot be opened, so nothing is remembered
-  return plan::Planner(surveys, nothing).plan({request}, options);
+  return plan::Planner(dry_runs, nothing).plan({request}, options);
 }
 
 std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan) {

@@ -46,7 +46,7 @@ class Observer {
   // Asked before before_free, of the process's observer only. True: the buffer was lent and lives on.
   virtual bool take_buffer_back(ggml_backend_buffer_t) noexcept { return false; }
 
-  // A survey's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
+  // A dry run's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
   virtual bool allocate_tensors(ggml_context*, ggml_backend_buffer_type_t, ggml_backend_buffer_t& /*result*/) noexcept {
     return false;
   }
@@ -68,7 +68,7 @@ class Observer {
 // Who is asked on this thread: its own observer where it has one, else the process's.
 [[nodiscard]] Observer* observer() noexcept;
 
-// Puts another observer in place for this thread while it lives (a survey beside running models). Nests.
+// Puts another observer in place for this thread while it lives (a dry run beside running models). Nests.
 class ThreadObserver {
  public:
   explicit ThreadObserver(Observer* observer) noexcept;

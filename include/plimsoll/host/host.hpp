@@ -1,6 +1,6 @@
 // Host: the models of a fleet in one process: loaded when they are asked for, evicted when others need their place.
 //
-//   host::Host host(books, host::read_fleet("fleet.toml"), surveys, store);
+//   host::Host host(books, host::read_fleet("fleet.toml"), dry runs, store);
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/gauge/dry_run_source.hpp>
 #include <plimsoll/host/eviction.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/host_log.hpp>
@@ -29,7 +29,7 @@ struct HostOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Any thread. Books, surveys and store outlive it; surveys are asked while it is constructed, the store is used by the
+// Any thread. Books, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used by the
 // host's own thread afterwards and by nobody else.
 //
 // Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what
@@ -38,8 +38,8 @@ class Host {
  public:
   // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
   // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
-  // none can, and what a survey throws that is about no model.
-  Host(run::MemoryBooks& books, Fleet fleet, gauge::SurveySource& surveys, plan::Store& store,
+  // none can, and what a dry run throws that is about no model.
+  Host(run::MemoryBooks& books, Fleet fleet, gauge::DryRunSource& dry_runs, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
   ~Host();

@@ -1,5 +1,5 @@
 // Plan: what a set of models would take, line by line, and whether the devices can hold it. A value: made by pure
-// functions from surveys and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
+// functions from dry runs and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/survey.hpp>
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/memory/load_line.hpp>
 
@@ -36,15 +36,15 @@ struct Line {
 // One model as asked for.
 struct Request {
   std::string name;
-  gauge::SurveyRequest survey;
+  gauge::DryRunRequest dry_run;
   std::string lane{};  // models of one lane take turns and share compute buffers; empty: has its own
 };
 
 struct ModelPlan {
   std::string name;
-  gauge::SurveyRequest request;
-  gauge::Survey survey;
-  std::vector<Line> lines;  // the survey's lines and one runtime line per device that computes
+  gauge::DryRunRequest request;
+  gauge::DryRun dry_run;
+  std::vector<Line> lines;  // the dry run's lines and one runtime line per device that computes
   std::string lane{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
 };
@@ -85,13 +85,13 @@ struct Change {
   std::string to;
 };
 
-// A configuration near the one asked for that would fit; surveyed, not guessed. Of several models, one that all of them
+// A configuration near the one asked for that would fit; tried by a dry run, not guessed. Of several models, one that all of them
 // take: flags hold for all.
 struct Alternative {
   std::vector<std::string> flags;  // what to add to the command line
   std::vector<Change> changes;
   std::string cost;                            // what it gives up, in words
-  std::vector<gauge::SurveyRequest> requests;  // one a model, in the plan's order
+  std::vector<gauge::DryRunRequest> requests;  // one a model, in the plan's order
   std::vector<std::pair<device::DeviceId, Bytes>> required;
 };
 
@@ -114,12 +114,12 @@ struct RuntimeFigure {
   Source source = Source::estimated;
 };
 
-// The lines of one model: the survey's, exact, and a runtime line per computing device. Pure.
-[[nodiscard]] ModelPlan lay_out(const Request& request, const gauge::Survey& survey,
+// The lines of one model: the dry run's, exact, and a runtime line per computing device. Pure.
+[[nodiscard]] ModelPlan lay_out(const Request& request, const gauge::DryRun& dry_run,
                                 const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
 
-// The devices that compute for this survey: accelerators with charged lines, else the host.
-[[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::Survey& survey);
+// The devices that compute for this dry run: accelerators with charged lines, else the host.
+[[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::DryRun& dry_run);
 
 // Compute bytes of one lane's models, by device and buffer type: of each, the largest model's. Pure.
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(

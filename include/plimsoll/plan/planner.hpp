@@ -1,4 +1,4 @@
-// Planner: surveys, readings and what is remembered, joined into a plan. The one place of this part with effects.
+// Planner: dry runs, readings and what is remembered, joined into a plan. The one place of this part with effects.
 #pragma once
 #include <chrono>
 #include <map>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/gauge/dry_run_source.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/runtime_request.hpp>
 #include <plimsoll/plan/store.hpp>
@@ -36,11 +36,11 @@ inline constexpr std::chrono::seconds kOldestReading{2};
 // One thread. Source, store and clock outlive it.
 class Planner {
  public:
-  Planner(gauge::SurveySource& surveys, Store& store) : Planner(surveys, store, system_clock()) {}
-  Planner(gauge::SurveySource& surveys, Store& store, const Clock& clock)
-      : surveys_(surveys), store_(store), clock_(clock) {}
+  Planner(gauge::DryRunSource& dry_runs, Store& store) : Planner(dry_runs, store, system_clock()) {}
+  Planner(gauge::DryRunSource& dry_runs, Store& store, const Clock& clock)
+      : dry_runs_(dry_runs), store_(store), clock_(clock) {}
 
-  // Throws what a survey throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
+  // Throws what a dry run throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
   // are several accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the
   // most room; else, and where several were named, its layers are shared out by the room of each, under its line. The
   // plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a
@@ -53,19 +53,19 @@ class Planner {
 
   // Read anew where the last reading is older than kOldestReading; references to an earlier answer are void then.
   [[nodiscard]] const std::vector<gauge::DeviceView>& devices();
-  // How many surveys were really made, and how many were remembered.
-  [[nodiscard]] int surveys_made() const noexcept { return made_; }
-  [[nodiscard]] int surveys_remembered() const noexcept { return remembered_; }
+  // How many dry runs were really made, and how many were remembered.
+  [[nodiscard]] int dry_runs_made() const noexcept { return made_; }
+  [[nodiscard]] int dry_runs_remembered() const noexcept { return remembered_; }
 
  private:
   [[nodiscard]] static const Clock& system_clock();
   [[nodiscard]] bool readings_are_old() const;
-  [[nodiscard]] gauge::Survey survey(const gauge::SurveyRequest& request);
+  [[nodiscard]] gauge::DryRun dry_run(const gauge::DryRunRequest& request);
   [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
                                      const PlannerOptions& options);
   [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
                                        const PlannerOptions& options);
-  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::Survey& survey,
+  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const gauge::DryRun& dry_run,
                                          const PlannerOptions& options);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
@@ -73,7 +73,7 @@ class Planner {
                                                   const std::vector<DeviceState>& states, std::size_t most);
   void explain(Plan& plan) const;
 
-  gauge::SurveySource& surveys_;
+  gauge::DryRunSource& dry_runs_;
   Store& store_;
   const Clock& clock_;
   std::vector<gauge::DeviceView> devices_;

@@ -7,7 +7,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {
@@ -34,7 +34,7 @@ enum class Worth {
 
 // What a measurement is held against: what was planned; on an accelerator the rule of thumb where that is more, since
 // pipelines that are compiled anew take many times what pipelines from the driver's cache took.
-[[nodiscard]] Bytes plausible_runtime(const device::DeviceInfo& device, const gauge::Survey& survey, Bytes planned);
+[[nodiscard]] Bytes plausible_runtime(const device::DeviceInfo& device, const gauge::DryRun& dry_run, Bytes planned);
 
 struct RuntimeMeasurement {
   Bytes bytes;

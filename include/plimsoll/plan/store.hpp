@@ -1,12 +1,12 @@
-// Store: what earlier runs learned, in one SQLite file: surveys already made, and runtime memory already measured.
+// Store: what earlier runs learned, in one SQLite file: dry runs already made, and runtime memory already measured.
 #pragma once
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/survey.hpp>
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 #include <plimsoll/plan/measurement.hpp>
 #include <plimsoll/plan/plan.hpp>
 
@@ -17,7 +17,7 @@ namespace plimsoll::plan {
 
 // What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration;
 // and how large its weights there are, since each type of weights has kernels of its own.
-[[nodiscard]] std::string runtime_key(const gauge::DeviceView& device, const gauge::Survey& survey);
+[[nodiscard]] std::string runtime_key(const gauge::DeviceView& device, const gauge::DryRun& dry_run);
 
 // Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store
 // then remembers nothing and says so once in the log. One thread per object.
@@ -32,14 +32,14 @@ class Store {
   [[nodiscard]] bool usable() const noexcept { return database_ != nullptr; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  // A survey made earlier of the same files (size and time of change) with the same parameters and engine, on the same
+  // A dry run made earlier of the same files (size and time of change) with the same parameters and engine, on the same
   // devices: `devices` are those it was made on, for the caller to compare with those that are there now.
   struct Remembered {
-    gauge::Survey survey;
+    gauge::DryRun dry_run;
     std::vector<std::string> devices;
   };
-  [[nodiscard]] std::optional<Remembered> find_survey(const gauge::SurveyRequest& request);
-  void keep_survey(const gauge::SurveyRequest& request, const gauge::Survey& survey,
+  [[nodiscard]] std::optional<Remembered> find_dry_run(const gauge::DryRunRequest& request);
+  void keep_dry_run(const gauge::DryRunRequest& request, const gauge::DryRun& dry_run,
                    const std::vector<std::string>& devices);
 
   // What the measurements come to (figure_of).
@@ -51,8 +51,8 @@ class Store {
   void forget_everything();
   // What was measured on a device of that name. Answers how many measurements that were.
   std::size_t forget_device(const std::string& name);
-  // The surveys of the model of that file, or of the name that a file without its ending has, and what was measured
-  // with models of its shape, on every device. Answers how many surveys and measurements that were.
+  // The dry runs of the model of that file, or of the name that a file without its ending has, and what was measured
+  // with models of its shape, on every device. Answers how many dry runs and measurements that were.
   std::size_t forget_model(const std::string& file);
 
  private:

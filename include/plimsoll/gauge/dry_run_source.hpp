@@ -1,16 +1,16 @@
-// SurveySource: anything that can answer what a configuration takes. Plans are made of its answers.
+// DryRunSource: anything that can answer what a configuration takes. Plans are made of its answers.
 #pragma once
 #include <vector>
 
-#include <plimsoll/gauge/survey.hpp>
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 
 namespace plimsoll::gauge {
 
-class SurveySource {
+class DryRunSource {
  public:
-  virtual ~SurveySource() = default;
-  [[nodiscard]] virtual Survey survey(const SurveyRequest& request) = 0;
+  virtual ~DryRunSource() = default;
+  [[nodiscard]] virtual DryRun dry_run(const DryRunRequest& request) = 0;
   [[nodiscard]] virtual std::vector<DeviceView> devices() = 0;
   // No question is expected soon: what answering holds on devices is given back. The next question may take longer.
   virtual void rest() {}
@@ -19,13 +19,13 @@ class SurveySource {
 // Whether there was an answer or not, it rests when this ends.
 class RestAfterwards {
  public:
-  explicit RestAfterwards(SurveySource& surveys) noexcept : surveys_(surveys) {}
-  ~RestAfterwards() { surveys_.rest(); }
+  explicit RestAfterwards(DryRunSource& dry_runs) noexcept : dry_runs_(dry_runs) {}
+  ~RestAfterwards() { dry_runs_.rest(); }
   RestAfterwards(const RestAfterwards&) = delete;
   RestAfterwards& operator=(const RestAfterwards&) = delete;
 
  private:
-  SurveySource& surveys_;
+  DryRunSource& dry_runs_;
 };
 
 }  // namespace plimsoll::gauge

@@ -1,4 +1,4 @@
-// SurveyObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where
+// DryRunObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where
 // it would, and writes down every size it asks for.
 #pragma once
 #include <map>
@@ -12,7 +12,7 @@
 
 namespace plimsoll::gauge {
 
-class SurveyObserver final : public hook::Observer {
+class DryRunObserver final : public hook::Observer {
  public:
   using Sizes = std::map<ggml_backend_buffer_type_t, std::size_t>;
 

@@ -1,4 +1,4 @@
-#include "survey_observer.hpp"
+#include "dry_run_observer.hpp"
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ ggml_backend_buffer_t empty_stand_in(ggml_context* context, ggml_backend_buffer_
 
 }  // namespace
 
-ggml_backend_buffer_t SurveyObserver::allocate(const hook::Request& request) noexcept {
+ggml_backend_buffer_t DryRunObserver::allocate(const hook::Request& request) noexcept {
   if (request.nested) return Observer::allocate(request);  // written down already, by the type that takes it from here
   if (request.origin == hook::Origin::direct && Scope::current().phase == Phase::context) {
     output[request.type] += request.bytes;  // one row a sequence: small, so the engine may have it
@@ -29,7 +29,7 @@ ggml_backend_buffer_t SurveyObserver::allocate(const hook::Request& request) noe
   return Observer::allocate(request);
 }
 
-bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
+bool DryRunObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
                                       ggml_backend_buffer_t& result) noexcept {
   const std::size_t bytes = hook::real::alloc_tensors_size(context, type);
   switch (Scope::current().phase) {
@@ -38,7 +38,7 @@ bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer
       result = empty_stand_in(context, type);
       return result != nullptr;
     case Phase::adapter:
-      // The engine writes the adapter's numbers into it, so it needs bytes: host bytes, while the survey lasts.
+      // The engine writes the adapter's numbers into it, so it needs bytes: host bytes, while the dry run lasts.
       adapter[type] += bytes;
       transient += bytes;
       result = hook::real::alloc_tensors(context, ggml_backend_cpu_buffer_type());
@@ -56,7 +56,7 @@ bool SurveyObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer
   return false;
 }
 
-bool SurveyObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
+bool DryRunObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
                                    const int* leaf_ids) noexcept {
   if (sched_types_.empty()) return false;
   sizes_.assign(sched_types_.size(), 0);
@@ -70,7 +70,7 @@ bool SurveyObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
   return true;
 }
 
-void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type,
+void DryRunObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type,
                                    std::size_t bytes) noexcept {
   asked[type] += bytes;
   std::set<std::string> names;
@@ -84,7 +84,7 @@ void SurveyObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_ty
 // Asked for a size, ggml forgets first which operations the engine had placed on which backend, and a real load does
 // not (seen with grok and hrm_text, half the layers on a device and the cache on the host: plan 1.57 MB, taken 1.44).
 // So the graph takes the real path here too, which ends in reserve_graph() above.
-bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept {
+bool DryRunObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept {
   know_types(sched);
   if (!hook::real::sched_reserve(sched, graph)) return false;
   std::ranges::copy(sizes_, bytes);
@@ -95,7 +95,7 @@ bool SurveyObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, 
 // larger (minimax-01 with several sequences). Here they take the real path, which splits once and ends in
 // reserve_graph(). (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split
 // before the first graph is sized are the engine's probes for fused operations: nothing is reserved for them.
-bool SurveyObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
+bool DryRunObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
   if (Scope::current().phase == Phase::projector) {  // on its way to reserve_graph() already
     know_types(sched);
     return false;
@@ -105,7 +105,7 @@ bool SurveyObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph)
 
 // The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest
 // stays.
-void SurveyObserver::raise(Sizes& largest) const {
+void DryRunObserver::raise(Sizes& largest) const {
   Sizes together;  // backends that share a buffer type share the buffer
   for (std::size_t i = 0; i < sched_types_.size(); ++i) {
     together[sched_types_[i]] = std::max(together[sched_types_[i]], sizes_[i]);
@@ -113,7 +113,7 @@ void SurveyObserver::raise(Sizes& largest) const {
   for (const auto& [type, bytes] : together) largest[type] = std::max(largest[type], bytes);
 }
 
-void SurveyObserver::know_types(ggml_backend_sched_t sched) {
+void DryRunObserver::know_types(ggml_backend_sched_t sched) {
   sched_types_.clear();
   for (int i = 0; i < ggml_backend_sched_get_n_backends(sched); ++i) {
     sched_types_.push_back(ggml_backend_sched_get_buffer_type(sched, ggml_backend_sched_get_backend(sched, i)));

@@ -1,4 +1,4 @@
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 
 #include <fmt/format.h>
 
@@ -11,9 +11,9 @@ using Json = nlohmann::ordered_json;
 
 Json optional_bytes(const std::optional<Bytes>& bytes) { return bytes ? Json(bytes->value()) : Json(nullptr); }
 
-// Surveys come from files and from other programs, and another version may have written them.
+// Dry runs come from files and from other programs, and another version may have written them.
 [[noreturn]] void not_understood(std::string_view what, const Json& json) {
-  throw Error(ErrorCode::unsupported, fmt::format("this survey is not of this version: {} {}", what, json.dump()));
+  throw Error(ErrorCode::unsupported, fmt::format("this dry run is not of this version: {} {}", what, json.dump()));
 }
 
 Bytes bytes(const Json& json) {
@@ -229,7 +229,7 @@ BufferLine buffer_line(const Json& json) {
 
 }  // namespace
 
-Json to_json(const SurveyRequest& request) {
+Json to_json(const DryRunRequest& request) {
   Json adapters = Json::array();
   for (const auto& adapter : request.adapters) adapters.push_back({adapter.path, adapter.scale});
   Json control_vector = {{"files", Json::array()},
@@ -244,8 +244,8 @@ Json to_json(const SurveyRequest& request) {
   return json;
 }
 
-SurveyRequest survey_request_from_json(const Json& json) {
-  SurveyRequest request{
+DryRunRequest dry_run_request_from_json(const Json& json) {
+  DryRunRequest request{
       .model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
   for (const Json& pair : json.at("adapters")) request.adapters.push_back({.path = pair.at(0), .scale = pair.at(1)});
   const Json& vector = json.at("control_vector");
@@ -258,30 +258,30 @@ SurveyRequest survey_request_from_json(const Json& json) {
   return request;
 }
 
-Json to_json(const Survey& survey) {
+Json to_json(const DryRun& dry_run) {
   Json lines = Json::array();
-  for (const BufferLine& line : survey.lines) lines.push_back(buffer_line(line));
+  for (const BufferLine& line : dry_run.lines) lines.push_back(buffer_line(line));
   return {{"lines", lines},
-          {"model", model_facts(survey.model)},
-          {"context", context_facts(survey.context)},
-          {"gpu_layers", survey.gpu_layers},
-          {"outputs", survey.outputs},
-          {"picture_tokens", survey.picture_tokens},
-          {"picture_limit", survey.picture_limit},
-          {"transient", survey.transient.value()}};
+          {"model", model_facts(dry_run.model)},
+          {"context", context_facts(dry_run.context)},
+          {"gpu_layers", dry_run.gpu_layers},
+          {"outputs", dry_run.outputs},
+          {"picture_tokens", dry_run.picture_tokens},
+          {"picture_limit", dry_run.picture_limit},
+          {"transient", dry_run.transient.value()}};
 }
 
-Survey survey_from_json(const Json& json) {
-  Survey survey;
-  for (const Json& line : json.at("lines")) survey.lines.push_back(buffer_line(line));
-  survey.model = model_facts(json.at("model"));
-  survey.context = context_facts(json.at("context"));
-  json.at("gpu_layers").get_to(survey.gpu_layers);
-  json.at("outputs").get_to(survey.outputs);
-  survey.picture_tokens = json.value("picture_tokens", 0);  // absent in answers kept by earlier versions
-  survey.picture_limit = json.value("picture_limit", 0);
-  survey.transient = bytes(json.at("transient"));
-  return survey;
+DryRun dry_run_from_json(const Json& json) {
+  DryRun dry_run;
+  for (const Json& line : json.at("lines")) dry_run.lines.push_back(buffer_line(line));
+  dry_run.model = model_facts(json.at("model"));
+  dry_run.context = context_facts(json.at("context"));
+  json.at("gpu_layers").get_to(dry_run.gpu_layers);
+  json.at("outputs").get_to(dry_run.outputs);
+  dry_run.picture_tokens = json.value("picture_tokens", 0);  // absent in answers kept by earlier versions
+  dry_run.picture_limit = json.value("picture_limit", 0);
+  dry_run.transient = bytes(json.at("transient"));
+  return dry_run;
 }
 
 Json to_json(const DeviceView& view) {

@@ -1,4 +1,4 @@
-#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
 
 #include <algorithm>
 #include <tuple>
@@ -13,7 +13,7 @@
 
 #include "engine_extension.hpp"
 #include "mapped_weights.hpp"
-#include "survey_observer.hpp"
+#include "dry_run_observer.hpp"
 
 namespace plimsoll::gauge {
 namespace {
@@ -51,7 +51,7 @@ class LineBook {
 
 // Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
 // once, by the same three graphs: prompt of all sequences, one token each, prompt of one.
-void survey_adapters(const SurveyRequest& request, engine::Context& context, SurveyObserver& seen) {
+void dry_run_adapters(const DryRunRequest& request, engine::Context& context, DryRunObserver& seen) {
   if (request.adapters.empty() && request.control_vector.files.empty()) return;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
   {
@@ -111,7 +111,7 @@ std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_crea
 // The rows that the output lines are of: one for each sequence at creation, later as many as are asked for. Embeddings
 // are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read by the
 // decoder.
-std::uint32_t rows_held(const SurveyRequest& request, const engine::Context& context) {
+std::uint32_t rows_held(const DryRunRequest& request, const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
   if (request.at_creation) return facts.n_seq_max;
   std::uint32_t rows = request.context.embeddings ? facts.n_outputs_max : request.context.n_outputs_max;
@@ -120,9 +120,9 @@ std::uint32_t rows_held(const SurveyRequest& request, const engine::Context& con
 }
 
 // The engine simulates the load of a projector too, but really allocates for it; here it is answered with sizes.
-void survey_projector(const SurveyRequest& request, Survey& survey, LineBook& book) {
+void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, LineBook& book) {
   if (!request.projector.wanted()) return;
-  SurveyObserver seen;
+  DryRunObserver seen;
   engine::ProjectorNeeds needs;
   {
     const hook::ThreadObserver watching(&seen);
@@ -133,37 +133,37 @@ void survey_projector(const SurveyRequest& request, Survey& survey, LineBook& bo
   for (const auto& [allocator, sizes] : seen.projector_compute) {
     for (const auto& [type, bytes] : sizes) book.add(type, Stage::projector, bytes);
   }
-  survey.transient += Bytes{seen.transient};
+  dry_run.transient += Bytes{seen.transient};
   const auto reserved = static_cast<std::int32_t>(seen.projector_rows);
-  survey.picture_limit = request.projector.image_max_tokens;
-  if (needs.sees) survey.picture_tokens = reserved;
+  dry_run.picture_limit = request.projector.image_max_tokens;
+  if (needs.sees) dry_run.picture_tokens = reserved;
   if (needs.sees && needs.image_max_tokens > 0) {  // of any size, up to that
     const bool unasked = request.projector.image_max_tokens == 0;
-    survey.picture_tokens = unasked ? std::min(needs.image_max_tokens, reserved) : needs.image_max_tokens;
-    if (unasked && needs.image_max_tokens > reserved) survey.picture_limit = reserved;
+    dry_run.picture_tokens = unasked ? std::min(needs.image_max_tokens, reserved) : needs.image_max_tokens;
+    if (unasked && needs.image_max_tokens > reserved) dry_run.picture_limit = reserved;
   }
-  if (needs.sees_all_at_once && std::cmp_greater(survey.picture_tokens, survey.context.n_ubatch)) {
+  if (needs.sees_all_at_once && std::cmp_greater(dry_run.picture_tokens, dry_run.context.n_ubatch)) {
     throw Error(
         ErrorCode::usage,
         fmt::format("this projector's pictures are {} vectors that must be decoded at once, and a micro-batch "
                     "has {}; give it --ubatch-size {}",
-                    survey.picture_tokens, survey.context.n_ubatch, survey.picture_tokens),
-        {{"needed", static_cast<std::uint64_t>(survey.picture_tokens)}, {"available", survey.context.n_ubatch}});
+                    dry_run.picture_tokens, dry_run.context.n_ubatch, dry_run.picture_tokens),
+        {{"needed", static_cast<std::uint64_t>(dry_run.picture_tokens)}, {"available", dry_run.context.n_ubatch}});
   }
 }
 
-Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyRequest& request) {
-  SurveyObserver seen;
+DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRunRequest& request) {
+  DryRunObserver seen;
   const hook::ThreadObserver watching(&seen);
   const Scope scope({}, Phase::context);
   const std::unique_ptr<engine::Context> context = engine::Context::create(model, request.context);
-  survey_adapters(request, *context, seen);
+  dry_run_adapters(request, *context, seen);
 
-  Survey survey;
-  survey.model = model->facts();
-  survey.context = context->facts();
-  survey.gpu_layers = layers_on_accelerators(*model);
-  survey.outputs = rows_held(request, *context);
+  DryRun dry_run;
+  dry_run.model = model->facts();
+  dry_run.context = context->facts();
+  dry_run.gpu_layers = layers_on_accelerators(*model);
+  dry_run.outputs = rows_held(request, *context);
 
   LineBook book;
   const bool mapped = is_mapped(request.model.load_mode);
@@ -186,15 +186,15 @@ Survey survey_context(const std::shared_ptr<engine::Model>& model, const SurveyR
   }
   for (const auto& [type, bytes] : seen.control_vector) book.add(type, Stage::adapter, bytes);
   for (const auto& [type, bytes] : seen.output)
-    book.add(type, Stage::output, output_bytes(*context, bytes, survey.outputs));
-  survey.transient = Bytes{seen.transient};
-  survey_projector(request, survey, book);
-  survey.lines = std::move(book).sorted();
-  return survey;
+    book.add(type, Stage::output, output_bytes(*context, bytes, dry_run.outputs));
+  dry_run.transient = Bytes{seen.transient};
+  dry_run_projector(request, dry_run, book);
+  dry_run.lines = std::move(book).sorted();
+  return dry_run;
 }
 
 std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params, const std::string& header) {
-  SurveyObserver seen;
+  DryRunObserver seen;
   const hook::ThreadObserver watching(&seen);
   const Scope scope({}, Phase::load);
   return engine::Model::load(params, {.header_only = true, .header = header, .progress = {}, .stop = {}});
@@ -202,23 +202,23 @@ std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params, co
 
 }  // namespace
 
-Survey survey(const SurveyRequest& request) { return Surveyor(request.model).survey(request); }
+DryRun dry_run(const DryRunRequest& request) { return DryRunner(request.model).dry_run(request); }
 
-Surveyor::Surveyor(const engine::ModelParams& model, const std::string& header)
+DryRunner::DryRunner(const engine::ModelParams& model, const std::string& header)
     : params_(model), model_(load_header(model, header)) {}
 
-Surveyor::~Surveyor() {
+DryRunner::~DryRunner() {
   // The engine frees its empty stand-ins here: they were never booked, and nobody else's books may be asked about them.
-  SurveyObserver silent;
+  DryRunObserver silent;
   const hook::ThreadObserver watching(&silent);
   model_.reset();
 }
 
-const engine::ModelParams& Surveyor::params() const noexcept { return params_; }
+const engine::ModelParams& DryRunner::params() const noexcept { return params_; }
 
-Survey Surveyor::survey(const SurveyRequest& request) {
-  if (request.model != params_) throw Error(ErrorCode::internal, "a surveyor answers for one model only");
-  return survey_context(model_, request);
+DryRun DryRunner::dry_run(const DryRunRequest& request) {
+  if (request.model != params_) throw Error(ErrorCode::internal, "a dry runner answers for one model only");
+  return dry_run_context(model_, request);
 }
 
 }  // namespace plimsoll::gauge

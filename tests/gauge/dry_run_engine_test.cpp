@@ -1,4 +1,4 @@
-// What a survey says beyond sizes at creation: adapters, rows of logits, what it takes for a while, whom it leaves
+// What a dry run says beyond sizes at creation: adapters, rows of logits, what it takes for a while, whom it leaves
 // alone.
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/gauge/scope.hpp>
-#include <plimsoll/gauge/survey.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -24,8 +24,8 @@ using test::Books;
 using test::small_context;
 using test::to_text;
 
-SurveyRequest request_for(const std::string& path, std::uint32_t sequences = 1) {
-  SurveyRequest request;
+DryRunRequest request_for(const std::string& path, std::uint32_t sequences = 1) {
+  DryRunRequest request;
   request.model.path = path;
   request.model.devices = {"none"};
   request.context = small_context(sequences);
@@ -40,23 +40,23 @@ Bytes sum_of(const std::vector<BufferLine>& lines, memory::Stage stage) {
   return sum;
 }
 
-class SurveyTest : public testing::Test {
+class DryRunTest : public testing::Test {
  protected:
   void SetUp() override { engine::start_backends(); }
   test::TemporaryFolder folder_;
 };
 
-TEST_F(SurveyTest, AnAdaptersLinesAreWhatItThenTakes) {
+TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
   const std::string path = arch_model("llama-dense");
   const std::string lora = folder_.write(
       "lora.gguf", test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4}).bytes());
   for (const llama_load_mode mode : {LLAMA_LOAD_MODE_MMAP, LLAMA_LOAD_MODE_NONE}) {
     SCOPED_TRACE(llama_load_mode_name(mode));
-    SurveyRequest request = request_for(path, 2);
+    DryRunRequest request = request_for(path, 2);
     request.model.load_mode = mode;
     request.adapters = {{.path = lora, .scale = 1.0F}};
-    const Survey survey = gauge::survey(request);
-    EXPECT_GT(sum_of(survey.lines, memory::Stage::adapter), Bytes{});
+    const DryRun dry_run = gauge::dry_run(request);
+    EXPECT_GT(sum_of(dry_run.lines, memory::Stage::adapter), Bytes{});
 
     Books books;
     const auto model = test::load_booked(request.model);
@@ -72,17 +72,17 @@ TEST_F(SurveyTest, AnAdaptersLinesAreWhatItThenTakes) {
       (void)test::logits_after(*context, test::some_tokens(64));
       (void)test::logits_after(*context, {1}, 1);
     }
-    EXPECT_EQ(to_text(survey.lines), to_text(books.lines()));
+    EXPECT_EQ(to_text(dry_run.lines), to_text(books.lines()));
   }
 }
 
-TEST_F(SurveyTest, RowsOfLogitsAreWhatADecodeThenHolds) {
+TEST_F(DryRunTest, RowsOfLogitsAreWhatADecodeThenHolds) {
   for (const char* name : {"llama-dense", "gemma3-dense", "mamba-dense", "jamba-dense"}) {
     SCOPED_TRACE(name);
-    SurveyRequest request = request_for(arch_model(name));
+    DryRunRequest request = request_for(arch_model(name));
     request.context.n_outputs_max = 24;
-    const Survey survey = gauge::survey(request);
-    EXPECT_EQ(survey.outputs, 24U);
+    const DryRun dry_run = gauge::dry_run(request);
+    EXPECT_EQ(dry_run.outputs, 24U);
 
     Books books;
     const auto model = test::load_booked(request.model);
@@ -93,56 +93,56 @@ TEST_F(SurveyTest, RowsOfLogitsAreWhatADecodeThenHolds) {
       const Scope scope("model", Phase::decode);
       ASSERT_EQ(context->decode(batch), engine::DecodeStatus::ok);
     }
-    EXPECT_EQ(sum_of(survey.lines, memory::Stage::output), sum_of(books.lines(), memory::Stage::output));
+    EXPECT_EQ(sum_of(dry_run.lines, memory::Stage::output), sum_of(books.lines(), memory::Stage::output));
   }
 }
 
-TEST_F(SurveyTest, MappedWeightsOfASplitModelAreWhatIsThenMapped) {
+TEST_F(DryRunTest, MappedWeightsOfASplitModelAreWhatIsThenMapped) {
   const std::string whole = folder_.write("whole.gguf", test::tiny_llama().bytes());
   const std::string command =
       "llama-gguf-split --split --split-max-tensors 8 " + whole + " " + folder_.path("part") + " > /dev/null";
   ASSERT_EQ(std::system(command.c_str()), 0);
   for (const std::string& path : {whole, folder_.path("part-00001-of-00003.gguf")}) {
     SCOPED_TRACE(path);
-    const SurveyRequest request = request_for(path);
-    const Survey survey = gauge::survey(request);
+    const DryRunRequest request = request_for(path);
+    const DryRun dry_run = gauge::dry_run(request);
     Books books;
     const auto model = test::load_booked(request.model);
     const auto context = test::create_booked(model, request.context);
-    EXPECT_EQ(to_text(survey.lines), to_text(books.lines()));
+    EXPECT_EQ(to_text(dry_run.lines), to_text(books.lines()));
   }
 }
 
-TEST_F(SurveyTest, SaysWhatItTookForAWhileAndBooksNothing) {
+TEST_F(DryRunTest, SaysWhatItTookForAWhileAndBooksNothing) {
   Books books;
   for (const char* name : {"llama-dense", "qwen3tts-dense", "jamba-dense"}) {
-    const Survey survey = gauge::survey(request_for(arch_model(name), 4));
-    EXPECT_GT(survey.transient, Bytes{}) << name << ": the rows of logits at least";
-    EXPECT_LT(survey.transient, 1_MiB) << name;
+    const DryRun dry_run = gauge::dry_run(request_for(arch_model(name), 4));
+    EXPECT_GT(dry_run.transient, Bytes{}) << name << ": the rows of logits at least";
+    EXPECT_LT(dry_run.transient, 1_MiB) << name;
     EXPECT_EQ(to_text(books.lines()), "") << name;
   }
 }
 
-TEST_F(SurveyTest, DoesNotDisturbAModelThatRunsBesideIt) {
+TEST_F(DryRunTest, DoesNotDisturbAModelThatRunsBesideIt) {
   Books books;
-  const SurveyRequest running = request_for(arch_model("llama-dense"));
+  const DryRunRequest running = request_for(arch_model("llama-dense"));
   const auto model = test::load_booked(running.model);
   const auto context = test::create_booked(model, running.context);
   (void)test::logits_after(*context, {1});
   context->clear();
   const std::string before = to_text(books.lines());
 
-  std::atomic<bool> surveyed{false};
-  std::jthread surveyor([&] {
-    const Scope scope("survey", Phase::none);
+  std::atomic<bool> dry_run{false};
+  std::jthread dry_runner([&] {
+    const Scope scope("dry_run", Phase::none);
     for (const char* name : {"jamba-dense", "llama-dense", "qwen3tts-dense", "gemma3-dense"}) {
-      (void)gauge::survey(request_for(arch_model(name), 4));
+      (void)gauge::dry_run(request_for(arch_model(name), 4));
     }
-    surveyed = true;
+    dry_run = true;
   });
   std::vector<float> first;
   std::size_t decodes = 0;
-  while (!surveyed || decodes < 3) {
+  while (!dry_run || decodes < 3) {
     context->clear();
     const std::vector<float> logits = test::logits_after(*context, test::some_tokens(20));
     if (first.empty()) first = logits;
@@ -152,11 +152,11 @@ TEST_F(SurveyTest, DoesNotDisturbAModelThatRunsBesideIt) {
   }
 }
 
-TEST_F(SurveyTest, ASurveyorAnswersForSeveralContexts) {
+TEST_F(DryRunTest, ADryRunnerAnswersForSeveralContexts) {
   const std::string path = arch_model("jamba-dense");
-  Surveyor surveyor(request_for(path).model);
+  DryRunner dry_runner(request_for(path).model);
   for (const std::uint32_t sequences : {4U, 1U, 2U}) {
-    EXPECT_EQ(surveyor.survey(request_for(path, sequences)).lines, gauge::survey(request_for(path, sequences)).lines);
+    EXPECT_EQ(dry_runner.dry_run(request_for(path, sequences)).lines, gauge::dry_run(request_for(path, sequences)).lines);
   }
 }
 

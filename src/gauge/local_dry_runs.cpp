@@ -1,4 +1,4 @@
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 #include <filesystem>
 #include <optional>
@@ -10,8 +10,8 @@
 #include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/bare_header.hpp>
-#include <plimsoll/gauge/survey.hpp>
-#include <plimsoll/gauge/survey_json.hpp>
+#include <plimsoll/gauge/dry_run.hpp>
+#include <plimsoll/gauge/dry_run_json.hpp>
 
 namespace plimsoll::gauge {
 namespace {
@@ -27,12 +27,12 @@ FileState state_of(const std::string& path) {
 
 }  // namespace
 
-struct LocalSurveys::Subject {
+struct LocalDryRuns::Subject {
   FileState file;
-  SurveyRequest asked;  // the first question about it, and its answer
-  Survey answer;
-  std::unique_ptr<Surveyor> whole;
-  std::unique_ptr<Surveyor> bare;
+  DryRunRequest asked;  // the first question about it, and its answer
+  DryRun answer;
+  std::unique_ptr<DryRunner> whole;
+  std::unique_ptr<DryRunner> bare;
   std::optional<engine::BareHeader> header;
   bool tried = false;
 
@@ -41,7 +41,7 @@ struct LocalSurveys::Subject {
     if (std::exchange(tried, true)) return header ? &*header : nullptr;
     try {
       header = engine::BareHeader::of(asked.model.path);
-      if (header && to_json(Surveyor(asked.model, header->path()).survey(asked)) != to_json(answer)) header.reset();
+      if (header && to_json(DryRunner(asked.model, header->path()).dry_run(asked)) != to_json(answer)) header.reset();
     } catch (const Error& error) {
       log::debug("gauge", "no bare header of '{}': {}", asked.model.path, error.what());
       header.reset();
@@ -50,39 +50,39 @@ struct LocalSurveys::Subject {
   }
 };
 
-LocalSurveys::LocalSurveys() = default;
-LocalSurveys::~LocalSurveys() = default;
+LocalDryRuns::LocalDryRuns() = default;
+LocalDryRuns::~LocalDryRuns() = default;
 
-Survey LocalSurveys::survey(const SurveyRequest& request) {
+DryRun LocalDryRuns::dry_run(const DryRunRequest& request) {
   const bool same_file = subject_ && subject_->asked.model.path == request.model.path &&
                          subject_->file != FileState{} && subject_->file == state_of(request.model.path);
   if (!same_file) subject_.reset();
-  if (!subject_) return survey_whole(request);
+  if (!subject_) return dry_run_whole(request);
   Subject& subject = *subject_;
-  if (subject.whole->params() == request.model) return subject.whole->survey(request);
-  if (subject.bare && subject.bare->params() == request.model) return subject.bare->survey(request);
+  if (subject.whole->params() == request.model) return subject.whole->dry_run(request);
+  if (subject.bare && subject.bare->params() == request.model) return subject.bare->dry_run(request);
   const engine::BareHeader* header = subject.proven_header();
-  if (header == nullptr) return survey_whole(request);
+  if (header == nullptr) return dry_run_whole(request);
   subject.bare.reset();
-  subject.bare = std::make_unique<Surveyor>(request.model, header->path());
-  return subject.bare->survey(request);
+  subject.bare = std::make_unique<DryRunner>(request.model, header->path());
+  return subject.bare->dry_run(request);
 }
 
-Survey LocalSurveys::survey_whole(const SurveyRequest& request) {
+DryRun LocalDryRuns::dry_run_whole(const DryRunRequest& request) {
   const bool no_header = subject_ != nullptr;  // asked for in vain before: not again
   subject_.reset();
   auto subject = std::make_unique<Subject>();
   subject->file = state_of(request.model.path);
   subject->asked = request;
   ++whole_reads_;
-  subject->whole = std::make_unique<Surveyor>(request.model);
-  subject->answer = subject->whole->survey(request);
+  subject->whole = std::make_unique<DryRunner>(request.model);
+  subject->answer = subject->whole->dry_run(request);
   subject->tried = no_header;
   subject_ = std::move(subject);
   return subject_->answer;
 }
 
-std::vector<DeviceView> LocalSurveys::devices() {
+std::vector<DeviceView> LocalDryRuns::devices() {
   engine::start_backends();
   const SystemClock clock;
   const auto probes = device::make_system_probes(clock);

@@ -1,9 +1,9 @@
-// LocalSurveys: surveys in this process, for callers that trust their files.
+// LocalDryRuns: dry runs in this process, for callers that trust their files.
 #pragma once
 #include <memory>
 #include <vector>
 
-#include <plimsoll/gauge/survey_source.hpp>
+#include <plimsoll/gauge/dry_run_source.hpp>
 
 namespace plimsoll::gauge {
 
@@ -12,11 +12,11 @@ namespace plimsoll::gauge {
 // The first question about a file reads all of it, vocabulary included, so that whatever the engine refuses is refused.
 // Questions about the same file with other model parameters (the rungs of a ladder) are answered from its bare header,
 // once that has been seen to give the same answer to the first question; else from the whole file again.
-class LocalSurveys final : public SurveySource {
+class LocalDryRuns final : public DryRunSource {
  public:
-  LocalSurveys();
-  ~LocalSurveys() override;
-  [[nodiscard]] Survey survey(const SurveyRequest& request) override;
+  LocalDryRuns();
+  ~LocalDryRuns() override;
+  [[nodiscard]] DryRun dry_run(const DryRunRequest& request) override;
   [[nodiscard]] std::vector<DeviceView> devices() override;
 
   // How many times a file was read with its vocabulary.
@@ -24,7 +24,7 @@ class LocalSurveys final : public SurveySource {
 
  private:
   struct Subject;  // the file that was asked about last
-  Survey survey_whole(const SurveyRequest& request);
+  DryRun dry_run_whole(const DryRunRequest& request);
 
   std::unique_ptr<Subject> subject_;
   int whole_reads_ = 0;

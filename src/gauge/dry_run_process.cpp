@@ -1,4 +1,4 @@
-#include <plimsoll/gauge/survey_process.hpp>
+#include <plimsoll/gauge/dry_run_process.hpp>
 
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/child_process.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 namespace plimsoll::gauge {
 namespace {
@@ -47,14 +47,14 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
-Json answer(SurveySource& surveys, const Json& question) {
+Json answer(DryRunSource& dry_runs, const Json& question) {
   try {
-    if (question.contains("survey")) {
-      return {{"survey", to_json(surveys.survey(survey_request_from_json(question.at("survey"))))}};
+    if (question.contains("dry_run")) {
+      return {{"dry_run", to_json(dry_runs.dry_run(dry_run_request_from_json(question.at("dry_run"))))}};
     }
     Json list = Json::array();
-    // A card's context that surveying made here is gone when its memory is wanted: the child has ended by then.
-    for (DeviceView& view : surveys.devices()) {
+    // A card's context that a dry run made here is gone when its memory is wanted: the child has ended by then.
+    for (DeviceView& view : dry_runs.devices()) {
       if (!view.info.memory_is_hosts) view.reading = device::without_our_use(std::move(view.reading));
       list.push_back(to_json(view));
     }
@@ -68,9 +68,9 @@ Json answer(SurveySource& surveys, const Json& question) {
 
 }  // namespace
 
-int serve_surveys(int in, int out) {
+int serve_dry_runs(int in, int out) {
   engine::be_a_modest_child(in);
-  LocalSurveys surveys;
+  LocalDryRuns dry_runs;
   std::string pending;
   char buffer[65536];
   for (;;) {
@@ -80,27 +80,27 @@ int serve_surveys(int in, int out) {
     pending.append(buffer, static_cast<std::size_t>(count));
     for (std::size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1)) {
       const std::string reply =
-          answer(surveys, Json::parse(pending.substr(0, end))).dump(-1, ' ', false, Json::error_handler_t::replace) +
+          answer(dry_runs, Json::parse(pending.substr(0, end))).dump(-1, ' ', false, Json::error_handler_t::replace) +
           "\n";
       if (!write_all(out, reply)) return 1;
     }
   }
 }
 
-SurveyProcess::SurveyProcess(std::vector<std::string> helper) : helper_(std::move(helper)) {}
-SurveyProcess::~SurveyProcess() = default;
+DryRunProcess::DryRunProcess(std::vector<std::string> helper) : helper_(std::move(helper)) {}
+DryRunProcess::~DryRunProcess() = default;
 
-void SurveyProcess::start() {
+void DryRunProcess::start() {
   if (child_) return;
   child_ = std::make_unique<engine::ChildProcess>(helper_, [](int in, int out) {
     engine::start_backends();  // every question needs them: the parent goes on meanwhile
-    return serve_surveys(in, out);
+    return serve_dry_runs(in, out);
   });
 }
 
-void SurveyProcess::rest() { child_.reset(); }
+void DryRunProcess::rest() { child_.reset(); }
 
-Json SurveyProcess::ask(const Json& question, const std::string& about) {
+Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
   child_->say(question.dump());
   const auto line = child_->hear();
@@ -114,11 +114,11 @@ Json SurveyProcess::ask(const Json& question, const std::string& about) {
   return reply;
 }
 
-Survey SurveyProcess::survey(const SurveyRequest& request) {
-  return survey_from_json(ask({{"survey", to_json(request)}}, request.model.path).at("survey"));
+DryRun DryRunProcess::dry_run(const DryRunRequest& request) {
+  return dry_run_from_json(ask({{"dry_run", to_json(request)}}, request.model.path).at("dry_run"));
 }
 
-std::vector<DeviceView> SurveyProcess::devices() {
+std::vector<DeviceView> DryRunProcess::devices() {
   std::vector<DeviceView> views;
   for (const Json& view : ask({{"devices", true}}, "the devices").at("devices"))
     views.push_back(device_view_from_json(view));

@@ -1,4 +1,4 @@
-// survey: asks the engine what a configuration takes, without taking it. This is where a plan's exact lines come from.
+// dry run: asks the engine what a configuration takes, without taking it. This is where a plan's exact lines come from.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -14,14 +14,14 @@
 
 namespace plimsoll::gauge {
 
-struct SurveyRequest {
+struct DryRunRequest {
   engine::ModelParams model{};
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
   engine::ProjectorParams projector{};
   bool at_creation = false;  // output lines as a context holds them that was just made, not as at ready
-  friend bool operator==(const SurveyRequest&, const SurveyRequest&) = default;
+  friend bool operator==(const DryRunRequest&, const DryRunRequest&) = default;
 };
 
 // What one buffer type holds for one stage, summed over its buffers.
@@ -34,7 +34,7 @@ struct BufferLine {
   friend bool operator==(const BufferLine&, const BufferLine&) = default;
 };
 
-struct Survey {
+struct DryRun {
   std::vector<BufferLine> lines;  // sorted by device, buffer, stage; no zero lines
   engine::ModelFacts model;
   engine::ContextFacts context;
@@ -51,18 +51,18 @@ struct Survey {
 
 // Header and tokenizer are read, the memory of weights, caches and buffers is not taken. 80 ms for a small model, up to
 // 1.2 s with a large vocabulary. Needs started backends. A damaged file may make the engine end the process:
-// see survey_process.hpp. Any thread, several at once; running models of the same process are not disturbed.
+// see dry_run_process.hpp. Any thread, several at once; running models of the same process are not disturbed.
 // Throws Error as engine::Model::load and engine::Context::create do.
-[[nodiscard]] Survey survey(const SurveyRequest& request);
+[[nodiscard]] DryRun dry_run(const DryRunRequest& request);
 
-// Surveys one model file under several contexts without reading the header again. One thread.
-class Surveyor {
+// Dry runs one model file under several contexts without reading the header again. One thread.
+class DryRunner {
  public:
   // `header`: a BareHeader's path, read in place of the model's own.
-  explicit Surveyor(const engine::ModelParams& model, const std::string& header = {});
-  ~Surveyor();
+  explicit DryRunner(const engine::ModelParams& model, const std::string& header = {});
+  ~DryRunner();
   [[nodiscard]] const engine::ModelParams& params() const noexcept;
-  [[nodiscard]] Survey survey(const SurveyRequest& request);  // request.model must equal params()
+  [[nodiscard]] DryRun dry_run(const DryRunRequest& request);  // request.model must equal params()
 
  private:
   engine::ModelParams params_;

@@ -4,7 +4,7 @@
 
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/bare_header.hpp>
-#include <plimsoll/gauge/local_surveys.hpp>
+#include <plimsoll/gauge/local_dry_runs.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -17,8 +17,8 @@ namespace {
 
 using test::tiny_llama;
 
-SurveyRequest request_for(const std::string& path, std::int32_t layers) {
-  SurveyRequest request;
+DryRunRequest request_for(const std::string& path, std::int32_t layers) {
+  DryRunRequest request;
   request.model.path = path;
   request.model.gpu_layers = layers;
   request.context = test::small_context();
@@ -27,42 +27,42 @@ SurveyRequest request_for(const std::string& path, std::int32_t layers) {
 
 std::string source_model(const char* name) { return std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/" + name; }
 
-class LocalSurveysTest : public testing::Test {
+class LocalDryRunsTest : public testing::Test {
  protected:
   void SetUp() override { engine::start_backends(); }
 
-  // Several placements of one file, each held against a survey that reads all of it.
+  // Several placements of one file, each held against a dry run that reads all of it.
   void expect_as_whole(const std::string& path, int whole_reads) {
-    LocalSurveys surveys;
+    LocalDryRuns dry_runs;
     for (const std::int32_t layers : {-1, 1, 0, -1}) {
-      const SurveyRequest request = request_for(path, layers);
-      EXPECT_EQ(to_json(surveys.survey(request)), to_json(survey(request))) << path << ", " << layers << " layers";
+      const DryRunRequest request = request_for(path, layers);
+      EXPECT_EQ(to_json(dry_runs.dry_run(request)), to_json(dry_run(request))) << path << ", " << layers << " layers";
     }
-    EXPECT_EQ(surveys.whole_reads(), whole_reads) << path;
+    EXPECT_EQ(dry_runs.whole_reads(), whole_reads) << path;
   }
 
   test::TemporaryFolder folder_;
 };
 
-TEST_F(LocalSurveysTest, ReadTheVocabularyOnceAndAnswerTheSame) {
+TEST_F(LocalDryRunsTest, ReadTheVocabularyOnceAndAnswerTheSame) {
   expect_as_whole(source_model("bosun-log.gguf"), 1);
   expect_as_whole(source_model("mate-chat.gguf"), 1);
   expect_as_whole(folder_.write("tiny.gguf", tiny_llama().bytes()), 1);
 }
 
-TEST_F(LocalSurveysTest, AnswerTheSameForEveryKindOfMemory) {
+TEST_F(LocalDryRunsTest, AnswerTheSameForEveryKindOfMemory) {
   for (const char* name : {"llama-dense", "gemma3-dense", "deepseek2-moe", "mamba-dense", "jamba-dense"}) {
     expect_as_whole(test::arch_model(name), 1);
   }
 }
 
-TEST_F(LocalSurveysTest, HaveNoBareHeaderWhereThereIsNoVocabulary) {
+TEST_F(LocalDryRunsTest, HaveNoBareHeaderWhereThereIsNoVocabulary) {
   test::TinyGguf file = tiny_llama();
   file.remove("tokenizer.ggml.model").text("tokenizer.ggml.model", "none");
   EXPECT_FALSE(engine::BareHeader::of(folder_.write("m.gguf", file.bytes())));
 }
 
-TEST_F(LocalSurveysTest, ReadAgainWhatSaysTwoSizesOfItsVocabulary) {
+TEST_F(LocalDryRunsTest, ReadAgainWhatSaysTwoSizesOfItsVocabulary) {
   test::TinyGguf file = tiny_llama();
   file.remove("llama.vocab_size").number("llama.vocab_size", 7);
   const std::string path = folder_.write("two.gguf", file.bytes());
@@ -70,25 +70,25 @@ TEST_F(LocalSurveysTest, ReadAgainWhatSaysTwoSizesOfItsVocabulary) {
   expect_as_whole(path, 4);
 }
 
-TEST_F(LocalSurveysTest, NoticeThatTheFileWasWrittenAnew) {
+TEST_F(LocalDryRunsTest, NoticeThatTheFileWasWrittenAnew) {
   const std::string path = folder_.write("m.gguf", tiny_llama().bytes());
-  LocalSurveys surveys;
-  const Survey before = surveys.survey(request_for(path, 1));
+  LocalDryRuns dry_runs;
+  const DryRun before = dry_runs.dry_run(request_for(path, 1));
   test::TinyGguf other = tiny_llama();
   other.remove("llama.context_length").number("llama.context_length", 4321);
   (void)folder_.write("m.gguf", other.bytes() + std::string(32, '\0'));
-  const Survey after = surveys.survey(request_for(path, 0));
+  const DryRun after = dry_runs.dry_run(request_for(path, 0));
   EXPECT_NE(before.model.n_ctx_train, after.model.n_ctx_train);
-  EXPECT_EQ(surveys.whole_reads(), 2);
+  EXPECT_EQ(dry_runs.whole_reads(), 2);
 }
 
-TEST_F(LocalSurveysTest, RefuseAFileWithADamagedVocabulary) {
+TEST_F(LocalDryRunsTest, RefuseAFileWithADamagedVocabulary) {
   test::TinyGguf file = tiny_llama();
   file.remove("tokenizer.ggml.model").text("tokenizer.ggml.model", "nobody-knows");
   const std::string path = folder_.write("m.gguf", file.bytes());
-  LocalSurveys surveys;
-  test::expect_error(ErrorCode::model_unusable, "tokenizer", [&] { (void)surveys.survey(request_for(path, 0)); });
-  test::expect_error(ErrorCode::model_unusable, "tokenizer", [&] { (void)surveys.survey(request_for(path, 1)); });
+  LocalDryRuns dry_runs;
+  test::expect_error(ErrorCode::model_unusable, "tokenizer", [&] { (void)dry_runs.dry_run(request_for(path, 0)); });
+  test::expect_error(ErrorCode::model_unusable, "tokenizer", [&] { (void)dry_runs.dry_run(request_for(path, 1)); });
 }
 
 }  // namespace
