@@ -9,7 +9,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/hook.hpp>
+#include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/run/open.hpp>
 #include <plimsoll/run/stateless_executor.hpp>
 

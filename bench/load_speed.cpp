@@ -1,5 +1,5 @@
 // How fast weights reach a device: the link from pinned and from pageable memory, then a model as the engine loads it,
-// as gauge::Uploads does from the page cache, and from memory that was kept of it. One JSON object on stdout.
+// as tracker::Uploads does from the page cache, and from memory that was kept of it. One JSON object on stdout.
 #include <fmt/format.h>
 #include <ggml-backend.h>
 #include <ggml.h>
@@ -14,8 +14,8 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/kept_weights.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/run/generation.hpp>
 #include <plimsoll/run/open.hpp>
@@ -95,7 +95,7 @@ plan::Plan plan_of(const Options& options) {
   request.dry_run.model.devices = {options.device};
   request.dry_run.context.n_ctx = options.context;
   request.dry_run.context.n_batch = request.dry_run.context.n_ubatch = options.batch;
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   return plan::Planner(dry_runs, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
 }
@@ -110,19 +110,19 @@ std::uint64_t bytes_on_devices(const plan::Plan& plan) {
 
 struct Loaded {
   double load_ms = 0;  // header and vocabulary with it
-  gauge::UploadCounts uploads;
+  tracker::UploadCounts uploads;
   std::string text;
-  std::shared_ptr<const gauge::KeptWeights> kept;
+  std::shared_ptr<const tracker::KeptWeights> kept;
 };
 
 Loaded load(run::MemoryBooks& books, const plan::Plan& plan, Bytes uploads_from,
-            std::shared_ptr<const gauge::KeptWeights> kept) {
-  books.gauge().set_uploads_from(uploads_from);
+            std::shared_ptr<const tracker::KeptWeights> kept) {
+  books.tracker().set_uploads_from(uploads_from);
   run::Instance instance(books, plan.models.front(), plan.devices);
   const Stopwatch watch;
   instance.load({}, {}, kept);
   Loaded out{.load_ms = watch.elapsed_ms(), .uploads = instance.upload_counts(), .text = {}, .kept = std::move(kept)};
-  if (!out.kept) out.kept = gauge::KeptWeights::copy_of(instance.uploaded());
+  if (!out.kept) out.kept = tracker::KeptWeights::copy_of(instance.uploaded());
   instance.create_context();
   (void)instance.warm_up({.depth = run::WarmUpDepth::none});
   instance.seal();

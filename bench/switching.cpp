@@ -11,7 +11,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/host/room.hpp>
 #include <plimsoll/plan/planner.hpp>
@@ -52,7 +52,7 @@ host::Fleet fleet_of(const Options& options, const std::vector<std::string>& pat
 }
 
 plan::Plan plan_of(const plan::Request& request, plan::Store& store) {
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   return plan::Planner(dry_runs, store).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
 }
 
@@ -94,7 +94,7 @@ struct Switched {
 Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
   Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
   run::MemoryBooks books;
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   host::Host host(books, fleet, dry_runs, store);
   std::vector<host::ConversationId> conversations;
   for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
@@ -151,7 +151,7 @@ Json together(const Options& options, Bytes line, std::size_t most) {
   host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
   fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
   run::MemoryBooks books;
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   plan::Store store(options.store);
   const Bytes before = process_memory(books);
   host::Host host(books, fleet, dry_runs, store);
@@ -187,7 +187,7 @@ Json own_time(const Options& options) {
   std::vector<double> bare;
   {
     run::MemoryBooks books;
-    gauge::LocalDryRuns dry_runs;
+    tracker::LocalDryRuns dry_runs;
     plan::Store nothing("/dev/null/plimsoll.db");
     host::Host host(books, fleet_of(options, {options.models.front()}), dry_runs, nothing);
     host.load("m0");

@@ -15,7 +15,7 @@
 #include <plimsoll/device/probe.hpp>
 #include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/plan/store.hpp>
 
 #include "commands.hpp"
@@ -102,7 +102,7 @@ std::string vulkan_text(const Json& vulkan) {
 
 Json advice(const Json& report) {
   Json advice = Json::array();
-  if (report.at("gauge") != "enforcing") {
+  if (report.at("tracker") != "enforcing") {
     advice.push_back(
         "the memory hook is not in the way of ggml's allocator: link plimsoll::hook statically, or before libllama");
   }
@@ -146,7 +146,7 @@ void print_text(const Json& report) {
   fmt::print("{}, {} cores{}\n", report["machine"]["system"].get<std::string>(),
              report["machine"]["cores"].get<unsigned>(),
              report["machine"]["private_root"].get<bool>() ? ", inside the private root" : "");
-  fmt::print("gauge: {}\n", report["gauge"].get<std::string>());
+  fmt::print("tracker: {}\n", report["tracker"].get<std::string>());
   std::string names;
   for (const Json& name : report["backends"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
   fmt::print("backends: {}\n", names);
@@ -168,7 +168,7 @@ int run(const GlobalOptions& global) {
   const auto chain = device::make_system_probes(clock);
   const plan::Store store;
   Json report{{"schema", "plimsoll.doctor/1"}, {"software", software()},
-              {"machine", machine()},          {"gauge", gauge::to_string(gauge::mode())},
+              {"machine", machine()},          {"tracker", tracker::to_string(tracker::mode())},
               {"backends", backends()},        {"vulkan", vulkan()},
               {"devices", devices(*chain)},    {"store", {{"path", store.path()}, {"usable", store.usable()}}}};
   report["advice"] = advice(report);
@@ -177,7 +177,7 @@ int run(const GlobalOptions& global) {
   } else {
     print_text(report);
   }
-  return gauge::mode() == gauge::Mode::enforcing ? done : failed;
+  return tracker::mode() == tracker::Mode::enforcing ? done : failed;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/gauge/dry_run_process.hpp>
+#include <plimsoll/tracker/dry_run_process.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/speculative.hpp>
 
@@ -161,7 +161,7 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
       options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
-  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryBooks books;
   host::Host host(books, fleet, dry_runs, store);

@@ -190,7 +190,7 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
-  gauge::DryRunRequest common{.model = model_params(options),
+  tracker::DryRunRequest common{.model = model_params(options),
                               .context = context_params(options),
                               .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
                               .control_vector = control_vector(options)};

@@ -4,7 +4,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/dry_run_process.hpp>
+#include <plimsoll/tracker/dry_run_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 #include <plimsoll/run/speculative.hpp>
@@ -28,24 +28,24 @@ double timed(Progress& progress, const char* done, Stage&& stage) {
 // Touching a large host buffer takes seconds in which nothing else is said.
 class PrefaultShown {
  public:
-  PrefaultShown(gauge::Gauge& gauge, Progress& progress) : gauge_(gauge) {
-    gauge_.set_prefault_progress([&progress](const std::string& owner, Bytes done, Bytes of) {
+  PrefaultShown(tracker::Tracker& tracker, Progress& progress) : tracker_(tracker) {
+    tracker_.set_prefault_progress([&progress](const std::string& owner, Bytes done, Bytes of) {
       progress.show(fmt::format("taking {} of host memory for {}", format_bytes(of), owner),
                     static_cast<double>(done.value()) / static_cast<double>(of.value()));
     });
   }
-  ~PrefaultShown() { gauge_.set_prefault_progress({}); }
+  ~PrefaultShown() { tracker_.set_prefault_progress({}); }
   PrefaultShown(const PrefaultShown&) = delete;
   PrefaultShown& operator=(const PrefaultShown&) = delete;
 
  private:
-  gauge::Gauge& gauge_;
+  tracker::Tracker& tracker_;
 };
 
 StageFigures make_ready(run::MemoryBooks& books, run::Instance& instance, plan::Store& store,
                         const OpeningOptions& options, const std::function<void(run::Instance&)>& check_loaded) {
   Progress progress(options.progress);
-  const PrefaultShown prefault(books.gauge(), progress);
+  const PrefaultShown prefault(books.tracker(), progress);
   StageFigures figures;
   const std::stop_token stop = interrupts();
 
@@ -84,7 +84,7 @@ plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& li
   std::vector<plan::Request> requests{request};
   if (options.draft) requests.push_back(*options.draft);  // of no lane: it computes between the other's steps
   require_used_lines(lines.lines, requests);
-  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Planner planner(dry_runs, store);
   return options.fit ? planner.fit(requests, lines) : planner.plan(requests, lines);
 }
@@ -113,7 +113,7 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& lines, con
 
 int report_refusal(const plan::Plan& plan, bool json) {
   if (json) {
-    fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
+    fmt::print("{}\n", plan::to_json(plan, tracker::mode()).dump(2));
   } else {
     fmt::print(stderr, "{}", plan::to_table(plan));
   }

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/dry_run_process.hpp>
+#include <plimsoll/tracker/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -38,7 +38,7 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const host::FleetPlan answer = host::plan_fleet(fleet, planner);
   if (global.json) {
-    fmt::print("{}\n", host::to_json(answer, gauge::mode()).dump(2));
+    fmt::print("{}\n", host::to_json(answer, tracker::mode()).dump(2));
   } else {
     fmt::print("{}", host::to_table(answer));
     if (options.explain) print_explanation(answer.explanation, planner);
@@ -66,7 +66,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
   // the driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
-  static gauge::DryRunProcess& dry_runs = *new gauge::DryRunProcess;
+  static tracker::DryRunProcess& dry_runs = *new tracker::DryRunProcess;
   dry_runs.start();
   plan::Store store;
   plan::Planner planner(dry_runs, store);
@@ -74,7 +74,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   const plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
 
   if (global.json) {
-    fmt::print("{}\n", plan::to_json(plan, gauge::mode()).dump(2));
+    fmt::print("{}\n", plan::to_json(plan, tracker::mode()).dump(2));
   } else {
     fmt::print("{}", plan::to_table(plan));
     if (options.explain) print_explanation(plan.explanation, planner);

@@ -84,7 +84,7 @@ nlohmann::ordered_json report_json(const Opened& opened, const std::vector<Reque
                                    const run::SpeculationCounts& counts) {
   const run::Instance& instance = *opened.instance;
   Json json{{"schema", "plimsoll.report/1"},
-            {"plan", plan::to_json(opened.plan, gauge::mode())},
+            {"plan", plan::to_json(opened.plan, tracker::mode())},
             {"ledger",
              {{"after_weights", lines_json(opened.figures.after_weights)},
               {"after_context", lines_json(opened.figures.after_context)},

@@ -11,7 +11,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/device/probe.hpp>
-#include <plimsoll/gauge/dry_run_process.hpp>
+#include <plimsoll/tracker/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/monitor/monitor.hpp>
@@ -120,7 +120,7 @@ struct Planned {
   host::FleetPlan of_fleet;  // what it comes to
 };
 
-Planned plan_once(const host::Fleet& fleet, gauge::DryRunSource& dry_runs, plan::Store& store) {
+Planned plan_once(const host::Fleet& fleet, tracker::DryRunSource& dry_runs, plan::Store& store) {
   plan::Planner planner(dry_runs, store);
   plan::Plan models = planner.plan(
       host::requests_of(fleet),
@@ -159,8 +159,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   }
   draw_a_line_on_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
-  gauge::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
-  gauge::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
+  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  tracker::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   plan::Store later_store;
   if (const auto wrong = host::contradictions(fleet); !wrong.empty())
@@ -178,7 +178,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }
-    const gauge::RestAfterwards rest(later_dry_runs);  // a server that idles holds no device context for its questions
+    const tracker::RestAfterwards rest(later_dry_runs);  // a server that idles holds no device context for its questions
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);

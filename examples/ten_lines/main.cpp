@@ -5,7 +5,7 @@ using namespace plimsoll;
 int main(int, char** argv) {
   run::MemoryBooks books;                  // what this process may hold, and what it holds
   auto model = run::open(books, argv[1]);  // plan, reserve, load, warm up, seal; throws before anything is taken
-  std::cerr << "gauge: " << gauge::to_string(gauge::mode()) << '\n';
+  std::cerr << "tracker: " << tracker::to_string(tracker::mode()) << '\n';
   const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");
   run::Generation story(*model, {.prompt = prompt, .predict = 60, .sampling = {.temperature = 0}});
   for (const std::string& piece : run::pieces(story)) std::cout << piece << std::flush;

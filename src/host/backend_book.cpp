@@ -91,14 +91,14 @@ void BackendBook::lower(const device::DeviceInfo& memory, const device::DeviceId
 
 std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle(const std::vector<device::DeviceId>& left) {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
-  const gauge::Meter::Reading now = meter_.read();
+  const tracker::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
     const device::DeviceInfo& memory = meter_.memories()[i];
     const auto there = std::ranges::find_if(devices_, [&](const device::DeviceInfo& info) {
       return !info.id.is_host() && std::ranges::contains(left, info.id) && device::share_memory(info, memory);
     });
     const device::DeviceId whose = there == devices_.end() ? memory.id : there->id;
-    Bytes kept = saturating_sub(gauge::growth(before_[i], now[i]).bytes, known_in(memory));
+    Bytes kept = saturating_sub(tracker::growth(before_[i], now[i]).bytes, known_in(memory));
     if (kept < kNoise) kept = Bytes{};
     const Bytes held = held_in(memory);
     growth.emplace_back(whose, saturating_sub(kept, held));

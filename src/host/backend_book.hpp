@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/gauge/meter.hpp>
+#include <plimsoll/tracker/meter.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::host {
@@ -43,8 +43,8 @@ class BackendBook {
 
   memory::Ledger& ledger_;
   const std::vector<device::DeviceInfo> devices_;
-  gauge::Meter meter_;
-  gauge::Meter::Reading before_;
+  tracker::Meter meter_;
+  tracker::Meter::Reading before_;
   std::vector<std::pair<memory::Tag, Bytes>> booked_;
 };
 

@@ -11,7 +11,7 @@
 namespace plimsoll::host {
 namespace {
 
-std::string files_of(const gauge::DryRunRequest& request) {
+std::string files_of(const tracker::DryRunRequest& request) {
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
@@ -62,7 +62,7 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   const std::string& name = request.name;
   kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
-  const gauge::RestAfterwards rest(dry_runs);
+  const tracker::RestAfterwards rest(dry_runs);
   plan::Plan anew =
       plan::Planner(dry_runs, store)
           .plan({request},

@@ -138,7 +138,7 @@ WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
   out.model = {};  // the model goes, with what of it lies on the host
   const engine::ModelParams& model = plan.request.model;
   const bool is_uploaded = model.load_mode == LLAMA_LOAD_MODE_MMAP && !model.check_tensors;
-  if (!is_uploaded || out.copy < gauge::kWorthUploading) out.copy = {};
+  if (!is_uploaded || out.copy < tracker::kWorthUploading) out.copy = {};
   return out;
 }
 
@@ -228,7 +228,7 @@ std::string to_table(const FleetPlan& plan) {
   return out;
 }
 
-nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
+nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker) {
   using Json = nlohmann::ordered_json;
   Names all;
   for (const plan::ModelPlan& model : plan.room.models()) all.push_back(model.name);
@@ -248,7 +248,7 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge) {
   Json keeping = Json::array();
   for (const Keeping& one : plan.keeping)
     keeping.push_back({{"name", one.name}, {"bytes", one.bytes.value()}, {"within_budget", one.within_budget}});
-  const Json parts = plan::to_json(models, gauge);
+  const Json parts = plan::to_json(models, tracker);
   return {{"schema", "plimsoll.fleet/1"},
           {"engine", parts["engine"]},
           {"verdict", plan.has_all() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused"},

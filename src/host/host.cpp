@@ -117,7 +117,7 @@ void Host::Impl::note_queued(const std::string& model, double seconds) {
   counts.at(model).times.queue.add(seconds);
 }
 
-Host::Host(run::MemoryBooks& books, Fleet fleet, gauge::DryRunSource& dry_runs, plan::Store& store, HostOptions options)
+Host::Host(run::MemoryBooks& books, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store, HostOptions options)
     : impl_(std::make_unique<Impl>(books, std::move(fleet), dry_runs, store, std::move(options))) {}
 Host::~Host() = default;
 

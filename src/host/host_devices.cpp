@@ -1,7 +1,7 @@
 // What the devices say at this moment, and how much of what is taken there is the fleet's.
 #include <algorithm>
 
-#include <plimsoll/gauge/uploads.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 
 #include "host_impl.hpp"
 
@@ -32,7 +32,7 @@ namespace {
 Bytes staging_of(const std::vector<memory::Entry>& entries) {
   Bytes sum;
   for (const memory::Entry& entry : entries) {
-    if (entry.tag.owner == gauge::Uploads::kOwner) sum += entry.taken.current;
+    if (entry.tag.owner == tracker::Uploads::kOwner) sum += entry.taken.current;
   }
   return sum;
 }
@@ -45,8 +45,8 @@ Books Host::Impl::books_of(const std::vector<memory::Entry>& entries) const {
           .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
           .has_gone = [this](const std::string& owner) { return kept.size_of_model(owner) > Bytes{}; },
           .makes_way = {{Parking::kOwner, parked.held().in_memory},
-                        {gauge::KeptWeights::kOwner, weights.copies},
-                        {gauge::Uploads::kOwner, staging_of(entries)}},
+                        {tracker::KeptWeights::kOwner, weights.copies},
+                        {tracker::Uploads::kOwner, staging_of(entries)}},
           .kept_models = weights.models};
 }
 

@@ -24,7 +24,7 @@ namespace plimsoll::host {
 }
 
 struct Host::Impl {
-  Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::DryRunSource& the_dry_runs, plan::Store& the_store,
+  Impl(run::MemoryBooks& the_books, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
        HostOptions the_options);
   ~Impl();
 
@@ -142,7 +142,7 @@ struct Host::Impl {
 
   run::MemoryBooks& books;
   Fleet fleet;
-  gauge::DryRunSource& dry_runs;
+  tracker::DryRunSource& dry_runs;
   plan::Store& store;
   HostOptions options;
   SystemClock clock;

@@ -30,13 +30,13 @@ bool Host::Impl::has_room_to_keep(Bytes copy, const std::string& whom_for) const
 void Host::Impl::keep_copy(const run::Instance& instance, const std::string& whom_for) {
   const std::string& name = instance.name();
   if (kept.copy_of(name)) return;  // of an earlier time: the weights are the same
-  const Bytes size = gauge::size_when_kept(instance.uploaded());
+  const Bytes size = tracker::size_when_kept(instance.uploaded());
   if (!kept.make_room(size)) return;
   while (!has_room_to_keep(size, whom_for)) {
     if (kept.give_way(size, name) == Bytes{}) return;
   }
   const Stopwatch watch;
-  auto copy = gauge::KeptWeights::copy_of(instance.uploaded());
+  auto copy = tracker::KeptWeights::copy_of(instance.uploaded());
   if (!copy) return;
   log::info("host", "'{}': {} of its weights are kept in host memory ({:.1f} ms)", name, format_bytes(size),
             watch.elapsed_ms());

@@ -50,7 +50,7 @@ void require_sense(const Fleet& fleet) {
   if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
 }
 
-plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::DryRunSource& dry_runs, plan::Store& store,
+plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::DryRunSource& dry_runs, plan::Store& store,
                    const run::MemoryBooks& books) {
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
@@ -68,7 +68,7 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, gauge::Dr
 
 }  // namespace
 
-Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::DryRunSource& the_dry_runs, plan::Store& the_store,
+Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
                  HostOptions the_options)
     : books(the_books),
       fleet(std::move(the_fleet)),
@@ -79,7 +79,7 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, gauge::DryRunSour
       kept(fleet.keep_in_host),
       dispatcher({}),
       room({}, {}) {
-  if (options.require_enforcing) gauge::require_enforcing();
+  if (options.require_enforcing) tracker::require_enforcing();
   require_sense(fleet);
   note_files();
   plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, books);

@@ -30,7 +30,7 @@ void KeptModels::keep(const std::string& name, Kept kept) {
   items_.push_back({.name = name, .kept = std::move(kept)});
 }
 
-std::shared_ptr<const gauge::KeptWeights> KeptModels::copy_of(const std::string& name) {
+std::shared_ptr<const tracker::KeptWeights> KeptModels::copy_of(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const auto known = find(name);
   if (known == items_.end()) return nullptr;

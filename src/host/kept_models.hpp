@@ -8,12 +8,12 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/engine/model.hpp>
-#include <plimsoll/gauge/kept_weights.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
 
 namespace plimsoll::host {
 
 struct KeptBytes {
-  Bytes copies;  // of weights on accelerators: in the ledger under gauge::KeptWeights::kOwner
+  Bytes copies;  // of weights on accelerators: in the ledger under tracker::KeptWeights::kOwner
   Bytes models;  // whose weights are the host's own: in the ledger under their names
   [[nodiscard]] Bytes all() const { return copies + models; }
 };
@@ -23,7 +23,7 @@ class KeptModels {
  public:
   // One of the two.
   struct Kept {
-    std::shared_ptr<const gauge::KeptWeights> copy{};  // stays when the model comes back
+    std::shared_ptr<const tracker::KeptWeights> copy{};  // stays when the model comes back
     std::shared_ptr<engine::Model> model{};            // is the model when it comes back
     Bytes size{};                                      // what it takes of the budget
   };
@@ -36,7 +36,7 @@ class KeptModels {
   // In the place of what was kept under that name. Who asked for room before is within the budget.
   void keep(const std::string& name, Kept kept);
   // Null: there is none. It is the last to leave now.
-  [[nodiscard]] std::shared_ptr<const gauge::KeptWeights> copy_of(const std::string& name);
+  [[nodiscard]] std::shared_ptr<const tracker::KeptWeights> copy_of(const std::string& name);
   [[nodiscard]] std::shared_ptr<engine::Model> take_model(const std::string& name);
   [[nodiscard]] Bytes size_of_model(const std::string& name) const;  // 0: it is not kept
 

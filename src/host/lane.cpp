@@ -50,9 +50,9 @@ void Lane::take_scratch() {
   if (!reservation)
     throw memory::Refused(std::move(reservation.error()),
                           fmt::format("taking the compute buffers of lane '{}'", name_));
-  gauge::SharedScratch::Sizes sizes;
+  tracker::SharedScratch::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
-  scratch_ = std::make_unique<gauge::SharedScratch>(books_.gauge(), owner_of_lane(name_), std::move(sizes));
+  scratch_ = std::make_unique<tracker::SharedScratch>(books_.tracker(), owner_of_lane(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 

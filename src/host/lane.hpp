@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/gauge/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_scratch.hpp>
 #include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/run/instance.hpp>
@@ -60,7 +60,7 @@ class Lane {
   mutable std::mutex members_mutex_;
   std::size_t members_ = 0;
   memory::Reservation reservation_;
-  std::unique_ptr<gauge::SharedScratch> scratch_;
+  std::unique_ptr<tracker::SharedScratch> scratch_;
 
   std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -97,7 +97,7 @@ Step context(std::uint32_t from, std::uint32_t to) {
 }
 
 // How far a rung is from what was asked: context first, then quality, then speed.
-auto distance(const Rung& rung, const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run) {
+auto distance(const Rung& rung, const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) {
   const engine::ContextParams& now = rung.request.context;
   // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has
   // lost any.
@@ -119,7 +119,7 @@ auto distance(const Rung& rung, const gauge::DryRunRequest& asked, const gauge::
 
 class Builder {
  public:
-  Builder(const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
+  Builder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
 
   void add(const std::vector<Step>& steps) {
     Rung rung{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
@@ -135,14 +135,14 @@ class Builder {
   }
 
  private:
-  const gauge::DryRunRequest& asked_;
-  const gauge::DryRun& dry_run_;
+  const tracker::DryRunRequest& asked_;
+  const tracker::DryRun& dry_run_;
   std::vector<Rung> rungs_;
 };
 
 }  // namespace
 
-std::vector<Rung> ladder(const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run, bool accelerator_is_over) {
+std::vector<Rung> ladder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run, bool accelerator_is_over) {
   const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && dry_run.context.flash_attn;
   const Step nothing = [](Rung&) { return false; };
   const Step half = micro_batch(std::max(kSmallestMicroBatch, dry_run.context.n_ubatch / 2));

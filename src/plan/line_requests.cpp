@@ -29,9 +29,9 @@ std::optional<std::string> line_without_use(const std::vector<memory::LineReques
 }
 
 std::vector<memory::LineRequest> lines_of_machine(std::vector<memory::LineRequest> lines,
-                                                  const std::vector<gauge::DeviceView>& devices) {
+                                                  const std::vector<tracker::DeviceView>& devices) {
   const bool accelerated =
-      std::ranges::any_of(devices, [](const gauge::DeviceView& view) { return !view.info.id.is_host(); });
+      std::ranges::any_of(devices, [](const tracker::DeviceView& view) { return !view.info.id.is_host(); });
   const bool named = std::ranges::any_of(lines, [](const auto& line) { return line.device == device::host(); });
   if (accelerated || named) return lines;
   for (memory::LineRequest& line : lines) {

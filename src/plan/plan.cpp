@@ -46,9 +46,9 @@ bool Plan::stands_on_estimates() const noexcept {
   });
 }
 
-std::vector<device::DeviceId> computing_devices(const gauge::DryRun& dry_run) {
+std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) {
   std::vector<device::DeviceId> devices;
-  for (const gauge::BufferLine& line : dry_run.lines) {
+  for (const tracker::BufferLine& line : dry_run.lines) {
     if (!line.charged || line.device.is_host() || std::ranges::contains(devices, line.device)) continue;
     devices.push_back(line.device);
   }
@@ -56,10 +56,10 @@ std::vector<device::DeviceId> computing_devices(const gauge::DryRun& dry_run) {
   return devices;
 }
 
-ModelPlan lay_out(const Request& request, const gauge::DryRun& dry_run,
+ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
   ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .lines = {}, .lane = request.lane};
-  for (const gauge::BufferLine& line : dry_run.lines) {
+  for (const tracker::BufferLine& line : dry_run.lines) {
     model.lines.push_back({.device = line.device,
                            .buffer = line.buffer,
                            .stage = line.stage,

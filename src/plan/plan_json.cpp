@@ -109,10 +109,10 @@ Json to_json(const Line& line) {
 
 Json to_json(const std::vector<Alternative>& alternatives) { return array_of(alternatives, alternative_json); }
 
-Json to_json(const Plan& plan, gauge::Mode gauge) {
+Json to_json(const Plan& plan, tracker::Mode tracker) {
   const engine::EngineVersion engine = engine::engine_version();
   return {{"schema", "plimsoll.plan/1"},
-          {"engine", {{"llama", engine.llama}, {"ggml", engine.ggml}, {"gauge", gauge::to_string(gauge)}}},
+          {"engine", {{"llama", engine.llama}, {"ggml", engine.ggml}, {"tracker", tracker::to_string(tracker)}}},
           {"verdict", plan.fits() ? "fits" : "refused"},
           {"models", array_of(plan.models, model_json)},
           {"devices", array_of(plan.devices, device_json)},

@@ -22,29 +22,29 @@ namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
 
-void check_is_device(const char* what, const device::DeviceId& device, const std::vector<gauge::DeviceView>& devices) {
-  if (std::ranges::any_of(devices, [&](const gauge::DeviceView& view) { return view.info.id == device; })) return;
+void check_is_device(const char* what, const device::DeviceId& device, const std::vector<tracker::DeviceView>& devices) {
+  if (std::ranges::any_of(devices, [&](const tracker::DeviceView& view) { return view.info.id == device; })) return;
   throw Error(ErrorCode::usage,
               fmt::format("a {} was asked for on '{}', but there is no such device; 'plimsoll devices' lists them",
                           what, device.name()));
 }
 
-void check_devices_are_there(const PlannerOptions& options, const std::vector<gauge::DeviceView>& devices) {
+void check_devices_are_there(const PlannerOptions& options, const std::vector<tracker::DeviceView>& devices) {
   for (const memory::LineRequest& line : options.lines) {
     if (line.device) check_is_device("line", *line.device, devices);
   }
   for (const RuntimeRequest& runtime : options.runtime) check_is_device("runtime", runtime.device, devices);
 }
 
-const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<gauge::DeviceView>& devices) {
+const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<tracker::DeviceView>& devices) {
   const auto view =
-      std::ranges::find_if(devices, [&](const gauge::DeviceView& candidate) { return candidate.info.id == id; });
+      std::ranges::find_if(devices, [&](const tracker::DeviceView& candidate) { return candidate.info.id == id; });
   return view == devices.end() ? id : view->info.memory();
 }
 
 // A line for one device of a card is a line for all of them.
 std::vector<memory::LineRequest> lines_of_memories(std::vector<memory::LineRequest> lines,
-                                                   const std::vector<gauge::DeviceView>& devices) {
+                                                   const std::vector<tracker::DeviceView>& devices) {
   for (memory::LineRequest& line : lines) {
     if (line.device) line.device = device::DeviceId{memory_of(*line.device, devices)};
   }
@@ -63,7 +63,7 @@ bool Planner::readings_are_old() const {
   return devices_.empty() || clock_.now() - read_at_ > kOldestReading || clock_.now() < read_at_;
 }
 
-const std::vector<gauge::DeviceView>& Planner::devices() {
+const std::vector<tracker::DeviceView>& Planner::devices() {
   if (!readings_are_old()) return devices_;
   read_at_ = clock_.now();
   devices_ = dry_runs_.devices();
@@ -73,30 +73,30 @@ const std::vector<gauge::DeviceView>& Planner::devices() {
 // Devices as a remembered dry run was made on them.
 std::vector<std::string> Planner::device_names() {
   std::vector<std::string> names;
-  for (const gauge::DeviceView& view : devices()) {
+  for (const tracker::DeviceView& view : devices()) {
     names.push_back(fmt::format("{} {} {}", view.info.id.name(), view.info.description,
                                 view.reading.total.value_or(Bytes{}).value()));
   }
   return names;
 }
 
-gauge::DryRun Planner::dry_run(const gauge::DryRunRequest& request) {
+tracker::DryRun Planner::dry_run(const tracker::DryRunRequest& request) {
   if (auto remembered = store_.find_dry_run(request); remembered && remembered->devices == device_names()) {
     ++remembered_;
     return std::move(remembered->dry_run);
   }
-  gauge::DryRun dry_run = dry_runs_.dry_run(request);
+  tracker::DryRun dry_run = dry_runs_.dry_run(request);
   ++made_;
   store_.keep_dry_run(request, dry_run, device_names());
   return dry_run;
 }
 
-RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::DryRun& dry_run,
+RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const tracker::DryRun& dry_run,
                                   const PlannerOptions& options) {
   if (const auto given = runtime_asked_for(options.runtime, device)) return {.bytes = *given, .source = Source::given};
-  const std::vector<gauge::DeviceView>& views = devices();
+  const std::vector<tracker::DeviceView>& views = devices();
   const auto view =
-      std::ranges::find_if(views, [&](const gauge::DeviceView& candidate) { return candidate.info.id == device; });
+      std::ranges::find_if(views, [&](const tracker::DeviceView& candidate) { return candidate.info.id == device; });
   if (view == views.end()) return {.bytes = Bytes{}, .source = Source::estimated};
   return runtime_figure(store_.find_runtime(runtime_key(*view, dry_run)), estimated_runtime(view->info, dry_run),
                         runtime_floor(view->info, store_.find_runtime(context_key(*view))));
@@ -104,7 +104,7 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const gauge::D
 
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.dry_run.model = with_settled_split(std::move(request.dry_run.model), states);
-  const gauge::DryRun answer = dry_run(request.dry_run);
+  const tracker::DryRun answer = dry_run(request.dry_run);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
     runtime.emplace_back(device, runtime_of(device, answer, options));
@@ -136,11 +136,11 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
 }
 
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
-  const std::vector<gauge::DeviceView>& views = devices();
+  const std::vector<tracker::DeviceView>& views = devices();
   check_devices_are_there(options, views);
   const std::vector<memory::LineRequest> lines = lines_of_memories(lines_of_machine(options.lines, views), views);
   std::vector<DeviceState> states;
-  for (const gauge::DeviceView& view : views) {
+  for (const tracker::DeviceView& view : views) {
     DeviceState state{.info = view.info, .reading = view.reading, .line = {}, .ours = {}};
     state.line = memory::resolve_line(lines, view.info, view.reading.total);
     if (state.line && state.line->lowered && !std::exchange(told_of_lowered_[view.info.id.name()], true)) {

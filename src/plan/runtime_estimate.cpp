@@ -4,7 +4,7 @@
 
 namespace plimsoll::plan {
 
-Bytes estimated_runtime(const device::DeviceInfo& device, const gauge::DryRun& dry_run) {
+Bytes estimated_runtime(const device::DeviceInfo& device, const tracker::DryRun& dry_run) {
   // The host's own: thread stacks, the CPU backend's work buffer, which grows with the micro-batch and the widest row,
   // and the vocabulary. measured 2026-11, llama.cpp 0.7.0: below this for 131 small architectures; a model of 374 M
   // parameters with 32,000 words took 15 MiB when it was loaded.

@@ -27,7 +27,7 @@ bool far_beyond(Bytes measured, Bytes plausible) {
 
 }  // namespace
 
-std::string context_key(const gauge::DeviceView& device) {
+std::string context_key(const tracker::DeviceView& device) {
   return device_key(device) + "|bare device context";
 }
 
@@ -61,7 +61,7 @@ std::string_view to_string(Worth worth) noexcept {
   return "it is kept";
 }
 
-Bytes plausible_runtime(const device::DeviceInfo& device, const gauge::DryRun& dry_run, Bytes planned) {
+Bytes plausible_runtime(const device::DeviceInfo& device, const tracker::DryRun& dry_run, Bytes planned) {
   return device.id.is_host() ? planned : std::max(planned, estimated_runtime(device, dry_run));
 }
 

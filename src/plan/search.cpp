@@ -49,9 +49,9 @@ const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vecto
 // What goes from one value to another goes there in every model that had the first one, too.
 class SameSteps {
  public:
-  SameSteps(const gauge::DryRunRequest& from, const gauge::DryRunRequest& to) : from_(from), to_(to) {}
+  SameSteps(const tracker::DryRunRequest& from, const tracker::DryRunRequest& to) : from_(from), to_(to) {}
 
-  [[nodiscard]] gauge::DryRunRequest taken_by(gauge::DryRunRequest other) const {
+  [[nodiscard]] tracker::DryRunRequest taken_by(tracker::DryRunRequest other) const {
     step(other.context, &engine::ContextParams::n_ctx, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_batch, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_ubatch, from_.context, to_.context);
@@ -70,8 +70,8 @@ class SameSteps {
     if (other.*field == from.*field) other.*field = to.*field;
   }
 
-  const gauge::DryRunRequest& from_;
-  const gauge::DryRunRequest& to_;
+  const tracker::DryRunRequest& from_;
+  const tracker::DryRunRequest& to_;
 };
 
 // The weights of one kind of load alone are too much: nothing that leaves them where they are can help.

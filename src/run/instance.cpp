@@ -9,8 +9,8 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/refusal_throws.hpp>
-#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/tracker/refusal_throws.hpp>
+#include <plimsoll/tracker/scope.hpp>
 #include <plimsoll/run/pipeline_cache.hpp>
 
 #include "media_warm_up.hpp"
@@ -19,8 +19,8 @@
 namespace plimsoll::run {
 namespace {
 
-std::vector<gauge::DeviceView> computing(const plan::ModelPlan& plan, const std::vector<plan::DeviceVerdict>& devices) {
-  std::vector<gauge::DeviceView> views;
+std::vector<tracker::DeviceView> computing(const plan::ModelPlan& plan, const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<tracker::DeviceView> views;
   const auto wanted = plan::computing_devices(plan.dry_run);
   for (const plan::DeviceVerdict& verdict : devices) {
     if (!std::ranges::contains(wanted, verdict.state.info.id)) continue;
@@ -29,9 +29,9 @@ std::vector<gauge::DeviceView> computing(const plan::ModelPlan& plan, const std:
   return views;
 }
 
-std::vector<device::DeviceInfo> infos(const std::vector<gauge::DeviceView>& views) {
+std::vector<device::DeviceInfo> infos(const std::vector<tracker::DeviceView>& views) {
   std::vector<device::DeviceInfo> out;
-  for (const gauge::DeviceView& view : views) out.push_back(view.info);
+  for (const tracker::DeviceView& view : views) out.push_back(view.info);
   return out;
 }
 
@@ -60,7 +60,7 @@ Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<p
 
 Instance::~Instance() {
   books_.seal().open(plan_.name);
-  const gauge::Scope scope(plan_.name, gauge::Phase::none);  // shared buffers are given back under its name
+  const tracker::Scope scope(plan_.name, tracker::Phase::none);  // shared buffers are given back under its name
   context_.reset();
   projector_.reset();
   adapters_.clear();
@@ -76,8 +76,8 @@ void Instance::must_be(State state, const char* what) const {
 
 // The engine only knows that it got nothing; who refused it what is known at the hook.
 template <class Stage>
-void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
-  gauge::Scope scope(plan_.name, phase);
+void Instance::attributed(tracker::Phase phase, const char* what, Stage&& stage) {
+  tracker::Scope scope(plan_.name, phase);
   try {
     stage(scope);
   } catch (const Error& error) {
@@ -89,28 +89,28 @@ void Instance::attributed(gauge::Phase phase, const char* what, Stage&& stage) {
 
 // A turn may be another thread's, which then works under this thread's scope.
 template <class Work>
-void Instance::in_turn(gauge::Scope& scope, Work&& work) {
+void Instance::in_turn(tracker::Scope& scope, Work&& work) {
   if (sharing_.turns == nullptr) return work();
   sharing_.turns->run([&] {
-    const gauge::Scope::Joined joined(scope);
+    const tracker::Scope::Joined joined(scope);
     work();
   });
 }
 
 // Where weights are planned on accelerators: none, where it would not be worth it.
-gauge::Uploads::Request Instance::upload_request(std::shared_ptr<const gauge::KeptWeights> kept) const {
-  gauge::Uploads::Request request{.model = plan_.request.model, .devices = {}, .kept = std::move(kept)};
+tracker::Uploads::Request Instance::upload_request(std::shared_ptr<const tracker::KeptWeights> kept) const {
+  tracker::Uploads::Request request{.model = plan_.request.model, .devices = {}, .kept = std::move(kept)};
   Bytes sum;
   for (const plan::Line& line : plan_.lines) {
     if (line.stage != memory::Stage::weights || line.device.is_host()) continue;
     sum += line.bytes;
     if (!std::ranges::contains(request.devices, line.device)) request.devices.push_back(line.device);
   }
-  if (sum < books_.gauge().uploads_from()) request.devices.clear();
+  if (sum < books_.tracker().uploads_from()) request.devices.clear();
   return request;
 }
 
-void Instance::note_uploads(const gauge::Uploads& uploads, double ms) {
+void Instance::note_uploads(const tracker::Uploads& uploads, double ms) {
   uploaded_ = uploads.weights();
   upload_counts_ = uploads.counts();
   if (!uploads.is_active()) return;
@@ -119,12 +119,12 @@ void Instance::note_uploads(const gauge::Uploads& uploads, double ms) {
             plan_.name, ms, format_bytes(all), upload_counts_.ms, format_bytes(upload_counts_.from_kept));
 }
 
-void Instance::load(engine::Progress progress, std::stop_token stop, std::shared_ptr<const gauge::KeptWeights> kept) {
+void Instance::load(engine::Progress progress, std::stop_token stop, std::shared_ptr<const tracker::KeptWeights> kept) {
   must_be(State::reserved, "load()");
   begin_loading();
-  attributed(gauge::Phase::load, "loading", [&](gauge::Scope&) {
+  attributed(tracker::Phase::load, "loading", [&](tracker::Scope&) {
     const Stopwatch watch;
-    gauge::Uploads uploads(books_.ledger(), upload_request(std::move(kept)));
+    tracker::Uploads uploads(books_.ledger(), upload_request(std::move(kept)));
     auto model = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
     uploads.finish();
     note_uploads(uploads, watch.elapsed_ms());
@@ -150,7 +150,7 @@ void Instance::begin_loading() {
 
 void Instance::load_beside_the_model() {
   try {
-    attributed(gauge::Phase::adapter, "loading an adapter for", [&](gauge::Scope&) {
+    attributed(tracker::Phase::adapter, "loading an adapter for", [&](tracker::Scope&) {
       for (const engine::AdapterParams& adapter : plan_.request.adapters) {
         adapters_.emplace_back(engine::Adapter::load(model_, adapter.path), adapter.scale);
       }
@@ -169,7 +169,7 @@ void Instance::load_projector() {
   engine::ProjectorParams params = plan_.request.projector;
   if (!params.wanted()) return;
   params.image_max_tokens = plan_.dry_run.picture_limit;  // no picture is to need more than was planned
-  attributed(gauge::Phase::projector, "loading the projector of", [&](gauge::Scope& scope) {
+  attributed(tracker::Phase::projector, "loading the projector of", [&](tracker::Scope& scope) {
     std::unique_ptr<engine::Projector> loaded;
     {
       const hook::RefusalThrows refused_weights;
@@ -204,8 +204,8 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
   }
   std::vector<float> vectors;
   try {
-    attributed(gauge::Phase::projector, "encoding a medium for",
-               [&](gauge::Scope& scope) { in_turn(scope, [&] { vectors = projector.encode(chunk); }); });
+    attributed(tracker::Phase::projector, "encoding a medium for",
+               [&](tracker::Scope& scope) { in_turn(scope, [&] { vectors = projector.encode(chunk); }); });
   } catch (const Error& error) {
     projector_is_spoilt_ = error.code() == ErrorCode::over_line || error.code() == ErrorCode::sealed ||
                            error.code() == ErrorCode::out_of_device_memory;
@@ -217,12 +217,12 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
 
 void Instance::create_context() {
   must_be(State::loaded, "create_context()");
-  attributed(gauge::Phase::context, "creating the context of", [&](gauge::Scope& scope) {
+  attributed(tracker::Phase::context, "creating the context of", [&](tracker::Scope& scope) {
     std::unique_ptr<engine::Context> context;
     in_turn(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
     if (!adapters_.empty()) context->set_adapters(adapters_);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
-      const gauge::Scope adapter(plan_.name, gauge::Phase::adapter);
+      const tracker::Scope adapter(plan_.name, tracker::Phase::adapter);
       context->set_control_vector(engine::load_control_vector(model_->facts(), vector));
     }
     context_ = std::move(context);
@@ -261,7 +261,7 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   options.earlier = earlier_warm_up(store);
   if (options.earlier)
     options.earlier->compiling = [&] { return pipelines.state(accelerated) == plan::PipelineCache::cold; };
-  attributed(gauge::Phase::decode, "warming up", [&](gauge::Scope& scope) {
+  attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) {
     // Step by step, so that others of the same lane get their turns in between.
     options.in_turn = [&](const std::function<void()>& step) { in_turn(scope, step); };
     warm_up_ = run::warm_up(*context_, meter_, options);
@@ -313,7 +313,7 @@ void Instance::seal() {
 template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
-  gauge::Scope scope(plan_.name, gauge::Phase::decode);
+  tracker::Scope scope(plan_.name, tracker::Phase::decode);
   in_turn(scope, [&] {
     try {
       status = work();
@@ -392,7 +392,7 @@ memory::SealCounts Instance::seal_counts() const {
           .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
 }
 
-Bytes Instance::growth_after_ready() const { return gauge::growth(at_ready_, meter_.read()); }
+Bytes Instance::growth_after_ready() const { return tracker::growth(at_ready_, meter_.read()); }
 
 std::int32_t Instance::graph_reallocations() const {
   return context_ ? context_->graph_counts().reallocations - reallocations_at_ready_ : 0;

@@ -4,9 +4,9 @@
 
 namespace plimsoll::run {
 
-MemoryBooks::MemoryBooks() : probe_(device::make_system_probes(clock_)) { gauge_.start(); }
+MemoryBooks::MemoryBooks() : probe_(device::make_system_probes(clock_)) { tracker_.start(); }
 
-MemoryBooks::~MemoryBooks() { gauge_.stop(); }
+MemoryBooks::~MemoryBooks() { tracker_.stop(); }
 
 void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
   for (const plan::DeviceVerdict& verdict : devices) ledger_.join(verdict.state.info.id, verdict.state.info.memory());

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/plan/line_requests.hpp>
 #include <plimsoll/plan/refusal.hpp>
 
@@ -21,7 +21,7 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
 }
 
 std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, const OpenOptions& options) {
-  if (options.require_enforcing) gauge::require_enforcing();
+  if (options.require_enforcing) tracker::require_enforcing();
   memory::Owner owner = options.name.empty() ? books.owners().claim_numbered(std::filesystem::path(path).stem().string())
                                              : books.owners().claim(options.name);
   plan::Request request{.name = owner.name(),
@@ -36,7 +36,7 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
                             plan::line_without_use(options.planner.lines, {request})}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
   planning.lines = books.lines_with(options.planner.lines);

@@ -22,7 +22,7 @@ api::Problem with_its_plan(const Error& error, const host::Host& host, const std
     return one.name == model || (draft != drafts.end() && one.name == draft->second);
   });
   plan.devices = plan::admit(plan.models, host.devices());
-  nlohmann::ordered_json numbers = plan::to_json(plan, gauge::mode());
+  nlohmann::ordered_json numbers = plan::to_json(plan, tracker::mode());
   for (auto& one : numbers["models"]) one.erase("path");  // where files lie is nobody's business out there
   return api::problem_of(error).with("plan", std::move(numbers));
 }

@@ -180,7 +180,7 @@ void Server::Impl::add_plimsoll_routes() {
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {
               const host::Room room(host.plans(), host.devices(), host::drafts_of(host.fleet()));
-              put(response, host::to_json(host::plan_fleet(host.fleet(), room), gauge::mode()));
+              put(response, host::to_json(host::plan_fleet(host.fleet(), room), tracker::mode()));
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
                const auto requests = asked_requests(host, api::parse_object(request.body));
@@ -189,7 +189,7 @@ void Server::Impl::add_plimsoll_routes() {
                  throw api::Problem(501, "unsupported", "this server makes no new plans");
                }
                const std::lock_guard lock(planning);
-               put(response, plan::to_json(plan(requests), gauge::mode()));
+               put(response, plan::to_json(plan(requests), tracker::mode()));
              }));
   http->Get("/plimsoll/v1/events", answering([this](const httplib::Request&, httplib::Response& response) {
               response.set_header("Cache-Control", "no-cache");

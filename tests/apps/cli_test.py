@@ -82,7 +82,7 @@ class Plans(Cli):
         plan = json.loads(out)
         self.assertEqual(plan["schema"], "plimsoll.plan/1")
         self.assertEqual(plan["verdict"], "fits")
-        self.assertEqual(plan["engine"]["gauge"], "enforcing")
+        self.assertEqual(plan["engine"]["tracker"], "enforcing")
         model = plan["models"][0]
         self.assertEqual(model["name"], "a")
         self.assertEqual(model["context"]["n_ctx"], 768)

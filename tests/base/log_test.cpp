@@ -39,13 +39,13 @@ TEST_F(LogTest, TheSinkReceivesWhatPassesTheLevelAndNothingElse) {
     lines.push_back(fmt::format("{} {} {}", static_cast<int>(level), component, message));
   });
   log::set_level(log::Level::info);
-  log::debug("gauge", "below the level");
-  log::info("gauge", "{} of {}", 1, 2);
+  log::debug("tracker", "below the level");
+  log::info("tracker", "{} of {}", 1, 2);
   log::write(log::Level::error, "engine", "as it is: {}");
-  EXPECT_THAT(lines, ElementsAre("2 gauge 1 of 2", "4 engine as it is: {}"));
+  EXPECT_THAT(lines, ElementsAre("2 tracker 1 of 2", "4 engine as it is: {}"));
 
   log::set_level(log::Level::off);
-  log::error("gauge", "never");
+  log::error("tracker", "never");
   EXPECT_EQ(lines.size(), 2U);
 }
 

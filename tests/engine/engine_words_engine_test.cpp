@@ -9,8 +9,8 @@
 #include <plimsoll/engine/adapter.hpp>
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/projector.hpp>
-#include <plimsoll/gauge/hook.hpp>
-#include <plimsoll/gauge/refusal_throws.hpp>
+#include <plimsoll/tracker/hook.hpp>
+#include <plimsoll/tracker/refusal_throws.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -97,7 +97,7 @@ TEST(EngineWordsTest, AProjectorThatGetsNoMemoryIsNotUnusable) {
   }
 }
 
-// Exported by libllama, declared in no installed header: see src/gauge/engine_extension.hpp.
+// Exported by libllama, declared in no installed header: see src/tracker/engine_extension.hpp.
 bool graph_has_flash_attention(Context& context) {
   using Reserve = ggml_cgraph* (*)(llama_context*, std::uint32_t, std::uint32_t, std::uint32_t);
   const auto reserve = reinterpret_cast<Reserve>(dlsym(RTLD_DEFAULT, "_Z19llama_graph_reserveP13llama_contextjjj"));

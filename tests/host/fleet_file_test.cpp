@@ -140,7 +140,7 @@ pinned = true
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
   ASSERT_THAT(fleet.models, SizeIs(2));
   const FleetModel& chat = fleet.models[0];
-  const gauge::DryRunRequest& dry_run = chat.request.dry_run;
+  const tracker::DryRunRequest& dry_run = chat.request.dry_run;
   EXPECT_EQ(chat.request.name, "chat");
   EXPECT_EQ(dry_run.model.path, "/fleet/models/chat.gguf");
   EXPECT_EQ(dry_run.model.gpu_layers, 12);

@@ -64,7 +64,7 @@ TEST(FleetPlanTest, TheLargestSetsAreListedAndWhatEachSwitchEvicts) {
   EXPECT_THAT(plan.switches[0].evicted, ElementsAre(plan.switches[0].wanted == "c" ? "b" : "c"));
   ASSERT_THAT(plan.never, ::testing::SizeIs(1));
   EXPECT_EQ(plan.never[0].name, "d");
-  EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["verdict"], "refused");
+  EXPECT_EQ(to_json(plan, tracker::Mode::enforcing)["verdict"], "refused");
   expect_golden("host/golden/fleet.txt", to_table(plan));
 }
 
@@ -81,7 +81,7 @@ TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
   EXPECT_THAT(to_table(plan),
               ::testing::HasSubstr("would fit: cache-type-k = \"q8_0\", gpu-layers = 3, cpu-moe = true  (slower)"));
   EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Ready at once")));
-  EXPECT_EQ(to_json(plan, gauge::Mode::enforcing)["never"][0]["alternatives"][0]["cost"], "slower");
+  EXPECT_EQ(to_json(plan, tracker::Mode::enforcing)["never"][0]["alternatives"][0]["cost"], "slower");
 }
 
 TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
@@ -122,7 +122,7 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_TRUE(plan.keeping[0].within_budget);
   EXPECT_FALSE(plan.keeping[1].within_budget);
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Kept in host memory when they go, within 450 MiB:"));
-  const auto json = to_json(plan, gauge::Mode::enforcing);
+  const auto json = to_json(plan, tracker::Mode::enforcing);
   EXPECT_EQ(json["keep_in_host"], (450_MiB).value());
   EXPECT_EQ(json["keeping"][1]["bytes"], (500_MiB).value());
 }
@@ -149,7 +149,7 @@ TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
   EXPECT_FALSE(plan.has_all());
   EXPECT_NO_THROW(require_a_usable_one(fleet, plan.room));
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("  Cannot be used: b: there is no such file\n"));
-  const auto json = to_json(plan, gauge::Mode::enforcing);
+  const auto json = to_json(plan, tracker::Mode::enforcing);
   EXPECT_EQ(json["verdict"], "refused");
   EXPECT_EQ(json["models"].size(), 2U);  // a, and c, which is whole itself
   EXPECT_EQ(json["unusable"][0]["code"], "model_unusable");
@@ -159,10 +159,10 @@ TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
 
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
 TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
-  gauge::DryRunRequest asked;
+  tracker::DryRunRequest asked;
   asked.context.n_ctx = 4096;
   asked.context.n_seq_max = 4;
-  gauge::DryRun dry_run;
+  tracker::DryRun dry_run;
   dry_run.context = {.n_ctx = 4096, .n_ctx_seq = 1024, .n_batch = 2048, .n_ubatch = 512, .n_seq_max = 4};
   dry_run.context.flash_attn = true;
   dry_run.gpu_layers = 25;

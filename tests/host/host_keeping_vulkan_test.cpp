@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include <plimsoll/gauge/kept_weights.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
 #include <plimsoll/host/host.hpp>
 
 #include "small_fleet.hpp"
@@ -27,7 +27,7 @@ Fleet on_vulkan(const std::string& names, Bytes budget) {
 
 Bytes copies(SmallHost& small) {
   Bytes sum;
-  for (const memory::Entry& entry : small.books.ledger().entries_of(gauge::KeptWeights::kOwner)) {
+  for (const memory::Entry& entry : small.books.ledger().entries_of(tracker::KeptWeights::kOwner)) {
     EXPECT_TRUE(entry.charged);
     EXPECT_TRUE(entry.tag.device.is_host());
     EXPECT_EQ(entry.tag.stage, memory::Stage::weights);
@@ -36,7 +36,7 @@ Bytes copies(SmallHost& small) {
   return sum;
 }
 
-gauge::UploadCounts uploads(SmallHost& small, const std::string& name) {
+tracker::UploadCounts uploads(SmallHost& small, const std::string& name) {
   const Lease lease = small.host.acquire(name);
   return lease.instance().upload_counts();
 }
@@ -49,14 +49,14 @@ void let_go(SmallHost& small, const std::string& name) {
 class HostKeepingVulkanTest : public ::testing::Test {
  protected:
   // Small models, too.
-  static void always(SmallHost& small) { small.books.gauge().set_uploads_from(0_B); }
+  static void always(SmallHost& small) { small.books.tracker().set_uploads_from(0_B); }
 };
 
 TEST_F(HostKeepingVulkanTest, TheSecondLoadReadsNoWeightOfTheFileAndSaysTheSame) {
   SmallHost small(on_vulkan("a", 1_GiB));
   always(small);
   const std::string said = small.ask("a");
-  const gauge::UploadCounts first = uploads(small, "a");
+  const tracker::UploadCounts first = uploads(small, "a");
   ASSERT_GT(first.from_file, Bytes{});
   EXPECT_EQ(copies(small), Bytes{}) << "nothing is copied before a model goes";
   let_go(small, "a");

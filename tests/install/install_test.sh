@@ -16,7 +16,7 @@ run() {
   status=0
   "$2" "$model" >"$work/out" 2>"$work/err" || status=$?
   [ "$status" = 0 ] || { cat "$work/err"; fail "$1: exit status $status"; }
-  grep -qx 'gauge: enforcing' "$work/err" || { cat "$work/err"; fail "$1: the hook is not in the way"; }
+  grep -qx 'tracker: enforcing' "$work/err" || { cat "$work/err"; fail "$1: the hook is not in the way"; }
   [ -s "$work/out" ] || fail "$1: no text came out"
   echo "$1: enforcing, $(wc -c <"$work/out") bytes of text"
 }
@@ -51,7 +51,7 @@ for static in '' --static; do
   run "pkg-config --libs $static" "$work/by_pkg_config"
 done
 
-"$work/prefix/bin/plimsoll" doctor | grep -x 'gauge: enforcing' || fail "the installed program"
+"$work/prefix/bin/plimsoll" doctor | grep -x 'tracker: enforcing' || fail "the installed program"
 for file in share/man/man1/plimsoll.1 share/bash-completion/completions/plimsoll share/zsh/site-functions/_plimsoll; do
   [ -s "$work/prefix/$file" ] || fail "$file is not installed"
 done

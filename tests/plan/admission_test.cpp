@@ -20,7 +20,7 @@ DeviceVerdict verdict_of(Bytes required, const DeviceState& state) {
 }
 
 TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
-  const gauge::DryRun dry_run = gpu_dry_run();
+  const tracker::DryRun dry_run = gpu_dry_run();
   const ModelPlan model = lay_out(request(), dry_run,
                                   {{kGpu, {.bytes = 512_MiB, .source = Source::calibrated}},
                                    {device::DeviceId{"Vulkan1"}, {.bytes = 0_B, .source = Source::estimated}}});
@@ -38,9 +38,9 @@ TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
 }
 
 TEST(ComputingDevicesTest, AreTheAcceleratorsElseTheHost) {
-  gauge::DryRun dry_run = gpu_dry_run();
+  tracker::DryRun dry_run = gpu_dry_run();
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kGpu));
-  std::erase_if(dry_run.lines, [](const gauge::BufferLine& line) { return line.device == kGpu; });
+  std::erase_if(dry_run.lines, [](const tracker::BufferLine& line) { return line.device == kGpu; });
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kHost));
 }
 
@@ -142,7 +142,7 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
   Bytes sum;
   Bytes largest;
   for (int i = *rc::gen::inRange(1, 5); i > 0; --i) {
-    std::vector<gauge::BufferLine> lines;
+    std::vector<tracker::BufferLine> lines;
     for (int j = *rc::gen::inRange(0, 5); j > 0; --j) {
       lines.push_back(buffer(kGpu, *rc::gen::elementOf(memory::kStages),
                              Bytes{*rc::gen::inRange<std::uint64_t>(0, 100)},
@@ -162,7 +162,7 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
 }
 
 ModelPlan estimated(Bytes weights, Bytes runtime) {
-  gauge::DryRun dry_run = gpu_dry_run();
+  tracker::DryRun dry_run = gpu_dry_run();
   dry_run.lines = {buffer(kGpu, memory::Stage::weights, weights)};
   return lay_out(request(), dry_run, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
 }

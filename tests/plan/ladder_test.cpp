@@ -30,8 +30,8 @@ std::string flags_of(const Rung& rung) {
 }
 
 struct Asked {
-  gauge::DryRunRequest request;
-  gauge::DryRun dry_run;
+  tracker::DryRunRequest request;
+  tracker::DryRun dry_run;
 };
 
 // What may be asked for, and what the engine would make of it: contexts are padded, 0 and nothing mean the model's
@@ -97,14 +97,14 @@ TEST(LadderTest, TheFirstRungsOnlySlowPromptsDown) {
 TEST(LadderTest, AContextThatIsKeptIsNotLostHoweverItWasAskedFor) {
   for (const std::optional<std::uint32_t> n_ctx :
        {std::optional<std::uint32_t>{}, std::optional(0U), std::optional(300U)}) {
-    gauge::DryRunRequest asked = request().dry_run;
+    tracker::DryRunRequest asked = request().dry_run;
     asked.context.n_ctx = n_ctx;
     EXPECT_EQ(flags_of(ladder(asked, gpu_dry_run(), false).front()), "-ub 256") << n_ctx.value_or(9999);
   }
 }
 
 TEST(LadderTest, ExpertsMoveBeforeLayersDo) {
-  gauge::DryRun dry_run = gpu_dry_run();
+  tracker::DryRun dry_run = gpu_dry_run();
   dry_run.model.n_expert = 8;
   const auto rungs = ladder(request().dry_run, dry_run, true);
   const auto at = [&](std::string_view flags) { return std::ranges::find(rungs, flags, flags_of) - rungs.begin(); };

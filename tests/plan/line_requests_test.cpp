@@ -22,8 +22,8 @@ Request on(std::vector<std::string> devices) {
   return out;
 }
 
-gauge::DeviceView view_of(const device::DeviceId& id) {
-  gauge::DeviceView view;
+tracker::DeviceView view_of(const device::DeviceId& id) {
+  tracker::DeviceView view;
   view.info.id = id;
   return view;
 }
@@ -42,7 +42,7 @@ TEST(LineRequestsTest, ALineForAcceleratorsThatNoModelUsesIsSaid) {
 }
 
 TEST(LineRequestsTest, WithoutAnAcceleratorOnTheMachineALineIsTheHosts) {
-  const std::vector<gauge::DeviceView> host_alone{view_of(kHost)};
+  const std::vector<tracker::DeviceView> host_alone{view_of(kHost)};
   EXPECT_EQ(lines_of_machine(lines({"1MiB"}), host_alone).front().device, kHost);
   EXPECT_FALSE(lines_of_machine(lines({"1MiB"}), {view_of(kGpu), view_of(kHost)}).front().device);
   EXPECT_FALSE(lines_of_machine(lines({"1MiB", "CPU=2MiB"}), host_alone).front().device) << "the host's own counts";

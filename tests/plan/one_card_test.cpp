@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/gauge/dry_run_source.hpp>
+#include <plimsoll/tracker/dry_run_source.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -45,16 +45,16 @@ TEST(OneCardTest, WhatIsWantedOfBothBackendsIsWantedOfTheCard) {
 }
 
 // Devices as a dry run process would tell them; no file is tried by a dry run.
-class TwoBackends final : public gauge::DryRunSource {
+class TwoBackends final : public tracker::DryRunSource {
  public:
-  [[nodiscard]] gauge::DryRun dry_run(const gauge::DryRunRequest& request) override {
-    gauge::DryRun dry_run = gpu_dry_run();
+  [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest& request) override {
+    tracker::DryRun dry_run = gpu_dry_run();
     const bool cuda = std::ranges::contains(request.model.devices, kCuda.name());
     dry_run.lines = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
     return dry_run;
   }
-  [[nodiscard]] std::vector<gauge::DeviceView> devices() override {
-    std::vector<gauge::DeviceView> views;
+  [[nodiscard]] std::vector<tracker::DeviceView> devices() override {
+    std::vector<tracker::DeviceView> views;
     for (const device::DeviceId& id : {kCuda, kVulkan}) {
       const DeviceState state = of_the_card(id, {});
       views.push_back({.info = state.info, .reading = state.reading});
@@ -137,7 +137,7 @@ DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVer
 }
 
 TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
-  gauge::DryRun dry_run = gpu_dry_run();
+  tracker::DryRun dry_run = gpu_dry_run();
   dry_run.lines = {buffer(kVulkan, Stage::weights, 70_GiB)};
   const ModelPlan model = lay_out(request("a"), dry_run, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
@@ -164,7 +164,7 @@ TEST(OneCardTest, APlanSaysWhoseMemoryASecondNameHas) {
   Plan plan;
   plan.models = {model_of({buffer(kVulkan, Stage::weights, 40_GiB)})};
   plan.devices = admit(plan.models, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
-  const auto devices = to_json(plan, gauge::Mode::enforcing).at("devices");
+  const auto devices = to_json(plan, tracker::Mode::enforcing).at("devices");
   EXPECT_FALSE(devices.at(0).contains("memory"));
   EXPECT_EQ(devices.at(1).at("memory"), "CUDA0");
   EXPECT_TRUE(to_table(plan).contains("Vulkan0 is the card of CUDA0"));

@@ -10,7 +10,7 @@ namespace plimsoll::plan {
 inline const device::DeviceId kGpu{"Vulkan0"};
 inline const device::DeviceId kHost = device::host();
 
-[[nodiscard]] inline gauge::BufferLine buffer(const device::DeviceId& device, memory::Stage stage, Bytes bytes,
+[[nodiscard]] inline tracker::BufferLine buffer(const device::DeviceId& device, memory::Stage stage, Bytes bytes,
                                               const std::string& name = {}, bool charged = true) {
   return {.device = device,
           .buffer = name.empty() ? device.name() : name,
@@ -20,9 +20,9 @@ inline const device::DeviceId kHost = device::host();
 }
 
 // A model of 24 layers and a header on one GPU, with a context of 4096 tokens.
-[[nodiscard]] inline gauge::DryRun gpu_dry_run() {
+[[nodiscard]] inline tracker::DryRun gpu_dry_run() {
   using memory::Stage;
-  gauge::DryRun dry_run;
+  tracker::DryRun dry_run;
   dry_run.lines = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
                   buffer(kHost, Stage::output, 512_KiB, "Vulkan_Host"),
                   buffer(kHost, Stage::compute, 12_MiB, "Vulkan_Host"),
@@ -59,8 +59,8 @@ inline const device::DeviceId kHost = device::host();
 }
 
 // A plan of these lines alone.
-[[nodiscard]] inline ModelPlan model_of(std::vector<gauge::BufferLine> lines, const std::string& name = "a") {
-  gauge::DryRun dry_run = gpu_dry_run();
+[[nodiscard]] inline ModelPlan model_of(std::vector<tracker::BufferLine> lines, const std::string& name = "a") {
+  tracker::DryRun dry_run = gpu_dry_run();
   dry_run.lines = std::move(lines);
   return lay_out(request(name), dry_run, {});
 }

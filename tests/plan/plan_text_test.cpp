@@ -47,7 +47,7 @@ Plan two_models() {
   Request asked = request("b");
   asked.dry_run.context.n_ctx = 300;
   asked.dry_run.context.n_seq_max = 3;
-  gauge::DryRun dry_run = gpu_dry_run();
+  tracker::DryRun dry_run = gpu_dry_run();
   dry_run.context.n_ctx = 768;
   dry_run.context.n_ctx_seq = 256;
   dry_run.context.n_seq_max = 3;
@@ -64,7 +64,7 @@ Plan two_models() {
   return plan;
 }
 
-std::string json_of(const Plan& plan, gauge::Mode mode) {
+std::string json_of(const Plan& plan, tracker::Mode mode) {
   auto json = to_json(plan, mode);
   EXPECT_FALSE(json["engine"]["llama"].get<std::string>().empty());
   json["engine"]["llama"] = json["engine"]["ggml"] = "(the loaded one)";
@@ -101,12 +101,12 @@ TEST(PlanTableTest, ARefusedPlanWithoutAlternativesSaysSo) {
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Nothing near it would fit either."));
 }
 
-TEST(PlanJsonTest, AFittingPlan) { expect_golden("plan/golden/fits.json", json_of(fitting(), gauge::Mode::enforcing)); }
+TEST(PlanJsonTest, AFittingPlan) { expect_golden("plan/golden/fits.json", json_of(fitting(), tracker::Mode::enforcing)); }
 TEST(PlanJsonTest, ARefusedPlanWithWhatWouldFit) {
-  expect_golden("plan/golden/refused.json", json_of(refused(), gauge::Mode::advisory));
+  expect_golden("plan/golden/refused.json", json_of(refused(), tracker::Mode::advisory));
 }
 TEST(PlanJsonTest, TwoModelsOnMemoryOfTheHost) {
-  expect_golden("plan/golden/two_models.json", json_of(two_models(), gauge::Mode::enforcing));
+  expect_golden("plan/golden/two_models.json", json_of(two_models(), tracker::Mode::enforcing));
 }
 
 }  // namespace

@@ -11,16 +11,16 @@ namespace plimsoll::plan {
 namespace {
 
 // A device whose free memory is what the test says, and dry runs that take their time.
-class Machine final : public gauge::DryRunSource {
+class Machine final : public tracker::DryRunSource {
  public:
-  gauge::DryRun dry_run(const gauge::DryRunRequest&) override {
+  tracker::DryRun dry_run(const tracker::DryRunRequest&) override {
     clock.advance(dry_run_takes);
     free = after_dry_run;
     return gpu_dry_run();
   }
-  std::vector<gauge::DeviceView> devices() override {
+  std::vector<tracker::DeviceView> devices() override {
     ++read;
-    gauge::DeviceView view;
+    tracker::DeviceView view;
     view.info.id = kGpu;
     view.info.type = device::DeviceType::gpu;
     view.reading.total = 8_GiB;

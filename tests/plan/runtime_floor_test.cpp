@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/gauge/dry_run_source.hpp>
+#include <plimsoll/tracker/dry_run_source.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <temporary_folder.hpp>
 
@@ -76,16 +76,16 @@ TEST(WorthTest, OnAnAcceleratorTheRuleOfThumbIsPlausibleWhateverWasCalibrated) {
   EXPECT_EQ(plausible_runtime(state_of(kHost, {}, {}, {}).info, gpu_dry_run(), 2_MiB), 2_MiB);
 }
 
-class OneDevice final : public gauge::DryRunSource {
+class OneDevice final : public tracker::DryRunSource {
  public:
   explicit OneDevice(device::DeviceInfo info) : info_(std::move(info)) {}
-  [[nodiscard]] gauge::DryRun dry_run(const gauge::DryRunRequest&) override {
-    gauge::DryRun dry_run = gpu_dry_run();
+  [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest&) override {
+    tracker::DryRun dry_run = gpu_dry_run();
     dry_run.lines = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
     return dry_run;
   }
-  [[nodiscard]] std::vector<gauge::DeviceView> devices() override { return {view()}; }
-  [[nodiscard]] gauge::DeviceView view() const { return {.info = info_, .reading = {}}; }
+  [[nodiscard]] std::vector<tracker::DeviceView> devices() override { return {view()}; }
+  [[nodiscard]] tracker::DeviceView view() const { return {.info = info_, .reading = {}}; }
 
  private:
   device::DeviceInfo info_;

@@ -27,7 +27,7 @@ class DryRuns {
     const auto layers = static_cast<std::uint64_t>(model.gpu_layers < 0 ? 25 : std::min(model.gpu_layers, 25));
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
-    gauge::DryRun dry_run = gpu_dry_run();
+    tracker::DryRun dry_run = gpu_dry_run();
     dry_run.lines = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
                     buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
                     buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
@@ -77,7 +77,7 @@ TEST(SearchTest, SeveralModelsStepDownTogetherAndFitTogether) {
   }
   const Alternative& nearest = tried.found.front();
   EXPECT_THAT(nearest.flags, ::testing::ElementsAre("-ub", "256"));
-  for (const gauge::DryRunRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
+  for (const tracker::DryRunRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
 }
 
 TEST(SearchTest, WhoWasAskedOtherwiseKeepsWhatHeHas) {

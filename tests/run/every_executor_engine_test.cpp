@@ -1,7 +1,7 @@
 // Every executor, one after the other, on one sealed context that was set up for all of them: none takes any memory.
 #include <gtest/gtest.h>
 
-#include <plimsoll/gauge/hook.hpp>
+#include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/run/chat_session.hpp>
 #include <plimsoll/run/embedder.hpp>
 #include <plimsoll/run/instruct_executor.hpp>
@@ -73,7 +73,7 @@ TEST(EveryExecutorTest, TakesNothingOnASealedContext) {
   plan::Request draft_request = request;
   draft_request.name = "draft";
   const auto draft = test::ready(books, draft_request);
-  ASSERT_EQ(gauge::mode(), gauge::Mode::enforcing);
+  ASSERT_EQ(tracker::mode(), tracker::Mode::enforcing);
   const std::uint64_t before = hook::counters().allocations;
   Embedder embedder(*instance);
   {

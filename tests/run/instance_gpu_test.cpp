@@ -9,8 +9,8 @@
 
 #include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
-#include <plimsoll/gauge/dry_run_process.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/tracker/dry_run_process.hpp>
 
 #include "card_from_outside.hpp"
 #include "mixed_workload.hpp"
@@ -96,7 +96,7 @@ TEST(OnTheDeviceTest, TheCardGrowsByWhatTheBooksAndTheNextPlanSay) {
   MemoryBooks books;
   test::TemporaryFolder folder;
   plan::Store store(folder / "plimsoll.db");
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   const plan::Request request = request_for("llama-dense");
   std::vector<Bytes> after_life;
   for (int life = 0; life < 3; ++life) {
@@ -133,22 +133,22 @@ TEST(OnTheDeviceTest, LookingCostsNothing) {
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   for (int look = 0; look < 3; ++look) ASSERT_FALSE(dry_runs.devices().empty());
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);
 }
 
 // A dry run makes a context in its process, which is gone when that rests. What was read as free was read without it.
 TEST(OnTheDeviceTest, ADryRunLeavesNothingOnTheCard) {
-  gauge::DryRunProcess dry_runs;
+  tracker::DryRunProcess dry_runs;
   const auto views = dry_runs.devices();
   const auto view = std::ranges::find(views, device::DeviceId{device_under_test()},
-                                      [](const gauge::DeviceView& one) { return one.info.id; });
+                                      [](const tracker::DeviceView& one) { return one.info.id; });
   ASSERT_NE(view, views.end());
   const test::CardFromOutside card(view->info);
   const Bytes idle = card.used();
   (void)dry_runs.dry_run(request_for("llama-dense").dry_run);
-  for (const gauge::DeviceView& later : dry_runs.devices()) {
+  for (const tracker::DeviceView& later : dry_runs.devices()) {
     if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free)
       EXPECT_LE(saturating_sub(*view->reading.free, *later.reading.free), kAlmostNothing);
   }

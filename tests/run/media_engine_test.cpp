@@ -325,7 +325,7 @@ TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   wanted.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = test::plan_of(wanted);
   instance = test::reserve(books, plan);
-  test::FaultInjector faults(books.gauge());
+  test::FaultInjector faults(books.tracker());
   for (const int nth : {0, 1, 2}) {  // the model's weights, the projector's, and its compute buffer
     faults.refuse_nth(nth);
     expect_error(ErrorCode::over_line, nth == 0 ? "" : "projector", [&] { instance->load(); });

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
@@ -58,7 +58,7 @@ TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
     requests.back().name = name;
     requests.back().dry_run.model.devices.clear();  // nothing asked for: all there are
   }
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests, under(4_GiB, 4_GiB));
   ASSERT_TRUE(plan.fits());

@@ -1,5 +1,5 @@
-// Weights that go to a device by gauge::Uploads, on a software GPU: the same model, byte for byte, as the engine loads.
-#include <plimsoll/gauge/uploads.hpp>
+// Weights that go to a device by tracker::Uploads, on a software GPU: the same model, byte for byte, as the engine loads.
+#include <plimsoll/tracker/uploads.hpp>
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/gauge/kept_weights.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "arch_models.hpp"
@@ -68,7 +68,7 @@ TEST(UploadsTest, OtherLoadModesAreTheEngines) {
 }
 
 TEST(UploadsTest, SmallModelsAreTheEngines) {
-  EXPECT_EQ(loaded(on_vulkan(test::arch_model("llama-dense")), gauge::kWorthUploading).counts.weights, 0U);
+  EXPECT_EQ(loaded(on_vulkan(test::arch_model("llama-dense")), tracker::kWorthUploading).counts.weights, 0U);
 }
 
 // Its line has room for the model and for nothing else.
@@ -156,15 +156,15 @@ class KeptWeightsTest : public ChangingFileTest {
 
 TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
   MemoryBooks books;
-  std::shared_ptr<const gauge::KeptWeights> kept;
+  std::shared_ptr<const tracker::KeptWeights> kept;
   std::vector<std::pair<std::string, std::size_t>> names;
   {
     const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
     instance->load();
-    kept = gauge::KeptWeights::copy_of(instance->uploaded());
+    kept = tracker::KeptWeights::copy_of(instance->uploaded());
     ASSERT_TRUE(kept);
-    EXPECT_EQ(kept->size(), gauge::size_when_kept(instance->uploaded()));
-    for (const gauge::UploadedWeight& weight : instance->uploaded())
+    EXPECT_EQ(kept->size(), tracker::size_when_kept(instance->uploaded()));
+    for (const tracker::UploadedWeight& weight : instance->uploaded())
       names.emplace_back(weight.name, ggml_nbytes(weight.tensor));
   }
   EXPECT_EQ(books.ledger().account(device::host()).taken, kept->size());
@@ -174,7 +174,7 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
     again->load({}, {}, kept);
     EXPECT_EQ(again->upload_counts().from_file, Bytes{});
     EXPECT_EQ(again->upload_counts().weights, names.size());
-    const auto second = gauge::KeptWeights::copy_of(again->uploaded());
+    const auto second = tracker::KeptWeights::copy_of(again->uploaded());
     ASSERT_TRUE(second);
     for (const auto& [name, bytes] : names)
       EXPECT_EQ(std::memcmp(kept->find(name, bytes), second->find(name, bytes), bytes), 0) << name;
@@ -191,7 +191,7 @@ TEST_F(KeptWeightsTest, WithoutRoomNothingIsKept) {
   instance->load();
   const Bytes committed = books.ledger().account(device::host()).committed;
   books.ledger().set_line(device::host(), committed + 1_KiB);
-  EXPECT_EQ(gauge::KeptWeights::copy_of(instance->uploaded()), nullptr);
+  EXPECT_EQ(tracker::KeptWeights::copy_of(instance->uploaded()), nullptr);
   EXPECT_EQ(books.ledger().account(device::host()).committed, committed);
 }
 

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include <plimsoll/gauge/attribution.hpp>
-#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/tracker/attribution.hpp>
+#include <plimsoll/tracker/scope.hpp>
 
 namespace plimsoll::test {
 namespace {
@@ -13,8 +13,8 @@ bool is_due(std::atomic<std::int64_t>& countdown) {
 }
 
 void note(const hook::Request& request, memory::RefusedBy by) {
-  const memory::Tag tag = gauge::tag_of(request);
-  gauge::Scope::note({.by = by,
+  const memory::Tag tag = tracker::tag_of(request);
+  tracker::Scope::note({.by = by,
                       .device = tag.device,
                       .owner = tag.owner,
                       .stage = tag.stage,
@@ -26,11 +26,11 @@ void note(const hook::Request& request, memory::RefusedBy by) {
 
 }  // namespace
 
-FaultInjector::FaultInjector(gauge::Gauge& gauge) : gauge_(gauge) {
-  if (!hook::exchange_observer(&gauge_, this)) throw std::logic_error("the gauge is not in the hook's way");
+FaultInjector::FaultInjector(tracker::Tracker& tracker) : tracker_(tracker) {
+  if (!hook::exchange_observer(&tracker_, this)) throw std::logic_error("the tracker is not in the hook's way");
 }
 
-FaultInjector::~FaultInjector() { (void)hook::exchange_observer(this, &gauge_); }
+FaultInjector::~FaultInjector() { (void)hook::exchange_observer(this, &tracker_); }
 
 ggml_backend_buffer_t FaultInjector::allocate(const hook::Request& request) noexcept {
   if (is_due(refuse_in_)) {
@@ -41,13 +41,13 @@ ggml_backend_buffer_t FaultInjector::allocate(const hook::Request& request) noex
     note(request, memory::RefusedBy::device);
     return nullptr;
   }
-  return gauge_.allocate(request);
+  return tracker_.allocate(request);
 }
 
 void FaultInjector::after_mapping(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept {
-  gauge_.after_mapping(request, buffer);
+  tracker_.after_mapping(request, buffer);
 }
-void FaultInjector::before_free(ggml_backend_buffer_t buffer) noexcept { gauge_.before_free(buffer); }
-bool FaultInjector::take_buffer_back(ggml_backend_buffer_t buffer) noexcept { return gauge_.take_buffer_back(buffer); }
+void FaultInjector::before_free(ggml_backend_buffer_t buffer) noexcept { tracker_.before_free(buffer); }
+bool FaultInjector::take_buffer_back(ggml_backend_buffer_t buffer) noexcept { return tracker_.take_buffer_back(buffer); }
 
 }  // namespace plimsoll::test

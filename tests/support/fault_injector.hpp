@@ -1,16 +1,16 @@
-// FaultInjector: stands in front of a gauge and answers one allocation with "no", as our line or as the device would.
+// FaultInjector: stands in front of a tracker and answers one allocation with "no", as our line or as the device would.
 #pragma once
 #include <atomic>
 #include <cstdint>
 
-#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::test {
 
-// In the hook's way while it lives, in the gauge's place, which outlives it. Any thread.
+// In the hook's way while it lives, in the tracker's place, which outlives it. Any thread.
 class FaultInjector final : public hook::Observer {
  public:
-  explicit FaultInjector(gauge::Gauge& gauge);
+  explicit FaultInjector(tracker::Tracker& tracker);
   ~FaultInjector() override;
 
   // The n-th allocation from now (0 is the next) is refused as if over the line; negative: none.
@@ -24,7 +24,7 @@ class FaultInjector final : public hook::Observer {
   bool take_buffer_back(ggml_backend_buffer_t buffer) noexcept override;
 
  private:
-  gauge::Gauge& gauge_;
+  tracker::Tracker& tracker_;
   std::atomic<std::int64_t> refuse_in_{-1};
   std::atomic<std::int64_t> fail_in_{-1};
 };

@@ -5,12 +5,12 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/gauge/scope.hpp>
+#include <plimsoll/tracker/scope.hpp>
 
 namespace plimsoll::test {
 
-std::vector<gauge::BufferLine> Books::lines() const {
-  std::vector<gauge::BufferLine> lines;
+std::vector<tracker::BufferLine> Books::lines() const {
+  std::vector<tracker::BufferLine> lines;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (entry.taken.current == Bytes{}) continue;
     lines.push_back({.device = entry.tag.device,
@@ -20,24 +20,24 @@ std::vector<gauge::BufferLine> Books::lines() const {
                      .charged = entry.charged});
   }
   std::ranges::sort(lines, {},
-                    [](const gauge::BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
+                    [](const tracker::BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
   return lines;
 }
 
 std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params, const std::string& owner) {
-  const gauge::Scope scope(owner, gauge::Phase::load);
+  const tracker::Scope scope(owner, tracker::Phase::load);
   return engine::Model::load(params);
 }
 
 std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
                                                const engine::ContextParams& params, const std::string& owner) {
-  const gauge::Scope scope(owner, gauge::Phase::context);
+  const tracker::Scope scope(owner, tracker::Phase::context);
   return engine::Context::create(model, params);
 }
 
-std::string to_text(const std::vector<gauge::BufferLine>& lines) {
+std::string to_text(const std::vector<tracker::BufferLine>& lines) {
   std::string text;
-  for (const gauge::BufferLine& line : lines) {
+  for (const tracker::BufferLine& line : lines) {
     text += fmt::format("{} {} {} {}{}\n", line.device.name(), line.buffer, memory::to_string(line.stage),
                         line.bytes.value(), line.charged ? "" : " (page cache)");
   }

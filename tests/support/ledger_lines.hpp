@@ -1,32 +1,32 @@
-// ledger_lines: a model under a gauge of its own, and what its ledger shows, in the dry run's words.
+// ledger_lines: a model under a tracker of its own, and what its ledger shows, in the dry run's words.
 #pragma once
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/gauge.hpp>
-#include <plimsoll/gauge/dry_run.hpp>
+#include <plimsoll/tracker/tracker.hpp>
+#include <plimsoll/tracker/dry_run.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::test {
 
-// A ledger without lines, watched into by a gauge while this lives. One at a time in a process.
+// A ledger without lines, watched into by a tracker while this lives. One at a time in a process.
 class Books {
  public:
-  Books() { gauge_.start(); }
+  Books() { tracker_.start(); }
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
-  [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
+  [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
   // What is placed now, sorted as a dry run's lines are; all owners together.
-  [[nodiscard]] std::vector<gauge::BufferLine> lines() const;
+  [[nodiscard]] std::vector<tracker::BufferLine> lines() const;
 
  private:
   memory::Ledger ledger_;
   memory::LedgerCapacity capacity_{ledger_};
-  gauge::Gauge gauge_{ledger_, capacity_};
+  tracker::Tracker tracker_{ledger_, capacity_};
 };
 
-// Under a scope of the right phase, so that the gauge attributes what is allocated.
+// Under a scope of the right phase, so that the tracker attributes what is allocated.
 [[nodiscard]] std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params,
                                                          const std::string& owner = "model");
 [[nodiscard]] std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
@@ -34,6 +34,6 @@ class Books {
                                                              const std::string& owner = "model");
 
 // "Vulkan0 Vulkan_Host compute 4214784", "CPU CPU_Mapped weights 131072 (page cache)"; one line each.
-[[nodiscard]] std::string to_text(const std::vector<gauge::BufferLine>& lines);
+[[nodiscard]] std::string to_text(const std::vector<tracker::BufferLine>& lines);
 
 }  // namespace plimsoll::test

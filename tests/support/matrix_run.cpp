@@ -66,11 +66,11 @@ class GroupRun {
   }
 
   void dry_run_all() {
-    std::unique_ptr<gauge::DryRunner> dry_runner;
+    std::unique_ptr<tracker::DryRunner> dry_runner;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       ask(i, Question::dry_run, [&](Json& answer) {
-        if (!dry_runner) dry_runner = std::make_unique<gauge::DryRunner>(cells_[i].model());
-        const gauge::DryRun dry_run = dry_runner->dry_run(
+        if (!dry_runner) dry_runner = std::make_unique<tracker::DryRunner>(cells_[i].model());
+        const tracker::DryRun dry_run = dry_runner->dry_run(
             {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
         answer["lines"] = to_text(dry_run.lines);
         answer["transient"] = dry_run.transient.value();

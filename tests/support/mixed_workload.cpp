@@ -9,7 +9,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/sampler.hpp>
 #include <plimsoll/engine/sequence_state.hpp>
-#include <plimsoll/gauge/hook.hpp>
+#include <plimsoll/tracker/hook.hpp>
 
 namespace plimsoll::workload {
 namespace {

@@ -34,7 +34,7 @@ bool live_once(run::MemoryBooks& books, FaultInjector& faults, const plan::Plan&
 
 int refuse_each(const std::string& architecture, const std::string& device) {
   run::MemoryBooks books;
-  FaultInjector faults(books.gauge());
+  FaultInjector faults(books.tracker());
   plan::Request request = small_request(architecture, device, 2);
   request.dry_run.context.n_outputs_max = 8;  // so that warm-up has an output buffer to grow
   request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;

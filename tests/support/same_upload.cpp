@@ -16,7 +16,7 @@
 namespace plimsoll::test {
 
 std::unique_ptr<run::Instance> reserved(run::MemoryBooks& books, const plan::Request& request, Bytes uploads_from) {
-  books.gauge().set_uploads_from(uploads_from);
+  books.tracker().set_uploads_from(uploads_from);
   return reserve(books, plan_of(request));
 }
 
@@ -36,7 +36,7 @@ std::vector<std::string> not_as_in_the_file(const run::Instance& instance) {
   const engine::GgufHeader header = engine::read_gguf_header(path);
   const std::vector<std::string> files = engine::split_files(path);
   std::vector<std::string> wrong;
-  for (const gauge::UploadedWeight& weight : instance.uploaded()) {
+  for (const tracker::UploadedWeight& weight : instance.uploaded()) {
     const std::vector<std::byte> expected = in_the_file(files, header.tensors.at(weight.name));
     std::vector<std::byte> there(ggml_nbytes(weight.tensor));
     ggml_backend_tensor_get(weight.tensor, there.data(), 0, there.size());
@@ -51,7 +51,7 @@ Loaded loaded(const plan::Request& request, Bytes uploads_from) {
   run::MemoryBooks books;
   const auto instance = reserved(books, request, uploads_from);
   instance->load();
-  for (const memory::Entry& entry : books.ledger().entries_of(gauge::Uploads::kOwner))
+  for (const memory::Entry& entry : books.ledger().entries_of(tracker::Uploads::kOwner))
     EXPECT_EQ(entry.taken.current, Bytes{}) << "staging memory outlives the load";
   instance->create_context();
   expect_holds_what_is_planned(*instance);

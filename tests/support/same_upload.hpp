@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/uploads.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/run/instance.hpp>
 
 namespace plimsoll::test {
@@ -11,14 +11,14 @@ namespace plimsoll::test {
 inline constexpr Bytes kUploadAlways{0};
 inline constexpr Bytes kUploadNever{std::uint64_t{1} << 60U};
 
-// Planned and reserved in books whose models of that size and more are loaded with gauge::Uploads.
+// Planned and reserved in books whose models of that size and more are loaded with tracker::Uploads.
 [[nodiscard]] std::unique_ptr<run::Instance> reserved(run::MemoryBooks& books, const plan::Request& request,
                                                       Bytes uploads_from);
 
 struct Loaded {
   std::vector<float> logits;  // after 20 tokens
   run::LedgerSnapshot lines;
-  gauge::UploadCounts counts;
+  tracker::UploadCounts counts;
   std::vector<std::string> wrong{};  // weights that went our way and are not on the device as they are in the file
   bool has_experts = false;
 };

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
 
@@ -45,8 +45,8 @@ class SmallHost {
 
   plimsoll::test::TemporaryFolder folder;
   run::MemoryBooks books;
-  plimsoll::test::FaultInjector faults{books.gauge()};
-  gauge::LocalDryRuns dry_runs;
+  plimsoll::test::FaultInjector faults{books.tracker()};
+  tracker::LocalDryRuns dry_runs;
   plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
   Host host;
 };

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/local_dry_runs.hpp>
+#include <plimsoll/tracker/local_dry_runs.hpp>
 
 #include "arch_models.hpp"
 
@@ -39,7 +39,7 @@ plan::Request demo_request(const std::string& model, std::uint32_t sequences) {
 }
 
 plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options) {
-  gauge::LocalDryRuns dry_runs;
+  tracker::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");  // cannot be opened, so nothing is remembered
   return plan::Planner(dry_runs, nothing).plan({request}, options);
 }

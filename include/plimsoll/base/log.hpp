@@ -22,7 +22,7 @@ void open_file(const std::string& path);
 using Sink = std::function<void(Level, std::string_view component, std::string_view message)>;
 void set_sink(Sink sink);
 
-// `component` is the part that speaks: "gauge", "engine" (the engine's own lines arrive under this name).
+// `component` is the part that speaks: "tracker", "engine" (the engine's own lines arrive under this name).
 void write(Level level, std::string_view component, std::string_view message);
 
 template <class... Args>

@@ -55,7 +55,7 @@ struct Fleet {
   ParkingLimits parking{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
-  bool prefault = true;  // false: host buffers are there at their first touch only; see gauge::Gauge::set_prefault()
+  bool prefault = true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
 };
 
 // One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/room.hpp>
 
@@ -34,7 +34,7 @@ struct CannotBeUsed {
 
 // What keeping a model's weights in host memory would take there, and so would not be read from its file again: a copy
 // of those on accelerators, else the model itself where its weights are the host's own. Both 0: nothing is kept,
-// since they stay mapped anyhow, or since the engine copies them itself (see gauge::Uploads).
+// since they stay mapped anyhow, or since the engine copies them itself (see tracker::Uploads).
 struct WeightsToKeep {
   Bytes copy;
   Bytes model;
@@ -75,6 +75,6 @@ void require_a_usable_one(const Fleet& fleet, const Room& room);
 // What it changes, as lines of a fleet file: "ubatch-size = 64, gpu-layers = 40".
 [[nodiscard]] std::string keys_of(const plan::Alternative& alternative);
 // "plimsoll.fleet/1": models as in plimsoll.plan/1; devices are judged on all models at once.
-[[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, gauge::Mode gauge);
+[[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker);
 
 }  // namespace plimsoll::host

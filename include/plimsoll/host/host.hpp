@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/gauge/dry_run_source.hpp>
+#include <plimsoll/tracker/dry_run_source.hpp>
 #include <plimsoll/host/eviction.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/host_log.hpp>
@@ -39,7 +39,7 @@ class Host {
   // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
   // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
   // none can, and what a dry run throws that is about no model.
-  Host(run::MemoryBooks& books, Fleet fleet, gauge::DryRunSource& dry_runs, plan::Store& store,
+  Host(run::MemoryBooks& books, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
   ~Host();

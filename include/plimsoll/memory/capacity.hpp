@@ -1,4 +1,4 @@
-// CapacitySource: the tiny concept that the gauge asks before ggml places a buffer, and wrappers of one idea each.
+// CapacitySource: the tiny concept that the tracker asks before ggml places a buffer, and wrappers of one idea each.
 #pragma once
 #include <concepts>
 #include <expected>

@@ -9,7 +9,7 @@
 namespace plimsoll::plan {
 
 struct Rung {
-  gauge::DryRunRequest request;
+  tracker::DryRunRequest request;
   std::vector<std::string> flags;
   std::vector<Change> changes;
   std::string cost;
@@ -19,7 +19,7 @@ struct Rung {
 // micro-batches, experts or layers to the host (only where an accelerator is over: the host gains nothing by it), one
 // sequence, KV cache of 8 or 4 bits, a shorter context; and combinations. Last of all, where an accelerator is over:
 // the host alone.
-[[nodiscard]] std::vector<Rung> ladder(const gauge::DryRunRequest& asked, const gauge::DryRun& dry_run,
+[[nodiscard]] std::vector<Rung> ladder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run,
                                        bool accelerator_is_over);
 
 }  // namespace plimsoll::plan

@@ -20,6 +20,6 @@ namespace plimsoll::plan {
 // On a machine without an accelerator, lines for every accelerator are the host's, where it has none of its own:
 // whoever asks for one means what computes. Else the lines as they are. Pure.
 [[nodiscard]] std::vector<memory::LineRequest> lines_of_machine(std::vector<memory::LineRequest> lines,
-                                                                const std::vector<gauge::DeviceView>& devices);
+                                                                const std::vector<tracker::DeviceView>& devices);
 
 }  // namespace plimsoll::plan

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/gauge/dry_run.hpp>
-#include <plimsoll/gauge/dry_run_json.hpp>
+#include <plimsoll/tracker/dry_run.hpp>
+#include <plimsoll/tracker/dry_run_json.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/memory/load_line.hpp>
 
@@ -36,14 +36,14 @@ struct Line {
 // One model as asked for.
 struct Request {
   std::string name;
-  gauge::DryRunRequest dry_run;
+  tracker::DryRunRequest dry_run;
   std::string lane{};  // models of one lane take turns and share compute buffers; empty: has its own
 };
 
 struct ModelPlan {
   std::string name;
-  gauge::DryRunRequest request;
-  gauge::DryRun dry_run;
+  tracker::DryRunRequest request;
+  tracker::DryRun dry_run;
   std::vector<Line> lines;  // the dry run's lines and one runtime line per device that computes
   std::string lane{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
@@ -91,7 +91,7 @@ struct Alternative {
   std::vector<std::string> flags;  // what to add to the command line
   std::vector<Change> changes;
   std::string cost;                            // what it gives up, in words
-  std::vector<gauge::DryRunRequest> requests;  // one a model, in the plan's order
+  std::vector<tracker::DryRunRequest> requests;  // one a model, in the plan's order
   std::vector<std::pair<device::DeviceId, Bytes>> required;
 };
 
@@ -115,11 +115,11 @@ struct RuntimeFigure {
 };
 
 // The lines of one model: the dry run's, exact, and a runtime line per computing device. Pure.
-[[nodiscard]] ModelPlan lay_out(const Request& request, const gauge::DryRun& dry_run,
+[[nodiscard]] ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
                                 const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
 
 // The devices that compute for this dry run: accelerators with charged lines, else the host.
-[[nodiscard]] std::vector<device::DeviceId> computing_devices(const gauge::DryRun& dry_run);
+[[nodiscard]] std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run);
 
 // Compute bytes of one lane's models, by device and buffer type: of each, the largest model's. Pure.
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(

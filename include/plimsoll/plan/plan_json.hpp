@@ -2,13 +2,13 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {
 
 // Bytes are integers; what is not known is null.
-[[nodiscard]] nlohmann::ordered_json to_json(const Plan& plan, gauge::Mode gauge);
+[[nodiscard]] nlohmann::ordered_json to_json(const Plan& plan, tracker::Mode tracker);
 [[nodiscard]] nlohmann::ordered_json to_json(const Line& line);
 [[nodiscard]] nlohmann::ordered_json to_json(const std::vector<Alternative>& alternatives);
 

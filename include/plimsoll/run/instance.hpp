@@ -15,9 +15,9 @@
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/projector.hpp>
-#include <plimsoll/gauge/scope.hpp>
-#include <plimsoll/gauge/shared_scratch.hpp>
-#include <plimsoll/gauge/uploads.hpp>
+#include <plimsoll/tracker/scope.hpp>
+#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/memory_books.hpp>
@@ -30,7 +30,7 @@ class RuntimeGrowth;
 
 // What an instance shares with others. Both outlive it.
 struct Sharing {
-  gauge::SharedScratch* scratch = nullptr;  // its compute buffers come from there; it reserves none of its own
+  tracker::SharedScratch* scratch = nullptr;  // its compute buffers come from there; it reserves none of its own
   Turns* turns = nullptr;                   // whatever computes or reserves graphs is done in its turn
 };
 
@@ -60,7 +60,7 @@ class Instance {
   // our line or the device refused a buffer.
   // `kept`: what was kept of the same file's weights on accelerators; they come from there.
   void load(engine::Progress progress = {}, std::stop_token stop = {},
-            std::shared_ptr<const gauge::KeptWeights> kept = {});
+            std::shared_ptr<const tracker::KeptWeights> kept = {});
   // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
   // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
   // the books. Throws Error{usage} for another file.
@@ -80,9 +80,9 @@ class Instance {
   [[nodiscard]] const std::string& name() const noexcept { return plan_.name; }
   [[nodiscard]] const plan::ModelPlan& plan() const noexcept { return plan_; }
   [[nodiscard]] const std::shared_ptr<engine::Model>& model() const noexcept { return model_; }
-  // Weights on accelerators that came by gauge::Uploads; valid while the model lives. Empty: the engine copied them.
-  [[nodiscard]] const std::vector<gauge::UploadedWeight>& uploaded() const noexcept { return uploaded_; }
-  [[nodiscard]] const gauge::UploadCounts& upload_counts() const noexcept { return upload_counts_; }
+  // Weights on accelerators that came by tracker::Uploads; valid while the model lives. Empty: the engine copied them.
+  [[nodiscard]] const std::vector<tracker::UploadedWeight>& uploaded() const noexcept { return uploaded_; }
+  [[nodiscard]] const tracker::UploadCounts& upload_counts() const noexcept { return upload_counts_; }
   // Throws Error{usage} before create_context().
   [[nodiscard]] engine::Context& context();
 
@@ -136,9 +136,9 @@ class Instance {
   static constexpr int kMostFailures = 3;  // one may be the batch's
   void must_be(State state, const char* what) const;
   template <class Stage>
-  void attributed(gauge::Phase phase, const char* what, Stage&& stage);
+  void attributed(tracker::Phase phase, const char* what, Stage&& stage);
   template <class Work>
-  void in_turn(gauge::Scope& scope, Work&& work);
+  void in_turn(tracker::Scope& scope, Work&& work);
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
   [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
@@ -148,8 +148,8 @@ class Instance {
   [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
   void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void begin_loading();
-  [[nodiscard]] gauge::Uploads::Request upload_request(std::shared_ptr<const gauge::KeptWeights> kept) const;
-  void note_uploads(const gauge::Uploads& uploads, double ms);
+  [[nodiscard]] tracker::Uploads::Request upload_request(std::shared_ptr<const tracker::KeptWeights> kept) const;
+  void note_uploads(const tracker::Uploads& uploads, double ms);
   void load_beside_the_model();
   void load_projector();
   void mark_ready();
@@ -158,15 +158,15 @@ class Instance {
   memory::Owner owner_;
   plan::ModelPlan plan_;
   Sharing sharing_;
-  std::unique_ptr<gauge::SharedScratch::Borrowing> borrowing_;
-  std::vector<gauge::DeviceView> devices_;  // those that compute for this model
-  gauge::Meter meter_;
+  std::unique_ptr<tracker::SharedScratch::Borrowing> borrowing_;
+  std::vector<tracker::DeviceView> devices_;  // those that compute for this model
+  tracker::Meter meter_;
   State state_ = State::reserved;
   memory::Reservation reservation_;
   std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and booked as taken
   std::shared_ptr<engine::Model> model_;
-  std::vector<gauge::UploadedWeight> uploaded_;  // of model_
-  gauge::UploadCounts upload_counts_;
+  std::vector<tracker::UploadedWeight> uploaded_;  // of model_
+  tracker::UploadCounts upload_counts_;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters_;
   std::unique_ptr<engine::Projector> projector_;
   std::size_t largest_picture_ = 0;  // vectors of those that were encoded before the seal
@@ -176,7 +176,7 @@ class Instance {
   WarmUpReport warm_up_;
   plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;
   std::unique_ptr<RuntimeGrowth> runtime_growth_;  // from loading until it is measured
-  gauge::Meter::Reading at_ready_;
+  tracker::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
   std::atomic<std::uint64_t> tokens_ = 0;

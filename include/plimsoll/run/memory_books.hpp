@@ -1,4 +1,4 @@
-// MemoryBooks: ledger, seal, event log and gauge of a process, joined: what every model of it is held against.
+// MemoryBooks: ledger, seal, event log and tracker of a process, joined: what every model of it is held against.
 #pragma once
 #include <map>
 #include <mutex>
@@ -6,7 +6,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/device/probe.hpp>
-#include <plimsoll/gauge/gauge.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/event_log.hpp>
 #include <plimsoll/memory/ledger.hpp>
@@ -34,13 +34,13 @@ class MemoryBooks {
   // What is committed in each memory, as a planner wants to know it: by the device that stands for it.
   [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
 
-  // Of the process: see gauge::Gauge. Before anything is opened.
-  void set_prefault(bool prefault) noexcept { gauge_.set_prefault(prefault); }
+  // Of the process: see tracker::Tracker. Before anything is opened.
+  void set_prefault(bool prefault) noexcept { tracker_.set_prefault(prefault); }
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] memory::Seal& seal() noexcept { return seal_; }
   [[nodiscard]] memory::EventLog& events() noexcept { return events_; }
-  [[nodiscard]] gauge::Gauge& gauge() noexcept { return gauge_; }
+  [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
   [[nodiscard]] memory::OwnerNames& owners() noexcept { return owners_; }
   [[nodiscard]] const device::Probe& probe() const noexcept { return *probe_; }
 
@@ -52,7 +52,7 @@ class MemoryBooks {
   memory::OwnerNames owners_;
   memory::LedgerCapacity limited_{ledger_};
   memory::SealedCapacity sealed_{limited_, ledger_, seal_};
-  gauge::Gauge gauge_{ledger_, sealed_};
+  tracker::Tracker tracker_{ledger_, sealed_};
   std::unique_ptr<device::Probe> probe_;
   mutable std::mutex lines_mutex_;
   std::map<device::DeviceId, Bytes> lines_;  // by the device that stands for the memory

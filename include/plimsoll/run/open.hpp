@@ -25,7 +25,7 @@ struct OpenOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Ready and sealed. The dry run is made in this process (for files that are not trusted, plan with gauge::DryRunProcess
+// Ready and sealed. The dry run is made in this process (for files that are not trusted, plan with tracker::DryRunProcess
 // and use Instance). Throws Error: over_line where it does not fit, with needed and available; usage where
 // another model has the name; else what the stages throw.
 [[nodiscard]] std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path,

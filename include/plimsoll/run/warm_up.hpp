@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <plimsoll/engine/context.hpp>
-#include <plimsoll/gauge/meter.hpp>
+#include <plimsoll/tracker/meter.hpp>
 
 namespace plimsoll::run {
 
@@ -77,6 +77,6 @@ inline constexpr Bytes kQuiet{512U << 10U};
 // enough, since its backend holds a single work buffer that the largest graph decides; of that graph a repeated one
 // computes the first layer, which touches the buffer as far as it is used. Throws Error: cancelled;
 // out_of_device_memory or over_line where a step was refused memory; engine_failed.
-[[nodiscard]] WarmUpReport warm_up(engine::Context& context, const gauge::Meter& meter, const WarmUpOptions& options);
+[[nodiscard]] WarmUpReport warm_up(engine::Context& context, const tracker::Meter& meter, const WarmUpOptions& options);
 
 }  // namespace plimsoll::run

@@ -1,0 +1,224 @@
+#include <plimsoll/tracker/dry_run.hpp>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/engine/projector.hpp>
+#include <plimsoll/tracker/attribution.hpp>
+
+#include "engine_extension.hpp"
+#include "mapped_weights.hpp"
+#include "dry_run_observer.hpp"
+
+namespace plimsoll::tracker {
+namespace {
+
+using memory::Stage;
+
+// Sums per device, buffer type and stage.
+class LineBook {
+ public:
+  void add(ggml_backend_buffer_type_t type, Stage stage, std::uint64_t bytes) {
+    add({.device = device_of(type), .buffer = buffer_name(type), .stage = stage, .bytes = Bytes{bytes}});
+  }
+
+  void add(BufferLine line) {
+    if (line.bytes == Bytes{}) return;
+    const auto same = [&](const BufferLine& other) {
+      return other.device == line.device && other.buffer == line.buffer && other.stage == line.stage;
+    };
+    if (const auto found = std::ranges::find_if(lines_, same); found != lines_.end()) {
+      found->bytes += line.bytes;
+    } else {
+      lines_.push_back(std::move(line));
+    }
+  }
+
+  std::vector<BufferLine> sorted() && {
+    std::ranges::sort(lines_, {},
+                      [](const BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
+    return std::move(lines_);
+  }
+
+ private:
+  std::vector<BufferLine> lines_;
+};
+
+// Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
+// once, by the same three graphs: prompt of all sequences, one token each, prompt of one.
+void dry_run_adapters(const DryRunRequest& request, engine::Context& context, DryRunObserver& seen) {
+  if (request.adapters.empty() && request.control_vector.files.empty()) return;
+  std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
+  {
+    const Scope scope({}, Phase::adapter);
+    for (const engine::AdapterParams& adapter : request.adapters) {
+      adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), adapter.scale);
+    }
+    if (!request.control_vector.files.empty()) {
+      auto loras = std::exchange(seen.adapter, {});
+      context.set_control_vector(engine::load_control_vector(context.model()->facts(), request.control_vector));
+      seen.control_vector = std::exchange(seen.adapter, std::move(loras));
+    }
+  }
+  const Scope scope({}, Phase::context);
+  context.set_adapters(adapters);
+  const engine::ContextFacts& facts = context.facts();
+  const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
+  reserve_graph(context.handle(), tokens, facts.n_seq_max, std::min(tokens, facts.n_outputs_max));
+  reserve_graph(context.handle(), facts.n_seq_max, facts.n_seq_max, facts.n_seq_max);
+  context.set_adapters({});
+}
+
+std::int32_t layers_on_accelerators(const engine::Model& model) {
+  const engine::ModelParams& params = model.params();
+  const bool none = !params.devices.empty() && params.devices.front() == "none";
+  bool any = false;
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    const enum ggml_backend_dev_type type = ggml_backend_dev_type(ggml_backend_dev_get(i));
+    any = any || type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+  }
+  if (none || !any) return 0;
+  const std::int32_t all = model.facts().n_layer + 1;  // the output layer counts as one
+  return params.gpu_layers == engine::kAllLayers ? all : std::min(params.gpu_layers, all);
+}
+
+// Whether a decode leaves logits behind beside embeddings: not where it pools, and not where the model has no output
+// layer, which its graph shows.
+bool keeps_logits(const engine::Context& context) {
+  const engine::ContextFacts& facts = context.facts();
+  if (facts.pooling != LLAMA_POOLING_TYPE_NONE) return false;
+  const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
+  ggml_cgraph* graph = reserve_graph(context.handle(), tokens, facts.n_seq_max, tokens);
+  return graph != nullptr && ggml_graph_get_tensor(graph, "result_output") != nullptr;
+}
+
+// What the output buffer holds at ready. At creation the engine makes one row for each sequence; warm-up makes it hold
+// them all, in place of the first where that is more. Rows are of one size, except for embeddings: there the first rows
+// have room for logits and embeddings, later ones for what is really computed.
+std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_creation, std::uint32_t rows) {
+  if (!context.params().embeddings) return at_creation / context.facts().n_seq_max * rows;
+  const engine::ModelFacts& model = context.model()->facts();
+  const auto numbers = static_cast<std::uint64_t>(model.n_embd_out + (keeps_logits(context) ? model.n_vocab : 0));
+  const bool more = rows > context.facts().n_seq_max;  // the warm-up never asks for more than are planned
+  return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
+}
+
+// The rows that the output lines are of: one for each sequence at creation, later as many as are asked for. Embeddings
+// are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read by the
+// decoder.
+std::uint32_t rows_held(const DryRunRequest& request, const engine::Context& context) {
+  const engine::ContextFacts& facts = context.facts();
+  if (request.at_creation) return facts.n_seq_max;
+  std::uint32_t rows = request.context.embeddings ? facts.n_outputs_max : request.context.n_outputs_max;
+  if (context.model()->facts().has_encoder) rows = std::max(rows, facts.n_ubatch);
+  return std::clamp(rows, facts.n_seq_max, facts.n_outputs_max);
+}
+
+// The engine simulates the load of a projector too, but really allocates for it; here it is answered with sizes.
+void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, LineBook& book) {
+  if (!request.projector.wanted()) return;
+  DryRunObserver seen;
+  engine::ProjectorNeeds needs;
+  {
+    const hook::ThreadObserver watching(&seen);
+    const Scope scope({}, Phase::projector);
+    needs = engine::projector_needs(request.projector, request.model);
+  }
+  for (const auto& [type, bytes] : seen.projector) book.add(type, Stage::projector, bytes);
+  for (const auto& [allocator, sizes] : seen.projector_compute) {
+    for (const auto& [type, bytes] : sizes) book.add(type, Stage::projector, bytes);
+  }
+  dry_run.transient += Bytes{seen.transient};
+  const auto reserved = static_cast<std::int32_t>(seen.projector_rows);
+  dry_run.picture_limit = request.projector.image_max_tokens;
+  if (needs.sees) dry_run.picture_tokens = reserved;
+  if (needs.sees && needs.image_max_tokens > 0) {  // of any size, up to that
+    const bool unasked = request.projector.image_max_tokens == 0;
+    dry_run.picture_tokens = unasked ? std::min(needs.image_max_tokens, reserved) : needs.image_max_tokens;
+    if (unasked && needs.image_max_tokens > reserved) dry_run.picture_limit = reserved;
+  }
+  if (needs.sees_all_at_once && std::cmp_greater(dry_run.picture_tokens, dry_run.context.n_ubatch)) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("this projector's pictures are {} vectors that must be decoded at once, and a micro-batch "
+                    "has {}; give it --ubatch-size {}",
+                    dry_run.picture_tokens, dry_run.context.n_ubatch, dry_run.picture_tokens),
+        {{"needed", static_cast<std::uint64_t>(dry_run.picture_tokens)}, {"available", dry_run.context.n_ubatch}});
+  }
+}
+
+DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRunRequest& request) {
+  DryRunObserver seen;
+  const hook::ThreadObserver watching(&seen);
+  const Scope scope({}, Phase::context);
+  const std::unique_ptr<engine::Context> context = engine::Context::create(model, request.context);
+  dry_run_adapters(request, *context, seen);
+
+  DryRun dry_run;
+  dry_run.model = model->facts();
+  dry_run.context = context->facts();
+  dry_run.gpu_layers = layers_on_accelerators(*model);
+  dry_run.outputs = rows_held(request, *context);
+
+  LineBook book;
+  const bool mapped = is_mapped(request.model.load_mode);
+  for (const auto& [type, held] : memory_breakdown(context->handle(), seen)) {
+    if (!mapped || !stays_in_the_file(type)) book.add(type, Stage::weights, held.model);
+    book.add(type, Stage::kv_cache, held.context);
+  }
+  if (mapped) {
+    for (BufferLine& line : mapped_weights(request.model.path, seen.groups)) book.add(std::move(line));
+  }
+  for (const auto& [type, bytes] : seen.state) book.add(type, Stage::kv_cache, bytes);
+  for (const auto& [type, bytes] : seen.compute) book.add(type, Stage::compute, bytes);
+  for (const auto& [type, bytes] : seen.adapter) {
+    BufferLine line{
+        .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
+    // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
+    // A control vector belongs to a layer, and takes what the layer's device gives.
+    if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
+    book.add(std::move(line));
+  }
+  for (const auto& [type, bytes] : seen.control_vector) book.add(type, Stage::adapter, bytes);
+  for (const auto& [type, bytes] : seen.output)
+    book.add(type, Stage::output, output_bytes(*context, bytes, dry_run.outputs));
+  dry_run.transient = Bytes{seen.transient};
+  dry_run_projector(request, dry_run, book);
+  dry_run.lines = std::move(book).sorted();
+  return dry_run;
+}
+
+std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params, const std::string& header) {
+  DryRunObserver seen;
+  const hook::ThreadObserver watching(&seen);
+  const Scope scope({}, Phase::load);
+  return engine::Model::load(params, {.header_only = true, .header = header, .progress = {}, .stop = {}});
+}
+
+}  // namespace
+
+DryRun dry_run(const DryRunRequest& request) { return DryRunner(request.model).dry_run(request); }
+
+DryRunner::DryRunner(const engine::ModelParams& model, const std::string& header)
+    : params_(model), model_(load_header(model, header)) {}
+
+DryRunner::~DryRunner() {
+  // The engine frees its empty stand-ins here: they were never booked, and nobody else's books may be asked about them.
+  DryRunObserver silent;
+  const hook::ThreadObserver watching(&silent);
+  model_.reset();
+}
+
+const engine::ModelParams& DryRunner::params() const noexcept { return params_; }
+
+DryRun DryRunner::dry_run(const DryRunRequest& request) {
+  if (request.model != params_) throw Error(ErrorCode::internal, "a dry runner answers for one model only");
+  return dry_run_context(model_, request);
+}
+
+}  // namespace plimsoll::tracker

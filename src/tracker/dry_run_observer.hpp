@@ -1,0 +1,51 @@
+// DryRunObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where
+// it would, and writes down every size it asks for.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/bytes.hpp>
+#include <plimsoll/tracker/hook.hpp>
+#include <plimsoll/tracker/scope.hpp>
+
+namespace plimsoll::tracker {
+
+class DryRunObserver final : public hook::Observer {
+ public:
+  using Sizes = std::map<ggml_backend_buffer_type_t, std::size_t>;
+
+  // What was seen, per buffer type.
+  Sizes state;    // recurrent state and other caches that the engine would really have allocated
+  Sizes compute;  // the largest of all graphs, as the real allocator ends up with
+  Sizes output;   // at context creation: one row for each sequence
+  Sizes adapter;
+  Sizes control_vector;  // moved here from adapter by who loads it
+  Sizes projector;       // weights
+  // The largest graph of each of its senses, which have an allocator each.
+  std::map<ggml_gallocr_t, Sizes> projector_compute;
+  std::int64_t projector_rows = 0;  // vectors that the first graph of the first sense ends in
+  // Names of the tensors that were asked for together, per buffer type: weights and caches alike.
+  std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>> groups;
+  Sizes asked;                // sizes that ggml was asked for, since this was cleared
+  std::size_t transient = 0;  // bytes that got past all of this and really were allocated
+
+  ggml_backend_buffer_t allocate(const hook::Request& request) noexcept override;
+  bool allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
+                        ggml_backend_buffer_t& result) noexcept override;
+  bool reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph, const int* node_ids,
+                     const int* leaf_ids) noexcept override;
+  void tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t bytes) noexcept override;
+  bool size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, std::size_t* bytes) noexcept override;
+  bool split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept override;
+
+ private:
+  void know_types(ggml_backend_sched_t sched);
+  void raise(Sizes& largest) const;
+
+  std::vector<ggml_backend_buffer_type_t> sched_types_;  // buffer type of each backend of the context's scheduler
+  std::vector<std::size_t> sizes_;                       // of the graph that was reserved last, one for each backend
+};
+
+}  // namespace plimsoll::tracker
