@@ -27,7 +27,7 @@ struct Options {
   bool stateless = false;
 };
 
-std::unique_ptr<run::Instance> open(run::MemoryBooks& books, const Options& options) {
+std::unique_ptr<run::Instance> open(run::MemoryAccounting& accounting, const Options& options) {
   run::OpenOptions open;
   open.require_enforcing = true;
   open.model.devices = {"none"};
@@ -36,7 +36,7 @@ std::unique_ptr<run::Instance> open(run::MemoryBooks& books, const Options& opti
   open.context.n_batch = 512;
   open.context.n_threads = options.threads;
   open.warm_up.depth = run::WarmUpDepth::quick;
-  return run::open(books, options.model, open);
+  return run::open(accounting, options.model, open);
 }
 
 engine::Token token(std::int32_t i) { return 5 + i % 90; }
@@ -111,8 +111,8 @@ int main(int argc, char** argv) {
   app.add_flag("--stateless", options.stateless);
   CLI11_PARSE(app, argc, argv);
   try {
-    run::MemoryBooks books;
-    const auto instance = open(books, options);
+    run::MemoryAccounting accounting;
+    const auto instance = open(accounting, options);
     const Json json = options.stateless ? stateless(*instance, options) : batched(*instance, options);
     fmt::print("{}\n", json.dump(2));
   } catch (const std::exception& error) {

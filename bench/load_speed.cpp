@@ -115,10 +115,10 @@ struct Loaded {
   std::shared_ptr<const tracker::KeptWeights> kept;
 };
 
-Loaded load(run::MemoryBooks& books, const plan::Plan& plan, Bytes uploads_from,
+Loaded load(run::MemoryAccounting& accounting, const plan::Plan& plan, Bytes uploads_from,
             std::shared_ptr<const tracker::KeptWeights> kept) {
-  books.tracker().set_uploads_from(uploads_from);
-  run::Instance instance(books, plan.models.front(), plan.devices);
+  accounting.tracker().set_uploads_from(uploads_from);
+  run::Instance instance(accounting, plan.models.front(), plan.devices);
   const Stopwatch watch;
   instance.load({}, {}, kept);
   Loaded out{.load_ms = watch.elapsed_ms(), .uploads = instance.upload_counts(), .text = {}, .kept = std::move(kept)};
@@ -136,13 +136,13 @@ Loaded load(run::MemoryBooks& books, const plan::Plan& plan, Bytes uploads_from,
 // Engine, ours and kept one after the other in each round, so that a busy moment hits all of them.
 Json loads(const Options& options, const plan::Plan& plan) {
   Json out{{"engine", Json::array()}, {"ours", Json::array()}, {"kept", Json::array()}};
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   bool same = true;
   bool ours_alone = true;  // what was to come our way did
   for (int round = 0; round < options.rounds + 1; ++round) {
-    const Loaded engines = load(books, plan, kNever, nullptr);
-    Loaded ours = load(books, plan, kAlways, nullptr);
-    const Loaded again = load(books, plan, kAlways, ours.kept);
+    const Loaded engines = load(accounting, plan, kNever, nullptr);
+    Loaded ours = load(accounting, plan, kAlways, nullptr);
+    const Loaded again = load(accounting, plan, kAlways, ours.kept);
     same = same && engines.text == ours.text && ours.text == again.text;
     ours_alone = ours_alone && engines.uploads.weights == 0 && ours.uploads.weights > 0 &&
                  again.uploads.from_file == Bytes{} && again.uploads.from_kept == ours.uploads.from_file;
@@ -155,7 +155,7 @@ Json loads(const Options& options, const plan::Plan& plan) {
   }
   out["same_text"] = same;
   out["as_asked"] = ours_alone;
-  out["nothing_left"] = books.ledger().empty();
+  out["nothing_left"] = accounting.ledger().empty();
   return out;
 }
 

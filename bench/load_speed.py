@@ -51,7 +51,7 @@ def measure(quick: bool):
     ours, kept = (median(one["load_ms"] for one in loads[way]) for way in ("ours", "kept"))
     say(f"  {told['bytes'] / 1e9:.2f} GB, load: engine {engine:.0f} ms, ours {ours:.0f} ms, kept {kept:.0f} ms; "
         f"link {link:.1f} GB/s pinned, {told['link']['pageable_gb_s']:.1f} pageable")
-    figures = [figure(f"the same words, every weight our way, nothing left in the books, {what}", arrived(told), 1, "", at_least=True)]
+    figures = [figure(f"the same words, every weight our way, nothing left in the accounting, {what}", arrived(told), 1, "", at_least=True)]
     if any(name in told["description"].lower() for name in SOFTWARE):
         return figures, told
     for way, says in (("ours", "from the page cache"), ("kept", "from memory that was kept")):

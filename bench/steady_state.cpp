@@ -63,8 +63,8 @@ Json to_json(const run::Instance& instance, const workload::MixedFigures& figure
 }
 
 int measure(const Options& options) {
-  run::MemoryBooks books;
-  const auto instance = run::open(books, options.model, open_options(options));
+  run::MemoryAccounting accounting;
+  const auto instance = run::open(accounting, options.model, open_options(options));
   const Stopwatch watch;
   const workload::MixedFigures figures = workload::run_mixed(*instance, options.mixed);
   fmt::print("{}\n", to_json(*instance, figures, watch.elapsed_ms()).dump(2));

@@ -62,20 +62,20 @@ run::GenerationParams greedy(const engine::Model& model, const std::string& prom
   return params;
 }
 
-Bytes process_memory(const run::MemoryBooks& books) {
+Bytes process_memory(const run::MemoryAccounting& accounting) {
   (void)malloc_trim(0);
   device::DeviceInfo cpu;
   cpu.id = device::host();
   cpu.memory_is_hosts = true;
-  return books.probe().read(cpu).value().used_by_us.value_or(Bytes{});
+  return accounting.probe().read(cpu).value().used_by_us.value_or(Bytes{});
 }
 
 // The greedy continuation without a host, to hold the switched conversations against.
 std::string uninterrupted(const Options& options, const std::string& path, std::int32_t tokens) {
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   plan::Store nothing("/dev/null/plimsoll.db");
   const plan::Plan plan = plan_of(request_of(options, path, "alone"), nothing);
-  run::Instance instance(books, plan.models.front(), plan.devices);
+  run::Instance instance(accounting, plan.models.front(), plan.devices);
   run::OpenOptions open;
   open.warm_up.depth = run::WarmUpDepth::none;
   run::make_ready(instance, open, nullptr);
@@ -93,9 +93,9 @@ struct Switched {
 // Two conversations, each going on by one token after every switch.
 Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
   Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   tracker::LocalDryRuns dry_runs;
-  host::Host host(books, fleet, dry_runs, store);
+  host::Host host(accounting, fleet, dry_runs, store);
   std::vector<host::ConversationId> conversations;
   for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
   for (int round = 0; round < options.rounds + 2; ++round) {
@@ -110,7 +110,7 @@ Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan:
         if (round > 1) out.ms.push_back(watch.elapsed_ms());  // both have been warmed once
         for (const std::string& rest : run::pieces(generation)) out.texts[i] += rest;
       }
-      for (const memory::Entry& entry : books.ledger().entries()) {
+      for (const memory::Entry& entry : accounting.ledger().entries()) {
         const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
         if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
           out.evicted = false;
@@ -150,11 +150,11 @@ Json switches(const Options& options) {
 Json together(const Options& options, Bytes line, std::size_t most) {
   host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
   fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   tracker::LocalDryRuns dry_runs;
   plan::Store store(options.store);
-  const Bytes before = process_memory(books);
-  host::Host host(books, fleet, dry_runs, store);
+  const Bytes before = process_memory(accounting);
+  host::Host host(accounting, fleet, dry_runs, store);
   std::size_t ready = 0;
   for (const host::FleetModel& model : fleet.models) {
     host::Lease lease = host.acquire(model.request.name);
@@ -167,8 +167,8 @@ Json together(const Options& options, Bytes line, std::size_t most) {
   }
   return {{"line", line.value()},
           {"ready", ready},
-          {"process_bytes", saturating_sub(process_memory(books), before).value()},
-          {"committed", books.ledger().account(device::DeviceId{options.device}).committed.value()}};
+          {"process_bytes", saturating_sub(process_memory(accounting), before).value()},
+          {"committed", accounting.ledger().account(device::DeviceId{options.device}).committed.value()}};
 }
 
 // acquire() to the first decoded token on a ready model, and the same without a host.
@@ -186,10 +186,10 @@ Json own_time(const Options& options) {
   std::vector<double> acquired;
   std::vector<double> bare;
   {
-    run::MemoryBooks books;
+    run::MemoryAccounting accounting;
     tracker::LocalDryRuns dry_runs;
     plan::Store nothing("/dev/null/plimsoll.db");
-    host::Host host(books, fleet_of(options, {options.models.front()}), dry_runs, nothing);
+    host::Host host(accounting, fleet_of(options, {options.models.front()}), dry_runs, nothing);
     host.load("m0");
     for (int i = 0; i < kCalls; ++i) {
       const Stopwatch watch;
@@ -200,10 +200,10 @@ Json own_time(const Options& options) {
     }
   }
   {
-    run::MemoryBooks books;
+    run::MemoryAccounting accounting;
     plan::Store nothing("/dev/null/plimsoll.db");
     const plan::Plan plan = plan_of(request_of(options, options.models.front(), "alone"), nothing);
-    run::Instance instance(books, plan.models.front(), plan.devices);
+    run::Instance instance(accounting, plan.models.front(), plan.devices);
     run::make_ready(instance, {}, nullptr);
     run::BatchedExecutor executor(instance);
     for (int i = 0; i < kCalls; ++i) {

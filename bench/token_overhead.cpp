@@ -131,12 +131,12 @@ Json measured(run::Instance& instance, const std::string& name, const engine::Sa
 int run_all(const Options& options) {
   const std::string path = options.folder + "/words.gguf";
   std::ofstream(path, std::ios::binary) << test::tiny_llama_of_words(options.words).bytes();
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   run::OpenOptions open;
   open.model.devices = {"none"};
   open.context.n_ctx = 512;
   open.warm_up.depth = run::WarmUpDepth::quick;
-  const auto instance = run::open(books, path, open);
+  const auto instance = run::open(accounting, path, open);
   Json out{{"words", instance->model()->facts().n_vocab}, {"tokens", options.tokens}, {"ways", Json::array()}};
   for (const auto& [name, params] : ways()) out["ways"].push_back(measured(*instance, name, params, options));
   fmt::print("{}\n", out.dump(2));

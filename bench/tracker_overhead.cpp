@@ -1,5 +1,5 @@
 // What being watched costs an allocation: a small CPU buffer allocated and freed past the hook, through the hook with
-// nobody watching, and with the books of a running program, before and after the seal. See docs/benchmarks.md.
+// nobody watching, and with the accounting of a running program, before and after the seal. See docs/benchmarks.md.
 #include <benchmark/benchmark.h>
 #include <dlfcn.h>
 #include <ggml-backend.h>
@@ -48,7 +48,7 @@ void hook_unwatched(benchmark::State& state) {
   allocate_and_free(state, &ggml_backend_buft_alloc_buffer, &ggml_backend_buffer_free);
 }
 
-// The books of a program that runs models: two other models' entries, a line, an event log, a reservation with room.
+// The accounting of a program that runs models: two other models' entries, a line, an event log, a reservation with room.
 void watched(benchmark::State& state, bool sealed) {
   const SystemClock clock;
   memory::EventLog events(clock);

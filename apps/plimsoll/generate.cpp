@@ -163,8 +163,8 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
       options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
   tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
-  run::MemoryBooks books;
-  host::Host host(books, fleet, dry_runs, store);
+  run::MemoryAccounting accounting;
+  host::Host host(accounting, fleet, dry_runs, store);
   host::Lease lease = host.acquire(name, {.stop = interrupts()});
 
   run::GenerationParams params = generation_params(options);

@@ -42,10 +42,10 @@ class PrefaultShown {
   tracker::Tracker& tracker_;
 };
 
-StageFigures make_ready(run::MemoryBooks& books, run::Instance& instance, plan::Store& store,
+StageFigures make_ready(run::MemoryAccounting& accounting, run::Instance& instance, plan::Store& store,
                         const OpeningOptions& options, const std::function<void(run::Instance&)>& check_loaded) {
   Progress progress(options.progress);
-  const PrefaultShown prefault(books.tracker(), progress);
+  const PrefaultShown prefault(accounting.tracker(), progress);
   StageFigures figures;
   const std::stop_token stop = interrupts();
 
@@ -95,16 +95,16 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& lines, con
   opened.store = std::make_unique<plan::Store>();
   opened.plan = plan_one(request, lines, options, *opened.store);
   if (!opened.plan.fits()) return opened;
-  opened.books = std::make_unique<run::MemoryBooks>();
-  opened.books->set_prefault(options.prefault);
-  opened.books->set_lines(opened.plan.devices);
-  opened.instance = std::make_unique<run::Instance>(*opened.books, opened.plan.models.front(), opened.plan.devices);
+  opened.accounting = std::make_unique<run::MemoryAccounting>();
+  opened.accounting->set_prefault(options.prefault);
+  opened.accounting->set_lines(opened.plan.devices);
+  opened.instance = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.front(), opened.plan.devices);
   if (options.draft) {
-    opened.draft = std::make_unique<run::Instance>(*opened.books, opened.plan.models.back(), opened.plan.devices);
+    opened.draft = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.back(), opened.plan.devices);
     // First, so that what the target is measured by from its readiness on is the target's.
-    (void)make_ready(*opened.books, *opened.draft, *opened.store, options, {});
+    (void)make_ready(*opened.accounting, *opened.draft, *opened.store, options, {});
   }
-  opened.figures = make_ready(*opened.books, *opened.instance, *opened.store, options, [&](run::Instance& loaded) {
+  opened.figures = make_ready(*opened.accounting, *opened.instance, *opened.store, options, [&](run::Instance& loaded) {
     if (opened.draft) run::require_draft(*loaded.model(), loaded.name(), *opened.draft->model(), opened.draft->name());
     if (check_loaded) check_loaded(loaded);
   });

@@ -39,7 +39,7 @@ struct StageFigures {
 // Everything in the order in which it must go again.
 struct Opened {
   std::unique_ptr<plan::Store> store;
-  std::unique_ptr<run::MemoryBooks> books;
+  std::unique_ptr<run::MemoryAccounting> accounting;
   plan::Plan plan;
   std::unique_ptr<run::Instance> instance;  // empty: refused
   std::unique_ptr<run::Instance> draft;     // where one was asked for

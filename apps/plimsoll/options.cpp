@@ -35,7 +35,7 @@ void add_runtime_option(CLI::App& command, ModelOptions& o) {
 }
 
 void add_prefault_option(CLI::App& command, ModelOptions& o) {
-  command.add_flag("--no-prefault", o.no_prefault, "Host memory that is booked is not touched before it is used")
+  command.add_flag("--no-prefault", o.no_prefault, "Host memory that is charged is not touched before it is used")
       ->envname("PLIMSOLL_NO_PREFAULT")
       ->group("Lines");
 }

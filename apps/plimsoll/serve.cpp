@@ -168,8 +168,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   Planned planned = plan_once(fleet, dry_runs, store);
   if (!something_fits(fleet, planned.of_fleet)) return refused;
   for (host::NeverFits& one : planned.of_fleet.never) server_settings.ways_out[one.name] = std::move(one.alternatives);
-  run::MemoryBooks books;
-  host::Host host(books, fleet, dry_runs, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
+  run::MemoryAccounting accounting;
+  host::Host host(accounting, fleet, dry_runs, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
   monitor::Monitor monitor(host);
 
   plan::Planner planner(later_dry_runs, later_store);

@@ -99,8 +99,8 @@ int run(const GlobalOptions& global, const TopOptions& options) {
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
-  run::MemoryBooks books;
-  host::Host host(books, fleet, dry_runs, store);
+  run::MemoryAccounting accounting;
+  host::Host host(accounting, fleet, dry_runs, store);
   return headless ? run_headless(global, options, host) : run_on_terminal(options, host);
 }
 

@@ -7,8 +7,8 @@ int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 3;
   options.context.kv_unified = true;  // forks share the memory of their past
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], options);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], options);
   run::BatchedExecutor executor(*model);
   engine::Sampler greedy(*model->model(), {.temperature = 0});
 

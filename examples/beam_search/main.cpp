@@ -37,8 +37,8 @@ int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 2 * kBeams;  // those that go on, and those they come from
   options.context.kv_unified = true;
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], options);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], options);
   run::BatchedExecutor executor(*model);
 
   std::vector<Beam> beams;

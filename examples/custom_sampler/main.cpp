@@ -21,8 +21,8 @@ class WithoutE : public engine::CustomSampler {
 };
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1]);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1]);
   const engine::Vocab vocab = model->model()->vocab();
   engine::SamplerChain chain;
   chain.add(std::make_unique<WithoutE>(vocab)).add(engine::SamplerLink::top_k(20)).add(engine::SamplerLink::dist(7));

@@ -10,8 +10,8 @@ int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 4;  // texts that go through the model together
   run::plan_for_embeddings(options.context, LLAMA_POOLING_TYPE_MEAN);
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], options);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], options);
 
   const std::vector<std::string> texts{"The wind came from the west.", "Ship's log, day 12.",
                                        "We hauled up the anchor."};

@@ -28,10 +28,10 @@ int main(int argc, char** argv) try {
   }
   fleet.lines = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
 
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   tracker::LocalDryRuns dry_runs;
   plan::Store store;
-  host::Host host(books, fleet, dry_runs, store);
+  host::Host host(accounting, fleet, dry_runs, store);
   const auto first = host.new_conversation("log");
   const auto second = host.new_conversation("mate");
   std::cout << go_on(host, "log", first, "Day 12.") << "\n";

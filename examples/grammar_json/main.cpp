@@ -15,8 +15,8 @@ constexpr const char* kSchema = R"({
 })";
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1]);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1]);
   engine::SamplingParams sampling{.temperature = 0};
   sampling.grammar = engine::grammar_from_json_schema(nlohmann::ordered_json::parse(kSchema));
   const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");

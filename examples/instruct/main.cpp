@@ -4,8 +4,8 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1]);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1]);
   run::BatchedExecutor executor(*model);
   run::InstructExecutor instruct(executor, {.prefix = "\n### Order:\n", .suffix = "\n### Log:\n"});
   instruct.preamble("The log of a ship.");

@@ -4,8 +4,8 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], {.adapters = {{.path = argv[2], .scale = 1.0F}}});
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], {.adapters = {{.path = argv[2], .scale = 1.0F}}});
   const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");
   const auto answer = [&](float scale) {
     model->set_adapter_scales(std::vector{scale});

@@ -18,8 +18,8 @@ class LogBook : public run::HistoryTransform {
 };
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1]);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1]);
   run::BatchedExecutor executor(*model);
   run::InteractiveExecutor interactive(executor);
   run::ChatOptions options;

@@ -4,8 +4,8 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], {.projector = {.path = argv[2]}});
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], {.projector = {.path = argv[2]}});
   const engine::Projector& projector = model->projector();
   const std::vector media{projector.media_from_file(argv[3])};
   run::BatchedExecutor executor(*model);

@@ -4,8 +4,8 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1]);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1]);
   const run::GenerationParams greedy{.predict = 30, .sampling = {.temperature = 0}};
   const char* const question = "Where does the ship go?";
   std::string expected;

@@ -7,8 +7,8 @@ using namespace plimsoll;
 int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 3;  // requests at a time; a fourth would be told that all are busy
-  run::MemoryBooks books;
-  auto model = run::open(books, argv[1], options);
+  run::MemoryAccounting accounting;
+  auto model = run::open(accounting, argv[1], options);
   run::BatchedExecutor executor(*model);
   const run::StatelessExecutor stateless(executor);
 

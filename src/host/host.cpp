@@ -117,8 +117,8 @@ void Host::Impl::note_queued(const std::string& model, double seconds) {
   counts.at(model).times.queue.add(seconds);
 }
 
-Host::Host(run::MemoryBooks& books, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store, HostOptions options)
-    : impl_(std::make_unique<Impl>(books, std::move(fleet), dry_runs, store, std::move(options))) {}
+Host::Host(run::MemoryAccounting& accounting, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store, HostOptions options)
+    : impl_(std::make_unique<Impl>(accounting, std::move(fleet), dry_runs, store, std::move(options))) {}
 Host::~Host() = default;
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
@@ -196,7 +196,7 @@ void Host::pin(const std::string& model, bool pinned) {
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log; }
-run::MemoryBooks& Host::books() noexcept { return impl_->books; }
+run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting; }
 const Fleet& Host::fleet() const noexcept { return impl_->fleet; }
 std::vector<plan::ModelPlan> Host::plans() const {
   const std::lock_guard lock(impl_->mutex);

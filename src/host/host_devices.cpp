@@ -17,7 +17,7 @@ std::vector<plan::DeviceState> Host::Impl::readings() const {
   std::vector<plan::DeviceState> out;
   for (const plan::DeviceVerdict& verdict : device_list) {
     plan::DeviceState state = verdict.state;
-    if (const auto now = books.probe().read(state.info))
+    if (const auto now = accounting.probe().read(state.info))
       state.reading = *now;
     else
       state.reading.free.reset();  // what was read at the start says nothing of now
@@ -39,7 +39,7 @@ Bytes staging_of(const std::vector<memory::Entry>& entries) {
 
 }  // namespace
 
-Books Host::Impl::books_of(const std::vector<memory::Entry>& entries) const {
+Accounting Host::Impl::accounting_of(const std::vector<memory::Entry>& entries) const {
   const KeptBytes weights = kept.held();
   return {.entries = entries,
           .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
@@ -52,16 +52,16 @@ Books Host::Impl::books_of(const std::vector<memory::Entry>& entries) const {
 
 // Sets of models are judged as if none of them were there yet.
 std::vector<plan::DeviceState> Host::Impl::device_states() const {
-  const std::vector<memory::Entry> entries = books.ledger().entries();
-  return with_ours_set_aside(books_of(entries), readings());
+  const std::vector<memory::Entry> entries = accounting.ledger().entries();
+  return with_ours_set_aside(accounting_of(entries), readings());
 }
 
 void Host::Impl::look_at_devices() {
-  const std::vector<memory::Entry> entries = books.ledger().entries();
-  const Books what_is_booked = books_of(entries);
+  const std::vector<memory::Entry> entries = accounting.ledger().entries();
+  const Accounting what_is_charged = accounting_of(entries);
   std::vector<plan::DeviceState> now = readings();
-  Moment moment = moment_of(what_is_booked, now);
-  room.look_again(with_ours_set_aside(what_is_booked, std::move(now)), std::move(moment));
+  Moment moment = moment_of(what_is_charged, now);
+  room.look_again(with_ours_set_aside(what_is_charged, std::move(now)), std::move(moment));
 }
 
 }  // namespace plimsoll::host

@@ -10,7 +10,7 @@
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/host/room.hpp>
 
-#include "backend_book.hpp"
+#include "backend_accounting.hpp"
 #include "kept_models.hpp"
 #include "lane.hpp"
 #include "readings.hpp"
@@ -24,7 +24,7 @@ namespace plimsoll::host {
 }
 
 struct Host::Impl {
-  Impl(run::MemoryBooks& the_books, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
+  Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
        HostOptions the_options);
   ~Impl();
 
@@ -46,15 +46,15 @@ struct Host::Impl {
   // Whatever can be decided now; call it after everything that the dispatcher was told.
   void pump() noexcept;
   void settle(const Decision& decision);
-  void book_log();
+  void charge_log();
   void look_at_devices();
 
-  // --- what the devices say (host_devices.cpp; beside the books: readings.cpp), with or without the lock ---
+  // --- what the devices say (host_devices.cpp; beside the accounting: readings.cpp), with or without the lock ---
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> device_states() const;
   // What each device says now; free is unknown where it says nothing.
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
-  [[nodiscard]] Books books_of(const std::vector<memory::Entry>& entries) const;
+  [[nodiscard]] Accounting accounting_of(const std::vector<memory::Entry>& entries) const;
   [[nodiscard]] bool is_fleets(const std::string& owner) const;
 
   // --- transitions, on the loop's thread, without the lock (host_moves.cpp; the loop itself in host_loop.cpp) ---
@@ -140,18 +140,18 @@ struct Host::Impl {
   };
   using Task = std::variant<Load, Evict>;
 
-  run::MemoryBooks& books;
+  run::MemoryAccounting& accounting;
   Fleet fleet;
   tracker::DryRunSource& dry_runs;
   plan::Store& store;
   HostOptions options;
   SystemClock clock;
   HostLog log{clock};
-  memory::Booking log_booking;
+  memory::Charge log_charge;
   // The models', then their drafts'; a placeholder where one could not be planned. Changed by the loop, under the lock.
   std::vector<plan::ModelPlan> plans;
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
-  std::optional<BackendBook> backends;
+  std::optional<BackendAccounting> backends;
   Parking parked;  // these two have locks of their own
   KeptModels kept;
 

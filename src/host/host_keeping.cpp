@@ -20,7 +20,7 @@ Bytes Host::Impl::needed_on_host(const std::string& model) const {
 // Beside what the newcomer takes there, and what conversations may still be parked in.
 bool Host::Impl::has_room_to_keep(Bytes copy, const std::string& whom_for) const {
   const Bytes wanted = copy + needed_on_host(whom_for) + saturating_sub(fleet.parking.memory, parked.held().in_memory);
-  const memory::DeviceAccount account = books.ledger().account(device::host());
+  const memory::DeviceAccount account = accounting.ledger().account(device::host());
   if (account.line && saturating_sub(*account.line, account.committed) < wanted) return false;
   return std::ranges::all_of(readings(), [&](const plan::DeviceState& state) {
     return !state.info.id.is_host() || !state.reading.free || *state.reading.free >= wanted;
@@ -43,7 +43,7 @@ void Host::Impl::keep_copy(const run::Instance& instance, const std::string& who
   kept.keep(name, {.copy = std::move(copy), .model = {}, .size = size});
 }
 
-// Weights of a plan that are the host's own, and would be laid out anew. They are in the books already.
+// Weights of a plan that are the host's own, and would be laid out anew. They are in the accounting already.
 void Host::Impl::keep_model(const run::Instance& instance) {
   const Bytes size = weights_to_keep(instance.plan()).model;
   if (size == Bytes{} || !kept.make_room(size)) return;

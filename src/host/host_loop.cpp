@@ -51,12 +51,12 @@ void require_sense(const Fleet& fleet) {
 }
 
 plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::DryRunSource& dry_runs, plan::Store& store,
-                   const run::MemoryBooks& books) {
+                   const run::MemoryAccounting& accounting) {
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
     return plan::Planner(dry_runs, store)
         .plan(requests, {.lines = fleet.lines,
-                         .ours = books.committed(),
+                         .ours = accounting.committed(),
                          .alternatives = false,
                          .runtime = fleet.runtime,
                          .skip_unusable = true});
@@ -68,26 +68,26 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::
 
 }  // namespace
 
-Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
+Host::Impl::Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
                  HostOptions the_options)
-    : books(the_books),
+    : accounting(the_accounting),
       fleet(std::move(the_fleet)),
       dry_runs(the_dry_runs),
       store(the_store),
       options(std::move(the_options)),
-      parked(fleet.parking, books.ledger()),
+      parked(fleet.parking, accounting.ledger()),
       kept(fleet.keep_in_host),
       dispatcher({}),
       room({}, {}) {
   if (options.require_enforcing) tracker::require_enforcing();
   require_sense(fleet);
   note_files();
-  plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, books);
+  plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, accounting);
   dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
   plans = std::move(plan.models);
   device_list = std::move(plan.devices);
-  books.set_lines(device_list);
-  if (!fleet.prefault) books.set_prefault(false);
+  accounting.set_lines(device_list);
+  if (!fleet.prefault) accounting.set_prefault(false);
   dispatcher = Dispatcher(rules_of(fleet, plans));
   room = Room(plans, states(device_list), drafts_of(fleet));
   require_a_usable_one(fleet, room);
@@ -96,8 +96,8 @@ Host::Impl::Impl(run::MemoryBooks& the_books, Fleet the_fleet, tracker::DryRunSo
     counts[model.name] = {};
   }
   engine::start_backends();
-  backends.emplace(books.ledger(), books.probe(), infos(device_list));
-  log_booking = {books.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)};
+  backends.emplace(accounting.ledger(), accounting.probe(), infos(device_list));
+  log_charge = {accounting.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)};
   note_unusable();
   for (const FleetModel& model : fleet.models) {
     if (model.load_at_start) (void)dispatcher.ask(model.request.name, WhenBusy::wait, false, WhenShort::wait);
@@ -128,7 +128,7 @@ void Host::Impl::expect_load_of(const plan::ModelPlan& model) {
 Bytes Host::Impl::held_by(const std::string& model) const {
   Bytes sum;
   for (const std::string& name : with_draft(model)) {
-    for (const memory::Entry& entry : books.ledger().entries_of(name)) {
+    for (const memory::Entry& entry : accounting.ledger().entries_of(name)) {
       if (entry.charged) sum += entry.taken.current;
     }
   }
@@ -162,7 +162,7 @@ void Host::Impl::pump() noexcept {
       log::error("host", "a decision could not be carried out: {}", error.what());
     }
   }
-  book_log();
+  charge_log();
   changed.notify_all();
 }
 
@@ -176,8 +176,8 @@ struct Overloaded : Cases... {
 }  // namespace
 
 // Where the line has no room for it, the oldest go.
-void Host::Impl::book_log() {
-  while (!log_booking.resize(memory::in_steps(log.held())) && log.drop_oldest()) {
+void Host::Impl::charge_log() {
+  while (!log_charge.resize(memory::in_steps(log.held())) && log.drop_oldest()) {
   }
 }
 

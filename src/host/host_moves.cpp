@@ -16,7 +16,7 @@ Lane& Host::Impl::lane_of(const plan::ModelPlan& model) {
   auto& lane = lanes[key];
   if (!lane) {
     const std::lock_guard lock(mutex);
-    lane = std::make_unique<Lane>(books, model.lane, room.scratch_of_lane(model.lane));
+    lane = std::make_unique<Lane>(accounting, model.lane, room.scratch_of_lane(model.lane));
   }
   return *lane;
 }
@@ -57,7 +57,7 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   const Stopwatch watch;
   Ready ready;
   ready.seat = lane_of(plan).join();
-  ready.instance = std::make_unique<run::Instance>(books, plan, device_list, ready.seat->sharing());
+  ready.instance = std::make_unique<run::Instance>(accounting, plan, device_list, ready.seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
   load_weights(*ready.instance);
   const double loaded_ms = watch.elapsed_ms();
@@ -123,7 +123,7 @@ void Host::Impl::make_way_for(const std::string& name) {
     }
   }
   const Bytes own = kept.size_of_model(name);  // is there already
-  const memory::DeviceAccount account = books.ledger().account(device::host());
+  const memory::DeviceAccount account = accounting.ledger().account(device::host());
   if (account.line) way = saturating_sub(account.committed + on_host, *account.line + own);
   for (const plan::DeviceState& state : now) {
     if (state.info.id.is_host() && state.reading.free)

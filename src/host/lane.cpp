@@ -9,8 +9,8 @@
 #include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
-Lane::Lane(run::MemoryBooks& books, std::string name, std::vector<memory::Ledger::Line> scratch)
-    : books_(books),
+Lane::Lane(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch)
+    : accounting_(accounting),
       name_(std::move(name)),
       lines_(std::move(scratch)),
       thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
@@ -20,7 +20,7 @@ Lane::~Lane() = default;
 std::unique_ptr<Lane::Seat> Lane::join() {
   const std::lock_guard lock(members_mutex_);
   if (members_ == 0) take_scratch();
-  books_.seal().open(owner_of_lane(name_));  // it may be the first that needs one of the buffer types
+  accounting_.seal().open(owner_of_lane(name_));  // it may be the first that needs one of the buffer types
   ++members_;
   try {
     return std::make_unique<Seat>(*this);
@@ -46,26 +46,26 @@ bool Lane::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>
 
 void Lane::take_scratch() {
   if (lines_.empty()) return;
-  auto reservation = books_.ledger().reserve(owner_of_lane(name_), lines_);
+  auto reservation = accounting_.ledger().reserve(owner_of_lane(name_), lines_);
   if (!reservation)
     throw memory::Refused(std::move(reservation.error()),
                           fmt::format("taking the compute buffers of lane '{}'", name_));
   tracker::SharedScratch::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
-  scratch_ = std::make_unique<tracker::SharedScratch>(books_.tracker(), owner_of_lane(name_), std::move(sizes));
+  scratch_ = std::make_unique<tracker::SharedScratch>(accounting_.tracker(), owner_of_lane(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 
 void Lane::close_seal() {
   const std::lock_guard lock(members_mutex_);
-  if (scratch_) books_.seal().close(owner_of_lane(name_));
+  if (scratch_) accounting_.seal().close(owner_of_lane(name_));
 }
 
 void Lane::leave() {
   const std::lock_guard lock(members_mutex_);
   if (--members_ > 0 || !scratch_) return;
   scratch_.reset();
-  books_.seal().open(owner_of_lane(name_));
+  accounting_.seal().open(owner_of_lane(name_));
   reservation_.release();
 }
 

@@ -17,7 +17,7 @@
 #include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/run/instance.hpp>
-#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/memory_accounting.hpp>
 
 namespace plimsoll::host {
 
@@ -27,12 +27,12 @@ class Lane {
  public:
   // `scratch`: see Room::scratch_of_lane(); empty for a model that shares with nobody, which has its lane's thread
   // only.
-  Lane(run::MemoryBooks& books, std::string name, std::vector<memory::Ledger::Line> scratch);
+  Lane(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // A member's place. The first to come takes the scratch from the books; the last to leave gives it back.
+  // A member's place. The first to come takes the scratch from the accounting; the last to leave gives it back.
   class Seat;
   // Throws memory::Refused where the scratch does not fit.
   [[nodiscard]] std::unique_ptr<Seat> join();
@@ -54,7 +54,7 @@ class Lane {
   void work_off(const std::stop_token& stop);
   void hand_over(const Seat* next);
 
-  run::MemoryBooks& books_;
+  run::MemoryAccounting& accounting_;
   std::string name_;
   std::vector<memory::Ledger::Line> lines_;  // of the scratch
   mutable std::mutex members_mutex_;

@@ -41,12 +41,12 @@ bool is_text(const run::SequenceSnapshot& snapshot) {
 
 }  // namespace
 
-// Nothing booked: the line has no room, even with all that is parked elsewhere.
-memory::Booking Parking::booking_for(Bytes bytes, std::unique_lock<std::mutex>& lock) {
-  memory::Booking booking(ledger_, memory::on_the_heap(kOwner, memory::Stage::conversations));
-  while (!booking.resize(bytes) && push_out_oldest(lock)) {
+// Nothing charged: the line has no room, even with all that is parked elsewhere.
+memory::Charge Parking::charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock) {
+  memory::Charge charge(ledger_, memory::on_the_heap(kOwner, memory::Stage::conversations));
+  while (!charge.resize(bytes) && push_out_oldest(lock)) {
   }
-  return booking;
+  return charge;
 }
 
 void Parking::lose(std::uint64_t id, const char* why) {
@@ -60,22 +60,22 @@ void Parking::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, B
   // Positions and spans come with the memory.
   const Bytes most = memory + tokens_of(tokens_alone) * 2;
   std::unique_lock lock(mutex_);
-  memory::Booking booking = booking_for(most, lock);
+  memory::Charge charge = charge_for(most, lock);
   lock.unlock();
-  if (booking.size() == Bytes{}) {
+  if (charge.size() == Bytes{}) {
     log::info("host", "no room to park {}: the conversation will be decoded again", format_bytes(most));
     return put_tokens(id, tokens_alone);
   }
   try {
-    Parked parked{.snapshot = save(), .booking = std::move(booking)};
+    Parked parked{.snapshot = save(), .charge = std::move(charge)};
     const Bytes kept = parked.snapshot.size() + tokens_of(parked.snapshot);
     lock.lock();
-    if (parked.booking.resize(kept)) return add(id, std::move(parked), lock);
+    if (parked.charge.resize(kept)) return add(id, std::move(parked), lock);
     lock.unlock();
   } catch (const std::exception& error) {
     log::warn("host", "a conversation is parked as its tokens alone: {}", error.what());
   }
-  booking.clear();
+  charge.clear();
   put_tokens(id, tokens_alone);
 }
 
@@ -86,8 +86,8 @@ void Parking::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone) {
   tokens_alone.memory = {};
   tokens_alone.decoded = 0;
   const Bytes bytes = tokens_of(tokens_alone);
-  Parked parked{.snapshot = std::move(tokens_alone), .booking = booking_for(bytes, lock)};
-  if (parked.booking.size() < bytes) return lose(id, "the host's line has no room for its tokens");
+  Parked parked{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes, lock)};
+  if (parked.charge.size() < bytes) return lose(id, "the host's line has no room for its tokens");
   add(id, std::move(parked), lock);
 }
 
@@ -144,7 +144,7 @@ void Parking::keep_tokens_alone(Cars::iterator car) {
   held_.in_memory -= snapshot.size();
   snapshot.memory = {};
   snapshot.memory.shrink_to_fit();
-  (void)car->parked.booking.resize(tokens_of(snapshot));
+  (void)car->parked.charge.resize(tokens_of(snapshot));
   elsewhere_.splice(elsewhere_.end(), in_memory_, car);
   if (!car->file.empty()) return;
   snapshot.decoded = 0;
@@ -201,8 +201,8 @@ std::optional<Parking::Parked> Parking::take(std::uint64_t id) {
   std::optional<Car> car = remove(id, lock);
   if (!car) return std::nullopt;
   if (!car->file.empty()) {
-    const Bytes whole = car->file_bytes + car->parked.booking.size();
-    while (!car->parked.booking.resize(whole) && push_out_oldest(lock)) {
+    const Bytes whole = car->file_bytes + car->parked.charge.size();
+    while (!car->parked.charge.resize(whole) && push_out_oldest(lock)) {
     }
     lock.unlock();
     read_back(*car);
@@ -218,13 +218,13 @@ std::optional<Parking::Parked> Parking::take(std::uint64_t id) {
 void Parking::read_back(Car& car) {
   run::SequenceSnapshot& snapshot = car.parked.snapshot;
   try {
-    if (car.parked.booking.size() < car.file_bytes)
+    if (car.parked.charge.size() < car.file_bytes)
       throw Error(ErrorCode::over_line, "the host's line has no room for it");
     snapshot = run::read_sequence_archive(car.file);
   } catch (const std::exception& error) {
     log::warn("host", "a parked conversation could not be read and will be decoded again: {}", error.what());
     snapshot.decoded = 0;
-    (void)car.parked.booking.resize(tokens_of(snapshot));
+    (void)car.parked.charge.resize(tokens_of(snapshot));
   }
   std::error_code ignored;
   fs::remove(car.file, ignored);

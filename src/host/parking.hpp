@@ -12,7 +12,7 @@
 #include <string>
 
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/memory/booking.hpp>
+#include <plimsoll/memory/charge.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
 
 namespace plimsoll::host {
@@ -54,7 +54,7 @@ class Parking {
   // A snapshot that is charged for as long as it lives.
   struct Parked {
     run::SequenceSnapshot snapshot;
-    memory::Booking booking;
+    memory::Charge charge;
   };
   // Gives it back and forgets it. Empty: there is none. Throws Error{unsupported} once where it was lost.
   [[nodiscard]] std::optional<Parked> take(std::uint64_t id);
@@ -73,7 +73,7 @@ class Parking {
     bool is_leaving = false;  // its memory is being written, without the lock
   };
   using Cars = std::list<Car>;
-  [[nodiscard]] memory::Booking booking_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] memory::Charge charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
   bool push_out_oldest(std::unique_lock<std::mutex>& lock);
   bool write(Car& car);
   void keep_tokens_alone(Cars::iterator car);

@@ -16,9 +16,9 @@ auto infos(const std::vector<plan::DeviceState>& readings) {
          std::views::transform([](const plan::DeviceState& state) -> const device::DeviceInfo& { return state.info; });
 }
 
-Bytes makes_way(const Books& books) {
+Bytes makes_way(const Accounting& accounting) {
   Bytes sum;
-  for (const auto& [owner, bytes] : books.makes_way) sum += bytes;
+  for (const auto& [owner, bytes] : accounting.makes_way) sum += bytes;
   return sum;
 }
 
@@ -32,33 +32,33 @@ bool under_one_line(const device::DeviceId& device, const device::DeviceInfo& wi
 
 }  // namespace
 
-double touched(const Books& books, const std::vector<plan::DeviceState>& readings) {
-  Bytes booked;
+double touched(const Accounting& accounting, const std::vector<plan::DeviceState>& readings) {
+  Bytes charged;
   std::optional<Bytes> used;
   for (const plan::DeviceState& state : readings) {
     if (!state.info.memory_is_hosts) continue;
     if (state.reading.used_by_us) used = state.reading.used_by_us;
-    for (const memory::Entry& entry : books.entries) {  // each entry has one of these names
-      if (entry.charged && entry.tag.device == state.info.id) booked += entry.taken.current;
+    for (const memory::Entry& entry : accounting.entries) {  // each entry has one of these names
+      if (entry.charged && entry.tag.device == state.info.id) charged += entry.taken.current;
     }
   }
-  if (!used || booked <= *used) return 1;
-  return static_cast<double>(used->value()) / static_cast<double>(booked.value());
+  if (!used || charged <= *used) return 1;
+  return static_cast<double>(used->value()) / static_cast<double>(charged.value());
 }
 
-Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readings) {
+Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceState>& readings) {
   Moment moment;
-  const double share = touched(books, readings);
+  const double share = touched(accounting, readings);
   for (const plan::DeviceState& state : readings) {
     const device::DeviceId& device = state.info.id;
     Bytes ours;
-    for (const memory::Entry& entry : books.entries) {
+    for (const memory::Entry& entry : accounting.entries) {
       if (!entry.charged || !device::lies_in(entry.tag.device, state.info, infos(readings))) continue;
       ours += entry.taken.current;
-      // A holding keeps the name it is booked under; Room knows which of these are one memory.
-      if (entry.tag.device != device || !books.is_fleets(entry.tag.owner) || books.has_gone(entry.tag.owner)) continue;
+      // A holding keeps the name it is charged under; Room knows which of these are one memory.
+      if (entry.tag.device != device || !accounting.is_fleets(entry.tag.owner) || accounting.has_gone(entry.tag.owner)) continue;
       const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;
-      // What a backend took for a model it mostly keeps when that goes; BackendBook finds out how much.
+      // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much.
       const bool stays = entry.tag.stage == memory::Stage::runtime;
       moment.holdings.push_back({.owner = entry.tag.owner,
                                  .device = device,
@@ -66,7 +66,7 @@ Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readi
                                  .promised = saturating_sub(std::max(entry.planned, entry.taken.current), there)});
     }
     if (!state.reading.free) continue;
-    const Bytes leaves = state.info.memory_is_hosts ? makes_way(books) + books.kept_models : Bytes{};
+    const Bytes leaves = state.info.memory_is_hosts ? makes_way(accounting) + accounting.kept_models : Bytes{};
     moment.free.emplace_back(device, *state.reading.free + leaves);
     if (!state.reading.total) continue;
     const Bytes process = std::max(ours, state.reading.used_by_us.value_or(Bytes{}));
@@ -76,23 +76,23 @@ Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readi
   return moment;
 }
 
-std::vector<plan::DeviceState> with_ours_set_aside(const Books& books, std::vector<plan::DeviceState> readings) {
-  const double share = touched(books, readings);
+std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting, std::vector<plan::DeviceState> readings) {
+  const double share = touched(accounting, readings);
   for (plan::DeviceState& state : readings) {
     state.ours = {};
     Bytes fleets;
-    for (const memory::Entry& entry : books.entries) {
+    for (const memory::Entry& entry : accounting.entries) {
       if (!entry.charged) continue;
-      if (books.is_fleets(entry.tag.owner)) {
+      if (accounting.is_fleets(entry.tag.owner)) {
         if (device::lies_in(entry.tag.device, state.info, infos(readings))) fleets += entry.taken.current;
       } else if (under_one_line(entry.tag.device, state.info, readings)) {
-        const auto leaves = books.makes_way.find(entry.tag.owner);
+        const auto leaves = accounting.makes_way.find(entry.tag.owner);
         state.ours += saturating_sub(std::max(entry.planned, entry.taken.current),
-                                     leaves == books.makes_way.end() ? Bytes{} : leaves->second);
+                                     leaves == accounting.makes_way.end() ? Bytes{} : leaves->second);
       }
     }
     if (!state.reading.free) continue;
-    if (state.info.memory_is_hosts) *state.reading.free += makes_way(books);
+    if (state.info.memory_is_hosts) *state.reading.free += makes_way(accounting);
     *state.reading.free += state.info.memory_is_hosts ? part(fleets, share) : fleets;
   }
   return readings;

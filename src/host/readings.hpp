@@ -12,7 +12,7 @@
 namespace plimsoll::host {
 
 // What stands in the ledger, and whose it is.
-struct Books {
+struct Accounting {
   const std::vector<memory::Entry>& entries;
   std::function<bool(const std::string& owner)> is_fleets;
   std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
@@ -21,17 +21,17 @@ struct Books {
   Bytes kept_models{};                       // makes way, too: under the names of models that have left
 };
 
-// How much of the bytes that are booked in host memory is really used, 0 to 1: buffers are booked as a whole, and pages
+// How much of the bytes that are charged in host memory is really used, 0 to 1: buffers are charged as a whole, and pages
 // that nobody has touched are free still.
-[[nodiscard]] double touched(const Books& books, const std::vector<plan::DeviceState>& readings);
+[[nodiscard]] double touched(const Accounting& accounting, const std::vector<plan::DeviceState>& readings);
 
 // Everything in its place. What others hold of a memory is what is left once all that we hold there is taken off,
-// whatever device it is booked under.
-[[nodiscard]] Moment moment_of(const Books& books, const std::vector<plan::DeviceState>& readings);
+// whatever device it is charged under.
+[[nodiscard]] Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceState>& readings);
 
 // The devices as if none of the fleet's models were there: `ours` is what counts against a device's line beside them
 // (of all devices of its card), and what the fleet holds in its memory is free.
-[[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(const Books& books,
+[[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
                                                                  std::vector<plan::DeviceState> readings);
 
 }  // namespace plimsoll::host

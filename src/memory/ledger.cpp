@@ -115,7 +115,7 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, co
     sums[line.tag.device] += line.bytes;
   }
   auto impl = std::make_shared<Reservation::Impl>();
-  impl->books = state_;
+  impl->accounting = state_;
 
   const std::lock_guard lock(state_->mutex);
   std::map<device::DeviceId, Bytes> more_in;  // each memory, over the devices that share it
@@ -158,7 +158,7 @@ std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
   return {};
 }
 
-// What the next two could throw says that the books are wrong, or the host is out of memory: that ends the process.
+// What the next two could throw says that the accounting are wrong, or the host is out of memory: that ends the process.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);

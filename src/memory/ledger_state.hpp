@@ -1,4 +1,4 @@
-// The ledger's books, shared with reservations so that these may outlive it.
+// The ledger's accounting, shared with reservations so that these may outlive it.
 #pragma once
 #include <map>
 #include <mutex>
@@ -47,9 +47,9 @@ struct Ledger::State {
   void note(EventKind kind, const Tag& tag, Bytes bytes);
 };
 
-// What a reservation holds: its lines, and the books they stand in.
+// What a reservation holds: its lines, and the accounting they stand in.
 struct Reservation::Impl {
-  std::shared_ptr<Ledger::State> books;
+  std::shared_ptr<Ledger::State> accounting;
   std::map<Tag, Bytes> lines;
 };
 

@@ -24,7 +24,7 @@ Reservation::~Reservation() { release(); }
 Bytes Reservation::on(const device::DeviceId& device) const {
   Bytes sum;
   if (state_ == nullptr) return sum;
-  const std::lock_guard lock(state_->books->mutex);
+  const std::lock_guard lock(state_->accounting->mutex);
   for (const auto& [tag, bytes] : state_->lines) {
     if (tag.device == device) sum += bytes;
   }
@@ -35,21 +35,21 @@ void Reservation::resize(const Tag& tag, Bytes bytes) {
   if (state_ == nullptr || tag.owner != owner_) {
     throw Error(ErrorCode::internal, "a reservation can only resize lines of its own owner");
   }
-  Ledger::State& books = *state_->books;
-  const std::lock_guard lock(books.mutex);
+  Ledger::State& accounting = *state_->accounting;
+  const std::lock_guard lock(accounting.mutex);
   const auto found = state_->lines.find(tag);
   const Bytes before = found == state_->lines.end() ? Bytes{} : found->second;
   if (bytes > before) {
-    Ledger::State::Owner after = books.owners[{tag.device, owner_}];
+    Ledger::State::Owner after = accounting.owners[{tag.device, owner_}];
     const Bytes committed = after.committed();
     after.reserved += bytes - before;
-    if (auto refusal = books.judge_locked(tag.device, owner_, tag.stage, bytes - before,
+    if (auto refusal = accounting.judge_locked(tag.device, owner_, tag.stage, bytes - before,
                                           saturating_sub(after.committed(), committed))) {
       throw Refused(std::move(*refusal), "growing a reservation");
     }
-    books.plan_locked(tag, bytes - before);
+    accounting.plan_locked(tag, bytes - before);
   } else {
-    books.unplan_locked(tag, before - bytes);
+    accounting.unplan_locked(tag, before - bytes);
   }
   state_->lines[tag] = bytes;
 }
@@ -60,10 +60,10 @@ void Reservation::merge(Reservation&& other) {
     *this = std::move(other);
     return;
   }
-  if (owner_ != other.owner_ || state_->books != other.state_->books) {
+  if (owner_ != other.owner_ || state_->accounting != other.state_->accounting) {
     throw Error(ErrorCode::internal, "only reservations of one owner and one ledger can be merged");
   }
-  const std::lock_guard lock(state_->books->mutex);
+  const std::lock_guard lock(state_->accounting->mutex);
   for (const auto& [tag, bytes] : other.state_->lines) state_->lines[tag] += bytes;
   other.state_.reset();
 }
@@ -71,8 +71,8 @@ void Reservation::merge(Reservation&& other) {
 void Reservation::release() noexcept {
   if (state_ == nullptr) return;
   {
-    const std::lock_guard lock(state_->books->mutex);
-    for (const auto& [tag, bytes] : state_->lines) state_->books->unplan_locked(tag, bytes);
+    const std::lock_guard lock(state_->accounting->mutex);
+    for (const auto& [tag, bytes] : state_->lines) state_->accounting->unplan_locked(tag, bytes);
   }
   state_.reset();
 }

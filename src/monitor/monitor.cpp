@@ -36,7 +36,7 @@ Monitor::Monitor(host::Host& host, MonitorOptions options)
       options_(std::move(options)),
       devices_(devices_of(host)),
       watch_(host.fleet().thresholds, options_.margins),
-      booking_(host.books().ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)) {
+      charge_(host.accounting().ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)) {
   if (options_.beat > options_.beat.zero()) thread_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
 }
 
@@ -71,7 +71,7 @@ void Monitor::keep_in_history(const Sample& sample) {
   history_.push_back(sample);
   history_bytes_ += size_of(history_.back());
   while (history_.size() > options_.history) drop_oldest_sample();
-  while (!booking_.resize(memory::in_steps(history_bytes_)) && history_.size() > 1) drop_oldest_sample();
+  while (!charge_.resize(memory::in_steps(history_bytes_)) && history_.size() > 1) drop_oldest_sample();
 }
 
 void Monitor::drop_oldest_sample() {

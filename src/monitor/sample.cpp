@@ -116,23 +116,23 @@ std::vector<device::DeviceInfo> devices_of(const host::Host& host) {
 }
 
 Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices) {
-  run::MemoryBooks& books = host.books();
+  run::MemoryAccounting& accounting = host.accounting();
   Observed observed{.at = SystemClock().now(),
                     .status = host.status(),
                     .devices = {},
-                    .entries = books.ledger().entries(),
+                    .entries = accounting.ledger().entries(),
                     .seals = {}};
   std::set<device::DeviceId> memories;
   for (const device::DeviceInfo& info : devices) {  // each memory is read once
     const bool is_new = memories.insert(info.memory()).second;
     observed.devices.push_back({.info = info,
-                                .reading = is_new ? books.probe().read(info) : std::nullopt,
-                                .account = books.ledger().account(info.id)});
+                                .reading = is_new ? accounting.probe().read(info) : std::nullopt,
+                                .account = accounting.ledger().account(info.id)});
   }
   for (const host::ModelStatus& model : observed.status.models)
-    observed.seals[model.name] = books.seal().counts(model.name);
+    observed.seals[model.name] = accounting.seal().counts(model.name);
   for (const memory::Entry& entry : observed.entries)
-    observed.seals[entry.tag.owner] = books.seal().counts(entry.tag.owner);
+    observed.seals[entry.tag.owner] = accounting.seal().counts(entry.tag.owner);
   return sample_of(std::move(observed));
 }
 

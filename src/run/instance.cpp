@@ -35,38 +35,38 @@ std::vector<device::DeviceInfo> infos(const std::vector<tracker::DeviceView>& vi
   return out;
 }
 
-memory::Reservation reserve(MemoryBooks& books, const plan::ModelPlan& plan, const Sharing& sharing) {
+memory::Reservation reserve(MemoryAccounting& accounting, const plan::ModelPlan& plan, const Sharing& sharing) {
   auto lines = plan::reservation_lines(plan);
   if (sharing.scratch != nullptr)
     std::erase_if(lines, [](const auto& line) { return line.tag.stage == memory::Stage::compute; });
-  auto reservation = books.ledger().reserve(plan.name, lines);
+  auto reservation = accounting.ledger().reserve(plan.name, lines);
   if (!reservation) throw memory::Refused(std::move(reservation.error()));
   return std::move(*reservation);
 }
 
 }  // namespace
 
-Instance::Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
+Instance::Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
                    Sharing sharing, memory::Owner owner)
-    : books_(books),
-      owner_(owner.name().empty() ? books.owners().claim(plan.name) : std::move(owner)),
+    : accounting_(accounting),
+      owner_(owner.name().empty() ? accounting.owners().claim(plan.name) : std::move(owner)),
       plan_(std::move(plan)),
       sharing_(sharing),
       devices_(computing(plan_, devices)),
-      meter_(books.probe(), infos(devices_)),
-      reservation_(reserve(books, plan_, sharing_)) {
+      meter_(accounting.probe(), infos(devices_)),
+      reservation_(reserve(accounting, plan_, sharing_)) {
   if (sharing_.scratch != nullptr) borrowing_ = sharing_.scratch->lend_to(plan_.name);
 }
 
 Instance::~Instance() {
-  books_.seal().open(plan_.name);
+  accounting_.seal().open(plan_.name);
   const tracker::Scope scope(plan_.name, tracker::Phase::none);  // shared buffers are given back under its name
   context_.reset();
   projector_.reset();
   adapters_.clear();
   uploaded_.clear();
   model_.reset();
-  for (const auto& [tag, bytes] : runtime_) books_.ledger().give_back(tag, bytes);
+  for (const auto& [tag, bytes] : runtime_) accounting_.ledger().give_back(tag, bytes);
 }
 
 void Instance::must_be(State state, const char* what) const {
@@ -106,7 +106,7 @@ tracker::Uploads::Request Instance::upload_request(std::shared_ptr<const tracker
     sum += line.bytes;
     if (!std::ranges::contains(request.devices, line.device)) request.devices.push_back(line.device);
   }
-  if (sum < books_.tracker().uploads_from()) request.devices.clear();
+  if (sum < accounting_.tracker().uploads_from()) request.devices.clear();
   return request;
 }
 
@@ -124,7 +124,7 @@ void Instance::load(engine::Progress progress, std::stop_token stop, std::shared
   begin_loading();
   attributed(tracker::Phase::load, "loading", [&](tracker::Scope&) {
     const Stopwatch watch;
-    tracker::Uploads uploads(books_.ledger(), upload_request(std::move(kept)));
+    tracker::Uploads uploads(accounting_.ledger(), upload_request(std::move(kept)));
     auto model = engine::Model::load(plan_.request.model, {.progress = std::move(progress), .stop = std::move(stop)});
     uploads.finish();
     note_uploads(uploads, watch.elapsed_ms());
@@ -145,7 +145,7 @@ void Instance::take_over_model(std::shared_ptr<engine::Model> model) {
 
 void Instance::begin_loading() {
   engine::start_backends();
-  runtime_growth_ = std::make_unique<RuntimeGrowth>(books_.ledger(), meter_, infos(devices_));
+  runtime_growth_ = std::make_unique<RuntimeGrowth>(accounting_.ledger(), meter_, infos(devices_));
 }
 
 void Instance::load_beside_the_model() {
@@ -274,18 +274,18 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   return warm_up_;
 }
 
-void Instance::book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
+void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
   const memory::Tag tag{
       .device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
   reservation_.resize(tag, reserved);
-  if (books_.ledger().take(tag, taken)) runtime_.emplace_back(tag, taken);
+  if (accounting_.ledger().take(tag, taken)) runtime_.emplace_back(tag, taken);
 }
 
 void Instance::take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime) {
   must_be(State::has_context, "take_over_warmth()");
   warm_up_ = earlier;
   runtime_growth_.reset();
-  for (const auto& [device, bytes] : runtime) book_runtime(device, bytes, bytes);
+  for (const auto& [device, bytes] : runtime) charge_runtime(device, bytes, bytes);
   mark_ready();
   state_ = State::warm;
 }
@@ -304,8 +304,8 @@ void Instance::mark_ready() {
 void Instance::seal() {
   must_be(State::warm, "seal()");
   mark_ready();
-  counts_at_seal_ = books_.seal().counts(plan_.name);
-  books_.seal().close(plan_.name);
+  counts_at_seal_ = accounting_.seal().counts(plan_.name);
+  accounting_.seal().close(plan_.name);
   state_ = State::sealed;
 }
 
@@ -373,7 +373,7 @@ void Instance::claim_sequences() {
 
 LedgerSnapshot Instance::snapshot() const {
   LedgerSnapshot lines;
-  for (const memory::Entry& entry : books_.ledger().entries_of(plan_.name)) {
+  for (const memory::Entry& entry : accounting_.ledger().entries_of(plan_.name)) {
     if (entry.taken.current == Bytes{}) continue;
     const bool runtime = entry.tag.stage == memory::Stage::runtime;
     lines.push_back({.device = entry.tag.device,
@@ -387,7 +387,7 @@ LedgerSnapshot Instance::snapshot() const {
 }
 
 memory::SealCounts Instance::seal_counts() const {
-  const memory::SealCounts now = books_.seal().counts(plan_.name);
+  const memory::SealCounts now = accounting_.seal().counts(plan_.name);
   return {.allocations_after_seal = now.allocations_after_seal - counts_at_seal_.allocations_after_seal,
           .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
 }

@@ -1,4 +1,4 @@
-// How an instance's runtime stage is measured, booked and remembered.
+// How an instance's runtime stage is measured, charged and remembered.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,14 +12,14 @@
 namespace plimsoll::run {
 namespace {
 
-struct Booking {
+struct Charge {
   Bytes taken;
   Bytes reserved;
 };
 
 // An incomplete warm-up may only have seen a part of it, and so may probes that saw less than a context: the estimate
-// stays reserved where it is larger. What may be another's is not booked under this model's name.
-Booking booking_of(const RuntimeGrowth::Figure& figure, plan::Worth worth, Bytes planned, bool complete) {
+// stays reserved where it is larger. What may be another's is not charged under this model's name.
+Charge charge_of(const RuntimeGrowth::Figure& figure, plan::Worth worth, Bytes planned, bool complete) {
   const bool others_in_it =
       worth == plan::Worth::not_alone || (worth == plan::Worth::unconfirmed && figure.memory.memory_is_hosts);
   const Bytes taken = others_in_it ? std::min(figure.bytes, planned) : figure.bytes;
@@ -74,8 +74,8 @@ void Instance::measure_runtime(plan::Store* store) {
                         .had_context = figure.had_context,
                         .alone = figure.alone,
                         .unconfirmed = remembered(store, unconfirmed_key)});
-    const auto [taken, reserved] = booking_of(figure, worth, planned, measured_completely);
-    book_runtime(figure.memory.id, taken, reserved);
+    const auto [taken, reserved] = charge_of(figure, worth, planned, measured_completely);
+    charge_runtime(figure.memory.id, taken, reserved);
     say(figure, worth, plan_.name, planned);
     if (!measured_completely || store == nullptr) continue;
     if (worth == plan::Worth::kept) store->keep_runtime(key, pipeline_cache_, figure.bytes);

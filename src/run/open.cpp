@@ -20,10 +20,10 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
   instance.seal();
 }
 
-std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, const OpenOptions& options) {
+std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& path, const OpenOptions& options) {
   if (options.require_enforcing) tracker::require_enforcing();
-  memory::Owner owner = options.name.empty() ? books.owners().claim_numbered(std::filesystem::path(path).stem().string())
-                                             : books.owners().claim(options.name);
+  memory::Owner owner = options.name.empty() ? accounting.owners().claim_numbered(std::filesystem::path(path).stem().string())
+                                             : accounting.owners().claim(options.name);
   plan::Request request{.name = owner.name(),
                         .dry_run = {.model = options.model,
                                    .context = options.context,
@@ -39,14 +39,14 @@ std::unique_ptr<Instance> open(MemoryBooks& books, const std::string& path, cons
   tracker::LocalDryRuns dry_runs;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
-  planning.lines = books.lines_with(options.planner.lines);
-  planning.ours = books.committed();
+  planning.lines = accounting.lines_with(options.planner.lines);
+  planning.ours = accounting.committed();
   planning.alternatives = false;
   plan::Plan plan = plan::Planner(dry_runs, store).plan({request}, planning);
   if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 
-  books.set_lines(plan.devices);
-  auto instance = std::make_unique<Instance>(books, std::move(plan.models.front()), plan.devices, Sharing{},
+  accounting.set_lines(plan.devices);
+  auto instance = std::make_unique<Instance>(accounting, std::move(plan.models.front()), plan.devices, Sharing{},
                                              std::move(owner));
   make_ready(*instance, options, &store);
   return instance;

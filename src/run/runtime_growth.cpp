@@ -59,9 +59,9 @@ RuntimeGrowth::RuntimeGrowth(const memory::Ledger& ledger, const tracker::Meter&
   window_ = std::make_unique<Window>(meter_.memories());
   tracker::Meter::Reading reading = meter_.read();
   for (std::size_t i = 0; i < reading.size(); ++i) {
-    const Booked booked = booked_in(meter_.memories()[i]);
+    const Charged charged = charged_in(meter_.memories()[i]);
     at_start_.push_back(
-        {.use = reading[i], .seen = booked.by_the_hook, .context = {}, .had_context = booked.has_context});
+        {.use = reading[i], .seen = charged.by_the_hook, .context = {}, .had_context = charged.has_context});
   }
   // One after the other, so that each is seen alone.
   for (std::size_t i = 0; i < reading.size(); ++i) {
@@ -84,30 +84,30 @@ bool RuntimeGrowth::lies_in(const device::DeviceId& device, const device::Device
   });
 }
 
-RuntimeGrowth::Booked RuntimeGrowth::booked_in(const device::DeviceInfo& memory) const {
-  Booked booked;
+RuntimeGrowth::Charged RuntimeGrowth::charged_in(const device::DeviceInfo& memory) const {
+  Charged charged;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (!entry.charged || !lies_in(entry.tag.device, memory)) continue;
-    (entry.tag.stage == memory::Stage::runtime ? booked.runtime : booked.by_the_hook) += entry.taken.current;
+    (entry.tag.stage == memory::Stage::runtime ? charged.runtime : charged.by_the_hook) += entry.taken.current;
     // The bytes are the card's, but a context is a backend's: the other one's is not found made.
     const bool of_this_backend = entry.tag.device == memory.id || memory.memory_is_hosts;
     if (entry.tag.stage == memory::Stage::runtime && of_this_backend && entry.taken.current > Bytes{})
-      booked.has_context = true;
+      charged.has_context = true;
   }
-  return booked;
+  return charged;
 }
 
-// On a card all that this process uses is there for its models, so what nobody booked is this one's: a context that a
+// On a card all that this process uses is there for its models, so what nobody charged is this one's: a context that a
 // dry run made before it was loaded, too. A process uses host memory for other things, so there only what grew since is
-// looked at; what neighbours took or gave back meanwhile is theirs, and runtime lines are left out: they are booked
+// looked at; what neighbours took or gave back meanwhile is theirs, and runtime lines are left out: they are charged
 // when something has been measured, not when it is taken.
 Bytes RuntimeGrowth::unseen(std::size_t memory, const tracker::MemoryUse& now, const tracker::Growth& grown) const {
-  const Booked booked = booked_in(meter_.memories()[memory]);
+  const Charged charged = charged_in(meter_.memories()[memory]);
   if (grown.whose == tracker::Whose::this_process && !meter_.memories()[memory].memory_is_hosts)
-    return saturating_sub(now.this_process.value_or(Bytes{}), booked.by_the_hook + booked.runtime);
+    return saturating_sub(now.this_process.value_or(Bytes{}), charged.by_the_hook + charged.runtime);
   const Bytes seen = at_start_[memory].seen;
-  return saturating_sub(grown.bytes + saturating_sub(seen, booked.by_the_hook),
-                        grown.shrunk + saturating_sub(booked.by_the_hook, seen));
+  return saturating_sub(grown.bytes + saturating_sub(seen, charged.by_the_hook),
+                        grown.shrunk + saturating_sub(charged.by_the_hook, seen));
 }
 
 std::vector<RuntimeGrowth::Figure> RuntimeGrowth::measure() const {

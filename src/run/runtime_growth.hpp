@@ -1,5 +1,5 @@
 // RuntimeGrowth: what backends take for themselves while one model is made ready: what its memories hold beyond what
-// the books know of.
+// the accounting know of.
 #pragma once
 #include <memory>
 #include <vector>
@@ -38,12 +38,12 @@ class RuntimeGrowth {
     bool had_context = false;
   };
   [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;
-  struct Booked {
+  struct Charged {
     Bytes by_the_hook;
     Bytes runtime;
     bool has_context = false;  // of the backend whose device stands for the memory here
   };
-  [[nodiscard]] Booked booked_in(const device::DeviceInfo& memory) const;
+  [[nodiscard]] Charged charged_in(const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes unseen(std::size_t memory, const tracker::MemoryUse& now, const tracker::Growth& grown) const;
 
   const memory::Ledger& ledger_;

@@ -52,7 +52,7 @@ std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, c
     }
     if (best != idle_.end()) {
       Kept kept = take_out(best);
-      (void)booking_.resize(memory::in_steps(held_));
+      (void)charge_.resize(memory::in_steps(held_));
       return std::make_unique<Loan>(*this, std::move(kept));
     }
   }
@@ -91,7 +91,7 @@ void KeptPrompts::put_back(Kept kept) {
       const auto oldest = std::ranges::find_if(idle_, alike);
       surplus.push_back(take_out(oldest).id);
     }
-    while (!booking_.resize(memory::in_steps(held_))) surplus.push_back(take_out(idle_.begin()).id);
+    while (!charge_.resize(memory::in_steps(held_))) surplus.push_back(take_out(idle_.begin()).id);
   }
   for (const host::ConversationId gone : surplus) drop(gone);
 }

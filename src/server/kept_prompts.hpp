@@ -12,7 +12,7 @@
 
 #include <plimsoll/engine/vocab.hpp>
 #include <plimsoll/host/host.hpp>
-#include <plimsoll/memory/booking.hpp>
+#include <plimsoll/memory/charge.hpp>
 
 namespace plimsoll::server {
 
@@ -26,7 +26,7 @@ class KeptPrompts {
   KeptPrompts(host::Host& host, std::size_t most)
       : host_(host),
         most_(most),
-        booking_(host.books().ledger(), memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
+        charge_(host.accounting().ledger(), memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
   ~KeptPrompts();
 
   // The idle conversation that agrees longest with these tokens, where that is most of what it holds; else a new one.
@@ -50,7 +50,7 @@ class KeptPrompts {
   std::size_t most_;
   std::list<Kept> idle_;  // longest unused first
   Bytes held_;            // their tokens
-  memory::Booking booking_;
+  memory::Charge charge_;
 };
 
 // One conversation in use. Ends after the lease that it is used with; goes on being kept only where that was said.

@@ -175,7 +175,7 @@ void Server::Impl::add_plimsoll_routes() {
       }));
   http->Get("/plimsoll/v1/ledger", answering([this](const httplib::Request&, httplib::Response& response) {
               Json entries = Json::array();
-              for (const memory::Entry& entry : host.books().ledger().entries()) entries.push_back(entry_json(entry));
+              for (const memory::Entry& entry : host.accounting().ledger().entries()) entries.push_back(entry_json(entry));
               put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {

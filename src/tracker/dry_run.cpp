@@ -21,7 +21,7 @@ namespace {
 using memory::Stage;
 
 // Sums per device, buffer type and stage.
-class LineBook {
+class BufferEntries {
  public:
   void add(ggml_backend_buffer_type_t type, Stage stage, std::uint64_t bytes) {
     add({.device = device_of(type), .buffer = buffer_name(type), .stage = stage, .bytes = Bytes{bytes}});
@@ -120,7 +120,7 @@ std::uint32_t rows_held(const DryRunRequest& request, const engine::Context& con
 }
 
 // The engine simulates the load of a projector too, but really allocates for it; here it is answered with sizes.
-void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, LineBook& book) {
+void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, BufferEntries& entries) {
   if (!request.projector.wanted()) return;
   DryRunObserver seen;
   engine::ProjectorNeeds needs;
@@ -129,9 +129,9 @@ void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, LineBook& 
     const Scope scope({}, Phase::projector);
     needs = engine::projector_needs(request.projector, request.model);
   }
-  for (const auto& [type, bytes] : seen.projector) book.add(type, Stage::projector, bytes);
+  for (const auto& [type, bytes] : seen.projector) entries.add(type, Stage::projector, bytes);
   for (const auto& [allocator, sizes] : seen.projector_compute) {
-    for (const auto& [type, bytes] : sizes) book.add(type, Stage::projector, bytes);
+    for (const auto& [type, bytes] : sizes) entries.add(type, Stage::projector, bytes);
   }
   dry_run.transient += Bytes{seen.transient};
   const auto reserved = static_cast<std::int32_t>(seen.projector_rows);
@@ -165,31 +165,31 @@ DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRun
   dry_run.gpu_layers = layers_on_accelerators(*model);
   dry_run.outputs = rows_held(request, *context);
 
-  LineBook book;
+  BufferEntries entries;
   const bool mapped = is_mapped(request.model.load_mode);
   for (const auto& [type, held] : memory_breakdown(context->handle(), seen)) {
-    if (!mapped || !stays_in_the_file(type)) book.add(type, Stage::weights, held.model);
-    book.add(type, Stage::kv_cache, held.context);
+    if (!mapped || !stays_in_the_file(type)) entries.add(type, Stage::weights, held.model);
+    entries.add(type, Stage::kv_cache, held.context);
   }
   if (mapped) {
-    for (BufferLine& line : mapped_weights(request.model.path, seen.groups)) book.add(std::move(line));
+    for (BufferLine& line : mapped_weights(request.model.path, seen.groups)) entries.add(std::move(line));
   }
-  for (const auto& [type, bytes] : seen.state) book.add(type, Stage::kv_cache, bytes);
-  for (const auto& [type, bytes] : seen.compute) book.add(type, Stage::compute, bytes);
+  for (const auto& [type, bytes] : seen.state) entries.add(type, Stage::kv_cache, bytes);
+  for (const auto& [type, bytes] : seen.compute) entries.add(type, Stage::compute, bytes);
   for (const auto& [type, bytes] : seen.adapter) {
     BufferLine line{
         .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
     // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
     // A control vector belongs to a layer, and takes what the layer's device gives.
     if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
-    book.add(std::move(line));
+    entries.add(std::move(line));
   }
-  for (const auto& [type, bytes] : seen.control_vector) book.add(type, Stage::adapter, bytes);
+  for (const auto& [type, bytes] : seen.control_vector) entries.add(type, Stage::adapter, bytes);
   for (const auto& [type, bytes] : seen.output)
-    book.add(type, Stage::output, output_bytes(*context, bytes, dry_run.outputs));
+    entries.add(type, Stage::output, output_bytes(*context, bytes, dry_run.outputs));
   dry_run.transient = Bytes{seen.transient};
-  dry_run_projector(request, dry_run, book);
-  dry_run.lines = std::move(book).sorted();
+  dry_run_projector(request, dry_run, entries);
+  dry_run.lines = std::move(entries).sorted();
   return dry_run;
 }
 
@@ -208,7 +208,7 @@ DryRunner::DryRunner(const engine::ModelParams& model, const std::string& header
     : params_(model), model_(load_header(model, header)) {}
 
 DryRunner::~DryRunner() {
-  // The engine frees its empty stand-ins here: they were never booked, and nobody else's books may be asked about them.
+  // The engine frees its empty stand-ins here: they were never charged, and nobody else's accounting may be asked about them.
   DryRunObserver silent;
   const hook::ThreadObserver watching(&silent);
   model_.reset();

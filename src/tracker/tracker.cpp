@@ -79,18 +79,18 @@ ggml_backend_buffer_t Tracker::allocate_as(const std::string& owner, const hook:
     const Scope scope(owner, Phase::context);
     return place(request);
   } catch (const std::exception& error) {
-    log_error("an allocation for '{}' was refused because it could not be booked: {}", owner, error.what());
+    log_error("an allocation for '{}' was refused because it could not be charged: {}", owner, error.what());
     return hook::refuse();
   }
 }
 
-// What cannot be booked is refused: that is the safe answer.
+// What cannot be charged is refused: that is the safe answer.
 ggml_backend_buffer_t Tracker::allocate(const hook::Request& request) noexcept {
   try {
     if (SharedScratch* lender = lender_of(request)) return lender->lend(request, Scope::current().owner);
     return place(request);
   } catch (const std::exception& error) {
-    log_error("an allocation was refused because it could not be booked: {}", error.what());
+    log_error("an allocation was refused because it could not be charged: {}", error.what());
     Scope::note({.by = memory::RefusedBy::device, .device = device::host(), .requested = Bytes{request.bytes}});
     return hook::refuse();
   }
@@ -193,7 +193,7 @@ void Tracker::after_mapping(const hook::Request& request, ggml_backend_buffer_t 
     const std::lock_guard lock(mutex_);
     placed_->merge(made);
   } catch (const std::exception& error) {
-    log_error("mapped weights are not in the books: {}", error.what());
+    log_error("mapped weights are not in the accounting: {}", error.what());
   }
 }
 

@@ -21,7 +21,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
   SmallHost small(fleet);
   const auto taken_by_draft = [&] {
     Bytes sum;
-    for (const memory::Entry& entry : small.books.ledger().entries_of("a-draft")) {
+    for (const memory::Entry& entry : small.accounting.ledger().entries_of("a-draft")) {
       if (entry.charged) sum += entry.taken.current;
     }
     return sum;
@@ -47,7 +47,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
     EXPECT_EQ(small.state("a"), ModelState::parked);
     EXPECT_EQ(taken_by_draft(), Bytes{});
   }
-  const memory::DeviceAccount account = small.books.ledger().account(device::host());
+  const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
   EXPECT_LE(account.committed, account.line.value());
   Lease without = small.host.acquire("b");
   EXPECT_FALSE(without.draft());

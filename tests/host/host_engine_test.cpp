@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include <plimsoll/memory/booking.hpp>
+#include <plimsoll/memory/charge.hpp>
 
 #include "expect_error.hpp"
 #include "small_fleet.hpp"
@@ -24,15 +24,15 @@ using test::mapped;
 using test::SmallHost;
 
 // Without logs, which grow.
-Bytes taken(run::MemoryBooks& books) {
+Bytes taken(run::MemoryAccounting& accounting) {
   Bytes sum;
-  for (const memory::Entry& entry : books.ledger().entries()) {
+  for (const memory::Entry& entry : accounting.ledger().entries()) {
     if (entry.charged && entry.tag.device.is_host() && entry.tag.owner != memory::kRecords) sum += entry.taken.current;
   }
   return sum;
 }
 
-Bytes line(run::MemoryBooks& books) { return books.ledger().account(device::host()).line.value(); }
+Bytes line(run::MemoryAccounting& accounting) { return accounting.ledger().account(device::host()).line.value(); }
 
 TEST(HostTest, AModelIsLoadedForItsFirstRequestAndSaysWhatItSaysAlone) {
   const Fleet fleet = fleet_of("ab");
@@ -107,7 +107,7 @@ TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly)
   EXPECT_EQ(text, uninterrupted);
   EXPECT_EQ(small.status("a").loads, 3U);
   EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
-  EXPECT_LE(small.books.ledger().account(device::host()).committed, line(small.books));
+  EXPECT_LE(small.accounting.ledger().account(device::host()).committed, line(small.accounting));
 }
 
 TEST(HostTest, WhileAIsLeasedBWaitsAndAKeepsAnswering) {
@@ -168,7 +168,7 @@ TEST(HostTest, EightThreadsAndThreeModelsUnderALineForTwo) {
   {
     std::jthread watching([&](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
-        if (small.books.ledger().account(device::host()).committed > line(small.books)) crossed = true;
+        if (small.accounting.ledger().account(device::host()).committed > line(small.accounting)) crossed = true;
         std::this_thread::yield();
       }
     });
@@ -232,10 +232,10 @@ TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
 TEST(HostTest, WhereSomebodyElseTookTheMemoryTheLoadFailsTypedAndTheOthersGoOn) {
   SmallHost small(fleet_of("ab"));
   const std::string said = small.ask("a");
-  const Bytes before = taken(small.books);
+  const Bytes before = taken(small.accounting);
   small.faults.fail_nth(0);
   expect_error(ErrorCode::out_of_device_memory, "", [&] { (void)small.host.acquire("b"); });
-  EXPECT_EQ(taken(small.books), before);
+  EXPECT_EQ(taken(small.accounting), before);
   EXPECT_EQ(small.state("b"), ModelState::absent);
   EXPECT_EQ(small.status("b").load_failures, 1U);
   EXPECT_EQ(small.ask("a"), said);
@@ -292,12 +292,12 @@ TEST(HostTest, AHundredSwitchesEndWhereTheyBegan) {
     (void)small.ask("b");
   }
   small.settle();
-  const Bytes ledger = taken(small.books);
+  const Bytes ledger = taken(small.accounting);
   const Bytes process = plimsoll::test::process_memory();
   for (int i = 0; i < 50; ++i) {
     (void)small.ask("a");
     (void)small.ask("b");
-    EXPECT_EQ(taken(small.books), ledger);
+    EXPECT_EQ(taken(small.accounting), ledger);
   }
   EXPECT_LE(saturating_sub(plimsoll::test::process_memory(), process), 2_MiB);
   EXPECT_EQ(small.status("b").loads, 53U);
@@ -325,7 +325,7 @@ TEST(HostTest, LoadsAtStartAndUnloadsWhenAsked) {
   small.host.pin("b", false);
   small.host.unload("b");
   while (small.state("b") != ModelState::parked) std::this_thread::yield();
-  EXPECT_EQ(taken(small.books), 0_B);
+  EXPECT_EQ(taken(small.accounting), 0_B);
 }
 
 TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {

@@ -21,7 +21,7 @@ Fleet copied(const std::string& names, Bytes budget) {
 
 Bytes weights(SmallHost& small, const std::string& name) {
   Bytes sum;
-  for (const memory::Entry& entry : small.books.ledger().entries_of(name)) {
+  for (const memory::Entry& entry : small.accounting.ledger().entries_of(name)) {
     if (entry.charged && entry.tag.stage == memory::Stage::weights) sum += entry.taken.current;
   }
   return sum;
@@ -72,7 +72,7 @@ TEST(HostKeepingTest, WhatIsKeptMakesWayForAnyModel) {
     EXPECT_EQ(small.status(name).load_failures, 0U);
     EXPECT_EQ(small.status(name).refusals, 0U);
   }
-  const memory::DeviceAccount account = small.books.ledger().account(device::host());
+  const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
   EXPECT_LE(account.committed, account.line.value());
 }
 

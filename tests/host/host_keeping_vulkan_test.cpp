@@ -27,7 +27,7 @@ Fleet on_vulkan(const std::string& names, Bytes budget) {
 
 Bytes copies(SmallHost& small) {
   Bytes sum;
-  for (const memory::Entry& entry : small.books.ledger().entries_of(tracker::KeptWeights::kOwner)) {
+  for (const memory::Entry& entry : small.accounting.ledger().entries_of(tracker::KeptWeights::kOwner)) {
     EXPECT_TRUE(entry.charged);
     EXPECT_TRUE(entry.tag.device.is_host());
     EXPECT_EQ(entry.tag.stage, memory::Stage::weights);
@@ -49,7 +49,7 @@ void let_go(SmallHost& small, const std::string& name) {
 class HostKeepingVulkanTest : public ::testing::Test {
  protected:
   // Small models, too.
-  static void always(SmallHost& small) { small.books.tracker().set_uploads_from(0_B); }
+  static void always(SmallHost& small) { small.accounting.tracker().set_uploads_from(0_B); }
 };
 
 TEST_F(HostKeepingVulkanTest, TheSecondLoadReadsNoWeightOfTheFileAndSaysTheSame) {
@@ -119,7 +119,7 @@ TEST_F(HostKeepingVulkanTest, WhereTheHostsLineIsShortNothingIsKeptAndNobodyFail
     for (const char* name : {"a", "b"}) {
       (void)small.ask(name);
       let_go(small, name);
-      const memory::DeviceAccount account = small.books.ledger().account(device::host());
+      const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
       EXPECT_LE(account.committed, account.line.value());
       EXPECT_EQ(small.status(name).load_failures, 0U);
     }

@@ -30,7 +30,7 @@ TEST(HostLanesTest, TheScratchOfALaneIsTheLargestNotTheSum) {
   SmallHost small(fleet);
   for (const char* name : {"a", "b", "c", "d"}) (void)small.ask(name);
   Bytes compute;
-  for (const memory::Entry& entry : small.books.ledger().entries()) {
+  for (const memory::Entry& entry : small.accounting.ledger().entries()) {
     if (entry.tag.stage != memory::Stage::compute) continue;
     compute += entry.taken.current;
     if (entry.taken.current > 0_B) {

@@ -23,11 +23,11 @@ std::string long_prompt(int i) {
   return prompt;
 }
 
-memory::DeviceAccount on_host(SmallHost& small) { return small.books.ledger().account(device::host()); }
+memory::DeviceAccount on_host(SmallHost& small) { return small.accounting.ledger().account(device::host()); }
 
 Bytes parked(SmallHost& small) {
   Bytes sum;
-  for (const memory::Entry& entry : small.books.ledger().entries_of("parked")) {
+  for (const memory::Entry& entry : small.accounting.ledger().entries_of("parked")) {
     EXPECT_EQ(entry.tag.stage, memory::Stage::conversations);
     sum += entry.taken.current;
   }

@@ -42,7 +42,7 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
   SmallHost small(fleet);
   const auto mapped_bytes = [&] {
     Bytes sum;
-    for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
+    for (const memory::Entry& entry : small.accounting.ledger().entries_of("a"))
       if (!entry.charged) sum += entry.taken.current;
     return sum;
   };
@@ -52,7 +52,7 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
   (void)small.ask("b");
   EXPECT_EQ(small.state("a"), ModelState::parked);
   EXPECT_EQ(mapped_bytes(), while_ready);
-  for (const memory::Entry& entry : small.books.ledger().entries_of("a"))
+  for (const memory::Entry& entry : small.accounting.ledger().entries_of("a"))
     EXPECT_TRUE(!entry.charged || entry.taken.current == Bytes{});
   EXPECT_EQ(small.ask("a", "Day 12."), expected);
   EXPECT_EQ(mapped_bytes(), while_ready);  // not a second time

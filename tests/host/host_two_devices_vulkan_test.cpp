@@ -76,7 +76,7 @@ TEST_F(HostTwoDevices, ModelsOnDevicesOfTheirOwnAreReadyTogetherAndOneOnBothSend
   EXPECT_EQ(small.status("b").evictions, 1U);
   EXPECT_EQ(small.ask("b"), expected[1]);
   for (const device::DeviceId& device : {kFirst, kSecond}) {
-    const memory::DeviceAccount account = small.books.ledger().account(device);
+    const memory::DeviceAccount account = small.accounting.ledger().account(device);
     EXPECT_LE(account.committed, account.line.value()) << device.name();
   }
   EXPECT_EQ(small.status("b").seal.allocations_after_seal, 0U);

@@ -25,9 +25,9 @@ Fleet on_vulkan(const std::string& names) {
   return fleet;
 }
 
-Bytes compute_on_device(run::MemoryBooks& books) {
+Bytes compute_on_device(run::MemoryAccounting& accounting) {
   Bytes sum;
-  for (const memory::Entry& entry : books.ledger().entries()) {
+  for (const memory::Entry& entry : accounting.ledger().entries()) {
     if (entry.tag.stage == memory::Stage::compute && entry.tag.device == kVulkan) sum += entry.taken.current;
   }
   return sum;
@@ -55,7 +55,7 @@ TEST(HostVulkanTest, ModelsOfALaneShareScratchAndSayWhatTheySayAlone) {
   }
   EXPECT_EQ(texts[0], expected[0]);
   EXPECT_EQ(texts[1], expected[1]);
-  EXPECT_EQ(compute_on_device(small.books), largest);
+  EXPECT_EQ(compute_on_device(small.accounting), largest);
   for (const char* name : {"a", "b"}) EXPECT_EQ(small.status(name).seal.allocations_after_seal, 0U);
 }
 
@@ -80,7 +80,7 @@ TEST(HostVulkanTest, ASwitchFindsThePipelinesCompiledAndTheConversationGoesOn) {
   EXPECT_EQ(text, uninterrupted);
   EXPECT_LT(second_load, first_load / 2);
   EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
-  const memory::DeviceAccount account = small.books.ledger().account(kVulkan);
+  const memory::DeviceAccount account = small.accounting.ledger().account(kVulkan);
   EXPECT_LE(account.committed, account.line.value());
 }
 

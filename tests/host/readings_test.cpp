@@ -1,4 +1,4 @@
-// Readings beside books of hand-written entries: a card that two backends offer is one memory, as the host's is.
+// Readings beside accounting of hand-written entries: a card that two backends offer is one memory, as the host's is.
 #include "readings.hpp"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ memory::Entry entry(const std::string& owner, const device::DeviceId& device, By
 // "a" is the fleet's and on Vulkan0, "backends" on CUDA0; 10 GiB are others'.
 class ReadingsTest : public ::testing::Test {
  protected:
-  [[nodiscard]] Books books() const {
+  [[nodiscard]] Accounting accounting() const {
     return {.entries = entries,
             .is_fleets = [](const std::string& owner) { return owner == "a"; },
             .has_gone = [](const std::string&) { return false; }};
@@ -43,7 +43,7 @@ class ReadingsTest : public ::testing::Test {
 };
 
 TEST_F(ReadingsTest, WhatIsOursUnderEitherNameIsNotOthers) {
-  const Moment moment = moment_of(books(), both);
+  const Moment moment = moment_of(accounting(), both);
   ASSERT_EQ(moment.others.size(), 2U);
   for (const auto& [device, bytes] : moment.others) EXPECT_EQ(bytes, 10_GiB) << device.name();
   ASSERT_EQ(moment.holdings.size(), 1U);
@@ -53,7 +53,7 @@ TEST_F(ReadingsTest, WhatIsOursUnderEitherNameIsNotOthers) {
 }
 
 TEST_F(ReadingsTest, SetAsideTheFleetIsGoneFromTheCardAndTheRestCountsOnIt) {
-  for (const plan::DeviceState& device : with_ours_set_aside(books(), both)) {
+  for (const plan::DeviceState& device : with_ours_set_aside(accounting(), both)) {
     EXPECT_EQ(device.ours, 1_GiB) << device.info.id.name();
     EXPECT_EQ(device.reading.free, 69_GiB) << device.info.id.name();
   }
@@ -62,7 +62,7 @@ TEST_F(ReadingsTest, SetAsideTheFleetIsGoneFromTheCardAndTheRestCountsOnIt) {
 TEST_F(ReadingsTest, AnotherCardIsAnother) {
   plan::DeviceState other = state(device::DeviceId{"CUDA1"}, 80_GiB, 79_GiB);
   both.push_back(other);
-  const auto aside = with_ours_set_aside(books(), both);
+  const auto aside = with_ours_set_aside(accounting(), both);
   EXPECT_EQ(aside[2].ours, 0_B);
   EXPECT_EQ(aside[2].reading.free, 79_GiB);
 }
@@ -73,11 +73,11 @@ TEST_F(ReadingsTest, DevicesInHostMemoryAreOneMemoryWithALineEach) {
   software.info.memory_is_hosts = true;
   const std::vector<plan::DeviceState> hosts{software, state(device::host(), 64_GiB, 50_GiB)};
   entries = {entry("a", software.info.id, 4_GiB, 4_GiB), entry("backends", software.info.id, 0_B, 1_GiB)};
-  const auto aside = with_ours_set_aside(books(), hosts);
+  const auto aside = with_ours_set_aside(accounting(), hosts);
   EXPECT_EQ(aside[0].ours, 1_GiB);
   EXPECT_EQ(aside[1].ours, 0_B);
   for (const plan::DeviceState& device : aside) EXPECT_EQ(device.reading.free, 54_GiB);
-  for (const auto& [device, bytes] : moment_of(books(), hosts).others) EXPECT_EQ(bytes, 9_GiB) << device.name();
+  for (const auto& [device, bytes] : moment_of(accounting(), hosts).others) EXPECT_EQ(bytes, 9_GiB) << device.name();
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ Tag tag(const std::string& owner, Stage stage = Stage::compute) {
 }
 constexpr Bytes kLine = 100_B;
 
-// The books and everything a source may stand on.
+// The accounting and everything a source may stand on.
 struct Ground {
   Ground() { ledger.set_line(kGpu, kLine); }
   ManualClock clock;
@@ -60,14 +60,14 @@ class CapacitySourceTest : public ::testing::Test {
 using Sources = ::testing::Types<LedgerCapacity, SealedCapacity, TracedCapacity, RetryingCapacity>;
 TYPED_TEST_SUITE(CapacitySourceTest, Sources);
 
-TYPED_TEST(CapacitySourceTest, GrantsUpToTheLineAndBooksWhatItGrants) {
+TYPED_TEST(CapacitySourceTest, GrantsUpToTheLineAndChargesWhatItGrants) {
   ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
   EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
   this->source.release(tag("a"), kLine);
   EXPECT_TRUE(this->ledger.empty());
 }
 
-TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndBooksNothing) {
+TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndChargesNothing) {
   ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
   const auto refused = this->source.try_acquire(tag("b"), 1_B);
   ASSERT_FALSE(refused);
@@ -134,7 +134,7 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
   EXPECT_EQ(seal.counts("b").allocations_after_seal, 0U);
 }
 
-// Lets other threads go first, just before the books are asked: the moment at which they may change.
+// Lets other threads go first, just before the accounting are asked: the moment at which they may change.
 class Yielding final : public AnyCapacity {
  public:
   explicit Yielding(AnyCapacity& next) : next_(next) {}

@@ -36,7 +36,7 @@ ErrorCode code_of(const std::function<void()>& act) {
   return ErrorCode::internal;
 }
 
-RC_GTEST_PROP(LedgerProperty, AgreesWithNaiveBooksAndEndsEmpty, ()) {
+RC_GTEST_PROP(LedgerProperty, AgreesWithNaiveAccountingAndEndsEmpty, ()) {
   Ledger ledger;
   History history(ledger);
   history.play(*steps());

@@ -41,7 +41,7 @@ TEST(MonitorTest, ASampleSaysWhatTheLedgerSays) {
   (void)small.ask("a");
   const Sample sample = take_sample(small.host);
   const DeviceSample& device = cpu(sample);
-  const memory::DeviceAccount account = small.books.ledger().account(device::host());
+  const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
   EXPECT_EQ(device.line, account.line);
   EXPECT_EQ(device.taken, account.taken);
   EXPECT_EQ(device.committed, account.committed);
@@ -90,7 +90,7 @@ TEST(MonitorTest, ASealThatIsBrokenIsSeen) {
   (void)monitor.sample_now();
   EXPECT_FALSE(monitor.counters().alerts.contains(AlertKind::seal));
   const memory::Tag tag{.device = device::host(), .owner = "a", .stage = memory::Stage::compute, .buffer = "CPU"};
-  small.books.seal().record({.tag = tag, .bytes = 1_MiB, .refused = true});
+  small.accounting.seal().record({.tag = tag, .bytes = 1_MiB, .refused = true});
   (void)monitor.sample_now();
   EXPECT_EQ(monitor.counters().alerts.at(AlertKind::seal), 1U);
   EXPECT_EQ(monitor.alerts().back().model, "a");

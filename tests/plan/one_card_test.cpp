@@ -1,4 +1,4 @@
-// One card that two backends offer is one memory: in the plan, at admission, in the books.
+// One card that two backends offer is one memory: in the plan, at admission, in the accounting.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -50,9 +50,9 @@ class PlannedAdaptersTest : public testing::Test {
 };
 
 TEST_F(PlannedAdaptersTest, AreTakenAsTheyWerePlanned) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const plan::Plan plan = test::plan_of(request());
-  const auto instance = test::reserve(books, plan);
+  const auto instance = test::reserve(accounting, plan);
   instance->load();
   instance->create_context();
   (void)instance->warm_up({.depth = WarmUpDepth::full});
@@ -79,8 +79,8 @@ TEST_F(PlannedAdaptersTest, AreTakenAsTheyWerePlanned) {
 }
 
 TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
-  MemoryBooks books;
-  const auto instance = test::ready(books, request());
+  MemoryAccounting accounting;
+  const auto instance = test::ready(accounting, request());
   const LedgerSnapshot before = instance->snapshot();
   const std::vector<float> both = logits(*instance);
   const auto with = [&](float first, float second) {
@@ -120,10 +120,10 @@ TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
 }
 
 TEST_F(PlannedAdaptersTest, WhatWasNotPlannedIsRefused) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request bare = request();
   bare.dry_run.control_vector = {};
-  const auto instance = test::ready(books, bare);
+  const auto instance = test::ready(accounting, bare);
   const auto vector =
       engine::load_control_vector(instance->model()->facts(), {.files = {{.path = steering("c.gguf", 1)}}});
   expect_error(ErrorCode::sealed, "planned", [&] { instance->set_control_vector(vector); });

@@ -29,7 +29,7 @@ class BatchedExecutorTest : public ::testing::Test {
   }
   void open(const plan::Request& request) {
     executor.reset();
-    instance = test::ready(books, request);
+    instance = test::ready(accounting, request);
     executor.emplace(*instance);
   }
 
@@ -45,7 +45,7 @@ class BatchedExecutorTest : public ::testing::Test {
               test::kLogitTolerance);
   }
 
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> instance;
   std::optional<BatchedExecutor> executor;
 };

@@ -41,8 +41,8 @@ class ChatSessionTest : public ::testing::TestWithParam<Kind> {
     return session.answer(greedy).read_all();
   }
 
-  MemoryBooks books;
-  std::unique_ptr<Instance> instance = test::ready(books, test::demo_request("mate-chat", 3));
+  MemoryAccounting accounting;
+  std::unique_ptr<Instance> instance = test::ready(accounting, test::demo_request("mate-chat", 3));
   std::optional<BatchedExecutor> executor{std::in_place, *instance};
   std::unique_ptr<Executor> subject = make(GetParam(), *executor);
   GenerationParams greedy{.predict = 16, .sampling = {.temperature = 0}};
@@ -231,7 +231,7 @@ TEST_P(InteractiveChatTest, ADamagedOrForeignFileChangesNothing) {
   }
   expect_error(ErrorCode::io, "cannot be read", [&] { session.load(folder.path() / "absent"); });
 
-  const auto bosun = test::ready(books, test::demo_request("bosun-log", 1));
+  const auto bosun = test::ready(accounting, test::demo_request("bosun-log", 1));
   BatchedExecutor other(*bosun);
   InteractiveExecutor foreign(other);
   ChatOptions options;

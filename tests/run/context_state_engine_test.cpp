@@ -25,7 +25,7 @@ class ContextStateTest : public testing::Test {
     executor.reset();
     plan::Request request = test::lively_request(model, sequences);
     request.dry_run.context.type_k = cache;
-    instance = test::ready(books, request);
+    instance = test::ready(accounting, request);
     executor.emplace(*instance);
   }
   // One decoded, one with a past and tokens that wait, one that was never prompted.
@@ -56,7 +56,7 @@ class ContextStateTest : public testing::Test {
   }
 
   test::TemporaryFolder folder_;
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> instance;
   std::optional<BatchedExecutor> executor;
 };

@@ -185,9 +185,9 @@ plan::Request request_for(const std::string& model, bool unified) {
 class ConversationPropertyTest : public ::testing::TestWithParam<std::pair<std::string, bool>> {};
 
 TEST_P(ConversationPropertyTest, SaysWhatAFreshEvaluationSays) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const auto [model, unified] = GetParam();
-  const auto instance = test::ready(books, request_for(model, unified));
+  const auto instance = test::ready(accounting, request_for(model, unified));
   test::FreshEvaluation fresh(*instance);
   const bool holds = rc::check([&] {
     const auto choices = *rc::gen::resize(24, rc::gen::arbitrary<std::vector<std::uint32_t>>());
@@ -200,9 +200,9 @@ TEST_P(ConversationPropertyTest, SaysWhatAFreshEvaluationSays) {
 }
 
 TEST_P(ConversationPropertyTest, TheToleranceTellsOneTokenFromAnother) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const auto [model, unified] = GetParam();
-  const auto instance = test::ready(books, request_for(model, unified));
+  const auto instance = test::ready(accounting, request_for(model, unified));
   test::FreshEvaluation fresh(*instance);
   std::vector<engine::Token> tokens = test::some_tokens(20);
   const std::vector<float> right = fresh.logits(tokens);

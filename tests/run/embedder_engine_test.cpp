@@ -47,11 +47,11 @@ class EveryKind : public testing::TestWithParam<std::tuple<std::string, enum lla
     return embedding_request(model_path(std::get<0>(GetParam())), std::get<1>(GetParam()), sequences);
   }
   bool pooled() const { return std::get<1>(GetParam()) != kNone; }
-  MemoryBooks books_;
+  MemoryAccounting accounting_;
 };
 
 TEST_P(EveryKind, GivesVectorsOfLengthOneTheSameEveryTime) {
-  const auto instance = ready(books_, request());
+  const auto instance = ready(accounting_, request());
   Embedder embedder(*instance);
   const auto inputs = some_inputs(9);
   const auto embeddings = embedder.embed(inputs);
@@ -71,11 +71,11 @@ TEST_P(EveryKind, DoesNotDependOnItsNeighbours) {
   const auto inputs = some_inputs(9);
   std::vector<Embedding> alone;
   {
-    const auto instance = ready(books_, request(1));
+    const auto instance = ready(accounting_, request(1));
     Embedder embedder(*instance);
     for (const auto& input : inputs) alone.push_back(embedder.embed(std::span(&input, 1)).front());
   }
-  const auto instance = ready(books_, request(4));
+  const auto instance = ready(accounting_, request(4));
   const auto together = Embedder(*instance).embed(inputs);
   for (std::size_t i = 0; i < inputs.size(); ++i)
     EXPECT_LT(distance(together[i].values, alone[i].values), kTolerance) << i;
@@ -83,7 +83,7 @@ TEST_P(EveryKind, DoesNotDependOnItsNeighbours) {
 
 TEST_P(EveryKind, TakesWhatWasPlannedAndNothingAfterTheSeal) {
   const plan::Plan plan = test::plan_of(request());
-  const auto instance = test::reserve(books_, plan);
+  const auto instance = test::reserve(accounting_, plan);
   OpenOptions options;
   options.warm_up.depth = WarmUpDepth::quick;
   make_ready(*instance, options, nullptr);
@@ -110,17 +110,17 @@ INSTANTIATE_TEST_SUITE_P(EmbedderTest, EveryKind,
 
 TEST(EmbedderTest, UnspecifiedPoolingIsTheModelsOwn) {
   const test::TemporaryFolder folder;
-  MemoryBooks books;
+  MemoryAccounting accounting;
   for (const auto& [number, pooling] : {std::pair(1U, kMean), std::pair(2U, kCls)}) {
     const auto path = folder.write("own.gguf", test::tiny_bert({.pooling = number}).bytes());
-    const auto instance = ready(books, embedding_request(path, LLAMA_POOLING_TYPE_UNSPECIFIED));
+    const auto instance = ready(accounting, embedding_request(path, LLAMA_POOLING_TYPE_UNSPECIFIED));
     EXPECT_EQ(Embedder(*instance).pooling(), pooling);
   }
 }
 
 TEST(EmbedderTest, AVectorsLengthIsKeptWhereThatIsAsked) {
-  MemoryBooks books;
-  const auto instance = ready(books, embedding_request(model_path("bert"), kMean));
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, embedding_request(model_path("bert"), kMean));
   Embedder embedder(*instance);
   const auto inputs = some_inputs(2);
   const auto raw = embedder.embed(inputs, {.normalisation = Normalisation::none});
@@ -132,15 +132,15 @@ TEST(EmbedderTest, AVectorsLengthIsKeptWhereThatIsAsked) {
 
 // The mean of the tokens' own vectors, computed here.
 TEST(EmbedderTest, PoolingMeanIsTheMeanOfWhatPoolingNoneGives) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const auto inputs = some_inputs(3);
   const EmbedParams raw{.normalisation = Normalisation::none};
   std::vector<Embedding> tokens;
   {
-    const auto instance = ready(books, embedding_request(model_path("qwen3-dense"), kNone));
+    const auto instance = ready(accounting, embedding_request(model_path("qwen3-dense"), kNone));
     tokens = Embedder(*instance).embed(inputs, raw);
   }
-  const auto instance = ready(books, embedding_request(model_path("qwen3-dense"), kMean));
+  const auto instance = ready(accounting, embedding_request(model_path("qwen3-dense"), kMean));
   const auto means = Embedder(*instance).embed(inputs, raw);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     std::vector<float> mean(tokens[i].width);
@@ -153,8 +153,8 @@ TEST(EmbedderTest, PoolingMeanIsTheMeanOfWhatPoolingNoneGives) {
 }
 
 TEST(EmbedderTest, TextGoesThroughTheModelsOwnVocabulary) {
-  MemoryBooks books;
-  const auto instance = ready(books, embedding_request(model_path("bert"), kMean));
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, embedding_request(model_path("bert"), kMean));
   Embedder embedder(*instance);
   const Embedding text = embedder.embed("cat cab");
   EXPECT_EQ(text.tokens, 8U);  // [CLS] c a t c a b [SEP]
@@ -166,11 +166,11 @@ TEST(EmbedderTest, TextGoesThroughTheModelsOwnVocabulary) {
 }
 
 TEST(EmbedderTest, AnInputThatDoesNotFitIsRefusedByNameBeforeAnythingIsComputed) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   for (const auto& [model, pooling] : {std::pair("bert", kMean), std::pair("llama-dense", kMean),
                                        std::pair("mamba-dense", kCls), std::pair("dream-dense", kLast)}) {
     SCOPED_TRACE(model);
-    const auto instance = ready(books, embedding_request(model_path(model), pooling));
+    const auto instance = ready(accounting, embedding_request(model_path(model), pooling));
     Embedder embedder(*instance);
     EXPECT_EQ(embedder.longest_input(), 64U);
     std::size_t batches = 0;
@@ -192,7 +192,7 @@ TEST(EmbedderTest, AnInputThatDoesNotFitIsRefusedByNameBeforeAnythingIsComputed)
 
 // Several calls for one input: the same vector as a context whose micro-batch holds it whole.
 TEST(EmbedderTest, ALongInputOfACausalModelGoesThroughInPieces) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   for (const char* model : {"llama-dense", "qwen3-dense", "mamba-dense", "jamba-dense", "gemma3-dense"}) {
     for (const auto pooling : {kLast, kNone}) {
       SCOPED_TRACE(std::string(model) + " " + std::string(engine::to_string(pooling)));
@@ -203,10 +203,10 @@ TEST(EmbedderTest, ALongInputOfACausalModelGoesThroughInPieces) {
       {
         plan::Request request = embedding_request(model_path(model), pooling);
         request.dry_run.context.n_ubatch = request.dry_run.context.n_batch = 256;
-        const auto instance = ready(books, request);
+        const auto instance = ready(accounting, request);
         whole = Embedder(*instance).embed(inputs);
       }
-      const auto instance = ready(books, embedding_request(model_path(model), pooling));
+      const auto instance = ready(accounting, embedding_request(model_path(model), pooling));
       Embedder embedder(*instance);
       EXPECT_EQ(embedder.longest_input(), 256U);
       const auto pieces = embedder.embed(inputs);
@@ -222,27 +222,27 @@ TEST(EmbedderTest, ALongInputOfACausalModelGoesThroughInPieces) {
 TEST(EmbedderTest, AnyNumberOfSequencesIsOpenedAndEmbeds) {
   for (std::uint32_t sequences = 1; sequences <= 17; ++sequences) {
     SCOPED_TRACE(sequences);
-    MemoryBooks books;
+    MemoryAccounting accounting;
     const plan::Request request = embedding_request(model_path("bert"), kMean, sequences);
     EXPECT_EQ(request.dry_run.context.n_ubatch % sequences, 0U);
-    const auto instance = ready(books, request);
+    const auto instance = ready(accounting, request);
     EXPECT_EQ(Embedder(*instance).embed(some_inputs(5)).size(), 5U);
   }
 }
 
 // A cache for each sequence: the engine would cut unequal sequences, so they go through one at a time, and right.
 TEST(EmbedderTest, SequencesWithCachesOfTheirOwnGiveTheSameVectors) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const auto inputs = some_inputs(5);
   for (const auto pooling : {kMean, kCls, kLast, kNone}) {
     std::vector<Embedding> shared;
     {
-      const auto instance = ready(books, embedding_request(model_path("llama-dense"), pooling));
+      const auto instance = ready(accounting, embedding_request(model_path("llama-dense"), pooling));
       shared = Embedder(*instance).embed(inputs);
     }
     plan::Request request = embedding_request(model_path("llama-dense"), pooling);
     request.dry_run.context.kv_unified = false;
-    const auto instance = ready(books, request);
+    const auto instance = ready(accounting, request);
     const auto apart = Embedder(*instance).embed(inputs);
     for (std::size_t i = 0; i < inputs.size(); ++i)
       EXPECT_LT(distance(apart[i].values, shared[i].values), kTolerance) << i;
@@ -250,10 +250,10 @@ TEST(EmbedderTest, SequencesWithCachesOfTheirOwnGiveTheSameVectors) {
 }
 
 TEST(EmbedderTest, CancellationIsHeardBetweenBatchesAndTheInstanceStaysUsable) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   for (const char* model : {"bert", "llama-dense", "jamba-dense"}) {
     SCOPED_TRACE(model);
-    const auto instance = ready(books, embedding_request(model_path(model), kMean));
+    const auto instance = ready(accounting, embedding_request(model_path(model), kMean));
     Embedder embedder(*instance);
     const auto inputs = some_inputs(20);
     const auto before = embedder.embed(inputs);
@@ -270,8 +270,8 @@ TEST(EmbedderTest, CancellationIsHeardBetweenBatchesAndTheInstanceStaysUsable) {
 }
 
 TEST(EmbedderTest, AFailureLeavesTheInstanceUsableAndItsMemoryEmpty) {
-  MemoryBooks books;
-  const auto instance = ready(books, embedding_request(model_path("llama-dense"), kLast));
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, embedding_request(model_path("llama-dense"), kLast));
   Embedder embedder(*instance);
   const auto inputs = some_inputs(4);
   const auto before = embedder.embed(inputs);
@@ -285,16 +285,16 @@ TEST(EmbedderTest, AFailureLeavesTheInstanceUsableAndItsMemoryEmpty) {
 }
 
 TEST(EmbedderTest, RefusesAContextThatWasNotPlannedForIt) {
-  MemoryBooks books;
-  const auto generates = ready(books, test::small_request("llama-dense", "CPU"));
+  MemoryAccounting accounting;
+  const auto generates = ready(accounting, test::small_request("llama-dense", "CPU"));
   expect_error(ErrorCode::usage, "generating", [&] { Embedder embedder(*generates); });
   expect_error(ErrorCode::usage, "not made for embeddings", [&] { (void)generates->context().sequence_embeddings(0); });
   expect_error(ErrorCode::usage, "not made for embeddings", [&] { (void)generates->context().embeddings(0); });
 }
 
 TEST(EmbedderTest, GettersRefuseWhatThePoolingDoesNotGive) {
-  MemoryBooks books;
-  const auto instance = ready(books, embedding_request(model_path("llama-dense"), kMean));
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, embedding_request(model_path("llama-dense"), kMean));
   (void)Embedder(*instance).embed(some_inputs(1));
   expect_error(ErrorCode::usage, "each sequence", [&] { (void)instance->context().embeddings(0); });
   expect_error(ErrorCode::usage, "was not in the last batch",

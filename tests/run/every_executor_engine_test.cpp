@@ -65,14 +65,14 @@ void use_chat(BatchedExecutor& executor) {
 }
 
 TEST(EveryExecutorTest, TakesNothingOnASealedContext) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request request = test::demo_request("mate-chat", 4);
   request.dry_run.context.kv_unified = true;
   plan_for_embeddings(request.dry_run, LLAMA_POOLING_TYPE_NONE);  // gives logits as well
-  const auto instance = test::ready(books, request);
+  const auto instance = test::ready(accounting, request);
   plan::Request draft_request = request;
   draft_request.name = "draft";
-  const auto draft = test::ready(books, draft_request);
+  const auto draft = test::ready(accounting, draft_request);
   ASSERT_EQ(tracker::mode(), tracker::Mode::enforcing);
   const std::uint64_t before = hook::counters().allocations;
   Embedder embedder(*instance);

@@ -18,7 +18,7 @@ class ExecutorsTest : public ::testing::Test {
  protected:
   void open(const std::string& model, std::uint32_t sequences) {
     executor.reset();
-    instance = test::ready(books, test::demo_request(model, sequences));
+    instance = test::ready(accounting, test::demo_request(model, sequences));
     executor.emplace(*instance);
   }
   static std::string text_of(Generation&& generation) { return stream(generation); }
@@ -26,7 +26,7 @@ class ExecutorsTest : public ::testing::Test {
     return instance->model()->vocab().detokenize(conversation.tokens(), true);
   }
 
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> instance;
   std::optional<BatchedExecutor> executor;
   GenerationParams greedy{.predict = 24, .sampling = {.temperature = 0}};

@@ -19,8 +19,8 @@ std::string all_of(Generation& generation) {
 
 class GenerationTest : public ::testing::Test {
  protected:
-  MemoryBooks books;
-  std::unique_ptr<Instance> instance = test::ready(books, test::small_request("llama-dense", "CPU"));
+  MemoryAccounting accounting;
+  std::unique_ptr<Instance> instance = test::ready(accounting, test::small_request("llama-dense", "CPU"));
   GenerationParams params{.prompt = {5, 6, 7}, .predict = 10, .sampling = {.temperature = 0}};
 };
 
@@ -230,8 +230,8 @@ class OverflowTest : public ::testing::TestWithParam<std::pair<std::string, Cont
 
 TEST_P(OverflowTest, GoesOnInAFullContext) {
   const auto [model, strategy] = GetParam();
-  MemoryBooks books;
-  const auto instance = test::ready(books, test::lively_request(model, 1));
+  MemoryAccounting accounting;
+  const auto instance = test::ready(accounting, test::lively_request(model, 1));
   BatchedExecutor executor(*instance);
   Conversation conversation = executor.create();
   GenerationParams params{.prompt = test::some_tokens(40), .predict = 600, .ignore_end_of_generation = true};
@@ -289,9 +289,9 @@ TEST_F(GenerationTest, ALongPromptMakesRoomForItself) {
 }
 
 TEST(GenerationOfTest, EveryKindOfMemoryGenerates) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   for (const char* architecture : {"gemma3-dense", "mamba-dense", "jamba-dense", "deepseek2-moe", "lfm2-dense"}) {
-    const auto instance = test::ready(books, test::small_request(architecture, "CPU"));
+    const auto instance = test::ready(accounting, test::small_request(architecture, "CPU"));
     Generation generation(*instance, {.prompt = {5, 6, 7}, .predict = 4, .sampling = {.temperature = 0}});
     EXPECT_FALSE(all_of(generation).empty()) << architecture;
     EXPECT_EQ(instance->seal_counts().refused_after_seal, 0U) << architecture;

@@ -9,9 +9,9 @@ namespace plimsoll::run {
 namespace {
 
 TEST(GenerationVulkanTest, APromptIsReadWhenItsLogitsAreThere) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request request = test::small_request("llama-dense", "Vulkan0");
-  const auto instance = test::ready(books, request);
+  const auto instance = test::ready(accounting, request);
   std::vector<engine::Token> prompt;
   for (engine::Token token = 1; token <= 64; ++token) prompt.push_back(token);
   for (int i = 0; i < 3; ++i) {  // the first one compiles what a quick warm-up left out

@@ -34,8 +34,8 @@ std::string text_of(Instance& instance) {
 }
 
 TEST(InstanceTest, StagesRunInTheirOrderOnly) {
-  MemoryBooks books;
-  auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
+  MemoryAccounting accounting;
+  auto instance = reserve(accounting, plan_of(small_request("llama-dense", "CPU")));
   EXPECT_EQ(code_of([&] { instance->create_context(); }), ErrorCode::usage);
   EXPECT_EQ(code_of([&] { (void)instance->context(); }), ErrorCode::usage);
   instance->load();
@@ -48,44 +48,44 @@ TEST(InstanceTest, StagesRunInTheirOrderOnly) {
 }
 
 TEST(InstanceTest, TakesWhatThePlanSays) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
-  auto instance = reserve(books, plan);
+  auto instance = reserve(accounting, plan);
   instance->load();
   instance->create_context();
   test::expect_holds_what_is_planned(*instance);
 }
 
 TEST(InstanceTest, GivesEverythingBack) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   {
-    const auto instance = ready(books, small_request("llama-dense", "CPU"));
-    EXPECT_FALSE(books.ledger().empty());
+    const auto instance = ready(accounting, small_request("llama-dense", "CPU"));
+    EXPECT_FALSE(accounting.ledger().empty());
   }
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 // Two models, a line between one and two: the second is refused before anything is touched, the first goes on
 // answering.
 TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const plan::Plan a = plan_of(small_request("llama-dense", "CPU"));
   plan::Request second = small_request("llama-dense", "CPU");
   second.name = "b";
   const plan::Plan b = plan_of(second);
-  auto first = reserve(books, a);
-  const Bytes one = books.ledger().account(device::host()).committed;
-  books.ledger().set_line(device::host(), one + one - 1_B);
+  auto first = reserve(accounting, a);
+  const Bytes one = accounting.ledger().account(device::host()).committed;
+  accounting.ledger().set_line(device::host(), one + one - 1_B);
 
-  EXPECT_EQ(code_of([&] { Instance refused(books, b.models.front(), b.devices); }), ErrorCode::over_line);
-  EXPECT_EQ(books.ledger().account(device::host()).committed, one);
+  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(accounting.ledger().account(device::host()).committed, one);
 
   make_ready(*first, {}, nullptr);  // measured now: its runtime is less than the estimate that was reserved
-  const Bytes measured = books.ledger().account(device::host()).committed;
-  books.ledger().set_line(device::host(), measured + one - 1_B);
+  const Bytes measured = accounting.ledger().account(device::host()).committed;
+  accounting.ledger().set_line(device::host(), measured + one - 1_B);
   const std::string before = text_of(*first);
-  EXPECT_EQ(code_of([&] { Instance refused(books, b.models.front(), b.devices); }), ErrorCode::over_line);
-  EXPECT_EQ(books.ledger().account(device::host()).committed, measured);
+  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(accounting.ledger().account(device::host()).committed, measured);
   EXPECT_EQ(text_of(*first), before);
 }
 
@@ -105,28 +105,28 @@ TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
 
 // The line holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
 TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
-  MemoryBooks books;
-  auto neighbour = ready(books, small_request("llama-dense", "CPU"));
+  MemoryAccounting accounting;
+  auto neighbour = ready(accounting, small_request("llama-dense", "CPU"));
   const std::string before = text_of(*neighbour);
   plan::Plan wrong = plan_of(small_request("jamba-dense", "CPU"));
   for (plan::Line& line : wrong.models.front().lines) {
     if (line.charged) line.bytes = 1_B;  // a plan that is wrong about everything
   }
-  const Bytes committed = books.ledger().account(device::host()).committed;
-  books.ledger().set_line(device::host(), committed + 4_KiB);
+  const Bytes committed = accounting.ledger().account(device::host()).committed;
+  accounting.ledger().set_line(device::host(), committed + 4_KiB);
   {
-    Instance liar(books, wrong.models.front(), wrong.devices);
+    Instance liar(accounting, wrong.models.front(), wrong.devices);
     liar.load();
     EXPECT_EQ(code_of([&] { liar.create_context(); }), ErrorCode::over_line);
     EXPECT_EQ(liar.state(), Instance::State::loaded);
   }
-  EXPECT_EQ(books.ledger().account(device::host()).committed, committed);
+  EXPECT_EQ(accounting.ledger().account(device::host()).committed, committed);
   EXPECT_EQ(text_of(*neighbour), before);
 }
 
 TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
-  MemoryBooks books;
-  const auto instance = ready(books, small_request("llama-dense", "CPU"));
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, small_request("llama-dense", "CPU"));
   engine::Batch batch;
   for (engine::Position i = 0; i < 4; ++i) batch.add(1, i, 0, true);
   EXPECT_EQ(code_of([&] { (void)instance->decode(batch); }), ErrorCode::sealed);
@@ -135,10 +135,10 @@ TEST(InstanceTest, ASealedModelRefusesMoreRowsOfLogitsThanItHolds) {
 }
 
 TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request request = small_request("llama-dense", "CPU");
   request.dry_run.context.n_outputs_max = 16;
-  const auto instance = ready(books, request);
+  const auto instance = ready(accounting, request);
   engine::Batch batch;
   for (engine::Position i = 0; i < 16; ++i) batch.add(1, i, 0, true);
   EXPECT_EQ(instance->decode(batch), engine::DecodeStatus::ok);
@@ -152,22 +152,22 @@ TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
 }
 
 TEST(InstanceTest, LoadingIsCancelledCleanly) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::stop_source source;
   {
-    auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
+    auto instance = reserve(accounting, plan_of(small_request("llama-dense", "CPU")));
     EXPECT_EQ(code_of([&] { instance->load([&](float) { source.request_stop(); }, source.get_token()); }),
               ErrorCode::cancelled);
     EXPECT_EQ(instance->state(), Instance::State::reserved);
   }
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 TEST(InstanceTest, WarmUpIsCancelledCleanly) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::stop_source source;
   {
-    auto instance = reserve(books, plan_of(small_request("llama-dense", "CPU")));
+    auto instance = reserve(accounting, plan_of(small_request("llama-dense", "CPU")));
     instance->load();
     instance->create_context();
     WarmUpOptions options{.depth = WarmUpDepth::full};
@@ -177,40 +177,40 @@ TEST(InstanceTest, WarmUpIsCancelledCleanly) {
     };
     EXPECT_EQ(code_of([&] { (void)instance->warm_up(options); }), ErrorCode::cancelled);
   }
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 TEST(InstanceTest, ChurnLeavesNothingBehind) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   OpenOptions options;
   options.warm_up.depth = WarmUpDepth::quick;
-  const auto once = [&] { make_ready(*reserve(books, plan), options, nullptr); };
+  const auto once = [&] { make_ready(*reserve(accounting, plan), options, nullptr); };
   for (int i = 0; i < 10; ++i) once();  // what allocators and thread pools keep for later
   const Bytes baseline = test::process_memory();
   for (int i = 0; i < 100; ++i) once();
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
   EXPECT_LE(saturating_sub(test::process_memory(), baseline), 4_MiB);
 }
 
 TEST(OpenTest, OneCallPlansReservesLoadsWarmsAndSeals) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   OpenOptions options;
   options.model.devices = {"none"};
   options.context.n_ctx = 256;
   options.require_enforcing = true;
-  const auto instance = open(books, test::arch_model("qwen3-dense"), options);
+  const auto instance = open(accounting, test::arch_model("qwen3-dense"), options);
   EXPECT_EQ(instance->state(), Instance::State::sealed);
   EXPECT_FALSE(text_of(*instance).empty());
 }
 
 TEST(OpenTest, SaysWhatIsMissingWhereItDoesNotFit) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   OpenOptions options;
   options.model.devices = {"none"};
   options.planner.lines = {{.device = device::host(), .amount = 64_KiB}};
   try {
-    (void)open(books, test::arch_model("qwen3-dense"), options);
+    (void)open(accounting, test::arch_model("qwen3-dense"), options);
     FAIL() << "it was opened under a line of 64 KiB";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::over_line);
@@ -218,7 +218,7 @@ TEST(OpenTest, SaysWhatIsMissingWhereItDoesNotFit) {
     EXPECT_EQ(error.numbers()[1].first, "available");
     EXPECT_EQ(error.numbers()[1].second, (64_KiB).value());
   }
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 }  // namespace

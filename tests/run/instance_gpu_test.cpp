@@ -34,20 +34,20 @@ plan::Request request_for(const std::string& model, std::uint32_t sequences = 1)
 class OnTheDevice : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(OnTheDevice, TakesWhatThePlanSays) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   const plan::Plan plan = test::plan_of(request_for(GetParam(), 2));
   ASSERT_EQ(plan::computing_devices(plan.models.front().dry_run), std::vector{device::DeviceId{device_under_test()}});
-  auto instance = test::reserve(books, plan);
+  auto instance = test::reserve(accounting, plan);
   instance->load();
   instance->create_context();
   test::expect_holds_what_is_planned(*instance);
 }
 
 TEST_P(OnTheDevice, TakesNothingMoreAfterTheSeal) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request request = request_for(GetParam(), 2);
   request.dry_run.context.n_outputs_max = 32;
-  auto instance = test::reserve(books, test::plan_of(request));
+  auto instance = test::reserve(accounting, test::plan_of(request));
   make_ready(*instance, {}, nullptr);
   ASSERT_TRUE(instance->warm_up_report().complete());
 
@@ -84,16 +84,16 @@ Bytes required_in_its_memory(const device::DeviceId& device, const plan::Plan& p
 // Within one hundredth, and what a driver rounds up to.
 Bytes tolerance(Bytes bytes) { return std::max(Bytes{bytes.value() / 100}, 4_MiB); }
 
-// The card from outside, since before this process had anything on it: at ready it has grown by what the books say, and
+// The card from outside, since before this process had anything on it: at ready it has grown by what the accounting say, and
 // in later lives by what the plan said. Both would pass were both wrong in the same way, so nothing here is read by the
 // probes or the meter. Nobody else may use the card meanwhile.
-TEST(OnTheDeviceTest, TheCardGrowsByWhatTheBooksAndTheNextPlanSay) {
+TEST(OnTheDeviceTest, TheCardGrowsByWhatTheAccountingAndTheNextPlanSay) {
   engine::start_backends();
   const auto info = device::find_device(device_under_test());
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
-  MemoryBooks books;
+  MemoryAccounting accounting;
   test::TemporaryFolder folder;
   plan::Store store(folder / "plimsoll.db");
   tracker::LocalDryRuns dry_runs;
@@ -102,16 +102,16 @@ TEST(OnTheDeviceTest, TheCardGrowsByWhatTheBooksAndTheNextPlanSay) {
   for (int life = 0; life < 3; ++life) {
     const plan::Plan plan = plan::Planner(dry_runs, store).plan({request});
     {
-      auto instance = test::reserve(books, plan);
+      auto instance = test::reserve(accounting, plan);
       make_ready(*instance, {}, &store);
       const Bytes grown = saturating_sub(card.used(), idle);
       const Bytes required = required_in_its_memory(info->id, plan);
-      SCOPED_TRACE(fmt::format("life {}: grown {}, booked {}, required {}; read by {}", life, format_bytes(grown),
-                               format_bytes(books.ledger().taken_on(info->id)), format_bytes(required),
+      SCOPED_TRACE(fmt::format("life {}: grown {}, charged {}, required {}; read by {}", life, format_bytes(grown),
+                               format_bytes(accounting.ledger().taken_on(info->id)), format_bytes(required),
                                instance->how_growth_is_read()));
       if (!info->memory_is_hosts) {
-        EXPECT_LE(saturating_sub(grown, books.ledger().taken_on(info->id)), tolerance(grown));
-        EXPECT_LE(saturating_sub(books.ledger().taken_on(info->id), grown), tolerance(grown));
+        EXPECT_LE(saturating_sub(grown, accounting.ledger().taken_on(info->id)), tolerance(grown));
+        EXPECT_LE(saturating_sub(accounting.ledger().taken_on(info->id), grown), tolerance(grown));
       }
       // The first plan may have guessed. Of host memory the program takes some for itself.
       if (life > 0 && !info->memory_is_hosts) {
@@ -119,7 +119,7 @@ TEST(OnTheDeviceTest, TheCardGrowsByWhatTheBooksAndTheNextPlanSay) {
         EXPECT_LE(saturating_sub(required, grown), tolerance(grown));
       }
     }
-    EXPECT_TRUE(books.ledger().empty());
+    EXPECT_TRUE(accounting.ledger().empty());
     after_life.push_back(card.used());
   }
   EXPECT_LE(saturating_sub(after_life[2], after_life[1]), workload::kAllowedGrowth);

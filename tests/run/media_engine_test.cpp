@@ -49,7 +49,7 @@ class MediaPrompts : public testing::TestWithParam<ProjectorKind> {
   }
   void open(ProjectorKind kind, std::uint32_t sequences = 2) { open(request(kind, sequences)); }
   void open(const plan::Request& request) {
-    instance = test::ready(books, request);
+    instance = test::ready(accounting, request);
     executor.emplace(*instance);
   }
 
@@ -89,7 +89,7 @@ class MediaPrompts : public testing::TestWithParam<ProjectorKind> {
   }
 
   test::TemporaryFolder folder_;
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> instance;
   std::optional<BatchedExecutor> executor;
   engine::Position end_of_reference = 0;
@@ -297,14 +297,14 @@ TEST_P(MediaMisuse, PicturesAreLimitedToWhatIsReserved) {
   unlimited.dry_run.projector.image_max_tokens = 0;
   const plan::Plan plan = test::plan_of(unlimited);
   EXPECT_EQ(plan.models.front().dry_run.picture_tokens, 2116);
-  auto opened = test::reserve(books, plan);
+  auto opened = test::reserve(accounting, plan);
   opened->load();
   EXPECT_LE(opened->projector().measure(8000, 8000).front().n_tokens(), 2116U);
 }
 
 // A picture larger than any that was driven is not tried: what it would take is not known.
 TEST_P(MediaMisuse, WhatWasNotWarmedUpForIsRefusedBeforeTheEngineSeesIt) {
-  instance = test::reserve(books, test::plan_of(request(ProjectorKind::any_size)));
+  instance = test::reserve(accounting, test::plan_of(request(ProjectorKind::any_size)));
   instance->load();
   instance->create_context();
   (void)instance->warm_up({.depth = WarmUpDepth::none});
@@ -324,8 +324,8 @@ TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   plan::Request wanted = request(ProjectorKind::fixed);
   wanted.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = test::plan_of(wanted);
-  instance = test::reserve(books, plan);
-  test::FaultInjector faults(books.tracker());
+  instance = test::reserve(accounting, plan);
+  test::FaultInjector faults(accounting.tracker());
   for (const int nth : {0, 1, 2}) {  // the model's weights, the projector's, and its compute buffer
     faults.refuse_nth(nth);
     expect_error(ErrorCode::over_line, nth == 0 ? "" : "projector", [&] { instance->load(); });

@@ -29,11 +29,11 @@ class OpenTwiceTest : public ::testing::Test {
   std::unique_ptr<Instance> open_quickly(const std::string& path, OpenOptions options = {}) {
     options.context = {.n_ctx = 128, .n_batch = 32, .n_ubatch = 32, .n_seq_max = 1};
     options.warm_up.depth = WarmUpDepth::quick;
-    return open(books, path, options);
+    return open(accounting, path, options);
   }
 
   test::TemporaryFolder temporary;
-  MemoryBooks books;
+  MemoryAccounting accounting;
 };
 
 // As planned, whatever the runtime turned out to be.
@@ -62,8 +62,8 @@ TEST_F(OpenTwiceTest, TwoFilesOfOneNameAreTwoOwners) {
   expect_its_own_lines(*second);
 
   second.reset();  // which takes no seal but its own away
-  EXPECT_TRUE(books.seal().closed("model"));
-  EXPECT_FALSE(books.seal().closed("model-2"));
+  EXPECT_TRUE(accounting.seal().closed("model"));
+  EXPECT_FALSE(accounting.seal().closed("model-2"));
   (void)text_of(*first);
   EXPECT_EQ(first->seal_counts().refused_after_seal, 0U);
   expect_its_own_lines(*first);
@@ -74,7 +74,7 @@ TEST_F(OpenTwiceTest, OneFileOpenedTwiceIsTwoOwners) {
   auto first = open_quickly(path);
   const auto second = open_quickly(path);
   first.reset();
-  EXPECT_TRUE(books.seal().closed("model-2"));
+  EXPECT_TRUE(accounting.seal().closed("model-2"));
   expect_its_own_lines(*second);
   EXPECT_EQ(open_quickly(path)->name(), "model") << "a name is free again when its owner is gone";
 }
@@ -85,9 +85,9 @@ TEST_F(OpenTwiceTest, ANameOfOnesOwnIsRefusedWhileAnotherHasIt) {
   named.name = "mine";
   const auto first = open_quickly(path, named);
   EXPECT_EQ(first->name(), "mine");
-  const Bytes before = books.ledger().account(device::host()).committed;
+  const Bytes before = accounting.ledger().account(device::host()).committed;
   expect_error(ErrorCode::usage, "'mine' is open already", [&] { (void)open_quickly(path, named); });
-  EXPECT_EQ(books.ledger().account(device::host()).committed, before);
+  EXPECT_EQ(accounting.ledger().account(device::host()).committed, before);
 }
 
 TEST_F(OpenTwiceTest, AnOpenThatNamesNoLineTakesNoneAway) {
@@ -95,14 +95,14 @@ TEST_F(OpenTwiceTest, AnOpenThatNamesNoLineTakesNoneAway) {
   OpenOptions with_line;
   with_line.planner.lines = {{.device = device::host(), .amount = 1_GiB}};
   const auto first = open_quickly(path, with_line);
-  ASSERT_EQ(books.ledger().account(device::host()).line, 1_GiB);
+  ASSERT_EQ(accounting.ledger().account(device::host()).line, 1_GiB);
   const auto second = open_quickly(path);
-  EXPECT_EQ(books.ledger().account(device::host()).line, 1_GiB);
+  EXPECT_EQ(accounting.ledger().account(device::host()).line, 1_GiB);
 
   OpenOptions narrower;  // than what two hold: a third has no room, and the line is what was asked for last
   narrower.planner.lines = {{.device = device::host(), .amount = 1_MiB}};
   expect_error(ErrorCode::over_line, "CPU", [&] { (void)open_quickly(path, narrower); });
-  EXPECT_EQ(books.ledger().account(device::host()).line, 1_GiB) << "a refused open changes nothing";
+  EXPECT_EQ(accounting.ledger().account(device::host()).line, 1_GiB) << "a refused open changes nothing";
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ using test::small_request;
 class RepeatedWarmUpTest : public testing::Test {
  protected:
   std::unique_ptr<Instance> warmed(const plan::Plan& plan, WarmUpDepth depth = WarmUpDepth::automatic) {
-    auto instance = test::reserve(books_, plan);
+    auto instance = test::reserve(accounting_, plan);
     instance->load();
     instance->create_context();
     (void)instance->warm_up({.depth = depth}, &store_);
@@ -29,7 +29,7 @@ class RepeatedWarmUpTest : public testing::Test {
 
   test::TemporaryFolder folder_;
   plan::Store store_{folder_ / "plimsoll.db"};
-  MemoryBooks books_;
+  MemoryAccounting accounting_;
 };
 
 std::vector<std::string> names(const WarmUpReport& report) {

@@ -18,8 +18,8 @@ void live(const std::string& store_file, const Say& say) {
   request.dry_run.context.n_batch = 64;
   request.dry_run.context.n_ubatch = 32;
   plan::Store store(store_file);
-  MemoryBooks books;
-  const auto instance = test::reserve(books, test::plan_of(request));
+  MemoryAccounting accounting;
+  const auto instance = test::reserve(accounting, test::plan_of(request));
   instance->load();
   instance->create_context();
   const WarmUpReport& report = instance->warm_up({}, &store);

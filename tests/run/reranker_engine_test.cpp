@@ -28,10 +28,10 @@ class RerankerTest : public testing::Test {
   std::string model(const test::BertShape& shape) { return folder_.write("rank.gguf", test::tiny_bert(shape).bytes()); }
   std::unique_ptr<Instance> ranks(test::BertShape shape = {.pooling = 4, .classes = 1}, std::uint32_t sequences = 4) {
     shape.pooling = 4;
-    return ready(books_, test::ranking_request(model(shape), sequences));
+    return ready(accounting_, test::ranking_request(model(shape), sequences));
   }
   test::TemporaryFolder folder_;
-  MemoryBooks books_;
+  MemoryAccounting accounting_;
 };
 
 TEST_F(RerankerTest, ScoresComeInTheOrderOfTheDocumentsAndDoNotDependOnNeighbours) {
@@ -51,7 +51,7 @@ TEST_F(RerankerTest, ScoresComeInTheOrderOfTheDocumentsAndDoNotDependOnNeighbour
 
 TEST_F(RerankerTest, TakesWhatWasPlanned) {
   const plan::Plan plan = test::plan_of(test::ranking_request(model({.pooling = 4, .classes = 1})));
-  const auto instance = test::reserve(books_, plan);
+  const auto instance = test::reserve(accounting_, plan);
   OpenOptions options;
   options.warm_up.depth = WarmUpDepth::quick;
   make_ready(*instance, options, nullptr);
@@ -120,16 +120,16 @@ TEST_F(RerankerTest, EveryClassIsGivenWithItsName) {
 TEST_F(RerankerTest, AModelWithoutAHeadIsRefusedWithASentence) {
   const auto refused = [&](const std::string& path) {
     expect_error(ErrorCode::unsupported, "no classification head",
-                 [&] { (void)ready(books_, test::ranking_request(path)); });
+                 [&] { (void)ready(accounting_, test::ranking_request(path)); });
   };
   refused(model({.pooling = 1}));
   refused(test::arch_model("llama-dense"));
-  EXPECT_TRUE(books_.ledger().empty());
+  EXPECT_TRUE(accounting_.ledger().empty());
 }
 
 // A decoder that ranks by its last token; the engine's test model carries a head.
 TEST_F(RerankerTest, ADecoderWithAHeadRanksTokens) {
-  const auto instance = ready(books_, test::ranking_request(test::arch_model("qwen3-dense")));
+  const auto instance = ready(accounting_, test::ranking_request(test::arch_model("qwen3-dense")));
   Reranker reranker(*instance);
   const auto pairs = test::some_inputs(7);
   const auto ranked = reranker.rank(pairs);
@@ -174,7 +174,7 @@ TEST_F(RerankerTest, CancellationAndFailureLeaveItUsable) {
 TEST_F(RerankerTest, EmbedderAndRerankerRefuseEachOthersContexts) {
   const auto instance = ranks();
   expect_error(ErrorCode::usage, "ranks", [&] { Embedder embedder(*instance); });
-  const auto embeds = ready(books_, test::embedding_request(model({.pooling = 1}), LLAMA_POOLING_TYPE_MEAN));
+  const auto embeds = ready(accounting_, test::embedding_request(model({.pooling = 1}), LLAMA_POOLING_TYPE_MEAN));
   expect_error(ErrorCode::usage, "gives embeddings", [&] { Reranker reranker(*embeds); });
 }
 

@@ -15,25 +15,25 @@ constexpr Bytes kElse{std::uint64_t{79} << 20U};
 
 class RuntimeGrowthEngineTest : public ::testing::Test {
  protected:
-  // Made ready while something of kElse is allocated and touched beside it. Gives its runtime as booked.
+  // Made ready while something of kElse is allocated and touched beside it. Gives its runtime as charged.
   Bytes life() {
     const plan::Plan plan = test::plan_of(test::small_request("llama-dense", "CPU"));
     const plan::ModelPlan& model = plan.models.front();
     planned = std::ranges::find(model.lines, memory::Stage::runtime, &plan::Line::stage)->bytes;
     const auto host = std::ranges::find_if(plan.devices, [](const auto& one) { return one.state.info.id.is_host(); });
     key = plan::runtime_key({.info = host->state.info, .reading = host->state.reading}, model.dry_run);
-    auto instance = test::reserve(books, plan);
+    auto instance = test::reserve(accounting, plan);
     instance->load();
     std::vector<char> others(kElse.value());
     std::memset(others.data(), 1, others.size());
     instance->create_context();
     (void)instance->warm_up({}, &store);
     EXPECT_EQ(others.back(), 1);
-    const Instance::Runtime booked = instance->runtime();
-    return booked.empty() ? 0_B : booked.front().second;
+    const Instance::Runtime charged = instance->runtime();
+    return charged.empty() ? 0_B : charged.front().second;
   }
 
-  MemoryBooks books;
+  MemoryAccounting accounting;
   test::TemporaryFolder folder;
   plan::Store store{folder / "plimsoll.db"};
   std::string key;
@@ -41,11 +41,11 @@ class RuntimeGrowthEngineTest : public ::testing::Test {
 };
 
 // Under a sanitizer nothing of a process is measured, so nothing is measured wrongly either.
-TEST_F(RuntimeGrowthEngineTest, IsNeitherRememberedNorBookedAsTheModels) {
-  const Bytes booked = life();
+TEST_F(RuntimeGrowthEngineTest, IsNeitherRememberedNorChargedAsTheModels) {
+  const Bytes charged = life();
   ASSERT_LT(planned, kElse);
   EXPECT_LE(store.find_runtime(key).value_or(0_B), planned);
-  EXPECT_LE(booked, planned);
+  EXPECT_LE(charged, planned);
 }
 
 }  // namespace

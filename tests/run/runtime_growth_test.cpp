@@ -81,7 +81,7 @@ TEST_F(RuntimeGrowthTest, WhereTheProcessIsNeverListedTheWholeCardIsReadBothTime
   EXPECT_EQ(growth.measure()[0].whose, tracker::Whose::everybody);
 }
 
-// A dry run in this process makes the context before anything is loaded, and books nothing.
+// A dry run in this process makes the context before anything is loaded, and charges nothing.
 TEST_F(RuntimeGrowthTest, AContextThatADryRunMadeIsTheFirstModels) {
   const tracker::Meter meter(probe, {card_info()});
   probe.says[kCard] = reading(518_MiB + 543_MiB, 543_MiB);
@@ -119,7 +119,7 @@ TEST_F(RuntimeGrowthTest, AnotherBackendsContextIsNotThisOnes) {
   EXPECT_FALSE(growth.measure()[0].had_context);
 }
 
-// What a neighbour takes or gives back in the same time is in the books under its own name.
+// What a neighbour takes or gives back in the same time is in the accounting under its own name.
 TEST_F(RuntimeGrowthTest, ANeighboursBuffersAreNotThisModels) {
   const tracker::Meter meter(probe, {host_info()});
   take(kHost, "leaving", 300_MiB);

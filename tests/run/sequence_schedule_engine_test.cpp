@@ -13,8 +13,8 @@ namespace {
 
 // Who appended last is who will want what comes of it, whatever it was: threads find each other by it (company.hpp).
 TEST(SequenceScheduleTest, WhoAppendsDrives) {
-  MemoryBooks books;
-  const auto instance = test::ready(books, test::lively_request("llama-dense", 2));
+  MemoryAccounting accounting;
+  const auto instance = test::ready(accounting, test::lively_request("llama-dense", 2));
   SequenceSchedule schedule(*instance);
   const auto tokens = schedule.create();
   const auto vectors = schedule.create();

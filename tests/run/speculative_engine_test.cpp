@@ -25,8 +25,8 @@ class SpeculativeTest : public ::testing::Test {
     target_request.name = "target";
     target_request.dry_run.context.n_outputs_max = outputs;
     draft_request.name = "draft";
-    target = test::ready(books, target_request);
-    draft = test::ready(books, draft_request);
+    target = test::ready(accounting, target_request);
+    draft = test::ready(accounting, draft_request);
     target_executor.emplace(*target);
     draft_executor.emplace(*draft);
   }
@@ -53,7 +53,7 @@ class SpeculativeTest : public ::testing::Test {
     if (counts != nullptr) *counts = generation.counts();
   }
 
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> target;
   std::unique_ptr<Instance> draft;
   std::optional<BatchedExecutor> target_executor;

@@ -11,7 +11,7 @@ namespace {
 class SteadyStateTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(SteadyStateTest, ThousandMixedDecodesTakeNothing) {
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   run::OpenOptions options;
   options.require_enforcing = true;
   options.model.devices = {"none"};
@@ -21,7 +21,7 @@ TEST_P(SteadyStateTest, ThousandMixedDecodesTakeNothing) {
   options.context.n_seq_max = 4;
   options.context.n_outputs_max = 64;
   options.context.n_threads = 1;
-  const auto instance = run::open(books, std::string(PLIMSOLL_TEST_MODELS_DIR "/") + GetParam() + ".gguf", options);
+  const auto instance = run::open(accounting, std::string(PLIMSOLL_TEST_MODELS_DIR "/") + GetParam() + ".gguf", options);
 
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 1000});
 

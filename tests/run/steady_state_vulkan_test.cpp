@@ -11,7 +11,7 @@ namespace plimsoll {
 namespace {
 
 TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   run::OpenOptions options;
   options.require_enforcing = true;
   options.context.n_ctx = 256;
@@ -19,7 +19,7 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
   options.context.n_ubatch = 32;
   options.context.n_seq_max = 2;
   options.context.n_outputs_max = 32;
-  const auto instance = run::open(books, PLIMSOLL_TEST_MODELS_DIR "/llama-dense.gguf", options);
+  const auto instance = run::open(accounting, PLIMSOLL_TEST_MODELS_DIR "/llama-dense.gguf", options);
   ASSERT_EQ(plan::computing_devices(instance->plan().dry_run), std::vector{device::DeviceId{"Vulkan0"}});
   ASSERT_TRUE(instance->warm_up_report().complete());
 
@@ -38,14 +38,14 @@ TEST(SteadyStateVulkanTest, AnOutputMatrixOfAnotherTypeIsWarmToo) {
                           .output = mixed,
                           .type = LLAMA_FTYPE_MOSTLY_Q8_0,
                           .output_tensor_type = GGML_TYPE_F16});
-  run::MemoryBooks books;
+  run::MemoryAccounting accounting;
   run::OpenOptions options;
   options.context.n_ctx = 256;
   options.context.n_batch = 64;
   options.context.n_ubatch = 16;
   options.context.n_seq_max = 4;
   options.context.n_outputs_max = 16;
-  const auto instance = run::open(books, mixed, options);
+  const auto instance = run::open(accounting, mixed, options);
   ASSERT_TRUE(instance->warm_up_report().complete());
 
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});

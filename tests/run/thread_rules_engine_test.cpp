@@ -51,7 +51,7 @@ class ThreadRules : public testing::Test {
  protected:
   void open(const plan::Request& request) {
     executor.reset();
-    instance = test::ready(books, request);
+    instance = test::ready(accounting, request);
     executor.emplace(*instance);
   }
   std::vector<engine::Token> go_on(Conversation& conversation, int count) {
@@ -65,7 +65,7 @@ class ThreadRules : public testing::Test {
     return said;
   }
 
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::unique_ptr<Instance> instance;
   std::optional<BatchedExecutor> executor;
   GenerationParams greedy{.predict = 12, .sampling = {.temperature = 0}};

@@ -66,9 +66,9 @@ TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
   for (const plan::ModelPlan& model : plan.models) {
     ASSERT_EQ(model.request.model.devices.size(), 1U);
     used.push_back(model.request.model.devices.front());
-    MemoryBooks books;
+    MemoryAccounting accounting;
     plan::Plan alone{.models = {model}, .devices = plan.devices, .alternatives = {}, .explanation = {}};
-    auto instance = test::reserve(books, alone);
+    auto instance = test::reserve(accounting, alone);
     instance->load();
     instance->create_context();
     test::expect_holds_what_is_planned(*instance);
@@ -81,11 +81,11 @@ TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
 TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
   for (const char* model : {"llama-dense", "gemma3-dense", "jamba-dense", "olmoe-moe"}) {
     SCOPED_TRACE(model);
-    MemoryBooks books;
+    MemoryAccounting accounting;
     const plan::Plan plan = test::plan_of(on_both(model, 2), under(4_GiB, 4_GiB));
     EXPECT_GT(weights_on(kFirst, plan), Bytes{});
     EXPECT_GT(weights_on(kSecond, plan), Bytes{});
-    auto instance = test::reserve(books, plan);
+    auto instance = test::reserve(accounting, plan);
     instance->load();
     instance->create_context();
     test::expect_holds_what_is_planned(*instance);
@@ -93,10 +93,10 @@ TEST_F(TwoDevices, WhatIsLoadedIsWhatWasPlanned) {
 }
 
 TEST_F(TwoDevices, SealedItTakesNothing) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   plan::Request request = on_both("llama-dense", 2);
   request.dry_run.context.n_outputs_max = 32;
-  auto instance = test::reserve(books, test::plan_of(request, under(4_GiB, 4_GiB)));
+  auto instance = test::reserve(accounting, test::plan_of(request, under(4_GiB, 4_GiB)));
   make_ready(*instance, {}, nullptr);
   ASSERT_TRUE(instance->warm_up_report().complete());
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 300});
@@ -106,16 +106,16 @@ TEST_F(TwoDevices, SealedItTakesNothing) {
 // A plan that is wrong about the second device: what lies on both is refused there, typed, and all of it is given back;
 // the neighbour on the first one answers.
 TEST_F(TwoDevices, TheLineOfOneHoldsEvenWhenThePlanIsWrong) {
-  MemoryBooks books;
-  const auto neighbour = test::ready(books, test::small_request("qwen3-dense", kFirst.name()));
+  MemoryAccounting accounting;
+  const auto neighbour = test::ready(accounting, test::small_request("qwen3-dense", kFirst.name()));
   plan::Plan wrong = test::plan_of(on_both("llama-dense"), under(4_GiB, 4_GiB));
   for (plan::Line& line : wrong.models.front().lines) {
     if (line.device == kSecond) line.bytes = 1_B;
   }
-  const Bytes before = books.ledger().account(kFirst).committed;
+  const Bytes before = accounting.ledger().account(kFirst).committed;
   {
-    books.ledger().set_line(kSecond, 1_KiB);
-    Instance instance(books, wrong.models.front(), wrong.devices);
+    accounting.ledger().set_line(kSecond, 1_KiB);
+    Instance instance(accounting, wrong.models.front(), wrong.devices);
     try {
       instance.load();
       instance.create_context();
@@ -124,8 +124,8 @@ TEST_F(TwoDevices, TheLineOfOneHoldsEvenWhenThePlanIsWrong) {
       EXPECT_EQ(error.code(), ErrorCode::over_line) << error.what();
     }
   }
-  EXPECT_EQ(books.ledger().account(kFirst).committed, before);
-  EXPECT_EQ(books.ledger().account(kSecond).committed, Bytes{});
+  EXPECT_EQ(accounting.ledger().account(kFirst).committed, before);
+  EXPECT_EQ(accounting.ledger().account(kSecond).committed, Bytes{});
   Generation generation(*neighbour, {.prompt = {1, 2, 3}, .predict = 4, .sampling = {.temperature = 0}});
   while (generation.next()) {
   }

@@ -73,9 +73,9 @@ TEST(UploadsTest, SmallModelsAreTheEngines) {
 
 // Its line has room for the model and for nothing else.
 TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
-  MemoryBooks books;
-  const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
-  books.ledger().set_line(device::host(), books.ledger().account(device::host()).committed + 1_MiB);
+  MemoryAccounting accounting;
+  const auto instance = reserved(accounting, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
+  accounting.ledger().set_line(device::host(), accounting.ledger().account(device::host()).committed + 1_MiB);
   const std::uint64_t refusals = hook::counters().refusals;
   instance->load();
   EXPECT_EQ(instance->upload_counts().weights, 0U);
@@ -83,10 +83,10 @@ TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
 }
 
 TEST(UploadsTest, ProgressIsToldAndALoadCanBeStoppedInTheMiddle) {
-  MemoryBooks books;
-  const Bytes before = books.ledger().account(device::DeviceId{"Vulkan0"}).taken;
+  MemoryAccounting accounting;
+  const Bytes before = accounting.ledger().account(device::DeviceId{"Vulkan0"}).taken;
   {
-    const auto instance = reserved(books, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
+    const auto instance = reserved(accounting, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
     std::vector<float> told;
     std::stop_source stop;
     const auto progress = [&](float share) {
@@ -99,8 +99,8 @@ TEST(UploadsTest, ProgressIsToldAndALoadCanBeStoppedInTheMiddle) {
     EXPECT_LT(told.back(), 1.0F);
     instance->load();  // what was stopped can be begun again
   }
-  EXPECT_EQ(books.ledger().account(device::DeviceId{"Vulkan0"}).taken, before);
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_EQ(accounting.ledger().account(device::DeviceId{"Vulkan0"}).taken, before);
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 // What happens to the file once its header has been read.
@@ -109,9 +109,9 @@ class ChangingFileTest : public ::testing::Test {
   ChangingFileTest() { fs::copy_file(test::lively_model("llama-dense"), path_); }
 
   void expect_unusable(const std::string& words, const std::function<void()>& change) {
-    MemoryBooks books;
+    MemoryAccounting accounting;
     {
-      const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
+      const auto instance = reserved(accounting, on_vulkan(path_), kUploadAlways);
       bool changed = false;
       const auto progress = [&](float) {
         if (!std::exchange(changed, true)) change();
@@ -120,7 +120,7 @@ class ChangingFileTest : public ::testing::Test {
       EXPECT_TRUE(changed);
       EXPECT_EQ(instance->model(), nullptr);
     }
-    EXPECT_TRUE(books.ledger().empty());
+    EXPECT_TRUE(accounting.ledger().empty());
   }
 
   test::TemporaryFolder folder_;
@@ -155,11 +155,11 @@ class KeptWeightsTest : public ChangingFileTest {
 };
 
 TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
-  MemoryBooks books;
+  MemoryAccounting accounting;
   std::shared_ptr<const tracker::KeptWeights> kept;
   std::vector<std::pair<std::string, std::size_t>> names;
   {
-    const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
+    const auto instance = reserved(accounting, on_vulkan(path_), kUploadAlways);
     instance->load();
     kept = tracker::KeptWeights::copy_of(instance->uploaded());
     ASSERT_TRUE(kept);
@@ -167,10 +167,10 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
     for (const tracker::UploadedWeight& weight : instance->uploaded())
       names.emplace_back(weight.name, ggml_nbytes(weight.tensor));
   }
-  EXPECT_EQ(books.ledger().account(device::host()).taken, kept->size());
+  EXPECT_EQ(accounting.ledger().account(device::host()).taken, kept->size());
   overwrite_weights();
   {
-    const auto again = reserved(books, on_vulkan(path_), kUploadAlways);
+    const auto again = reserved(accounting, on_vulkan(path_), kUploadAlways);
     again->load({}, {}, kept);
     EXPECT_EQ(again->upload_counts().from_file, Bytes{});
     EXPECT_EQ(again->upload_counts().weights, names.size());
@@ -182,17 +182,17 @@ TEST_F(KeptWeightsTest, TheyComeBackWithoutTheFile) {
     EXPECT_EQ(kept->find("no such weight", 1), nullptr);
   }
   kept.reset();
-  EXPECT_TRUE(books.ledger().empty());
+  EXPECT_TRUE(accounting.ledger().empty());
 }
 
 TEST_F(KeptWeightsTest, WithoutRoomNothingIsKept) {
-  MemoryBooks books;
-  const auto instance = reserved(books, on_vulkan(path_), kUploadAlways);
+  MemoryAccounting accounting;
+  const auto instance = reserved(accounting, on_vulkan(path_), kUploadAlways);
   instance->load();
-  const Bytes committed = books.ledger().account(device::host()).committed;
-  books.ledger().set_line(device::host(), committed + 1_KiB);
+  const Bytes committed = accounting.ledger().account(device::host()).committed;
+  accounting.ledger().set_line(device::host(), committed + 1_KiB);
   EXPECT_EQ(tracker::KeptWeights::copy_of(instance->uploaded()), nullptr);
-  EXPECT_EQ(books.ledger().account(device::host()).committed, committed);
+  EXPECT_EQ(accounting.ledger().account(device::host()).committed, committed);
 }
 
 }  // namespace

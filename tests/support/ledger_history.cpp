@@ -58,7 +58,7 @@ rc::Gen<std::vector<Step>> steps() {
 void History::play(const std::vector<Step>& steps) {
   for (const Step& next : steps) {
     step(next);
-    check_books();
+    check_accounting();
   }
 }
 
@@ -213,7 +213,7 @@ void History::check_refusal(const Refusal& over, const device::DeviceId& device,
   RC_ASSERT(std::ranges::equal(over.largest, sizes, {}, size));
 }
 
-void History::check_books() const {
+void History::check_accounting() const {
   for (const device::DeviceId& device : kDevices) {
     std::uint64_t reserved = 0;
     for (const Held& held : held_) {

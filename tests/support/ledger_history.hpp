@@ -1,4 +1,4 @@
-// ledger_history: random histories of a ledger, played against books kept in the simplest way there is.
+// ledger_history: random histories of a ledger, played against accounting kept in the simplest way there is.
 #pragma once
 #include <rapidcheck.h>
 
@@ -23,7 +23,7 @@ std::ostream& operator<<(std::ostream& out, const Step& step);
 
 [[nodiscard]] rc::Gen<std::vector<Step>> steps();
 
-// Takes every step on the ledger and on the naive books, and asserts (RC_ASSERT) that they agree after each.
+// Takes every step on the ledger and on the naive accounting, and asserts (RC_ASSERT) that they agree after each.
 class History {
  public:
   explicit History(Ledger& ledger) : ledger_(ledger) {}
@@ -53,7 +53,7 @@ class History {
                                         const Amounts& more_taken = {}) const;
   [[nodiscard]] bool may(const device::DeviceId& device, std::uint64_t committed_after) const;
   void check_refusal(const Refusal& over, const device::DeviceId& device, std::uint64_t requested) const;
-  void check_books() const;
+  void check_accounting() const;
 
   Ledger& ledger_;
   std::map<device::DeviceId, std::uint64_t> lines_;

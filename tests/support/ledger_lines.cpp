@@ -9,7 +9,7 @@
 
 namespace plimsoll::test {
 
-std::vector<tracker::BufferLine> Books::lines() const {
+std::vector<tracker::BufferLine> Accounting::lines() const {
   std::vector<tracker::BufferLine> lines;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (entry.taken.current == Bytes{}) continue;
@@ -24,12 +24,12 @@ std::vector<tracker::BufferLine> Books::lines() const {
   return lines;
 }
 
-std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params, const std::string& owner) {
+std::shared_ptr<engine::Model> load_charged(const engine::ModelParams& params, const std::string& owner) {
   const tracker::Scope scope(owner, tracker::Phase::load);
   return engine::Model::load(params);
 }
 
-std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
+std::unique_ptr<engine::Context> create_charged(const std::shared_ptr<engine::Model>& model,
                                                const engine::ContextParams& params, const std::string& owner) {
   const tracker::Scope scope(owner, tracker::Phase::context);
   return engine::Context::create(model, params);

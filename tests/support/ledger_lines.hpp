@@ -11,9 +11,9 @@
 namespace plimsoll::test {
 
 // A ledger without lines, watched into by a tracker while this lives. One at a time in a process.
-class Books {
+class Accounting {
  public:
-  Books() { tracker_.start(); }
+  Accounting() { tracker_.start(); }
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
@@ -27,9 +27,9 @@ class Books {
 };
 
 // Under a scope of the right phase, so that the tracker attributes what is allocated.
-[[nodiscard]] std::shared_ptr<engine::Model> load_booked(const engine::ModelParams& params,
+[[nodiscard]] std::shared_ptr<engine::Model> load_charged(const engine::ModelParams& params,
                                                          const std::string& owner = "model");
-[[nodiscard]] std::unique_ptr<engine::Context> create_booked(const std::shared_ptr<engine::Model>& model,
+[[nodiscard]] std::unique_ptr<engine::Context> create_charged(const std::shared_ptr<engine::Model>& model,
                                                              const engine::ContextParams& params,
                                                              const std::string& owner = "model");
 

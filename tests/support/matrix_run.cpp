@@ -79,14 +79,14 @@ class GroupRun {
   }
 
   void load_all() {
-    Books books;
+    Accounting accounting;
     std::shared_ptr<engine::Model> model;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       usage_ = false;
       ask(i, Question::load, [&](Json& answer) {
-        if (!model) model = load_booked(cells_[i].model());
-        const auto context = create_booked(model, cells_[i].context);
-        answer["lines"] = to_text(books.lines());
+        if (!model) model = load_charged(cells_[i].model());
+        const auto context = create_charged(model, cells_[i].context);
+        answer["lines"] = to_text(accounting.lines());
       });
       if (!usage_ || !model) continue;
       ask(i, Question::engine, [&](Json& answer) {
@@ -96,7 +96,7 @@ class GroupRun {
       });
     }
     model.reset();
-    if (const std::string left = to_text(books.lines()); !left.empty())
+    if (const std::string left = to_text(accounting.lines()); !left.empty())
       say_(Json{{"left", left}, {"cell", first_}}.dump());
   }
 

@@ -21,7 +21,7 @@ struct CellResult {
   std::optional<Outcome> load;
   // Only where our own validation refused: what the engine itself does with the same parameters.
   std::optional<Outcome> engine;
-  std::string left_behind;  // what the books still held after everything of this cell's load was freed
+  std::string left_behind;  // what the accounting still held after everything of this cell's load was freed
   std::uint64_t transient = 0;
 };
 

@@ -10,7 +10,7 @@
 
 namespace plimsoll::workload {
 
-// What a process's own books, and those of each device's backend, may take while it works.
+// What a process's own accounting, and those of each device's backend, may take while it works.
 inline constexpr Bytes kAllowedGrowth{2ULL << 20};
 
 struct MixedOptions {

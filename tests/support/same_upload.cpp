@@ -15,9 +15,9 @@
 
 namespace plimsoll::test {
 
-std::unique_ptr<run::Instance> reserved(run::MemoryBooks& books, const plan::Request& request, Bytes uploads_from) {
-  books.tracker().set_uploads_from(uploads_from);
-  return reserve(books, plan_of(request));
+std::unique_ptr<run::Instance> reserved(run::MemoryAccounting& accounting, const plan::Request& request, Bytes uploads_from) {
+  accounting.tracker().set_uploads_from(uploads_from);
+  return reserve(accounting, plan_of(request));
 }
 
 namespace {
@@ -48,10 +48,10 @@ std::vector<std::string> not_as_in_the_file(const run::Instance& instance) {
 }  // namespace
 
 Loaded loaded(const plan::Request& request, Bytes uploads_from) {
-  run::MemoryBooks books;
-  const auto instance = reserved(books, request, uploads_from);
+  run::MemoryAccounting accounting;
+  const auto instance = reserved(accounting, request, uploads_from);
   instance->load();
-  for (const memory::Entry& entry : books.ledger().entries_of(tracker::Uploads::kOwner))
+  for (const memory::Entry& entry : accounting.ledger().entries_of(tracker::Uploads::kOwner))
     EXPECT_EQ(entry.taken.current, Bytes{}) << "staging memory outlives the load";
   instance->create_context();
   expect_holds_what_is_planned(*instance);

@@ -11,8 +11,8 @@ namespace plimsoll::test {
 inline constexpr Bytes kUploadAlways{0};
 inline constexpr Bytes kUploadNever{std::uint64_t{1} << 60U};
 
-// Planned and reserved in books whose models of that size and more are loaded with tracker::Uploads.
-[[nodiscard]] std::unique_ptr<run::Instance> reserved(run::MemoryBooks& books, const plan::Request& request,
+// Planned and reserved in accounting whose models of that size and more are loaded with tracker::Uploads.
+[[nodiscard]] std::unique_ptr<run::Instance> reserved(run::MemoryAccounting& accounting, const plan::Request& request,
                                                       Bytes uploads_from);
 
 struct Loaded {
@@ -22,10 +22,10 @@ struct Loaded {
   std::vector<std::string> wrong{};  // weights that went our way and are not on the device as they are in the file
   bool has_experts = false;
 };
-// In books of its own. Fails the test where what is held is not what was planned, or staging memory outlives the load.
+// In accounting of its own. Fails the test where what is held is not what was planned, or staging memory outlives the load.
 [[nodiscard]] Loaded loaded(const plan::Request& request, Bytes uploads_from);
 
-// Fails the test where a weight on the device is not that of the file, books differ, or nothing went our way; and where
+// Fails the test where a weight on the device is not that of the file, accounting differ, or nothing went our way; and where
 // logits differ to the last bit; not those of experts, which are other ones from load to load on llvmpipe, whoever loads
 // (2026-11, ggml 0.27.0).
 void expect_same_upload(const plan::Request& request);

@@ -63,7 +63,7 @@ void line_for(Fleet& fleet, std::size_t count) {
 }
 
 SmallHost::SmallHost(Fleet fleet, HostOptions options)
-    : host(books, parked_in(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
+    : host(accounting, parked_in(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
 
 std::string SmallHost::ask(const std::string& model, const std::string& prompt) {
   Lease lease = host.acquire(model);
@@ -94,8 +94,8 @@ void SmallHost::settle() const {
 }
 
 std::string alone(const plan::Request& request, const std::string& prompt, std::int32_t tokens) {
-  run::MemoryBooks books;
-  const auto instance = plimsoll::test::ready(books, request);
+  run::MemoryAccounting accounting;
+  const auto instance = plimsoll::test::ready(accounting, request);
   run::Generation generation(*instance, greedy(*instance->model(), prompt, tokens));
   return run::stream(generation);
 }

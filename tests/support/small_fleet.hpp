@@ -44,8 +44,8 @@ class SmallHost {
   void settle() const;
 
   plimsoll::test::TemporaryFolder folder;
-  run::MemoryBooks books;
-  plimsoll::test::FaultInjector faults{books.tracker()};
+  run::MemoryAccounting accounting;
+  plimsoll::test::FaultInjector faults{accounting.tracker()};
   tracker::LocalDryRuns dry_runs;
   plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
   Host host;

@@ -44,18 +44,18 @@ plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& opt
   return plan::Planner(dry_runs, nothing).plan({request}, options);
 }
 
-std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan) {
-  books.set_lines(plan.devices);
-  return std::make_unique<run::Instance>(books, plan.models.front(), plan.devices);
+std::unique_ptr<run::Instance> reserve(run::MemoryAccounting& accounting, const plan::Plan& plan) {
+  accounting.set_lines(plan.devices);
+  return std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices);
 }
 
-std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request) {
-  memory::Owner owner = books.owners().claim_numbered(request.name);  // a test may open one model twice
+std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const plan::Request& request) {
+  memory::Owner owner = accounting.owners().claim_numbered(request.name);  // a test may open one model twice
   plan::Request named = request;
   named.name = owner.name();
   const plan::Plan plan = plan_of(named);
-  books.set_lines(plan.devices);
-  auto instance = std::make_unique<run::Instance>(books, plan.models.front(), plan.devices, run::Sharing{},
+  accounting.set_lines(plan.devices);
+  auto instance = std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices, run::Sharing{},
                                                   std::move(owner));
   run::OpenOptions options;
   options.warm_up.depth = run::WarmUpDepth::quick;

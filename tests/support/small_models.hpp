@@ -20,12 +20,12 @@ namespace plimsoll::test {
 [[nodiscard]] plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options = {});
 
 // Plan and reservation; the stages are the caller's.
-[[nodiscard]] std::unique_ptr<run::Instance> reserve(run::MemoryBooks& books, const plan::Plan& plan);
+[[nodiscard]] std::unique_ptr<run::Instance> reserve(run::MemoryAccounting& accounting, const plan::Plan& plan);
 
 // All stages, with a quick warm-up; with a number behind its name where another instance has it.
-[[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryBooks& books, const plan::Request& request);
+[[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const plan::Request& request);
 
-// Promise P1 of an instance that has its context: its plan and its books are the same, line by line. The runtime line
+// Promise P1 of an instance that has its context: its plan and its accounting are the same, line by line. The runtime line
 // is not looked at: it is measured later.
 void expect_holds_what_is_planned(const run::Instance& instance);
 

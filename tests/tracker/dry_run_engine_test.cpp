@@ -20,7 +20,7 @@ namespace plimsoll::tracker {
 namespace {
 
 using test::arch_model;
-using test::Books;
+using test::Accounting;
 using test::small_context;
 using test::to_text;
 
@@ -58,21 +58,21 @@ TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
     const DryRun dry_run = tracker::dry_run(request);
     EXPECT_GT(sum_of(dry_run.lines, memory::Stage::adapter), Bytes{});
 
-    Books books;
-    const auto model = test::load_booked(request.model);
+    Accounting accounting;
+    const auto model = test::load_charged(request.model);
     std::shared_ptr<engine::Adapter> adapter;
     {
       const Scope scope("model", Phase::adapter);
       adapter = engine::Adapter::load(model, lora);
     }
-    const auto context = test::create_booked(model, request.context);
+    const auto context = test::create_charged(model, request.context);
     context->set_adapters({{adapter, 1.0F}});
     {
       const Scope scope("model", Phase::decode);
       (void)test::logits_after(*context, test::some_tokens(64));
       (void)test::logits_after(*context, {1}, 1);
     }
-    EXPECT_EQ(to_text(dry_run.lines), to_text(books.lines()));
+    EXPECT_EQ(to_text(dry_run.lines), to_text(accounting.lines()));
   }
 }
 
@@ -84,16 +84,16 @@ TEST_F(DryRunTest, RowsOfLogitsAreWhatADecodeThenHolds) {
     const DryRun dry_run = tracker::dry_run(request);
     EXPECT_EQ(dry_run.outputs, 24U);
 
-    Books books;
-    const auto model = test::load_booked(request.model);
-    const auto context = test::create_booked(model, request.context);
+    Accounting accounting;
+    const auto model = test::load_charged(request.model);
+    const auto context = test::create_charged(model, request.context);
     engine::Batch batch;
     for (int i = 0; i < 24; ++i) batch.add(1 + i, i, 0, true);
     {
       const Scope scope("model", Phase::decode);
       ASSERT_EQ(context->decode(batch), engine::DecodeStatus::ok);
     }
-    EXPECT_EQ(sum_of(dry_run.lines, memory::Stage::output), sum_of(books.lines(), memory::Stage::output));
+    EXPECT_EQ(sum_of(dry_run.lines, memory::Stage::output), sum_of(accounting.lines(), memory::Stage::output));
   }
 }
 
@@ -106,31 +106,31 @@ TEST_F(DryRunTest, MappedWeightsOfASplitModelAreWhatIsThenMapped) {
     SCOPED_TRACE(path);
     const DryRunRequest request = request_for(path);
     const DryRun dry_run = tracker::dry_run(request);
-    Books books;
-    const auto model = test::load_booked(request.model);
-    const auto context = test::create_booked(model, request.context);
-    EXPECT_EQ(to_text(dry_run.lines), to_text(books.lines()));
+    Accounting accounting;
+    const auto model = test::load_charged(request.model);
+    const auto context = test::create_charged(model, request.context);
+    EXPECT_EQ(to_text(dry_run.lines), to_text(accounting.lines()));
   }
 }
 
-TEST_F(DryRunTest, SaysWhatItTookForAWhileAndBooksNothing) {
-  Books books;
+TEST_F(DryRunTest, SaysWhatItTookForAWhileAndChargesNothing) {
+  Accounting accounting;
   for (const char* name : {"llama-dense", "qwen3tts-dense", "jamba-dense"}) {
     const DryRun dry_run = tracker::dry_run(request_for(arch_model(name), 4));
     EXPECT_GT(dry_run.transient, Bytes{}) << name << ": the rows of logits at least";
     EXPECT_LT(dry_run.transient, 1_MiB) << name;
-    EXPECT_EQ(to_text(books.lines()), "") << name;
+    EXPECT_EQ(to_text(accounting.lines()), "") << name;
   }
 }
 
 TEST_F(DryRunTest, DoesNotDisturbAModelThatRunsBesideIt) {
-  Books books;
+  Accounting accounting;
   const DryRunRequest running = request_for(arch_model("llama-dense"));
-  const auto model = test::load_booked(running.model);
-  const auto context = test::create_booked(model, running.context);
+  const auto model = test::load_charged(running.model);
+  const auto context = test::create_charged(model, running.context);
   (void)test::logits_after(*context, {1});
   context->clear();
-  const std::string before = to_text(books.lines());
+  const std::string before = to_text(accounting.lines());
 
   std::atomic<bool> dry_run{false};
   std::jthread dry_runner([&] {
@@ -147,7 +147,7 @@ TEST_F(DryRunTest, DoesNotDisturbAModelThatRunsBesideIt) {
     const std::vector<float> logits = test::logits_after(*context, test::some_tokens(20));
     if (first.empty()) first = logits;
     ASSERT_EQ(logits, first);
-    ASSERT_EQ(to_text(books.lines()), before);
+    ASSERT_EQ(to_text(accounting.lines()), before);
     ++decodes;
   }
 }

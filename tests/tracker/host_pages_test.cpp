@@ -1,4 +1,4 @@
-// What is booked on the host is there: every page of a buffer, from the moment that ggml has it.
+// What is charged on the host is there: every page of a buffer, from the moment that ggml has it.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -89,7 +89,7 @@ class HostPagesTest : public ::testing::Test {
   Tracker tracker{ledger, capacity};
 };
 
-TEST_F(HostPagesTest, WhatIsBookedIsThereToItsLastPage) {
+TEST_F(HostPagesTest, WhatIsChargedIsThereToItsLastPage) {
   const Buffer buffer = allocate(kBytes);
   ASSERT_TRUE(buffer);
   EXPECT_EQ(resident(buffer), 1.0);

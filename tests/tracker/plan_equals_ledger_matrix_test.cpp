@@ -40,7 +40,7 @@ std::string describe(const std::optional<Outcome>& outcome) {
 
 void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   SCOPED_TRACE(cell.name);
-  EXPECT_EQ(result.left_behind, "") << "still booked after the model was freed";
+  EXPECT_EQ(result.left_behind, "") << "still charged after the model was freed";
   ASSERT_TRUE(result.dry_run && result.load) << "a question was never answered";
   if (result.transient > tally.most_transient) {
     tally.most_transient = result.transient;

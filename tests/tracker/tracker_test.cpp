@@ -50,7 +50,7 @@ TEST_F(TrackerTest, IsEnforcingInAProgramThatLinksTheLibrary) {
   EXPECT_NO_THROW(require_enforcing());
 }
 
-TEST_F(TrackerTest, BooksABufferUnderItsOwnerWhileItLives) {
+TEST_F(TrackerTest, ChargesABufferUnderItsOwnerWhileItLives) {
   {
     const Scope scope("a", Phase::context);
     const Buffer buffer = allocate(4096);

@@ -49,7 +49,7 @@ TOPICS = [
     Topic(["How much {cargo|more|coal} can {we|you|the ship} {carry|load|take}?", "{Can|May} {we|you} {load|take|carry} more{| cargo| coal}?",
            "Is there {room|space} {left|for more}{| cargo| in the hold}?", "How many tons can {we|you} {carry|load}?"],
           "She carries 480 tons to the load line. We have 460, so 20 tons are left and not one more.",
-          "Every ton has its line in the cargo book before it comes on board."),
+          "Every ton has its line in the cargo charge before it comes on board."),
     Topic(["What is {the|our|your} draught{| now| today}?", "How deep {is the ship|are we|does she lie|is she loaded}?",
            "How deep does the ship {sit|lie|float}?", "Tell me about the draught.", "What does draught mean?"],
           "The draught is 13 feet forward and 14 feet aft. The load line is dry.",
@@ -82,8 +82,8 @@ TOPICS = [
            "Why not {load|take} {more|too much}?", "Why is overloading {bad|dangerous}?"],
           "Then the load line goes under, and the ship has nothing left for the next sea. So we refuse the cargo on the quay.",
           "It is better to leave a ton on the quay than a ship at the bottom."),
-    Topic(["What is {a|the} log{|book|line}{| for}?", "{What is|What's} in the log?", "Why do you {keep|write} a log?", "Who {writes|keeps} the log?"],
-          "The log is the book of the ship. Each day it gets the wind, the draught and what has happened.",
+    Topic(["What is {a|the} log{|charge|line}{| for}?", "{What is|What's} in the log?", "Why do you {keep|write} a log?", "Who {writes|keeps} the log?"],
+          "The log is the charge of the ship. Each day it gets the wind, the draught and what has happened.",
           "What is not in the log did not happen."),
     Topic(["What is {a|the} hold?", "Where {is|do you keep} the cargo{| kept}?", "What is ballast?", "How many holds {do we|do you|does the ship} have?"],
           "The hold is the room below deck for the cargo. We have two, fore and main.",
@@ -124,7 +124,7 @@ UNKNOWN = [
     "Explain {|the }{thing}.", "What do you think {of|about} {thing}?", "What is the meaning of {thing}?", "Who {invented|made|wrote} {|the }{thing}?",
 ]
 THINGS = """computer train moon star bird dog horse tree river mountain love music song war peace king queen bank money gold house car
-road school teacher book film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
+road school teacher charge film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
 science art colour picture phone internet program compiler model token memory graphics card server python code bug window door table chair
 apple cake coffee tea rice soup pizza city village law government election doctor medicine virus elephant tiger zebra lion fish insect flower
 garden rose bread cheese bicycle engine plane bridge tower castle church god ghost dream time future life universe physics algebra""".split()

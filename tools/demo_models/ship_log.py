@@ -37,7 +37,7 @@ STORIES = [
      "{sailor} is on his feet again and takes the wheel."],
     ["The main topsail split from head to foot.", "The sailmaker and {sailor} sew a new cloth into the topsail.",
      "The topsail is bent again and draws well."],
-    ["Whales blowing off the {point} side of the ship.", "The whales are still with us. {sailor} draws them in his book.",
+    ["Whales blowing off the {point} side of the ship.", "The whales are still with us. {sailor} draws them in his charge.",
      "The whales have left us."],
     ["The cargo of {cargo} has shifted to port.", "All hands in the hold to trim the {cargo}.",
      "The ship is upright again and steers easily."],
@@ -47,7 +47,7 @@ STORIES = [
      "The swallow flew off to the {point} at dawn."],
     ["Land in sight to the {point}.", "We sound every hour. Sand and shells at 20 fathoms.",
      "The pilot came on board and we anchored off {port}.", "Took in water and {fruit} at {port}, and weighed anchor."],
-    ["The draught is one inch more than the book says.", "We sound the holds and find them dry.",
+    ["The draught is one inch more than the charge says.", "We sound the holds and find them dry.",
      "The captain finds that the boats were full of rain. The draught is right again."],
     ["The cat has hidden from the cook.", "The cat was found asleep in the {cargo}.",
      "The cat has three kittens. The cook calls it a miracle."],
@@ -79,7 +79,7 @@ DUTIES = [
     "The captain read the rules to the crew.",
     "Tarred the rigging.",
     "Boat drill in the afternoon.",
-    "Wrote up the cargo book.",
+    "Wrote up the cargo charge.",
     "All well on board.",
 ]
 

@@ -1,6 +1,6 @@
 // Host: the models of a fleet in one process: loaded when they are asked for, evicted when others need their place.
 //
-//   host::Host host(books, host::read_fleet("fleet.toml"), dry runs, store);
+//   host::Host host(accounting, host::read_fleet("fleet.toml"), dry_runs, store);
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
@@ -17,7 +17,7 @@
 #include <plimsoll/host/model_times.hpp>
 #include <plimsoll/host/status.hpp>
 #include <plimsoll/plan/store.hpp>
-#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/memory_accounting.hpp>
 
 namespace plimsoll::host {
 
@@ -29,7 +29,7 @@ struct HostOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Any thread. Books, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used by the
+// Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used by the
 // host's own thread afterwards and by nobody else.
 //
 // Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what
@@ -39,7 +39,7 @@ class Host {
   // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
   // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
   // none can, and what a dry run throws that is about no model.
-  Host(run::MemoryBooks& books, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store,
+  Host(run::MemoryAccounting& accounting, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
   ~Host();
@@ -67,7 +67,7 @@ class Host {
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
   [[nodiscard]] HostLog& log() noexcept;
-  [[nodiscard]] run::MemoryBooks& books() noexcept;
+  [[nodiscard]] run::MemoryAccounting& accounting() noexcept;
   [[nodiscard]] const Fleet& fleet() const noexcept;
   // Of requests_of() the fleet, as they are planned by now.
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <plimsoll/host/host.hpp>
-#include <plimsoll/memory/booking.hpp>
+#include <plimsoll/memory/charge.hpp>
 #include <plimsoll/monitor/counters.hpp>
 #include <plimsoll/monitor/sample.hpp>
 #include <plimsoll/monitor/watch.hpp>
@@ -64,7 +64,7 @@ class Monitor {
   mutable std::mutex mutex_;
   std::deque<Sample> history_;
   Bytes history_bytes_;
-  memory::Booking booking_;  // of the history
+  memory::Charge charge_;  // of the history
   std::deque<Alert> alerts_;
   Counters counters_;
   std::condition_variable_any wake_;

@@ -85,7 +85,7 @@ struct Observed {
 };
 [[nodiscard]] Sample sample_of(Observed observed);  // pure
 
-// Reads the host, its books and each device once. Any thread. Throws what the probes and the host throw.
+// Reads the host, its accounting and each device once. Any thread. Throws what the probes and the host throw.
 [[nodiscard]] Sample take_sample(host::Host& host);
 // The same for callers that sample often and keep the devices, which do not change.
 [[nodiscard]] Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices);

@@ -20,7 +20,7 @@
 #include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
-#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/memory_accounting.hpp>
 #include <plimsoll/run/turns.hpp>
 #include <plimsoll/run/warm_up.hpp>
 
@@ -39,18 +39,18 @@ using LedgerSnapshot = std::vector<plan::Line>;
 
 // reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was
 // before it, with nothing taken that the earlier stages had not; destroying it gives everything back, the reservation
-// last. One thread at a time. Books and the plan's devices outlive it.
+// last. One thread at a time. Accounting and the plan's devices outlive it.
 class Instance {
  public:
   enum class State { reserved, loaded, has_context, warm, sealed };
-  // The runtime stage as measured and booked, by device.
+  // The runtime stage as measured and charged, by device.
   using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
-  // Permission for every charged line of the plan, all or none. Throws memory::Refused (over_line) where the books
+  // Permission for every charged line of the plan, all or none. Throws memory::Refused (over_line) where the accounting
   // refuse; nothing of the engine has been touched then. `devices` are those of the plan.
   // `owner`: the plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage}
   // is thrown where another model that is open has it.
-  Instance(MemoryBooks& books, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
+  Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
            Sharing sharing = {}, memory::Owner owner = {});
   ~Instance();
   Instance(const Instance&) = delete;
@@ -63,11 +63,11 @@ class Instance {
             std::shared_ptr<const tracker::KeptWeights> kept = {});
   // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
   // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
-  // the books. Throws Error{usage} for another file.
+  // the accounting. Throws Error{usage} for another file.
   void take_over_model(std::shared_ptr<engine::Model> model);
   // KV cache, compute and output buffers. Throws as engine::Context::create, and memory::Refused likewise.
   void create_context();
-  // Drives every shape, measures the runtime stage and books it. A complete warm-up is kept in `store` as a
+  // Drives every shape, measures the runtime stage and charges it. A complete warm-up is kept in `store` as a
   // calibration. Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
   const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
   // In the place of warm_up() where this process has warmed the same plan before: what that compiled and measured still
@@ -86,7 +86,7 @@ class Instance {
   // Throws Error{usage} before create_context().
   [[nodiscard]] engine::Context& context();
 
-  // engine::Context::decode under this instance's name in the books. A batch that asks for more rows of logits than are
+  // engine::Context::decode under this instance's name in the accounting. A batch that asks for more rows of logits than are
   // held throws Error{sealed}: growing the output buffer now could spoil the context.
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
   // engine::Context::encode likewise.
@@ -97,7 +97,7 @@ class Instance {
 
   // Throws Error{usage} where none was planned, and before load().
   [[nodiscard]] engine::Projector& projector();
-  // engine::Projector::encode under this instance's name in the books. After the seal, a medium of more vectors than
+  // engine::Projector::encode under this instance's name in the accounting. After the seal, a medium of more vectors than
   // any that the warm-up drove throws Error{sealed}, and nothing was computed.
   [[nodiscard]] std::vector<float> project(const engine::PromptChunk& chunk);
 
@@ -146,7 +146,7 @@ class Instance {
   [[nodiscard]] std::optional<EarlierWarmUp> earlier_warm_up(plan::Store* store) const;
   void keep_warm_up(plan::Store* store) const;
   [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
-  void book_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
+  void charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
   void begin_loading();
   [[nodiscard]] tracker::Uploads::Request upload_request(std::shared_ptr<const tracker::KeptWeights> kept) const;
   void note_uploads(const tracker::Uploads& uploads, double ms);
@@ -154,7 +154,7 @@ class Instance {
   void load_projector();
   void mark_ready();
 
-  MemoryBooks& books_;
+  MemoryAccounting& accounting_;
   memory::Owner owner_;
   plan::ModelPlan plan_;
   Sharing sharing_;
@@ -163,7 +163,7 @@ class Instance {
   tracker::Meter meter_;
   State state_ = State::reserved;
   memory::Reservation reservation_;
-  std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and booked as taken
+  std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and charged as taken
   std::shared_ptr<engine::Model> model_;
   std::vector<tracker::UploadedWeight> uploaded_;  // of model_
   tracker::UploadCounts upload_counts_;

@@ -28,7 +28,7 @@ class SharedScratch {
   // Bytes that the largest borrower asks for, by ggml's buffer type name ("Vulkan0").
   using Sizes = std::vector<std::pair<std::string, Bytes>>;
 
-  // The buffers are booked under `owner`, as compute.
+  // The buffers are charged under `owner`, as compute.
   SharedScratch(Tracker& tracker, std::string owner, Sizes sizes);
   ~SharedScratch();
   SharedScratch(const SharedScratch&) = delete;

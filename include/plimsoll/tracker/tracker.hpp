@@ -54,7 +54,7 @@ class Tracker final : public hook::Observer {
 
   // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
   void set_lender(const std::string& borrower, SharedScratch* scratch);
-  // A buffer booked under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
+  // A buffer charged under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
   // has the refusal.
   [[nodiscard]] ggml_backend_buffer_t allocate_as(const std::string& owner, const hook::Request& request) noexcept;
 

@@ -67,7 +67,7 @@ PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
     if (Uploader* const loading = uploader()) loading->settle();
     state().frees.fetch_add(1, std::memory_order_relaxed);
-    // The process-wide observer books every buffer, so it hears of frees on every thread; a dry run's own buffers are
+    // The process-wide observer charges every buffer, so it hears of frees on every thread; a dry run's own buffers are
     // unknown to it and ignored by it.
     const ProcessObserver process;
     if (process.get() != nullptr && process.get()->take_buffer_back(buffer)) return;

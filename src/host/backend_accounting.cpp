@@ -1,4 +1,4 @@
-#include "backend_book.hpp"
+#include "backend_accounting.hpp"
 
 #include <algorithm>
 
@@ -16,34 +16,34 @@ std::vector<device::DeviceInfo> accelerators(std::vector<device::DeviceInfo> dev
 }
 
 memory::Tag tag_of(const device::DeviceId& device) {
-  return {.device = device, .owner = BackendBook::kOwner, .stage = memory::Stage::runtime, .buffer = device.name()};
+  return {.device = device, .owner = BackendAccounting::kOwner, .stage = memory::Stage::runtime, .buffer = device.name()};
 }
 
 }  // namespace
 
-BackendBook::BackendBook(memory::Ledger& ledger, const device::Probe& probe,
+BackendAccounting::BackendAccounting(memory::Ledger& ledger, const device::Probe& probe,
                          const std::vector<device::DeviceInfo>& devices)
     : ledger_(ledger), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
 
-BackendBook::~BackendBook() {
-  for (const auto& [tag, bytes] : booked_) ledger_.give_back(tag, bytes);
+BackendAccounting::~BackendAccounting() {
+  for (const auto& [tag, bytes] : charged_) ledger_.give_back(tag, bytes);
 }
 
-Bytes BackendBook::held_on(const device::DeviceId& device) const {
-  const auto found = std::ranges::find(booked_, tag_of(device), &std::pair<memory::Tag, Bytes>::first);
-  return found == booked_.end() ? Bytes{} : found->second;
+Bytes BackendAccounting::held_on(const device::DeviceId& device) const {
+  const auto found = std::ranges::find(charged_, tag_of(device), &std::pair<memory::Tag, Bytes>::first);
+  return found == charged_.end() ? Bytes{} : found->second;
 }
 
-bool BackendBook::reads_host_memory() const {
+bool BackendAccounting::reads_host_memory() const {
   return std::ranges::any_of(meter_.memories(), &device::DeviceInfo::memory_is_hosts);
 }
 
-bool BackendBook::lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const {
+bool BackendAccounting::lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const {
   return device::lies_in(device, memory, devices_);
 }
 
-// What others of us hold there, by the ledger: buffers and measured runtime, whatever device they are booked under.
-Bytes BackendBook::known_in(const device::DeviceInfo& memory) const {
+// What others of us hold there, by the ledger: buffers and measured runtime, whatever device they are charged under.
+Bytes BackendAccounting::known_in(const device::DeviceInfo& memory) const {
   Bytes sum;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (entry.charged && entry.tag.owner != kOwner && lies_in(entry.tag.device, memory)) sum += entry.taken.current;
@@ -51,24 +51,24 @@ Bytes BackendBook::known_in(const device::DeviceInfo& memory) const {
   return sum;
 }
 
-Bytes BackendBook::held_in(const device::DeviceInfo& memory) const {
+Bytes BackendAccounting::held_in(const device::DeviceInfo& memory) const {
   Bytes sum;
-  for (const auto& [tag, bytes] : booked_) {
+  for (const auto& [tag, bytes] : charged_) {
     if (lies_in(tag.device, memory)) sum += bytes;
   }
   return sum;
 }
 
-void BackendBook::book(const device::DeviceId& device, Bytes bytes) {
+void BackendAccounting::charge(const device::DeviceId& device, Bytes bytes) {
   const memory::Tag tag = tag_of(device);
-  const auto found = std::ranges::find(booked_, tag, &std::pair<memory::Tag, Bytes>::first);
-  if (found != booked_.end()) {
+  const auto found = std::ranges::find(charged_, tag, &std::pair<memory::Tag, Bytes>::first);
+  if (found != charged_.end()) {
     ledger_.give_back(tag, found->second);
-    booked_.erase(found);
+    charged_.erase(found);
   }
   if (bytes == Bytes{}) return;
   if (ledger_.take(tag, bytes)) {
-    booked_.emplace_back(tag, bytes);
+    charged_.emplace_back(tag, bytes);
   } else {
     log::warn("host", "backends keep {} on {}, which is more than its line has room for", format_bytes(bytes),
               device.name());
@@ -76,20 +76,20 @@ void BackendBook::book(const device::DeviceId& device, Bytes bytes) {
 }
 
 // Of the one that has just been computed on first.
-void BackendBook::lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by) {
+void BackendAccounting::lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by) {
   std::vector<device::DeviceId> holders{first};
-  for (const auto& [tag, bytes] : booked_) {
+  for (const auto& [tag, bytes] : charged_) {
     if (tag.device != first && lies_in(tag.device, memory)) holders.push_back(tag.device);
   }
   for (const device::DeviceId& device : holders) {
     const Bytes held = held_on(device);
     const Bytes less = std::min(held, by);
     by -= less;
-    if (less > Bytes{}) book(device, held - less);
+    if (less > Bytes{}) record(device, held - less);
   }
 }
 
-std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle(const std::vector<device::DeviceId>& left) {
+std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::settle(const std::vector<device::DeviceId>& left) {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
   const tracker::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
@@ -103,7 +103,7 @@ std::vector<std::pair<device::DeviceId, Bytes>> BackendBook::settle(const std::v
     const Bytes held = held_in(memory);
     growth.emplace_back(whose, saturating_sub(kept, held));
     if (kept > held)
-      book(whose, held_on(whose) + (kept - held));
+      record(whose, held_on(whose) + (kept - held));
     else
       lower(memory, whose, held - kept);
   }

@@ -1,14 +1,14 @@
-#include <plimsoll/run/memory_books.hpp>
+#include <plimsoll/run/memory_accounting.hpp>
 
 #include <algorithm>
 
 namespace plimsoll::run {
 
-MemoryBooks::MemoryBooks() : probe_(device::make_system_probes(clock_)) { tracker_.start(); }
+MemoryAccounting::MemoryAccounting() : probe_(device::make_system_probes(clock_)) { tracker_.start(); }
 
-MemoryBooks::~MemoryBooks() { tracker_.stop(); }
+MemoryAccounting::~MemoryAccounting() { tracker_.stop(); }
 
-void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
+void MemoryAccounting::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
   for (const plan::DeviceVerdict& verdict : devices) ledger_.join(verdict.state.info.id, verdict.state.info.memory());
   const std::lock_guard lock(lines_mutex_);
   for (const plan::DeviceVerdict& verdict : devices) {
@@ -19,7 +19,7 @@ void MemoryBooks::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
   }
 }
 
-std::vector<memory::LineRequest> MemoryBooks::lines_with(const std::vector<memory::LineRequest>& asked) const {
+std::vector<memory::LineRequest> MemoryAccounting::lines_with(const std::vector<memory::LineRequest>& asked) const {
   const auto speaks_of = [this](const memory::LineRequest& request, const device::DeviceId& memory) {
     return request.device ? ledger_.memory_of(*request.device) == memory : !memory.is_host();
   };
@@ -33,7 +33,7 @@ std::vector<memory::LineRequest> MemoryBooks::lines_with(const std::vector<memor
   return out;
 }
 
-std::vector<std::pair<device::DeviceId, Bytes>> MemoryBooks::committed() const {
+std::vector<std::pair<device::DeviceId, Bytes>> MemoryAccounting::committed() const {
   std::vector<std::pair<device::DeviceId, Bytes>> out;
   for (const memory::Entry& entry : ledger_.entries()) {
     const device::DeviceId memory = ledger_.memory_of(entry.tag.device);

@@ -1,5 +1,5 @@
 // What backends keep, from readings by script: one card that CUDA0 and Vulkan0 offer.
-#include "backend_book.hpp"
+#include "backend_accounting.hpp"
 
 #include <gtest/gtest.h>
 
@@ -32,46 +32,46 @@ std::vector<device::DeviceInfo> one_card() {
   return devices;
 }
 
-class BackendBookTest : public ::testing::Test {
+class BackendAccountingTest : public ::testing::Test {
  protected:
-  BackendBookTest() { ledger.join(kVulkan, kCuda); }
+  BackendAccountingTest() { ledger.join(kVulkan, kCuda); }
   OneReading probe;
   memory::Ledger ledger;
-  BackendBook book{ledger, probe, one_card()};
+  BackendAccounting record{ledger, probe, one_card()};
 };
 
 using Growth = std::vector<std::pair<device::DeviceId, Bytes>>;
 
-TEST_F(BackendBookTest, ItIsBookedUnderTheDeviceThatWasComputedOn) {
+TEST_F(BackendAccountingTest, ItIsChargedUnderTheDeviceThatWasComputedOn) {
   probe.ours = 500_MiB;
-  EXPECT_EQ(book.settle({kVulkan}), (Growth{{kVulkan, 500_MiB}}));
-  EXPECT_EQ(book.held_on(kVulkan), 500_MiB);
-  EXPECT_EQ(book.held_on(kCuda), 0_B) << "what Vulkan made, CUDA does not find made";
+  EXPECT_EQ(record.settle({kVulkan}), (Growth{{kVulkan, 500_MiB}}));
+  EXPECT_EQ(record.held_on(kVulkan), 500_MiB);
+  EXPECT_EQ(record.held_on(kCuda), 0_B) << "what Vulkan made, CUDA does not find made";
   EXPECT_EQ(ledger.account(kCuda).taken, 500_MiB) << "it is the card's all the same";
 
   probe.ours = 700_MiB;
-  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 200_MiB}}));
-  EXPECT_EQ(book.held_on(kVulkan), 500_MiB);
-  EXPECT_EQ(book.held_on(kCuda), 200_MiB);
+  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 200_MiB}}));
+  EXPECT_EQ(record.held_on(kVulkan), 500_MiB);
+  EXPECT_EQ(record.held_on(kCuda), 200_MiB);
   EXPECT_EQ(ledger.account(kVulkan).taken, 700_MiB);
 }
 
-TEST_F(BackendBookTest, WhatModelsHoldUnderEitherNameIsNotTheBackends) {
+TEST_F(BackendAccountingTest, WhatModelsHoldUnderEitherNameIsNotTheBackends) {
   const memory::Tag tag{.device = kVulkan, .owner = "a", .stage = memory::Stage::weights, .buffer = "Vulkan0"};
   ASSERT_TRUE(ledger.take(tag, 4_GiB));
   probe.ours = 4_GiB + 300_MiB;
-  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 300_MiB}}));
+  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 300_MiB}}));
   ledger.give_back(tag, 4_GiB);
 }
 
-TEST_F(BackendBookTest, WhatIsGivenBackIsTakenOffWhoeverHasIt) {
+TEST_F(BackendAccountingTest, WhatIsGivenBackIsTakenOffWhoeverHasIt) {
   probe.ours = 500_MiB;
-  (void)book.settle({kVulkan});
+  (void)record.settle({kVulkan});
   probe.ours = 100_MiB;
-  EXPECT_EQ(book.settle({kCuda}), (Growth{{kCuda, 0_B}}));
-  EXPECT_EQ(book.held_on(kVulkan), 100_MiB);
+  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 0_B}}));
+  EXPECT_EQ(record.held_on(kVulkan), 100_MiB);
   probe.ours = 0_B;
-  (void)book.settle();
+  (void)record.settle();
   EXPECT_TRUE(ledger.empty());
 }
 

@@ -1,5 +1,5 @@
-// Lines belong to the books, and to memories: a card that two backends offer has one.
-#include <plimsoll/run/memory_books.hpp>
+// Lines belong to the accounting, and to memories: a card that two backends offer has one.
+#include <plimsoll/run/memory_accounting.hpp>
 
 #include <gtest/gtest.h>
 
@@ -18,25 +18,25 @@ std::vector<plan::DeviceVerdict> one_card(Bytes line) {
   return verdicts;
 }
 
-TEST(MemoryBooksTest, ALineForEitherNameOfACardIsInThePlaceOfTheOneBefore) {
-  MemoryBooks books;
-  books.set_lines(one_card(60_GiB));
+TEST(MemoryAccountingTest, ALineForEitherNameOfACardIsInThePlaceOfTheOneBefore) {
+  MemoryAccounting accounting;
+  accounting.set_lines(one_card(60_GiB));
   for (const device::DeviceId& named : {kCuda, kVulkan}) {
-    const auto lines = books.lines_with({{.device = named, .amount = 40_GiB}});
+    const auto lines = accounting.lines_with({{.device = named, .amount = 40_GiB}});
     ASSERT_EQ(lines.size(), 1U) << named.name();
     EXPECT_EQ(lines[0].device, named);
     EXPECT_EQ(std::get<Bytes>(lines[0].amount), 40_GiB);
   }
 }
 
-TEST(MemoryBooksTest, ACardsLineIsRememberedOnce) {
-  MemoryBooks books;
-  books.set_lines(one_card(60_GiB));
-  const auto lines = books.lines_with({});
+TEST(MemoryAccountingTest, ACardsLineIsRememberedOnce) {
+  MemoryAccounting accounting;
+  accounting.set_lines(one_card(60_GiB));
+  const auto lines = accounting.lines_with({});
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].device, kCuda);
-  EXPECT_EQ(books.ledger().account(kVulkan).line, 60_GiB);
-  EXPECT_EQ(books.lines_with({{.device = std::nullopt, .amount = 50_GiB}}).size(), 1U) << "one for all accelerators";
+  EXPECT_EQ(accounting.ledger().account(kVulkan).line, 60_GiB);
+  EXPECT_EQ(accounting.lines_with({{.device = std::nullopt, .amount = 50_GiB}}).size(), 1U) << "one for all accelerators";
 }
 
 }  // namespace

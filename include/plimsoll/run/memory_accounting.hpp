@@ -1,4 +1,4 @@
-// MemoryBooks: ledger, seal, event log and tracker of a process, joined: what every model of it is held against.
+// MemoryAccounting: ledger, seal, event log and tracker of a process, joined: what every model of it is held against.
 #pragma once
 #include <map>
 #include <mutex>
@@ -18,15 +18,15 @@ namespace plimsoll::run {
 
 // One per process at a time: constructing a second one while the first lives throws Error{internal}. It outlives every
 // model that was opened with it. Any thread.
-class MemoryBooks {
+class MemoryAccounting {
  public:
-  MemoryBooks();
-  ~MemoryBooks();
-  MemoryBooks(const MemoryBooks&) = delete;
-  MemoryBooks& operator=(const MemoryBooks&) = delete;
+  MemoryAccounting();
+  ~MemoryAccounting();
+  MemoryAccounting(const MemoryAccounting&) = delete;
+  MemoryAccounting& operator=(const MemoryAccounting&) = delete;
 
   // The lines that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives no
-  // line keeps the one it has: lines belong to the books, and whoever opens a model without naming one takes none away.
+  // line keeps the one it has: lines belong to the accounting, and whoever opens a model without naming one takes none away.
   void set_lines(const std::vector<plan::DeviceVerdict>& devices);
   // Those that were set, as a planner wants to know them: for memories that `asked` says nothing of, by whatever device
   // of theirs, the lines of before, by the device that stands for each; then `asked`.

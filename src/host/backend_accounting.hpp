@@ -1,4 +1,4 @@
-// BackendBook: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to
+// BackendAccounting: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to
 // no model any more, but it is there, and the next load finds it made.
 #pragma once
 #include <utility>
@@ -10,17 +10,17 @@
 namespace plimsoll::host {
 
 // One thread. Ledger and probe outlive it.
-class BackendBook {
+class BackendAccounting {
  public:
   // Under this owner it stands in the ledger, as runtime.
   static constexpr const char* kOwner = "backends";
 
   // Now is the moment before anything: what is there already is not counted. Only accelerators are read: the CPU's
   // backend keeps nothing beyond a context.
-  BackendBook(memory::Ledger& ledger, const device::Probe& probe, const std::vector<device::DeviceInfo>& devices);
-  ~BackendBook();
-  BackendBook(const BackendBook&) = delete;
-  BackendBook& operator=(const BackendBook&) = delete;
+  BackendAccounting(memory::Ledger& ledger, const device::Probe& probe, const std::vector<device::DeviceInfo>& devices);
+  ~BackendAccounting();
+  BackendAccounting(const BackendAccounting&) = delete;
+  BackendAccounting& operator=(const BackendAccounting&) = delete;
 
   // What the backend of that device keeps. Of two that offer one card each keeps its own: what the one has made, the
   // other does not find made. All of it counts in the card's account.
@@ -28,7 +28,7 @@ class BackendBook {
   // An accelerator's memory is the host's, so that the process's own use of it is read.
   [[nodiscard]] bool reads_host_memory() const;
 
-  // Reads each memory after models have left that computed on these devices, and books what is still held beyond what
+  // Reads each memory after models have left that computed on these devices, and charges what is still held beyond what
   // the ledger knows of: what is new there, under the first of these that lies in it (the meter sees a card, not who of
   // its backends), else under the device that stands for it. Gives the growth since the last time, by device: what
   // these models left behind.
@@ -38,14 +38,14 @@ class BackendBook {
   [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes known_in(const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes held_in(const device::DeviceInfo& memory) const;
-  void book(const device::DeviceId& device, Bytes bytes);
+  void charge(const device::DeviceId& device, Bytes bytes);
   void lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by);
 
   memory::Ledger& ledger_;
   const std::vector<device::DeviceInfo> devices_;
   tracker::Meter meter_;
   tracker::Meter::Reading before_;
-  std::vector<std::pair<memory::Tag, Bytes>> booked_;
+  std::vector<std::pair<memory::Tag, Bytes>> charged_;
 };
 
 }  // namespace plimsoll::host

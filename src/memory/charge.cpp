@@ -1,15 +1,15 @@
-#include <plimsoll/memory/booking.hpp>
+#include <plimsoll/memory/charge.hpp>
 
 #include <utility>
 
 namespace plimsoll::memory {
 
-Booking::Booking(Booking&& other) noexcept
+Charge::Charge(Charge&& other) noexcept
     : ledger_(other.ledger_), tag_(std::move(other.tag_)), size_(std::exchange(other.size_, Bytes{})) {
   other.ledger_ = nullptr;
 }
 
-Booking& Booking::operator=(Booking&& other) noexcept {
+Charge& Charge::operator=(Charge&& other) noexcept {
   if (this == &other) return *this;
   clear();
   ledger_ = std::exchange(other.ledger_, nullptr);
@@ -18,7 +18,7 @@ Booking& Booking::operator=(Booking&& other) noexcept {
   return *this;
 }
 
-bool Booking::resize(Bytes bytes) {
+bool Charge::resize(Bytes bytes) {
   if (ledger_ == nullptr) return bytes == Bytes{};
   if (bytes > size_ && !ledger_->take(tag_, bytes - size_)) return false;
   if (bytes < size_) ledger_->give_back(tag_, size_ - bytes);
@@ -26,7 +26,7 @@ bool Booking::resize(Bytes bytes) {
   return true;
 }
 
-void Booking::clear() noexcept {
+void Charge::clear() noexcept {
   if (ledger_ != nullptr && size_ > Bytes{}) ledger_->give_back(tag_, size_);
   size_ = Bytes{};
 }
