@@ -34,7 +34,7 @@ struct Options {
 };
 
 plan::Request request_of(const Options& options, const std::string& path, const std::string& name) {
-  plan::Request request{.name = name, .dry_run = {}, .lane = host::kDefaultLane};
+  plan::Request request{.name = name, .dry_run = {}, .compute_group = host::kDefaultGroup};
   request.dry_run.model.path = path;
   request.dry_run.model.devices = {options.device == "CPU" ? "none" : options.device};
   request.dry_run.context.n_ctx = options.context;
@@ -111,7 +111,7 @@ Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan:
         for (const std::string& rest : run::pieces(generation)) out.texts[i] += rest;
       }
       for (const memory::Entry& entry : accounting.ledger().entries()) {
-        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_lane(host::kDefaultLane);
+        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_group(host::kDefaultGroup);
         if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
           out.evicted = false;
       }

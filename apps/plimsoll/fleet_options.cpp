@@ -53,7 +53,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   fleet.runtime = std::move(planner.runtime);
   fleet.prefault = !options.no_prefault;
   for (plan::Request& request : requests(options, SIZE_MAX)) {
-    request.lane = host::kDefaultLane;
+    request.compute_group = host::kDefaultGroup;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
   }
   require_used_lines(fleet.lines, host::requests_of(fleet));

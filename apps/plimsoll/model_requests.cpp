@@ -205,7 +205,7 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     requests.push_back(std::move(request));
   }
   if (requests.size() > 1) {
-    for (plan::Request& request : requests) request.lane = host::kDefaultLane;  // planned as models that take turns
+    for (plan::Request& request : requests) request.compute_group = host::kDefaultGroup;  // planned as models that take turns
   }
   return requests;
 }

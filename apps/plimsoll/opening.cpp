@@ -82,7 +82,7 @@ run::WarmUpDepth warm_up_depth(const std::string& text) {
 plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
                     plan::Store& store) {
   std::vector<plan::Request> requests{request};
-  if (options.draft) requests.push_back(*options.draft);  // of no lane: it computes between the other's steps
+  if (options.draft) requests.push_back(*options.draft);  // of no compute group: it computes between the other's steps
   require_used_lines(lines.lines, requests);
   tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Planner planner(dry_runs, store);

@@ -21,7 +21,7 @@ int main(int argc, char** argv) try {
   host::Fleet fleet;
   for (const char* name : {"log", "mate"}) {
     host::FleetModel model;
-    model.request = {.name = name, .dry_run = {}, .lane = host::kDefaultLane};
+    model.request = {.name = name, .dry_run = {}, .compute_group = host::kDefaultGroup};
     model.request.dry_run.model = {.path = argv[argc > 2 && *name == 'm' ? 2 : 1], .devices = {"none"}};
     model.request.dry_run.context.n_ctx = 16384;
     fleet.models.push_back(model);

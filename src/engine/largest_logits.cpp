@@ -8,18 +8,18 @@
 namespace plimsoll::engine {
 namespace {
 
-constexpr std::size_t kLanes = 16;
+constexpr std::size_t kComputeGroups = 16;
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 // Written so that the compiler makes vector instructions of it: a comparison that is false for what is no number.
 float largest_of(std::span<const float, LargestLogits::kBlock> block) {
-  std::array<float, kLanes> lanes;
-  lanes.fill(kNothing);
-  for (std::size_t row = 0; row < block.size(); row += kLanes) {
-    for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = block[row + i] > lanes[i] ? block[row + i] : lanes[i];
+  std::array<float, kComputeGroups> compute_groups;
+  compute_groups.fill(kNothing);
+  for (std::size_t row = 0; row < block.size(); row += kComputeGroups) {
+    for (std::size_t i = 0; i < kComputeGroups; ++i) compute_groups[i] = block[row + i] > compute_groups[i] ? block[row + i] : compute_groups[i];
   }
   float largest = kNothing;
-  for (const float lane : lanes) largest = lane > largest ? lane : largest;
+  for (const float compute_group : compute_groups) largest = compute_group > largest ? compute_group : largest;
   return largest;
 }
 

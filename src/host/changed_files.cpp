@@ -67,7 +67,7 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
       plan::Planner(dry_runs, store)
           .plan({request},
                 {.lines = fleet.lines, .ours = accounting.committed(), .alternatives = false, .runtime = fleet.runtime});
-  choose_lane(anew.models.front());
+  choose_group(anew.models.front());
   const std::lock_guard lock(mutex);
   *std::ranges::find(plans, name, &plan::ModelPlan::name) = anew.models.front();
   std::vector<plan::ModelPlan> models = room.models();
@@ -82,15 +82,15 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   }
 }
 
-// A lane's scratch is as large as it was made. Where nobody computes in it, it is made again; else who needs more
+// A compute group's scratch is as large as it was made. Where nobody computes in it, it is made again; else who needs more
 // computes in memory of its own.
-void Host::Impl::choose_lane(plan::ModelPlan& plan) {
-  const auto lane = lanes.find(plan.lane);
-  if (plan.lane.empty() || lane == lanes.end()) return;
-  if (lane->second->is_empty())
-    lanes.erase(lane);
-  else if (!lane->second->holds(plan::scratch_of(plan.lane, {plan})))
-    plan.lane.clear();
+void Host::Impl::choose_group(plan::ModelPlan& plan) {
+  const auto compute_group = compute_groups.find(plan.compute_group);
+  if (plan.compute_group.empty() || compute_group == compute_groups.end()) return;
+  if (compute_group->second->is_empty())
+    compute_groups.erase(compute_group);
+  else if (!compute_group->second->holds(plan::scratch_of(plan.compute_group, {plan})))
+    plan.compute_group.clear();
 }
 
 void Host::Impl::retry_where_mended(const std::string& model) {

@@ -22,12 +22,12 @@ void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planne
     const auto model = std::ranges::find(fleet.models, one.name, [](const FleetModel& m) { return m.request.name; });
     std::vector<plan::Request> requests{model->request};
     if (model->draft) requests.push_back(model->draft->request);
-    std::vector<plan::ModelPlan> mates = plan.room.lane_mates(one.name);
+    std::vector<plan::ModelPlan> mates = plan.room.group_members(one.name);
     std::erase_if(mates, [&](const plan::ModelPlan& mate) { return mate.name == requests.back().name; });
     one.alternatives =
         planner
             .plan(requests,
-                  {.lines = fleet.lines, .ours = {}, .lane_mates = std::move(mates), .runtime = fleet.runtime})
+                  {.lines = fleet.lines, .ours = {}, .group_members = std::move(mates), .runtime = fleet.runtime})
             .alternatives;
   }
 }

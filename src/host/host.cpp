@@ -34,7 +34,7 @@ Host::Impl::~Impl() {
   bridge.reset();
   mapped.clear();
   kept.clear();
-  lanes.clear();
+  compute_groups.clear();
   backends.reset();
 }
 
@@ -77,7 +77,7 @@ HostStatus Host::Impl::status() const {
       const auto resident = residents.find(model.name);
       const bool here = resident != residents.end() && resident->second;
       out.models.push_back({.name = model.name,
-                            .lane = model.lane,
+                            .compute_group = model.compute_group,
                             .state = dispatcher.state(model.name),
                             .pinned = dispatcher.is_pinned(model.name),
                             .seats = seats_of(model),

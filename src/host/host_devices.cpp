@@ -8,7 +8,7 @@
 namespace plimsoll::host {
 
 bool Host::Impl::is_fleets(const std::string& owner) const {
-  return owner.starts_with(owner_of_lane("")) || std::ranges::any_of(fleet.models, [&](const FleetModel& model) {
+  return owner.starts_with(owner_of_group("")) || std::ranges::any_of(fleet.models, [&](const FleetModel& model) {
            return model.request.name == owner || (model.draft && model.draft->request.name == owner);
          });
 }

@@ -12,7 +12,7 @@
 
 #include "backend_accounting.hpp"
 #include "kept_models.hpp"
-#include "lane.hpp"
+#include "compute_group.hpp"
 #include "readings.hpp"
 #include "resident.hpp"
 
@@ -95,14 +95,14 @@ struct Host::Impl {
   // Before a load, on the loop's thread: the model and its draft. False: their files are as planned.
   [[nodiscard]] bool plan_anew_where_changed(const std::string& model);
   void plan_anew(const plan::Request& request, const std::string& files);
-  void choose_lane(plan::ModelPlan& plan);
+  void choose_group(plan::ModelPlan& plan);
   [[nodiscard]] bool is_as_planned(const std::string& name) const;         // its files are
   [[nodiscard]] std::string files_of_all(const std::string& model) const;  // and of its draft
   void retry_where_mended(const std::string& model);                       // failed, and its files have changed since
   void give_back_changed(const std::string& model);                        // a lease on what must not be used again
   void refresh_runtimes();                                                 // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
-  [[nodiscard]] Lane& lane_of(const plan::ModelPlan& model);
+  [[nodiscard]] ComputeGroup& group_of(const plan::ModelPlan& model);
   void note_unusable();
   void expect_load_of(const plan::ModelPlan& model);
   // The plans of those that have leases: all but the drafts.
@@ -171,14 +171,14 @@ struct Host::Impl {
 
   // The loop's own.
   bool trim_when_idle = false;
-  std::map<std::string, std::unique_ptr<Lane>> lanes;  // "lane", or "model:name" for one without
+  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // "compute_group", or "model:name" for one without
   std::map<std::string, Warmth> warmth;
   std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
   // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
-  // A place in the lane of a model that has gone for another one of the same lane, so that the scratch stays.
-  std::unique_ptr<Lane::Seat> bridge;
+  // A place in the compute group of a model that has gone for another one of the same compute group, so that the scratch stays.
+  std::unique_ptr<ComputeGroup::Seat> bridge;
   // Measured by a warm-up that did not see everything.
   std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;
   std::jthread thread;

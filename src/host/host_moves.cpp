@@ -11,14 +11,14 @@
 
 namespace plimsoll::host {
 
-Lane& Host::Impl::lane_of(const plan::ModelPlan& model) {
-  const std::string key = model.lane.empty() ? "model:" + model.name : model.lane;
-  auto& lane = lanes[key];
-  if (!lane) {
+ComputeGroup& Host::Impl::group_of(const plan::ModelPlan& model) {
+  const std::string key = model.compute_group.empty() ? "model:" + model.name : model.compute_group;
+  auto& compute_group = compute_groups[key];
+  if (!compute_group) {
     const std::lock_guard lock(mutex);
-    lane = std::make_unique<Lane>(accounting, model.lane, room.scratch_of_lane(model.lane));
+    compute_group = std::make_unique<ComputeGroup>(accounting, model.compute_group, room.scratch_of_group(model.compute_group));
   }
-  return *lane;
+  return *compute_group;
 }
 
 // A model that this process has warmed before finds its pipelines compiled, and what it takes has been measured.
@@ -56,7 +56,7 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   }
   const Stopwatch watch;
   Ready ready;
-  ready.seat = lane_of(plan).join();
+  ready.seat = group_of(plan).join();
   ready.instance = std::make_unique<run::Instance>(accounting, plan, device_list, ready.seat->sharing());
   const double reserved_ms = watch.elapsed_ms();
   load_weights(*ready.instance);
@@ -200,7 +200,7 @@ void Host::Impl::load(const std::string& name) noexcept {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
-  std::unique_ptr<Lane::Seat> until_it_sits;
+  std::unique_ptr<ComputeGroup::Seat> until_it_sits;
   try {
     if (is_decided_anew(name)) return;
     until_it_sits = std::move(bridge);
@@ -266,11 +266,11 @@ std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
 void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for) {
   const Stopwatch watch;
   std::shared_ptr<Resident> resident;
-  std::optional<plan::ModelPlan> goes_on;  // in the same lane
+  std::optional<plan::ModelPlan> goes_on;  // in the same compute group
   {
     const std::lock_guard lock(mutex);
-    const std::string lane = room.plan_of(name).lane;
-    if (!whom_for.empty() && !lane.empty() && room.plan_of(whom_for).lane == lane) goes_on = room.plan_of(name);
+    const std::string compute_group = room.plan_of(name).compute_group;
+    if (!whom_for.empty() && !compute_group.empty() && room.plan_of(whom_for).compute_group == compute_group) goes_on = room.plan_of(name);
     resident = std::move(residents[name]);
     residents.erase(name);
     counts[name].tokens_before += resident->instance->tokens_computed();
@@ -288,7 +288,7 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
-  if (goes_on && !bridge) bridge = lane_of(*goes_on).join();
+  if (goes_on && !bridge) bridge = group_of(*goes_on).join();
   keep_weights(*resident, whom_for);
   const double parked_ms = watch.elapsed_ms();
   resident.reset();

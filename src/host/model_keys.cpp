@@ -136,7 +136,7 @@ void add_context_keys(TableReader& reader, engine::ContextParams& params, std::i
 }
 
 void add_host_keys(TableReader& reader, FleetModel& model) {
-  reader.text("lane", [&](const std::string& value) { model.request.lane = value; });
+  reader.text("compute-group", [&](const std::string& value) { model.request.compute_group = value; });
   reader.flag("pinned", model.pinned);
   reader.number("priority", model.priority, -20, 20);
   reader.flag("load-at-start", model.load_at_start);
@@ -190,7 +190,7 @@ std::string from_folder(const std::filesystem::path& folder, const std::string& 
 
 FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {
   FleetModel model;
-  model.request.lane = kDefaultLane;
+  model.request.compute_group = kDefaultGroup;
   std::int64_t ctx_size = -1;  // not given
   engine::ContextParams& context = model.request.dry_run.context;
   TableReader reader(complaints, "a model");

@@ -13,15 +13,15 @@
 #include <plimsoll/run/batched_executor.hpp>
 #include <plimsoll/run/instance.hpp>
 
-#include "lane.hpp"
+#include "compute_group.hpp"
 #include "parking.hpp"
 
 namespace plimsoll::host {
 
 // A model that is ready. Members are destroyed from the last to the first: executor, instance, then the place in the
-// lane.
+// compute group.
 struct Ready {
-  std::unique_ptr<Lane::Seat> seat;
+  std::unique_ptr<ComputeGroup::Seat> seat;
   std::unique_ptr<run::Instance> instance;
   std::optional<run::BatchedExecutor> executor{};  // empty: a model for embeddings
   double warm_up_ms = 0;                           // context to ready

@@ -27,16 +27,16 @@ bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceStat
 Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
            std::map<std::string, std::string> drafts)
     : models_(std::move(models)), devices_(std::move(devices)), drafts_(std::move(drafts)) {
-  std::set<std::string> lanes;
+  std::set<std::string> compute_groups;
   std::vector<plan::ModelPlan> possible;
   for (const plan::ModelPlan& model : models_) {
     if (!fits_alone(model, devices_)) continue;
     possible.push_back(model);
-    if (!model.lane.empty()) lanes.insert(model.lane);
+    if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
   }
-  for (const std::string& lane : lanes) {
-    plan::ModelPlan scratch{.name = owner_of_lane(lane), .request = {}, .dry_run = {}, .lines = {}, .lane = lane};
-    for (const auto& [place, bytes] : plan::scratch_of(lane, possible)) {
+  for (const std::string& compute_group : compute_groups) {
+    plan::ModelPlan scratch{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .lines = {}, .compute_group = compute_group};
+    for (const auto& [place, bytes] : plan::scratch_of(compute_group, possible)) {
       scratch.lines.push_back(
           {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
     }
@@ -44,17 +44,17 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
   }
 }
 
-std::vector<memory::Ledger::Line> Room::scratch_of_lane(const std::string& lane) const {
-  const auto found = std::ranges::find(scratches_, lane, &plan::ModelPlan::lane);
-  return lane.empty() || found == scratches_.end() ? std::vector<memory::Ledger::Line>{}
+std::vector<memory::Ledger::Line> Room::scratch_of_group(const std::string& compute_group) const {
+  const auto found = std::ranges::find(scratches_, compute_group, &plan::ModelPlan::compute_group);
+  return compute_group.empty() || found == scratches_.end() ? std::vector<memory::Ledger::Line>{}
                                                    : plan::reservation_lines(*found);
 }
 
-std::vector<plan::ModelPlan> Room::lane_mates(const std::string& model) const {
-  const std::string& lane = plan_of(model).lane;
+std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const {
+  const std::string& compute_group = plan_of(model).compute_group;
   std::vector<plan::ModelPlan> out;
   for (const plan::ModelPlan& other : models_) {
-    if (lane.empty() || other.lane != lane || other.name == model || !fits_alone(other, devices_)) continue;
+    if (compute_group.empty() || other.compute_group != compute_group || other.name == model || !fits_alone(other, devices_)) continue;
     out.push_back(other);
     std::erase_if(out.back().lines, [](const plan::Line& line) { return line.stage != memory::Stage::compute; });
   }
@@ -83,7 +83,7 @@ std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names)
     if (const auto draft = drafts_.find(name); draft != drafts_.end()) add(draft->second);
   }
   for (const plan::ModelPlan& scratch : scratches_) {
-    if (std::ranges::contains(out, scratch.lane, &plan::ModelPlan::lane)) out.push_back(scratch);
+    if (std::ranges::contains(out, scratch.compute_group, &plan::ModelPlan::compute_group)) out.push_back(scratch);
   }
   return out;
 }

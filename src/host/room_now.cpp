@@ -34,7 +34,7 @@ std::optional<Bytes> amount(const std::vector<std::pair<device::DeviceId, Bytes>
 
 }  // namespace
 
-// Under which names they stand in the ledger: with their drafts, and the scratch of their lanes.
+// Under which names they stand in the ledger: with their drafts, and the scratch of their compute groups.
 std::vector<std::string> Room::owners_of(const std::vector<std::string>& names) const {
   std::vector<std::string> out;
   for (const plan::ModelPlan& model : chosen(names)) out.push_back(model.name);
@@ -47,7 +47,7 @@ std::vector<Room::Missing> Room::missing(const std::string& newcomer, const std:
   if (!moment_) return out;
   const std::vector<std::string> staying = owners_of(stay);
   std::vector<std::string> going = owners_of(gone);
-  // A scratch stays with any member of its lane, and the newcomer takes over one that is there.
+  // A scratch stays with any member of its compute group, and the newcomer takes over one that is there.
   const std::vector<std::string> wanted = owners_of({newcomer});
   std::erase_if(going, [&](const auto& name) {
     return std::ranges::contains(staying, name) || std::ranges::contains(wanted, name);
@@ -59,8 +59,8 @@ std::vector<Room::Missing> Room::missing(const std::string& newcomer, const std:
   };
   std::vector<plan::ModelPlan> newcomers = chosen({newcomer});
   std::erase_if(newcomers, [&](const plan::ModelPlan& plan) { return is_held(plan.name); });
-  for (plan::ModelPlan& plan : newcomers) {  // what it computes in is counted as its lane's
-    if (plan.lane.empty() || !is_held(owner_of_lane(plan.lane))) continue;
+  for (plan::ModelPlan& plan : newcomers) {  // what it computes in is counted as its compute group's
+    if (plan.compute_group.empty() || !is_held(owner_of_group(plan.compute_group))) continue;
     std::erase_if(plan.lines, [](const plan::Line& line) { return line.stage == memory::Stage::compute; });
   }
   for (const Memory& memory : memories_of(devices_)) {

@@ -57,7 +57,7 @@ Json seal_json(const OwnerSample& owner) {
 Json model_json(const ModelSample& model) {
   const host::ModelStatus& status = model.status;
   Json json{{"name", status.name},
-            {"lane", status.lane},
+            {"compute_group", status.compute_group},
             {"state", host::to_string(status.state)},
             {"pinned", status.pinned},
             {"seats", status.seats},

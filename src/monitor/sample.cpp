@@ -159,7 +159,7 @@ Bytes size_of(const Sample& sample) {
     for (const std::string& name : device.also) sum += sizeof name + name.size();
   }
   for (const ModelSample& model : sample.models) {
-    sum += model.status.name.size() + model.status.lane.size() + heap_of(model.memory);
+    sum += model.status.name.size() + model.status.compute_group.size() + heap_of(model.memory);
     if (model.status.failure) sum += std::string_view(model.status.failure->what()).size();
   }
   for (const OwnerSample& owner : sample.others) sum += heap_of(owner);

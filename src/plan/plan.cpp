@@ -58,7 +58,7 @@ std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) 
 
 ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
-  ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .lines = {}, .lane = request.lane};
+  ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .lines = {}, .compute_group = request.compute_group};
   for (const tracker::BufferLine& line : dry_run.lines) {
     model.lines.push_back({.device = line.device,
                            .buffer = line.buffer,
@@ -79,11 +79,11 @@ ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
   return model;
 }
 
-std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(const std::string& lane,
+std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(const std::string& compute_group,
                                                                      const std::vector<ModelPlan>& models) {
   std::map<std::pair<device::DeviceId, std::string>, Bytes> largest;
   for (const ModelPlan& model : models) {
-    if (model.lane != lane) continue;
+    if (model.compute_group != compute_group) continue;
     std::map<std::pair<device::DeviceId, std::string>, Bytes> own;
     for (const Line& line : model.lines) {
       if (line.charged && line.stage == Stage::compute) own[{line.device, line.buffer}] += line.bytes;
@@ -95,16 +95,16 @@ std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(const std::
 
 Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models) {
   Bytes sum;
-  std::set<std::string> lanes;
+  std::set<std::string> compute_groups;
   for (const ModelPlan& model : models) {
-    if (!model.lane.empty()) lanes.insert(model.lane);
+    if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
     for (const Line& line : model.lines) {
-      const bool shared = !model.lane.empty() && line.stage == Stage::compute;
+      const bool shared = !model.compute_group.empty() && line.stage == Stage::compute;
       if (line.charged && line.device == device && !shared) sum += line.bytes;
     }
   }
-  for (const std::string& lane : lanes) {
-    for (const auto& [place, bytes] : scratch_of(lane, models)) {
+  for (const std::string& compute_group : compute_groups) {
+    for (const auto& [place, bytes] : scratch_of(compute_group, models)) {
       if (place.first == device) sum += bytes;
     }
   }

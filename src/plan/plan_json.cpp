@@ -50,7 +50,7 @@ Json model_json(const ModelPlan& model) {
             {"requested", requested(model)},
             {"context", context(model)},
             {"lines", lines}};
-  if (!model.lane.empty()) json["lane"] = model.lane;
+  if (!model.compute_group.empty()) json["compute_group"] = model.compute_group;
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())

@@ -79,9 +79,9 @@ std::string estimates_text(const Plan& plan) {
 }
 
 bool takes_turns(const Plan& plan) {
-  std::set<std::string> lanes;
+  std::set<std::string> compute_groups;
   return std::ranges::any_of(
-      plan.models, [&](const ModelPlan& model) { return !model.lane.empty() && !lanes.insert(model.lane).second; });
+      plan.models, [&](const ModelPlan& model) { return !model.compute_group.empty() && !compute_groups.insert(model.compute_group).second; });
 }
 
 }  // namespace

@@ -130,7 +130,7 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
             .request = request.dry_run,
             .dry_run = {},
             .lines = {},
-            .lane = request.lane,
+            .compute_group = request.compute_group,
             .unusable = error};
   }
 }
@@ -159,13 +159,13 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   std::vector<DeviceState> found = states(options);
   const Clock::TimePoint read_at = read_at_;
   Plan plan;
-  plan.models = place(requests, options.lane_mates, found, [&](const Request& request) {
+  plan.models = place(requests, options.group_members, found, [&](const Request& request) {
     return options.skip_unusable ? plan_or_skip(request, found, options) : plan_model(request, found, options);
   });
   // Dry runs take their time, and whoever asked meanwhile has had the devices read again.
   if (readings_are_old() || read_at_ != read_at) found = states(options);
   std::vector<ModelPlan> counted = plan.models;
-  counted.insert(counted.end(), options.lane_mates.begin(), options.lane_mates.end());
+  counted.insert(counted.end(), options.group_members.begin(), options.group_members.end());
   plan.devices = options.beyond_estimates ? admit_beyond_estimates(counted, found) : admit(counted, found);
   if (!plan.fits() && options.alternatives)
     plan.alternatives = ways_out(plan.models, options, found, kMostAlternatives);
@@ -175,7 +175,7 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
 
 std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
                                            const std::vector<DeviceState>& states, std::size_t most) {
-  return search(refused, options.lane_mates, states, most,
+  return search(refused, options.group_members, states, most,
                 [&](const Request& request) { return plan_model(request, states, options); });
 }
 
@@ -229,13 +229,13 @@ void Planner::explain(Plan& plan) const {
                                              memory::to_string(line.stage), line.device.name(), line.buffer, why));
     }
   }
-  std::map<std::string, int> lanes;
+  std::map<std::string, int> compute_groups;
   for (const ModelPlan& model : plan.models) {
-    if (!model.lane.empty() && ++lanes[model.lane] == 2)
+    if (!model.compute_group.empty() && ++compute_groups[model.compute_group] == 2)
       plan.explanation.push_back(
-          fmt::format("the models of lane '{}' take turns and share compute buffers: of each buffer type the largest "
+          fmt::format("the models of compute group '{}' take turns and share compute buffers: of each buffer type the largest "
                       "counts, not the sum",
-                      model.lane));
+                      model.compute_group));
   }
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;

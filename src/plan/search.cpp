@@ -131,7 +131,7 @@ class Search {
     const SameSteps steps(leader.request, rung.request);
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
-      requests.push_back({.name = model.name, .dry_run = steps.taken_by(model.request), .lane = model.lane});
+      requests.push_back({.name = model.name, .dry_run = steps.taken_by(model.request), .compute_group = model.compute_group});
     if (steps.taken_by(leader.request) != rung.request)
       throw Error(ErrorCode::internal, "a step of the ladder changes a parameter that SameSteps does not know");
     return requests;

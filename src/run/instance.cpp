@@ -262,7 +262,7 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   if (options.earlier)
     options.earlier->compiling = [&] { return pipelines.state(accelerated) == plan::PipelineCache::cold; };
   attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) {
-    // Step by step, so that others of the same lane get their turns in between.
+    // Step by step, so that others of the same compute group get their turns in between.
     options.in_turn = [&](const std::function<void()>& step) { in_turn(scope, step); };
     warm_up_ = run::warm_up(*context_, meter_, options);
   });

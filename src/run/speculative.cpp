@@ -49,7 +49,7 @@ plan::Request plan_with_draft(plan::Request& target, std::string draft_file, con
     throw Error(ErrorCode::usage, fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}",
                                               speculation.most, speculation.most + 1, context.n_batch));
   }
-  plan::Request draft{.name = target.name + "-draft", .dry_run = target.dry_run, .lane = target.lane};
+  plan::Request draft{.name = target.name + "-draft", .dry_run = target.dry_run, .compute_group = target.compute_group};
   draft.dry_run.model.path = std::move(draft_file);
   draft.dry_run.adapters.clear();
   draft.dry_run.control_vector = {};

@@ -163,13 +163,13 @@ TEST(DispatcherReadingsTest, WhatIsPromisedToThoseThatStayIsNotFree) {
   EXPECT_TRUE(room.admits("b", {"a"}, {}));
 }
 
-TEST(DispatcherReadingsTest, AScratchIsWantedOnceAndComesBackWithItsLane) {
+TEST(DispatcherReadingsTest, AScratchIsWantedOnceAndComesBackWithItsComputeGroup) {
   const device::DeviceId gpu{"GPU0"};
   std::vector<plan::ModelPlan> plans;
   for (const char* name : {"a", "b"}) {
     plan::ModelPlan plan;
     plan.name = name;
-    plan.lane = "main";
+    plan.compute-group = "main";
     plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 30_B});
     plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = 20_B});
     plans.push_back(plan);
@@ -181,7 +181,7 @@ TEST(DispatcherReadingsTest, AScratchIsWantedOnceAndComesBackWithItsLane) {
     Moment moment{.free = {{gpu, free}}, .others = {}, .holdings = {}};
     if (a_is_here) {
       moment.holdings = {{.owner = "a", .device = gpu, .comes_back = 30_B, .promised = {}},
-                         {.owner = "lane:main", .device = gpu, .comes_back = 20_B, .promised = {}}};
+                         {.owner = "group:main", .device = gpu, .comes_back = 20_B, .promised = {}}};
     }
     room.look_again({device}, moment);
   };

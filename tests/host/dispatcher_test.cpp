@@ -231,11 +231,11 @@ gone a =>
 )");
 }
 
-TEST(DispatcherTest, ModelsOfALaneShareOneScratch) {
+TEST(DispatcherTest, ModelsOfAComputeGroupShareOneScratch) {
   expect_played(R"(
 line 100
-model a 40 lane=main scratch=20
-model b 40 lane=main scratch=10
+model a 40 compute group=main scratch=20
+model b 40 compute group=main scratch=10
 model c 40 scratch=20
 ask 1 a => load a
 ready a => grant 1

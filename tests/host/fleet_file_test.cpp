@@ -65,7 +65,7 @@ name = "chat"
 path = "chat.gguf"
 gpu-layers = 12
 parallel = 2
-lane = "fast"
+compute-group = "fast"
 model-draft = "tiny.gguf"
 gpu-layers-draft = 3
 draft-max = 4
@@ -78,7 +78,7 @@ path = "other.gguf"
   EXPECT_FALSE(fleet.models[1].draft);
   const FleetDraft& draft = *fleet.models[0].draft;
   EXPECT_EQ(draft.request.name, "chat-draft");
-  EXPECT_EQ(draft.request.lane, "fast");
+  EXPECT_EQ(draft.request.compute_group, "fast");
   EXPECT_EQ(draft.request.dry_run.model.path, "/fleet/tiny.gguf");
   EXPECT_EQ(draft.request.dry_run.model.gpu_layers, 3);
   EXPECT_EQ(draft.request.dry_run.context.n_seq_max, 2U);
@@ -122,7 +122,7 @@ batch-size = 256
 cache-type-k = "q8_0"
 flash-attn = "on"
 lora = ["a.gguf:0.5", "b.gguf"]
-lane = "fast"
+compute-group = "fast"
 priority = 3
 time-to-live = "10min"
 load-at-start = true
@@ -151,7 +151,7 @@ pinned = true
   EXPECT_EQ(dry_run.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
   EXPECT_THAT(dry_run.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
                                            engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
-  EXPECT_EQ(chat.request.lane, "fast");
+  EXPECT_EQ(chat.request.compute_group, "fast");
   EXPECT_EQ(chat.priority, 3);
   EXPECT_EQ(chat.time_to_live, minutes(10));
   EXPECT_TRUE(chat.load_at_start);
@@ -159,7 +159,7 @@ pinned = true
   const FleetModel& other = fleet.models[1];
   EXPECT_EQ(other.request.name, "other");
   EXPECT_EQ(other.request.dry_run.model.path, "/elsewhere/other.gguf");
-  EXPECT_EQ(other.request.lane, "main");
+  EXPECT_EQ(other.request.compute_group, "main");
   EXPECT_FALSE(other.request.dry_run.context.n_ctx);
   EXPECT_TRUE(other.pinned);
 }

@@ -37,7 +37,7 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
     fleet.models.push_back(model);
     plan::ModelPlan plan;
     plan.name = one.name;
-    plan.lane = kDefaultLane;
+    plan.compute_group = kDefaultGroup;
     plan.dry_run.model.description = "a model of the test";
     plan.request.model.path = one.name + ".gguf";
     plan.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
@@ -200,8 +200,8 @@ TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
   EXPECT_EQ(paired.required({"b"}), 30_MiB);
 }
 
-// A scratch counts at its largest as soon as one of its lane is there.
-TEST(FleetPlanTest, ALanesScratchIsThatOfItsLargestModel) {
+// A scratch counts at its largest as soon as one of its compute group is there.
+TEST(FleetPlanTest, AComputeGroupsScratchIsThatOfItsLargestModel) {
   const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);
   EXPECT_EQ(plan.room.required({"a"}), 70_MiB);
   EXPECT_EQ(plan.room.required({"a", "b"}), 110_MiB);

@@ -273,10 +273,10 @@ int buffers_of_weights(const FleetModel& model) {
 }
 
 TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
-  constexpr int kOfAContext = 3;  // cache, output, and compute: the lane's, which lends it, or its own
+  constexpr int kOfAContext = 3;  // cache, output, and compute: the compute group's, which lends it, or its own
   Fleet fleet = fleet_of("ab");
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
-  for (FleetModel& model : fleet.models) model.request.lane = "";
+  for (FleetModel& model : fleet.models) model.request.compute-group = "";
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
   for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   EXPECT_GE(buffers_of_weights(fleet.models[1]), 1);

@@ -82,7 +82,7 @@ TEST(SampleTest, OwnersThatAreNoModelsStandApart) {
   const Sample sample = sample_of(observed());
   ASSERT_EQ(sample.others.size(), 3U);
   EXPECT_EQ(sample.others[0].name, "backends");
-  EXPECT_EQ(sample.others[1].name, "lane:main");
+  EXPECT_EQ(sample.others[1].name, "group:main");
   EXPECT_EQ(sample.others[1].stages.at(0).planned, 64_MiB);
   EXPECT_EQ(sample.others[2].name, "parked");
   EXPECT_EQ(sample.others[2].stages.at(0).stage, memory::Stage::conversations);

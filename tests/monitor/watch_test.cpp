@@ -160,13 +160,13 @@ TEST(WatchTest, AllocationsAfterTheSealAreCountedByTheirRise) {
   EXPECT_EQ(first[0].severity, Severity::warning);
   EXPECT_TRUE(look(watch, input).empty());
   input.seals["chat"].refused_after_seal = 3;
-  input.seals["lane:main"].allocations_after_seal = 1;
+  input.seals["group:main"].allocations_after_seal = 1;
   const auto more = of_kind(look(watch, input), AlertKind::seal);
   ASSERT_EQ(more.size(), 2U);
   EXPECT_EQ(more[0].severity, Severity::serious);
   EXPECT_EQ(number(more[0], "allocations_after_seal"), 0U);
   EXPECT_EQ(number(more[0], "refused_after_seal"), 3U);
-  EXPECT_EQ(more[1].model, "lane:main");
+  EXPECT_EQ(more[1].model, "group:main");
 }
 
 TEST(WatchTest, TheLowestFreeMemoryIsKeptAndSaidInSteps) {

@@ -54,13 +54,13 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
                          "b");
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {b}), 253_B);
-  EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);  // no lane: nothing is shared
-  a.lane = b.lane = "main";
+  EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);  // no compute group: nothing is shared
+  a.compute_group = b.compute-group = "main";
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {a, b}), 353_B);
   EXPECT_EQ(required_on(kHost, {a, b}), 12_B);  // two buffer types are two scratches
   EXPECT_EQ(required_on(device::DeviceId{"Vulkan1"}, {a, b}), 0_B);
-  b.lane = "other";
+  b.compute-group = "other";
   EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);
 }
 
@@ -149,7 +149,7 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
                              *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
     }
     models.push_back(model_of(std::move(lines)));
-    models.back().lane = *rc::gen::element<std::string>("", "main", "other");
+    models.back().compute_group = *rc::gen::element<std::string>("", "main", "other");
     sum += required_on(kGpu, {models.back()});
     largest = std::max(largest, required_on(kGpu, {models.back()}));
   }

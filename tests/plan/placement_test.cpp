@@ -25,7 +25,7 @@ class PlacementTest : public testing::Test {
  protected:
   ModelPlan plan_model(const Request& request) {
     ++dry_run_;
-    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .lines = {}, .lane = request.lane};
+    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .lines = {}, .compute_group = request.compute_group};
     model.request.model = with_settled_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};

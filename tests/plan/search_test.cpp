@@ -109,12 +109,12 @@ TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfDryRuns) {
   EXPECT_LE(tried.dry_runs.made(), 8 + 128);
 }
 
-// A mate of the lane needs 300 MiB of scratch whatever this model does: smaller micro-batches would gain nothing.
-TEST(SearchTest, WhatALaneNeedsForOthersCountsToo) {
+// A mate of the compute group needs 300 MiB of scratch whatever this model does: smaller micro-batches would gain nothing.
+TEST(SearchTest, WhatAComputeGroupNeedsForOthersCountsToo) {
   Request asked = request("a");
-  asked.lane = "main";
+  asked.compute-group = "main";
   ModelPlan mate = model_of({buffer(kGpu, Stage::compute, 300_MiB)}, "mate");
-  mate.lane = "main";
+  mate.compute-group = "main";
   const auto micro_batch_alone = [](const Alternative& alternative) {
     return alternative.changes.size() == 1 && alternative.changes.front().param == "n_ubatch";
   };

@@ -207,7 +207,7 @@ class Memory(ServedCase):
         for model in plan["models"]:
             for line in model["lines"]:
                 if line["source"] != "exact" or line["stage"] == "compute" or not line.get("charged", True):
-                    continue  # compute is the lane's
+                    continue  # compute is the compute group's
                 entry = next(e for e in ledger if (e["owner"], e["stage"], e["buffer"]) == (model["name"], line["stage"], line["buffer"]))
                 self.assertEqual(entry["current"], line["bytes"])
                 compared += 1

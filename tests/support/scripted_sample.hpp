@@ -1,4 +1,4 @@
-// Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a lane's scratch.
+// Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a compute group's scratch.
 #pragma once
 #include <map>
 
@@ -37,7 +37,7 @@ inline memory::Entry entry(const std::string& owner, memory::Stage stage, const 
 inline host::ModelStatus model(const std::string& name, host::ModelState state) {
   host::ModelStatus out;
   out.name = name;
-  out.lane = "main";
+  out.compute-group = "main";
   out.state = state;
   out.seats = 2;
   out.planned = {{.device = kGpu, .buffer = "Vulkan0", .stage = memory::Stage::weights, .bytes = 1_GiB},
@@ -75,7 +75,7 @@ inline Observed observed() {
                  entry("chat", Stage::weights, "CPU_Mapped", Bytes{}, 96_MiB, false, device::host()),
                  entry("chat", Stage::output, "Vulkan_Host", 1_MiB, 1_MiB, true, device::host()),
                  entry("chat", Stage::output, "CPU", 1_MiB, 2_MiB, true, device::host()),
-                 entry("lane:main", Stage::compute, "Vulkan0", 64_MiB, 64_MiB),
+                 entry("group:main", Stage::compute, "Vulkan0", 64_MiB, 64_MiB),
                  entry("parked", Stage::conversations, "", Bytes{}, 1_MiB, true, device::host())};
   out.seals = {{"chat", {.allocations_after_seal = 1}}};
   return out;

@@ -27,7 +27,7 @@ Fleet fleet_of(const std::string& names, std::uint32_t sequences) {
     FleetModel model;
     model.request = plimsoll::test::demo_request(fleet.models.size() % 2 == 0 ? "bosun-log" : "mate-chat", sequences);
     model.request.name = std::string(1, name);
-    model.request.lane = kDefaultLane;
+    model.request.compute_group = kDefaultGroup;
     model.request.dry_run.context.n_ctx = 16384;
     fleet.models.push_back(std::move(model));
   }

@@ -16,7 +16,7 @@
 
 namespace plimsoll::host {
 
-inline constexpr const char* kDefaultLane = "main";
+inline constexpr const char* kDefaultGroup = "main";
 
 // A small model that proposes tokens to another one. It is planned, loaded and evicted with that one, and has no leases
 // of its own; see run::plan_with_draft().
@@ -26,7 +26,7 @@ struct FleetDraft {
 };
 
 struct FleetModel {
-  plan::Request request{};  // name, file, parameters; and the lane: models of one lane take turns and share scratch
+  plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and share scratch
   bool pinned = false;      // never evicted for another model
   int priority = 0;         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays

@@ -17,7 +17,7 @@
 //   name = "chat"                 # default: the file's name
 //   path = "models/chat.gguf"     # from the fleet file's folder
 //   ctx-size = 4096               # and every other model and context flag: parallel, cache-type-k, gpu-layers, ...
-//   lane = "main"                 # the default; "" shares nothing and waits for nobody
+//   compute-group = "main"                 # the default; "" shares nothing and waits for nobody
 //   pinned = false
 //   priority = 0
 //   time-to-live = "10min"

@@ -16,7 +16,7 @@ namespace plimsoll::host {
 
 struct ModelStatus {
   std::string name;
-  std::string lane;
+  std::string compute_group;
   ModelState state = ModelState::absent;
   bool pinned = false;
   std::size_t seats = 0;    // leases it can give at once

@@ -37,7 +37,7 @@ struct Line {
 struct Request {
   std::string name;
   tracker::DryRunRequest dry_run;
-  std::string lane{};  // models of one lane take turns and share compute buffers; empty: has its own
+  std::string compute_group{};  // models of one compute group take turns and share compute buffers; empty: has its own
 };
 
 struct ModelPlan {
@@ -45,7 +45,7 @@ struct ModelPlan {
   tracker::DryRunRequest request;
   tracker::DryRun dry_run;
   std::vector<Line> lines;  // the dry run's lines and one runtime line per device that computes
-  std::string lane{};
+  std::string compute_group{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
 };
 
@@ -63,7 +63,7 @@ enum class Limit { line, free, host };
 
 struct DeviceVerdict {
   DeviceState state;
-  // Charged lines of all models; of the compute buffers of a lane, the largest. Devices that share a card's memory are
+  // Charged lines of all models; of the compute buffers of a compute group, the largest. Devices that share a card's memory are
   // required to hold the same: what is wanted of all of them.
   Bytes required;
   Bytes short_by;
@@ -121,9 +121,9 @@ struct RuntimeFigure {
 // The devices that compute for this dry run: accelerators with charged lines, else the host.
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run);
 
-// Compute bytes of one lane's models, by device and buffer type: of each, the largest model's. Pure.
+// Compute bytes of one compute group's models, by device and buffer type: of each, the largest model's. Pure.
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(
-    const std::string& lane, const std::vector<ModelPlan>& models);
+    const std::string& compute_group, const std::vector<ModelPlan>& models);
 
 // What stands under a device's own name for these models together. Pure.
 [[nodiscard]] Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& models);

@@ -19,8 +19,8 @@ struct PlannerOptions {
   // What is committed already, per device (from the ledger of a program that runs models).
   std::vector<std::pair<device::DeviceId, Bytes>> ours;
   bool alternatives = true;  // search for some where the plan is refused
-  // What those planned share a lane with, where only that counts of it: plans of compute lines alone.
-  std::vector<ModelPlan> lane_mates{};
+  // What those planned share a compute group with, where only that counts of it: plans of compute lines alone.
+  std::vector<ModelPlan> group_members{};
   // What backends take for themselves, by those who know better than an estimate or an earlier measurement.
   std::vector<RuntimeRequest> runtime{};
   // Estimated lines refuse nothing: who calibrates goes beyond line and free memory by what they are, to find out.

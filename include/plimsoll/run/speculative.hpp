@@ -15,7 +15,7 @@ struct SpeculationParams {
   float least_probability = 0.5F;  // proposals end with the first token that the draft model gives less
 };
 
-// The request of a draft model beside this target: named after it, of the same lane, its context as the target's, in
+// The request of a draft model beside this target: named after it, of the same compute group, its context as the target's, in
 // which the target is given the rows of logits that checking needs: for each of its sequences, as far as a batch goes.
 // Throws Error{usage} where not even one conversation's fit into a batch, or where the probability is none.
 [[nodiscard]] plan::Request plan_with_draft(plan::Request& target, std::string draft_file,

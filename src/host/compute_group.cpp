@@ -1,4 +1,4 @@
-#include "lane.hpp"
+#include "compute_group.hpp"
 
 #include <fmt/format.h>
 
@@ -9,18 +9,18 @@
 #include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
-Lane::Lane(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch)
+ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch)
     : accounting_(accounting),
       name_(std::move(name)),
       lines_(std::move(scratch)),
       thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
 
-Lane::~Lane() = default;
+ComputeGroup::~ComputeGroup() = default;
 
-std::unique_ptr<Lane::Seat> Lane::join() {
+std::unique_ptr<ComputeGroup::Seat> ComputeGroup::join() {
   const std::lock_guard lock(members_mutex_);
   if (members_ == 0) take_scratch();
-  accounting_.seal().open(owner_of_lane(name_));  // it may be the first that needs one of the buffer types
+  accounting_.seal().open(owner_of_group(name_));  // it may be the first that needs one of the buffer types
   ++members_;
   try {
     return std::make_unique<Seat>(*this);
@@ -30,12 +30,12 @@ std::unique_ptr<Lane::Seat> Lane::join() {
   }
 }
 
-bool Lane::is_empty() const {
+bool ComputeGroup::is_empty() const {
   const std::lock_guard lock(members_mutex_);
   return members_ == 0;
 }
 
-bool Lane::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const {
+bool ComputeGroup::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const {
   return std::ranges::all_of(compute, [&](const auto& needed) {
     return std::ranges::any_of(lines_, [&](const memory::Ledger::Line& line) {
       return line.tag.device == needed.first.first && line.tag.buffer == needed.first.second &&
@@ -44,40 +44,40 @@ bool Lane::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>
   });
 }
 
-void Lane::take_scratch() {
+void ComputeGroup::take_scratch() {
   if (lines_.empty()) return;
-  auto reservation = accounting_.ledger().reserve(owner_of_lane(name_), lines_);
+  auto reservation = accounting_.ledger().reserve(owner_of_group(name_), lines_);
   if (!reservation)
     throw memory::Refused(std::move(reservation.error()),
-                          fmt::format("taking the compute buffers of lane '{}'", name_));
+                          fmt::format("taking the compute buffers of compute group '{}'", name_));
   tracker::SharedScratch::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
-  scratch_ = std::make_unique<tracker::SharedScratch>(accounting_.tracker(), owner_of_lane(name_), std::move(sizes));
+  scratch_ = std::make_unique<tracker::SharedScratch>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 
-void Lane::close_seal() {
+void ComputeGroup::close_seal() {
   const std::lock_guard lock(members_mutex_);
-  if (scratch_) accounting_.seal().close(owner_of_lane(name_));
+  if (scratch_) accounting_.seal().close(owner_of_group(name_));
 }
 
-void Lane::leave() {
+void ComputeGroup::leave() {
   const std::lock_guard lock(members_mutex_);
   if (--members_ > 0 || !scratch_) return;
   scratch_.reset();
-  accounting_.seal().open(owner_of_lane(name_));
+  accounting_.seal().open(owner_of_group(name_));
   reservation_.release();
 }
 
 // The device was left idle by the turn before (Instance synchronises at its end), so only what is in the scratch
 // matters.
-void Lane::hand_over(const Seat* next) {
+void ComputeGroup::hand_over(const Seat* next) {
   if (last_seat_ == next->number()) return;
   last_seat_ = next->number();
   if (scratch_) scratch_->clear();
 }
 
-void Lane::work_off(const std::stop_token& stop) {
+void ComputeGroup::work_off(const std::stop_token& stop) {
   for (;;) {
     Job* job = nullptr;
     {
@@ -98,7 +98,7 @@ void Lane::work_off(const std::stop_token& stop) {
   }
 }
 
-void Lane::compute(const Seat* whose, const std::function<void()>& work) {
+void ComputeGroup::compute(const Seat* whose, const std::function<void()>& work) {
   if (std::this_thread::get_id() == thread_.get_id()) return work();  // inside a turn
   Job job{.whose = whose, .work = &work};
   {
@@ -110,11 +110,11 @@ void Lane::compute(const Seat* whose, const std::function<void()>& work) {
   if (job.failure) std::rethrow_exception(job.failure);
 }
 
-Lane::Seat::Seat(Lane& lane) : lane_(lane) {
+ComputeGroup::Seat::Seat(ComputeGroup& compute_group) : compute_group_(compute_group) {
   static std::atomic<std::uint64_t> next{1};
   number_ = next.fetch_add(1);
 }
 
-Lane::Seat::~Seat() { lane_.leave(); }
+ComputeGroup::Seat::~Seat() { compute_group_.leave(); }
 
 }  // namespace plimsoll::host

@@ -1,4 +1,4 @@
-// Lane: models that take turns on a device. One thread computes for all of them, one model at a time, in the order in
+// ComputeGroup: models that take turns on a device. One thread computes for all of them, one model at a time, in the order in
 // which they asked; their compute buffers are one shared scratch.
 #pragma once
 #include <condition_variable>
@@ -21,16 +21,16 @@
 
 namespace plimsoll::host {
 
-// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a lane is also
+// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a compute group is also
 // one pool for its device.
-class Lane {
+class ComputeGroup {
  public:
-  // `scratch`: see Room::scratch_of_lane(); empty for a model that shares with nobody, which has its lane's thread
+  // `scratch`: see Room::scratch_of_group(); empty for a model that shares with nobody, which has its compute group's thread
   // only.
-  Lane(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch);
-  ~Lane();
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch);
+  ~ComputeGroup();
+  ComputeGroup(const ComputeGroup&) = delete;
+  ComputeGroup& operator=(const ComputeGroup&) = delete;
 
   // A member's place. The first to come takes the scratch from the accounting; the last to leave gives it back.
   class Seat;
@@ -70,18 +70,18 @@ class Lane {
   std::jthread thread_;
 };
 
-class Lane::Seat final : public run::Turns {
+class ComputeGroup::Seat final : public run::Turns {
  public:
-  explicit Seat(Lane& lane);
+  explicit Seat(ComputeGroup& compute_group);
   ~Seat() override;  // after the instance that sat here
   // Its instance is sealed: the scratch may only be what it is now.
-  void seal() { lane_.close_seal(); }
-  void run(const std::function<void()>& work) override { lane_.compute(this, work); }
-  [[nodiscard]] run::Sharing sharing() noexcept { return {.scratch = lane_.scratch_.get(), .turns = this}; }
+  void seal() { compute_group_.close_seal(); }
+  void run(const std::function<void()>& work) override { compute_group_.compute(this, work); }
+  [[nodiscard]] run::Sharing sharing() noexcept { return {.scratch = compute_group_.scratch_.get(), .turns = this}; }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
  private:
-  Lane& lane_;
+  ComputeGroup& compute_group_;
   std::uint64_t number_;  // never given twice
 };
 

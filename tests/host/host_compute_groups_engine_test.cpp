@@ -1,4 +1,4 @@
-// Models of one lane: what they share, and that nothing is heard of it.
+// Models of one compute group: what they share, and that nothing is heard of it.
 #include <plimsoll/host/host.hpp>
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ using test::alone;
 using test::fleet_of;
 using test::SmallHost;
 
-TEST(HostLanesTest, TheScratchOfALaneIsTheLargestNotTheSum) {
+TEST(HostComputeGroupsTest, TheScratchOfAComputeGroupIsTheLargestNotTheSum) {
   Fleet fleet = fleet_of("abcd");
   fleet.models[2].request.dry_run.context.n_ubatch = 64;  // larger compute buffers
   Bytes largest;
@@ -34,17 +34,17 @@ TEST(HostLanesTest, TheScratchOfALaneIsTheLargestNotTheSum) {
     if (entry.tag.stage != memory::Stage::compute) continue;
     compute += entry.taken.current;
     if (entry.taken.current > 0_B) {
-      EXPECT_EQ(entry.tag.owner, "lane:main");
+      EXPECT_EQ(entry.tag.owner, "group:main");
       EXPECT_EQ(entry.taken.current, entry.planned);
     }
   }
   EXPECT_EQ(compute, largest);
 }
 
-TEST(HostLanesTest, SharingScratchChangesNoWord) {
+TEST(HostComputeGroupsTest, SharingScratchChangesNoWord) {
   Fleet shared = fleet_of("abc");
   Fleet apart = shared;
-  for (FleetModel& model : apart.models) model.request.lane.clear();
+  for (FleetModel& model : apart.models) model.request.compute_group.clear();
   std::vector<std::string> texts[2];
   for (int i = 0; i < 2; ++i) {
     SmallHost small(i == 0 ? shared : apart);
@@ -59,7 +59,7 @@ TEST(HostLanesTest, SharingScratchChangesNoWord) {
   EXPECT_EQ(texts[0], texts[1]);
 }
 
-TEST(HostLanesTest, ModelsOfOneLaneAnswerSeveralThreadsAtOnce) {
+TEST(HostComputeGroupsTest, ModelsOfOneComputeGroupAnswerSeveralThreadsAtOnce) {
   const Fleet fleet = fleet_of("ab", 2);
   const std::string a = alone(fleet.models[0].request, "Day 12.", 8);
   const std::string b = alone(fleet.models[1].request, "Day 12.", 8);
