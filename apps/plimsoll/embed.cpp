@@ -77,7 +77,7 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
   std::vector<std::vector<engine::Token>> inputs = token_lists(options.tokens);
   const auto texts = inputs.empty() ? read_texts(options.prompts, options.file) : std::vector<std::string>{};
   const bool several = std::max(inputs.size(), texts.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) seat_together(request.dry_run.context);
+  if (several && options.model.command->count("--parallel") == 0) share_one_batch(request.dry_run.context);
   run::plan_for_embeddings(request.dry_run, pooling(options.pooling));
 
   double ms = 0;  // tokenizing and embedding

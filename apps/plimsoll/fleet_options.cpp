@@ -30,7 +30,7 @@ std::vector<std::string> models_in(const std::string& folder) {
 }
 
 // The demo models are small: several clients can try them at once.
-void give_demo_models_seats(ModelOptions& options) {
+void give_demo_models_slots(ModelOptions& options) {
   if (options.ctx_size || options.command->count("--parallel") > 0) return;
   options.parallel = 4;
   options.ctx_size = 4096;
@@ -46,7 +46,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
       options.models.push_back(source);
     }
   }
-  if (options.models.empty()) give_demo_models_seats(options);
+  if (options.models.empty()) give_demo_models_slots(options);
   host::Fleet fleet;
   plan::PlannerOptions planner = planner_options(options);
   fleet.lines = std::move(planner.lines);

@@ -61,7 +61,7 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   const auto pairs = token_lists(options.tokens);
   const auto documents = pairs.empty() ? read_texts(options.documents, options.file) : std::vector<std::string>{};
   const bool several = std::max(pairs.size(), documents.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) seat_together(request.dry_run.context);
+  if (several && options.model.command->count("--parallel") == 0) share_one_batch(request.dry_run.context);
   run::plan_for_ranking(request.dry_run);
   const auto has_vocabulary = [&](const run::Instance& loaded) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);

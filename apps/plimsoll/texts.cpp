@@ -65,7 +65,7 @@ std::vector<std::vector<engine::Token>> token_lists(const std::vector<std::strin
   return lists;
 }
 
-void seat_together(engine::ContextParams& context) {
+void share_one_batch(engine::ContextParams& context) {
   constexpr std::uint32_t kTogether = 16;
   context.n_seq_max = std::min(kTogether, context.n_ubatch);
   if (context.n_ctx.value_or(0) > 0) context.n_seq_max = std::min(context.n_seq_max, *context.n_ctx);

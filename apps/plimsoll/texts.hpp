@@ -20,6 +20,6 @@ namespace plimsoll::app {
 
 // As many sequences as texts are sent through the model together, where nobody said how many: 16, or what one
 // micro-batch and the context hold a token each of.
-void seat_together(engine::ContextParams& context);
+void share_one_batch(engine::ContextParams& context);
 
 }  // namespace plimsoll::app

@@ -17,13 +17,13 @@ ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, 
 
 ComputeGroup::~ComputeGroup() = default;
 
-std::unique_ptr<ComputeGroup::Seat> ComputeGroup::join() {
+std::unique_ptr<ComputeGroup::Member> ComputeGroup::join() {
   const std::lock_guard lock(members_mutex_);
   if (members_ == 0) take_scratch();
   accounting_.seal().open(owner_of_group(name_));  // it may be the first that needs one of the buffer types
   ++members_;
   try {
-    return std::make_unique<Seat>(*this);
+    return std::make_unique<Member>(*this);
   } catch (...) {
     --members_;
     throw;
@@ -71,9 +71,9 @@ void ComputeGroup::leave() {
 
 // The device was left idle by the turn before (Instance synchronises at its end), so only what is in the scratch
 // matters.
-void ComputeGroup::hand_over(const Seat* next) {
-  if (last_seat_ == next->number()) return;
-  last_seat_ = next->number();
+void ComputeGroup::hand_over(const Member* next) {
+  if (last_member_ == next->number()) return;
+  last_member_ = next->number();
   if (scratch_) scratch_->clear();
 }
 
@@ -98,7 +98,7 @@ void ComputeGroup::work_off(const std::stop_token& stop) {
   }
 }
 
-void ComputeGroup::compute(const Seat* whose, const std::function<void()>& work) {
+void ComputeGroup::compute(const Member* whose, const std::function<void()>& work) {
   if (std::this_thread::get_id() == thread_.get_id()) return work();  // inside a turn
   Job job{.whose = whose, .work = &work};
   {
@@ -110,11 +110,11 @@ void ComputeGroup::compute(const Seat* whose, const std::function<void()>& work)
   if (job.failure) std::rethrow_exception(job.failure);
 }
 
-ComputeGroup::Seat::Seat(ComputeGroup& compute_group) : compute_group_(compute_group) {
+ComputeGroup::Member::Member(ComputeGroup& compute_group) : compute_group_(compute_group) {
   static std::atomic<std::uint64_t> next{1};
   number_ = next.fetch_add(1);
 }
 
-ComputeGroup::Seat::~Seat() { compute_group_.leave(); }
+ComputeGroup::Member::~Member() { compute_group_.leave(); }
 
 }  // namespace plimsoll::host

@@ -33,16 +33,16 @@ class ComputeGroup {
   ComputeGroup& operator=(const ComputeGroup&) = delete;
 
   // A member's place. The first to come takes the scratch from the accounting; the last to leave gives it back.
-  class Seat;
+  class Member;
   // Throws memory::Refused where the scratch does not fit.
-  [[nodiscard]] std::unique_ptr<Seat> join();
+  [[nodiscard]] std::unique_ptr<Member> join();
   [[nodiscard]] bool is_empty() const;  // nobody has a place
   // Its scratch is large enough for these compute buffers: see plan::scratch_of().
   [[nodiscard]] bool holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const;
 
  private:
   struct Job {
-    const Seat* whose;
+    const Member* whose;
     const std::function<void()>* work;
     std::exception_ptr failure{};
     bool done = false;
@@ -50,9 +50,9 @@ class ComputeGroup {
   void take_scratch();
   void close_seal();
   void leave();
-  void compute(const Seat* whose, const std::function<void()>& work);
+  void compute(const Member* whose, const std::function<void()>& work);
   void work_off(const std::stop_token& stop);
-  void hand_over(const Seat* next);
+  void hand_over(const Member* next);
 
   run::MemoryAccounting& accounting_;
   std::string name_;
@@ -66,14 +66,14 @@ class ComputeGroup {
   std::condition_variable_any wake_;
   std::condition_variable done_;
   std::deque<Job*> queue_;
-  std::uint64_t last_seat_ = 0;
+  std::uint64_t last_member_ = 0;
   std::jthread thread_;
 };
 
-class ComputeGroup::Seat final : public run::Turns {
+class ComputeGroup::Member final : public run::Turns {
  public:
-  explicit Seat(ComputeGroup& compute_group);
-  ~Seat() override;  // after the instance that sat here
+  explicit Member(ComputeGroup& compute_group);
+  ~Member() override;  // after the instance that sat here
   // Its instance is sealed: the scratch may only be what it is now.
   void seal() { compute_group_.close_seal(); }
   void run(const std::function<void()>& work) override { compute_group_.compute(this, work); }

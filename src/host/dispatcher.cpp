@@ -35,10 +35,10 @@ void Dispatcher::move(Model& model, ModelState to) {
 
 // --- what happened ---
 
-TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_seat, WhenShort when_short) {
+TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_slot, WhenShort when_short) {
   model(name).leaving = false;
   tickets_.push_back(
-      {.id = next_, .model = name, .when_busy = when_busy, .needs_seat = needs_seat, .when_short = when_short});
+      {.id = next_, .model = name, .when_busy = when_busy, .needs_slot = needs_slot, .when_short = when_short});
   return next_++;
 }
 
@@ -88,12 +88,12 @@ bool Dispatcher::in_transition() const {
 }
 
 // In the order of the tickets; those that came while their model was promised away wait for its return.
-void Dispatcher::grant_seats() {
+void Dispatcher::grant_slots() {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
     const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
-    if (!open || one.broken || (ticket.needs_seat && one.leases >= one.rules.seats)) return false;
-    if (ticket.needs_seat) ++one.leases;
+    if (!open || one.broken || (ticket.needs_slot && one.leases >= one.rules.slots)) return false;
+    if (ticket.needs_slot) ++one.leases;
     decisions_.emplace_back(Grant{.ticket = ticket.id, .model = ticket.model});
     return true;
   });
@@ -209,9 +209,9 @@ void Dispatcher::evict_idle(Time now) {
 
 std::vector<Decision> Dispatcher::decide(const Room& room, const EvictionPolicy& policy, Time now) {
   refuse_failed(now);
-  grant_seats();
+  grant_slots();
   make_room(room, policy, now);
-  grant_seats();  // of those that turned out not to have to go
+  grant_slots();  // of those that turned out not to have to go
   evict_idle(now);
   return std::exchange(decisions_, {});
 }

@@ -41,10 +41,10 @@ void Dispatcher::load_failed(const std::string& name, Time now, const Error& err
   }
 }
 
-void Dispatcher::replanned(const std::string& name, std::size_t seats) {
+void Dispatcher::replanned(const std::string& name, std::size_t slots) {
   Model& one = model(name);
   move(one, one.was_loaded ? ModelState::parked : ModelState::absent);
-  one.rules.seats = seats;
+  one.rules.slots = slots;
 }
 
 void Dispatcher::retry(const std::string& name) { model(name).retry_at = Time::min(); }

@@ -80,7 +80,7 @@ HostStatus Host::Impl::status() const {
                             .compute_group = model.compute_group,
                             .state = dispatcher.state(model.name),
                             .pinned = dispatcher.is_pinned(model.name),
-                            .seats = seats_of(model),
+                            .slots = slots_of(model),
                             .leases = dispatcher.leases(model.name),
                             .waiting = dispatcher.waiting(model.name),
                             .planned = room.plan_of(model.name).lines,

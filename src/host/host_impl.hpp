@@ -19,7 +19,7 @@
 namespace plimsoll::host {
 
 // Leases at once: what a context for embeddings computes, it computes in one call.
-[[nodiscard]] inline std::size_t seats_of(const plan::ModelPlan& plan) {
+[[nodiscard]] inline std::size_t slots_of(const plan::ModelPlan& plan) {
   return plan.request.context.embeddings ? 1U : plan.dry_run.context.n_seq_max;
 }
 
@@ -30,10 +30,10 @@ struct Host::Impl {
 
   // --- requests (host.cpp; how they wait: host_waiting.cpp) ---
   struct Granted {
-    std::shared_ptr<Resident> resident;  // empty without a seat: it may have gone again
+    std::shared_ptr<Resident> resident;  // empty without a slot: it may have gone again
     double waited = 0;                   // seconds
   };
-  [[nodiscard]] Granted wait_for(const std::string& model, const AcquireOptions& options, bool needs_seat);
+  [[nodiscard]] Granted wait_for(const std::string& model, const AcquireOptions& options, bool needs_slot);
   void note_queued(const std::string& model, double seconds);
   // `failed`: its model computes no more.
   void give_back(const std::string& model, bool failed) noexcept;
@@ -171,14 +171,14 @@ struct Host::Impl {
 
   // The loop's own.
   bool trim_when_idle = false;
-  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // "compute_group", or "model:name" for one without
+  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // the group's name, or "model:NAME" for one without
   std::map<std::string, Warmth> warmth;
   std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
   // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
   // A place in the compute group of a model that has gone for another one of the same compute group, so that the scratch stays.
-  std::unique_ptr<ComputeGroup::Seat> bridge;
+  std::unique_ptr<ComputeGroup::Member> bridge;
   // Measured by a warm-up that did not see everything.
   std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;
   std::jthread thread;

@@ -25,7 +25,7 @@ std::vector<ModelRules> rules_of(const Fleet& fleet, const std::vector<plan::Mod
   std::vector<ModelRules> rules;
   for (const auto& [model, plan] : std::views::zip(fleet.models, plans)) {
     rules.push_back({.name = plan.name,
-                     .seats = seats_of(plan),
+                     .slots = slots_of(plan),
                      .pinned = model.pinned,
                      .priority = model.priority,
                      .time_to_live = model.time_to_live});

@@ -56,8 +56,8 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   }
   const Stopwatch watch;
   Ready ready;
-  ready.seat = group_of(plan).join();
-  ready.instance = std::make_unique<run::Instance>(accounting, plan, device_list, ready.seat->sharing());
+  ready.member = group_of(plan).join();
+  ready.instance = std::make_unique<run::Instance>(accounting, plan, device_list, ready.member->sharing());
   const double reserved_ms = watch.elapsed_ms();
   load_weights(*ready.instance);
   const double loaded_ms = watch.elapsed_ms();
@@ -65,7 +65,7 @@ Ready Host::Impl::make_ready(const std::string& name, run::WarmUpDepth depth,
   const double context_ms = watch.elapsed_ms();
   has_context(*ready.instance);
   warm(*ready.instance, depth);
-  ready.seat->seal();
+  ready.member->seal();
   if (is_page_cache(plan)) mapped[name] = ready.instance->model();
   if (!plan.request.context.embeddings) ready.executor.emplace(*ready.instance);
   ready.warm_up_ms = watch.elapsed_ms() - context_ms;
@@ -190,7 +190,7 @@ bool Host::Impl::is_decided_anew(const std::string& name) {
   const std::lock_guard lock(mutex);
   const plan::ModelPlan& plan = room.plan_of(name);
   reasons[name] = "planned anew";
-  dispatcher.replanned(name, seats_of(plan));
+  dispatcher.replanned(name, slots_of(plan));
   expect_load_of(plan);
   pump();
   return true;
@@ -200,7 +200,7 @@ void Host::Impl::load(const std::string& name) noexcept {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
-  std::unique_ptr<ComputeGroup::Seat> until_it_sits;
+  std::unique_ptr<ComputeGroup::Member> until_it_sits;
   try {
     if (is_decided_anew(name)) return;
     until_it_sits = std::move(bridge);

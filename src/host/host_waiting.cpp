@@ -33,7 +33,7 @@ class Host::Impl::Waiting {
   TicketId ticket_;
 };
 
-Host::Impl::Granted Host::Impl::wait_for(const std::string& model, const AcquireOptions& request, bool needs_seat) {
+Host::Impl::Granted Host::Impl::wait_for(const std::string& model, const AcquireOptions& request, bool needs_slot) {
   const Stopwatch watch;
   const auto until =
       request.patience ? std::optional(std::chrono::steady_clock::now() + *request.patience) : std::nullopt;
@@ -44,7 +44,7 @@ Host::Impl::Granted Host::Impl::wait_for(const std::string& model, const Acquire
     throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher.waiting()),
                 {{"waiting", dispatcher.waiting()}});
   }
-  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_seat, request.when_short);
+  const TicketId ticket = dispatcher.ask(model, request.when_busy, needs_slot, request.when_short);
   const Waiting waiting(*this, ticket);
   Waiter& waiter = waiters[ticket];
   pump();
@@ -78,7 +78,7 @@ Host::Impl::Granted Host::Impl::wait_for(const std::string& model, const Acquire
   }
   if (waiter.refused) throw *waiter.refused;
   if (waiter.granted) {
-    return {.resident = needs_seat ? residents.at(model) : nullptr, .waited = at_once ? 0 : watch.elapsed_ms() / 1000};
+    return {.resident = needs_slot ? residents.at(model) : nullptr, .waited = at_once ? 0 : watch.elapsed_ms() / 1000};
   }
   if (from_listener) std::rethrow_exception(from_listener);
   if (request.stop.stop_requested())

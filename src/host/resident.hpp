@@ -21,7 +21,7 @@ namespace plimsoll::host {
 // A model that is ready. Members are destroyed from the last to the first: executor, instance, then the place in the
 // compute group.
 struct Ready {
-  std::unique_ptr<ComputeGroup::Seat> seat;
+  std::unique_ptr<ComputeGroup::Member> member;
   std::unique_ptr<run::Instance> instance;
   std::optional<run::BatchedExecutor> executor{};  // empty: a model for embeddings
   double warm_up_ms = 0;                           // context to ready

@@ -103,8 +103,8 @@ void add_work(Exposition& out, const Sample& sample) {
   };
   add("plimsoll_model_pinned", "gauge", "1 where the model is never evicted for another.",
       [](const ModelStatus& m) { return m.pinned ? 1 : 0; });
-  add("plimsoll_seats", "gauge", "Leases that the model can give at once.",
-      [](const ModelStatus& m) { return m.seats; });
+  add("plimsoll_slots", "gauge", "Leases that the model can give at once.",
+      [](const ModelStatus& m) { return m.slots; });
   add("plimsoll_leases", "gauge", "Leases given now.", [](const ModelStatus& m) { return m.leases; });
   add("plimsoll_queue_depth", "gauge", "Requests that wait for the model.",
       [](const ModelStatus& m) { return m.waiting; });

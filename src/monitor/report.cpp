@@ -60,7 +60,7 @@ Json model_json(const ModelSample& model) {
             {"compute_group", status.compute_group},
             {"state", host::to_string(status.state)},
             {"pinned", status.pinned},
-            {"seats", status.seats},
+            {"slots", status.slots},
             {"leases", status.leases},
             {"waiting", status.waiting},
             {"tokens", status.tokens},
@@ -102,7 +102,7 @@ std::string model_row(const ModelSample& model) {
   Bytes planned;
   for (const StageSample& at : model.memory.stages) planned += at.planned;
   return fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", status.name,
-                     host::to_string(status.state), fmt::format("{}/{}", status.leases, status.seats), status.waiting,
+                     host::to_string(status.state), fmt::format("{}/{}", status.leases, status.slots), status.waiting,
                      format_bytes(planned), format_bytes(taken_by(model.memory)), status.tokens, status.loads,
                      status.evictions);
 }

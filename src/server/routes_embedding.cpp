@@ -46,12 +46,12 @@ void Server::Impl::add_embedding_routes() {
   http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
                const std::string model = embedding_model(host, asked.model, false).request.name;
-               const Seated seated = seat(request, model);
-               run::Embedder embedder(seated.lease.instance());
-               const auto inputs = tokens_of(asked, seated.lease.instance().model()->vocab());
+               const LeasedModel leased = lease_model(request, model);
+               run::Embedder embedder(leased.lease.instance());
+               const auto inputs = tokens_of(asked, leased.lease.instance().model()->vocab());
                std::vector<std::vector<float>> vectors;
                std::size_t tokens = 0;
-               for (run::Embedding& embedding : embedder.embed(inputs, {.stop = seated.watched->token()})) {
+               for (run::Embedding& embedding : embedder.embed(inputs, {.stop = leased.watched->token()})) {
                  if (embedding.rows() != 1)
                    throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", model))
                        .at("model");
@@ -65,9 +65,9 @@ void Server::Impl::add_embedding_routes() {
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
     const std::string model = embedding_model(host, asked.model, true).request.name;
-    const Seated seated = seat(request, model);
-    run::Reranker reranker(seated.lease.instance());
-    auto ranked = reranker.rank(asked.query, asked.documents, {.top_n = asked.top_n, .stop = seated.watched->token()});
+    const LeasedModel leased = lease_model(request, model);
+    run::Reranker reranker(leased.lease.instance());
+    auto ranked = reranker.rank(asked.query, asked.documents, {.top_n = asked.top_n, .stop = leased.watched->token()});
     run::best_first(ranked);
     std::vector<api::Score> scores;
     std::size_t tokens = 0;

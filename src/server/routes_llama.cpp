@@ -96,7 +96,7 @@ void Server::Impl::add_llama_routes() {
               put(response,
                   {{"build_info", fmt::format("plimsoll {}", version())},
                    {"model_alias", status.name},
-                   {"total_slots", status.seats},
+                   {"total_slots", status.slots},
                    {"default_generation_settings", {{"n_ctx", plan_at(host, place).dry_run.context.n_ctx_seq}}},
                    {"state", host::to_string(status.state)}});
             }));
@@ -108,8 +108,8 @@ void Server::Impl::add_llama_routes() {
                const bool add_special = fields.flag("add_special").value_or(false);
                const bool parse_special = fields.flag("parse_special").value_or(true);
                const bool with_pieces = fields.flag("with_pieces").value_or(false);
-               const Seated seated = seat(request, fields.text("model").value_or(""));
-               const engine::Vocab vocab = seated.lease.instance().model()->vocab();
+               const LeasedModel leased = lease_model(request, fields.text("model").value_or(""));
+               const engine::Vocab vocab = leased.lease.instance().model()->vocab();
                const auto tokens = vocab.tokenize(text, add_special, parse_special);
                if (!with_pieces) return put(response, {{"tokens", tokens}});
                Json pieces = Json::array();
@@ -124,8 +124,8 @@ void Server::Impl::add_llama_routes() {
                const Json& given = fields.need("tokens");
                if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
                const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
-               const Seated seated = seat(request, fields.text("model").value_or(""));
-               const engine::Vocab vocab = seated.lease.instance().model()->vocab();
+               const LeasedModel leased = lease_model(request, fields.text("model").value_or(""));
+               const engine::Vocab vocab = leased.lease.instance().model()->vocab();
                if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
                  fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
                put(response, {{"content", vocab.detokenize(tokens, true)}});
@@ -134,8 +134,8 @@ void Server::Impl::add_llama_routes() {
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::Asked asked = api::read_chat_completion(api::parse_object(request.body));
                const auto& chat = std::get<api::ChatPrompt>(asked.request.prompt);
-               const Seated seated = seat(request, asked.request.model);
-               const auto read = templates.of(seated.lease.model(), seated.lease.instance().model());
+               const LeasedModel leased = lease_model(request, asked.request.model);
+               const auto read = templates.of(leased.lease.model(), leased.lease.instance().model());
                put(response, {{"prompt", read->chat.apply(chat.messages, true, chat.tools, chat.template_values)}});
              }));
 

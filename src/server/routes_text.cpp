@@ -144,7 +144,7 @@ void Server::Impl::add_text_routes() {
                        const int status = stream(*streaming, counters, [&](const std::string& events) {
                          return sink.write(events.data(), events.size());
                        });
-                       streaming->job.reset();  // its seat is free before the last bytes left
+                       streaming->job.reset();  // its slot is free before the last bytes left
                        write_down(request, status);
                        sink.done();
                        return true;
@@ -160,8 +160,8 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
                const api::TextRequest asked = read(api::parse_object(request.body));
-               const Seated seated = seat(request, asked.model);
-               const std::size_t tokens = read_prompts(seated.lease, templates, asked).prompts.front().size();
+               const LeasedModel leased = lease_model(request, asked.model);
+               const std::size_t tokens = read_prompts(leased.lease, templates, asked).prompts.front().size();
                put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
              }));
 }

@@ -162,7 +162,7 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
   return work;
 }
 
-Server::Impl::Seated Server::Impl::seat(const httplib::Request& request, const std::string& model) {
+Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model) {
   const std::string& name = model_asked_for(host, model).request.name;
   auto work = begin_work();
   auto watched = watch(request).watched;

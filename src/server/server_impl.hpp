@@ -48,13 +48,13 @@ struct Server::Impl {
   // For requests that need a model: counted, and refused where too many are at work.
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
   // What a request that needs a ready model holds while it is at work; ends from below.
-  struct Seated {
+  struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
     std::unique_ptr<Departures::Watched> watched;
     host::Lease lease;
   };
   // Waits for the model; empty: the fleet's first. Throws api::Problem, and what acquiring throws.
-  [[nodiscard]] Seated seat(const httplib::Request& request, const std::string& model);
+  [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model);
   // Its client, and what notices that it goes.
   struct Attended {
     std::shared_ptr<Peer> client;

@@ -128,7 +128,7 @@ Element model_row(const TopState& state, std::size_t index) {
   const std::string mark = fmt::format("{}{}", selected ? ">" : " ", status.pinned ? "*" : " ");
   const std::string facts =
       fmt::format(" {:<8}{:>6}{:>6}{:>6}", host::to_string(status.state),
-                  fmt::format("{}/{}", status.leases, status.seats), status.waiting, rate(state, status.name));
+                  fmt::format("{}/{}", status.leases, status.slots), status.waiting, rate(state, status.name));
   Element row = owner_row(mark, status.name, facts, model.memory);
   if (!host::is_resident(status.state)) row = row | dim;
   return selected ? row | inverted : row;

@@ -78,7 +78,7 @@ TEST_F(ChangedFileTest, AFileThatCannotBeUsedAtTheStartIsItsModelsFailureUntilIt
   (void)folder_.write("b.gguf", whole);
   EXPECT_EQ(small.ask("b"), said);
   EXPECT_FALSE(small.host.plans()[1].unusable);
-  EXPECT_EQ(small.status("b").seats, 2U);
+  EXPECT_EQ(small.status("b").slots, 2U);
   EXPECT_GT(weights(small.status("b")), 0_B);
   EXPECT_EQ(replay(small.host.log().events()).at("b"), ModelState::ready);
 }

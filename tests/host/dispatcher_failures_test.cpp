@@ -101,7 +101,7 @@ ready a => grant 2
 TEST(DispatcherFailuresTest, AModelThatIsLostAgainAndAgainIsFailed) {
   expect_played(R"(
 line 100
-model a 60 seats=2
+model a 60 slots=2
 ask 1 a => load a
 ready a => grant 1
 lost a => drain a
@@ -166,7 +166,7 @@ ready a => grant 1
 free a =>
 ask 2 b => load b
 ask 3 b =>
-replan b 70 seats=2 => drain a; evict a
+replan b 70 slots=2 => drain a; evict a
 gone a => load b
 ready b => grant 2; grant 3
 )");

@@ -16,7 +16,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
   for (int i = 0; i < count; ++i) {
     const std::string name(1, static_cast<char>('a' + i));
     rules.push_back(
-        {.name = name, .seats = *rc::gen::inRange<std::size_t>(1, 3), .pinned = *rc::gen::inRange(0, 5) == 0});
+        {.name = name, .slots = *rc::gen::inRange<std::size_t>(1, 3), .pinned = *rc::gen::inRange(0, 5) == 0});
     plan::ModelPlan plan;
     plan.name = name;
     plan.lines.push_back({.device = device::DeviceId{"GPU0"},

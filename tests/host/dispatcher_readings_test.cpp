@@ -107,7 +107,7 @@ gone a => refuse 2 out_of_device_memory
 TEST(DispatcherReadingsTest, AModelWhoseDeviceIsLostGoesAndIsLoadedAnewForTheNextRequest) {
   expect_played(R"(
 line 100
-model a 60 pinned seats=2
+model a 60 pinned slots=2
 ask 1 a => load a
 ready a => grant 1
 lost a => drain a
@@ -169,7 +169,7 @@ TEST(DispatcherReadingsTest, AScratchIsWantedOnceAndComesBackWithItsComputeGroup
   for (const char* name : {"a", "b"}) {
     plan::ModelPlan plan;
     plan.name = name;
-    plan.compute-group = "main";
+    plan.compute_group = "main";
     plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 30_B});
     plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = 20_B});
     plans.push_back(plan);

@@ -49,7 +49,7 @@ ready b => grant 2
 TEST(DispatcherTest, ABusyModelIsWaitedForAndGivesNoNewLeases) {
   expect_played(R"(
 line 100
-model a 60 seats=3
+model a 60 slots=3
 model b 60
 ask 1 a => load a
 ready a => grant 1
@@ -219,7 +219,7 @@ ready a => grant 2
 TEST(DispatcherTest, AModelThatIsAskedToGoGoesWhenIdleUnlessItIsWantedAgain) {
   expect_played(R"(
 line 100
-model a 60 seats=2
+model a 60 slots=2
 ask 1 a => load a
 ready a => grant 1
 leave a => drain a
@@ -234,8 +234,8 @@ gone a =>
 TEST(DispatcherTest, ModelsOfAComputeGroupShareOneScratch) {
   expect_played(R"(
 line 100
-model a 40 compute group=main scratch=20
-model b 40 compute group=main scratch=10
+model a 40 group=main scratch=20
+model b 40 group=main scratch=10
 model c 40 scratch=20
 ask 1 a => load a
 ready a => grant 1
@@ -261,7 +261,7 @@ TEST(DispatcherTest, PlacesAndEstimatesCountWhatComesBefore) {
 TEST(DispatcherTest, AModelWhoseFileWasChangedGoesAndComesBackForWhoeverAsks) {
   expect_played(R"(
 line 100
-model a 60 pinned seats=2
+model a 60 pinned slots=2
 ask 1 a => load a
 ready a => grant 1
 change a => drain a

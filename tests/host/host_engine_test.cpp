@@ -276,7 +276,7 @@ TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
   constexpr int kOfAContext = 3;  // cache, output, and compute: the compute group's, which lends it, or its own
   Fleet fleet = fleet_of("ab");
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
-  for (FleetModel& model : fleet.models) model.request.compute-group = "";
+  for (FleetModel& model : fleet.models) model.request.compute_group = "";
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
   for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   EXPECT_GE(buffers_of_weights(fleet.models[1]), 1);
@@ -347,7 +347,7 @@ TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {
   fleet.models[0].request.dry_run.context.pooling = LLAMA_POOLING_TYPE_MEAN;
   fleet.models[0].request.dry_run.context.n_ctx = 1024;
   SmallHost small(fleet);
-  EXPECT_EQ(small.status("a").seats, 1U);
+  EXPECT_EQ(small.status("a").slots, 1U);
   Lease lease = small.host.acquire("a");
   expect_error(ErrorCode::unsupported, "embeddings", [&] { (void)lease.conversation(); });
 }

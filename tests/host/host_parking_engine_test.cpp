@@ -65,7 +65,7 @@ TEST(HostParkingTest, ManyLongPromptsStayUnderTheHostsLine) {
 
 TEST(HostParkingTest, ParkedConversationsMakeWayForAModelAndGoOnExactly) {
   Fleet fleet = fleet_of("ab", 1);
-  fleet.models[1].request.compute-group = "";
+  fleet.models[1].request.compute_group = "";
   const Bytes both = together(fleet, "ab");
   fleet.lines = {{.device = device::host(), .amount = both + test::kSlack}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);

@@ -2,13 +2,13 @@
 //
 //   line 100                          the one device may be filled that far
 //   total 120                         it has that much, and is read: what others hold is not free
-//   model a 60 [pinned] [seats=2] [priority=1] [ttl=500] [compute group=main scratch=10] [reload=200] [runtime=5]
+//   model a 60 [pinned] [slots=2] [priority=1] [ttl=500] [group=main scratch=10] [reload=200] [runtime=5]
 //   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
 //   ready a            => grant 1     its load is done
 //   free a             =>             a lease of it has ended
 //
 // Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
-// memory), `spoil a` (its load, since its file is damaged), `replan a 70 [seats=2]` (in the place of its load), `retry
+// memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
 // a`, `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change
 // a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others
 // hold). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
@@ -69,10 +69,10 @@ class Scenario {
     for (std::string word; words >> word;) {
       const std::string value = word.substr(word.find('=') + 1);
       if (word == "pinned") rules.pinned = true;
-      if (word.starts_with("seats=")) rules.seats = std::stoul(value);
+      if (word.starts_with("slots=")) rules.slots = std::stoul(value);
       if (word.starts_with("priority=")) rules.priority = std::stoi(value);
       if (word.starts_with("ttl=")) rules.time_to_live = std::chrono::milliseconds(std::stoi(value));
-      if (word.starts_with("compute group=")) plan.compute_group = value;
+      if (word.starts_with("group=")) plan.compute_group = value;
       if (word.starts_with("scratch=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
       if (word.starts_with("runtime=")) plan.lines.push_back(line(memory::Stage::runtime, std::stoul(value)));
       if (word.starts_with("reload=")) reload = std::stoi(value);
@@ -138,14 +138,14 @@ class Scenario {
 
   void replan(const std::string& name, std::istringstream& words) {
     std::uint64_t bytes = 0;
-    std::size_t seats = 1;
+    std::size_t slots = 1;
     words >> bytes;
-    for (std::string word; words >> word;) seats = std::stoul(word.substr(word.find('=') + 1));
+    for (std::string word; words >> word;) slots = std::stoul(word.substr(word.find('=') + 1));
     for (plan::ModelPlan& plan : plans_) {
       if (plan.name == name) plan.lines = {line(memory::Stage::weights, bytes)};
     }
     room_.emplace(plans_, std::vector{device_});
-    dispatcher_->replanned(name, seats);
+    dispatcher_->replanned(name, slots);
   }
 
   [[nodiscard]] Bytes bytes_of(const std::string& name, bool runtime) const {

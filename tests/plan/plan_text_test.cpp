@@ -58,7 +58,7 @@ Plan two_models() {
             .devices = {},
             .alternatives = {},
             .explanation = {}};
-  for (ModelPlan& model : plan.models) model.compute-group = "main";
+  for (ModelPlan& model : plan.models) model.compute_group = "main";
   plan.devices = admit(
       plan.models, {state_of(kGpu, 24_GiB, 20_GiB, 21_GiB, {}, true), state_of(kHost, 24_GiB, 2_GiB, std::nullopt)});
   return plan;

@@ -112,9 +112,9 @@ TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfDryRuns) {
 // A mate of the compute group needs 300 MiB of scratch whatever this model does: smaller micro-batches would gain nothing.
 TEST(SearchTest, WhatAComputeGroupNeedsForOthersCountsToo) {
   Request asked = request("a");
-  asked.compute-group = "main";
+  asked.compute_group = "main";
   ModelPlan mate = model_of({buffer(kGpu, Stage::compute, 300_MiB)}, "mate");
-  mate.compute-group = "main";
+  mate.compute_group = "main";
   const auto micro_batch_alone = [](const Alternative& alternative) {
     return alternative.changes.size() == 1 && alternative.changes.front().param == "n_ubatch";
   };

@@ -85,7 +85,7 @@ class OpenAiClient(ServedCase):
             stranger.models.list()
         stranger.close()
 
-    def test_cancelling_frees_the_seat(self):
+    def test_cancelling_frees_the_slot(self):
         status = self.server.get("/plimsoll/v1/status", {"Authorization": "Bearer starboard"})[1]
         before = sum(m["tokens"] for m in status["models"])
         streams = [self.client.completions.create(model="bosun-log", prompt="Day 3.", max_tokens=900, stream=True, extra_body={"ignore_eos": True}) for _ in range(2)]

@@ -376,7 +376,7 @@ class Manners(ServedCase):
             out = self.server.raw(head + b"Authorization: Bearer starboard\r\n" + framing + b"\r\n{}" + inner, timeout=3)
             self.assertNotIn(b'"object":"list"', out)
 
-    def test_a_client_that_goes_away_frees_its_seat(self):
+    def test_a_client_that_goes_away_frees_its_slot(self):
         held = []
         for _ in range(2):
             connection = self.server.connection()

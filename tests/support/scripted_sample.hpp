@@ -37,9 +37,9 @@ inline memory::Entry entry(const std::string& owner, memory::Stage stage, const 
 inline host::ModelStatus model(const std::string& name, host::ModelState state) {
   host::ModelStatus out;
   out.name = name;
-  out.compute-group = "main";
+  out.compute_group = "main";
   out.state = state;
-  out.seats = 2;
+  out.slots = 2;
   out.planned = {{.device = kGpu, .buffer = "Vulkan0", .stage = memory::Stage::weights, .bytes = 1_GiB},
                  {.device = kGpu, .buffer = "Vulkan0", .stage = memory::Stage::kv_cache, .bytes = 512_MiB},
                  {.device = device::host(), .buffer = "CPU_Mapped", .bytes = 96_MiB, .charged = false}};

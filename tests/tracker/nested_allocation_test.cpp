@@ -171,12 +171,12 @@ class SharedNestedTest : public NestedAllocationTest {
 TEST_F(SharedNestedTest, AGraphOfATypeThatPassesOnGetsItsLentBuffer) {
   FakeBufferType pinned("PINNED", [](std::size_t bytes) { return ggml_backend_buft_alloc_buffer(kCpu, bytes + 32); });
   {
-    SharedScratch scratch(tracker, "compute_group", {{"PINNED", 64_KiB}});
+    SharedScratch scratch(tracker, "group", {{"PINNED", 64_KiB}});
     const auto borrowing = scratch.lend_to("a");
     const Allocator allocator(ggml_gallocr_new(pinned.get()));
     ASSERT_TRUE(reserve(allocator.get()));
     EXPECT_THAT(held(), ElementsAre(Pair("CPU", 32_B), Pair("PINNED", 64_KiB)));
-    EXPECT_EQ(ledger.entries_of("compute_group").size(), 2U);
+    EXPECT_EQ(ledger.entries_of("group").size(), 2U);
   }
   EXPECT_TRUE(ledger.empty());
 }
@@ -208,7 +208,7 @@ TEST_F(SharedNestedTest, TwoBorrowersThatAskAtOnceGetOneBuffer) {
     while (!second_asks) std::this_thread::yield();
     return ggml_backend_buft_alloc_buffer(kCpu, bytes);
   });
-  SharedScratch scratch(tracker, "compute_group", {});
+  SharedScratch scratch(tracker, "group", {});
   const auto first = scratch.lend_to("a");
   const auto second = scratch.lend_to("b");
   const Allocator one(ggml_gallocr_new(counted.get()));
@@ -227,13 +227,13 @@ TEST_F(SharedNestedTest, TwoBorrowersThatAskAtOnceGetOneBuffer) {
 
 TEST_F(SharedNestedTest, ARefusalOfALentBufferReachesTheBorrowersScope) {
   ledger.set_line(kHost, 1_KiB);
-  SharedScratch scratch(tracker, "compute_group", {{"CPU", 64_KiB}});
+  SharedScratch scratch(tracker, "group", {{"CPU", 64_KiB}});
   const auto borrowing = scratch.lend_to("a");
   const Allocator allocator(ggml_gallocr_new(kCpu));
   EXPECT_FALSE(reserve(allocator.get()));
   const auto refusal = scope.take_refusal();
   ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->owner, "compute_group");
+  EXPECT_EQ(refusal->owner, "group");
   EXPECT_EQ(refusal->requested, 64_KiB);
   EXPECT_EQ(refusal->limit, 1_KiB);
 }

@@ -21,7 +21,7 @@ namespace plimsoll::host {
 // What the fleet says of a model, as far as it matters here.
 struct ModelRules {
   std::string name;
-  std::size_t seats = 1;                                    // leases at once
+  std::size_t slots = 1;                                    // leases at once
   bool pinned = false;                                      // never evicted for another one
   int priority = 0;                                         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes
@@ -67,7 +67,7 @@ struct Moved {  // nothing to do: the state has changed
 };
 using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 
-// The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a seat at
+// The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a slot at
 // once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
 // again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
 // smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. Only
@@ -84,7 +84,7 @@ class Dispatcher {
   explicit Dispatcher(const std::vector<ModelRules>& models);
 
   // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
-  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_seat = true,
+  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_slot = true,
                WhenShort when_short = WhenShort::refuse);
   void withdraw(TicketId ticket);  // also one that is granted no more: nothing happens
   void give_back(const std::string& model, Time now);
@@ -102,7 +102,7 @@ class Dispatcher {
   // could not even be planned.
   void load_failed(const std::string& model, Time now, const Error& error);
   // Its load goes no further, since it was planned anew: who waits for it is served by what it takes now.
-  void replanned(const std::string& model, std::size_t seats);
+  void replanned(const std::string& model, std::size_t slots);
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
@@ -153,7 +153,7 @@ class Dispatcher {
     TicketId id;
     std::string model;
     WhenBusy when_busy;
-    bool needs_seat;
+    bool needs_slot;
     WhenShort when_short;
     bool boarded = false;    // was waiting when the model became ready
     bool postponed = false;  // was said to be
@@ -164,7 +164,7 @@ class Dispatcher {
   void move(Model& model, ModelState to);
   void fail(Model& model, Error failure, std::size_t in_a_row, Time now);
   void refuse_failed(Time now);
-  void grant_seats();
+  void grant_slots();
   void make_room(const Room& room, const EvictionPolicy& policy, Time now);
   [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const Room& room,
                                                                     const EvictionPolicy& policy, Time now);

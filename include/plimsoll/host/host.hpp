@@ -46,7 +46,7 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // Waits until the model is ready and has a seat free. Throws Error: usage (no such model or conversation), over_line
+  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_line
   // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
   // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before
   // that is due (see Dispatcher), or its files have changed since.

@@ -19,7 +19,7 @@ struct ModelStatus {
   std::string compute_group;
   ModelState state = ModelState::absent;
   bool pinned = false;
-  std::size_t seats = 0;    // leases it can give at once
+  std::size_t slots = 0;    // leases it can give at once
   std::size_t leases = 0;   // given now
   std::size_t waiting = 0;  // requests that wait for it
   std::vector<plan::Line> planned{};

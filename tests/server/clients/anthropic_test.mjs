@@ -126,7 +126,7 @@ test('errors are what the client knows', async () => {
   await refused(stranger.messages.create(asked), Anthropic.AuthenticationError, 401, 'authentication_error');
 });
 
-test('who lets go of an answer frees its seat', async () => {
+test('who lets go of an answer frees its slot', async () => {
   const numbers = {type: 'array', items: {type: 'integer'}, minItems: 1000};
   const endless = {model: 'bosun-log', messages: question, max_tokens: 30_000, output_config: {format: {type: 'json_schema', schema: numbers}}};
   const streamed = async () => {

@@ -195,7 +195,7 @@ test('errors are what the client knows', async () => {
   refused(await of(stranger.chat.completions.create({...asked, stream: true})), OpenAI.AuthenticationError, 401);
 });
 
-test('who lets go of an answer frees its seat', async () => {
+test('who lets go of an answer frees its slot', async () => {
   const endless = {model: 'bosun-log', prompt: 'Day 3.', max_tokens: 30_000, ignore_eos: true};
   const streamed = async () => {
     const leaving = new AbortController();

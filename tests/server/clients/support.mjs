@@ -18,12 +18,12 @@ export const entry = {
   properties: {port: {type: 'string', maxLength: 12}, day: {type: 'integer', minimum: 1, maximum: 31}},
 };
 
-// Answers that would go on for long hold the seats of a model. Each of `holds` begins one and gives back how to let go of it;
+// Answers that would go on for long hold the slots of a model. Each of `holds` begins one and gives back how to let go of it;
 // once all are let go, `next` is answered soon.
 export async function soonAfterwards(holds, next) {
   for (const letGo of await Promise.all(holds.map((hold) => hold()))) await letGo();
   const begin = performance.now();
   await next();
   const seconds = (performance.now() - begin) / 1000;
-  if (seconds >= 5) throw new Error(`the seat was free again only after ${seconds.toFixed(1)} s`);
+  if (seconds >= 5) throw new Error(`the slot was free again only after ${seconds.toFixed(1)} s`);
 }

@@ -287,10 +287,10 @@ await step('Refusals, and a server that goes away', async () => {
   await card(page, model).locator('.result[data-kind=error]').waitFor({timeout: PATIENCE});
   check("the server's words are shown as they are", await card(page, model).locator('.result').textContent() === '42 GiB are <b>not</b> there');
   await context.route('**/v1/chat/completions', (route) => route.fulfill({status: 503, contentType: 'application/json',
-    body: JSON.stringify({error: {message: 'all seats are taken', type: 'x', param: null, code: 'busy'}})}));
+    body: JSON.stringify({error: {message: 'all slots are taken', type: 'x', param: null, code: 'busy'}})}));
   await page.locator('#prompt').fill('Hello?');
   await page.keyboard.press('Enter');
-  await page.locator('.turn .trouble').filter({hasText: 'all seats are taken'}).waitFor({timeout: PATIENCE});
+  await page.locator('.turn .trouble').filter({hasText: 'all slots are taken'}).waitFor({timeout: PATIENCE});
   check('a refused message can be sent again', await page.locator('#prompt').inputValue() === 'Hello?');
   await context.route('**/plimsoll/v1/**', (route) => route.abort());
   await page.locator('#connection').filter({hasText: 'connection lost, retrying'}).waitFor({timeout: PATIENCE});

@@ -26,7 +26,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 HISTORY = 600
 REPLAYED = 60
-FLEET = {  # name -> compute group, seats, plan by (device, stage)
+FLEET = {  # name -> compute group, slots, plan by (device, stage)
     "mate": ("main", 4, {("CUDA0", "weights"): 4683 * MIB, ("CUDA0", "kv_cache"): 1024 * MIB, ("CUDA0", "output"): 3 * MIB,
                          ("CPU", "output"): 2 * MIB}),
     "bosun": ("main", 8, {("CUDA0", "weights"): 7921 * MIB + 12345, ("CUDA0", "kv_cache"): 2304 * MIB, ("CUDA0", "adapter"): 168 * MIB}),
@@ -60,7 +60,7 @@ def stamp(seconds: float) -> str:
 class Model:
     def __init__(self, name: str):
         self.name = name
-        self.compute_group, self.seats, self.plan = FLEET[name]
+        self.compute_group, self.slots, self.plan = FLEET[name]
         self.state, self.pinned, self.since = "absent", False, time.time()
         self.taken = dict.fromkeys(self.plan, 0)
         self.peak = dict(self.taken)
@@ -189,7 +189,7 @@ class World:
                 order = sorted(plan, key=lambda at: (at[0], STAGE_ORDER.index(at[1])))
                 return [{"device": d, "stage": s, "planned": plan[d, s], "taken": taken[d, s], "peak": peak[d, s]} for d, s in order]
 
-            models = [{"name": m.name, "compute_group": m.compute_group, "state": m.state, "pinned": m.pinned, "seats": m.seats, "leases": m.leases,
+            models = [{"name": m.name, "compute_group": m.compute_group, "state": m.state, "pinned": m.pinned, "slots": m.slots, "leases": m.leases,
                        "waiting": m.waiting, "tokens": m.tokens, "loads": m.loads, "load_failures": m.failures, "load_ms": m.load_ms,
                        "evictions": m.evictions, "refusals": m.refusals,
                        "seal": {"allocations_after_seal": m.after_seal, "refused_after_seal": 0}, "memory": memory(m.plan, m.taken, m.peak),
