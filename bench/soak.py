@@ -92,7 +92,7 @@ def look(peer: Peer) -> dict:
     cpu = next(d for d in status["devices"] if d["device"] == "CPU")
     with open(f"/proc/{peer.process.pid}/status") as file:
         rss = next(int(l.split()[1]) * 1024 for l in file if l.startswith("RssAnon"))
-    return {"committed": cpu["committed"], "taken": cpu["taken"], "line": cpu["line"], "rss": rss, "parked": status["parked"]["memory"],
+    return {"committed": cpu["committed"], "taken": cpu["taken"], "line": cpu["line"], "rss": rss, "swapped_out": status["swap"]["memory"],
             "descriptors": len(os.listdir(f"/proc/{peer.process.pid}/fd")),
             "after_seal": sum(m["seal"]["allocations_after_seal"] for m in status["models"]),
             "evictions": sum(m["evictions"] for m in status["models"])}
@@ -121,8 +121,8 @@ def measure(quick: bool):
         peer.end()
         status = peer.process.returncode
     third = len(looks) // 3
-    beside_parked = lambda some: median(l["rss"] - l["parked"] for l in some)  # parked conversations are known, and bounded
-    growth = beside_parked(looks[-third:]) - beside_parked(looks[third:2 * third])
+    beside_swapped_out = lambda some: median(l["rss"] - l["swapped_out"] for l in some)  # swapped-out conversations are known, and bounded
+    growth = beside_swapped_out(looks[-third:]) - beside_swapped_out(looks[third:2 * third])
     say(f"  {sum(tally.statuses.values())} answers {tally.statuses}, {tally.broken_off} broken off, {looks[-1]['evictions']} evictions, "
         f"{growth / 1048576:+.1f} MiB in the last third, {looks[-1]['descriptors']} descriptors")
     for what in tally.unexplained[:5]:
@@ -133,7 +133,7 @@ def measure(quick: bool):
                broken_off=tally.broken_off),
         figure(f"{name}: bytes above the line", max(max(0, l["committed"] - l["line"]) for l in looks), 0, "B"),
         figure(f"{name}: allocations after seal", max(l["after_seal"] for l in looks), 0),
-        figure(f"{name}: process memory beside parked conversations, last third against the second", growth / 1048576, 8, "MiB", evictions=looks[-1]["evictions"]),
+        figure(f"{name}: process memory beside swapped-out conversations, last third against the second", growth / 1048576, 8, "MiB", evictions=looks[-1]["evictions"]),
         figure(f"{name}: descriptors left at the end beyond those at the beginning", looks[-1]["descriptors"] - looks[0]["descriptors"], 8),
         figure(f"{name}: exit status", status, 0),
     ]

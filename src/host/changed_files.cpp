@@ -78,7 +78,7 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   planned_files[name] = files;
   // What another model has computed of a conversation means nothing to this one.
   for (const auto& [id, conversation] : conversations) {
-    if (conversation.model == name) parked.forget(id);
+    if (conversation.model == name) swap_space.forget(id);
   }
 }
 

@@ -53,9 +53,9 @@ void set_share(const char* key, double& target, const std::string& value) {
   target = *parsed;
 }
 
-void read_parking(const toml::table& table, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
-  TableReader reader(complaints, "'parking'");
-  ParkingLimits& limits = fleet.parking;
+void read_swap(const toml::table& table, Fleet& fleet, const std::filesystem::path& folder, Complaints& complaints) {
+  TableReader reader(complaints, "'swap'");
+  SwapLimits& limits = fleet.swap;
   reader.text("memory", [&](const std::string& value) { set_bytes("memory", limits.memory, value); });
   reader.text("disk", [&](const std::string& value) { set_bytes("disk", limits.disk, value); });
   reader.text("folder", [&](const std::string& value) { limits.folder = from_folder(folder, value); });
@@ -121,14 +121,14 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_keep_in_host(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
-    } else if (name == "parking" && table != nullptr) {
-      read_parking(*table, fleet, folder, complaints);
+    } else if (name == "swap" && table != nullptr) {
+      read_swap(*table, fleet, folder, complaints);
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(
           key.source(),
-          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, keep-in-host, [parking], [thresholds] and "
+          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, keep-in-host, [swap], [thresholds] and "
                       "[[model]]",
                       name));
     }

@@ -97,10 +97,10 @@ HostStatus Host::Impl::status() const {
     }
   }
   out.events_dropped = log.dropped();
-  const ParkedBytes held = parked.held();
-  out.parked_conversations = held.conversations;
-  out.parked_in_memory = held.in_memory + held.tokens;
-  out.parked_on_disk = held.on_disk;
+  const SwappedBytes held = swap_space.held();
+  out.swapped_conversations = held.conversations;
+  out.swapped_to_memory = held.in_memory + held.tokens;
+  out.swapped_to_disk = held.on_disk;
   out.kept_weights = kept.held().all();
   return out;
 }
@@ -168,7 +168,7 @@ void Host::end_conversation(ConversationId conversation) {
     impl_->conversations.erase(found);
   }
   if (resident && resident->forget(conversation)) return;
-  impl_->parked.forget(conversation);
+  impl_->swap_space.forget(conversation);
 }
 
 void Host::load(const std::string& model, std::stop_token stop) {

@@ -44,7 +44,7 @@ Accounting Host::Impl::accounting_of(const std::vector<memory::Entry>& entries) 
   return {.entries = entries,
           .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
           .has_gone = [this](const std::string& owner) { return kept.size_of_model(owner) > Bytes{}; },
-          .makes_way = {{Parking::kOwner, parked.held().in_memory},
+          .makes_way = {{SwapSpace::kOwner, swap_space.held().in_memory},
                         {tracker::KeptWeights::kOwner, weights.copies},
                         {tracker::Uploads::kOwner, staging_of(entries)}},
           .kept_models = weights.models};

@@ -63,10 +63,10 @@ struct Host::Impl {
   // Whatever goes wrong in these two, the dispatcher hears that they are over.
   void load(const std::string& name) noexcept;
   void evict(const std::string& name, const std::string& whom_for) noexcept;
-  // What is parked in host memory where that model is to lie leaves it.
+  // What is swapped out in host memory where that model is to lie leaves it.
   void make_way_for(const std::string& name);
-  [[nodiscard]] std::shared_ptr<Resident> open_beside_parked(const std::string& name);
-  // After that error: what is kept, else what is parked in memory, leaves. False: there was nothing, or it was not
+  [[nodiscard]] std::shared_ptr<Resident> open_beside_swapped(const std::string& name);
+  // After that error: what is kept, else what is swapped out in memory, leaves. False: there was nothing, or it was not
   // that.
   [[nodiscard]] bool is_about_host_memory(const Error& error) const;
   [[nodiscard]] bool make_more_way(const std::string& name, const Error& error);
@@ -152,7 +152,7 @@ struct Host::Impl {
   std::vector<plan::ModelPlan> plans;
   std::vector<plan::DeviceVerdict> device_list;  // for Instance: which devices there are
   std::optional<BackendAccounting> backends;
-  Parking parked;  // these two have locks of their own
+  SwapSpace swap_space;  // these two have locks of their own
   KeptModels kept;
 
   mutable std::mutex mutex;

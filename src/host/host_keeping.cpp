@@ -17,9 +17,9 @@ Bytes Host::Impl::needed_on_host(const std::string& model) const {
   return {};
 }
 
-// Beside what the newcomer takes there, and what conversations may still be parked in.
+// Beside what the newcomer takes there, and what conversations may still be swapped out in.
 bool Host::Impl::has_room_to_keep(Bytes copy, const std::string& whom_for) const {
-  const Bytes wanted = copy + needed_on_host(whom_for) + saturating_sub(fleet.parking.memory, parked.held().in_memory);
+  const Bytes wanted = copy + needed_on_host(whom_for) + saturating_sub(fleet.swap.memory, swap_space.held().in_memory);
   const memory::DeviceAccount account = accounting.ledger().account(device::host());
   if (account.line && saturating_sub(*account.line, account.committed) < wanted) return false;
   return std::ranges::all_of(readings(), [&](const plan::DeviceState& state) {

@@ -75,7 +75,7 @@ Host::Impl::Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker
       dry_runs(the_dry_runs),
       store(the_store),
       options(std::move(the_options)),
-      parked(fleet.parking, accounting.ledger()),
+      swap_space(fleet.swap, accounting.ledger()),
       kept(fleet.keep_in_host),
       dispatcher({}),
       room({}, {}) {

@@ -130,7 +130,7 @@ void Host::Impl::make_way_for(const std::string& name) {
       way = std::max(way, saturating_sub(in_memory, *state.reading.free + own));
   }
   if (way > Bytes{}) way = saturating_sub(way, kept.give_way(way, name));
-  if (way > Bytes{}) parked.give_way(way);
+  if (way > Bytes{}) swap_space.give_way(way);
 }
 
 // Where the refusal is about the memory that kept weights lie in.
@@ -151,16 +151,16 @@ bool Host::Impl::make_more_way(const std::string& name, const Error& error) {
     kept.clear();
     return true;
   }
-  const Bytes in_memory = parked.held().in_memory;
+  const Bytes in_memory = swap_space.held().in_memory;
   if (error.code() != ErrorCode::over_line || in_memory == Bytes{}) return false;
-  log::info("host", "'{}' is tried again without the {} that are parked in memory: {}", name, format_bytes(in_memory),
+  log::info("host", "'{}' is tried again without the {} that are swapped out in memory: {}", name, format_bytes(in_memory),
             error.what());
-  parked.give_way(in_memory);
+  swap_space.give_way(in_memory);
   return true;
 }
 
-// What is kept, or parked meanwhile, may stand in its way.
-std::shared_ptr<Resident> Host::Impl::open_beside_parked(const std::string& name) {
+// What is kept, or swapped out meanwhile, may stand in its way.
+std::shared_ptr<Resident> Host::Impl::open_beside_swapped(const std::string& name) {
   for (;;) {
     try {
       return open(name);
@@ -205,7 +205,7 @@ void Host::Impl::load(const std::string& name) noexcept {
     if (is_decided_anew(name)) return;
     until_it_sits = std::move(bridge);
     make_way_for(name);
-    resident = open_beside_parked(name);
+    resident = open_beside_swapped(name);
   } catch (...) {
     failure = current_failure();
   }
@@ -262,7 +262,7 @@ std::string Host::Impl::runtime_key_of(const plan::ModelPlan& model) const {
   return key;
 }
 
-// Its conversations are parked, and what it holds is given back.
+// Its conversations are swapped out, and what it holds is given back.
 void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for) {
   const Stopwatch watch;
   std::shared_ptr<Resident> resident;
@@ -282,17 +282,17 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
     kept.forget(name);
   }
   if (resident->executor) {
-    for (const ConversationId id : resident->park_all(parked)) {
+    for (const ConversationId id : resident->swap_out_all(swap_space)) {
       const std::lock_guard lock(mutex);
-      if (!conversations.contains(id)) parked.forget(id);  // it has been ended meanwhile
+      if (!conversations.contains(id)) swap_space.forget(id);  // it has been ended meanwhile
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
   if (goes_on && !bridge) bridge = group_of(*goes_on).join();
   keep_weights(*resident, whom_for);
-  const double parked_ms = watch.elapsed_ms();
+  const double swap_ms = watch.elapsed_ms();
   resident.reset();
-  log::info("host", "'{}': parked in {:.1f} ms, freed {:.1f} ms", name, parked_ms, watch.elapsed_ms() - parked_ms);
+  log::info("host", "'{}': swapped out in {:.1f} ms, freed {:.1f} ms", name, swap_ms, watch.elapsed_ms() - swap_ms);
 }
 
 // The accelerators that it and its draft computed on.

@@ -28,7 +28,7 @@ void Lease::Held::sit_down() {
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
   }
-  conversation = resident->sit_down(kept, host->parked);
+  conversation = resident->sit_down(kept, host->swap_space);
 }
 
 Lease::Held::~Held() {

@@ -16,7 +16,7 @@ struct Accounting {
   const std::vector<memory::Entry>& entries;
   std::function<bool(const std::string& owner)> is_fleets;
   std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
-  std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: parked conversations,
+  std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: swapped-out conversations,
                                              // copies of weights, what a load passes weights through
   Bytes kept_models{};                       // makes way, too: under the names of models that have left
 };

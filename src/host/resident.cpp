@@ -7,20 +7,20 @@
 namespace plimsoll::host {
 
 // Where the engine cannot save it, its tokens are enough to begin again.
-void Resident::park(const Kept& kept, Parking& parked) {
+void Resident::swap_out(const Kept& kept, SwapSpace& swap_space) {
   const auto& [id, conversation] = kept;
   run::SequenceSnapshot tokens_alone;
   tokens_alone.fingerprint = run::fingerprint_of(instance->context());
   tokens_alone.tokens = conversation.tokens();
   try {
-    parked.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
+    swap_space.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
   } catch (const std::exception& error) {
-    log::warn("host", "a conversation of '{}' is parked as its tokens alone: {}", name, error.what());
-    parked.put_tokens(id, std::move(tokens_alone));
+    log::warn("host", "a conversation of '{}' is swapped out as its tokens alone: {}", name, error.what());
+    swap_space.put_tokens(id, std::move(tokens_alone));
   }
 }
 
-// The memory is not always kept (see Parking); the tokens then wait to be decoded again.
+// The memory is not always kept (see SwapSpace); the tokens then wait to be decoded again.
 run::Conversation Resident::bring_back(const run::SequenceSnapshot& snapshot) {
   if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor->load(snapshot);
   run::Conversation conversation = executor->create();
@@ -28,7 +28,7 @@ run::Conversation Resident::bring_back(const run::SequenceSnapshot& snapshot) {
   return conversation;
 }
 
-run::Conversation Resident::sit_down(std::optional<ConversationId> id, Parking& parked) {
+run::Conversation Resident::sit_down(std::optional<ConversationId> id, SwapSpace& swap_space) {
   const std::lock_guard lock(mutex_);
   if (id) {
     const auto here = std::ranges::find(kept_, *id, &Kept::first);
@@ -39,16 +39,16 @@ run::Conversation Resident::sit_down(std::optional<ConversationId> id, Parking& 
     }
   }
   while (executor->free_sequences() == 0 && !kept_.empty()) {
-    park(kept_.front(), parked);
+    swap_out(kept_.front(), swap_space);
     kept_.pop_front();
   }
   if (!id) return executor->create();
-  std::optional<Parking::Parked> back = parked.take(*id);
+  std::optional<SwapSpace::Swapped> back = swap_space.take(*id);
   if (!back) return executor->create();
   try {
     return bring_back(back->snapshot);
   } catch (...) {
-    parked.put_back(*id, std::move(*back));
+    swap_space.put_back(*id, std::move(*back));
     throw;
   }
 }
@@ -63,11 +63,11 @@ bool Resident::forget(ConversationId id) {
   return std::erase_if(kept_, [&](const Kept& kept) { return kept.first == id; }) > 0;
 }
 
-std::vector<ConversationId> Resident::park_all(Parking& parked) {
+std::vector<ConversationId> Resident::swap_out_all(SwapSpace& swap_space) {
   std::vector<ConversationId> ids;
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : kept_) {
-    park(kept, parked);
+    swap_out(kept, swap_space);
     ids.push_back(kept.first);
   }
   kept_.clear();

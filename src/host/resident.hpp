@@ -14,7 +14,7 @@
 #include <plimsoll/run/instance.hpp>
 
 #include "compute_group.hpp"
-#include "parking.hpp"
+#include "swap_space.hpp"
 
 namespace plimsoll::host {
 
@@ -41,19 +41,19 @@ struct Resident : Ready {
     return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
   }
 
-  // A sequence for a lease: the kept conversation where it is here or parked, else an empty one. A conversation that
-  // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still parked then.
-  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, Parking& parked);
+  // A sequence for a lease: the kept conversation where it is here or swapped out, else an empty one. A conversation that
+  // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still swapped out then.
+  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, SwapSpace& swap_space);
   // Keeps a conversation in the context for its next lease.
   void keep(ConversationId id, run::Conversation conversation);
   // True where it was here.
   bool forget(ConversationId id);
-  // Every kept conversation goes to the parking.
-  std::vector<ConversationId> park_all(Parking& parked);
+  // Every kept conversation goes to the swap space.
+  std::vector<ConversationId> swap_out_all(SwapSpace& swap_space);
 
  private:
   using Kept = std::pair<ConversationId, run::Conversation>;
-  void park(const Kept& kept, Parking& parked);
+  void swap_out(const Kept& kept, SwapSpace& swap_space);
   [[nodiscard]] run::Conversation bring_back(const run::SequenceSnapshot& snapshot);
   std::mutex mutex_;
   std::list<Kept> kept_;  // longest unused first

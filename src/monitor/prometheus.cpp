@@ -76,7 +76,7 @@ void add_memory(Exposition& out, const Sample& sample) {
 }
 
 constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
-                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::parked,
+                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::swapped_out,
                              host::ModelState::failed};
 
 void add_states(Exposition& out, const Sample& sample) {
@@ -127,16 +127,16 @@ void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& t
   add("plimsoll_request_queue_time_seconds", "Time from a request's arrival to its lease.", &host::ModelTimes::queue);
   add("plimsoll_model_load_seconds", "Time that loads took, from reservation to ready.", &host::ModelTimes::load);
   add("plimsoll_model_warm_up_seconds", "The part of a load from its context to ready.", &host::ModelTimes::warm_up);
-  add("plimsoll_model_eviction_seconds", "Time that evictions took, from parking to the memory given back.",
+  add("plimsoll_model_eviction_seconds", "Time that evictions took, from swap to the memory given back.",
       &host::ModelTimes::eviction);
 }
 
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
-  out.family("plimsoll_parked_bytes", "gauge", "Conversations of models that are not loaded.");
-  out.add({{"where", "memory"}}, sample.parked_in_memory.value());
-  out.add({{"where", "disk"}}, sample.parked_on_disk.value());
-  out.family("plimsoll_parked_conversations", "gauge", "How many conversations are parked.");
-  out.add({}, sample.parked_conversations);
+  out.family("plimsoll_swapped_bytes", "gauge", "Conversations of models that are not loaded.");
+  out.add({{"where", "memory"}}, sample.swapped_to_memory.value());
+  out.add({{"where", "disk"}}, sample.swapped_to_disk.value());
+  out.family("plimsoll_swapped_conversations", "gauge", "How many conversations are swapped out.");
+  out.add({}, sample.swapped_conversations);
   out.family("plimsoll_events_dropped_total", "counter", "Events of the host's log that made way for newer ones.");
   out.add({}, sample.events_dropped);
   out.family("plimsoll_samples_total", "counter", "Samples that the monitor has taken.");

@@ -121,9 +121,9 @@ std::string to_table(const Sample& sample) {
       out += fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11}\n", owner.name, "", "", "", "",
                          format_bytes(taken_by(owner)));
   }
-  if (sample.parked_conversations > 0) {
-    out += fmt::format("\n  {} conversations are parked: {} in memory, {} on disk\n", sample.parked_conversations,
-                       format_bytes(sample.parked_in_memory), format_bytes(sample.parked_on_disk));
+  if (sample.swapped_conversations > 0) {
+    out += fmt::format("\n  {} conversations are swapped out: {} in memory, {} on disk\n", sample.swapped_conversations,
+                       format_bytes(sample.swapped_to_memory), format_bytes(sample.swapped_to_disk));
   }
   return out;
 }
@@ -132,10 +132,10 @@ nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters) {
   Json out{{"schema", "plimsoll.status/1"},
            {"at", utc_text(sample.at)},
            {"waiting", sample.waiting},
-           {"parked",
-            {{"conversations", sample.parked_conversations},
-             {"memory", sample.parked_in_memory.value()},
-             {"disk", sample.parked_on_disk.value()}}},
+           {"swap",
+            {{"conversations", sample.swapped_conversations},
+             {"memory", sample.swapped_to_memory.value()},
+             {"disk", sample.swapped_to_disk.value()}}},
            {"events_dropped", sample.events_dropped},
            {"samples", counters.samples},
            {"alerts", alerts_json(counters)},

@@ -74,9 +74,9 @@ Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes Dev
 Sample sample_of(Observed observed) {
   Sample out{.at = observed.at,
              .waiting = observed.status.waiting,
-             .parked_conversations = observed.status.parked_conversations,
-             .parked_in_memory = observed.status.parked_in_memory,
-             .parked_on_disk = observed.status.parked_on_disk,
+             .swapped_conversations = observed.status.swapped_conversations,
+             .swapped_to_memory = observed.status.swapped_to_memory,
+             .swapped_to_disk = observed.status.swapped_to_disk,
              .events_dropped = observed.status.events_dropped};
   std::map<std::string, OwnerSample> others;
   for (host::ModelStatus& model : observed.status.models) {

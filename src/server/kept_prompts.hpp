@@ -17,8 +17,8 @@
 namespace plimsoll::server {
 
 // Bounded: for each model and owner the longest unused goes, and of all where the host's line has no room for their
-// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is parked in host
-// memory, then on disk (host::ParkingLimits). Nobody gets what another owner's requests have left. Any thread; the host
+// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is swapped out in host
+// memory, then on disk (host::SwapLimits). Nobody gets what another owner's requests have left. Any thread; the host
 // outlives it.
 class KeptPrompts {
  public:

@@ -82,7 +82,7 @@ Element device_rows(const TopState& state, const DeviceSample& device, int width
 
 // --- models ---
 
-// A column is a stage; what is added to a model shares one. Whose it is tells a cache from a parked conversation, and
+// A column is a stage; what is added to a model shares one. Whose it is tells a cache from a swapped-out conversation, and
 // what a backend keeps from records.
 struct StageColumn {
   const char* name;
@@ -159,12 +159,12 @@ Element model_header() {
 
 Element title_row(const TopState& state) {
   const monitor::Sample& sample = state.sample;
-  const std::string parked = sample.parked_conversations == 0
+  const std::string swapped_out = sample.swapped_conversations == 0
                                  ? ""
-                                 : fmt::format("  {} parked ({})", sample.parked_conversations,
-                                               format_bytes(sample.parked_in_memory + sample.parked_on_disk));
+                                 : fmt::format("  {} swapped out ({})", sample.swapped_conversations,
+                                               format_bytes(sample.swapped_to_memory + sample.swapped_to_disk));
   return hbox(text("plimsoll top") | bold, text("  " + state.title) | flex_shrink, filler(),
-              text(fmt::format("{} waiting{}  {:%T}Z", sample.waiting, parked,
+              text(fmt::format("{} waiting{}  {:%T}Z", sample.waiting, swapped_out,
                                std::chrono::floor<std::chrono::seconds>(sample.at))));
 }
 

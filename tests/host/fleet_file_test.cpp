@@ -105,10 +105,10 @@ TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
   const Fleet fleet = good(R"(
 lines = ["90%", "Vulkan0=8GiB"]
 keep-in-host = "12GiB"
-[parking]
+[swap]
 memory = "2GiB"
 disk = "8GiB"
-folder = "parked"
+folder = "swap"
 [thresholds]
 warn = "70%"
 high = "80%"
@@ -133,9 +133,9 @@ pinned = true
 )");
   ASSERT_THAT(fleet.lines, SizeIs(2));
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
-  EXPECT_EQ(fleet.parking.memory, 2_GiB);
-  EXPECT_EQ(fleet.parking.disk, 8_GiB);
-  EXPECT_EQ(fleet.parking.folder, "/fleet/parked");
+  EXPECT_EQ(fleet.swap.memory, 2_GiB);
+  EXPECT_EQ(fleet.swap.disk, 8_GiB);
+  EXPECT_EQ(fleet.swap.folder, "/fleet/swapped_out");
   EXPECT_DOUBLE_EQ(fleet.thresholds.warn, 0.7);
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
   ASSERT_THAT(fleet.models, SizeIs(2));
@@ -175,7 +175,7 @@ TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {
   EXPECT_THAT(
       wrong(R"(lines = ["a lot"]
 colour = "red"
-[parking]
+[swap]
 memory = 12
 [[model]]
 path = "a.gguf"

@@ -1,4 +1,4 @@
-// Conversations that outlive their leases: more of them than sequences, whose they are, and where they are parked.
+// Conversations that outlive their leases: more of them than sequences, whose they are, and where they are swapped out.
 #include <plimsoll/host/host.hpp>
 
 #include <gtest/gtest.h>
@@ -25,13 +25,13 @@ TEST(HostConversationsTest, MoreConversationsThanSequencesTakeTurns) {
     conversations.push_back(small.host.new_conversation("a"));
     texts[i] = small.go_on("a", conversations[i], "Day 12.", 4);
   }
-  EXPECT_EQ(small.host.status().parked_conversations, 3U);
+  EXPECT_EQ(small.host.status().swapped_conversations, 3U);
   for (int turn = 0; turn < 2; ++turn) {
     for (std::size_t i = 0; i < texts.size(); ++i) texts[i] += small.go_on("a", conversations[i], "", 4);
   }
   for (const std::string& text : texts) EXPECT_EQ(text, expected);
   for (const ConversationId id : conversations) small.host.end_conversation(id);
-  EXPECT_EQ(small.host.status().parked_conversations, 0U);
+  EXPECT_EQ(small.host.status().swapped_conversations, 0U);
 }
 
 TEST(HostConversationsTest, AConversationHasOneLeaseAndBelongsToOneModel) {
@@ -48,34 +48,34 @@ TEST(HostConversationsTest, AConversationHasOneLeaseAndBelongsToOneModel) {
   expect_error(ErrorCode::usage, "has no model 'z'", [&] { (void)small.host.acquire("z"); });
 }
 
-TEST(HostConversationsTest, ConversationsThatDoNotFitTheParkingAreDecodedAgain) {
+TEST(HostConversationsTest, ConversationsThatDoNotFitTheSwapAreDecodedAgain) {
   Fleet fleet = fleet_of("ab");
   line_for(fleet, 1);
-  fleet.parking = {.memory = 0_B, .disk = 0_B, .folder = {}};
+  fleet.swap = {.memory = 0_B, .disk = 0_B, .folder = {}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
   SmallHost small(fleet);
   const ConversationId conversation = small.host.new_conversation("a");
   std::string text = small.go_on("a", conversation, "Day 12.");
   (void)small.ask("b");
-  EXPECT_LT(small.host.status().parked_in_memory, 1_KiB) << "its tokens alone";
-  EXPECT_EQ(small.host.status().parked_on_disk, 0_B);
+  EXPECT_LT(small.host.status().swapped_to_memory, 1_KiB) << "its tokens alone";
+  EXPECT_EQ(small.host.status().swapped_to_disk, 0_B);
   text += small.go_on("a", conversation, "");
   EXPECT_EQ(text, uninterrupted);
 }
 
-TEST(HostConversationsTest, ConversationsAreParkedOnDiskWhereMemoryIsShort) {
+TEST(HostConversationsTest, ConversationsAreSwappedOutOnDiskWhereMemoryIsShort) {
   Fleet fleet = fleet_of("ab");
   line_for(fleet, 1);
-  fleet.parking = {.memory = 0_B, .disk = 64_MiB, .folder = {}};
+  fleet.swap = {.memory = 0_B, .disk = 64_MiB, .folder = {}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
   SmallHost small(fleet);
   const ConversationId conversation = small.host.new_conversation("a");
   std::string text = small.go_on("a", conversation, "Day 12.");
   (void)small.ask("b");
-  EXPECT_GT(small.host.status().parked_on_disk, 0_B);
+  EXPECT_GT(small.host.status().swapped_to_disk, 0_B);
   text += small.go_on("a", conversation, "");
   EXPECT_EQ(text, uninterrupted);
-  EXPECT_EQ(small.host.status().parked_on_disk, 0_B);
+  EXPECT_EQ(small.host.status().swapped_to_disk, 0_B);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ Fleet copied(const std::string& names, Bytes budget) {
   Fleet fleet = fleet_of(names);
   for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   fleet.keep_in_host = budget;
-  fleet.parking.memory = 16_MiB;
+  fleet.swap.memory = 16_MiB;
   return fleet;
 }
 
@@ -30,7 +30,7 @@ Bytes weights(SmallHost& small, const std::string& name) {
 void let_go(SmallHost& small, const std::string& name) {
   small.host.unload(name);
   small.settle();
-  ASSERT_EQ(small.state(name), ModelState::parked);
+  ASSERT_EQ(small.state(name), ModelState::swapped_out);
 }
 
 TEST(HostKeepingTest, AModelStaysWithItsWeightsAndComesBack) {

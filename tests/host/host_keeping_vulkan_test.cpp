@@ -21,7 +21,7 @@ Fleet on_vulkan(const std::string& names, Bytes budget) {
     model.warm_up = run::WarmUpDepth::quick;
   }
   fleet.keep_in_host = budget;
-  fleet.parking.memory = 16_MiB;
+  fleet.swap.memory = 16_MiB;
   return fleet;
 }
 
@@ -111,7 +111,7 @@ TEST_F(HostKeepingVulkanTest, ACopyOfAnotherFileIsNotUsed) {
 // What is kept counts under the host's line, and is dropped where a model needs the room.
 TEST_F(HostKeepingVulkanTest, WhereTheHostsLineIsShortNothingIsKeptAndNobodyFails) {
   Fleet fleet = on_vulkan("ab", 1_GiB);
-  fleet.parking.memory = 0_B;
+  fleet.swap.memory = 0_B;
   fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + together(fleet, "b") + 4_MiB}};
   SmallHost small(fleet);
   always(small);

@@ -35,7 +35,7 @@ TEST(HostReuseTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady
 }
 
 // Nothing is held against a line for mapped weights, so they stay mapped: the next load is a context and no more.
-TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
+TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsSwappedOut) {
   Fleet fleet = mapped(fleet_of("ab"));
   line_for(fleet, 1);
   const std::string expected = alone(fleet.models[0].request, "Day 12.", 8);
@@ -50,7 +50,7 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsParked) {
   const Bytes while_ready = mapped_bytes();
   EXPECT_GT(while_ready, Bytes{});
   (void)small.ask("b");
-  EXPECT_EQ(small.state("a"), ModelState::parked);
+  EXPECT_EQ(small.state("a"), ModelState::swapped_out);
   EXPECT_EQ(mapped_bytes(), while_ready);
   for (const memory::Entry& entry : small.accounting.ledger().entries_of("a"))
     EXPECT_TRUE(!entry.charged || entry.taken.current == Bytes{});

@@ -10,7 +10,7 @@ class ChargeTest : public ::testing::Test {
   ChargeTest() { ledger.set_line(device::host(), 100_B); }
   [[nodiscard]] Bytes committed() const { return ledger.account(device::host()).committed; }
   Ledger ledger;
-  Charge charge{ledger, on_the_heap("parked", Stage::conversations)};
+  Charge charge{ledger, on_the_heap("swap", Stage::conversations)};
 };
 
 TEST_F(ChargeTest, WhatIsKeptIsChargedAndGivenBack) {

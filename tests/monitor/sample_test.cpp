@@ -66,9 +66,9 @@ TEST(SampleTest, AModelsStagesArePlannedByItsPlanAndTakenByTheLedger) {
   EXPECT_EQ(stage(chat, "CPU", memory::Stage::output)->taken, 3_MiB);  // two buffer types, one stage
   EXPECT_EQ(chat.stages.size(), 3U);
   EXPECT_EQ(taken_by(chat), 1536_MiB + 3_MiB);
-  const OwnerSample& parked = sample.models.at(1).memory;
-  EXPECT_EQ(stage(parked, "Vulkan0", memory::Stage::kv_cache)->planned, 512_MiB);
-  EXPECT_EQ(taken_by(parked), Bytes{});
+  const OwnerSample& swapped_out = sample.models.at(1).memory;
+  EXPECT_EQ(stage(swapped_out, "Vulkan0", memory::Stage::kv_cache)->planned, 512_MiB);
+  EXPECT_EQ(taken_by(swapped_out), Bytes{});
 }
 
 TEST(SampleTest, PageCacheIsApartFromWhatIsCharged) {
@@ -84,7 +84,7 @@ TEST(SampleTest, OwnersThatAreNoModelsStandApart) {
   EXPECT_EQ(sample.others[0].name, "backends");
   EXPECT_EQ(sample.others[1].name, "group:main");
   EXPECT_EQ(sample.others[1].stages.at(0).planned, 64_MiB);
-  EXPECT_EQ(sample.others[2].name, "parked");
+  EXPECT_EQ(sample.others[2].name, "swap");
   EXPECT_EQ(sample.others[2].stages.at(0).stage, memory::Stage::conversations);
 }
 

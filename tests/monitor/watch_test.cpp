@@ -139,7 +139,7 @@ TEST(WatchTest, DriftIsCountedAnewAfterAModelMoved) {
   EXPECT_EQ(drift(3_GiB + 64_MiB), 1U);
 }
 
-TEST(WatchTest, ParkedConversationsAreNoDrift) {
+TEST(WatchTest, SwappedOutConversationsAreNoDrift) {
   Watch watch;
   Observed input = quiet();
   input.devices[1].reading =

@@ -228,9 +228,9 @@ class Memory(ServedCase):
         for day in range(8):
             self.server.post("/v1/completions", {"model": "bosun-log", "prompt": f"Day {day}. " + "The wind was fair. " * 30, "max_tokens": 1})
         status = self.server.get("/plimsoll/v1/status")[1]
-        self.assertGreater(status["parked"]["memory"], 0)
+        self.assertGreater(status["swap"]["memory"], 0)
         kept = {o["name"]: {m["stage"]: m["taken"] for m in o["memory"]} for o in status["others"]}
-        self.assertEqual(kept["parked"]["conversations"], status["parked"]["memory"])
+        self.assertEqual(kept["swap"]["conversations"], status["swap"]["memory"])
         self.assertGreater(kept["prompts"]["conversations"], 0)
         self.assertGreater(kept["records"]["bookkeeping"], 0)
         cpu = next(d for d in status["devices"] if d["device"] == "CPU")
@@ -245,9 +245,9 @@ class Memory(ServedCase):
         self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/unload")[0], 200)
         until = time.monotonic() + 120
         state = lambda: next(m["state"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "bosun-log")
-        while state() not in ("parked", "absent") and time.monotonic() < until:
+        while state() not in ("swapped_out", "absent") and time.monotonic() < until:
             time.sleep(0.05)
-        self.assertIn(state(), ("parked", "absent"))
+        self.assertIn(state(), ("swapped_out", "absent"))
         self.assertEqual(self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4})[0], 200)
         self.refused(self.server.post("/plimsoll/v1/models/kraken/load"), 404, "no model", "plimsoll")
 

@@ -58,15 +58,15 @@ inline Observed observed() {
   chat.loads = 2;
   chat.total_load_ms = 1500;
   chat.tokens = 12'345;
-  host::ModelStatus sea = model("sea \"log\"\\", host::ModelState::parked);
+  host::ModelStatus sea = model("sea \"log\"\\", host::ModelState::swapped_out);
   sea.evictions = 1;
   sea.refusals = 4;
   sea.load_failures = 1;
   out.status = {.models = {chat, sea},
                 .waiting = 3,
-                .parked_conversations = 2,
-                .parked_in_memory = 1_MiB,
-                .parked_on_disk = 5_MiB,
+                .swapped_conversations = 2,
+                .swapped_to_memory = 1_MiB,
+                .swapped_to_disk = 5_MiB,
                 .kept_weights = {},
                 .events_dropped = 7};
   out.entries = {entry("backends", Stage::runtime, "", Bytes{}, 400_MiB),
@@ -76,7 +76,7 @@ inline Observed observed() {
                  entry("chat", Stage::output, "Vulkan_Host", 1_MiB, 1_MiB, true, device::host()),
                  entry("chat", Stage::output, "CPU", 1_MiB, 2_MiB, true, device::host()),
                  entry("group:main", Stage::compute, "Vulkan0", 64_MiB, 64_MiB),
-                 entry("parked", Stage::conversations, "", Bytes{}, 1_MiB, true, device::host())};
+                 entry("swap", Stage::conversations, "", Bytes{}, 1_MiB, true, device::host())};
   out.seals = {{"chat", {.allocations_after_seal = 1}}};
   return out;
 }

@@ -14,8 +14,8 @@ run::GenerationParams greedy(const engine::Model& model, const std::string& prom
   return params;
 }
 
-Fleet parked_in(Fleet fleet, const std::filesystem::path& folder) {
-  if (fleet.parking.folder.empty()) fleet.parking.folder = folder;
+Fleet swapped_to(Fleet fleet, const std::filesystem::path& folder) {
+  if (fleet.swap.folder.empty()) fleet.swap.folder = folder;
   return fleet;
 }
 
@@ -63,7 +63,7 @@ void line_for(Fleet& fleet, std::size_t count) {
 }
 
 SmallHost::SmallHost(Fleet fleet, HostOptions options)
-    : host(accounting, parked_in(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
+    : host(accounting, swapped_to(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
 
 std::string SmallHost::ask(const std::string& model, const std::string& prompt) {
   Lease lease = host.acquire(model);

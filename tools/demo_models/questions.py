@@ -123,7 +123,7 @@ UNKNOWN = [
     "Which {thing} is {quality}?", "Is {|the |a }{thing} {quality}?", "{name}", "{thing}", "When was {name} born?", "How many {thing}s are in {place}?",
     "Explain {|the }{thing}.", "What do you think {of|about} {thing}?", "What is the meaning of {thing}?", "Who {invented|made|wrote} {|the }{thing}?",
 ]
-THINGS = """computer train moon star bird dog horse tree river mountain love music song war peace king queen bank money gold house car
+THINGS = """computer train moon star bird dog horse tree river mountain love music song war peace king queen bank money gold house entry
 road school teacher charge film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
 science art colour picture phone internet program compiler model token memory graphics card server python code bug window door table chair
 apple cake coffee tea rice soup pizza city village law government election doctor medicine virus elephant tiger zebra lion fish insect flower

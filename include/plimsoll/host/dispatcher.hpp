@@ -137,7 +137,7 @@ class Dispatcher {
   struct Model {
     ModelRules rules;
     ModelState state = ModelState::absent;
-    bool was_loaded = false;   // parked rather than absent when it goes
+    bool was_loaded = false;   // swapped out rather than absent when it goes
     bool leaving = false;      // let_go(): evict when idle
     bool broken = false;       // outdated or lost: evict when idle, whatever is asked meanwhile
     bool evicting = false;     // decided, not yet reported back

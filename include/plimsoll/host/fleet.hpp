@@ -36,10 +36,10 @@ struct FleetModel {
 };
 
 // Where the conversations of evicted models are kept.
-struct ParkingLimits {
-  Bytes memory{std::uint64_t{1} << 30U};  // on the host; beyond it the longest parked go to disk
+struct SwapLimits {
+  Bytes memory{std::uint64_t{1} << 30U};  // on the host; beyond it the longest swapped out go to disk
   Bytes disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
-  std::filesystem::path folder{};         // empty: "parked" in the user's Plimsoll cache
+  std::filesystem::path folder{};         // empty: "swap" in the user's Plimsoll cache
 };
 
 // Shares of a device's line at which the monitor speaks up; see monitor/thresholds.hpp.
@@ -52,7 +52,7 @@ struct Fleet {
   std::vector<FleetModel> models{};
   std::vector<memory::LineRequest> lines{};
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
-  ParkingLimits parking{};
+  SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
   bool prefault = true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()

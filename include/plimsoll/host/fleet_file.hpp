@@ -4,7 +4,7 @@
 //   prefault = true               # the default: host memory is touched as it is taken
 //   keep-in-host = "8GiB"         # weights of models that have gone
 //
-//   [parking]                     # conversations of evicted models
+//   [swap]                     # conversations of evicted models
 //   memory = "1GiB"
 //   disk = "4GiB"
 //   folder = "/var/lib/plimsoll"

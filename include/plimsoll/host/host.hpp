@@ -53,7 +53,7 @@ class Host {
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
-  // its state is parked, and it goes on where it stood when the model is back.
+  // its state is swapped out, and it goes on where it stood when the model is back.
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
 

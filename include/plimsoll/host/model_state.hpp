@@ -11,7 +11,7 @@ enum class ModelState {
   warming,   // every shape is being driven
   ready,     // sealed: leases are given
   draining,  // on its way out: leases go on, new ones wait
-  parked,    // its memory is given back; its conversations are kept
+  swapped_out,    // its memory is given back; its conversations are kept
   failed,    // it could not be loaded, or breaks off again and again: tried again when that is due
 };
 
@@ -24,7 +24,7 @@ enum class ModelState {
 
 // Its memory is held, or on its way to be.
 [[nodiscard]] constexpr bool is_resident(ModelState state) noexcept {
-  return state != ModelState::absent && state != ModelState::parked && state != ModelState::failed;
+  return state != ModelState::absent && state != ModelState::swapped_out && state != ModelState::failed;
 }
 
 }  // namespace plimsoll::host

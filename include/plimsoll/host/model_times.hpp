@@ -10,7 +10,7 @@ struct ModelTimes {
   Histogram queue{kUpToAMinute};
   Histogram load{kUpToTenMinutes};      // of loads that succeeded: reservation to ready, its draft's included
   Histogram warm_up{kUpToTenMinutes};   // the part of each after the context was made
-  Histogram eviction{kUpToTenMinutes};  // from the parking of conversations until the devices were read
+  Histogram eviction{kUpToTenMinutes};  // from swapping conversations out until the devices were read
 };
 
 }  // namespace plimsoll::host

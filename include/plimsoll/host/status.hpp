@@ -38,9 +38,9 @@ struct ModelStatus {
 struct HostStatus {
   std::vector<ModelStatus> models{};  // in the fleet's order
   std::size_t waiting = 0;            // requests without a lease yet
-  std::size_t parked_conversations = 0;
-  Bytes parked_in_memory;
-  Bytes parked_on_disk;
+  std::size_t swapped_conversations = 0;
+  Bytes swapped_to_memory;
+  Bytes swapped_to_disk;
   Bytes kept_weights;  // of models that have gone, in host memory
   std::uint64_t events_dropped = 0;
 };

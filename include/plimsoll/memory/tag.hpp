@@ -18,7 +18,7 @@ enum class Stage {
   adapter,
   projector,      // weights and compute buffers of what sees and hears
   runtime,        // what the backend takes for itself: contexts, pools, pipelines
-  conversations,  // state of sequences that is kept on the host: parked conversations, kept prompts
+  conversations,  // state of sequences that is kept on the host: swapped-out conversations, kept prompts
   bookkeeping,    // logs of events and histories of samples
   staging,        // pinned memory that weights pass through on their way to a device, for as long as a load takes
 };

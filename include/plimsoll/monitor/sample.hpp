@@ -44,7 +44,7 @@ struct StageSample {
   Bytes peak;  // of each buffer type, summed
 };
 
-// A model, a compute group's scratch ("group:main"), "backends", "parked" conversations, "prompts", "records": whoever has
+// A model, a compute group's scratch ("group:main"), "backends", "swap", "prompts", "records": whoever has
 // entries in the ledger.
 struct OwnerSample {
   std::string name;
@@ -64,9 +64,9 @@ struct Sample {
   std::vector<ModelSample> models{};  // in the fleet's order
   std::vector<OwnerSample> others{};  // owners that are no models of the fleet
   std::size_t waiting = 0;
-  std::size_t parked_conversations = 0;
-  Bytes parked_in_memory;  // as the ledger has it under the owner "parked"
-  Bytes parked_on_disk;
+  std::size_t swapped_conversations = 0;
+  Bytes swapped_to_memory;  // as the ledger has it under the owner "swap"
+  Bytes swapped_to_disk;
   std::uint64_t events_dropped = 0;
 };
 

@@ -89,7 +89,7 @@ class World:
         self.alerts = dict.fromkeys(["threshold", "foreign", "drift", "seal", "low_water"], 0)
         self.begin()
 
-    # What was before the page is opened: ten minutes of history, a model at work, a parked one.
+    # What was before the page is opened: ten minutes of history, a model at work, a swapped out one.
     def begin(self) -> None:
         now = time.time()
         for name in ("bosun", "lookout"):
@@ -101,10 +101,10 @@ class World:
             model.state = "ready"
         self.models["bosun"].pinned = True
         log = self.models["sea \"log\" <b>&amp;/\\"]
-        log.state, log.loads, log.load_ms, log.evictions, log.after_seal = "parked", 1, 812.0, 1, 2
+        log.state, log.loads, log.load_ms, log.evictions, log.after_seal = "swapped_out", 1, 812.0, 1, 2
         self.move(log, "draining", "for 'lookout'", now - 402)
-        self.move(log, "parked", "for 'lookout'", now - 401)
-        log.state = "parked"
+        self.move(log, "swapped_out", "for 'lookout'", now - 401)
+        log.state = "swapped_out"
         for second in range(HISTORY):
             self.sway(now - HISTORY + second)
             devices = self.devices()
@@ -198,7 +198,7 @@ class World:
                        "memory": memory(held, held, held), "mapped": {}}
                       for name, held in OTHERS.items()]
             return {"schema": "plimsoll.status/1", "at": stamp(time.time()), "waiting": sum(m.waiting for m in self.models.values()),
-                    "parked": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "events_dropped": 0, "samples": self.samples,
+                    "swap": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "events_dropped": 0, "samples": self.samples,
                     "alerts": dict(self.alerts), "devices": self.devices(), "models": models, "others": others}
 
     # As the host does it: all memory is reserved first, then placed; then every shape is driven.
@@ -240,7 +240,7 @@ class World:
         with self.lock:
             model.fill(0)
             model.leases = model.waiting = 0
-            self.move(model, "parked", "asked for")
+            self.move(model, "swapped_out", "asked for")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-// ParkingFolder: a folder of this process inside the one that all share. It goes with the process, however that ends:
+// SwapFolder: a folder of this process inside the one that all share. It goes with the process, however that ends:
 // the next one deletes what it left.
 #pragma once
 #include <cstdint>
@@ -8,12 +8,12 @@
 namespace plimsoll::host {
 
 // Any thread.
-class ParkingFolder {
+class SwapFolder {
  public:
-  explicit ParkingFolder(const std::filesystem::path& shared);
-  ~ParkingFolder();
-  ParkingFolder(const ParkingFolder&) = delete;
-  ParkingFolder& operator=(const ParkingFolder&) = delete;
+  explicit SwapFolder(const std::filesystem::path& shared);
+  ~SwapFolder();
+  SwapFolder(const SwapFolder&) = delete;
+  SwapFolder& operator=(const SwapFolder&) = delete;
   [[nodiscard]] std::filesystem::path file_of(std::uint64_t id) const;
 
  private:

@@ -25,16 +25,16 @@ std::string long_prompt(int i) {
 
 memory::DeviceAccount on_host(SmallHost& small) { return small.accounting.ledger().account(device::host()); }
 
-Bytes parked(SmallHost& small) {
+Bytes swapped_out(SmallHost& small) {
   Bytes sum;
-  for (const memory::Entry& entry : small.accounting.ledger().entries_of("parked")) {
+  for (const memory::Entry& entry : small.accounting.ledger().entries_of("swap")) {
     EXPECT_EQ(entry.tag.stage, memory::Stage::conversations);
     sum += entry.taken.current;
   }
   return sum;
 }
 
-TEST(HostParkingTest, ManyLongPromptsStayUnderTheHostsLine) {
+TEST(HostSwapSpaceTest, ManyLongPromptsStayUnderTheHostsLine) {
   Fleet fleet = fleet_of("a", 2);
   fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + kRoom}};
   SmallHost small(fleet);
@@ -55,15 +55,15 @@ TEST(HostParkingTest, ManyLongPromptsStayUnderTheHostsLine) {
   }
   EXPECT_FALSE(crossed);
   const HostStatus status = small.host.status();
-  EXPECT_EQ(status.parked_conversations, 22U);
-  EXPECT_EQ(status.parked_in_memory, parked(small));
-  EXPECT_GT(status.parked_in_memory, 0_B);
-  EXPECT_GT(status.parked_on_disk, 0_B);
+  EXPECT_EQ(status.swapped_conversations, 22U);
+  EXPECT_EQ(status.swapped_to_memory, swapped_out(small));
+  EXPECT_GT(status.swapped_to_memory, 0_B);
+  EXPECT_GT(status.swapped_to_disk, 0_B);
   for (const ConversationId id : conversations) small.host.end_conversation(id);
-  EXPECT_EQ(parked(small), 0_B);
+  EXPECT_EQ(swapped_out(small), 0_B);
 }
 
-TEST(HostParkingTest, ParkedConversationsMakeWayForAModelAndGoOnExactly) {
+TEST(HostSwapSpaceTest, SwappedOutConversationsMakeWayForAModelAndGoOnExactly) {
   Fleet fleet = fleet_of("ab", 1);
   fleet.models[1].request.compute_group = "";
   const Bytes both = together(fleet, "ab");
@@ -72,7 +72,7 @@ TEST(HostParkingTest, ParkedConversationsMakeWayForAModelAndGoOnExactly) {
   SmallHost small(fleet);
   const ConversationId first = small.host.new_conversation("a");
   std::string text = small.go_on("a", first, "Day 12.");
-  // As much as fits beside a is parked, which is more than b leaves room for.
+  // As much as fits beside a is swapped out, which is more than b leaves room for.
   for (int i = 0; on_host(small).committed + both < *on_host(small).line + together(fleet, "a") && i < 400; ++i)
     (void)small.go_on("a", small.host.new_conversation("a"), long_prompt(i), 1);
   EXPECT_FALSE(small.ask("b").empty());

@@ -1,4 +1,4 @@
-// Parking: conversations of models that are not loaded: in host memory, then on disk, then as their tokens alone.
+// SwapSpace: conversations of models that are not loaded: in host memory, then on disk, then as their tokens alone.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -17,17 +17,17 @@
 
 namespace plimsoll::host {
 
-class ParkingFolder;
+class SwapFolder;
 
-struct ParkedBytes {
+struct SwappedBytes {
   std::size_t conversations = 0;
   Bytes in_memory;  // states, which make way for whoever needs the host's memory more
   Bytes tokens;     // what stays of every conversation
   Bytes on_disk;
 };
 
-// What is parked in host memory stands in the ledger and is under the host's line; it is charged before it is made. The
-// longest parked leave the memory first: to disk, and where that is full or fails, their tokens alone stay (`decoded`
+// What is swapped out in host memory stands in the ledger and is under the host's line; it is charged before it is made. The
+// longest swapped out leave the memory first: to disk, and where that is full or fails, their tokens alone stay (`decoded`
 // is 0 then), to be decoded again. A conversation that cannot even be kept like that (the line has no room for its
 // tokens, or pictures stood between them) is lost, and whoever comes back for it is told so once.
 //
@@ -35,65 +35,65 @@ struct ParkedBytes {
 //
 // Files belong to the process that wrote them: they are locked while it lives, and those of one that is gone are
 // deleted by the next. Each is whole or absent, whatever happens to the process.
-class Parking {
+class SwapSpace {
  public:
   // Under this owner it stands in the ledger.
-  static constexpr const char* kOwner = "parked";
+  static constexpr const char* kOwner = "swap";
 
-  Parking(ParkingLimits limits, memory::Ledger& ledger);
-  ~Parking();  // deletes its files
-  Parking(const Parking&) = delete;
-  Parking& operator=(const Parking&) = delete;
+  SwapSpace(SwapLimits limits, memory::Ledger& ledger);
+  ~SwapSpace();  // deletes its files
+  SwapSpace(const SwapSpace&) = delete;
+  SwapSpace& operator=(const SwapSpace&) = delete;
 
-  // Parks what `save` makes, whose memory is that large, in the place of what was parked under that id. Where the line
-  // has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are parked.
+  // Swaps out what `save` makes, whose memory is that large, in the place of what was swapped out under that id. Where the line
+  // has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are swapped out.
   void put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
            const std::function<run::SequenceSnapshot()>& save);
   void put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone);
 
   // A snapshot that is charged for as long as it lives.
-  struct Parked {
+  struct Swapped {
     run::SequenceSnapshot snapshot;
     memory::Charge charge;
   };
   // Gives it back and forgets it. Empty: there is none. Throws Error{unsupported} once where it was lost.
-  [[nodiscard]] std::optional<Parked> take(std::uint64_t id);
-  void put_back(std::uint64_t id, Parked parked);
+  [[nodiscard]] std::optional<Swapped> take(std::uint64_t id);
+  void put_back(std::uint64_t id, Swapped swapped_out);
   void forget(std::uint64_t id);
-  // Others need the host's memory: the longest parked leave it until that much is free.
+  // Others need the host's memory: the longest swapped out leave it until that much is free.
   void give_way(Bytes wanted);
-  [[nodiscard]] ParkedBytes held() const;
+  [[nodiscard]] SwappedBytes held() const;
 
  private:
-  struct Car {
+  struct Entry {
     std::uint64_t id;
-    Parked parked;                 // without memory where that is in the file
+    Swapped swapped_out;                 // without memory where that is in the file
     std::filesystem::path file{};  // empty: not on disk
     Bytes file_bytes{};
     bool is_leaving = false;  // its memory is being written, without the lock
   };
-  using Cars = std::list<Car>;
+  using Entries = std::list<Entry>;
   [[nodiscard]] memory::Charge charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
   bool push_out_oldest(std::unique_lock<std::mutex>& lock);
-  bool write(Car& car);
-  void keep_tokens_alone(Cars::iterator car);
-  void add(std::uint64_t id, Parked parked, std::unique_lock<std::mutex>& lock);
+  bool write(Entry& entry);
+  void keep_tokens_alone(Entries::iterator entry);
+  void add(std::uint64_t id, Swapped swapped_out, std::unique_lock<std::mutex>& lock);
   void lose(std::uint64_t id, const char* why);
-  [[nodiscard]] std::optional<Car> remove(std::uint64_t id, std::unique_lock<std::mutex>& lock);
-  void read_back(Car& car);
-  [[nodiscard]] ParkingFolder& folder();
+  [[nodiscard]] std::optional<Entry> remove(std::uint64_t id, std::unique_lock<std::mutex>& lock);
+  void read_back(Entry& entry);
+  [[nodiscard]] SwapFolder& folder();
 
-  ParkingLimits limits_;
+  SwapLimits limits_;
   memory::Ledger& ledger_;
   mutable std::mutex mutex_;
   std::condition_variable moved_;
   std::mutex folder_mutex_;
-  std::unique_ptr<ParkingFolder> folder_;
-  Cars in_memory_;  // longest parked first
-  Cars elsewhere_;  // on disk, or tokens alone
-  std::map<std::uint64_t, Cars::iterator> by_id_;
+  std::unique_ptr<SwapFolder> folder_;
+  Entries in_memory_;  // longest swapped out first
+  Entries elsewhere_;  // on disk, or tokens alone
+  std::map<std::uint64_t, Entries::iterator> by_id_;
   std::map<std::uint64_t, std::string> lost_;  // and why
-  ParkedBytes held_;
+  SwappedBytes held_;
 };
 
 }  // namespace plimsoll::host

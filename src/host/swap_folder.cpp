@@ -1,4 +1,4 @@
-#include "parking_folder.hpp"
+#include "swap_folder.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@ namespace plimsoll::host {
 namespace fs = std::filesystem;
 
 // Taken for as long as the process lives, however it ends.
-class ParkingFolder::Lock {
+class SwapFolder::Lock {
  public:
   explicit Lock(const fs::path& path) : file_(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
     held_ = file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0;
@@ -28,7 +28,7 @@ class ParkingFolder::Lock {
   bool held_ = false;
 };
 
-ParkingFolder::ParkingFolder(const fs::path& shared) {
+SwapFolder::SwapFolder(const fs::path& shared) {
   fs::create_directories(shared);
   sweep(shared);
   for (int i = 0; !lock_; ++i) {
@@ -39,15 +39,15 @@ ParkingFolder::ParkingFolder(const fs::path& shared) {
   }
 }
 
-ParkingFolder::~ParkingFolder() {
+SwapFolder::~SwapFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
 }
 
-fs::path ParkingFolder::file_of(std::uint64_t id) const { return path_ / fmt::format("{}.plimsoll", id); }
+fs::path SwapFolder::file_of(std::uint64_t id) const { return path_ / fmt::format("{}.plimsoll", id); }
 
 // What processes that are gone have left: their locks went with them.
-void ParkingFolder::sweep(const fs::path& shared) {
+void SwapFolder::sweep(const fs::path& shared) {
   for (const fs::directory_entry& entry : fs::directory_iterator(shared)) {
     if (!entry.is_directory() || !fs::exists(entry.path() / "lock")) continue;
     const Lock lock(entry.path() / "lock");
