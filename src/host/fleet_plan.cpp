@@ -68,7 +68,7 @@ Switch switch_to(const Fleet& fleet, const Room& room, const Names& ready, const
   return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
 }
 
-// The fleet file's key for what a ladder changes, and whether its value is a text there.
+// The fleet file's key for what an alternative changes, and whether its value is a text there.
 struct Key {
   std::string_view param;
   std::string_view key;

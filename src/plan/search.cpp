@@ -6,12 +6,12 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/ladder.hpp>
+#include <plimsoll/plan/alternatives.hpp>
 
 namespace plimsoll::plan {
 namespace {
 
-constexpr int kMostTried = 64;      // rungs
+constexpr int kMostTried = 64;      // alternatives
 constexpr int kMostDryRun = 128;  // of all models; tens of milliseconds each
 
 // What stays as it is while configurations are tried.
@@ -28,14 +28,14 @@ struct Surroundings {
   }
 };
 
-// The rung gives up all that the alternative does, or more: who has the one needs not hear of the other.
-bool gives_up_no_less(const Rung& rung, const Alternative& alternative) {
+// The alternative gives up all that the alternative does, or more: who has the one needs not hear of the other.
+bool gives_up_no_less(const Candidate& candidate, const Alternative& alternative) {
   return std::ranges::all_of(alternative.changes, [&](const Change& given_up) {
-    return std::ranges::contains(rung.changes, given_up.param, &Change::param);
+    return std::ranges::contains(candidate.changes, given_up.param, &Change::param);
   });
 }
 
-// The model whose own ladder all of them go down: the one that takes most where too much is wanted.
+// The model whose own alternatives all of them go down: the one that takes most where too much is wanted.
 const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vector<DeviceVerdict>& verdicts) {
   return *std::ranges::max_element(models, {}, [&](const ModelPlan& model) {
     Bytes sum;
@@ -115,30 +115,30 @@ class Search {
         verdicts, [](const DeviceVerdict& verdict) { return !verdict.fits() && !verdict.state.info.id.is_host(); });
     std::vector<Alternative> found;
     int tried = 0;
-    for (const Rung& rung : ladder(leader.request, leader.dry_run, accelerator_is_over)) {
+    for (const Candidate& candidate : candidates(leader.request, leader.dry_run, accelerator_is_over)) {
       if (found.size() >= most || tried >= kMostTried || dry_run_ >= kMostDryRun) break;
-      const std::vector<Request> requests = all_on(rung, leader);
+      const std::vector<Request> requests = all_on(candidate, leader);
       if (too_heavy_.knows(requests)) continue;
-      if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(rung, other); })) continue;
+      if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(candidate, other); })) continue;
       ++tried;
-      if (auto alternative = try_these(rung, requests)) found.push_back(std::move(*alternative));
+      if (auto alternative = try_these(candidate, requests)) found.push_back(std::move(*alternative));
     }
     return found;
   }
 
  private:
-  [[nodiscard]] std::vector<Request> all_on(const Rung& rung, const ModelPlan& leader) const {
-    const SameSteps steps(leader.request, rung.request);
+  [[nodiscard]] std::vector<Request> all_on(const Candidate& candidate, const ModelPlan& leader) const {
+    const SameSteps steps(leader.request, candidate.request);
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
       requests.push_back({.name = model.name, .dry_run = steps.taken_by(model.request), .compute_group = model.compute_group});
-    if (steps.taken_by(leader.request) != rung.request)
-      throw Error(ErrorCode::internal, "a step of the ladder changes a parameter that SameSteps does not know");
+    if (steps.taken_by(leader.request) != candidate.request)
+      throw Error(ErrorCode::internal, "a step of the alternatives changes a parameter that SameSteps does not know");
     return requests;
   }
 
   // Model after model: where the first ones are too much already, the others are not tried by a dry run.
-  [[nodiscard]] std::optional<Alternative> try_these(const Rung& rung, const std::vector<Request>& requests) {
+  [[nodiscard]] std::optional<Alternative> try_these(const Candidate& candidate, const std::vector<Request>& requests) {
     std::vector<ModelPlan> models;
     try {
       for (const Request& request : requests) {
@@ -148,12 +148,12 @@ class Search {
         too_heavy_.look_at(std::move(models));
         return std::nullopt;
       }
-    } catch (const Error& error) {  // a model cannot be had that way (a cache type it refuses): the next rung
-      log::debug("plan", "a rung of the ladder is not to be had: {}", error.what());
+    } catch (const Error& error) {  // a model cannot be had that way (a cache type it refuses): the next alternative
+      log::debug("plan", "an alternative is impossible: {}", error.what());
       return std::nullopt;
     }
     Alternative alternative{
-        .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {}, .required = {}};
+        .flags = candidate.flags, .changes = candidate.changes, .cost = candidate.cost, .requests = {}, .required = {}};
     for (const Request& request : requests) alternative.requests.push_back(request.dry_run);
     for (const DeviceVerdict& verdict : one_of_each_memory(surroundings_.judge(models))) {
       if (verdict.required > Bytes{}) alternative.required.emplace_back(verdict.state.info.id, verdict.required);

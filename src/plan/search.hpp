@@ -1,4 +1,4 @@
-// search: configurations near refused ones that fit, found by a dry run them along the ladder.
+// search: configurations near refused ones that fit, found by a dry run them along the alternatives.
 #pragma once
 #include <functional>
 #include <vector>
@@ -11,7 +11,7 @@ namespace plimsoll::plan {
 using PlanModel = std::function<ModelPlan(const Request&)>;
 
 // `refused` do not fit on these devices together, `beside` counted with them. Several models step down together, as
-// flags that hold for all of them do: what a rung changes is changed wherever the same had been asked for. Nearest
+// flags that hold for all of them do: what a alternative changes is changed wherever the same had been asked for. Nearest
 // first, at most `most`.
 [[nodiscard]] std::vector<Alternative> search(const std::vector<ModelPlan>& refused,
                                               const std::vector<ModelPlan>& beside,

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/plan/ladder.hpp>
+#include <plimsoll/plan/alternatives.hpp>
 
 #include "golden.hpp"
 
@@ -167,21 +167,21 @@ TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
   dry_run.context.flash_attn = true;
   dry_run.gpu_layers = 25;
   dry_run.model.n_expert = 8;
-  const std::vector<plan::Rung> rungs = plan::ladder(asked, dry_run, true);
-  ASSERT_GT(rungs.size(), 10U);
-  for (const plan::Rung& rung : rungs) {
+  const std::vector<plan::Candidate> candidates = plan::candidates(asked, dry_run, true);
+  ASSERT_GT(candidates.size(), 10U);
+  for (const plan::Candidate& candidate : candidates) {
     const plan::Alternative alternative{
-        .flags = rung.flags, .changes = rung.changes, .cost = rung.cost, .requests = {rung.request}, .required = {}};
+        .flags = candidate.flags, .changes = candidate.changes, .cost = candidate.cost, .requests = {candidate.request}, .required = {}};
     std::string lines = keys_of(alternative);
     for (std::size_t at = lines.find(", "); at != std::string::npos; at = lines.find(", ")) lines.replace(at, 2, "\n");
     FleetModel model;
     model.request.dry_run = asked;
     const FleetModel changed = with_keys(model, lines);
-    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, rung.request.context.n_ubatch) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.n_ctx, rung.request.context.n_ctx) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.type_k, rung.request.context.type_k) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, rung.request.context.n_seq_max) << lines;
-    EXPECT_EQ(changed.request.dry_run.model, rung.request.model) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, candidate.request.context.n_ubatch) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_ctx, candidate.request.context.n_ctx) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.type_k, candidate.request.context.type_k) << lines;
+    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, candidate.request.context.n_seq_max) << lines;
+    EXPECT_EQ(changed.request.dry_run.model, candidate.request.model) << lines;
   }
 }
 

@@ -5,7 +5,7 @@
 #include <golden.hpp>
 #include <sstream>
 
-#include <plimsoll/plan/ladder.hpp>
+#include <plimsoll/plan/alternatives.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 
@@ -31,12 +31,12 @@ Plan fitting() {
 Plan refused() {
   Plan plan = fitting();
   plan.devices = admit(plan.models, devices(1400_MiB));
-  for (const Rung& rung : ladder(request().dry_run, gpu_dry_run(), true)) {
+  for (const Candidate& candidate : candidates(request().dry_run, gpu_dry_run(), true)) {
     if (plan.alternatives.size() == 2) break;
-    plan.alternatives.push_back({.flags = rung.flags,
-                                 .changes = rung.changes,
-                                 .cost = rung.cost,
-                                 .requests = {rung.request},
+    plan.alternatives.push_back({.flags = candidate.flags,
+                                 .changes = candidate.changes,
+                                 .cost = candidate.cost,
+                                 .requests = {candidate.request},
                                  .required = {{kHost, 12_MiB}, {kGpu, 1300_MiB}}});
   }
   return plan;

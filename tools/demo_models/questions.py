@@ -102,7 +102,7 @@ TOPICS = [
           "I can write the log for a day too: say which day."),
     Topic(["{Hello|Hi|Good morning|Good day|Ahoy|Hey|Good evening}{| there| mate| sailor}{|!|.}", "How are you{| today}?", "{Are you|Is anybody} there?"],
           "Good day, and welcome on board the Even Keel.",
-          "Mind the ladder, it is wet."),
+          "Mind the alternatives, it is wet."),
     Topic(["{Thank you|Thanks|Many thanks|Thank you very much}{|, mate}{|!|.}", "{Good|Well done|Very good|Great|Nice}{|, thanks}{|!|.}"],
           "You are welcome. I am on watch until eight bells.",
           "Ask whenever you like."),

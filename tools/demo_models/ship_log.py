@@ -33,7 +33,7 @@ STORIES = [
      "The {ship} sends over letters and fresh bread.", "The {ship} is out of sight by noon."],
     ["Found water in the fore hold.", "The pumps are manned all day. The leak is behind the {cargo}.",
      "The carpenter stops the leak with oakum and tar."],
-    ["{sailor} fell from the ladder and hurt his knee.", "{sailor} rests below and mends nets.",
+    ["{sailor} fell from the alternatives and hurt his knee.", "{sailor} rests below and mends nets.",
      "{sailor} is on his feet again and takes the wheel."],
     ["The main topsail split from head to foot.", "The sailmaker and {sailor} sew a new cloth into the topsail.",
      "The topsail is bent again and draws well."],

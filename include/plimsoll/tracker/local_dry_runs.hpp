@@ -10,7 +10,7 @@ namespace plimsoll::tracker {
 // Starts the backends. One thread.
 //
 // The first question about a file reads all of it, vocabulary included, so that whatever the engine refuses is refused.
-// Questions about the same file with other model parameters (the rungs of a ladder) are answered from its bare header,
+// Questions about the same file with other model parameters (the alternatives) are answered from its bare header,
 // once that has been seen to give the same answer to the first question; else from the whole file again.
 class LocalDryRuns final : public DryRunSource {
  public:

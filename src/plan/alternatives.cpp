@@ -1,4 +1,4 @@
-#include <plimsoll/plan/ladder.hpp>
+#include <plimsoll/plan/alternatives.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -12,108 +12,108 @@ namespace {
 constexpr std::uint32_t kSmallestMicroBatch = 64;
 constexpr std::uint32_t kSmallestContext = 512;
 
-// One kind of step down: changes a rung, or answers false where there is nothing to gain that way.
-using Step = std::function<bool(Rung&)>;
+// One kind of step down: changes a alternative, or answers false where there is nothing to gain that way.
+using Step = std::function<bool(Candidate&)>;
 
-void note(Rung& rung, std::vector<std::string> flags, std::string param, std::string from, std::string to,
+void note(Candidate& candidate, std::vector<std::string> flags, std::string param, std::string from, std::string to,
           std::string_view cost) {
-  rung.flags.insert(rung.flags.end(), flags.begin(), flags.end());
-  rung.changes.push_back({.param = std::move(param), .from = std::move(from), .to = std::move(to)});
-  if (!rung.cost.empty()) rung.cost += "; ";
-  rung.cost += cost;
+  candidate.flags.insert(candidate.flags.end(), flags.begin(), flags.end());
+  candidate.changes.push_back({.param = std::move(param), .from = std::move(from), .to = std::move(to)});
+  if (!candidate.cost.empty()) candidate.cost += "; ";
+  candidate.cost += cost;
 }
 
 Step micro_batch(std::uint32_t to) {
-  return [to](Rung& rung) {
-    std::uint32_t& n_ubatch = rung.request.context.n_ubatch;
+  return [to](Candidate& candidate) {
+    std::uint32_t& n_ubatch = candidate.request.context.n_ubatch;
     if (n_ubatch <= to) return false;
-    note(rung, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to), "slower prompts");
+    note(candidate, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to), "slower prompts");
     n_ubatch = to;
     return true;
   };
 }
 
 Step cache_type(ggml_type to, std::string_view cost) {
-  return [to, cost](Rung& rung) {
-    engine::ContextParams& context = rung.request.context;
+  return [to, cost](Candidate& candidate) {
+    engine::ContextParams& context = candidate.request.context;
     if (ggml_type_size(to) * static_cast<std::size_t>(ggml_blck_size(context.type_k)) >=
         ggml_type_size(context.type_k) * static_cast<std::size_t>(ggml_blck_size(to))) {
       return false;
     }
     const std::string name(engine::to_string(to));
-    note(rung, {"-ctk", name, "-ctv", name}, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
-    rung.changes.push_back({.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
+    note(candidate, {"-ctk", name, "-ctv", name}, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
+    candidate.changes.push_back({.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
     context.type_k = context.type_v = to;
     return true;
   };
 }
 
 Step one_sequence() {
-  return [](Rung& rung) {
-    std::uint32_t& n_seq_max = rung.request.context.n_seq_max;
+  return [](Candidate& candidate) {
+    std::uint32_t& n_seq_max = candidate.request.context.n_seq_max;
     if (n_seq_max <= 1) return false;
-    note(rung, {"-np", "1"}, "n_seq_max", std::to_string(n_seq_max), "1", "one request at a time");
+    note(candidate, {"-np", "1"}, "n_seq_max", std::to_string(n_seq_max), "1", "one request at a time");
     n_seq_max = 1;
     return true;
   };
 }
 
 Step experts_to_host() {
-  return [](Rung& rung) {
-    if (rung.request.model.cpu_moe) return false;
-    note(rung, {"--cpu-moe"}, "cpu_moe", "false", "true", "experts computed on the host: slower");
-    rung.request.model.cpu_moe = true;
+  return [](Candidate& candidate) {
+    if (candidate.request.model.cpu_moe) return false;
+    note(candidate, {"--cpu-moe"}, "cpu_moe", "false", "true", "experts computed on the host: slower");
+    candidate.request.model.cpu_moe = true;
     return true;
   };
 }
 
 Step host_alone() {
-  return [](Rung& rung) {
-    note(rung, {"--device", "none"}, "device", "accelerator", "none", "everything computed on the host: much slower");
-    rung.request.model.devices = {"none"};
+  return [](Candidate& candidate) {
+    note(candidate, {"--device", "none"}, "device", "accelerator", "none", "everything computed on the host: much slower");
+    candidate.request.model.devices = {"none"};
     return true;
   };
 }
 
 Step layers(std::int32_t from, std::int32_t to) {
-  return [from, to](Rung& rung) {
+  return [from, to](Candidate& candidate) {
     if (to >= from) return false;
-    note(rung, {"-ngl", std::to_string(to)}, "gpu_layers", std::to_string(from), std::to_string(to),
+    note(candidate, {"-ngl", std::to_string(to)}, "gpu_layers", std::to_string(from), std::to_string(to),
          fmt::format("{} of {} layers computed on the host: slower", from - to, from));
-    rung.request.model.gpu_layers = to;
+    candidate.request.model.gpu_layers = to;
     return true;
   };
 }
 
 Step context(std::uint32_t from, std::uint32_t to) {
-  return [from, to](Rung& rung) {
+  return [from, to](Candidate& candidate) {
     if (to >= from) return false;
-    note(rung, {"-c", std::to_string(to)}, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
-    rung.request.context.n_ctx = to;
-    rung.request.context.n_batch = std::min(rung.request.context.n_batch, to);
-    rung.request.context.n_ubatch = std::min(rung.request.context.n_ubatch, rung.request.context.n_batch);
+    note(candidate, {"-c", std::to_string(to)}, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
+    candidate.request.context.n_ctx = to;
+    candidate.request.context.n_batch = std::min(candidate.request.context.n_batch, to);
+    candidate.request.context.n_ubatch = std::min(candidate.request.context.n_ubatch, candidate.request.context.n_batch);
     return true;
   };
 }
 
-// How far a rung is from what was asked: context first, then quality, then speed.
-auto distance(const Rung& rung, const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) {
-  const engine::ContextParams& now = rung.request.context;
-  // What was asked may be "the model's own" or be padded by the engine: only a rung that asks for something else has
+// How far a alternative is from what was asked: context first, then quality, then speed.
+auto distance(const Candidate& candidate, const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) {
+  const engine::ContextParams& now = candidate.request.context;
+  // What was asked may be "the model's own" or be padded by the engine: only a alternative that asks for something else has
   // lost any.
   const bool shortened = now.n_ctx != asked.context.n_ctx;
   const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / dry_run.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
   const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == GGML_TYPE_Q8_0 ? 1 : 2;
-  const std::int32_t layers = rung.request.model.gpu_layers;
+  const std::int32_t layers = candidate.request.model.gpu_layers;
   const bool moved = layers != asked.model.gpu_layers;
   const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / dry_run.gpu_layers : 0.0;
-  const bool experts_moved = rung.request.model.cpu_moe != asked.model.cpu_moe;
+  const bool experts_moved = candidate.request.model.cpu_moe != asked.model.cpu_moe;
   // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
   const double speed_lost =
       10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
   // Without the accelerator it is hardly the same thing any more: after all that stays on it.
-  const bool host_alone = rung.request.model.devices != asked.model.devices;
+  const bool host_alone = candidate.request.model.devices != asked.model.devices;
   return std::tuple(host_alone, context_lost, sequences_lost, quality_lost, speed_lost);
 }
 
@@ -122,29 +122,29 @@ class Builder {
   Builder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
 
   void add(const std::vector<Step>& steps) {
-    Rung rung{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
+    Candidate candidate{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
     bool changed = false;
-    for (const Step& step : steps) changed = step(rung) || changed;
-    const auto seen = [&](const Rung& other) { return other.request == rung.request; };
-    if (changed && std::ranges::none_of(rungs_, seen)) rungs_.push_back(std::move(rung));
+    for (const Step& step : steps) changed = step(candidate) || changed;
+    const auto seen = [&](const Candidate& other) { return other.request == candidate.request; };
+    if (changed && std::ranges::none_of(candidates_, seen)) candidates_.push_back(std::move(candidate));
   }
 
-  std::vector<Rung> nearest_first() && {
-    std::ranges::stable_sort(rungs_, {}, [this](const Rung& rung) { return distance(rung, asked_, dry_run_); });
-    return std::move(rungs_);
+  std::vector<Candidate> nearest_first() && {
+    std::ranges::stable_sort(candidates_, {}, [this](const Candidate& candidate) { return distance(candidate, asked_, dry_run_); });
+    return std::move(candidates_);
   }
 
  private:
   const tracker::DryRunRequest& asked_;
   const tracker::DryRun& dry_run_;
-  std::vector<Rung> rungs_;
+  std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
-std::vector<Rung> ladder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run, bool accelerator_is_over) {
+std::vector<Candidate> candidates(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run, bool accelerator_is_over) {
   const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && dry_run.context.flash_attn;
-  const Step nothing = [](Rung&) { return false; };
+  const Step nothing = [](Candidate&) { return false; };
   const Step half = micro_batch(std::max(kSmallestMicroBatch, dry_run.context.n_ubatch / 2));
   const Step smallest = micro_batch(kSmallestMicroBatch);
   const Step q8 = may_quantise ? cache_type(GGML_TYPE_Q8_0, "KV cache at 8 bits: hardly any loss of quality") : nothing;

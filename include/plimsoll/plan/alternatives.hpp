@@ -1,4 +1,4 @@
-// ladder: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure:
+// alternatives: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure:
 // whether one fits is found out by a dry run it.
 #pragma once
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace plimsoll::plan {
 
-struct Rung {
+struct Candidate {
   tracker::DryRunRequest request;
   std::vector<std::string> flags;
   std::vector<Change> changes;
@@ -19,7 +19,7 @@ struct Rung {
 // micro-batches, experts or layers to the host (only where an accelerator is over: the host gains nothing by it), one
 // sequence, KV cache of 8 or 4 bits, a shorter context; and combinations. Last of all, where an accelerator is over:
 // the host alone.
-[[nodiscard]] std::vector<Rung> ladder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run,
+[[nodiscard]] std::vector<Candidate> candidates(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run,
                                        bool accelerator_is_over);
 
 }  // namespace plimsoll::plan
