@@ -82,14 +82,14 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   }
 }
 
-// A compute group's scratch is as large as it was made. Where nobody computes in it, it is made again; else who needs more
+// A compute group's compute buffers is as large as it was made. Where nobody computes in it, it is made again; else who needs more
 // computes in memory of its own.
 void Host::Impl::choose_group(plan::ModelPlan& plan) {
   const auto compute_group = compute_groups.find(plan.compute_group);
   if (plan.compute_group.empty() || compute_group == compute_groups.end()) return;
   if (compute_group->second->is_empty())
     compute_groups.erase(compute_group);
-  else if (!compute_group->second->holds(plan::scratch_of(plan.compute_group, {plan})))
+  else if (!compute_group->second->holds(plan::compute_buffers_of(plan.compute_group, {plan})))
     plan.compute_group.clear();
 }
 

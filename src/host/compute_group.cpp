@@ -9,17 +9,17 @@
 #include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
-ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch)
+ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> compute_buffers)
     : accounting_(accounting),
       name_(std::move(name)),
-      lines_(std::move(scratch)),
+      lines_(std::move(compute_buffers)),
       thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
 
 ComputeGroup::~ComputeGroup() = default;
 
 std::unique_ptr<ComputeGroup::Member> ComputeGroup::join() {
   const std::lock_guard lock(members_mutex_);
-  if (members_ == 0) take_scratch();
+  if (members_ == 0) take_compute_buffers();
   accounting_.seal().open(owner_of_group(name_));  // it may be the first that needs one of the buffer types
   ++members_;
   try {
@@ -44,37 +44,37 @@ bool ComputeGroup::holds(const std::map<std::pair<device::DeviceId, std::string>
   });
 }
 
-void ComputeGroup::take_scratch() {
+void ComputeGroup::take_compute_buffers() {
   if (lines_.empty()) return;
   auto reservation = accounting_.ledger().reserve(owner_of_group(name_), lines_);
   if (!reservation)
     throw memory::Refused(std::move(reservation.error()),
                           fmt::format("taking the compute buffers of compute group '{}'", name_));
-  tracker::SharedScratch::Sizes sizes;
+  tracker::SharedComputeBuffers::Sizes sizes;
   for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
-  scratch_ = std::make_unique<tracker::SharedScratch>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
+  compute_buffers_ = std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 
 void ComputeGroup::close_seal() {
   const std::lock_guard lock(members_mutex_);
-  if (scratch_) accounting_.seal().close(owner_of_group(name_));
+  if (compute_buffers_) accounting_.seal().close(owner_of_group(name_));
 }
 
 void ComputeGroup::leave() {
   const std::lock_guard lock(members_mutex_);
-  if (--members_ > 0 || !scratch_) return;
-  scratch_.reset();
+  if (--members_ > 0 || !compute_buffers_) return;
+  compute_buffers_.reset();
   accounting_.seal().open(owner_of_group(name_));
   reservation_.release();
 }
 
-// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the scratch
+// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the compute buffers
 // matters.
 void ComputeGroup::hand_over(const Member* next) {
   if (last_member_ == next->number()) return;
   last_member_ = next->number();
-  if (scratch_) scratch_->clear();
+  if (compute_buffers_) compute_buffers_->clear();
 }
 
 void ComputeGroup::work_off(const std::stop_token& stop) {

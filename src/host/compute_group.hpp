@@ -1,5 +1,5 @@
 // ComputeGroup: models that take turns on a device. One thread computes for all of them, one model at a time, in the order in
-// which they asked; their compute buffers are one shared scratch.
+// which they asked; their compute buffers are one shared set of compute buffers.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 #include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/run/instance.hpp>
@@ -25,19 +25,19 @@ namespace plimsoll::host {
 // one pool for its device.
 class ComputeGroup {
  public:
-  // `scratch`: see Room::scratch_of_group(); empty for a model that shares with nobody, which has its compute group's thread
+  // `compute_buffers`: see Room::compute_buffers_of_group(); empty for a model that shares with nobody, which has its compute group's thread
   // only.
-  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> scratch);
+  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> compute_buffers);
   ~ComputeGroup();
   ComputeGroup(const ComputeGroup&) = delete;
   ComputeGroup& operator=(const ComputeGroup&) = delete;
 
-  // A member's place. The first to come takes the scratch from the accounting; the last to leave gives it back.
+  // A member's place. The first to come takes the compute buffers from the accounting; the last to leave gives it back.
   class Member;
-  // Throws memory::Refused where the scratch does not fit.
+  // Throws memory::Refused where the compute buffers does not fit.
   [[nodiscard]] std::unique_ptr<Member> join();
   [[nodiscard]] bool is_empty() const;  // nobody has a place
-  // Its scratch is large enough for these compute buffers: see plan::scratch_of().
+  // Its compute buffers is large enough for these compute buffers: see plan::compute_buffers_of().
   [[nodiscard]] bool holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const;
 
  private:
@@ -47,7 +47,7 @@ class ComputeGroup {
     std::exception_ptr failure{};
     bool done = false;
   };
-  void take_scratch();
+  void take_compute_buffers();
   void close_seal();
   void leave();
   void compute(const Member* whose, const std::function<void()>& work);
@@ -56,11 +56,11 @@ class ComputeGroup {
 
   run::MemoryAccounting& accounting_;
   std::string name_;
-  std::vector<memory::Ledger::Line> lines_;  // of the scratch
+  std::vector<memory::Ledger::Line> lines_;  // of the compute buffers
   mutable std::mutex members_mutex_;
   std::size_t members_ = 0;
   memory::Reservation reservation_;
-  std::unique_ptr<tracker::SharedScratch> scratch_;
+  std::unique_ptr<tracker::SharedComputeBuffers> compute_buffers_;
 
   std::mutex mutex_;
   std::condition_variable_any wake_;
@@ -74,10 +74,10 @@ class ComputeGroup::Member final : public run::Turns {
  public:
   explicit Member(ComputeGroup& compute_group);
   ~Member() override;  // after the instance that sat here
-  // Its instance is sealed: the scratch may only be what it is now.
+  // Its instance is sealed: the compute buffers may only be what it is now.
   void seal() { compute_group_.close_seal(); }
   void run(const std::function<void()>& work) override { compute_group_.compute(this, work); }
-  [[nodiscard]] run::Sharing sharing() noexcept { return {.scratch = compute_group_.scratch_.get(), .turns = this}; }
+  [[nodiscard]] run::Sharing sharing() noexcept { return {.compute_buffers = compute_group_.compute_buffers_.get(), .turns = this}; }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
  private:

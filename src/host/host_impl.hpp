@@ -177,7 +177,7 @@ struct Host::Impl {
   // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
-  // A place in the compute group of a model that has gone for another one of the same compute group, so that the scratch stays.
+  // A place in the compute group of a model that has gone for another one of the same compute group, so that the compute buffers stays.
   std::unique_ptr<ComputeGroup::Member> bridge;
   // Measured by a warm-up that did not see everything.
   std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;

@@ -16,7 +16,7 @@ ComputeGroup& Host::Impl::group_of(const plan::ModelPlan& model) {
   auto& compute_group = compute_groups[key];
   if (!compute_group) {
     const std::lock_guard lock(mutex);
-    compute_group = std::make_unique<ComputeGroup>(accounting, model.compute_group, room.scratch_of_group(model.compute_group));
+    compute_group = std::make_unique<ComputeGroup>(accounting, model.compute_group, room.compute_buffers_of_group(model.compute_group));
   }
   return *compute_group;
 }

@@ -35,18 +35,18 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
     if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
   }
   for (const std::string& compute_group : compute_groups) {
-    plan::ModelPlan scratch{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .lines = {}, .compute_group = compute_group};
-    for (const auto& [place, bytes] : plan::scratch_of(compute_group, possible)) {
-      scratch.lines.push_back(
+    plan::ModelPlan compute_buffers{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .lines = {}, .compute_group = compute_group};
+    for (const auto& [place, bytes] : plan::compute_buffers_of(compute_group, possible)) {
+      compute_buffers.lines.push_back(
           {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
     }
-    scratches_.push_back(std::move(scratch));
+    group_plans_.push_back(std::move(compute_buffers));
   }
 }
 
-std::vector<memory::Ledger::Line> Room::scratch_of_group(const std::string& compute_group) const {
-  const auto found = std::ranges::find(scratches_, compute_group, &plan::ModelPlan::compute_group);
-  return compute_group.empty() || found == scratches_.end() ? std::vector<memory::Ledger::Line>{}
+std::vector<memory::Ledger::Line> Room::compute_buffers_of_group(const std::string& compute_group) const {
+  const auto found = std::ranges::find(group_plans_, compute_group, &plan::ModelPlan::compute_group);
+  return compute_group.empty() || found == group_plans_.end() ? std::vector<memory::Ledger::Line>{}
                                                    : plan::reservation_lines(*found);
 }
 
@@ -82,8 +82,8 @@ std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names)
     add(name);
     if (const auto draft = drafts_.find(name); draft != drafts_.end()) add(draft->second);
   }
-  for (const plan::ModelPlan& scratch : scratches_) {
-    if (std::ranges::contains(out, scratch.compute_group, &plan::ModelPlan::compute_group)) out.push_back(scratch);
+  for (const plan::ModelPlan& compute_buffers : group_plans_) {
+    if (std::ranges::contains(out, compute_buffers.compute_group, &plan::ModelPlan::compute_group)) out.push_back(compute_buffers);
   }
   return out;
 }

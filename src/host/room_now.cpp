@@ -34,7 +34,7 @@ std::optional<Bytes> amount(const std::vector<std::pair<device::DeviceId, Bytes>
 
 }  // namespace
 
-// Under which names they stand in the ledger: with their drafts, and the scratch of their compute groups.
+// Under which names they stand in the ledger: with their drafts, and the compute buffers of their compute groups.
 std::vector<std::string> Room::owners_of(const std::vector<std::string>& names) const {
   std::vector<std::string> out;
   for (const plan::ModelPlan& model : chosen(names)) out.push_back(model.name);
@@ -47,7 +47,7 @@ std::vector<Room::Missing> Room::missing(const std::string& newcomer, const std:
   if (!moment_) return out;
   const std::vector<std::string> staying = owners_of(stay);
   std::vector<std::string> going = owners_of(gone);
-  // A scratch stays with any member of its compute group, and the newcomer takes over one that is there.
+  // A set of compute buffers stays with any member of its compute group, and the newcomer takes over one that is there.
   const std::vector<std::string> wanted = owners_of({newcomer});
   std::erase_if(going, [&](const auto& name) {
     return std::ranges::contains(staying, name) || std::ranges::contains(wanted, name);

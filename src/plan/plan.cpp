@@ -79,7 +79,7 @@ ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
   return model;
 }
 
-std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(const std::string& compute_group,
+std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(const std::string& compute_group,
                                                                      const std::vector<ModelPlan>& models) {
   std::map<std::pair<device::DeviceId, std::string>, Bytes> largest;
   for (const ModelPlan& model : models) {
@@ -104,7 +104,7 @@ Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& 
     }
   }
   for (const std::string& compute_group : compute_groups) {
-    for (const auto& [place, bytes] : scratch_of(compute_group, models)) {
+    for (const auto& [place, bytes] : compute_buffers_of(compute_group, models)) {
       if (place.first == device) sum += bytes;
     }
   }

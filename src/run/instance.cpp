@@ -37,7 +37,7 @@ std::vector<device::DeviceInfo> infos(const std::vector<tracker::DeviceView>& vi
 
 memory::Reservation reserve(MemoryAccounting& accounting, const plan::ModelPlan& plan, const Sharing& sharing) {
   auto lines = plan::reservation_lines(plan);
-  if (sharing.scratch != nullptr)
+  if (sharing.compute_buffers != nullptr)
     std::erase_if(lines, [](const auto& line) { return line.tag.stage == memory::Stage::compute; });
   auto reservation = accounting.ledger().reserve(plan.name, lines);
   if (!reservation) throw memory::Refused(std::move(reservation.error()));
@@ -55,7 +55,7 @@ Instance::Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std
       devices_(computing(plan_, devices)),
       meter_(accounting.probe(), infos(devices_)),
       reservation_(reserve(accounting, plan_, sharing_)) {
-  if (sharing_.scratch != nullptr) borrowing_ = sharing_.scratch->lend_to(plan_.name);
+  if (sharing_.compute_buffers != nullptr) borrowing_ = sharing_.compute_buffers->lend_to(plan_.name);
 }
 
 Instance::~Instance() {
@@ -309,7 +309,7 @@ void Instance::seal() {
   state_ = State::sealed;
 }
 
-// A shared scratch is left only when nothing reads it any more.
+// A shared compute buffers is left only when nothing reads it any more.
 template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
@@ -317,7 +317,7 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work)
   in_turn(scope, [&] {
     try {
       status = work();
-      if (sharing_.scratch != nullptr) context().synchronize();
+      if (sharing_.compute_buffers != nullptr) context().synchronize();
     } catch (const Error& error) {  // ours: most are about the batch
       if (error.code() == ErrorCode::engine_failed) failures_ = kMostFailures;
       throw;

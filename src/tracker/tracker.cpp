@@ -10,7 +10,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/tracker/attribution.hpp>
-#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 
 #include "allocation.hpp"
 #include "host_pages.hpp"
@@ -65,10 +65,10 @@ void Tracker::start() {
 
 void Tracker::stop() noexcept { (void)hook::exchange_observer(this, nullptr); }
 
-void Tracker::set_lender(const std::string& borrower, SharedScratch* scratch) {
+void Tracker::set_lender(const std::string& borrower, SharedComputeBuffers* compute_buffers) {
   const std::lock_guard lock(lenders_mutex_);
-  if (scratch != nullptr) {
-    lenders_[borrower] = scratch;
+  if (compute_buffers != nullptr) {
+    lenders_[borrower] = compute_buffers;
   } else {
     lenders_.erase(borrower);
   }
@@ -87,7 +87,7 @@ ggml_backend_buffer_t Tracker::allocate_as(const std::string& owner, const hook:
 // What cannot be charged is refused: that is the safe answer.
 ggml_backend_buffer_t Tracker::allocate(const hook::Request& request) noexcept {
   try {
-    if (SharedScratch* lender = lender_of(request)) return lender->lend(request, Scope::current().owner);
+    if (SharedComputeBuffers* lender = lender_of(request)) return lender->lend(request, Scope::current().owner);
     return place(request);
   } catch (const std::exception& error) {
     log_error("an allocation was refused because it could not be charged: {}", error.what());
@@ -98,7 +98,7 @@ ggml_backend_buffer_t Tracker::allocate(const hook::Request& request) noexcept {
 
 // A projector computes with a scheduler of its own, beside the context's; and a nested request belongs to the buffer
 // that is being made.
-SharedScratch* Tracker::lender_of(const hook::Request& request) {
+SharedComputeBuffers* Tracker::lender_of(const hook::Request& request) {
   if (request.origin != hook::Origin::graph || request.nested) return nullptr;
   const Scope::Current& scope = Scope::current();
   if (scope.phase == Phase::projector) return nullptr;

@@ -163,7 +163,7 @@ TEST(DispatcherReadingsTest, WhatIsPromisedToThoseThatStayIsNotFree) {
   EXPECT_TRUE(room.admits("b", {"a"}, {}));
 }
 
-TEST(DispatcherReadingsTest, AScratchIsWantedOnceAndComesBackWithItsComputeGroup) {
+TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsComputeGroup) {
   const device::DeviceId gpu{"GPU0"};
   std::vector<plan::ModelPlan> plans;
   for (const char* name : {"a", "b"}) {

@@ -231,12 +231,12 @@ gone a =>
 )");
 }
 
-TEST(DispatcherTest, ModelsOfAComputeGroupShareOneScratch) {
+TEST(DispatcherTest, ModelsOfAComputeGroupShareOneSetOfBuffers) {
   expect_played(R"(
 line 100
-model a 40 group=main scratch=20
-model b 40 group=main scratch=10
-model c 40 scratch=20
+model a 40 group=main compute=20
+model b 40 group=main compute=10
+model c 40 compute=20
 ask 1 a => load a
 ready a => grant 1
 ask 2 b => load b

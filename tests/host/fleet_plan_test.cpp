@@ -23,7 +23,7 @@ const device::DeviceId kGpu{"GPU0"};
 struct Declared {
   std::string name;
   Bytes weights;
-  Bytes scratch{};
+  Bytes compute_buffers{};
   bool pinned = false;
 };
 
@@ -41,7 +41,7 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
     plan.dry_run.model.description = "a model of the test";
     plan.request.model.path = one.name + ".gguf";
     plan.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
-                  {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.scratch}};
+                  {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.compute_buffers}};
     plans.push_back(plan);
   }
   plan::DeviceState device;
@@ -200,8 +200,8 @@ TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
   EXPECT_EQ(paired.required({"b"}), 30_MiB);
 }
 
-// A scratch counts at its largest as soon as one of its compute group is there.
-TEST(FleetPlanTest, AComputeGroupsScratchIsThatOfItsLargestModel) {
+// A set of compute buffers counts at its largest as soon as one of its compute group is there.
+TEST(FleetPlanTest, AComputeGroupsBuffersAreThoseOfItsLargestModel) {
   const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);
   EXPECT_EQ(plan.room.required({"a"}), 70_MiB);
   EXPECT_EQ(plan.room.required({"a", "b"}), 110_MiB);

@@ -16,7 +16,7 @@ using test::alone;
 using test::fleet_of;
 using test::SmallHost;
 
-TEST(HostComputeGroupsTest, TheScratchOfAComputeGroupIsTheLargestNotTheSum) {
+TEST(HostComputeGroupsTest, TheBuffersOfAComputeGroupIsTheLargestNotTheSum) {
   Fleet fleet = fleet_of("abcd");
   fleet.models[2].request.dry_run.context.n_ubatch = 64;  // larger compute buffers
   Bytes largest;
@@ -41,7 +41,7 @@ TEST(HostComputeGroupsTest, TheScratchOfAComputeGroupIsTheLargestNotTheSum) {
   EXPECT_EQ(compute, largest);
 }
 
-TEST(HostComputeGroupsTest, SharingScratchChangesNoWord) {
+TEST(HostComputeGroupsTest, SharingBuffersChangesNoWord) {
   Fleet shared = fleet_of("abc");
   Fleet apart = shared;
   for (FleetModel& model : apart.models) model.request.compute_group.clear();

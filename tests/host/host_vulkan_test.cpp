@@ -1,4 +1,4 @@
-// The host on a software GPU: compute groups whose scratch lies on a device, switches that find the pipelines compiled.
+// The host on a software GPU: compute groups whose compute buffers lies on a device, switches that find the pipelines compiled.
 #include <plimsoll/host/host.hpp>
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ Bytes compute_on_device(run::MemoryAccounting& accounting) {
   return sum;
 }
 
-TEST(HostVulkanTest, ModelsOfAComputeGroupShareScratchAndSayWhatTheySayAlone) {
+TEST(HostVulkanTest, ModelsOfAComputeGroupShareBuffersAndSayWhatTheySayAlone) {
   const Fleet fleet = on_vulkan("ab");
   Bytes largest;
   std::vector<std::string> expected;

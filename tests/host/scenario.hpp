@@ -2,7 +2,7 @@
 //
 //   line 100                          the one device may be filled that far
 //   total 120                         it has that much, and is read: what others hold is not free
-//   model a 60 [pinned] [slots=2] [priority=1] [ttl=500] [group=main scratch=10] [reload=200] [runtime=5]
+//   model a 60 [pinned] [slots=2] [priority=1] [ttl=500] [group=main compute=10] [reload=200] [runtime=5]
 //   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
 //   ready a            => grant 1     its load is done
 //   free a             =>             a lease of it has ended
@@ -73,7 +73,7 @@ class Scenario {
       if (word.starts_with("priority=")) rules.priority = std::stoi(value);
       if (word.starts_with("ttl=")) rules.time_to_live = std::chrono::milliseconds(std::stoi(value));
       if (word.starts_with("group=")) plan.compute_group = value;
-      if (word.starts_with("scratch=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
+      if (word.starts_with("compute=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
       if (word.starts_with("runtime=")) plan.lines.push_back(line(memory::Stage::runtime, std::stoul(value)));
       if (word.starts_with("reload=")) reload = std::stoi(value);
     }

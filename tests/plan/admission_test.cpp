@@ -58,7 +58,7 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
   a.compute_group = b.compute_group = "main";
   EXPECT_EQ(required_on(kGpu, {a}), 130_B);
   EXPECT_EQ(required_on(kGpu, {a, b}), 353_B);
-  EXPECT_EQ(required_on(kHost, {a, b}), 12_B);  // two buffer types are two scratches
+  EXPECT_EQ(required_on(kHost, {a, b}), 12_B);  // two buffer types are two sets of compute buffers
   EXPECT_EQ(required_on(device::DeviceId{"Vulkan1"}, {a, b}), 0_B);
   b.compute_group = "other";
   EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);

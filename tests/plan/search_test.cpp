@@ -109,7 +109,7 @@ TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfDryRuns) {
   EXPECT_LE(tried.dry_runs.made(), 8 + 128);
 }
 
-// A mate of the compute group needs 300 MiB of scratch whatever this model does: smaller micro-batches would gain nothing.
+// A mate of the compute group needs 300 MiB of compute buffers whatever this model does: smaller micro-batches would gain nothing.
 TEST(SearchTest, WhatAComputeGroupNeedsForOthersCountsToo) {
   Request asked = request("a");
   asked.compute_group = "main";

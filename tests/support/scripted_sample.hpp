@@ -1,4 +1,4 @@
-// Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a compute group's scratch.
+// Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a compute group's compute buffers.
 #pragma once
 #include <map>
 

@@ -14,7 +14,7 @@
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 
 #include "fake_buffer_type.hpp"
 #include "ggml_doors.hpp"
@@ -149,7 +149,7 @@ TEST_F(NestedAllocationTest, ADeviceThatFailsInsideLeavesNothing) {
   EXPECT_EQ(scope.take_refusal().value().by, memory::RefusedBy::device);
 }
 
-// A graph's buffers of such a type, lent to a model that shares its scratch: the request from inside must not wait for
+// A graph's buffers of such a type, lent to a model that shares its compute buffers: the request from inside must not wait for
 // the one that it is a part of.
 class SharedNestedTest : public NestedAllocationTest {
  protected:
@@ -171,8 +171,8 @@ class SharedNestedTest : public NestedAllocationTest {
 TEST_F(SharedNestedTest, AGraphOfATypeThatPassesOnGetsItsLentBuffer) {
   FakeBufferType pinned("PINNED", [](std::size_t bytes) { return ggml_backend_buft_alloc_buffer(kCpu, bytes + 32); });
   {
-    SharedScratch scratch(tracker, "group", {{"PINNED", 64_KiB}});
-    const auto borrowing = scratch.lend_to("a");
+    SharedComputeBuffers compute_buffers(tracker, "group", {{"PINNED", 64_KiB}});
+    const auto borrowing = compute_buffers.lend_to("a");
     const Allocator allocator(ggml_gallocr_new(pinned.get()));
     ASSERT_TRUE(reserve(allocator.get()));
     EXPECT_THAT(held(), ElementsAre(Pair("CPU", 32_B), Pair("PINNED", 64_KiB)));
@@ -186,15 +186,15 @@ TEST_F(SharedNestedTest, WhileADeviceIsBusyWithOneBorrowersBufferOthersAllocate)
   FakeBufferType slow("SLOW", [&](std::size_t bytes) {
     std::jthread([&] {  // of another model, with a lender of its own in the same tracker
       const Scope other("b", Phase::context);
-      SharedScratch scratch(tracker, "compute group b", {});
-      const auto borrowing = scratch.lend_to("b");
+      SharedComputeBuffers compute_buffers(tracker, "compute group b", {});
+      const auto borrowing = compute_buffers.lend_to("b");
       const Allocator allocator(ggml_gallocr_new(kCpu));
       other_is_done = reserve(allocator.get());
     }).join();
     return ggml_backend_buft_alloc_buffer(kCpu, bytes);
   });
-  SharedScratch scratch(tracker, "compute group a", {});
-  const auto borrowing = scratch.lend_to("a");
+  SharedComputeBuffers compute_buffers(tracker, "compute group a", {});
+  const auto borrowing = compute_buffers.lend_to("a");
   const Allocator allocator(ggml_gallocr_new(slow.get()));
   ASSERT_TRUE(reserve(allocator.get()));
   EXPECT_TRUE(other_is_done);
@@ -208,9 +208,9 @@ TEST_F(SharedNestedTest, TwoBorrowersThatAskAtOnceGetOneBuffer) {
     while (!second_asks) std::this_thread::yield();
     return ggml_backend_buft_alloc_buffer(kCpu, bytes);
   });
-  SharedScratch scratch(tracker, "group", {});
-  const auto first = scratch.lend_to("a");
-  const auto second = scratch.lend_to("b");
+  SharedComputeBuffers compute_buffers(tracker, "group", {});
+  const auto first = compute_buffers.lend_to("a");
+  const auto second = compute_buffers.lend_to("b");
   const Allocator one(ggml_gallocr_new(counted.get()));
   const Allocator two(ggml_gallocr_new(counted.get()));
   {
@@ -227,8 +227,8 @@ TEST_F(SharedNestedTest, TwoBorrowersThatAskAtOnceGetOneBuffer) {
 
 TEST_F(SharedNestedTest, ARefusalOfALentBufferReachesTheBorrowersScope) {
   ledger.set_line(kHost, 1_KiB);
-  SharedScratch scratch(tracker, "group", {{"CPU", 64_KiB}});
-  const auto borrowing = scratch.lend_to("a");
+  SharedComputeBuffers compute_buffers(tracker, "group", {{"CPU", 64_KiB}});
+  const auto borrowing = compute_buffers.lend_to("a");
   const Allocator allocator(ggml_gallocr_new(kCpu));
   EXPECT_FALSE(reserve(allocator.get()));
   const auto refusal = scope.take_refusal();

@@ -26,7 +26,7 @@ struct FleetDraft {
 };
 
 struct FleetModel {
-  plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and share scratch
+  plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and share compute buffers
   bool pinned = false;      // never evicted for another model
   int priority = 0;         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays

@@ -10,7 +10,7 @@
 
 namespace plimsoll::host {
 
-// What this process holds on one device for one owner: a model, or a compute group's scratch.
+// What this process holds on one device for one owner: a model, or a compute group's compute buffers.
 struct Holding {
   std::string owner;
   device::DeviceId device;
@@ -40,7 +40,7 @@ class Room {
        std::map<std::string, std::string> drafts = {});
 
   // The verdict of each device on these models together, as if nothing else of ours were there but what the devices'
-  // `ours` says. A compute group's scratch counts as soon as one of its models is among them, a draft with its model. Unknown
+  // `ours` says. A compute group's compute buffers counts as soon as one of its models is among them, a draft with its model. Unknown
   // names throw Error{internal}.
   [[nodiscard]] std::vector<plan::DeviceVerdict> judge(const std::vector<std::string>& names) const;
   [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
@@ -65,9 +65,9 @@ class Room {
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 
-  // What a compute group reserves for its scratch, under owner_of_group(): of each buffer type what its largest model needs.
+  // What a compute group reserves for its compute buffers, under owner_of_group(): of each buffer type what its largest model needs.
   // Models that are too large for the lines even alone do not count: they will never be loaded.
-  [[nodiscard]] std::vector<memory::Ledger::Line> scratch_of_group(const std::string& compute_group) const;
+  [[nodiscard]] std::vector<memory::Ledger::Line> compute_buffers_of_group(const std::string& compute_group) const;
 
   // The others whose compute buffers count in it, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> group_members(const std::string& model) const;
@@ -93,10 +93,10 @@ class Room {
   std::vector<plan::DeviceState> devices_;
   std::optional<Moment> moment_;
   std::map<std::string, std::string> drafts_;
-  std::vector<plan::ModelPlan> scratches_;  // one for each compute group: its compute lines and nothing else
+  std::vector<plan::ModelPlan> group_plans_;  // one for each compute group: its compute lines and nothing else
 };
 
-// Under this owner a compute group's scratch stands in the ledger: "group:main".
+// Under this owner a compute group's compute buffers stands in the ledger: "group:main".
 [[nodiscard]] inline std::string owner_of_group(const std::string& compute_group) { return "group:" + compute_group; }
 
 // "3.2 GiB needed on Vulkan0, 1.1 GiB too much (line)", for each device that says no.

@@ -44,7 +44,7 @@ struct StageSample {
   Bytes peak;  // of each buffer type, summed
 };
 
-// A model, a compute group's scratch ("group:main"), "backends", "swap", "prompts", "records": whoever has
+// A model, a compute group's compute buffers ("group:main"), "backends", "swap", "prompts", "records": whoever has
 // entries in the ledger.
 struct OwnerSample {
   std::string name;

@@ -122,7 +122,7 @@ struct RuntimeFigure {
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run);
 
 // Compute bytes of one compute group's models, by device and buffer type: of each, the largest model's. Pure.
-[[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> scratch_of(
+[[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(
     const std::string& compute_group, const std::vector<ModelPlan>& models);
 
 // What stands under a device's own name for these models together. Pure.

@@ -16,7 +16,7 @@
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/projector.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 #include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
@@ -30,7 +30,7 @@ class RuntimeGrowth;
 
 // What an instance shares with others. Both outlive it.
 struct Sharing {
-  tracker::SharedScratch* scratch = nullptr;  // its compute buffers come from there; it reserves none of its own
+  tracker::SharedComputeBuffers* compute_buffers = nullptr;  // its compute buffers come from there; it reserves none of its own
   Turns* turns = nullptr;                   // whatever computes or reserves graphs is done in its turn
 };
 
@@ -158,7 +158,7 @@ class Instance {
   memory::Owner owner_;
   plan::ModelPlan plan_;
   Sharing sharing_;
-  std::unique_ptr<tracker::SharedScratch::Borrowing> borrowing_;
+  std::unique_ptr<tracker::SharedComputeBuffers::Borrowing> borrowing_;
   std::vector<tracker::DeviceView> devices_;  // those that compute for this model
   tracker::Meter meter_;
   State state_ = State::reserved;

@@ -1,4 +1,4 @@
-// Turns: who may compute now, where several models share a device's scratch.
+// Turns: who may compute now, where several models share a device's compute buffers.
 #pragma once
 #include <functional>
 

@@ -62,7 +62,7 @@ struct WarmUpOptions {
   // Told before each step: its name, and how many steps of this sweep are done.
   std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress{};
   std::stop_token stop{};
-  // Runs each step, where the model shares its scratch with others: in its turn. Empty: at once.
+  // Runs each step, where the model shares its compute buffers with others: in its turn. Empty: at once.
   std::function<void(const std::function<void()>&)> in_turn{};
 };
 

@@ -24,7 +24,7 @@ enum class Mode { enforcing, advisory };
 // Throws Error{unsupported} with what to change in the build where the hook is not in the way.
 void require_enforcing();
 
-class SharedScratch;
+class SharedComputeBuffers;
 
 // One per process is active at a time. Any thread.
 class Tracker final : public hook::Observer {
@@ -53,7 +53,7 @@ class Tracker final : public hook::Observer {
   [[nodiscard]] Bytes uploads_from() const noexcept { return Bytes{uploads_from_.load(std::memory_order_relaxed)}; }
 
   // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
-  void set_lender(const std::string& borrower, SharedScratch* scratch);
+  void set_lender(const std::string& borrower, SharedComputeBuffers* compute_buffers);
   // A buffer charged under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
   // has the refusal.
   [[nodiscard]] ggml_backend_buffer_t allocate_as(const std::string& owner, const hook::Request& request) noexcept;
@@ -67,7 +67,7 @@ class Tracker final : public hook::Observer {
  private:
   struct Placed;
   using Placements = std::map<ggml_backend_buffer_t, Placed>;
-  [[nodiscard]] SharedScratch* lender_of(const hook::Request& request);
+  [[nodiscard]] SharedComputeBuffers* lender_of(const hook::Request& request);
   [[nodiscard]] ggml_backend_buffer_t place(const hook::Request& request);
   // Every page of a host buffer, where that is asked for; else whatever there is of it.
   [[nodiscard]] bool is_there(ggml_backend_buffer_t buffer) noexcept;
@@ -82,7 +82,7 @@ class Tracker final : public hook::Observer {
   std::shared_ptr<const PrefaultProgress> progress_;
   std::atomic<std::uint64_t> uploads_from_ = kWorthUploading.value();
   std::mutex lenders_mutex_;                       // no ggml call is made while it is held
-  std::map<std::string, SharedScratch*> lenders_;  // by borrower
+  std::map<std::string, SharedComputeBuffers*> lenders_;  // by borrower
 };
 
 }  // namespace plimsoll::tracker

@@ -1,4 +1,4 @@
-// SharedScratch: compute buffers that several contexts use in turns: one for each buffer type, as large as the largest
+// SharedComputeBuffers: compute buffers that several contexts use in turns: one for each buffer type, as large as the largest
 // of them needs.
 #pragma once
 #include <ggml-backend.h>
@@ -23,16 +23,16 @@ class Tracker;
 // them asks and kept until it is destroyed. Contexts that borrow must not compute at the same time, and each begins its
 // turn with what the one before left in the buffers: see clear(). It outlives its borrowers' contexts; the tracker
 // outlives it. Any thread.
-class SharedScratch {
+class SharedComputeBuffers {
  public:
   // Bytes that the largest borrower asks for, by ggml's buffer type name ("Vulkan0").
   using Sizes = std::vector<std::pair<std::string, Bytes>>;
 
   // The buffers are charged under `owner`, as compute.
-  SharedScratch(Tracker& tracker, std::string owner, Sizes sizes);
-  ~SharedScratch();
-  SharedScratch(const SharedScratch&) = delete;
-  SharedScratch& operator=(const SharedScratch&) = delete;
+  SharedComputeBuffers(Tracker& tracker, std::string owner, Sizes sizes);
+  ~SharedComputeBuffers();
+  SharedComputeBuffers(const SharedComputeBuffers&) = delete;
+  SharedComputeBuffers& operator=(const SharedComputeBuffers&) = delete;
 
   [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
   // What that owner of a Scope allocates for graphs comes from here until the Borrowing is destroyed.
@@ -68,15 +68,15 @@ class SharedScratch {
 };
 
 // One borrower's right. The borrower's contexts are gone before it is.
-class SharedScratch::Borrowing {
+class SharedComputeBuffers::Borrowing {
  public:
-  Borrowing(SharedScratch& scratch, std::string borrower);
+  Borrowing(SharedComputeBuffers& compute_buffers, std::string borrower);
   ~Borrowing();
   Borrowing(const Borrowing&) = delete;
   Borrowing& operator=(const Borrowing&) = delete;
 
  private:
-  SharedScratch& scratch_;
+  SharedComputeBuffers& compute_buffers_;
   std::string borrower_;
 };
 

@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/shared_scratch.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 
 #include <algorithm>
 
@@ -7,20 +7,20 @@
 
 namespace plimsoll::tracker {
 
-SharedScratch::SharedScratch(Tracker& tracker, std::string owner, Sizes sizes)
+SharedComputeBuffers::SharedComputeBuffers(Tracker& tracker, std::string owner, Sizes sizes)
     : tracker_(tracker), owner_(std::move(owner)), sizes_(std::move(sizes)) {}
 
-SharedScratch::~SharedScratch() {
+SharedComputeBuffers::~SharedComputeBuffers() {
   for (const Buffer& held : buffers_) ggml_backend_buffer_free(held.buffer);
 }
 
-std::unique_ptr<SharedScratch::Borrowing> SharedScratch::lend_to(const std::string& borrower) {
+std::unique_ptr<SharedComputeBuffers::Borrowing> SharedComputeBuffers::lend_to(const std::string& borrower) {
   return std::make_unique<Borrowing>(*this, borrower);
 }
 
 // The largest member's size at once, so that nobody has to wait for a larger one later. A buffer type that limits its
 // buffers (`most`) is asked in pieces, as ggml asks itself.
-Bytes SharedScratch::size_for(const hook::Request& request, Bytes most) const {
+Bytes SharedComputeBuffers::size_for(const hook::Request& request, Bytes most) const {
   const std::string name = buffer_name(request.type);
   const auto planned = std::ranges::find(sizes_, name, &Sizes::value_type::first);
   if (planned == sizes_.end() || std::ranges::contains(buffers_, request.type, &Buffer::type))
@@ -29,7 +29,7 @@ Bytes SharedScratch::size_for(const hook::Request& request, Bytes most) const {
 }
 
 // One borrower may ask for several buffers of a type (a graph cut in pieces): they must not be the same.
-ggml_backend_buffer_t SharedScratch::lend(const hook::Request& request, const std::string& borrower) {
+ggml_backend_buffer_t SharedComputeBuffers::lend(const hook::Request& request, const std::string& borrower) {
   const Bytes most{ggml_backend_buft_get_max_size(request.type)};
   std::unique_lock lock(mutex_);
   const auto fits = [&](const Buffer& held) {
@@ -58,7 +58,7 @@ ggml_backend_buffer_t SharedScratch::lend(const hook::Request& request, const st
   return buffer;
 }
 
-bool SharedScratch::take_back(ggml_backend_buffer_t buffer, const std::string& borrower) {
+bool SharedComputeBuffers::take_back(ggml_backend_buffer_t buffer, const std::string& borrower) {
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(buffers_, buffer, &Buffer::buffer);
   if (found == buffers_.end()) return false;
@@ -66,18 +66,18 @@ bool SharedScratch::take_back(ggml_backend_buffer_t buffer, const std::string& b
   return true;
 }
 
-void SharedScratch::forget(const std::string& borrower) {
+void SharedComputeBuffers::forget(const std::string& borrower) {
   const std::lock_guard lock(mutex_);
   for (Buffer& held : buffers_) held.borrowers.erase(borrower);
 }
 
-// Only who has a turn calls this, and buffers are freed with the scratch alone: no lock is needed while they are
+// Only who has a turn calls this, and buffers are freed with the compute buffers alone: no lock is needed while they are
 // written to.
-void SharedScratch::clear() {
+void SharedComputeBuffers::clear() {
   for (const ggml_backend_buffer_t buffer : device_buffers()) ggml_backend_buffer_clear(buffer, 0);
 }
 
-std::vector<ggml_backend_buffer_t> SharedScratch::device_buffers() {
+std::vector<ggml_backend_buffer_t> SharedComputeBuffers::device_buffers() {
   std::vector<ggml_backend_buffer_t> out;
   const std::lock_guard lock(mutex_);
   for (const Buffer& held : buffers_) {
@@ -86,14 +86,14 @@ std::vector<ggml_backend_buffer_t> SharedScratch::device_buffers() {
   return out;
 }
 
-SharedScratch::Borrowing::Borrowing(SharedScratch& scratch, std::string borrower)
-    : scratch_(scratch), borrower_(std::move(borrower)) {
-  scratch_.tracker_.set_lender(borrower_, &scratch_);
+SharedComputeBuffers::Borrowing::Borrowing(SharedComputeBuffers& compute_buffers, std::string borrower)
+    : compute_buffers_(compute_buffers), borrower_(std::move(borrower)) {
+  compute_buffers_.tracker_.set_lender(borrower_, &compute_buffers_);
 }
 
-SharedScratch::Borrowing::~Borrowing() {
-  scratch_.tracker_.set_lender(borrower_, nullptr);
-  scratch_.forget(borrower_);
+SharedComputeBuffers::Borrowing::~Borrowing() {
+  compute_buffers_.tracker_.set_lender(borrower_, nullptr);
+  compute_buffers_.forget(borrower_);
 }
 
 }  // namespace plimsoll::tracker
