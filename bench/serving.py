@@ -131,7 +131,7 @@ def first_requests(quick: bool, figures: list, samples: dict) -> None:
     for state in ("cold", "warm"):
         said = {"plimsoll": [], "llama-server": []}
         for i in range(1 if quick else 2):
-            for who, command in (("plimsoll", [PLIMSOLL, "serve", "--kept-prompts", "0", *shape]), ("llama-server", [program("llama-server"), *shape])):
+            for who, command in (("plimsoll", [PLIMSOLL, "serve", "--cached-prompts", "0", *shape]), ("llama-server", [program("llama-server"), *shape])):
                 folder = fresh_folder(f"pipelines-serving-{who}-{state}-{i}")
                 env = environment(MESA_SHADER_CACHE_DIR=folder)
                 if state == "warm":

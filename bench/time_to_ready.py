@@ -31,7 +31,7 @@ def measure(quick: bool):
         path = model()
         name = pathlib.Path(path).stem
         options = ["-m", path, *shape, "-t", str(CORES)]
-        commands = {"plimsoll": [PLIMSOLL, "serve", "--kept-prompts", "0", *options], "llama-server": [program("llama-server"), *options]}
+        commands = {"plimsoll": [PLIMSOLL, "serve", "--cached-prompts", "0", *options], "llama-server": [program("llama-server"), *options]}
         env = environment(MESA_SHADER_CACHE_DIR=str(SCRATCH / "pipelines-ready"))
         one = lambda who: start(commands[who], env, name)
         one("plimsoll"), one("llama-server")  # the first start, after which pipelines lie on the disk and all is known

@@ -56,7 +56,7 @@ _plimsoll() {
       --tokens --json' ;;
     serve)
       words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --no-dashboard
-        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --kept-prompts
+        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts
         --max-wait --max-time --drain-time --keep-in-host
         $model $context"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;

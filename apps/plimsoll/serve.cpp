@@ -270,9 +270,9 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_MAX_CONNECTIONS")
          ->capture_default_str(),
      "Limits");
-  of(command.add_option("--kept-prompts", s.kept_prompts, "Conversations whose memory is kept, for each model and key")
+  of(command.add_option("--cached-prompts", s.cached_prompts, "Conversations whose memory is kept, for each model and key")
          ->check(CLI::Range(0, 100'000))
-         ->envname("PLIMSOLL_KEPT_PROMPTS")
+         ->envname("PLIMSOLL_CACHED_PROMPTS")
          ->capture_default_str(),
      "Limits");
   const auto seconds = CLI::Range(0, 1'000'000);

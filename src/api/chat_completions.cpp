@@ -15,8 +15,8 @@ class ChatCompletionWriter final : public AnswerWriter {
  public:
   explicit ChatCompletionWriter(bool include_usage) : include_usage_(include_usage) {}
 
-  std::string begin(const Heading& heading) override {
-    heading_ = heading;
+  std::string begin(const ResponseMeta& meta) override {
+    meta_ = meta;
     return {};  // each choice opens itself
   }
 
@@ -46,17 +46,17 @@ class ChatCompletionWriter final : public AnswerWriter {
   Json whole(const Answer& answer) override {
     Json choices = Json::array();
     for (const Choice& choice : answer.choices) choices.push_back(choice_json(choice, choices.size()));
-    return {{"id", "chatcmpl-" + answer.heading.id}, {"object", "chat.completion"},
-            {"created", answer.heading.created},     {"model", answer.heading.model},
+    return {{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},
+            {"created", answer.meta.created},     {"model", answer.meta.model},
             {"choices", std::move(choices)},         {"usage", usage_json(answer.usage)}};
   }
 
  private:
   [[nodiscard]] Json frame() const {
-    return {{"id", "chatcmpl-" + heading_.id},
+    return {{"id", "chatcmpl-" + meta_.id},
             {"object", "chat.completion.chunk"},
-            {"created", heading_.created},
-            {"model", heading_.model}};
+            {"created", meta_.created},
+            {"model", meta_.model}};
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, Json delta, Json finish, Json logprobs) const {
@@ -92,7 +92,7 @@ class ChatCompletionWriter final : public AnswerWriter {
   }
 
   bool include_usage_;
-  Heading heading_;
+  ResponseMeta meta_;
   std::size_t opened_ = 0;
   std::size_t calls_ = 0;
 };

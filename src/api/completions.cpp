@@ -14,8 +14,8 @@ class CompletionWriter final : public AnswerWriter {
  public:
   explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
 
-  std::string begin(const Heading& heading) override {
-    heading_ = heading;
+  std::string begin(const ResponseMeta& meta) override {
+    meta_ = meta;
     return {};
   }
 
@@ -27,12 +27,12 @@ class CompletionWriter final : public AnswerWriter {
     return chunk(end.choice, "", finish_reason(end.finish), nullptr);
   }
 
-  std::string end(const Usage& usage) override { return end_of_stream(frame(heading_), usage, include_usage_); }
+  std::string end(const Usage& usage) override { return end_of_stream(frame(meta_), usage, include_usage_); }
 
   std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
 
   Json whole(const Answer& answer) override {
-    Json out = frame(answer.heading);
+    Json out = frame(answer.meta);
     out["choices"] = Json::array();
     for (const Choice& choice : answer.choices) {
       out["choices"].push_back({{"index", out["choices"].size()},
@@ -45,15 +45,15 @@ class CompletionWriter final : public AnswerWriter {
   }
 
  private:
-  [[nodiscard]] static Json frame(const Heading& heading) {
-    return {{"id", "cmpl-" + heading.id},
+  [[nodiscard]] static Json frame(const ResponseMeta& meta) {
+    return {{"id", "cmpl-" + meta.id},
             {"object", "text_completion"},
-            {"created", heading.created},
-            {"model", heading.model}};
+            {"created", meta.created},
+            {"model", meta.model}};
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
-    Json out = frame(heading_);
+    Json out = frame(meta_);
     out["choices"] = Json::array(
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
@@ -89,7 +89,7 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   bool include_usage_;
-  Heading heading_;
+  ResponseMeta meta_;
   std::size_t choice_ = 0;
   std::size_t offset_ = 0;
 };

@@ -44,12 +44,12 @@ class MessageWriter final : public AnswerWriter {
   // `thoughts`: they were asked for; else they are left out.
   explicit MessageWriter(bool thoughts) : thoughts_(thoughts) {}
 
-  std::string begin(const Heading& heading) override {
-    Json message = frame(heading);
+  std::string begin(const ResponseMeta& meta) override {
+    Json message = frame(meta);
     message["content"] = Json::array();
     message["stop_reason"] = nullptr;
     message["stop_sequence"] = nullptr;
-    message["usage"] = usage_of(heading.prompt_tokens, heading.cached_tokens, 0);
+    message["usage"] = usage_of(meta.prompt_tokens, meta.cached_tokens, 0);
     return write("message_start", {{"message", std::move(message)}});
   }
 
@@ -101,7 +101,7 @@ class MessageWriter final : public AnswerWriter {
       content.push_back({{"type", "thinking"}, {"thinking", choice.reasoning}, {"signature", ""}});
     if (!choice.text.empty()) content.push_back({{"type", "text"}, {"text", choice.text}});
     for (const ToolCall& call : choice.tool_calls) content.push_back(tool_use(call, input_of(call)));
-    Json message = frame(answer.heading);
+    Json message = frame(answer.meta);
     message["content"] = std::move(content);
     message["stop_reason"] = stop_reason(choice.finish, choice.stop_string);
     message["stop_sequence"] = text_or_null(choice.stop_string);
@@ -110,8 +110,8 @@ class MessageWriter final : public AnswerWriter {
   }
 
  private:
-  [[nodiscard]] static Json frame(const Heading& heading) {
-    return {{"id", "msg_" + heading.id}, {"type", "message"}, {"role", "assistant"}, {"model", heading.model}};
+  [[nodiscard]] static Json frame(const ResponseMeta& meta) {
+    return {{"id", "msg_" + meta.id}, {"type", "message"}, {"role", "assistant"}, {"model", meta.model}};
   }
 
   [[nodiscard]] static std::string write(const char* type, const Json& members) {

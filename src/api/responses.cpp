@@ -47,8 +47,8 @@ class ResponseWriter final : public AnswerWriter {
   // `asked`: the members of a response that repeat the request.
   explicit ResponseWriter(Json asked) : asked_(std::move(asked)) {}
 
-  std::string begin(const Heading& heading) override {
-    heading_ = heading;
+  std::string begin(const ResponseMeta& meta) override {
+    meta_ = meta;
     begun_ = true;
     const Json response = frame("in_progress");
     std::string out = write("response.created", {{"response", response}});
@@ -92,7 +92,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   Json whole(const Answer& answer) override {
-    heading_ = answer.heading;
+    meta_ = answer.meta;
     const Choice none;
     const Choice& choice = answer.choices.empty() ? none : answer.choices.front();
     if (!choice.reasoning.empty()) output_.push_back(reasoning_item(item_id("rs"), "completed", choice.reasoning));
@@ -107,13 +107,13 @@ class ResponseWriter final : public AnswerWriter {
 
  private:
   [[nodiscard]] Json frame(const char* status) const {
-    Json out{{"id", "resp_" + heading_.id},
+    Json out{{"id", "resp_" + meta_.id},
              {"object", "response"},
-             {"created_at", heading_.created},
+             {"created_at", meta_.created},
              {"status", status},
              {"error", nullptr},
              {"incomplete_details", nullptr},
-             {"model", heading_.model},
+             {"model", meta_.model},
              {"output", output_},
              {"usage", nullptr}};
     out.update(asked_);
@@ -135,7 +135,7 @@ class ResponseWriter final : public AnswerWriter {
 
   // Of the item that comes next, or is open.
   [[nodiscard]] std::string item_id(const char* kind) const {
-    return fmt::format("{}_{}_{}", kind, heading_.id, output_.size());
+    return fmt::format("{}_{}_{}", kind, meta_.id, output_.size());
   }
 
   // In the part of the open item, which is a message's or a thought's.
@@ -216,7 +216,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   Json asked_;
-  Heading heading_;
+  ResponseMeta meta_;
   bool begun_ = false;
   std::size_t sequence_ = 0;
   Json output_ = Json::array();  // what is done

@@ -75,7 +75,7 @@ void end_with_the_parent(int in) {
 
 }  // namespace
 
-void be_a_modest_child(int in) {
+void prepare_child(int in) {
   setenv("GGML_NO_BACKTRACE", "1", 1);  // ggml would start a debugger to print one
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &no_core);
@@ -144,7 +144,7 @@ void ChildProcess::fork_child(const Ends& ends, const Serve& serve) {
   try {
     log::set_sink({});
     log::set_level(log::Level::off);
-    be_a_modest_child(ends.questions[0]);
+    prepare_child(ends.questions[0]);
     status = serve(ends.questions[0], ends.answers[1]);
   } catch (...) {  // said on the pipe where it could be
   }

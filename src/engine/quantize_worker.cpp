@@ -170,7 +170,7 @@ Json work(const QuantizeRequest& request, int out) {
 }  // namespace
 
 int serve_quantize(int in, int out) {
-  be_a_modest_child(in);
+  prepare_child(in);
   Json answer;
   try {
     answer = work(quantize_request_from_json(Json::parse(read_line(in))), out);

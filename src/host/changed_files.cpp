@@ -73,7 +73,7 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   std::vector<plan::ModelPlan> models = room.models();
   *std::ranges::find(models, name, &plan::ModelPlan::name) = std::move(anew.models.front());
   room = Room(std::move(models), room.devices(), drafts_of(fleet));
-  warmth.erase(name);
+  known_warm_ups.erase(name);
   refresh_runtimes();
   planned_files[name] = files;
   // What another model has computed of a conversation means nothing to this one.

@@ -7,7 +7,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
-#include "lease_held.hpp"
+#include "lease_state.hpp"
 
 namespace plimsoll::host {
 
@@ -31,7 +31,7 @@ Host::Impl::~Impl() {
   thread.request_stop();
   thread.join();
   residents.clear();
-  bridge.reset();
+  successors_place.reset();
   mapped.clear();
   kept.clear();
   compute_groups.clear();
@@ -123,7 +123,7 @@ Host::~Host() = default;
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
   if (options.conversation) impl_->claim(*options.conversation, model);
-  auto held = std::make_unique<Lease::Held>();
+  auto held = std::make_unique<Lease::State>();
   double queued = 0;
   try {
     while (!held->resident) {
@@ -143,7 +143,7 @@ Lease Host::acquire(const std::string& model, AcquireOptions options) {
   held->host = impl_.get();
   held->kept = options.conversation;
   impl_->note_queued(model, queued);
-  if (held->kept) held->sit_down();  // where this throws, the lease is given back
+  if (held->kept) held->acquire_sequence();  // where this throws, the lease is given back
   return Lease(std::move(held));
 }
 

@@ -133,7 +133,7 @@ struct Host::Impl {
     ModelTimes times;
   };
   // What this process has warmed: found made by the next load.
-  struct Warmth {
+  struct KnownWarmUp {
     std::string key;  // of device, driver, engine, shape and configuration
     run::WarmUpReport report;
     run::Instance::Runtime runtime;  // what the model takes anew each time
@@ -172,15 +172,15 @@ struct Host::Impl {
   // The loop's own.
   bool trim_when_idle = false;
   std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // the group's name, or "model:NAME" for one without
-  std::map<std::string, Warmth> warmth;
+  std::map<std::string, KnownWarmUp> known_warm_ups;
   std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
   // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
   // A place in the compute group of a model that has gone for another one of the same compute group, so that the compute buffers stays.
-  std::unique_ptr<ComputeGroup::Member> bridge;
+  std::unique_ptr<ComputeGroup::Member> successors_place;
   // Measured by a warm-up that did not see everything.
-  std::map<std::pair<std::string, device::DeviceId>, Bytes> at_least;
+  std::map<std::pair<std::string, device::DeviceId>, Bytes> runtime_lower_bounds;
   std::jthread thread;
 };
 

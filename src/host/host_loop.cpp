@@ -211,9 +211,9 @@ void Host::Impl::settle(const Decision& decision) {
 
 // Nothing is left to do: what can wait is done, then somebody's news are waited for. With the lock held.
 void Host::Impl::rest(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
-  if (bridge) {  // nobody came
+  if (successors_place) {  // nobody came
     lock.unlock();
-    bridge.reset();
+    successors_place.reset();
     lock.lock();
     return;
   }

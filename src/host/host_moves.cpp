@@ -23,13 +23,13 @@ ComputeGroup& Host::Impl::group_of(const plan::ModelPlan& model) {
 
 // A model that this process has warmed before finds its pipelines compiled, and what it takes has been measured.
 void Host::Impl::warm(run::Instance& instance, run::WarmUpDepth depth) {
-  const auto known = warmth.find(instance.name());
-  if (known != warmth.end()) {
-    instance.take_over_warmth(known->second.report, known->second.runtime);
+  const auto known = known_warm_ups.find(instance.name());
+  if (known != known_warm_ups.end()) {
+    instance.reuse_warm_up(known->second.report, known->second.runtime);
   } else {
     (void)instance.warm_up({.depth = depth, .stop = ending.get_token()}, &store);
     if (instance.warm_up_report().complete())
-      warmth[instance.name()] = {
+      known_warm_ups[instance.name()] = {
           .key = runtime_key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
   }
   instance.seal();
@@ -178,7 +178,7 @@ void Host::Impl::note_loaded(const std::string& name, const Resident& resident, 
   count.times.warm_up.add((resident.warm_up_ms + (resident.draft ? resident.draft->warm_up_ms : 0)) / 1000);
   const auto note_what_is_incomplete = [&](const run::Instance& instance) {
     if (instance.warm_up_report().complete()) return;
-    for (const auto& [device, bytes] : instance.runtime()) at_least[{instance.name(), device}] = bytes;
+    for (const auto& [device, bytes] : instance.runtime()) runtime_lower_bounds[{instance.name(), device}] = bytes;
   };
   note_what_is_incomplete(*resident.instance);
   if (resident.draft) note_what_is_incomplete(*resident.draft->instance);
@@ -200,10 +200,10 @@ void Host::Impl::load(const std::string& name) noexcept {
   const Stopwatch watch;
   std::optional<Error> failure;
   std::shared_ptr<Resident> resident;
-  std::unique_ptr<ComputeGroup::Member> until_it_sits;
+  std::unique_ptr<ComputeGroup::Member> place;
   try {
     if (is_decided_anew(name)) return;
-    until_it_sits = std::move(bridge);
+    place = std::move(successors_place);
     make_way_for(name);
     resident = open_beside_swapped(name);
   } catch (...) {
@@ -234,17 +234,17 @@ void Host::Impl::load(const std::string& name) noexcept {
 // what its plan says, of which backends hold a part already.
 void Host::Impl::refresh_runtimes() {
   for (const plan::ModelPlan& model : plans) {
-    const auto known = std::ranges::find_if(warmth, [&](const auto& one) {
-      return one.first == model.name || (!warmth.contains(model.name) && one.second.key == runtime_key_of(model));
+    const auto known = std::ranges::find_if(known_warm_ups, [&](const auto& one) {
+      return one.first == model.name || (!known_warm_ups.contains(model.name) && one.second.key == runtime_key_of(model));
     });
-    if (known != warmth.end()) {
+    if (known != known_warm_ups.end()) {
       for (const auto& [device, bytes] : known->second.runtime)
         room.set_runtime(model.name, device, {.bytes = bytes, .source = plan::Source::measured});
       continue;
     }
     for (const plan::Line& line : model.lines) {
       if (line.stage != memory::Stage::runtime) continue;
-      const Bytes figure = std::max(line.bytes, at_least[{model.name, line.device}]);
+      const Bytes figure = std::max(line.bytes, runtime_lower_bounds[{model.name, line.device}]);
       room.set_runtime(model.name, line.device,
                        {.bytes = saturating_sub(figure, backends->held_on(line.device)), .source = line.source});
     }
@@ -277,7 +277,7 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
     ++counts[name].evictions;
   }
   if (resident->has_failed()) {  // whatever was made for it is made again
-    warmth.erase(name);
+    known_warm_ups.erase(name);
     mapped.erase(name);
     kept.forget(name);
   }
@@ -288,7 +288,7 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
     }
   }
   while (resident.use_count() > 1) std::this_thread::yield();  // somebody ends a conversation of it
-  if (goes_on && !bridge) bridge = group_of(*goes_on).join();
+  if (goes_on && !successors_place) successors_place = group_of(*goes_on).join();
   keep_weights(*resident, whom_for);
   const double swap_ms = watch.elapsed_ms();
   resident.reset();
@@ -313,8 +313,8 @@ void Host::Impl::forget_what_stays(const std::string& name) {
   const auto left_behind = backends->settle(computed_on(name));
   log::info("host", "'{}': read the devices in {:.1f} ms", name, watch.elapsed_ms());
   for (const std::string& gone : with_draft(name)) {
-    const auto known = warmth.find(gone);
-    if (known == warmth.end()) continue;
+    const auto known = known_warm_ups.find(gone);
+    if (known == known_warm_ups.end()) continue;
     for (auto& [device, bytes] : known->second.runtime) {
       const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
       if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);

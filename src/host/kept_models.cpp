@@ -23,7 +23,7 @@ bool KeptModels::make_room(Bytes wanted) {
   return true;
 }
 
-void KeptModels::keep(const std::string& name, Kept kept) {
+void KeptModels::keep(const std::string& name, Entry kept) {
   Items leaving;
   const std::lock_guard lock(mutex_);
   if (const auto known = find(name); known != items_.end()) leaving.splice(leaving.end(), items_, known);

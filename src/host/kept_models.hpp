@@ -22,7 +22,7 @@ struct KeptBytes {
 class KeptModels {
  public:
   // One of the two.
-  struct Kept {
+  struct Entry {
     std::shared_ptr<const tracker::KeptWeights> copy{};  // stays when the model comes back
     std::shared_ptr<engine::Model> model{};            // is the model when it comes back
     Bytes size{};                                      // what it takes of the budget
@@ -34,7 +34,7 @@ class KeptModels {
   // The longest unused leave until so much is free of the budget. False: it is more than all of it, and nothing left.
   bool make_room(Bytes wanted);
   // In the place of what was kept under that name. Who asked for room before is within the budget.
-  void keep(const std::string& name, Kept kept);
+  void keep(const std::string& name, Entry kept);
   // Null: there is none. It is the last to leave now.
   [[nodiscard]] std::shared_ptr<const tracker::KeptWeights> copy_of(const std::string& name);
   [[nodiscard]] std::shared_ptr<engine::Model> take_model(const std::string& name);
@@ -49,7 +49,7 @@ class KeptModels {
  private:
   struct Item {
     std::string name;
-    Kept kept;
+    Entry kept;
   };
   using Items = std::list<Item>;
   [[nodiscard]] Items::iterator find(const std::string& name);

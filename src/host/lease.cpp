@@ -7,11 +7,11 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
-#include "lease_held.hpp"
+#include "lease_state.hpp"
 
 namespace plimsoll::host {
 
-void Lease::Held::stand_up() {
+void Lease::State::release_sequence() {
   const std::optional<ConversationId> id = std::exchange(kept, std::nullopt);
   try {
     if (conversation && id) resident->keep(*id, std::move(*conversation));
@@ -23,18 +23,18 @@ void Lease::Held::stand_up() {
   if (id) host->unclaim(*id);
 }
 
-void Lease::Held::sit_down() {
+void Lease::State::acquire_sequence() {
   if (!resident->executor) {
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
   }
-  conversation = resident->sit_down(kept, host->swap_space);
+  conversation = resident->acquire_sequence(kept, host->swap_space);
 }
 
-Lease::Held::~Held() {
+Lease::State::~State() {
   if (host == nullptr) return;
   try {
-    stand_up();
+    release_sequence();
   } catch (const std::exception& error) {
     log::error("host", "a conversation of '{}' is lost: {}", resident->name, error.what());
   }
@@ -46,35 +46,35 @@ Lease::Held::~Held() {
   host->give_back(model, failed);
 }
 
-Lease::Lease(std::unique_ptr<Held> held) noexcept : held_(std::move(held)) {}
+Lease::Lease(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 Lease::Lease(Lease&&) noexcept = default;
 Lease& Lease::operator=(Lease&&) noexcept = default;
 Lease::~Lease() = default;
 
-const std::string& Lease::model() const noexcept { return held_->resident->name; }
-run::Instance& Lease::instance() const noexcept { return *held_->resident->instance; }
+const std::string& Lease::model() const noexcept { return state_->resident->name; }
+run::Instance& Lease::instance() const noexcept { return *state_->resident->instance; }
 
 run::Conversation& Lease::conversation() {
-  if (!held_->conversation) held_->sit_down();
-  return *held_->conversation;
+  if (!state_->conversation) state_->acquire_sequence();
+  return *state_->conversation;
 }
 
 std::optional<LeasedDraft> Lease::draft() {
-  if (!held_->resident->draft) return std::nullopt;
-  if (!held_->draft) held_->draft = held_->resident->draft->executor->create();
-  return LeasedDraft{.conversation = *held_->draft,
-                     .speculation = held_->host->declared(held_->resident->name).draft->speculation};
+  if (!state_->resident->draft) return std::nullopt;
+  if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
+  return LeasedDraft{.conversation = *state_->draft,
+                     .speculation = state_->host->declared(state_->resident->name).draft->speculation};
 }
 
 void Lease::resume(ConversationId conversation) {
-  if (held_->kept == conversation) return;
-  held_->stand_up();
-  held_->host->claim(conversation, model());
-  held_->kept = conversation;
+  if (state_->kept == conversation) return;
+  state_->release_sequence();
+  state_->host->claim(conversation, model());
+  state_->kept = conversation;
   try {
-    held_->sit_down();
+    state_->acquire_sequence();
   } catch (...) {
-    held_->stand_up();
+    state_->release_sequence();
     throw;
   }
 }

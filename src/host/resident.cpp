@@ -7,7 +7,7 @@
 namespace plimsoll::host {
 
 // Where the engine cannot save it, its tokens are enough to begin again.
-void Resident::swap_out(const Kept& kept, SwapSpace& swap_space) {
+void Resident::swap_out(const IdleConversation& kept, SwapSpace& swap_space) {
   const auto& [id, conversation] = kept;
   run::SequenceSnapshot tokens_alone;
   tokens_alone.fingerprint = run::fingerprint_of(instance->context());
@@ -28,10 +28,10 @@ run::Conversation Resident::bring_back(const run::SequenceSnapshot& snapshot) {
   return conversation;
 }
 
-run::Conversation Resident::sit_down(std::optional<ConversationId> id, SwapSpace& swap_space) {
+run::Conversation Resident::acquire_sequence(std::optional<ConversationId> id, SwapSpace& swap_space) {
   const std::lock_guard lock(mutex_);
   if (id) {
-    const auto here = std::ranges::find(kept_, *id, &Kept::first);
+    const auto here = std::ranges::find(kept_, *id, &IdleConversation::first);
     if (here != kept_.end()) {
       run::Conversation conversation = std::move(here->second);
       kept_.erase(here);
@@ -60,13 +60,13 @@ void Resident::keep(ConversationId id, run::Conversation conversation) {
 
 bool Resident::forget(ConversationId id) {
   const std::lock_guard lock(mutex_);
-  return std::erase_if(kept_, [&](const Kept& kept) { return kept.first == id; }) > 0;
+  return std::erase_if(kept_, [&](const IdleConversation& kept) { return kept.first == id; }) > 0;
 }
 
 std::vector<ConversationId> Resident::swap_out_all(SwapSpace& swap_space) {
   std::vector<ConversationId> ids;
   const std::lock_guard lock(mutex_);
-  for (const Kept& kept : kept_) {
+  for (const IdleConversation& kept : kept_) {
     swap_out(kept, swap_space);
     ids.push_back(kept.first);
   }

@@ -43,7 +43,7 @@ struct Resident : Ready {
 
   // A sequence for a lease: the kept conversation where it is here or swapped out, else an empty one. A conversation that
   // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still swapped out then.
-  [[nodiscard]] run::Conversation sit_down(std::optional<ConversationId> id, SwapSpace& swap_space);
+  [[nodiscard]] run::Conversation acquire_sequence(std::optional<ConversationId> id, SwapSpace& swap_space);
   // Keeps a conversation in the context for its next lease.
   void keep(ConversationId id, run::Conversation conversation);
   // True where it was here.
@@ -52,11 +52,11 @@ struct Resident : Ready {
   std::vector<ConversationId> swap_out_all(SwapSpace& swap_space);
 
  private:
-  using Kept = std::pair<ConversationId, run::Conversation>;
-  void swap_out(const Kept& kept, SwapSpace& swap_space);
+  using IdleConversation = std::pair<ConversationId, run::Conversation>;
+  void swap_out(const IdleConversation& kept, SwapSpace& swap_space);
   [[nodiscard]] run::Conversation bring_back(const run::SequenceSnapshot& snapshot);
   std::mutex mutex_;
-  std::list<Kept> kept_;  // longest unused first
+  std::list<IdleConversation> kept_;  // longest unused first
 };
 
 }  // namespace plimsoll::host

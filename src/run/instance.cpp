@@ -281,8 +281,8 @@ void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes
   if (accounting_.ledger().take(tag, taken)) runtime_.emplace_back(tag, taken);
 }
 
-void Instance::take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime) {
-  must_be(State::has_context, "take_over_warmth()");
+void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime) {
+  must_be(State::has_context, "reuse_warm_up()");
   warm_up_ = earlier;
   runtime_growth_.reset();
   for (const auto& [device, bytes] : runtime) charge_runtime(device, bytes, bytes);

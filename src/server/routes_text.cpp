@@ -41,9 +41,9 @@ class Collector final : public Listener {
 using Write = std::function<bool(const std::string& events)>;  // false: nobody reads them any more
 
 // Writes events as they come.
-class Streamer final : public Listener {
+class StreamListener final : public Listener {
  public:
-  Streamer(api::AnswerWriter& writer, const Write& write) : writer_(writer), write_(write) {}
+  StreamListener(api::AnswerWriter& writer, const Write& write) : writer_(writer), write_(write) {}
   bool piece(const api::Piece& piece) override { return write(writer_.piece(piece)); }
   bool end_of_choice(const api::ChoiceEnd& end) override { return write(writer_.end_of_choice(end)); }
   [[nodiscard]] bool write(const std::string& events) { return events.empty() || write_(events); }
@@ -56,17 +56,17 @@ class Streamer final : public Listener {
 // What a streamed request needs while its answer is written, after its handler has returned. Ends from below.
 struct Streaming {
   std::shared_ptr<RequestCounters::Work> work;
-  std::unique_ptr<Departures::Watched> watched;
+  std::unique_ptr<DisconnectWatcher::Watch> watched;
   std::unique_ptr<api::AnswerWriter> writer;
   std::unique_ptr<TextJob> job;
 };
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
-  counters.text(job.heading().model, job.usage(), job.times(), to_its_end);
+  counters.text(job.meta().model, job.usage(), job.times(), to_its_end);
 }
 
 // Who was stopped since his time was over is told so.
-api::Problem problem_of(const std::exception& error, const Departures::Watched& watched) {
+api::Problem problem_of(const std::exception& error, const DisconnectWatcher::Watch& watched) {
   const api::Problem problem = api::problem_of(error);
   if (problem.status() != kClientGone || !watched.timed_out()) return problem;
   return {504, "timeout", "the request took longer than this server allows"};
@@ -74,17 +74,17 @@ api::Problem problem_of(const std::exception& error, const Departures::Watched& 
 
 // Answers the status that it deserves, since the one that was sent stood before the answer did.
 int stream(Streaming& streaming, RequestCounters& counters, const Write& write) {
-  Streamer streamer(*streaming.writer, write);
+  StreamListener listener(*streaming.writer, write);
   try {
-    if (!streamer.write(streaming.writer->begin(streaming.job->heading()))) return kClientGone;
-    streaming.job->run(streamer);
+    if (!listener.write(streaming.writer->begin(streaming.job->meta()))) return kClientGone;
+    streaming.job->run(listener);
     count(counters, *streaming.job, true);
-    return streamer.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
+    return listener.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
   } catch (const std::exception& error) {
     const api::Problem problem = problem_of(error, *streaming.watched);
     if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", error.what());
     count(counters, *streaming.job, false);
-    (void)streamer.write(streaming.writer->failure(problem));
+    (void)listener.write(streaming.writer->failure(problem));
     return problem.status();
   }
 }
@@ -108,7 +108,7 @@ api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counte
     throw;
   }
   count(counters, job, true);
-  return writer.whole({.heading = job.heading(), .choices = collector.take(), .usage = job.usage()});
+  return writer.whole({.meta = job.meta(), .choices = collector.take(), .usage = job.usage()});
 }
 
 // Counting needs no length of an answer.
@@ -130,7 +130,7 @@ void Server::Impl::add_text_routes() {
                  streaming->watched = std::move(watched);
                  streaming->writer = std::move(asked.writer);
                  try {
-                   streaming->job = std::make_unique<TextJob>(workshop(), std::move(asked.request), owner_of(request),
+                   streaming->job = std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request),
                                                               streaming->watched->token());
                    if (!streams) return put(response, whole(*streaming->job, *streaming->writer, counters));
                  } catch (const std::exception& error) {

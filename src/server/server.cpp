@@ -40,7 +40,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       options(std::move(the_options)),
       plan(std::move(the_plan)),
       keys(options.api_keys),
-      kept(host, options.kept_prompts),
+      kept(host, options.cached_prompts),
       http(make_http(options)) {
   add_common_handling();
   add_text_routes();
@@ -174,7 +174,7 @@ Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
   const std::chrono::seconds limit = options.limits.working;
   auto client = std::make_shared<Peer>(request, !options.certificate.empty());
   auto watched =
-      departures.watch([client] { return client->is_gone(); }, limit.count() > 0 ? std::optional(limit) : std::nullopt);
+      disconnect_watcher.watch([client] { return client->is_gone(); }, limit.count() > 0 ? std::optional(limit) : std::nullopt);
   return {.client = std::move(client), .watched = std::move(watched)};
 }
 
@@ -210,7 +210,7 @@ std::string Server::url() const {
 
 void Server::serve(std::stop_token stop, const std::function<void()>& listening) {
   Impl& impl = *impl_;
-  const std::jthread ender([&impl, stop](const std::stop_token& over) {
+  const std::jthread stop_watcher([&impl, stop](const std::stop_token& over) {
     std::counting_semaphore<2> wake(0);  // both may call
     const std::stop_callback asked(stop, [&] { wake.release(); });
     const std::stop_callback ended(over, [&] { wake.release(); });
@@ -220,15 +220,15 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     const auto until = std::chrono::steady_clock::now() + impl.options.limits.draining;
     while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    impl.departures.stop_all();
+    impl.disconnect_watcher.stop_all();
     impl.http->stop();
   });
-  const std::jthread herald([&] {
+  const std::jthread readiness_notifier([&] {
     impl.http->wait_until_ready();
     if (listening && impl.http->is_running()) listening();
   });
   impl.http->listen_after_bind();
-  impl.http->decommission();  // lets the herald go where nothing ever listened
+  impl.http->decommission();  // ends the notifier where nothing ever listened
 }
 
 }  // namespace plimsoll::server

@@ -14,8 +14,8 @@
 #include "access.hpp"
 #include "api_keys.hpp"
 #include "asked_model.hpp"
-#include "departures.hpp"
-#include "kept_prompts.hpp"
+#include "disconnect_watcher.hpp"
+#include "prompt_cache.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
 #include "templates.hpp"
@@ -50,7 +50,7 @@ struct Server::Impl {
   // What a request that needs a ready model holds while it is at work; ends from below.
   struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
-    std::unique_ptr<Departures::Watched> watched;
+    std::unique_ptr<DisconnectWatcher::Watch> watched;
     host::Lease lease;
   };
   // Waits for the model; empty: the fleet's first. Throws api::Problem, and what acquiring throws.
@@ -58,11 +58,11 @@ struct Server::Impl {
   // Its client, and what notices that it goes.
   struct Attended {
     std::shared_ptr<Peer> client;
-    std::unique_ptr<Departures::Watched> watched;
+    std::unique_ptr<DisconnectWatcher::Watch> watched;
   };
   [[nodiscard]] Attended watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] Workshop workshop() { return {host, kept, templates, options}; }
+  [[nodiscard]] ServerContext context() { return {host, kept, templates, options}; }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error) const;
   [[nodiscard]] bool ready() const;
@@ -75,13 +75,13 @@ struct Server::Impl {
   std::mutex planning;
   ApiKeys keys;
   Templates templates;
-  KeptPrompts kept;
+  PromptCache kept;
   RequestCounters counters;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;
   std::unique_ptr<httplib::Server> http;
-  Departures departures;  // looks at connections of http's: ends first
+  DisconnectWatcher disconnect_watcher;  // looks at connections of http's: ends first
 };
 
 }  // namespace plimsoll::server

@@ -16,15 +16,15 @@ namespace plimsoll::server {
 
 using engine::Token;
 
-TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner, std::stop_token stop)
-    : workshop_(workshop), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
-  const host::FleetModel& model = model_asked_for(workshop_.host, request_.model);
+TextJob::TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop)
+    : server_(context), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
+  const host::FleetModel& model = model_asked_for(server_.host, request_.model);
   request_.model = model.request.name;
   if (model.request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
-  lease_.emplace(lease_of(workshop_.host, request_.model, workshop_.options, stop_));
-  read_ = read_prompts(*lease_, workshop_.templates, request_);
+  lease_.emplace(lease_of(server_.host, request_.model, server_.options, stop_));
+  read_ = read_prompts(*lease_, server_.templates, request_);
   for (const std::vector<Token>& prompt : read_.prompts) require_room(prompt);
   hold_to_a_form();
   // What the engine would refuse later is refused now: grammar, bias, numbers.
@@ -32,7 +32,7 @@ TextJob::TextJob(Workshop workshop, api::TextRequest request, std::string owner,
   cached_ = go_back_to(read_.prompts.front());
   first_is_laid_out_ = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  heading_ = {.id = random_id(),
+  meta_ = {.id = random_id(),
               .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
               .model = request_.model,
               .prompt_tokens = usage().prompt_tokens,
@@ -46,7 +46,7 @@ TextJob::~TextJob() {
   try {
     run::Conversation& conversation = lease_->conversation();
     conversation.rewind(conversation.waiting());
-    loan_->keep(conversation.tokens());
+    prompt_->keep(conversation.tokens());
   } catch (const std::exception& error) {  // it is not kept, then
     log::warn("server", "the prompt of a request to '{}' is not kept: {}", request_.model, error.what());
   }
@@ -70,8 +70,8 @@ bool TextJob::thinks_aloud() const {
          !sampling.grammar_trigger_tokens.empty();
 }
 
-Telling::Form TextJob::form_of_answer() const {
-  Telling::Form form{.top_logprobs = request_.top_logprobs};
+ResponseStream::Form TextJob::form_of_answer() const {
+  ResponseStream::Form form{.top_logprobs = request_.top_logprobs};
   if (!read_.chat) return form;
   const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
   if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
@@ -82,7 +82,7 @@ Telling::Form TextJob::form_of_answer() const {
 
 void TextJob::require_room(const std::vector<Token>& prompt) const {
   const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
-  const std::size_t most = workshop_.options.limits.prompt_tokens;
+  const std::size_t most = server_.options.limits.prompt_tokens;
   if (most > 0 && prompt.size() > most) {
     throw Error(ErrorCode::context_overflow,
                 fmt::format("the prompt is {} tokens long, and this server takes {} at most", prompt.size(), most),
@@ -100,35 +100,35 @@ void TextJob::require_room(const std::vector<Token>& prompt) const {
 
 // The conversation becomes this prompt, as much of it in memory as was there before. Answers how much.
 std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
-  if (!loan_) {
-    loan_ = workshop_.kept.take(request_.model, owner_, prompt);
+  if (!prompt_) {
+    prompt_ = server_.kept.take(request_.model, owner_, prompt);
     try {
-      lease_->resume(loan_->id());
+      lease_->resume(prompt_->id());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported) throw;
-      lease_->resume(loan_->id());  // what it held could not be kept: said once, and it begins anew
+      lease_->resume(prompt_->id());  // what it held could not be kept: said once, and it begins anew
     }
   }
   return lease_->conversation().replace(prompt);
 }
 
-run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
+run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& stream) {
   run::GenerationParams params;
   params.predict = request_.most_tokens.value_or(-1);
-  const auto limit = static_cast<std::int32_t>(workshop_.options.limits.answer_tokens);
+  const auto limit = static_cast<std::int32_t>(server_.options.limits.answer_tokens);
   if (limit > 0 && (params.predict < 0 || params.predict > limit)) params.predict = limit;
   params.sampling = request_.sampling;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.
-  const bool calls = read_.chat && read_.chat->tools == api::ToolForm::mistral && telling.reads_calls();
+  const bool calls = read_.chat && read_.chat->tools == api::ToolForm::mistral && stream.reads_calls();
   params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &telling](Token token, std::span<const float> logits) {
     times_.token(std::chrono::steady_clock::now());
-    telling.on_token(token, logits);
+    stream.on_token(token, logits);
   };
   return params;
 }
@@ -136,29 +136,29 @@ run::GenerationParams TextJob::params_of(std::size_t choice, Telling& telling) {
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
   if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
   times_.begin_answer();
-  Telling telling(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
+  ResponseStream stream(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
-    tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, telling),
+    tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, stream),
                                         draft->speculation),
-             prompt, telling);
+             prompt, stream);
   } else {
-    tell_all(run::Generation(lease_->conversation(), params_of(choice, telling)), prompt, telling);
+    tell_all(run::Generation(lease_->conversation(), params_of(choice, stream)), prompt, stream);
   }
 }
 
 template <class Generation>
-void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt, Telling& telling) {
-  bool heard = !request_.echo || telling.text(lease_->instance().model()->vocab().detokenize(prompt));
+void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt, ResponseStream& stream) {
+  bool heard = !request_.echo || stream.text(lease_->instance().model()->vocab().detokenize(prompt));
   while (heard) {
     auto piece = generation.next();
     if (!piece) break;
-    heard = telling.text(std::move(*piece));
+    heard = stream.text(std::move(*piece));
   }
   completion_tokens_ += generation.tokens().size();
-  reasoning_tokens_ += telling.tokens_of_thoughts();
+  reasoning_tokens_ += stream.tokens_of_thoughts();
   if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
-  if (!telling.end(generation.finish_reason(), generation.stop_string()))
+  if (!stream.end(generation.finish_reason(), generation.stop_string()))
     throw Error(ErrorCode::cancelled, "the client has gone");
 }
 

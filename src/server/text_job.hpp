@@ -12,18 +12,18 @@
 #include <plimsoll/run/generation.hpp>
 #include <plimsoll/server/server_options.hpp>
 
-#include "kept_prompts.hpp"
+#include "prompt_cache.hpp"
 #include "prompt_reading.hpp"
-#include "telling.hpp"
+#include "response_stream.hpp"
 #include "templates.hpp"
 #include "token_times.hpp"
 
 namespace plimsoll::server {
 
 // What jobs work with; all of it outlives them.
-struct Workshop {
+struct ServerContext {
   host::Host& host;
-  KeptPrompts& kept;
+  PromptCache& kept;
   Templates& templates;
   const ServerOptions& options;
 };
@@ -33,12 +33,12 @@ class TextJob {
  public:
   // Waits for the model, reads the prompts, and finds the memory to go on from. Everything that can be refused is
   // refused here. Throws api::Problem and Error.
-  TextJob(Workshop workshop, api::TextRequest request, std::string owner, std::stop_token stop);
+  TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop);
   ~TextJob();
   TextJob(const TextJob&) = delete;
   TextJob& operator=(const TextJob&) = delete;
 
-  [[nodiscard]] const api::Heading& heading() const noexcept { return heading_; }
+  [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }
   // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
   void run(Listener& listener);
   [[nodiscard]] api::Usage usage() const noexcept;
@@ -47,26 +47,26 @@ class TextJob {
  private:
   void hold_to_a_form();
   [[nodiscard]] bool thinks_aloud() const;
-  [[nodiscard]] Telling::Form form_of_answer() const;
+  [[nodiscard]] ResponseStream::Form form_of_answer() const;
   void require_room(const std::vector<engine::Token>& prompt) const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
   template <class Generation>
-  void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, Telling& telling);
-  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, Telling& telling);
+  void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, ResponseStream& stream);
+  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, ResponseStream& stream);
 
-  Workshop workshop_;
+  ServerContext server_;
   api::TextRequest request_;
   std::string owner_;
   std::stop_token stop_;
   TokenTimes times_{std::chrono::steady_clock::now()};
-  std::unique_ptr<KeptPrompts::Loan> loan_;  // before the lease, since it ends after it
+  std::unique_ptr<PromptCache::Handle> prompt_;  // before the lease, since it ends after it
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
   std::size_t cached_ = 0;  // tokens of the first prompt that are in memory
   bool first_is_laid_out_ = false;
   bool failed_ = false;
-  api::Heading heading_;
+  api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;
 };

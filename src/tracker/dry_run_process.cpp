@@ -69,7 +69,7 @@ Json answer(DryRunSource& dry_runs, const Json& question) {
 }  // namespace
 
 int serve_dry_runs(int in, int out) {
-  engine::be_a_modest_child(in);
+  engine::prepare_child(in);
   LocalDryRuns dry_runs;
   std::string pending;
   char buffer[65536];

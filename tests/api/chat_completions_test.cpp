@@ -103,7 +103,7 @@ TEST(ChatCompletionsTest, AFailureInTheStreamIsAnEvent) {
 TEST(ChatCompletionsTest, Whole) {
   const Asked asked = read_chat_completion(request());
   const Json whole = asked.writer->whole(
-      {.heading = kHeading,
+      {.meta = kHeading,
        .choices = {{.text = "hi",
                     .logprobs = {{.text = "hi", .logprob = -0.5, .top = {{.text = "ho", .logprob = -1}}}}},
                    {.tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},

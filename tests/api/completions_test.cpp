@@ -63,7 +63,7 @@ TEST(CompletionsTest, Stream) {
 TEST(CompletionsTest, Whole) {
   const Asked asked = read_completion(request("\"a\""));
   const Json whole = asked.writer->whole(
-      {.heading = kHeading,
+      {.meta = kHeading,
        .choices = {{.text = "ab", .logprobs = {{.text = "a", .logprob = -1}, {.text = "b", .logprob = -2}}},
                    {.text = "c"}},
        .usage = kUsage});

@@ -149,7 +149,7 @@ TEST(MessagesTest, Whole) {
   const Asked asked = read_message(request());
   EXPECT_EQ(
       asked.writer
-          ->whole({.heading = kHeading,
+          ->whole({.meta = kHeading,
                    .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
                    .usage = kUsage})
           .dump(),

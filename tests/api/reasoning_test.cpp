@@ -95,7 +95,7 @@ std::string streamed(AnswerWriter& writer) {
 }
 
 const Answer kAnswer{
-    .heading = test::kHeading, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
+    .meta = test::kHeading, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
 
 TEST(ReasoningTest, InChatCompletions) {
   const Asked asked = read_chat_completion(chat_request());

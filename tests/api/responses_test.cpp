@@ -139,7 +139,7 @@ TEST(ResponsesTest, Failures) {
 TEST(ResponsesTest, Whole) {
   const Asked asked = read_response(request(R"(, "tools": [{"type": "function", "name": "weather"}], "top_p": 0.5)"));
   const Json whole = asked.writer->whole(
-      {.heading = kHeading,
+      {.meta = kHeading,
        .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
        .usage = kUsage});
   EXPECT_EQ(whole["object"], "response");

@@ -25,7 +25,7 @@ std::atomic<int> sigpipe_changes = 0;
 
 // Says every line again. "pid": its number. "end": nothing more.
 int echo(int in, int out) {
-  plimsoll::engine::be_a_modest_child(in);
+  plimsoll::engine::prepare_child(in);
   std::string line;
   for (char c = 0; read(in, &c, 1) == 1;) {
     if (c != '\n') {
@@ -115,7 +115,7 @@ TEST(ChildProcessTest, AParentThatWasGoneBeforeTheChildLookedIsNoticed) {
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);  // nobody is at the other end
-    be_a_modest_child(ends[1]);
+    prepare_child(ends[1]);
     for (;;) pause();
   }
   close(ends[0]);

@@ -6,7 +6,7 @@
 namespace plimsoll::host {
 namespace {
 
-KeptModels::Kept copy(Bytes size) { return {.copy = {}, .model = {}, .size = size}; }
+KeptModels::Entry copy(Bytes size) { return {.copy = {}, .model = {}, .size = size}; }
 
 // Made room for, as the host does it.
 bool keep(KeptModels& kept, const std::string& name, Bytes size) {

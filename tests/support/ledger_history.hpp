@@ -33,7 +33,7 @@ class History {
 
  private:
   using Amounts = std::map<Tag, std::uint64_t>;
-  struct Held {
+  struct State {
     Reservation reservation;
     Amounts lines;
   };

@@ -127,7 +127,7 @@ THINGS = """computer train moon star bird dog horse tree river mountain love mus
 road school teacher charge film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
 science art colour picture phone internet program compiler model token memory graphics card server python code bug window door table chair
 apple cake coffee tea rice soup pizza city village law government election doctor medicine virus elephant tiger zebra lion fish insect flower
-garden rose bread cheese bicycle engine plane bridge tower castle church god ghost dream time future life universe physics algebra""".split()
+garden rose bread cheese bicycle engine plane successors_place tower castle church god ghost dream time future life universe physics algebra""".split()
 VERBS = """cook write make paint build repair play learn read buy sell find open close install run fix translate explain draw sing dance
 teach solve compute grow eat drive cut wash call print""".split()
 NAMES = """Einstein|Newton|Shakespeare|Napoleon|Mozart|Anna|Maria|John Smith|Alan Turing|Ada|Darwin|Plato|Caesar|Bob|Alice|

@@ -8,7 +8,7 @@
 namespace plimsoll::api {
 
 // Known when the model is ready and the prompt is read, before the first piece.
-struct Heading {
+struct ResponseMeta {
   std::string id;            // random hexadecimal digits; each API puts its own letters in front
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
@@ -64,7 +64,7 @@ struct Choice {
 };
 
 struct Answer {
-  Heading heading{};
+  ResponseMeta meta{};
   std::vector<Choice> choices{};
   Usage usage{};
 };

@@ -17,7 +17,7 @@ namespace plimsoll::api {
 class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
-  [[nodiscard]] virtual std::string begin(const Heading& heading) = 0;
+  [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
   [[nodiscard]] virtual std::string piece(const Piece& piece) = 0;
   [[nodiscard]] virtual std::string end_of_choice(const ChoiceEnd& end) = 0;
   [[nodiscard]] virtual std::string end(const Usage& usage) = 0;

@@ -14,7 +14,7 @@ namespace plimsoll::engine {
 // in the middle of its work; prints no backtrace with a debugger, writes no core file, takes a full disk as an error
 // instead of a signal, and leaves Ctrl-C to its parent. Where `in` is no socket (a shell's pipe) its end is noticed by
 // who reads it only.
-void be_a_modest_child(int in);
+void prepare_child(int in);
 
 // One thread, and it may be another one than made it. The child ends with this object, at the latest. Signals of this
 // process are left as they are.

@@ -60,9 +60,9 @@ class Lease {
 
  private:
   friend class Host;
-  struct Held;
-  explicit Lease(std::unique_ptr<Held> held) noexcept;
-  std::unique_ptr<Held> held_;
+  struct State;
+  explicit Lease(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace plimsoll::host

@@ -72,7 +72,7 @@ class Instance {
   const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
   // In the place of warm_up() where this process has warmed the same plan before: what that compiled and measured still
   // holds (see runtime()), so only the context's own first steps are left, and the first decode does them.
-  void take_over_warmth(const WarmUpReport& earlier, const Runtime& runtime);
+  void reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime);
   // From now on only what is held: any allocation beyond the reservation is refused, any inside it counted.
   void seal();
 

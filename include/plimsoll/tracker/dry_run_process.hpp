@@ -40,7 +40,7 @@ class DryRunProcess final : public DryRunSource {
   std::unique_ptr<engine::ChildProcess> child_;
 };
 
-// What the child does, a process of its own (engine::be_a_modest_child): answers questions, one JSON line each, until
+// What the child does, a process of its own (engine::prepare_child): answers questions, one JSON line each, until
 // `in` ends. Returns an exit status.
 int serve_dry_runs(int in, int out);
 

@@ -1,4 +1,4 @@
-#include "kept_prompts.hpp"
+#include "prompt_cache.hpp"
 
 #include <algorithm>
 
@@ -20,8 +20,8 @@ std::size_t common_beginning(std::span<const engine::Token> a, std::span<const e
   return static_cast<std::size_t>(in_a - a.begin());
 }
 
-KeptPrompts::~KeptPrompts() {
-  for (const Kept& kept : idle_) drop(kept.id);
+PromptCache::~PromptCache() {
+  for (const Entry& kept : idle_) drop(kept.id);
 }
 
 namespace {
@@ -30,14 +30,14 @@ Bytes size_of(const std::vector<engine::Token>& tokens) { return Bytes{tokens.si
 
 }  // namespace
 
-KeptPrompts::Kept KeptPrompts::take_out(std::list<Kept>::iterator kept) {
-  Kept out = std::move(*kept);
+PromptCache::Entry PromptCache::take_out(std::list<Entry>::iterator kept) {
+  Entry out = std::move(*kept);
   held_ -= size_of(out.tokens);
   idle_.erase(kept);
   return out;
 }
 
-std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, const std::string& owner,
+std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model, const std::string& owner,
                                                      std::span<const engine::Token> tokens) {
   {
     const std::lock_guard lock(mutex_);
@@ -51,16 +51,16 @@ std::unique_ptr<KeptPrompts::Loan> KeptPrompts::take(const std::string& model, c
       most_common = common;
     }
     if (best != idle_.end()) {
-      Kept kept = take_out(best);
+      Entry kept = take_out(best);
       (void)charge_.resize(memory::in_steps(held_));
-      return std::make_unique<Loan>(*this, std::move(kept));
+      return std::make_unique<Handle>(*this, std::move(kept));
     }
   }
-  return std::make_unique<Loan>(
-      *this, Kept{.id = host_.new_conversation(model), .model = model, .owner = owner, .tokens = {}});
+  return std::make_unique<Handle>(
+      *this, Entry{.id = host_.new_conversation(model), .model = model, .owner = owner, .tokens = {}});
 }
 
-KeptPrompts::Loan::~Loan() {
+PromptCache::Handle::~Handle() {
   const host::ConversationId id = kept_.id;
   try {
     if (keep_) {
@@ -73,18 +73,18 @@ KeptPrompts::Loan::~Loan() {
   all_.drop(id);
 }
 
-void KeptPrompts::Loan::keep(std::vector<engine::Token> tokens) {
+void PromptCache::Handle::keep(std::vector<engine::Token> tokens) {
   kept_.tokens = std::move(tokens);
   keep_ = true;
 }
 
-void KeptPrompts::put_back(Kept kept) {
+void PromptCache::put_back(Entry kept) {
   std::vector<host::ConversationId> surplus;
   {
     const std::lock_guard lock(mutex_);
     const std::string model = kept.model;
     const std::string owner = kept.owner;
-    const auto alike = [&](const Kept& other) { return other.model == model && other.owner == owner; };
+    const auto alike = [&](const Entry& other) { return other.model == model && other.owner == owner; };
     held_ += size_of(kept.tokens);
     idle_.push_back(std::move(kept));
     for (auto count = static_cast<std::size_t>(std::ranges::count_if(idle_, alike)); count > most_; --count) {
@@ -96,7 +96,7 @@ void KeptPrompts::put_back(Kept kept) {
   for (const host::ConversationId gone : surplus) drop(gone);
 }
 
-void KeptPrompts::drop(host::ConversationId id) noexcept {
+void PromptCache::drop(host::ConversationId id) noexcept {
   try {
     host_.end_conversation(id);
   } catch (const std::exception& error) {
@@ -104,7 +104,7 @@ void KeptPrompts::drop(host::ConversationId id) noexcept {
   }
 }
 
-std::size_t KeptPrompts::size() const {
+std::size_t PromptCache::size() const {
   const std::lock_guard lock(mutex_);
   return idle_.size();
 }

@@ -7,21 +7,21 @@
 
 namespace plimsoll::host {
 
-struct Lease::Held {
+struct Lease::State {
   Host::Impl* host = nullptr;  // while there is a lease to give back
   std::shared_ptr<Resident> resident;
   std::optional<ConversationId> kept;
   std::optional<run::Conversation> conversation;
   std::optional<run::Conversation> draft;
 
-  Held() = default;
-  ~Held();
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
+  State() = default;
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   // What lasts goes back to its place, what does not is gone.
-  void stand_up();
-  void sit_down();
+  void release_sequence();
+  void acquire_sequence();
 };
 
 }  // namespace plimsoll::host

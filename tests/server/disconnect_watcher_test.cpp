@@ -1,4 +1,4 @@
-#include "departures.hpp"
+#include "disconnect_watcher.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,31 +15,31 @@ bool stops_within(const std::stop_token& token, std::chrono::milliseconds limit)
   return token.stop_requested();
 }
 
-TEST(DeparturesTest, AClientThatGoesAwayStopsItsRequestAndNoOther) {
-  Departures departures;
+TEST(DisconnectWatcherTest, AClientThatGoesAwayStopsItsRequestAndNoOther) {
+  DisconnectWatcher disconnect_watcher;
   std::atomic<bool> gone = false;
-  const auto leaves = departures.watch([&] { return gone.load(); });
-  const auto stays = departures.watch([] { return false; });
+  const auto leaves = disconnect_watcher.watch([&] { return gone.load(); });
+  const auto stays = disconnect_watcher.watch([] { return false; });
   EXPECT_FALSE(stops_within(leaves->token(), 120ms));
   gone = true;
   EXPECT_TRUE(stops_within(leaves->token(), 120s));
   EXPECT_FALSE(stays->token().stop_requested());
 }
 
-TEST(DeparturesTest, TimeIsUp) {
-  Departures departures;
+TEST(DisconnectWatcherTest, TimeIsUp) {
+  DisconnectWatcher disconnect_watcher;
   const auto begin = std::chrono::steady_clock::now();
-  const auto watched = departures.watch([] { return false; }, std::chrono::seconds(1));
+  const auto watched = disconnect_watcher.watch([] { return false; }, std::chrono::seconds(1));
   EXPECT_TRUE(stops_within(watched->token(), 120s));
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 1s);  // not before
   EXPECT_TRUE(watched->timed_out());
 }
 
-TEST(DeparturesTest, NobodyIsAskedAfterTheEnd) {
-  Departures departures;
+TEST(DisconnectWatcherTest, NobodyIsAskedAfterTheEnd) {
+  DisconnectWatcher disconnect_watcher;
   std::atomic<int> asked = 0;
   {
-    const auto watched = departures.watch([&] {
+    const auto watched = disconnect_watcher.watch([&] {
       ++asked;
       return false;
     });
@@ -50,11 +50,11 @@ TEST(DeparturesTest, NobodyIsAskedAfterTheEnd) {
   EXPECT_EQ(asked, before);
 }
 
-TEST(DeparturesTest, TheServerEnds) {
-  Departures departures;
-  const auto one = departures.watch([] { return false; });
-  const auto other = departures.watch([] { return false; });
-  departures.stop_all();
+TEST(DisconnectWatcherTest, TheServerEnds) {
+  DisconnectWatcher disconnect_watcher;
+  const auto one = disconnect_watcher.watch([] { return false; });
+  const auto other = disconnect_watcher.watch([] { return false; });
+  disconnect_watcher.stop_all();
   EXPECT_TRUE(one->token().stop_requested());
   EXPECT_TRUE(other->token().stop_requested());
 }

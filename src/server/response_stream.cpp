@@ -1,4 +1,4 @@
-#include "telling.hpp"
+#include "response_stream.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -27,12 +27,12 @@ api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> 
 
 }  // namespace
 
-void Telling::on_token(Token token, std::span<const float> logits) {
+void ResponseStream::on_token(Token token, std::span<const float> logits) {
   if (form_.reasoning && form_.reasoning->inside()) ++tokens_of_thoughts_;
   if (form_.top_logprobs) logprobs_.push_back(logprob_of(vocab_, logits, token, *form_.top_logprobs));
 }
 
-bool Telling::text(std::string text) {
+bool ResponseStream::text(std::string text) {
   if (!form_.reasoning) return tell({}, without_calls(std::move(text)));
   const bool thought = form_.reasoning->inside();
   auto read = form_.reasoning->push(text);
@@ -40,7 +40,7 @@ bool Telling::text(std::string text) {
   return tell_read(std::move(read));
 }
 
-bool Telling::end(run::FinishReason reason, const std::string& stop_string) {
+bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string) {
   if (form_.reasoning && !tell_read(form_.reasoning->finish())) return false;
   if (form_.calls && !tell({}, form_.calls->finish())) return false;
   if (!logprobs_.empty() && !tell({}, {})) return false;
@@ -49,11 +49,11 @@ bool Telling::end(run::FinishReason reason, const std::string& stop_string) {
   return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string});
 }
 
-bool Telling::tell_read(api::ReasoningReader::Read read) {
+bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
   return tell(std::move(read.thoughts), without_calls(std::move(read.answer)));
 }
 
-bool Telling::tell(std::string thoughts, std::string text) {
+bool ResponseStream::tell(std::string thoughts, std::string text) {
   api::Piece piece{.choice = choice_, .text = std::move(text), .reasoning = std::move(thoughts)};
   if (form_.calls) piece.tool_calls = form_.calls->take();
   for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
@@ -64,6 +64,6 @@ bool Telling::tell(std::string thoughts, std::string text) {
   return listener_.piece(piece);
 }
 
-std::string Telling::without_calls(std::string text) { return form_.calls ? form_.calls->push(text) : text; }
+std::string ResponseStream::without_calls(std::string text) { return form_.calls ? form_.calls->push(text) : text; }
 
 }  // namespace plimsoll::server

@@ -1,4 +1,4 @@
-#include "kept_prompts.hpp"
+#include "prompt_cache.hpp"
 
 #include <gtest/gtest.h>
 

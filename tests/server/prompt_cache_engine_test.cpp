@@ -1,5 +1,5 @@
-// KeptPrompts on a real host: whose memory is found by whom.
-#include "kept_prompts.hpp"
+// PromptCache on a real host: whose memory is found by whom.
+#include "prompt_cache.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,30 +13,30 @@ using host::test::SmallHost;
 using Tokens = std::vector<engine::Token>;
 
 // One request of that owner; answers which conversation it was given.
-host::ConversationId ask(host::Host& host, KeptPrompts& kept, const std::string& owner, const Tokens& prompt) {
-  const auto loan = kept.take("a", owner, prompt);
+host::ConversationId ask(host::Host& host, PromptCache& kept, const std::string& owner, const Tokens& prompt) {
+  const auto handle = kept.take("a", owner, prompt);
   {
     host::Lease lease = host.acquire("a");
-    lease.resume(loan->id());
+    lease.resume(handle->id());
     (void)lease.conversation().replace(prompt);
     EXPECT_EQ(lease.conversation().infer(), engine::DecodeStatus::ok);
   }
-  loan->keep(prompt);
-  return loan->id();
+  handle->keep(prompt);
+  return handle->id();
 }
 
-TEST(KeptPromptsTest, WhoBeginsAlikeGoesOnThere) {
+TEST(PromptCacheTest, WhoBeginsAlikeGoesOnThere) {
   SmallHost small(fleet_of("a", 2));
-  KeptPrompts kept(small.host, 8);
+  PromptCache kept(small.host, 8);
   const host::ConversationId first = ask(small.host, kept, "x", {5, 6, 7, 8});
   EXPECT_EQ(ask(small.host, kept, "x", {5, 6, 7, 8, 9, 10}), first);
   EXPECT_NE(ask(small.host, kept, "y", {5, 6, 7, 8, 9, 10}), first);  // somebody else's
   EXPECT_EQ(kept.size(), 2U);
 }
 
-TEST(KeptPromptsTest, WhatIsWorthMoreThanItSavesIsLeftAlone) {
+TEST(PromptCacheTest, WhatIsWorthMoreThanItSavesIsLeftAlone) {
   SmallHost small(fleet_of("a", 2));
-  KeptPrompts kept(small.host, 8);
+  PromptCache kept(small.host, 8);
   Tokens long_one{5, 6, 7};
   long_one.resize(200, 9);
   const host::ConversationId first = ask(small.host, kept, "x", long_one);
@@ -45,9 +45,9 @@ TEST(KeptPromptsTest, WhatIsWorthMoreThanItSavesIsLeftAlone) {
   EXPECT_EQ(ask(small.host, kept, "x", long_one), first);
 }
 
-TEST(KeptPromptsTest, TheLongestUnusedGoes) {
+TEST(PromptCacheTest, TheLongestUnusedGoes) {
   SmallHost small(fleet_of("a", 2));
-  KeptPrompts kept(small.host, 2);
+  PromptCache kept(small.host, 2);
   const host::ConversationId first = ask(small.host, kept, "x", {1, 2, 3});
   (void)ask(small.host, kept, "x", {11, 12, 13});  // nothing in common
   (void)ask(small.host, kept, "x", {21, 22, 23});
@@ -55,13 +55,13 @@ TEST(KeptPromptsTest, TheLongestUnusedGoes) {
   EXPECT_THROW(small.host.end_conversation(first), Error);  // it is no more
 }
 
-TEST(KeptPromptsTest, WhatIsNotKeptIsEnded) {
+TEST(PromptCacheTest, WhatIsNotKeptIsEnded) {
   SmallHost small(fleet_of("a", 2));
-  KeptPrompts kept(small.host, 2);
+  PromptCache kept(small.host, 2);
   host::ConversationId id = 0;
   {
-    const auto loan = kept.take("a", "x", Tokens{1, 2, 3});
-    id = loan->id();
+    const auto handle = kept.take("a", "x", Tokens{1, 2, 3});
+    id = handle->id();
   }
   EXPECT_EQ(kept.size(), 0U);
   EXPECT_THROW(small.host.end_conversation(id), Error);

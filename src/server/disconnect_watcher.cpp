@@ -1,4 +1,4 @@
-#include "departures.hpp"
+#include "disconnect_watcher.hpp"
 
 #include <exception>
 
@@ -11,7 +11,7 @@ namespace {
 constexpr std::chrono::milliseconds kBeat{50};
 
 // Who cannot be asked is there still: his answer will tell.
-bool has_gone(const Departures::Gone& gone) noexcept {
+bool has_gone(const DisconnectWatcher::Gone& gone) noexcept {
   try {
     return gone();
   } catch (const std::exception& error) {
@@ -22,30 +22,30 @@ bool has_gone(const Departures::Gone& gone) noexcept {
 
 }  // namespace
 
-Departures::Departures() : thread_([this](const std::stop_token& stop) { look(stop); }) {}
+DisconnectWatcher::DisconnectWatcher() : thread_([this](const std::stop_token& stop) { look(stop); }) {}
 
-std::unique_ptr<Departures::Watched> Departures::watch(Gone gone, std::optional<std::chrono::seconds> limit) {
+std::unique_ptr<DisconnectWatcher::Watch> DisconnectWatcher::watch(Gone gone, std::optional<std::chrono::seconds> limit) {
   const std::lock_guard lock(mutex_);
   const auto until = limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt;
   Entry& entry = entries_.emplace_back();
   entry.gone = std::move(gone);
   entry.until = until;
   wake_.notify_all();
-  return std::make_unique<Watched>(*this, std::prev(entries_.end()));
+  return std::make_unique<Watch>(*this, std::prev(entries_.end()));
 }
 
-Departures::Watched::~Watched() {
+DisconnectWatcher::Watch::~Watch() {
   const std::lock_guard lock(all_.mutex_);
   all_.entries_.erase(entry_);
 }
 
-void Departures::stop_all() {
+void DisconnectWatcher::stop_all() {
   const std::lock_guard lock(mutex_);
   for (Entry& entry : entries_) entry.source.request_stop();
 }
 
 // With the lock held, so that nobody's connection ends under the question.
-void Departures::look(const std::stop_token& stop) {
+void DisconnectWatcher::look(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (wake_.wait(lock, stop, [&] { return !entries_.empty(); })) {
     const auto now = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-// Telling: one answer on its way from the model to whoever listens: its text without calls and thoughts, its thoughts,
+// ResponseStream: one answer on its way from the model to whoever listens: its text without calls and thoughts, its thoughts,
 // its calls, and log-probabilities.
 #pragma once
 #include <optional>
@@ -23,7 +23,7 @@ class Listener {
 };
 
 // One thread. The listener outlives it.
-class Telling {
+class ResponseStream {
  public:
   // What an answer may hold besides text; empty: not looked for.
   struct Form {
@@ -32,7 +32,7 @@ class Telling {
     std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
   };
 
-  Telling(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
+  ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
       : listener_(listener), choice_(choice), vocab_(vocab), form_(std::move(form)) {}
 
   // Each token, before its text. `logits`: one for each token of the vocabulary.

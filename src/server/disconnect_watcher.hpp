@@ -1,4 +1,4 @@
-// Departures: notices clients that go away while their request is at work or waits, and stops it.
+// DisconnectWatcher: notices clients that go away while their request is at work or waits, and stops it.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -13,20 +13,20 @@
 
 namespace plimsoll::server {
 
-class Departures {
+class DisconnectWatcher {
  public:
   using Gone = std::function<bool()>;
 
-  Departures();
-  ~Departures() = default;
-  Departures(const Departures&) = delete;
-  Departures& operator=(const Departures&) = delete;
+  DisconnectWatcher();
+  ~DisconnectWatcher() = default;
+  DisconnectWatcher(const DisconnectWatcher&) = delete;
+  DisconnectWatcher& operator=(const DisconnectWatcher&) = delete;
 
   // One request: while this lives, its client is looked at some times a second.
-  class Watched;
-  // `gone` is called on another thread until Watched ends; where it throws, nobody has gone. `limit`: stopped after
+  class Watch;
+  // `gone` is called on another thread until Watch ends; where it throws, nobody has gone. `limit`: stopped after
   // that long, too; none: never.
-  [[nodiscard]] std::unique_ptr<Watched> watch(Gone gone, std::optional<std::chrono::seconds> limit = {});
+  [[nodiscard]] std::unique_ptr<Watch> watch(Gone gone, std::optional<std::chrono::seconds> limit = {});
   void stop_all();  // the server is ending
 
  private:
@@ -43,18 +43,18 @@ class Departures {
   std::jthread thread_;  // last: ends first
 };
 
-class Departures::Watched {
+class DisconnectWatcher::Watch {
  public:
-  Watched(Departures& all, std::list<Entry>::iterator entry) : all_(all), entry_(entry) {}
-  ~Watched();
-  Watched(const Watched&) = delete;
-  Watched& operator=(const Watched&) = delete;
+  Watch(DisconnectWatcher& all, std::list<Entry>::iterator entry) : all_(all), entry_(entry) {}
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
   [[nodiscard]] std::stop_token token() const { return entry_->source.get_token(); }
   // Its client is there still; it was stopped since its time was over.
   [[nodiscard]] bool timed_out() const noexcept { return entry_->timed_out; }
 
  private:
-  Departures& all_;
+  DisconnectWatcher& all_;
   std::list<Entry>::iterator entry_;
 };
 
