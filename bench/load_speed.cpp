@@ -97,13 +97,13 @@ plan::Plan plan_of(const Options& options) {
   request.dry_run.context.n_batch = request.dry_run.context.n_ubatch = options.batch;
   tracker::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
-  return plan::Planner(dry_runs, nothing).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+  return plan::Planner(dry_runs, nothing).plan({request}, {.budgets = {}, .ours = {}, .alternatives = false});
 }
 
 std::uint64_t bytes_on_devices(const plan::Plan& plan) {
   Bytes sum;
-  for (const plan::Line& line : plan.models.front().lines) {
-    if (line.stage == memory::Stage::weights && !line.device.is_host()) sum += line.bytes;
+  for (const plan::Entry& entry : plan.models.front().entries) {
+    if (entry.stage == memory::Stage::weights && !entry.device.is_host()) sum += entry.bytes;
   }
   return sum.value();
 }

@@ -167,7 +167,7 @@ def switches(quick: bool, figures: list, samples: dict) -> None:
     count = 6 if quick else 20
 
     def ours() -> float:
-        peer = Peer([PLIMSOLL, "serve", str(folder), *shape, "--line", f"CPU={line}"], environment())
+        peer = Peer([PLIMSOLL, "serve", str(folder), *shape, "--budget", f"CPU={line}"], environment())
         try:
             return in_turns(peer, ["a", "b"], count)
         finally:

@@ -29,7 +29,7 @@ def fleet() -> tuple:
     path = folder / "fleet.toml"
     path.write_text(text)
     plan = json.loads(subprocess.run([PLIMSOLL, "plan", str(path), "--json"], env=environment(), capture_output=True).stdout)
-    lines = plan["models"][0]["lines"]
+    lines = plan["models"][0]["entries"]
     one = sum(l["bytes"] for l in lines if l.get("charged", True) and l["stage"] not in ("compute", "runtime"))
     runtime = sum(l["bytes"] for l in lines if l["stage"] == "runtime")
     compute = sum(l["bytes"] for l in lines if l["stage"] == "compute")
@@ -92,7 +92,7 @@ def look(peer: Peer) -> dict:
     cpu = next(d for d in status["devices"] if d["device"] == "CPU")
     with open(f"/proc/{peer.process.pid}/status") as file:
         rss = next(int(l.split()[1]) * 1024 for l in file if l.startswith("RssAnon"))
-    return {"committed": cpu["committed"], "taken": cpu["taken"], "line": cpu["line"], "rss": rss, "swapped_out": status["swap"]["memory"],
+    return {"committed": cpu["committed"], "taken": cpu["taken"], "budget": cpu["budget"], "rss": rss, "swapped_out": status["swap"]["memory"],
             "descriptors": len(os.listdir(f"/proc/{peer.process.pid}/fd")),
             "after_seal": sum(m["seal"]["allocations_after_seal"] for m in status["models"]),
             "evictions": sum(m["evictions"] for m in status["models"])}
@@ -102,7 +102,7 @@ def measure(quick: bool):
     path, line, three_do_not_fit = fleet()
     assert three_do_not_fit
     seconds = int(os.environ.get("PLIMSOLL_SOAK_SECONDS", 30 if quick else 60 * MINUTES))
-    peer = Peer([PLIMSOLL, "serve", str(path), "--line", f"CPU={line}", "--max-requests", "64"], environment(), "a")
+    peer = Peer([PLIMSOLL, "serve", str(path), "--budget", f"CPU={line}", "--max-requests", "64"], environment(), "a")
     tally, looks = Tally(), []
     try:
         until = time.monotonic() + seconds
@@ -131,7 +131,7 @@ def measure(quick: bool):
     figures = [
         figure(f"{name}: requests that were neither answered nor refused by name", len(tally.unexplained), 0, answers=sum(tally.statuses.values()),
                broken_off=tally.broken_off),
-        figure(f"{name}: bytes above the line", max(max(0, l["committed"] - l["line"]) for l in looks), 0, "B"),
+        figure(f"{name}: bytes above the line", max(max(0, l["committed"] - l["budget"]) for l in looks), 0, "B"),
         figure(f"{name}: allocations after seal", max(l["after_seal"] for l in looks), 0),
         figure(f"{name}: process memory beside swapped-out conversations, last third against the second", growth / 1048576, 8, "MiB", evictions=looks[-1]["evictions"]),
         figure(f"{name}: descriptors left at the end beyond those at the beginning", looks[-1]["descriptors"] - looks[0]["descriptors"], 8),

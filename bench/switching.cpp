@@ -1,4 +1,4 @@
-// What a host costs, and what it saves: switches between two models under a line for one, models that fit under a line
+// What a host costs, and what it saves: switches between two models under a line for one, models that fit within a budget
 // at once, and the host's own time beside a request. One JSON object on stdout.
 #include <fmt/format.h>
 #include <malloc.h>
@@ -53,7 +53,7 @@ host::Fleet fleet_of(const Options& options, const std::vector<std::string>& pat
 
 plan::Plan plan_of(const plan::Request& request, plan::Store& store) {
   tracker::LocalDryRuns dry_runs;
-  return plan::Planner(dry_runs, store).plan({request}, {.lines = {}, .ours = {}, .alternatives = false});
+  return plan::Planner(dry_runs, store).plan({request}, {.budgets = {}, .ours = {}, .alternatives = false});
 }
 
 run::GenerationParams greedy(const engine::Model& model, const std::string& prompt, std::int32_t tokens) {
@@ -130,7 +130,7 @@ Json switches(const Options& options) {
     largest = std::max(largest, plan::required_on(device, plan_of(model.request, store).models));
   // Less than another model needs beside the first; what the runtime stage may turn out to be beside its plan.
   constexpr std::uint64_t kSlack = std::uint64_t{16} << 20U;
-  fleet.lines = {{.device = device, .amount = largest + Bytes{kSlack}}};
+  fleet.budgets = {{.device = device, .amount = largest + Bytes{kSlack}}};
 
   const Switched told = switch_in_turns(options, fleet, store);
   // Afterwards: what is measured must not have been warmed before the host begins.
@@ -146,10 +146,10 @@ Json switches(const Options& options) {
           {"allocations_after_seal", allocations}};
 }
 
-// As many copies of one model as the line takes, all of them ready and used.
-Json together(const Options& options, Bytes line, std::size_t most) {
+// As many copies of one model as the budget takes, all of them ready and used.
+Json together(const Options& options, Bytes budget, std::size_t most) {
   host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
-  fleet.lines = {{.device = device::DeviceId{options.device}, .amount = line}};
+  fleet.budgets = {{.device = device::DeviceId{options.device}, .amount = budget}};
   run::MemoryAccounting accounting;
   tracker::LocalDryRuns dry_runs;
   plan::Store store(options.store);
@@ -165,7 +165,7 @@ Json together(const Options& options, Bytes line, std::size_t most) {
     if (now <= ready) break;  // somebody had to go
     ready = now;
   }
-  return {{"line", line.value()},
+  return {{"budget", budget.value()},
           {"ready", ready},
           {"process_bytes", saturating_sub(process_memory(accounting), before).value()},
           {"committed", accounting.ledger().account(device::DeviceId{options.device}).committed.value()}};
@@ -222,7 +222,7 @@ Json own_time(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App program{"Measures a host; see bench/switching.py"};
   Options options;
-  std::string line;
+  std::string budget;
   std::size_t most = 0;
   bool own = false;
   program.add_option("-m,--model", options.models)->required();
@@ -232,7 +232,7 @@ int main(int argc, char** argv) {
   program.add_option("-t,--threads", options.threads);
   program.add_option("--rounds", options.rounds);
   program.add_option("--store", options.store, "What was measured before");
-  program.add_option("--together", line, "A line: how many fit under it");
+  program.add_option("--together", budget, "A budget: how many fit under it");
   program.add_option("--most", most);
   program.add_flag("--own", own, "The host's own time");
   bool verbose = false;
@@ -241,8 +241,8 @@ int main(int argc, char** argv) {
   if (verbose) log::set_level(log::Level::info);
   try {
     const Json result = own            ? own_time(options)
-                        : line.empty() ? switches(options)
-                                       : together(options, parse_bytes(line).value(), most);
+                        : budget.empty() ? switches(options)
+                                       : together(options, parse_bytes(budget).value(), most);
     fmt::print("{}\n", result.dump(2));
   } catch (const std::exception& error) {
     fmt::print(stderr, "switching: {}\n", error.what());

@@ -27,9 +27,9 @@ CASES = {
     "Vulkan0": {"what": "26 M parameters, Vulkan software device", "context": "512", "batch": "64", "model": SMALL},
 }
 TOGETHER_CASES = [
-    {"device": "CPU", "what": "374 M parameters in Q8_0, a head of keys for each query, CPU", "line": "2GiB", "most": 24, "model": LARGE},
-    {"device": "CPU", "what": "376 M parameters in Q8_0, a head of keys for three queries, CPU", "line": "2GiB", "most": 40, "model": GROUPED},
-    {"device": "Vulkan0", "what": "26 M parameters, Vulkan software device", "line": "512MiB", "most": 24, "model": SMALL},
+    {"device": "CPU", "what": "374 M parameters in Q8_0, a head of keys for each query, CPU", "budget": "2GiB", "most": 24, "model": LARGE},
+    {"device": "CPU", "what": "376 M parameters in Q8_0, a head of keys for three queries, CPU", "budget": "2GiB", "most": 40, "model": GROUPED},
+    {"device": "Vulkan0", "what": "26 M parameters, Vulkan software device", "budget": "512MiB", "most": 24, "model": SMALL},
 ]
 
 
@@ -137,10 +137,10 @@ def measure(quick: bool):
         env = environments[device]
         one = private_bytes(device, path, env)
         fit = Run([program("switching"), "--store", store_of(env), "-m", path, "--device", device, "-c", CASES[device]["context"], "-b", CASES[device]["batch"],
-                   "-t", str(CORES), "--together", case["line"], "--most", str(case["most"])], env).json()
+                   "-t", str(CORES), "--together", case["budget"], "--most", str(case["most"])], env).json()
         assert fit["ready"] < case["most"], "more would fit than were tried"
         samples["together"].append({"what": case["what"], "together": fit, "llama_server_private_bytes": one})
-        peers = size(case["line"]) // one
+        peers = size(case["budget"]) // one
         say(f"  under {case['line']}: {fit['ready']}, llama-server processes {peers}; {case['what']}")
         figures.append(figure(f"models ready at once under {case['line']} ÷ llama-server processes, {case['what']}", fit["ready"] / max(1, peers),
                               TOGETHER, "×", at_least=True, ours_count=fit["ready"], peer_count=peers, peer_bytes=one))

@@ -48,7 +48,7 @@ void hook_unwatched(benchmark::State& state) {
   allocate_and_free(state, &ggml_backend_buft_alloc_buffer, &ggml_backend_buffer_free);
 }
 
-// The accounting of a program that runs models: two other models' entries, a line, an event log, a reservation with room.
+// The accounting of a program that runs models: two other models' entries, a budget, an event log, a reservation with room.
 void watched(benchmark::State& state, bool sealed) {
   const SystemClock clock;
   memory::EventLog events(clock);
@@ -56,8 +56,8 @@ void watched(benchmark::State& state, bool sealed) {
   memory::Seal seal;
   memory::LedgerCapacity limited(ledger);
   memory::SealedCapacity capacity(limited, ledger, seal);
-  const auto lines = [](const std::string& owner) {
-    std::vector<memory::Ledger::Line> all;
+  const auto entries = [](const std::string& owner) {
+    std::vector<memory::Ledger::PlannedEntry> all;
     for (const auto stage :
          {memory::Stage::weights, memory::Stage::kv_cache, memory::Stage::compute, memory::Stage::output}) {
       all.push_back(
@@ -65,10 +65,10 @@ void watched(benchmark::State& state, bool sealed) {
     }
     return all;
   };
-  ledger.set_line(device::host(), 64_GiB);
-  const auto first = ledger.reserve("first", lines("first"));
-  const auto second = ledger.reserve("second", lines("second"));
-  const auto ours = ledger.reserve(kOwner, lines(kOwner));
+  ledger.set_budget(device::host(), 64_GiB);
+  const auto first = ledger.reserve("first", entries("first"));
+  const auto second = ledger.reserve("second", entries("second"));
+  const auto ours = ledger.reserve(kOwner, entries(kOwner));
   if (!first || !second || !ours) {
     state.SkipWithError("the reservation was refused");
     return;

@@ -11,7 +11,7 @@ _plimsoll() {
   local draft='--model-draft -md --gpu-layers-draft -ngld --draft-max --draft-p-min'
   local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
     --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
-    --threads-batch -tb --line --runtime --no-prefault'
+    --threads-batch -tb --budget --runtime --no-prefault'
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
     --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
     --top-n-sigma --xtc-probability --xtc-threshold --dry-multiplier --dry-base --dry-allowed-length
@@ -60,7 +60,7 @@ _plimsoll() {
         --max-wait --max-time --drain-time --keep-in-host
         $model $context"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
-    top) words='-h --help --fleet --line --no-prefault --frame --frames --interval --json' ;;
+    top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix
         --output-tensor-type --token-embedding-type --tensor-type --prune-layers --override-kv --max-buffer-size --json'

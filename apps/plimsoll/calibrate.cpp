@@ -42,9 +42,9 @@ int forget(const std::string& what) {
 
 Json to_json(const Opened& opened) {
   Json runtime = Json::array();
-  for (const plan::Line& line : opened.figures.ready) {
-    if (line.stage == memory::Stage::runtime)
-      runtime.push_back({{"device", line.device.name()}, {"bytes", line.bytes.value()}});
+  for (const plan::Entry& entry : opened.figures.ready) {
+    if (entry.stage == memory::Stage::runtime)
+      runtime.push_back({{"device", entry.device.name()}, {"bytes", entry.bytes.value()}});
   }
   const run::WarmUpReport& report = opened.instance->warm_up_report();
   return {{"schema", "plimsoll.calibration/1"},
@@ -65,9 +65,9 @@ void print_table(const Opened& opened) {
   }
   fmt::print("\n{} sweeps; pipeline cache {}; read from {}\n", report.sweeps,
              to_string(opened.instance->pipeline_cache()), opened.instance->how_growth_is_read());
-  for (const plan::Line& line : opened.figures.ready) {
-    if (line.stage != memory::Stage::runtime) continue;
-    fmt::print("runtime on {}: {} ({} bytes), {}\n", line.device.name(), format_bytes(line.bytes), line.bytes.value(),
+  for (const plan::Entry& entry : opened.figures.ready) {
+    if (entry.stage != memory::Stage::runtime) continue;
+    fmt::print("runtime on {}: {} ({} bytes), {}\n", entry.device.name(), format_bytes(entry.bytes), entry.bytes.value(),
                report.complete() ? "kept as a calibration" : "NOT kept: the warm-up did not see everything");
   }
 }

@@ -112,19 +112,19 @@ std::uint64_t required(const TemporaryFolder& folder, std::vector<std::string> a
   return 0;
 }
 
-// Two models under a line that holds both; then a long context under a line that is a quarter of its cache too low.
+// Two models within a budget that holds both; then a long context within a budget that is a quarter of its cache too low.
 void show_plans(const TemporaryFolder& folder, const std::vector<std::string>& models, const std::string& device) {
   constexpr std::uint64_t kMebibyte = 1U << 20U;
   const auto in_mebibytes = [&](std::uint64_t bytes) { return fmt::format("{}={}MiB", device, bytes / kMebibyte + 1); };
   std::vector<std::string> both{"plan"};
   for (const std::string& model : models) both.insert(both.end(), {"-m", model});
-  both.insert(both.end(), {"--line", in_mebibytes(required(folder, both, device))});
+  both.insert(both.end(), {"--budget", in_mebibytes(required(folder, both, device))});
   show(both, done);
 
   std::vector<std::string> large{"plan", "-m", models.front(), "-c", "131072"};
   const std::uint64_t needed = required(folder, large, device);
   const std::uint64_t small = required(folder, {"plan", "-m", models.front(), "-c", "512"}, device);
-  large.insert(large.end(), {"--line", in_mebibytes(needed - (needed - small) / 4)});
+  large.insert(large.end(), {"--budget", in_mebibytes(needed - (needed - small) / 4)});
   show(large, refused);
 }
 

@@ -29,13 +29,13 @@ std::string_view word(device::DeviceType type) {
 }
 
 std::string whose_memory(const device::DeviceInfo& info) {
-  if (info.memory() != info.id) return fmt::format(" (memory is {}'s: one card, one line)", info.memory().name());
+  if (info.memory() != info.id) return fmt::format(" (memory is {}'s: one card, one budget)", info.memory().name());
   return info.memory_is_hosts && !info.id.is_host() ? " (memory is the host's)" : "";
 }
 
 Json device_json(const tracker::DeviceView& view) {
   const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
-  const auto line = memory::resolve_line({}, view.info, view.reading.total);
+  const auto budget = memory::resolve_budget({}, view.info, view.reading.total);
   return {{"device", view.info.id.name()},
           {"type", word(view.info.type)},
           {"backend", view.info.backend},
@@ -46,7 +46,7 @@ Json device_json(const tracker::DeviceView& view) {
           {"total", bytes(view.reading.total)},
           {"free", bytes(view.reading.free)},
           {"used_by_us", bytes(view.reading.used_by_us)},
-          {"line", line ? Json(line->bytes.value()) : Json(nullptr)},
+          {"budget", budget ? Json(budget->bytes.value()) : Json(nullptr)},
           {"source", view.reading.source},
           {"taken_at", utc_text(view.reading.taken_at)}};
 }
@@ -60,14 +60,14 @@ int run(const GlobalOptions& global) {
     fmt::print("{}\n", Json{{"schema", "plimsoll.devices/1"}, {"devices", list}}.dump(2));
     return done;
   }
-  fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}\n", "device", "total", "free", "line", "source", "description");
+  fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}\n", "device", "total", "free", "budget", "source", "description");
   for (const tracker::DeviceView& view : views) {
     const auto amount = [](const std::optional<Bytes>& bytes) {
       return bytes ? format_bytes(*bytes) : std::string("unknown");
     };
-    const auto line = memory::resolve_line({}, view.info, view.reading.total);
+    const auto budget = memory::resolve_budget({}, view.info, view.reading.total);
     fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}{}\n", view.info.id.name(), amount(view.reading.total),
-               amount(view.reading.free), line ? format_bytes(line->bytes) : "none", view.reading.source,
+               amount(view.reading.free), budget ? format_bytes(budget->bytes) : "none", view.reading.source,
                view.info.description, whose_memory(view.info));
   }
   return done;

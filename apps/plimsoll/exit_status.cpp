@@ -12,7 +12,7 @@ ExitStatus exit_status(ErrorCode code) noexcept {
     case ErrorCode::usage:
     case ErrorCode::unsupported:
       return usage;
-    case ErrorCode::over_line:
+    case ErrorCode::over_budget:
     case ErrorCode::out_of_device_memory:
       return refused;
     case ErrorCode::model_unusable:

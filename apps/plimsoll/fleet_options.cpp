@@ -49,14 +49,14 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   if (options.models.empty()) give_demo_models_slots(options);
   host::Fleet fleet;
   plan::PlannerOptions planner = planner_options(options);
-  fleet.lines = std::move(planner.lines);
+  fleet.budgets = std::move(planner.budgets);
   fleet.runtime = std::move(planner.runtime);
   fleet.prefault = !options.no_prefault;
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.compute_group = host::kDefaultGroup;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
   }
-  require_used_lines(fleet.lines, host::requests_of(fleet));
+  require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }
 
@@ -65,10 +65,10 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
 host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   host::Fleet fleet = host::read_fleet(file);
   const plan::PlannerOptions planner = planner_options(options);
-  fleet.lines.insert(fleet.lines.end(), planner.lines.begin(), planner.lines.end());
+  fleet.budgets.insert(fleet.budgets.end(), planner.budgets.begin(), planner.budgets.end());
   fleet.runtime.insert(fleet.runtime.end(), planner.runtime.begin(), planner.runtime.end());
   if (options.no_prefault) fleet.prefault = false;
-  require_used_lines(fleet.lines, host::requests_of(fleet));
+  require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }
 

@@ -9,7 +9,7 @@
 
 namespace plimsoll::app {
 
-// The fleet of that file; lines of the command line come after its own, so that they count.
+// The fleet of that file; budgets of the command line come after its own, so that they count.
 [[nodiscard]] host::Fleet fleet_of(const std::string& file, const ModelOptions& options);
 
 // A fleet file, or model files and folders of them beside those of --model, which take turns; nothing: the demo models.

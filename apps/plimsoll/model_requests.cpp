@@ -8,7 +8,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/budget_requests.hpp>
 
 #include "options.hpp"
 
@@ -226,12 +226,12 @@ std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Re
 
 plan::PlannerOptions planner_options(const ModelOptions& options) {
   plan::PlannerOptions planner;
-  for (const std::string& text : options.lines) {
-    auto line = memory::parse_line(text);
-    if (!line) usage_error(line.error());
-    planner.lines.push_back(*line);
+  for (const std::string& text : options.budgets) {
+    auto budget = memory::parse_budget(text);
+    if (!budget) usage_error(budget.error());
+    planner.budgets.push_back(*budget);
   }
-  if (const auto wrong = plan::contradiction(planner.lines)) usage_error(*wrong);
+  if (const auto wrong = plan::contradiction(planner.budgets)) usage_error(*wrong);
   for (const std::string& text : options.runtime) {
     auto runtime = plan::parse_runtime(text);
     if (!runtime) usage_error(runtime.error());
@@ -241,8 +241,8 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
   return planner;
 }
 
-void require_used_lines(const std::vector<memory::LineRequest>& lines, const std::vector<plan::Request>& requests) {
-  if (const auto wrong = plan::line_without_use(lines, requests)) usage_error(*wrong);
+void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets, const std::vector<plan::Request>& requests) {
+  if (const auto wrong = plan::budget_without_use(budgets, requests)) usage_error(*wrong);
 }
 
 }  // namespace plimsoll::app

@@ -79,25 +79,25 @@ run::WarmUpDepth warm_up_depth(const std::string& text) {
   return *depth;
 }
 
-plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& budgets, const OpeningOptions& options,
                     plan::Store& store) {
   std::vector<plan::Request> requests{request};
   if (options.draft) requests.push_back(*options.draft);  // of no compute group: it computes between the other's steps
-  require_used_lines(lines.lines, requests);
+  require_used_budgets(budgets.budgets, requests);
   tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Planner planner(dry_runs, store);
-  return options.fit ? planner.fit(requests, lines) : planner.plan(requests, lines);
+  return options.fit ? planner.fit(requests, budgets) : planner.plan(requests, budgets);
 }
 
-Opened open(const plan::Request& request, const plan::PlannerOptions& lines, const OpeningOptions& options,
+Opened open(const plan::Request& request, const plan::PlannerOptions& budgets, const OpeningOptions& options,
             const std::function<void(run::Instance&)>& check_loaded) {
   Opened opened;
   opened.store = std::make_unique<plan::Store>();
-  opened.plan = plan_one(request, lines, options, *opened.store);
+  opened.plan = plan_one(request, budgets, options, *opened.store);
   if (!opened.plan.fits()) return opened;
   opened.accounting = std::make_unique<run::MemoryAccounting>();
   opened.accounting->set_prefault(options.prefault);
-  opened.accounting->set_lines(opened.plan.devices);
+  opened.accounting->set_budgets(opened.plan.devices);
   opened.instance = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.front(), opened.plan.devices);
   if (options.draft) {
     opened.draft = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.back(), opened.plan.devices);

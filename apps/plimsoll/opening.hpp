@@ -47,13 +47,13 @@ struct Opened {
 };
 
 // Dry runs in a child process, so that a file that makes the engine give up ends in exit status 4.
-[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& lines,
+[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& budgets,
                                   const OpeningOptions& options, plan::Store& store);
 
 // Plans (target and draft as one), and where it fits reserves both, loads, warms up and seals. Throws what the stages
 // throw; Error{cancelled} on Ctrl-C. `check_loaded` is run once the weights are there and nothing else is: the place
 // for cheap refusals.
-[[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& lines,
+[[nodiscard]] Opened open(const plan::Request& request, const plan::PlannerOptions& budgets,
                           const OpeningOptions& options, const std::function<void(run::Instance&)>& check_loaded = {});
 
 // Prints the refused plan (JSON on stdout, else a table on stderr) and a sentence; answers exit status 3.

@@ -16,9 +16,9 @@ void add_json(CLI::App& command, GlobalOptions& options) {
   command.add_flag("--json", options.json, "One JSON object on stdout instead of text");
 }
 
-void add_line_option(CLI::App& command, ModelOptions& o) {
-  command.add_option("--line", o.lines, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
-      ->envname("PLIMSOLL_LINE")
+void add_budget_option(CLI::App& command, ModelOptions& o) {
+  command.add_option("--budget", o.budgets, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
+      ->envname("PLIMSOLL_BUDGET")
       ->take_all()
       ->allow_extra_args(false)
       ->group("Lines");
@@ -135,7 +135,7 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   context(command.add_option("-t,--threads", o.threads, "CPU threads for generation")->envname("PLIMSOLL_THREADS"));
   context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")
               ->envname("PLIMSOLL_THREADS_BATCH"));
-  add_line_option(command, o);
+  add_budget_option(command, o);
   add_runtime_option(command, o);
   add_prefault_option(command, o);
 }

@@ -59,13 +59,13 @@ struct ModelOptions {
   bool no_kv_offload = false;
   int threads = 0;
   int threads_batch = 0;
-  std::vector<std::string> lines;
+  std::vector<std::string> budgets;
   std::vector<std::string> runtime;  // DEVICE=SIZE
   bool no_prefault = false;
   CLI::App* command = nullptr;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);
-void add_line_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
+void add_budget_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
 void add_prefault_option(CLI::App& command, ModelOptions& options);
 void add_runtime_option(CLI::App& command, ModelOptions& options);
 
@@ -73,8 +73,8 @@ void add_runtime_option(CLI::App& command, ModelOptions& options);
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
 [[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
-// Throws Error{usage} where a line binds nothing that these models use.
-void require_used_lines(const std::vector<memory::LineRequest>& lines, const std::vector<plan::Request>& requests);
+// Throws Error{usage} where a budget binds nothing that these models use.
+void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets, const std::vector<plan::Request>& requests);
 
 // A small model that proposes tokens, which the --model then checks.
 struct DraftOptions {

@@ -61,7 +61,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
     wanted.push_back(*draft_request(options.draft, wanted.front()));
   }
 
-  require_used_lines(settings.lines, wanted);
+  require_used_budgets(settings.budgets, wanted);
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of

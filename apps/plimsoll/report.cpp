@@ -11,9 +11,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json lines_json(const run::LedgerSnapshot& lines) {
+Json entries_json(const run::LedgerSnapshot& entries) {
   Json json = Json::array();
-  for (const plan::Line& line : lines) json.push_back(plan::to_json(line));
+  for (const plan::Entry& entry : entries) json.push_back(plan::to_json(entry));
   return json;
 }
 
@@ -70,7 +70,7 @@ Json seal_json(const run::Instance& instance) {
 
 Json draft_json(const run::Instance& draft, const run::SpeculationCounts& counts) {
   return {{"name", draft.name()},
-          {"ledger", {{"end", lines_json(draft.snapshot())}}},
+          {"ledger", {{"end", entries_json(draft.snapshot())}}},
           {"warm_up", warm_up_json(draft.warm_up_report())},
           {"warm_up_complete", draft.warm_up_report().complete()},
           {"seal", seal_json(draft)},
@@ -86,10 +86,10 @@ nlohmann::ordered_json report_json(const Opened& opened, const std::vector<Reque
   Json json{{"schema", "plimsoll.report/1"},
             {"plan", plan::to_json(opened.plan, tracker::mode())},
             {"ledger",
-             {{"after_weights", lines_json(opened.figures.after_weights)},
-              {"after_context", lines_json(opened.figures.after_context)},
-              {"ready", lines_json(opened.figures.ready)},
-              {"end", lines_json(instance.snapshot())}}},
+             {{"after_weights", entries_json(opened.figures.after_weights)},
+              {"after_context", entries_json(opened.figures.after_context)},
+              {"ready", entries_json(opened.figures.ready)},
+              {"end", entries_json(instance.snapshot())}}},
             {"warm_up", warm_up_json(instance.warm_up_report())},
             {"sweeps", instance.warm_up_report().sweeps},
             {"warm_up_complete", instance.warm_up_report().complete()},

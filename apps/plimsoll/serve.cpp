@@ -64,9 +64,9 @@ void set_up_server_log(const std::string& format, bool verbose) {
         if (!verbose && component == "engine" && level < log::Level::warn) return;
         const std::string now = utc_text(SystemClock().now());
         if (json) {
-          const nlohmann::ordered_json line{
+          const nlohmann::ordered_json budget{
               {"time", now}, {"level", level_text(level)}, {"part", component}, {"message", message}};
-          fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+          fmt::print(stderr, "{}\n", budget.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         } else {
           fmt::print(stderr, "{} {:<7} {}: {}\n", now, level_text(level), component, message);
         }
@@ -96,23 +96,23 @@ void say_what_is_risky(const server::ServerOptions& options) {
               options.address);
 }
 
-// What the program keeps in host memory is to have an end, too: where nobody draws a line, it is that share of what is
+// What the program keeps in host memory is to have an end, too: where nobody sets a budget, it is that share of what is
 // free at the start. The rest is for page cache, other programs, and what nobody can plan.
 constexpr double kShareOfFree = 0.9;
 
-void draw_a_line_on_the_host(host::Fleet& fleet) {
-  const auto is_hosts = [](const memory::LineRequest& line) { return line.device && line.device->is_host(); };
-  if (std::ranges::any_of(fleet.lines, is_hosts)) return;
+void set_a_budget_for_the_host(host::Fleet& fleet) {
+  const auto is_hosts = [](const memory::BudgetRequest& budget) { return budget.device && budget.device->is_host(); };
+  if (std::ranges::any_of(fleet.budgets, is_hosts)) return;
   const SystemClock clock;
   device::DeviceInfo host;
   host.id = device::host();
   host.memory_is_hosts = true;
   const auto reading = device::make_system_probes(clock)->read(host);
   if (!reading || !reading->free) return;
-  const Bytes line{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
-  fleet.lines.push_back({.device = device::host(), .amount = line});
-  log::info("server", "line on the host: {}, which is {:.0f} % of what is free; --line CPU=… draws another",
-            format_bytes(line), kShareOfFree * 100);
+  const Bytes budget{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
+  fleet.budgets.push_back({.device = device::host(), .amount = budget});
+  log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
+            format_bytes(budget), kShareOfFree * 100);
 }
 
 struct Planned {
@@ -124,7 +124,7 @@ Planned plan_once(const host::Fleet& fleet, tracker::DryRunSource& dry_runs, pla
   plan::Planner planner(dry_runs, store);
   plan::Plan models = planner.plan(
       host::requests_of(fleet),
-      {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
+      {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =
@@ -157,7 +157,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
     fleet.keep_in_host = *kept;
   }
-  draw_a_line_on_the_host(fleet);
+  set_a_budget_for_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
   tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   tracker::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
@@ -174,7 +174,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
 
   plan::Planner planner(later_dry_runs, later_store);
   const auto plan = [&](const std::vector<plan::Request>& requests) {
-    plan::PlannerOptions now{.lines = fleet.lines, .ours = {}, .runtime = fleet.runtime};
+    plan::PlannerOptions now{.budgets = fleet.budgets, .ours = {}, .runtime = fleet.runtime};
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }

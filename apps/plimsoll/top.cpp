@@ -1,4 +1,4 @@
-// plimsoll top: hosts a fleet in this process and shows it: devices with their line, models, events.
+// plimsoll top: hosts a fleet in this process and shows it: devices with their budget, models, events.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ namespace plimsoll::app {
 namespace {
 
 struct TopOptions {
-  ModelOptions model;  // only its lines
+  ModelOptions model;  // only its budgets
   std::string fleet;
   bool frame = false;
   int frames = 0;
@@ -110,7 +110,7 @@ void add_top(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("top", "Host a fleet and watch it: devices, models, events");
   auto options = std::make_shared<TopOptions>();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML)")->envname("PLIMSOLL_FLEET")->required();
-  add_line_option(*command, options->model);
+  add_budget_option(*command, options->model);
   add_prefault_option(*command, options->model);
   command->add_flag("--frame", options->frame, "Print one picture of 80 x 24 as plain text and end");
   command->add_option("--frames", options->frames, "Print that many of them")->check(CLI::Range(1, 1'000'000));

@@ -1,4 +1,4 @@
-// Which of these lines is nearest to a question, by the vectors of a model: embeddings MODEL.gguf
+// Which of these entries is nearest to a question, by the vectors of a model: embeddings MODEL.gguf
 #include <algorithm>
 #include <iostream>
 #include <numeric>

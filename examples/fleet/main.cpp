@@ -26,7 +26,7 @@ int main(int argc, char** argv) try {
     model.request.dry_run.context.n_ctx = 16384;
     fleet.models.push_back(model);
   }
-  fleet.lines = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
+  fleet.budgets = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
 
   run::MemoryAccounting accounting;
   tracker::LocalDryRuns dry_runs;

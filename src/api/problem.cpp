@@ -16,7 +16,7 @@ int http_status(ErrorCode code) noexcept {
       return 499;
     case ErrorCode::busy:
       return 503;
-    case ErrorCode::over_line:
+    case ErrorCode::over_budget:
     case ErrorCode::out_of_device_memory:
       return 507;
     case ErrorCode::model_unusable:

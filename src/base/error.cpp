@@ -6,8 +6,8 @@ std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::usage:
       return "usage";
-    case ErrorCode::over_line:
-      return "over_line";
+    case ErrorCode::over_budget:
+      return "over_budget";
     case ErrorCode::out_of_device_memory:
       return "out_of_device_memory";
     case ErrorCode::model_unusable:

@@ -70,7 +70,7 @@ void BackendAccounting::charge(const device::DeviceId& device, Bytes bytes) {
   if (ledger_.take(tag, bytes)) {
     charged_.emplace_back(tag, bytes);
   } else {
-    log::warn("host", "backends keep {} on {}, which is more than its line has room for", format_bytes(bytes),
+    log::warn("host", "backends keep {} on {}, which is more than its budget has room for", format_bytes(bytes),
               device.name());
   }
 }

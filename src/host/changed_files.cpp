@@ -66,7 +66,7 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   plan::Plan anew =
       plan::Planner(dry_runs, store)
           .plan({request},
-                {.lines = fleet.lines, .ours = accounting.committed(), .alternatives = false, .runtime = fleet.runtime});
+                {.budgets = fleet.budgets, .ours = accounting.committed(), .alternatives = false, .runtime = fleet.runtime});
   choose_group(anew.models.front());
   const std::lock_guard lock(mutex);
   *std::ranges::find(plans, name, &plan::ModelPlan::name) = anew.models.front();

@@ -9,10 +9,10 @@
 #include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
-ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> compute_buffers)
+ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::PlannedEntry> compute_buffers)
     : accounting_(accounting),
       name_(std::move(name)),
-      lines_(std::move(compute_buffers)),
+      entries_(std::move(compute_buffers)),
       thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
 
 ComputeGroup::~ComputeGroup() = default;
@@ -37,21 +37,21 @@ bool ComputeGroup::is_empty() const {
 
 bool ComputeGroup::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const {
   return std::ranges::all_of(compute, [&](const auto& needed) {
-    return std::ranges::any_of(lines_, [&](const memory::Ledger::Line& line) {
-      return line.tag.device == needed.first.first && line.tag.buffer == needed.first.second &&
-             line.bytes >= needed.second;
+    return std::ranges::any_of(entries_, [&](const memory::Ledger::PlannedEntry& entry) {
+      return entry.tag.device == needed.first.first && entry.tag.buffer == needed.first.second &&
+             entry.bytes >= needed.second;
     });
   });
 }
 
 void ComputeGroup::take_compute_buffers() {
-  if (lines_.empty()) return;
-  auto reservation = accounting_.ledger().reserve(owner_of_group(name_), lines_);
+  if (entries_.empty()) return;
+  auto reservation = accounting_.ledger().reserve(owner_of_group(name_), entries_);
   if (!reservation)
     throw memory::Refused(std::move(reservation.error()),
                           fmt::format("taking the compute buffers of compute group '{}'", name_));
   tracker::SharedComputeBuffers::Sizes sizes;
-  for (const memory::Ledger::Line& line : lines_) sizes.emplace_back(line.tag.buffer, line.bytes);
+  for (const memory::Ledger::PlannedEntry& entry : entries_) sizes.emplace_back(entry.tag.buffer, entry.bytes);
   compute_buffers_ = std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }

@@ -27,7 +27,7 @@ class ComputeGroup {
  public:
   // `compute_buffers`: see Room::compute_buffers_of_group(); empty for a model that shares with nobody, which has its compute group's thread
   // only.
-  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::Line> compute_buffers);
+  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::PlannedEntry> compute_buffers);
   ~ComputeGroup();
   ComputeGroup(const ComputeGroup&) = delete;
   ComputeGroup& operator=(const ComputeGroup&) = delete;
@@ -56,7 +56,7 @@ class ComputeGroup {
 
   run::MemoryAccounting& accounting_;
   std::string name_;
-  std::vector<memory::Ledger::Line> lines_;  // of the compute buffers
+  std::vector<memory::Ledger::PlannedEntry> entries_;  // of the compute buffers
   mutable std::mutex members_mutex_;
   std::size_t members_ = 0;
   memory::Reservation reservation_;

@@ -17,7 +17,7 @@ constexpr std::array<std::chrono::seconds, 3> kRetryAfter{std::chrono::seconds(1
 
 // It says nothing of the model: memory may come back, and who stops a load wants none.
 bool may_pass(ErrorCode code) {
-  return code == ErrorCode::over_line || code == ErrorCode::out_of_device_memory || code == ErrorCode::busy ||
+  return code == ErrorCode::over_budget || code == ErrorCode::out_of_device_memory || code == ErrorCode::busy ||
          code == ErrorCode::cancelled;
 }
 

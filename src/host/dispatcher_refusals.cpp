@@ -24,7 +24,7 @@ void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why, E
   withdraw(ticket.id);
 }
 
-// What cannot be is said at once: not even with every model gone that may go. For good where our own line is short;
+// What cannot be is said at once: not even with every model gone that may go. For good where our own budget is short;
 // what others hold may pass.
 void Dispatcher::turn_away(const Ticket& ticket, const Room& room, Time now) {
   std::vector<std::string> stay;
@@ -37,8 +37,8 @@ void Dispatcher::turn_away(const Ticket& ticket, const Room& room, Time now) {
   std::vector<std::string> spared{ticket.model};
   spared.insert(spared.end(), stay.begin(), stay.end());
   const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
-  if (const auto verdicts = room.judge_by_lines(spared); !all_fit(verdicts)) {
-    return refuse(ticket, ErrorCode::over_line,
+  if (const auto verdicts = room.judge_by_budgets(spared); !all_fit(verdicts)) {
+    return refuse(ticket, ErrorCode::over_budget,
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
   }
   const Shortage shortage = room.shortage(ticket.model, stay, go);

@@ -10,7 +10,7 @@
 #include <iterator>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/budget_requests.hpp>
 
 #include "model_keys.hpp"
 #include "table_reader.hpp"
@@ -70,17 +70,17 @@ void read_thresholds(const toml::table& table, Fleet& fleet, Complaints& complai
 }
 
 void read_lines(const toml::node& node, Fleet& fleet, Complaints& complaints) {
-  const toml::array* lines = node.as_array();
-  if (lines == nullptr) return complaints.at(node.source(), "'lines' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
-  for (const toml::node& element : *lines) {
-    const auto parsed = memory::parse_line(element.value_exact<std::string>().value_or(""));
+  const toml::array* budgets = node.as_array();
+  if (budgets == nullptr) return complaints.at(node.source(), "'budgets' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
+  for (const toml::node& element : *budgets) {
+    const auto parsed = memory::parse_budget(element.value_exact<std::string>().value_or(""));
     if (parsed) {
-      fleet.lines.push_back(*parsed);
+      fleet.budgets.push_back(*parsed);
     } else {
       complaints.at(element.source(), parsed.error());
     }
   }
-  if (const auto wrong = plan::contradiction(fleet.lines)) complaints.at(node.source(), *wrong);
+  if (const auto wrong = plan::contradiction(fleet.budgets)) complaints.at(node.source(), *wrong);
 }
 
 void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) {
@@ -108,7 +108,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
   for (const auto& [key, node] : root) {
     const toml::table* const table = node.as_table();
     const std::string_view name = key.str();
-    if (name == "lines") {
+    if (name == "budgets") {
       read_lines(node, fleet, complaints);
     } else if (name == "runtime") {
       read_runtime(node, fleet, complaints);
@@ -128,7 +128,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else {
       complaints.at(
           key.source(),
-          fmt::format("a fleet has no '{}'; it has lines, runtime, prefault, keep-in-host, [swap], [thresholds] and "
+          fmt::format("a fleet has no '{}'; it has budgets, runtime, prefault, keep-in-host, [swap], [thresholds] and "
                       "[[model]]",
                       name));
     }
@@ -154,7 +154,7 @@ std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view t
   }
   if (complaints.list.empty()) return fleet;
   std::ranges::stable_sort(complaints.list, {},
-                           [](const FleetFileError& error) { return std::pair(error.line, error.column); });
+                           [](const FleetFileError& error) { return std::pair(error.budget, error.column); });
   return std::unexpected(std::move(complaints.list));
 }
 
@@ -167,7 +167,7 @@ Fleet read_fleet(const std::filesystem::path& path) {
   std::string all = fmt::format("{} thing{} wrong with this fleet", fleet.error().size(),
                                 fleet.error().size() == 1 ? " is" : "s are");
   for (const FleetFileError& error : fleet.error())
-    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
+    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.budget, error.column, error.message);
   throw Error(ErrorCode::usage, all, {{"errors", fleet.error().size()}});
 }
 

@@ -130,9 +130,9 @@ std::string keeping_text(const FleetPlan& plan) {
 
 WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
   WeightsToKeep out;
-  for (const plan::Line& line : plan.lines) {
-    if (!line.charged || line.stage != memory::Stage::weights) continue;
-    (line.device.is_host() ? out.model : out.copy) += line.bytes;
+  for (const plan::Entry& entry : plan.entries) {
+    if (!entry.charged || entry.stage != memory::Stage::weights) continue;
+    (entry.device.is_host() ? out.model : out.copy) += entry.bytes;
   }
   if (out.copy == Bytes{}) return out;
   out.model = {};  // the model goes, with what of it lies on the host
@@ -208,9 +208,9 @@ std::string to_table(const FleetPlan& plan) {
     std::string needs;
     for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(plan.room.judge(set))) {
       if (verdict.required == Bytes{}) continue;
-      const auto& line = verdict.state.line;
+      const auto& budget = verdict.state.budget;
       needs += fmt::format("{}{} on {}{}", needs.empty() ? "" : ", ", format_bytes(verdict.required),
-                           verdict.state.info.id.name(), line ? " of " + format_bytes(line->bytes) : "");
+                           verdict.state.info.id.name(), budget ? " of " + format_bytes(budget->bytes) : "");
     }
     out += needs + "\n";
   }

@@ -7,7 +7,7 @@ namespace plimsoll::host {
 FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
   plan::Plan all = planner.plan(
       requests_of(fleet),
-      {.lines = fleet.lines, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
+      {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
   FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));
@@ -27,7 +27,7 @@ void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planne
     one.alternatives =
         planner
             .plan(requests,
-                  {.lines = fleet.lines, .ours = {}, .group_members = std::move(mates), .runtime = fleet.runtime})
+                  {.budgets = fleet.budgets, .ours = {}, .group_members = std::move(mates), .runtime = fleet.runtime})
             .alternatives;
   }
 }

@@ -83,7 +83,7 @@ HostStatus Host::Impl::status() const {
                             .slots = slots_of(model),
                             .leases = dispatcher.leases(model.name),
                             .waiting = dispatcher.waiting(model.name),
-                            .planned = room.plan_of(model.name).lines,
+                            .planned = room.plan_of(model.name).entries,
                             .last_used = dispatcher.last_used(model.name),
                             .loads = count.loads,
                             .load_failures = count.load_failures,

@@ -174,7 +174,7 @@ struct Host::Impl {
   std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // the group's name, or "model:NAME" for one without
   std::map<std::string, KnownWarmUp> known_warm_ups;
   std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
-  // Models whose weights are all page cache stay mapped: no line is held against that, and what they have on the heap
+  // Models whose weights are all page cache stay mapped: no budget is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
   // A place in the compute group of a model that has gone for another one of the same compute group, so that the compute buffers stays.

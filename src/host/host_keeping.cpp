@@ -21,7 +21,7 @@ Bytes Host::Impl::needed_on_host(const std::string& model) const {
 bool Host::Impl::has_room_to_keep(Bytes copy, const std::string& whom_for) const {
   const Bytes wanted = copy + needed_on_host(whom_for) + saturating_sub(fleet.swap.memory, swap_space.held().in_memory);
   const memory::DeviceAccount account = accounting.ledger().account(device::host());
-  if (account.line && saturating_sub(*account.line, account.committed) < wanted) return false;
+  if (account.budget && saturating_sub(*account.budget, account.committed) < wanted) return false;
   return std::ranges::all_of(readings(), [&](const plan::DeviceState& state) {
     return !state.info.id.is_host() || !state.reading.free || *state.reading.free >= wanted;
   });

@@ -55,7 +55,7 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
     return plan::Planner(dry_runs, store)
-        .plan(requests, {.lines = fleet.lines,
+        .plan(requests, {.budgets = fleet.budgets,
                          .ours = accounting.committed(),
                          .alternatives = false,
                          .runtime = fleet.runtime,
@@ -86,7 +86,7 @@ Host::Impl::Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker
   dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
   plans = std::move(plan.models);
   device_list = std::move(plan.devices);
-  accounting.set_lines(device_list);
+  accounting.set_budgets(device_list);
   if (!fleet.prefault) accounting.set_prefault(false);
   dispatcher = Dispatcher(rules_of(fleet, plans));
   room = Room(plans, states(device_list), drafts_of(fleet));
@@ -175,7 +175,7 @@ struct Overloaded : Cases... {
 
 }  // namespace
 
-// Where the line has no room for it, the oldest go.
+// Where the budget has no room for it, the oldest go.
 void Host::Impl::charge_log() {
   while (!log_charge.resize(memory::in_steps(log.held())) && log.drop_oldest()) {
   }

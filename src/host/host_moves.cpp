@@ -37,11 +37,11 @@ void Host::Impl::warm(run::Instance& instance, run::WarmUpDepth depth) {
 
 namespace {
 
-// Nothing of its weights is held against a line.
+// Nothing of its weights is counted against a budget.
 bool is_page_cache(const plan::ModelPlan& plan) {
-  return std::ranges::none_of(plan.lines, [](const plan::Line& line) {
-    return line.charged && (line.stage == memory::Stage::weights || line.stage == memory::Stage::adapter ||
-                            line.stage == memory::Stage::projector);
+  return std::ranges::none_of(plan.entries, [](const plan::Entry& entry) {
+    return entry.charged && (entry.stage == memory::Stage::weights || entry.stage == memory::Stage::adapter ||
+                            entry.stage == memory::Stage::projector);
   });
 }
 
@@ -124,7 +124,7 @@ void Host::Impl::make_way_for(const std::string& name) {
   }
   const Bytes own = kept.size_of_model(name);  // is there already
   const memory::DeviceAccount account = accounting.ledger().account(device::host());
-  if (account.line) way = saturating_sub(account.committed + on_host, *account.line + own);
+  if (account.budget) way = saturating_sub(account.committed + on_host, *account.budget + own);
   for (const plan::DeviceState& state : now) {
     if (state.info.id.is_host() && state.reading.free)
       way = std::max(way, saturating_sub(in_memory, *state.reading.free + own));
@@ -152,7 +152,7 @@ bool Host::Impl::make_more_way(const std::string& name, const Error& error) {
     return true;
   }
   const Bytes in_memory = swap_space.held().in_memory;
-  if (error.code() != ErrorCode::over_line || in_memory == Bytes{}) return false;
+  if (error.code() != ErrorCode::over_budget || in_memory == Bytes{}) return false;
   log::info("host", "'{}' is tried again without the {} that are swapped out in memory: {}", name, format_bytes(in_memory),
             error.what());
   swap_space.give_way(in_memory);
@@ -242,11 +242,11 @@ void Host::Impl::refresh_runtimes() {
         room.set_runtime(model.name, device, {.bytes = bytes, .source = plan::Source::measured});
       continue;
     }
-    for (const plan::Line& line : model.lines) {
-      if (line.stage != memory::Stage::runtime) continue;
-      const Bytes figure = std::max(line.bytes, runtime_lower_bounds[{model.name, line.device}]);
-      room.set_runtime(model.name, line.device,
-                       {.bytes = saturating_sub(figure, backends->held_on(line.device)), .source = line.source});
+    for (const plan::Entry& entry : model.entries) {
+      if (entry.stage != memory::Stage::runtime) continue;
+      const Bytes figure = std::max(entry.bytes, runtime_lower_bounds[{model.name, entry.device}]);
+      room.set_runtime(model.name, entry.device,
+                       {.bytes = saturating_sub(figure, backends->held_on(entry.device)), .source = entry.source});
     }
   }
 }

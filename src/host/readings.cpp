@@ -22,8 +22,8 @@ Bytes makes_way(const Accounting& accounting) {
   return sum;
 }
 
-// Under one line with it: the same device, or another one of the same card.
-bool under_one_line(const device::DeviceId& device, const device::DeviceInfo& with,
+// Under one budget with it: the same device, or another one of the same card.
+bool under_one_budget(const device::DeviceId& device, const device::DeviceInfo& with,
                     const std::vector<plan::DeviceState>& readings) {
   return std::ranges::any_of(infos(readings), [&](const device::DeviceInfo& info) {
     return info.id == device && info.memory() == with.memory();
@@ -85,7 +85,7 @@ std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
       if (!entry.charged) continue;
       if (accounting.is_fleets(entry.tag.owner)) {
         if (device::lies_in(entry.tag.device, state.info, infos(readings))) fleets += entry.taken.current;
-      } else if (under_one_line(entry.tag.device, state.info, readings)) {
+      } else if (under_one_budget(entry.tag.device, state.info, readings)) {
         const auto leaves = accounting.makes_way.find(entry.tag.owner);
         state.ours += saturating_sub(std::max(entry.planned, entry.taken.current),
                                      leaves == accounting.makes_way.end() ? Bytes{} : leaves->second);

@@ -29,7 +29,7 @@ struct Accounting {
 // whatever device it is charged under.
 [[nodiscard]] Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceState>& readings);
 
-// The devices as if none of the fleet's models were there: `ours` is what counts against a device's line beside them
+// The devices as if none of the fleet's models were there: `ours` is what counts against a device's budget beside them
 // (of all devices of its card), and what the fleet holds in its memory is free.
 [[nodiscard]] std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
                                                                  std::vector<plan::DeviceState> readings);

@@ -11,15 +11,15 @@ namespace plimsoll::host {
 
 namespace {
 
-// Judged by the lines alone: what else is on the devices may go away.
-std::vector<plan::DeviceVerdict> admit_by_lines(const std::vector<plan::ModelPlan>& models,
+// Judged by the budgets alone: what else is on the devices may go away.
+std::vector<plan::DeviceVerdict> admit_by_budgets(const std::vector<plan::ModelPlan>& models,
                                                 std::vector<plan::DeviceState> devices) {
   for (plan::DeviceState& device : devices) device.reading.free.reset();
   return plan::admit(models, devices);
 }
 
 bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceState>& devices) {
-  return std::ranges::all_of(admit_by_lines({model}, devices), &plan::DeviceVerdict::fits);
+  return std::ranges::all_of(admit_by_budgets({model}, devices), &plan::DeviceVerdict::fits);
 }
 
 }  // namespace
@@ -35,19 +35,19 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
     if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
   }
   for (const std::string& compute_group : compute_groups) {
-    plan::ModelPlan compute_buffers{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .lines = {}, .compute_group = compute_group};
+    plan::ModelPlan compute_buffers{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .entries = {}, .compute_group = compute_group};
     for (const auto& [place, bytes] : plan::compute_buffers_of(compute_group, possible)) {
-      compute_buffers.lines.push_back(
+      compute_buffers.entries.push_back(
           {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
     }
     group_plans_.push_back(std::move(compute_buffers));
   }
 }
 
-std::vector<memory::Ledger::Line> Room::compute_buffers_of_group(const std::string& compute_group) const {
+std::vector<memory::Ledger::PlannedEntry> Room::compute_buffers_of_group(const std::string& compute_group) const {
   const auto found = std::ranges::find(group_plans_, compute_group, &plan::ModelPlan::compute_group);
-  return compute_group.empty() || found == group_plans_.end() ? std::vector<memory::Ledger::Line>{}
-                                                   : plan::reservation_lines(*found);
+  return compute_group.empty() || found == group_plans_.end() ? std::vector<memory::Ledger::PlannedEntry>{}
+                                                   : plan::reservation_entries(*found);
 }
 
 std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const {
@@ -56,7 +56,7 @@ std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const
   for (const plan::ModelPlan& other : models_) {
     if (compute_group.empty() || other.compute_group != compute_group || other.name == model || !fits_alone(other, devices_)) continue;
     out.push_back(other);
-    std::erase_if(out.back().lines, [](const plan::Line& line) { return line.stage != memory::Stage::compute; });
+    std::erase_if(out.back().entries, [](const plan::Entry& entry) { return entry.stage != memory::Stage::compute; });
   }
   return out;
 }
@@ -96,8 +96,8 @@ bool Room::fits(const std::vector<std::string>& names) const {
   return std::ranges::all_of(judge(names), &plan::DeviceVerdict::fits);
 }
 
-std::vector<plan::DeviceVerdict> Room::judge_by_lines(const std::vector<std::string>& names) const {
-  return admit_by_lines(chosen(names), devices_);
+std::vector<plan::DeviceVerdict> Room::judge_by_budgets(const std::vector<std::string>& names) const {
+  return admit_by_budgets(chosen(names), devices_);
 }
 
 Bytes Room::required(const std::vector<std::string>& names) const {
@@ -107,14 +107,14 @@ Bytes Room::required(const std::vector<std::string>& names) const {
 }
 
 void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
-  auto& lines = std::ranges::find(models_, model, &plan::ModelPlan::name)->lines;
+  auto& entries = std::ranges::find(models_, model, &plan::ModelPlan::name)->entries;
   const auto found = std::ranges::find_if(
-      lines, [&](const plan::Line& line) { return line.device == device && line.stage == memory::Stage::runtime; });
-  if (found != lines.end()) {
+      entries, [&](const plan::Entry& entry) { return entry.device == device && entry.stage == memory::Stage::runtime; });
+  if (found != entries.end()) {
     found->bytes = figure.bytes;
     found->source = figure.source;
   } else if (figure.bytes > Bytes{}) {
-    lines.push_back({.device = device,
+    entries.push_back({.device = device,
                      .buffer = device.name(),
                      .stage = memory::Stage::runtime,
                      .bytes = figure.bytes,

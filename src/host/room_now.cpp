@@ -61,7 +61,7 @@ std::vector<Room::Missing> Room::missing(const std::string& newcomer, const std:
   std::erase_if(newcomers, [&](const plan::ModelPlan& plan) { return is_held(plan.name); });
   for (plan::ModelPlan& plan : newcomers) {  // what it computes in is counted as its compute group's
     if (plan.compute_group.empty() || !is_held(owner_of_group(plan.compute_group))) continue;
-    std::erase_if(plan.lines, [](const plan::Line& line) { return line.stage == memory::Stage::compute; });
+    std::erase_if(plan.entries, [](const plan::Entry& entry) { return entry.stage == memory::Stage::compute; });
   }
   for (const Memory& memory : memories_of(devices_)) {
     Bytes promised;
@@ -96,7 +96,7 @@ bool Room::admits(const std::string& newcomer, const std::vector<std::string>& s
   std::vector<std::string> together{newcomer};
   together.insert(together.end(), stay.begin(), stay.end());
   if (!moment_) return fits(together);
-  return std::ranges::all_of(judge_by_lines(together), &plan::DeviceVerdict::fits) &&
+  return std::ranges::all_of(judge_by_budgets(together), &plan::DeviceVerdict::fits) &&
          missing(newcomer, stay, gone).empty();
 }
 

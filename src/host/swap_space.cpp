@@ -41,7 +41,7 @@ bool is_text(const run::SequenceSnapshot& snapshot) {
 
 }  // namespace
 
-// Nothing charged: the line has no room, even with all that is swapped out elsewhere.
+// Nothing charged: the budget has no room, even with all that is swapped out elsewhere.
 memory::Charge SwapSpace::charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock) {
   memory::Charge charge(ledger_, memory::on_the_heap(kOwner, memory::Stage::conversations));
   while (!charge.resize(bytes) && push_out_oldest(lock)) {
@@ -87,7 +87,7 @@ void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone)
   tokens_alone.decoded = 0;
   const Bytes bytes = tokens_of(tokens_alone);
   Swapped swapped_out{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes, lock)};
-  if (swapped_out.charge.size() < bytes) return lose(id, "the host's line has no room for its tokens");
+  if (swapped_out.charge.size() < bytes) return lose(id, "the host's budget has no room for its tokens");
   add(id, std::move(swapped_out), lock);
 }
 
@@ -219,7 +219,7 @@ void SwapSpace::read_back(Entry& entry) {
   run::SequenceSnapshot& snapshot = entry.swapped_out.snapshot;
   try {
     if (entry.swapped_out.charge.size() < entry.file_bytes)
-      throw Error(ErrorCode::over_line, "the host's line has no room for it");
+      throw Error(ErrorCode::over_budget, "the host's budget has no room for it");
     snapshot = run::read_sequence_archive(entry.file);
   } catch (const std::exception& error) {
     log::warn("host", "a swapped-out conversation could not be read and will be decoded again: {}", error.what());

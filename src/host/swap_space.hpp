@@ -26,9 +26,9 @@ struct SwappedBytes {
   Bytes on_disk;
 };
 
-// What is swapped out in host memory stands in the ledger and is under the host's line; it is charged before it is made. The
+// What is swapped out in host memory stands in the ledger and is within the host's budget; it is charged before it is made. The
 // longest swapped out leave the memory first: to disk, and where that is full or fails, their tokens alone stay (`decoded`
-// is 0 then), to be decoded again. A conversation that cannot even be kept like that (the line has no room for its
+// is 0 then), to be decoded again. A conversation that cannot even be kept like that (the budget has no room for its
 // tokens, or pictures stood between them) is lost, and whoever comes back for it is told so once.
 //
 // Any thread: one lock, not held while files are written or read. The ledger outlives it.
@@ -45,7 +45,7 @@ class SwapSpace {
   SwapSpace(const SwapSpace&) = delete;
   SwapSpace& operator=(const SwapSpace&) = delete;
 
-  // Swaps out what `save` makes, whose memory is that large, in the place of what was swapped out under that id. Where the line
+  // Swaps out what `save` makes, whose memory is that large, in the place of what was swapped out under that id. Where the budget
   // has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are swapped out.
   void put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
            const std::function<run::SequenceSnapshot()>& save);

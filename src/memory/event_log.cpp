@@ -16,7 +16,7 @@ namespace plimsoll::memory {
 namespace {
 
 constexpr std::array<std::pair<EventKind, std::string_view>, 11> kNames{{
-    {EventKind::line_set, "line_set"},
+    {EventKind::budget_set, "budget_set"},
     {EventKind::reserved, "reserved"},
     {EventKind::released, "released"},
     {EventKind::taken, "taken"},
@@ -112,7 +112,7 @@ void EntryTable::apply(const Event& event) {
     case EventKind::unmapped:
       at(event.tag, event.kind == EventKind::given_back).taken.remove(event.bytes);
       return;
-    case EventKind::line_set:
+    case EventKind::budget_set:
     case EventKind::refused:
     case EventKind::sealed:
     case EventKind::unsealed:

@@ -24,7 +24,7 @@ void Counter::remove(Bytes bytes) {
 DeviceAccount Ledger::State::account_locked(const device::DeviceId& device) const {
   DeviceAccount account;
   const device::DeviceId& memory = memory_of_locked(device);
-  if (const auto line = lines.find(memory); line != lines.end()) account.line = line->second;
+  if (const auto budget = budgets.find(memory); budget != budgets.end()) account.budget = budget->second;
   for (const auto& [key, owner] : owners) {
     if (memory_of_locked(key.first) != memory) continue;
     account.reserved += owner.reserved;
@@ -50,14 +50,14 @@ std::vector<Entry> Ledger::State::largest_locked(const device::DeviceId& device)
 std::optional<Refusal> Ledger::State::judge_locked(const device::DeviceId& device, const std::string& owner,
                                                    std::optional<Stage> stage, Bytes requested, Bytes more) const {
   const DeviceAccount account = account_locked(device);
-  if (!account.line || more == Bytes{} || more <= saturating_sub(*account.line, account.committed)) return std::nullopt;
-  return Refusal{.by = RefusedBy::line,
+  if (!account.budget || more == Bytes{} || more <= saturating_sub(*account.budget, account.committed)) return std::nullopt;
+  return Refusal{.by = RefusedBy::budget,
                  .device = device,
                  .owner = owner,
                  .stage = stage,
                  .requested = requested,
-                 .available = saturating_sub(*account.line, account.committed),
-                 .limit = *account.line,
+                 .available = saturating_sub(*account.budget, account.committed),
+                 .limit = *account.budget,
                  .largest = largest_locked(device)};
 }
 
@@ -80,27 +80,27 @@ void Ledger::State::note(EventKind kind, const Tag& tag, Bytes bytes) {
 Ledger::Ledger(EventLog* log) : state_(std::make_shared<State>()) { state_->log = log; }
 Ledger::~Ledger() = default;
 
-void Ledger::set_line(const device::DeviceId& device, std::optional<Bytes> line) {
+void Ledger::set_budget(const device::DeviceId& device, std::optional<Bytes> budget) {
   const std::lock_guard lock(state_->mutex);
   const device::DeviceId& memory = state_->memory_of_locked(device);
-  if (line) {
-    state_->lines[memory] = *line;
+  if (budget) {
+    state_->entries[memory] = *budget;
   } else {
-    state_->lines.erase(memory);
+    state_->entries.erase(memory);
   }
-  state_->note(EventKind::line_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, line.value_or(Bytes{}));
+  state_->note(EventKind::budget_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, budget.value_or(Bytes{}));
 }
 
 void Ledger::join(const device::DeviceId& device, const device::DeviceId& memory) {
   const std::lock_guard lock(state_->mutex);
   if (device == memory || state_->memory_of_locked(device) == memory) return;
   state_->same_memory[device] = memory;
-  // A line that was set for either is one for both, and the lower one of two.
-  const auto own = state_->lines.find(device);
-  if (own == state_->lines.end()) return;
-  const auto [place, is_new] = state_->lines.try_emplace(memory, own->second);
+  // A budget that was set for either is one for both, and the lower one of two.
+  const auto own = state_->entries.find(device);
+  if (own == state_->entries.end()) return;
+  const auto [place, is_new] = state_->entries.try_emplace(memory, own->second);
   if (!is_new) place->second = std::min(place->second, own->second);
-  state_->lines.erase(device);
+  state_->entries.erase(device);
 }
 
 device::DeviceId Ledger::memory_of(const device::DeviceId& device) const {
@@ -108,11 +108,11 @@ device::DeviceId Ledger::memory_of(const device::DeviceId& device) const {
   return state_->memory_of_locked(device);
 }
 
-std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, const std::vector<Line>& lines) {
+std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, const std::vector<PlannedEntry>& budgets) {
   std::map<device::DeviceId, Bytes> sums;
-  for (const Line& line : lines) {
-    if (line.tag.owner != owner) throw Error(ErrorCode::internal, "a reservation's lines must belong to its owner");
-    sums[line.tag.device] += line.bytes;
+  for (const PlannedEntry& entry : budgets) {
+    if (entry.tag.owner != owner) throw Error(ErrorCode::internal, "a reservation's entries must belong to its owner");
+    sums[entry.tag.device] += entry.bytes;
   }
   auto impl = std::make_shared<Reservation::Impl>();
   impl->accounting = state_;
@@ -130,9 +130,9 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, co
       return std::unexpected(std::move(*over));
     }
   }
-  for (const Line& line : lines) {
-    impl->lines[line.tag] += line.bytes;
-    state_->plan_locked(line.tag, line.bytes);
+  for (const PlannedEntry& entry : budgets) {
+    impl->entries[entry.tag] += entry.bytes;
+    state_->plan_locked(entry.tag, entry.bytes);
   }
   Reservation reservation;
   reservation.state_ = std::move(impl);

@@ -24,8 +24,8 @@ std::string why(const Refusal& refusal) {
   const std::string available = format_bytes(refusal.available.value_or(Bytes{}));
   const std::string limit = format_bytes(refusal.limit.value_or(Bytes{}));
   switch (refusal.by) {
-    case RefusedBy::line:
-      return fmt::format("{} are left under the line of {}", available, limit);
+    case RefusedBy::budget:
+      return fmt::format("{} are left within the budget of {}", available, limit);
     case RefusedBy::seal:
       return fmt::format("it is sealed, and {} of the {} that it has reserved there are left", available, limit);
     case RefusedBy::device:
@@ -45,8 +45,8 @@ Error::Numbers numbers_of(const Refusal& refusal) {
 
 ErrorCode code_of(RefusedBy by) noexcept {
   switch (by) {
-    case RefusedBy::line:
-      return ErrorCode::over_line;
+    case RefusedBy::budget:
+      return ErrorCode::over_budget;
     case RefusedBy::seal:
       return ErrorCode::sealed;
     case RefusedBy::device:

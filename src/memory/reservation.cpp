@@ -25,7 +25,7 @@ Bytes Reservation::on(const device::DeviceId& device) const {
   Bytes sum;
   if (state_ == nullptr) return sum;
   const std::lock_guard lock(state_->accounting->mutex);
-  for (const auto& [tag, bytes] : state_->lines) {
+  for (const auto& [tag, bytes] : state_->entries) {
     if (tag.device == device) sum += bytes;
   }
   return sum;
@@ -33,12 +33,12 @@ Bytes Reservation::on(const device::DeviceId& device) const {
 
 void Reservation::resize(const Tag& tag, Bytes bytes) {
   if (state_ == nullptr || tag.owner != owner_) {
-    throw Error(ErrorCode::internal, "a reservation can only resize lines of its own owner");
+    throw Error(ErrorCode::internal, "a reservation can only resize entries of its own owner");
   }
   Ledger::State& accounting = *state_->accounting;
   const std::lock_guard lock(accounting.mutex);
-  const auto found = state_->lines.find(tag);
-  const Bytes before = found == state_->lines.end() ? Bytes{} : found->second;
+  const auto found = state_->entries.find(tag);
+  const Bytes before = found == state_->entries.end() ? Bytes{} : found->second;
   if (bytes > before) {
     Ledger::State::Owner after = accounting.owners[{tag.device, owner_}];
     const Bytes committed = after.committed();
@@ -51,7 +51,7 @@ void Reservation::resize(const Tag& tag, Bytes bytes) {
   } else {
     accounting.unplan_locked(tag, before - bytes);
   }
-  state_->lines[tag] = bytes;
+  state_->entries[tag] = bytes;
 }
 
 void Reservation::merge(Reservation&& other) {
@@ -64,7 +64,7 @@ void Reservation::merge(Reservation&& other) {
     throw Error(ErrorCode::internal, "only reservations of one owner and one ledger can be merged");
   }
   const std::lock_guard lock(state_->accounting->mutex);
-  for (const auto& [tag, bytes] : other.state_->lines) state_->lines[tag] += bytes;
+  for (const auto& [tag, bytes] : other.state_->entries) state_->entries[tag] += bytes;
   other.state_.reset();
 }
 
@@ -72,7 +72,7 @@ void Reservation::release() noexcept {
   if (state_ == nullptr) return;
   {
     const std::lock_guard lock(state_->accounting->mutex);
-    for (const auto& [tag, bytes] : state_->lines) state_->accounting->unplan_locked(tag, bytes);
+    for (const auto& [tag, bytes] : state_->entries) state_->accounting->unplan_locked(tag, bytes);
   }
   state_.reset();
 }

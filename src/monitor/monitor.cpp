@@ -66,7 +66,7 @@ void Monitor::keep(const Sample& sample, const std::vector<Alert>& alerts) {
   }
 }
 
-// The latest stays, whatever the line says: it is what others ask for.
+// The latest stays, whatever the budget says: it is what others ask for.
 void Monitor::keep_in_history(const Sample& sample) {
   history_.push_back(sample);
   history_bytes_ += size_of(history_.back());

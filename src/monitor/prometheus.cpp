@@ -17,12 +17,12 @@ void add_bytes(Exposition& out, const Sample& sample, const char* name, const ch
 }
 
 void add_devices(Exposition& out, const Sample& sample, const Counters& counters) {
-  add_bytes(out, sample, "plimsoll_line_bytes", "How far the device may be filled by Plimsoll.",
-            [](const DeviceSample& device) { return device.line; });
-  add_bytes(out, sample, "plimsoll_headroom_bytes", "Line minus what counts against it.",
+  add_bytes(out, sample, "plimsoll_budget_bytes", "How far the device may be filled by Plimsoll.",
+            [](const DeviceSample& device) { return device.budget; });
+  add_bytes(out, sample, "plimsoll_headroom_bytes", "Budget minus what counts against it.",
             [](const DeviceSample& device) { return device.headroom; });
   add_bytes(out, sample, "plimsoll_committed_bytes",
-            "What counts against the line: of each owner the larger of reserved and taken.",
+            "What counts against the budget: of each owner the larger of reserved and taken.",
             [](const DeviceSample& device) { return std::optional(device.committed); });
   add_bytes(out, sample, "plimsoll_device_total_bytes", "Memory of the device.",
             [](const DeviceSample& device) { return device.total; });
@@ -59,7 +59,7 @@ void add_memory(Exposition& out, const Sample& sample) {
       add("peak", at.peak);
     }
   });
-  out.family("plimsoll_mapped_bytes", "gauge", "Mapped weights: page cache, charged to no line.");
+  out.family("plimsoll_mapped_bytes", "gauge", "Mapped weights: page cache, charged to no budget.");
   for_each_owner(sample, [&](const OwnerSample& owner) {
     for (const auto& [device, bytes] : owner.mapped)
       out.add({{"device", device}, {"model", owner.name}}, bytes.value());

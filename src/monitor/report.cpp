@@ -20,7 +20,7 @@ Json device_json(const DeviceSample& device, const Counters& counters) {
             {"total", bytes_or_null(device.total)},
             {"free", bytes_or_null(device.free)},
             {"lowest_free", lowest == counters.lowest_free.end() ? Json(nullptr) : Json(lowest->second.value())},
-            {"line", bytes_or_null(device.line)},
+            {"budget", bytes_or_null(device.budget)},
             {"reserved", device.reserved.value()},
             {"taken", device.taken.value()},
             {"committed", device.committed.value()},
@@ -92,9 +92,9 @@ std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
 
 std::string device_row(const DeviceSample& device) {
   return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", device.device,
-                     amount(device.total, "unknown"), amount(device.free, "unknown"), amount(device.line, "none"),
+                     amount(device.total, "unknown"), amount(device.free, "unknown"), amount(device.budget, "none"),
                      format_bytes(device.committed), amount(device.foreign, "unknown"),
-                     amount(device.headroom, "no line"));
+                     amount(device.headroom, "no budget"));
 }
 
 std::string model_row(const ModelSample& model) {
@@ -111,7 +111,7 @@ std::string model_row(const ModelSample& model) {
 
 std::string to_table(const Sample& sample) {
   std::string out = fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free",
-                                "line", "ours", "foreign", "headroom");
+                                "budget", "ours", "foreign", "headroom");
   for (const DeviceSample& device : sample.devices) out += device_row(device);
   out += fmt::format("\n  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", "model", "state", "leases",
                      "waiting", "planned", "taken", "tokens", "loads", "evictions");

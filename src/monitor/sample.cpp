@@ -29,9 +29,9 @@ void add_entry(OwnerSample& owner, const memory::Entry& entry, bool has_plan) {
   if (!has_plan) stage.planned += entry.planned;
 }
 
-void add_plan(OwnerSample& owner, const std::vector<plan::Line>& lines) {
-  for (const plan::Line& line : lines) {
-    if (line.charged) stage_of(owner, line.device.name(), line.stage).planned += line.bytes;
+void add_plan(OwnerSample& owner, const std::vector<plan::Entry>& budgets) {
+  for (const plan::Entry& entry : budgets) {
+    if (entry.charged) stage_of(owner, entry.device.name(), entry.stage).planned += entry.bytes;
   }
 }
 
@@ -46,11 +46,11 @@ DeviceSample device_sample(const ObservedDevice& device) {
     out.free = device.reading->free;
     out.process = device.reading->used_by_us;
   }
-  out.line = device.account.line;
+  out.budget = device.account.budget;
   out.reserved = device.account.reserved;
   out.taken = device.account.taken;
   out.committed = device.account.committed;
-  if (out.line) out.headroom = saturating_sub(*out.line, out.committed);
+  if (out.budget) out.headroom = saturating_sub(*out.budget, out.committed);
   return out;
 }
 

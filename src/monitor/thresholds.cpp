@@ -13,20 +13,20 @@ std::string_view to_string(Level level) noexcept {
       return "warn";
     case Level::high:
       return "high";
-    case Level::at_line:
-      return "at_line";
+    case Level::at_budget:
+      return "at_budget";
   }
   return "below";
 }
 
 Level ThresholdWatch::level_of(double share) const noexcept {
-  if (share >= 1) return Level::at_line;
+  if (share >= 1) return Level::at_budget;
   if (share >= thresholds_.high) return Level::high;
   return share >= thresholds_.warn ? Level::warn : Level::below;
 }
 
-std::optional<LevelChange> ThresholdWatch::update(Bytes used, Bytes line) {
-  const double share = line == Bytes{} ? 1 : static_cast<double>(used.value()) / static_cast<double>(line.value());
+std::optional<LevelChange> ThresholdWatch::update(Bytes used, Bytes budget) {
+  const double share = budget == Bytes{} ? 1 : static_cast<double>(used.value()) / static_cast<double>(budget.value());
   const Level reached = level_of(share);
   const Level kept = std::min(level_, level_of(share + margin_));  // where it stays until it is clearly below
   const Level from = std::exchange(level_, std::max(reached, kept));

@@ -15,7 +15,7 @@ bool is_moving(host::ModelState state) {
 
 Severity severity_of(const LevelChange& change) {
   if (change.to < change.from) return Severity::notice;
-  return change.to == Level::at_line ? Severity::serious : Severity::warning;
+  return change.to == Level::at_budget ? Severity::serious : Severity::warning;
 }
 
 // The devices that stand for a memory each: the host's is looked at once.
@@ -67,7 +67,7 @@ std::string_view to_string(AlertKind kind) noexcept {
 std::vector<Alert> Watch::look(const Sample& sample) {
   found_.clear();
   for (const DeviceSample& device : sample.devices) {
-    look_at_line(sample, device);
+    look_at_budget(sample, device);
     note_lowest(device);
   }
   for (const DeviceSample* device : memories(sample)) {
@@ -90,24 +90,24 @@ void Watch::note_lowest(const DeviceSample& device) {
   lowest->second = std::min(lowest->second, *device.free);
 }
 
-void Watch::look_at_line(const Sample& sample, const DeviceSample& device) {
-  if (!device.line) return;
+void Watch::look_at_budget(const Sample& sample, const DeviceSample& device) {
+  if (!device.budget) return;
   look_at_level(sample, device, "ours", device.committed);
-  // A line on host memory is about our share of it; what other programs of the machine use is not held against it.
+  // A budget on host memory is about our share of it; what other programs of the machine use is not held against it.
   if (!device.memory_is_hosts && device.total && device.free)
     look_at_level(sample, device, "all", saturating_sub(*device.total, *device.free));
 }
 
 void Watch::look_at_level(const Sample& sample, const DeviceSample& device, const char* whose, Bytes used) {
   ThresholdWatch& watch = levels_.try_emplace({device.device, whose}, thresholds_).first->second;
-  const auto change = watch.update(used, *device.line);
+  const auto change = watch.update(used, *device.budget);
   if (!change) return;
   Alert& out = alert(sample, AlertKind::threshold, severity_of(*change));
   out.device = device.device;
-  out.numbers = {{"used", used.value()}, {"line", device.line->value()}};
-  out.sentence = fmt::format("{}: {} {} of the line's {} ({:.0f} %), {} -> {}", device.device,
+  out.numbers = {{"used", used.value()}, {"budget", device.budget->value()}};
+  out.sentence = fmt::format("{}: {} {} of the budget's {} ({:.0f} %), {} -> {}", device.device,
                              std::string_view(whose) == "ours" ? "our models have" : "all programs together use",
-                             format_bytes(used), format_bytes(*device.line), change->share * 100,
+                             format_bytes(used), format_bytes(*device.budget), change->share * 100,
                              to_string(change->from), to_string(change->to));
 }
 

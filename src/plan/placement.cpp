@@ -93,8 +93,8 @@ class Placement {
 
 Bytes charged(const ModelPlan& model) {
   Bytes sum;
-  for (const Line& line : model.lines) {
-    if (line.charged && !line.device.is_host()) sum += line.bytes;
+  for (const Entry& entry : model.entries) {
+    if (entry.charged && !entry.device.is_host()) sum += entry.bytes;
   }
   return sum;
 }

@@ -26,14 +26,14 @@ std::string_view to_string(Source source) noexcept {
 
 std::string_view to_string(Limit limit) noexcept {
   switch (limit) {
-    case Limit::line:
-      return "line";
+    case Limit::budget:
+      return "budget";
     case Limit::free:
       return "free";
     case Limit::host:
       return "host";
   }
-  return "line";
+  return "budget";
 }
 
 bool Plan::fits() const noexcept {
@@ -48,9 +48,9 @@ bool Plan::stands_on_estimates() const noexcept {
 
 std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) {
   std::vector<device::DeviceId> devices;
-  for (const tracker::BufferLine& line : dry_run.lines) {
-    if (!line.charged || line.device.is_host() || std::ranges::contains(devices, line.device)) continue;
-    devices.push_back(line.device);
+  for (const tracker::BufferEntry& entry : dry_run.entries) {
+    if (!entry.charged || entry.device.is_host() || std::ranges::contains(devices, entry.device)) continue;
+    devices.push_back(entry.device);
   }
   if (devices.empty()) devices.push_back(device::host());
   return devices;
@@ -58,18 +58,18 @@ std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) 
 
 ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
-  ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .lines = {}, .compute_group = request.compute_group};
-  for (const tracker::BufferLine& line : dry_run.lines) {
-    model.lines.push_back({.device = line.device,
-                           .buffer = line.buffer,
-                           .stage = line.stage,
-                           .bytes = line.bytes,
+  ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .entries = {}, .compute_group = request.compute_group};
+  for (const tracker::BufferEntry& entry : dry_run.entries) {
+    model.entries.push_back({.device = entry.device,
+                           .buffer = entry.buffer,
+                           .stage = entry.stage,
+                           .bytes = entry.bytes,
                            .source = Source::exact,
-                           .charged = line.charged});
+                           .charged = entry.charged});
   }
   for (const auto& [device, figure] : runtime) {
     if (figure.bytes == Bytes{}) continue;
-    model.lines.push_back({.device = device,
+    model.entries.push_back({.device = device,
                            .buffer = device.name(),
                            .stage = Stage::runtime,
                            .bytes = figure.bytes,
@@ -85,8 +85,8 @@ std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(con
   for (const ModelPlan& model : models) {
     if (model.compute_group != compute_group) continue;
     std::map<std::pair<device::DeviceId, std::string>, Bytes> own;
-    for (const Line& line : model.lines) {
-      if (line.charged && line.stage == Stage::compute) own[{line.device, line.buffer}] += line.bytes;
+    for (const Entry& entry : model.entries) {
+      if (entry.charged && entry.stage == Stage::compute) own[{entry.device, entry.buffer}] += entry.bytes;
     }
     for (const auto& [place, bytes] : own) largest[place] = std::max(largest[place], bytes);
   }
@@ -98,9 +98,9 @@ Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& 
   std::set<std::string> compute_groups;
   for (const ModelPlan& model : models) {
     if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
-    for (const Line& line : model.lines) {
-      const bool shared = !model.compute_group.empty() && line.stage == Stage::compute;
-      if (line.charged && line.device == device && !shared) sum += line.bytes;
+    for (const Entry& entry : model.entries) {
+      const bool shared = !model.compute_group.empty() && entry.stage == Stage::compute;
+      if (entry.charged && entry.device == device && !shared) sum += entry.bytes;
     }
   }
   for (const std::string& compute_group : compute_groups) {
@@ -116,8 +116,8 @@ namespace {
 Bytes estimated_on(const device::DeviceId& device, const std::vector<ModelPlan>& models) {
   Bytes sum;
   for (const ModelPlan& model : models) {
-    for (const Line& line : model.lines) {
-      if (line.charged && line.device == device && line.source == Source::estimated) sum += line.bytes;
+    for (const Entry& entry : model.entries) {
+      if (entry.charged && entry.device == device && entry.source == Source::estimated) sum += entry.bytes;
     }
   }
   return sum;
@@ -125,11 +125,11 @@ Bytes estimated_on(const device::DeviceId& device, const std::vector<ModelPlan>&
 
 DeviceVerdict judge(const DeviceState& state, Bytes required) {
   DeviceVerdict verdict{.state = state, .required = required, .short_by = {}, .limit = {}};
-  if (state.line) {
-    const Bytes under_line = saturating_sub(state.line->bytes, state.ours);
-    if (required > under_line) {
-      verdict.short_by = verdict.over_line = required - under_line;
-      verdict.limit = Limit::line;
+  if (state.budget) {
+    const Bytes under_budget = saturating_sub(state.budget->bytes, state.ours);
+    if (required > under_budget) {
+      verdict.short_by = verdict.over_budget = required - under_budget;
+      verdict.limit = Limit::budget;
     }
   }
   if (state.reading.free && saturating_sub(required, *state.reading.free) > verdict.short_by) {
@@ -198,7 +198,7 @@ std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& 
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (!verdicts[i].stands_on_estimate()) continue;
     DeviceState& state = devices[i];
-    if (state.line) state.line->bytes += verdicts[i].estimated;
+    if (state.budget) state.budget->bytes += verdicts[i].estimated;
     if (state.reading.free) *state.reading.free += verdicts[i].estimated;
     if (state.info.memory_is_hosts && !state.info.id.is_host()) in_host_memory += verdicts[i].estimated;
   }
@@ -216,14 +216,14 @@ bool each_fits_alone(const Plan& plan) {
   });
 }
 
-std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model) {
-  std::vector<memory::Ledger::Line> lines;
-  for (const Line& line : model.lines) {
-    if (!line.charged) continue;
-    lines.push_back({.tag = {.device = line.device, .owner = model.name, .stage = line.stage, .buffer = line.buffer},
-                     .bytes = line.bytes});
+std::vector<memory::Ledger::PlannedEntry> reservation_entries(const ModelPlan& model) {
+  std::vector<memory::Ledger::PlannedEntry> entries;
+  for (const Entry& entry : model.entries) {
+    if (!entry.charged) continue;
+    entries.push_back({.tag = {.device = entry.device, .owner = model.name, .stage = entry.stage, .buffer = entry.buffer},
+                     .bytes = entry.bytes});
   }
-  return lines;
+  return entries;
 }
 
 }  // namespace plimsoll::plan

@@ -42,14 +42,14 @@ Json context(const ModelPlan& model) {
 }
 
 Json model_json(const ModelPlan& model) {
-  Json lines = Json::array();
-  for (const Line& line : model.lines) lines.push_back(to_json(line));
+  Json entries = Json::array();
+  for (const Entry& entry : model.entries) entries.push_back(to_json(entry));
   Json json{{"name", model.name},
             {"path", model.request.model.path},
             {"architecture", model.dry_run.model.architecture},
             {"requested", requested(model)},
             {"context", context(model)},
-            {"lines", lines}};
+            {"entries", entries}};
   if (!model.compute_group.empty()) json["compute_group"] = model.compute_group;
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
@@ -66,7 +66,7 @@ Json device_json(const DeviceVerdict& verdict) {
             {"total", optional_bytes(state.reading.total)},
             {"free", optional_bytes(state.reading.free)},
             {"source", state.reading.source},
-            {"line", state.line ? Json(state.line->bytes.value()) : Json(nullptr)},
+            {"budget", state.budget ? Json(state.budget->bytes.value()) : Json(nullptr)},
             {"ours", state.ours.value()},
             {"required", verdict.required.value()},
             {"short_by", verdict.short_by.value()},
@@ -97,13 +97,13 @@ Json array_of(const std::vector<T>& items, Json (*one)(const T&)) {
 
 }  // namespace
 
-Json to_json(const Line& line) {
-  Json json{{"device", line.device.name()},
-            {"buffer", line.buffer},
-            {"stage", memory::to_string(line.stage)},
-            {"bytes", line.bytes.value()},
-            {"source", to_string(line.source)}};
-  if (!line.charged) json["charged"] = false;
+Json to_json(const Entry& entry) {
+  Json json{{"device", entry.device.name()},
+            {"buffer", entry.buffer},
+            {"stage", memory::to_string(entry.stage)},
+            {"bytes", entry.bytes.value()},
+            {"source", to_string(entry.source)}};
+  if (!entry.charged) json["charged"] = false;
   return json;
 }
 

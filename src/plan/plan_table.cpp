@@ -27,10 +27,10 @@ std::string model_table(const ModelPlan& model) {
       context.n_batch, context.n_ubatch, engine::to_string(context.type_k), engine::to_string(context.type_v),
       context.flash_attn ? "on" : "off", model.dry_run.gpu_layers, split_text(model.request.model));
   out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}\n", "device", "buffer", "stage", "bytes", "", "source");
-  for (const Line& line : model.lines) {
-    out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}{}\n", line.device.name(), line.buffer,
-                       memory::to_string(line.stage), line.bytes.value(), format_bytes(line.bytes),
-                       to_string(line.source), line.charged ? "" : ", page cache: not charged");
+  for (const Entry& entry : model.entries) {
+    out += fmt::format("  {:<10} {:<12} {:<9} {:>16} {:>11}  {}{}\n", entry.device.name(), entry.buffer,
+                       memory::to_string(entry.stage), entry.bytes.value(), format_bytes(entry.bytes),
+                       to_string(entry.source), entry.charged ? "" : ", page cache: not charged");
   }
   return out + "\n";
 }
@@ -41,13 +41,13 @@ std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
 
 std::string device_row(const DeviceVerdict& verdict) {
   const DeviceState& state = verdict.state;
-  const auto line = state.line ? std::optional(state.line->bytes) : std::nullopt;
+  const auto entry = state.budget ? std::optional(state.budget->bytes) : std::nullopt;
   const std::string judgement =
       verdict.fits() ? "fits"
                      : fmt::format("SHORT BY {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit));
   return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}  {}\n", state.info.id.name(),
                      amount(state.reading.total, "unknown"), amount(state.reading.free, "unknown"),
-                     amount(line, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
+                     amount(entry, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
 }
 
 std::string alternatives_text(const Plan& plan) {
@@ -94,7 +94,7 @@ std::string models_table(const std::vector<ModelPlan>& models) {
 
 std::string to_table(const Plan& plan) {
   std::string out = models_table(plan.models);
-  out += fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free", "line", "ours",
+  out += fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free", "budget", "ours",
                      "required");
   for (const DeviceVerdict& verdict : plan.devices) {
     out += device_row(verdict);

@@ -9,7 +9,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/budget_requests.hpp>
 #include <plimsoll/plan/runtime_floor.hpp>
 
 #include "placement.hpp"
@@ -30,8 +30,8 @@ void check_is_device(const char* what, const device::DeviceId& device, const std
 }
 
 void check_devices_are_there(const PlannerOptions& options, const std::vector<tracker::DeviceView>& devices) {
-  for (const memory::LineRequest& line : options.lines) {
-    if (line.device) check_is_device("line", *line.device, devices);
+  for (const memory::BudgetRequest& budget : options.budgets) {
+    if (budget.device) check_is_device("budget", *budget.device, devices);
   }
   for (const RuntimeRequest& runtime : options.runtime) check_is_device("runtime", runtime.device, devices);
 }
@@ -42,13 +42,13 @@ const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<
   return view == devices.end() ? id : view->info.memory();
 }
 
-// A line for one device of a card is a line for all of them.
-std::vector<memory::LineRequest> lines_of_memories(std::vector<memory::LineRequest> lines,
+// A budget for one device of a card is a line for all of them.
+std::vector<memory::BudgetRequest> budgets_of_memories(std::vector<memory::BudgetRequest> budgets,
                                                    const std::vector<tracker::DeviceView>& devices) {
-  for (memory::LineRequest& line : lines) {
-    if (line.device) line.device = device::DeviceId{memory_of(*line.device, devices)};
+  for (memory::BudgetRequest& budget : budgets) {
+    if (budget.device) budget.device = device::DeviceId{memory_of(*budget.device, devices)};
   }
-  return lines;
+  return budgets;
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
     return {.name = request.name,
             .request = request.dry_run,
             .dry_run = {},
-            .lines = {},
+            .entries = {},
             .compute_group = request.compute_group,
             .unusable = error};
   }
@@ -138,14 +138,14 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
   const std::vector<tracker::DeviceView>& views = devices();
   check_devices_are_there(options, views);
-  const std::vector<memory::LineRequest> lines = lines_of_memories(lines_of_machine(options.lines, views), views);
+  const std::vector<memory::BudgetRequest> budgets = budgets_of_memories(budgets_of_machine(options.budgets, views), views);
   std::vector<DeviceState> states;
   for (const tracker::DeviceView& view : views) {
-    DeviceState state{.info = view.info, .reading = view.reading, .line = {}, .ours = {}};
-    state.line = memory::resolve_line(lines, view.info, view.reading.total);
-    if (state.line && state.line->lowered && !std::exchange(told_of_lowered_[view.info.id.name()], true)) {
-      log::warn("plan", "the line on {} was above the device and has been lowered to its {}", view.info.id.name(),
-                format_bytes(state.line->bytes));
+    DeviceState state{.info = view.info, .reading = view.reading, .budget = {}, .ours = {}};
+    state.budget = memory::resolve_budget(budgets, view.info, view.reading.total);
+    if (state.budget && state.budget->lowered && !std::exchange(told_of_lowered_[view.info.id.name()], true)) {
+      log::warn("plan", "the budget on {} was above the device and has been lowered to its {}", view.info.id.name(),
+                format_bytes(state.budget->bytes));
     }
     for (const auto& [device, bytes] : options.ours) {
       if (memory_of(device, devices()) == view.info.memory()) state.ours += bytes;
@@ -213,20 +213,20 @@ void Planner::explain(Plan& plan) const {
       plan.explanation.push_back(fmt::format("{}: its layers are shared out as {} over {}", model.name,
                                              fmt::join(model.request.model.tensor_split, ":"),
                                              fmt::join(model.request.model.devices, ", ")));
-    for (const Line& line : model.lines) {
+    for (const Entry& entry : model.entries) {
       std::string why;
-      if (!line.charged)
-        why = "page cache over the mapped file, held against no line";
-      else if (line.source == Source::exact)
+      if (!entry.charged)
+        why = "page cache over the mapped file, counted against no budget";
+      else if (entry.source == Source::exact)
         why = "asked of the engine without taking it; the same call that will take it";
-      else if (line.source == Source::calibrated)
+      else if (entry.source == Source::calibrated)
         why = "measured at an earlier warm-up on this device, driver and engine";
-      else if (line.source == Source::given)
+      else if (entry.source == Source::given)
         why = "as it was given (--runtime)";
       else
         why = "a rule of thumb for this backend until a warm-up has measured it";
-      plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(line.bytes),
-                                             memory::to_string(line.stage), line.device.name(), line.buffer, why));
+      plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(entry.bytes),
+                                             memory::to_string(entry.stage), entry.device.name(), entry.buffer, why));
     }
   }
   std::map<std::string, int> compute_groups;
@@ -240,8 +240,8 @@ void Planner::explain(Plan& plan) const {
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;
     plan.explanation.push_back(fmt::format(
-        "{}: required {}, line {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
-        format_bytes(verdict.required), state.line ? format_bytes(state.line->bytes) : "none", format_bytes(state.ours),
+        "{}: required {}, budget {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
+        format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none", format_bytes(state.ours),
         state.reading.free ? format_bytes(*state.reading.free) : "unknown", state.reading.source,
         verdict.fits() ? "fits"
                        : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));

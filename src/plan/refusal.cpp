@@ -7,11 +7,11 @@
 namespace plimsoll::plan {
 namespace {
 
-bool line_is_short(const DeviceVerdict& verdict) { return verdict.over_line > Bytes{}; }
+bool budget_is_short(const DeviceVerdict& verdict) { return verdict.over_budget > Bytes{}; }
 
 std::string holders(const DeviceVerdict& verdict) {
   const auto others = held_by_others(verdict.state);
-  if (line_is_short(verdict) || !others || *others == Bytes{}) return {};
+  if (budget_is_short(verdict) || !others || *others == Bytes{}) return {};
   return fmt::format(": {} are held by others there", format_bytes(*others));
 }
 
@@ -27,7 +27,7 @@ std::string runtime_flags(const DeviceVerdict& verdict, const std::vector<Device
 }
 
 Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept {
-  if (std::ranges::any_of(verdicts, line_is_short)) return Refusal::over_line;
+  if (std::ranges::any_of(verdicts, budget_is_short)) return Refusal::over_budget;
   const bool fits = std::ranges::all_of(verdicts, &DeviceVerdict::fits);
   return fits ? Refusal::none : Refusal::out_of_device_memory;
 }
@@ -57,14 +57,14 @@ Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdict
   const Refusal kind = refusal_of(verdicts);
   const std::vector<DeviceVerdict> memories = one_of_each_memory(verdicts);
   const auto first = std::ranges::find_if(memories, [&](const DeviceVerdict& verdict) {
-    return kind == Refusal::over_line ? line_is_short(verdict) : !verdict.fits();
+    return kind == Refusal::over_budget ? budget_is_short(verdict) : !verdict.fits();
   });
   if (first == memories.end()) return {ErrorCode::internal, what + ", though every device has room"};
   Error::Numbers numbers{{"needed", first->required.value()},
                          {"available", saturating_sub(first->required, first->short_by).value()},
                          {"short_by", first->short_by.value()}};
   if (const auto others = held_by_others(first->state)) numbers.emplace_back("held_by_others", others->value());
-  return {kind == Refusal::over_line ? ErrorCode::over_line : ErrorCode::out_of_device_memory,
+  return {kind == Refusal::over_budget ? ErrorCode::over_budget : ErrorCode::out_of_device_memory,
           fmt::format("{}: {}", what, why_refused(verdicts)), std::move(numbers)};
 }
 

@@ -81,7 +81,7 @@ class TooHeavy {
 
   void look_at(std::vector<ModelPlan> models) {
     for (ModelPlan& model : models)
-      std::erase_if(model.lines, [](const Line& line) { return line.stage != memory::Stage::weights; });
+      std::erase_if(model.entries, [](const Entry& entry) { return entry.stage != memory::Stage::weights; });
     if (surroundings_.hold(models)) return;
     std::vector<engine::ModelParams>& loads = known_.emplace_back();
     for (ModelPlan& model : models) loads.push_back(std::move(model.request.model));

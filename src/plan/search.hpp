@@ -7,7 +7,7 @@
 
 namespace plimsoll::plan {
 
-// A model's lines, really tried by a dry run. Throws Error where it cannot be had that way.
+// A model's budgets, really tried by a dry run. Throws Error where it cannot be had that way.
 using PlanModel = std::function<ModelPlan(const Request&)>;
 
 // `refused` do not fit on these devices together, `beside` counted with them. Several models step down together, as

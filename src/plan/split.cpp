@@ -67,7 +67,7 @@ std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
 Bytes room_on(const DeviceState& state) {
   const auto free = state.reading.free ? state.reading.free : state.reading.total;
   if (!free) return {};
-  return state.line ? std::min(*free, saturating_sub(state.line->bytes, state.ours)) : *free;
+  return state.budget ? std::min(*free, saturating_sub(state.budget->bytes, state.ours)) : *free;
 }
 
 std::vector<std::string> cards_to_choose_from(const engine::ModelParams& params,

@@ -9,7 +9,7 @@
 namespace plimsoll::plan {
 
 // The parameters with devices and shares named, where several accelerators are to hold layers and no shares were asked
-// for: by the room of each, which is what is free, under its line. One that would get no share is not named: its
+// for: by the room of each, which is what is free, within its budget. One that would get no share is not named: its
 // backend is not to be started. Else the parameters as they are. Pure.
 [[nodiscard]] engine::ModelParams with_settled_split(engine::ModelParams params,
                                                      const std::vector<DeviceState>& devices);
@@ -20,7 +20,7 @@ namespace plimsoll::plan {
 [[nodiscard]] std::vector<std::string> cards_to_choose_from(const engine::ModelParams& params,
                                                             const std::vector<DeviceState>& devices);
 
-// What may be placed on a device: what is free, under its line and less what is ours there. Nothing where nothing is
+// What may be placed on a device: what is free, within its budget and less what is ours there. Nothing where nothing is
 // known.
 [[nodiscard]] Bytes room_on(const DeviceState& state);
 

@@ -103,8 +103,8 @@ std::string device_key(const tracker::DeviceView& device) {
 std::string runtime_key(const tracker::DeviceView& device, const tracker::DryRun& dry_run) {
   const engine::ContextFacts& context = dry_run.context;
   Bytes weights;  // there: their types and the split show in it
-  for (const tracker::BufferLine& line : dry_run.lines) {
-    if (line.stage == memory::Stage::weights && line.device == device.info.id) weights += line.bytes;
+  for (const tracker::BufferEntry& entry : dry_run.entries) {
+    if (entry.stage == memory::Stage::weights && entry.device == device.info.id) weights += entry.bytes;
   }
   std::string key = fmt::format(
       "{}{}weights {}|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
@@ -112,8 +112,8 @@ std::string runtime_key(const tracker::DeviceView& device, const tracker::DryRun
       context.n_seq_max, dry_run.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
       context.flash_attn, context.kv_unified, context.swa_full, dry_run.gpu_layers);
   Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
-  for (const tracker::BufferLine& line : dry_run.lines) {
-    if (line.stage == memory::Stage::projector) projector += line.bytes;
+  for (const tracker::BufferEntry& entry : dry_run.entries) {
+    if (entry.stage == memory::Stage::projector) projector += entry.bytes;
   }
   if (projector > Bytes{}) key += fmt::format(" projector {}", projector.value());
   return key;

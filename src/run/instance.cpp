@@ -36,10 +36,10 @@ std::vector<device::DeviceInfo> infos(const std::vector<tracker::DeviceView>& vi
 }
 
 memory::Reservation reserve(MemoryAccounting& accounting, const plan::ModelPlan& plan, const Sharing& sharing) {
-  auto lines = plan::reservation_lines(plan);
+  auto entries = plan::reservation_entries(plan);
   if (sharing.compute_buffers != nullptr)
-    std::erase_if(lines, [](const auto& line) { return line.tag.stage == memory::Stage::compute; });
-  auto reservation = accounting.ledger().reserve(plan.name, lines);
+    std::erase_if(entries, [](const auto& entry) { return entry.tag.stage == memory::Stage::compute; });
+  auto reservation = accounting.ledger().reserve(plan.name, entries);
   if (!reservation) throw memory::Refused(std::move(reservation.error()));
   return std::move(*reservation);
 }
@@ -101,10 +101,10 @@ void Instance::in_turn(tracker::Scope& scope, Work&& work) {
 tracker::Uploads::Request Instance::upload_request(std::shared_ptr<const tracker::KeptWeights> kept) const {
   tracker::Uploads::Request request{.model = plan_.request.model, .devices = {}, .kept = std::move(kept)};
   Bytes sum;
-  for (const plan::Line& line : plan_.lines) {
-    if (line.stage != memory::Stage::weights || line.device.is_host()) continue;
-    sum += line.bytes;
-    if (!std::ranges::contains(request.devices, line.device)) request.devices.push_back(line.device);
+  for (const plan::Entry& entry : plan_.entries) {
+    if (entry.stage != memory::Stage::weights || entry.device.is_host()) continue;
+    sum += entry.bytes;
+    if (!std::ranges::contains(request.devices, entry.device)) request.devices.push_back(entry.device);
   }
   if (sum < accounting_.tracker().uploads_from()) request.devices.clear();
   return request;
@@ -207,7 +207,7 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
     attributed(tracker::Phase::projector, "encoding a medium for",
                [&](tracker::Scope& scope) { in_turn(scope, [&] { vectors = projector.encode(chunk); }); });
   } catch (const Error& error) {
-    projector_is_spoilt_ = error.code() == ErrorCode::over_line || error.code() == ErrorCode::sealed ||
+    projector_is_spoilt_ = error.code() == ErrorCode::over_budget || error.code() == ErrorCode::sealed ||
                            error.code() == ErrorCode::out_of_device_memory;
     throw;
   }
@@ -372,18 +372,18 @@ void Instance::claim_sequences() {
 }
 
 LedgerSnapshot Instance::snapshot() const {
-  LedgerSnapshot lines;
+  LedgerSnapshot entries;
   for (const memory::Entry& entry : accounting_.ledger().entries_of(plan_.name)) {
     if (entry.taken.current == Bytes{}) continue;
     const bool runtime = entry.tag.stage == memory::Stage::runtime;
-    lines.push_back({.device = entry.tag.device,
+    entries.push_back({.device = entry.tag.device,
                      .buffer = entry.tag.buffer,
                      .stage = entry.tag.stage,
                      .bytes = entry.taken.current,
                      .source = runtime ? plan::Source::measured : plan::Source::exact,
                      .charged = entry.charged});
   }
-  return lines;
+  return entries;
 }
 
 memory::SealCounts Instance::seal_counts() const {

@@ -103,10 +103,10 @@ void Instance::keep_warm_up(plan::Store* store) const {
 }
 
 Bytes Instance::planned_runtime(const device::DeviceId& device) const {
-  const auto planned = std::ranges::find_if(plan_.lines, [&](const plan::Line& line) {
-    return line.device == device && line.stage == memory::Stage::runtime;
+  const auto planned = std::ranges::find_if(plan_.entries, [&](const plan::Entry& entry) {
+    return entry.device == device && entry.stage == memory::Stage::runtime;
   });
-  return planned == plan_.lines.end() ? Bytes{} : planned->bytes;
+  return planned == plan_.entries.end() ? Bytes{} : planned->bytes;
 }
 
 }  // namespace plimsoll::run

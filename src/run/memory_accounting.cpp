@@ -8,24 +8,24 @@ MemoryAccounting::MemoryAccounting() : probe_(device::make_system_probes(clock_)
 
 MemoryAccounting::~MemoryAccounting() { tracker_.stop(); }
 
-void MemoryAccounting::set_lines(const std::vector<plan::DeviceVerdict>& devices) {
+void MemoryAccounting::set_budgets(const std::vector<plan::DeviceVerdict>& devices) {
   for (const plan::DeviceVerdict& verdict : devices) ledger_.join(verdict.state.info.id, verdict.state.info.memory());
-  const std::lock_guard lock(lines_mutex_);
+  const std::lock_guard lock(budgets_mutex_);
   for (const plan::DeviceVerdict& verdict : devices) {
-    const auto& line = verdict.state.line;
-    if (!line) continue;
-    lines_[verdict.state.info.memory()] = line->bytes;
-    ledger_.set_line(verdict.state.info.id, line->bytes);
+    const auto& budget = verdict.state.budget;
+    if (!budget) continue;
+    budgets_[verdict.state.info.memory()] = budget->bytes;
+    ledger_.set_budget(verdict.state.info.id, budget->bytes);
   }
 }
 
-std::vector<memory::LineRequest> MemoryAccounting::lines_with(const std::vector<memory::LineRequest>& asked) const {
-  const auto speaks_of = [this](const memory::LineRequest& request, const device::DeviceId& memory) {
+std::vector<memory::BudgetRequest> MemoryAccounting::budgets_with(const std::vector<memory::BudgetRequest>& asked) const {
+  const auto speaks_of = [this](const memory::BudgetRequest& request, const device::DeviceId& memory) {
     return request.device ? ledger_.memory_of(*request.device) == memory : !memory.is_host();
   };
-  std::vector<memory::LineRequest> out;
-  const std::lock_guard lock(lines_mutex_);
-  for (const auto& [memory, bytes] : lines_) {
+  std::vector<memory::BudgetRequest> out;
+  const std::lock_guard lock(budgets_mutex_);
+  for (const auto& [memory, bytes] : budgets_) {
     if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, memory); }))
       out.push_back({.device = memory, .amount = bytes});
   }

@@ -6,7 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/tracker/local_dry_runs.hpp>
-#include <plimsoll/plan/line_requests.hpp>
+#include <plimsoll/plan/budget_requests.hpp>
 #include <plimsoll/plan/refusal.hpp>
 
 namespace plimsoll::run {
@@ -32,20 +32,20 @@ std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& 
                                    .projector = options.projector}};
   request.dry_run.model.path = path;
 
-  for (const auto& wrong : {plan::contradiction(options.planner.lines), plan::contradiction(options.planner.runtime),
-                            plan::line_without_use(options.planner.lines, {request})}) {
+  for (const auto& wrong : {plan::contradiction(options.planner.budgets), plan::contradiction(options.planner.runtime),
+                            plan::budget_without_use(options.planner.budgets, {request})}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
   tracker::LocalDryRuns dry_runs;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
-  planning.lines = accounting.lines_with(options.planner.lines);
+  planning.budgets = accounting.budgets_with(options.planner.budgets);
   planning.ours = accounting.committed();
   planning.alternatives = false;
   plan::Plan plan = plan::Planner(dry_runs, store).plan({request}, planning);
   if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 
-  accounting.set_lines(plan.devices);
+  accounting.set_budgets(plan.devices);
   auto instance = std::make_unique<Instance>(accounting, std::move(plan.models.front()), plan.devices, Sharing{},
                                              std::move(owner));
   make_ready(*instance, options, &store);

@@ -99,7 +99,7 @@ RuntimeGrowth::Charged RuntimeGrowth::charged_in(const device::DeviceInfo& memor
 
 // On a card all that this process uses is there for its models, so what nobody charged is this one's: a context that a
 // dry run made before it was loaded, too. A process uses host memory for other things, so there only what grew since is
-// looked at; what neighbours took or gave back meanwhile is theirs, and runtime lines are left out: they are charged
+// looked at; what neighbours took or gave back meanwhile is theirs, and runtime entries are left out: they are charged
 // when something has been measured, not when it is taken.
 Bytes RuntimeGrowth::unseen(std::size_t memory, const tracker::MemoryUse& now, const tracker::Growth& grown) const {
   const Charged charged = charged_in(meter_.memories()[memory]);

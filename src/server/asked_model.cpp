@@ -41,7 +41,7 @@ const host::FleetModel& model_asked_for(const host::Host& host, const std::strin
 namespace {
 
 bool is_about_memory(const Error& error) {
-  return error.code() == ErrorCode::over_line || error.code() == ErrorCode::out_of_device_memory;
+  return error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory;
 }
 
 }  // namespace

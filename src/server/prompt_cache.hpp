@@ -16,7 +16,7 @@
 
 namespace plimsoll::server {
 
-// Bounded: for each model and owner the longest unused goes, and of all where the host's line has no room for their
+// Bounded: for each model and owner the longest unused goes, and of all where the host's budget has no room for their
 // tokens. Their memory is the host's affair: it stays in the model's context while there is room, is swapped out in host
 // memory, then on disk (host::SwapLimits). Nobody gets what another owner's requests have left. Any thread; the host
 // outlives it.

@@ -32,7 +32,7 @@ Json history_json(const monitor::Sample& sample) {
                        {"committed", device.committed.value()},
                        {"free", bytes_or_null(device.free)},
                        {"foreign", bytes_or_null(device.foreign)},
-                       {"line", bytes_or_null(device.line)}});
+                       {"budget", bytes_or_null(device.budget)}});
   }
   return {{"at", utc_text(sample.at)}, {"devices", std::move(devices)}};
 }
@@ -115,7 +115,7 @@ class EventFeed {
   std::chrono::steady_clock::time_point said_{};
 };
 
-// {"ctx-size": 8192, "cache-type-k": "q8_0"} as lines of a fleet file.
+// {"ctx-size": 8192, "cache-type-k": "q8_0"} as budgets of a fleet file.
 std::string keys_as_toml(const Json& keys) {
   std::string text;
   for (const auto& [key, value] : keys.items()) {

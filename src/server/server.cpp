@@ -145,7 +145,7 @@ api::Problem Server::Impl::explained(const std::exception& error) const {
   api::Problem problem = api::problem_of(error);
   if (ending && problem.status() == 499) return {503, "ending", "the server is ending"};
   if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
-  // What others hold may pass; what our own line refuses does not.
+  // What others hold may pass; what our own budget refuses does not.
   if (problem.code() == to_string(ErrorCode::out_of_device_memory)) problem.retry_after(kUntilOthersMayBeGone);
   return problem;
 }

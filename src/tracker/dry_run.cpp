@@ -27,26 +27,26 @@ class BufferEntries {
     add({.device = device_of(type), .buffer = buffer_name(type), .stage = stage, .bytes = Bytes{bytes}});
   }
 
-  void add(BufferLine line) {
-    if (line.bytes == Bytes{}) return;
-    const auto same = [&](const BufferLine& other) {
-      return other.device == line.device && other.buffer == line.buffer && other.stage == line.stage;
+  void add(BufferEntry entry) {
+    if (entry.bytes == Bytes{}) return;
+    const auto same = [&](const BufferEntry& other) {
+      return other.device == entry.device && other.buffer == entry.buffer && other.stage == entry.stage;
     };
-    if (const auto found = std::ranges::find_if(lines_, same); found != lines_.end()) {
-      found->bytes += line.bytes;
+    if (const auto found = std::ranges::find_if(entries_, same); found != entries_.end()) {
+      found->bytes += entry.bytes;
     } else {
-      lines_.push_back(std::move(line));
+      entries_.push_back(std::move(entry));
     }
   }
 
-  std::vector<BufferLine> sorted() && {
-    std::ranges::sort(lines_, {},
-                      [](const BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
-    return std::move(lines_);
+  std::vector<BufferEntry> sorted() && {
+    std::ranges::sort(entries_, {},
+                      [](const BufferEntry& entry) { return std::tie(entry.device, entry.buffer, entry.stage); });
+    return std::move(entries_);
   }
 
  private:
-  std::vector<BufferLine> lines_;
+  std::vector<BufferEntry> entries_;
 };
 
 // Adapters, and what they add to the graphs. The engine reserves again at the next decode; here that is asked for at
@@ -108,7 +108,7 @@ std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_crea
   return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
 }
 
-// The rows that the output lines are of: one for each sequence at creation, later as many as are asked for. Embeddings
+// The rows that the output entries are of: one for each sequence at creation, later as many as are asked for. Embeddings
 // are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read by the
 // decoder.
 std::uint32_t rows_held(const DryRunRequest& request, const engine::Context& context) {
@@ -172,24 +172,24 @@ DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRun
     entries.add(type, Stage::kv_cache, held.context);
   }
   if (mapped) {
-    for (BufferLine& line : mapped_weights(request.model.path, seen.groups)) entries.add(std::move(line));
+    for (BufferEntry& entry : mapped_weights(request.model.path, seen.groups)) entries.add(std::move(entry));
   }
   for (const auto& [type, bytes] : seen.state) entries.add(type, Stage::kv_cache, bytes);
   for (const auto& [type, bytes] : seen.compute) entries.add(type, Stage::compute, bytes);
   for (const auto& [type, bytes] : seen.adapter) {
-    BufferLine line{
+    BufferEntry entry{
         .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
     // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
     // A control vector belongs to a layer, and takes what the layer's device gives.
-    if (mapped && stays_in_the_file(type)) line.buffer = "CPU_Mapped";
-    entries.add(std::move(line));
+    if (mapped && stays_in_the_file(type)) entry.buffer = "CPU_Mapped";
+    entries.add(std::move(entry));
   }
   for (const auto& [type, bytes] : seen.control_vector) entries.add(type, Stage::adapter, bytes);
   for (const auto& [type, bytes] : seen.output)
     entries.add(type, Stage::output, output_bytes(*context, bytes, dry_run.outputs));
   dry_run.transient = Bytes{seen.transient};
   dry_run_projector(request, dry_run, entries);
-  dry_run.lines = std::move(entries).sorted();
+  dry_run.entries = std::move(entries).sorted();
   return dry_run;
 }
 

@@ -205,12 +205,12 @@ engine::ContextFacts context_facts(const Json& json) {
           .pooling = named(json.at("pooling"), LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYPE_RANK)};
 }
 
-Json buffer_line(const BufferLine& line) {
-  return {{"device", line.device.name()},
-          {"buffer", line.buffer},
-          {"stage", memory::to_string(line.stage)},
-          {"bytes", line.bytes.value()},
-          {"charged", line.charged}};
+Json buffer_entry(const BufferEntry& entry) {
+  return {{"device", entry.device.name()},
+          {"buffer", entry.buffer},
+          {"stage", memory::to_string(entry.stage)},
+          {"bytes", entry.bytes.value()},
+          {"charged", entry.charged}};
 }
 
 memory::Stage stage(const Json& json) {
@@ -219,7 +219,7 @@ memory::Stage stage(const Json& json) {
   return *known;
 }
 
-BufferLine buffer_line(const Json& json) {
+BufferEntry buffer_entry(const Json& json) {
   return {.device = device::DeviceId{json.at("device")},
           .buffer = json.at("buffer"),
           .stage = stage(json.at("stage")),
@@ -259,9 +259,9 @@ DryRunRequest dry_run_request_from_json(const Json& json) {
 }
 
 Json to_json(const DryRun& dry_run) {
-  Json lines = Json::array();
-  for (const BufferLine& line : dry_run.lines) lines.push_back(buffer_line(line));
-  return {{"lines", lines},
+  Json entries = Json::array();
+  for (const BufferEntry& entry : dry_run.entries) entries.push_back(buffer_entry(entry));
+  return {{"entries", entries},
           {"model", model_facts(dry_run.model)},
           {"context", context_facts(dry_run.context)},
           {"gpu_layers", dry_run.gpu_layers},
@@ -273,7 +273,7 @@ Json to_json(const DryRun& dry_run) {
 
 DryRun dry_run_from_json(const Json& json) {
   DryRun dry_run;
-  for (const Json& line : json.at("lines")) dry_run.lines.push_back(buffer_line(line));
+  for (const Json& entry : json.at("entries")) dry_run.entries.push_back(buffer_entry(entry));
   dry_run.model = model_facts(json.at("model"));
   dry_run.context = context_facts(json.at("context"));
   json.at("gpu_layers").get_to(dry_run.gpu_layers);

@@ -16,7 +16,7 @@ bool stays_in_the_file(ggml_backend_buffer_type_t type) {
   return false;
 }
 
-std::vector<BufferLine> mapped_weights(
+std::vector<BufferEntry> mapped_weights(
     const std::string& path, const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups) {
   const engine::GgufHeader header = engine::read_gguf_header(path);
   std::set<std::string> placed;  // a tensor that several groups use lies in the file once

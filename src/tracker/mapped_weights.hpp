@@ -1,5 +1,5 @@
-// mapped_weights: the lines of a model whose host weights stay in the mapped file. A simulated load cannot map, so its
-// host lines (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host tensors that
+// mapped_weights: the entries of a model whose host weights stay in the mapped file. A simulated load cannot map, so its
+// host budgets (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host tensors that
 // touch each other in the file. The padding between tensors ends a run, so together they hold the tensors' own bytes.
 #pragma once
 #include <llama.h>
@@ -21,7 +21,7 @@ namespace plimsoll::tracker {
 
 // `groups`: names of the tensors that the engine places together, per buffer type; names that are no weights are
 // ignored.
-[[nodiscard]] std::vector<BufferLine> mapped_weights(
+[[nodiscard]] std::vector<BufferEntry> mapped_weights(
     const std::string& path, const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups);
 
 }  // namespace plimsoll::tracker

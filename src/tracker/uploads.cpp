@@ -55,11 +55,11 @@ std::size_t pieces_wanted() {
   return std::clamp(static_cast<std::size_t>(engine::default_threads()), kFewestPieces, kMostPieces);
 }
 
-// How many pieces the host's line has room for beside all that is promised.
+// How many pieces the host's budget has room for beside all that is promised.
 std::size_t pieces_with_room(const memory::Ledger& ledger) {
   const memory::DeviceAccount account = ledger.account(device::host());
-  if (!account.line) return pieces_wanted();
-  const Bytes room = saturating_sub(*account.line, account.committed);
+  if (!account.budget) return pieces_wanted();
+  const Bytes room = saturating_sub(*account.budget, account.committed);
   return std::min(pieces_wanted(), static_cast<std::size_t>(room.value() / kStagingPiece.value()));
 }
 

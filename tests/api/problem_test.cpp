@@ -12,7 +12,7 @@ TEST(ProblemTest, EveryErrorCodeHasAStatus) {
   EXPECT_EQ(http_status(ErrorCode::context_overflow), 400);
   EXPECT_EQ(http_status(ErrorCode::cancelled), 499);
   EXPECT_EQ(http_status(ErrorCode::busy), 503);
-  EXPECT_EQ(http_status(ErrorCode::over_line), 507);
+  EXPECT_EQ(http_status(ErrorCode::over_budget), 507);
   EXPECT_EQ(http_status(ErrorCode::internal), 500);
 }
 

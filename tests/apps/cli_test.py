@@ -88,7 +88,7 @@ class Plans(Cli):
         self.assertEqual(model["context"]["n_ctx"], 768)
         self.assertEqual(model["context"]["n_ctx_seq"], 256)
         self.assertEqual(model["requested"]["n_ctx"], 300)
-        for line in model["lines"]:
+        for line in model["entries"]:
             self.assertIn(line["stage"], ("weights", "kv_cache", "compute", "output", "adapter", "runtime"))
             self.assertIn(line["source"], ("exact", "measured", "calibrated", "estimated", "given"))
             self.assertGreater(line["bytes"], 0)
@@ -96,21 +96,21 @@ class Plans(Cli):
             self.assertTrue(device["fits"])
 
     def test_a_refusal_prints_the_plan_and_says_which_limit(self):
-        out, _ = self.run_it("plan", "-m", LLAMA, "-dev", "none", "-c", 8192, "--line", "CPU=9MiB", "--json", status=REFUSED)
+        out, _ = self.run_it("plan", "-m", LLAMA, "-dev", "none", "-c", 8192, "--budget", "CPU=9MiB", "--json", status=REFUSED)
         plan = json.loads(out)
         self.assertEqual(plan["verdict"], "refused")
         host = next(d for d in plan["devices"] if d["device"] == "CPU")
-        self.assertEqual(host["limit"], "line")
-        self.assertEqual(host["line"], 9 << 20)
-        self.assertEqual(host["short_by"], host["required"] - host["line"])
+        self.assertEqual(host["limit"], "budget")
+        self.assertEqual(host["budget"], 9 << 20)
+        self.assertEqual(host["short_by"], host["required"] - host["budget"])
 
     def test_a_guess_can_be_overruled(self):
         base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 300, "-t", 1]
-        given = json.loads(self.run_it(*base, "--runtime", "CPU=40MiB", "--json")[0])["models"][0]["lines"]
+        given = json.loads(self.run_it(*base, "--runtime", "CPU=40MiB", "--json")[0])["models"][0]["entries"]
         runtime = next(line for line in given if line["stage"] == "runtime")
         self.assertEqual((runtime["bytes"], runtime["source"]), (40 << 20, "given"))
         exact = sum(line["bytes"] for line in given if line["source"] == "exact" and line.get("charged", True))
-        line = ["--line", f"CPU={exact + 1000}"]
+        line = ["--budget", f"CPU={exact + 1000}"]
         out, _ = self.run_it(*base, *line, status=REFUSED)
         self.assertIn("--runtime CPU=SIZE overrules it", out)
         refused = json.loads(self.run_it(*base, *line, "--json", status=REFUSED)[0])
@@ -122,7 +122,7 @@ class Plans(Cli):
         base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 65536]
         asked = json.loads(self.run_it(*base, "--json")[0])
         needed = next(d["required"] for d in asked["devices"] if d["device"] == "CPU")
-        line = ["--line", f"CPU={needed * 3 // 4}"]
+        line = ["--budget", f"CPU={needed * 3 // 4}"]
         refused = json.loads(self.run_it(*base, *line, "--json", status=REFUSED)[0])
         self.assertTrue(1 <= len(refused["alternatives"]) <= 3)
         for alternative in refused["alternatives"]:
@@ -136,7 +136,7 @@ class Plans(Cli):
         base = ["plan", "-m", LLAMA, "-m", str(MODELS / "jamba-dense.gguf"), "-m", LLAMA, "--name", "a", "--name", "b", "--name", "c", "-dev", "none", "-c", 65536]
         asked = json.loads(self.run_it(*base, "--json")[0])
         needed = next(d["required"] for d in asked["devices"] if d["device"] == "CPU")
-        line = ["--line", f"CPU={needed * 3 // 4}"]
+        line = ["--budget", f"CPU={needed * 3 // 4}"]
         refused = json.loads(self.run_it(*base, *line, "--json", status=REFUSED)[0])
         self.assertTrue(1 <= len(refused["alternatives"]) <= 3)
         self.assertTrue(refused["each_fits_alone"])
@@ -171,7 +171,7 @@ class Plans(Cli):
         write("ctx-size = 65536")
         asked = json.loads(self.run_it("plan", fleet, "--json")[0])
         needed = next(d["required"] for d in asked["devices"] if d["device"] == "CPU")
-        line = ["--line", f"CPU={needed * 3 // 4}"]
+        line = ["--budget", f"CPU={needed * 3 // 4}"]
         out, err = self.run_it("plan", fleet, *line, status=REFUSED)
         self.assertIn("not every model of this fleet fits", err)
         ways = [w.rsplit("  (", 1)[0].split("would fit: ")[1] for w in out.splitlines() if "would fit: " in w]
@@ -188,7 +188,7 @@ class Plans(Cli):
         self.assertIn("0 tried by a dry run now, 1 remembered", second)
 
     def test_a_line_above_the_device_is_lowered_with_a_warning(self):
-        _, err = self.run_it("plan", "-m", LLAMA, "--line", "CPU=999TiB")
+        _, err = self.run_it("plan", "-m", LLAMA, "--budget", "CPU=999TiB")
         self.assertIn("lowered", err)
 
     def test_a_cache_folder_that_cannot_be_used_changes_nothing(self):
@@ -223,16 +223,16 @@ class Usage(Cli):
         for arguments in (["--nonsense"], ["nonsense"], [],
                           ["plan", "-m", LLAMA, "-b", "64", "-ub", "128"],
                           ["plan", "-m", LLAMA, "--device", "Vulkan9"],
-                          ["plan", "-m", LLAMA, "--line", "lots"],
-                          ["plan", "-m", LLAMA, "--line", "Vulkan9=1GiB"],
-                          ["plan", "-m", LLAMA, "--line", "0%"],
+                          ["plan", "-m", LLAMA, "--budget", "lots"],
+                          ["plan", "-m", LLAMA, "--budget", "Vulkan9=1GiB"],
+                          ["plan", "-m", LLAMA, "--budget", "0%"],
                           ["plan", "-m", LLAMA, "-ctk", "q9_9"],
                           ["plan", "-m", LLAMA, "-fa", "perhaps"],
                           ["plan", "-m", LLAMA, "-fa", "off", "-ctv", "q8_0"],
-                          ["plan", "-m", LLAMA, "--line", "Vulkan9=1GiB", "--line", "Vulkan9=2GiB"],
-                          ["plan", "-m", LLAMA, "--line", "1GiB", "--line", "2GiB"],
-                          ["plan", "-m", LLAMA, "-dev", "none", "--line", "1MiB"],
-                          ["generate", "-m", LLAMA, "--tokens", "1", "--line", "1MiB", *SMALL],
+                          ["plan", "-m", LLAMA, "--budget", "Vulkan9=1GiB", "--budget", "Vulkan9=2GiB"],
+                          ["plan", "-m", LLAMA, "--budget", "1GiB", "--budget", "2GiB"],
+                          ["plan", "-m", LLAMA, "-dev", "none", "--budget", "1MiB"],
+                          ["generate", "-m", LLAMA, "--tokens", "1", "--budget", "1MiB", *SMALL],
                           ["plan", "-m", LLAMA, "-c", "999999999"],
                           ["plan", "-m", LLAMA, "--runtime", "600MiB"],
                           ["plan", "-m", LLAMA, "--runtime", "CPU=lots"],
@@ -337,7 +337,7 @@ class Generates(Cli):
         else:
             self.assertLess(said["growth_after_ready_bytes"], 2 << 20)
         self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
-        planned = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["plan"]["models"][0]["lines"] if l["stage"] != "runtime"}
+        planned = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["plan"]["models"][0]["entries"] if l["stage"] != "runtime"}
         for moment in ("after_context", "ready", "end"):
             taken = {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in said["ledger"][moment] if l["stage"] != "runtime"}
             self.assertEqual(taken, planned, moment)
@@ -352,7 +352,7 @@ class Generates(Cli):
         self.generate("-n", 1, "--report", report)
         measured = [l for l in json.loads(report.read_text())["ledger"]["ready"] if l["stage"] == "runtime"]
         out, _ = self.run_it("plan", "-m", LLAMA, *SMALL, "--json")
-        planned = [l for l in json.loads(out)["models"][0]["lines"] if l["stage"] == "runtime"]
+        planned = [l for l in json.loads(out)["models"][0]["entries"] if l["stage"] == "runtime"]
         self.assertEqual([(l["device"], l["bytes"]) for l in planned], [(l["device"], l["bytes"]) for l in measured])
         self.assertEqual({l["source"] for l in planned}, MEASURED)
 
@@ -397,7 +397,7 @@ class Generates(Cli):
         self.assertEqual([f.name for f in self.path.glob("report*")], ["report.json"])
 
     def test_a_refusal_loads_nothing(self):
-        out, _ = self.generate("--line", "CPU=64KiB", "--json", status=REFUSED)
+        out, _ = self.generate("--budget", "CPU=64KiB", "--json", status=REFUSED)
         self.assertEqual(json.loads(out)["verdict"], "refused")
 
     @staticmethod
@@ -429,7 +429,7 @@ class Generates(Cli):
 
 
 def lines_of(model):
-    return {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in model["lines"] if l["stage"] != "runtime"}
+    return {(l["device"], l["buffer"], l["stage"]): l["bytes"] for l in model["entries"] if l["stage"] != "runtime"}
 
 
 def taken(lines):
@@ -460,7 +460,7 @@ class Drafts(Cli):
         out, _ = self.run_it("plan", "-m", self.BOSUN, "-md", MATE, *SMALL, "--json")
         plan = json.loads(out)
         self.assertEqual([m["name"] for m in plan["models"]], ["bosun-log", "mate-chat"])
-        charged = sum(l["bytes"] for m in plan["models"] for l in m["lines"] if l.get("charged", True))
+        charged = sum(l["bytes"] for m in plan["models"] for l in m["entries"] if l.get("charged", True))
         host = next(d for d in plan["devices"] if d["device"] == "CPU")
         self.assertEqual(host["required"], charged)
         table, _ = self.run_it("plan", "-m", self.BOSUN, "-md", MATE, *SMALL)
@@ -470,10 +470,10 @@ class Drafts(Cli):
         both = ["-m", self.BOSUN, "-md", self.BOSUN, *SMALL]
         plan = json.loads(self.run_it("plan", *both, "--json")[0])
         line = next(d for d in plan["devices"] if d["device"] == "CPU")["required"] - 1
-        _, err = self.run_it("generate", *both, *self.ASKED, "--line", f"CPU={line}", status=REFUSED)
+        _, err = self.run_it("generate", *both, *self.ASKED, "--budget", f"CPU={line}", status=REFUSED)
         self.assertIn("bosun-log-draft", err)
-        self.run_it("generate", "-m", self.BOSUN, *SMALL, *self.ASKED, "--line", f"CPU={line}")
-        self.run_it("generate", *both, *self.ASKED, "--line", f"CPU={line}", "--fit")
+        self.run_it("generate", "-m", self.BOSUN, *SMALL, *self.ASKED, "--budget", f"CPU={line}")
+        self.run_it("generate", *both, *self.ASKED, "--budget", f"CPU={line}", "--fit")
 
     def test_what_means_nothing(self):
         for flags in (["--draft-max", 0], ["--draft-max", 64], ["--draft-p-min", 2], ["-ngld", "some"]):
@@ -577,7 +577,7 @@ class Chats(Cli):
         self.assertIn("/quit", err)
 
     def test_a_refusal_says_so(self):
-        self.chat(self.QUESTION, flags=("--line", "CPU=64KiB"), status=REFUSED)
+        self.chat(self.QUESTION, flags=("--budget", "CPU=64KiB"), status=REFUSED)
 
     def test_a_message_longer_than_the_context_is_an_error_where_nobody_can_answer(self):
         _, err = self.chat(self.QUESTION * 100, status=FAILED)
@@ -612,7 +612,7 @@ class Chats(Cli):
 class Calibrates(Cli):
     def runtime(self):
         out, _ = self.run_it("plan", "-m", LLAMA, *SMALL, "--json")
-        lines = [line for line in json.loads(out)["models"][0]["lines"] if line["stage"] == "runtime"]
+        lines = [line for line in json.loads(out)["models"][0]["entries"] if line["stage"] == "runtime"]
         return {line["device"]: line["bytes"] for line in lines}, {line["source"] for line in lines}
 
     def test_what_it_measures_is_in_the_next_plan_until_it_is_forgotten(self):
@@ -635,7 +635,7 @@ class Calibrates(Cli):
         self.assertEqual(bool(re.search(r"runtime on CPU: .*, kept as a calibration", out)), bool(MEASURED), out)
 
     def test_a_refusal_measures_nothing(self):
-        self.run_it("calibrate", "-m", LLAMA, *SMALL, "--line", "CPU=64KiB", status=REFUSED)
+        self.run_it("calibrate", "-m", LLAMA, *SMALL, "--budget", "CPU=64KiB", status=REFUSED)
         self.assertEqual(self.runtime()[1], {"estimated"})
 
 
@@ -739,7 +739,7 @@ class Embeds(Cli):
         error = json.loads(out)
         self.assertEqual((error["code"], error["numbers"]), ("context_overflow", {"needed": 40, "available": 32, "input": 0}))
         self.embed("--tokens", ",".join(["7"] * 40), "--pooling", "last")
-        out, _ = self.embed("--tokens", "7", "--line", "CPU=64KiB", "--json", status=REFUSED)
+        out, _ = self.embed("--tokens", "7", "--budget", "CPU=64KiB", "--json", status=REFUSED)
         self.assertEqual(json.loads(out)["verdict"], "refused")
 
     def test_what_means_nothing(self):
@@ -853,7 +853,7 @@ class Top(Cli):
         super().setUp()
         self.fleet = self.path / "fleet.toml"
         model = '[[model]]\nname = "{}"\npath = "{}"\ndevice = "none"\nctx-size = 256\nbatch-size = 64\nubatch-size = 32\nthreads = 1\n'
-        self.fleet.write_text('lines = ["CPU=1GiB"]\n' + model.format("first", LLAMA) + "load-at-start = true\n" + model.format("second", LLAMA))
+        self.fleet.write_text('budgets = ["CPU=1GiB"]\n' + model.format("first", LLAMA) + "load-at-start = true\n" + model.format("second", LLAMA))
 
     def test_a_frame_is_a_screen_of_plain_text(self):
         out, err = self.run_it("top", "--fleet", self.fleet, "--frame")
@@ -878,8 +878,8 @@ class Top(Cli):
         status = json.loads(out)
         self.assertEqual(status["schema"], "plimsoll.status/1")
         cpu = next(d for d in status["devices"] if d["device"] == "CPU")
-        self.assertEqual(cpu["line"], 1 << 30)
-        self.assertEqual(cpu["headroom"], cpu["line"] - cpu["committed"])
+        self.assertEqual(cpu["budget"], 1 << 30)
+        self.assertEqual(cpu["headroom"], cpu["budget"] - cpu["committed"])
         first, second = status["models"]
         self.assertEqual((first["state"], second["state"]), ("ready", "absent"))
         self.assertEqual(first["loads"], 1)
@@ -895,7 +895,7 @@ class Top(Cli):
         self.run_it("top", "--frame", status=USAGE)
         self.run_it("top", "--fleet", self.path / "none.toml", "--frame", status=FAILED)
         self.run_it("top", "--fleet", self.fleet, "--frames", 0, status=USAGE)
-        self.run_it("top", "--fleet", self.fleet, "--frame", "--line", "CPU=much", status=USAGE)
+        self.run_it("top", "--fleet", self.fleet, "--frame", "--budget", "CPU=much", status=USAGE)
 
     def on_a_terminal(self):
         """The program on a terminal of 80 x 24, and a function that waits for a text on it."""

@@ -18,13 +18,13 @@ TEST(ErrorCodeTest, SpellingsAreStable) {
     spellings.push_back(to_string(static_cast<ErrorCode>(code)));
   }
   EXPECT_THAT(spellings,
-              ElementsAre("usage", "over_line", "out_of_device_memory", "model_unusable", "context_overflow", "busy",
+              ElementsAre("usage", "over_budget", "out_of_device_memory", "model_unusable", "context_overflow", "busy",
                           "cancelled", "sealed", "unsupported", "io", "engine_failed", "arithmetic", "internal"));
 }
 
 TEST(ErrorTest, CarriesItsCodeItsSentenceAndItsNumbersInOrder) {
-  const Error error(ErrorCode::over_line, "needs more than is left", {{"needed", 9}, {"available", 4}});
-  EXPECT_EQ(error.code(), ErrorCode::over_line);
+  const Error error(ErrorCode::over_budget, "needs more than is left", {{"needed", 9}, {"available", 4}});
+  EXPECT_EQ(error.code(), ErrorCode::over_budget);
   EXPECT_STREQ(error.what(), "needs more than is left");
   EXPECT_THAT(error.numbers(), ElementsAre(Pair("needed", 9), Pair("available", 4)));
 }

@@ -34,8 +34,8 @@ class ChangedFileTest : public testing::Test {
   }
   static Bytes weights(const ModelStatus& model) {
     Bytes sum;
-    for (const plan::Line& line : model.planned)
-      if (line.stage == memory::Stage::weights) sum += line.bytes;
+    for (const plan::Entry& entry : model.planned)
+      if (entry.stage == memory::Stage::weights) sum += entry.bytes;
     return sum;
   }
   plimsoll::test::TemporaryFolder folder_;

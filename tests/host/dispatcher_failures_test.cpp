@@ -11,7 +11,7 @@ using test::expect_played;
 
 TEST(DispatcherFailuresTest, AFailedModelRefusesAtOnceUntilItsNextTryIsDue) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 ask 2 a =>
@@ -41,7 +41,7 @@ ask 11 a => load a
 
 TEST(DispatcherFailuresTest, WhoAsksForARetryHasItAtOnceAndALoadThatWorksBeginsTheCountAnew) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 spoil a => failed a; refuse 1 model_unusable
@@ -63,7 +63,7 @@ ask 5 a => load a
 
 TEST(DispatcherFailuresTest, AFailedModelIsInNobodysWay) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 ask 1 a => load a
@@ -76,7 +76,7 @@ ready b => grant 2
 
 TEST(DispatcherFailuresTest, WantOfMemoryMayPassSoTheNextRequestTriesAgain) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 fail a => refuse 1 out_of_device_memory
@@ -86,7 +86,7 @@ ask 2 a => load a
 
 TEST(DispatcherFailuresTest, AModelThatIsLostOnceComesBackForWhoeverWaits) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 ready a => grant 1
@@ -100,7 +100,7 @@ ready a => grant 2
 
 TEST(DispatcherFailuresTest, AModelThatIsLostAgainAndAgainIsFailed) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 slots=2
 ask 1 a => load a
 ready a => grant 1
@@ -132,7 +132,7 @@ ask 8 a => load a
 
 TEST(DispatcherFailuresTest, ALeaseThatEndsWellOrAnotherFileBeginsTheCountOfLossesAnew) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 ready a => grant 1
@@ -158,7 +158,7 @@ ready a => grant 5
 
 TEST(DispatcherFailuresTest, APlanThatIsMadeAnewDecidesOnceMoreWhoGoes) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 0
 ask 1 a => load a

@@ -19,7 +19,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
         {.name = name, .slots = *rc::gen::inRange<std::size_t>(1, 3), .pinned = *rc::gen::inRange(0, 5) == 0});
     plan::ModelPlan plan;
     plan.name = name;
-    plan.lines.push_back({.device = device::DeviceId{"GPU0"},
+    plan.entries.push_back({.device = device::DeviceId{"GPU0"},
                           .buffer = "GPU0",
                           .stage = memory::Stage::weights,
                           .bytes = Bytes{*rc::gen::inRange<std::uint64_t>(10, 110)}});
@@ -27,7 +27,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
   }
   plan::DeviceState device;
   device.info.id = device::DeviceId{"GPU0"};
-  device.line = memory::LoadLine{.bytes = Bytes{kLine}};
+  device.budget = memory::Budget{.bytes = Bytes{kLine}};
   const Room room(plans, {device});
   const LeastRecentlyUsed policy;
   Dispatcher dispatcher(rules);

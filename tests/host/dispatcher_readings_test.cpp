@@ -13,7 +13,7 @@ using ::testing::Pair;
 
 TEST(DispatcherReadingsTest, NobodyGoesForALoadThatWouldBeRefusedSinceOthersHoldTheMemory) {
   expect_played(R"(
-line 100
+budget 100
 total 100
 model a 40
 model b 80
@@ -28,7 +28,7 @@ ask 3 a => grant 3
 
 TEST(DispatcherReadingsTest, WhatOthersHoldIsNoReasonForEver) {
   expect_played(R"(
-line 100
+budget 100
 total 100
 model a 40
 model b 80
@@ -45,18 +45,18 @@ gone a => load b
 
 TEST(DispatcherReadingsTest, WhereOurOwnLineIsShortItIsForGood) {
   expect_played(R"(
-line 50
+budget 50
 total 100
 model a 60
 others 90 =>
-ask 1 a => refuse 1 over_line
-ask 2 a insist => refuse 2 over_line
+ask 1 a => refuse 1 over_budget
+ask 2 a insist => refuse 2 over_budget
 )");
 }
 
 TEST(DispatcherReadingsTest, WhoWaitsForWhatOthersHoldIsServedWhenTheyGiveItBack) {
   expect_played(R"(
-line 100
+budget 100
 total 100
 model a 40
 model b 80
@@ -75,7 +75,7 @@ ready b => grant 1
 // A backend keeps of a model what it once made for it: that does not come back with the model.
 TEST(DispatcherReadingsTest, WhatABackendKeepsDoesNotComeBackWithAVictim) {
   expect_played(R"(
-line 100
+budget 100
 total 100
 model a 40 runtime=20
 model b 60
@@ -91,7 +91,7 @@ ask 3 a => grant 3
 
 TEST(DispatcherReadingsTest, WhatComesBetweenTheEvictionAndTheLoadIsSeen) {
   expect_played(R"(
-line 100
+budget 100
 total 100
 model a 60
 model b 60
@@ -106,7 +106,7 @@ gone a => refuse 2 out_of_device_memory
 
 TEST(DispatcherReadingsTest, AModelWhoseDeviceIsLostGoesAndIsLoadedAnewForTheNextRequest) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 pinned slots=2
 ask 1 a => load a
 ready a => grant 1
@@ -123,10 +123,10 @@ TEST(DispatcherReadingsTest, TheRefusalSaysWhoHoldsIt) {
   plan::ModelPlan plan;
   plan.name = "a";
   const device::DeviceId gpu{"GPU0"};
-  plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 60_MiB});
+  plan.entries.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 60_MiB});
   plan::DeviceState device;
   device.info.id = gpu;
-  device.line = memory::LoadLine{.bytes = 100_MiB};
+  device.budget = memory::Budget{.bytes = 100_MiB};
   Room room({plan}, {device});
   room.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .holdings = {}});
   (void)dispatcher.ask("a", WhenBusy::wait);
@@ -146,7 +146,7 @@ TEST(DispatcherReadingsTest, WhatIsPromisedToThoseThatStayIsNotFree) {
   for (const char* name : {"a", "b"}) {
     plan::ModelPlan plan;
     plan.name = name;
-    plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 60_B});
+    plan.entries.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 60_B});
     plans.push_back(plan);
   }
   plan::DeviceState device;
@@ -170,8 +170,8 @@ TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsCompute
     plan::ModelPlan plan;
     plan.name = name;
     plan.compute_group = "main";
-    plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 30_B});
-    plan.lines.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = 20_B});
+    plan.entries.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 30_B});
+    plan.entries.push_back({.device = gpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = 20_B});
     plans.push_back(plan);
   }
   plan::DeviceState device;

@@ -10,7 +10,7 @@ using test::expect_played;
 
 TEST(DispatcherTest, AModelIsLoadedForItsFirstRequestAndStays) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 ask 1 a => load a
 ready a => grant 1
@@ -21,7 +21,7 @@ ask 2 a => grant 2
 
 TEST(DispatcherTest, AModelThatFitsBesideTheOthersSendsNobodyAway) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 40
 ask 1 a => load a
@@ -34,7 +34,7 @@ ready b => grant 2
 // SciSharp/LLamaSharp#759: A is ready, B does not fit beside it.
 TEST(DispatcherTest, AnIdleModelGoesForOneThatIsWanted) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 ask 1 a => load a
@@ -48,7 +48,7 @@ ready b => grant 2
 
 TEST(DispatcherTest, ABusyModelIsWaitedForAndGivesNoNewLeases) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 slots=3
 model b 60
 ask 1 a => load a
@@ -66,7 +66,7 @@ ready a => grant 3
 
 TEST(DispatcherTest, WhoDoesNotWantToWaitIsRefusedAndNothingChanges) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 ask 1 a => load a
@@ -79,26 +79,26 @@ ask 3 b refuse => drain a; evict a
 
 TEST(DispatcherTest, WhatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model huge 101
 ask 1 a => load a
 ready a => grant 1
 free a =>
-ask 2 huge => refuse 2 over_line
+ask 2 huge => refuse 2 over_budget
 ask 3 a => grant 3
 )");
 }
 
 TEST(DispatcherTest, APinnedModelIsSparedAndNamedInTheRefusal) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 pinned
 model b 60
 ask 1 a => load a
 ready a => grant 1
 free a =>
-ask 2 b => refuse 2 over_line
+ask 2 b => refuse 2 over_budget
 unpin a =>
 ask 3 b => drain a; evict a
 )");
@@ -106,7 +106,7 @@ ask 3 b => drain a; evict a
 
 TEST(DispatcherTest, WhoWaitedWhenAModelBecameReadyIsServedBeforeItGoesAgain) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 ask 1 a => load a
@@ -132,7 +132,7 @@ ready b => grant 6
 
 TEST(DispatcherTest, ALaterOneMayHaveWhatIsFreeWhileTheOlderWaits) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 70
 model c 20
@@ -149,7 +149,7 @@ ready b => grant 2
 
 TEST(DispatcherTest, ALaterOneMayNotTakeWhatTheOlderWillNeed) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 90
 model c 20
@@ -168,7 +168,7 @@ ready c => grant 3
 
 TEST(DispatcherTest, AFailedLoadIsAnErrorForItsOwnRequestsAlone) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 ask 1 a => load a
@@ -185,7 +185,7 @@ ready a => grant 3
 
 TEST(DispatcherTest, LoadsAreOneAfterTheOtherAndCountWhileTheyLast) {
   expect_played(R"(
-line 100
+budget 100
 model a 60
 model b 60
 model c 30
@@ -202,7 +202,7 @@ ready b => grant 2
 
 TEST(DispatcherTest, IdleModelsGoWhenTheirTimeIsOver) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 ttl=500
 ask 1 a => load a
 ready a => grant 1
@@ -218,7 +218,7 @@ ready a => grant 2
 
 TEST(DispatcherTest, AModelThatIsAskedToGoGoesWhenIdleUnlessItIsWantedAgain) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 slots=2
 ask 1 a => load a
 ready a => grant 1
@@ -233,7 +233,7 @@ gone a =>
 
 TEST(DispatcherTest, ModelsOfAComputeGroupShareOneSetOfBuffers) {
   expect_played(R"(
-line 100
+budget 100
 model a 40 group=main compute=20
 model b 40 group=main compute=10
 model c 40 compute=20
@@ -260,7 +260,7 @@ TEST(DispatcherTest, PlacesAndEstimatesCountWhatComesBefore) {
 // Its file was changed: nobody keeps it by asking, and its next load serves those who wait.
 TEST(DispatcherTest, AModelWhoseFileWasChangedGoesAndComesBackForWhoeverAsks) {
   expect_played(R"(
-line 100
+budget 100
 model a 60 pinned slots=2
 ask 1 a => load a
 ready a => grant 1

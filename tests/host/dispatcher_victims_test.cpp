@@ -10,7 +10,7 @@ using test::expect_played;
 
 TEST(DispatcherVictimsTest, TheSmallestSufficientSetGoes) {
   expect_played(R"(
-line 100
+budget 100
 model a 20
 model b 20
 model c 50
@@ -30,7 +30,7 @@ ask 4 d => drain c; evict c
 
 TEST(DispatcherVictimsTest, TwoVictimsGoTogetherAndLeasedAndPinnedOnesAreSpared) {
   expect_played(R"(
-line 100
+budget 100
 model a 25
 model b 25
 model c 25 pinned
@@ -56,7 +56,7 @@ ready e => grant 5
 
 TEST(DispatcherVictimsTest, VictimsGoTogetherSoThatNobodyGoesInVain) {
   expect_played(R"(
-line 100
+budget 100
 model a 50
 model b 50
 model c 100
@@ -73,7 +73,7 @@ ask 4 b => grant 4
 
 TEST(DispatcherVictimsTest, AmongEqualsTheLeastRecentlyUsedGoes) {
   expect_played(R"(
-line 100
+budget 100
 model a 50
 model b 50
 model c 50
@@ -95,7 +95,7 @@ ask 4 c => drain b; evict b
 
 TEST(DispatcherVictimsTest, PriorityAndReloadCostWeighMoreThanALittleIdleness) {
   expect_played(R"(
-line 100
+budget 100
 model a 50 reload=8000
 model b 50 reload=100
 model c 50 priority=3 reload=100
@@ -114,7 +114,7 @@ ask 3 d => drain b; evict b
 
 TEST(DispatcherVictimsTest, EquallyMissedOnesGoInTheOrderOfTheirNames) {
   expect_played(R"(
-line 90
+budget 90
 model a 30
 model b 30
 model c 30

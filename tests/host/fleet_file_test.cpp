@@ -19,7 +19,7 @@ Fleet good(std::string_view text) {
   auto fleet = parse_fleet(text, "/fleet");
   if (!fleet) {
     for (const FleetFileError& error : fleet.error())
-      ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;
+      ADD_FAILURE() << error.budget << ":" << error.column << ": " << error.message;
     return {};
   }
   return *fleet;
@@ -30,7 +30,7 @@ std::vector<std::string> wrong(std::string_view text) {
   std::vector<std::string> out;
   if (fleet) return out;
   for (const FleetFileError& error : fleet.error())
-    out.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.message);
+    out.push_back(std::to_string(error.budget) + ":" + std::to_string(error.column) + ": " + error.message);
   return out;
 }
 
@@ -103,7 +103,7 @@ TEST(FleetFileTest, ADraftThatMeansNothingIsAComplaint) {
 
 TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
   const Fleet fleet = good(R"(
-lines = ["90%", "Vulkan0=8GiB"]
+budgets = ["90%", "Vulkan0=8GiB"]
 keep-in-host = "12GiB"
 [swap]
 memory = "2GiB"
@@ -131,7 +131,7 @@ warm-up = "quick"
 path = "/elsewhere/other.gguf"
 pinned = true
 )");
-  ASSERT_THAT(fleet.lines, SizeIs(2));
+  ASSERT_THAT(fleet.budgets, SizeIs(2));
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
   EXPECT_EQ(fleet.swap.memory, 2_GiB);
   EXPECT_EQ(fleet.swap.disk, 8_GiB);
@@ -173,7 +173,7 @@ TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
 
 TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {
   EXPECT_THAT(
-      wrong(R"(lines = ["a lot"]
+      wrong(R"(budgets = ["a lot"]
 colour = "red"
 [swap]
 memory = 12

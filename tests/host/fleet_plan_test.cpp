@@ -27,7 +27,7 @@ struct Declared {
   bool pinned = false;
 };
 
-FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
+FleetPlan plan_of(const std::vector<Declared>& models, Bytes budget) {
   Fleet fleet;
   std::vector<plan::ModelPlan> plans;
   for (const Declared& one : models) {
@@ -40,13 +40,13 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes line) {
     plan.compute_group = kDefaultGroup;
     plan.dry_run.model.description = "a model of the test";
     plan.request.model.path = one.name + ".gguf";
-    plan.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
+    plan.entries = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
                   {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.compute_buffers}};
     plans.push_back(plan);
   }
   plan::DeviceState device;
   device.info.id = kGpu;
-  device.line = memory::LoadLine{.bytes = line};
+  device.budget = memory::Budget{.bytes = budget};
   return plan_fleet(fleet, Room(plans, {device}));
 }
 
@@ -86,20 +86,20 @@ TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
 
 TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   plan::ModelPlan on_device;
-  on_device.lines = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 400_MiB},
+  on_device.entries = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 400_MiB},
                      {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 4_MiB},
                      {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 2_MiB}};
   EXPECT_EQ(weights_to_keep(on_device).copy, 400_MiB);
   EXPECT_EQ(weights_to_keep(on_device).model, 0_B);
   plan::ModelPlan small = on_device;
-  small.lines.front().bytes = 40_MiB;
+  small.budgets.front().bytes = 40_MiB;
   EXPECT_EQ(weights_to_keep(small).copy, 0_B);  // the engine's own copy is as fast
   EXPECT_EQ(weights_to_keep(small).model, 0_B);
   plan::ModelPlan checked = on_device;
   checked.request.model.check_tensors = true;
   EXPECT_EQ(weights_to_keep(checked).copy, 0_B);
   plan::ModelPlan on_host;
-  on_host.lines = {{.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 30_MiB},
+  on_host.entries = {{.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 30_MiB},
                    {.device = device::host(),
                     .buffer = "CPU_Mapped",
                     .stage = memory::Stage::weights,
@@ -129,9 +129,9 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
 
 TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
   std::vector<plan::ModelPlan> plans = plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).room.models();
-  plans.push_back({.name = "c-draft", .request = {}, .dry_run = {}, .lines = {}});
+  plans.push_back({.name = "c-draft", .request = {}, .dry_run = {}, .entries = {}});
   for (const std::size_t broken : {1U, 3U}) {
-    plans[broken].lines.clear();
+    plans[broken].entries.clear();
     plans[broken].unusable = Error(ErrorCode::model_unusable, "there is no such file");
   }
   Fleet fleet;
@@ -172,16 +172,16 @@ TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
   for (const plan::Candidate& candidate : candidates) {
     const plan::Alternative alternative{
         .flags = candidate.flags, .changes = candidate.changes, .cost = candidate.cost, .requests = {candidate.request}, .required = {}};
-    std::string lines = keys_of(alternative);
-    for (std::size_t at = lines.find(", "); at != std::string::npos; at = lines.find(", ")) lines.replace(at, 2, "\n");
+    std::string budgets = keys_of(alternative);
+    for (std::size_t at = budgets.find(", "); at != std::string::npos; at = budgets.find(", ")) budgets.replace(at, 2, "\n");
     FleetModel model;
     model.request.dry_run = asked;
-    const FleetModel changed = with_keys(model, lines);
-    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, candidate.request.context.n_ubatch) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.n_ctx, candidate.request.context.n_ctx) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.type_k, candidate.request.context.type_k) << lines;
-    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, candidate.request.context.n_seq_max) << lines;
-    EXPECT_EQ(changed.request.dry_run.model, candidate.request.model) << lines;
+    const FleetModel changed = with_keys(model, budgets);
+    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, candidate.request.context.n_ubatch) << budgets;
+    EXPECT_EQ(changed.request.dry_run.context.n_ctx, candidate.request.context.n_ctx) << budgets;
+    EXPECT_EQ(changed.request.dry_run.context.type_k, candidate.request.context.type_k) << budgets;
+    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, candidate.request.context.n_seq_max) << budgets;
+    EXPECT_EQ(changed.request.dry_run.model, candidate.request.model) << budgets;
   }
 }
 
@@ -216,12 +216,12 @@ TEST(FleetPlanTest, ACardOfTwoBackendsIsOneMemory) {
   devices[0].info.id = cuda;
   devices[1].info.id = vulkan;
   devices[1].info.same_memory_as = cuda;
-  for (plan::DeviceState& device : devices) device.line = memory::LoadLine{.bytes = 100_MiB};
+  for (plan::DeviceState& device : devices) device.budget = memory::Budget{.bytes = 100_MiB};
   std::vector<plan::ModelPlan> models(2);
   models[0].name = "a";
-  models[0].lines = {{.device = cuda, .buffer = "CUDA0", .bytes = 40_MiB}};
+  models[0].entries = {{.device = cuda, .buffer = "CUDA0", .bytes = 40_MiB}};
   models[1].name = "b";
-  models[1].lines = {{.device = vulkan, .buffer = "Vulkan0", .bytes = 50_MiB}};
+  models[1].entries = {{.device = vulkan, .buffer = "Vulkan0", .bytes = 50_MiB}};
   Room room(models, devices);
   EXPECT_EQ(room.required({"a", "b"}), 90_MiB);
 
@@ -233,9 +233,9 @@ TEST(FleetPlanTest, ACardOfTwoBackendsIsOneMemory) {
   EXPECT_FALSE(room.admits("b", {"a"}, {}));
   EXPECT_EQ(room.shortage("b", {"a"}, {}).sentence, "50.0 MiB needed on Vulkan0, where 40.0 MiB are free");
 
-  for (plan::DeviceState& device : devices) device.line = memory::LoadLine{.bytes = 45_MiB};
+  for (plan::DeviceState& device : devices) device.budget = memory::Budget{.bytes = 45_MiB};
   const Room small(models, devices);
-  EXPECT_EQ(why_not(small.judge({"b"})), "50.0 MiB needed on Vulkan0, 5.00 MiB too much (line)");
+  EXPECT_EQ(why_not(small.judge({"b"})), "50.0 MiB needed on Vulkan0, 5.00 MiB too much (budget)");
 }
 
 }  // namespace

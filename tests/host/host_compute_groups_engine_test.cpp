@@ -22,8 +22,8 @@ TEST(HostComputeGroupsTest, TheBuffersOfAComputeGroupIsTheLargestNotTheSum) {
   Bytes largest;
   for (const FleetModel& model : fleet.models) {
     Bytes compute;
-    for (const plan::Line& line : plimsoll::test::plan_of(model.request).models.front().lines) {
-      if (line.stage == memory::Stage::compute) compute += line.bytes;
+    for (const plan::Entry& entry : plimsoll::test::plan_of(model.request).models.front().entries) {
+      if (entry.stage == memory::Stage::compute) compute += entry.bytes;
     }
     largest = std::max(largest, compute);
   }

@@ -17,7 +17,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
   fleet.models[0].draft = FleetDraft{
       .request = run::plan_with_draft(fleet.models[0].request, fleet.models[0].request.dry_run.model.path, {.most = 4}),
       .speculation = {.most = 4}};
-  fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + kSlack}};
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, "a") + kSlack}};
   SmallHost small(fleet);
   const auto taken_by_draft = [&] {
     Bytes sum;
@@ -48,7 +48,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
     EXPECT_EQ(taken_by_draft(), Bytes{});
   }
   const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
-  EXPECT_LE(account.committed, account.line.value());
+  EXPECT_LE(account.committed, account.budget.value());
   Lease without = small.host.acquire("b");
   EXPECT_FALSE(without.draft());
 }

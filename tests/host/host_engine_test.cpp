@@ -32,7 +32,7 @@ Bytes taken(run::MemoryAccounting& accounting) {
   return sum;
 }
 
-Bytes line(run::MemoryAccounting& accounting) { return accounting.ledger().account(device::host()).line.value(); }
+Bytes line(run::MemoryAccounting& accounting) { return accounting.ledger().account(device::host()).budget.value(); }
 
 TEST(HostTest, AModelIsLoadedForItsFirstRequestAndSaysWhatItSaysAlone) {
   const Fleet fleet = fleet_of("ab");
@@ -208,7 +208,7 @@ TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
   line_for(fleet, 1);
   SmallHost small(fleet);
   (void)small.ask("a");
-  expect_error(ErrorCode::over_line, "'b' does not fit", [&] { (void)small.host.acquire("b"); });
+  expect_error(ErrorCode::over_budget, "'b' does not fit", [&] { (void)small.host.acquire("b"); });
   EXPECT_EQ(small.state("a"), ModelState::ready);
   EXPECT_EQ(small.state("b"), ModelState::absent);
   EXPECT_EQ(small.status("b").refusals, 1U);
@@ -257,7 +257,7 @@ int refuse_each_of_a_switch(Fleet fleet) {
       break;  // no allocation was left to refuse
     } catch (const Error& error) {
       ++refused;
-      EXPECT_EQ(error.code(), ErrorCode::over_line) << error.what();
+      EXPECT_EQ(error.code(), ErrorCode::over_budget) << error.what();
       EXPECT_EQ(small.state("b"), ModelState::swapped_out);
     }
   }
@@ -267,9 +267,9 @@ int refuse_each_of_a_switch(Fleet fleet) {
 
 // Where weights are laid out anew for the CPU (AMX, CPU_REPACK) they have a buffer, mapped file or not.
 int buffers_of_weights(const FleetModel& model) {
-  const auto lines = plimsoll::test::plan_of(model.request).models.front().lines;
+  const auto entries = plimsoll::test::plan_of(model.request).models.front().entries;
   return static_cast<int>(std::ranges::count_if(
-      lines, [](const plan::Line& line) { return line.charged && line.stage == memory::Stage::weights; }));
+      entries, [](const plan::Entry& entry) { return entry.charged && entry.stage == memory::Stage::weights; }));
 }
 
 TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {

@@ -57,7 +57,7 @@ TEST(HostKeepingTest, WithoutABudgetOrBeyondItNothingStays) {
   }
 }
 
-// A line for one model: whoever comes needs what the other has left.
+// A budget for one model: whoever comes needs what the other has left.
 TEST(HostKeepingTest, WhatIsKeptMakesWayForAnyModel) {
   Fleet fleet = copied("ab", 1_GiB);
   line_for(fleet, 1);
@@ -73,7 +73,7 @@ TEST(HostKeepingTest, WhatIsKeptMakesWayForAnyModel) {
     EXPECT_EQ(small.status(name).refusals, 0U);
   }
   const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
-  EXPECT_LE(account.committed, account.line.value());
+  EXPECT_LE(account.committed, account.budget.value());
 }
 
 TEST(HostKeepingTest, WhatWasKeptOfAnotherFileIsNotUsed) {

@@ -108,11 +108,11 @@ TEST_F(HostKeepingVulkanTest, ACopyOfAnotherFileIsNotUsed) {
   EXPECT_EQ(uploads(small, "a").from_kept, Bytes{});
 }
 
-// What is kept counts under the host's line, and is dropped where a model needs the room.
+// What is kept counts within the host's budget, and is dropped where a model needs the room.
 TEST_F(HostKeepingVulkanTest, WhereTheHostsLineIsShortNothingIsKeptAndNobodyFails) {
   Fleet fleet = on_vulkan("ab", 1_GiB);
   fleet.swap.memory = 0_B;
-  fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + together(fleet, "b") + 4_MiB}};
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, "a") + together(fleet, "b") + 4_MiB}};
   SmallHost small(fleet);
   always(small);
   for (int turn = 0; turn < 2; ++turn) {
@@ -120,7 +120,7 @@ TEST_F(HostKeepingVulkanTest, WhereTheHostsLineIsShortNothingIsKeptAndNobodyFail
       (void)small.ask(name);
       let_go(small, name);
       const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
-      EXPECT_LE(account.committed, account.line.value());
+      EXPECT_LE(account.committed, account.budget.value());
       EXPECT_EQ(small.status(name).load_failures, 0U);
     }
   }

@@ -1,4 +1,4 @@
-// What a host keeps of conversations in host memory: charged, under the line, and out of the way of models.
+// What a host keeps of conversations in host memory: charged, within the budget, and out of the way of models.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ Bytes swapped_out(SmallHost& small) {
 
 TEST(HostSwapSpaceTest, ManyLongPromptsStayUnderTheHostsLine) {
   Fleet fleet = fleet_of("a", 2);
-  fleet.lines = {{.device = device::host(), .amount = together(fleet, "a") + kRoom}};
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, "a") + kRoom}};
   SmallHost small(fleet);
   std::atomic<bool> crossed = false;
   std::vector<ConversationId> conversations;
@@ -44,7 +44,7 @@ TEST(HostSwapSpaceTest, ManyLongPromptsStayUnderTheHostsLine) {
     const std::jthread watching([&](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
         const memory::DeviceAccount account = on_host(small);
-        if (account.committed > *account.line) crossed = true;
+        if (account.committed > *account.budget) crossed = true;
         std::this_thread::yield();
       }
     });
@@ -67,18 +67,18 @@ TEST(HostSwapSpaceTest, SwappedOutConversationsMakeWayForAModelAndGoOnExactly) {
   Fleet fleet = fleet_of("ab", 1);
   fleet.models[1].request.compute_group = "";
   const Bytes both = together(fleet, "ab");
-  fleet.lines = {{.device = device::host(), .amount = both + test::kSlack}};
+  fleet.budgets = {{.device = device::host(), .amount = both + test::kSlack}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
   SmallHost small(fleet);
   const ConversationId first = small.host.new_conversation("a");
   std::string text = small.go_on("a", first, "Day 12.");
   // As much as fits beside a is swapped out, which is more than b leaves room for.
-  for (int i = 0; on_host(small).committed + both < *on_host(small).line + together(fleet, "a") && i < 400; ++i)
+  for (int i = 0; on_host(small).committed + both < *on_host(small).budget + together(fleet, "a") && i < 400; ++i)
     (void)small.go_on("a", small.host.new_conversation("a"), long_prompt(i), 1);
   EXPECT_FALSE(small.ask("b").empty());
   EXPECT_EQ(small.state("a"), ModelState::ready);
   EXPECT_EQ(small.status("a").evictions, 0U);
-  EXPECT_LE(on_host(small).committed, *on_host(small).line);
+  EXPECT_LE(on_host(small).committed, *on_host(small).budget);
   text += small.go_on("a", first, "");
   EXPECT_EQ(text, uninterrupted);
 }

@@ -40,7 +40,7 @@ Fleet fleet_on_two() {
 }
 
 // On each device room for what stands there, and not for c beside it.
-void draw_lines(Fleet& fleet) {
+void set_budgets_of_both(Fleet& fleet) {
   tracker::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests_of(fleet));
@@ -54,13 +54,13 @@ void draw_lines(Fleet& fleet) {
       }
       return Bytes{};
     };
-    fleet.lines.push_back({.device = device, .amount = std::max(needed({"a", "b"}), needed({"c"})) + 1_MiB});
+    fleet.budgets.push_back({.device = device, .amount = std::max(needed({"a", "b"}), needed({"c"})) + 1_MiB});
   }
 }
 
 TEST_F(HostTwoDevices, ModelsOnDevicesOfTheirOwnAreReadyTogetherAndOneOnBothSendsThemAway) {
   Fleet fleet = fleet_on_two();
-  draw_lines(fleet);
+  set_budgets_of_both(fleet);
   std::vector<std::string> expected;
   for (const FleetModel& model : fleet.models) expected.push_back(alone(model.request, "Day 12.", 8));
   SmallHost small(fleet);
@@ -77,7 +77,7 @@ TEST_F(HostTwoDevices, ModelsOnDevicesOfTheirOwnAreReadyTogetherAndOneOnBothSend
   EXPECT_EQ(small.ask("b"), expected[1]);
   for (const device::DeviceId& device : {kFirst, kSecond}) {
     const memory::DeviceAccount account = small.accounting.ledger().account(device);
-    EXPECT_LE(account.committed, account.line.value()) << device.name();
+    EXPECT_LE(account.committed, account.budget.value()) << device.name();
   }
   EXPECT_EQ(small.status("b").seal.allocations_after_seal, 0U);
 }

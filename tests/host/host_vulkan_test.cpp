@@ -39,8 +39,8 @@ TEST(HostVulkanTest, ModelsOfAComputeGroupShareBuffersAndSayWhatTheySayAlone) {
   std::vector<std::string> expected;
   for (const FleetModel& model : fleet.models) {
     Bytes compute;
-    for (const plan::Line& line : plimsoll::test::plan_of(model.request).models.front().lines) {
-      if (line.stage == memory::Stage::compute && line.device == kVulkan) compute += line.bytes;
+    for (const plan::Entry& entry : plimsoll::test::plan_of(model.request).models.front().entries) {
+      if (entry.stage == memory::Stage::compute && entry.device == kVulkan) compute += entry.bytes;
     }
     largest = std::max(largest, compute);
     expected.push_back(alone(model.request, "Day 12.", 24));
@@ -67,7 +67,7 @@ TEST(HostVulkanTest, ASwitchFindsThePipelinesCompiledAndTheConversationGoesOn) {
     const plan::Plan plan = plimsoll::test::plan_of(model.request);
     most = std::max(most, plan::required_on(kVulkan, plan.models));
   }
-  fleet.lines = {{.device = kVulkan, .amount = most + 1_MiB}};  // runtime included: only one at a time
+  fleet.budgets = {{.device = kVulkan, .amount = most + 1_MiB}};  // runtime included: only one at a time
   SmallHost small(fleet);
   const ConversationId a = small.host.new_conversation("a");
   std::string text = small.go_on("a", a, "Day 12.");
@@ -81,7 +81,7 @@ TEST(HostVulkanTest, ASwitchFindsThePipelinesCompiledAndTheConversationGoesOn) {
   EXPECT_LT(second_load, first_load / 2);
   EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
   const memory::DeviceAccount account = small.accounting.ledger().account(kVulkan);
-  EXPECT_LE(account.committed, account.line.value());
+  EXPECT_LE(account.committed, account.budget.value());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
+// A scenario of the dispatcher as text: what is there, then budget after budget what happens and what is decided.
 //
 //   line 100                          the one device may be filled that far
 //   total 120                         it has that much, and is read: what others hold is not free
@@ -12,7 +12,7 @@
 // a`, `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change
 // a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others
 // hold). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
-// over_line`, `postpone 1`.
+// over_budget`, `postpone 1`.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -30,15 +30,15 @@ class Scenario {
   [[nodiscard]] static std::string play(const std::string& script) {
     Scenario scenario;
     std::string out;
-    std::istringstream lines(script);
-    for (std::string line; std::getline(lines, line);) {
-      const std::string command = line.substr(0, line.find("=>"));
+    std::istringstream budgets(script);
+    for (std::string budget; std::getline(budgets, budget);) {
+      const std::string command = budget.substr(0, budget.find("=>"));
       std::istringstream words(command);
       std::string verb;
       if (!(words >> verb)) continue;
-      if (verb == "line" || verb == "model" || verb == "total") {
+      if (verb == "budget" || verb == "model" || verb == "total") {
         scenario.declare(verb, words);
-        out += line + "\n";
+        out += budget + "\n";
       } else {
         scenario.happen(verb, words);
         out += command.substr(0, command.find_last_not_of(' ') + 1) + " =>" + scenario.decisions() + "\n";
@@ -49,12 +49,12 @@ class Scenario {
 
  private:
   void declare(const std::string& verb, std::istringstream& words) {
-    if (verb == "line" || verb == "total") {
+    if (verb == "budget" || verb == "total") {
       std::uint64_t bytes = 0;
       words >> bytes;
       device_.info.id = device::DeviceId{"GPU0"};
-      if (verb == "line")
-        device_.line = memory::LoadLine{.bytes = Bytes{bytes}};
+      if (verb == "budget")
+        device_.budget = memory::Budget{.bytes = Bytes{bytes}};
       else
         total_ = Bytes{bytes};
       return;
@@ -64,7 +64,7 @@ class Scenario {
     std::uint64_t bytes = 0;
     words >> rules.name >> bytes;
     plan.name = rules.name;
-    plan.lines.push_back(line(memory::Stage::weights, bytes));
+    plan.entries.push_back(line(memory::Stage::weights, bytes));
     int reload = 1000;
     for (std::string word; words >> word;) {
       const std::string value = word.substr(word.find('=') + 1);
@@ -73,8 +73,8 @@ class Scenario {
       if (word.starts_with("priority=")) rules.priority = std::stoi(value);
       if (word.starts_with("ttl=")) rules.time_to_live = std::chrono::milliseconds(std::stoi(value));
       if (word.starts_with("group=")) plan.compute_group = value;
-      if (word.starts_with("compute=")) plan.lines.push_back(line(memory::Stage::compute, std::stoul(value)));
-      if (word.starts_with("runtime=")) plan.lines.push_back(line(memory::Stage::runtime, std::stoul(value)));
+      if (word.starts_with("compute=")) plan.entries.push_back(line(memory::Stage::compute, std::stoul(value)));
+      if (word.starts_with("runtime=")) plan.entries.push_back(line(memory::Stage::runtime, std::stoul(value)));
       if (word.starts_with("reload=")) reload = std::stoi(value);
     }
     rules_.push_back(rules);
@@ -82,7 +82,7 @@ class Scenario {
     reloads_.push_back(reload);
   }
 
-  [[nodiscard]] static plan::Line line(memory::Stage stage, std::uint64_t bytes) {
+  [[nodiscard]] static plan::Entry line(memory::Stage stage, std::uint64_t bytes) {
     return {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = stage, .bytes = Bytes{bytes}};
   }
 
@@ -142,7 +142,7 @@ class Scenario {
     words >> bytes;
     for (std::string word; words >> word;) slots = std::stoul(word.substr(word.find('=') + 1));
     for (plan::ModelPlan& plan : plans_) {
-      if (plan.name == name) plan.lines = {line(memory::Stage::weights, bytes)};
+      if (plan.name == name) plan.entries = {line(memory::Stage::weights, bytes)};
     }
     room_.emplace(plans_, std::vector{device_});
     dispatcher_->replanned(name, slots);
@@ -151,8 +151,8 @@ class Scenario {
   [[nodiscard]] Bytes bytes_of(const std::string& name, bool runtime) const {
     Bytes sum;
     for (const plan::ModelPlan& plan : plans_) {
-      for (const plan::Line& line : plan.lines) {
-        if (plan.name == name && (line.stage == memory::Stage::runtime) == runtime) sum += line.bytes;
+      for (const plan::Entry& entry : plan.entries) {
+        if (plan.name == name && (entry.stage == memory::Stage::runtime) == runtime) sum += entry.bytes;
       }
     }
     return sum;

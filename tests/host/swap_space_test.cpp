@@ -110,7 +110,7 @@ TEST_F(SwapSpaceTest, TheLongestSwappedOutGoToDiskAndThenToTheirTokens) {
 }
 
 TEST_F(SwapSpaceTest, WhatIsSwappedOutIsUnderTheHostsLineWhateverItsOwnLimitsAllow) {
-  ledger.set_line(device::host(), 400_B);
+  ledger.set_budget(device::host(), 400_B);
   SwapSpace swap(limits(1_MiB, 1_MiB), ledger);
   for (std::uint64_t id = 1; id <= 8; ++id) {
     put(swap, id, snapshot(100, static_cast<std::uint8_t>(id)));
@@ -125,7 +125,7 @@ TEST_F(SwapSpaceTest, WhatIsSwappedOutIsUnderTheHostsLineWhateverItsOwnLimitsAll
 }
 
 TEST_F(SwapSpaceTest, WhatDoesNotFitUnderTheLineIsNotEvenMade) {
-  ledger.set_line(device::host(), 100_B);
+  ledger.set_budget(device::host(), 100_B);
   SwapSpace swap(limits(1_MiB, 1_MiB), ledger);
   bool saved = false;
   run::SequenceSnapshot alone;
@@ -219,7 +219,7 @@ TEST_F(SwapSpaceTest, WhatIsHeldIsToldWhileADiskIsSlow) {
 }
 
 TEST_F(SwapSpaceTest, SeveralThreadsSwapOutAndComeBack) {
-  ledger.set_line(device::host(), 2'000_B);
+  ledger.set_budget(device::host(), 2'000_B);
   std::atomic<int> wrong = 0;
   {
     SwapSpace swap(limits(1'000_B, 1'000_B), ledger);

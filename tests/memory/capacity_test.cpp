@@ -23,7 +23,7 @@ constexpr Bytes kLine = 100_B;
 
 // The accounting and everything a source may stand on.
 struct Ground {
-  Ground() { ledger.set_line(kGpu, kLine); }
+  Ground() { ledger.set_budget(kGpu, kLine); }
   ManualClock clock;
   EventLog log{clock};
   Ledger ledger;
@@ -71,7 +71,7 @@ TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndChargesNothing) {
   ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
   const auto refused = this->source.try_acquire(tag("b"), 1_B);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().by, RefusedBy::line);
+  EXPECT_EQ(refused.error().by, RefusedBy::budget);
   EXPECT_EQ(refused.error().device, kGpu);
   EXPECT_EQ(refused.error().owner, "b");
   EXPECT_EQ(refused.error().requested, 1_B);
@@ -123,7 +123,7 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
   ASSERT_TRUE(source.try_acquire(tag("a"), 40_B));
   seal.close("a");
   EXPECT_TRUE(source.try_acquire(tag("a"), 10_B));
-  const auto refused = source.try_acquire(tag("a"), 1_B);  // the line would have let it through
+  const auto refused = source.try_acquire(tag("a"), 1_B);  // the budget would have let it through
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().by, RefusedBy::seal);
   EXPECT_EQ(refused.error().available, 0_B);  // of what it has reserved

@@ -7,7 +7,7 @@ namespace {
 
 class ChargeTest : public ::testing::Test {
  protected:
-  ChargeTest() { ledger.set_line(device::host(), 100_B); }
+  ChargeTest() { ledger.set_budget(device::host(), 100_B); }
   [[nodiscard]] Bytes committed() const { return ledger.account(device::host()).committed; }
   Ledger ledger;
   Charge charge{ledger, on_the_heap("swap", Stage::conversations)};

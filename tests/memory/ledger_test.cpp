@@ -47,7 +47,7 @@ RC_GTEST_PROP(LedgerProperty, AgreesWithNaiveAccountingAndEndsEmpty, ()) {
 
 TEST(LedgerTest, TakingWithinTheReservationNeedsNoRoomWhateverTheStage) {
   Ledger ledger;
-  ledger.set_line(kGpu, 100_B);
+  ledger.set_budget(kGpu, 100_B);
   const auto held = ledger.reserve("a", {{tag("a"), 60_B}, {tag("a", Stage::compute), 40_B}});
   ASSERT_TRUE(held);
   EXPECT_TRUE(ledger.take(tag("a", Stage::output), 100_B));
@@ -58,7 +58,7 @@ TEST(LedgerTest, TakingWithinTheReservationNeedsNoRoomWhateverTheStage) {
 
 TEST(LedgerTest, ARefusalTakesNothingOnAnyDeviceAndNamesTheOneThatIsOver) {
   Ledger ledger;
-  ledger.set_line(kGpu, 100_B);
+  ledger.set_budget(kGpu, 100_B);
   const auto held = ledger.reserve("big", {{tag("big"), 70_B}, {tag("big", Stage::kv_cache), 10_B}});
   const auto refused = ledger.reserve(
       "a", {{tag("a", Stage::weights, kHost), 500_B}, {tag("a"), 15_B}, {tag("a", Stage::compute), 6_B}});
@@ -76,7 +76,7 @@ TEST(LedgerTest, ARefusalTakesNothingOnAnyDeviceAndNamesTheOneThatIsOver) {
 TEST(LedgerTest, ALoweredLineRefusesOnlyWhatIsNew) {
   Ledger ledger;
   auto held = ledger.reserve("a", {{tag("a"), 80_B}});
-  ledger.set_line(kGpu, 50_B);
+  ledger.set_budget(kGpu, 50_B);
   EXPECT_TRUE(ledger.take(tag("a"), 80_B));
   EXPECT_FALSE(ledger.take(tag("a"), 1_B));
   EXPECT_EQ(ledger.take(tag("b"), 1_B).error().available, 0_B);
@@ -92,7 +92,7 @@ TEST(LedgerTest, LinesOfAnotherOwnerAreABrokenPromise) {
 
 TEST(LedgerTest, PageCacheIsShownAndHeldAgainstNoLine) {
   Ledger ledger;
-  ledger.set_line(kHost, 10_B);
+  ledger.set_budget(kHost, 10_B);
   ledger.note_uncharged(tag("a", Stage::weights, kHost), 5_GiB);
   EXPECT_EQ(ledger.taken_on(kHost), 0_B);
   EXPECT_TRUE(ledger.take(tag("a", Stage::compute, kHost), 10_B));
@@ -162,7 +162,7 @@ TEST(LedgerTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
   const BrokenClock clock;
   EventLog log(clock);
   Ledger ledger(&log);
-  ledger.set_line(kGpu, 10_B);
+  ledger.set_budget(kGpu, 10_B);
   {
     const Reservation held = *ledger.reserve("a", {{tag("a"), 5_B}});
     ASSERT_TRUE(ledger.take(tag("a"), 5_B));
@@ -173,12 +173,12 @@ TEST(LedgerTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
   EXPECT_EQ(log.lost(), 6U);
 }
 
-// Eight threads wish for more than there is; between them they never cross the line and leave nothing behind.
+// Eight threads wish for more than there is; between them they never cross the budget and leave nothing behind.
 TEST(LedgerTest, ThreadsNeverCrossTheLineTogether) {
   constexpr int kThreads = 8;
   constexpr int kRounds = 400;
   Ledger ledger;
-  ledger.set_line(kGpu, 1000_B);
+  ledger.set_budget(kGpu, 1000_B);
   std::atomic<int> crossed{0};
   std::atomic<int> granted{0};
   {

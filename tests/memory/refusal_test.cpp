@@ -26,11 +26,11 @@ Refusal refusal_by(RefusedBy by) {
 }
 
 TEST(RefusalTest, OurLineSaysWhatIsLeftAndWhoHoldsMost) {
-  const Refused error(refusal_by(RefusedBy::line), "creating the context of 'a'");
+  const Refused error(refusal_by(RefusedBy::budget), "creating the context of 'a'");
   EXPECT_STREQ(error.what(),
                "creating the context of 'a' failed: 'a' asked for 256 MiB of kv_cache on Vulkan0: 100 MiB are left "
-               "under the line of 1.00 GiB; most is held by 'b' 700 MiB weights, 'a' 224 MiB weights");
-  EXPECT_EQ(error.code(), ErrorCode::over_line);
+               "within the budget of 1.00 GiB; most is held by 'b' 700 MiB weights, 'a' 224 MiB weights");
+  EXPECT_EQ(error.code(), ErrorCode::over_budget);
   EXPECT_EQ(error.numbers(), (Error::Numbers{{"requested", (256_MiB).value()},
                                              {"available", (100_MiB).value()},
                                              {"limit", (1_GiB).value()}}));

@@ -42,7 +42,7 @@ TEST(MonitorTest, ASampleSaysWhatTheLedgerSays) {
   const Sample sample = take_sample(small.host);
   const DeviceSample& device = cpu(sample);
   const memory::DeviceAccount account = small.accounting.ledger().account(device::host());
-  EXPECT_EQ(device.line, account.line);
+  EXPECT_EQ(device.budget, account.budget);
   EXPECT_EQ(device.taken, account.taken);
   EXPECT_EQ(device.committed, account.committed);
   ASSERT_TRUE(device.total && device.free && device.process && device.foreign);
@@ -119,7 +119,7 @@ TEST(MonitorTest, ItSamplesOnItsBeatKeepsALimitedHistoryAndEndsCleanly) {
 
 TEST(MonitorTest, AListenerThatFailsEndsNothing) {
   host::Fleet fleet = fleet_of("a");
-  fleet.lines = {{.device = device::host(), .amount = 1_GiB}};
+  fleet.budgets = {{.device = device::host(), .amount = 1_GiB}};
   fleet.thresholds = {.warn = 0.0001, .high = 0.99};
   SmallHost small(fleet);
   (void)small.ask("a");

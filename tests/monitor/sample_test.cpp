@@ -31,7 +31,7 @@ TEST(SampleTest, DevicesHaveTheLedgersBytesAndTheProbesReading) {
 TEST(SampleTest, WhatIsUnknownIsAbsent) {
   const Sample sample = sample_of(observed());
   const DeviceSample& host = sample.devices.at(1);
-  EXPECT_FALSE(host.total || host.free || host.process || host.line || host.foreign || host.headroom);
+  EXPECT_FALSE(host.total || host.free || host.process || host.budget || host.foreign || host.headroom);
 
   Observed no_free = observed();
   no_free.devices[0] = gpu(std::nullopt, 2_GiB);

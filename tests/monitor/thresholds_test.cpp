@@ -8,7 +8,7 @@
 namespace plimsoll::monitor {
 namespace {
 
-// "57:below 90:warn ...": percent of the line, and where that leads; "." where nothing changes.
+// "57:below 90:warn ...": percent of the budget, and where that leads; "." where nothing changes.
 std::string levels(const std::vector<std::uint64_t>& percents) {
   ThresholdWatch watch({.warn = 0.85, .high = 0.95});
   std::string out;
@@ -21,16 +21,16 @@ std::string levels(const std::vector<std::uint64_t>& percents) {
 }
 
 TEST(ThresholdWatchTest, EachLevelIsReachedAtItsShare) {
-  EXPECT_EQ(levels({0, 84, 85, 94, 95, 99, 100, 130}), ". . warn . high . at_line .");
+  EXPECT_EQ(levels({0, 84, 85, 94, 95, 99, 100, 130}), ". . warn . high . at_budget .");
 }
 
 TEST(ThresholdWatchTest, ALevelIsLeftOnlyClearlyBelowIt) {
   EXPECT_EQ(levels({85, 84, 85, 84, 83, 82}), "warn . . . . below");
   EXPECT_EQ(levels({95, 94, 93, 92, 94, 95}), "high . . warn . high");
-  EXPECT_EQ(levels({100, 99, 98, 97}), "at_line . . high");
+  EXPECT_EQ(levels({100, 99, 98, 97}), "at_budget . . high");
 }
 
-TEST(ThresholdWatchTest, SeveralLevelsAtOnceAreOneChange) { EXPECT_EQ(levels({100, 10, 96}), "at_line below high"); }
+TEST(ThresholdWatchTest, SeveralLevelsAtOnceAreOneChange) { EXPECT_EQ(levels({100, 10, 96}), "at_budget below high"); }
 
 TEST(ThresholdWatchTest, AChangeSaysWhereItCameFromAndTheShare) {
   ThresholdWatch watch;
@@ -45,7 +45,7 @@ TEST(ThresholdWatchTest, AChangeSaysWhereItCameFromAndTheShare) {
 TEST(ThresholdWatchTest, ALineOfNothingIsReached) {
   ThresholdWatch watch;
   EXPECT_TRUE(watch.update(0_B, 0_B));
-  EXPECT_EQ(watch.level(), Level::at_line);
+  EXPECT_EQ(watch.level(), Level::at_budget);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 using test::gpu;
 using test::observed;
 
-// Everything quiet: half the line ours, nothing foreign to speak of, no seal broken.
+// Everything quiet: half the budget ours, nothing foreign to speak of, no seal broken.
 Observed quiet() {
   Observed out = observed();
   out.seals.clear();
@@ -53,9 +53,9 @@ TEST(WatchTest, OurBytesReachingALevelAreSaidOnceAndSoIsTheWayBack) {
   EXPECT_EQ(alerts[0].severity, Severity::warning);
   EXPECT_EQ(alerts[0].device, "Vulkan0");
   EXPECT_EQ(number(alerts[0], "used"), (6_GiB).value());
-  EXPECT_EQ(alerts[0].sentence, "Vulkan0: our models have 6.00 GiB of the line's 7.00 GiB (86 %), below -> warn");
+  EXPECT_EQ(alerts[0].sentence, "Vulkan0: our models have 6.00 GiB of the budget's 7.00 GiB (86 %), below -> warn");
   EXPECT_EQ(alerts[1].sentence,
-            "Vulkan0: all programs together use 6.00 GiB of the line's 7.00 GiB (86 %), below -> warn");
+            "Vulkan0: all programs together use 6.00 GiB of the budget's 7.00 GiB (86 %), below -> warn");
   EXPECT_TRUE(look(watch, full).empty());
   const auto back = of_kind(look(watch, quiet()), AlertKind::threshold);
   ASSERT_EQ(back.size(), 2U);
@@ -73,7 +73,7 @@ TEST(WatchTest, ALineOnHostMemoryIsHeldAgainstOursAlone) {
   Watch watch;
   Observed input = quiet();
   input.devices[0].info.memory_is_hosts = true;
-  input.devices[0].account.line = 4_GiB;
+  input.devices[0].account.budget = 4_GiB;
   input.devices[0].reading->free = 2_GiB;  // the machine uses 6 GiB
   EXPECT_TRUE(of_kind(look(watch, input), AlertKind::threshold).empty());
 }

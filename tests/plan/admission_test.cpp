@@ -24,13 +24,13 @@ TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
   const ModelPlan model = lay_out(request(), dry_run,
                                   {{kGpu, {.bytes = 512_MiB, .source = Source::calibrated}},
                                    {device::DeviceId{"Vulkan1"}, {.bytes = 0_B, .source = Source::estimated}}});
-  ASSERT_EQ(model.lines.size(), dry_run.lines.size() + 1);
-  for (std::size_t i = 0; i < dry_run.lines.size(); ++i) {
-    EXPECT_EQ(model.lines[i].bytes, dry_run.lines[i].bytes);
-    EXPECT_EQ(model.lines[i].charged, dry_run.lines[i].charged);
-    EXPECT_EQ(model.lines[i].source, Source::exact);
+  ASSERT_EQ(model.entries.size(), dry_run.entries.size() + 1);
+  for (std::size_t i = 0; i < dry_run.entries.size(); ++i) {
+    EXPECT_EQ(model.entries[i].bytes, dry_run.entries[i].bytes);
+    EXPECT_EQ(model.entries[i].charged, dry_run.entries[i].charged);
+    EXPECT_EQ(model.entries[i].source, Source::exact);
   }
-  EXPECT_EQ(model.lines.back(), (Line{.device = kGpu,
+  EXPECT_EQ(model.entries.back(), (Entry{.device = kGpu,
                                       .buffer = "Vulkan0",
                                       .stage = Stage::runtime,
                                       .bytes = 512_MiB,
@@ -40,7 +40,7 @@ TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
 TEST(ComputingDevicesTest, AreTheAcceleratorsElseTheHost) {
   tracker::DryRun dry_run = gpu_dry_run();
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kGpu));
-  std::erase_if(dry_run.lines, [](const tracker::BufferLine& line) { return line.device == kGpu; });
+  std::erase_if(dry_run.entries, [](const tracker::BufferEntry& entry) { return entry.device == kGpu; });
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kHost));
 }
 
@@ -64,28 +64,28 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
   EXPECT_EQ(required_on(kGpu, {a, b}), 383_B);
 }
 
-TEST(ReservationLinesTest, AreTheChargedOnesUnderTheModelsName) {
+TEST(ReservationEntriesTest, AreTheChargedOnesUnderTheModelsName) {
   const ModelPlan model =
       model_of({buffer(kGpu, Stage::weights, 100_B), buffer(kHost, Stage::weights, 900_B, "CPU_Mapped", false)}, "m");
-  const auto lines = reservation_lines(model);
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].bytes, 100_B);
-  EXPECT_EQ(lines[0].tag, (memory::Tag{.device = kGpu, .owner = "m", .stage = Stage::weights, .buffer = "Vulkan0"}));
+  const auto budgets = reservation_entries(model);
+  ASSERT_EQ(budgets.size(), 1U);
+  EXPECT_EQ(budgets[0].bytes, 100_B);
+  EXPECT_EQ(budgets[0].tag, (memory::Tag{.device = kGpu, .owner = "m", .stage = Stage::weights, .buffer = "Vulkan0"}));
 }
 
 TEST(AdmitTest, AFullLineFitsAndAByteMoreIsShortByOne) {
   EXPECT_TRUE(verdict_of(90_B, state_of(kGpu, 100_B, 100_B, 90_B)).fits());
   const DeviceVerdict over = verdict_of(91_B, state_of(kGpu, 100_B, 100_B, 90_B));
-  EXPECT_EQ(over.limit, Limit::line);
+  EXPECT_EQ(over.limit, Limit::budget);
   EXPECT_EQ(over.short_by, 1_B);
 }
 
 TEST(AdmitTest, WhatIsOursCountsAgainstTheLineAndIsAlreadyMissingFromFree) {
   EXPECT_TRUE(verdict_of(40_B, state_of(kGpu, 100_B, 40_B, 90_B, 50_B)).fits());
-  EXPECT_EQ(verdict_of(41_B, state_of(kGpu, 100_B, 60_B, 90_B, 50_B)).limit, Limit::line);
+  EXPECT_EQ(verdict_of(41_B, state_of(kGpu, 100_B, 60_B, 90_B, 50_B)).limit, Limit::budget);
   const DeviceVerdict above =
-      verdict_of(5_B, state_of(kGpu, 100_B, 60_B, 30_B, 50_B));  // the line was lowered below what is there
-  EXPECT_EQ(above.limit, Limit::line);
+      verdict_of(5_B, state_of(kGpu, 100_B, 60_B, 30_B, 50_B));  // the budget was lowered below what is there
+  EXPECT_EQ(above.limit, Limit::budget);
   EXPECT_EQ(above.short_by, 5_B);
 }
 
@@ -129,7 +129,7 @@ RC_GTEST_PROP(AdmitProperty, FitsExactlyWhereRequiredIsWithinTheLineAndTheFreeMe
   const Bytes required = amount();
   const DeviceState state = state_of(kGpu, 50_B, perhaps(), perhaps(), amount());
   Bytes room{1'000'000};
-  if (state.line) room = std::min(room, saturating_sub(state.line->bytes, state.ours));
+  if (state.budget) room = std::min(room, saturating_sub(state.budget->bytes, state.ours));
   if (state.reading.free) room = std::min(room, *state.reading.free);
   const DeviceVerdict verdict = verdict_of(required, state);
   RC_ASSERT(verdict.required == required);
@@ -142,13 +142,13 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
   Bytes sum;
   Bytes largest;
   for (int i = *rc::gen::inRange(1, 5); i > 0; --i) {
-    std::vector<tracker::BufferLine> lines;
+    std::vector<tracker::BufferEntry> budgets;
     for (int j = *rc::gen::inRange(0, 5); j > 0; --j) {
-      lines.push_back(buffer(kGpu, *rc::gen::elementOf(memory::kStages),
+      budgets.push_back(buffer(kGpu, *rc::gen::elementOf(memory::kStages),
                              Bytes{*rc::gen::inRange<std::uint64_t>(0, 100)},
                              *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
     }
-    models.push_back(model_of(std::move(lines)));
+    models.push_back(model_of(std::move(budgets)));
     models.back().compute_group = *rc::gen::element<std::string>("", "main", "other");
     sum += required_on(kGpu, {models.back()});
     largest = std::max(largest, required_on(kGpu, {models.back()}));
@@ -163,13 +163,13 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
 
 ModelPlan estimated(Bytes weights, Bytes runtime) {
   tracker::DryRun dry_run = gpu_dry_run();
-  dry_run.lines = {buffer(kGpu, memory::Stage::weights, weights)};
+  dry_run.entries = {buffer(kGpu, memory::Stage::weights, weights)};
   return lay_out(request(), dry_run, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
 }
 
-Plan judged(const ModelPlan& model, std::optional<Bytes> free, std::optional<Bytes> line) {
+Plan judged(const ModelPlan& model, std::optional<Bytes> free, std::optional<Bytes> budget) {
   Plan plan{.models = {model}, .devices = {}, .alternatives = {}, .explanation = {}};
-  plan.devices = admit(plan.models, {state_of(kGpu, 8_GiB, free, line)});
+  plan.devices = admit(plan.models, {state_of(kGpu, 8_GiB, free, budget)});
   return plan;
 }
 
@@ -184,14 +184,14 @@ TEST(EstimatesTest, StandInTheWayAloneWhereTheRestHasRoom) {
 
 TEST(EstimatesTest, ACalibrationGoesBeyondLineAndFreeMemoryByThem) {
   const ModelPlan model = estimated(2_GiB, 500_MiB);
-  const auto beyond = [&](Bytes free, Bytes line) {
-    return admit_beyond_estimates({model}, {state_of(kGpu, 8_GiB, free, line)}).front();
+  const auto beyond = [&](Bytes free, Bytes budget) {
+    return admit_beyond_estimates({model}, {state_of(kGpu, 8_GiB, free, budget)}).front();
   };
   EXPECT_TRUE(beyond(8_GiB, 2_GiB).fits());
-  EXPECT_EQ(beyond(8_GiB, 2_GiB).state.line->bytes, 2_GiB + 500_MiB) << "what allocations are held to";
+  EXPECT_EQ(beyond(8_GiB, 2_GiB).state.budget->bytes, 2_GiB + 500_MiB) << "what allocations are held to";
   EXPECT_TRUE(beyond(2_GiB, 8_GiB).fits());
   EXPECT_FALSE(beyond(8_GiB, 1_GiB).fits());
-  EXPECT_EQ(beyond(8_GiB, 3_GiB).state.line->bytes, 3_GiB) << "where it fits, the line is what it is";
+  EXPECT_EQ(beyond(8_GiB, 3_GiB).state.budget->bytes, 3_GiB) << "where it fits, the budget is what it is";
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ using memory::Stage;
 const device::DeviceId kCuda{"CUDA0"};
 const device::DeviceId kVulkan{"Vulkan0"};
 
-DeviceState of_the_card(const device::DeviceId& id, std::optional<Bytes> line) {
-  DeviceState state = state_of(id, 80_GiB, 79_GiB, line);
+DeviceState of_the_card(const device::DeviceId& id, std::optional<Bytes> budget) {
+  DeviceState state = state_of(id, 80_GiB, 79_GiB, budget);
   state.info.pci_id = "0000:06:00.0";
   if (id != kCuda) state.info.same_memory_as = kCuda;
   return state;
@@ -50,7 +50,7 @@ class TwoBackends final : public tracker::DryRunSource {
   [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest& request) override {
     tracker::DryRun dry_run = gpu_dry_run();
     const bool cuda = std::ranges::contains(request.model.devices, kCuda.name());
-    dry_run.lines = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
+    dry_run.entries = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
     return dry_run;
   }
   [[nodiscard]] std::vector<tracker::DeviceView> devices() override {
@@ -79,17 +79,17 @@ class OneCardPlannerTest : public ::testing::Test {
 
 TEST_F(OneCardPlannerTest, ALineForOneIsALineForBoth) {
   for (const device::DeviceId& named : {kCuda, kVulkan}) {
-    const Plan answer = plan({.lines = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
+    const Plan answer = plan({.entries = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
     for (const DeviceVerdict& verdict : answer.devices) {
-      ASSERT_TRUE(verdict.state.line);
-      EXPECT_EQ(verdict.state.line->bytes, 60_GiB) << named.name();
+      ASSERT_TRUE(verdict.state.budget);
+      EXPECT_EQ(verdict.state.budget->bytes, 60_GiB) << named.name();
       EXPECT_FALSE(verdict.fits());
     }
   }
 }
 
 TEST_F(OneCardPlannerTest, WhatIsOursOnOneIsOursOnBoth) {
-  const Plan answer = plan({.lines = {}, .ours = {{kVulkan, 3_GiB}, {kCuda, 2_GiB}}, .alternatives = false});
+  const Plan answer = plan({.budgets = {}, .ours = {{kVulkan, 3_GiB}, {kCuda, 2_GiB}}, .alternatives = false});
   for (const DeviceVerdict& verdict : answer.devices) EXPECT_EQ(verdict.state.ours, 5_GiB);
 }
 
@@ -100,8 +100,8 @@ memory::Tag tag(const device::DeviceId& device, const std::string& owner) {
 TEST(OneCardLedgerTest, TheCardHasOneAccountAndOneLine) {
   memory::Ledger ledger;
   ledger.join(kVulkan, kCuda);
-  ledger.set_line(kVulkan, 100_B);
-  EXPECT_EQ(ledger.account(kCuda).line, 100_B);
+  ledger.set_budget(kVulkan, 100_B);
+  EXPECT_EQ(ledger.account(kCuda).budget, 100_B);
   const auto first = ledger.reserve("a", {{.tag = tag(kCuda, "a"), .bytes = 60_B}});
   ASSERT_TRUE(first);
   EXPECT_FALSE(ledger.reserve("b", {{.tag = tag(kVulkan, "b"), .bytes = 50_B}}));
@@ -117,7 +117,7 @@ TEST(OneCardLedgerTest, TheCardHasOneAccountAndOneLine) {
 TEST(OneCardLedgerTest, OneReservationOnBothIsJudgedAsASum) {
   memory::Ledger ledger;
   ledger.join(kVulkan, kCuda);
-  ledger.set_line(kCuda, 100_B);
+  ledger.set_budget(kCuda, 100_B);
   EXPECT_FALSE(
       ledger.reserve("a", {{.tag = tag(kCuda, "a"), .bytes = 60_B}, {.tag = tag(kVulkan, "a"), .bytes = 50_B}}));
   EXPECT_TRUE(ledger.empty());
@@ -125,11 +125,11 @@ TEST(OneCardLedgerTest, OneReservationOnBothIsJudgedAsASum) {
 
 TEST(OneCardLedgerTest, OfTwoLinesSetBeforeTheLowerOneStays) {
   memory::Ledger ledger;
-  ledger.set_line(kVulkan, 50_B);
-  ledger.set_line(kCuda, 100_B);
+  ledger.set_budget(kVulkan, 50_B);
+  ledger.set_budget(kCuda, 100_B);
   ledger.join(kVulkan, kCuda);
-  EXPECT_EQ(ledger.account(kCuda).line, 50_B);
-  EXPECT_EQ(ledger.account(kVulkan).line, 50_B);
+  EXPECT_EQ(ledger.account(kCuda).budget, 50_B);
+  EXPECT_EQ(ledger.account(kVulkan).budget, 50_B);
 }
 
 DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVerdict>& verdicts) {
@@ -138,7 +138,7 @@ DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVer
 
 TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
   tracker::DryRun dry_run = gpu_dry_run();
-  dry_run.lines = {buffer(kVulkan, Stage::weights, 70_GiB)};
+  dry_run.entries = {buffer(kVulkan, Stage::weights, 70_GiB)};
   const ModelPlan model = lay_out(request("a"), dry_run, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
   for (const DeviceVerdict& verdict : verdicts) {
@@ -156,7 +156,7 @@ TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
 TEST(OneCardTest, ARefusalSaysACardOnceByTheNameThatIsUsed) {
   const ModelPlan model = model_of({buffer(kVulkan, Stage::weights, 75_GiB)});
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});
-  EXPECT_EQ(why_refused(verdicts), "75.0 GiB needed on Vulkan0, 3.00 GiB too much (line)");
+  EXPECT_EQ(why_refused(verdicts), "75.0 GiB needed on Vulkan0, 3.00 GiB too much (budget)");
   ASSERT_EQ(one_of_each_memory(verdicts).size(), 1U);
 }
 

@@ -25,12 +25,12 @@ class PlacementTest : public testing::Test {
  protected:
   ModelPlan plan_model(const Request& request) {
     ++dry_run_;
-    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .lines = {}, .compute_group = request.compute_group};
+    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .entries = {}, .compute_group = request.compute_group};
     model.request.model = with_settled_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};
     for (const std::string& device : devices) {
-      model.lines.push_back({.device = device::DeviceId{device},
+      model.entries.push_back({.device = device::DeviceId{device},
                              .buffer = device,
                              .stage = Stage::weights,
                              .bytes = Bytes{sizes_.at(request.name).value() / devices.size()}});
@@ -94,7 +94,7 @@ TEST_F(PlacementTest, AFewMiBMoreFreeMoveNoModel) {
 }
 
 TEST_F(PlacementTest, ALineIsRoomToo) {
-  states_[0].line = memory::LoadLine{.bytes = 2_GiB};
+  states_[0].budget = memory::Budget{.bytes = 2_GiB};
   EXPECT_EQ(places({{"a", 4_GiB}, {"b", 4_GiB}}), (std::vector<Devices>{{"B"}, {"B"}}));
 }
 

@@ -10,7 +10,7 @@ namespace plimsoll::plan {
 inline const device::DeviceId kGpu{"Vulkan0"};
 inline const device::DeviceId kHost = device::host();
 
-[[nodiscard]] inline tracker::BufferLine buffer(const device::DeviceId& device, memory::Stage stage, Bytes bytes,
+[[nodiscard]] inline tracker::BufferEntry buffer(const device::DeviceId& device, memory::Stage stage, Bytes bytes,
                                               const std::string& name = {}, bool charged = true) {
   return {.device = device,
           .buffer = name.empty() ? device.name() : name,
@@ -23,7 +23,7 @@ inline const device::DeviceId kHost = device::host();
 [[nodiscard]] inline tracker::DryRun gpu_dry_run() {
   using memory::Stage;
   tracker::DryRun dry_run;
-  dry_run.lines = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
+  dry_run.entries = {buffer(kHost, Stage::weights, 40_MiB, "CPU_Mapped", false),
                   buffer(kHost, Stage::output, 512_KiB, "Vulkan_Host"),
                   buffer(kHost, Stage::compute, 12_MiB, "Vulkan_Host"),
                   buffer(kGpu, Stage::weights, 700_MiB),
@@ -58,15 +58,15 @@ inline const device::DeviceId kHost = device::host();
   return asked;
 }
 
-// A plan of these lines alone.
-[[nodiscard]] inline ModelPlan model_of(std::vector<tracker::BufferLine> lines, const std::string& name = "a") {
+// A plan of these entries alone.
+[[nodiscard]] inline ModelPlan model_of(std::vector<tracker::BufferEntry> entries, const std::string& name = "a") {
   tracker::DryRun dry_run = gpu_dry_run();
-  dry_run.lines = std::move(lines);
+  dry_run.entries = std::move(entries);
   return lay_out(request(name), dry_run, {});
 }
 
 [[nodiscard]] inline DeviceState state_of(const device::DeviceId& id, std::optional<Bytes> total,
-                                          std::optional<Bytes> free, std::optional<Bytes> line, Bytes ours = {},
+                                          std::optional<Bytes> free, std::optional<Bytes> entry, Bytes ours = {},
                                           bool memory_is_hosts = false) {
   DeviceState state;
   state.info.id = id;
@@ -76,7 +76,7 @@ inline const device::DeviceId kHost = device::host();
   state.reading.total = total;
   state.reading.free = free;
   state.reading.source = id.is_host() ? "meminfo" : "ggml";
-  if (line) state.line = memory::LoadLine{.bytes = *line};
+  if (entry) state.budget = memory::Budget{.bytes = *entry};
   state.ours = ours;
   return state;
 }

@@ -18,8 +18,8 @@ ModelPlan example_model(const std::string& name = "a") {
   return lay_out(request(name), gpu_dry_run(), {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}});
 }
 
-std::vector<DeviceState> devices(Bytes line) {
-  return {state_of(kGpu, 8_GiB, 7_GiB, line, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)};
+std::vector<DeviceState> devices(Bytes entry) {
+  return {state_of(kGpu, 8_GiB, 7_GiB, entry, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)};
 }
 
 Plan fitting() {
@@ -78,7 +78,7 @@ TEST(PlanTableTest, TwoModelsOnMemoryOfTheHost) { expect_golden("plan/golden/two
 TEST(PlanTableTest, ModelsThatDoNotFitTogetherButEachAlone) {
   Plan plan = two_models();
   for (DeviceVerdict& verdict : plan.devices) {
-    if (verdict.state.info.id == kGpu) verdict.state.line = memory::LoadLine{.bytes = verdict.required - 1_B};
+    if (verdict.state.info.id == kGpu) verdict.state.budget = memory::Budget{.bytes = verdict.required - 1_B};
   }
   std::vector<DeviceState> states;
   for (const DeviceVerdict& verdict : plan.devices) states.push_back(verdict.state);
@@ -88,7 +88,7 @@ TEST(PlanTableTest, ModelsThatDoNotFitTogetherButEachAlone) {
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Each fits alone: `plimsoll serve`"));
 
   for (DeviceState& state : states) {
-    if (state.info.id == kGpu) state.line = memory::LoadLine{.bytes = 1_MiB};
+    if (state.info.id == kGpu) state.budget = memory::Budget{.bytes = 1_MiB};
   }
   plan.devices = admit(plan.models, states);
   EXPECT_FALSE(each_fits_alone(plan));

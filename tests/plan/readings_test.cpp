@@ -56,13 +56,13 @@ TEST_F(ReadingsTest, ADeviceThatFilledUpMeanwhileIsNotPlannedWith) {
   EXPECT_TRUE(planner_.plan({request()}).fits());
   machine_.free = machine_.after_dry_run = 100_MiB;
   machine_.clock.advance(std::chrono::seconds(3));
-  EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
+  EXPECT_FALSE(planner_.plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false}).fits());
 }
 
 TEST_F(ReadingsTest, WhereDryRunsTookLongerTheDeviceIsReadAgainBeforeItIsJudged) {
   machine_.dry_run_takes = std::chrono::seconds(3);
   machine_.after_dry_run = 100_MiB;
-  EXPECT_FALSE(planner_.plan({request()}, {.lines = {}, .ours = {}, .alternatives = false}).fits());
+  EXPECT_FALSE(planner_.plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false}).fits());
 }
 
 }  // namespace

@@ -14,15 +14,15 @@ using testing::Not;
 
 const ModelPlan kModel = model_of({buffer(kGpu, Stage::weights, 4_GiB)});
 
-std::vector<DeviceVerdict> verdicts(Bytes free, std::optional<Bytes> line, Bytes ours = {}) {
-  return admit({kModel}, {state_of(kGpu, 8_GiB, free, line, ours)});
+std::vector<DeviceVerdict> verdicts(Bytes free, std::optional<Bytes> budget, Bytes ours = {}) {
+  return admit({kModel}, {state_of(kGpu, 8_GiB, free, budget, ours)});
 }
 
 TEST(RefusalTest, AShortLineIsOursWhateverIsFree) {
-  EXPECT_EQ(refusal_of(verdicts(8_GiB, 3_GiB)), Refusal::over_line);
-  EXPECT_EQ(refusal_of(verdicts(1_GiB, 3_GiB)), Refusal::over_line) << "more is missing in what is free";
+  EXPECT_EQ(refusal_of(verdicts(8_GiB, 3_GiB)), Refusal::over_budget);
+  EXPECT_EQ(refusal_of(verdicts(1_GiB, 3_GiB)), Refusal::over_budget) << "more is missing in what is free";
   const Error error = refused("'a' does not fit", verdicts(1_GiB, 3_GiB));
-  EXPECT_EQ(error.code(), ErrorCode::over_line);
+  EXPECT_EQ(error.code(), ErrorCode::over_budget);
   EXPECT_THAT(error.what(), Not(HasSubstr("others")));
 }
 

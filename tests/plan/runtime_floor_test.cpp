@@ -81,7 +81,7 @@ class OneDevice final : public tracker::DryRunSource {
   explicit OneDevice(device::DeviceInfo info) : info_(std::move(info)) {}
   [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest&) override {
     tracker::DryRun dry_run = gpu_dry_run();
-    dry_run.lines = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
+    dry_run.entries = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
     return dry_run;
   }
   [[nodiscard]] std::vector<tracker::DeviceView> devices() override { return {view()}; }
@@ -91,7 +91,7 @@ class OneDevice final : public tracker::DryRunSource {
   device::DeviceInfo info_;
 };
 
-// What was kept before it was known better must not come back: no line at all, or one without its context.
+// What was kept before it was known better must not come back: no budget at all, or one without its context.
 TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredThere) {
   for (const Bytes stored : {0_B, 199_MiB}) {
     OneDevice source(an_accelerator("Vulkan"));
@@ -100,10 +100,10 @@ TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredTher
     store.keep_runtime(context_key(source.view()), PipelineCache::none, kContext);
     store.keep_runtime(runtime_key(source.view(), source.dry_run({})), PipelineCache::warm, stored);
 
-    const Plan plan = Planner(source, store).plan({request()}, {.lines = {}, .ours = {}, .alternatives = false});
+    const Plan plan = Planner(source, store).plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false});
 
-    const auto runtime = std::ranges::find(plan.models.front().lines, memory::Stage::runtime, &Line::stage);
-    ASSERT_NE(runtime, plan.models.front().lines.end());
+    const auto runtime = std::ranges::find(plan.models.front().entries, memory::Stage::runtime, &Line::stage);
+    ASSERT_NE(runtime, plan.models.front().entries.end());
     EXPECT_GE(runtime->bytes, kContext);
     EXPECT_EQ(runtime->source, Source::estimated);
   }

@@ -28,7 +28,7 @@ class DryRuns {
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
     tracker::DryRun dry_run = gpu_dry_run();
-    dry_run.lines = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
+    dry_run.entries = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
                     buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
                     buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
     return lay_out(request, dry_run, {});
@@ -42,8 +42,8 @@ class DryRuns {
   int made_ = 0;
 };
 
-std::vector<DeviceState> devices(Bytes line) {
-  return {state_of(kGpu, 8_GiB, 8_GiB, line), state_of(kHost, 1_GiB, 1_GiB, std::nullopt)};
+std::vector<DeviceState> devices(Bytes entry) {
+  return {state_of(kGpu, 8_GiB, 8_GiB, entry), state_of(kHost, 1_GiB, 1_GiB, std::nullopt)};
 }
 
 struct Tried {
@@ -51,13 +51,13 @@ struct Tried {
   std::vector<Alternative> found;
 };
 
-Tried search_for(const std::vector<Request>& requests, Bytes line, const std::set<std::string>& refuse = {},
+Tried search_for(const std::vector<Request>& requests, Bytes entry, const std::set<std::string>& refuse = {},
                  const std::vector<ModelPlan>& beside = {}) {
   Tried tried;
   for (const std::string& name : refuse) tried.dry_runs.refuses_quantised(name);
   std::vector<ModelPlan> refused;
   for (const Request& one : requests) refused.push_back(tried.dry_runs.plan(one));
-  tried.found = search(refused, beside, devices(line), 3, [&](const Request& one) { return tried.dry_runs.plan(one); });
+  tried.found = search(refused, beside, devices(entry), 3, [&](const Request& one) { return tried.dry_runs.plan(one); });
   return tried;
 }
 

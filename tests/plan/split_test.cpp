@@ -7,8 +7,8 @@
 namespace plimsoll::plan {
 namespace {
 
-DeviceState card(const std::string& name, std::optional<Bytes> free, std::optional<Bytes> line = {}, Bytes ours = {}) {
-  return state_of(device::DeviceId{name}, std::nullopt, free, line, ours);
+DeviceState card(const std::string& name, std::optional<Bytes> free, std::optional<Bytes> budget = {}, Bytes ours = {}) {
+  return state_of(device::DeviceId{name}, std::nullopt, free, budget, ours);
 }
 
 const DeviceState kTheHost = state_of(kHost, 64_GiB, 60_GiB, std::nullopt);

@@ -96,7 +96,7 @@ TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
   vary([](auto&, auto& other) { other.context.type_k = GGML_TYPE_Q8_0; });
   vary([](auto&, auto& other) { other.gpu_layers = 3; });
   vary([](auto&, auto& other) { other.outputs = 512; });
-  vary([](auto&, auto& other) { other.lines.push_back(buffer(kGpu, memory::Stage::weights, 1_MiB)); });
+  vary([](auto&, auto& other) { other.entries.push_back(buffer(kGpu, memory::Stage::weights, 1_MiB)); });
   const std::size_t count = keys.size();
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());
@@ -289,7 +289,7 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     EXPECT_EQ(store.find_runtime("after"), 5_B);
     const auto remembered = store.find_dry_run(asked);
     if (remembered) {
-      EXPECT_EQ(remembered->dry_run.lines, dry_run.lines);
+      EXPECT_EQ(remembered->dry_run.entries, dry_run.entries);
     }
   }
 }

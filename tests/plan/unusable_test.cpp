@@ -48,7 +48,7 @@ TEST_F(UnusableTest, IsAnAnswerWhereThatIsAskedForAndTakesNothing) {
   ASSERT_TRUE(made.models[1].unusable);
   EXPECT_EQ(made.models[1].name, "damaged");
   EXPECT_STREQ(made.models[1].unusable->what(), "it is damaged");
-  EXPECT_TRUE(made.models[1].lines.empty());
+  EXPECT_TRUE(made.models[1].entries.empty());
   EXPECT_EQ(made.devices[0].required, plan({request("a"), request("b")}, false).devices[0].required);
 }
 

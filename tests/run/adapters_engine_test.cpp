@@ -18,7 +18,7 @@ namespace {
 
 using test::expect_error;
 
-auto by_place(const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); }
+auto by_place(const plan::Entry& entry) { return std::tuple(entry.device, entry.buffer, entry.stage); }
 
 class PlannedAdaptersTest : public testing::Test {
  protected:
@@ -56,23 +56,23 @@ TEST_F(PlannedAdaptersTest, AreTakenAsTheyWerePlanned) {
   instance->load();
   instance->create_context();
   (void)instance->warm_up({.depth = WarmUpDepth::full});
-  auto planned = plan.models.front().lines;
+  auto planned = plan.models.front().entries;
   auto taken = instance->snapshot();
-  const auto is_runtime = [](const plan::Line& line) { return line.stage == memory::Stage::runtime; };
+  const auto is_runtime = [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; };
   std::erase_if(planned, is_runtime);
   std::erase_if(taken, is_runtime);
   std::ranges::sort(planned, {}, by_place);
   std::ranges::sort(taken, {}, by_place);
   EXPECT_EQ(planned, taken);
   Bytes adapters;
-  for (const plan::Line& line : planned) {
-    if (line.stage == memory::Stage::adapter) adapters += line.bytes;
+  for (const plan::Entry& entry : planned) {
+    if (entry.stage == memory::Stage::adapter) adapters += entry.bytes;
   }
   plan::Request without = request();
   without.dry_run.control_vector = {};
   Bytes loras;
-  for (const plan::Line& line : test::plan_of(without).models.front().lines) {
-    if (line.stage == memory::Stage::adapter) loras += line.bytes;
+  for (const plan::Entry& entry : test::plan_of(without).models.front().entries) {
+    if (entry.stage == memory::Stage::adapter) loras += entry.bytes;
   }
   EXPECT_GT(loras, Bytes{});
   EXPECT_GT(adapters, loras) << "the control vector is a part of the plan";

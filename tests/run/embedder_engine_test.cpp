@@ -92,7 +92,7 @@ TEST_P(EveryKind, TakesWhatWasPlannedAndNothingAfterTheSeal) {
   EXPECT_EQ(instance->seal_counts().refused_after_seal, 0U);
   EXPECT_EQ(instance->graph_reallocations(), 0);
 
-  EXPECT_EQ(test::planned_places(instance->snapshot()), test::planned_places(plan.models.front().lines));
+  EXPECT_EQ(test::planned_places(instance->snapshot()), test::planned_places(plan.models.front().entries));
 }
 
 std::string name_of(const testing::TestParamInfo<EveryKind::ParamType>& info) {

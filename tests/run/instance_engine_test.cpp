@@ -65,7 +65,7 @@ TEST(InstanceTest, GivesEverythingBack) {
   EXPECT_TRUE(accounting.ledger().empty());
 }
 
-// Two models, a line between one and two: the second is refused before anything is touched, the first goes on
+// Two models, a budget between one and two: the second is refused before anything is touched, the first goes on
 // answering.
 TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
   MemoryAccounting accounting;
@@ -75,16 +75,16 @@ TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
   const plan::Plan b = plan_of(second);
   auto first = reserve(accounting, a);
   const Bytes one = accounting.ledger().account(device::host()).committed;
-  accounting.ledger().set_line(device::host(), one + one - 1_B);
+  accounting.ledger().set_budget(device::host(), one + one - 1_B);
 
-  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_budget);
   EXPECT_EQ(accounting.ledger().account(device::host()).committed, one);
 
   make_ready(*first, {}, nullptr);  // measured now: its runtime is less than the estimate that was reserved
   const Bytes measured = accounting.ledger().account(device::host()).committed;
-  accounting.ledger().set_line(device::host(), measured + one - 1_B);
+  accounting.ledger().set_budget(device::host(), measured + one - 1_B);
   const std::string before = text_of(*first);
-  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_line);
+  EXPECT_EQ(code_of([&] { Instance refused(accounting, b.models.front(), b.devices); }), ErrorCode::over_budget);
   EXPECT_EQ(accounting.ledger().account(device::host()).committed, measured);
   EXPECT_EQ(text_of(*first), before);
 }
@@ -93,31 +93,31 @@ TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
   plan::PlannerOptions options;
   const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   const Bytes required = plan::required_on(device::host(), plan.models);
-  options.lines = {{.device = device::host(), .amount = required}};
+  options.budgets = {{.device = device::host(), .amount = required}};
   EXPECT_TRUE(plan_of(small_request("llama-dense", "CPU"), options).fits());
-  options.lines = {{.device = device::host(), .amount = required - 1_B}};
+  options.budgets = {{.device = device::host(), .amount = required - 1_B}};
   const plan::Plan refused = plan_of(small_request("llama-dense", "CPU"), options);
   EXPECT_FALSE(refused.fits());
   const auto host = std::ranges::find_if(refused.devices, [](const auto& one) { return one.state.info.id.is_host(); });
   EXPECT_EQ(host->short_by, 1_B);
-  EXPECT_EQ(host->limit, plan::Limit::line);
+  EXPECT_EQ(host->limit, plan::Limit::budget);
 }
 
-// The line holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
+// The budget holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
 TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
   MemoryAccounting accounting;
   auto neighbour = ready(accounting, small_request("llama-dense", "CPU"));
   const std::string before = text_of(*neighbour);
   plan::Plan wrong = plan_of(small_request("jamba-dense", "CPU"));
-  for (plan::Line& line : wrong.models.front().lines) {
-    if (line.charged) line.bytes = 1_B;  // a plan that is wrong about everything
+  for (plan::Entry& entry : wrong.models.front().entries) {
+    if (entry.charged) entry.bytes = 1_B;  // a plan that is wrong about everything
   }
   const Bytes committed = accounting.ledger().account(device::host()).committed;
-  accounting.ledger().set_line(device::host(), committed + 4_KiB);
+  accounting.ledger().set_budget(device::host(), committed + 4_KiB);
   {
     Instance liar(accounting, wrong.models.front(), wrong.devices);
     liar.load();
-    EXPECT_EQ(code_of([&] { liar.create_context(); }), ErrorCode::over_line);
+    EXPECT_EQ(code_of([&] { liar.create_context(); }), ErrorCode::over_budget);
     EXPECT_EQ(liar.state(), Instance::State::loaded);
   }
   EXPECT_EQ(accounting.ledger().account(device::host()).committed, committed);
@@ -143,10 +143,10 @@ TEST(InstanceTest, HoldsTheRowsOfLogitsThatWerePlanned) {
   for (engine::Position i = 0; i < 16; ++i) batch.add(1, i, 0, true);
   EXPECT_EQ(instance->decode(batch), engine::DecodeStatus::ok);
   EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
-  auto planned = std::ranges::find(instance->plan().lines, memory::Stage::output, &plan::Line::stage);
+  auto planned = std::ranges::find(instance->plan().entries, memory::Stage::output, &plan::Entry::stage);
   const auto taken = instance->snapshot();
-  auto held = std::ranges::find(taken, memory::Stage::output, &plan::Line::stage);
-  ASSERT_NE(planned, instance->plan().lines.end());
+  auto held = std::ranges::find(taken, memory::Stage::output, &plan::Entry::stage);
+  ASSERT_NE(planned, instance->plan().entries.end());
   ASSERT_NE(held, taken.end());
   EXPECT_EQ(planned->bytes, held->bytes);
 }
@@ -208,12 +208,12 @@ TEST(OpenTest, SaysWhatIsMissingWhereItDoesNotFit) {
   MemoryAccounting accounting;
   OpenOptions options;
   options.model.devices = {"none"};
-  options.planner.lines = {{.device = device::host(), .amount = 64_KiB}};
+  options.planner.budgets = {{.device = device::host(), .amount = 64_KiB}};
   try {
     (void)open(accounting, test::arch_model("qwen3-dense"), options);
-    FAIL() << "it was opened under a line of 64 KiB";
+    FAIL() << "it was opened within a budget of 64 KiB";
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::over_line);
+    EXPECT_EQ(error.code(), ErrorCode::over_budget);
     ASSERT_GE(error.numbers().size(), 3U);
     EXPECT_EQ(error.numbers()[1].first, "available");
     EXPECT_EQ(error.numbers()[1].second, (64_KiB).value());

@@ -105,19 +105,19 @@ INSTANTIATE_TEST_SUITE_P(Every, MediaPrompts,
                          name_of);
 
 using Lines = std::map<std::string, std::uint64_t>;
-Lines exact_lines(const std::vector<plan::Line>& lines) {
+Lines exact_entries(const std::vector<plan::Entry>& entries) {
   Lines out;
-  for (const plan::Line& line : lines) {
-    if (line.stage == memory::Stage::runtime) continue;
-    out[line.device.name() + " " + line.buffer + " " + std::string(memory::to_string(line.stage))] = line.bytes.value();
+  for (const plan::Entry& entry : entries) {
+    if (entry.stage == memory::Stage::runtime) continue;
+    out[entry.device.name() + " " + entry.buffer + " " + std::string(memory::to_string(entry.stage))] = entry.bytes.value();
   }
   return out;
 }
 
 TEST_P(MediaPrompts, ThePlanIsWhatIsTaken) {
   open(GetParam());
-  const Lines planned = exact_lines(instance->plan().lines);
-  EXPECT_EQ(exact_lines(instance->snapshot()), planned);
+  const Lines planned = exact_entries(instance->plan().entries);
+  EXPECT_EQ(exact_entries(instance->snapshot()), planned);
   EXPECT_GT(planned.at("CPU CPU projector"), test::tiny_projector(GetParam()).bytes().size() / 2);
 }
 
@@ -157,7 +157,7 @@ TEST_P(MediaPrompts, NothingIsAllocatedAfterTheSeal) {
   const memory::SealCounts counts = instance->seal_counts();
   EXPECT_EQ(counts.refused_after_seal, 0U);
   EXPECT_EQ(counts.allocations_after_seal, 0U);
-  EXPECT_EQ(exact_lines(instance->snapshot()), exact_lines(instance->plan().lines));
+  EXPECT_EQ(exact_entries(instance->snapshot()), exact_entries(instance->plan().entries));
 }
 
 TEST_P(MediaPrompts, ConversationsWithAndWithoutMediaDoNotDisturbEachOther) {
@@ -328,7 +328,7 @@ TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   test::FaultInjector faults(accounting.tracker());
   for (const int nth : {0, 1, 2}) {  // the model's weights, the projector's, and its compute buffer
     faults.refuse_nth(nth);
-    expect_error(ErrorCode::over_line, nth == 0 ? "" : "projector", [&] { instance->load(); });
+    expect_error(ErrorCode::over_budget, nth == 0 ? "" : "projector", [&] { instance->load(); });
     EXPECT_TRUE(instance->snapshot().empty()) << nth;
   }
   faults.refuse_nth(-1);

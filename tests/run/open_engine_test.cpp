@@ -1,4 +1,4 @@
-// What several opens in one process owe each other: names and lines.
+// What several opens in one process owe each other: names and budgets.
 #include <plimsoll/run/open.hpp>
 
 #include <gtest/gtest.h>
@@ -37,13 +37,13 @@ class OpenTwiceTest : public ::testing::Test {
 };
 
 // As planned, whatever the runtime turned out to be.
-void expect_its_own_lines(const Instance& instance) {
-  const auto exact = [](std::vector<plan::Line> lines) {
-    std::erase_if(lines, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
-    std::ranges::sort(lines, {}, [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); });
-    return lines;
+void expect_its_own_entries(const Instance& instance) {
+  const auto exact = [](std::vector<plan::Entry> budgets) {
+    std::erase_if(budgets, [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; });
+    std::ranges::sort(budgets, {}, [](const plan::Entry& entry) { return std::tuple(entry.device, entry.buffer, entry.stage); });
+    return budgets;
   };
-  EXPECT_EQ(exact(instance.snapshot()), exact(instance.plan().lines));
+  EXPECT_EQ(exact(instance.snapshot()), exact(instance.plan().entries));
 }
 
 std::string text_of(Instance& instance) {
@@ -58,15 +58,15 @@ TEST_F(OpenTwiceTest, TwoFilesOfOneNameAreTwoOwners) {
   auto second = open_quickly(copy_of("qwen3-dense", "two", "model.gguf"));
   EXPECT_EQ(first->name(), "model");
   EXPECT_EQ(second->name(), "model-2");
-  expect_its_own_lines(*first);
-  expect_its_own_lines(*second);
+  expect_its_own_entries(*first);
+  expect_its_own_entries(*second);
 
   second.reset();  // which takes no seal but its own away
   EXPECT_TRUE(accounting.seal().closed("model"));
   EXPECT_FALSE(accounting.seal().closed("model-2"));
   (void)text_of(*first);
   EXPECT_EQ(first->seal_counts().refused_after_seal, 0U);
-  expect_its_own_lines(*first);
+  expect_its_own_entries(*first);
 }
 
 TEST_F(OpenTwiceTest, OneFileOpenedTwiceIsTwoOwners) {
@@ -75,7 +75,7 @@ TEST_F(OpenTwiceTest, OneFileOpenedTwiceIsTwoOwners) {
   const auto second = open_quickly(path);
   first.reset();
   EXPECT_TRUE(accounting.seal().closed("model-2"));
-  expect_its_own_lines(*second);
+  expect_its_own_entries(*second);
   EXPECT_EQ(open_quickly(path)->name(), "model") << "a name is free again when its owner is gone";
 }
 
@@ -92,17 +92,17 @@ TEST_F(OpenTwiceTest, ANameOfOnesOwnIsRefusedWhileAnotherHasIt) {
 
 TEST_F(OpenTwiceTest, AnOpenThatNamesNoLineTakesNoneAway) {
   const std::string path = copy_of("llama-dense", "one", "model.gguf");
-  OpenOptions with_line;
-  with_line.planner.lines = {{.device = device::host(), .amount = 1_GiB}};
-  const auto first = open_quickly(path, with_line);
-  ASSERT_EQ(accounting.ledger().account(device::host()).line, 1_GiB);
+  OpenOptions with_budget;
+  with_budget.planner.budgets = {{.device = device::host(), .amount = 1_GiB}};
+  const auto first = open_quickly(path, with_budget);
+  ASSERT_EQ(accounting.ledger().account(device::host()).budget, 1_GiB);
   const auto second = open_quickly(path);
-  EXPECT_EQ(accounting.ledger().account(device::host()).line, 1_GiB);
+  EXPECT_EQ(accounting.ledger().account(device::host()).budget, 1_GiB);
 
-  OpenOptions narrower;  // than what two hold: a third has no room, and the line is what was asked for last
-  narrower.planner.lines = {{.device = device::host(), .amount = 1_MiB}};
-  expect_error(ErrorCode::over_line, "CPU", [&] { (void)open_quickly(path, narrower); });
-  EXPECT_EQ(accounting.ledger().account(device::host()).line, 1_GiB) << "a refused open changes nothing";
+  OpenOptions narrower;  // than what two hold: a third has no room, and the budget is what was asked for last
+  narrower.planner.budgets = {{.device = device::host(), .amount = 1_MiB}};
+  expect_error(ErrorCode::over_budget, "CPU", [&] { (void)open_quickly(path, narrower); });
+  EXPECT_EQ(accounting.ledger().account(device::host()).budget, 1_GiB) << "a refused open changes nothing";
 }
 
 }  // namespace

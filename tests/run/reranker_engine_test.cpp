@@ -55,7 +55,7 @@ TEST_F(RerankerTest, TakesWhatWasPlanned) {
   OpenOptions options;
   options.warm_up.depth = WarmUpDepth::quick;
   make_ready(*instance, options, nullptr);
-  EXPECT_EQ(test::planned_places(instance->snapshot()), test::planned_places(plan.models.front().lines));
+  EXPECT_EQ(test::planned_places(instance->snapshot()), test::planned_places(plan.models.front().entries));
 }
 
 TEST_F(RerankerTest, TheBestFewComeBestFirst) {

@@ -19,7 +19,7 @@ class RuntimeGrowthEngineTest : public ::testing::Test {
   Bytes life() {
     const plan::Plan plan = test::plan_of(test::small_request("llama-dense", "CPU"));
     const plan::ModelPlan& model = plan.models.front();
-    planned = std::ranges::find(model.lines, memory::Stage::runtime, &plan::Line::stage)->bytes;
+    planned = std::ranges::find(model.entries, memory::Stage::runtime, &plan::Entry::stage)->bytes;
     const auto host = std::ranges::find_if(plan.devices, [](const auto& one) { return one.state.info.id.is_host(); });
     key = plan::runtime_key({.info = host->state.info, .reading = host->state.reading}, model.dry_run);
     auto instance = test::reserve(accounting, plan);

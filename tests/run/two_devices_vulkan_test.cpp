@@ -31,13 +31,13 @@ plan::Request on_both(const std::string& model, std::uint32_t sequences = 1) {
 }
 
 plan::PlannerOptions under(Bytes first, Bytes second) {
-  return {.lines = {{.device = kFirst, .amount = first}, {.device = kSecond, .amount = second}}, .ours = {}};
+  return {.entries = {{.device = kFirst, .amount = first}, {.device = kSecond, .amount = second}}, .ours = {}};
 }
 
 Bytes weights_on(const device::DeviceId& device, const plan::Plan& plan) {
   Bytes sum;
-  for (const plan::Line& line : plan.models.front().lines) {
-    if (line.device == device && line.stage == memory::Stage::weights) sum += line.bytes;
+  for (const plan::Entry& entry : plan.models.front().entries) {
+    if (entry.device == device && entry.stage == memory::Stage::weights) sum += entry.bytes;
   }
   return sum;
 }
@@ -109,19 +109,19 @@ TEST_F(TwoDevices, TheLineOfOneHoldsEvenWhenThePlanIsWrong) {
   MemoryAccounting accounting;
   const auto neighbour = test::ready(accounting, test::small_request("qwen3-dense", kFirst.name()));
   plan::Plan wrong = test::plan_of(on_both("llama-dense"), under(4_GiB, 4_GiB));
-  for (plan::Line& line : wrong.models.front().lines) {
-    if (line.device == kSecond) line.bytes = 1_B;
+  for (plan::Entry& entry : wrong.models.front().entries) {
+    if (entry.device == kSecond) entry.bytes = 1_B;
   }
   const Bytes before = accounting.ledger().account(kFirst).committed;
   {
-    accounting.ledger().set_line(kSecond, 1_KiB);
+    accounting.ledger().set_budget(kSecond, 1_KiB);
     Instance instance(accounting, wrong.models.front(), wrong.devices);
     try {
       instance.load();
       instance.create_context();
-      ADD_FAILURE() << "a line of 1 KiB held nothing back";
+      ADD_FAILURE() << "a budget of 1 KiB held nothing back";
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::over_line) << error.what();
+      EXPECT_EQ(error.code(), ErrorCode::over_budget) << error.what();
     }
   }
   EXPECT_EQ(accounting.ledger().account(kFirst).committed, before);

@@ -71,11 +71,11 @@ TEST(UploadsTest, SmallModelsAreTheEngines) {
   EXPECT_EQ(loaded(on_vulkan(test::arch_model("llama-dense")), tracker::kWorthUploading).counts.weights, 0U);
 }
 
-// Its line has room for the model and for nothing else.
+// Its budget has room for the model and for nothing else.
 TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
   MemoryAccounting accounting;
   const auto instance = reserved(accounting, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
-  accounting.ledger().set_line(device::host(), accounting.ledger().account(device::host()).committed + 1_MiB);
+  accounting.ledger().set_budget(device::host(), accounting.ledger().account(device::host()).committed + 1_MiB);
   const std::uint64_t refusals = hook::counters().refusals;
   instance->load();
   EXPECT_EQ(instance->upload_counts().weights, 0U);
@@ -190,7 +190,7 @@ TEST_F(KeptWeightsTest, WithoutRoomNothingIsKept) {
   const auto instance = reserved(accounting, on_vulkan(path_), kUploadAlways);
   instance->load();
   const Bytes committed = accounting.ledger().account(device::host()).committed;
-  accounting.ledger().set_line(device::host(), committed + 1_KiB);
+  accounting.ledger().set_budget(device::host(), committed + 1_KiB);
   EXPECT_EQ(tracker::KeptWeights::copy_of(instance->uploaded()), nullptr);
   EXPECT_EQ(accounting.ledger().account(device::host()).committed, committed);
 }

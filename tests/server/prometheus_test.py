@@ -38,7 +38,7 @@ def free_port():
 
 
 class Prometheus(ServedCase):
-    arguments = ("-m", BOSUN, "-c", "256", "--line", "CPU=1GiB", "--api-key", KEY, *SMALL)
+    arguments = ("-m", BOSUN, "-c", "256", "--budget", "CPU=1GiB", "--api-key", KEY, *SMALL)
 
     @classmethod
     def setUpClass(cls):
@@ -102,7 +102,7 @@ class Prometheus(ServedCase):
         self.comes_to(1, 'up{job="plimsoll"}')
         self.assertEqual(self.wait(lambda: self.target("plimsoll", "up"), "the target")["lastError"], "")
         self.comes_to(1, 'plimsoll_model_state{job="plimsoll",model="bosun-log",state="ready"}')
-        self.comes_to(1 << 30, 'plimsoll_line_bytes{job="plimsoll",device="CPU"}')
+        self.comes_to(1 << 30, 'plimsoll_budget_bytes{job="plimsoll",device="CPU"}')
         self.comes_to(1, 'sum(plimsoll_memory_bytes{job="plimsoll",kind="taken"}) > bool 0')
 
         # Every series of the page has become one of Prometheus's own, and each family has its type and its help.

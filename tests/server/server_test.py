@@ -195,7 +195,7 @@ class Answers(ServedCase):
 
 class Memory(ServedCase):
     """Every byte, as the server itself tells it."""
-    arguments = ("-m", MATE, "-m", BOSUN, "-c", "256", "--line", "CPU=1GiB", *SMALL)
+    arguments = ("-m", MATE, "-m", BOSUN, "-c", "256", "--budget", "CPU=1GiB", *SMALL)
 
     def test_the_ledger_is_the_plan(self):
         for name in ("mate-chat", "bosun-log"):
@@ -205,7 +205,7 @@ class Memory(ServedCase):
         ledger = self.server.get("/plimsoll/v1/ledger")[1]["entries"]
         compared = 0
         for model in plan["models"]:
-            for line in model["lines"]:
+            for line in model["entries"]:
                 if line["source"] != "exact" or line["stage"] == "compute" or not line.get("charged", True):
                     continue  # compute is the compute group's
                 entry = next(e for e in ledger if (e["owner"], e["stage"], e["buffer"]) == (model["name"], line["stage"], line["buffer"]))
@@ -217,7 +217,7 @@ class Memory(ServedCase):
         status, small = self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "ctx-size": 256})
         self.assertEqual((status, small["verdict"]), (200, "fits"), small)
         large = self.server.post("/plimsoll/v1/plan", {"models": [{"model": "bosun-log", "ctx-size": 4096, "cache-type-k": "q8_0", "cache-type-v": "q8_0"}]})[1]
-        cache = lambda plan: sum(l["bytes"] for m in plan["models"] for l in m["lines"] if l["stage"] == "kv_cache")
+        cache = lambda plan: sum(l["bytes"] for m in plan["models"] for l in m["entries"] if l["stage"] == "kv_cache")
         self.assertGreater(cache(large), cache(small))
         self.refused(self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "path": "/etc/passwd"}), 400, "path", "plimsoll")
         self.refused(self.server.post("/plimsoll/v1/plan", {"model": "../../etc/passwd"}), 404, "no model", "plimsoll")
@@ -255,10 +255,10 @@ class Memory(ServedCase):
         status = self.server.get("/plimsoll/v1/status")[1]
         self.assertEqual(status["schema"], "plimsoll.status/1")
         cpu = next(d for d in self.server.get("/plimsoll/v1/devices")[1]["devices"] if d["device"] == "CPU")
-        self.assertEqual(cpu["line"], 1 << 30)
+        self.assertEqual(cpu["budget"], 1 << 30)
         while not (history := self.server.get("/plimsoll/v1/history")[1]["samples"]):
             time.sleep(0.05)
-        self.assertEqual(history[-1]["devices"][-1].keys() >= {"device", "committed", "line"}, True)
+        self.assertEqual(history[-1]["devices"][-1].keys() >= {"device", "committed", "budget"}, True)
 
     def test_events_come_as_they_happen(self):
         self.server.post("/plimsoll/v1/models/mate-chat/load")
@@ -510,24 +510,24 @@ class Limits(unittest.TestCase):
         fleet = pathlib.Path(folder.name) / "fleet.toml"
         fleet.write_text("".join(f'[[model]]\nname = "{name}"\npath = "{BOSUN}"\ndevice = "none"\nbatch-size = 64\nctx-size = {context}\n'
                                  for name, context in (("small", 256), ("large", 65536))))
-        server = self.serving(fleet, "--line", "CPU=32MiB")
+        server = self.serving(fleet, "--budget", "CPU=32MiB")
         status, body = server.post("/v1/completions", {"model": "large", "prompt": "x"})
         self.assertEqual(status, 507, body)
-        self.assertEqual(body["error"]["code"], "over_line")
+        self.assertEqual(body["error"]["code"], "over_budget")
         self.assertRegex(body["error"]["message"], "needed on CPU")
         self.assertEqual(body["error"]["plan"]["verdict"], "refused")
         device = next(d for d in body["error"]["plan"]["devices"] if d["device"] == "CPU")
-        self.assertEqual(device["short_by"], device["required"] + device["ours"] - device["line"])
+        self.assertEqual(device["short_by"], device["required"] + device["ours"] - device["budget"])
         self.assertRegex(" ".join(body["error"]["plan"]["alternatives"][0]["flags"]), "-c ")
         status, refused = server.post("/plimsoll/v1/models/large/load")
-        self.assertEqual((status, refused["code"], refused["plan"]["verdict"]), (507, "over_line", "refused"))
+        self.assertEqual((status, refused["code"], refused["plan"]["verdict"]), (507, "over_budget", "refused"))
         self.assertEqual(server.post("/v1/completions", {"model": "small", "prompt": "x", "max_tokens": 1})[0], 200)
         self.assertRegex(server.log_text(), "'large' is going to be refused: .* needed on CPU")
         self.assertRegex(server.log_text(), "'large' would fit with -c ")
         self.assertEqual(server.stop(), 0)
 
     def test_where_nothing_fits_there_is_no_server_but_ways_out(self):
-        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--no-repack", "--line", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
+        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--no-repack", "--budget", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("Never: bosun-log", done.stderr)
         self.assertIn("would fit: ", done.stderr)
@@ -537,12 +537,12 @@ class Limits(unittest.TestCase):
     def test_without_a_line_the_host_has_one_all_the_same(self):
         server = self.serving("-m", BOSUN, "-c", 256, *SMALL)
         cpu = next(d for d in server.get("/plimsoll/v1/status")[1]["devices"] if d["device"] == "CPU")
-        self.assertGreater(cpu["line"], 0)
-        self.assertLess(cpu["line"], cpu["total"])
+        self.assertGreater(cpu["budget"], 0)
+        self.assertLess(cpu["budget"], cpu["total"])
         self.assertRegex(server.log_text(), "line on the host: .* 90 % of what is free")
 
     def test_a_load_beside_requests_for_another_model_is_answered(self):
-        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--line", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
+        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--budget", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
 
         def ask(i):
             if i > 0:
@@ -557,12 +557,12 @@ class Limits(unittest.TestCase):
         return next(d["required"] for d in plan["devices"] if d["device"] == "CPU")
 
     def test_two_models_take_turns_under_a_line_for_one(self):
-        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--line", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
+        server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--budget", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)
         answers = in_threads(8, lambda i: server.post("/v1/completions", {"model": ("bosun-log", "mate-chat")[i % 2], "prompt": "Day 3.", "max_tokens": 4})[0])
         self.assertEqual(answers, [200] * 8)
         status = server.get("/plimsoll/v1/status")[1]
         cpu = next(d for d in status["devices"] if d["device"] == "CPU")
-        self.assertLessEqual(cpu["committed"], cpu["line"])
+        self.assertLessEqual(cpu["committed"], cpu["budget"])
         self.assertGreater(sum(m["evictions"] for m in status["models"]), 0)
         text = server.get("/metrics")[1]
         for model in status["models"]:

@@ -48,12 +48,12 @@ double length(std::span<const float> row) {
   return std::sqrt(sum);
 }
 
-std::vector<std::string> planned_places(const std::vector<plan::Line>& lines) {
+std::vector<std::string> planned_places(const std::vector<plan::Entry>& entries) {
   std::vector<std::string> places;
-  for (const plan::Line& line : lines) {
-    if (line.stage == memory::Stage::runtime) continue;
+  for (const plan::Entry& entry : entries) {
+    if (entry.stage == memory::Stage::runtime) continue;
     places.push_back(
-        fmt::format("{} {} {} {}", line.device.name(), line.buffer, memory::to_string(line.stage), line.bytes.value()));
+        fmt::format("{} {} {} {}", entry.device.name(), entry.buffer, memory::to_string(entry.stage), entry.bytes.value()));
   }
   std::ranges::sort(places);
   return places;

@@ -22,7 +22,7 @@ namespace plimsoll::test {
 [[nodiscard]] double length(std::span<const float> row);
 
 // "CPU CPU compute 4096", sorted; the runtime stage, which is measured, left out.
-[[nodiscard]] std::vector<std::string> planned_places(const std::vector<plan::Line>& lines);
+[[nodiscard]] std::vector<std::string> planned_places(const std::vector<plan::Entry>& entries);
 
 // n inputs of different lengths, 1 to 40 tokens each.
 [[nodiscard]] std::vector<std::vector<engine::Token>> some_inputs(std::size_t n);

@@ -34,7 +34,7 @@ FaultInjector::~FaultInjector() { (void)hook::exchange_observer(this, &tracker_)
 
 ggml_backend_buffer_t FaultInjector::allocate(const hook::Request& request) noexcept {
   if (is_due(refuse_in_)) {
-    note(request, memory::RefusedBy::line);
+    note(request, memory::RefusedBy::budget);
     return hook::refuse();
   }
   if (is_due(fail_in_)) {

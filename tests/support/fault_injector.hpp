@@ -1,4 +1,4 @@
-// FaultInjector: stands in front of a tracker and answers one allocation with "no", as our line or as the device would.
+// FaultInjector: stands in front of a tracker and answers one allocation with "no", as our budget or as the device would.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -13,7 +13,7 @@ class FaultInjector final : public hook::Observer {
   explicit FaultInjector(tracker::Tracker& tracker);
   ~FaultInjector() override;
 
-  // The n-th allocation from now (0 is the next) is refused as if over the line; negative: none.
+  // The n-th allocation from now (0 is the next) is refused as if over the budget; negative: none.
   void refuse_nth(std::int64_t n) noexcept { refuse_in_.store(n); }
   // Likewise, as if the device had no memory left: somebody else took it.
   void fail_nth(std::int64_t n) noexcept { fail_in_.store(n); }

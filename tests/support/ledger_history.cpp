@@ -32,15 +32,15 @@ std::uint64_t sum_of(const std::map<Tag, std::uint64_t>& amounts, const device::
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Step& step) {
-  static constexpr std::array kNames{"set_line", "reserve",   "resize",         "merge",           "release",
+  static constexpr std::array kNames{"set_budget", "reserve",   "resize",         "merge",           "release",
                                      "take",     "give_back", "note_uncharged", "forget_uncharged"};
   return out << kNames.at(static_cast<std::size_t>(step.act)) << ' ' << step.tag.device.name() << ' ' << step.tag.owner
              << ' ' << to_string(step.tag.stage) << ' ' << step.bytes << " #" << step.pick;
 }
 
 rc::Gen<std::vector<Step>> steps() {
-  // Lines are rare, so that histories are long between them.
-  const auto acts = rc::gen::weightedElement<Act>({{1, Act::set_line},
+  // Budgets are rare, so that histories are long between them.
+  const auto acts = rc::gen::weightedElement<Act>({{1, Act::set_budget},
                                                    {6, Act::reserve},
                                                    {4, Act::resize},
                                                    {2, Act::merge},
@@ -71,8 +71,8 @@ void History::wind_up() {
 void History::step(const Step& step) {
   const auto chosen = [&](auto& list) { return list.begin() + static_cast<std::ptrdiff_t>(step.pick % list.size()); };
   switch (step.act) {
-    case Act::set_line:
-      return set_line(step);
+    case Act::set_budget:
+      return set_budget(step);
     case Act::reserve:
       return reserve(step);
     case Act::resize:
@@ -102,17 +102,17 @@ void History::step(const Step& step) {
   }
 }
 
-void History::set_line(const Step& step) {
+void History::set_budget(const Step& step) {
   if (step.pick == 0) {
-    ledger_.set_line(step.tag.device, std::nullopt);
-    lines_.erase(step.tag.device);
+    ledger_.set_budget(step.tag.device, std::nullopt);
+    budgets_.erase(step.tag.device);
   } else {
-    ledger_.set_line(step.tag.device, Bytes{step.bytes * 4});
-    lines_[step.tag.device] = step.bytes * 4;
+    ledger_.set_budget(step.tag.device, Bytes{step.bytes * 4});
+    budgets_[step.tag.device] = step.bytes * 4;
   }
 }
 
-// Three lines: two stages of one device, judged as a sum, and another device.
+// Three budgets: two stages of one device, judged as a sum, and another device.
 void History::reserve(const Step& step) {
   Tag other_stage = step.tag;
   other_stage.stage = Stage::kv_cache;
@@ -120,7 +120,7 @@ void History::reserve(const Step& step) {
   other_device.device = step.tag.device == kDevices[0] ? kDevices[1] : kDevices[0];
   const Amounts wanted{{step.tag, step.bytes}, {other_stage, step.bytes / 3}, {other_device, step.bytes / 2}};
 
-  std::vector<Ledger::Line> asked;
+  std::vector<Ledger::PlannedEntry> asked;
   for (const auto& [tag, bytes] : wanted) asked.push_back({.tag = tag, .bytes = Bytes{bytes}});
   auto answer = ledger_.reserve(step.tag.owner, asked);
 
@@ -131,22 +131,22 @@ void History::reserve(const Step& step) {
     return;
   }
   RC_ASSERT(answer.has_value());
-  held_.push_back({.reservation = std::move(*answer), .lines = wanted});
+  held_.push_back({.reservation = std::move(*answer), .entries = wanted});
 }
 
 void History::resize(const Step& step) {
   Held& held = held_[step.pick % held_.size()];
   Tag tag = step.tag;
   tag.owner = held.reservation.owner();
-  const std::uint64_t before = held.lines.contains(tag) ? held.lines[tag] : 0;
+  const std::uint64_t before = held.entries.contains(tag) ? held.entries[tag] : 0;
   const bool allowed = step.bytes <= before || may(tag.device, committed(tag.device, {{tag, step.bytes - before}}));
   try {
     held.reservation.resize(tag, Bytes{step.bytes});
     RC_ASSERT(allowed);
-    held.lines[tag] = step.bytes;
+    held.entries[tag] = step.bytes;
   } catch (const Error& error) {
     RC_ASSERT_FALSE(allowed);
-    RC_ASSERT(error.code() == ErrorCode::over_line);
+    RC_ASSERT(error.code() == ErrorCode::over_budget);
   }
 }
 
@@ -156,7 +156,7 @@ void History::merge(const Step& step) {
   if (into == from || held_[into].reservation.owner() != held_[from].reservation.owner()) return;
   held_[into].reservation.merge(std::move(held_[from].reservation));
   RC_ASSERT_FALSE(held_[from].reservation.valid());
-  for (const auto& [tag, bytes] : held_[from].lines) held_[into].lines[tag] += bytes;
+  for (const auto& [tag, bytes] : held_[from].entries) held_[into].entries[tag] += bytes;
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(from));
 }
 
@@ -182,26 +182,26 @@ std::uint64_t History::committed(const device::DeviceId& device, const Amounts& 
   for (const std::string& owner : kOwners) {
     std::uint64_t reserved = sum_of(more_reserved, device, owner);
     std::uint64_t taken = sum_of(more_taken, device, owner);
-    for (const Held& held : held_) reserved += sum_of(held.lines, device, owner);
+    for (const Held& held : held_) reserved += sum_of(held.entries, device, owner);
     for (const Placed& placed : placed_) taken += sum_of({{placed.tag, placed.bytes}}, device, owner);
     sum += std::max(reserved, taken);
   }
   return sum;
 }
 
-// Nothing may be added above the line; what adds nothing is always allowed, also where the line has been lowered below
+// Nothing may be added above the budget; what adds nothing is always allowed, also where the budget has been lowered below
 // it.
 bool History::may(const device::DeviceId& device, std::uint64_t committed_after) const {
-  const auto line = lines_.find(device);
-  return line == lines_.end() || committed_after <= line->second || committed_after == committed(device);
+  const auto budget = budgets_.find(device);
+  return budget == budgets_.end() || committed_after <= budget->second || committed_after == committed(device);
 }
 
 void History::check_refusal(const Refusal& over, const device::DeviceId& device, std::uint64_t requested) const {
   RC_ASSERT(over.device == device);
   RC_ASSERT(over.requested == Bytes{requested});
-  RC_ASSERT(over.by == RefusedBy::line);
-  RC_ASSERT(over.limit == Bytes{lines_.at(device)});
-  RC_ASSERT(over.available == saturating_sub(Bytes{lines_.at(device)}, Bytes{committed(device)}));
+  RC_ASSERT(over.by == RefusedBy::budget);
+  RC_ASSERT(over.limit == Bytes{budgets_.at(device)});
+  RC_ASSERT(over.available == saturating_sub(Bytes{budgets_.at(device)}, Bytes{committed(device)}));
   const auto size = [](const Entry& entry) { return std::max(entry.planned, entry.taken.current); };
   RC_ASSERT(std::ranges::is_sorted(over.largest, std::greater<>{}, size));
   std::vector<Bytes> sizes;
@@ -217,14 +217,14 @@ void History::check_accounting() const {
   for (const device::DeviceId& device : kDevices) {
     std::uint64_t reserved = 0;
     for (const Held& held : held_) {
-      const std::uint64_t here = sum_of(held.lines, device, held.reservation.owner());
+      const std::uint64_t here = sum_of(held.entries, device, held.reservation.owner());
       RC_ASSERT(held.reservation.on(device) == Bytes{here});
       reserved += here;
     }
     std::uint64_t taken = 0;
     for (const Placed& placed : placed_) taken += placed.tag.device == device ? placed.bytes : 0;
     const DeviceAccount account = ledger_.account(device);
-    RC_ASSERT(account.line == (lines_.contains(device) ? std::optional(Bytes{lines_.at(device)}) : std::nullopt));
+    RC_ASSERT(account.budget == (budgets_.contains(device) ? std::optional(Bytes{budgets_.at(device)}) : std::nullopt));
     RC_ASSERT(account.reserved == Bytes{reserved});
     RC_ASSERT(account.taken == Bytes{taken});
     RC_ASSERT(account.committed == Bytes{committed(device)});
@@ -237,7 +237,7 @@ void History::check_accounting() const {
       continue;
     }
     std::uint64_t planned = 0;
-    for (const Held& held : held_) planned += held.lines.contains(entry.tag) ? held.lines.at(entry.tag) : 0;
+    for (const Held& held : held_) planned += held.entries.contains(entry.tag) ? held.entries.at(entry.tag) : 0;
     const Counter taken = taken_.contains(entry.tag) ? taken_.at(entry.tag) : Counter{};
     RC_ASSERT(entry.planned == Bytes{planned});
     RC_ASSERT(entry.taken.current == taken.current);

@@ -11,7 +11,7 @@
 
 namespace plimsoll::memory {
 
-enum class Act { set_line, reserve, resize, merge, release, take, give_back, note_uncharged, forget_uncharged };
+enum class Act { set_budget, reserve, resize, merge, release, take, give_back, note_uncharged, forget_uncharged };
 
 struct Step {
   Act act = Act::take;
@@ -35,7 +35,7 @@ class History {
   using Amounts = std::map<Tag, std::uint64_t>;
   struct State {
     Reservation reservation;
-    Amounts lines;
+    Amounts budgets;
   };
   struct Placed {
     Tag tag;
@@ -43,7 +43,7 @@ class History {
   };
 
   void step(const Step& step);
-  void set_line(const Step& step);
+  void set_budget(const Step& step);
   void reserve(const Step& step);
   void resize(const Step& step);
   void merge(const Step& step);
@@ -56,7 +56,7 @@ class History {
   void check_accounting() const;
 
   Ledger& ledger_;
-  std::map<device::DeviceId, std::uint64_t> lines_;
+  std::map<device::DeviceId, std::uint64_t> budgets_;
   std::vector<Held> held_;
   std::vector<Placed> placed_;
   std::vector<Placed> uncharged_;

@@ -15,7 +15,7 @@
 #include <plimsoll/engine/backend.hpp>
 
 #include "cpu_variants.hpp"
-#include "ledger_lines.hpp"
+#include "ledger_entries.hpp"
 #include "line_worker.hpp"
 
 namespace plimsoll::test {
@@ -72,7 +72,7 @@ class GroupRun {
         if (!dry_runner) dry_runner = std::make_unique<tracker::DryRunner>(cells_[i].model());
         const tracker::DryRun dry_run = dry_runner->dry_run(
             {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
-        answer["lines"] = to_text(dry_run.lines);
+        answer["entries"] = to_text(dry_run.entries);
         answer["transient"] = dry_run.transient.value();
       });
     }
@@ -86,12 +86,12 @@ class GroupRun {
       ask(i, Question::load, [&](Json& answer) {
         if (!model) model = load_charged(cells_[i].model());
         const auto context = create_charged(model, cells_[i].context);
-        answer["lines"] = to_text(accounting.lines());
+        answer["entries"] = to_text(accounting.lines());
       });
       if (!usage_ || !model) continue;
       ask(i, Question::engine, [&](Json& answer) {
         llama_context* context = llama_init_from_model(model->handle(), to_engine(cells_[i].context, model->facts()));
-        answer[context == nullptr ? "refused" : "lines"] = context == nullptr ? "the engine answers null" : "";
+        answer[context == nullptr ? "refused" : "entries"] = context == nullptr ? "the engine answers null" : "";
         if (context != nullptr) llama_free(context);
       });
     }
@@ -134,9 +134,9 @@ class Share {
   [[nodiscard]] int file() const { return worker_ ? worker_->readable_file() : -1; }
 
   void hear() {
-    const auto line = worker_->hear();
-    if (line) {
-      take(Json::parse(*line));
+    const auto entry = worker_->hear();
+    if (entry) {
+      take(Json::parse(*entry));
       return;
     }
     const std::string ending = worker_->ending();
@@ -162,21 +162,21 @@ class Share {
     });
   }
 
-  void take(const Json& line) {
-    if (line.contains("begin")) {
-      begun_ = {line.at("begin").get<std::size_t>(), line.at("question").get<Question>()};
+  void take(const Json& entry) {
+    if (entry.contains("begin")) {
+      begun_ = {entry.at("begin").get<std::size_t>(), entry.at("question").get<Question>()};
       return;
     }
-    CellResult& result = results_.at(line.at("cell").get<std::size_t>());
-    if (line.contains("left")) {
-      result.left_behind = line.at("left");
+    CellResult& result = results_.at(entry.at("cell").get<std::size_t>());
+    if (entry.contains("left")) {
+      result.left_behind = entry.at("left");
       return;
     }
-    const bool refused = line.contains("refused");
-    answer_to(result, line.at("question").get<Question>()) =
-        Outcome{.kind = refused ? Outcome::Kind::refused : Outcome::Kind::lines,
-                .text = line.at(refused ? "refused" : "lines")};
-    result.transient = std::max(result.transient, line.value("transient", std::uint64_t{0}));
+    const bool refused = entry.contains("refused");
+    answer_to(result, entry.at("question").get<Question>()) =
+        Outcome{.kind = refused ? Outcome::Kind::refused : Outcome::Kind::entries,
+                .text = entry.at(refused ? "refused" : "entries")};
+    result.transient = std::max(result.transient, entry.value("transient", std::uint64_t{0}));
     begun_.reset();
   }
 

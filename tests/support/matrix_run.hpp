@@ -11,9 +11,9 @@ namespace plimsoll::test {
 
 // What became of a question about a cell.
 struct Outcome {
-  enum class Kind { lines, refused, died };
-  Kind kind = Kind::lines;
-  std::string text;  // the lines as text, why it was refused, or how the process ended
+  enum class Kind { entries, refused, died };
+  Kind kind = Kind::entries;
+  std::string text;  // the budgets as text, why it was refused, or how the process ended
 };
 
 struct CellResult {

@@ -23,7 +23,7 @@ bool live_once(run::MemoryAccounting& accounting, FaultInjector& faults, const p
     while (generation.next()) {
     }
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::over_line) << "allocation " << refused << ": " << error.what();
+    EXPECT_EQ(error.code(), ErrorCode::over_budget) << "allocation " << refused << ": " << error.what();
     EXPECT_GT(hook::counters().refusals, before) << error.what();
     return true;
   }

@@ -56,7 +56,7 @@ Loaded loaded(const plan::Request& request, Bytes uploads_from) {
   instance->create_context();
   expect_holds_what_is_planned(*instance);
   return {.logits = logits_after(instance->context(), some_tokens(20)),
-          .lines = instance->snapshot(),
+          .entries = instance->snapshot(),
           .counts = instance->upload_counts(),
           .wrong = not_as_in_the_file(*instance),
           .has_experts = instance->model()->facts().n_expert > 0};
@@ -68,7 +68,7 @@ void expect_same_upload(const plan::Request& request) {
   EXPECT_EQ(engines.counts.weights, 0U);
   EXPECT_GT(ours.counts.weights, 0U) << "nothing went our way, so nothing is compared";
   EXPECT_GT(ours.counts.from_file, Bytes{});
-  EXPECT_EQ(engines.lines, ours.lines);
+  EXPECT_EQ(engines.entries, ours.entries);
   EXPECT_THAT(ours.wrong, ::testing::IsEmpty());
   if (!ours.has_experts) {
     EXPECT_EQ(engines.logits, ours.logits);

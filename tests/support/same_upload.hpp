@@ -17,7 +17,7 @@ inline constexpr Bytes kUploadNever{std::uint64_t{1} << 60U};
 
 struct Loaded {
   std::vector<float> logits;  // after 20 tokens
-  run::LedgerSnapshot lines;
+  run::LedgerSnapshot entries;
   tracker::UploadCounts counts;
   std::vector<std::string> wrong{};  // weights that went our way and are not on the device as they are in the file
   bool has_experts = false;

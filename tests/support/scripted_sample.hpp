@@ -1,4 +1,4 @@
-// Samples written by hand: an 8 GiB card with a line, and the host, with two models that share a compute group's compute buffers.
+// Samples written by hand: an 8 GiB card with a budget, and the host, with two models that share a compute group's compute buffers.
 #pragma once
 #include <map>
 
@@ -13,15 +13,15 @@ inline ObservedDevice gpu(std::optional<Bytes> free, std::optional<Bytes> proces
   ObservedDevice out;
   out.info = {.id = kGpu, .type = device::DeviceType::gpu, .backend = "Vulkan", .description = "A card", .pci_id = {}};
   out.reading = device::MemoryReading{.total = 8_GiB, .free = free, .used_by_us = process, .source = "scripted"};
-  out.account = {.line = 7_GiB, .reserved = 3_GiB, .taken = 2_GiB, .committed = 3_GiB};
+  out.account = {.budget = 7_GiB, .reserved = 3_GiB, .taken = 2_GiB, .committed = 3_GiB};
   return out;
 }
 
-// A host that no probe knows, without a line.
+// A host that no probe knows, without a budget.
 inline ObservedDevice unknown_host() {
   ObservedDevice out;
   out.info = {.id = device::host(), .backend = "CPU", .description = "A host", .pci_id = {}, .memory_is_hosts = true};
-  out.account = {.line = {}, .reserved = 8_MiB, .taken = 4_MiB, .committed = 8_MiB};
+  out.account = {.budget = {}, .reserved = 8_MiB, .taken = 4_MiB, .committed = 8_MiB};
   return out;
 }
 

@@ -59,7 +59,7 @@ Bytes together(const Fleet& fleet, const std::string& names) {
 void line_for(Fleet& fleet, std::size_t count) {
   std::string names;
   for (const FleetModel& model : fleet.models) names += model.request.name;
-  fleet.lines = {{.device = device::host(), .amount = together(fleet, names.substr(0, count)) + kSlack}};
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, names.substr(0, count)) + kSlack}};
 }
 
 SmallHost::SmallHost(Fleet fleet, HostOptions options)

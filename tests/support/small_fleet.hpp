@@ -1,4 +1,4 @@
-// A fleet of the demo models on the CPU, each about 40 MiB, so that a line can be drawn between them.
+// A fleet of the demo models on the CPU, each about 40 MiB, so that a budget can be drawn between them.
 #pragma once
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ inline constexpr Bytes kSlack = 12_MiB;  // less than a model; what the runtime 
 // Bytes on the CPU that these of the fleet's models need together.
 [[nodiscard]] Bytes together(const Fleet& fleet, const std::string& names);
 
-// A line on the CPU with room for the largest `count` of them, and not for one more.
+// A budget on the CPU with room for the largest `count` of them, and not for one more.
 void line_for(Fleet& fleet, std::size_t count);
 
 // A host of its own, with everything it stands on.

@@ -45,7 +45,7 @@ plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& opt
 }
 
 std::unique_ptr<run::Instance> reserve(run::MemoryAccounting& accounting, const plan::Plan& plan) {
-  accounting.set_lines(plan.devices);
+  accounting.set_budgets(plan.devices);
   return std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices);
 }
 
@@ -54,7 +54,7 @@ std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const pl
   plan::Request named = request;
   named.name = owner.name();
   const plan::Plan plan = plan_of(named);
-  accounting.set_lines(plan.devices);
+  accounting.set_budgets(plan.devices);
   auto instance = std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices, run::Sharing{},
                                                   std::move(owner));
   run::OpenOptions options;
@@ -64,10 +64,10 @@ std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const pl
 }
 
 void expect_holds_what_is_planned(const run::Instance& instance) {
-  auto planned = instance.plan().lines;
-  std::erase_if(planned, [](const plan::Line& line) { return line.stage == memory::Stage::runtime; });
+  auto planned = instance.plan().entries;
+  std::erase_if(planned, [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; });
   auto taken = instance.snapshot();
-  const auto by_place = [](const plan::Line& line) { return std::tuple(line.device, line.buffer, line.stage); };
+  const auto by_place = [](const plan::Entry& entry) { return std::tuple(entry.device, entry.buffer, entry.stage); };
   std::ranges::sort(planned, {}, by_place);
   std::ranges::sort(taken, {}, by_place);
   EXPECT_EQ(planned, taken);

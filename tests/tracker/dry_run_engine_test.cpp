@@ -12,7 +12,7 @@
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
-#include "ledger_lines.hpp"
+#include "ledger_entries.hpp"
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
@@ -32,10 +32,10 @@ DryRunRequest request_for(const std::string& path, std::uint32_t sequences = 1) 
   return request;
 }
 
-Bytes sum_of(const std::vector<BufferLine>& lines, memory::Stage stage) {
+Bytes sum_of(const std::vector<BufferEntry>& entries, memory::Stage stage) {
   Bytes sum;
-  for (const BufferLine& line : lines) {
-    if (line.stage == stage) sum += line.bytes;
+  for (const BufferEntry& entry : entries) {
+    if (entry.stage == stage) sum += entry.bytes;
   }
   return sum;
 }
@@ -56,7 +56,7 @@ TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
     request.model.load_mode = mode;
     request.adapters = {{.path = lora, .scale = 1.0F}};
     const DryRun dry_run = tracker::dry_run(request);
-    EXPECT_GT(sum_of(dry_run.lines, memory::Stage::adapter), Bytes{});
+    EXPECT_GT(sum_of(dry_run.entries, memory::Stage::adapter), Bytes{});
 
     Accounting accounting;
     const auto model = test::load_charged(request.model);
@@ -72,7 +72,7 @@ TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
       (void)test::logits_after(*context, test::some_tokens(64));
       (void)test::logits_after(*context, {1}, 1);
     }
-    EXPECT_EQ(to_text(dry_run.lines), to_text(accounting.lines()));
+    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.lines()));
   }
 }
 
@@ -93,7 +93,7 @@ TEST_F(DryRunTest, RowsOfLogitsAreWhatADecodeThenHolds) {
       const Scope scope("model", Phase::decode);
       ASSERT_EQ(context->decode(batch), engine::DecodeStatus::ok);
     }
-    EXPECT_EQ(sum_of(dry_run.lines, memory::Stage::output), sum_of(accounting.lines(), memory::Stage::output));
+    EXPECT_EQ(sum_of(dry_run.entries, memory::Stage::output), sum_of(accounting.lines(), memory::Stage::output));
   }
 }
 
@@ -109,7 +109,7 @@ TEST_F(DryRunTest, MappedWeightsOfASplitModelAreWhatIsThenMapped) {
     Accounting accounting;
     const auto model = test::load_charged(request.model);
     const auto context = test::create_charged(model, request.context);
-    EXPECT_EQ(to_text(dry_run.lines), to_text(accounting.lines()));
+    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.lines()));
   }
 }
 
@@ -156,7 +156,7 @@ TEST_F(DryRunTest, ADryRunnerAnswersForSeveralContexts) {
   const std::string path = arch_model("jamba-dense");
   DryRunner dry_runner(request_for(path).model);
   for (const std::uint32_t sequences : {4U, 1U, 2U}) {
-    EXPECT_EQ(dry_runner.dry_run(request_for(path, sequences)).lines, tracker::dry_run(request_for(path, sequences)).lines);
+    EXPECT_EQ(dry_runner.dry_run(request_for(path, sequences)).entries, tracker::dry_run(request_for(path, sequences)).entries);
   }
 }
 

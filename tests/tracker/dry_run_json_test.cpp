@@ -13,7 +13,7 @@ using test::expect_error;
 
 nlohmann::ordered_json a_dry_run() {
   DryRun dry_run;
-  dry_run.lines.push_back(
+  dry_run.entries.push_back(
       {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = Bytes{12}});
   return to_json(dry_run);
 }
@@ -22,13 +22,13 @@ TEST(DryRunJsonTest, IsReadAsItWasWritten) { EXPECT_EQ(to_json(dry_run_from_json
 
 TEST(DryRunJsonTest, AStageOfNoSuchNameIsAnError) {
   auto json = a_dry_run();
-  json["lines"][0]["stage"] = "ballast";
+  json["entries"][0]["stage"] = "ballast";
   expect_error(ErrorCode::unsupported, "there is no stage \"ballast\"", [&] { (void)dry_run_from_json(json); });
 }
 
 TEST(DryRunJsonTest, AnAmountBelowNothingIsAnError) {
   auto json = a_dry_run();
-  json["lines"][0]["bytes"] = -1;
+  json["entries"][0]["bytes"] = -1;
   expect_error(ErrorCode::unsupported, "cannot be -1", [&] { (void)dry_run_from_json(json); });
 }
 

@@ -58,7 +58,7 @@ TEST_F(DryRunProcessTest, ThrowsWhatTheChildThrew) {
   request.context.n_ubatch = 1000;
   expect_error(ErrorCode::usage, "cannot be larger than the batch", [&] { (void)dry_runs_.dry_run(request); });
   request.context = test::small_context();
-  EXPECT_FALSE(dry_runs_.dry_run(request).lines.empty());
+  EXPECT_FALSE(dry_runs_.dry_run(request).entries.empty());
 }
 
 // A context that a dry run made on a card lives as long as its process.
@@ -68,7 +68,7 @@ TEST_F(DryRunProcessTest, HasNoChildWhileItRests) {
   dry_runs_.rest();
   EXPECT_TRUE(dry_runs_.resting());
   EXPECT_FALSE(has_children());
-  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).lines.empty());
+  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).entries.empty());
   EXPECT_FALSE(dry_runs_.resting());
 }
 
@@ -91,7 +91,7 @@ TEST_F(DryRunProcessTest, LivesThroughChangedBytes) {
     ++answers;
   }
   EXPECT_EQ(answers, 150U);
-  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).lines.empty());
+  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).entries.empty());
 }
 
 TEST_F(DryRunProcessTest, AFileThatEndsTheEngineIsUnusable) {
@@ -99,7 +99,7 @@ TEST_F(DryRunProcessTest, AFileThatEndsTheEngineIsUnusable) {
     const std::string path = folder_.write("killer.gguf", file.bytes());
     expect_error(ErrorCode::model_unusable, "the engine", [&] { (void)dry_runs_.dry_run(request_for(path)); });
   }
-  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).lines.empty());
+  EXPECT_FALSE(dry_runs_.dry_run(request_for(test::arch_model("llama-dense"))).entries.empty());
 }
 
 TEST_F(DryRunProcessTest, AnswersAsADryRunInThisProcessDoes) {
@@ -109,7 +109,7 @@ TEST_F(DryRunProcessTest, AnswersAsADryRunInThisProcessDoes) {
   EXPECT_FALSE(dry_runs_.devices().empty());
   LocalDryRuns local;
   const DryRun near = local.dry_run(request);
-  EXPECT_EQ(far.lines, near.lines);
+  EXPECT_EQ(far.entries, near.entries);
   EXPECT_EQ(far.model.n_params, near.model.n_params);
   EXPECT_EQ(far.context.n_ctx, near.context.n_ctx);
   EXPECT_EQ(far.transient, near.transient);

@@ -45,7 +45,7 @@ class EngineExtensionTest : public testing::Test {
   DryRunRequest request;
 };
 
-TEST_F(EngineExtensionTest, TheEngineAtHandTellsWhatItAskedFor) { EXPECT_FALSE(dry_run(request).lines.empty()); }
+TEST_F(EngineExtensionTest, TheEngineAtHandTellsWhatItAskedFor) { EXPECT_FALSE(dry_run(request).entries.empty()); }
 
 // The fields as they would be read where the engine had put one more in front of ours.
 TEST_F(EngineExtensionTest, NumbersThatLieElsewhereAreNotRead) {

@@ -52,7 +52,7 @@ class NestedAllocationTest : public ::testing::Test {
 
 TEST_F(NestedAllocationTest, WhatIsPassedOnIsChargedOnceUnderTheTypeThatWasAskedFor) {
   FakeBufferType repack("REPACK", [](std::size_t bytes) { return ggml_backend_buft_alloc_buffer(kCpu, bytes); });
-  ledger.set_line(kHost, 4_KiB);  // room for it once
+  ledger.set_budget(kHost, 4_KiB);  // room for it once
   Buffer buffer = allocate_of(repack.get(), 4096);
   ASSERT_TRUE(buffer);
   EXPECT_THAT(held(), ElementsAre(Pair("REPACK", 4_KiB)));
@@ -86,12 +86,12 @@ TEST_F(NestedAllocationTest, OnlyWhatGoesBeyondIsAskedFor) {
   buffer.reset();
   EXPECT_TRUE(ledger.empty());
 
-  ledger.set_line(kHost, 4_KiB);
+  ledger.set_budget(kHost, 4_KiB);
   EXPECT_FALSE(allocate_of(pinned.get(), 4096));
   EXPECT_TRUE(ledger.empty());
   const auto refusal = scope.take_refusal();
   ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->by, memory::RefusedBy::line);  // and not the device, which is what ggml takes it for
+  EXPECT_EQ(refusal->by, memory::RefusedBy::budget);  // and not the device, which is what ggml takes it for
   EXPECT_EQ(refusal->requested, 32_B);
 }
 
@@ -119,7 +119,7 @@ TEST_F(NestedAllocationTest, WhatIsTriedAndGivenUpInsideIsThereForTheNextTry) {
     Buffer(ggml_backend_buft_alloc_buffer(kCpu, bytes)).reset();
     return ggml_backend_buft_alloc_buffer(kCpu, bytes);
   });
-  ledger.set_line(kHost, 4_KiB);
+  ledger.set_budget(kHost, 4_KiB);
   Buffer buffer = allocate_of(twice.get(), 4096);
   ASSERT_TRUE(buffer);
   EXPECT_THAT(held(), ElementsAre(Pair("TWICE", 4_KiB)));
@@ -226,7 +226,7 @@ TEST_F(SharedNestedTest, TwoBorrowersThatAskAtOnceGetOneBuffer) {
 }
 
 TEST_F(SharedNestedTest, ARefusalOfALentBufferReachesTheBorrowersScope) {
-  ledger.set_line(kHost, 1_KiB);
+  ledger.set_budget(kHost, 1_KiB);
   SharedComputeBuffers compute_buffers(tracker, "group", {{"CPU", 64_KiB}});
   const auto borrowing = compute_buffers.lend_to("a");
   const Allocator allocator(ggml_gallocr_new(kCpu));

@@ -28,7 +28,7 @@ struct Tally {
 std::string describe(const std::optional<Outcome>& outcome) {
   if (!outcome) return "was not asked";
   switch (outcome->kind) {
-    case Outcome::Kind::lines:
+    case Outcome::Kind::entries:
       return "lines:\n" + outcome->text;
     case Outcome::Kind::refused:
       return "refused: " + outcome->text;
@@ -46,20 +46,20 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
     tally.most_transient = result.transient;
     tally.most_transient_cell = cell.name;
   }
-  const bool dry_run_lines = result.dry_run->kind == Outcome::Kind::lines;
-  const bool load_lines = result.load->kind == Outcome::Kind::lines;
-  if (dry_run_lines && load_lines) {
+  const bool dry_run_entries = result.dry_run->kind == Outcome::Kind::entries;
+  const bool budgets = result.load->kind == Outcome::Kind::entries;
+  if (dry_run_entries && budgets) {
     EXPECT_EQ(result.dry_run->text, result.load->text) << "plan (first) and ledger (second) differ";
     tally.equal += result.dry_run->text == result.load->text ? 1U : 0U;
     tally.repacked += result.dry_run->text.contains("CPU_REPACK weights") || result.dry_run->text.contains("AMX weights");
     return;
   }
-  EXPECT_EQ(dry_run_lines, load_lines) << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);
+  EXPECT_EQ(dry_run_entries, budgets) << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);
   if (result.engine) {
-    EXPECT_NE(result.engine->kind, Outcome::Kind::lines)
+    EXPECT_NE(result.engine->kind, Outcome::Kind::entries)
         << "our validation refuses what the engine takes: " << result.load->text;
   }
-  if (dry_run_lines == load_lines) {
+  if (dry_run_entries == budgets) {
     tally.refused.push_back(fmt::format("{}: {}{}", cell.name, describe(result.load),
                                         result.engine ? " (the engine itself: " + describe(result.engine) + ")" : ""));
   }

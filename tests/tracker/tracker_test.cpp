@@ -101,7 +101,7 @@ TEST_F(TrackerTest, TheInnermostScopeCountsAndTheOuterReturns) {
 
 TEST_F(TrackerTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
   engine::start_backends();
-  ledger.set_line(kHost, 0_B);
+  ledger.set_budget(kHost, 0_B);
   const Scope scope("a", Phase::load);
   const auto memory = page_aligned(8192);
   {
@@ -117,7 +117,7 @@ TEST_F(TrackerTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
 }
 
 TEST_F(TrackerTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
-  ledger.set_line(kHost, 4_KiB);
+  ledger.set_budget(kHost, 4_KiB);
   Scope scope("a", Phase::load);
   const Buffer fits = allocate(4096);
   ASSERT_TRUE(fits);
@@ -127,7 +127,7 @@ TEST_F(TrackerTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
   EXPECT_EQ(hook::counters().allocations, before.allocations);
   const auto refusal = scope.take_refusal();
   ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->by, memory::RefusedBy::line);
+  EXPECT_EQ(refusal->by, memory::RefusedBy::budget);
   EXPECT_EQ(refusal->requested, 1_B);
   EXPECT_EQ(refusal->available, 0_B);
   EXPECT_EQ(refusal->limit, 4_KiB);
@@ -152,7 +152,7 @@ TEST_F(TrackerTest, ADevicesRefusalIsToldApartAndGivesBack) {
 
 TEST_F(TrackerTest, ARefusedGroupOfTensorsOrGraphLeavesNothingBehind) {
   const TensorContext tensors(256);
-  ledger.set_line(kHost, 1_B);
+  ledger.set_budget(kHost, 1_B);
   for (const bool graph : {false, true}) {
     Scope scope("a", Phase::context);
     if (graph) {
@@ -175,7 +175,7 @@ TEST_F(TrackerTest, ARefusalThatNobodyTookIsLeftToTheScopeAround) {
 }
 
 TEST_F(TrackerTest, AThreadThatWorksForAScopeAllocatesAndIsRefusedUnderIt) {
-  ledger.set_line(kHost, 64_B);
+  ledger.set_budget(kHost, 64_B);
   Scope scope("a", Phase::load);
   Buffer buffer;
   std::jthread([&] {
@@ -193,7 +193,7 @@ TEST_F(TrackerTest, AThreadThatWorksForAScopeAllocatesAndIsRefusedUnderIt) {
 }
 
 TEST_F(TrackerTest, ThreadsAttributeSeparatelyAndARefusalIsTheScopesOwn) {
-  ledger.set_line(kHost, 1_MiB);
+  ledger.set_budget(kHost, 1_MiB);
   Scope ours("ours", Phase::load);
   {
     std::vector<std::jthread> threads;

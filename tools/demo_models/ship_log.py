@@ -58,8 +58,8 @@ STORIES = [
     ["A strange light to the {point} in the first watch.", "The light was a fisherman from {port}. He sold us {fruit}.",
      "The {fruit} was shared out after supper."],
     ["The cook burnt the beans.", "The cook burnt the soup.", "{sailor} cooks today and nobody complains."],
-    ["The load line is under water on the port side.", "We move twenty tons of {cargo} to starboard.",
-     "The load line is dry on both sides."],
+    ["The budget is under water on the port side.", "We move twenty tons of {cargo} to starboard.",
+     "The budget is dry on both sides."],
     ["Ice seen to the {point}.", "Doubled the lookout. {sailor} counts nine bergs.", "The sea is clear of ice."],
     ["{sailor} has a birthday today.", "The cook made a pudding for {sailor}.", "{sailor} sang all evening in the dog watch."],
 ]

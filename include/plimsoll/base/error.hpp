@@ -12,7 +12,7 @@ namespace plimsoll {
 
 enum class ErrorCode {
   usage,                 // the caller asked for something that does not exist or contradicts itself
-  over_line,             // our load line says no; the device was not asked
+  over_budget,             // our budget says no; the device was not asked
   out_of_device_memory,  // the device says no
   model_unusable,        // missing, unreadable, damaged, unknown, or it makes the engine give up
   context_overflow,      // the prompt does not fit the context
@@ -26,7 +26,7 @@ enum class ErrorCode {
   internal,              // a broken promise of our own
 };
 
-// The stable spelling: "over_line". Used in JSON and in logs.
+// The stable spelling: "over_budget". Used in JSON and in logs.
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
 class Error : public std::runtime_error {

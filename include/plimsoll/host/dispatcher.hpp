@@ -31,7 +31,7 @@ using TicketId = std::uint64_t;
 
 // What to do where the memory that a model needs belongs to models at work.
 enum class WhenBusy { wait, refuse };
-// What to do where memory that others hold is in the way, and our own line is not: it may pass.
+// What to do where memory that others hold is in the way, and our own budget is not: it may pass.
 enum class WhenShort { refuse, wait };
 
 // What is to be done, in this order. Loads and evictions are reported back; there is one of them at a time, so that
@@ -43,7 +43,7 @@ struct Grant {
 struct Refuse {
   TicketId ticket;
   std::string model;
-  ErrorCode code;  // over_line, out_of_device_memory, busy, or what its model failed with
+  ErrorCode code;  // over_budget, out_of_device_memory, busy, or what its model failed with
   std::string why;
   Error::Numbers numbers{};
 };
@@ -72,7 +72,7 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 // again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
 // smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. Only
 // where what it needs beside them is free at this moment: nobody goes for a load that is then refused. What cannot fit
-// even with everybody gone is refused at once: for good where our line is short (over_line), for now where others hold
+// even with everybody gone is refused at once: for good where our budget is short (over_budget), for now where others hold
 // the memory (out_of_device_memory).
 //
 // A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:

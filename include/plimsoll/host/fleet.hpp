@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/memory/load_line.hpp>
+#include <plimsoll/memory/budget.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/runtime_request.hpp>
 #include <plimsoll/run/speculative.hpp>
@@ -42,7 +42,7 @@ struct SwapLimits {
   std::filesystem::path folder{};         // empty: "swap" in the user's Plimsoll cache
 };
 
-// Shares of a device's line at which the monitor speaks up; see monitor/thresholds.hpp.
+// Shares of a device's budget at which the monitor speaks up; see monitor/thresholds.hpp.
 struct Thresholds {
   double warn = 0.85;
   double high = 0.95;
@@ -50,7 +50,7 @@ struct Thresholds {
 
 struct Fleet {
   std::vector<FleetModel> models{};
-  std::vector<memory::LineRequest> lines{};
+  std::vector<memory::BudgetRequest> budgets{};
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing

@@ -1,6 +1,6 @@
 // fleet_file: a fleet as a TOML file. The keys of a model are the command line's long flags.
 //
-//   lines = ["90%", "Vulkan0=8GiB"]
+//   budgets = ["90%", "Vulkan0=8GiB"]
 //   prefault = true               # the default: host memory is touched as it is taken
 //   keep-in-host = "8GiB"         # weights of models that have gone
 //
@@ -9,7 +9,7 @@
 //   disk = "4GiB"
 //   folder = "/var/lib/plimsoll"
 //
-//   [thresholds]                  # of each line
+//   [thresholds]                  # of each budget
 //   warn = "85%"
 //   high = "95%"
 //
@@ -38,7 +38,7 @@
 namespace plimsoll::host {
 
 struct FleetFileError {
-  std::uint32_t line = 0;  // from 1
+  std::uint32_t entry = 0;  // from 1
   std::uint32_t column = 0;
   std::string message;
 };
@@ -48,11 +48,11 @@ struct FleetFileError {
 [[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
                                                                             const std::filesystem::path& folder);
 
-// That model with these keys in the place of its own: TOML lines like those of [[model]], but only keys of placement
+// That model with these keys in the place of its own: TOML budgets like those of [[model]], but only keys of placement
 // and context: no files. Throws Error{usage} for the first thing that is wrong.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
-// Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it cannot
+// Throws Error{usage} with a budget "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it cannot
 // be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
 

@@ -49,7 +49,7 @@ struct Keeping {
 };
 
 struct FleetPlan {
-  Room room;                                       // plans, lines and readings
+  Room room;                                       // plans, budgets and readings
   std::vector<std::vector<std::string>> together;  // largest sets that fit, each as it is in the fleet's order
   bool too_many = false;                           // sets to list them
   std::vector<Switch> switches;                    // from each of those to each model that is not in it
@@ -72,7 +72,7 @@ inline constexpr std::size_t kMostListed = 10;
 void require_a_usable_one(const Fleet& fleet, const Room& room);
 
 [[nodiscard]] std::string to_table(const FleetPlan& plan);
-// What it changes, as lines of a fleet file: "ubatch-size = 64, gpu-layers = 40".
+// What it changes, as budgets of a fleet file: "ubatch-size = 64, gpu-layers = 40".
 [[nodiscard]] std::string keys_of(const plan::Alternative& alternative);
 // "plimsoll.fleet/1": models as in plimsoll.plan/1; devices are judged on all models at once.
 [[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker);

@@ -24,7 +24,7 @@ namespace plimsoll::host {
 struct HostOptions {
   std::shared_ptr<const EvictionPolicy> policy = std::make_shared<LeastRecentlyUsed>();
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
-  // Of requests_of() the fleet, under its lines, where a planner has made it just now; empty: the host plans.
+  // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
   std::optional<plan::Plan> planned{};
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
@@ -46,7 +46,7 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_line
+  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_budget
   // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
   // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before
   // that is due (see Dispatcher), or its files have changed since.
@@ -71,8 +71,8 @@ class Host {
   [[nodiscard]] const Fleet& fleet() const noexcept;
   // Of requests_of() the fleet, as they are planned by now.
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
-  // The devices as admission sees them now: lines; readings to whose free memory the fleet's own bytes are added back;
-  // and as `ours` what of this process counts against a line beside the fleet (what backends keep).
+  // The devices as admission sees them now: budgets; readings to whose free memory the fleet's own bytes are added back;
+  // and as `ours` what of this process counts against a budget beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;
 
  private:

@@ -66,7 +66,7 @@ class HostLog {
   std::vector<Listener> listeners_;
 };
 
-// One JSON object a line. Reading answers with the line number and a sentence where the text is no such log.
+// One JSON object a budget. Reading answers with the line number and a sentence where the text is no such log.
 void write_events(std::ostream& out, const std::vector<HostEvent>& events);
 [[nodiscard]] std::expected<std::vector<HostEvent>, std::string> read_events(std::istream& in);
 

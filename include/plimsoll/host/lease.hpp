@@ -24,7 +24,7 @@ using ConversationId = std::uint64_t;
 struct AcquireOptions {
   std::optional<ConversationId> conversation{};  // go on with that one; empty: a new one that ends with the lease
   WhenBusy when_busy = WhenBusy::wait;           // where the memory belongs to models at work
-  // Where others hold the memory, and our line is not in the way. Who waits is served when readings have changed.
+  // Where others hold the memory, and our budget is not in the way. Who waits is served when readings have changed.
   WhenShort when_short = WhenShort::refuse;
   std::optional<std::chrono::milliseconds> patience{};  // wait that long at most; empty: for as long as it takes
   std::stop_token stop{};

@@ -25,7 +25,7 @@ struct Moment {
   std::vector<Holding> holdings;
 };
 
-// What is missing for a model now, though the lines have room for it.
+// What is missing for a model now, though the budgets have room for it.
 struct Shortage {
   std::string sentence;  // "3.2 GiB needed on Vulkan0, where 1.1 GiB are free; others hold 5 GiB"
   Error::Numbers numbers{};
@@ -45,13 +45,13 @@ class Room {
   [[nodiscard]] std::vector<plan::DeviceVerdict> judge(const std::vector<std::string>& names) const;
   [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
   // As judge(), whatever is free.
-  [[nodiscard]] std::vector<plan::DeviceVerdict> judge_by_lines(const std::vector<std::string>& names) const;
+  [[nodiscard]] std::vector<plan::DeviceVerdict> judge_by_budgets(const std::vector<std::string>& names) const;
 
-  // Whether a model can be loaded beside those that stay, once these are gone: all together are under the lines, and
+  // Whether a model can be loaded beside those that stay, once these are gone: all together are within the budgets, and
   // what it needs is free now or comes back with them. Where no moment was looked at, fits() decides.
   [[nodiscard]] bool admits(const std::string& newcomer, const std::vector<std::string>& stay,
                             const std::vector<std::string>& gone) const;
-  // Where admits() says no though the lines say yes: what is missing, and who holds it.
+  // Where admits() says no though the budgets say yes: what is missing, and who holds it.
   [[nodiscard]] Shortage shortage(const std::string& newcomer, const std::vector<std::string>& stay,
                                   const std::vector<std::string>& gone) const;
   // Charged bytes of these models on all devices.
@@ -66,8 +66,8 @@ class Room {
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 
   // What a compute group reserves for its compute buffers, under owner_of_group(): of each buffer type what its largest model needs.
-  // Models that are too large for the lines even alone do not count: they will never be loaded.
-  [[nodiscard]] std::vector<memory::Ledger::Line> compute_buffers_of_group(const std::string& compute_group) const;
+  // Models that are too large for the budgets even alone do not count: they will never be loaded.
+  [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> compute_buffers_of_group(const std::string& compute_group) const;
 
   // The others whose compute buffers count in it, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> group_members(const std::string& model) const;
@@ -93,13 +93,13 @@ class Room {
   std::vector<plan::DeviceState> devices_;
   std::optional<Moment> moment_;
   std::map<std::string, std::string> drafts_;
-  std::vector<plan::ModelPlan> group_plans_;  // one for each compute group: its compute lines and nothing else
+  std::vector<plan::ModelPlan> group_plans_;  // one for each compute group: its compute entries and nothing else
 };
 
 // Under this owner a compute group's compute buffers stands in the ledger: "group:main".
 [[nodiscard]] inline std::string owner_of_group(const std::string& compute_group) { return "group:" + compute_group; }
 
-// "3.2 GiB needed on Vulkan0, 1.1 GiB too much (line)", for each device that says no.
+// "3.2 GiB needed on Vulkan0, 1.1 GiB too much (budget)", for each device that says no.
 [[nodiscard]] std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts);
 
 }  // namespace plimsoll::host

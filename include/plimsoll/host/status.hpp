@@ -22,7 +22,7 @@ struct ModelStatus {
   std::size_t slots = 0;    // leases it can give at once
   std::size_t leases = 0;   // given now
   std::size_t waiting = 0;  // requests that wait for it
-  std::vector<plan::Line> planned{};
+  std::vector<plan::Entry> planned{};
   std::optional<Clock::TimePoint> last_used{};
   std::uint64_t loads = 0;
   std::uint64_t load_failures = 0;

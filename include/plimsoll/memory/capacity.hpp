@@ -25,7 +25,7 @@ class AnyCapacity {
   virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
 };
 
-// Limited and recorded: the ledger's line judges, the ledger counts.
+// Limited and recorded: the ledger's budget judges, the ledger counts.
 class LedgerCapacity final : public AnyCapacity {
  public:
   explicit LedgerCapacity(Ledger& ledger) : ledger_(ledger) {}

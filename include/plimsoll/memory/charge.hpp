@@ -15,7 +15,7 @@ class Charge {
   Charge& operator=(Charge&& other) noexcept;
   ~Charge() { clear(); }
 
-  // False: the line has no room for more, and what is charged is what it was. Shrinking always succeeds.
+  // False: the budget has no room for more, and what is charged is what it was. Shrinking always succeeds.
   [[nodiscard]] bool resize(Bytes bytes);
   void clear() noexcept;
   [[nodiscard]] Bytes size() const noexcept { return size_; }

@@ -1,4 +1,4 @@
-// Entry: one line of the ledger: what one owner holds on one device, in one stage and buffer type.
+// Entry: one entry of the ledger: what one owner holds on one device, in one stage and buffer type.
 #pragma once
 #include <cstdint>
 
@@ -22,7 +22,7 @@ struct Entry {
   Bytes planned;                  // what reservations hold for this tag
   Counter taken;                  // what is really placed
   std::uint64_t allocations = 0;  // how often something was placed
-  bool charged = true;            // false: page cache, judged by no line
+  bool charged = true;            // false: page cache, judged by no budget
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 

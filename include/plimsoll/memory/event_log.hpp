@@ -19,7 +19,7 @@
 namespace plimsoll::memory {
 
 enum class EventKind {
-  line_set,
+  budget_set,
   reserved,
   released,
   taken,
@@ -36,7 +36,7 @@ struct Event {
   std::uint64_t sequence = 0;  // from 1, without gaps
   Clock::TimePoint at{};
   EventKind kind = EventKind::taken;
-  Tag tag;  // for line_set only the device is filled in; for sealed and unsealed only the owner
+  Tag tag;  // for budget_set only the device is filled in; for sealed and unsealed only the owner
   Bytes bytes;
 
   friend bool operator==(const Event&, const Event&) = default;
@@ -95,7 +95,7 @@ class EventLog {
   std::uint64_t lost_ = 0;
 };
 
-// One JSON object a line: first the entries before, then the events. `read` answers with the line number and a sentence
+// One JSON object a budget: first the entries before, then the events. `read` answers with the line number and a sentence
 // where the text is not such a log.
 void write_events(std::ostream& out, const EventRecord& record);
 [[nodiscard]] std::expected<EventRecord, std::string> read_events(std::istream& in);

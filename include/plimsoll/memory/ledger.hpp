@@ -18,12 +18,12 @@ namespace plimsoll::memory {
 
 class EventLog;
 
-// A device's account: what may still be placed, judged against its line.
+// A device's account: what may still be placed, judged against its budget.
 struct DeviceAccount {
-  std::optional<Bytes> line;  // empty: no line
+  std::optional<Bytes> entry;  // empty: no budget
   Bytes reserved;             // sum of live reservations (charged tags only)
   Bytes taken;                // sum of everything placed, reserved or not (charged tags only)
-  // What counts against the line: per owner, the larger of reserved and taken, summed.
+  // What counts against the budget: per owner, the larger of reserved and taken, summed.
   Bytes committed;
 };
 
@@ -36,24 +36,24 @@ class Ledger {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  // No line means unlimited. Lowering a line below what is committed is allowed: only later requests are refused.
-  void set_line(const device::DeviceId& device, std::optional<Bytes> line);
+  // No budget means unlimited. Lowering a budget below what is committed is allowed: only later requests are refused.
+  void set_budget(const device::DeviceId& device, std::optional<Bytes> entry);
 
-  // From now on the two are one memory with one account and one line (a card that two backends offer): what is said of
+  // From now on the two are one memory with one account and one budget (a card that two backends offer): what is said of
   // either is said of both. Entries keep the name of their device.
   void join(const device::DeviceId& device, const device::DeviceId& memory);
   [[nodiscard]] device::DeviceId memory_of(const device::DeviceId& device) const;
 
   // Permission to place bytes, all of them or none (the refusal names the first device that is over, and no stage).
-  // Lines of one owner on one device are judged as a sum.
-  struct Line {
+  // Entries of one owner on one device are judged as a sum.
+  struct PlannedEntry {
     Tag tag;
     Bytes bytes;
   };
-  [[nodiscard]] std::expected<Reservation, Refusal> reserve(const std::string& owner, const std::vector<Line>& lines);
+  [[nodiscard]] std::expected<Reservation, Refusal> reserve(const std::string& owner, const std::vector<PlannedEntry>& entries);
 
   // Bytes about to be placed. Within the owner's reservation on that device this always succeeds (whatever the stage);
-  // beyond it, it must fit under the line. On success the bytes are counted as taken: charge first, undo on failure.
+  // beyond it, it must fit within the budget. On success the bytes are counted as taken: charge first, undo on failure.
   [[nodiscard]] std::expected<void, Refusal> take(const Tag& tag, Bytes bytes);
   void give_back(const Tag& tag, Bytes bytes) noexcept;
 

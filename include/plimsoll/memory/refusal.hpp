@@ -12,25 +12,25 @@
 namespace plimsoll::memory {
 
 enum class RefusedBy {
-  line,    // ours: the device was not asked
+  budget,    // ours: the device was not asked
   seal,    // the owner is sealed, and its reservation has no such bytes left: the device was not asked
-  device,  // the device itself, after line and seal had let the request through
+  device,  // the device itself, after budget and seal had let the request through
 };
 
 struct Refusal {
-  RefusedBy by = RefusedBy::line;
+  RefusedBy by = RefusedBy::budget;
   device::DeviceId device{};
   std::string owner{};               // who asked
   std::optional<Stage> stage{};      // what for; empty: for a reservation of several stages
   Bytes requested{};                 // on that device
-  std::optional<Bytes> available{};  // under the line, or inside the reservation; empty: a device does not say
-  std::optional<Bytes> limit{};      // the line, or what the owner has reserved there; empty: a device does not say
+  std::optional<Bytes> available{};  // within the budget, or inside the reservation; empty: a device does not say
+  std::optional<Bytes> limit{};      // the budget, or what the owner has reserved there; empty: a device does not say
   std::vector<Entry> largest{};      // the largest entries on that device, at most kLargestShown, largest first
 
   static constexpr std::size_t kLargestShown = 5;
 };
 
-// over_line, sealed, out_of_device_memory.
+// over_budget, sealed, out_of_device_memory.
 [[nodiscard]] ErrorCode code_of(RefusedBy by) noexcept;
 
 // A sentence without a full stop: who asked for what, how much there is of it, and who holds most.

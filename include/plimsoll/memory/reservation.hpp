@@ -21,12 +21,12 @@ class Reservation {
 
   [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
   [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
-  [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its lines there
+  [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its entries there
 
-  // Replaces the bytes of one line (adds the line where it is new). Growing may be refused by the line and then
-  // throws Refused (over_line) and changes nothing; shrinking always succeeds.
+  // Replaces the bytes of one budget (adds the budget where it is new). Growing may be refused by the budget and then
+  // throws Refused (over_budget) and changes nothing; shrinking always succeeds.
   void resize(const Tag& tag, Bytes bytes);
-  // Takes over the other's lines; both must have the same owner and ledger.
+  // Takes over the other's budgets; both must have the same owner and ledger.
   void merge(Reservation&& other);
   void release() noexcept;
 

@@ -23,7 +23,7 @@ namespace plimsoll::monitor {
 struct MonitorOptions {
   // From one sample to the next; 0: no thread, only sample_now(). docs/monitoring.md says what a sample costs.
   std::chrono::milliseconds beat{1000};
-  std::size_t history = 600;  // samples that are kept: ten minutes of seconds; fewer where the host's line is short
+  std::size_t history = 600;  // samples that are kept: ten minutes of seconds; fewer where the host's budget is short
   std::size_t alerts = 200;   // alerts that are kept
   Margins margins{};
   // Told each alert, after it was counted and logged, on the thread that sampled, with no lock held: it may use the

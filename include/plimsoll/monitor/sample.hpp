@@ -23,15 +23,15 @@ struct DeviceSample {
   std::optional<Bytes> total;  // as the probe reads it, everybody's use counted
   std::optional<Bytes> free;
   std::optional<Bytes> process;  // held by this process, in the ledger or not, where a probe can tell
-  std::optional<Bytes> line;
-  // The ledger's, charged bytes: permitted, placed, and what counts against the line.
+  std::optional<Bytes> budget;
+  // The ledger's, charged bytes: permitted, placed, and what counts against the budget.
   Bytes reserved;
   Bytes taken;
   Bytes committed;
   // Taken by others: total - free - ours. Ours is `process`; where that is unknown it is what the ledger has taken from
   // this memory, and what we hold beside the ledger counts as foreign.
   std::optional<Bytes> foreign;
-  std::optional<Bytes> headroom;    // line - committed; 0 at or above the line
+  std::optional<Bytes> headroom;    // budget - committed; 0 at or above the budget
   std::vector<std::string> also{};  // other names of the same card, under which bytes of an owner may stand
 };
 
@@ -49,7 +49,7 @@ struct StageSample {
 struct OwnerSample {
   std::string name;
   std::vector<StageSample> stages{};    // by device and stage
-  std::map<std::string, Bytes> mapped;  // by device: page cache of mapped weights, charged to no line
+  std::map<std::string, Bytes> mapped;  // by device: page cache of mapped weights, charged to no budget
   memory::SealCounts seal{};            // since the process began
 };
 

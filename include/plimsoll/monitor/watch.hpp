@@ -18,7 +18,7 @@
 namespace plimsoll::monitor {
 
 enum class AlertKind {
-  threshold,  // a level of a line was reached or left
+  threshold,  // a level of a budget was reached or left
   foreign,    // others leave less free than what is promised to our models
   drift,      // this process holds more than its ledger says, and more than it did
   seal,       // something was allocated, or refused, after a seal
@@ -64,7 +64,7 @@ class Watch {
 
  private:
   void note_lowest(const DeviceSample& device);
-  void look_at_line(const Sample& sample, const DeviceSample& device);
+  void look_at_budget(const Sample& sample, const DeviceSample& device);
   void look_at_level(const Sample& sample, const DeviceSample& device, const char* whose, Bytes used);
   void look_at_promises(const Sample& sample, const DeviceSample& device);
   void look_at_drift(const Sample& sample);

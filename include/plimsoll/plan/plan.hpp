@@ -13,7 +13,7 @@
 #include <plimsoll/tracker/dry_run.hpp>
 #include <plimsoll/tracker/dry_run_json.hpp>
 #include <plimsoll/memory/ledger.hpp>
-#include <plimsoll/memory/load_line.hpp>
+#include <plimsoll/memory/budget.hpp>
 
 namespace plimsoll::plan {
 
@@ -23,14 +23,14 @@ namespace plimsoll::plan {
 enum class Source { exact, measured, calibrated, estimated, given };
 [[nodiscard]] std::string_view to_string(Source source) noexcept;
 
-struct Line {
+struct Entry {
   device::DeviceId device;
   std::string buffer;
   memory::Stage stage = memory::Stage::weights;
   Bytes bytes;
   Source source = Source::exact;
-  bool charged = true;  // false: page cache, shown but held against no line
-  friend bool operator==(const Line&, const Line&) = default;
+  bool charged = true;  // false: page cache, shown but counted against no budget
+  friend bool operator==(const Entry&, const Entry&) = default;
 };
 
 // One model as asked for.
@@ -44,7 +44,7 @@ struct ModelPlan {
   std::string name;
   tracker::DryRunRequest request;
   tracker::DryRun dry_run;
-  std::vector<Line> lines;  // the dry run's lines and one runtime line per device that computes
+  std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
 };
@@ -53,23 +53,23 @@ struct ModelPlan {
 struct DeviceState {
   device::DeviceInfo info;
   device::MemoryReading reading;
-  std::optional<memory::LoadLine> line;
+  std::optional<memory::Budget> entry;
   Bytes ours;  // committed there already
 };
 
 // What refuses. host: the device's memory is the host's, and together the two need more than the host has free.
-enum class Limit { line, free, host };
+enum class Limit { entry, free, host };
 [[nodiscard]] std::string_view to_string(Limit limit) noexcept;
 
 struct DeviceVerdict {
   DeviceState state;
-  // Charged lines of all models; of the compute buffers of a compute group, the largest. Devices that share a card's memory are
+  // Charged budgets of all models; of the compute buffers of a compute group, the largest. Devices that share a card's memory are
   // required to hold the same: what is wanted of all of them.
   Bytes required;
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
   Bytes estimated{};           // of what is required: rules of thumb
-  Bytes over_line{};           // beyond what our line leaves, whatever is free; what kind of no this is: refusal.hpp
+  Bytes over_budget{};           // beyond what our budget leaves, whatever is free; what kind of no this is: refusal.hpp
   // Of `required` and `estimated` what stands under this device's own name; the rest is of those that share its card.
   Bytes own_required{};
   Bytes own_estimated{};
@@ -101,7 +101,7 @@ struct Plan {
   std::vector<Alternative> alternatives;  // nearest first, at most three; only where the plan is refused
   std::vector<std::string> explanation;   // how each number came about, for --explain
   [[nodiscard]] bool fits() const noexcept;
-  // Refused, and nothing but estimated lines stands in the way, on any device.
+  // Refused, and nothing but estimated entries stands in the way, on any device.
   [[nodiscard]] bool stands_on_estimates() const noexcept;
 };
 
@@ -114,11 +114,11 @@ struct RuntimeFigure {
   Source source = Source::estimated;
 };
 
-// The lines of one model: the dry run's, exact, and a runtime line per computing device. Pure.
+// The entries of one model: the dry run's, exact, and a runtime entry per computing device. Pure.
 [[nodiscard]] ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
                                 const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
 
-// The devices that compute for this dry run: accelerators with charged lines, else the host.
+// The devices that compute for this dry run: accelerators with charged entries, else the host.
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run);
 
 // Compute bytes of one compute group's models, by device and buffer type: of each, the largest model's. Pure.
@@ -136,17 +136,17 @@ struct RuntimeFigure {
 // says or sums up what is wanted; a card is not wanted twice. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> one_of_each_memory(const std::vector<DeviceVerdict>& verdicts);
 
-// Admission: for each device, required against min(line - ours, free); where a device's memory is the host's, the two
+// Admission: for each device, required against min(budget - ours, free); where a device's memory is the host's, the two
 // together against the host's free memory as well. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
                                                const std::vector<DeviceState>& devices);
 
-// As admit(), but where only estimated lines stand in the way, what they are is added to line and free memory of the
+// As admit(), but where only estimated entries stand in the way, what they are is added to budget and free memory of the
 // device: a calibration may go beyond them by that, to find out. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& models,
                                                                 std::vector<DeviceState> devices);
 
-// The lines as a reservation asks for them: charged ones, under the model's name.
-[[nodiscard]] std::vector<memory::Ledger::Line> reservation_lines(const ModelPlan& model);
+// The budgets as a reservation asks for them: charged ones, under the model's name.
+[[nodiscard]] std::vector<memory::Ledger::PlannedEntry> reservation_entries(const ModelPlan& model);
 
 }  // namespace plimsoll::plan

@@ -9,7 +9,7 @@ namespace plimsoll::plan {
 
 // Bytes are integers; what is not known is null.
 [[nodiscard]] nlohmann::ordered_json to_json(const Plan& plan, tracker::Mode tracker);
-[[nodiscard]] nlohmann::ordered_json to_json(const Line& line);
+[[nodiscard]] nlohmann::ordered_json to_json(const Entry& entry);
 [[nodiscard]] nlohmann::ordered_json to_json(const std::vector<Alternative>& alternatives);
 
 }  // namespace plimsoll::plan

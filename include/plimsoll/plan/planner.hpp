@@ -15,15 +15,15 @@
 namespace plimsoll::plan {
 
 struct PlannerOptions {
-  std::vector<memory::LineRequest> lines;
+  std::vector<memory::BudgetRequest> budgets;
   // What is committed already, per device (from the ledger of a program that runs models).
   std::vector<std::pair<device::DeviceId, Bytes>> ours;
   bool alternatives = true;  // search for some where the plan is refused
-  // What those planned share a compute group with, where only that counts of it: plans of compute lines alone.
+  // What those planned share a compute group with, where only that counts of it: plans of compute entries alone.
   std::vector<ModelPlan> group_members{};
   // What backends take for themselves, by those who know better than an estimate or an earlier measurement.
   std::vector<RuntimeRequest> runtime{};
-  // Estimated lines refuse nothing: who calibrates goes beyond line and free memory by what they are, to find out.
+  // Estimated budgets refuse nothing: who calibrates goes beyond budget and free memory by what they are, to find out.
   bool beyond_estimates = false;
   // A model that cannot be used (missing, damaged, unknown, asked for in a way that it cannot be had) is an answer,
   // too: ModelPlan::unusable. Else that is thrown, and there is no plan.
@@ -42,9 +42,9 @@ class Planner {
 
   // Throws what a dry run throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
   // are several accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the
-  // most room; else, and where several were named, its layers are shared out by the room of each, under its line. The
+  // most room; else, and where several were named, its layers are shared out by the room of each, within its budget. The
   // plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a
-  // line or a runtime on a device that is not there.
+  // budget or a runtime on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it

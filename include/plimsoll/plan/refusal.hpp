@@ -1,4 +1,4 @@
-// Refusal: which kind of no a verdict is. A line that is short stays short until something of ours goes; memory that
+// Refusal: which kind of no a verdict is. A budget that is short stays short until something of ours goes; memory that
 // others hold may be free the next moment, and is worth another look when the readings have changed.
 #pragma once
 #include <optional>
@@ -12,11 +12,11 @@ namespace plimsoll::plan {
 
 enum class Refusal {
   none,                  // it fits
-  over_line,             // our own line is short somewhere: looking again changes nothing
-  out_of_device_memory,  // our lines have room; what is free does not
+  over_budget,             // our own budget is short somewhere: looking again changes nothing
+  out_of_device_memory,  // our budgets have room; what is free does not
 };
 
-// Pure, as everything here. With several devices one short line is enough for over_line.
+// Pure, as everything here. With several devices one short budget is enough for over_budget.
 [[nodiscard]] Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept;
 
 // What is used of the device and is not ours: other programs, the driver's share. Empty where its memory is unknown.
@@ -30,7 +30,7 @@ enum class Refusal {
 // no.
 [[nodiscard]] std::string why_refused(const std::vector<DeviceVerdict>& verdicts);
 
-// What is thrown where a refusal is a failure: over_line or out_of_device_memory, the sentence of above after `what`
+// What is thrown where a refusal is a failure: over_budget or out_of_device_memory, the sentence of above after `what`
 // ("'a' does not fit"), and the numbers of the first device of that kind: needed, available, short_by, held_by_others.
 // Error{internal} where everything fits.
 [[nodiscard]] Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdicts);

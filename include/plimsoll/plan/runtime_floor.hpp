@@ -19,7 +19,7 @@ namespace plimsoll::plan {
 // low on purpose, since above the truth it would throw true measurements away.
 [[nodiscard]] Bytes runtime_floor(const device::DeviceInfo& device, std::optional<Bytes> measured_context);
 
-// The runtime line of a plan: a calibration where there is one that can be, else the estimate; never below the floor.
+// The runtime entry of a plan: a calibration where there is one that can be, else the estimate; never below the floor.
 [[nodiscard]] RuntimeFigure runtime_figure(std::optional<Bytes> calibrated, Bytes estimated, Bytes floor);
 
 // What a measurement of the runtime stage is worth.

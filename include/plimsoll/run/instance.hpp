@@ -34,8 +34,8 @@ struct Sharing {
   Turns* turns = nullptr;                   // whatever computes or reserves graphs is done in its turn
 };
 
-// What one instance holds at one moment, by the lines of its plan; bytes are what was really taken.
-using LedgerSnapshot = std::vector<plan::Line>;
+// What one instance holds at one moment, by the budgets of its plan; bytes are what was really taken.
+using LedgerSnapshot = std::vector<plan::Entry>;
 
 // reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was
 // before it, with nothing taken that the earlier stages had not; destroying it gives everything back, the reservation
@@ -46,7 +46,7 @@ class Instance {
   // The runtime stage as measured and charged, by device.
   using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
-  // Permission for every charged line of the plan, all or none. Throws memory::Refused (over_line) where the accounting
+  // Permission for every charged entry of the plan, all or none. Throws memory::Refused (over_budget) where the accounting
   // refuse; nothing of the engine has been touched then. `devices` are those of the plan.
   // `owner`: the plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage}
   // is thrown where another model that is open has it.
@@ -57,7 +57,7 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   // Weights, adapters and projector. Throws as engine::Model::load and engine::Projector::load; memory::Refused where
-  // our line or the device refused a buffer.
+  // our budget or the device refused a buffer.
   // `kept`: what was kept of the same file's weights on accelerators; they come from there.
   void load(engine::Progress progress = {}, std::stop_token stop = {},
             std::shared_ptr<const tracker::KeptWeights> kept = {});
@@ -68,7 +68,7 @@ class Instance {
   // KV cache, compute and output buffers. Throws as engine::Context::create, and memory::Refused likewise.
   void create_context();
   // Drives every shape, measures the runtime stage and charges it. A complete warm-up is kept in `store` as a
-  // calibration. Throws Error: cancelled; over_line where the backend itself took more than the line has room for.
+  // calibration. Throws Error: cancelled; over_budget where the backend itself took more than the budget has room for.
   const WarmUpReport& warm_up(WarmUpOptions options = {}, plan::Store* store = nullptr);
   // In the place of warm_up() where this process has warmed the same plan before: what that compiled and measured still
   // holds (see runtime()), so only the context's own first steps are left, and the first decode does them.
@@ -91,7 +91,7 @@ class Instance {
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
   // engine::Context::encode likewise.
   [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
-  // Who refused memory to the latest decode() or encode() that answered out_of_memory: our line, the seal, or the
+  // Who refused memory to the latest decode() or encode() that answered out_of_memory: our budget, the seal, or the
   // device. Any thread.
   [[nodiscard]] std::optional<memory::Refusal> last_refusal() const;
 

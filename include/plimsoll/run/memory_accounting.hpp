@@ -25,12 +25,12 @@ class MemoryAccounting {
   MemoryAccounting(const MemoryAccounting&) = delete;
   MemoryAccounting& operator=(const MemoryAccounting&) = delete;
 
-  // The lines that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives no
-  // line keeps the one it has: lines belong to the accounting, and whoever opens a model without naming one takes none away.
-  void set_lines(const std::vector<plan::DeviceVerdict>& devices);
+  // The budgets that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives no
+  // budget keeps the one it has: budgets belong to the accounting, and whoever opens a model without naming one takes none away.
+  void set_budgets(const std::vector<plan::DeviceVerdict>& devices);
   // Those that were set, as a planner wants to know them: for memories that `asked` says nothing of, by whatever device
-  // of theirs, the lines of before, by the device that stands for each; then `asked`.
-  [[nodiscard]] std::vector<memory::LineRequest> lines_with(const std::vector<memory::LineRequest>& asked) const;
+  // of theirs, the budgets of before, by the device that stands for each; then `asked`.
+  [[nodiscard]] std::vector<memory::BudgetRequest> budgets_with(const std::vector<memory::BudgetRequest>& asked) const;
   // What is committed in each memory, as a planner wants to know it: by the device that stands for it.
   [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> committed() const;
 
@@ -54,8 +54,8 @@ class MemoryAccounting {
   memory::SealedCapacity sealed_{limited_, ledger_, seal_};
   tracker::Tracker tracker_{ledger_, sealed_};
   std::unique_ptr<device::Probe> probe_;
-  mutable std::mutex lines_mutex_;
-  std::map<device::DeviceId, Bytes> lines_;  // by the device that stands for the memory
+  mutable std::mutex budgets_mutex_;
+  std::map<device::DeviceId, Bytes> budgets_;  // by the device that stands for the memory
 };
 
 }  // namespace plimsoll::run

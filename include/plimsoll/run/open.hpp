@@ -13,7 +13,7 @@ struct OpenOptions {
   // Who holds the bytes in the accounting; no other model that is open may have it. Empty: the file's name without its
   // ending, with a number behind it where that is taken.
   std::string name{};
-  plan::PlannerOptions planner{};  // lines; a device that none names keeps the line that the accounting have for it
+  plan::PlannerOptions planner{};  // budgets; a device that none names keeps the budget that the accounting have for it
   engine::ModelParams model{};     // its path is replaced by the one given
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};
@@ -26,7 +26,7 @@ struct OpenOptions {
 };
 
 // Ready and sealed. The dry run is made in this process (for files that are not trusted, plan with tracker::DryRunProcess
-// and use Instance). Throws Error: over_line where it does not fit, with needed and available; usage where
+// and use Instance). Throws Error: over_budget where it does not fit, with needed and available; usage where
 // another model has the name; else what the stages throw.
 [[nodiscard]] std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& path,
                                              const OpenOptions& options = {});

@@ -76,7 +76,7 @@ inline constexpr Bytes kQuiet{512U << 10U};
 // compiled (writing its pipeline cache) would otherwise slow the first request down. On the CPU alone one sweep is
 // enough, since its backend holds a single work buffer that the largest graph decides; of that graph a repeated one
 // computes the first layer, which touches the buffer as far as it is used. Throws Error: cancelled;
-// out_of_device_memory or over_line where a step was refused memory; engine_failed.
+// out_of_device_memory or over_budget where a step was refused memory; engine_failed.
 [[nodiscard]] WarmUpReport warm_up(engine::Context& context, const tracker::Meter& meter, const WarmUpOptions& options);
 
 }  // namespace plimsoll::run

@@ -1,4 +1,4 @@
-// dry run: asks the engine what a configuration takes, without taking it. This is where a plan's exact lines come from.
+// dry run: asks the engine what a configuration takes, without taking it. This is where a plan's exact entries come from.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -20,27 +20,27 @@ struct DryRunRequest {
   std::vector<engine::AdapterParams> adapters{};
   engine::ControlVectorParams control_vector{};
   engine::ProjectorParams projector{};
-  bool at_creation = false;  // output lines as a context holds them that was just made, not as at ready
+  bool at_creation = false;  // output entries as a context holds them that was just made, not as at ready
   friend bool operator==(const DryRunRequest&, const DryRunRequest&) = default;
 };
 
 // What one buffer type holds for one stage, summed over its buffers.
-struct BufferLine {
+struct BufferEntry {
   device::DeviceId device;
   std::string buffer;
   memory::Stage stage = memory::Stage::weights;
   Bytes bytes;
   bool charged = true;  // false: page cache of the mapped file
-  friend bool operator==(const BufferLine&, const BufferLine&) = default;
+  friend bool operator==(const BufferEntry&, const BufferEntry&) = default;
 };
 
 struct DryRun {
-  std::vector<BufferLine> lines;  // sorted by device, buffer, stage; no zero lines
+  std::vector<BufferEntry> entries;  // sorted by device, buffer, stage; no zero entries
   engine::ModelFacts model;
   engine::ContextFacts context;
   std::int32_t gpu_layers = 0;  // layers that really are on accelerators
-  std::uint32_t outputs = 0;    // rows of logits that the output lines hold
-  // Vectors of the largest picture that the projector's lines hold; 0: there is no projector, or it does not see.
+  std::uint32_t outputs = 0;    // rows of logits that the output entries hold
+  // Vectors of the largest picture that the projector's budgets hold; 0: there is no projector, or it does not see.
   std::int32_t picture_tokens = 0;
   // Where it takes pictures of any size, and by itself larger ones than it reserves for: the limit to load it with.
   // Else as asked for; 0: none.

@@ -22,7 +22,7 @@ namespace plimsoll::tracker {
 class KeptWeights;
 
 // Each reading thread has a piece of this size; there are as many as threads may compute, 2 to 8. So a load takes 8 to
-// 32 MiB of pinned memory beside its plan, where the host's line has room for them, and gives them back at its end.
+// 32 MiB of pinned memory beside its plan, where the host's budget has room for them, and gives them back at its end.
 inline constexpr Bytes kStagingPiece{std::uint64_t{4} << 20U};
 inline constexpr std::size_t kFewestPieces = 2;
 inline constexpr std::size_t kMostPieces = 8;
@@ -55,7 +55,7 @@ class Uploads {
     std::vector<device::DeviceId> devices;      // where weights are planned
     std::shared_ptr<const KeptWeights> kept{};  // used in the file's place
   };
-  // Where this does not serve (no such device, no mapped load, weights that are checked, a line without room, no hook
+  // Where this does not serve (no such device, no mapped load, weights that are checked, a budget without room, no hook
   // in the way), nothing is done, and the engine loads as it always did.
   Uploads(const memory::Ledger& ledger, Request request);
   ~Uploads();  // waits for what is on its way

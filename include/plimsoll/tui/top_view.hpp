@@ -1,4 +1,4 @@
-// top_view: the picture of `plimsoll top`: devices as bars with their line, models, events. Pure.
+// top_view: the picture of `plimsoll top`: devices as bars with their budget, models, events. Pure.
 #pragma once
 #include <ftxui/dom/elements.hpp>
 

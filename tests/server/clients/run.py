@@ -17,7 +17,7 @@ from serving import BOSUN, MATE, ROOT, Serving  # noqa: E402
 KEY = "starboard"
 # The log's context is so long that no answer which a test lets go of would have ended by itself.
 FLEET = f"""
-lines = ["CPU=2GiB"]
+budgets = ["CPU=2GiB"]
 
 [[model]]
 name = "mate-chat"

@@ -106,17 +106,17 @@ function checkBar(drawn, device, status) {
   check(`${name} the hatched part is what is foreign`, bytesOf('foreign') === (device.foreign ?? 0), {drawn: bytesOf('foreign'), foreign: device.foreign});
   check(`${name} reserved and not taken is committed less taken`, bytesOf('promised') === device.committed - device.taken);
   if (device.total !== null && device.free !== null && bytesOf('free') > 0) {
-    const all = drawn.segments.reduce((sum, s) => sum + s.bytes, 0), whole = Math.max(device.total, device.line ?? 0);
+    const all = drawn.segments.reduce((sum, s) => sum + s.bytes, 0), whole = Math.max(device.total, device.budget ?? 0);
     check(`${name} all parts add up to the whole`, all === whole, {all, whole});
     // Host memory that is taken and not touched yet is not missing from what is free: the bar shows it taken all the same.
     const free = bytesOf('free', 'promised') - (whole - device.total), untouched = Math.max(0, taken - (device.process ?? taken));
     check(`${name} what is drawn as free is what the probe read`, free <= device.free && free >= device.free - untouched, {free, read: device.free});
   }
   if (device.total === null) check(`${name} nothing is called free where the total is unknown`, bytesOf('free') === 0);
-  if (device.line === null) check(`${name} has no line and no headroom`, drawn.mark === null && drawn.headroom === 'no line', drawn.headroom);
+  if (device.budget === null) check(`${name} has no budget and no headroom`, drawn.mark === null && drawn.headroom === 'no budget', drawn.headroom);
   else {
-    const whole = Math.max(device.total ?? 0, device.line);
-    check(`${name} the line stands at its share of the whole`, Math.abs(drawn.mark - device.line / whole) < 0.005, {at: drawn.mark, share: device.line / whole});
+    const whole = Math.max(device.total ?? 0, device.budget);
+    check(`${name} the budget stands at its share of the whole`, Math.abs(drawn.mark - device.budget / whole) < 0.005, {at: drawn.mark, share: device.budget / whole});
     check(`${name} the headroom is the server's`, drawn.headroom === formatBytes(device.headroom), drawn.headroom);
   }
   const edges = [...drawn.segments].sort((a, b) => a.left - b.left);
@@ -210,7 +210,7 @@ await step('A chat', async () => {
   await page.locator('#chat-model').selectOption(model);
   await page.locator('#max-tokens').evaluate((node) => { node.closest('details').open = true; });
   await page.locator('#max-tokens').fill('24');
-  for (const [turn, question] of ['What is a load line?', 'And who draws it?'].entries()) {
+  for (const [turn, question] of ['What is a budget?', 'And who draws it?'].entries()) {
     await page.locator('#prompt').focus();
     await page.keyboard.type(question);
     await page.keyboard.press('Enter');
@@ -282,7 +282,7 @@ await step('Refusals, and a server that goes away', async () => {
   const {context, page} = await open(browser);
   await start(page);
   await context.route('**/plimsoll/v1/models/*/*', (route) => route.fulfill({status: 409, contentType: 'application/json',
-    body: JSON.stringify({schema: 'plimsoll.error/1', code: 'over_line', message: '42 GiB are <b>not</b> there'})}));
+    body: JSON.stringify({schema: 'plimsoll.error/1', code: 'over_budget', message: '42 GiB are <b>not</b> there'})}));
   await press(page, model, 'pin');
   await card(page, model).locator('.result[data-kind=error]').waitFor({timeout: PATIENCE});
   check("the server's words are shown as they are", await card(page, model).locator('.result').textContent() === '42 GiB are <b>not</b> there');

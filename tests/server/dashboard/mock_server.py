@@ -40,7 +40,7 @@ OTHERS = {
     "group:main": {("CUDA0", "compute"): 584 * MIB, ("CPU", "compute"): 48 * MIB},
     "group:watch": {("Vulkan1", "compute"): 96 * MIB},
 }
-DEVICES = {  # name -> description, total, line, what others hold; None: unknown
+DEVICES = {  # name -> description, total, budget, what others hold; None: unknown
     "CUDA0": ("NVIDIA GeForce RTX 4090", 24564 * MIB, 22108 * MIB, 1180 * MIB),
     "Vulkan1": ("AMD Radeon RX 7600 (RADV)", 8176 * MIB, 7358 * MIB, 410 * MIB),
     "CPU": ("AMD Ryzen 9 7950X", 64216 * MIB, None, 9800 * MIB),
@@ -48,7 +48,7 @@ DEVICES = {  # name -> description, total, line, what others hold; None: unknown
 }
 STAGE_ORDER = ["weights", "kv_cache", "compute", "output", "adapter", "projector", "runtime"]
 HELD = ("loading", "warming", "ready", "draining")
-WORDS = ("The load line of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
+WORDS = ("The budget of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
          "says . So it is with a card : what is promised is held , and what is not promised is refused , with its numbers .").split()
 
 
@@ -147,7 +147,7 @@ class World:
 
     def devices(self) -> list[dict]:
         out = []
-        for name, (description, total, line, _) in DEVICES.items():
+        for name, (description, total, budget, _) in DEVICES.items():
             taken = sum(n for owner in OTHERS.values() for (device, _), n in owner.items() if device == name)
             committed = taken
             for model in self.models.values():
@@ -156,8 +156,8 @@ class World:
                 taken += ours
                 committed += max(ours, plan if model.state in HELD else 0)
             device = {"device": name, "description": description, "memory_is_hosts": name == "CPU", "source": "nvml+ggml", "total": total,
-                      "free": None, "lowest_free": None, "line": line, "reserved": committed, "taken": taken, "committed": committed,
-                      "headroom": None if line is None else max(0, line - committed), "process": None, "foreign": None}
+                      "free": None, "lowest_free": None, "budget": budget, "reserved": committed, "taken": taken, "committed": committed,
+                      "headroom": None if budget is None else max(0, budget - committed), "process": None, "foreign": None}
             if total is None:
                 device["source"] = None
             else:
@@ -169,7 +169,7 @@ class World:
         return out
 
     def remember(self, at: float, devices: list[dict]) -> None:
-        kept = ("device", "taken", "committed", "free", "foreign", "line")
+        kept = ("device", "taken", "committed", "free", "foreign", "budget")
         self.history.append({"at": stamp(at), "devices": [{key: device[key] for key in kept} for device in devices]})
 
     def beat(self) -> None:  # once a second
@@ -207,12 +207,12 @@ class World:
         with self.lock:
             if model.state in HELD:
                 return None
-            for device, (_, _, line, _) in DEVICES.items():
+            for device, (_, _, budget, _) in DEVICES.items():
                 need = sum(n for (d, _), n in model.plan.items() if d == device)
                 committed = next(d["committed"] for d in self.devices() if d["device"] == device)
-                if line is not None and committed + need > line:
-                    why = (f"'{name}' needs {need / GIB:.1f} GiB on {device}; under the line's {line / GIB:.1f} GiB "
-                           f"{max(0, line - committed) / GIB:.1f} GiB are left")
+                if budget is not None and committed + need > budget:
+                    why = (f"'{name}' needs {need / GIB:.1f} GiB on {device}; within the budget's {budget / GIB:.1f} GiB "
+                           f"{max(0, budget - committed) / GIB:.1f} GiB are left")
                     self.refuse(model, why)
                     return why
             self.move(model, "loading", "asked for")
@@ -332,7 +332,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(404, "model_not_found", f"there is no model '{name}' here; GET /v1/models lists those there are")
         if action == "load":
             if why := self.world.load(name):
-                return self.fail(409, "over_line", why)
+                return self.fail(409, "over_budget", why)
         elif action == "unload":
             self.world.unload(name)
         elif action == "pin" and isinstance(body.get("pinned"), bool):
@@ -346,7 +346,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if model is None:
             return self.fail(404, "model_not_found", f"there is no model '{body.get('model')}' here")
         if why := self.world.load(model.name):
-            return self.fail(409, "over_line", why)
+            return self.fail(409, "over_budget", why)
         words = WORDS[: body.get("max_tokens") or 40]
         base = {"id": "chatcmpl-mock", "object": "chat.completion.chunk", "created": int(time.time()), "model": model.name}
         turns = sum(message["role"] == "user" for message in body["messages"])

@@ -1,4 +1,4 @@
-// ledger_lines: a model under a tracker of its own, and what its ledger shows, in the dry run's words.
+// ledger_entries: a model under a tracker of its own, and what its ledger shows, in the dry run's words.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,15 +10,15 @@
 
 namespace plimsoll::test {
 
-// A ledger without lines, watched into by a tracker while this lives. One at a time in a process.
+// A ledger without budgets, watched into by a tracker while this lives. One at a time in a process.
 class Accounting {
  public:
   Accounting() { tracker_.start(); }
 
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
-  // What is placed now, sorted as a dry run's lines are; all owners together.
-  [[nodiscard]] std::vector<tracker::BufferLine> lines() const;
+  // What is placed now, sorted as a dry run's entries are; all owners together.
+  [[nodiscard]] std::vector<tracker::BufferEntry> entries() const;
 
  private:
   memory::Ledger ledger_;
@@ -34,6 +34,6 @@ class Accounting {
                                                              const std::string& owner = "model");
 
 // "Vulkan0 Vulkan_Host compute 4214784", "CPU CPU_Mapped weights 131072 (page cache)"; one line each.
-[[nodiscard]] std::string to_text(const std::vector<tracker::BufferLine>& lines);
+[[nodiscard]] std::string to_text(const std::vector<tracker::BufferEntry>& entries);
 
 }  // namespace plimsoll::test

@@ -1,4 +1,4 @@
-#include "ledger_lines.hpp"
+#include "ledger_entries.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -9,19 +9,19 @@
 
 namespace plimsoll::test {
 
-std::vector<tracker::BufferLine> Accounting::lines() const {
-  std::vector<tracker::BufferLine> lines;
+std::vector<tracker::BufferEntry> Accounting::entries() const {
+  std::vector<tracker::BufferEntry> entries;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (entry.taken.current == Bytes{}) continue;
-    lines.push_back({.device = entry.tag.device,
+    entries.push_back({.device = entry.tag.device,
                      .buffer = entry.tag.buffer,
                      .stage = entry.tag.stage,
                      .bytes = entry.taken.current,
                      .charged = entry.charged});
   }
-  std::ranges::sort(lines, {},
-                    [](const tracker::BufferLine& line) { return std::tie(line.device, line.buffer, line.stage); });
-  return lines;
+  std::ranges::sort(entries, {},
+                    [](const tracker::BufferEntry& entry) { return std::tie(entry.device, entry.buffer, entry.stage); });
+  return entries;
 }
 
 std::shared_ptr<engine::Model> load_charged(const engine::ModelParams& params, const std::string& owner) {
@@ -35,11 +35,11 @@ std::unique_ptr<engine::Context> create_charged(const std::shared_ptr<engine::Mo
   return engine::Context::create(model, params);
 }
 
-std::string to_text(const std::vector<tracker::BufferLine>& lines) {
+std::string to_text(const std::vector<tracker::BufferEntry>& entries) {
   std::string text;
-  for (const tracker::BufferLine& line : lines) {
-    text += fmt::format("{} {} {} {}{}\n", line.device.name(), line.buffer, memory::to_string(line.stage),
-                        line.bytes.value(), line.charged ? "" : " (page cache)");
+  for (const tracker::BufferEntry& entry : entries) {
+    text += fmt::format("{} {} {} {}{}\n", entry.device.name(), entry.buffer, memory::to_string(entry.stage),
+                        entry.bytes.value(), entry.charged ? "" : " (page cache)");
   }
   return text;
 }

@@ -1,4 +1,4 @@
-#include <plimsoll/memory/load_line.hpp>
+#include <plimsoll/memory/budget.hpp>
 
 #include <fmt/format.h>
 
@@ -25,29 +25,29 @@ std::expected<std::variant<Bytes, Percent>, std::string> parse_amount(std::strin
   return Percent{percent};
 }
 
-const LineRequest* last_that_names(const std::vector<LineRequest>& requests, const device::DeviceInfo& device) {
-  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(), [&](const LineRequest& request) {
+const BudgetRequest* last_that_names(const std::vector<BudgetRequest>& requests, const device::DeviceInfo& device) {
+  const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(), [&](const BudgetRequest& request) {
     return request.device == device.id || request.device == device.memory();
   });
   return found == requests.rend() ? nullptr : &*found;
 }
 
-const LineRequest* last_general(const std::vector<LineRequest>& requests) {
+const BudgetRequest* last_general(const std::vector<BudgetRequest>& requests) {
   const auto found = std::ranges::find_if(requests.rbegin(), requests.rend(),
-                                          [](const LineRequest& request) { return !request.device.has_value(); });
+                                          [](const BudgetRequest& request) { return !request.device.has_value(); });
   return found == requests.rend() ? nullptr : &*found;
 }
 
-std::optional<LoadLine> apply(const std::variant<Bytes, Percent>& amount, std::optional<Bytes> total) {
+std::optional<Budget> apply(const std::variant<Bytes, Percent>& amount, std::optional<Bytes> total) {
   if (const auto* percent = std::get_if<Percent>(&amount)) {
     if (!total) return std::nullopt;
     // In long double: a double has too few digits for the byte count of a large device.
     const auto bytes = std::floor(static_cast<long double>(total->value()) * percent->value() / 100.0L);
-    return LoadLine{.bytes = Bytes{static_cast<std::uint64_t>(bytes)}};
+    return Budget{.bytes = Bytes{static_cast<std::uint64_t>(bytes)}};
   }
   const Bytes asked = std::get<Bytes>(amount);
-  if (total && asked > *total) return LoadLine{.bytes = *total, .lowered = true};
-  return LoadLine{.bytes = asked};
+  if (total && asked > *total) return Budget{.bytes = *total, .lowered = true};
+  return Budget{.bytes = asked};
 }
 
 }  // namespace
@@ -56,8 +56,8 @@ void Percent::throw_out_of_range(double value) {
   throw Error(ErrorCode::usage, fmt::format("{} % is no share of a device: it is above 0 % and at most 100 %", value));
 }
 
-std::expected<LineRequest, std::string> parse_line(std::string_view text) {
-  LineRequest request{.device = std::nullopt, .amount = Bytes{}};
+std::expected<BudgetRequest, std::string> parse_budget(std::string_view text) {
+  BudgetRequest request{.device = std::nullopt, .amount = Bytes{}};
   std::string_view amount = text;
   if (const std::size_t equals = text.find('='); equals != std::string_view::npos) {
     if (equals == 0) return std::unexpected(fmt::format("'{}' names no device before the '='", text));
@@ -65,17 +65,17 @@ std::expected<LineRequest, std::string> parse_line(std::string_view text) {
     amount = text.substr(equals + 1);
   }
   auto parsed = parse_amount(amount);
-  if (!parsed) return std::unexpected(fmt::format("the line '{}' cannot be read: {}", text, parsed.error()));
+  if (!parsed) return std::unexpected(fmt::format("the budget '{}' cannot be read: {}", text, parsed.error()));
   request.amount = *parsed;
   return request;
 }
 
-std::optional<LoadLine> resolve_line(const std::vector<LineRequest>& requests, const device::DeviceInfo& device,
+std::optional<Budget> resolve_budget(const std::vector<BudgetRequest>& requests, const device::DeviceInfo& device,
                                      std::optional<Bytes> total) {
-  if (const LineRequest* request = last_that_names(requests, device)) return apply(request->amount, total);
+  if (const BudgetRequest* request = last_that_names(requests, device)) return apply(request->amount, total);
   if (device.type == device::DeviceType::cpu || device.id.is_host()) return std::nullopt;
-  if (const LineRequest* request = last_general(requests)) return apply(request->amount, total);
-  return apply(kDefaultAcceleratorLine, total);
+  if (const BudgetRequest* request = last_general(requests)) return apply(request->amount, total);
+  return apply(kDefaultAcceleratorBudget, total);
 }
 
 }  // namespace plimsoll::memory

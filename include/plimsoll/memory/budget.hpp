@@ -1,4 +1,4 @@
-// LoadLine: how far a device may be filled by us.
+// Budget: how far a device may be filled by us.
 #pragma once
 #include <expected>
 #include <map>
@@ -16,7 +16,7 @@ namespace plimsoll::memory {
 // A share of a device's total: above 0 and at most 100.
 class Percent {
  public:
-  // Throws Error{usage} for anything else, and for what is no number: such a line would refuse nothing.
+  // Throws Error{usage} for anything else, and for what is no number: such a budget would refuse nothing.
   constexpr explicit Percent(double value) : value_(value) {
     if (!(value > 0 && value <= 100)) throw_out_of_range(value);
   }
@@ -27,28 +27,28 @@ class Percent {
   double value_;
 };
 
-// How a line is asked for. No device means: every accelerator.
-struct LineRequest {
+// How a budget is asked for. No device means: every accelerator.
+struct BudgetRequest {
   std::optional<device::DeviceId> device;
   std::variant<Bytes, Percent> amount;
 };
 
 // "Vulkan0=8GiB", "90%", "CPU=50%". The error is a sentence that names the text.
-[[nodiscard]] std::expected<LineRequest, std::string> parse_line(std::string_view text);
+[[nodiscard]] std::expected<BudgetRequest, std::string> parse_budget(std::string_view text);
 
-// Where an accelerator has no line of its own: 90 % of its total. The rest is a reserve for what nobody can plan:
-// the desktop, other processes' growth, fragmentation. The host has no line unless one is asked for.
-inline constexpr Percent kDefaultAcceleratorLine{90};
+// Where an accelerator has no budget of its own: 90 % of its total. The rest is a reserve for what nobody can plan:
+// the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
+inline constexpr Percent kDefaultAcceleratorBudget{90};
 
-struct LoadLine {
+struct Budget {
   Bytes bytes;
   bool lowered = false;  // was above the device's total and has been lowered to it: worth a warning
 };
 
-// The line of one device: the last request that names it, or the device that stands for its memory; else the last
-// general one (accelerators only), else the default. Empty: no line (the host), or the total is unknown and the request
+// The budget of one device: the last request that names it, or the device that stands for its memory; else the last
+// general one (accelerators only), else the default. Empty: no budget (the host), or the total is unknown and the request
 // a percentage. Pure.
-[[nodiscard]] std::optional<LoadLine> resolve_line(const std::vector<LineRequest>& requests,
+[[nodiscard]] std::optional<Budget> resolve_budget(const std::vector<BudgetRequest>& requests,
                                                    const device::DeviceInfo& device, std::optional<Bytes> total);
 
 }  // namespace plimsoll::memory

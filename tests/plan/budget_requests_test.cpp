@@ -1,0 +1,52 @@
+#include <plimsoll/plan/budget_requests.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plan_examples.hpp"
+
+namespace plimsoll::plan {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<memory::BudgetRequest> budgets(const std::vector<std::string>& texts) {
+  std::vector<memory::BudgetRequest> out;
+  for (const std::string& text : texts) out.push_back(memory::parse_budget(text).value());
+  return out;
+}
+
+Request on(std::vector<std::string> devices) {
+  Request out = request();
+  out.dry_run.model.devices = std::move(devices);
+  return out;
+}
+
+tracker::DeviceView view_of(const device::DeviceId& id) {
+  tracker::DeviceView view;
+  view.info.id = id;
+  return view;
+}
+
+TEST(BudgetRequestsTest, TwoLinesForOneDeviceAreSaid) {
+  EXPECT_FALSE(contradiction(budgets({"90%", "A=1GiB", "B=1GiB", "CPU=1GiB"})));
+  EXPECT_THAT(contradiction(budgets({"A=1GiB", "90%", "A=2GiB"})).value(), HasSubstr("'A'"));
+  EXPECT_THAT(contradiction(budgets({"1GiB", "90%"})).value(), HasSubstr("without a device"));
+}
+
+TEST(BudgetRequestsTest, ALineForAcceleratorsThatNoModelUsesIsSaid) {
+  EXPECT_THAT(budget_without_use(budgets({"1MiB"}), {on({"none"}), on({"none"})}).value(), HasSubstr("CPU=SIZE"));
+  EXPECT_FALSE(budget_without_use(budgets({"1MiB"}), {on({"none"}), on({})}));
+  EXPECT_FALSE(budget_without_use(budgets({"CPU=1MiB"}), {on({"none"})}));
+  EXPECT_FALSE(budget_without_use({}, {on({"none"})}));
+}
+
+TEST(BudgetRequestsTest, WithoutAnAcceleratorOnTheMachineALineIsTheHosts) {
+  const std::vector<tracker::DeviceView> host_alone{view_of(kHost)};
+  EXPECT_EQ(budgets_of_machine(budgets({"1MiB"}), host_alone).front().device, kHost);
+  EXPECT_FALSE(budgets_of_machine(budgets({"1MiB"}), {view_of(kGpu), view_of(kHost)}).front().device);
+  EXPECT_FALSE(budgets_of_machine(budgets({"1MiB", "CPU=2MiB"}), host_alone).front().device) << "the host's own counts";
+}
+
+}  // namespace
+}  // namespace plimsoll::plan
