@@ -9,9 +9,9 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/run/open.hpp>
 #include <plimsoll/run/stateless_executor.hpp>
+#include <plimsoll/tracker/hook.hpp>
 
 namespace {
 

@@ -13,12 +13,12 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/run/generation.hpp>
 #include <plimsoll/run/open.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
 
 using namespace plimsoll;
 using Json = nlohmann::ordered_json;
@@ -95,7 +95,7 @@ plan::Plan plan_of(const Options& options) {
   request.dry_run.model.devices = {options.device};
   request.dry_run.context.n_ctx = options.context;
   request.dry_run.context.n_batch = request.dry_run.context.n_ubatch = options.batch;
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   return plan::Planner(dry_runs, nothing).plan({request}, {.budgets = {}, .ours = {}, .alternatives = false});
 }

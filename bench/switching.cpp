@@ -1,5 +1,5 @@
-// What a host costs, and what it saves: switches between two models under a line for one, models that fit within a budget
-// at once, and the host's own time beside a request. One JSON object on stdout.
+// What a host costs, and what it saves: switches between two models under a line for one, models that fit within a
+// budget at once, and the host's own time beside a request. One JSON object on stdout.
 #include <fmt/format.h>
 #include <malloc.h>
 
@@ -11,7 +11,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/host/room.hpp>
 #include <plimsoll/plan/planner.hpp>
@@ -52,7 +52,7 @@ host::Fleet fleet_of(const Options& options, const std::vector<std::string>& pat
 }
 
 plan::Plan plan_of(const plan::Request& request, plan::Store& store) {
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   return plan::Planner(dry_runs, store).plan({request}, {.budgets = {}, .ours = {}, .alternatives = false});
 }
 
@@ -94,7 +94,7 @@ struct Switched {
 Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
   Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
   run::MemoryAccounting accounting;
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   host::Host host(accounting, fleet, dry_runs, store);
   std::vector<host::ConversationId> conversations;
   for (const host::FleetModel& model : fleet.models) conversations.push_back(host.new_conversation(model.request.name));
@@ -151,7 +151,7 @@ Json together(const Options& options, Bytes budget, std::size_t most) {
   host::Fleet fleet = fleet_of(options, std::vector<std::string>(most, options.models.front()));
   fleet.budgets = {{.device = device::DeviceId{options.device}, .amount = budget}};
   run::MemoryAccounting accounting;
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store store(options.store);
   const Bytes before = process_memory(accounting);
   host::Host host(accounting, fleet, dry_runs, store);
@@ -187,7 +187,7 @@ Json own_time(const Options& options) {
   std::vector<double> bare;
   {
     run::MemoryAccounting accounting;
-    tracker::LocalDryRuns dry_runs;
+    dry_run::LocalDryRuns dry_runs;
     plan::Store nothing("/dev/null/plimsoll.db");
     host::Host host(accounting, fleet_of(options, {options.models.front()}), dry_runs, nothing);
     host.load("m0");
@@ -240,9 +240,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(program, argc, argv);
   if (verbose) log::set_level(log::Level::info);
   try {
-    const Json result = own            ? own_time(options)
+    const Json result = own              ? own_time(options)
                         : budget.empty() ? switches(options)
-                                       : together(options, parse_bytes(budget).value(), most);
+                                         : together(options, parse_bytes(budget).value(), most);
     fmt::print("{}\n", result.dump(2));
   } catch (const std::exception& error) {
     fmt::print(stderr, "switching: {}\n", error.what());

@@ -1,6 +1,6 @@
-// token_overhead: the time of a token that lies outside llama_decode, with a large vocabulary and a body small enough that
-// it shows. One JSON object on stdout, milliseconds a token, by way of sampling: `ours`, a generation as it is, and
-// `listed`, the same choices from a copy of the logits and a list of the whole vocabulary, in turns with it.
+// token_overhead: the time of a token that lies outside llama_decode, with a large vocabulary and a body small enough
+// that it shows. One JSON object on stdout, milliseconds a token, by way of sampling: `ours`, a generation as it is,
+// and `listed`, the same choices from a copy of the logits and a list of the whole vocabulary, in turns with it.
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -63,10 +63,8 @@ struct Taken {
 };
 
 Taken ours(run::Instance& instance, const engine::SamplingParams& params, const Options& options) {
-  run::Generation generation(instance, {.prompt = kPrompt,
-                                        .predict = options.tokens,
-                                        .sampling = params,
-                                        .ignore_end_of_generation = true});
+  run::Generation generation(
+      instance, {.prompt = kPrompt, .predict = options.tokens, .sampling = params, .ignore_end_of_generation = true});
   (void)generation.next();  // the prompt
   ms_in_decode = 0;
   const Stopwatch watch;

@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/tracker/scope.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace {
 
@@ -48,7 +48,8 @@ void hook_unwatched(benchmark::State& state) {
   allocate_and_free(state, &ggml_backend_buft_alloc_buffer, &ggml_backend_buffer_free);
 }
 
-// The accounting of a program that runs models: two other models' entries, a budget, an event log, a reservation with room.
+// The accounting of a program that runs models: two other models' entries, a budget, an event log, a reservation with
+// room.
 void watched(benchmark::State& state, bool sealed) {
   const SystemClock clock;
   memory::EventLog events(clock);

@@ -1,5 +1,5 @@
 # The dry run reads sizes through two calls that libllama exports but declares in no installed header. The declarations are
-# ours (src/tracker/engine_extension.hpp), so here the linker must confirm that the engine really has them.
+# ours (src/dry_run/engine_extension.hpp), so here the linker must confirm that the engine really has them.
 include(CheckCXXSourceCompiles)
 # By file, not by target: the target carries C features that a C++ check cannot know.
 set(CMAKE_REQUIRED_LIBRARIES ${llama_LIBRARY} ggml-base)

@@ -7,7 +7,7 @@ import sys
 LAYER = {
     "base": 0, "device": 0.5,          # ground: device stands on base
     "memory": 1, "engine": 1,          # things
-    "tracker": 2, "plan": 2.5,           # means: plan stands on what the tracker can see
+    "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views
     "server": 5, "tui": 5,             # faces

@@ -67,7 +67,8 @@ void print_table(const Opened& opened) {
              to_string(opened.instance->pipeline_cache()), opened.instance->how_growth_is_read());
   for (const plan::Entry& entry : opened.figures.ready) {
     if (entry.stage != memory::Stage::runtime) continue;
-    fmt::print("runtime on {}: {} ({} bytes), {}\n", entry.device.name(), format_bytes(entry.bytes), entry.bytes.value(),
+    fmt::print("runtime on {}: {} ({} bytes), {}\n", entry.device.name(), format_bytes(entry.bytes),
+               entry.bytes.value(),
                report.complete() ? "kept as a calibration" : "NOT kept: the warm-up did not see everything");
   }
 }
@@ -77,8 +78,8 @@ int run(const GlobalOptions& global, const CalibrateOptions& options) {
   for (const plan::Request& request : requests(options.model, 1000)) {
     plan::PlannerOptions planning = planner_options(options.model);
     planning.beyond_estimates = true;
-    const Opened opened = open(request, planning,
-                               {.warm_up = run::WarmUpDepth::full, .prefault = !options.model.no_prefault});
+    const Opened opened =
+        open(request, planning, {.warm_up = run::WarmUpDepth::full, .prefault = !options.model.no_prefault});
     if (!opened.instance) return report_refusal(opened.plan, global.json);
     if (global.json) {
       fmt::print("{}\n", to_json(opened).dump(2));

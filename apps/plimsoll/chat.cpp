@@ -191,9 +191,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")
       ->take_all()
       ->allow_extra_args(false);
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
-      ->envname("PLIMSOLL_WARM_UP")
-      ->capture_default_str();
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
       ->envname("PLIMSOLL_FIT");
   command

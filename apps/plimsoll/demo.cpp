@@ -112,7 +112,8 @@ std::uint64_t required(const TemporaryFolder& folder, std::vector<std::string> a
   return 0;
 }
 
-// Two models within a budget that holds both; then a long context within a budget that is a quarter of its cache too low.
+// Two models within a budget that holds both; then a long context within a budget that is a quarter of its cache too
+// low.
 void show_plans(const TemporaryFolder& folder, const std::vector<std::string>& models, const std::string& device) {
   constexpr std::uint64_t kMebibyte = 1U << 20U;
   const auto in_mebibytes = [&](std::uint64_t bytes) { return fmt::format("{}={}MiB", device, bytes / kMebibyte + 1); };

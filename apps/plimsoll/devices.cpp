@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -33,7 +33,7 @@ std::string whose_memory(const device::DeviceInfo& info) {
   return info.memory_is_hosts && !info.id.is_host() ? " (memory is the host's)" : "";
 }
 
-Json device_json(const tracker::DeviceView& view) {
+Json device_json(const dry_run::DeviceView& view) {
   const auto bytes = [](const std::optional<Bytes>& value) { return value ? Json(value->value()) : Json(nullptr); };
   const auto budget = memory::resolve_budget({}, view.info, view.reading.total);
   return {{"device", view.info.id.name()},
@@ -52,16 +52,16 @@ Json device_json(const tracker::DeviceView& view) {
 }
 
 int run(const GlobalOptions& global) {
-  tracker::LocalDryRuns local;
+  dry_run::LocalDryRuns local;
   const auto views = local.devices();
   if (global.json) {
     Json list = Json::array();
-    for (const tracker::DeviceView& view : views) list.push_back(device_json(view));
+    for (const dry_run::DeviceView& view : views) list.push_back(device_json(view));
     fmt::print("{}\n", Json{{"schema", "plimsoll.devices/1"}, {"devices", list}}.dump(2));
     return done;
   }
   fmt::print("{:<10} {:>11} {:>11} {:>11}  {:<14} {}\n", "device", "total", "free", "budget", "source", "description");
-  for (const tracker::DeviceView& view : views) {
+  for (const dry_run::DeviceView& view : views) {
     const auto amount = [](const std::optional<Bytes>& bytes) {
       return bytes ? format_bytes(*bytes) : std::string("unknown");
     };

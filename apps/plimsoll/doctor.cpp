@@ -15,8 +15,8 @@
 #include <plimsoll/device/probe.hpp>
 #include <plimsoll/device/registry.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/plan/store.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"

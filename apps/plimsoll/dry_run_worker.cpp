@@ -1,7 +1,7 @@
 // plimsoll dry-run-worker: the child that dry runs model files for a program with threads of its own. Not for people.
 #include <unistd.h>
 
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 
 #include "commands.hpp"
 
@@ -9,7 +9,7 @@ namespace plimsoll::app {
 
 void add_dry_run_worker(CLI::App& app, GlobalOptions&, int& status) {
   CLI::App* command = app.add_subcommand("dry-run-worker", "Answers dry runs on stdin, one JSON line each")->group("");
-  command->callback([&status] { status = tracker::serve_dry_runs(STDIN_FILENO, STDOUT_FILENO); });
+  command->callback([&status] { status = dry_run::serve_dry_runs(STDIN_FILENO, STDOUT_FILENO); });
 }
 
 }  // namespace plimsoll::app

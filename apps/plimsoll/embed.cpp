@@ -128,9 +128,7 @@ void add_embed(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--embd-normalize", options->normalize, "2: vectors of length 1; -1: as the model gives them")
       ->envname("PLIMSOLL_EMBD_NORMALIZE")
       ->capture_default_str();
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
-      ->envname("PLIMSOLL_WARM_UP")
-      ->capture_default_str();
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
       ->envname("PLIMSOLL_FIT");
   add_json(*command, global);

@@ -7,7 +7,7 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/speculative.hpp>
 
@@ -161,7 +161,7 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
       options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
-  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryAccounting accounting;
   host::Host host(accounting, fleet, dry_runs, store);
@@ -260,9 +260,7 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
-      ->envname("PLIMSOLL_WARM_UP")
-      ->capture_default_str();
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML); --model then names one of its models")
       ->envname("PLIMSOLL_FLEET");
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")

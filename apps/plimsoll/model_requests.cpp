@@ -190,10 +190,10 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     if (models.size() > most) models.resize(most);
   }
   if (models.size() > most) usage_error(fmt::format("this subcommand takes one model, {} were given", models.size()));
-  tracker::DryRunRequest common{.model = model_params(options),
-                              .context = context_params(options),
-                              .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
-                              .control_vector = control_vector(options)};
+  dry_run::DryRunRequest common{.model = model_params(options),
+                                .context = context_params(options),
+                                .adapters = scaled_files(options.loras, "--lora-scaled", options.loras_scaled),
+                                .control_vector = control_vector(options)};
   std::vector<plan::Request> requests;
   for (const auto& [path, name, projector] : models) {
     plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .dry_run = common};
@@ -205,7 +205,8 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
     requests.push_back(std::move(request));
   }
   if (requests.size() > 1) {
-    for (plan::Request& request : requests) request.compute_group = host::kDefaultGroup;  // planned as models that take turns
+    for (plan::Request& request : requests)
+      request.compute_group = host::kDefaultGroup;  // planned as models that take turns
   }
   return requests;
 }
@@ -241,7 +242,8 @@ plan::PlannerOptions planner_options(const ModelOptions& options) {
   return planner;
 }
 
-void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets, const std::vector<plan::Request>& requests) {
+void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets,
+                          const std::vector<plan::Request>& requests) {
   if (const auto wrong = plan::budget_without_use(budgets, requests)) usage_error(*wrong);
 }
 

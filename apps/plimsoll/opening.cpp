@@ -4,7 +4,7 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 #include <plimsoll/run/speculative.hpp>
@@ -84,7 +84,7 @@ plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& bu
   std::vector<plan::Request> requests{request};
   if (options.draft) requests.push_back(*options.draft);  // of no compute group: it computes between the other's steps
   require_used_budgets(budgets.budgets, requests);
-  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Planner planner(dry_runs, store);
   return options.fit ? planner.fit(requests, budgets) : planner.plan(requests, budgets);
 }
@@ -98,7 +98,8 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& budgets, c
   opened.accounting = std::make_unique<run::MemoryAccounting>();
   opened.accounting->set_prefault(options.prefault);
   opened.accounting->set_budgets(opened.plan.devices);
-  opened.instance = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.front(), opened.plan.devices);
+  opened.instance =
+      std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.front(), opened.plan.devices);
   if (options.draft) {
     opened.draft = std::make_unique<run::Instance>(*opened.accounting, opened.plan.models.back(), opened.plan.devices);
     // First, so that what the target is measured by from its readiness on is the target's.

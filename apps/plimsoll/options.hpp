@@ -74,7 +74,8 @@ void add_runtime_option(CLI::App& command, ModelOptions& options);
 [[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
 [[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
 // Throws Error{usage} where a budget binds nothing that these models use.
-void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets, const std::vector<plan::Request>& requests);
+void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets,
+                          const std::vector<plan::Request>& requests);
 
 // A small model that proposes tokens, which the --model then checks.
 struct DraftOptions {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -66,7 +66,7 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
   // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
   // the driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
-  static tracker::DryRunProcess& dry_runs = *new tracker::DryRunProcess;
+  static dry_run::DryRunProcess& dry_runs = *new dry_run::DryRunProcess;
   dry_runs.start();
   plan::Store store;
   plan::Planner planner(dry_runs, store);

@@ -112,9 +112,7 @@ void add_rerank(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--top-n", options->top_n, "The best N only, best first; 0: all, in their order")
       ->capture_default_str();
   command->add_flag("--truncate", options->truncate, "Cut the end off documents that are too long");
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)
-      ->envname("PLIMSOLL_WARM_UP")
-      ->capture_default_str();
+  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
       ->envname("PLIMSOLL_FIT");
   add_json(*command, global);

@@ -11,7 +11,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/device/probe.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 #include <plimsoll/host/fleet_planner.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/monitor/monitor.hpp>
@@ -120,7 +120,7 @@ struct Planned {
   host::FleetPlan of_fleet;  // what it comes to
 };
 
-Planned plan_once(const host::Fleet& fleet, tracker::DryRunSource& dry_runs, plan::Store& store) {
+Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, plan::Store& store) {
   plan::Planner planner(dry_runs, store);
   plan::Plan models = planner.plan(
       host::requests_of(fleet),
@@ -159,8 +159,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   }
   set_a_budget_for_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
-  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
-  tracker::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
+  dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  dry_run::DryRunProcess later_dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   plan::Store later_store;
   if (const auto wrong = host::contradictions(fleet); !wrong.empty())
@@ -169,7 +169,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   if (!something_fits(fleet, planned.of_fleet)) return refused;
   for (host::NeverFits& one : planned.of_fleet.never) server_settings.ways_out[one.name] = std::move(one.alternatives);
   run::MemoryAccounting accounting;
-  host::Host host(accounting, fleet, dry_runs, store, {.longest_queue = options.queue, .planned = std::move(planned.models)});
+  host::Host host(accounting, fleet, dry_runs, store,
+                  {.longest_queue = options.queue, .planned = std::move(planned.models)});
   monitor::Monitor monitor(host);
 
   plan::Planner planner(later_dry_runs, later_store);
@@ -178,7 +179,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }
-    const tracker::RestAfterwards rest(later_dry_runs);  // a server that idles holds no device context for its questions
+    const dry_run::RestAfterwards rest(
+        later_dry_runs);  // a server that idles holds no device context for its questions
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);
@@ -270,7 +272,8 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_MAX_CONNECTIONS")
          ->capture_default_str(),
      "Limits");
-  of(command.add_option("--cached-prompts", s.cached_prompts, "Conversations whose memory is kept, for each model and key")
+  of(command
+         .add_option("--cached-prompts", s.cached_prompts, "Conversations whose memory is kept, for each model and key")
          ->check(CLI::Range(0, 100'000))
          ->envname("PLIMSOLL_CACHED_PROMPTS")
          ->capture_default_str(),

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/monitor/report.hpp>
 #include <plimsoll/tui/top_frame.hpp>
@@ -97,7 +97,7 @@ int run(const GlobalOptions& global, const TopOptions& options) {
   if (!headless && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
     throw Error(ErrorCode::usage, "this is no terminal; --frame prints one picture, --json the figures");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
-  tracker::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
+  dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryAccounting accounting;
   host::Host host(accounting, fleet, dry_runs, store);

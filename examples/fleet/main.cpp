@@ -2,7 +2,7 @@
 //
 //   fleet MODEL.gguf [MODEL.gguf]
 #include <iostream>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/plimsoll.hpp>
 
@@ -29,7 +29,7 @@ int main(int argc, char** argv) try {
   fleet.budgets = {{.device = device::host(), .amount = 64_MiB}};  // each of them needs more than half of that
 
   run::MemoryAccounting accounting;
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store store;
   host::Host host(accounting, fleet, dry_runs, store);
   const auto first = host.new_conversation("log");

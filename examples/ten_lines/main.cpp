@@ -3,7 +3,7 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryAccounting accounting;                  // what this process may hold, and what it holds
+  run::MemoryAccounting accounting;             // what this process may hold, and what it holds
   auto model = run::open(accounting, argv[1]);  // plan, reserve, load, warm up, seal; throws before anything is taken
   std::cerr << "tracker: " << tracker::to_string(tracker::mode()) << '\n';
   const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");

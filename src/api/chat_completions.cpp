@@ -46,9 +46,8 @@ class ChatCompletionWriter final : public AnswerWriter {
   Json whole(const Answer& answer) override {
     Json choices = Json::array();
     for (const Choice& choice : answer.choices) choices.push_back(choice_json(choice, choices.size()));
-    return {{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},
-            {"created", answer.meta.created},     {"model", answer.meta.model},
-            {"choices", std::move(choices)},         {"usage", usage_json(answer.usage)}};
+    return {{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},   {"created", answer.meta.created},
+            {"model", answer.meta.model},         {"choices", std::move(choices)}, {"usage", usage_json(answer.usage)}};
   }
 
  private:

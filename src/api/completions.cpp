@@ -46,10 +46,7 @@ class CompletionWriter final : public AnswerWriter {
 
  private:
   [[nodiscard]] static Json frame(const ResponseMeta& meta) {
-    return {{"id", "cmpl-" + meta.id},
-            {"object", "text_completion"},
-            {"created", meta.created},
-            {"model", meta.model}};
+    return {{"id", "cmpl-" + meta.id}, {"object", "text_completion"}, {"created", meta.created}, {"model", meta.model}};
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {

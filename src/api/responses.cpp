@@ -107,15 +107,9 @@ class ResponseWriter final : public AnswerWriter {
 
  private:
   [[nodiscard]] Json frame(const char* status) const {
-    Json out{{"id", "resp_" + meta_.id},
-             {"object", "response"},
-             {"created_at", meta_.created},
-             {"status", status},
-             {"error", nullptr},
-             {"incomplete_details", nullptr},
-             {"model", meta_.model},
-             {"output", output_},
-             {"usage", nullptr}};
+    Json out{{"id", "resp_" + meta_.id}, {"object", "response"}, {"created_at", meta_.created},
+             {"status", status},         {"error", nullptr},     {"incomplete_details", nullptr},
+             {"model", meta_.model},     {"output", output_},    {"usage", nullptr}};
     out.update(asked_);
     return out;
   }

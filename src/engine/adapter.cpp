@@ -12,9 +12,9 @@ std::shared_ptr<Adapter> Adapter::load(std::shared_ptr<Model> model, const std::
   const EngineLogListener heard;
   llama_adapter_lora* loaded = llama_adapter_lora_init(model->handle(), path.c_str());
   if (loaded == nullptr) {
-    throw Error(heard.told_of_missing_memory() ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
-                fmt::format("the adapter '{}' cannot be used with '{}': {}", path, model->params().path,
-                            heard.reason()));
+    throw Error(
+        heard.told_of_missing_memory() ? ErrorCode::out_of_device_memory : ErrorCode::model_unusable,
+        fmt::format("the adapter '{}' cannot be used with '{}': {}", path, model->params().path, heard.reason()));
   }
   auto adapter = std::shared_ptr<Adapter>(new Adapter);
   adapter->adapter_ = loaded;

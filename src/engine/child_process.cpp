@@ -41,8 +41,7 @@ int threads_of_this_process() {
 // Readable once the stop was asked for.
 class StopFile {
  public:
-  explicit StopFile(const std::stop_token& stop)
-      : file_(eventfd(0, EFD_CLOEXEC)), heard_(stop, Wake{.file = file_}) {
+  explicit StopFile(const std::stop_token& stop) : file_(eventfd(0, EFD_CLOEXEC)), heard_(stop, Wake{.file = file_}) {
     if (file_ < 0) throw Error(ErrorCode::io, "nothing is left to wait for a child process with");
   }
   ~StopFile() { close(file_); }
@@ -173,7 +172,8 @@ void ChildProcess::close_files() noexcept {
 ChildProcess::~ChildProcess() {
   close_files();
   if (pid_ <= 0) return;
-  // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small dry run.
+  // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small dry
+  // run.
   kill(pid_, SIGKILL);
   (void)wait_for_the_end();
 }

@@ -90,7 +90,8 @@ void Context::validate_batch(const Batch& batch) const {
     if (batch.position(i) < 0)
       throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
   }
-  // Embeddings are read from every token, and what is encoded has a row for each. The engine ends the process where a call asks for more than it was told of.
+  // Embeddings are read from every token, and what is encoded has a row for each. The engine ends the process where a
+  // call asks for more than it was told of.
   const bool every_token = params_.embeddings || !facts_.has_memory;
   const std::int32_t outputs = every_token ? batch.size() : batch.outputs();
   if (std::cmp_greater(outputs, facts_.n_outputs_max)) {

@@ -16,7 +16,8 @@ float largest_of(std::span<const float, LargestLogits::kBlock> block) {
   std::array<float, kComputeGroups> compute_groups;
   compute_groups.fill(kNothing);
   for (std::size_t row = 0; row < block.size(); row += kComputeGroups) {
-    for (std::size_t i = 0; i < kComputeGroups; ++i) compute_groups[i] = block[row + i] > compute_groups[i] ? block[row + i] : compute_groups[i];
+    for (std::size_t i = 0; i < kComputeGroups; ++i)
+      compute_groups[i] = block[row + i] > compute_groups[i] ? block[row + i] : compute_groups[i];
   }
   float largest = kNothing;
   for (const float compute_group : compute_groups) largest = compute_group > largest ? compute_group : largest;

@@ -178,7 +178,8 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   auto guarded = guard(params, options);
   const EngineLogListener heard;
   llama_model* loaded = llama_model_load_from_file(file.c_str(), engine.params);
-  // Weights that are laid out anew are with OpenMP, on this thread, and the model computes on another (a host's compute group).
+  // Weights that are laid out anew are with OpenMP, on this thread, and the model computes on another (a host's compute
+  // group).
   release_compute_threads();
   if (loading.stopped) {
     if (loaded != nullptr) llama_model_free(loaded);

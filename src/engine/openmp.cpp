@@ -61,7 +61,8 @@ std::vector<std::pair<std::string, std::string>> bounded_waiting() {
   // heuristic: a few times what waking a thread costs; bench/threads.py compares it with other values.
   constexpr double kMicroseconds = 200;
   const auto looks = static_cast<std::int64_t>(kMicroseconds * looks_per_microsecond());
-  // Active: with more threads than processors (another compute group's are idle) it still looks a little before it sleeps.
+  // Active: with more threads than processors (another compute group's are idle) it still looks a little before it
+  // sleeps.
   return {{"GOMP_SPINCOUNT", std::to_string(std::max<std::int64_t>(looks, 1000))}, {"OMP_WAIT_POLICY", "active"}};
 }
 

@@ -64,9 +64,7 @@ std::optional<float> Sampler::narrow(std::span<const float> logits, std::size_t 
 
 // Logits that equal each other make the engine's order among them part of its answer, which is of the whole list. Not
 // where the first of the largest is the answer.
-bool Sampler::is_settled() {
-  return narrowing_.greedy || are_distinct(candidates_, narrowing_.kept, room_->sorted);
-}
+bool Sampler::is_settled() { return narrowing_.greedy || are_distinct(candidates_, narrowing_.kept, room_->sorted); }
 
 bool Sampler::narrow_to_choice(std::span<const float> logits) {
   return narrow(logits, narrowing_.kept).has_value() && is_settled();

@@ -16,13 +16,14 @@ std::vector<device::DeviceInfo> accelerators(std::vector<device::DeviceInfo> dev
 }
 
 memory::Tag tag_of(const device::DeviceId& device) {
-  return {.device = device, .owner = BackendAccounting::kOwner, .stage = memory::Stage::runtime, .buffer = device.name()};
+  return {
+      .device = device, .owner = BackendAccounting::kOwner, .stage = memory::Stage::runtime, .buffer = device.name()};
 }
 
 }  // namespace
 
 BackendAccounting::BackendAccounting(memory::Ledger& ledger, const device::Probe& probe,
-                         const std::vector<device::DeviceInfo>& devices)
+                                     const std::vector<device::DeviceInfo>& devices)
     : ledger_(ledger), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
 
 BackendAccounting::~BackendAccounting() {
@@ -85,25 +86,25 @@ void BackendAccounting::lower(const device::DeviceInfo& memory, const device::De
     const Bytes held = held_on(device);
     const Bytes less = std::min(held, by);
     by -= less;
-    if (less > Bytes{}) record(device, held - less);
+    if (less > Bytes{}) charge(device, held - less);
   }
 }
 
 std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::settle(const std::vector<device::DeviceId>& left) {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
-  const tracker::Meter::Reading now = meter_.read();
+  const device::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {
     const device::DeviceInfo& memory = meter_.memories()[i];
     const auto there = std::ranges::find_if(devices_, [&](const device::DeviceInfo& info) {
       return !info.id.is_host() && std::ranges::contains(left, info.id) && device::share_memory(info, memory);
     });
     const device::DeviceId whose = there == devices_.end() ? memory.id : there->id;
-    Bytes kept = saturating_sub(tracker::growth(before_[i], now[i]).bytes, known_in(memory));
+    Bytes kept = saturating_sub(device::growth(before_[i], now[i]).bytes, known_in(memory));
     if (kept < kNoise) kept = Bytes{};
     const Bytes held = held_in(memory);
     growth.emplace_back(whose, saturating_sub(kept, held));
     if (kept > held)
-      record(whose, held_on(whose) + (kept - held));
+      charge(whose, held_on(whose) + (kept - held));
     else
       lower(memory, whose, held - kept);
   }

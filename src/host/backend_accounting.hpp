@@ -1,10 +1,10 @@
-// BackendAccounting: what backends go on holding after a model has left: device contexts, compiled pipelines. It belongs to
-// no model any more, but it is there, and the next load finds it made.
+// BackendAccounting: what backends go on holding after a model has left: device contexts, compiled pipelines. It
+// belongs to no model any more, but it is there, and the next load finds it made.
 #pragma once
 #include <utility>
 #include <vector>
 
-#include <plimsoll/tracker/meter.hpp>
+#include <plimsoll/device/meter.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::host {
@@ -43,8 +43,8 @@ class BackendAccounting {
 
   memory::Ledger& ledger_;
   const std::vector<device::DeviceInfo> devices_;
-  tracker::Meter meter_;
-  tracker::Meter::Reading before_;
+  device::Meter meter_;
+  device::Meter::Reading before_;
   std::vector<std::pair<memory::Tag, Bytes>> charged_;
 };
 

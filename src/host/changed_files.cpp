@@ -11,7 +11,7 @@
 namespace plimsoll::host {
 namespace {
 
-std::string files_of(const tracker::DryRunRequest& request) {
+std::string files_of(const dry_run::DryRunRequest& request) {
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
@@ -62,11 +62,12 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   const std::string& name = request.name;
   kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
-  const tracker::RestAfterwards rest(dry_runs);
-  plan::Plan anew =
-      plan::Planner(dry_runs, store)
-          .plan({request},
-                {.budgets = fleet.budgets, .ours = accounting.committed(), .alternatives = false, .runtime = fleet.runtime});
+  const dry_run::RestAfterwards rest(dry_runs);
+  plan::Plan anew = plan::Planner(dry_runs, store)
+                        .plan({request}, {.budgets = fleet.budgets,
+                                          .ours = accounting.committed(),
+                                          .alternatives = false,
+                                          .runtime = fleet.runtime});
   choose_group(anew.models.front());
   const std::lock_guard lock(mutex);
   *std::ranges::find(plans, name, &plan::ModelPlan::name) = anew.models.front();
@@ -82,8 +83,8 @@ void Host::Impl::plan_anew(const plan::Request& request, const std::string& file
   }
 }
 
-// A compute group's compute buffers is as large as it was made. Where nobody computes in it, it is made again; else who needs more
-// computes in memory of its own.
+// A compute group's compute buffers is as large as it was made. Where nobody computes in it, it is made again; else who
+// needs more computes in memory of its own.
 void Host::Impl::choose_group(plan::ModelPlan& plan) {
   const auto compute_group = compute_groups.find(plan.compute_group);
   if (plan.compute_group.empty() || compute_group == compute_groups.end()) return;

@@ -9,7 +9,8 @@
 #include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
-ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::PlannedEntry> compute_buffers)
+ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name,
+                           std::vector<memory::Ledger::PlannedEntry> compute_buffers)
     : accounting_(accounting),
       name_(std::move(name)),
       entries_(std::move(compute_buffers)),
@@ -52,7 +53,8 @@ void ComputeGroup::take_compute_buffers() {
                           fmt::format("taking the compute buffers of compute group '{}'", name_));
   tracker::SharedComputeBuffers::Sizes sizes;
   for (const memory::Ledger::PlannedEntry& entry : entries_) sizes.emplace_back(entry.tag.buffer, entry.bytes);
-  compute_buffers_ = std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
+  compute_buffers_ =
+      std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(), owner_of_group(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 
@@ -69,8 +71,8 @@ void ComputeGroup::leave() {
   reservation_.release();
 }
 
-// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the compute buffers
-// matters.
+// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the compute
+// buffers matters.
 void ComputeGroup::hand_over(const Member* next) {
   if (last_member_ == next->number()) return;
   last_member_ = next->number();

@@ -1,5 +1,5 @@
-// ComputeGroup: models that take turns on a device. One thread computes for all of them, one model at a time, in the order in
-// which they asked; their compute buffers are one shared set of compute buffers.
+// ComputeGroup: models that take turns on a device. One thread computes for all of them, one model at a time, in the
+// order in which they asked; their compute buffers are one shared set of compute buffers.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -13,21 +13,22 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
 #include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/run/instance.hpp>
 #include <plimsoll/run/memory_accounting.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
 
 namespace plimsoll::host {
 
-// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a compute group is also
-// one pool for its device.
+// Any thread. The engine keeps a pool of CPU threads for each thread that computes, so one thread for a compute group
+// is also one pool for its device.
 class ComputeGroup {
  public:
-  // `compute_buffers`: see Room::compute_buffers_of_group(); empty for a model that shares with nobody, which has its compute group's thread
-  // only.
-  ComputeGroup(run::MemoryAccounting& accounting, std::string name, std::vector<memory::Ledger::PlannedEntry> compute_buffers);
+  // `compute_buffers`: see Room::compute_buffers_of_group(); empty for a model that shares with nobody, which has its
+  // compute group's thread only.
+  ComputeGroup(run::MemoryAccounting& accounting, std::string name,
+               std::vector<memory::Ledger::PlannedEntry> compute_buffers);
   ~ComputeGroup();
   ComputeGroup(const ComputeGroup&) = delete;
   ComputeGroup& operator=(const ComputeGroup&) = delete;
@@ -77,7 +78,9 @@ class ComputeGroup::Member final : public run::Turns {
   // Its instance is sealed: the compute buffers may only be what it is now.
   void seal() { compute_group_.close_seal(); }
   void run(const std::function<void()>& work) override { compute_group_.compute(this, work); }
-  [[nodiscard]] run::Sharing sharing() noexcept { return {.compute_buffers = compute_group_.compute_buffers_.get(), .turns = this}; }
+  [[nodiscard]] run::Sharing sharing() noexcept {
+    return {.compute_buffers = compute_group_.compute_buffers_.get(), .turns = this};
+  }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
  private:

@@ -71,7 +71,8 @@ void read_thresholds(const toml::table& table, Fleet& fleet, Complaints& complai
 
 void read_lines(const toml::node& node, Fleet& fleet, Complaints& complaints) {
   const toml::array* budgets = node.as_array();
-  if (budgets == nullptr) return complaints.at(node.source(), "'budgets' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
+  if (budgets == nullptr)
+    return complaints.at(node.source(), "'budgets' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
   for (const toml::node& element : *budgets) {
     const auto parsed = memory::parse_budget(element.value_exact<std::string>().value_or(""));
     if (parsed) {
@@ -154,7 +155,7 @@ std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view t
   }
   if (complaints.list.empty()) return fleet;
   std::ranges::stable_sort(complaints.list, {},
-                           [](const FleetFileError& error) { return std::pair(error.budget, error.column); });
+                           [](const FleetFileError& error) { return std::pair(error.line, error.column); });
   return std::unexpected(std::move(complaints.list));
 }
 
@@ -167,7 +168,7 @@ Fleet read_fleet(const std::filesystem::path& path) {
   std::string all = fmt::format("{} thing{} wrong with this fleet", fleet.error().size(),
                                 fleet.error().size() == 1 ? " is" : "s are");
   for (const FleetFileError& error : fleet.error())
-    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.budget, error.column, error.message);
+    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
   throw Error(ErrorCode::usage, all, {{"errors", fleet.error().size()}});
 }
 

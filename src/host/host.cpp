@@ -117,7 +117,8 @@ void Host::Impl::note_queued(const std::string& model, double seconds) {
   counts.at(model).times.queue.add(seconds);
 }
 
-Host::Host(run::MemoryAccounting& accounting, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store, HostOptions options)
+Host::Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
+           HostOptions options)
     : impl_(std::make_unique<Impl>(accounting, std::move(fleet), dry_runs, store, std::move(options))) {}
 Host::~Host() = default;
 

@@ -11,8 +11,8 @@
 #include <plimsoll/host/room.hpp>
 
 #include "backend_accounting.hpp"
-#include "kept_models.hpp"
 #include "compute_group.hpp"
+#include "kept_models.hpp"
 #include "readings.hpp"
 #include "resident.hpp"
 
@@ -24,8 +24,8 @@ namespace plimsoll::host {
 }
 
 struct Host::Impl {
-  Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
-       HostOptions the_options);
+  Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, dry_run::DryRunSource& the_dry_runs,
+       plan::Store& the_store, HostOptions the_options);
   ~Impl();
 
   // --- requests (host.cpp; how they wait: host_waiting.cpp) ---
@@ -142,7 +142,7 @@ struct Host::Impl {
 
   run::MemoryAccounting& accounting;
   Fleet fleet;
-  tracker::DryRunSource& dry_runs;
+  dry_run::DryRunSource& dry_runs;
   plan::Store& store;
   HostOptions options;
   SystemClock clock;
@@ -171,13 +171,15 @@ struct Host::Impl {
 
   // The loop's own.
   bool trim_when_idle = false;
-  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups;  // the group's name, or "model:NAME" for one without
+  std::map<std::string, std::unique_ptr<ComputeGroup>>
+      compute_groups;  // the group's name, or "model:NAME" for one without
   std::map<std::string, KnownWarmUp> known_warm_ups;
   std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
   // Models whose weights are all page cache stay mapped: no budget is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;
-  // A place in the compute group of a model that has gone for another one of the same compute group, so that the compute buffers stays.
+  // A place in the compute group of a model that has gone for another one of the same compute group, so that the
+  // compute buffers stays.
   std::unique_ptr<ComputeGroup::Member> successors_place;
   // Measured by a warm-up that did not see everything.
   std::map<std::pair<std::string, device::DeviceId>, Bytes> runtime_lower_bounds;

@@ -50,8 +50,8 @@ void require_sense(const Fleet& fleet) {
   if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
 }
 
-plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::DryRunSource& dry_runs, plan::Store& store,
-                   const run::MemoryAccounting& accounting) {
+plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, dry_run::DryRunSource& dry_runs,
+                   plan::Store& store, const run::MemoryAccounting& accounting) {
   std::vector<plan::Request> requests = requests_of(fleet);
   if (!made) {
     return plan::Planner(dry_runs, store)
@@ -68,8 +68,8 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, tracker::
 
 }  // namespace
 
-Host::Impl::Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, tracker::DryRunSource& the_dry_runs, plan::Store& the_store,
-                 HostOptions the_options)
+Host::Impl::Impl(run::MemoryAccounting& the_accounting, Fleet the_fleet, dry_run::DryRunSource& the_dry_runs,
+                 plan::Store& the_store, HostOptions the_options)
     : accounting(the_accounting),
       fleet(std::move(the_fleet)),
       dry_runs(the_dry_runs),

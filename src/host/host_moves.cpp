@@ -16,7 +16,8 @@ ComputeGroup& Host::Impl::group_of(const plan::ModelPlan& model) {
   auto& compute_group = compute_groups[key];
   if (!compute_group) {
     const std::lock_guard lock(mutex);
-    compute_group = std::make_unique<ComputeGroup>(accounting, model.compute_group, room.compute_buffers_of_group(model.compute_group));
+    compute_group = std::make_unique<ComputeGroup>(accounting, model.compute_group,
+                                                   room.compute_buffers_of_group(model.compute_group));
   }
   return *compute_group;
 }
@@ -41,7 +42,7 @@ namespace {
 bool is_page_cache(const plan::ModelPlan& plan) {
   return std::ranges::none_of(plan.entries, [](const plan::Entry& entry) {
     return entry.charged && (entry.stage == memory::Stage::weights || entry.stage == memory::Stage::adapter ||
-                            entry.stage == memory::Stage::projector);
+                             entry.stage == memory::Stage::projector);
   });
 }
 
@@ -153,8 +154,8 @@ bool Host::Impl::make_more_way(const std::string& name, const Error& error) {
   }
   const Bytes in_memory = swap_space.held().in_memory;
   if (error.code() != ErrorCode::over_budget || in_memory == Bytes{}) return false;
-  log::info("host", "'{}' is tried again without the {} that are swapped out in memory: {}", name, format_bytes(in_memory),
-            error.what());
+  log::info("host", "'{}' is tried again without the {} that are swapped out in memory: {}", name,
+            format_bytes(in_memory), error.what());
   swap_space.give_way(in_memory);
   return true;
 }
@@ -235,7 +236,8 @@ void Host::Impl::load(const std::string& name) noexcept {
 void Host::Impl::refresh_runtimes() {
   for (const plan::ModelPlan& model : plans) {
     const auto known = std::ranges::find_if(known_warm_ups, [&](const auto& one) {
-      return one.first == model.name || (!known_warm_ups.contains(model.name) && one.second.key == runtime_key_of(model));
+      return one.first == model.name ||
+             (!known_warm_ups.contains(model.name) && one.second.key == runtime_key_of(model));
     });
     if (known != known_warm_ups.end()) {
       for (const auto& [device, bytes] : known->second.runtime)
@@ -270,7 +272,8 @@ void Host::Impl::let_go_of(const std::string& name, const std::string& whom_for)
   {
     const std::lock_guard lock(mutex);
     const std::string compute_group = room.plan_of(name).compute_group;
-    if (!whom_for.empty() && !compute_group.empty() && room.plan_of(whom_for).compute_group == compute_group) goes_on = room.plan_of(name);
+    if (!whom_for.empty() && !compute_group.empty() && room.plan_of(whom_for).compute_group == compute_group)
+      goes_on = room.plan_of(name);
     resident = std::move(residents[name]);
     residents.erase(name);
     counts[name].tokens_before += resident->instance->tokens_computed();

@@ -24,8 +24,8 @@ class KeptModels {
   // One of the two.
   struct Entry {
     std::shared_ptr<const tracker::KeptWeights> copy{};  // stays when the model comes back
-    std::shared_ptr<engine::Model> model{};            // is the model when it comes back
-    Bytes size{};                                      // what it takes of the budget
+    std::shared_ptr<engine::Model> model{};              // is the model when it comes back
+    Bytes size{};                                        // what it takes of the budget
   };
 
   explicit KeptModels(Bytes budget) : budget_(budget) {}

@@ -171,7 +171,7 @@ void settle_draft(FleetModel& model, const DraftKeys& keys) {
 }
 
 // What follows from the context's keys: defaults that depend on others, and the shape that embeddings want.
-void settle_context(tracker::DryRunRequest& dry_run, const toml::table& table, std::int64_t ctx_size) {
+void settle_context(dry_run::DryRunRequest& dry_run, const toml::table& table, std::int64_t ctx_size) {
   engine::ContextParams& context = dry_run.context;
   if (ctx_size >= 0) context.n_ctx = static_cast<std::uint32_t>(ctx_size);
   if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);

@@ -24,7 +24,7 @@ Bytes makes_way(const Accounting& accounting) {
 
 // Under one budget with it: the same device, or another one of the same card.
 bool under_one_budget(const device::DeviceId& device, const device::DeviceInfo& with,
-                    const std::vector<plan::DeviceState>& readings) {
+                      const std::vector<plan::DeviceState>& readings) {
   return std::ranges::any_of(infos(readings), [&](const device::DeviceInfo& info) {
     return info.id == device && info.memory() == with.memory();
   });
@@ -56,7 +56,8 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
       if (!entry.charged || !device::lies_in(entry.tag.device, state.info, infos(readings))) continue;
       ours += entry.taken.current;
       // A holding keeps the name it is charged under; Room knows which of these are one memory.
-      if (entry.tag.device != device || !accounting.is_fleets(entry.tag.owner) || accounting.has_gone(entry.tag.owner)) continue;
+      if (entry.tag.device != device || !accounting.is_fleets(entry.tag.owner) || accounting.has_gone(entry.tag.owner))
+        continue;
       const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;
       // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much.
       const bool stays = entry.tag.stage == memory::Stage::runtime;
@@ -76,7 +77,8 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
   return moment;
 }
 
-std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting, std::vector<plan::DeviceState> readings) {
+std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
+                                                   std::vector<plan::DeviceState> readings) {
   const double share = touched(accounting, readings);
   for (plan::DeviceState& state : readings) {
     state.ours = {};

@@ -16,13 +16,13 @@ struct Accounting {
   const std::vector<memory::Entry>& entries;
   std::function<bool(const std::string& owner)> is_fleets;
   std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
-  std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: swapped-out conversations,
-                                             // copies of weights, what a load passes weights through
-  Bytes kept_models{};                       // makes way, too: under the names of models that have left
+  std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: swapped-out
+                                             // conversations, copies of weights, what a load passes weights through
+  Bytes kept_models{};  // makes way, too: under the names of models that have left
 };
 
-// How much of the bytes that are charged in host memory is really used, 0 to 1: buffers are charged as a whole, and pages
-// that nobody has touched are free still.
+// How much of the bytes that are charged in host memory is really used, 0 to 1: buffers are charged as a whole, and
+// pages that nobody has touched are free still.
 [[nodiscard]] double touched(const Accounting& accounting, const std::vector<plan::DeviceState>& readings);
 
 // Everything in its place. What others hold of a memory is what is left once all that we hold there is taken off,

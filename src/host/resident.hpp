@@ -41,8 +41,9 @@ struct Resident : Ready {
     return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
   }
 
-  // A sequence for a lease: the kept conversation where it is here or swapped out, else an empty one. A conversation that
-  // nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still swapped out then.
+  // A sequence for a lease: the kept conversation where it is here or swapped out, else an empty one. A conversation
+  // that nobody uses makes way where all sequences are taken. Throws what restoring throws; it is still swapped out
+  // then.
   [[nodiscard]] run::Conversation acquire_sequence(std::optional<ConversationId> id, SwapSpace& swap_space);
   // Keeps a conversation in the context for its next lease.
   void keep(ConversationId id, run::Conversation conversation);

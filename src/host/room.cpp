@@ -13,7 +13,7 @@ namespace {
 
 // Judged by the budgets alone: what else is on the devices may go away.
 std::vector<plan::DeviceVerdict> admit_by_budgets(const std::vector<plan::ModelPlan>& models,
-                                                std::vector<plan::DeviceState> devices) {
+                                                  std::vector<plan::DeviceState> devices) {
   for (plan::DeviceState& device : devices) device.reading.free.reset();
   return plan::admit(models, devices);
 }
@@ -35,7 +35,11 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
     if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
   }
   for (const std::string& compute_group : compute_groups) {
-    plan::ModelPlan compute_buffers{.name = owner_of_group(compute_group), .request = {}, .dry_run = {}, .entries = {}, .compute_group = compute_group};
+    plan::ModelPlan compute_buffers{.name = owner_of_group(compute_group),
+                                    .request = {},
+                                    .dry_run = {},
+                                    .entries = {},
+                                    .compute_group = compute_group};
     for (const auto& [place, bytes] : plan::compute_buffers_of(compute_group, possible)) {
       compute_buffers.entries.push_back(
           {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
@@ -47,14 +51,16 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
 std::vector<memory::Ledger::PlannedEntry> Room::compute_buffers_of_group(const std::string& compute_group) const {
   const auto found = std::ranges::find(group_plans_, compute_group, &plan::ModelPlan::compute_group);
   return compute_group.empty() || found == group_plans_.end() ? std::vector<memory::Ledger::PlannedEntry>{}
-                                                   : plan::reservation_entries(*found);
+                                                              : plan::reservation_entries(*found);
 }
 
 std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const {
   const std::string& compute_group = plan_of(model).compute_group;
   std::vector<plan::ModelPlan> out;
   for (const plan::ModelPlan& other : models_) {
-    if (compute_group.empty() || other.compute_group != compute_group || other.name == model || !fits_alone(other, devices_)) continue;
+    if (compute_group.empty() || other.compute_group != compute_group || other.name == model ||
+        !fits_alone(other, devices_))
+      continue;
     out.push_back(other);
     std::erase_if(out.back().entries, [](const plan::Entry& entry) { return entry.stage != memory::Stage::compute; });
   }
@@ -83,7 +89,8 @@ std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names)
     if (const auto draft = drafts_.find(name); draft != drafts_.end()) add(draft->second);
   }
   for (const plan::ModelPlan& compute_buffers : group_plans_) {
-    if (std::ranges::contains(out, compute_buffers.compute_group, &plan::ModelPlan::compute_group)) out.push_back(compute_buffers);
+    if (std::ranges::contains(out, compute_buffers.compute_group, &plan::ModelPlan::compute_group))
+      out.push_back(compute_buffers);
   }
   return out;
 }
@@ -108,17 +115,18 @@ Bytes Room::required(const std::vector<std::string>& names) const {
 
 void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
   auto& entries = std::ranges::find(models_, model, &plan::ModelPlan::name)->entries;
-  const auto found = std::ranges::find_if(
-      entries, [&](const plan::Entry& entry) { return entry.device == device && entry.stage == memory::Stage::runtime; });
+  const auto found = std::ranges::find_if(entries, [&](const plan::Entry& entry) {
+    return entry.device == device && entry.stage == memory::Stage::runtime;
+  });
   if (found != entries.end()) {
     found->bytes = figure.bytes;
     found->source = figure.source;
   } else if (figure.bytes > Bytes{}) {
     entries.push_back({.device = device,
-                     .buffer = device.name(),
-                     .stage = memory::Stage::runtime,
-                     .bytes = figure.bytes,
-                     .source = figure.source});
+                       .buffer = device.name(),
+                       .stage = memory::Stage::runtime,
+                       .bytes = figure.bytes,
+                       .source = figure.source});
   }
 }
 

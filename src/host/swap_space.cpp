@@ -55,7 +55,7 @@ void SwapSpace::lose(std::uint64_t id, const char* why) {
 }
 
 void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
-                  const std::function<run::SequenceSnapshot()>& save) {
+                    const std::function<run::SequenceSnapshot()>& save) {
   forget(id);
   // Positions and spans come with the memory.
   const Bytes most = memory + tokens_of(tokens_alone) * 2;
@@ -207,7 +207,8 @@ std::optional<SwapSpace::Swapped> SwapSpace::take(std::uint64_t id) {
     lock.unlock();
     read_back(*entry);
   }
-  if (entry->swapped_out.snapshot.decoded > 0 || is_text(entry->swapped_out.snapshot)) return std::move(entry->swapped_out);
+  if (entry->swapped_out.snapshot.decoded > 0 || is_text(entry->swapped_out.snapshot))
+    return std::move(entry->swapped_out);
   throw Error(ErrorCode::unsupported,
               fmt::format("conversation {} begins anew: its file could not be read, and its pictures cannot be decoded "
                           "again",

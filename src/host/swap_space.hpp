@@ -26,10 +26,10 @@ struct SwappedBytes {
   Bytes on_disk;
 };
 
-// What is swapped out in host memory stands in the ledger and is within the host's budget; it is charged before it is made. The
-// longest swapped out leave the memory first: to disk, and where that is full or fails, their tokens alone stay (`decoded`
-// is 0 then), to be decoded again. A conversation that cannot even be kept like that (the budget has no room for its
-// tokens, or pictures stood between them) is lost, and whoever comes back for it is told so once.
+// What is swapped out in host memory stands in the ledger and is within the host's budget; it is charged before it is
+// made. The longest swapped out leave the memory first: to disk, and where that is full or fails, their tokens alone
+// stay (`decoded` is 0 then), to be decoded again. A conversation that cannot even be kept like that (the budget has no
+// room for its tokens, or pictures stood between them) is lost, and whoever comes back for it is told so once.
 //
 // Any thread: one lock, not held while files are written or read. The ledger outlives it.
 //
@@ -45,8 +45,9 @@ class SwapSpace {
   SwapSpace(const SwapSpace&) = delete;
   SwapSpace& operator=(const SwapSpace&) = delete;
 
-  // Swaps out what `save` makes, whose memory is that large, in the place of what was swapped out under that id. Where the budget
-  // has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are swapped out.
+  // Swaps out what `save` makes, whose memory is that large, in the place of what was swapped out under that id. Where
+  // the budget has no room for it, whatever makes way, it is not called; then, and where it throws, only the tokens are
+  // swapped out.
   void put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone, Bytes memory,
            const std::function<run::SequenceSnapshot()>& save);
   void put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone);
@@ -67,7 +68,7 @@ class SwapSpace {
  private:
   struct Entry {
     std::uint64_t id;
-    Swapped swapped_out;                 // without memory where that is in the file
+    Swapped swapped_out;           // without memory where that is in the file
     std::filesystem::path file{};  // empty: not on disk
     Bytes file_bytes{};
     bool is_leaving = false;  // its memory is being written, without the lock

@@ -20,7 +20,7 @@ namespace plimsoll::host {
 class Complaints {
  public:
   void at(const toml::source_region& place, std::string message) {
-    list.push_back({.budget = place.begin.budget, .column = place.begin.column, .message = std::move(message)});
+    list.push_back({.line = place.begin.line, .column = place.begin.column, .message = std::move(message)});
   }
   std::vector<FleetFileError> list;
 };

@@ -50,7 +50,8 @@ std::vector<Entry> Ledger::State::largest_locked(const device::DeviceId& device)
 std::optional<Refusal> Ledger::State::judge_locked(const device::DeviceId& device, const std::string& owner,
                                                    std::optional<Stage> stage, Bytes requested, Bytes more) const {
   const DeviceAccount account = account_locked(device);
-  if (!account.budget || more == Bytes{} || more <= saturating_sub(*account.budget, account.committed)) return std::nullopt;
+  if (!account.budget || more == Bytes{} || more <= saturating_sub(*account.budget, account.committed))
+    return std::nullopt;
   return Refusal{.by = RefusedBy::budget,
                  .device = device,
                  .owner = owner,
@@ -84,11 +85,12 @@ void Ledger::set_budget(const device::DeviceId& device, std::optional<Bytes> bud
   const std::lock_guard lock(state_->mutex);
   const device::DeviceId& memory = state_->memory_of_locked(device);
   if (budget) {
-    state_->entries[memory] = *budget;
+    state_->budgets[memory] = *budget;
   } else {
-    state_->entries.erase(memory);
+    state_->budgets.erase(memory);
   }
-  state_->note(EventKind::budget_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}}, budget.value_or(Bytes{}));
+  state_->note(EventKind::budget_set, {.device = device, .owner = {}, .stage = {}, .buffer = {}},
+               budget.value_or(Bytes{}));
 }
 
 void Ledger::join(const device::DeviceId& device, const device::DeviceId& memory) {
@@ -96,11 +98,11 @@ void Ledger::join(const device::DeviceId& device, const device::DeviceId& memory
   if (device == memory || state_->memory_of_locked(device) == memory) return;
   state_->same_memory[device] = memory;
   // A budget that was set for either is one for both, and the lower one of two.
-  const auto own = state_->entries.find(device);
-  if (own == state_->entries.end()) return;
-  const auto [place, is_new] = state_->entries.try_emplace(memory, own->second);
+  const auto own = state_->budgets.find(device);
+  if (own == state_->budgets.end()) return;
+  const auto [place, is_new] = state_->budgets.try_emplace(memory, own->second);
   if (!is_new) place->second = std::min(place->second, own->second);
-  state_->entries.erase(device);
+  state_->budgets.erase(device);
 }
 
 device::DeviceId Ledger::memory_of(const device::DeviceId& device) const {
@@ -108,9 +110,10 @@ device::DeviceId Ledger::memory_of(const device::DeviceId& device) const {
   return state_->memory_of_locked(device);
 }
 
-std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, const std::vector<PlannedEntry>& budgets) {
+std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner,
+                                                    const std::vector<PlannedEntry>& entries) {
   std::map<device::DeviceId, Bytes> sums;
-  for (const PlannedEntry& entry : budgets) {
+  for (const PlannedEntry& entry : entries) {
     if (entry.tag.owner != owner) throw Error(ErrorCode::internal, "a reservation's entries must belong to its owner");
     sums[entry.tag.device] += entry.bytes;
   }
@@ -130,7 +133,7 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner, co
       return std::unexpected(std::move(*over));
     }
   }
-  for (const PlannedEntry& entry : budgets) {
+  for (const PlannedEntry& entry : entries) {
     impl->entries[entry.tag] += entry.bytes;
     state_->plan_locked(entry.tag, entry.bytes);
   }
@@ -158,8 +161,8 @@ std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
   return {};
 }
 
-// What the next two could throw says that the accounting are wrong, or the host is out of memory: that ends the process.
-// NOLINTNEXTLINE(bugprone-exception-escape)
+// What the next two could throw says that the accounting are wrong, or the host is out of memory: that ends the
+// process. NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   state_->owners[{tag.device, tag.owner}].taken -= bytes;

@@ -28,7 +28,7 @@ struct Ledger::State {
   std::map<Tag, Cell> charged;
   std::map<Tag, Cell> uncharged;
   std::map<OwnerKey, Owner> owners;
-  std::map<device::DeviceId, Bytes> budgets;                   // by memory
+  std::map<device::DeviceId, Bytes> budgets;                 // by memory
   std::map<device::DeviceId, device::DeviceId> same_memory;  // of a device that shares another's
   EventLog* log = nullptr;
 
@@ -47,10 +47,10 @@ struct Ledger::State {
   void note(EventKind kind, const Tag& tag, Bytes bytes);
 };
 
-// What a reservation holds: its budgets, and the accounting they stand in.
+// What a reservation holds: its entries, and the accounting they stand in.
 struct Reservation::Impl {
   std::shared_ptr<Ledger::State> accounting;
-  std::map<Tag, Bytes> budgets;
+  std::map<Tag, Bytes> entries;
 };
 
 }  // namespace plimsoll::memory

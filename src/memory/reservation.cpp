@@ -44,7 +44,7 @@ void Reservation::resize(const Tag& tag, Bytes bytes) {
     const Bytes committed = after.committed();
     after.reserved += bytes - before;
     if (auto refusal = accounting.judge_locked(tag.device, owner_, tag.stage, bytes - before,
-                                          saturating_sub(after.committed(), committed))) {
+                                               saturating_sub(after.committed(), committed))) {
       throw Refused(std::move(*refusal), "growing a reservation");
     }
     accounting.plan_locked(tag, bytes - before);

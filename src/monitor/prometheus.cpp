@@ -66,13 +66,11 @@ void add_memory(Exposition& out, const Sample& sample) {
   });
   out.family("plimsoll_allocations_after_seal_total", "counter",
              "Allocations of a sealed model inside its reservation.");
-  for_each_owner(sample, [&](const OwnerSample& owner) {
-    out.add({{"model", owner.name}}, owner.seal.allocations_after_seal);
-  });
+  for_each_owner(
+      sample, [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.allocations_after_seal); });
   out.family("plimsoll_refused_after_seal_total", "counter", "Allocations of a sealed model that were refused.");
-  for_each_owner(sample, [&](const OwnerSample& owner) {
-    out.add({{"model", owner.name}}, owner.seal.refused_after_seal);
-  });
+  for_each_owner(sample,
+                 [&](const OwnerSample& owner) { out.add({{"model", owner.name}}, owner.seal.refused_after_seal); });
 }
 
 constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
@@ -120,7 +118,7 @@ void add_work(Exposition& out, const Sample& sample) {
 }
 
 void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& times) {
-  const auto add = [&](const char* name, const char* help, Histogram host::ModelTimes::*histogram) {
+  const auto add = [&](const char* name, const char* help, Histogram host::ModelTimes::* histogram) {
     out.family(name, "histogram", help);
     for (const auto& [model, of_model] : times) out.add({{"model", model}}, of_model.*histogram);
   };

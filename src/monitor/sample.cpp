@@ -29,8 +29,8 @@ void add_entry(OwnerSample& owner, const memory::Entry& entry, bool has_plan) {
   if (!has_plan) stage.planned += entry.planned;
 }
 
-void add_plan(OwnerSample& owner, const std::vector<plan::Entry>& budgets) {
-  for (const plan::Entry& entry : budgets) {
+void add_plan(OwnerSample& owner, const std::vector<plan::Entry>& entries) {
+  for (const plan::Entry& entry : entries) {
     if (entry.charged) stage_of(owner, entry.device.name(), entry.stage).planned += entry.bytes;
   }
 }
@@ -62,7 +62,7 @@ std::optional<Bytes> foreign_on(const Sample& sample, const DeviceSample& device
 
 }  // namespace
 
-Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::*field) {
+Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field) {
   if (!device.memory_is_hosts) return device.*field;
   Bytes sum;
   for (const DeviceSample& other : sample.devices) {

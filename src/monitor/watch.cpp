@@ -126,7 +126,8 @@ void Watch::look_at_promises(const Sample& sample, const DeviceSample& device) {
                              device.foreign ? fmt::format("; others hold {}", format_bytes(*device.foreign)) : "");
 }
 
-// While a model comes or goes its memory and the accounting move at different moments: drift is counted between such times.
+// While a model comes or goes its memory and the accounting move at different moments: drift is counted between such
+// times.
 void Watch::look_at_drift(const Sample& sample) {
   std::vector<std::pair<host::ModelState, std::uint64_t>> moves;
   for (const ModelSample& model : sample.models) moves.emplace_back(model.status.state, model.status.loads);

@@ -27,7 +27,8 @@ Step micro_batch(std::uint32_t to) {
   return [to](Candidate& candidate) {
     std::uint32_t& n_ubatch = candidate.request.context.n_ubatch;
     if (n_ubatch <= to) return false;
-    note(candidate, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to), "slower prompts");
+    note(candidate, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to),
+         "slower prompts");
     n_ubatch = to;
     return true;
   };
@@ -42,7 +43,8 @@ Step cache_type(ggml_type to, std::string_view cost) {
     }
     const std::string name(engine::to_string(to));
     note(candidate, {"-ctk", name, "-ctv", name}, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
-    candidate.changes.push_back({.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
+    candidate.changes.push_back(
+        {.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
     context.type_k = context.type_v = to;
     return true;
   };
@@ -69,7 +71,8 @@ Step experts_to_host() {
 
 Step host_alone() {
   return [](Candidate& candidate) {
-    note(candidate, {"--device", "none"}, "device", "accelerator", "none", "everything computed on the host: much slower");
+    note(candidate, {"--device", "none"}, "device", "accelerator", "none",
+         "everything computed on the host: much slower");
     candidate.request.model.devices = {"none"};
     return true;
   };
@@ -91,16 +94,17 @@ Step context(std::uint32_t from, std::uint32_t to) {
     note(candidate, {"-c", std::to_string(to)}, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
     candidate.request.context.n_ctx = to;
     candidate.request.context.n_batch = std::min(candidate.request.context.n_batch, to);
-    candidate.request.context.n_ubatch = std::min(candidate.request.context.n_ubatch, candidate.request.context.n_batch);
+    candidate.request.context.n_ubatch =
+        std::min(candidate.request.context.n_ubatch, candidate.request.context.n_batch);
     return true;
   };
 }
 
 // How far a alternative is from what was asked: context first, then quality, then speed.
-auto distance(const Candidate& candidate, const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) {
+auto distance(const Candidate& candidate, const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run) {
   const engine::ContextParams& now = candidate.request.context;
-  // What was asked may be "the model's own" or be padded by the engine: only a alternative that asks for something else has
-  // lost any.
+  // What was asked may be "the model's own" or be padded by the engine: only a alternative that asks for something else
+  // has lost any.
   const bool shortened = now.n_ctx != asked.context.n_ctx;
   const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / dry_run.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
@@ -119,7 +123,7 @@ auto distance(const Candidate& candidate, const tracker::DryRunRequest& asked, c
 
 class Builder {
  public:
-  Builder(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
+  Builder(const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run) : asked_(asked), dry_run_(dry_run) {}
 
   void add(const std::vector<Step>& steps) {
     Candidate candidate{.request = asked_, .flags = {}, .changes = {}, .cost = {}};
@@ -130,19 +134,21 @@ class Builder {
   }
 
   std::vector<Candidate> nearest_first() && {
-    std::ranges::stable_sort(candidates_, {}, [this](const Candidate& candidate) { return distance(candidate, asked_, dry_run_); });
+    std::ranges::stable_sort(candidates_, {},
+                             [this](const Candidate& candidate) { return distance(candidate, asked_, dry_run_); });
     return std::move(candidates_);
   }
 
  private:
-  const tracker::DryRunRequest& asked_;
-  const tracker::DryRun& dry_run_;
+  const dry_run::DryRunRequest& asked_;
+  const dry_run::DryRun& dry_run_;
   std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
-std::vector<Candidate> candidates(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run, bool accelerator_is_over) {
+std::vector<Candidate> candidates(const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run,
+                                  bool accelerator_is_over) {
   const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && dry_run.context.flash_attn;
   const Step nothing = [](Candidate&) { return false; };
   const Step half = micro_batch(std::max(kSmallestMicroBatch, dry_run.context.n_ubatch / 2));

@@ -12,14 +12,15 @@ std::optional<std::string> contradiction(const std::vector<memory::BudgetRequest
         std::any_of(budgets.begin(), budget, [&](const auto& other) { return other.device == budget->device; });
     if (!again) continue;
     return budget->device ? fmt::format("two budgets were asked for on '{}'; a device has one", budget->device->name())
-                        : "two budgets were asked for without a device; every accelerator has one";
+                          : "two budgets were asked for without a device; every accelerator has one";
   }
   return std::nullopt;
 }
 
 std::optional<std::string> budget_without_use(const std::vector<memory::BudgetRequest>& budgets,
-                                            const std::vector<Request>& requests) {
-  const bool for_accelerators = std::ranges::any_of(budgets, [](const auto& budget) { return !budget.device.has_value(); });
+                                              const std::vector<Request>& requests) {
+  const bool for_accelerators =
+      std::ranges::any_of(budgets, [](const auto& budget) { return !budget.device.has_value(); });
   const bool none_used = std::ranges::all_of(requests, [](const Request& request) {
     return request.dry_run.model.devices == std::vector<std::string>{"none"};
   });
@@ -29,9 +30,9 @@ std::optional<std::string> budget_without_use(const std::vector<memory::BudgetRe
 }
 
 std::vector<memory::BudgetRequest> budgets_of_machine(std::vector<memory::BudgetRequest> budgets,
-                                                  const std::vector<tracker::DeviceView>& devices) {
+                                                      const std::vector<dry_run::DeviceView>& devices) {
   const bool accelerated =
-      std::ranges::any_of(devices, [](const tracker::DeviceView& view) { return !view.info.id.is_host(); });
+      std::ranges::any_of(devices, [](const dry_run::DeviceView& view) { return !view.info.id.is_host(); });
   const bool named = std::ranges::any_of(budgets, [](const auto& budget) { return budget.device == device::host(); });
   if (accelerated || named) return budgets;
   for (memory::BudgetRequest& budget : budgets) {

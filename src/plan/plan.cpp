@@ -46,9 +46,9 @@ bool Plan::stands_on_estimates() const noexcept {
   });
 }
 
-std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) {
+std::vector<device::DeviceId> computing_devices(const dry_run::DryRun& dry_run) {
   std::vector<device::DeviceId> devices;
-  for (const tracker::BufferEntry& entry : dry_run.entries) {
+  for (const dry_run::BufferEntry& entry : dry_run.entries) {
     if (!entry.charged || entry.device.is_host() || std::ranges::contains(devices, entry.device)) continue;
     devices.push_back(entry.device);
   }
@@ -56,31 +56,35 @@ std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run) 
   return devices;
 }
 
-ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
+ModelPlan lay_out(const Request& request, const dry_run::DryRun& dry_run,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
-  ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = dry_run, .entries = {}, .compute_group = request.compute_group};
-  for (const tracker::BufferEntry& entry : dry_run.entries) {
+  ModelPlan model{.name = request.name,
+                  .request = request.dry_run,
+                  .dry_run = dry_run,
+                  .entries = {},
+                  .compute_group = request.compute_group};
+  for (const dry_run::BufferEntry& entry : dry_run.entries) {
     model.entries.push_back({.device = entry.device,
-                           .buffer = entry.buffer,
-                           .stage = entry.stage,
-                           .bytes = entry.bytes,
-                           .source = Source::exact,
-                           .charged = entry.charged});
+                             .buffer = entry.buffer,
+                             .stage = entry.stage,
+                             .bytes = entry.bytes,
+                             .source = Source::exact,
+                             .charged = entry.charged});
   }
   for (const auto& [device, figure] : runtime) {
     if (figure.bytes == Bytes{}) continue;
     model.entries.push_back({.device = device,
-                           .buffer = device.name(),
-                           .stage = Stage::runtime,
-                           .bytes = figure.bytes,
-                           .source = figure.source,
-                           .charged = true});
+                             .buffer = device.name(),
+                             .stage = Stage::runtime,
+                             .bytes = figure.bytes,
+                             .source = figure.source,
+                             .charged = true});
   }
   return model;
 }
 
 std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(const std::string& compute_group,
-                                                                     const std::vector<ModelPlan>& models) {
+                                                                             const std::vector<ModelPlan>& models) {
   std::map<std::pair<device::DeviceId, std::string>, Bytes> largest;
   for (const ModelPlan& model : models) {
     if (model.compute_group != compute_group) continue;
@@ -220,8 +224,9 @@ std::vector<memory::Ledger::PlannedEntry> reservation_entries(const ModelPlan& m
   std::vector<memory::Ledger::PlannedEntry> entries;
   for (const Entry& entry : model.entries) {
     if (!entry.charged) continue;
-    entries.push_back({.tag = {.device = entry.device, .owner = model.name, .stage = entry.stage, .buffer = entry.buffer},
-                     .bytes = entry.bytes});
+    entries.push_back(
+        {.tag = {.device = entry.device, .owner = model.name, .stage = entry.stage, .buffer = entry.buffer},
+         .bytes = entry.bytes});
   }
   return entries;
 }

@@ -19,7 +19,8 @@ std::string split_text(const engine::ModelParams& params) {
 
 std::string model_table(const ModelPlan& model) {
   const engine::ContextFacts& context = model.dry_run.context;
-  std::string out = fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, model.request.model.path);
+  std::string out =
+      fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, model.request.model.path);
   out += fmt::format(
       "  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators{}\n\n",
       context.n_ctx,
@@ -41,13 +42,13 @@ std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
 
 std::string device_row(const DeviceVerdict& verdict) {
   const DeviceState& state = verdict.state;
-  const auto entry = state.budget ? std::optional(state.budget->bytes) : std::nullopt;
+  const auto budget = state.budget ? std::optional(state.budget->bytes) : std::nullopt;
   const std::string judgement =
       verdict.fits() ? "fits"
                      : fmt::format("SHORT BY {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit));
   return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11}  {}\n", state.info.id.name(),
                      amount(state.reading.total, "unknown"), amount(state.reading.free, "unknown"),
-                     amount(entry, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
+                     amount(budget, "none"), format_bytes(state.ours), format_bytes(verdict.required), judgement);
 }
 
 std::string alternatives_text(const Plan& plan) {
@@ -80,8 +81,9 @@ std::string estimates_text(const Plan& plan) {
 
 bool takes_turns(const Plan& plan) {
   std::set<std::string> compute_groups;
-  return std::ranges::any_of(
-      plan.models, [&](const ModelPlan& model) { return !model.compute_group.empty() && !compute_groups.insert(model.compute_group).second; });
+  return std::ranges::any_of(plan.models, [&](const ModelPlan& model) {
+    return !model.compute_group.empty() && !compute_groups.insert(model.compute_group).second;
+  });
 }
 
 }  // namespace

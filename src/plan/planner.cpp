@@ -22,29 +22,30 @@ namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
 
-void check_is_device(const char* what, const device::DeviceId& device, const std::vector<tracker::DeviceView>& devices) {
-  if (std::ranges::any_of(devices, [&](const tracker::DeviceView& view) { return view.info.id == device; })) return;
+void check_is_device(const char* what, const device::DeviceId& device,
+                     const std::vector<dry_run::DeviceView>& devices) {
+  if (std::ranges::any_of(devices, [&](const dry_run::DeviceView& view) { return view.info.id == device; })) return;
   throw Error(ErrorCode::usage,
               fmt::format("a {} was asked for on '{}', but there is no such device; 'plimsoll devices' lists them",
                           what, device.name()));
 }
 
-void check_devices_are_there(const PlannerOptions& options, const std::vector<tracker::DeviceView>& devices) {
+void check_devices_are_there(const PlannerOptions& options, const std::vector<dry_run::DeviceView>& devices) {
   for (const memory::BudgetRequest& budget : options.budgets) {
     if (budget.device) check_is_device("budget", *budget.device, devices);
   }
   for (const RuntimeRequest& runtime : options.runtime) check_is_device("runtime", runtime.device, devices);
 }
 
-const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<tracker::DeviceView>& devices) {
+const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<dry_run::DeviceView>& devices) {
   const auto view =
-      std::ranges::find_if(devices, [&](const tracker::DeviceView& candidate) { return candidate.info.id == id; });
+      std::ranges::find_if(devices, [&](const dry_run::DeviceView& candidate) { return candidate.info.id == id; });
   return view == devices.end() ? id : view->info.memory();
 }
 
 // A budget for one device of a card is a line for all of them.
 std::vector<memory::BudgetRequest> budgets_of_memories(std::vector<memory::BudgetRequest> budgets,
-                                                   const std::vector<tracker::DeviceView>& devices) {
+                                                       const std::vector<dry_run::DeviceView>& devices) {
   for (memory::BudgetRequest& budget : budgets) {
     if (budget.device) budget.device = device::DeviceId{memory_of(*budget.device, devices)};
   }
@@ -63,7 +64,7 @@ bool Planner::readings_are_old() const {
   return devices_.empty() || clock_.now() - read_at_ > kOldestReading || clock_.now() < read_at_;
 }
 
-const std::vector<tracker::DeviceView>& Planner::devices() {
+const std::vector<dry_run::DeviceView>& Planner::devices() {
   if (!readings_are_old()) return devices_;
   read_at_ = clock_.now();
   devices_ = dry_runs_.devices();
@@ -73,30 +74,30 @@ const std::vector<tracker::DeviceView>& Planner::devices() {
 // Devices as a remembered dry run was made on them.
 std::vector<std::string> Planner::device_names() {
   std::vector<std::string> names;
-  for (const tracker::DeviceView& view : devices()) {
+  for (const dry_run::DeviceView& view : devices()) {
     names.push_back(fmt::format("{} {} {}", view.info.id.name(), view.info.description,
                                 view.reading.total.value_or(Bytes{}).value()));
   }
   return names;
 }
 
-tracker::DryRun Planner::dry_run(const tracker::DryRunRequest& request) {
+dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request) {
   if (auto remembered = store_.find_dry_run(request); remembered && remembered->devices == device_names()) {
     ++remembered_;
     return std::move(remembered->dry_run);
   }
-  tracker::DryRun dry_run = dry_runs_.dry_run(request);
+  dry_run::DryRun dry_run = dry_runs_.dry_run(request);
   ++made_;
   store_.keep_dry_run(request, dry_run, device_names());
   return dry_run;
 }
 
-RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const tracker::DryRun& dry_run,
+RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
                                   const PlannerOptions& options) {
   if (const auto given = runtime_asked_for(options.runtime, device)) return {.bytes = *given, .source = Source::given};
-  const std::vector<tracker::DeviceView>& views = devices();
+  const std::vector<dry_run::DeviceView>& views = devices();
   const auto view =
-      std::ranges::find_if(views, [&](const tracker::DeviceView& candidate) { return candidate.info.id == device; });
+      std::ranges::find_if(views, [&](const dry_run::DeviceView& candidate) { return candidate.info.id == device; });
   if (view == views.end()) return {.bytes = Bytes{}, .source = Source::estimated};
   return runtime_figure(store_.find_runtime(runtime_key(*view, dry_run)), estimated_runtime(view->info, dry_run),
                         runtime_floor(view->info, store_.find_runtime(context_key(*view))));
@@ -104,7 +105,7 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const tracker:
 
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.dry_run.model = with_settled_split(std::move(request.dry_run.model), states);
-  const tracker::DryRun answer = dry_run(request.dry_run);
+  const dry_run::DryRun answer = dry_run(request.dry_run);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
     runtime.emplace_back(device, runtime_of(device, answer, options));
@@ -136,11 +137,12 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
 }
 
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
-  const std::vector<tracker::DeviceView>& views = devices();
+  const std::vector<dry_run::DeviceView>& views = devices();
   check_devices_are_there(options, views);
-  const std::vector<memory::BudgetRequest> budgets = budgets_of_memories(budgets_of_machine(options.budgets, views), views);
+  const std::vector<memory::BudgetRequest> budgets =
+      budgets_of_memories(budgets_of_machine(options.budgets, views), views);
   std::vector<DeviceState> states;
-  for (const tracker::DeviceView& view : views) {
+  for (const dry_run::DeviceView& view : views) {
     DeviceState state{.info = view.info, .reading = view.reading, .budget = {}, .ours = {}};
     state.budget = memory::resolve_budget(budgets, view.info, view.reading.total);
     if (state.budget && state.budget->lowered && !std::exchange(told_of_lowered_[view.info.id.name()], true)) {
@@ -232,17 +234,18 @@ void Planner::explain(Plan& plan) const {
   std::map<std::string, int> compute_groups;
   for (const ModelPlan& model : plan.models) {
     if (!model.compute_group.empty() && ++compute_groups[model.compute_group] == 2)
-      plan.explanation.push_back(
-          fmt::format("the models of compute group '{}' take turns and share compute buffers: of each buffer type the largest "
-                      "counts, not the sum",
-                      model.compute_group));
+      plan.explanation.push_back(fmt::format(
+          "the models of compute group '{}' take turns and share compute buffers: of each buffer type the largest "
+          "counts, not the sum",
+          model.compute_group));
   }
   for (const DeviceVerdict& verdict : plan.devices) {
     const DeviceState& state = verdict.state;
     plan.explanation.push_back(fmt::format(
         "{}: required {}, budget {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
-        format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none", format_bytes(state.ours),
-        state.reading.free ? format_bytes(*state.reading.free) : "unknown", state.reading.source,
+        format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none",
+        format_bytes(state.ours), state.reading.free ? format_bytes(*state.reading.free) : "unknown",
+        state.reading.source,
         verdict.fits() ? "fits"
                        : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));
   }

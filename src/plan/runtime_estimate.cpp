@@ -4,12 +4,13 @@
 
 namespace plimsoll::plan {
 
-Bytes estimated_runtime(const device::DeviceInfo& device, const tracker::DryRun& dry_run) {
+Bytes estimated_runtime(const device::DeviceInfo& device, const dry_run::DryRun& dry_run) {
   // The host's own: thread stacks, the CPU backend's work buffer, which grows with the micro-batch and the widest row,
   // and the vocabulary. measured 2026-11, llama.cpp 0.7.0: below this for 131 small architectures; a model of 374 M
   // parameters with 32,000 words took 15 MiB when it was loaded.
   if (device.id.is_host()) {
-    return 8_MiB + Bytes{std::uint64_t{dry_run.context.n_ubatch} * static_cast<std::uint64_t>(dry_run.model.n_embd) * 8} +
+    return 8_MiB +
+           Bytes{std::uint64_t{dry_run.context.n_ubatch} * static_cast<std::uint64_t>(dry_run.model.n_embd) * 8} +
            Bytes{static_cast<std::uint64_t>(std::max(0, dry_run.model.n_vocab)) * 640};
   }
   // CUDA and HIP: a device context and its kernels' code, about 0.5 GB on current drivers, then pools and graphs.

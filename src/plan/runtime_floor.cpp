@@ -9,7 +9,8 @@
 namespace plimsoll::plan {
 namespace {
 
-// Measured on an H100, driver 580: 543 MiB with CUDA 13. For other cards and drivers a part of it, by judgement: low on purpose.
+// Measured on an H100, driver 580: 543 MiB with CUDA 13. For other cards and drivers a part of it, by judgement: low on
+// purpose.
 constexpr Bytes kLeastCuda{std::uint64_t{128} << 20U};
 // A device of Vulkan: 536 MiB on the H100, but a few on Mesa's drivers.
 constexpr Bytes kLeastCard{std::uint64_t{8} << 20U};
@@ -27,9 +28,7 @@ bool far_beyond(Bytes measured, Bytes plausible) {
 
 }  // namespace
 
-std::string context_key(const tracker::DeviceView& device) {
-  return device_key(device) + "|bare device context";
-}
+std::string context_key(const dry_run::DeviceView& device) { return device_key(device) + "|bare device context"; }
 
 Bytes runtime_floor(const device::DeviceInfo& device, std::optional<Bytes> measured_context) {
   if (device.id.is_host()) return Bytes{};
@@ -61,7 +60,7 @@ std::string_view to_string(Worth worth) noexcept {
   return "it is kept";
 }
 
-Bytes plausible_runtime(const device::DeviceInfo& device, const tracker::DryRun& dry_run, Bytes planned) {
+Bytes plausible_runtime(const device::DeviceInfo& device, const dry_run::DryRun& dry_run, Bytes planned) {
   return device.id.is_host() ? planned : std::max(planned, estimated_runtime(device, dry_run));
 }
 

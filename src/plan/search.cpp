@@ -11,7 +11,7 @@
 namespace plimsoll::plan {
 namespace {
 
-constexpr int kMostTried = 64;      // alternatives
+constexpr int kMostTried = 64;    // alternatives
 constexpr int kMostDryRun = 128;  // of all models; tens of milliseconds each
 
 // What stays as it is while configurations are tried.
@@ -49,9 +49,9 @@ const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vecto
 // What goes from one value to another goes there in every model that had the first one, too.
 class SameSteps {
  public:
-  SameSteps(const tracker::DryRunRequest& from, const tracker::DryRunRequest& to) : from_(from), to_(to) {}
+  SameSteps(const dry_run::DryRunRequest& from, const dry_run::DryRunRequest& to) : from_(from), to_(to) {}
 
-  [[nodiscard]] tracker::DryRunRequest taken_by(tracker::DryRunRequest other) const {
+  [[nodiscard]] dry_run::DryRunRequest taken_by(dry_run::DryRunRequest other) const {
     step(other.context, &engine::ContextParams::n_ctx, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_batch, from_.context, to_.context);
     step(other.context, &engine::ContextParams::n_ubatch, from_.context, to_.context);
@@ -66,12 +66,12 @@ class SameSteps {
 
  private:
   template <class Params, class Value>
-  static void step(Params& other, Value Params::*field, const Params& from, const Params& to) {
+  static void step(Params& other, Value Params::* field, const Params& from, const Params& to) {
     if (other.*field == from.*field) other.*field = to.*field;
   }
 
-  const tracker::DryRunRequest& from_;
-  const tracker::DryRunRequest& to_;
+  const dry_run::DryRunRequest& from_;
+  const dry_run::DryRunRequest& to_;
 };
 
 // The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
@@ -89,9 +89,8 @@ class TooHeavy {
   // Of the first models, as many as were looked at.
   [[nodiscard]] bool knows(const std::vector<Request>& requests) const {
     const auto loads_of = [&](const std::vector<engine::ModelParams>& loads) {
-      return std::ranges::equal(
-          loads, requests | std::views::take(loads.size()), {}, {},
-          [](const Request& request) -> const auto& { return request.dry_run.model; });
+      return std::ranges::equal(loads, requests | std::views::take(loads.size()), {}, {},
+                                [](const Request& request) -> const auto& { return request.dry_run.model; });
     };
     return std::ranges::any_of(known_, loads_of);
   }
@@ -119,7 +118,8 @@ class Search {
       if (found.size() >= most || tried >= kMostTried || dry_run_ >= kMostDryRun) break;
       const std::vector<Request> requests = all_on(candidate, leader);
       if (too_heavy_.knows(requests)) continue;
-      if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(candidate, other); })) continue;
+      if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(candidate, other); }))
+        continue;
       ++tried;
       if (auto alternative = try_these(candidate, requests)) found.push_back(std::move(*alternative));
     }
@@ -131,7 +131,8 @@ class Search {
     const SameSteps steps(leader.request, candidate.request);
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
-      requests.push_back({.name = model.name, .dry_run = steps.taken_by(model.request), .compute_group = model.compute_group});
+      requests.push_back(
+          {.name = model.name, .dry_run = steps.taken_by(model.request), .compute_group = model.compute_group});
     if (steps.taken_by(leader.request) != candidate.request)
       throw Error(ErrorCode::internal, "a step of the alternatives changes a parameter that SameSteps does not know");
     return requests;

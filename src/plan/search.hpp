@@ -11,8 +11,8 @@ namespace plimsoll::plan {
 using PlanModel = std::function<ModelPlan(const Request&)>;
 
 // `refused` do not fit on these devices together, `beside` counted with them. Several models step down together, as
-// flags that hold for all of them do: what a alternative changes is changed wherever the same had been asked for. Nearest
-// first, at most `most`.
+// flags that hold for all of them do: what a alternative changes is changed wherever the same had been asked for.
+// Nearest first, at most `most`.
 [[nodiscard]] std::vector<Alternative> search(const std::vector<ModelPlan>& refused,
                                               const std::vector<ModelPlan>& beside,
                                               const std::vector<DeviceState>& states, std::size_t most,

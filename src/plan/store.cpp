@@ -63,14 +63,14 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-std::string dry_run_key(const tracker::DryRunRequest& request) {
+std::string dry_run_key(const dry_run::DryRunRequest& request) {
   const engine::EngineVersion engine = engine::engine_version();
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
   if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
   return fmt::format("{}|{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, engine::engine_build(), files,
-                     tracker::to_json(request).dump());
+                     dry_run::to_json(request).dump());
 }
 
 // Which model it is, as far as what it takes depends on it: a part of a measurement's key.
@@ -94,16 +94,16 @@ bool is_model(const std::string& path, const std::string& asked) {
 
 }  // namespace
 
-std::string device_key(const tracker::DeviceView& device) {
+std::string device_key(const dry_run::DeviceView& device) {
   const engine::EngineVersion engine = engine::engine_version();
   return fmt::format("{}|{}|driver {}|llama {}|ggml {}|build {}", device.info.id.name(), device.info.description,
                      device::driver_version(device.info), engine.llama, engine.ggml, engine::engine_build());
 }
 
-std::string runtime_key(const tracker::DeviceView& device, const tracker::DryRun& dry_run) {
+std::string runtime_key(const dry_run::DeviceView& device, const dry_run::DryRun& dry_run) {
   const engine::ContextFacts& context = dry_run.context;
   Bytes weights;  // there: their types and the split show in it
-  for (const tracker::BufferEntry& entry : dry_run.entries) {
+  for (const dry_run::BufferEntry& entry : dry_run.entries) {
     if (entry.stage == memory::Stage::weights && entry.device == device.info.id) weights += entry.bytes;
   }
   std::string key = fmt::format(
@@ -112,7 +112,7 @@ std::string runtime_key(const tracker::DeviceView& device, const tracker::DryRun
       context.n_seq_max, dry_run.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
       context.flash_attn, context.kv_unified, context.swa_full, dry_run.gpu_layers);
   Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
-  for (const tracker::BufferEntry& entry : dry_run.entries) {
+  for (const dry_run::BufferEntry& entry : dry_run.entries) {
     if (entry.stage == memory::Stage::projector) projector += entry.bytes;
   }
   if (projector > Bytes{}) key += fmt::format(" projector {}", projector.value());
@@ -174,23 +174,23 @@ void Store::give_up(const char* why) {
 
 Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
 
-std::optional<Store::Remembered> Store::find_dry_run(const tracker::DryRunRequest& request) {
+std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunRequest& request) {
   if (!usable()) return std::nullopt;
   Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry run WHERE key = ?");
   if (!statement.bind(1, dry_run_key(request)).row()) return std::nullopt;
   try {
     const auto json = nlohmann::ordered_json::parse(statement.text(0));
-    return Remembered{.dry_run = tracker::dry_run_from_json(json.at("dry_run")), .devices = json.at("devices")};
+    return Remembered{.dry_run = dry_run::dry_run_from_json(json.at("dry_run")), .devices = json.at("devices")};
   } catch (const std::exception& error) {  // written by a version that thought otherwise: ask again
     log::debug("plan", "a remembered dry run could not be read: {}", error.what());
     return std::nullopt;
   }
 }
 
-void Store::keep_dry_run(const tracker::DryRunRequest& request, const tracker::DryRun& dry_run,
-                        const std::vector<std::string>& devices) {
+void Store::keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::DryRun& dry_run,
+                         const std::vector<std::string>& devices) {
   if (!usable()) return;
-  const nlohmann::ordered_json json{{"dry_run", tracker::to_json(dry_run)}, {"devices", devices}};
+  const nlohmann::ordered_json json{{"dry_run", dry_run::to_json(dry_run)}, {"devices", devices}};
   Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry run (key, value) VALUES (?, ?)");
   if (!statement.bind(1, dry_run_key(request)).bind(2, json.dump()).done()) {
     log::debug("plan", "a dry run could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
@@ -253,7 +253,7 @@ std::size_t Store::forget_model(const std::string& file) {
     dry_runs.push_back(all.text(0));
     try {
       const auto value = nlohmann::ordered_json::parse(all.text(1));
-      shapes.insert(shape_of(tracker::dry_run_from_json(value.at("dry_run")).model));
+      shapes.insert(shape_of(dry_run::dry_run_from_json(value.at("dry_run")).model));
     } catch (const std::exception&) {  // written by a version that thought otherwise: it goes, too
     }
   }

@@ -170,8 +170,7 @@ std::size_t Conversation::capacity() const { return instance().context().facts()
 
 std::size_t Conversation::room() const {
   const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  const std::size_t used =
-      std::max(sequence_->tokens.size(), static_cast<std::size_t>(sequence_->next_position()));
+  const std::size_t used = std::max(sequence_->tokens.size(), static_cast<std::size_t>(sequence_->next_position()));
   return capacity() > used ? capacity() - used : 0;
 }
 

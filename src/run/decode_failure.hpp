@@ -9,7 +9,6 @@ namespace plimsoll::run {
 
 class Instance;
 
-
 // `doing`: "generating on 'a'". aborted: cancelled; out_of_memory: out_of_device_memory; no_kv_slot: context_overflow,
 // since whoever calls this has planned for less than the cache holds; else engine_failed. Not for ok.
 [[nodiscard]] Error decode_failure(engine::DecodeStatus status, const std::string& doing);

@@ -32,7 +32,7 @@ void plan_for_embeddings(engine::ContextParams& context, enum llama_pooling_type
   context.kv_unified = true;
 }
 
-void plan_for_embeddings(tracker::DryRunRequest& request, enum llama_pooling_type pooling) {
+void plan_for_embeddings(dry_run::DryRunRequest& request, enum llama_pooling_type pooling) {
   plan_for_embeddings(request.context, pooling);
 }
 

@@ -9,9 +9,9 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/run/pipeline_cache.hpp>
 #include <plimsoll/tracker/refusal_throws.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/run/pipeline_cache.hpp>
 
 #include "media_warm_up.hpp"
 #include "runtime_growth.hpp"
@@ -19,8 +19,9 @@
 namespace plimsoll::run {
 namespace {
 
-std::vector<tracker::DeviceView> computing(const plan::ModelPlan& plan, const std::vector<plan::DeviceVerdict>& devices) {
-  std::vector<tracker::DeviceView> views;
+std::vector<dry_run::DeviceView> computing(const plan::ModelPlan& plan,
+                                           const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<dry_run::DeviceView> views;
   const auto wanted = plan::computing_devices(plan.dry_run);
   for (const plan::DeviceVerdict& verdict : devices) {
     if (!std::ranges::contains(wanted, verdict.state.info.id)) continue;
@@ -29,9 +30,9 @@ std::vector<tracker::DeviceView> computing(const plan::ModelPlan& plan, const st
   return views;
 }
 
-std::vector<device::DeviceInfo> infos(const std::vector<tracker::DeviceView>& views) {
+std::vector<device::DeviceInfo> infos(const std::vector<dry_run::DeviceView>& views) {
   std::vector<device::DeviceInfo> out;
-  for (const tracker::DeviceView& view : views) out.push_back(view.info);
+  for (const dry_run::DeviceView& view : views) out.push_back(view.info);
   return out;
 }
 
@@ -377,11 +378,11 @@ LedgerSnapshot Instance::snapshot() const {
     if (entry.taken.current == Bytes{}) continue;
     const bool runtime = entry.tag.stage == memory::Stage::runtime;
     entries.push_back({.device = entry.tag.device,
-                     .buffer = entry.tag.buffer,
-                     .stage = entry.tag.stage,
-                     .bytes = entry.taken.current,
-                     .source = runtime ? plan::Source::measured : plan::Source::exact,
-                     .charged = entry.charged});
+                       .buffer = entry.tag.buffer,
+                       .stage = entry.tag.stage,
+                       .bytes = entry.taken.current,
+                       .source = runtime ? plan::Source::measured : plan::Source::exact,
+                       .charged = entry.charged});
   }
   return entries;
 }
@@ -392,7 +393,7 @@ memory::SealCounts Instance::seal_counts() const {
           .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
 }
 
-Bytes Instance::growth_after_ready() const { return tracker::growth(at_ready_, meter_.read()); }
+Bytes Instance::growth_after_ready() const { return device::growth(at_ready_, meter_.read()); }
 
 std::int32_t Instance::graph_reallocations() const {
   return context_ ? context_->graph_counts().reallocations - reallocations_at_ready_ : 0;

@@ -31,7 +31,7 @@ void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::stri
   const std::string& device = figure.memory.id.name();
   log::info("run", "'{}' takes {} of runtime on {} ({} were planned)", model, format_bytes(figure.bytes), device,
             format_bytes(planned));
-  if (figure.whose == tracker::Whose::everybody)
+  if (figure.whose == device::Whose::everybody)
     log::info("run", "on {} this process's own use cannot be told: it was read as total less free, everybody's",
               device);
   if (worth == plan::Worth::kept) return;
@@ -43,7 +43,7 @@ void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::stri
                            format_bytes(figure.bytes), model, device, to_string(worth)));
 }
 
-std::string depth_key(const tracker::DeviceView& device, const tracker::DryRun& dry_run) {
+std::string depth_key(const dry_run::DeviceView& device, const dry_run::DryRun& dry_run) {
   return plan::runtime_key(device, dry_run) + " at depth";
 }
 
@@ -59,7 +59,7 @@ void Instance::measure_runtime(plan::Store* store) {
   if (measured_completely) keep_warm_up(store);
   for (const RuntimeGrowth::Figure& figure : runtime_growth_->measure()) {
     const auto view =
-        std::ranges::find_if(devices_, [&](const tracker::DeviceView& one) { return one.info.id == figure.memory.id; });
+        std::ranges::find_if(devices_, [&](const dry_run::DeviceView& one) { return one.info.id == figure.memory.id; });
     const std::string context_key = plan::context_key(*view);
     if (store != nullptr && figure.context > Bytes{})
       store->keep_runtime(context_key, plan::PipelineCache::none, figure.context);
@@ -88,7 +88,7 @@ void Instance::measure_runtime(plan::Store* store) {
 std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const {
   if (store == nullptr) return std::nullopt;
   EarlierWarmUp earlier;
-  for (const tracker::DeviceView& device : devices_) {
+  for (const dry_run::DeviceView& device : devices_) {
     const auto at_depth = store->find_runtime(depth_key(device, plan_.dry_run));
     if (!at_depth) return std::nullopt;
     if (*at_depth >= kQuiet) earlier.grew_at_depth = true;
@@ -98,7 +98,7 @@ std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const
 
 void Instance::keep_warm_up(plan::Store* store) const {
   if (store == nullptr) return;
-  for (const tracker::DeviceView& device : devices_)
+  for (const dry_run::DeviceView& device : devices_)
     store->keep_runtime(depth_key(device, plan_.dry_run), pipeline_cache_, warm_up_.depth_growth);
 }
 

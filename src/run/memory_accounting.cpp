@@ -19,7 +19,8 @@ void MemoryAccounting::set_budgets(const std::vector<plan::DeviceVerdict>& devic
   }
 }
 
-std::vector<memory::BudgetRequest> MemoryAccounting::budgets_with(const std::vector<memory::BudgetRequest>& asked) const {
+std::vector<memory::BudgetRequest> MemoryAccounting::budgets_with(
+    const std::vector<memory::BudgetRequest>& asked) const {
   const auto speaks_of = [this](const memory::BudgetRequest& request, const device::DeviceId& memory) {
     return request.device ? ledger_.memory_of(*request.device) == memory : !memory.is_host();
   };

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/plan/budget_requests.hpp>
 #include <plimsoll/plan/refusal.hpp>
 
@@ -22,21 +22,22 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
 
 std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& path, const OpenOptions& options) {
   if (options.require_enforcing) tracker::require_enforcing();
-  memory::Owner owner = options.name.empty() ? accounting.owners().claim_numbered(std::filesystem::path(path).stem().string())
-                                             : accounting.owners().claim(options.name);
+  memory::Owner owner = options.name.empty()
+                            ? accounting.owners().claim_numbered(std::filesystem::path(path).stem().string())
+                            : accounting.owners().claim(options.name);
   plan::Request request{.name = owner.name(),
                         .dry_run = {.model = options.model,
-                                   .context = options.context,
-                                   .adapters = options.adapters,
-                                   .control_vector = options.control_vector,
-                                   .projector = options.projector}};
+                                    .context = options.context,
+                                    .adapters = options.adapters,
+                                    .control_vector = options.control_vector,
+                                    .projector = options.projector}};
   request.dry_run.model.path = path;
 
   for (const auto& wrong : {plan::contradiction(options.planner.budgets), plan::contradiction(options.planner.runtime),
                             plan::budget_without_use(options.planner.budgets, {request})}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store store;
   plan::PlannerOptions planning = options.planner;
   planning.budgets = accounting.budgets_with(options.planner.budgets);
@@ -46,8 +47,8 @@ std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& 
   if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 
   accounting.set_budgets(plan.devices);
-  auto instance = std::make_unique<Instance>(accounting, std::move(plan.models.front()), plan.devices, Sharing{},
-                                             std::move(owner));
+  auto instance =
+      std::make_unique<Instance>(accounting, std::move(plan.models.front()), plan.devices, Sharing{}, std::move(owner));
   make_ready(*instance, options, &store);
   return instance;
 }

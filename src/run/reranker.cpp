@@ -51,7 +51,7 @@ std::vector<engine::Token> joined(const engine::Vocab& vocab, const std::vector<
 
 }  // namespace
 
-void plan_for_ranking(tracker::DryRunRequest& request) { plan_for_embeddings(request, LLAMA_POOLING_TYPE_RANK); }
+void plan_for_ranking(dry_run::DryRunRequest& request) { plan_for_embeddings(request, LLAMA_POOLING_TYPE_RANK); }
 
 void best_first(std::vector<Ranked>& ranked) {
   std::ranges::stable_sort(ranked, std::ranges::greater{}, &Ranked::score);

@@ -53,11 +53,11 @@ class RuntimeGrowth::Window {
   std::vector<bool> alone_;
 };
 
-RuntimeGrowth::RuntimeGrowth(const memory::Ledger& ledger, const tracker::Meter& meter,
+RuntimeGrowth::RuntimeGrowth(const memory::Ledger& ledger, const device::Meter& meter,
                              std::vector<device::DeviceInfo> devices)
     : ledger_(ledger), meter_(meter), devices_(std::move(devices)) {
   window_ = std::make_unique<Window>(meter_.memories());
-  tracker::Meter::Reading reading = meter_.read();
+  device::Meter::Reading reading = meter_.read();
   for (std::size_t i = 0; i < reading.size(); ++i) {
     const Charged charged = charged_in(meter_.memories()[i]);
     at_start_.push_back(
@@ -68,9 +68,9 @@ RuntimeGrowth::RuntimeGrowth(const memory::Ledger& ledger, const tracker::Meter&
     const device::DeviceInfo& memory = meter_.memories()[i];
     if (memory.memory_is_hosts || at_start_[i].had_context) continue;
     if (!engine::make_device_context(memory.id.name())) continue;
-    tracker::Meter::Reading now = meter_.read();
-    const tracker::Growth grown = tracker::growth(reading[i], now[i]);
-    if (grown.whose == tracker::Whose::this_process) at_start_[i].context = grown.bytes;
+    device::Meter::Reading now = meter_.read();
+    const device::Growth grown = device::growth(reading[i], now[i]);
+    if (grown.whose == device::Whose::this_process) at_start_[i].context = grown.bytes;
     reading = std::move(now);
   }
 }
@@ -101,9 +101,9 @@ RuntimeGrowth::Charged RuntimeGrowth::charged_in(const device::DeviceInfo& memor
 // dry run made before it was loaded, too. A process uses host memory for other things, so there only what grew since is
 // looked at; what neighbours took or gave back meanwhile is theirs, and runtime entries are left out: they are charged
 // when something has been measured, not when it is taken.
-Bytes RuntimeGrowth::unseen(std::size_t memory, const tracker::MemoryUse& now, const tracker::Growth& grown) const {
+Bytes RuntimeGrowth::unseen(std::size_t memory, const device::MemoryUse& now, const device::Growth& grown) const {
   const Charged charged = charged_in(meter_.memories()[memory]);
-  if (grown.whose == tracker::Whose::this_process && !meter_.memories()[memory].memory_is_hosts)
+  if (grown.whose == device::Whose::this_process && !meter_.memories()[memory].memory_is_hosts)
     return saturating_sub(now.this_process.value_or(Bytes{}), charged.by_the_hook + charged.runtime);
   const Bytes seen = at_start_[memory].seen;
   return saturating_sub(grown.bytes + saturating_sub(seen, charged.by_the_hook),
@@ -112,9 +112,9 @@ Bytes RuntimeGrowth::unseen(std::size_t memory, const tracker::MemoryUse& now, c
 
 std::vector<RuntimeGrowth::Figure> RuntimeGrowth::measure() const {
   std::vector<Figure> figures;
-  const tracker::Meter::Reading now = meter_.read();
+  const device::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < at_start_.size(); ++i) {
-    const tracker::Growth grown = tracker::growth(at_start_[i].use, now[i]);
+    const device::Growth grown = device::growth(at_start_[i].use, now[i]);
     figures.push_back({.memory = meter_.memories()[i],
                        .bytes = unseen(i, now[i], grown),
                        .whose = grown.whose,

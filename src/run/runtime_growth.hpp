@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include <plimsoll/tracker/meter.hpp>
+#include <plimsoll/device/meter.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::run {
@@ -14,7 +14,7 @@ class RuntimeGrowth {
  public:
   // Makes this process's contexts on cards where no model has one, to see what they take. `devices` are those that
   // compute for the model.
-  RuntimeGrowth(const memory::Ledger& ledger, const tracker::Meter& meter, std::vector<device::DeviceInfo> devices);
+  RuntimeGrowth(const memory::Ledger& ledger, const device::Meter& meter, std::vector<device::DeviceInfo> devices);
   ~RuntimeGrowth();
   RuntimeGrowth(const RuntimeGrowth&) = delete;
   RuntimeGrowth& operator=(const RuntimeGrowth&) = delete;
@@ -22,7 +22,7 @@ class RuntimeGrowth {
   struct Figure {
     device::DeviceInfo memory;
     Bytes bytes;
-    tracker::Whose whose = tracker::Whose::unknown;
+    device::Whose whose = device::Whose::unknown;
     Bytes context;             // what a bare device context took; zero where that could not be seen
     bool had_context = false;  // another model has one there, of the same backend
     bool alone = true;         // no other model was made ready in the same memory meanwhile
@@ -32,7 +32,7 @@ class RuntimeGrowth {
 
  private:
   struct AtStart {
-    tracker::MemoryUse use;
+    device::MemoryUse use;
     Bytes seen;  // by the hook
     Bytes context;
     bool had_context = false;
@@ -44,10 +44,10 @@ class RuntimeGrowth {
     bool has_context = false;  // of the backend whose device stands for the memory here
   };
   [[nodiscard]] Charged charged_in(const device::DeviceInfo& memory) const;
-  [[nodiscard]] Bytes unseen(std::size_t memory, const tracker::MemoryUse& now, const tracker::Growth& grown) const;
+  [[nodiscard]] Bytes unseen(std::size_t memory, const device::MemoryUse& now, const device::Growth& grown) const;
 
   const memory::Ledger& ledger_;
-  const tracker::Meter& meter_;
+  const device::Meter& meter_;
   std::vector<device::DeviceInfo> devices_;
   std::vector<AtStart> at_start_;
   class Window;  // this measurement among the others of the process

@@ -28,7 +28,7 @@ constexpr std::array<std::pair<std::string_view, WarmUpDepth>, 4> kDepths{{{"aut
 
 class Sweeper {
  public:
-  Sweeper(const tracker::Meter& meter, const WarmUpOptions& options, WarmUpReport& report)
+  Sweeper(const device::Meter& meter, const WarmUpOptions& options, WarmUpReport& report)
       : meter_(meter), options_(options), report_(report) {}
 
   // Runs the steps again and again until `quiet_needed` sweeps in a row grew nothing. False: they never did.
@@ -69,11 +69,11 @@ class Sweeper {
     WarmUpStep step{.name = name, .sweep = std::max(1, report_.sweeps), .growth = {}, .ms = 0};
     if (options_.progress) options_.progress(step, done, of);
     const auto measured = [&] {
-      const tracker::Meter::Reading before = meter_.read();
+      const device::Meter::Reading before = meter_.read();
       const Stopwatch watch;
       run();
       step.ms = watch.elapsed_ms();
-      step.growth = tracker::growth(before, meter_.read());
+      step.growth = device::growth(before, meter_.read());
     };
     options_.in_turn ? options_.in_turn(measured) : measured();
     report_.steps.push_back(step);
@@ -81,18 +81,18 @@ class Sweeper {
   }
 
  private:
-  const tracker::Meter& meter_;
+  const device::Meter& meter_;
   const WarmUpOptions& options_;
   WarmUpReport& report_;
 };
 
-bool is_accelerated(const tracker::Meter& meter) {
+bool is_accelerated(const device::Meter& meter) {
   return std::ranges::any_of(meter.memories(), [](const device::DeviceInfo& info) { return !info.id.is_host(); });
 }
 
 class WarmUp {
  public:
-  WarmUp(engine::Context& context, const tracker::Meter& meter, const WarmUpOptions& options)
+  WarmUp(engine::Context& context, const device::Meter& meter, const WarmUpOptions& options)
       : context_(context),
         options_(options),
         accelerated_(is_accelerated(meter)),
@@ -197,7 +197,7 @@ Bytes WarmUpReport::growth() const {
   return sum;
 }
 
-WarmUpReport warm_up(engine::Context& context, const tracker::Meter& meter, const WarmUpOptions& options) {
+WarmUpReport warm_up(engine::Context& context, const device::Meter& meter, const WarmUpOptions& options) {
   if (options.depth == WarmUpDepth::none) return {};
   return WarmUp(context, meter, options).run();
 }

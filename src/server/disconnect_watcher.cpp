@@ -24,7 +24,8 @@ bool has_gone(const DisconnectWatcher::Gone& gone) noexcept {
 
 DisconnectWatcher::DisconnectWatcher() : thread_([this](const std::stop_token& stop) { look(stop); }) {}
 
-std::unique_ptr<DisconnectWatcher::Watch> DisconnectWatcher::watch(Gone gone, std::optional<std::chrono::seconds> limit) {
+std::unique_ptr<DisconnectWatcher::Watch> DisconnectWatcher::watch(Gone gone,
+                                                                   std::optional<std::chrono::seconds> limit) {
   const std::lock_guard lock(mutex_);
   const auto until = limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt;
   Entry& entry = entries_.emplace_back();

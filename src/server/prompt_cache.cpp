@@ -38,7 +38,7 @@ PromptCache::Entry PromptCache::take_out(std::list<Entry>::iterator kept) {
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model, const std::string& owner,
-                                                     std::span<const engine::Token> tokens) {
+                                                       std::span<const engine::Token> tokens) {
   {
     const std::lock_guard lock(mutex_);
     auto best = idle_.end();

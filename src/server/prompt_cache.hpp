@@ -17,9 +17,9 @@
 namespace plimsoll::server {
 
 // Bounded: for each model and owner the longest unused goes, and of all where the host's budget has no room for their
-// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is swapped out in host
-// memory, then on disk (host::SwapLimits). Nobody gets what another owner's requests have left. Any thread; the host
-// outlives it.
+// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is swapped out in
+// host memory, then on disk (host::SwapLimits). Nobody gets what another owner's requests have left. Any thread; the
+// host outlives it.
 class PromptCache {
  public:
   static constexpr const char* kOwner = "prompts";  // in the ledger: their tokens, by which they are found
@@ -32,7 +32,7 @@ class PromptCache {
   // The idle conversation that agrees longest with these tokens, where that is most of what it holds; else a new one.
   class Handle;
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
-                                           std::span<const engine::Token> tokens);
+                                             std::span<const engine::Token> tokens);
   [[nodiscard]] std::size_t size() const;
 
  private:
@@ -49,7 +49,7 @@ class PromptCache {
   host::Host& host_;
   std::size_t most_;
   std::list<Entry> idle_;  // longest unused first
-  Bytes held_;            // their tokens
+  Bytes held_;             // their tokens
   memory::Charge charge_;
 };
 

@@ -48,7 +48,7 @@ void RequestCounters::add_texts(monitor::Exposition& out) const {
   add("plimsoll_completion_tokens_total", "Tokens of answers.", [](const Text& text) { return text.completion; });
   add("plimsoll_answers_total", "Requests for text that were answered to their end.",
       [](const Text& text) { return text.answers; });
-  const auto add_times = [&](const char* name, const char* help, Histogram Text::*histogram) {
+  const auto add_times = [&](const char* name, const char* help, Histogram Text::* histogram) {
     out.family(name, "histogram", help);
     for (const auto& [model, text] : texts_) out.add({{"model", model}}, text.*histogram);
   };

@@ -1,5 +1,5 @@
-// ResponseStream: one answer on its way from the model to whoever listens: its text without calls and thoughts, its thoughts,
-// its calls, and log-probabilities.
+// ResponseStream: one answer on its way from the model to whoever listens: its text without calls and thoughts, its
+// thoughts, its calls, and log-probabilities.
 #pragma once
 #include <optional>
 #include <span>

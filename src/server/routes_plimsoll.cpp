@@ -168,14 +168,15 @@ void Server::Impl::add_plimsoll_routes() {
               for (const monitor::Sample& sample : monitor.history()) samples.push_back(history_json(sample));
               put(response, {{"schema", "plimsoll.history/1"}, {"samples", std::move(samples)}});
             }));
-  http->Get(
-      "/plimsoll/v1/devices", answering([this](const httplib::Request&, httplib::Response& response) {
-        const Json status = monitor::to_json(monitor::take_sample(host), monitor.counters());
-        put(response, {{"schema", "plimsoll.device_memory/1"}, {"at", status["at"]}, {"devices", status["devices"]}});
-      }));
+  http->Get("/plimsoll/v1/devices", answering([this](const httplib::Request&, httplib::Response& response) {
+              const Json status = monitor::to_json(monitor::take_sample(host), monitor.counters());
+              put(response,
+                  {{"schema", "plimsoll.device_memory/1"}, {"at", status["at"]}, {"devices", status["devices"]}});
+            }));
   http->Get("/plimsoll/v1/ledger", answering([this](const httplib::Request&, httplib::Response& response) {
               Json entries = Json::array();
-              for (const memory::Entry& entry : host.accounting().ledger().entries()) entries.push_back(entry_json(entry));
+              for (const memory::Entry& entry : host.accounting().ledger().entries())
+                entries.push_back(entry_json(entry));
               put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {

@@ -173,8 +173,8 @@ Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& requ
 Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
   const std::chrono::seconds limit = options.limits.working;
   auto client = std::make_shared<Peer>(request, !options.certificate.empty());
-  auto watched =
-      disconnect_watcher.watch([client] { return client->is_gone(); }, limit.count() > 0 ? std::optional(limit) : std::nullopt);
+  auto watched = disconnect_watcher.watch([client] { return client->is_gone(); },
+                                          limit.count() > 0 ? std::optional(limit) : std::nullopt);
   return {.client = std::move(client), .watched = std::move(watched)};
 }
 

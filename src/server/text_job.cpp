@@ -33,10 +33,10 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   first_is_laid_out_ = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
-              .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-              .model = request_.model,
-              .prompt_tokens = usage().prompt_tokens,
-              .cached_tokens = cached_};
+           .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+           .model = request_.model,
+           .prompt_tokens = usage().prompt_tokens,
+           .cached_tokens = cached_};
 }
 
 // What waits to be decoded (the last token; most of a prompt whose client has gone) would be decoded with the next
@@ -126,7 +126,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& str
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
   params.on_token_reads_logits = request_.top_logprobs.has_value();
-  params.on_token = [this, &telling](Token token, std::span<const float> logits) {
+  params.on_token = [this, &stream](Token token, std::span<const float> logits) {
     times_.token(std::chrono::steady_clock::now());
     stream.on_token(token, logits);
   };

@@ -12,7 +12,9 @@ class TokenTimes {
  public:
   using Moment = std::chrono::steady_clock::time_point;
   explicit TokenTimes(Moment asked) noexcept : asked_(asked) {}
-  [[nodiscard]] static TokenTimes none() noexcept { return TokenTimes(Moment{}); }  // of what is answered without tokens
+  [[nodiscard]] static TokenTimes none() noexcept {
+    return TokenTimes(Moment{});
+  }  // of what is answered without tokens
 
   // The next token is the first of another answer to the same request: no time between tokens lies before it.
   void begin_answer() noexcept { last_.reset(); }

@@ -1,11 +1,12 @@
-// Allocation: one request of ggml's on its way, from our permission to the buffer, with what nested requests take of it.
+// Allocation: one request of ggml's on its way, from our permission to the buffer, with what nested requests take of
+// it.
 #pragma once
 #include <expected>
 #include <vector>
 
-#include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/tag.hpp>
+#include <plimsoll/tracker/hook.hpp>
 
 namespace plimsoll::tracker {
 
@@ -44,7 +45,7 @@ class Allocation {
   memory::AnyCapacity& capacity_;
   memory::Tag tag_;
   Bytes bytes_;
-  Allocation* outer_;            // the request of this thread that this one is nested in
+  Allocation* outer_;  // the request of this thread that this one is nested in
   bool refused_inside_ = false;
   std::vector<Charge> charges_;  // what is held and no buffer stands for yet, each tag once
 };

@@ -45,8 +45,8 @@ ggml_backend_buffer_t SharedComputeBuffers::lend(const hook::Request& request, c
     found->borrowers.insert(borrower);
     return found->buffer;
   }
-  const auto place = buffers_.insert(
-      buffers_.end(), {.type = request.type, .size = size_for(request, most), .borrowers = {borrower}});
+  const auto place =
+      buffers_.insert(buffers_.end(), {.type = request.type, .size = size_for(request, most), .borrowers = {borrower}});
   hook::Request larger = request;
   larger.bytes = place->size.value();
   lock.unlock();
@@ -71,8 +71,8 @@ void SharedComputeBuffers::forget(const std::string& borrower) {
   for (Buffer& held : buffers_) held.borrowers.erase(borrower);
 }
 
-// Only who has a turn calls this, and buffers are freed with the compute buffers alone: no lock is needed while they are
-// written to.
+// Only who has a turn calls this, and buffers are freed with the compute buffers alone: no lock is needed while they
+// are written to.
 void SharedComputeBuffers::clear() {
   for (const ggml_backend_buffer_t buffer : device_buffers()) ggml_backend_buffer_clear(buffer, 0);
 }

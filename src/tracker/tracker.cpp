@@ -47,9 +47,10 @@ std::string_view to_string(Mode mode) noexcept { return mode == Mode::enforcing 
 
 void require_enforcing() {
   if (mode() == Mode::enforcing) return;
-  throw Error(ErrorCode::unsupported,
-              "the memory hook is not in the way of ggml's allocator, so budgets cannot be enforced: link plimsoll::hook "
-              "statically, or name libplimsoll-hook before libllama on the link line");
+  throw Error(
+      ErrorCode::unsupported,
+      "the memory hook is not in the way of ggml's allocator, so budgets cannot be enforced: link plimsoll::hook "
+      "statically, or name libplimsoll-hook before libllama on the link line");
 }
 
 Tracker::Tracker(memory::Ledger& ledger, memory::AnyCapacity& capacity)

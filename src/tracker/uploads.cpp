@@ -18,10 +18,10 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/engine/threads.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/tracker/kept_weights.hpp>
 #include <plimsoll/tracker/scope.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 #include "pinned.hpp"
 #include "weight_files.hpp"

@@ -50,7 +50,7 @@ Element bar(const DeviceSample& device, Color ours_colour, int width) {
   const Bytes used = saturating_sub(*device.total, *device.free);
   const int others_begin = cells(saturating_sub(used, device.foreign.value_or(Bytes{})));
   const int free_begin = std::max(others_begin, cells(used));
-  const int mark = device.line ? std::min(cells(*device.line), width - 1) : -1;
+  const int mark = device.budget ? std::min(cells(*device.budget), width - 1) : -1;
   const auto run = [&](int begin, int end, const char* glyph) {
     if (mark < begin || mark >= end) return text(repeated(glyph, end - begin));
     return hbox(text(repeated(glyph, mark - begin)), text("┃") | color(Color::Default) | bold,
@@ -63,27 +63,27 @@ Element bar(const DeviceSample& device, Color ours_colour, int width) {
 Element device_rows(const TopState& state, const DeviceSample& device, int width) {
   std::string share;
   Color colour = Color::Green;
-  if (device.line && *device.line > Bytes{}) {
+  if (device.budget && *device.budget > Bytes{}) {
     monitor::ThresholdWatch watch(state.thresholds);
-    (void)watch.update(device.committed, *device.line);
+    (void)watch.update(device.committed, *device.budget);
     colour = colour_of(watch.level());
     share = fmt::format("{:>4.0f}% of line", 100 * static_cast<double>(device.committed.value()) /
-                                                 static_cast<double>(device.line->value()));
+                                                 static_cast<double>(device.budget->value()));
   }
   const auto lowest = state.counters.lowest_free.find(device.device);
   const std::optional<Bytes> low =
       lowest == state.counters.lowest_free.end() ? std::nullopt : std::optional(lowest->second);
   return vbox(hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar(device, colour, width - 24),
                    filler(), text(share)),
-              text(fmt::format("  line {}  ours {}  others {}  free {}  lowest {}", amount(device.line, "none"),
+              text(fmt::format("  line {}  ours {}  others {}  free {}  lowest {}", amount(device.budget, "none"),
                                format_bytes(device.committed), amount(device.foreign, "unknown"),
                                amount(device.free, "unknown"), amount(low, "unknown"))));
 }
 
 // --- models ---
 
-// A column is a stage; what is added to a model shares one. Whose it is tells a cache from a swapped-out conversation, and
-// what a backend keeps from records.
+// A column is a stage; what is added to a model shares one. Whose it is tells a cache from a swapped-out conversation,
+// and what a backend keeps from records.
 struct StageColumn {
   const char* name;
   std::vector<memory::Stage> stages;
@@ -160,9 +160,9 @@ Element model_header() {
 Element title_row(const TopState& state) {
   const monitor::Sample& sample = state.sample;
   const std::string swapped_out = sample.swapped_conversations == 0
-                                 ? ""
-                                 : fmt::format("  {} swapped out ({})", sample.swapped_conversations,
-                                               format_bytes(sample.swapped_to_memory + sample.swapped_to_disk));
+                                      ? ""
+                                      : fmt::format("  {} swapped out ({})", sample.swapped_conversations,
+                                                    format_bytes(sample.swapped_to_memory + sample.swapped_to_disk));
   return hbox(text("plimsoll top") | bold, text("  " + state.title) | flex_shrink, filler(),
               text(fmt::format("{} waiting{}  {:%T}Z", sample.waiting, swapped_out,
                                std::chrono::floor<std::chrono::seconds>(sample.at))));

@@ -94,8 +94,7 @@ std::string streamed(AnswerWriter& writer) {
   return out;
 }
 
-const Answer kAnswer{
-    .meta = test::kHeading, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
+const Answer kAnswer{.meta = test::kHeading, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
 
 TEST(ReasoningTest, InChatCompletions) {
   const Asked asked = read_chat_completion(chat_request());

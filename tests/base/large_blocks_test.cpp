@@ -22,7 +22,9 @@ std::size_t resident_kib() {
 using Blocks = std::vector<unsigned char, LargeBlockAllocator<unsigned char>>;
 
 TEST(LargeBlocksTest, GoBackWhenTheyAreFreed) {
-  { const std::vector<char> raises_the_limit_of_the_library(31U << 20U, 1); }
+  {
+    const std::vector<char> raises_the_limit_of_the_library(31U << 20U, 1);
+  }
   const std::size_t before = resident_kib();
   std::vector<Blocks> blocks;
   for (int i = 0; i < 64; ++i) blocks.emplace_back(std::size_t{4} << 20U, static_cast<unsigned char>(1));

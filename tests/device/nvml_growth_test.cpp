@@ -3,7 +3,7 @@
 // model.
 #include <gtest/gtest.h>
 
-#include <plimsoll/tracker/meter.hpp>
+#include <plimsoll/device/meter.hpp>
 
 #include "fake_machine.hpp"
 #include "scripted_nvml.hpp"
@@ -16,7 +16,7 @@ constexpr Bytes kModel = 725_MiB;
 
 class NvmlGrowthTest : public ::testing::Test {
  protected:
-  [[nodiscard]] tracker::MemoryUse read() const { return tracker::use_of(probe.read(gpu)); }
+  [[nodiscard]] device::MemoryUse read() const { return device::use_of(probe.read(gpu)); }
   // Ours is there now, and the lists say what they say of it.
   static void load_model() { nvml_script().used = nvml_script().used + kModel; }
 
@@ -25,13 +25,13 @@ class NvmlGrowthTest : public ::testing::Test {
   NvmlProbe probe{clock, scripted_nvml({.total = 81559_MiB, .used = kIdle})};
 };
 
-void expect_ours(const tracker::Growth& growth, Bytes bytes) {
-  EXPECT_EQ(growth.whose, tracker::Whose::this_process);
+void expect_ours(const device::Growth& growth, Bytes bytes) {
+  EXPECT_EQ(growth.whose, device::Whose::this_process);
   EXPECT_EQ(growth.bytes, bytes);
 }
 
-void expect_everybodys(const tracker::Growth& growth, Bytes bytes) {
-  EXPECT_EQ(growth.whose, tracker::Whose::everybody);
+void expect_everybodys(const device::Growth& growth, Bytes bytes) {
+  EXPECT_EQ(growth.whose, device::Whose::everybody);
   EXPECT_EQ(growth.bytes, bytes);
 }
 
@@ -41,27 +41,27 @@ TEST_F(NvmlGrowthTest, AProcessThatIsListedAfterwardsUsedNothingBefore) {
   EXPECT_TRUE(before.unlisted);
   load_model();
   nvml_script().compute = {{our_pid(), kModel}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, AProcessThatIsNeverListedIsMeasuredByTheWholeCard) {
   const auto before = read();
   load_model();
-  expect_everybodys(tracker::growth(before, read()), kModel);
+  expect_everybodys(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, AndSoIsOneThatIsListedUnderAnothersNumber) {
   const auto before = read();
   load_model();
   nvml_script().compute = {{our_pid() + 1, kModel}};
-  expect_everybodys(tracker::growth(before, read()), kModel);
+  expect_everybodys(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, AProcessInTheGraphicsListOnlyIsListed) {
   const auto before = read();
   load_model();
   nvml_script().graphics = {{our_pid(), kModel}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 // Vulkan's device puts a process into both lists, with one figure.
@@ -69,7 +69,7 @@ TEST_F(NvmlGrowthTest, WhatBothListsSayIsCountedOnce) {
   const auto before = read();
   load_model();
   nvml_script().compute = nvml_script().graphics = {{our_pid(), kModel}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, ANeighboursGrowthIsNotOurs) {
@@ -79,7 +79,7 @@ TEST_F(NvmlGrowthTest, ANeighboursGrowthIsNotOurs) {
   load_model();
   nvml_script().used = nvml_script().used + 2000_MiB;
   nvml_script().compute = {{our_pid() + 1, 8000_MiB}, {our_pid(), kModel}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, AnotherThatLeavesMeanwhileTakesNothingOffOurs) {
@@ -88,7 +88,7 @@ TEST_F(NvmlGrowthTest, AnotherThatLeavesMeanwhileTakesNothingOffOurs) {
   const auto before = read();
   nvml_script().used = kIdle + kModel;
   nvml_script().compute = {{our_pid(), kModel}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 // Where only the whole card can be read, such a leave hides what we took. It must not come out as a negative, and the
@@ -97,7 +97,7 @@ TEST_F(NvmlGrowthTest, UnlistedAnotherThatLeavesHidesOurs) {
   nvml_script().used = kIdle + 6000_MiB;
   const auto before = read();
   nvml_script().used = kIdle + kModel;
-  const tracker::Growth growth = tracker::growth(before, read());
+  const device::Growth growth = device::growth(before, read());
   expect_everybodys(growth, 0_B);
   EXPECT_EQ(growth.shrunk, 6000_MiB - kModel);
 }
@@ -110,9 +110,9 @@ TEST_F(NvmlGrowthTest, AProcessThatGaveItsContextBackUsesNothing) {
   const auto after = read();
   EXPECT_EQ(after.this_process, 0_B);
   EXPECT_FALSE(after.unlisted);
-  EXPECT_EQ(tracker::growth(before, after).shrunk, kModel);
+  EXPECT_EQ(device::growth(before, after).shrunk, kModel);
   nvml_script().compute = {{our_pid(), kModel}};
-  expect_ours(tracker::growth(after, read()), kModel);
+  expect_ours(device::growth(after, read()), kModel);
 }
 
 // A list that cannot be had says nothing of who is on the card: neither reading may then be taken for a zero.
@@ -123,7 +123,7 @@ TEST_F(NvmlGrowthTest, AListThatFailsIsNotAnEmptyList) {
   nvml_script().lists_fail = false;
   load_model();
   nvml_script().compute = {{our_pid(), kModel}};
-  expect_everybodys(tracker::growth(before, read()), kModel);
+  expect_everybodys(device::growth(before, read()), kModel);
 }
 
 // The library tells of the whole card, the engine has a slice of it.
@@ -139,10 +139,10 @@ TEST_F(NvmlGrowthTest, ASliceIsReadAndNotTheCard) {
   ASSERT_TRUE(reading);
   EXPECT_EQ(reading->total, 9984_MiB);
   EXPECT_EQ(reading->free, 9972_MiB);
-  const auto before = tracker::use_of(reading);
+  const auto before = device::use_of(reading);
   nvml_script().slice_used = 12_MiB + kModel;
   nvml_script().compute = {{our_pid(), kModel, 7}};
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 TEST_F(NvmlGrowthTest, WhereTheSliceCannotBeFoundTheCardsTotalIsNotTakenForIts) {
@@ -158,7 +158,7 @@ TEST_F(NvmlGrowthTest, MoreProcessesThanExpectedAreReadToo) {
   const auto before = read();
   for (unsigned int i = 1; i <= 700; ++i) nvml_script().compute.push_back({our_pid() + i, 1_MiB});
   nvml_script().compute.push_back({our_pid(), kModel});
-  expect_ours(tracker::growth(before, read()), kModel);
+  expect_ours(device::growth(before, read()), kModel);
 }
 
 }  // namespace

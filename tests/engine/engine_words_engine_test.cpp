@@ -1,4 +1,5 @@
-// Where only the engine's log tells what happened, the engine is made to say it: a new engine with other words fails here.
+// Where only the engine's log tells what happened, the engine is made to say it: a new engine with other words fails
+// here.
 #include <dlfcn.h>
 #include <ggml.h>
 #include <gtest/gtest.h>
@@ -97,7 +98,7 @@ TEST(EngineWordsTest, AProjectorThatGetsNoMemoryIsNotUnusable) {
   }
 }
 
-// Exported by libllama, declared in no installed header: see src/tracker/engine_extension.hpp.
+// Exported by libllama, declared in no installed header: see src/dry_run/engine_extension.hpp.
 bool graph_has_flash_attention(Context& context) {
   using Reserve = ggml_cgraph* (*)(llama_context*, std::uint32_t, std::uint32_t, std::uint32_t);
   const auto reserve = reinterpret_cast<Reserve>(dlsym(RTLD_DEFAULT, "_Z19llama_graph_reserveP13llama_contextjjj"));
@@ -115,7 +116,8 @@ TEST(EngineWordsTest, FlashAttentionIsWhatTheGraphHas) {
   int without = 0;
   for (const char* name : {"llama-dense", "grok-moe", "gemma2-dense", "gemma3-dense", "qwen2-dense", "jamba-dense"}) {
     const auto model = load_on_cpu(arch_model(name));
-    for (const auto asked : {LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED, LLAMA_FLASH_ATTN_TYPE_DISABLED}) {
+    for (const auto asked :
+         {LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED, LLAMA_FLASH_ATTN_TYPE_DISABLED}) {
       ContextParams params = small_context();
       params.flash_attn = asked;
       const auto context = Context::create(model, params);

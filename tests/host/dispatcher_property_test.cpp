@@ -20,9 +20,9 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
     plan::ModelPlan plan;
     plan.name = name;
     plan.entries.push_back({.device = device::DeviceId{"GPU0"},
-                          .buffer = "GPU0",
-                          .stage = memory::Stage::weights,
-                          .bytes = Bytes{*rc::gen::inRange<std::uint64_t>(10, 110)}});
+                            .buffer = "GPU0",
+                            .stage = memory::Stage::weights,
+                            .bytes = Bytes{*rc::gen::inRange<std::uint64_t>(10, 110)}});
     plans.push_back(plan);
   }
   plan::DeviceState device;

@@ -19,7 +19,7 @@ Fleet good(std::string_view text) {
   auto fleet = parse_fleet(text, "/fleet");
   if (!fleet) {
     for (const FleetFileError& error : fleet.error())
-      ADD_FAILURE() << error.budget << ":" << error.column << ": " << error.message;
+      ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;
     return {};
   }
   return *fleet;
@@ -30,7 +30,7 @@ std::vector<std::string> wrong(std::string_view text) {
   std::vector<std::string> out;
   if (fleet) return out;
   for (const FleetFileError& error : fleet.error())
-    out.push_back(std::to_string(error.budget) + ":" + std::to_string(error.column) + ": " + error.message);
+    out.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.message);
   return out;
 }
 
@@ -140,7 +140,7 @@ pinned = true
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
   ASSERT_THAT(fleet.models, SizeIs(2));
   const FleetModel& chat = fleet.models[0];
-  const tracker::DryRunRequest& dry_run = chat.request.dry_run;
+  const dry_run::DryRunRequest& dry_run = chat.request.dry_run;
   EXPECT_EQ(chat.request.name, "chat");
   EXPECT_EQ(dry_run.model.path, "/fleet/models/chat.gguf");
   EXPECT_EQ(dry_run.model.gpu_layers, 12);
@@ -150,7 +150,7 @@ pinned = true
   EXPECT_EQ(dry_run.context.type_k, GGML_TYPE_Q8_0);
   EXPECT_EQ(dry_run.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
   EXPECT_THAT(dry_run.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
-                                           engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
+                                            engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
   EXPECT_EQ(chat.request.compute_group, "fast");
   EXPECT_EQ(chat.priority, 3);
   EXPECT_EQ(chat.time_to_live, minutes(10));

@@ -41,7 +41,7 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes budget) {
     plan.dry_run.model.description = "a model of the test";
     plan.request.model.path = one.name + ".gguf";
     plan.entries = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = one.weights},
-                  {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.compute_buffers}};
+                    {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = one.compute_buffers}};
     plans.push_back(plan);
   }
   plan::DeviceState device;
@@ -87,12 +87,12 @@ TEST(FleetPlanTest, WhatNeverFitsIsShownWithTheKeysThatWouldHelp) {
 TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   plan::ModelPlan on_device;
   on_device.entries = {{.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = 400_MiB},
-                     {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 4_MiB},
-                     {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 2_MiB}};
+                       {.device = kGpu, .buffer = "GPU0", .stage = memory::Stage::kv_cache, .bytes = 4_MiB},
+                       {.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 2_MiB}};
   EXPECT_EQ(weights_to_keep(on_device).copy, 400_MiB);
   EXPECT_EQ(weights_to_keep(on_device).model, 0_B);
   plan::ModelPlan small = on_device;
-  small.budgets.front().bytes = 40_MiB;
+  small.entries.front().bytes = 40_MiB;
   EXPECT_EQ(weights_to_keep(small).copy, 0_B);  // the engine's own copy is as fast
   EXPECT_EQ(weights_to_keep(small).model, 0_B);
   plan::ModelPlan checked = on_device;
@@ -100,11 +100,11 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_EQ(weights_to_keep(checked).copy, 0_B);
   plan::ModelPlan on_host;
   on_host.entries = {{.device = device::host(), .buffer = "CPU", .stage = memory::Stage::weights, .bytes = 30_MiB},
-                   {.device = device::host(),
-                    .buffer = "CPU_Mapped",
-                    .stage = memory::Stage::weights,
-                    .bytes = 7_MiB,
-                    .charged = false}};
+                     {.device = device::host(),
+                      .buffer = "CPU_Mapped",
+                      .stage = memory::Stage::weights,
+                      .bytes = 7_MiB,
+                      .charged = false}};
   EXPECT_EQ(weights_to_keep(on_host).copy, 0_B);
   EXPECT_EQ(weights_to_keep(on_host).model, 30_MiB);
 
@@ -159,10 +159,10 @@ TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
 
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
 TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
-  tracker::DryRunRequest asked;
+  dry_run::DryRunRequest asked;
   asked.context.n_ctx = 4096;
   asked.context.n_seq_max = 4;
-  tracker::DryRun dry_run;
+  dry_run::DryRun dry_run;
   dry_run.context = {.n_ctx = 4096, .n_ctx_seq = 1024, .n_batch = 2048, .n_ubatch = 512, .n_seq_max = 4};
   dry_run.context.flash_attn = true;
   dry_run.gpu_layers = 25;
@@ -170,10 +170,14 @@ TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
   const std::vector<plan::Candidate> candidates = plan::candidates(asked, dry_run, true);
   ASSERT_GT(candidates.size(), 10U);
   for (const plan::Candidate& candidate : candidates) {
-    const plan::Alternative alternative{
-        .flags = candidate.flags, .changes = candidate.changes, .cost = candidate.cost, .requests = {candidate.request}, .required = {}};
+    const plan::Alternative alternative{.flags = candidate.flags,
+                                        .changes = candidate.changes,
+                                        .cost = candidate.cost,
+                                        .requests = {candidate.request},
+                                        .required = {}};
     std::string budgets = keys_of(alternative);
-    for (std::size_t at = budgets.find(", "); at != std::string::npos; at = budgets.find(", ")) budgets.replace(at, 2, "\n");
+    for (std::size_t at = budgets.find(", "); at != std::string::npos; at = budgets.find(", "))
+      budgets.replace(at, 2, "\n");
     FleetModel model;
     model.request.dry_run = asked;
     const FleetModel changed = with_keys(model, budgets);

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include <plimsoll/tracker/kept_weights.hpp>
 #include <plimsoll/host/host.hpp>
+#include <plimsoll/tracker/kept_weights.hpp>
 
 #include "small_fleet.hpp"
 

@@ -29,7 +29,7 @@ Fleet fleet_on_two() {
   Fleet fleet = fleet_of("abc");
   const std::vector<std::string> devices[] = {{kFirst.name()}, {kSecond.name()}, {kFirst.name(), kSecond.name()}};
   for (std::size_t i = 0; i < fleet.models.size(); ++i) {
-    tracker::DryRunRequest& dry_run = fleet.models[i].request.dry_run;
+    dry_run::DryRunRequest& dry_run = fleet.models[i].request.dry_run;
     dry_run.model.devices = devices[i];
     dry_run.context.n_ctx = 512;
     dry_run.context.n_batch = dry_run.context.n_ubatch = 16;
@@ -41,7 +41,7 @@ Fleet fleet_on_two() {
 
 // On each device room for what stands there, and not for c beside it.
 void set_budgets_of_both(Fleet& fleet) {
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests_of(fleet));
   std::vector<plan::DeviceState> devices;

@@ -1,4 +1,5 @@
-// The host on a software GPU: compute groups whose compute buffers lies on a device, switches that find the pipelines compiled.
+// The host on a software GPU: compute groups whose compute buffers lies on a device, switches that find the pipelines
+// compiled.
 #include <plimsoll/host/host.hpp>
 
 #include <gtest/gtest.h>

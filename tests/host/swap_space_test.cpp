@@ -242,8 +242,8 @@ TEST_F(SwapSpaceTest, SeveralThreadsSwapOutAndComeBack) {
   EXPECT_TRUE(ledger.empty());
 }
 
-// A process that is killed while it swaps out leaves whole files, and the next one clears them away; those of a living one
-// stay.
+// A process that is killed while it swaps out leaves whole files, and the next one clears them away; those of a living
+// one stay.
 TEST_F(SwapSpaceTest, AKilledProcessLeavesWholeFilesAndTheNextOneDeletesThem) {
   for (const int milliseconds : {5, 20, 60}) {
     const pid_t child = fork();

@@ -163,10 +163,14 @@ TEST(ReplayTest, AFullLogOfManyChunksStillBeginsWithTheLedgerOfThatMoment) {
 }
 
 TEST(ReplayTest, AHistoryWithoutItsBeginningIsAnErrorNotAWrongNumber) {
-  EXPECT_THROW((void)replay({.before = {}, .events = {{.sequence = 9, .at = {}, .kind = EventKind::given_back, .tag = kTag, .bytes = 1_B}}}),
-               Error);
-  EXPECT_THROW((void)replay({.before = {}, .events = {{.sequence = 9, .at = {}, .kind = EventKind::released, .tag = kTag, .bytes = 1_B}}}),
-               Error);
+  EXPECT_THROW(
+      (void)replay({.before = {},
+                    .events = {{.sequence = 9, .at = {}, .kind = EventKind::given_back, .tag = kTag, .bytes = 1_B}}}),
+      Error);
+  EXPECT_THROW(
+      (void)replay({.before = {},
+                    .events = {{.sequence = 9, .at = {}, .kind = EventKind::released, .tag = kTag, .bytes = 1_B}}}),
+      Error);
 }
 
 }  // namespace

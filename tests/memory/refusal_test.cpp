@@ -31,9 +31,9 @@ TEST(RefusalTest, OurLineSaysWhatIsLeftAndWhoHoldsMost) {
                "creating the context of 'a' failed: 'a' asked for 256 MiB of kv_cache on Vulkan0: 100 MiB are left "
                "within the budget of 1.00 GiB; most is held by 'b' 700 MiB weights, 'a' 224 MiB weights");
   EXPECT_EQ(error.code(), ErrorCode::over_budget);
-  EXPECT_EQ(error.numbers(), (Error::Numbers{{"requested", (256_MiB).value()},
-                                             {"available", (100_MiB).value()},
-                                             {"limit", (1_GiB).value()}}));
+  EXPECT_EQ(
+      error.numbers(),
+      (Error::Numbers{{"requested", (256_MiB).value()}, {"available", (100_MiB).value()}, {"limit", (1_GiB).value()}}));
   EXPECT_EQ(error.refusal().largest.size(), 2U);
 }
 

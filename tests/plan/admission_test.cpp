@@ -20,7 +20,7 @@ DeviceVerdict verdict_of(Bytes required, const DeviceState& state) {
 }
 
 TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
-  const tracker::DryRun dry_run = gpu_dry_run();
+  const dry_run::DryRun dry_run = gpu_dry_run();
   const ModelPlan model = lay_out(request(), dry_run,
                                   {{kGpu, {.bytes = 512_MiB, .source = Source::calibrated}},
                                    {device::DeviceId{"Vulkan1"}, {.bytes = 0_B, .source = Source::estimated}}});
@@ -31,16 +31,16 @@ TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
     EXPECT_EQ(model.entries[i].source, Source::exact);
   }
   EXPECT_EQ(model.entries.back(), (Entry{.device = kGpu,
-                                      .buffer = "Vulkan0",
-                                      .stage = Stage::runtime,
-                                      .bytes = 512_MiB,
-                                      .source = Source::calibrated}));
+                                         .buffer = "Vulkan0",
+                                         .stage = Stage::runtime,
+                                         .bytes = 512_MiB,
+                                         .source = Source::calibrated}));
 }
 
 TEST(ComputingDevicesTest, AreTheAcceleratorsElseTheHost) {
-  tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRun dry_run = gpu_dry_run();
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kGpu));
-  std::erase_if(dry_run.entries, [](const tracker::BufferEntry& entry) { return entry.device == kGpu; });
+  std::erase_if(dry_run.entries, [](const dry_run::BufferEntry& entry) { return entry.device == kGpu; });
   EXPECT_THAT(computing_devices(dry_run), ElementsAre(kHost));
 }
 
@@ -142,11 +142,11 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
   Bytes sum;
   Bytes largest;
   for (int i = *rc::gen::inRange(1, 5); i > 0; --i) {
-    std::vector<tracker::BufferEntry> budgets;
+    std::vector<dry_run::BufferEntry> budgets;
     for (int j = *rc::gen::inRange(0, 5); j > 0; --j) {
-      budgets.push_back(buffer(kGpu, *rc::gen::elementOf(memory::kStages),
-                             Bytes{*rc::gen::inRange<std::uint64_t>(0, 100)},
-                             *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
+      budgets.push_back(
+          buffer(kGpu, *rc::gen::elementOf(memory::kStages), Bytes{*rc::gen::inRange<std::uint64_t>(0, 100)},
+                 *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
     }
     models.push_back(model_of(std::move(budgets)));
     models.back().compute_group = *rc::gen::element<std::string>("", "main", "other");
@@ -162,7 +162,7 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
 }
 
 ModelPlan estimated(Bytes weights, Bytes runtime) {
-  tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRun dry_run = gpu_dry_run();
   dry_run.entries = {buffer(kGpu, memory::Stage::weights, weights)};
   return lay_out(request(), dry_run, {{kGpu, {.bytes = runtime, .source = Source::estimated}}});
 }

@@ -30,8 +30,8 @@ std::string flags_of(const Candidate& candidate) {
 }
 
 struct Asked {
-  tracker::DryRunRequest request;
-  tracker::DryRun dry_run;
+  dry_run::DryRunRequest request;
+  dry_run::DryRun dry_run;
 };
 
 // What may be asked for, and what the engine would make of it: contexts are padded, 0 and nothing mean the model's
@@ -45,7 +45,8 @@ Asked any() {
   context.type_k = *rc::gen::element(GGML_TYPE_F16, GGML_TYPE_Q8_0);
   context.type_v = context.type_k;
   asked.dry_run.context.n_seq_max = context.n_seq_max;
-  asked.dry_run.context.n_ctx_seq = std::max(256U, (context.n_ctx.value_or(4096) + 255) / 256 * 256 / context.n_seq_max);
+  asked.dry_run.context.n_ctx_seq =
+      std::max(256U, (context.n_ctx.value_or(4096) + 255) / 256 * 256 / context.n_seq_max);
   asked.dry_run.context.n_ctx = asked.dry_run.context.n_ctx_seq * context.n_seq_max;
   asked.dry_run.context.n_ubatch = context.n_ubatch;
   asked.dry_run.context.flash_attn = *rc::gen::arbitrary<bool>();
@@ -56,18 +57,18 @@ Asked any() {
 
 RC_GTEST_PROP(AlternativesProperty, ContextIsLostLastThenSequencesThenQuality, ()) {
   const Asked asked = any();
-  const auto candidates = candidates(asked.request, asked.dry_run, *rc::gen::arbitrary<bool>());
-  RC_ASSERT(std::ranges::is_sorted(candidates, {}, losses));
+  const auto all = candidates(asked.request, asked.dry_run, *rc::gen::arbitrary<bool>());
+  RC_ASSERT(std::ranges::is_sorted(all, {}, losses));
 }
 
 RC_GTEST_PROP(AlternativesProperty, EveryCandidateIsAnotherRequestThatItsFlagsAndChangesTell, ()) {
   const Asked asked = any();
   const bool accelerator_is_over = *rc::gen::arbitrary<bool>();
-  const auto candidates = candidates(asked.request, asked.dry_run, accelerator_is_over);
-  for (const Candidate& candidate : candidates) {
+  const auto all = candidates(asked.request, asked.dry_run, accelerator_is_over);
+  for (const Candidate& candidate : all) {
     RC_ASSERT(candidate.request != asked.request);
     RC_ASSERT(!candidate.flags.empty() && !candidate.changes.empty() && !candidate.cost.empty());
-    RC_ASSERT(std::ranges::count(candidates, candidate.request, &Candidate::request) == 1);
+    RC_ASSERT(std::ranges::count(all, candidate.request, &Candidate::request) == 1);
     for (const Change& change : candidate.changes) RC_ASSERT(change.from != change.to);
     // Told twice, by value and by flag: where one speaks the other does.
     const auto flag = [&](std::string_view name) { return std::ranges::contains(candidate.flags, name); };
@@ -83,33 +84,33 @@ RC_GTEST_PROP(AlternativesProperty, EveryCandidateIsAnotherRequestThatItsFlagsAn
 }
 
 TEST(AlternativesTest, TheFirstCandidatesOnlySlowPromptsDown) {
-  const auto candidates = candidates(request().dry_run, gpu_dry_run(), true);
-  ASSERT_GE(candidates.size(), 4U);
-  EXPECT_EQ(flags_of(candidates[0]), "-ub 256");
-  EXPECT_EQ(flags_of(candidates[1]), "-ub 64");
-  EXPECT_EQ(flags_of(candidates[2]), "-ub 64 -ngl 21");
-  EXPECT_EQ(candidates[2].cost, "slower prompts; 4 of 25 layers computed on the host: slower");
-  EXPECT_EQ(flags_of(candidates.back()), "--device none");
-  EXPECT_EQ(flags_of(candidates[candidates.size() - 2]), "-c 512 -ctk q8_0 -ctv q8_0 -ub 64 -ngl 0");
+  const auto all = candidates(request().dry_run, gpu_dry_run(), true);
+  ASSERT_GE(all.size(), 4U);
+  EXPECT_EQ(flags_of(all[0]), "-ub 256");
+  EXPECT_EQ(flags_of(all[1]), "-ub 64");
+  EXPECT_EQ(flags_of(all[2]), "-ub 64 -ngl 21");
+  EXPECT_EQ(all[2].cost, "slower prompts; 4 of 25 layers computed on the host: slower");
+  EXPECT_EQ(flags_of(all.back()), "--device none");
+  EXPECT_EQ(flags_of(all[all.size() - 2]), "-c 512 -ctk q8_0 -ctv q8_0 -ub 64 -ngl 0");
 }
 
 // Asking for the model's own context (-c 0), or for one that the engine pads, loses nothing by itself.
 TEST(AlternativesTest, AContextThatIsKeptIsNotLostHoweverItWasAskedFor) {
   for (const std::optional<std::uint32_t> n_ctx :
        {std::optional<std::uint32_t>{}, std::optional(0U), std::optional(300U)}) {
-    tracker::DryRunRequest asked = request().dry_run;
+    dry_run::DryRunRequest asked = request().dry_run;
     asked.context.n_ctx = n_ctx;
     EXPECT_EQ(flags_of(candidates(asked, gpu_dry_run(), false).front()), "-ub 256") << n_ctx.value_or(9999);
   }
 }
 
 TEST(AlternativesTest, ExpertsMoveBeforeLayersDo) {
-  tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRun dry_run = gpu_dry_run();
   dry_run.model.n_expert = 8;
-  const auto candidates = candidates(request().dry_run, dry_run, true);
-  const auto at = [&](std::string_view flags) { return std::ranges::find(candidates, flags, flags_of) - candidates.begin(); };
+  const auto all = candidates(request().dry_run, dry_run, true);
+  const auto at = [&](std::string_view flags) { return std::ranges::find(all, flags, flags_of) - all.begin(); };
   EXPECT_LT(at("-ub 64 --cpu-moe"), at("-ub 64 -ngl 9"));
-  EXPECT_LT(at("-ub 64 -ngl 9"), std::ssize(candidates));
+  EXPECT_LT(at("-ub 64 -ngl 9"), std::ssize(all));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ Request on(std::vector<std::string> devices) {
   return out;
 }
 
-tracker::DeviceView view_of(const device::DeviceId& id) {
-  tracker::DeviceView view;
+dry_run::DeviceView view_of(const device::DeviceId& id) {
+  dry_run::DeviceView view;
   view.info.id = id;
   return view;
 }
@@ -42,7 +42,7 @@ TEST(BudgetRequestsTest, ALineForAcceleratorsThatNoModelUsesIsSaid) {
 }
 
 TEST(BudgetRequestsTest, WithoutAnAcceleratorOnTheMachineALineIsTheHosts) {
-  const std::vector<tracker::DeviceView> host_alone{view_of(kHost)};
+  const std::vector<dry_run::DeviceView> host_alone{view_of(kHost)};
   EXPECT_EQ(budgets_of_machine(budgets({"1MiB"}), host_alone).front().device, kHost);
   EXPECT_FALSE(budgets_of_machine(budgets({"1MiB"}), {view_of(kGpu), view_of(kHost)}).front().device);
   EXPECT_FALSE(budgets_of_machine(budgets({"1MiB", "CPU=2MiB"}), host_alone).front().device) << "the host's own counts";

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
@@ -45,16 +45,16 @@ TEST(OneCardTest, WhatIsWantedOfBothBackendsIsWantedOfTheCard) {
 }
 
 // Devices as a dry run process would tell them; no file is tried by a dry run.
-class TwoBackends final : public tracker::DryRunSource {
+class TwoBackends final : public dry_run::DryRunSource {
  public:
-  [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest& request) override {
-    tracker::DryRun dry_run = gpu_dry_run();
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request) override {
+    dry_run::DryRun dry_run = gpu_dry_run();
     const bool cuda = std::ranges::contains(request.model.devices, kCuda.name());
     dry_run.entries = {buffer(cuda ? kCuda : kVulkan, Stage::weights, 40_GiB)};
     return dry_run;
   }
-  [[nodiscard]] std::vector<tracker::DeviceView> devices() override {
-    std::vector<tracker::DeviceView> views;
+  [[nodiscard]] std::vector<dry_run::DeviceView> devices() override {
+    std::vector<dry_run::DeviceView> views;
     for (const device::DeviceId& id : {kCuda, kVulkan}) {
       const DeviceState state = of_the_card(id, {});
       views.push_back({.info = state.info, .reading = state.reading});
@@ -79,7 +79,7 @@ class OneCardPlannerTest : public ::testing::Test {
 
 TEST_F(OneCardPlannerTest, ALineForOneIsALineForBoth) {
   for (const device::DeviceId& named : {kCuda, kVulkan}) {
-    const Plan answer = plan({.entries = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
+    const Plan answer = plan({.budgets = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
     for (const DeviceVerdict& verdict : answer.devices) {
       ASSERT_TRUE(verdict.state.budget);
       EXPECT_EQ(verdict.state.budget->bytes, 60_GiB) << named.name();
@@ -137,7 +137,7 @@ DeviceVerdict verdict_on(const device::DeviceId& id, const std::vector<DeviceVer
 }
 
 TEST(OneCardTest, AnEstimateOfOneIsAnEstimateOfTheCard) {
-  tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRun dry_run = gpu_dry_run();
   dry_run.entries = {buffer(kVulkan, Stage::weights, 70_GiB)};
   const ModelPlan model = lay_out(request("a"), dry_run, {{kVulkan, {.bytes = 3_GiB, .source = Source::estimated}}});
   const auto verdicts = admit({model}, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB)});

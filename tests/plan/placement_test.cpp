@@ -25,15 +25,19 @@ class PlacementTest : public testing::Test {
  protected:
   ModelPlan plan_model(const Request& request) {
     ++dry_run_;
-    ModelPlan model{.name = request.name, .request = request.dry_run, .dry_run = {}, .entries = {}, .compute_group = request.compute_group};
+    ModelPlan model{.name = request.name,
+                    .request = request.dry_run,
+                    .dry_run = {},
+                    .entries = {},
+                    .compute_group = request.compute_group};
     model.request.model = with_settled_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};
     for (const std::string& device : devices) {
       model.entries.push_back({.device = device::DeviceId{device},
-                             .buffer = device,
-                             .stage = Stage::weights,
-                             .bytes = Bytes{sizes_.at(request.name).value() / devices.size()}});
+                               .buffer = device,
+                               .stage = Stage::weights,
+                               .bytes = Bytes{sizes_.at(request.name).value() / devices.size()}});
     }
     return model;
   }

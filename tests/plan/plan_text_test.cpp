@@ -18,8 +18,8 @@ ModelPlan example_model(const std::string& name = "a") {
   return lay_out(request(name), gpu_dry_run(), {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}});
 }
 
-std::vector<DeviceState> devices(Bytes entry) {
-  return {state_of(kGpu, 8_GiB, 7_GiB, entry, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)};
+std::vector<DeviceState> devices(Bytes budget) {
+  return {state_of(kGpu, 8_GiB, 7_GiB, budget, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)};
 }
 
 Plan fitting() {
@@ -47,7 +47,7 @@ Plan two_models() {
   Request asked = request("b");
   asked.dry_run.context.n_ctx = 300;
   asked.dry_run.context.n_seq_max = 3;
-  tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRun dry_run = gpu_dry_run();
   dry_run.context.n_ctx = 768;
   dry_run.context.n_ctx_seq = 256;
   dry_run.context.n_seq_max = 3;
@@ -101,7 +101,9 @@ TEST(PlanTableTest, ARefusedPlanWithoutAlternativesSaysSo) {
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("Nothing near it would fit either."));
 }
 
-TEST(PlanJsonTest, AFittingPlan) { expect_golden("plan/golden/fits.json", json_of(fitting(), tracker::Mode::enforcing)); }
+TEST(PlanJsonTest, AFittingPlan) {
+  expect_golden("plan/golden/fits.json", json_of(fitting(), tracker::Mode::enforcing));
+}
 TEST(PlanJsonTest, ARefusedPlanWithWhatWouldFit) {
   expect_golden("plan/golden/refused.json", json_of(refused(), tracker::Mode::advisory));
 }

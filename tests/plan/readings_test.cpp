@@ -11,16 +11,16 @@ namespace plimsoll::plan {
 namespace {
 
 // A device whose free memory is what the test says, and dry runs that take their time.
-class Machine final : public tracker::DryRunSource {
+class Machine final : public dry_run::DryRunSource {
  public:
-  tracker::DryRun dry_run(const tracker::DryRunRequest&) override {
+  dry_run::DryRun dry_run(const dry_run::DryRunRequest&) override {
     clock.advance(dry_run_takes);
     free = after_dry_run;
     return gpu_dry_run();
   }
-  std::vector<tracker::DeviceView> devices() override {
+  std::vector<dry_run::DeviceView> devices() override {
     ++read;
-    tracker::DeviceView view;
+    dry_run::DeviceView view;
     view.info.id = kGpu;
     view.info.type = device::DeviceType::gpu;
     view.reading.total = 8_GiB;

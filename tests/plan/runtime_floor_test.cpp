@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <temporary_folder.hpp>
 
@@ -76,16 +76,16 @@ TEST(WorthTest, OnAnAcceleratorTheRuleOfThumbIsPlausibleWhateverWasCalibrated) {
   EXPECT_EQ(plausible_runtime(state_of(kHost, {}, {}, {}).info, gpu_dry_run(), 2_MiB), 2_MiB);
 }
 
-class OneDevice final : public tracker::DryRunSource {
+class OneDevice final : public dry_run::DryRunSource {
  public:
   explicit OneDevice(device::DeviceInfo info) : info_(std::move(info)) {}
-  [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest&) override {
-    tracker::DryRun dry_run = gpu_dry_run();
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest&) override {
+    dry_run::DryRun dry_run = gpu_dry_run();
     dry_run.entries = {buffer(info_.id, memory::Stage::weights, 4155_MiB)};
     return dry_run;
   }
-  [[nodiscard]] std::vector<tracker::DeviceView> devices() override { return {view()}; }
-  [[nodiscard]] tracker::DeviceView view() const { return {.info = info_, .reading = {}}; }
+  [[nodiscard]] std::vector<dry_run::DeviceView> devices() override { return {view()}; }
+  [[nodiscard]] dry_run::DeviceView view() const { return {.info = info_, .reading = {}}; }
 
  private:
   device::DeviceInfo info_;
@@ -102,7 +102,7 @@ TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredTher
 
     const Plan plan = Planner(source, store).plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false});
 
-    const auto runtime = std::ranges::find(plan.models.front().entries, memory::Stage::runtime, &Line::stage);
+    const auto runtime = std::ranges::find(plan.models.front().entries, memory::Stage::runtime, &Entry::stage);
     ASSERT_NE(runtime, plan.models.front().entries.end());
     EXPECT_GE(runtime->bytes, kContext);
     EXPECT_EQ(runtime->source, Source::estimated);

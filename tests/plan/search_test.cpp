@@ -27,10 +27,10 @@ class DryRuns {
     const auto layers = static_cast<std::uint64_t>(model.gpu_layers < 0 ? 25 : std::min(model.gpu_layers, 25));
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
-    tracker::DryRun dry_run = gpu_dry_run();
+    dry_run::DryRun dry_run = gpu_dry_run();
     dry_run.entries = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
-                    buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
-                    buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
+                       buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
+                       buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
     return lay_out(request, dry_run, {});
   }
 
@@ -42,8 +42,8 @@ class DryRuns {
   int made_ = 0;
 };
 
-std::vector<DeviceState> devices(Bytes entry) {
-  return {state_of(kGpu, 8_GiB, 8_GiB, entry), state_of(kHost, 1_GiB, 1_GiB, std::nullopt)};
+std::vector<DeviceState> devices(Bytes budget) {
+  return {state_of(kGpu, 8_GiB, 8_GiB, budget), state_of(kHost, 1_GiB, 1_GiB, std::nullopt)};
 }
 
 struct Tried {
@@ -51,13 +51,14 @@ struct Tried {
   std::vector<Alternative> found;
 };
 
-Tried search_for(const std::vector<Request>& requests, Bytes entry, const std::set<std::string>& refuse = {},
+Tried search_for(const std::vector<Request>& requests, Bytes budget, const std::set<std::string>& refuse = {},
                  const std::vector<ModelPlan>& beside = {}) {
   Tried tried;
   for (const std::string& name : refuse) tried.dry_runs.refuses_quantised(name);
   std::vector<ModelPlan> refused;
   for (const Request& one : requests) refused.push_back(tried.dry_runs.plan(one));
-  tried.found = search(refused, beside, devices(entry), 3, [&](const Request& one) { return tried.dry_runs.plan(one); });
+  tried.found =
+      search(refused, beside, devices(budget), 3, [&](const Request& one) { return tried.dry_runs.plan(one); });
   return tried;
 }
 
@@ -77,7 +78,7 @@ TEST(SearchTest, SeveralModelsStepDownTogetherAndFitTogether) {
   }
   const Alternative& nearest = tried.found.front();
   EXPECT_THAT(nearest.flags, ::testing::ElementsAre("-ub", "256"));
-  for (const tracker::DryRunRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
+  for (const dry_run::DryRunRequest& one : nearest.requests) EXPECT_EQ(one.context.n_ubatch, 256U);
 }
 
 TEST(SearchTest, WhoWasAskedOtherwiseKeepsWhatHeHas) {
@@ -109,7 +110,8 @@ TEST(SearchTest, WhereNothingFitsItEndsAfterABoundedNumberOfDryRuns) {
   EXPECT_LE(tried.dry_runs.made(), 8 + 128);
 }
 
-// A mate of the compute group needs 300 MiB of compute buffers whatever this model does: smaller micro-batches would gain nothing.
+// A mate of the compute group needs 300 MiB of compute buffers whatever this model does: smaller micro-batches would
+// gain nothing.
 TEST(SearchTest, WhatAComputeGroupNeedsForOthersCountsToo) {
   Request asked = request("a");
   asked.compute_group = "main";
@@ -125,7 +127,8 @@ TEST(SearchTest, WhatAComputeGroupNeedsForOthersCountsToo) {
   EXPECT_TRUE(std::ranges::none_of(with_mate.found, micro_batch_alone));
 }
 
-// The weights of what was asked are already known to be too much: nothing is tried by a dry run that leaves them in place.
+// The weights of what was asked are already known to be too much: nothing is tried by a dry run that leaves them in
+// place.
 TEST(SearchTest, WeightsThatAreTooHeavyAreNotDryRunAgain) {
   const Tried tried = search_for({request("a")}, 500_MiB);
   ASSERT_FALSE(tried.found.empty());

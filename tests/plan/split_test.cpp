@@ -7,7 +7,8 @@
 namespace plimsoll::plan {
 namespace {
 
-DeviceState card(const std::string& name, std::optional<Bytes> free, std::optional<Bytes> budget = {}, Bytes ours = {}) {
+DeviceState card(const std::string& name, std::optional<Bytes> free, std::optional<Bytes> budget = {},
+                 Bytes ours = {}) {
   return state_of(device::DeviceId{name}, std::nullopt, free, budget, ours);
 }
 

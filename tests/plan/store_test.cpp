@@ -15,7 +15,7 @@
 #include <temporary_folder.hpp>
 #include <vector>
 
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 
 #include "plan_examples.hpp"
 
@@ -30,8 +30,8 @@ class StoreTest : public ::testing::Test {
   }
   test::TemporaryFolder folder;
   const std::string path = folder / "cache/plimsoll.db";  // its folder is made
-  tracker::DryRunRequest asked = request().dry_run;
-  const tracker::DryRun dry_run = gpu_dry_run();
+  dry_run::DryRunRequest asked = request().dry_run;
+  const dry_run::DryRun dry_run = gpu_dry_run();
   const std::vector<std::string> devices{"Vulkan0 Some GPU 8589934592"};
 };
 
@@ -41,14 +41,14 @@ TEST_F(StoreTest, ADryRunIsRememberedWholeByTheNextStore) {
   }
   const auto found = Store(path).find_dry_run(asked);
   ASSERT_TRUE(found);
-  EXPECT_EQ(tracker::to_json(found->dry_run), tracker::to_json(dry_run));
+  EXPECT_EQ(dry_run::to_json(found->dry_run), dry_run::to_json(dry_run));
   EXPECT_EQ(found->devices, devices);
 }
 
 TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldDryRun) {
   Store store(path);
   store.keep_dry_run(asked, dry_run, devices);
-  tracker::DryRunRequest other = asked;
+  dry_run::DryRunRequest other = asked;
   other.context.n_ctx = 8192;
   EXPECT_FALSE(store.find_dry_run(other));
   other = asked;
@@ -80,13 +80,13 @@ TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
 }
 
 TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
-  tracker::DeviceView view;
+  dry_run::DeviceView view;
   view.info.id = kGpu;
   view.info.description = "Some GPU";
   std::vector<std::string> keys{runtime_key(view, dry_run)};
   const auto vary = [&](auto&& change) {
-    tracker::DeviceView other_view = view;
-    tracker::DryRun other = dry_run;
+    dry_run::DeviceView other_view = view;
+    dry_run::DryRun other = dry_run;
     change(other_view, other);
     keys.push_back(runtime_key(other_view, other));
   };
@@ -146,11 +146,11 @@ TEST_F(StoreTest, ProcessesThatWriteAtOnceLoseNothing) {
 }
 
 TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
-  tracker::DeviceView view;
+  dry_run::DeviceView view;
   view.info.id = kGpu;
-  tracker::DeviceView other_view;
+  dry_run::DeviceView other_view;
   other_view.info.id = device::DeviceId{kGpu.name() + "0"};
-  tracker::DryRun other = dry_run;
+  dry_run::DryRun other = dry_run;
   other.model.n_layer = 99;
   const auto keep_all = [&](Store& store) {
     store.keep_dry_run(asked, dry_run, devices);
@@ -158,7 +158,7 @@ TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
       for (const auto& of : {dry_run, other}) store.keep_runtime(runtime_key(on, of), PipelineCache::cold, 5_MiB);
     }
   };
-  const auto knows = [](Store& store, const tracker::DeviceView& on, const tracker::DryRun& of) {
+  const auto knows = [](Store& store, const dry_run::DeviceView& on, const dry_run::DryRun& of) {
     return store.find_runtime(runtime_key(on, of)).has_value();
   };
   Store store(path);
@@ -204,7 +204,7 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
 }
 
 // Remembers nothing and says nothing wrong.
-void expect_forgetful(Store& store, const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run) {
+void expect_forgetful(Store& store, const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run) {
   store.keep_dry_run(asked, dry_run, {});
   store.keep_runtime("card", PipelineCache::cold, 1_MiB);
   EXPECT_FALSE(store.find_dry_run(asked));

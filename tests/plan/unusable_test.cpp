@@ -11,15 +11,15 @@ namespace plimsoll::plan {
 namespace {
 
 // Dry runs every file but those whose name says what they throw.
-class Shelf final : public tracker::DryRunSource {
+class Shelf final : public dry_run::DryRunSource {
  public:
-  tracker::DryRun dry_run(const tracker::DryRunRequest& request) override {
+  dry_run::DryRun dry_run(const dry_run::DryRunRequest& request) override {
     if (request.model.path.contains("damaged")) throw Error(ErrorCode::model_unusable, "it is damaged");
     if (request.model.path.contains("bug")) throw Error(ErrorCode::internal, "a promise of our own was broken");
     return gpu_dry_run();
   }
-  std::vector<tracker::DeviceView> devices() override {
-    tracker::DeviceView view;
+  std::vector<dry_run::DeviceView> devices() override {
+    dry_run::DeviceView view;
     view.info.id = kGpu;
     view.info.type = device::DeviceType::gpu;
     view.reading.total = view.reading.free = 8_GiB;

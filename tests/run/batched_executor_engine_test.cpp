@@ -209,8 +209,8 @@ TEST_F(BatchedExecutorTest, ADecodeThatThrowsIsAFailureAndNothingIsLost) {
   }
 }
 
-// Half a batch spoils recurrent state, and vectors cannot be decoded again: a batch that fails takes them back. Who reads
-// meanwhile sees them all, or none.
+// Half a batch spoils recurrent state, and vectors cannot be decoded again: a batch that fails takes them back. Who
+// reads meanwhile sees them all, or none.
 TEST_F(BatchedExecutorTest, ReadingBesideABatchThatFailsWaitsForItsEnd) {
   open("mamba-dense", 1);
   Conversation one = executor->create();

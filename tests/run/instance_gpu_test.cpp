@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include <plimsoll/device/registry.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
 
 #include "card_from_outside.hpp"
 #include "mixed_workload.hpp"
@@ -84,9 +84,9 @@ Bytes required_in_its_memory(const device::DeviceId& device, const plan::Plan& p
 // Within one hundredth, and what a driver rounds up to.
 Bytes tolerance(Bytes bytes) { return std::max(Bytes{bytes.value() / 100}, 4_MiB); }
 
-// The card from outside, since before this process had anything on it: at ready it has grown by what the accounting say, and
-// in later lives by what the plan said. Both would pass were both wrong in the same way, so nothing here is read by the
-// probes or the meter. Nobody else may use the card meanwhile.
+// The card from outside, since before this process had anything on it: at ready it has grown by what the accounting
+// say, and in later lives by what the plan said. Both would pass were both wrong in the same way, so nothing here is
+// read by the probes or the meter. Nobody else may use the card meanwhile.
 TEST(OnTheDeviceTest, TheCardGrowsByWhatTheAccountingAndTheNextPlanSay) {
   engine::start_backends();
   const auto info = device::find_device(device_under_test());
@@ -96,7 +96,7 @@ TEST(OnTheDeviceTest, TheCardGrowsByWhatTheAccountingAndTheNextPlanSay) {
   MemoryAccounting accounting;
   test::TemporaryFolder folder;
   plan::Store store(folder / "plimsoll.db");
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   const plan::Request request = request_for("llama-dense");
   std::vector<Bytes> after_life;
   for (int life = 0; life < 3; ++life) {
@@ -133,22 +133,22 @@ TEST(OnTheDeviceTest, LookingCostsNothing) {
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   for (int look = 0; look < 3; ++look) ASSERT_FALSE(dry_runs.devices().empty());
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);
 }
 
 // A dry run makes a context in its process, which is gone when that rests. What was read as free was read without it.
 TEST(OnTheDeviceTest, ADryRunLeavesNothingOnTheCard) {
-  tracker::DryRunProcess dry_runs;
+  dry_run::DryRunProcess dry_runs;
   const auto views = dry_runs.devices();
   const auto view = std::ranges::find(views, device::DeviceId{device_under_test()},
-                                      [](const tracker::DeviceView& one) { return one.info.id; });
+                                      [](const dry_run::DeviceView& one) { return one.info.id; });
   ASSERT_NE(view, views.end());
   const test::CardFromOutside card(view->info);
   const Bytes idle = card.used();
   (void)dry_runs.dry_run(request_for("llama-dense").dry_run);
-  for (const tracker::DeviceView& later : dry_runs.devices()) {
+  for (const dry_run::DeviceView& later : dry_runs.devices()) {
     if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free)
       EXPECT_LE(saturating_sub(*view->reading.free, *later.reading.free), kAlmostNothing);
   }

@@ -109,7 +109,8 @@ Lines exact_entries(const std::vector<plan::Entry>& entries) {
   Lines out;
   for (const plan::Entry& entry : entries) {
     if (entry.stage == memory::Stage::runtime) continue;
-    out[entry.device.name() + " " + entry.buffer + " " + std::string(memory::to_string(entry.stage))] = entry.bytes.value();
+    out[entry.device.name() + " " + entry.buffer + " " + std::string(memory::to_string(entry.stage))] =
+        entry.bytes.value();
   }
   return out;
 }

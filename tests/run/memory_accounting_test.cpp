@@ -36,7 +36,8 @@ TEST(MemoryAccountingTest, ACardsLineIsRememberedOnce) {
   ASSERT_EQ(budgets.size(), 1U);
   EXPECT_EQ(budgets[0].device, kCuda);
   EXPECT_EQ(accounting.ledger().account(kVulkan).budget, 60_GiB);
-  EXPECT_EQ(accounting.budgets_with({{.device = std::nullopt, .amount = 50_GiB}}).size(), 1U) << "one for all accelerators";
+  EXPECT_EQ(accounting.budgets_with({{.device = std::nullopt, .amount = 50_GiB}}).size(), 1U)
+      << "one for all accelerators";
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ class OpenTwiceTest : public ::testing::Test {
 void expect_its_own_entries(const Instance& instance) {
   const auto exact = [](std::vector<plan::Entry> budgets) {
     std::erase_if(budgets, [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; });
-    std::ranges::sort(budgets, {}, [](const plan::Entry& entry) { return std::tuple(entry.device, entry.buffer, entry.stage); });
+    std::ranges::sort(budgets, {},
+                      [](const plan::Entry& entry) { return std::tuple(entry.device, entry.buffer, entry.stage); });
     return budgets;
   };
   EXPECT_EQ(exact(instance.snapshot()), exact(instance.plan().entries));

@@ -59,7 +59,7 @@ class RuntimeGrowthTest : public ::testing::Test {
 
 // Taken for total less free before and for this process's use after, it came out as 199.
 TEST_F(RuntimeGrowthTest, ACardsContextIsPartOfIt) {
-  const tracker::Meter meter(probe, {card_info()});
+  const device::Meter meter(probe, {card_info()});
   probe.says[kCard] = reading(518_MiB, {}, true);
   const RuntimeGrowth growth(ledger, meter, {card_info()});
   probe.says[kCard] = reading(518_MiB + 725_MiB, 725_MiB);
@@ -67,23 +67,23 @@ TEST_F(RuntimeGrowthTest, ACardsContextIsPartOfIt) {
   const auto figures = growth.measure();
   ASSERT_EQ(figures.size(), 1U);
   EXPECT_EQ(figures[0].bytes, 717_MiB);
-  EXPECT_EQ(figures[0].whose, tracker::Whose::this_process);
+  EXPECT_EQ(figures[0].whose, device::Whose::this_process);
   EXPECT_TRUE(figures[0].alone);
 }
 
 TEST_F(RuntimeGrowthTest, WhereTheProcessIsNeverListedTheWholeCardIsReadBothTimes) {
-  const tracker::Meter meter(probe, {card_info()});
+  const device::Meter meter(probe, {card_info()});
   probe.says[kCard] = reading(518_MiB, {}, true);
   const RuntimeGrowth growth(ledger, meter, {card_info()});
   probe.says[kCard] = reading(518_MiB + 725_MiB, {}, true);
   take(kCard, "bosun-log", 8_MiB);
   EXPECT_EQ(growth.measure()[0].bytes, 717_MiB);
-  EXPECT_EQ(growth.measure()[0].whose, tracker::Whose::everybody);
+  EXPECT_EQ(growth.measure()[0].whose, device::Whose::everybody);
 }
 
 // A dry run in this process makes the context before anything is loaded, and charges nothing.
 TEST_F(RuntimeGrowthTest, AContextThatADryRunMadeIsTheFirstModels) {
-  const tracker::Meter meter(probe, {card_info()});
+  const device::Meter meter(probe, {card_info()});
   probe.says[kCard] = reading(518_MiB + 543_MiB, 543_MiB);
   const RuntimeGrowth growth(ledger, meter, {card_info()});
   probe.says[kCard] = reading(518_MiB + 725_MiB, 725_MiB);
@@ -93,7 +93,7 @@ TEST_F(RuntimeGrowthTest, AContextThatADryRunMadeIsTheFirstModels) {
 }
 
 TEST_F(RuntimeGrowthTest, ASecondModelsIsWhatItAdds) {
-  const tracker::Meter meter(probe, {card_info()});
+  const device::Meter meter(probe, {card_info()});
   take(kCard, "bosun-log", 8_MiB);
   take(kCard, "bosun-log", 717_MiB, memory::Stage::runtime);
   probe.says[kCard] = reading(518_MiB + 725_MiB, 725_MiB);
@@ -108,7 +108,7 @@ TEST_F(RuntimeGrowthTest, ASecondModelsIsWhatItAdds) {
 TEST_F(RuntimeGrowthTest, AnotherBackendsContextIsNotThisOnes) {
   const device::DeviceId other{"NoSuchBackend0"};
   ledger.join(other, kCard);
-  const tracker::Meter meter(probe, {card_info()});
+  const device::Meter meter(probe, {card_info()});
   take(other, "bosun-log", 8_MiB);
   take(other, "bosun-log", 717_MiB, memory::Stage::runtime);
   probe.says[kCard] = reading(518_MiB + 725_MiB, 725_MiB);
@@ -121,7 +121,7 @@ TEST_F(RuntimeGrowthTest, AnotherBackendsContextIsNotThisOnes) {
 
 // What a neighbour takes or gives back in the same time is in the accounting under its own name.
 TEST_F(RuntimeGrowthTest, ANeighboursBuffersAreNotThisModels) {
-  const tracker::Meter meter(probe, {host_info()});
+  const device::Meter meter(probe, {host_info()});
   take(kHost, "leaving", 300_MiB);
   probe.says[kHost] = reading(500_MiB, 400_MiB);
   const RuntimeGrowth growth(ledger, meter, {host_info()});
@@ -133,8 +133,8 @@ TEST_F(RuntimeGrowthTest, ANeighboursBuffersAreNotThisModels) {
 }
 
 TEST_F(RuntimeGrowthTest, TwoAtOnceMeasureEachOther) {
-  const tracker::Meter on_host(probe, {host_info()});
-  const tracker::Meter on_card(probe, {card_info()});
+  const device::Meter on_host(probe, {host_info()});
+  const device::Meter on_card(probe, {card_info()});
   probe.says[kHost] = reading(500_MiB, 400_MiB);
   probe.says[kCard] = reading(518_MiB, {}, true);
   {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
@@ -31,7 +31,7 @@ plan::Request on_both(const std::string& model, std::uint32_t sequences = 1) {
 }
 
 plan::PlannerOptions under(Bytes first, Bytes second) {
-  return {.entries = {{.device = kFirst, .amount = first}, {.device = kSecond, .amount = second}}, .ours = {}};
+  return {.budgets = {{.device = kFirst, .amount = first}, {.device = kSecond, .amount = second}}, .ours = {}};
 }
 
 Bytes weights_on(const device::DeviceId& device, const plan::Plan& plan) {
@@ -58,7 +58,7 @@ TEST_F(TwoDevices, ModelsThatOneHoldsAreKeptWholeOnOneEach) {
     requests.back().name = name;
     requests.back().dry_run.model.devices.clear();  // nothing asked for: all there are
   }
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");
   const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests, under(4_GiB, 4_GiB));
   ASSERT_TRUE(plan.fits());

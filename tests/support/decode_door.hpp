@@ -1,4 +1,5 @@
-// DecodeDoor: a test's own work in the place of llama_decode, for what a device does rarely: fail, throw, take its time.
+// DecodeDoor: a test's own work in the place of llama_decode, for what a device does rarely: fail, throw, take its
+// time.
 #pragma once
 #include <llama.h>
 

@@ -52,8 +52,8 @@ std::vector<std::string> planned_places(const std::vector<plan::Entry>& entries)
   std::vector<std::string> places;
   for (const plan::Entry& entry : entries) {
     if (entry.stage == memory::Stage::runtime) continue;
-    places.push_back(
-        fmt::format("{} {} {} {}", entry.device.name(), entry.buffer, memory::to_string(entry.stage), entry.bytes.value()));
+    places.push_back(fmt::format("{} {} {} {}", entry.device.name(), entry.buffer, memory::to_string(entry.stage),
+                                 entry.bytes.value()));
   }
   std::ranges::sort(places);
   return places;

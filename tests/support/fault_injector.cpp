@@ -15,13 +15,13 @@ bool is_due(std::atomic<std::int64_t>& countdown) {
 void note(const hook::Request& request, memory::RefusedBy by) {
   const memory::Tag tag = tracker::tag_of(request);
   tracker::Scope::note({.by = by,
-                      .device = tag.device,
-                      .owner = tag.owner,
-                      .stage = tag.stage,
-                      .requested = Bytes{request.bytes},
-                      .available = {},
-                      .limit = {},
-                      .largest = {}});
+                        .device = tag.device,
+                        .owner = tag.owner,
+                        .stage = tag.stage,
+                        .requested = Bytes{request.bytes},
+                        .available = {},
+                        .limit = {},
+                        .largest = {}});
 }
 
 }  // namespace
@@ -48,6 +48,8 @@ void FaultInjector::after_mapping(const hook::Request& request, ggml_backend_buf
   tracker_.after_mapping(request, buffer);
 }
 void FaultInjector::before_free(ggml_backend_buffer_t buffer) noexcept { tracker_.before_free(buffer); }
-bool FaultInjector::take_buffer_back(ggml_backend_buffer_t buffer) noexcept { return tracker_.take_buffer_back(buffer); }
+bool FaultInjector::take_buffer_back(ggml_backend_buffer_t buffer) noexcept {
+  return tracker_.take_buffer_back(buffer);
+}
 
 }  // namespace plimsoll::test

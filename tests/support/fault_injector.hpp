@@ -1,4 +1,5 @@
-// FaultInjector: stands in front of a tracker and answers one allocation with "no", as our budget or as the device would.
+// FaultInjector: stands in front of a tracker and answers one allocation with "no", as our budget or as the device
+// would.
 #pragma once
 #include <atomic>
 #include <cstdint>

@@ -9,18 +9,18 @@
 
 namespace plimsoll::test {
 
-std::vector<tracker::BufferEntry> Accounting::entries() const {
-  std::vector<tracker::BufferEntry> entries;
+std::vector<dry_run::BufferEntry> Accounting::entries() const {
+  std::vector<dry_run::BufferEntry> entries;
   for (const memory::Entry& entry : ledger_.entries()) {
     if (entry.taken.current == Bytes{}) continue;
     entries.push_back({.device = entry.tag.device,
-                     .buffer = entry.tag.buffer,
-                     .stage = entry.tag.stage,
-                     .bytes = entry.taken.current,
-                     .charged = entry.charged});
+                       .buffer = entry.tag.buffer,
+                       .stage = entry.tag.stage,
+                       .bytes = entry.taken.current,
+                       .charged = entry.charged});
   }
-  std::ranges::sort(entries, {},
-                    [](const tracker::BufferEntry& entry) { return std::tie(entry.device, entry.buffer, entry.stage); });
+  std::ranges::sort(
+      entries, {}, [](const dry_run::BufferEntry& entry) { return std::tie(entry.device, entry.buffer, entry.stage); });
   return entries;
 }
 
@@ -30,14 +30,14 @@ std::shared_ptr<engine::Model> load_charged(const engine::ModelParams& params, c
 }
 
 std::unique_ptr<engine::Context> create_charged(const std::shared_ptr<engine::Model>& model,
-                                               const engine::ContextParams& params, const std::string& owner) {
+                                                const engine::ContextParams& params, const std::string& owner) {
   const tracker::Scope scope(owner, tracker::Phase::context);
   return engine::Context::create(model, params);
 }
 
-std::string to_text(const std::vector<tracker::BufferEntry>& entries) {
+std::string to_text(const std::vector<dry_run::BufferEntry>& entries) {
   std::string text;
-  for (const tracker::BufferEntry& entry : entries) {
+  for (const dry_run::BufferEntry& entry : entries) {
     text += fmt::format("{} {} {} {}{}\n", entry.device.name(), entry.buffer, memory::to_string(entry.stage),
                         entry.bytes.value(), entry.charged ? "" : " (page cache)");
   }

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/tracker.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::test {
 
@@ -18,7 +18,7 @@ class Accounting {
   [[nodiscard]] memory::Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
   // What is placed now, sorted as a dry run's entries are; all owners together.
-  [[nodiscard]] std::vector<tracker::BufferEntry> entries() const;
+  [[nodiscard]] std::vector<dry_run::BufferEntry> entries() const;
 
  private:
   memory::Ledger ledger_;
@@ -28,12 +28,12 @@ class Accounting {
 
 // Under a scope of the right phase, so that the tracker attributes what is allocated.
 [[nodiscard]] std::shared_ptr<engine::Model> load_charged(const engine::ModelParams& params,
-                                                         const std::string& owner = "model");
+                                                          const std::string& owner = "model");
 [[nodiscard]] std::unique_ptr<engine::Context> create_charged(const std::shared_ptr<engine::Model>& model,
-                                                             const engine::ContextParams& params,
-                                                             const std::string& owner = "model");
+                                                              const engine::ContextParams& params,
+                                                              const std::string& owner = "model");
 
 // "Vulkan0 Vulkan_Host compute 4214784", "CPU CPU_Mapped weights 131072 (page cache)"; one line each.
-[[nodiscard]] std::string to_text(const std::vector<tracker::BufferEntry>& entries);
+[[nodiscard]] std::string to_text(const std::vector<dry_run::BufferEntry>& entries);
 
 }  // namespace plimsoll::test

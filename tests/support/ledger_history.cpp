@@ -33,7 +33,7 @@ std::uint64_t sum_of(const std::map<Tag, std::uint64_t>& amounts, const device::
 
 std::ostream& operator<<(std::ostream& out, const Step& step) {
   static constexpr std::array kNames{"set_budget", "reserve",   "resize",         "merge",           "release",
-                                     "take",     "give_back", "note_uncharged", "forget_uncharged"};
+                                     "take",       "give_back", "note_uncharged", "forget_uncharged"};
   return out << kNames.at(static_cast<std::size_t>(step.act)) << ' ' << step.tag.device.name() << ' ' << step.tag.owner
              << ' ' << to_string(step.tag.stage) << ' ' << step.bytes << " #" << step.pick;
 }
@@ -189,8 +189,8 @@ std::uint64_t History::committed(const device::DeviceId& device, const Amounts& 
   return sum;
 }
 
-// Nothing may be added above the budget; what adds nothing is always allowed, also where the budget has been lowered below
-// it.
+// Nothing may be added above the budget; what adds nothing is always allowed, also where the budget has been lowered
+// below it.
 bool History::may(const device::DeviceId& device, std::uint64_t committed_after) const {
   const auto budget = budgets_.find(device);
   return budget == budgets_.end() || committed_after <= budget->second || committed_after == committed(device);

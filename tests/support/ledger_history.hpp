@@ -33,9 +33,9 @@ class History {
 
  private:
   using Amounts = std::map<Tag, std::uint64_t>;
-  struct State {
+  struct Held {
     Reservation reservation;
-    Amounts budgets;
+    Amounts entries;
   };
   struct Placed {
     Tag tag;

@@ -66,11 +66,11 @@ class GroupRun {
   }
 
   void dry_run_all() {
-    std::unique_ptr<tracker::DryRunner> dry_runner;
+    std::unique_ptr<dry_run::DryRunner> dry_runner;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       ask(i, Question::dry_run, [&](Json& answer) {
-        if (!dry_runner) dry_runner = std::make_unique<tracker::DryRunner>(cells_[i].model());
-        const tracker::DryRun dry_run = dry_runner->dry_run(
+        if (!dry_runner) dry_runner = std::make_unique<dry_run::DryRunner>(cells_[i].model());
+        const dry_run::DryRun dry_run = dry_runner->dry_run(
             {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
         answer["entries"] = to_text(dry_run.entries);
         answer["transient"] = dry_run.transient.value();
@@ -86,7 +86,7 @@ class GroupRun {
       ask(i, Question::load, [&](Json& answer) {
         if (!model) model = load_charged(cells_[i].model());
         const auto context = create_charged(model, cells_[i].context);
-        answer["entries"] = to_text(accounting.lines());
+        answer["entries"] = to_text(accounting.entries());
       });
       if (!usage_ || !model) continue;
       ask(i, Question::engine, [&](Json& answer) {
@@ -96,7 +96,7 @@ class GroupRun {
       });
     }
     model.reset();
-    if (const std::string left = to_text(accounting.lines()); !left.empty())
+    if (const std::string left = to_text(accounting.entries()); !left.empty())
       say_(Json{{"left", left}, {"cell", first_}}.dump());
   }
 

@@ -39,7 +39,8 @@ int refuse_each(const std::string& architecture, const std::string& device) {
   request.dry_run.context.n_outputs_max = 8;  // so that warm-up has an output buffer to grow
   request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
   const plan::Plan plan = plan_of(request);
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(live_once(accounting, faults, plan, -1));  // what allocators and drivers keep for later
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(live_once(accounting, faults, plan, -1));  // what allocators and drivers keep for later
   const Bytes baseline = process_memory();
   int refused = 0;
   while (refused < 200 && live_once(accounting, faults, plan, refused)) {

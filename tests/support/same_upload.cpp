@@ -15,7 +15,8 @@
 
 namespace plimsoll::test {
 
-std::unique_ptr<run::Instance> reserved(run::MemoryAccounting& accounting, const plan::Request& request, Bytes uploads_from) {
+std::unique_ptr<run::Instance> reserved(run::MemoryAccounting& accounting, const plan::Request& request,
+                                        Bytes uploads_from) {
   accounting.tracker().set_uploads_from(uploads_from);
   return reserve(accounting, plan_of(request));
 }

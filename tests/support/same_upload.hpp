@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/run/instance.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 
 namespace plimsoll::test {
 
@@ -22,12 +22,13 @@ struct Loaded {
   std::vector<std::string> wrong{};  // weights that went our way and are not on the device as they are in the file
   bool has_experts = false;
 };
-// In accounting of its own. Fails the test where what is held is not what was planned, or staging memory outlives the load.
+// In accounting of its own. Fails the test where what is held is not what was planned, or staging memory outlives the
+// load.
 [[nodiscard]] Loaded loaded(const plan::Request& request, Bytes uploads_from);
 
-// Fails the test where a weight on the device is not that of the file, accounting differ, or nothing went our way; and where
-// logits differ to the last bit; not those of experts, which are other ones from load to load on llvmpipe, whoever loads
-// (2026-11, ggml 0.27.0).
+// Fails the test where a weight on the device is not that of the file, accounting differ, or nothing went our way; and
+// where logits differ to the last bit; not those of experts, which are other ones from load to load on llvmpipe,
+// whoever loads (2026-11, ggml 0.27.0).
 void expect_same_upload(const plan::Request& request);
 
 }  // namespace plimsoll::test

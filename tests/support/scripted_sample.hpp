@@ -1,4 +1,5 @@
-// Samples written by hand: an 8 GiB card with a budget, and the host, with two models that share a compute group's compute buffers.
+// Samples written by hand: an 8 GiB card with a budget, and the host, with two models that share a compute group's
+// compute buffers.
 #pragma once
 #include <map>
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
 
@@ -46,7 +46,7 @@ class SmallHost {
   plimsoll::test::TemporaryFolder folder;
   run::MemoryAccounting accounting;
   plimsoll::test::FaultInjector faults{accounting.tracker()};
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
   Host host;
 };

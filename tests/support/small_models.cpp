@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 
 #include "arch_models.hpp"
 
@@ -39,7 +39,7 @@ plan::Request demo_request(const std::string& model, std::uint32_t sequences) {
 }
 
 plan::Plan plan_of(const plan::Request& request, const plan::PlannerOptions& options) {
-  tracker::LocalDryRuns dry_runs;
+  dry_run::LocalDryRuns dry_runs;
   plan::Store nothing("/dev/null/plimsoll.db");  // cannot be opened, so nothing is remembered
   return plan::Planner(dry_runs, nothing).plan({request}, options);
 }
@@ -55,8 +55,8 @@ std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const pl
   named.name = owner.name();
   const plan::Plan plan = plan_of(named);
   accounting.set_budgets(plan.devices);
-  auto instance = std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices, run::Sharing{},
-                                                  std::move(owner));
+  auto instance =
+      std::make_unique<run::Instance>(accounting, plan.models.front(), plan.devices, run::Sharing{}, std::move(owner));
   run::OpenOptions options;
   options.warm_up.depth = run::WarmUpDepth::quick;
   run::make_ready(*instance, options, nullptr);

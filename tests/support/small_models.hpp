@@ -25,8 +25,8 @@ namespace plimsoll::test {
 // All stages, with a quick warm-up; with a number behind its name where another instance has it.
 [[nodiscard]] std::unique_ptr<run::Instance> ready(run::MemoryAccounting& accounting, const plan::Request& request);
 
-// Promise P1 of an instance that has its context: its plan and its accounting are the same, line by line. The runtime entry
-// is not looked at: it is measured later.
+// Promise P1 of an instance that has its context: its plan and its accounting are the same, line by line. The runtime
+// entry is not looked at: it is measured later.
 void expect_holds_what_is_planned(const run::Instance& instance);
 
 // RssAnon + RssShmem of this process.

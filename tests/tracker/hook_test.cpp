@@ -17,9 +17,9 @@
 namespace plimsoll::hook {
 namespace {
 
+using ::testing::ElementsAre;
 using tracker::allocate;
 using tracker::Buffer;
-using ::testing::ElementsAre;
 
 class Recording final : public Observer {
  public:
@@ -57,11 +57,11 @@ struct FreeBackend {
   void operator()(ggml_backend_t backend) const noexcept { ggml_backend_free(backend); }
 };
 
-// The ways into ggml that are not stood in front of pass one that is. A new engine that goes another way is noticed here.
+// The ways into ggml that are not stood in front of pass one that is. A new engine that goes another way is noticed
+// here.
 TEST_F(HookTest, TheDoorsWithoutAHookLeadThroughOneThatHasOne) {
   engine::start_backends();
-  const std::unique_ptr<ggml_backend, FreeBackend> cpu(
-      ggml_backend_dev_init(ggml_backend_dev_by_name("CPU"), nullptr));
+  const std::unique_ptr<ggml_backend, FreeBackend> cpu(ggml_backend_dev_init(ggml_backend_dev_by_name("CPU"), nullptr));
   const auto expect_seen = [&](Origin origin, const std::function<void()>& door) {
     everybodys.origins.clear();
     door();

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/tracker/scope.hpp>
 #include <plimsoll/tracker/shared_compute_buffers.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 #include "fake_buffer_type.hpp"
 #include "ggml_doors.hpp"
@@ -149,8 +149,8 @@ TEST_F(NestedAllocationTest, ADeviceThatFailsInsideLeavesNothing) {
   EXPECT_EQ(scope.take_refusal().value().by, memory::RefusedBy::device);
 }
 
-// A graph's buffers of such a type, lent to a model that shares its compute buffers: the request from inside must not wait for
-// the one that it is a part of.
+// A graph's buffers of such a type, lent to a model that shares its compute buffers: the request from inside must not
+// wait for the one that it is a part of.
 class SharedNestedTest : public NestedAllocationTest {
  protected:
   // A graph of one addition and its allocator.
@@ -190,7 +190,8 @@ TEST_F(SharedNestedTest, WhileADeviceIsBusyWithOneBorrowersBufferOthersAllocate)
       const auto borrowing = compute_buffers.lend_to("b");
       const Allocator allocator(ggml_gallocr_new(kCpu));
       other_is_done = reserve(allocator.get());
-    }).join();
+    })
+        .join();
     return ggml_backend_buft_alloc_buffer(kCpu, bytes);
   });
   SharedComputeBuffers compute_buffers(tracker, "compute group a", {});

@@ -11,9 +11,9 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/tracker/attribution.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/memory/capacity.hpp>
 
 #include "ggml_doors.hpp"
 

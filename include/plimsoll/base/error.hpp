@@ -12,7 +12,7 @@ namespace plimsoll {
 
 enum class ErrorCode {
   usage,                 // the caller asked for something that does not exist or contradicts itself
-  over_budget,             // our budget says no; the device was not asked
+  over_budget,           // our budget says no; the device was not asked
   out_of_device_memory,  // the device says no
   model_unusable,        // missing, unreadable, damaged, unknown, or it makes the engine give up
   context_overflow,      // the prompt does not fit the context

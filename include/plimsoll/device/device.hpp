@@ -35,8 +35,8 @@ struct DeviceInfo {
   std::optional<std::string> pci_id;  // "0000:c1:00.0" where the backend knows it
   bool memory_is_hosts = false;       // its memory is the host's: llvmpipe, integrated GPUs
   std::optional<std::string> uuid{};  // "5c7a...-..." where the driver tells it: which slice of a card it is
-  // The device that stands for this one's memory, where two backends offer one card: the first of them. Budgets, what is
-  // free and what is committed are that memory's. Empty: its own.
+  // The device that stands for this one's memory, where two backends offer one card: the first of them. Budgets, what
+  // is free and what is committed are that memory's. Empty: its own.
   DeviceId same_memory_as{};
   [[nodiscard]] const DeviceId& memory() const noexcept { return same_memory_as.name().empty() ? id : same_memory_as; }
 };

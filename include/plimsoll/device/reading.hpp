@@ -17,7 +17,7 @@ struct MemoryReading {
   std::string source;               // "ggml", "nvml", "amdgpu", "meminfo", "cgroup", "process"
   Clock::TimePoint taken_at{};
   // The probe lists the processes that use the device, and this one is not among them. Either it uses nothing there, or
-  // the probe cannot see it under its own number (a pid namespace): known once it has been listed (see tracker::Meter).
+  // the probe cannot see it under its own number (a pid namespace): known once it has been listed (see device::Meter).
   bool unlisted = false;
   std::string own_source{};  // who said used_by_us or unlisted, where several probes contributed; else as source
 };

@@ -17,8 +17,8 @@ class EngineLogListener {
   // The first error the engine logged: later ones mostly repeat that it failed. Empty: none.
   [[nodiscard]] const std::string& first_error() const noexcept { return first_error_; }
   // Whether an error told of memory that was not there. The engine's functions answer null for every failure, so its
-  // words are all that tells whose fault one is; who sees allocations (the tracker's hook) knows it better, and is asked
-  // first where there is one. tests/engine/engine_words_engine_test.cpp makes the engine say each of them.
+  // words are all that tells whose fault one is; who sees allocations (the tracker's hook) knows it better, and is
+  // asked first where there is one. tests/engine/engine_words_engine_test.cpp makes the engine say each of them.
   [[nodiscard]] bool told_of_missing_memory() const noexcept { return missing_memory_; }
   // The first error, or that there was none: the end of a sentence.
   [[nodiscard]] std::string reason() const;

@@ -72,8 +72,8 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 // again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
 // smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. Only
 // where what it needs beside them is free at this moment: nobody goes for a load that is then refused. What cannot fit
-// even with everybody gone is refused at once: for good where our budget is short (over_budget), for now where others hold
-// the memory (out_of_device_memory).
+// even with everybody gone is refused at once: for good where our budget is short (over_budget), for now where others
+// hold the memory (out_of_device_memory).
 //
 // A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
 // until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are

@@ -26,7 +26,8 @@ struct FleetDraft {
 };
 
 struct FleetModel {
-  plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and share compute buffers
+  plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and
+                            // share compute buffers
   bool pinned = false;      // never evicted for another model
   int priority = 0;         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
@@ -55,7 +56,8 @@ struct Fleet {
   SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
-  bool prefault = true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
+  bool prefault =
+      true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
 };
 
 // One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds

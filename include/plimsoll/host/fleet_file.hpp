@@ -38,7 +38,7 @@
 namespace plimsoll::host {
 
 struct FleetFileError {
-  std::uint32_t entry = 0;  // from 1
+  std::uint32_t line = 0;  // from 1
   std::uint32_t column = 0;
   std::string message;
 };
@@ -52,8 +52,8 @@ struct FleetFileError {
 // and context: no files. Throws Error{usage} for the first thing that is wrong.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
-// Throws Error{usage} with a budget "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it cannot
-// be read.
+// Throws Error{usage} with a budget "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it
+// cannot be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
 
 }  // namespace plimsoll::host

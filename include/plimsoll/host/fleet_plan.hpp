@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/room.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::host {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/host/eviction.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/host_log.hpp>
@@ -29,8 +29,8 @@ struct HostOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used by the
-// host's own thread afterwards and by nobody else.
+// Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used
+// by the host's own thread afterwards and by nobody else.
 //
 // Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what
 // a load takes beside its buffers can be told apart. Models at work go on meanwhile.
@@ -39,17 +39,17 @@ class Host {
   // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
   // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
   // none can, and what a dry run throws that is about no model.
-  Host(run::MemoryAccounting& accounting, Fleet fleet, tracker::DryRunSource& dry_runs, plan::Store& store,
+  Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_budget
-  // (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a lease already),
-  // cancelled, and what loading failed with, for this model alone. A model that is failed is not tried again before
-  // that is due (see Dispatcher), or its files have changed since.
+  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation),
+  // over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a
+  // lease already), cancelled, and what loading failed with, for this model alone. A model that is failed is not tried
+  // again before that is due (see Dispatcher), or its files have changed since.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
@@ -71,8 +71,8 @@ class Host {
   [[nodiscard]] const Fleet& fleet() const noexcept;
   // Of requests_of() the fleet, as they are planned by now.
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
-  // The devices as admission sees them now: budgets; readings to whose free memory the fleet's own bytes are added back;
-  // and as `ours` what of this process counts against a budget beside the fleet (what backends keep).
+  // The devices as admission sees them now: budgets; readings to whose free memory the fleet's own bytes are added
+  // back; and as `ours` what of this process counts against a budget beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;
 
  private:

@@ -40,8 +40,8 @@ class Room {
        std::map<std::string, std::string> drafts = {});
 
   // The verdict of each device on these models together, as if nothing else of ours were there but what the devices'
-  // `ours` says. A compute group's compute buffers counts as soon as one of its models is among them, a draft with its model. Unknown
-  // names throw Error{internal}.
+  // `ours` says. A compute group's compute buffers counts as soon as one of its models is among them, a draft with its
+  // model. Unknown names throw Error{internal}.
   [[nodiscard]] std::vector<plan::DeviceVerdict> judge(const std::vector<std::string>& names) const;
   [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
   // As judge(), whatever is free.
@@ -65,9 +65,10 @@ class Room {
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 
-  // What a compute group reserves for its compute buffers, under owner_of_group(): of each buffer type what its largest model needs.
-  // Models that are too large for the budgets even alone do not count: they will never be loaded.
-  [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> compute_buffers_of_group(const std::string& compute_group) const;
+  // What a compute group reserves for its compute buffers, under owner_of_group(): of each buffer type what its largest
+  // model needs. Models that are too large for the budgets even alone do not count: they will never be loaded.
+  [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> compute_buffers_of_group(
+      const std::string& compute_group) const;
 
   // The others whose compute buffers count in it, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> group_members(const std::string& model) const;

@@ -46,8 +46,8 @@ struct Budget {
 };
 
 // The budget of one device: the last request that names it, or the device that stands for its memory; else the last
-// general one (accelerators only), else the default. Empty: no budget (the host), or the total is unknown and the request
-// a percentage. Pure.
+// general one (accelerators only), else the default. Empty: no budget (the host), or the total is unknown and the
+// request a percentage. Pure.
 [[nodiscard]] std::optional<Budget> resolve_budget(const std::vector<BudgetRequest>& requests,
                                                    const device::DeviceInfo& device, std::optional<Bytes> total);
 

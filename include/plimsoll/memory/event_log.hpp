@@ -95,8 +95,8 @@ class EventLog {
   std::uint64_t lost_ = 0;
 };
 
-// One JSON object a budget: first the entries before, then the events. `read` answers with the line number and a sentence
-// where the text is not such a log.
+// One JSON object a budget: first the entries before, then the events. `read` answers with the line number and a
+// sentence where the text is not such a log.
 void write_events(std::ostream& out, const EventRecord& record);
 [[nodiscard]] std::expected<EventRecord, std::string> read_events(std::istream& in);
 

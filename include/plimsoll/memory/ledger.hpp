@@ -20,9 +20,9 @@ class EventLog;
 
 // A device's account: what may still be placed, judged against its budget.
 struct DeviceAccount {
-  std::optional<Bytes> entry;  // empty: no budget
-  Bytes reserved;             // sum of live reservations (charged tags only)
-  Bytes taken;                // sum of everything placed, reserved or not (charged tags only)
+  std::optional<Bytes> budget;  // empty: no budget
+  Bytes reserved;               // sum of live reservations (charged tags only)
+  Bytes taken;                  // sum of everything placed, reserved or not (charged tags only)
   // What counts against the budget: per owner, the larger of reserved and taken, summed.
   Bytes committed;
 };
@@ -39,8 +39,8 @@ class Ledger {
   // No budget means unlimited. Lowering a budget below what is committed is allowed: only later requests are refused.
   void set_budget(const device::DeviceId& device, std::optional<Bytes> entry);
 
-  // From now on the two are one memory with one account and one budget (a card that two backends offer): what is said of
-  // either is said of both. Entries keep the name of their device.
+  // From now on the two are one memory with one account and one budget (a card that two backends offer): what is said
+  // of either is said of both. Entries keep the name of their device.
   void join(const device::DeviceId& device, const device::DeviceId& memory);
   [[nodiscard]] device::DeviceId memory_of(const device::DeviceId& device) const;
 
@@ -50,7 +50,8 @@ class Ledger {
     Tag tag;
     Bytes bytes;
   };
-  [[nodiscard]] std::expected<Reservation, Refusal> reserve(const std::string& owner, const std::vector<PlannedEntry>& entries);
+  [[nodiscard]] std::expected<Reservation, Refusal> reserve(const std::string& owner,
+                                                            const std::vector<PlannedEntry>& entries);
 
   // Bytes about to be placed. Within the owner's reservation on that device this always succeeds (whatever the stage);
   // beyond it, it must fit within the budget. On success the bytes are counted as taken: charge first, undo on failure.

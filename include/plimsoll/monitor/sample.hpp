@@ -93,7 +93,7 @@ struct Observed {
 
 // That field, summed over all devices that have the same memory as this one: those of the host are one memory. (A card
 // is one device here, whatever backends offer it.)
-[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::*field);
+[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field);
 
 // What it takes of the heap, about: the same for equal samples.
 [[nodiscard]] Bytes size_of(const Sample& sample);

@@ -13,8 +13,8 @@ enum class Level { below, warn, high, at_budget };
 inline constexpr std::array kLevels{Level::below, Level::warn, Level::high, Level::at_budget};
 [[nodiscard]] std::string_view to_string(Level level) noexcept;
 
-// A level is reached at its share of the budget and left this much of the budget below it: what swings by less than 2 % of
-// the budget (1.6 GiB of an 80 GiB card) is reported once, not on every beat.
+// A level is reached at its share of the budget and left this much of the budget below it: what swings by less than 2 %
+// of the budget (1.6 GiB of an 80 GiB card) is reported once, not on every beat.
 inline constexpr double kFallBackMargin = 0.02;
 
 struct LevelChange {

@@ -1,5 +1,5 @@
-// alternatives: what to give up, in which order, when a model does not fit: a list of configurations, nearest first. Pure:
-// whether one fits is found out by a dry run it.
+// alternatives: what to give up, in which order, when a model does not fit: a list of configurations, nearest first.
+// Pure: whether one fits is found out by a dry run it.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 namespace plimsoll::plan {
 
 struct Candidate {
-  tracker::DryRunRequest request;
+  dry_run::DryRunRequest request;
   std::vector<std::string> flags;
   std::vector<Change> changes;
   std::string cost;
@@ -19,7 +19,7 @@ struct Candidate {
 // micro-batches, experts or layers to the host (only where an accelerator is over: the host gains nothing by it), one
 // sequence, KV cache of 8 or 4 bits, a shorter context; and combinations. Last of all, where an accelerator is over:
 // the host alone.
-[[nodiscard]] std::vector<Candidate> candidates(const tracker::DryRunRequest& asked, const tracker::DryRun& dry_run,
-                                       bool accelerator_is_over);
+[[nodiscard]] std::vector<Candidate> candidates(const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run,
+                                                bool accelerator_is_over);
 
 }  // namespace plimsoll::plan

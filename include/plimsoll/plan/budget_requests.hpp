@@ -1,5 +1,5 @@
-// budget_requests: what is wrong with the budgets that somebody asks for, taken together. A budget that would bind nothing,
-// or hide another, is no budget.
+// budget_requests: what is wrong with the budgets that somebody asks for, taken together. A budget that would bind
+// nothing, or hide another, is no budget.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,11 +15,11 @@ namespace plimsoll::plan {
 
 // A budget for every accelerator where each of these models was asked to use none (`--device none`): a sentence. Pure.
 [[nodiscard]] std::optional<std::string> budget_without_use(const std::vector<memory::BudgetRequest>& budgets,
-                                                          const std::vector<Request>& requests);
+                                                            const std::vector<Request>& requests);
 
 // On a machine without an accelerator, budgets for every accelerator are the host's, where it has none of its own:
 // whoever asks for one means what computes. Else the budgets as they are. Pure.
 [[nodiscard]] std::vector<memory::BudgetRequest> budgets_of_machine(std::vector<memory::BudgetRequest> budgets,
-                                                                const std::vector<tracker::DeviceView>& devices);
+                                                                    const std::vector<dry_run::DeviceView>& devices);
 
 }  // namespace plimsoll::plan

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
-#include <plimsoll/tracker/dry_run_json.hpp>
-#include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/memory/budget.hpp>
+#include <plimsoll/memory/ledger.hpp>
 
 namespace plimsoll::plan {
 
@@ -36,14 +36,14 @@ struct Entry {
 // One model as asked for.
 struct Request {
   std::string name;
-  tracker::DryRunRequest dry_run;
+  dry_run::DryRunRequest dry_run;
   std::string compute_group{};  // models of one compute group take turns and share compute buffers; empty: has its own
 };
 
 struct ModelPlan {
   std::string name;
-  tracker::DryRunRequest request;
-  tracker::DryRun dry_run;
+  dry_run::DryRunRequest request;
+  dry_run::DryRun dry_run;
   std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
@@ -53,23 +53,23 @@ struct ModelPlan {
 struct DeviceState {
   device::DeviceInfo info;
   device::MemoryReading reading;
-  std::optional<memory::Budget> entry;
+  std::optional<memory::Budget> budget;
   Bytes ours;  // committed there already
 };
 
 // What refuses. host: the device's memory is the host's, and together the two need more than the host has free.
-enum class Limit { entry, free, host };
+enum class Limit { budget, free, host };
 [[nodiscard]] std::string_view to_string(Limit limit) noexcept;
 
 struct DeviceVerdict {
   DeviceState state;
-  // Charged budgets of all models; of the compute buffers of a compute group, the largest. Devices that share a card's memory are
-  // required to hold the same: what is wanted of all of them.
+  // Charged budgets of all models; of the compute buffers of a compute group, the largest. Devices that share a card's
+  // memory are required to hold the same: what is wanted of all of them.
   Bytes required;
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
   Bytes estimated{};           // of what is required: rules of thumb
-  Bytes over_budget{};           // beyond what our budget leaves, whatever is free; what kind of no this is: refusal.hpp
+  Bytes over_budget{};         // beyond what our budget leaves, whatever is free; what kind of no this is: refusal.hpp
   // Of `required` and `estimated` what stands under this device's own name; the rest is of those that share its card.
   Bytes own_required{};
   Bytes own_estimated{};
@@ -85,13 +85,13 @@ struct Change {
   std::string to;
 };
 
-// A configuration near the one asked for that would fit; tried by a dry run, not guessed. Of several models, one that all of them
-// take: flags hold for all.
+// A configuration near the one asked for that would fit; tried by a dry run, not guessed. Of several models, one that
+// all of them take: flags hold for all.
 struct Alternative {
   std::vector<std::string> flags;  // what to add to the command line
   std::vector<Change> changes;
-  std::string cost;                            // what it gives up, in words
-  std::vector<tracker::DryRunRequest> requests;  // one a model, in the plan's order
+  std::string cost;                              // what it gives up, in words
+  std::vector<dry_run::DryRunRequest> requests;  // one a model, in the plan's order
   std::vector<std::pair<device::DeviceId, Bytes>> required;
 };
 
@@ -115,11 +115,11 @@ struct RuntimeFigure {
 };
 
 // The entries of one model: the dry run's, exact, and a runtime entry per computing device. Pure.
-[[nodiscard]] ModelPlan lay_out(const Request& request, const tracker::DryRun& dry_run,
+[[nodiscard]] ModelPlan lay_out(const Request& request, const dry_run::DryRun& dry_run,
                                 const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
 
 // The devices that compute for this dry run: accelerators with charged entries, else the host.
-[[nodiscard]] std::vector<device::DeviceId> computing_devices(const tracker::DryRun& dry_run);
+[[nodiscard]] std::vector<device::DeviceId> computing_devices(const dry_run::DryRun& dry_run);
 
 // Compute bytes of one compute group's models, by device and buffer type: of each, the largest model's. Pure.
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(
@@ -141,8 +141,8 @@ struct RuntimeFigure {
 [[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
                                                const std::vector<DeviceState>& devices);
 
-// As admit(), but where only estimated entries stand in the way, what they are is added to budget and free memory of the
-// device: a calibration may go beyond them by that, to find out. Pure.
+// As admit(), but where only estimated entries stand in the way, what they are is added to budget and free memory of
+// the device: a calibration may go beyond them by that, to find out. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& models,
                                                                 std::vector<DeviceState> devices);
 

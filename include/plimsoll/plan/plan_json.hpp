@@ -2,8 +2,8 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::plan {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <plimsoll/base/clock.hpp>
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/runtime_request.hpp>
 #include <plimsoll/plan/store.hpp>
@@ -36,15 +36,15 @@ inline constexpr std::chrono::seconds kOldestReading{2};
 // One thread. Source, store and clock outlive it.
 class Planner {
  public:
-  Planner(tracker::DryRunSource& dry_runs, Store& store) : Planner(dry_runs, store, system_clock()) {}
-  Planner(tracker::DryRunSource& dry_runs, Store& store, const Clock& clock)
+  Planner(dry_run::DryRunSource& dry_runs, Store& store) : Planner(dry_runs, store, system_clock()) {}
+  Planner(dry_run::DryRunSource& dry_runs, Store& store, const Clock& clock)
       : dry_runs_(dry_runs), store_(store), clock_(clock) {}
 
   // Throws what a dry run throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
   // are several accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the
-  // most room; else, and where several were named, its layers are shared out by the room of each, within its budget. The
-  // plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage} for a
-  // budget or a runtime on a device that is not there.
+  // most room; else, and where several were named, its layers are shared out by the room of each, within its budget.
+  // The plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage}
+  // for a budget or a runtime on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it
@@ -52,7 +52,7 @@ class Planner {
   [[nodiscard]] Plan fit(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // Read anew where the last reading is older than kOldestReading; references to an earlier answer are void then.
-  [[nodiscard]] const std::vector<tracker::DeviceView>& devices();
+  [[nodiscard]] const std::vector<dry_run::DeviceView>& devices();
   // How many dry runs were really made, and how many were remembered.
   [[nodiscard]] int dry_runs_made() const noexcept { return made_; }
   [[nodiscard]] int dry_runs_remembered() const noexcept { return remembered_; }
@@ -60,12 +60,12 @@ class Planner {
  private:
   [[nodiscard]] static const Clock& system_clock();
   [[nodiscard]] bool readings_are_old() const;
-  [[nodiscard]] tracker::DryRun dry_run(const tracker::DryRunRequest& request);
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request);
   [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
                                      const PlannerOptions& options);
   [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
                                        const PlannerOptions& options);
-  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const tracker::DryRun& dry_run,
+  [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
                                          const PlannerOptions& options);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
@@ -73,10 +73,10 @@ class Planner {
                                                   const std::vector<DeviceState>& states, std::size_t most);
   void explain(Plan& plan) const;
 
-  tracker::DryRunSource& dry_runs_;
+  dry_run::DryRunSource& dry_runs_;
   Store& store_;
   const Clock& clock_;
-  std::vector<tracker::DeviceView> devices_;
+  std::vector<dry_run::DeviceView> devices_;
   Clock::TimePoint read_at_{};
   std::map<std::string, bool> told_of_lowered_;  // once for each device
   int made_ = 0;

@@ -12,7 +12,7 @@ namespace plimsoll::plan {
 
 enum class Refusal {
   none,                  // it fits
-  over_budget,             // our own budget is short somewhere: looking again changes nothing
+  over_budget,           // our own budget is short somewhere: looking again changes nothing
   out_of_device_memory,  // our budgets have room; what is free does not
 };
 

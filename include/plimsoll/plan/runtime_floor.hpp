@@ -7,13 +7,13 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {
 
 // The question under which the store remembers what a bare device context took on a device.
-[[nodiscard]] std::string context_key(const tracker::DeviceView& device);
+[[nodiscard]] std::string context_key(const dry_run::DeviceView& device);
 
 // Zero on the host. Elsewhere a bare device context as it was measured there, or what every backend of the kind takes:
 // low on purpose, since above the truth it would throw true measurements away.
@@ -34,7 +34,7 @@ enum class Worth {
 
 // What a measurement is held against: what was planned; on an accelerator the rule of thumb where that is more, since
 // pipelines that are compiled anew take many times what pipelines from the driver's cache took.
-[[nodiscard]] Bytes plausible_runtime(const device::DeviceInfo& device, const tracker::DryRun& dry_run, Bytes planned);
+[[nodiscard]] Bytes plausible_runtime(const device::DeviceInfo& device, const dry_run::DryRun& dry_run, Bytes planned);
 
 struct RuntimeMeasurement {
   Bytes bytes;

@@ -5,19 +5,19 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/dry_run.hpp>
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/plan/measurement.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {
 
 // The device, its driver and the engine's build, as every key of a measurement begins.
-[[nodiscard]] std::string device_key(const tracker::DeviceView& device);
+[[nodiscard]] std::string device_key(const dry_run::DeviceView& device);
 
 // What makes two runtime measurements the same question: device and driver, engine build, model shape, configuration;
 // and how large its weights there are, since each type of weights has kernels of its own.
-[[nodiscard]] std::string runtime_key(const tracker::DeviceView& device, const tracker::DryRun& dry_run);
+[[nodiscard]] std::string runtime_key(const dry_run::DeviceView& device, const dry_run::DryRun& dry_run);
 
 // Several processes may use one file at once. A file that cannot be written or read is no reason to fail: the store
 // then remembers nothing and says so once in the log. One thread per object.
@@ -35,12 +35,12 @@ class Store {
   // A dry run made earlier of the same files (size and time of change) with the same parameters and engine, on the same
   // devices: `devices` are those it was made on, for the caller to compare with those that are there now.
   struct Remembered {
-    tracker::DryRun dry_run;
+    dry_run::DryRun dry_run;
     std::vector<std::string> devices;
   };
-  [[nodiscard]] std::optional<Remembered> find_dry_run(const tracker::DryRunRequest& request);
-  void keep_dry_run(const tracker::DryRunRequest& request, const tracker::DryRun& dry_run,
-                   const std::vector<std::string>& devices);
+  [[nodiscard]] std::optional<Remembered> find_dry_run(const dry_run::DryRunRequest& request);
+  void keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::DryRun& dry_run,
+                    const std::vector<std::string>& devices);
 
   // What the measurements come to (figure_of).
   [[nodiscard]] std::optional<Bytes> find_runtime(const std::string& key);

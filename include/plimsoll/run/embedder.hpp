@@ -19,7 +19,7 @@ namespace plimsoll::run {
 // With any pooling but none, a micro-batch that is no multiple of the sequences becomes the next smaller one that is.
 void plan_for_embeddings(engine::ContextParams& context,
                          enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED);
-void plan_for_embeddings(tracker::DryRunRequest& request,
+void plan_for_embeddings(dry_run::DryRunRequest& request,
                          enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED);
 
 enum class Normalisation { none, l2 };  // l2: of length 1

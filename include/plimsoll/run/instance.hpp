@@ -15,14 +15,14 @@
 #include <plimsoll/engine/context.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/projector.hpp>
-#include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
-#include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/plan/plan.hpp>
 #include <plimsoll/plan/store.hpp>
 #include <plimsoll/run/memory_accounting.hpp>
 #include <plimsoll/run/turns.hpp>
 #include <plimsoll/run/warm_up.hpp>
+#include <plimsoll/tracker/scope.hpp>
+#include <plimsoll/tracker/shared_compute_buffers.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 
 namespace plimsoll::run {
 
@@ -30,8 +30,9 @@ class RuntimeGrowth;
 
 // What an instance shares with others. Both outlive it.
 struct Sharing {
-  tracker::SharedComputeBuffers* compute_buffers = nullptr;  // its compute buffers come from there; it reserves none of its own
-  Turns* turns = nullptr;                   // whatever computes or reserves graphs is done in its turn
+  tracker::SharedComputeBuffers* compute_buffers =
+      nullptr;             // its compute buffers come from there; it reserves none of its own
+  Turns* turns = nullptr;  // whatever computes or reserves graphs is done in its turn
 };
 
 // What one instance holds at one moment, by the budgets of its plan; bytes are what was really taken.
@@ -46,10 +47,10 @@ class Instance {
   // The runtime stage as measured and charged, by device.
   using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
-  // Permission for every charged entry of the plan, all or none. Throws memory::Refused (over_budget) where the accounting
-  // refuse; nothing of the engine has been touched then. `devices` are those of the plan.
-  // `owner`: the plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage}
-  // is thrown where another model that is open has it.
+  // Permission for every charged entry of the plan, all or none. Throws memory::Refused (over_budget) where the
+  // accounting refuse; nothing of the engine has been touched then. `devices` are those of the plan. `owner`: the
+  // plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage} is thrown
+  // where another model that is open has it.
   Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,
            Sharing sharing = {}, memory::Owner owner = {});
   ~Instance();
@@ -86,8 +87,8 @@ class Instance {
   // Throws Error{usage} before create_context().
   [[nodiscard]] engine::Context& context();
 
-  // engine::Context::decode under this instance's name in the accounting. A batch that asks for more rows of logits than are
-  // held throws Error{sealed}: growing the output buffer now could spoil the context.
+  // engine::Context::decode under this instance's name in the accounting. A batch that asks for more rows of logits
+  // than are held throws Error{sealed}: growing the output buffer now could spoil the context.
   [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
   // engine::Context::encode likewise.
   [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
@@ -97,8 +98,8 @@ class Instance {
 
   // Throws Error{usage} where none was planned, and before load().
   [[nodiscard]] engine::Projector& projector();
-  // engine::Projector::encode under this instance's name in the accounting. After the seal, a medium of more vectors than
-  // any that the warm-up drove throws Error{sealed}, and nothing was computed.
+  // engine::Projector::encode under this instance's name in the accounting. After the seal, a medium of more vectors
+  // than any that the warm-up drove throws Error{sealed}, and nothing was computed.
   [[nodiscard]] std::vector<float> project(const engine::PromptChunk& chunk);
 
   // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
@@ -159,8 +160,8 @@ class Instance {
   plan::ModelPlan plan_;
   Sharing sharing_;
   std::unique_ptr<tracker::SharedComputeBuffers::Borrowing> borrowing_;
-  std::vector<tracker::DeviceView> devices_;  // those that compute for this model
-  tracker::Meter meter_;
+  std::vector<dry_run::DeviceView> devices_;  // those that compute for this model
+  device::Meter meter_;
   State state_ = State::reserved;
   memory::Reservation reservation_;
   std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and charged as taken
@@ -176,7 +177,7 @@ class Instance {
   WarmUpReport warm_up_;
   plan::PipelineCache pipeline_cache_ = plan::PipelineCache::none;
   std::unique_ptr<RuntimeGrowth> runtime_growth_;  // from loading until it is measured
-  tracker::Meter::Reading at_ready_;
+  device::Meter::Reading at_ready_;
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
   std::atomic<std::uint64_t> tokens_ = 0;

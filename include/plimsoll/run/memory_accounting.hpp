@@ -6,13 +6,13 @@
 
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/device/probe.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/event_log.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/memory/owner.hpp>
 #include <plimsoll/memory/seal.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::run {
 
@@ -25,8 +25,9 @@ class MemoryAccounting {
   MemoryAccounting(const MemoryAccounting&) = delete;
   MemoryAccounting& operator=(const MemoryAccounting&) = delete;
 
-  // The budgets that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives no
-  // budget keeps the one it has: budgets belong to the accounting, and whoever opens a model without naming one takes none away.
+  // The budgets that a plan was judged by, as the limits of every allocation from now on. A device that the plan gives
+  // no budget keeps the one it has: budgets belong to the accounting, and whoever opens a model without naming one
+  // takes none away.
   void set_budgets(const std::vector<plan::DeviceVerdict>& devices);
   // Those that were set, as a planner wants to know them: for memories that `asked` says nothing of, by whatever device
   // of theirs, the budgets of before, by the device that stands for each; then `asked`.

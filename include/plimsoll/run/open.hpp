@@ -25,9 +25,9 @@ struct OpenOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
-// Ready and sealed. The dry run is made in this process (for files that are not trusted, plan with tracker::DryRunProcess
-// and use Instance). Throws Error: over_budget where it does not fit, with needed and available; usage where
-// another model has the name; else what the stages throw.
+// Ready and sealed. The dry run is made in this process (for files that are not trusted, plan with
+// dry_run::DryRunProcess and use Instance). Throws Error: over_budget where it does not fit, with needed and available;
+// usage where another model has the name; else what the stages throw.
 [[nodiscard]] std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& path,
                                              const OpenOptions& options = {});
 

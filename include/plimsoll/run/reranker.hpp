@@ -13,7 +13,7 @@
 namespace plimsoll::run {
 
 // Makes a request into one for ranking; see plan_for_embeddings().
-void plan_for_ranking(tracker::DryRunRequest& request);
+void plan_for_ranking(dry_run::DryRunRequest& request);
 
 struct RankParams {
   bool sigmoid = false;   // scores as probabilities instead of the model's own numbers

@@ -15,9 +15,9 @@ struct SpeculationParams {
   float least_probability = 0.5F;  // proposals end with the first token that the draft model gives less
 };
 
-// The request of a draft model beside this target: named after it, of the same compute group, its context as the target's, in
-// which the target is given the rows of logits that checking needs: for each of its sequences, as far as a batch goes.
-// Throws Error{usage} where not even one conversation's fit into a batch, or where the probability is none.
+// The request of a draft model beside this target: named after it, of the same compute group, its context as the
+// target's, in which the target is given the rows of logits that checking needs: for each of its sequences, as far as a
+// batch goes. Throws Error{usage} where not even one conversation's fit into a batch, or where the probability is none.
 [[nodiscard]] plan::Request plan_with_draft(plan::Request& target, std::string draft_file,
                                             const SpeculationParams& speculation);
 
@@ -26,8 +26,8 @@ struct SpeculationCounts {
   std::size_t accepted = 0;
 };
 
-// Two instances, planned together: both stay resident, and each has its own budget in the plan. The conversations outlive
-// it; the target's then holds prompt and answer as after a Generation. One thread.
+// Two instances, planned together: both stay resident, and each has its own budget in the plan. The conversations
+// outlive it; the target's then holds prompt and answer as after a Generation. One thread.
 //
 // Proposals that are not kept are taken back from memory. Where the target's memory cannot forget a tail (recurrent and
 // hybrid models), that would decode everything again: such targets throw Error{unsupported}.

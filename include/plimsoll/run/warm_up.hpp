@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <plimsoll/device/meter.hpp>
 #include <plimsoll/engine/context.hpp>
-#include <plimsoll/tracker/meter.hpp>
 
 namespace plimsoll::run {
 
@@ -71,12 +71,12 @@ struct WarmUpOptions {
 inline constexpr Bytes kQuiet{512U << 10U};
 
 // Leaves the context empty. Where an accelerator computes, sweeps of a full warm-up are repeated until two in a row are
-// quiet (at most 6), and it ends, as a repeated one does, with the step "settling": a small request again and again, until three in a row are
-// within 15 % of the fastest before them, at most 32 times or 3 s. What a driver still does behind our back after it
-// compiled (writing its pipeline cache) would otherwise slow the first request down. On the CPU alone one sweep is
-// enough, since its backend holds a single work buffer that the largest graph decides; of that graph a repeated one
-// computes the first layer, which touches the buffer as far as it is used. Throws Error: cancelled;
-// out_of_device_memory or over_budget where a step was refused memory; engine_failed.
-[[nodiscard]] WarmUpReport warm_up(engine::Context& context, const tracker::Meter& meter, const WarmUpOptions& options);
+// quiet (at most 6), and it ends, as a repeated one does, with the step "settling": a small request again and again,
+// until three in a row are within 15 % of the fastest before them, at most 32 times or 3 s. What a driver still does
+// behind our back after it compiled (writing its pipeline cache) would otherwise slow the first request down. On the
+// CPU alone one sweep is enough, since its backend holds a single work buffer that the largest graph decides; of that
+// graph a repeated one computes the first layer, which touches the buffer as far as it is used. Throws Error:
+// cancelled; out_of_device_memory or over_budget where a step was refused memory; engine_failed.
+[[nodiscard]] WarmUpReport warm_up(engine::Context& context, const device::Meter& meter, const WarmUpOptions& options);
 
 }  // namespace plimsoll::run

@@ -5,9 +5,9 @@
 #include <string>
 
 #include <plimsoll/device/device.hpp>
+#include <plimsoll/memory/tag.hpp>
 #include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/memory/tag.hpp>
 
 namespace plimsoll::tracker {
 

@@ -22,8 +22,8 @@ class KeptWeights {
   // Under this owner it stands in the ledger, as weights on the host.
   static constexpr const char* kOwner = "kept";
 
-  // Reads them back from their devices, which no file is needed for. Null where the budget or the device has no room for
-  // all of them, or a device broke off; then nothing is held. `weights`: of a model that lives.
+  // Reads them back from their devices, which no file is needed for. Null where the budget or the device has no room
+  // for all of them, or a device broke off; then nothing is held. `weights`: of a model that lives.
   [[nodiscard]] static std::shared_ptr<const KeptWeights> copy_of(const std::vector<UploadedWeight>& weights);
   ~KeptWeights();
   KeptWeights(const KeptWeights&) = delete;

@@ -1,5 +1,5 @@
-// SharedComputeBuffers: compute buffers that several contexts use in turns: one for each buffer type, as large as the largest
-// of them needs.
+// SharedComputeBuffers: compute buffers that several contexts use in turns: one for each buffer type, as large as the
+// largest of them needs.
 #pragma once
 #include <ggml-backend.h>
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include <plimsoll/tracker/hook.hpp>
-#include <plimsoll/tracker/uploads.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
+#include <plimsoll/tracker/hook.hpp>
+#include <plimsoll/tracker/uploads.hpp>
 
 namespace plimsoll::tracker {
 
@@ -81,7 +81,7 @@ class Tracker final : public hook::Observer {
   std::mutex progress_mutex_;  // of progress_; nothing is called while it is held
   std::shared_ptr<const PrefaultProgress> progress_;
   std::atomic<std::uint64_t> uploads_from_ = kWorthUploading.value();
-  std::mutex lenders_mutex_;                       // no ggml call is made while it is held
+  std::mutex lenders_mutex_;                              // no ggml call is made while it is held
   std::map<std::string, SharedComputeBuffers*> lenders_;  // by borrower
 };
 

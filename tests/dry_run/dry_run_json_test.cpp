@@ -1,12 +1,12 @@
-// What another version wrote, or a disk spoilt, is told from a dry run: by our Error or by the JSON library's, never by an
-// index into the engine's tables.
+// What another version wrote, or a disk spoilt, is told from a dry run: by our Error or by the JSON library's, never by
+// an index into the engine's tables.
 #include <gtest/gtest.h>
 
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 
 #include "expect_error.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using test::expect_error;
@@ -39,4 +39,4 @@ TEST(DryRunJsonTest, ATypeThatTheEngineDoesNotHaveIsAnError) {
 }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

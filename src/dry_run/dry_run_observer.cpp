@@ -4,7 +4,7 @@
 
 #include <plimsoll/tracker/attribution.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 // Gives every tensor of a context a buffer that holds nothing, so that the engine finds them placed.
@@ -22,7 +22,7 @@ ggml_backend_buffer_t empty_stand_in(ggml_context* context, ggml_backend_buffer_
 
 ggml_backend_buffer_t DryRunObserver::allocate(const hook::Request& request) noexcept {
   if (request.nested) return Observer::allocate(request);  // written down already, by the type that takes it from here
-  if (request.origin == hook::Origin::direct && Scope::current().phase == Phase::context) {
+  if (request.origin == hook::Origin::direct && tracker::Scope::current().phase == tracker::Phase::context) {
     output[request.type] += request.bytes;  // one row a sequence: small, so the engine may have it
   }
   transient += request.bytes;
@@ -32,25 +32,25 @@ ggml_backend_buffer_t DryRunObserver::allocate(const hook::Request& request) noe
 bool DryRunObserver::allocate_tensors(ggml_context* context, ggml_backend_buffer_type_t type,
                                       ggml_backend_buffer_t& result) noexcept {
   const std::size_t bytes = hook::real::alloc_tensors_size(context, type);
-  switch (Scope::current().phase) {
-    case Phase::context:
+  switch (tracker::Scope::current().phase) {
+    case tracker::Phase::context:
       state[type] += bytes;
       result = empty_stand_in(context, type);
       return result != nullptr;
-    case Phase::adapter:
+    case tracker::Phase::adapter:
       // The engine writes the adapter's numbers into it, so it needs bytes: host bytes, while the dry run lasts.
       adapter[type] += bytes;
       transient += bytes;
       result = hook::real::alloc_tensors(context, ggml_backend_cpu_buffer_type());
       return true;
-    case Phase::projector:
+    case tracker::Phase::projector:
       projector[type] += bytes;
       result = empty_stand_in(context, type);
       return result != nullptr;
-    case Phase::load:
-    case Phase::staging:
-    case Phase::decode:
-    case Phase::none:
+    case tracker::Phase::load:
+    case tracker::Phase::staging:
+    case tracker::Phase::decode:
+    case tracker::Phase::none:
       break;
   }
   return false;
@@ -61,7 +61,7 @@ bool DryRunObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
   if (sched_types_.empty()) return false;
   sizes_.assign(sched_types_.size(), 0);
   ggml_gallocr_reserve_n_size(allocator, graph, node_ids, leaf_ids, sizes_.data());
-  if (Scope::current().phase == Phase::projector) {
+  if (tracker::Scope::current().phase == tracker::Phase::projector) {
     if (projector_compute.empty()) projector_rows = ggml_graph_node(graph, -1)->ne[1];
     raise(projector_compute[allocator]);
   } else {
@@ -70,8 +70,7 @@ bool DryRunObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
   return true;
 }
 
-void DryRunObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type,
-                                   std::size_t bytes) noexcept {
+void DryRunObserver::tensors_sized(ggml_context* context, ggml_backend_buffer_type_t type, std::size_t bytes) noexcept {
   asked[type] += bytes;
   std::set<std::string> names;
   for (ggml_tensor* tensor = ggml_get_first_tensor(context); tensor != nullptr;
@@ -96,7 +95,7 @@ bool DryRunObserver::size_graph(ggml_backend_sched_t sched, ggml_cgraph* graph, 
 // reserve_graph(). (Splitting once more to ask for a size is not the same: a split changes the graph.) What is split
 // before the first graph is sized are the engine's probes for fused operations: nothing is reserved for them.
 bool DryRunObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
-  if (Scope::current().phase == Phase::projector) {  // on its way to reserve_graph() already
+  if (tracker::Scope::current().phase == tracker::Phase::projector) {  // on its way to reserve_graph() already
     know_types(sched);
     return false;
   }
@@ -120,4 +119,4 @@ void DryRunObserver::know_types(ggml_backend_sched_t sched) {
   }
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

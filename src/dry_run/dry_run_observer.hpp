@@ -10,7 +10,7 @@
 #include <plimsoll/tracker/hook.hpp>
 #include <plimsoll/tracker/scope.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 class DryRunObserver final : public hook::Observer {
  public:
@@ -48,4 +48,4 @@ class DryRunObserver final : public hook::Observer {
   std::vector<std::size_t> sizes_;                       // of the graph that was reserved last, one for each backend
 };
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

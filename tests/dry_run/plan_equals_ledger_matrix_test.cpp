@@ -51,7 +51,8 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
   if (dry_run_entries && budgets) {
     EXPECT_EQ(result.dry_run->text, result.load->text) << "plan (first) and ledger (second) differ";
     tally.equal += result.dry_run->text == result.load->text ? 1U : 0U;
-    tally.repacked += result.dry_run->text.contains("CPU_REPACK weights") || result.dry_run->text.contains("AMX weights");
+    tally.repacked +=
+        result.dry_run->text.contains("CPU_REPACK weights") || result.dry_run->text.contains("AMX weights");
     return;
   }
   EXPECT_EQ(dry_run_entries, budgets) << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);

@@ -2,8 +2,8 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <plimsoll/dry_run/dry_run.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -21,8 +21,7 @@ void (*changed)(llama_memory_breakdown_data&) = nullptr;
 std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data> llama_get_memory_breakdown(
     const llama_context* context) {
   using Real = std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data> (*)(const llama_context*);
-  static const auto kReal =
-      reinterpret_cast<Real>(dlsym(RTLD_NEXT, "_Z26llama_get_memory_breakdownPK13llama_context"));
+  static const auto kReal = reinterpret_cast<Real>(dlsym(RTLD_NEXT, "_Z26llama_get_memory_breakdownPK13llama_context"));
   auto told = kReal(context);
   if (changed != nullptr) {
     for (auto& [type, bytes] : told) changed(bytes);
@@ -30,7 +29,7 @@ std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data> llama_get_memo
   return told;
 }
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 class EngineExtensionTest : public testing::Test {
@@ -61,4 +60,4 @@ TEST_F(EngineExtensionTest, NumbersOfAnotherSizeAreNotRead) {
 }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -1,10 +1,10 @@
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -128,26 +128,16 @@ engine::ProjectorParams projector_params(const Json& json) {
 }
 
 Json model_facts(const engine::ModelFacts& facts) {
-  return {{"architecture", facts.architecture},
-          {"description", facts.description},
-          {"n_params", facts.n_params},
-          {"tensor_bytes", facts.tensor_bytes.value()},
-          {"n_layer", facts.n_layer},
-          {"n_embd", facts.n_embd},
-          {"n_embd_inp", facts.n_embd_inp},
-          {"n_swa", facts.n_swa},
-          {"n_vocab", facts.n_vocab},
-          {"n_ctx_train", facts.n_ctx_train},
-          {"n_expert", facts.n_expert},
-          {"has_encoder", facts.has_encoder},
-          {"has_decoder", facts.has_decoder},
-          {"is_recurrent", facts.is_recurrent},
-          {"is_hybrid", facts.is_hybrid},
-          {"is_diffusion", facts.is_diffusion},
-          {"n_embd_out", facts.n_embd_out},
-          {"n_cls_out", facts.n_cls_out},
-          {"is_causal", facts.is_causal},
-          {"has_2d_positions", facts.has_2d_positions}};
+  return {{"architecture", facts.architecture}, {"description", facts.description},
+          {"n_params", facts.n_params},         {"tensor_bytes", facts.tensor_bytes.value()},
+          {"n_layer", facts.n_layer},           {"n_embd", facts.n_embd},
+          {"n_embd_inp", facts.n_embd_inp},     {"n_swa", facts.n_swa},
+          {"n_vocab", facts.n_vocab},           {"n_ctx_train", facts.n_ctx_train},
+          {"n_expert", facts.n_expert},         {"has_encoder", facts.has_encoder},
+          {"has_decoder", facts.has_decoder},   {"is_recurrent", facts.is_recurrent},
+          {"is_hybrid", facts.is_hybrid},       {"is_diffusion", facts.is_diffusion},
+          {"n_embd_out", facts.n_embd_out},     {"n_cls_out", facts.n_cls_out},
+          {"is_causal", facts.is_causal},       {"has_2d_positions", facts.has_2d_positions}};
 }
 
 engine::ModelFacts model_facts(const Json& json) {
@@ -320,4 +310,4 @@ DeviceView device_view_from_json(const Json& json) {
   return view;
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

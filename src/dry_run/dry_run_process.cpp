@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/dry_run_process.hpp>
+#include <plimsoll/dry_run/dry_run_process.hpp>
 
 #include <unistd.h>
 
@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/child_process.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -125,4 +125,4 @@ std::vector<DeviceView> DryRunProcess::devices() {
   return views;
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

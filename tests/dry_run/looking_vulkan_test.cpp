@@ -5,10 +5,10 @@
 #include <fstream>
 #include <string>
 
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/device_context.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 int threads_of_the_device() {
@@ -35,4 +35,4 @@ TEST(LookingTest, AtTheDevicesMakesNone) {
 TEST(DeviceContextTest, OfADeviceThatIsNotThereIsNotMade) { EXPECT_FALSE(engine::make_device_context("NoSuchCard0")); }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

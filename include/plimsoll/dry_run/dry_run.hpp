@@ -1,4 +1,5 @@
-// dry run: asks the engine what a configuration takes, without taking it. This is where a plan's exact entries come from.
+// dry run: asks the engine what a configuration takes, without taking it. This is where a plan's exact entries come
+// from.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,7 +13,7 @@
 #include <plimsoll/engine/params.hpp>
 #include <plimsoll/memory/tag.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 struct DryRunRequest {
   engine::ModelParams model{};
@@ -69,4 +70,4 @@ class DryRunner {
   std::shared_ptr<engine::Model> model_;
 };
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

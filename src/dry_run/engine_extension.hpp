@@ -21,7 +21,7 @@ __attribute__((weak)) std::map<ggml_backend_buffer_type_t, llama_memory_breakdow
 __attribute__((weak)) ggml_cgraph* llama_graph_reserve(llama_context* context, std::uint32_t n_tokens,
                                                        std::uint32_t n_seqs, std::uint32_t n_outputs);
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 class DryRunObserver;
 
@@ -36,4 +36,4 @@ using MemoryBreakdown = std::map<ggml_backend_buffer_type_t, llama_memory_breakd
 ggml_cgraph* reserve_graph(llama_context* context, std::uint32_t n_tokens, std::uint32_t n_seqs,
                            std::uint32_t n_outputs);
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -5,9 +5,9 @@
 
 #include <random>
 
+#include <plimsoll/dry_run/dry_run_process.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
-#include <plimsoll/tracker/dry_run_process.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -15,7 +15,7 @@
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using test::expect_error;
@@ -128,4 +128,4 @@ TEST(DryRunProgramTest, ThatIsNotThereIsSaid) {
 }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -7,7 +7,7 @@
 
 #include "dry_run_observer.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 [[noreturn]] void not_the_engine_we_know(const char* what) {
@@ -39,4 +39,4 @@ ggml_cgraph* reserve_graph(llama_context* context, std::uint32_t n_tokens, std::
   return llama_graph_reserve(context, n_tokens, n_seqs, n_outputs);
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -4,9 +4,9 @@
 
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/device/reading.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 // Every field, in a fixed order: equal requests give equal text.
 [[nodiscard]] nlohmann::ordered_json to_json(const DryRunRequest& request);
@@ -24,4 +24,4 @@ struct DeviceView {
 [[nodiscard]] nlohmann::ordered_json to_json(const DeviceView& view);
 [[nodiscard]] DeviceView device_view_from_json(const nlohmann::ordered_json& json);
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

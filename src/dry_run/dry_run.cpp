@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
 
 #include <algorithm>
 #include <tuple>
@@ -11,11 +11,11 @@
 #include <plimsoll/engine/projector.hpp>
 #include <plimsoll/tracker/attribution.hpp>
 
+#include "dry_run_observer.hpp"
 #include "engine_extension.hpp"
 #include "mapped_weights.hpp"
-#include "dry_run_observer.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using memory::Stage;
@@ -24,7 +24,10 @@ using memory::Stage;
 class BufferEntries {
  public:
   void add(ggml_backend_buffer_type_t type, Stage stage, std::uint64_t bytes) {
-    add({.device = device_of(type), .buffer = buffer_name(type), .stage = stage, .bytes = Bytes{bytes}});
+    add({.device = tracker::device_of(type),
+         .buffer = tracker::buffer_name(type),
+         .stage = stage,
+         .bytes = Bytes{bytes}});
   }
 
   void add(BufferEntry entry) {
@@ -55,7 +58,7 @@ void dry_run_adapters(const DryRunRequest& request, engine::Context& context, Dr
   if (request.adapters.empty() && request.control_vector.files.empty()) return;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters;
   {
-    const Scope scope({}, Phase::adapter);
+    const tracker::Scope scope({}, tracker::Phase::adapter);
     for (const engine::AdapterParams& adapter : request.adapters) {
       adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), adapter.scale);
     }
@@ -65,7 +68,7 @@ void dry_run_adapters(const DryRunRequest& request, engine::Context& context, Dr
       seen.control_vector = std::exchange(seen.adapter, std::move(loras));
     }
   }
-  const Scope scope({}, Phase::context);
+  const tracker::Scope scope({}, tracker::Phase::context);
   context.set_adapters(adapters);
   const engine::ContextFacts& facts = context.facts();
   const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
@@ -108,9 +111,9 @@ std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_crea
   return more ? std::max(at_creation, numbers * sizeof(float) * rows) : at_creation;
 }
 
-// The rows that the output entries are of: one for each sequence at creation, later as many as are asked for. Embeddings
-// are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read by the
-// decoder.
+// The rows that the output entries are of: one for each sequence at creation, later as many as are asked for.
+// Embeddings are read from every token, so any batch fills as many rows as it has tokens; what an encoder gives is read
+// by the decoder.
 std::uint32_t rows_held(const DryRunRequest& request, const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
   if (request.at_creation) return facts.n_seq_max;
@@ -126,7 +129,7 @@ void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, BufferEntr
   engine::ProjectorNeeds needs;
   {
     const hook::ThreadObserver watching(&seen);
-    const Scope scope({}, Phase::projector);
+    const tracker::Scope scope({}, tracker::Phase::projector);
     needs = engine::projector_needs(request.projector, request.model);
   }
   for (const auto& [type, bytes] : seen.projector) entries.add(type, Stage::projector, bytes);
@@ -155,7 +158,7 @@ void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, BufferEntr
 DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRunRequest& request) {
   DryRunObserver seen;
   const hook::ThreadObserver watching(&seen);
-  const Scope scope({}, Phase::context);
+  const tracker::Scope scope({}, tracker::Phase::context);
   const std::unique_ptr<engine::Context> context = engine::Context::create(model, request.context);
   dry_run_adapters(request, *context, seen);
 
@@ -177,8 +180,10 @@ DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRun
   for (const auto& [type, bytes] : seen.state) entries.add(type, Stage::kv_cache, bytes);
   for (const auto& [type, bytes] : seen.compute) entries.add(type, Stage::compute, bytes);
   for (const auto& [type, bytes] : seen.adapter) {
-    BufferEntry entry{
-        .device = device_of(type), .buffer = buffer_name(type), .stage = Stage::adapter, .bytes = Bytes{bytes}};
+    BufferEntry entry{.device = tracker::device_of(type),
+                      .buffer = tracker::buffer_name(type),
+                      .stage = Stage::adapter,
+                      .bytes = Bytes{bytes}};
     // The engine takes the buffer type of the weight it belongs to, by that name too; it is allocated all the same.
     // A control vector belongs to a layer, and takes what the layer's device gives.
     if (mapped && stays_in_the_file(type)) entry.buffer = "CPU_Mapped";
@@ -196,7 +201,7 @@ DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRun
 std::shared_ptr<engine::Model> load_header(const engine::ModelParams& params, const std::string& header) {
   DryRunObserver seen;
   const hook::ThreadObserver watching(&seen);
-  const Scope scope({}, Phase::load);
+  const tracker::Scope scope({}, tracker::Phase::load);
   return engine::Model::load(params, {.header_only = true, .header = header, .progress = {}, .stop = {}});
 }
 
@@ -208,7 +213,8 @@ DryRunner::DryRunner(const engine::ModelParams& model, const std::string& header
     : params_(model), model_(load_header(model, header)) {}
 
 DryRunner::~DryRunner() {
-  // The engine frees its empty stand-ins here: they were never charged, and nobody else's accounting may be asked about them.
+  // The engine frees its empty stand-ins here: they were never charged, and nobody else's accounting may be asked about
+  // them.
   DryRunObserver silent;
   const hook::ThreadObserver watching(&silent);
   model_.reset();
@@ -221,4 +227,4 @@ DryRun DryRunner::dry_run(const DryRunRequest& request) {
   return dry_run_context(model_, request);
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

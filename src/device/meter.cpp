@@ -1,8 +1,8 @@
-#include <plimsoll/tracker/meter.hpp>
+#include <plimsoll/device/meter.hpp>
 
 #include <algorithm>
 
-namespace plimsoll::tracker {
+namespace plimsoll::device {
 namespace {
 
 std::string spelled_out(const MemoryUse& use) {
@@ -26,7 +26,7 @@ Growth between(Bytes before, Bytes after, Whose whose) {
 
 }  // namespace
 
-MemoryUse use_of(const std::optional<device::MemoryReading>& reading) {
+MemoryUse use_of(const std::optional<MemoryReading>& reading) {
   MemoryUse use;
   if (!reading) return use;
   use.this_process = reading->used_by_us;
@@ -47,24 +47,24 @@ Growth growth(const MemoryUse& before, const MemoryUse& after) {
   return {};
 }
 
-Meter::Meter(const device::Probe& probe, std::vector<device::DeviceInfo> devices) : probe_(probe) {
+Meter::Meter(const Probe& probe, std::vector<DeviceInfo> devices) : probe_(probe) {
   // Accelerators first, so that one of them stands for a memory it shares with the host.
-  std::ranges::stable_partition(devices, [](const device::DeviceInfo& info) { return !info.id.is_host(); });
-  for (device::DeviceInfo& info : devices) {
-    const auto known = [&](const device::DeviceInfo& other) { return device::share_memory(info, other); };
+  std::ranges::stable_partition(devices, [](const DeviceInfo& info) { return !info.id.is_host(); });
+  for (DeviceInfo& info : devices) {
+    const auto known = [&](const DeviceInfo& other) { return share_memory(info, other); };
     if (std::ranges::none_of(memories_, known)) memories_.push_back(std::move(info));
   }
 }
 
 Meter::Reading Meter::read() const {
   Reading reading;
-  for (const device::DeviceInfo& info : memories_) reading.push_back(use_of(probe_.read(info)));
+  for (const DeviceInfo& info : memories_) reading.push_back(use_of(probe_.read(info)));
   return reading;
 }
 
 std::string Meter::how() const {
   std::string text;
-  for (const device::DeviceInfo& info : memories_)
+  for (const DeviceInfo& info : memories_)
     text += (text.empty() ? "" : "; ") + info.id.name() + ": " + spelled_out(use_of(probe_.read(info)));
   return text;
 }
@@ -75,4 +75,4 @@ Bytes growth(const Meter::Reading& before, const Meter::Reading& after) {
   return sum;
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::device

@@ -1,6 +1,7 @@
-// mapped_weights: the entries of a model whose host weights stay in the mapped file. A simulated load cannot map, so its
-// host budgets (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host tensors that
-// touch each other in the file. The padding between tensors ends a run, so together they hold the tensors' own bytes.
+// mapped_weights: the entries of a model whose host weights stay in the mapped file. A simulated load cannot map, so
+// its host budgets (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host
+// tensors that touch each other in the file. The padding between tensors ends a run, so together they hold the tensors'
+// own bytes.
 #pragma once
 #include <llama.h>
 
@@ -9,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 [[nodiscard]] bool is_mapped(llama_load_mode mode) noexcept;
 
@@ -24,4 +25,4 @@ namespace plimsoll::tracker {
 [[nodiscard]] std::vector<BufferEntry> mapped_weights(
     const std::string& path, const std::map<ggml_backend_buffer_type_t, std::vector<std::set<std::string>>>& groups);
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

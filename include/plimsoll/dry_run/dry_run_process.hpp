@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/tracker/dry_run_json.hpp>
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 
 namespace plimsoll::engine {
 class ChildProcess;
 }
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 // In a child, started at the first question and kept for the next. One thread.
 //
@@ -44,4 +44,4 @@ class DryRunProcess final : public DryRunSource {
 // `in` ends. Returns an exit status.
 int serve_dry_runs(int in, int out);
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -2,9 +2,9 @@
 // had been read each time.
 #include <gtest/gtest.h>
 
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/bare_header.hpp>
-#include <plimsoll/tracker/local_dry_runs.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -12,7 +12,7 @@
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 using test::tiny_llama;
@@ -92,4 +92,4 @@ TEST_F(LocalDryRunsTest, RefuseAFileWithADamagedVocabulary) {
 }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

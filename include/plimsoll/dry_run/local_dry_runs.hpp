@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include <plimsoll/tracker/dry_run_source.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 // Starts the backends. One thread.
 //
@@ -30,4 +30,4 @@ class LocalDryRuns final : public DryRunSource {
   int whole_reads_ = 0;
 };
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/local_dry_runs.hpp>
+#include <plimsoll/dry_run/local_dry_runs.hpp>
 
 #include <filesystem>
 #include <optional>
@@ -8,12 +8,12 @@
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/device/probe.hpp>
 #include <plimsoll/device/registry.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/bare_header.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
-#include <plimsoll/tracker/dry_run_json.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
 // Whether a path still means the same file. Zeros where it cannot be asked.
@@ -94,4 +94,4 @@ std::vector<DeviceView> LocalDryRuns::devices() {
   return views;
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

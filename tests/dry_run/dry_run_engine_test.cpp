@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include <plimsoll/dry_run/dry_run.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/dry_run.hpp>
 
 #include "arch_models.hpp"
 #include "decoding.hpp"
@@ -16,11 +16,11 @@
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 namespace {
 
-using test::arch_model;
 using test::Accounting;
+using test::arch_model;
 using test::small_context;
 using test::to_text;
 
@@ -55,24 +55,24 @@ TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
     DryRunRequest request = request_for(path, 2);
     request.model.load_mode = mode;
     request.adapters = {{.path = lora, .scale = 1.0F}};
-    const DryRun dry_run = tracker::dry_run(request);
+    const DryRun dry_run = dry_run::dry_run(request);
     EXPECT_GT(sum_of(dry_run.entries, memory::Stage::adapter), Bytes{});
 
     Accounting accounting;
     const auto model = test::load_charged(request.model);
     std::shared_ptr<engine::Adapter> adapter;
     {
-      const Scope scope("model", Phase::adapter);
+      const tracker::Scope scope("model", tracker::Phase::adapter);
       adapter = engine::Adapter::load(model, lora);
     }
     const auto context = test::create_charged(model, request.context);
     context->set_adapters({{adapter, 1.0F}});
     {
-      const Scope scope("model", Phase::decode);
+      const tracker::Scope scope("model", tracker::Phase::decode);
       (void)test::logits_after(*context, test::some_tokens(64));
       (void)test::logits_after(*context, {1}, 1);
     }
-    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.lines()));
+    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.entries()));
   }
 }
 
@@ -81,7 +81,7 @@ TEST_F(DryRunTest, RowsOfLogitsAreWhatADecodeThenHolds) {
     SCOPED_TRACE(name);
     DryRunRequest request = request_for(arch_model(name));
     request.context.n_outputs_max = 24;
-    const DryRun dry_run = tracker::dry_run(request);
+    const DryRun dry_run = dry_run::dry_run(request);
     EXPECT_EQ(dry_run.outputs, 24U);
 
     Accounting accounting;
@@ -90,10 +90,10 @@ TEST_F(DryRunTest, RowsOfLogitsAreWhatADecodeThenHolds) {
     engine::Batch batch;
     for (int i = 0; i < 24; ++i) batch.add(1 + i, i, 0, true);
     {
-      const Scope scope("model", Phase::decode);
+      const tracker::Scope scope("model", tracker::Phase::decode);
       ASSERT_EQ(context->decode(batch), engine::DecodeStatus::ok);
     }
-    EXPECT_EQ(sum_of(dry_run.entries, memory::Stage::output), sum_of(accounting.lines(), memory::Stage::output));
+    EXPECT_EQ(sum_of(dry_run.entries, memory::Stage::output), sum_of(accounting.entries(), memory::Stage::output));
   }
 }
 
@@ -105,21 +105,21 @@ TEST_F(DryRunTest, MappedWeightsOfASplitModelAreWhatIsThenMapped) {
   for (const std::string& path : {whole, folder_.path("part-00001-of-00003.gguf")}) {
     SCOPED_TRACE(path);
     const DryRunRequest request = request_for(path);
-    const DryRun dry_run = tracker::dry_run(request);
+    const DryRun dry_run = dry_run::dry_run(request);
     Accounting accounting;
     const auto model = test::load_charged(request.model);
     const auto context = test::create_charged(model, request.context);
-    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.lines()));
+    EXPECT_EQ(to_text(dry_run.entries), to_text(accounting.entries()));
   }
 }
 
 TEST_F(DryRunTest, SaysWhatItTookForAWhileAndChargesNothing) {
   Accounting accounting;
   for (const char* name : {"llama-dense", "qwen3tts-dense", "jamba-dense"}) {
-    const DryRun dry_run = tracker::dry_run(request_for(arch_model(name), 4));
+    const DryRun dry_run = dry_run::dry_run(request_for(arch_model(name), 4));
     EXPECT_GT(dry_run.transient, Bytes{}) << name << ": the rows of logits at least";
     EXPECT_LT(dry_run.transient, 1_MiB) << name;
-    EXPECT_EQ(to_text(accounting.lines()), "") << name;
+    EXPECT_EQ(to_text(accounting.entries()), "") << name;
   }
 }
 
@@ -130,13 +130,13 @@ TEST_F(DryRunTest, DoesNotDisturbAModelThatRunsBesideIt) {
   const auto context = test::create_charged(model, running.context);
   (void)test::logits_after(*context, {1});
   context->clear();
-  const std::string before = to_text(accounting.lines());
+  const std::string before = to_text(accounting.entries());
 
   std::atomic<bool> dry_run{false};
   std::jthread dry_runner([&] {
-    const Scope scope("dry_run", Phase::none);
+    const tracker::Scope scope("dry_run", tracker::Phase::none);
     for (const char* name : {"jamba-dense", "llama-dense", "qwen3tts-dense", "gemma3-dense"}) {
-      (void)tracker::dry_run(request_for(arch_model(name), 4));
+      (void)dry_run::dry_run(request_for(arch_model(name), 4));
     }
     dry_run = true;
   });
@@ -147,7 +147,7 @@ TEST_F(DryRunTest, DoesNotDisturbAModelThatRunsBesideIt) {
     const std::vector<float> logits = test::logits_after(*context, test::some_tokens(20));
     if (first.empty()) first = logits;
     ASSERT_EQ(logits, first);
-    ASSERT_EQ(to_text(accounting.lines()), before);
+    ASSERT_EQ(to_text(accounting.entries()), before);
     ++decodes;
   }
 }
@@ -156,9 +156,10 @@ TEST_F(DryRunTest, ADryRunnerAnswersForSeveralContexts) {
   const std::string path = arch_model("jamba-dense");
   DryRunner dry_runner(request_for(path).model);
   for (const std::uint32_t sequences : {4U, 1U, 2U}) {
-    EXPECT_EQ(dry_runner.dry_run(request_for(path, sequences)).entries, tracker::dry_run(request_for(path, sequences)).entries);
+    EXPECT_EQ(dry_runner.dry_run(request_for(path, sequences)).entries,
+              dry_run::dry_run(request_for(path, sequences)).entries);
   }
 }
 
 }  // namespace
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

@@ -2,7 +2,7 @@
 
 #include <plimsoll/engine/gguf_header.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 bool is_mapped(llama_load_mode mode) noexcept {
   return mode == LLAMA_LOAD_MODE_MMAP || mode == LLAMA_LOAD_MODE_MMAP_MLOCK || mode == LLAMA_LOAD_MODE_AUTO;
@@ -38,4 +38,4 @@ std::vector<BufferEntry> mapped_weights(
            .charged = false}};
 }
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run

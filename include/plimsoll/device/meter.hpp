@@ -9,7 +9,7 @@
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/device/probe.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::device {
 
 // Whose use a figure counts. Figures of different kinds are never subtracted.
 enum class Whose {
@@ -22,11 +22,11 @@ enum class Whose {
 struct MemoryUse {
   std::optional<Bytes> this_process;
   std::optional<Bytes> everybody;
-  bool unlisted = false;  // as device::MemoryReading says it
+  bool unlisted = false;  // as MemoryReading says it
   std::string own_source;
   std::string source;
 };
-[[nodiscard]] MemoryUse use_of(const std::optional<device::MemoryReading>& reading);
+[[nodiscard]] MemoryUse use_of(const std::optional<MemoryReading>& reading);
 
 // How much more a memory was used at the later of two readings, or how much less; both 0 where it is unknown.
 struct Growth {
@@ -42,23 +42,23 @@ struct Growth {
 // probe outlives the meter.
 class Meter {
  public:
-  Meter(const device::Probe& probe, std::vector<device::DeviceInfo> devices);
+  Meter(const Probe& probe, std::vector<DeviceInfo> devices);
 
   // One for each memory, in the order of memories().
   using Reading = std::vector<MemoryUse>;
   [[nodiscard]] Reading read() const;
 
   // The device that stands for each memory: the first accelerator that has it, else the host.
-  [[nodiscard]] const std::vector<device::DeviceInfo>& memories() const noexcept { return memories_; }
+  [[nodiscard]] const std::vector<DeviceInfo>& memories() const noexcept { return memories_; }
   // "RssAnon + RssShmem of this process" and the like, for reports.
   [[nodiscard]] std::string how() const;
 
  private:
-  const device::Probe& probe_;
-  std::vector<device::DeviceInfo> memories_;
+  const Probe& probe_;
+  std::vector<DeviceInfo> memories_;
 };
 
 // How much more `after` says than `before`, summed over the memories that grew. What shrank is not set off against it.
 [[nodiscard]] Bytes growth(const Meter::Reading& before, const Meter::Reading& after);
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::device

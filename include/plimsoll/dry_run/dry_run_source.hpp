@@ -2,10 +2,10 @@
 #pragma once
 #include <vector>
 
-#include <plimsoll/tracker/dry_run.hpp>
-#include <plimsoll/tracker/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 
-namespace plimsoll::tracker {
+namespace plimsoll::dry_run {
 
 class DryRunSource {
  public:
@@ -28,4 +28,4 @@ class RestAfterwards {
   DryRunSource& dry_runs_;
 };
 
-}  // namespace plimsoll::tracker
+}  // namespace plimsoll::dry_run
