@@ -92,7 +92,7 @@ def look(peer: Peer) -> dict:
     cpu = next(d for d in status["devices"] if d["device"] == "CPU")
     with open(f"/proc/{peer.process.pid}/status") as file:
         rss = next(int(l.split()[1]) * 1024 for l in file if l.startswith("RssAnon"))
-    return {"committed": cpu["committed"], "taken": cpu["taken"], "budget": cpu["budget"], "rss": rss, "swapped_out": status["swap"]["memory"],
+    return {"committed": cpu["committed"], "taken": cpu["taken"], "budget": cpu["budget"], "rss": rss, "swapped": status["swap"]["memory"],
             "descriptors": len(os.listdir(f"/proc/{peer.process.pid}/fd")),
             "after_seal": sum(m["seal"]["allocations_after_seal"] for m in status["models"]),
             "evictions": sum(m["evictions"] for m in status["models"])}
@@ -121,7 +121,7 @@ def measure(quick: bool):
         peer.end()
         status = peer.process.returncode
     third = len(looks) // 3
-    beside_swapped_out = lambda some: median(l["rss"] - l["swapped_out"] for l in some)  # swapped-out conversations are known, and bounded
+    beside_swapped_out = lambda some: median(l["rss"] - l["swapped"] for l in some)  # swapped-out conversations are known, and bounded
     growth = beside_swapped_out(looks[-third:]) - beside_swapped_out(looks[third:2 * third])
     say(f"  {sum(tally.statuses.values())} answers {tally.statuses}, {tally.broken_off} broken off, {looks[-1]['evictions']} evictions, "
         f"{growth / 1048576:+.1f} MiB in the last third, {looks[-1]['descriptors']} descriptors")

@@ -38,7 +38,7 @@ int main(int argc, char** argv) try {
   std::cout << go_on(host, "mate", second, "Day 3.") << "\n";
   std::cout << go_on(host, "log", first, "") << "\n";
   for (const host::HostEvent& event : host.log().events()) {
-    if (event.to == host::ModelState::ready || event.to == host::ModelState::swapped_out)
+    if (event.to == host::ModelState::ready || event.to == host::ModelState::swapped)
       std::cout << event.model << " is " << to_string(event.to) << "\n";
   }
 } catch (const std::exception& error) {

@@ -32,7 +32,7 @@ void Dispatcher::fail(Model& one, Error failure, std::size_t in_a_row, Time now)
 void Dispatcher::load_failed(const std::string& name, Time now, const Error& error) {
   Model& one = model(name);
   if (may_pass(error.code()))
-    move(one, one.was_loaded ? ModelState::swapped_out : ModelState::absent);
+    move(one, one.was_loaded ? ModelState::swapped : ModelState::absent);
   else
     fail(one, error, ++one.failures, now);
   const std::deque<Ticket> all = tickets_;
@@ -43,7 +43,7 @@ void Dispatcher::load_failed(const std::string& name, Time now, const Error& err
 
 void Dispatcher::replanned(const std::string& name, std::size_t slots) {
   Model& one = model(name);
-  move(one, one.was_loaded ? ModelState::swapped_out : ModelState::absent);
+  move(one, one.was_loaded ? ModelState::swapped : ModelState::absent);
   one.rules.slots = slots;
 }
 
@@ -70,7 +70,7 @@ void Dispatcher::evicted(const std::string& name, Time now) {
   one.evicting = false;
   one.leaving = false;
   draining_for_.erase(name);
-  if (!std::exchange(one.broken, false) || one.losses < 2) return move(one, ModelState::swapped_out);
+  if (!std::exchange(one.broken, false) || one.losses < 2) return move(one, ModelState::swapped);
   fail(one, Error(ErrorCode::engine_failed, fmt::format("'{}' broke off {} times in a row", name, one.losses)),
        one.losses - 1, now);
 }

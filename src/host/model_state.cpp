@@ -12,7 +12,7 @@ constexpr std::array<std::pair<ModelState, std::string_view>, 7> kNames{{{ModelS
                                                                          {ModelState::warming, "warming"},
                                                                          {ModelState::ready, "ready"},
                                                                          {ModelState::draining, "draining"},
-                                                                         {ModelState::swapped_out, "swapped_out"},
+                                                                         {ModelState::swapped, "swapped"},
                                                                          {ModelState::failed, "failed"}}};
 
 }  // namespace
@@ -31,18 +31,18 @@ bool may_follow(ModelState from, ModelState to) noexcept {
   switch (from) {
     case absent:
       return to == loading || to == failed;
-    case swapped_out:
+    case swapped:
       return to == loading || to == absent;
     case failed:
       return to == loading;
     case loading:
-      return to == warming || to == absent || to == swapped_out || to == failed;
+      return to == warming || to == absent || to == swapped || to == failed;
     case warming:
-      return to == ready || to == absent || to == swapped_out || to == failed;
+      return to == ready || to == absent || to == swapped || to == failed;
     case ready:
       return to == draining;
     case draining:
-      return to == ready || to == swapped_out || to == failed;
+      return to == ready || to == swapped || to == failed;
   }
   return false;
 }

@@ -18,7 +18,7 @@ struct Accounting {
   std::function<bool(const std::string& owner)> has_gone;  // a model that has left, whose weights have stayed
   std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: swapped-out
                                              // conversations, copies of weights, what a load passes weights through
-  Bytes kept_models{};  // makes way, too: under the names of models that have left
+  Bytes kept_models{};                       // makes way, too: under the names of models that have left
 };
 
 // How much of the bytes that are charged in host memory is really used, 0 to 1: buffers are charged as a whole, and

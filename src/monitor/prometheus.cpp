@@ -74,7 +74,7 @@ void add_memory(Exposition& out, const Sample& sample) {
 }
 
 constexpr std::array kStates{host::ModelState::absent, host::ModelState::loading,  host::ModelState::warming,
-                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::swapped_out,
+                             host::ModelState::ready,  host::ModelState::draining, host::ModelState::swapped,
                              host::ModelState::failed};
 
 void add_states(Exposition& out, const Sample& sample) {

@@ -22,15 +22,17 @@ namespace {
 constexpr int kBusyMilliseconds = 2000;
 
 constexpr const char* kSchema =
-    "CREATE TABLE IF NOT EXISTS dry run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS dry_run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
     "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
     "CREATE INDEX IF NOT EXISTS measurement_key ON measurement (key);";
 
-// What the tables mean (PRAGMA user_version). 2: measurements one by one. What stood there before cannot be used: the
-// largest ever measured, of any driver and build, and dry runs of contexts that reserved a whole batch of logits.
-constexpr int kMeaning = 2;
-constexpr const char* kFromEarlier = "DROP TABLE IF EXISTS runtime; DELETE FROM dry run; PRAGMA user_version = 2;";
+// What the tables mean (PRAGMA user_version). 2: measurements one by one; 3: dry runs in a table of that name. What
+// stood there before cannot be used: the largest ever measured, of any driver and build, and dry runs of contexts that
+// reserved a whole batch of logits.
+constexpr int kMeaning = 3;
+constexpr const char* kFromEarlier =
+    "DROP TABLE IF EXISTS runtime; DROP TABLE IF EXISTS survey; DELETE FROM dry_run; PRAGMA user_version = 3;";
 
 // A prepared statement; gone with the object.
 class Statement {
@@ -176,7 +178,7 @@ Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
 
 std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunRequest& request) {
   if (!usable()) return std::nullopt;
-  Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry run WHERE key = ?");
+  Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry_run WHERE key = ?");
   if (!statement.bind(1, dry_run_key(request)).row()) return std::nullopt;
   try {
     const auto json = nlohmann::ordered_json::parse(statement.text(0));
@@ -191,7 +193,7 @@ void Store::keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::D
                          const std::vector<std::string>& devices) {
   if (!usable()) return;
   const nlohmann::ordered_json json{{"dry_run", dry_run::to_json(dry_run)}, {"devices", devices}};
-  Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry run (key, value) VALUES (?, ?)");
+  Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry_run (key, value) VALUES (?, ?)");
   if (!statement.bind(1, dry_run_key(request)).bind(2, json.dump()).done()) {
     log::debug("plan", "a dry run could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
   }
@@ -228,7 +230,7 @@ void Store::keep_runtime(const std::string& key, PipelineCache cache, Bytes byte
 
 void Store::forget_everything() {
   if (usable())
-    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM dry run; DELETE FROM measurement;", nullptr, nullptr,
+    sqlite3_exec(static_cast<sqlite3*>(database_), "DELETE FROM dry_run; DELETE FROM measurement;", nullptr, nullptr,
                  nullptr);
 }
 
@@ -247,7 +249,7 @@ std::size_t Store::forget_model(const std::string& file) {
   auto* const database = static_cast<sqlite3*>(database_);
   std::vector<std::string> dry_runs;
   std::set<std::string> shapes;
-  Statement all(database, "SELECT key, value FROM dry run");
+  Statement all(database, "SELECT key, value FROM dry_run");
   while (all.row()) {
     if (!is_model(model_of_key(all.text(0)), file)) continue;
     dry_runs.push_back(all.text(0));
@@ -259,7 +261,7 @@ std::size_t Store::forget_model(const std::string& file) {
   }
   std::size_t gone = dry_runs.size();
   for (const std::string& key : dry_runs) {
-    Statement statement(database, "DELETE FROM dry run WHERE key = ?");
+    Statement statement(database, "DELETE FROM dry_run WHERE key = ?");
     (void)statement.bind(1, key).done();
   }
   for (const std::string& shape : shapes) gone += forget_measurements("instr(key, ?1) > 0", shape);

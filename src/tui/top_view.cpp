@@ -67,15 +67,15 @@ Element device_rows(const TopState& state, const DeviceSample& device, int width
     monitor::ThresholdWatch watch(state.thresholds);
     (void)watch.update(device.committed, *device.budget);
     colour = colour_of(watch.level());
-    share = fmt::format("{:>4.0f}% of line", 100 * static_cast<double>(device.committed.value()) /
-                                                 static_cast<double>(device.budget->value()));
+    share = fmt::format("{:>4.0f}% of budget", 100 * static_cast<double>(device.committed.value()) /
+                                                   static_cast<double>(device.budget->value()));
   }
   const auto lowest = state.counters.lowest_free.find(device.device);
   const std::optional<Bytes> low =
       lowest == state.counters.lowest_free.end() ? std::nullopt : std::optional(lowest->second);
-  return vbox(hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar(device, colour, width - 24),
+  return vbox(hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar(device, colour, width - 26),
                    filler(), text(share)),
-              text(fmt::format("  line {}  ours {}  others {}  free {}  lowest {}", amount(device.budget, "none"),
+              text(fmt::format("  budget {}  ours {}  others {}  free {}  low {}", amount(device.budget, "none"),
                                format_bytes(device.committed), amount(device.foreign, "unknown"),
                                amount(device.free, "unknown"), amount(low, "unknown"))));
 }

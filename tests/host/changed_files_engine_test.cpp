@@ -92,7 +92,7 @@ TEST_F(ChangedFileTest, WhoIsMendedComesInTheOthersPlaceUnderALineForOne) {
   EXPECT_FALSE(small.ask("a").empty());
   (void)folder_.write("b.gguf", whole);
   EXPECT_FALSE(small.ask("b").empty());
-  EXPECT_EQ(small.state("a"), ModelState::swapped_out);
+  EXPECT_EQ(small.state("a"), ModelState::swapped);
   EXPECT_EQ(small.status("b").load_failures, 0U);
 }
 

@@ -135,7 +135,7 @@ pinned = true
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
   EXPECT_EQ(fleet.swap.memory, 2_GiB);
   EXPECT_EQ(fleet.swap.disk, 8_GiB);
-  EXPECT_EQ(fleet.swap.folder, "/fleet/swapped_out");
+  EXPECT_EQ(fleet.swap.folder, "/fleet/swap");
   EXPECT_DOUBLE_EQ(fleet.thresholds.warn, 0.7);
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
   ASSERT_THAT(fleet.models, SizeIs(2));
@@ -186,7 +186,7 @@ prority = 1
 name = "a"
 time-to-live = "soon"
 )"),
-      ElementsAre(HasSubstr("1:10: "), HasSubstr("2:1: a fleet has no 'colour'"),
+      ElementsAre(HasSubstr("1:12: "), HasSubstr("2:1: a fleet has no 'colour'"),
                   HasSubstr("4:10: 'memory' takes a text"), HasSubstr("7:12: 'ctx-size' is -4, and must be 0 to"),
                   HasSubstr("8:16: 'cache-type-v' does not know 'q9'; it takes f32,"),
                   HasSubstr("9:1: a model has no 'prority'"), HasSubstr("10:1: a model has no 'path'"),

@@ -44,7 +44,7 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
       EXPECT_GT(taken_by_draft(), Bytes{});
     }
     EXPECT_EQ(small.ask("b", "Day 3."), other);
-    EXPECT_EQ(small.state("a"), ModelState::swapped_out);
+    EXPECT_EQ(small.state("a"), ModelState::swapped);
     EXPECT_EQ(taken_by_draft(), Bytes{});
   }
   const memory::DeviceAccount account = small.accounting.ledger().account(device::host());

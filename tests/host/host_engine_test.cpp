@@ -99,10 +99,10 @@ TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly)
   std::string text = small.go_on("a", conversation, "Day 12.");
   for (int turn = 0; turn < 2; ++turn) {
     EXPECT_EQ(small.ask("b", "Day 3."), other);
-    EXPECT_EQ(small.state("a"), ModelState::swapped_out);
+    EXPECT_EQ(small.state("a"), ModelState::swapped);
     EXPECT_EQ(small.host.status().swapped_conversations, 1U);
     text += small.go_on("a", conversation, "");
-    EXPECT_EQ(small.state("b"), ModelState::swapped_out);
+    EXPECT_EQ(small.state("b"), ModelState::swapped);
   }
   EXPECT_EQ(text, uninterrupted);
   EXPECT_EQ(small.status("a").loads, 3U);
@@ -225,8 +225,8 @@ TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
   (void)small.ask("e");
   EXPECT_EQ(small.state("a"), ModelState::ready);
   EXPECT_EQ(small.state("b"), ModelState::ready);
-  EXPECT_EQ(small.state("c"), ModelState::swapped_out);
-  EXPECT_EQ(small.state("d"), ModelState::swapped_out);
+  EXPECT_EQ(small.state("c"), ModelState::swapped);
+  EXPECT_EQ(small.state("d"), ModelState::swapped);
 }
 
 TEST(HostTest, WhereSomebodyElseTookTheMemoryTheLoadFailsTypedAndTheOthersGoOn) {
@@ -258,7 +258,7 @@ int refuse_each_of_a_switch(Fleet fleet) {
     } catch (const Error& error) {
       ++refused;
       EXPECT_EQ(error.code(), ErrorCode::over_budget) << error.what();
-      EXPECT_EQ(small.state("b"), ModelState::swapped_out);
+      EXPECT_EQ(small.state("b"), ModelState::swapped);
     }
   }
   small.faults.refuse_nth(-1);
@@ -320,11 +320,11 @@ TEST(HostTest, LoadsAtStartAndUnloadsWhenAsked) {
   small.host.load("b");
   EXPECT_EQ(small.state("b"), ModelState::ready);
   small.host.unload("a");
-  while (small.state("a") != ModelState::swapped_out) std::this_thread::yield();
+  while (small.state("a") != ModelState::swapped) std::this_thread::yield();
   expect_error(ErrorCode::usage, "is pinned", [&] { small.host.unload("b"); });
   small.host.pin("b", false);
   small.host.unload("b");
-  while (small.state("b") != ModelState::swapped_out) std::this_thread::yield();
+  while (small.state("b") != ModelState::swapped) std::this_thread::yield();
   EXPECT_EQ(taken(small.accounting), 0_B);
 }
 
@@ -334,11 +334,11 @@ TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {
   SmallHost small(fleet);
   (void)small.ask("a");
   const auto begin = std::chrono::steady_clock::now();
-  while (small.state("a") != ModelState::swapped_out &&
+  while (small.state("a") != ModelState::swapped &&
          std::chrono::steady_clock::now() - begin < std::chrono::seconds(120)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  EXPECT_EQ(small.state("a"), ModelState::swapped_out);
+  EXPECT_EQ(small.state("a"), ModelState::swapped);
 }
 
 TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {

@@ -85,7 +85,7 @@ TEST(HostFailuresTest, AListenerOfTheLogThatThrowsStopsNothing) {
   small.host.log().listen([](const HostEvent&) { throw std::runtime_error("no more"); });
   EXPECT_FALSE(small.ask("a").empty());
   small.host.unload("a");
-  while (small.state("a") != ModelState::swapped_out) std::this_thread::yield();
+  while (small.state("a") != ModelState::swapped) std::this_thread::yield();
 }
 
 TEST(HostFailuresTest, AListenerOfOnesPlaceThatThrowsIsHeardAndNobodyWaitsForIt) {

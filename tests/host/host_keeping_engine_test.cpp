@@ -30,7 +30,7 @@ Bytes weights(SmallHost& small, const std::string& name) {
 void let_go(SmallHost& small, const std::string& name) {
   small.host.unload(name);
   small.settle();
-  ASSERT_EQ(small.state(name), ModelState::swapped_out);
+  ASSERT_EQ(small.state(name), ModelState::swapped);
 }
 
 TEST(HostKeepingTest, AModelStaysWithItsWeightsAndComesBack) {

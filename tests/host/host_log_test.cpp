@@ -25,7 +25,7 @@ class HostLogTest : public ::testing::Test {
     log.moved("a", warming, ready, 20_B, "");
     log.refused("b", absent, "too large");
     log.moved("a", ready, draining, 20_B, "");
-    log.moved("a", draining, swapped_out, {}, "for 'c'");
+    log.moved("a", draining, swapped, {}, "for 'c'");
   }
   ManualClock clock;
   HostLog log{clock};
@@ -39,7 +39,7 @@ TEST_F(HostLogTest, KeepsEveryMoveWithBytesAndTimeAndReplaysToTheStates) {
   EXPECT_EQ(events[2].bytes, 20_B);
   EXPECT_EQ(events[3].kind, HostEventKind::refused);
   EXPECT_EQ(events[5].sequence, 6U);
-  EXPECT_THAT(replay(events), UnorderedElementsAre(Pair("a", swapped_out)));
+  EXPECT_THAT(replay(events), UnorderedElementsAre(Pair("a", swapped)));
   EXPECT_THAT(log.events(4), SizeIs(2));
 }
 

@@ -50,7 +50,7 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsSwappedOut) {
   const Bytes while_ready = mapped_bytes();
   EXPECT_GT(while_ready, Bytes{});
   (void)small.ask("b");
-  EXPECT_EQ(small.state("a"), ModelState::swapped_out);
+  EXPECT_EQ(small.state("a"), ModelState::swapped);
   EXPECT_EQ(mapped_bytes(), while_ready);
   for (const memory::Entry& entry : small.accounting.ledger().entries_of("a"))
     EXPECT_TRUE(!entry.charged || entry.taken.current == Bytes{});

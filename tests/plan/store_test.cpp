@@ -185,8 +185,8 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
     ASSERT_EQ(sqlite3_exec(database,
-                           "CREATE TABLE dry run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-                           "INSERT INTO dry run VALUES ('key', '{}');"
+                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                           "INSERT INTO survey VALUES ('key', '{}');"
                            "CREATE TABLE runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
                            "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT "
                            "ROWID; INSERT INTO runtime (key, cache, bytes) VALUES ('card', 'cold', 199);",

@@ -245,9 +245,9 @@ class Memory(ServedCase):
         self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/unload")[0], 200)
         until = time.monotonic() + 120
         state = lambda: next(m["state"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "bosun-log")
-        while state() not in ("swapped_out", "absent") and time.monotonic() < until:
+        while state() not in ("swapped", "absent") and time.monotonic() < until:
             time.sleep(0.05)
-        self.assertIn(state(), ("swapped_out", "absent"))
+        self.assertIn(state(), ("swapped", "absent"))
         self.assertEqual(self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4})[0], 200)
         self.refused(self.server.post("/plimsoll/v1/models/kraken/load"), 404, "no model", "plimsoll")
 
@@ -534,12 +534,12 @@ class Limits(unittest.TestCase):
         self.assertIn("no model of these fits, even alone", done.stderr)
         self.assertEqual(done.stdout, "")
 
-    def test_without_a_line_the_host_has_one_all_the_same(self):
+    def test_without_a_budget_the_host_has_one_all_the_same(self):
         server = self.serving("-m", BOSUN, "-c", 256, *SMALL)
         cpu = next(d for d in server.get("/plimsoll/v1/status")[1]["devices"] if d["device"] == "CPU")
         self.assertGreater(cpu["budget"], 0)
         self.assertLess(cpu["budget"], cpu["total"])
-        self.assertRegex(server.log_text(), "line on the host: .* 90 % of what is free")
+        self.assertRegex(server.log_text(), "budget on the host: .* 90 % of what is free")
 
     def test_a_load_beside_requests_for_another_model_is_answered(self):
         server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--budget", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)

@@ -59,7 +59,7 @@ inline Observed observed() {
   chat.loads = 2;
   chat.total_load_ms = 1500;
   chat.tokens = 12'345;
-  host::ModelStatus sea = model("sea \"log\"\\", host::ModelState::swapped_out);
+  host::ModelStatus sea = model("sea \"log\"\\", host::ModelState::swapped);
   sea.evictions = 1;
   sea.refusals = 4;
   sea.load_failures = 1;

@@ -55,7 +55,7 @@ TEST_F(TopControlTest, LoadsPinsAndUnloadsTheSelectedModel) {
   EXPECT_THAT(control.state().answer, HasSubstr("unpin it first"));
   control.press(TopKey::pin);
   control.press(TopKey::unload);
-  await("b", host::ModelState::swapped_out);
+  await("b", host::ModelState::swapped);
 }
 
 TEST_F(TopControlTest, ARefusalIsTheAnswer) {

@@ -78,7 +78,7 @@ TEST(TopFrameTest, NothingKnownIsNothingShownAsZero) {
   out.before.reset();
   const std::string frame = top_frame(out);
   EXPECT_THAT(frame, HasSubstr("how full it is is unknown"));
-  EXPECT_THAT(frame, HasSubstr("line none  ours 8.00 MiB  others unknown  free unknown  lowest unknown"));
+  EXPECT_THAT(frame, HasSubstr("budget none  ours 8.00 MiB  others unknown  free unknown  low unknown"));
 }
 
 TEST(TopViewTest, TheSelectedModelIsInverted) {

@@ -4,7 +4,7 @@
 
 namespace plimsoll {
 
-[[nodiscard]] std::string_view version() noexcept;                       // "0.1.0"
+[[nodiscard]] std::string_view version() noexcept;                       // "0.2.0"
 [[nodiscard]] std::string_view engine_version_built_against() noexcept;  // llama.cpp's, "0.7.0"
 
 }  // namespace plimsoll

@@ -6,13 +6,13 @@
 namespace plimsoll::host {
 
 enum class ModelState {
-  absent,       // never loaded, or given up: nothing of it is held
-  loading,      // memory is reserved; weights and context are being placed
-  warming,      // every shape is being driven
-  ready,        // sealed: leases are given
-  draining,     // on its way out: leases go on, new ones wait
-  swapped_out,  // its memory is given back; its conversations are kept
-  failed,       // it could not be loaded, or breaks off again and again: tried again when that is due
+  absent,    // never loaded, or given up: nothing of it is held
+  loading,   // memory is reserved; weights and context are being placed
+  warming,   // every shape is being driven
+  ready,     // sealed: leases are given
+  draining,  // on its way out: leases go on, new ones wait
+  swapped,   // its memory is given back; its conversations are kept
+  failed,    // it could not be loaded, or breaks off again and again: tried again when that is due
 };
 
 [[nodiscard]] std::string_view to_string(ModelState state) noexcept;
@@ -24,7 +24,7 @@ enum class ModelState {
 
 // Its memory is held, or on its way to be.
 [[nodiscard]] constexpr bool is_resident(ModelState state) noexcept {
-  return state != ModelState::absent && state != ModelState::swapped_out && state != ModelState::failed;
+  return state != ModelState::absent && state != ModelState::swapped && state != ModelState::failed;
 }
 
 }  // namespace plimsoll::host

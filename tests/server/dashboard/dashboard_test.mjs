@@ -172,7 +172,7 @@ await step('Tab reaches everything, and one sees where one is', async () => {
 await step('A model is loaded with the keyboard', async () => {
   if (await stateOf(page, model) === 'ready') {
     await press(page, model, 'unload');
-    await waitForState(page, model, ['absent', 'swapped_out']);
+    await waitForState(page, model, ['absent', 'swapped']);
   }
   await press(page, model, 'load');
   await waitForState(page, model, ['ready']);
@@ -265,7 +265,7 @@ await step('Dark, and a phone', async () => {
 
 await step('Unloading', async () => {
   await press(page, model, 'unload');
-  await waitForState(page, model, ['absent', 'swapped_out']);
+  await waitForState(page, model, ['absent', 'swapped']);
   check('it is gone', true);
 });
 

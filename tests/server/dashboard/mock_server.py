@@ -101,10 +101,10 @@ class World:
             model.state = "ready"
         self.models["bosun"].pinned = True
         log = self.models["sea \"log\" <b>&amp;/\\"]
-        log.state, log.loads, log.load_ms, log.evictions, log.after_seal = "swapped_out", 1, 812.0, 1, 2
+        log.state, log.loads, log.load_ms, log.evictions, log.after_seal = "swapped", 1, 812.0, 1, 2
         self.move(log, "draining", "for 'lookout'", now - 402)
-        self.move(log, "swapped_out", "for 'lookout'", now - 401)
-        log.state = "swapped_out"
+        self.move(log, "swapped", "for 'lookout'", now - 401)
+        log.state = "swapped"
         for second in range(HISTORY):
             self.sway(now - HISTORY + second)
             devices = self.devices()
@@ -240,7 +240,7 @@ class World:
         with self.lock:
             model.fill(0)
             model.leases = model.waiting = 0
-            self.move(model, "swapped_out", "asked for")
+            self.move(model, "swapped", "asked for")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
