@@ -1,4 +1,4 @@
-// Two models under a line for one: each is there when it is asked, and its conversation goes on where it stood.
+// Two models within a budget for one: each is there when it is asked, and its conversation goes on where it stood.
 //
 //   fleet MODEL.gguf [MODEL.gguf]
 #include <iostream>
