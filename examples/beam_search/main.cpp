@@ -35,7 +35,7 @@ std::vector<Step> steps(std::size_t index, Beam& beam, std::size_t count) {
 int main(int, char** argv) {
   constexpr std::size_t kBeams = 4;
   run::OpenOptions options;
-  options.context.n_seq_max = 2 * kBeams;  // those that go on, and those they come from
+  options.context.n_seq_max = 2 * kBeams;  // the beams that continue, and those they come from
   options.context.kv_unified = true;
   run::MemoryAccounting accounting;
   auto model = run::open(accounting, argv[1], options);

@@ -1,4 +1,4 @@
-// Which of these entries is nearest to a question, by the vectors of a model: embeddings MODEL.gguf
+// Which of these sentences is nearest to a question, by the vectors of a model: embeddings MODEL.gguf
 #include <algorithm>
 #include <iostream>
 #include <numeric>
@@ -19,7 +19,7 @@ int main(int, char** argv) {
   const auto vectors = embedder.embed(texts);
   const auto question = embedder.embed("We hauled up the anchor!");
 
-  const auto likeness = [&](const run::Embedding& one) {  // of vectors of length 1
+  const auto likeness = [&](const run::Embedding& one) {  // the vectors have length 1
     return std::inner_product(one.values.begin(), one.values.end(), question.values.begin(), 0.0F);
   };
   const auto nearest = std::ranges::max_element(vectors, {}, likeness);

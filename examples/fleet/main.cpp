@@ -1,4 +1,4 @@
-// Two models within a budget for one: each is there when it is asked, and its conversation goes on where it stood.
+// Two models within a budget for one: each is loaded when it is wanted, and its conversation continues where it stood.
 //
 //   fleet MODEL.gguf [MODEL.gguf]
 #include <iostream>
@@ -8,7 +8,7 @@
 
 using namespace plimsoll;
 
-// Eight tokens more of a conversation.
+// Continues a conversation by eight tokens.
 std::string go_on(host::Host& host, const std::string& model, host::ConversationId conversation, const char* text) {
   host::Lease lease = host.acquire(model, {.conversation = conversation});
   run::GenerationParams params{.predict = 8, .sampling = {.temperature = 0}};

@@ -14,7 +14,7 @@ int main(int, char** argv) {
     run::Generation answer = instruct.infer(order, {.predict = 24, .sampling = {.temperature = 0}});
     std::cout << "order: " << order << "\nlog: " << run::stream(answer) << '\n';
   }
-  // Both turns lie in one conversation, with their form around them.
+  // Both turns are in one conversation, with prefix and suffix around them.
   const std::string all = model->model()->vocab().detokenize(instruct.conversation()->tokens(), true);
   std::cout << "begins with: " << all.substr(0, all.find("\n###", 20)) << '\n';
 }

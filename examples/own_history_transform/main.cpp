@@ -3,7 +3,7 @@
 #include <plimsoll/plimsoll.hpp>
 using namespace plimsoll;
 
-// What was asked becomes the heading of a day in a ship's log.
+// Each question becomes the heading of a day in a ship's log.
 class LogBook : public run::HistoryTransform {
  public:
   std::string to_prompt(const run::ChatHistory& history) const override {
@@ -14,7 +14,7 @@ class LogBook : public run::HistoryTransform {
   }
   std::vector<std::string> stop_strings() const override {
     return {"\nDay", " Day"};
-  }  // the next day is not its to write
+  }  // the model must not write the next day
 };
 
 int main(int, char** argv) {

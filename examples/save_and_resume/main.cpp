@@ -1,4 +1,4 @@
-// A chat that is kept in a file and goes on as if it had not stopped: save_and_resume MODEL.gguf FILE
+// A chat that continues from a file as if it had not stopped: save_and_resume MODEL.gguf FILE
 #include <iostream>
 #include <plimsoll/plimsoll.hpp>
 using namespace plimsoll;

@@ -6,7 +6,7 @@ using namespace plimsoll;
 
 int main(int, char** argv) {
   run::OpenOptions options;
-  options.context.n_seq_max = 3;  // requests at a time; a fourth would be told that all are busy
+  options.context.n_seq_max = 3;  // requests at a time; a fourth would throw Error{busy}
   run::MemoryAccounting accounting;
   auto model = run::open(accounting, argv[1], options);
   run::BatchedExecutor executor(*model);
@@ -14,7 +14,7 @@ int main(int, char** argv) {
 
   std::vector<std::string> answers(3);
   {
-    std::vector<std::jthread> threads;  // decoded together, without knowing of each other
+    std::vector<std::jthread> threads;  // the executor decodes their requests together
     for (std::size_t i = 0; i < answers.size(); ++i) {
       threads.emplace_back([&, i] {
         run::Generation generation =
