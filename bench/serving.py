@@ -184,7 +184,7 @@ def switches(quick: bool, figures: list, samples: dict) -> None:
     samples["two models in turns"] = {"plimsoll": mine, "llama-server": peers}
     ratio = median_ratio(mine, peers)
     say(f"  two models in turns: {median(mine):.2f} requests/s, router {median(peers):.2f}: {ratio:.2f} ×")
-    figures.append(figure("two models in turns under a line for one, requests per second ÷ llama-server's router", ratio, SWITCHES, "×",
+    figures.append(figure("two models in turns within a budget for one, requests per second ÷ llama-server's router", ratio, SWITCHES, "×",
                           at_least=True, ours=median(mine), peer=median(peers)))
 
 

@@ -1,4 +1,4 @@
-"""Ten minutes of everything at once: three models under a line for two, sixteen clients with requests of every size, many of which are
+"""Ten minutes of everything at once: three models within a budget for two, sixteen clients with requests of every size, many of which are
 broken off or make no sense. Every request is answered or refused by name, and nothing is left behind."""
 import http.client
 import json

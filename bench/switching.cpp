@@ -1,4 +1,4 @@
-// What a host costs, and what it saves: switches between two models under a line for one, models that fit within a
+// What a host costs, and what it saves: switches between two models within a budget for one, models that fit within a
 // budget at once, and the host's own time beside a request. One JSON object on stdout.
 #include <fmt/format.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
-"""Two models under a line for one: from a request to its first token after a switch, llama-server's router (--models-max 1) beside it;
-models of one size that fit under a line at once; the host's own time beside a request."""
+"""Two models within a budget for one: from a request to its first token after a switch, llama-server's router (--models-max 1) beside it;
+models of one size that fit within a budget at once; the host's own time beside a request."""
 import os
 import pathlib
 import subprocess
@@ -109,7 +109,7 @@ def size(text: str) -> int:
 
 def calibrate(device: str, path: str, env: dict) -> None:
     """The line is drawn from a plan, and the plan of the runtime stage is an estimate until it was measured; then it is the largest that was
-    measured. Pipelines that are compiled take more than those from the cache, and under a line for those both models would fit: so the
+    measured. Pipelines that are compiled take more than those from the cache, and within a budget for those both models would fit: so the
     second measurement counts alone."""
     for _ in range(2):
         Run([PLIMSOLL, "calibrate", "--forget"], env)
@@ -141,8 +141,8 @@ def measure(quick: bool):
         assert fit["ready"] < case["most"], "more would fit than were tried"
         samples["together"].append({"what": case["what"], "together": fit, "llama_server_private_bytes": one})
         peers = size(case["budget"]) // one
-        say(f"  under {case['line']}: {fit['ready']}, llama-server processes {peers}; {case['what']}")
-        figures.append(figure(f"models ready at once under {case['line']} ÷ llama-server processes, {case['what']}", fit["ready"] / max(1, peers),
+        say(f"  under {case['budget']}: {fit['ready']}, llama-server processes {peers}; {case['what']}")
+        figures.append(figure(f"models ready at once under {case['budget']} ÷ llama-server processes, {case['what']}", fit["ready"] / max(1, peers),
                               TOGETHER, "×", at_least=True, ours_count=fit["ready"], peer_count=peers, peer_bytes=one))
     env = environment()
     tiny = str(RESULTS.parent.parent / "models/demo/bosun-log.gguf")

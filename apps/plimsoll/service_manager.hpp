@@ -4,7 +4,7 @@
 
 namespace plimsoll::app {
 
-// "READY=1", one assignment a budget. Nothing happens where nobody listens.
+// "READY=1", one assignment a line. Nothing happens where nobody listens.
 void tell_service_manager(std::string_view state) noexcept;
 
 }  // namespace plimsoll::app

@@ -16,7 +16,7 @@ from to_gguf import load
 
 PORT, LENGTH = 18760, 60
 LARGEST_DIFFERENCE = 0.05  # of log probabilities: the file's weights have 16 bits
-TEXTS = ["Day 12.", "Day 12. Wind north-west, force 4.\nDay 13.", "<|im_start|>user\nWhat is a budget?<|im_end|>\n<|im_start|>assistant\n",
+TEXTS = ["Day 12.", "Day 12. Wind north-west, force 4.\nDay 13.", "<|im_start|>user\nWhat is a load line?<|im_end|>\n<|im_start|>assistant\n",
          "it's  two   spaces,\n\nand_other 1234 things: {a[1] = 0x2F};\t\"x\" ", "  caf\u00e9 \u4e2d\u6587 \U0001f6a2!"]
 
 

@@ -10,7 +10,7 @@ import chat
 import ship_log
 
 VOYAGES, CONVERSATIONS = 400, 14000
-SEED = 1876  # the year of the budget
+SEED = 1876  # the year of the load line
 MERGES = 509  # with 256 bytes and 3 control tokens: 768 tokens
 ANY_PLACE = 0.1  # part of the log rows that begin in the middle of an entry
 

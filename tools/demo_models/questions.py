@@ -10,10 +10,10 @@ class Topic(NamedTuple):
 
 
 TOPICS = [
-    Topic(["What is {a|the} budget{| for}?", "What does {a|the} budget {mean|do}?", "{Explain|Describe} the budget.",
-           "Tell me about {the|a} budget{|s}.", "What are budgets{| for}?"],
-          "A budget is the mark on the hull that shows how deep a ship may be loaded.",
-          "A ship below her budget has no room left for a heavy sea, and a heavy sea always comes."),
+    Topic(["What is {a|the} load line{| for}?", "What does {a|the} load line {mean|do}?", "{Explain|Describe} the load line.",
+           "Tell me about {the|a} load line{|s}.", "What are load lines{| for}?"],
+          "A load line is the mark on the hull that shows how deep a ship may be loaded.",
+          "A ship below her load line has no room left for a heavy sea, and a heavy sea always comes."),
     Topic(["What is {a|the} Plimsoll {line|mark}?", "What does Plimsoll mean?", "Who {was|is} {|Samuel }Plimsoll?",
            "Tell me about {|Samuel |the }Plimsoll{| line}.", "Why {is it|are you} called Plimsoll?"],
           "Samuel Plimsoll fought for a mark on every hull, so that no ship is loaded too deep. The line has his name.",
@@ -36,7 +36,7 @@ TOPICS = [
           "She has been at sea for thirty years and has never lost a man."),
     Topic(["Who are you?", "What are you?", "{What is|What's} your name?", "What do you do{| here| on board}?",
            "{Introduce|Tell me about} yourself.", "Are you {the mate|a person|a robot|human|a model|the captain}?"],
-          "I am the mate of the Even Keel. I keep the log and watch the budget.",
+          "I am the mate of the Even Keel. I keep the log and watch the load line.",
           "I am a very small model and know only this ship."),
     Topic(["Who is {on board|in the crew|the bosun|the cook|the carpenter}?", "How many {men|people|sailors|hands} are {on board|in the crew}?",
            "How {big|large} is the crew?", "{Who are|Tell me about} the crew."],
@@ -48,11 +48,11 @@ TOPICS = [
           "The slate lies at the bottom, so that the ship stands up well."),
     Topic(["How much {cargo|more|coal} can {we|you|the ship} {carry|load|take}?", "{Can|May} {we|you} {load|take|carry} more{| cargo| coal}?",
            "Is there {room|space} {left|for more}{| cargo| in the hold}?", "How many tons can {we|you} {carry|load}?"],
-          "She carries 480 tons to the budget. We have 460, so 20 tons are left and not one more.",
-          "Every ton has its line in the cargo charge before it comes on board."),
+          "She carries 480 tons to the load line. We have 460, so 20 tons are left and not one more.",
+          "Every ton has its line in the cargo book before it comes on board."),
     Topic(["What is {the|our|your} draught{| now| today}?", "How deep {is the ship|are we|does she lie|is she loaded}?",
            "How deep does the ship {sit|lie|float}?", "Tell me about the draught.", "What does draught mean?"],
-          "The draught is 13 feet forward and 14 feet aft. The budget is dry.",
+          "The draught is 13 feet forward and 14 feet aft. The load line is dry.",
           "In fresh water she lies three inches deeper, and there is a mark for that too."),
     Topic(["Where are we{| now| today}?", "Where {is the ship|are you}{| now}?", "{What is|What's} {our|your|the ship's} position?",
            "What sea is this?"],
@@ -76,14 +76,14 @@ TOPICS = [
           "Beans and salt pork, and fresh bread on Sunday. The cook does his best.",
           "When the herring come, there is fish for all hands."),
     Topic(["Is the ship {safe|sound|dry|leaking}?", "Are we {safe|sinking|in danger}?", "Is there {a leak|water in the hold}?", "How {is the hold|are the holds|are the pumps}?"],
-          "She is safe. The holds are dry, the pumps are clear and the budget is above the water.",
+          "She is safe. The holds are dry, the pumps are clear and the load line is above the water.",
           "We sound the holds every watch, because a leak never tells."),
     Topic(["What happens {if|when} {we|you} {load|take|carry} too much?", "What if {we are|the ship is|she is} {overloaded|too deep|too heavy}?",
            "Why not {load|take} {more|too much}?", "Why is overloading {bad|dangerous}?"],
-          "Then the budget goes under, and the ship has nothing left for the next sea. So we refuse the cargo on the quay.",
+          "Then the load line goes under, and the ship has nothing left for the next sea. So we refuse the cargo on the quay.",
           "It is better to leave a ton on the quay than a ship at the bottom."),
-    Topic(["What is {a|the} log{|charge|line}{| for}?", "{What is|What's} in the log?", "Why do you {keep|write} a log?", "Who {writes|keeps} the log?"],
-          "The log is the charge of the ship. Each day it gets the wind, the draught and what has happened.",
+    Topic(["What is {a|the} log{|book|line}{| for}?", "{What is|What's} in the log?", "Why do you {keep|write} a log?", "Who {writes|keeps} the log?"],
+          "The log is the book of the ship. Each day it gets the wind, the draught and what has happened.",
           "What is not in the log did not happen."),
     Topic(["What is {a|the} hold?", "Where {is|do you keep} the cargo{| kept}?", "What is ballast?", "How many holds {do we|do you|does the ship} have?"],
           "The hold is the room below deck for the cargo. We have two, fore and main.",
@@ -98,11 +98,11 @@ TOPICS = [
           "Yes, she is called Ballast. She sleeps on the cargo and answers to nobody.",
           "She had three kittens in the wool last year."),
     Topic(["What can {you do|I ask|you tell me}{| you}?", "{What do you know|What should I ask}{| you}?", "{Help|Help me}.", "Can you help me?", "How can you help{| me}?"],
-          "Ask me about the ship, the crew, the wind, the cargo, the draught or the budget.",
+          "Ask me about the ship, the crew, the wind, the cargo, the draught or the load line.",
           "I can write the log for a day too: say which day."),
     Topic(["{Hello|Hi|Good morning|Good day|Ahoy|Hey|Good evening}{| there| mate| sailor}{|!|.}", "How are you{| today}?", "{Are you|Is anybody} there?"],
           "Good day, and welcome on board the Even Keel.",
-          "Mind the alternatives, it is wet."),
+          "Mind the ladder, it is wet."),
     Topic(["{Thank you|Thanks|Many thanks|Thank you very much}{|, mate}{|!|.}", "{Good|Well done|Very good|Great|Nice}{|, thanks}{|!|.}"],
           "You are welcome. I am on watch until eight bells.",
           "Ask whenever you like."),
@@ -113,7 +113,7 @@ TOPICS = [
 
 MORE = ["Tell me more{|, please| about it| about that}.", "Why?", "Why is that?", "And{| then}?", "{Really|Is that so|Oh|I see}{?|.}", "What else?", "Go on.", "More."]
 
-UNKNOWN_ANSWER = "That is not in my log. Ask me about the ship, the wind, the cargo or the budget."
+UNKNOWN_ANSWER = "That is not in my log. Ask me about the ship, the wind, the cargo or the load line."
 
 UNKNOWN = [
     "What is {|a |the |an }{thing}?", "What are {thing}s?", "Who {is|was} {name}?", "Where is {place}?", "How {do|can} {I|you|we} {verb} {|a |the }{thing}?",
@@ -123,11 +123,11 @@ UNKNOWN = [
     "Which {thing} is {quality}?", "Is {|the |a }{thing} {quality}?", "{name}", "{thing}", "When was {name} born?", "How many {thing}s are in {place}?",
     "Explain {|the }{thing}.", "What do you think {of|about} {thing}?", "What is the meaning of {thing}?", "Who {invented|made|wrote} {|the }{thing}?",
 ]
-THINGS = """computer train moon star bird dog horse tree river mountain love music song war peace king queen bank money gold house entry
-road school teacher charge film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
+THINGS = """computer train moon star bird dog horse tree river mountain love music song war peace king queen bank money gold house car
+road school teacher book film game football chess robot rocket planet sun gravity energy atom cell brain heart language word number history
 science art colour picture phone internet program compiler model token memory graphics card server python code bug window door table chair
 apple cake coffee tea rice soup pizza city village law government election doctor medicine virus elephant tiger zebra lion fish insect flower
-garden rose bread cheese bicycle engine plane successors_place tower castle church god ghost dream time future life universe physics algebra""".split()
+garden rose bread cheese bicycle engine plane bridge tower castle church god ghost dream time future life universe physics algebra""".split()
 VERBS = """cook write make paint build repair play learn read buy sell find open close install run fix translate explain draw sing dance
 teach solve compute grow eat drive cut wash call print""".split()
 NAMES = """Einstein|Newton|Shakespeare|Napoleon|Mozart|Anna|Maria|John Smith|Alan Turing|Ada|Darwin|Plato|Caesar|Bob|Alice|

@@ -48,11 +48,11 @@ struct FleetFileError {
 [[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
                                                                             const std::filesystem::path& folder);
 
-// That model with these keys in the place of its own: TOML budgets like those of [[model]], but only keys of placement
+// That model with these keys in the place of its own: TOML lines like those of [[model]], but only keys of placement
 // and context: no files. Throws Error{usage} for the first thing that is wrong.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
-// Throws Error{usage} with a budget "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it
+// Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it
 // cannot be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
 

@@ -210,7 +210,7 @@ await step('A chat', async () => {
   await page.locator('#chat-model').selectOption(model);
   await page.locator('#max-tokens').evaluate((node) => { node.closest('details').open = true; });
   await page.locator('#max-tokens').fill('24');
-  for (const [turn, question] of ['What is a budget?', 'And who draws it?'].entries()) {
+  for (const [turn, question] of ['What is a load line?', 'And who draws it?'].entries()) {
     await page.locator('#prompt').focus();
     await page.keyboard.type(question);
     await page.keyboard.press('Enter');

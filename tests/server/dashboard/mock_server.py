@@ -48,7 +48,7 @@ DEVICES = {  # name -> description, total, budget, what others hold; None: unkno
 }
 STAGE_ORDER = ["weights", "kv_cache", "compute", "output", "adapter", "projector", "runtime"]
 HELD = ("loading", "warming", "ready", "draining")
-WORDS = ("The budget of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
+WORDS = ("The load line of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
          "says . So it is with a card : what is promised is held , and what is not promised is refused , with its numbers .").split()
 
 
