@@ -96,7 +96,7 @@ Sample sample_of(Observed observed) {
   for (auto& [name, owner] : others) out.others.push_back(std::move(owner));
   for (ModelSample& model : out.models) model.memory.seal = observed.seals[model.memory.name];
   for (OwnerSample& owner : out.others) owner.seal = observed.seals[owner.name];
-  // A card that two backends offer is one memory with one line and one account: it is watched and reported once.
+  // A card that two backends offer is one memory with one budget and one account: it is watched and reported once.
   std::map<device::DeviceId, std::size_t> memories;
   for (const ObservedDevice& device : observed.devices) {
     const auto [place, is_new] = memories.try_emplace(device.info.memory(), out.devices.size());

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "distinct_amounts.hpp"
+
 namespace plimsoll::monitor {
 namespace {
 
@@ -105,10 +107,10 @@ void Watch::look_at_level(const Sample& sample, const DeviceSample& device, cons
   Alert& out = alert(sample, AlertKind::threshold, severity_of(*change));
   out.device = device.device;
   out.numbers = {{"used", used.value()}, {"budget", device.budget->value()}};
+  const auto [of_it, budget] = distinct_amounts(used, *device.budget);
   out.sentence = fmt::format("{}: {} {} of the budget's {} ({:.0f} %), {} -> {}", device.device,
-                             std::string_view(whose) == "ours" ? "our models have" : "all programs together use",
-                             format_bytes(used), format_bytes(*device.budget), change->share * 100,
-                             to_string(change->from), to_string(change->to));
+                             std::string_view(whose) == "ours" ? "our models have" : "all programs together use", of_it,
+                             budget, change->share * 100, to_string(change->from), to_string(change->to));
 }
 
 void Watch::look_at_promises(const Sample& sample, const DeviceSample& device) {
@@ -121,9 +123,10 @@ void Watch::look_at_promises(const Sample& sample, const DeviceSample& device) {
   out.device = device.device;
   out.numbers = {{"free", device.free->value()}, {"promised", promised.value()}};
   if (device.foreign) out.numbers.emplace_back("foreign", device.foreign->value());
-  out.sentence = fmt::format("{}: {} are free, and {} are reserved by models that have not taken them yet{}",
-                             device.device, format_bytes(*device.free), format_bytes(promised),
-                             device.foreign ? fmt::format("; others hold {}", format_bytes(*device.foreign)) : "");
+  const auto [free, reserved] = distinct_amounts(*device.free, promised);
+  out.sentence =
+      fmt::format("{}: {} are free, and {} are reserved by models that have not taken them yet{}", device.device, free,
+                  reserved, device.foreign ? fmt::format("; others hold {}", format_bytes(*device.foreign)) : "");
 }
 
 // While a model comes or goes its memory and the accounting move at different moments: drift is counted between such
@@ -142,8 +145,8 @@ void Watch::look_at_drift(const Sample& sample) {
     Alert& out = alert(sample, AlertKind::drift, Severity::warning);
     out.device = device->device;
     out.numbers = {{"beyond_ledger", beyond->value()}, {"before", from->second.value()}};
-    out.sentence = fmt::format("{}: this process holds {} beyond its ledger; it was {}", device->device,
-                               format_bytes(*beyond), format_bytes(from->second));
+    const auto [now, before] = distinct_amounts(*beyond, from->second);
+    out.sentence = fmt::format("{}: this process holds {} beyond its ledger; it was {}", device->device, now, before);
     from->second = *beyond;
   }
 }
@@ -171,8 +174,8 @@ void Watch::look_at_free(const Sample& sample, const DeviceSample& device) {
   Alert& out = alert(sample, AlertKind::low_water, Severity::notice);
   out.device = device.device;
   out.numbers = {{"free", device.free->value()}, {"before", said->second.value()}};
-  out.sentence = fmt::format("{}: {} are free, less than ever before (it was {})", device.device,
-                             format_bytes(*device.free), format_bytes(said->second));
+  const auto [now, before] = distinct_amounts(*device.free, said->second);
+  out.sentence = fmt::format("{}: {} are free, less than ever before (it was {})", device.device, now, before);
   said->second = *device.free;
 }
 

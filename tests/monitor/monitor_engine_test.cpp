@@ -57,7 +57,7 @@ TEST(MonitorTest, ASampleSaysWhatTheLedgerSays) {
   EXPECT_EQ(taken_by(sample.models[1].memory), Bytes{});
 }
 
-TEST(MonitorTest, ALineThatFillsUpIsAnAlertACountAndALogLine) {
+TEST(MonitorTest, ABudgetThatFillsUpIsAnAlertACountAndALogLine) {
   host::Fleet fleet = fleet_of("a");
   line_for(fleet, 1);
   fleet.thresholds = {.warn = 0.5, .high = 0.99};

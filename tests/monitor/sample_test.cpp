@@ -52,7 +52,7 @@ TEST(SampleTest, DevicesOfTheHostsMemoryAreOneMemory) {
   EXPECT_EQ(sample.devices[0].foreign, 1_GiB - 4_MiB);
 }
 
-TEST(SampleTest, AboveTheLineThereIsNoHeadroom) {
+TEST(SampleTest, AboveTheBudgetThereIsNoHeadroom) {
   Observed input = observed();
   input.devices[0].account.committed = 9_GiB;
   EXPECT_EQ(sample_of(input).devices.at(0).headroom, Bytes{});

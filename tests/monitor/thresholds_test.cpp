@@ -42,7 +42,7 @@ TEST(ThresholdWatchTest, AChangeSaysWhereItCameFromAndTheShare) {
   EXPECT_DOUBLE_EQ(change->share, 0.96);
 }
 
-TEST(ThresholdWatchTest, ALineOfNothingIsReached) {
+TEST(ThresholdWatchTest, ABudgetOfNothingIsReached) {
   ThresholdWatch watch;
   EXPECT_TRUE(watch.update(0_B, 0_B));
   EXPECT_EQ(watch.level(), Level::at_budget);

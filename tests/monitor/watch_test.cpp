@@ -62,14 +62,22 @@ TEST(WatchTest, OurBytesReachingALevelAreSaidOnceAndSoIsTheWayBack) {
   EXPECT_EQ(back[0].severity, Severity::notice);
 }
 
-TEST(WatchTest, AtTheLineIsSerious) {
+TEST(WatchTest, AtTheBudgetIsSerious) {
   Watch watch;
   Observed full = quiet();
   full.devices[0].account.committed = 7_GiB;
   EXPECT_EQ(look(watch, full).at(0).severity, Severity::serious);
 }
 
-TEST(WatchTest, ALineOnHostMemoryIsHeldAgainstOursAlone) {
+TEST(WatchTest, AmountsThatDifferNeverLookAlike) {
+  Watch watch;
+  Observed full = quiet();
+  full.devices[0].account.committed = 7_GiB - 1_B;
+  EXPECT_EQ(look(watch, full).at(0).sentence,
+            "Vulkan0: our models have 7516192767 bytes of the budget's 7516192768 bytes (100 %), below -> high");
+}
+
+TEST(WatchTest, ABudgetOnHostMemoryIsForOursAlone) {
   Watch watch;
   Observed input = quiet();
   input.devices[0].info.memory_is_hosts = true;

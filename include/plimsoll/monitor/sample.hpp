@@ -44,8 +44,8 @@ struct StageSample {
   Bytes peak;  // of each buffer type, summed
 };
 
-// A model, a compute group's compute buffers ("group:main"), "backends", "swap", "prompts", "records": whoever has
-// entries in the ledger.
+// Whoever has entries in the ledger: a model, the compute buffers that a compute group shares ("group:main"),
+// "backends", "swap", "prompts", "vocabularies", "records".
 struct OwnerSample {
   std::string name;
   std::vector<StageSample> stages{};    // by device and stage
