@@ -57,7 +57,7 @@ Json parse_object(std::string_view text) {
     json = Json::parse(text);
   } catch (const Json::exception& error) {
     // The library's sentence names line and column, and repeats bytes that may be no UTF-8: to_text() replaces those.
-    throw bad_request(fmt::format("the body is no JSON: {}", error.what()));
+    throw bad_request(fmt::format("the body is not JSON: {}", error.what()));
   }
   if (!json.is_object()) throw bad_request("the body must be a JSON object");
   return json;

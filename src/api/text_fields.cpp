@@ -189,7 +189,7 @@ Json thinking_values(const std::string& effort) {
 
 void refuse_unknown(const Fields& fields) {
   if (const auto unknown = fields.unknown())
-    throw bad_request(fmt::format("'{}' is no field of this request", *unknown)).at(*unknown);
+    throw bad_request(fmt::format("unknown field '{}'", *unknown)).at(*unknown);
 }
 
 }  // namespace plimsoll::api

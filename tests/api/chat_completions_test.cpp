@@ -61,7 +61,7 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_chat_completion(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
   refuse(R"(, "n": 0)", "n", "from 1 to 128");
   refuse(R"(, "functions": [])", "functions", "use 'tools'");
   refuse(R"(, "modalities": ["audio"])", "modalities", "answers are text");
@@ -80,7 +80,7 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
   expect_problem("messages[0].content[0].type", "only text is understood",
                  message(R"({"role": "user", "content": [{"type": "image_url", "image_url": {}}]})"));
   expect_problem("messages[0].tool_call_id", "is missing", message(R"({"role": "tool", "content": "x"})"));
-  expect_problem("messages[0].x", "is no field", message(R"({"role": "user", "content": "x", "x": 1})"));
+  expect_problem("messages[0].x", "unknown field", message(R"({"role": "user", "content": "x", "x": 1})"));
 }
 
 TEST(ChatCompletionsTest, Stream) {

@@ -36,12 +36,12 @@ TEST(JsonTextTest, WhatIsNoJson) {
        {"", " ", "{", R"({"a")", R"({"a":})", R"({"a":1,})", "{'a':1}", R"({"a":1} x)", R"({"a":"\ud800"})",
         R"({"a":NaN})", R"({"a":Infinity})", R"({"a":-Infinity})", R"({"a":1e999})", R"({"a":01})", R"({"a":"b)",
         R"({"a":"\x"})", "{\"a\":\"\n\"}", R"({"a":tru)", "// c\n{}"})
-    expect_refused(text, "the body is no JSON");
+    expect_refused(text, "the body is not JSON");
 }
 
 TEST(JsonTextTest, WhatIsNoUtf8) {
   for (const char* bytes : {"\xFF", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3"})
-    expect_refused(fmt::format("{{\"a\":\"{}\"}}", bytes), "the body is no JSON");
+    expect_refused(fmt::format("{{\"a\":\"{}\"}}", bytes), "the body is not JSON");
 }
 
 TEST(JsonTextTest, OtherValuesThanObjects) {

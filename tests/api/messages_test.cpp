@@ -91,7 +91,7 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_message(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
   refuse(R"(, "temperature": 1.5)", "temperature", "from 0 to 1");
   refuse(R"(, "thinking": {"type": "loud"})", "thinking.type", "must be enabled, adaptive or disabled");
   refuse(R"(, "mcp_servers": [{}])", "mcp_servers", "nothing is fetched");

@@ -65,7 +65,7 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_response(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "is no field of this request");
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
   refuse(R"(, "previous_response_id": "resp_1")", "previous_response_id", "nothing is stored");
   refuse(R"(, "conversation": "c")", "conversation", "nothing is stored");
   refuse(R"(, "background": true)", "background", "nothing is stored");
@@ -83,7 +83,7 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
   expect_problem("input[0].content[0].type", "only text",
                  item(R"({"role": "user", "content": [{"type": "input_image"}]})"));
   expect_problem("input[0].call_id", "is missing", item(R"({"type": "function_call", "name": "a", "arguments": ""})"));
-  expect_problem("input[0].x", "is no field", item(R"({"role": "user", "content": "a", "x": 1})"));
+  expect_problem("input[0].x", "unknown field", item(R"({"role": "user", "content": "a", "x": 1})"));
 }
 
 TEST(ResponsesTest, Stream) {

@@ -318,7 +318,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             body = json.loads(body or b"{}")
         except ValueError:
-            return self.fail(400, "invalid_request", "the body is no JSON")
+            return self.fail(400, "invalid_request", "the body is not JSON")
         if self.path == "/v1/chat/completions":
             return self.chat(body)
         parts = [urllib.parse.unquote(part) for part in self.path.split("/")]

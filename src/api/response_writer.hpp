@@ -1,0 +1,12 @@
+// response_writer: answers in the shape of OpenAI's /v1/responses.
+#pragma once
+#include <memory>
+
+#include <plimsoll/api/dialect.hpp>
+
+namespace plimsoll::api {
+
+// `asked`: the request's own fields, which every answer repeats.
+[[nodiscard]] std::unique_ptr<AnswerWriter> make_response_writer(Json asked);
+
+}  // namespace plimsoll::api
