@@ -18,9 +18,6 @@ namespace {
 // Shortened vectors are of length 1 again, as those trained for it are meant to be used.
 std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions) {
   if (dimensions == 0) return vector;
-  if (dimensions > vector.size())
-    throw bad_request(fmt::format("'dimensions' is {}, and this model's vectors have {}", dimensions, vector.size()))
-        .at("dimensions");
   vector.resize(dimensions);
   double squares = 0;
   for (const float number : vector) squares += static_cast<double>(number) * number;
@@ -65,6 +62,12 @@ EmbeddingRequest read_embedding_request(const Json& body) {
   ignore_openai_fields(fields);
   refuse_unknown(fields);
   return request;
+}
+
+void require_dimensions(const EmbeddingRequest& request, std::size_t width) {
+  if (request.dimensions <= width) return;
+  throw bad_request(fmt::format("'dimensions' is {}, and this model's vectors have {}", request.dimensions, width))
+      .at("dimensions");
 }
 
 Json embedding_answer(const EmbeddingRequest& request, const std::string& model,

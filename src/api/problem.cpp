@@ -76,7 +76,7 @@ Problem problem_of(const Error& error) {
 Problem problem_of(const std::exception& error) {
   if (const auto* problem = dynamic_cast<const Problem*>(&error)) return *problem;
   if (const auto* ours = dynamic_cast<const Error*>(&error)) return problem_of(*ours);
-  return {500, "internal", error.what()};
+  return {500, "internal", "an internal error"};
 }
 
 Problem bad_request(const std::string& message) { return {400, "invalid_request", message}; }

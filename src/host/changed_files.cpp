@@ -38,6 +38,15 @@ bool Host::Impl::is_as_planned(const std::string& name) const {
          files_of(std::ranges::find(requests, name, &plan::Request::name)->dry_run) == known->second;
 }
 
+std::string Host::Impl::files_if_as_planned(const std::string& model) const {
+  std::string files = files_of(declared(model).request.dry_run);
+  const std::lock_guard lock(mutex);
+  const auto planned = planned_files.find(model);
+  const auto plan = std::ranges::find(model_plans(), model, &plan::ModelPlan::name);
+  const bool same = planned != planned_files.end() && planned->second == files && !plan->unusable;
+  return same ? files : "";
+}
+
 bool Host::Impl::plan_anew_where_changed(const std::string& model) {
   {
     std::string files = files_of_all(model);

@@ -203,6 +203,7 @@ std::vector<plan::ModelPlan> Host::plans() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->plans;
 }
+std::string Host::planned_files(const std::string& model) const { return impl_->files_if_as_planned(model); }
 std::vector<plan::DeviceState> Host::devices() const { return impl_->device_states(); }
 
 }  // namespace plimsoll::host

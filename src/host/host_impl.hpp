@@ -96,11 +96,12 @@ struct Host::Impl {
   [[nodiscard]] bool plan_anew_where_changed(const std::string& model);
   void plan_anew(const plan::Request& request, const std::string& files);
   void choose_group(plan::ModelPlan& plan);
-  [[nodiscard]] bool is_as_planned(const std::string& name) const;         // its files are
-  [[nodiscard]] std::string files_of_all(const std::string& model) const;  // and of its draft
-  void retry_where_mended(const std::string& model);                       // failed, and its files have changed since
-  void give_back_changed(const std::string& model);                        // a lease on what must not be used again
-  void refresh_runtimes();                                                 // with the lock held
+  [[nodiscard]] bool is_as_planned(const std::string& name) const;                // its files are
+  [[nodiscard]] std::string files_if_as_planned(const std::string& model) const;  // any thread, without the lock
+  [[nodiscard]] std::string files_of_all(const std::string& model) const;         // and of its draft
+  void retry_where_mended(const std::string& model);  // failed, and its files have changed since
+  void give_back_changed(const std::string& model);   // a lease on what must not be used again
+  void refresh_runtimes();                            // with the lock held
   [[nodiscard]] std::string runtime_key_of(const plan::ModelPlan& model) const;
   [[nodiscard]] ComputeGroup& group_of(const plan::ModelPlan& model);
   void note_unusable();
@@ -174,7 +175,7 @@ struct Host::Impl {
   std::map<std::string, std::unique_ptr<ComputeGroup>>
       compute_groups;  // the group's name, or "model:NAME" for one without
   std::map<std::string, KnownWarmUp> known_warm_ups;
-  std::map<std::string, std::string> planned_files;  // by model: which files its plan is of
+  std::map<std::string, std::string> planned_files;  // by model: which files its plan is of; written under the lock
   // Models whose weights are all page cache stay mapped: no budget is held against that, and what they have on the heap
   // stands under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped;

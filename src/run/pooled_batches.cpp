@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/run/embedder.hpp>
 
 #include "decode_failure.hpp"
 
@@ -14,10 +15,9 @@ namespace {
 
 // A vector of a whole sequence is made inside one micro-batch, of the tokens it sees there. Only the last token's
 // vector does not depend on what its micro-batch was, where every token looks back through the memory.
-bool may_take_several_calls(const engine::Context& context) {
-  const engine::ContextFacts& facts = context.facts();
+bool may_take_several_calls(const engine::ContextFacts& facts, const engine::ModelFacts& model) {
   const bool by_token = facts.pooling == LLAMA_POOLING_TYPE_NONE || facts.pooling == LLAMA_POOLING_TYPE_LAST;
-  return by_token && facts.has_memory && context.model()->facts().is_causal;
+  return by_token && facts.has_memory && model.is_causal;
 }
 
 // Where each sequence has a cache of its own, the engine cuts a batch into micro-batches in which all sequences are
@@ -131,11 +131,15 @@ BatchLimits batch_limits(const engine::Context& context) {
     throw Error(ErrorCode::unsupported,
                 fmt::format("{} is an encoder-decoder model: it gives no embeddings of texts", model.architecture));
   }
-  const std::size_t tokens = std::min(facts.n_ubatch, facts.n_batch);
-  const std::size_t of_a_sequence = facts.has_memory ? facts.n_ctx_seq : facts.n_ubatch;
-  return {.tokens = std::min<std::size_t>(tokens, facts.n_ctx),
+  return {.tokens = std::min<std::size_t>({facts.n_ubatch, facts.n_batch, facts.n_ctx}),
           .sequences = keeps_sequences_whole(context) ? facts.n_seq_max : 1,
-          .longest = may_take_several_calls(context) ? of_a_sequence : std::min(tokens, of_a_sequence)};
+          .longest = longest_input(facts, model)};
+}
+
+std::size_t longest_input(const engine::ContextFacts& facts, const engine::ModelFacts& model) {
+  const std::size_t of_a_sequence = facts.has_memory ? facts.n_ctx_seq : facts.n_ubatch;
+  if (may_take_several_calls(facts, model)) return of_a_sequence;
+  return std::min<std::size_t>({facts.n_ubatch, facts.n_batch, of_a_sequence});
 }
 
 void run_pooled(Instance& instance, std::span<const std::vector<engine::Token>> inputs, const PooledWork& work,

@@ -64,7 +64,10 @@ Reranker::Reranker(Instance& instance) : instance_(instance), labels_(instance.m
 }
 
 std::vector<engine::Token> Reranker::pair(std::string_view query, std::string_view document) const {
-  const engine::Model& model = *instance_.model();
+  return ranked_pair(*instance_.model(), query, document);
+}
+
+std::vector<engine::Token> ranked_pair(const engine::Model& model, std::string_view query, std::string_view document) {
   const engine::Vocab vocab = model.vocab();
   if (const auto form = model.chat_template("rerank"))
     return vocab.tokenize(filled(*form, query, document), false, true);

@@ -17,7 +17,7 @@ ApiKeys::Hash ApiKeys::hash(std::string_view key) {
   Hash out{};
   unsigned int size = 0;
   if (EVP_Digest(key.data(), key.size(), out.data(), &size, EVP_sha256(), nullptr) != 1 || size != out.size())
-    throw Error(ErrorCode::internal, "SHA-256 is not to be had");
+    throw Error(ErrorCode::internal, "the cryptography library offers no SHA-256");
   return out;
 }
 

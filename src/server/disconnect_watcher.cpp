@@ -15,7 +15,7 @@ bool has_gone(const DisconnectWatcher::Gone& gone) noexcept {
   try {
     return gone();
   } catch (const std::exception& error) {
-    log::debug("server", "whether a client is there still could not be told: {}", error.what());
+    log::debug("server", "cannot tell whether a client is still there: {}", error.what());
     return false;
   }
 }

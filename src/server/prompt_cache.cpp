@@ -7,8 +7,8 @@
 namespace plimsoll::server {
 namespace {
 
-// A conversation is cut back to what it has in common with the new prompt. Where that would lose more than it saves, it
-// is left for the request that continues it; what is decoded again in no time is nothing to lose.
+// A conversation is cut back to what it has in common with the new prompt. Where that loses more tokens than it saves,
+// the conversation is left for the request that continues it; so few tokens are decoded again in no time.
 constexpr std::size_t kNoLoss = 128;
 
 bool is_worth_it(std::size_t common, std::size_t all) { return all - common <= std::max(common, kNoLoss); }

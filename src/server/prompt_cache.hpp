@@ -1,5 +1,5 @@
-// PromptCache: conversations whose memory is kept after a request, so that the next one that begins alike goes on
-// there.
+// PromptCache: conversations that are kept after a request, so that the next request with the same beginning continues
+// one of them.
 #pragma once
 #include <cstdint>
 #include <list>
@@ -16,10 +16,10 @@
 
 namespace plimsoll::server {
 
-// Bounded: for each model and owner the longest unused goes, and of all where the host's budget has no room for their
-// tokens. Their memory is the host's affair: it stays in the model's context while there is room, is swapped out in
-// host memory, then on disk (host::SwapLimits). Nobody gets what another owner's requests have left. Any thread; the
-// host outlives it.
+// Each model and owner has at most so many conversations; the longest unused ends first. Where the host's budget has no
+// capacity left for their tokens, the longest unused of all ends. The host keeps their memory: in the model's context
+// while a sequence is free, then swapped out to host memory, then to disk (host::SwapLimits). An owner never gets what
+// another owner's requests have left. Any thread; the host outlives it.
 class PromptCache {
  public:
   static constexpr const char* kOwner = "prompts";  // in the ledger: their tokens, by which they are found
@@ -29,7 +29,8 @@ class PromptCache {
         charge_(host.accounting().ledger(), memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
   ~PromptCache();
 
-  // The idle conversation that agrees longest with these tokens, where that is most of what it holds; else a new one.
+  // The idle conversation that has the longest beginning in common with these tokens, where that is most of what it
+  // holds; else a new one.
   class Handle;
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
                                              std::span<const engine::Token> tokens);
@@ -53,7 +54,8 @@ class PromptCache {
   memory::Charge charge_;
 };
 
-// One conversation in use. Ends after the lease that it is used with; goes on being kept only where that was said.
+// One conversation in use. It outlives the lease that it is used with, and ends with this handle unless keep() was
+// called.
 class PromptCache::Handle {
  public:
   Handle(PromptCache& all, Entry kept) : all_(all), kept_(std::move(kept)) {}
@@ -62,7 +64,7 @@ class PromptCache::Handle {
   Handle& operator=(const Handle&) = delete;
 
   [[nodiscard]] host::ConversationId id() const noexcept { return kept_.id; }
-  void keep(std::vector<engine::Token> tokens);  // that it holds now
+  void keep(std::vector<engine::Token> tokens);  // those that the conversation holds now
 
  private:
   PromptCache& all_;

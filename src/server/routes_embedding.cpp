@@ -21,7 +21,7 @@ const host::FleetModel& embedding_model(const host::Host& host, const std::strin
   if (name.empty()) {
     const auto found = std::ranges::find_if(host.fleet().models, suits);
     if (found != host.fleet().models.end()) return *found;
-    throw api::bad_request(fmt::format("none of the models here is for {}", what)).at("model");
+    throw api::bad_request(fmt::format("this server has no model for {}", what)).at("model");
   }
   const host::FleetModel& model = model_asked_for(host, name);
   if (suits(model)) return model;
@@ -30,13 +30,44 @@ const host::FleetModel& embedding_model(const host::Host& host, const std::strin
       .at("model");
 }
 
-std::vector<std::vector<engine::Token>> tokens_of(const api::EmbeddingRequest& request, const engine::Vocab& vocab) {
-  std::vector<std::vector<engine::Token>> out;
+using Tokens = std::vector<std::vector<engine::Token>>;
+
+void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* field) {
+  if (reader.facts().has_encoder && reader.facts().has_decoder)
+    throw api::bad_request(fmt::format("'{}' is an encoder-decoder model: it gives no vectors of texts", reader.name()))
+        .at("model");
+  const std::size_t longest = run::longest_input(reader.context(), reader.facts());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].empty()) throw api::bad_request(fmt::format("'{}[{}]' is empty", field, i)).at(field);
+    reader.require_tokens(inputs[i]);
+    if (inputs[i].size() <= longest) continue;
+    throw Error(ErrorCode::context_overflow,
+                fmt::format("'{}[{}]' is {} tokens long, and '{}' takes {} at once (ubatch-size, ctx-size)", field, i,
+                            inputs[i].size(), reader.name(), longest),
+                {{"needed", inputs[i].size()}, {"available", longest}, {"input", i}});
+  }
+}
+
+Tokens read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request) {
+  if (reader.context().pooling == LLAMA_POOLING_TYPE_NONE)
+    throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", reader.name()))
+        .at("model");
+  api::require_dimensions(request, static_cast<std::size_t>(reader.facts().n_embd_out));
+  Tokens out;
   for (const auto& input : request.inputs) {
     const auto* text = std::get_if<std::string>(&input);
-    out.push_back(text != nullptr ? vocab.tokenize(*text, true, true) : std::get<std::vector<engine::Token>>(input));
-    if (out.back().empty()) throw api::bad_request(fmt::format("'input[{}]' is empty", out.size() - 1)).at("input");
+    out.push_back(text != nullptr ? reader.vocab().tokenize(*text, true, true)
+                                  : std::get<std::vector<engine::Token>>(input));
   }
+  check_inputs(reader, out, "input");
+  return out;
+}
+
+Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
+  Tokens out;
+  for (const std::string& document : request.documents)
+    out.push_back(run::ranked_pair(reader.model(), request.query, document));
+  check_inputs(reader, out, "documents");
   return out;
 }
 
@@ -46,15 +77,13 @@ void Server::Impl::add_embedding_routes() {
   http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
                const std::string model = embedding_model(host, asked.model, false).request.name;
-               const LeasedModel leased = lease_model(request, model);
+               Tokens inputs;
+               const LeasedModel leased = lease_model(
+                   request, model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
                run::Embedder embedder(leased.lease.instance());
-               const auto inputs = tokens_of(asked, leased.lease.instance().model()->vocab());
                std::vector<std::vector<float>> vectors;
                std::size_t tokens = 0;
                for (run::Embedding& embedding : embedder.embed(inputs, {.stop = leased.watched->token()})) {
-                 if (embedding.rows() != 1)
-                   throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", model))
-                       .at("model");
                  tokens += embedding.tokens;
                  vectors.push_back(std::move(embedding.values));
                }
@@ -65,9 +94,11 @@ void Server::Impl::add_embedding_routes() {
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
     const std::string model = embedding_model(host, asked.model, true).request.name;
-    const LeasedModel leased = lease_model(request, model);
+    Tokens pairs;
+    const LeasedModel leased =
+        lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); });
     run::Reranker reranker(leased.lease.instance());
-    auto ranked = reranker.rank(asked.query, asked.documents, {.top_n = asked.top_n, .stop = leased.watched->token()});
+    auto ranked = reranker.rank(pairs, {.top_n = asked.top_n, .stop = leased.watched->token()});
     run::best_first(ranked);
     std::vector<api::Score> scores;
     std::size_t tokens = 0;

@@ -108,14 +108,15 @@ void Server::Impl::add_llama_routes() {
                const bool add_special = fields.flag("add_special").value_or(false);
                const bool parse_special = fields.flag("parse_special").value_or(true);
                const bool with_pieces = fields.flag("with_pieces").value_or(false);
-               const LeasedModel leased = lease_model(request, fields.text("model").value_or(""));
-               const engine::Vocab vocab = leased.lease.instance().model()->vocab();
-               const auto tokens = vocab.tokenize(text, add_special, parse_special);
-               if (!with_pieces) return put(response, {{"tokens", tokens}});
-               Json pieces = Json::array();
-               for (const engine::Token token : tokens)
-                 pieces.push_back({{"id", token}, {"piece", vocab.piece(token, true)}});
-               put(response, {{"tokens", std::move(pieces)}});
+               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
+                 const engine::Vocab vocab = reader.vocab();
+                 const auto tokens = vocab.tokenize(text, add_special, parse_special);
+                 if (!with_pieces) return put(response, {{"tokens", tokens}});
+                 Json pieces = Json::array();
+                 for (const engine::Token token : tokens)
+                   pieces.push_back({{"id", token}, {"piece", vocab.piece(token, true)}});
+                 put(response, {{"tokens", std::move(pieces)}});
+               });
              }));
 
   http->Post("/detokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -124,19 +125,21 @@ void Server::Impl::add_llama_routes() {
                const Json& given = fields.need("tokens");
                if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
                const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
-               const LeasedModel leased = lease_model(request, fields.text("model").value_or(""));
-               const engine::Vocab vocab = leased.lease.instance().model()->vocab();
-               if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
-                 fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
-               put(response, {{"content", vocab.detokenize(tokens, true)}});
+               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
+                 const engine::Vocab vocab = reader.vocab();
+                 if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
+                   fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
+                 put(response, {{"content", vocab.detokenize(tokens, true)}});
+               });
              }));
 
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::Asked asked = api::read_chat_completion(api::parse_object(request.body));
                const auto& chat = std::get<api::ChatPrompt>(asked.request.prompt);
-               const LeasedModel leased = lease_model(request, asked.request.model);
-               const auto read = templates.of(leased.lease.model(), leased.lease.instance().model());
-               put(response, {{"prompt", read->chat.apply(chat.messages, true, chat.tools, chat.template_values)}});
+               read_with(request, asked.request.model, [&](const PromptReader& reader) {
+                 const engine::ChatTemplate& form = reader.chat_template()->chat;
+                 put(response, {{"prompt", form.apply(chat.messages, true, chat.tools, chat.template_values)}});
+               });
              }));
 
   http->Get("/metrics", answering([this](const httplib::Request&, httplib::Response& response) {

@@ -12,6 +12,7 @@
 #include <plimsoll/monitor/report.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 
+#include "checked_lease.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -187,7 +188,7 @@ void Server::Impl::add_plimsoll_routes() {
                const auto requests = asked_requests(host, api::parse_object(request.body));
                const auto work = begin_work();
                if (!plan) {
-                 throw api::Problem(501, "unsupported", "this server makes no new plans");
+                 throw api::Problem(501, "unsupported", "this server cannot plan models");
                }
                const std::lock_guard lock(planning);
                put(response, plan::to_json(plan(requests), tracker::mode()));
@@ -210,7 +211,7 @@ void Server::Impl::add_plimsoll_routes() {
                if (what == "load") {
                  const auto work = begin_work();
                  const auto watched = watch(request).watched;
-                 load_model(host, name, options, watched->token());
+                 ahead_of_vocabularies(context(), [&] { load_model(host, name, options, watched->token()); });
                } else if (what == "unload") {
                  host.unload(name);
                } else {

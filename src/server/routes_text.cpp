@@ -59,18 +59,20 @@ struct Streaming {
   std::unique_ptr<DisconnectWatcher::Watch> watched;
   std::unique_ptr<api::AnswerWriter> writer;
   std::unique_ptr<TextJob> job;
+  RequestOrigin origin;
 };
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
   counters.text(job.meta().model, job.usage(), job.times(), to_its_end);
 }
 
-// Who was stopped since his time was over is told so.
-api::Problem problem_of(const std::exception& error, const DisconnectWatcher::Watch& watched) {
-  const api::Problem problem = api::problem_of(error);
-  if (problem.status() != kClientGone || !watched.timed_out()) return problem;
-  return {504, "timeout", "the request took longer than this server allows"};
+// A request that was stopped because its time was over is told so.
+bool is_timeout(const std::exception& error, const DisconnectWatcher::Watch& watched) {
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  return ours != nullptr && ours->code() == ErrorCode::cancelled && watched.timed_out();
 }
+
+api::Problem timeout() { return {504, "timeout", "the request took longer than this server allows (--max-time)"}; }
 
 // Answers the status that it deserves, since the one that was sent stood before the answer did.
 int stream(Streaming& streaming, RequestCounters& counters, const Write& write) {
@@ -81,8 +83,9 @@ int stream(Streaming& streaming, RequestCounters& counters, const Write& write) 
     count(counters, *streaming.job, true);
     return listener.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
   } catch (const std::exception& error) {
-    const api::Problem problem = problem_of(error, *streaming.watched);
-    if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", error.what());
+    const api::Problem problem =
+        is_timeout(error, *streaming.watched) ? timeout() : problem_of(error, streaming.origin);
+    if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", problem.what());
     count(counters, *streaming.job, false);
     (void)listener.write(streaming.writer->failure(problem));
     return problem.status();
@@ -129,12 +132,14 @@ void Server::Impl::add_text_routes() {
                  auto [client, watched] = watch(request);
                  streaming->watched = std::move(watched);
                  streaming->writer = std::move(asked.writer);
+                 streaming->origin = origin_of(request, response);
                  try {
                    streaming->job = std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request),
                                                               streaming->watched->token());
                    if (!streams) return put(response, whole(*streaming->job, *streaming->writer, counters));
                  } catch (const std::exception& error) {
-                   throw problem_of(error, *streaming->watched);
+                   if (is_timeout(error, *streaming->watched)) throw timeout();
+                   throw;
                  }
                  response.set_header("Cache-Control", "no-cache");
                  if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
@@ -160,9 +165,10 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
                const api::TextRequest asked = read(api::parse_object(request.body));
-               const LeasedModel leased = lease_model(request, asked.model);
-               const std::size_t tokens = read_prompts(leased.lease, templates, asked).prompts.front().size();
-               put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
+               read_with(request, asked.model, [&](const PromptReader& reader) {
+                 const std::size_t tokens = reader.read(asked).prompts.front().size();
+                 put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
+               });
              }));
 }
 

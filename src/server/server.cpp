@@ -10,6 +10,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
 
+#include "checked_lease.hpp"
 #include "random_id.hpp"
 #include "server_impl.hpp"
 
@@ -19,6 +20,7 @@ namespace {
 constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
+constexpr const char* kRequestId = "x-request-id";
 
 std::unique_ptr<httplib::Server> make_http(const ServerOptions& options) {
   if (options.certificate.empty() != options.private_key.empty())
@@ -40,7 +42,8 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       options(std::move(the_options)),
       plan(std::move(the_plan)),
       keys(options.api_keys),
-      kept(host, options.cached_prompts),
+      prompts(host, options.cached_prompts),
+      vocabularies(host),
       http(make_http(options)) {
   add_common_handling();
   add_text_routes();
@@ -58,7 +61,7 @@ void Server::Impl::bind() {
       port == 0 ? (port = http->bind_to_any_port(options.address)) > 0 : http->bind_to_port(options.address, port);
   if (!bound)
     throw plimsoll::Error(ErrorCode::io,
-                          fmt::format("cannot listen at {} port {}: it is taken, or no address of this machine",
+                          fmt::format("cannot listen at {} port {}: it is taken, or not an address of this machine",
                                       options.address, options.port));
 }
 
@@ -95,7 +98,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
   allow_origin(request, response, options);
   response.set_header("X-Content-Type-Options", "nosniff");
   const std::string id = "req_" + random_id();  // OpenAI's clients show the first, Anthropic's the second
-  response.set_header("x-request-id", id);
+  response.set_header(kRequestId, id);
   response.set_header("request-id", id);
   if (request.method == "OPTIONS") {
     response.status = 204;
@@ -133,7 +136,7 @@ Server::Impl::Work Server::Impl::answering(Work work) const {
     try {
       work(request, response);
     } catch (const std::exception& error) {
-      const api::Problem problem = explained(error);
+      const api::Problem problem = explained(error, origin_of(request, response));
       if (problem.status() >= 500 && problem.status() != 503)
         log::warn("server", "{}: {}", request.path, problem.what());
       put(response, problem, shape_of(request.path));
@@ -141,8 +144,12 @@ Server::Impl::Work Server::Impl::answering(Work work) const {
   };
 }
 
-api::Problem Server::Impl::explained(const std::exception& error) const {
-  api::Problem problem = api::problem_of(error);
+RequestOrigin Server::Impl::origin_of(const httplib::Request& request, const httplib::Response& response) {
+  return {.place = request.method + " " + request.path, .id = response.get_header_value(kRequestId)};
+}
+
+api::Problem Server::Impl::explained(const std::exception& error, const RequestOrigin& origin) const {
+  api::Problem problem = problem_of(error, origin);
   if (ending && problem.status() == 499) return {503, "ending", "the server is ending"};
   if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
   // What others hold may pass; what our own budget refuses does not.
@@ -154,20 +161,29 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
   if (ending) throw api::Problem(503, "ending", "the server is ending");
   auto work = std::make_shared<RequestCounters::Work>(counters);
   if (counters.at_work() > options.limits.requests) {
-    throw api::Problem(
-        503, "busy",
-        fmt::format("{} requests are at work, which is as many as this server takes", options.limits.requests))
+    throw api::Problem(503, "busy",
+                       fmt::format("{} requests are at work, and this server takes no more at once (--max-requests)",
+                                   options.limits.requests))
         .retry_after(std::chrono::seconds(1));
   }
   return work;
 }
 
-Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model) {
+void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const Reading& work) {
   const std::string& name = model_asked_for(host, model).request.name;
+  const auto counted = begin_work();
+  if (const auto reader = vocabularies.find(name)) return work(*reader);
+  const auto watched = watch(request).watched;
+  const host::Lease lease = lease_of(host, name, options, watched->token());
+  work(PromptReader(lease));
+}
+
+Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
+                                                    const Reading& check) {
   auto work = begin_work();
   auto watched = watch(request).watched;
   const std::stop_token stop = watched->token();
-  return {std::move(work), std::move(watched), lease_of(host, name, options, stop)};
+  return {std::move(work), std::move(watched), checked_lease(context(), model, stop, check)};
 }
 
 Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
@@ -186,11 +202,11 @@ std::string Server::Impl::owner_of(const httplib::Request& request) const {
 bool Server::Impl::ready() const {
   if (was_ready) return true;
   const host::HostStatus status = host.status();
-  const auto settled = [](const host::ModelStatus& model) {
+  const auto was_tried = [](const host::ModelStatus& model) {
     return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
   };
   for (std::size_t i = 0; i < status.models.size(); ++i) {
-    if (host.fleet().models[i].load_at_start && !settled(status.models[i])) return false;
+    if (host.fleet().models[i].load_at_start && !was_tried(status.models[i])) return false;
   }
   was_ready = true;
   return true;

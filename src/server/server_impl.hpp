@@ -16,9 +16,9 @@
 #include "asked_model.hpp"
 #include "disconnect_watcher.hpp"
 #include "peer.hpp"
-#include "prompt_cache.hpp"
 #include "request_counters.hpp"
-#include "templates.hpp"
+#include "request_problem.hpp"
+#include "server_context.hpp"
 #include "text_job.hpp"
 
 namespace plimsoll::server {
@@ -47,14 +47,19 @@ struct Server::Impl {
   [[nodiscard]] Work answering(Work work) const;
   // For requests that need a model: counted, and refused where too many are at work.
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
+  // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
+  // first). Throws api::Problem, what `work` throws, and where the model's file was changed what acquiring throws.
+  using Reading = std::function<void(const PromptReader&)>;
+  void read_with(const httplib::Request& request, const std::string& model, const Reading& work);
   // What a request that needs a ready model holds while it is at work; ends from below.
   struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
     std::unique_ptr<DisconnectWatcher::Watch> watched;
     host::Lease lease;
   };
-  // Waits for the model; empty: the fleet's first. Throws api::Problem, and what acquiring throws.
-  [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model);
+  // See checked_lease().
+  [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model,
+                                        const Reading& check);
   // Its client, and what notices that it goes.
   struct Attended {
     std::shared_ptr<Peer> client;
@@ -62,9 +67,10 @@ struct Server::Impl {
   };
   [[nodiscard]] Attended watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] ServerContext context() { return {host, kept, templates, options}; }
+  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, options}; }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
-  [[nodiscard]] api::Problem explained(const std::exception& error) const;
+  [[nodiscard]] api::Problem explained(const std::exception& error, const RequestOrigin& origin) const;
+  [[nodiscard]] static RequestOrigin origin_of(const httplib::Request& request, const httplib::Response& response);
   [[nodiscard]] bool ready() const;
   [[nodiscard]] std::string metrics();
 
@@ -74,8 +80,8 @@ struct Server::Impl {
   PlanAsked plan;
   std::mutex planning;
   ApiKeys keys;
-  Templates templates;
-  PromptCache kept;
+  PromptCache prompts;
+  VocabularyCache vocabularies;
   RequestCounters counters;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;

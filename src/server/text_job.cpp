@@ -10,6 +10,7 @@
 #include <plimsoll/engine/json_schema.hpp>
 
 #include "asked_model.hpp"
+#include "checked_lease.hpp"
 #include "random_id.hpp"
 
 namespace plimsoll::server {
@@ -23,12 +24,7 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   if (model.request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
-  lease_.emplace(lease_of(server_.host, request_.model, server_.options, stop_));
-  read_ = read_prompts(*lease_, server_.templates, request_);
-  for (const std::vector<Token>& prompt : read_.prompts) require_room(prompt);
-  hold_to_a_form();
-  // What the engine would refuse later is refused now: grammar, bias, numbers.
-  (void)engine::Sampler(*lease_->instance().model(), request_.sampling);
+  lease_.emplace(checked_lease(server_, request_.model, stop_, [this](const PromptReader& reader) { check(reader); }));
   cached_ = go_back_to(read_.prompts.front());
   first_is_laid_out_ = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -39,35 +35,46 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
            .cached_tokens = cached_};
 }
 
-// What waits to be decoded (the last token; most of a prompt whose client has gone) would be decoded with the next
-// request's: nobody asks for it any more.
+// Tokens that still wait to be decoded (the last one; most of a prompt whose client has gone) are taken back: the next
+// request would decode them for nobody.
 TextJob::~TextJob() {
   if (failed_) return;
   try {
     run::Conversation& conversation = lease_->conversation();
     conversation.rewind(conversation.waiting());
     prompt_->keep(conversation.tokens());
-  } catch (const std::exception& error) {  // it is not kept, then
+  } catch (const std::exception& error) {
     log::warn("server", "the prompt of a request to '{}' is not kept: {}", request_.model, error.what());
   }
 }
 
-void TextJob::hold_to_a_form() {
-  if (!request_.schema.is_null()) {
-    if (!request_.sampling.grammar.empty())
-      throw api::bad_request("a grammar and a schema were given; one of them can be held to");
-    request_.sampling.grammar = engine::grammar_from_json_schema(request_.schema);
-  }
-  const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
-  if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(request_.sampling, *chat, read_.chat->tools);
+void TextJob::check(const PromptReader& reader) {
+  if (!reader.context().has_memory)
+    throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
+  read_ = reader.read(request_);
+  for (const std::vector<Token>& prompt : read_.prompts)
+    reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
+  sampling_ = sampling_held_to_a_form();
+  (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
 }
 
-// Where a form begins with the first token, nothing can be thought before it.
+engine::SamplingParams TextJob::sampling_held_to_a_form() const {
+  engine::SamplingParams sampling = request_.sampling;
+  if (!request_.schema.is_null()) {
+    if (!sampling.grammar.empty())
+      throw api::bad_request("a grammar and a schema were given; the answer can follow one of them");
+    sampling.grammar = engine::grammar_from_json_schema(request_.schema);
+  }
+  const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
+  if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(sampling, *chat, read_.chat->tools);
+  return sampling;
+}
+
+// A grammar that holds from the first token on leaves no place for a thought.
 bool TextJob::thinks_aloud() const {
   if (!read_.chat || !read_.chat->reasoning) return false;
-  const engine::SamplingParams& sampling = request_.sampling;
-  return sampling.grammar.empty() || !sampling.grammar_trigger_patterns.empty() ||
-         !sampling.grammar_trigger_tokens.empty();
+  return sampling_.grammar.empty() || !sampling_.grammar_trigger_patterns.empty() ||
+         !sampling_.grammar_trigger_tokens.empty();
 }
 
 ResponseStream::Form TextJob::form_of_answer() const {
@@ -80,33 +87,15 @@ ResponseStream::Form TextJob::form_of_answer() const {
   return form;
 }
 
-void TextJob::require_room(const std::vector<Token>& prompt) const {
-  const auto n_ctx = static_cast<std::size_t>(lease_->instance().context().facts().n_ctx_seq);
-  const std::size_t most = server_.options.limits.prompt_tokens;
-  if (most > 0 && prompt.size() > most) {
-    throw Error(ErrorCode::context_overflow,
-                fmt::format("the prompt is {} tokens long, and this server takes {} at most", prompt.size(), most),
-                {{"needed", prompt.size()}, {"available", most}});
-  }
-  const std::size_t needed = prompt.size() + 1;
-  if (needed > n_ctx && !lease_->instance().model()->facts().has_encoder) {
-    throw Error(
-        ErrorCode::context_overflow,
-        fmt::format("the prompt is {} tokens long, and a sequence of '{}' holds {} (one of them must stay free)",
-                    prompt.size(), request_.model, n_ctx),
-        {{"needed", needed}, {"available", n_ctx}});
-  }
-}
-
-// The conversation becomes this prompt, as much of it in memory as was there before. Answers how much.
+// The conversation becomes this prompt. What it has in common with it stays in memory; returns how many tokens.
 std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
   if (!prompt_) {
-    prompt_ = server_.kept.take(request_.model, owner_, prompt);
+    prompt_ = server_.prompts.take(request_.model, owner_, prompt);
     try {
       lease_->resume(prompt_->id());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported) throw;
-      lease_->resume(prompt_->id());  // what it held could not be kept: said once, and it begins anew
+      lease_->resume(prompt_->id());  // its memory could not be kept, which is said once: it begins anew
     }
   }
   return lease_->conversation().replace(prompt);
@@ -117,7 +106,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& str
   params.predict = request_.most_tokens.value_or(-1);
   const auto limit = static_cast<std::int32_t>(server_.options.limits.answer_tokens);
   if (limit > 0 && (params.predict < 0 || params.predict > limit)) params.predict = limit;
-  params.sampling = request_.sampling;
+  params.sampling = sampling_;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.

@@ -1,4 +1,4 @@
-// TextJob: one request for text, from its model's readiness to its last token.
+// TextJob: one request for text, from its check to its last token.
 #pragma once
 #include <chrono>
 #include <memory>
@@ -10,29 +10,19 @@
 #include <plimsoll/api/text_request.hpp>
 #include <plimsoll/host/host.hpp>
 #include <plimsoll/run/generation.hpp>
-#include <plimsoll/server/server_options.hpp>
 
-#include "prompt_cache.hpp"
-#include "prompt_reading.hpp"
+#include "prompt_reader.hpp"
 #include "response_stream.hpp"
-#include "templates.hpp"
+#include "server_context.hpp"
 #include "token_times.hpp"
 
 namespace plimsoll::server {
 
-// What jobs work with; all of it outlives them.
-struct ServerContext {
-  host::Host& host;
-  PromptCache& kept;
-  Templates& templates;
-  const ServerOptions& options;
-};
-
 // One thread.
 class TextJob {
  public:
-  // Waits for the model, reads the prompts, and finds the memory to go on from. Everything that can be refused is
-  // refused here. Throws api::Problem and Error.
+  // Reads the prompts and checks the request in full, then waits for the model, and finds the memory to go on from.
+  // What is refused is refused here, and has taken no slot. Throws api::Problem and Error.
   TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop);
   ~TextJob();
   TextJob(const TextJob&) = delete;
@@ -45,10 +35,10 @@ class TextJob {
   [[nodiscard]] const TokenTimes& times() const noexcept { return times_; }
 
  private:
-  void hold_to_a_form();
+  void check(const PromptReader& reader);
+  [[nodiscard]] engine::SamplingParams sampling_held_to_a_form() const;
   [[nodiscard]] bool thinks_aloud() const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
-  void require_room(const std::vector<engine::Token>& prompt) const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
   template <class Generation>
@@ -63,7 +53,8 @@ class TextJob {
   std::unique_ptr<PromptCache::Handle> prompt_;  // before the lease, since it ends after it
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
-  std::size_t cached_ = 0;  // tokens of the first prompt that are in memory
+  engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
+  std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
   bool first_is_laid_out_ = false;
   bool failed_ = false;
   api::ResponseMeta meta_;

@@ -40,7 +40,7 @@ std::string repeated(const char* glyph, int count) {
   return out;
 }
 
-// Ours, others and free, as shares of the total, with the line's mark between the cells.
+// Ours, others and free, as shares of the total, with the budget's mark between the cells.
 Element bar(const DeviceSample& device, Color ours_colour, int width) {
   if (!device.total || !device.free || *device.total == Bytes{}) return text("how full it is is unknown") | dim;
   const auto cells = [&](Bytes bytes) {

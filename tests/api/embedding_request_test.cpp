@@ -34,7 +34,8 @@ TEST(EmbeddingRequestTest, Answers) {
   const Json packed = embedding_answer(read(R"({"input": "a", "encoding_format": "base64"})"), "m", {{1, -2}}, 1);
   EXPECT_EQ(packed["data"][0]["embedding"], "AACAPwAAAMA=");
   expect_problem("dimensions", "this model's vectors have 3",
-                 [&] { return embedding_answer(read(R"({"input": "a", "dimensions": 4})"), "m", vectors, 1); });
+                 [] { require_dimensions(read(R"({"input": "a", "dimensions": 4})"), 3); });
+  require_dimensions(read(R"({"input": "a", "dimensions": 3})"), 3);
 }
 
 TEST(EmbeddingRequestTest, Base64) {
@@ -57,7 +58,7 @@ TEST(EmbeddingRequestTest, Ranking) {
   expect_problem("query", "is missing", refuse(R"({"documents": ["a"]})"));
   expect_problem("documents", "at least one", refuse(R"({"query": "q", "documents": []})"));
   expect_problem("documents[0]", "must be an object", refuse(R"({"query": "q", "documents": [1]})"));
-  expect_problem("extra", "is no field", refuse(R"({"query": "q", "documents": ["a"], "extra": 1})"));
+  expect_problem("extra", "unknown field", refuse(R"({"query": "q", "documents": ["a"], "extra": 1})"));
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ TEST(ProblemTest, AnErrorKeepsItsNumbers) {
 TEST(ProblemTest, WhateverIsThrownBecomesOne) {
   const std::runtime_error other("odd");
   EXPECT_EQ(problem_of(static_cast<const std::exception&>(other)).status(), 500);
+  EXPECT_STREQ(problem_of(static_cast<const std::exception&>(other)).what(), "an internal error");
   const Error busy(ErrorCode::busy, "later");
   EXPECT_EQ(problem_of(static_cast<const std::exception&>(busy)).status(), 503);
   const Problem own = bad_request("no");

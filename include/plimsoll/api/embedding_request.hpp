@@ -15,7 +15,9 @@ struct EmbeddingRequest {
   std::size_t dimensions = 0;  // the first so many, of length 1 again; 0: all
 };
 [[nodiscard]] EmbeddingRequest read_embedding_request(const Json& body);  // throws Problem
-// One vector for each input.
+// Throws Problem where more numbers are asked for than the model's vectors have.
+void require_dimensions(const EmbeddingRequest& request, std::size_t width);
+// One vector for each input, at least as long as the dimensions that were asked for.
 [[nodiscard]] Json embedding_answer(const EmbeddingRequest& request, const std::string& model,
                                     const std::vector<std::vector<float>>& vectors, std::size_t tokens);
 

@@ -42,7 +42,7 @@ class Problem : public std::runtime_error {
 // The one table of error codes and HTTP statuses. 499 is for a client that went away: nobody reads it but the log.
 [[nodiscard]] int http_status(ErrorCode code) noexcept;
 [[nodiscard]] Problem problem_of(const Error& error);
-// Whatever was thrown; what is neither Problem nor Error is a 500.
+// Whatever was thrown. What is neither Problem nor Error is a 500 without its text, which is not written for clients.
 [[nodiscard]] Problem problem_of(const std::exception& error);
 
 [[nodiscard]] Problem bad_request(const std::string& message);

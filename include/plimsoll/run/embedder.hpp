@@ -70,4 +70,7 @@ class Embedder {
   std::size_t longest_ = 0;
 };
 
+// The same of a context for embeddings that is only planned.
+[[nodiscard]] std::size_t longest_input(const engine::ContextFacts& context, const engine::ModelFacts& model);
+
 }  // namespace plimsoll::run

@@ -62,6 +62,10 @@ class Reranker {
   std::size_t longest_ = 0;
 };
 
+// The same of a model that is not loaded: its vocabulary is enough.
+[[nodiscard]] std::vector<engine::Token> ranked_pair(const engine::Model& model, std::string_view query,
+                                                     std::string_view document);
+
 // Sorts by score, the highest first; equal scores keep their order.
 void best_first(std::vector<Ranked>& ranked);
 

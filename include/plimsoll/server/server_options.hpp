@@ -42,11 +42,11 @@ struct ServerOptions {
   std::map<std::string, std::vector<plan::Alternative>> ways_out{};
 };
 
-// Nobody but this machine can reach it: "localhost", 127.0.0.0/8, ::1. A name that only begins like one is none.
+// Only this machine can reach it: "localhost", 127.0.0.0/8, ::1. "127.evil.example" is a name, not an address.
 [[nodiscard]] bool is_loopback(const std::string& address);
 
-// One key a budget; empty budgets and those that begin with # are none. Throws Error{usage}: it cannot be read, holds
-// no key, or a key with blanks inside.
+// The file has one key a line; empty lines and those that begin with # are skipped. Throws Error{usage}: it cannot be
+// read, holds no key, or a key with blanks inside.
 [[nodiscard]] std::vector<std::string> read_api_keys(const std::filesystem::path& file);
 
 }  // namespace plimsoll::server

@@ -1,0 +1,68 @@
+// PromptReader: what reads the requests for one model: its vocabulary, its chat template and the length of its context.
+// It needs no weights, so a request can be read and refused before its model is loaded.
+#pragma once
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/api/reasoning.hpp>
+#include <plimsoll/api/text_request.hpp>
+#include <plimsoll/api/tool_calls.hpp>
+#include <plimsoll/engine/chat_template.hpp>
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/host/lease.hpp>
+
+namespace plimsoll::server {
+
+struct ModelTemplate {
+  engine::ChatTemplate chat;
+  api::ToolForm tools;
+  std::optional<api::ReasoningForm> reasoning;  // empty: it does not think aloud
+};
+
+struct ReadPrompts {
+  std::shared_ptr<const ModelTemplate> chat{};  // of a chat; else null
+  bool begins_in_a_thought = false;             // the answer does, since its template has begun one
+  std::vector<std::vector<engine::Token>> prompts{};
+};
+
+// Any thread: nothing of it changes. Holds its model.
+class PromptReader {
+ public:
+  // `model`: whole, or its vocabulary alone; `facts` and `context` are then the plan's, made from these files.
+  PromptReader(std::string name, std::shared_ptr<const engine::Model> model, engine::ModelFacts facts,
+               const engine::ContextFacts& context, std::string files = {});
+  // With what is loaded; ends before the lease.
+  explicit PromptReader(const host::Lease& lease);
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& files() const noexcept { return files_; }  // see Host::planned_files()
+  [[nodiscard]] const engine::Model& model() const noexcept { return *model_; }
+  [[nodiscard]] const engine::ModelFacts& facts() const noexcept { return facts_; }
+  [[nodiscard]] const engine::ContextFacts& context() const noexcept { return context_; }
+  [[nodiscard]] engine::Vocab vocab() const noexcept { return model_->vocab(); }
+  // Throws Error{usage} where the file's template cannot be read.
+  [[nodiscard]] const std::shared_ptr<const ModelTemplate>& chat_template() const;
+
+  // Throws api::Problem 400 for an empty prompt, and Error: usage (the template refuses the messages, a token that the
+  // model does not have), unsupported (text, and the model has no vocabulary).
+  [[nodiscard]] ReadPrompts read(const api::TextRequest& request) const;
+  // Throws Error{usage}: a token that the model does not have.
+  void require_tokens(const std::vector<engine::Token>& tokens) const;
+  // Throws Error{context_overflow} where the prompt leaves no token of the context free, or has more than `most` tokens
+  // (0: the server sets no limit).
+  void require_capacity(const std::vector<engine::Token>& prompt, std::size_t most) const;
+
+ private:
+  std::string name_;
+  std::shared_ptr<const engine::Model> model_;
+  engine::ModelFacts facts_;
+  engine::ContextFacts context_;
+  std::string files_;
+  std::expected<std::shared_ptr<const ModelTemplate>, Error> template_;
+};
+
+}  // namespace plimsoll::server

@@ -1,0 +1,19 @@
+// ServerContext: what requests are answered with.
+#pragma once
+#include <plimsoll/host/host.hpp>
+#include <plimsoll/server/server_options.hpp>
+
+#include "prompt_cache.hpp"
+#include "vocabulary_cache.hpp"
+
+namespace plimsoll::server {
+
+// All of it outlives the requests.
+struct ServerContext {
+  host::Host& host;
+  PromptCache& prompts;
+  VocabularyCache& vocabularies;
+  const ServerOptions& options;
+};
+
+}  // namespace plimsoll::server

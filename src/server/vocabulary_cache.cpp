@@ -1,0 +1,101 @@
+#include "vocabulary_cache.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::server {
+
+Bytes estimated_heap(const engine::Vocab& vocab) {
+  // Of llama.cpp's tables, with the usual libraries: 40 bytes by id, 72 by text, 32 of text to show, 104 of a merge,
+  // and every fourth text is too long to stand inside its string.
+  constexpr std::uint64_t kOfAToken = 280;
+  return Bytes{kOfAToken * static_cast<std::uint64_t>(vocab.n_tokens())};
+}
+
+VocabularyCache::VocabularyCache(host::Host& host, std::size_t most)
+    : host_(host),
+      most_(most),
+      charge_(host.accounting().ledger(), memory::on_the_heap(kOwner, memory::Stage::bookkeeping)) {}
+
+std::shared_ptr<const PromptReader> VocabularyCache::find(const std::string& model) {
+  const std::string files = host_.planned_files(model);
+  if (files.empty()) return nullptr;
+  Entry& entry = entry_of(model);
+  if (auto reader = known(entry, files)) return reader;
+  const std::lock_guard lock(entry.loading);
+  if (auto reader = known(entry, files)) return reader;
+  auto reader = load(model, files);
+  if (!is_current(*reader)) return nullptr;  // the file was changed meanwhile
+  keep(entry, reader);
+  return reader;
+}
+
+bool VocabularyCache::is_current(const PromptReader& reader) const {
+  return !reader.files().empty() && reader.files() == host_.planned_files(reader.name());
+}
+
+VocabularyCache::Entry& VocabularyCache::entry_of(const std::string& model) {
+  const std::lock_guard lock(mutex_);
+  return entries_[model];
+}
+
+std::shared_ptr<const PromptReader> VocabularyCache::known(Entry& entry, const std::string& files) {
+  const std::lock_guard lock(mutex_);
+  if (!entry.reader || entry.reader->files() != files) return nullptr;
+  entry.last_used = ++uses_;
+  return entry.reader;
+}
+
+std::shared_ptr<const PromptReader> VocabularyCache::load(const std::string& model, const std::string& files) const {
+  const std::vector<plan::ModelPlan> plans = host_.plans();
+  const auto plan = std::ranges::find(plans, model, &plan::ModelPlan::name);
+  if (plan == plans.end()) throw Error(ErrorCode::usage, "there is no model '" + model + "'");
+  engine::ModelParams params;
+  params.path = plan->request.model.path;
+  params.devices = {"none"};  // devices are not even asked for their memory
+  return std::make_shared<const PromptReader>(model, engine::Model::load(params, {.vocab_only = true}),
+                                              plan->dry_run.model, plan->dry_run.context, files);
+}
+
+void VocabularyCache::keep(Entry& entry, std::shared_ptr<const PromptReader> reader) {
+  std::vector<std::shared_ptr<const PromptReader>> gone;  // given back after the lock
+  const std::lock_guard lock(mutex_);
+  held_ += estimated_heap(reader->vocab());
+  entry.last_used = ++uses_;
+  gone.push_back(std::exchange(entry.reader, std::move(reader)));
+  if (gone.back())
+    held_ -= estimated_heap(gone.back()->vocab());
+  else
+    ++kept_;
+  while (!fits()) gone.push_back(take_oldest());
+}
+
+bool VocabularyCache::fits() { return kept_ <= most_ && charge_.resize(memory::in_steps(held_)); }
+
+std::shared_ptr<const PromptReader> VocabularyCache::take_oldest() {
+  Entry* oldest = nullptr;
+  for (auto& [name, entry] : entries_) {
+    if (entry.reader && (oldest == nullptr || entry.last_used < oldest->last_used)) oldest = &entry;
+  }
+  --kept_;
+  held_ -= estimated_heap(oldest->reader->vocab());
+  return std::exchange(oldest->reader, nullptr);
+}
+
+bool VocabularyCache::clear() {
+  std::vector<std::shared_ptr<const PromptReader>> gone;
+  const std::lock_guard lock(mutex_);
+  while (kept_ > 0) gone.push_back(take_oldest());
+  charge_.clear();
+  return !gone.empty();
+}
+
+std::size_t VocabularyCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return kept_;
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Every byte, as the server itself tells it. memory_test.py PROGRAM [unittest arguments]"""
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from serving import BOSUN, MATE, SMALL, ServedCase  # noqa: E402
+
+ServedCase.program = sys.argv[1]
+
+
+class Memory(ServedCase):
+    arguments = ("-m", MATE, "-m", BOSUN, "-c", "256", "--budget", "CPU=1GiB", *SMALL)
+
+    def test_the_ledger_is_the_plan(self):
+        for name in ("mate-chat", "bosun-log"):
+            self.server.post(f"/plimsoll/v1/models/{name}/load")
+        plan = self.server.get("/plimsoll/v1/plan")[1]
+        self.assertEqual(plan["schema"], "plimsoll.fleet/1")
+        ledger = self.server.get("/plimsoll/v1/ledger")[1]["entries"]
+        compared = 0
+        for model in plan["models"]:
+            for line in model["entries"]:
+                if line["source"] != "exact" or line["stage"] == "compute" or not line.get("charged", True):
+                    continue  # compute is the compute group's
+                entry = next(e for e in ledger if (e["owner"], e["stage"], e["buffer"]) == (model["name"], line["stage"], line["buffer"]))
+                self.assertEqual(entry["current"], line["bytes"])
+                compared += 1
+        self.assertGreaterEqual(compared, 4)
+
+    def test_what_would_this_take(self):
+        status, small = self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "ctx-size": 256})
+        self.assertEqual((status, small["verdict"]), (200, "fits"), small)
+        large = self.server.post("/plimsoll/v1/plan", {"models": [{"model": "bosun-log", "ctx-size": 4096, "cache-type-k": "q8_0", "cache-type-v": "q8_0"}]})[1]
+        cache = lambda plan: sum(l["bytes"] for m in plan["models"] for l in m["entries"] if l["stage"] == "kv_cache")
+        self.assertGreater(cache(large), cache(small))
+        self.refused(self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "path": "/etc/passwd"}), 400, "path", "plimsoll")
+        self.refused(self.server.post("/plimsoll/v1/plan", {"model": "../../etc/passwd"}), 404, "no model", "plimsoll")
+        refused = self.server.post("/plimsoll/v1/plan", {"model": "bosun-log", "ctx-size": 1 << 24})
+        self.assertEqual(refused[1]["verdict"], "refused")
+
+    def test_what_is_kept_of_prompts_is_in_the_ledger(self):
+        for day in range(8):
+            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": f"Day {day}. " + "The wind was fair. " * 30, "max_tokens": 1})
+        status = self.server.get("/plimsoll/v1/status")[1]
+        self.assertGreater(status["swap"]["memory"], 0)
+        kept = {o["name"]: {m["stage"]: m["taken"] for m in o["memory"]} for o in status["others"]}
+        self.assertEqual(kept["swap"]["conversations"], status["swap"]["memory"])
+        self.assertGreater(kept["prompts"]["conversations"], 0)
+        self.assertGreater(kept["records"]["bookkeeping"], 0)
+        cpu = next(d for d in status["devices"] if d["device"] == "CPU")
+        self.assertGreaterEqual(cpu["committed"], cpu["taken"])
+        self.assertGreaterEqual(cpu["taken"], sum(sum(stages.values()) for stages in kept.values()))
+
+    def test_hands_on_the_models(self):
+        self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/load")[1]["state"], "ready")
+        self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/pin", {"pinned": True})[1]["pinned"], True)
+        self.refused(self.server.post("/plimsoll/v1/models/bosun-log/unload"), 400, "pinned", "plimsoll")
+        self.server.post("/plimsoll/v1/models/bosun-log/pin", {"pinned": False})
+        self.assertEqual(self.server.post("/plimsoll/v1/models/bosun-log/unload")[0], 200)
+        until = time.monotonic() + 120
+        state = lambda: next(m["state"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "bosun-log")
+        while state() not in ("swapped", "absent") and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertIn(state(), ("swapped", "absent"))
+        self.assertEqual(self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4})[0], 200)
+        self.refused(self.server.post("/plimsoll/v1/models/kraken/load"), 404, "no model", "plimsoll")
+
+    def test_status_history_and_devices(self):
+        status = self.server.get("/plimsoll/v1/status")[1]
+        self.assertEqual(status["schema"], "plimsoll.status/1")
+        cpu = next(d for d in self.server.get("/plimsoll/v1/devices")[1]["devices"] if d["device"] == "CPU")
+        self.assertEqual(cpu["budget"], 1 << 30)
+        while not (history := self.server.get("/plimsoll/v1/history")[1]["samples"]):
+            time.sleep(0.05)
+        self.assertEqual(history[-1]["devices"][-1].keys() >= {"device", "committed", "budget"}, True)
+
+    def test_events_come_as_they_happen(self):
+        self.server.post("/plimsoll/v1/models/mate-chat/load")
+        connection = self.server.connection()
+        connection.request("GET", "/plimsoll/v1/events")
+        answer = connection.getresponse()
+        lines = []
+        while not any('"to":"ready"' in line for line in lines):
+            lines.append(answer.fp.readline().decode())
+        self.assertTrue(any(line.startswith("event: moved") for line in lines))
+        connection.close()
+
+    def test_metrics_as_prometheus_likes_them(self):
+        self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4})
+        status, text = self.server.get("/metrics")
+        self.assertEqual(status, 200)
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertRegex(text, r'plimsoll_completion_tokens_total\{model="bosun-log"\} [1-9]')
+        self.assertRegex(text, r'plimsoll_http_requests_total\{route="/v1/completions",status="200"\} [1-9]')
+        self.assertNotIn("plimsoll_seal_allocations_total{model=\"bosun-log\"} 1", text)
+
+    def test_times_are_counted_by_model(self):
+        families = {"time_to_first_token_seconds": 2, "inter_token_latency_seconds": 6, "request_queue_time_seconds": 2}
+
+        def counts(model):
+            text = self.server.get("/metrics")[1]
+            value = lambda series: float((re.findall(rf"^plimsoll_{re.escape(series)} (\S+)$", text, re.M) or [0])[0])
+            for family in families:
+                self.assertEqual(value(f'{family}_bucket{{model="{model}",le="+Inf"}}'), value(f'{family}_count{{model="{model}"}}'))
+            return {family: value(f'{family}_count{{model="{model}"}}') for family in families}
+        before = {model: counts(model) for model in ("bosun-log", "mate-chat")}
+        for _ in range(2):
+            self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 2.", "max_tokens": 4, "ignore_eos": True})
+        self.assertEqual(counts("bosun-log"), {family: before["bosun-log"][family] + more for family, more in families.items()})
+        self.assertEqual(counts("mate-chat"), before["mate-chat"])
+        text = self.server.get("/metrics")[1]
+        self.assertNotRegex(text, "plimsoll_(load|first_token)_seconds_total")
+        status = self.server.get("/plimsoll/v1/status")[1]
+        for model in status["models"]:
+            for family in ("model_load_seconds", "model_warm_up_seconds"):
+                self.assertIn(f'plimsoll_{family}_count{{model="{model["name"]}"}} {model["loads"]}\n', text)
+
+    def test_the_page_needs_nothing_from_elsewhere(self):
+        status, headers, page = self.server.request("GET", "/")
+        self.assertEqual(status, 200)
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        self.assertIn("<!doctype html>", page.lower())
+        self.assertNotRegex(page, r'(?:src|href)="https?://')
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
