@@ -10,7 +10,7 @@ namespace {
 // A decode step of a model that is worth serving takes about as long; a look is one system call.
 constexpr std::chrono::milliseconds kBeat{50};
 
-// Who cannot be asked is there still: his answer will tell.
+// A client that cannot be asked counts as there: writing its answer will tell.
 bool has_gone(const DisconnectWatcher::Gone& gone) noexcept {
   try {
     return gone();

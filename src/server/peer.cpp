@@ -27,7 +27,7 @@ bool is_of(int socket, const std::string& address, int port) {
   return std::to_string(port) == service.data() && address == host.data();
 }
 
-// The library keeps the number of a request's socket to itself.
+// The library does not tell the number of a request's socket.
 int socket_of(const httplib::Request& request) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {

@@ -1,4 +1,4 @@
-// Our own view: where every byte is, what is planned, what happened, and the hands on the models.
+// Our own view: where every byte is, what is planned, what happened; and loading, unloading and pinning.
 #include <fmt/format.h>
 
 #include <thread>
@@ -70,12 +70,12 @@ Json alert_json(const monitor::Alert& alert) {
           {"numbers", std::move(numbers)}};
 }
 
-// Host events and alerts, as they come; those that there are already first.
+// Host events and alerts: first those that are there already, then as they come.
 class EventFeed {
  public:
   EventFeed(host::Host& host, monitor::Monitor& monitor) : host_(host), monitor_(monitor) {}
 
-  // False: nobody listens any more. What is thrown here would end the process, since the library does not catch it.
+  // False: nobody listens any more. Throws nothing: the library catches no exceptions here.
   [[nodiscard]] bool write_news(httplib::DataSink& sink) noexcept {
     try {
       const std::string news = next();
@@ -116,7 +116,7 @@ class EventFeed {
   std::chrono::steady_clock::time_point said_{};
 };
 
-// {"ctx-size": 8192, "cache-type-k": "q8_0"} as budgets of a fleet file.
+// {"ctx-size": 8192, "cache-type-k": "q8_0"} as the keys of a fleet file.
 std::string keys_as_toml(const Json& keys) {
   std::string text;
   for (const auto& [key, value] : keys.items()) {

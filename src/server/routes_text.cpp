@@ -74,7 +74,7 @@ bool is_timeout(const std::exception& error, const DisconnectWatcher::Watch& wat
 
 api::Problem timeout() { return {504, "timeout", "the request took longer than this server allows (--max-time)"}; }
 
-// Answers the status that it deserves, since the one that was sent stood before the answer did.
+// Returns the status for log and counters: the one that was sent stood before the answer did.
 int stream(Streaming& streaming, RequestCounters& counters, const Write& write) {
   StreamListener listener(*streaming.writer, write);
   try {
@@ -92,7 +92,8 @@ int stream(Streaming& streaming, RequestCounters& counters, const Write& write) 
   }
 }
 
-// The library takes who has closed his half for gone before it streams to him, so he gets all events at once.
+// The library takes a client that has closed its half for gone before it streams to it: such a client gets all events
+// at once.
 void put_all_events(Streaming& streaming, RequestCounters& counters, httplib::Response& response) {
   std::string events;
   (void)stream(streaming, counters, [&](const std::string& more) {

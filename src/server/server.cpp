@@ -137,7 +137,8 @@ Server::Impl::Work Server::Impl::answering(Work work) const {
       work(request, response);
     } catch (const std::exception& error) {
       const api::Problem problem = explained(error, origin_of(request, response));
-      if (problem.status() >= 500 && problem.status() != 503)
+      const bool is_in_the_log = problem.code() == to_string(ErrorCode::internal);
+      if (problem.status() >= 500 && problem.status() != 503 && !is_in_the_log)
         log::warn("server", "{}: {}", request.path, problem.what());
       put(response, problem, shape_of(request.path));
     }

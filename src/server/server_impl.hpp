@@ -30,7 +30,7 @@ struct Server::Impl {
   void bind();
   void add_common_handling();
   [[nodiscard]] httplib::Server::HandlerResponse let_in(const httplib::Request& request, httplib::Response& response);
-  // Counts and logs an answer whose last byte is there.
+  // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
 
   // --- routes_*.cpp ---
@@ -60,7 +60,7 @@ struct Server::Impl {
   // See checked_lease().
   [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model,
                                         const Reading& check);
-  // Its client, and what notices that it goes.
+  // A request's client, and what notices that it disconnects.
   struct Attended {
     std::shared_ptr<Peer> client;
     std::unique_ptr<DisconnectWatcher::Watch> watched;

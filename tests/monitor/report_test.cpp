@@ -36,27 +36,27 @@ TEST(ReportTest, Json) {
 TEST(ReportTest, Prometheus) { expect_golden("monitor/golden/metrics.prom", exposition()); }
 
 TEST(PrometheusTest, EverySeriesIsThereOnceAndItsFamilyIsDescribedOnceBefore) {
-  std::istringstream budgets(exposition());
+  std::istringstream lines(exposition());
   std::set<std::string> families;
   std::set<std::string> series;
   std::string family;
   bool is_histogram = false;
-  for (std::string budget; std::getline(budgets, budget);) {
-    if (budget.starts_with("# HELP ")) {
-      family = budget.substr(7, budget.find(' ', 7) - 7);
-      EXPECT_TRUE(families.insert(family).second) << budget;
-    } else if (budget.starts_with("# TYPE ")) {
-      EXPECT_EQ(budget.substr(7, budget.find(' ', 7) - 7), family);
-      EXPECT_EQ(budget.ends_with(" counter"), family.ends_with("_total")) << budget;
-      is_histogram = budget.ends_with(" histogram");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ")) {
+      family = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT_TRUE(families.insert(family).second) << line;
+    } else if (line.starts_with("# TYPE ")) {
+      EXPECT_EQ(line.substr(7, line.find(' ', 7) - 7), family);
+      EXPECT_EQ(line.ends_with(" counter"), family.ends_with("_total")) << line;
+      is_histogram = line.ends_with(" histogram");
     } else {
-      const std::string name = budget.substr(0, budget.find_first_of("{ "));
+      const std::string name = line.substr(0, line.find_first_of("{ "));
       if (is_histogram) {
         EXPECT_THAT(name, AnyOf(family + "_bucket", family + "_sum", family + "_count"));
       } else {
         EXPECT_EQ(name, family);
       }
-      EXPECT_TRUE(series.insert(budget.substr(0, budget.rfind(' '))).second) << budget;
+      EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
     }
   }
   EXPECT_GE(families.size(), 25U);

@@ -1,6 +1,6 @@
 // Dialect: one API for text: where it lives, how a request is read, and how an answer is written.
 //
-// A new one is a file with a reader and an AnswerWriter, and a budget in dialects().
+// A new one is a file with a reader and an AnswerWriter, and an entry in dialects().
 #pragma once
 #include <memory>
 #include <span>

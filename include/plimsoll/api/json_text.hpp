@@ -17,7 +17,7 @@ inline constexpr int kMostMembers = 1024;        // of one object
 // counts as its last one, as with every JSON reader that clients are tested with.
 [[nodiscard]] Json parse_object(std::string_view text);
 
-// One budget. Bytes that are no UTF-8 become U+FFFD.
+// One line. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string to_text(const Json& json);
 
 }  // namespace plimsoll::api

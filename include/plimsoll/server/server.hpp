@@ -19,8 +19,8 @@ using PlanAsked = std::function<plan::Plan(const std::vector<plan::Request>&)>;
 // Host and monitor outlive it. Each connection has a thread, which waits most of the time.
 class Server {
  public:
-  // Takes the port; connections wait there until serve(). Throws Error: io (the port is taken, the address is none of
-  // this machine's), usage (a certificate without its key, or that cannot be used).
+  // Takes the port; connections wait there until serve(). Throws Error: io (the port is taken, or the
+  // address is not this machine's), usage (a certificate without its key, or one that cannot be used).
   Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan = {});
   ~Server();
   Server(const Server&) = delete;
@@ -30,8 +30,8 @@ class Server {
   // "http://127.0.0.1:8080"
   [[nodiscard]] std::string url() const;
 
-  // Answers until `stop`; then lets nobody in any more, waits for the requests at work as long as the limits say, and
-  // cancels those that are left. `listening` is told once connections are taken up.
+  // Answers until `stop`; then refuses new requests, waits for those at work as long as the limits say, and cancels the
+  // rest. `listening` is called once connections are accepted.
   void serve(std::stop_token stop, const std::function<void()>& listening = {});
 
  private:

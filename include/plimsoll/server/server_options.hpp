@@ -37,8 +37,8 @@ struct ServerOptions {
   bool dashboard = true;
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   Limits limits{};
-  // By the name of a model that does not fit even alone: configurations that would (host::NeverFits). A refusal tells
-  // them.
+  // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer
+  // that refuses it.
   std::map<std::string, std::vector<plan::Alternative>> ways_out{};
 };
 

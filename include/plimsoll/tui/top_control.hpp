@@ -32,7 +32,7 @@ class TopControl {
   // As it is now: the monitor's latest sample (one is taken where there is none) and the latest events and notes.
   [[nodiscard]] TopState state();
 
-  // A budget for the event pane; the oldest are dropped beyond kMostNotes. Any thread.
+  // A line for the event pane; the oldest are dropped beyond kMostNotes. Any thread.
   void note(std::string text);
   static constexpr std::size_t kMostNotes = 100;
 

@@ -6,7 +6,7 @@
 
 namespace plimsoll::tui {
 
-// 80 x 24, UTF-8, no escape sequences; budgets end without blanks.
+// 80 x 24, UTF-8, no escape sequences; lines end without blanks.
 [[nodiscard]] std::string top_frame(const TopState& state);
 
 }  // namespace plimsoll::tui

@@ -14,7 +14,7 @@
 
 namespace plimsoll::tui {
 
-// A budget of the event pane.
+// A line of the event pane.
 struct Note {
   Clock::TimePoint at{};
   std::string text;
