@@ -90,7 +90,8 @@ void BackendAccounting::lower(const device::DeviceInfo& memory, const device::De
   }
 }
 
-std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::settle(const std::vector<device::DeviceId>& left) {
+std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::charge_what_stayed(
+    const std::vector<device::DeviceId>& left) {
   std::vector<std::pair<device::DeviceId, Bytes>> growth;
   const device::Meter::Reading now = meter_.read();
   for (std::size_t i = 0; i < meter_.memories().size(); ++i) {

@@ -32,7 +32,7 @@ class BackendAccounting {
   // the ledger knows of: what is new there, under the first of these that lies in it (the meter sees a card, not who of
   // its backends), else under the device that stands for it. Gives the growth since the last time, by device: what
   // these models left behind.
-  std::vector<std::pair<device::DeviceId, Bytes>> settle(const std::vector<device::DeviceId>& left = {});
+  std::vector<std::pair<device::DeviceId, Bytes>> charge_what_stayed(const std::vector<device::DeviceId>& left = {});
 
  private:
   [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;

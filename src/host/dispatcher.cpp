@@ -43,7 +43,16 @@ TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs
 }
 
 void Dispatcher::withdraw(TicketId ticket) {
-  std::erase_if(tickets_, [&](const Ticket& one) { return one.id == ticket; });
+  const auto found = std::ranges::find(tickets_, ticket, &Ticket::id);
+  if (found == tickets_.end()) return;
+  Model& wanted = model(found->model);
+  if (!found->needs_slot && is_loading(wanted)) wanted.keeps_loading = true;
+  tickets_.erase(found);
+}
+
+void Dispatcher::withdraw_all() {
+  tickets_.clear();
+  for (auto& [name, one] : models_) one.keeps_loading = false;
 }
 
 void Dispatcher::give_back(const std::string& name, Time now) {
@@ -59,6 +68,13 @@ void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.p
 void Dispatcher::let_go(const std::string& name) {
   Model& one = model(name);
   if (one.state == ready || one.state == draining) one.leaving = true;
+  if (!is_loading(one)) return;
+  one.keeps_loading = false;
+  const std::deque<Ticket> all = tickets_;
+  for (const Ticket& ticket : all) {
+    if (ticket.model == name && !ticket.needs_slot)
+      refuse(ticket, ErrorCode::cancelled, fmt::format("'{}' was unloaded before it was ready", name));
+  }
 }
 
 void Dispatcher::warming(const std::string& name) { move(model(name), ModelState::warming); }
@@ -67,6 +83,7 @@ void Dispatcher::loaded(const std::string& name, Time now, std::chrono::millisec
   Model& one = model(name);
   move(one, ready);
   one.was_loaded = true;
+  one.keeps_loading = false;
   one.failures = 0;
   one.last_used = now;
   one.load_time = took;
@@ -80,11 +97,10 @@ bool Dispatcher::idle(const Model& one) const {
   return one.leases == 0 && std::ranges::none_of(tickets_, boarded);
 }
 
+bool Dispatcher::is_loading(const Model& one) { return one.state == loading || one.state == ModelState::warming; }
+
 bool Dispatcher::in_transition() const {
-  return std::ranges::any_of(models_, [](const auto& pair) {
-    const Model& one = pair.second;
-    return one.state == loading || one.state == ModelState::warming || one.evicting;
-  });
+  return std::ranges::any_of(models_, [](const auto& pair) { return is_loading(pair.second) || pair.second.evicting; });
 }
 
 // In the order of the tickets; those that came while their model was promised away wait for its return.
@@ -235,6 +251,14 @@ std::optional<Dispatcher::Time> Dispatcher::next_look() const {
 
 ModelState Dispatcher::state(const std::string& name) const { return model(name).state; }
 std::size_t Dispatcher::leases(const std::string& name) const { return model(name).leases; }
+std::size_t Dispatcher::leases() const {
+  std::size_t sum = 0;
+  for (const auto& [name, one] : models_) sum += one.leases;
+  return sum;
+}
+bool Dispatcher::is_wanted(const std::string& name) const {
+  return model(name).keeps_loading || std::ranges::contains(tickets_, name, &Ticket::model);
+}
 bool Dispatcher::is_pinned(const std::string& name) const { return model(name).rules.pinned; }
 
 std::optional<Dispatcher::Time> Dispatcher::last_used(const std::string& name) const {

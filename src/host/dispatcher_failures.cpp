@@ -31,8 +31,9 @@ void Dispatcher::fail(Model& one, Error failure, std::size_t in_a_row, Time now)
 
 void Dispatcher::load_failed(const std::string& name, Time now, const Error& error) {
   Model& one = model(name);
+  one.keeps_loading = false;
   if (may_pass(error.code()))
-    move(one, one.was_loaded ? ModelState::swapped : ModelState::absent);
+    give_up_loading(one);
   else
     fail(one, error, ++one.failures, now);
   const std::deque<Ticket> all = tickets_;
@@ -41,9 +42,16 @@ void Dispatcher::load_failed(const std::string& name, Time now, const Error& err
   }
 }
 
+void Dispatcher::give_up_loading(Model& one) {
+  one.keeps_loading = false;
+  move(one, one.was_loaded ? ModelState::swapped : ModelState::absent);
+}
+
+void Dispatcher::load_stopped(const std::string& name) { give_up_loading(model(name)); }
+
 void Dispatcher::replanned(const std::string& name, std::size_t slots) {
   Model& one = model(name);
-  move(one, one.was_loaded ? ModelState::swapped : ModelState::absent);
+  give_up_loading(one);
   one.rules.slots = slots;
 }
 

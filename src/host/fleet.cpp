@@ -42,6 +42,12 @@ std::vector<plan::Request> requests_of(const Fleet& fleet) {
   return out;
 }
 
+const FleetModel& model_of(const Fleet& fleet, const std::string& name) {
+  const auto found = std::ranges::find(fleet.models, name, [](const FleetModel& one) { return one.request.name; });
+  if (found == fleet.models.end()) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  return *found;
+}
+
 std::map<std::string, std::string> drafts_of(const Fleet& fleet) {
   std::map<std::string, std::string> out;
   for (const FleetModel& model : fleet.models) {

@@ -19,9 +19,9 @@ FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
 
 void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planner) {
   for (NeverFits& one : plan.never) {
-    const auto model = std::ranges::find(fleet.models, one.name, [](const FleetModel& m) { return m.request.name; });
-    std::vector<plan::Request> requests{model->request};
-    if (model->draft) requests.push_back(model->draft->request);
+    const FleetModel& model = model_of(fleet, one.name);
+    std::vector<plan::Request> requests{model.request};
+    if (model.draft) requests.push_back(model.draft->request);
     std::vector<plan::ModelPlan> mates = plan.room.group_members(one.name);
     std::erase_if(mates, [&](const plan::ModelPlan& mate) { return mate.name == requests.back().name; });
     one.alternatives =

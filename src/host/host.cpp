@@ -1,121 +1,253 @@
 #include <plimsoll/host/host.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
+#include <plimsoll/engine/backend.hpp>
+#include <plimsoll/host/fleet_plan.hpp>
+#include <plimsoll/plan/planner.hpp>
 
+#include "host_impl.hpp"
 #include "lease_state.hpp"
+#include "slots.hpp"
 
 namespace plimsoll::host {
 
-Host::Impl::~Impl() {
+// A fleet with its plan, before anything is made of it.
+struct Host::Impl::Planned {
+  Fleet fleet;
+  std::unique_ptr<ModelFiles> files;
+  plan::Plan plan;
+  Room room;
+};
+
+namespace {
+
+std::vector<std::string> names_of(const Fleet& fleet) {
+  std::vector<std::string> out;
+  for (const FleetModel& model : fleet.models) out.push_back(model.request.name);
+  return out;
+}
+
+std::vector<ModelRules> rules_of(const Fleet& fleet, const Room& room) {
+  std::vector<ModelRules> rules;
+  for (const FleetModel& model : fleet.models) {
+    rules.push_back({.name = model.request.name,
+                     .slots = slots_of(room.plan_of(model.request.name)),
+                     .pinned = model.pinned,
+                     .priority = model.priority,
+                     .time_to_live = model.time_to_live});
+  }
+  return rules;
+}
+
+std::vector<plan::DeviceState> states(const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<plan::DeviceState> out;
+  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state);
+  return out;
+}
+
+void require_sense(const Fleet& fleet) {
+  const std::vector<std::string> wrong = contradictions(fleet);
+  if (!wrong.empty()) throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
+}
+
+plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, dry_run::DryRunSource& dry_runs,
+                   plan::Store& store, const run::MemoryAccounting& accounting) {
+  std::vector<plan::Request> requests = requests_of(fleet);
+  if (!made) {
+    return plan::Planner(dry_runs, store)
+        .plan(requests, {.budgets = fleet.budgets,
+                         .ours = accounting.committed(),
+                         .alternatives = false,
+                         .runtime = fleet.runtime,
+                         .skip_unusable = true});
+  }
+  if (!std::ranges::equal(requests, made->models, {}, &plan::Request::name, &plan::ModelPlan::name))
+    throw Error(ErrorCode::usage, "this plan is of another fleet");
+  return std::move(*made);
+}
+
+}  // namespace
+
+Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
+                 HostOptions options)
+    : Impl(
+          accounting,
+          [&] {
+            if (options.require_enforcing) tracker::require_enforcing();
+            require_sense(fleet);
+            auto files = std::make_unique<ModelFiles>(fleet);
+            plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, accounting);
+            dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
+            Room room(plan.models, states(plan.devices), drafts_of(fleet));
+            for (const plan::ModelPlan& one : plan.models) {
+              if (one.unusable) files->forget_planned(one.name);  // its next try plans it
+            }
+            accounting.set_budgets(plan.devices);
+            require_a_usable_one(fleet, room);
+            engine::start_backends();
+            return Planned{std::move(fleet), std::move(files), std::move(plan), std::move(room)};
+          }(),
+          dry_runs, store, options) {}
+
+Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::DryRunSource& dry_runs,
+                 plan::Store& store, const HostOptions& options)
+    : accounting_(accounting),
+      fleet_(std::move(planned.fleet)),
+      names_(names_of(fleet_)),
+      files_(std::move(planned.files)),
+      log_charge_(accounting.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)),
+      plans_(planned.plan.models),
+      conversations_(fleet_.swap, accounting.ledger()),
+      kept_(fleet_.keep_in_host),
+      devices_(accounting, fleet_, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
+      queue_(rules_of(fleet_, planned.room), planned.room, options.policy, options.longest_queue, clock_, *this),
+      loader_({.accounting = accounting,
+               .fleet = fleet_,
+               .dry_runs = dry_runs,
+               .store = store,
+               .devices = devices_,
+               .files = *files_,
+               .conversations = conversations_,
+               .kept = kept_,
+               .queue = queue_,
+               .told = [this](const Outcome& outcome) { count(outcome); }},
+              std::move(planned.plan.models), std::move(planned.room)) {
+  if (!fleet_.prefault) accounting.set_prefault(false);
   {
-    std::unique_lock lock(mutex);
-    ending.request_stop();
-    for (auto& [ticket, waiter] : waiters) {
-      if (waiter.granted || waiter.refused) continue;
-      dispatcher.withdraw(ticket);
-      waiter.refused = Error(ErrorCode::cancelled, "the host is ending");
-    }
-    changed.notify_all();
-    const auto nobody = [&] {
-      return waiters.empty() && std::ranges::all_of(fleet.models, [&](const FleetModel& model) {
-               return dispatcher.leases(model.request.name) == 0;
-             });
-    };
-    changed.wait(lock, nobody);
+    const MutexLock lock(mutex_);
+    for (const std::string& name : names_) counts_[name] = {};
   }
-  thread.request_stop();
-  thread.join();
-  residents.clear();
-  successors_place.reset();
-  mapped.clear();
-  kept.clear();
-  compute_groups.clear();
-  backends.reset();
-}
-
-void Host::Impl::give_back(const std::string& model, bool failed) noexcept {
-  const std::lock_guard lock(mutex);
-  try {
-    if (failed && is_resident(dispatcher.state(model))) {
-      log::error("host", "'{}' computes no more; it goes", model);
-      reasons[model] = "it computed no more";
-      dispatcher.lost(model);
-    }
-    dispatcher.give_back(model, clock.now());
-  } catch (const std::exception& error) {  // leases end in destructors
-    log::error("host", "giving '{}' back: {}", model, error.what());
+  for (const FleetModel& model : fleet_.models) {
+    if (model.load_at_start) queue_.want(model.request.name);
   }
-  pump();
 }
 
-void Host::Impl::claim(ConversationId id, const std::string& model) {
-  const std::lock_guard lock(mutex);
-  const auto found = conversations.find(id);
-  if (found == conversations.end() || found->second.model != model)
-    throw Error(ErrorCode::usage, fmt::format("'{}' has no conversation {}", model, id));
-  if (std::exchange(found->second.in_use, true))
-    throw Error(ErrorCode::busy, fmt::format("conversation {} of '{}' has a lease already", id, model));
+Host::Impl::~Impl() {
+  queue_.end();
+  loader_.stop();
+  conversations_.drop_idle();
+  queue_.take_residents().clear();
 }
 
-void Host::Impl::unclaim(ConversationId id) noexcept {
-  const std::lock_guard lock(mutex);
-  if (const auto found = conversations.find(id); found != conversations.end()) found->second.in_use = false;
+Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOptions& options) {
+  double waited = 0;
+  for (;;) {
+    if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
+    Queue::Granted granted = queue_.wait(model, options, true);
+    waited += granted.waited;
+    if (granted.resident->is_intact()) {
+      const MutexLock lock(mutex_);
+      counts_[model].times.queue.add(waited);
+      return granted;
+    }
+    log::warn("host", "'{}': its file was changed while the model was in use; it is loaded again", model);
+    granted.resident.reset();  // before others may take it away
+    queue_.give_back_outdated(model);
+  }
+}
+
+void Host::Impl::load(const std::string& model, std::stop_token stop) {
+  queue_.retry(model);
+  (void)queue_.wait(model, {.stop = std::move(stop)}, false);
+}
+
+// --- what is logged and counted ---
+
+Bytes Host::Impl::held_by(const std::string& model) const {
+  Bytes sum;
+  const auto& draft = model_of(fleet_, model).draft;
+  for (const std::string& name : {model, draft ? draft->request.name : std::string{}}) {
+    if (name.empty()) continue;
+    for (const memory::Entry& entry : accounting_.ledger().entries_of(name)) {
+      if (entry.charged) sum += entry.taken.current;
+    }
+  }
+  return sum;
+}
+
+void Host::Impl::moved(const Moved& moved, const std::string& why) {
+  log_.moved(moved.model, moved.from, moved.to, held_by(moved.model), why);
+}
+
+void Host::Impl::refused(const std::string& model, ModelState state, const std::string& why) {
+  {
+    const MutexLock lock(mutex_);
+    ++counts_[model].refusals;
+  }
+  log_.refused(model, state, why);
+}
+
+// Where the budget has no room for the log, the oldest events go.
+void Host::Impl::decided() {
+  while (!log_charge_.resize(memory::in_steps(log_.held())) && log_.drop_oldest()) {
+  }
+}
+
+void Host::Impl::count(const Outcome& outcome) {
+  const MutexLock lock(mutex_);
+  if (const auto* loaded = std::get_if<Loaded>(&outcome)) {
+    const Resident& resident = *loaded->resident;
+    Counts& count = counts_[loaded->model];
+    ++count.loads;
+    count.last_load_ms = loaded->ms;
+    count.times.load.add(loaded->ms / 1000);
+    count.times.warm_up.add((resident.warm_up_ms + (resident.draft ? resident.draft->warm_up_ms : 0)) / 1000);
+  } else if (const auto* failed = std::get_if<Failed>(&outcome)) {
+    if (failed->why.code() != ErrorCode::cancelled) ++counts_[failed->model].load_failures;
+  } else if (const auto* evicted = std::get_if<Evicted>(&outcome)) {
+    ++counts_[evicted->model].evictions;
+    counts_[evicted->model].times.eviction.add(evicted->ms / 1000);
+  } else {
+    for (const plan::ModelPlan& plan : std::get<Replanned>(outcome).plans)
+      *std::ranges::find(plans_, plan.name, &plan::ModelPlan::name) = plan;
+  }
 }
 
 HostStatus Host::Impl::status() const {
   HostStatus out;
+  out.models = queue_.status(names_);
+  out.waiting = queue_.waiting();
+  out.events_dropped = log_.dropped();
   {
-    const std::lock_guard lock(mutex);
-    out.waiting = dispatcher.waiting();
-    for (const plan::ModelPlan& model : model_plans()) {
-      const Counts& count = counts.at(model.name);
-      const auto resident = residents.find(model.name);
-      const bool here = resident != residents.end() && resident->second;
-      out.models.push_back({.name = model.name,
-                            .compute_group = model.compute_group,
-                            .state = dispatcher.state(model.name),
-                            .pinned = dispatcher.is_pinned(model.name),
-                            .slots = slots_of(model),
-                            .leases = dispatcher.leases(model.name),
-                            .waiting = dispatcher.waiting(model.name),
-                            .planned = room.plan_of(model.name).entries,
-                            .last_used = dispatcher.last_used(model.name),
-                            .loads = count.loads,
-                            .load_failures = count.load_failures,
-                            .evictions = count.evictions,
-                            .refusals = count.refusals,
-                            .tokens = count.tokens_before + (here ? resident->second->instance->tokens_computed() : 0),
-                            .last_load_ms = count.last_load_ms,
-                            .total_load_ms = count.times.load.sum() * 1000,
-                            .failure = dispatcher.failure(model.name),
-                            .seal = here ? resident->second->instance->seal_counts() : memory::SealCounts{}});
+    const MutexLock lock(mutex_);
+    for (ModelStatus& model : out.models) {
+      const Counts& count = counts_.at(model.name);
+      model.loads = count.loads;
+      model.load_failures = count.load_failures;
+      model.evictions = count.evictions;
+      model.refusals = count.refusals;
+      model.last_load_ms = count.last_load_ms;
+      model.total_load_ms = count.times.load.sum() * 1000;
     }
   }
-  out.events_dropped = log.dropped();
-  const SwappedBytes held = swap_space.held();
+  const SwappedBytes held = conversations_.swap_space().held();
   out.swapped_conversations = held.conversations;
   out.swapped_to_memory = held.in_memory + held.tokens;
   out.swapped_to_disk = held.on_disk;
-  out.kept_weights = kept.held().all();
+  out.kept_weights = kept_.held().all();
   return out;
 }
 
 std::map<std::string, ModelTimes> Host::Impl::times() const {
   std::map<std::string, ModelTimes> out;
-  const std::lock_guard lock(mutex);
-  for (const plan::ModelPlan& model : model_plans()) out[model.name] = counts.at(model.name).times;
+  const MutexLock lock(mutex_);
+  for (const auto& [name, count] : counts_) out[name] = count.times;
   return out;
 }
 
-void Host::Impl::note_queued(const std::string& model, double seconds) {
-  const std::lock_guard lock(mutex);
-  counts.at(model).times.queue.add(seconds);
+std::vector<plan::ModelPlan> Host::Impl::plans() const {
+  const MutexLock lock(mutex_);
+  return plans_;
 }
+
+// --- Host ---
 
 Host::Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
            HostOptions options)
@@ -123,87 +255,35 @@ Host::Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource
 Host::~Host() = default;
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
-  if (options.conversation) impl_->claim(*options.conversation, model);
-  auto held = std::make_unique<Lease::State>();
-  double queued = 0;
+  if (options.conversation) impl_->conversations().claim(*options.conversation, model);
+  auto state = std::make_unique<Lease::State>();
   try {
-    while (!held->resident) {
-      Impl::Granted granted = impl_->wait_for(model, options, true);
-      queued += granted.waited;
-      if (granted.resident->is_intact()) {
-        held->resident = std::move(granted.resident);
-      } else {
-        granted.resident.reset();
-        impl_->give_back_changed(model);
-      }
-    }
+    state->resident = impl_->acquire(model, options).resident;
   } catch (...) {
-    if (options.conversation) impl_->unclaim(*options.conversation);
+    if (options.conversation) impl_->conversations().unclaim(*options.conversation);
     throw;
   }
-  held->host = impl_.get();
-  held->kept = options.conversation;
-  impl_->note_queued(model, queued);
-  if (held->kept) held->acquire_sequence();  // where this throws, the lease is given back
-  return Lease(std::move(held));
+  state->host = impl_.get();
+  state->kept = options.conversation;
+  if (state->kept) state->acquire_sequence();  // where this throws, the lease is given back
+  return Lease(std::move(state));
 }
 
 ConversationId Host::new_conversation(const std::string& model) {
-  const std::lock_guard lock(impl_->mutex);
-  (void)impl_->dispatcher.state(model);  // throws where there is no such model
-  const ConversationId id = impl_->next_conversation++;
-  impl_->conversations[id] = {.model = model};
-  return id;
+  (void)impl_->queue().state(model);  // throws where there is no such model
+  return impl_->conversations().create(model);
 }
 
-void Host::end_conversation(ConversationId conversation) {
-  std::shared_ptr<Resident> resident;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->conversations.find(conversation);
-    if (found == impl_->conversations.end())
-      throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", conversation));
-    if (found->second.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", conversation));
-    if (const auto here = impl_->residents.find(found->second.model); here != impl_->residents.end())
-      resident = here->second;
-    impl_->conversations.erase(found);
-  }
-  if (resident && resident->forget(conversation)) return;
-  impl_->swap_space.forget(conversation);
-}
-
-void Host::load(const std::string& model, std::stop_token stop) {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->dispatcher.retry(model);
-  }
-  (void)impl_->wait_for(model, {.stop = std::move(stop)}, false);
-}
-
-void Host::unload(const std::string& model) {
-  const std::lock_guard lock(impl_->mutex);
-  if (impl_->dispatcher.is_pinned(model))
-    throw Error(ErrorCode::usage, fmt::format("'{}' is pinned; unpin it first", model));
-  impl_->dispatcher.let_go(model);
-  impl_->pump();
-}
-
-void Host::pin(const std::string& model, bool pinned) {
-  const std::lock_guard lock(impl_->mutex);
-  impl_->dispatcher.pin(model, pinned);
-  impl_->pump();
-}
-
+void Host::end_conversation(ConversationId conversation) { impl_->conversations().end(conversation); }
+void Host::load(const std::string& model, std::stop_token stop) { impl_->load(model, std::move(stop)); }
+void Host::unload(const std::string& model) { impl_->queue().unload(model); }
+void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model, pinned); }
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
-HostLog& Host::log() noexcept { return impl_->log; }
-run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting; }
-const Fleet& Host::fleet() const noexcept { return impl_->fleet; }
-std::vector<plan::ModelPlan> Host::plans() const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->plans;
-}
-std::string Host::planned_files(const std::string& model) const { return impl_->files_if_as_planned(model); }
-std::vector<plan::DeviceState> Host::devices() const { return impl_->device_states(); }
+HostLog& Host::log() noexcept { return impl_->log(); }
+run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting(); }
+const Fleet& Host::fleet() const noexcept { return impl_->fleet(); }
+std::vector<plan::ModelPlan> Host::plans() const { return impl_->plans(); }
+std::vector<plan::DeviceState> Host::devices() const { return impl_->devices().states(); }
 
 }  // namespace plimsoll::host

@@ -14,13 +14,13 @@ namespace plimsoll::host {
 void Lease::State::release_sequence() {
   const std::optional<ConversationId> id = std::exchange(kept, std::nullopt);
   try {
-    if (conversation && id) resident->keep(*id, std::move(*conversation));
+    if (conversation && id) host->conversations().keep(*id, std::move(*conversation));
   } catch (...) {
-    host->unclaim(*id);
+    host->conversations().unclaim(*id);
     throw;
   }
   conversation.reset();
-  if (id) host->unclaim(*id);
+  if (id) host->conversations().unclaim(*id);
 }
 
 void Lease::State::acquire_sequence() {
@@ -28,7 +28,7 @@ void Lease::State::acquire_sequence() {
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
   }
-  conversation = resident->acquire_sequence(kept, host->swap_space);
+  conversation = host->conversations().acquire(*resident, kept);
 }
 
 Lease::State::~State() {
@@ -43,7 +43,7 @@ Lease::State::~State() {
   const std::string model = resident->name;
   const bool failed = resident->has_failed();
   resident.reset();  // before others may take it away
-  host->give_back(model, failed);
+  host->queue().give_back(model, failed);
 }
 
 Lease::Lease(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
@@ -63,13 +63,13 @@ std::optional<LeasedDraft> Lease::draft() {
   if (!state_->resident->draft) return std::nullopt;
   if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
   return LeasedDraft{.conversation = *state_->draft,
-                     .speculation = state_->host->declared(state_->resident->name).draft->speculation};
+                     .speculation = model_of(state_->host->fleet(), model()).draft->speculation};
 }
 
 void Lease::resume(ConversationId conversation) {
   if (state_->kept == conversation) return;
   state_->release_sequence();
-  state_->host->claim(conversation, model());
+  state_->host->conversations().claim(conversation, model());
   state_->kept = conversation;
   try {
     state_->acquire_sequence();

@@ -107,6 +107,13 @@ std::vector<plan::DeviceVerdict> Room::judge_by_budgets(const std::vector<std::s
   return admit_by_budgets(chosen(names), devices_);
 }
 
+void Room::replace(const plan::ModelPlan& plan) {
+  const auto found = std::ranges::find(models_, plan.name, &plan::ModelPlan::name);
+  if (found == models_.end()) throw Error(ErrorCode::internal, fmt::format("there is no plan of '{}'", plan.name));
+  *found = plan;
+  *this = Room(std::move(models_), std::move(devices_), std::move(drafts_));
+}
+
 Bytes Room::required(const std::vector<std::string>& names) const {
   Bytes sum;
   for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(judge(names))) sum += verdict.required;

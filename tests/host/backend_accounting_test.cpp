@@ -44,13 +44,13 @@ using Growth = std::vector<std::pair<device::DeviceId, Bytes>>;
 
 TEST_F(BackendAccountingTest, ItIsChargedUnderTheDeviceThatWasComputedOn) {
   probe.ours = 500_MiB;
-  EXPECT_EQ(record.settle({kVulkan}), (Growth{{kVulkan, 500_MiB}}));
+  EXPECT_EQ(record.charge_what_stayed({kVulkan}), (Growth{{kVulkan, 500_MiB}}));
   EXPECT_EQ(record.held_on(kVulkan), 500_MiB);
   EXPECT_EQ(record.held_on(kCuda), 0_B) << "what Vulkan made, CUDA does not find made";
   EXPECT_EQ(ledger.account(kCuda).taken, 500_MiB) << "it is the card's all the same";
 
   probe.ours = 700_MiB;
-  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 200_MiB}}));
+  EXPECT_EQ(record.charge_what_stayed({kCuda}), (Growth{{kCuda, 200_MiB}}));
   EXPECT_EQ(record.held_on(kVulkan), 500_MiB);
   EXPECT_EQ(record.held_on(kCuda), 200_MiB);
   EXPECT_EQ(ledger.account(kVulkan).taken, 700_MiB);
@@ -60,18 +60,18 @@ TEST_F(BackendAccountingTest, WhatModelsHoldUnderEitherNameIsNotTheBackends) {
   const memory::Tag tag{.device = kVulkan, .owner = "a", .stage = memory::Stage::weights, .buffer = "Vulkan0"};
   ASSERT_TRUE(ledger.take(tag, 4_GiB));
   probe.ours = 4_GiB + 300_MiB;
-  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 300_MiB}}));
+  EXPECT_EQ(record.charge_what_stayed({kCuda}), (Growth{{kCuda, 300_MiB}}));
   ledger.give_back(tag, 4_GiB);
 }
 
 TEST_F(BackendAccountingTest, WhatIsGivenBackIsTakenOffWhoeverHasIt) {
   probe.ours = 500_MiB;
-  (void)record.settle({kVulkan});
+  (void)record.charge_what_stayed({kVulkan});
   probe.ours = 100_MiB;
-  EXPECT_EQ(record.settle({kCuda}), (Growth{{kCuda, 0_B}}));
+  EXPECT_EQ(record.charge_what_stayed({kCuda}), (Growth{{kCuda, 0_B}}));
   EXPECT_EQ(record.held_on(kVulkan), 100_MiB);
   probe.ours = 0_B;
-  (void)record.settle();
+  (void)record.charge_what_stayed();
   EXPECT_TRUE(ledger.empty());
 }
 

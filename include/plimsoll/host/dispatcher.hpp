@@ -1,5 +1,6 @@
-// Dispatcher: who gets which model, what has to go for it, and what is refused. Pure: it is told what happened and says
-// what to do next; it knows no threads, no engine and no clock of its own, so that its scenarios are tested as text.
+// Dispatcher: who gets which model, what has to go for it, and what is refused. A deterministic machine: it is told
+// what happened and says what to do next; it knows no threads, no engine and no clock of its own, so that its scenarios
+// are tested as text.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -86,10 +87,14 @@ class Dispatcher {
   // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
   TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_slot = true,
                WhenShort when_short = WhenShort::refuse);
-  void withdraw(TicketId ticket);  // also one that is granted no more: nothing happens
+  // Whoever asked waits no more; nothing happens where the ticket has been answered. What was asked for without a slot
+  // is the host's own wish by then: a load that has begun goes on.
+  void withdraw(TicketId ticket);
+  void withdraw_all();  // the host ends: nothing is wanted any more
   void give_back(const std::string& model, Time now);
   void pin(const std::string& model, bool pinned);
-  void let_go(const std::string& model);  // evict it when it is idle
+  // Evict it when it is idle. Where it is being loaded: who asked for that without a slot is refused.
+  void let_go(const std::string& model);
   // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it
   // has it loaded anew.
   void outdated(const std::string& model);
@@ -101,6 +106,8 @@ class Dispatcher {
   // Who waits for it is refused with this. Short memory leaves it as it was; else it is failed. A model that is absent
   // could not even be planned.
   void load_failed(const std::string& model, Time now, const Error& error);
+  // Its load was stopped, since it was not is_wanted(). Who has asked for it meanwhile has it loaded.
+  void load_stopped(const std::string& model);
   // Its load goes no further, since it was planned anew: who waits for it is served by what it takes now.
   void replanned(const std::string& model, std::size_t slots);
   void retry(const std::string& model);  // it is due, where it is failed
@@ -117,9 +124,12 @@ class Dispatcher {
   [[nodiscard]] std::optional<Time> next_look() const;
 
   [[nodiscard]] ModelState state(const std::string& model) const;
+  // Somebody waits for it, or the host itself wants it loaded.
+  [[nodiscard]] bool is_wanted(const std::string& model) const;
   // What it failed with, while it is failed.
   [[nodiscard]] std::optional<Error> failure(const std::string& model) const;
   [[nodiscard]] std::size_t leases(const std::string& model) const;
+  [[nodiscard]] std::size_t leases() const;  // of all models
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
   [[nodiscard]] bool is_pinned(const std::string& model) const;
@@ -137,12 +147,13 @@ class Dispatcher {
   struct Model {
     ModelRules rules;
     ModelState state = ModelState::absent;
-    bool was_loaded = false;   // swapped out rather than absent when it goes
-    bool leaving = false;      // let_go(): evict when idle
-    bool broken = false;       // outdated or lost: evict when idle, whatever is asked meanwhile
-    bool evicting = false;     // decided, not yet reported back
-    std::size_t failures = 0;  // of loads, in a row
-    std::size_t losses = 0;    // of its device, without a lease in between that ended well
+    bool was_loaded = false;     // swapped out rather than absent when it goes
+    bool leaving = false;        // let_go(): evict when idle
+    bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
+    bool evicting = false;       // decided, not yet reported back
+    bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
+    std::size_t failures = 0;    // of loads, in a row
+    std::size_t losses = 0;      // of its device, without a lease in between that ended well
     std::optional<Error> failure{};
     Time retry_at{};
     std::size_t leases = 0;
@@ -174,6 +185,8 @@ class Dispatcher {
   void drain(const std::vector<std::string>& victims, const std::string& whom_for);
   void evict_idle(Time now);
   void refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers = {});
+  void give_up_loading(Model& model);
+  [[nodiscard]] static bool is_loading(const Model& model);
   [[nodiscard]] bool idle(const Model& model) const;
   [[nodiscard]] bool in_transition() const;
   [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;

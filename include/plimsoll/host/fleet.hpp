@@ -66,6 +66,8 @@ struct Fleet {
 
 // What is to be planned: its models in their order, then their drafts.
 [[nodiscard]] std::vector<plan::Request> requests_of(const Fleet& fleet);
+// Throws Error{usage} where there is none of that name.
+[[nodiscard]] const FleetModel& model_of(const Fleet& fleet, const std::string& name);
 // By a model's name the name of its draft.
 [[nodiscard]] std::map<std::string, std::string> drafts_of(const Fleet& fleet);
 

@@ -62,6 +62,8 @@ class Room {
     devices_ = std::move(devices);
     moment_ = std::move(moment);
   }
+  // Another plan in the place of that model's.
+  void replace(const plan::ModelPlan& plan);
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 

@@ -1,0 +1,194 @@
+#include "conversation_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+
+#include "resident.hpp"
+
+namespace plimsoll::host {
+
+// A conversation is on its way, without the lock, until this ends. Made with the lock held, ends without it. What was
+// swapped out of one that was ended meanwhile is forgotten.
+class ConversationStore::Move {
+ public:
+  Move(ConversationStore& store, ConversationId id, const std::string& model) PLIMSOLL_REQUIRES(store.mutex_)
+      : store_(store), id_(id) {
+    store.moving_[id] = model;
+  }
+  ~Move() {
+    bool has_ended = false;
+    {
+      const MutexLock lock(store_.mutex_);
+      store_.moving_.erase(id_);
+      has_ended = !store_.entries_.contains(id_);
+      store_.moved_.notify_all();
+    }
+    if (has_ended) store_.swap_space_.forget(id_);
+  }
+  Move(const Move&) = delete;
+  Move& operator=(const Move&) = delete;
+
+ private:
+  ConversationStore& store_;
+  ConversationId id_;
+};
+
+ConversationId ConversationStore::create(const std::string& model) {
+  const MutexLock lock(mutex_);
+  entries_[next_].model = model;
+  return next_++;
+}
+
+ConversationStore::Entry& ConversationStore::entry_of(ConversationId id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", id));
+  return found->second;
+}
+
+void ConversationStore::claim(ConversationId id, const std::string& model) {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || found->second.model != model)
+    throw Error(ErrorCode::usage, fmt::format("'{}' has no conversation {}", model, id));
+  if (std::exchange(found->second.in_use, true))
+    throw Error(ErrorCode::busy, fmt::format("conversation {} of '{}' has a lease already", id, model));
+}
+
+void ConversationStore::unclaim(ConversationId id) noexcept {
+  const MutexLock lock(mutex_);
+  if (const auto found = entries_.find(id); found != entries_.end()) found->second.in_use = false;
+}
+
+void ConversationStore::end(ConversationId id) {
+  std::optional<Move> move;
+  std::optional<run::Conversation> idle;  // ends before the move does
+  {
+    const MutexLock lock(mutex_);
+    Entry& entry = entry_of(id);
+    if (entry.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", id));
+    idle = std::exchange(entry.idle, std::nullopt);
+    if (idle) move.emplace(*this, id, entry.model);  // its model waits until it has left the context
+    const bool is_on_its_way = !idle && moving_.contains(id);
+    entries_.erase(id);
+    if (is_on_its_way) return;  // whoever moves it finds that it has ended
+  }
+  if (!idle) swap_space_.forget(id);
+}
+
+bool ConversationStore::is_moving(const std::string& model) const {
+  return std::ranges::any_of(moving_, [&](const auto& one) { return one.second == model; });
+}
+
+std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(const std::string& model) {
+  auto longest = entries_.end();
+  for (auto one = entries_.begin(); one != entries_.end(); ++one) {
+    if (one->second.model != model || !one->second.idle) continue;
+    if (longest == entries_.end() || one->second.idle_since < longest->second.idle_since) longest = one;
+  }
+  if (longest == entries_.end()) return std::nullopt;
+  return Idle{.id = longest->first, .conversation = *std::exchange(longest->second.idle, std::nullopt)};
+}
+
+// Where the engine cannot save it, its tokens are enough to begin again.
+void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) {
+  const auto& [id, conversation] = idle;
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = run::fingerprint_of(resident.instance->context());
+  tokens_alone.tokens = conversation.tokens();
+  try {
+    if (stop.stop_requested()) return swap_space_.put_tokens(id, std::move(tokens_alone));
+    swap_space_.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
+  } catch (const std::exception& error) {
+    log::warn("host", "a conversation of '{}' is swapped out as its tokens alone: {}", resident.name, error.what());
+    swap_space_.put_tokens(id, std::move(tokens_alone));
+  }
+}
+
+// False: no conversation of it is idle, or on its way out.
+bool ConversationStore::swap_out_one(Resident& resident, const std::stop_token& stop) {
+  std::optional<Move> move;
+  std::optional<Idle> idle;  // ends before the move does: its sequence is free then
+  {
+    MutexLock lock(mutex_);
+    idle = take_longest_idle(resident.name);
+    if (!idle) {
+      if (!is_moving(resident.name)) return false;
+      moved_.wait(lock);
+      return true;
+    }
+    move.emplace(*this, idle->id, resident.name);
+  }
+  swap_out(resident, *idle, stop);
+  return true;
+}
+
+void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& stop) {
+  while (swap_out_one(resident, stop)) {
+  }
+}
+
+namespace {
+
+// The memory is not always kept (see SwapSpace); the tokens then wait to be decoded again.
+run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
+  if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor.load(snapshot);
+  run::Conversation conversation = executor.create();
+  conversation.prompt(snapshot.tokens);
+  return conversation;
+}
+
+}  // namespace
+
+run::Conversation ConversationStore::acquire(Resident& resident, std::optional<ConversationId> id) {
+  if (id) {
+    MutexLock lock(mutex_);
+    while (moving_.contains(*id)) moved_.wait(lock);
+    if (auto& idle = entry_of(*id).idle) return *std::exchange(idle, std::nullopt);
+  }
+  const MutexLock one_after_the_other(resident.sequences);  // a sequence that is made free is for who made it free
+  while (resident.executor->free_sequences() == 0 && swap_out_one(resident, {})) {
+  }
+  if (!id) return resident.executor->create();
+  std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
+  if (!back) return resident.executor->create();
+  try {
+    return bring_back(*resident.executor, back->snapshot);
+  } catch (...) {
+    swap_space_.put_back(*id, std::move(*back));
+    throw;
+  }
+}
+
+void ConversationStore::keep(ConversationId id, run::Conversation conversation) {
+  const MutexLock lock(mutex_);
+  Entry& entry = entry_of(id);
+  entry.idle = std::move(conversation);
+  entry.idle_since = ++idled_;
+}
+
+void ConversationStore::drop_idle() {
+  std::vector<run::Conversation> idle;
+  const MutexLock lock(mutex_);
+  for (auto& [id, entry] : entries_) {
+    if (entry.idle) idle.push_back(*std::exchange(entry.idle, std::nullopt));
+  }
+}
+
+void ConversationStore::forget_states_of(const std::string& model) {
+  std::vector<ConversationId> ids;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [id, entry] : entries_) {
+      if (entry.model == model) ids.push_back(id);
+    }
+  }
+  for (const ConversationId id : ids) swap_space_.forget(id);
+}
+
+}  // namespace plimsoll::host

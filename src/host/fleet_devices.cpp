@@ -1,0 +1,71 @@
+#include "fleet_devices.hpp"
+
+#include <utility>
+
+#include <plimsoll/tracker/uploads.hpp>
+
+namespace plimsoll::host {
+
+FleetDevices::FleetDevices(run::MemoryAccounting& accounting, const Fleet& fleet,
+                           std::vector<plan::DeviceVerdict> planned, const KeptModels& kept,
+                           const SwapSpace& swap_space)
+    : accounting_(accounting), planned_(std::move(planned)), kept_(kept), swap_space_(swap_space) {
+  for (const plan::Request& request : requests_of(fleet)) models_.insert(request.name);
+}
+
+bool FleetDevices::is_fleets(const std::string& owner) const {
+  return owner.starts_with(owner_of_group("")) || models_.contains(owner);
+}
+
+std::vector<plan::DeviceState> FleetDevices::readings() const {
+  std::vector<plan::DeviceState> out;
+  for (const plan::DeviceVerdict& verdict : planned_) {
+    plan::DeviceState state = verdict.state;
+    if (const auto now = accounting_.probe().read(state.info))
+      state.reading = *now;
+    else
+      state.reading.free.reset();  // what was read at the start says nothing of now
+    out.push_back(std::move(state));
+  }
+  return out;
+}
+
+namespace {
+
+// What a load passes weights through is gone when the load is over.
+Bytes staging_of(const std::vector<memory::Entry>& entries) {
+  Bytes sum;
+  for (const memory::Entry& entry : entries) {
+    if (entry.tag.owner == tracker::Uploads::kOwner) sum += entry.taken.current;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Accounting FleetDevices::accounting_of(const std::vector<memory::Entry>& entries) const {
+  const KeptBytes weights = kept_.held();
+  return {.entries = entries,
+          .is_fleets = [this](const std::string& owner) { return is_fleets(owner); },
+          .has_gone = [this](const std::string& owner) { return kept_.size_of_model(owner) > Bytes{}; },
+          .makes_way = {{SwapSpace::kOwner, swap_space_.held().in_memory},
+                        {tracker::KeptWeights::kOwner, weights.copies},
+                        {tracker::Uploads::kOwner, staging_of(entries)}},
+          .kept_models = weights.models};
+}
+
+// Sets of models are judged as if none of them were there yet.
+std::vector<plan::DeviceState> FleetDevices::states() const {
+  const std::vector<memory::Entry> entries = accounting_.ledger().entries();
+  return with_ours_set_aside(accounting_of(entries), readings());
+}
+
+void FleetDevices::look(Room& room) const {
+  const std::vector<memory::Entry> entries = accounting_.ledger().entries();
+  const Accounting charged = accounting_of(entries);
+  std::vector<plan::DeviceState> now = readings();
+  Moment moment = moment_of(charged, now);
+  room.look_again(with_ours_set_aside(charged, std::move(now)), std::move(moment));
+}
+
+}  // namespace plimsoll::host

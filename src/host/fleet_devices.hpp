@@ -1,0 +1,42 @@
+// FleetDevices: what the devices say at this moment, and how much of what is taken there is the fleet's.
+#pragma once
+#include <set>
+#include <string>
+#include <vector>
+
+#include <plimsoll/host/fleet.hpp>
+#include <plimsoll/host/room.hpp>
+#include <plimsoll/run/memory_accounting.hpp>
+
+#include "kept_models.hpp"
+#include "readings.hpp"
+#include "swap_space.hpp"
+
+namespace plimsoll::host {
+
+// Any thread; it has no state of its own that changes. What it is made of outlives it.
+class FleetDevices {
+ public:
+  FleetDevices(run::MemoryAccounting& accounting, const Fleet& fleet, std::vector<plan::DeviceVerdict> planned,
+               const KeptModels& kept, const SwapSpace& swap_space);
+
+  // Which there are, as they were when the fleet was planned.
+  [[nodiscard]] const std::vector<plan::DeviceVerdict>& planned() const noexcept { return planned_; }
+  // What each says now; free is unknown where it says nothing.
+  [[nodiscard]] std::vector<plan::DeviceState> readings() const;
+  // As admission sees them: see Host::devices().
+  [[nodiscard]] std::vector<plan::DeviceState> states() const;
+  void look(Room& room) const;
+
+ private:
+  [[nodiscard]] Accounting accounting_of(const std::vector<memory::Entry>& entries) const;
+  [[nodiscard]] bool is_fleets(const std::string& owner) const;
+
+  run::MemoryAccounting& accounting_;
+  std::set<std::string> models_;  // and drafts
+  std::vector<plan::DeviceVerdict> planned_;
+  const KeptModels& kept_;
+  const SwapSpace& swap_space_;
+};
+
+}  // namespace plimsoll::host

@@ -1,0 +1,98 @@
+// Loader: the thread that loads, warms and evicts models.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <plimsoll/dry_run/dry_run_source.hpp>
+#include <plimsoll/host/fleet.hpp>
+#include <plimsoll/host/room.hpp>
+#include <plimsoll/plan/store.hpp>
+
+#include "compute_group.hpp"
+#include "conversation_store.hpp"
+#include "fleet_devices.hpp"
+#include "loader_outcome.hpp"
+#include "model_files.hpp"
+#include "queue.hpp"
+#include "resident.hpp"
+#include "runtime_memory.hpp"
+#include "weight_keeper.hpp"
+
+namespace plimsoll::host {
+
+// Takes its jobs from the queue and reports what became of each as a value; whatever is thrown on the way is an
+// outcome, too. One job at a time: what a load takes beside its buffers is read from the devices, and could not be told
+// apart from another's. Models at work go on meanwhile. Everything in it is its own thread's.
+class Loader {
+ public:
+  struct Surroundings {  // all of it outlives the loader
+    run::MemoryAccounting& accounting;
+    const Fleet& fleet;
+    dry_run::DryRunSource& dry_runs;
+    plan::Store& store;
+    const FleetDevices& devices;
+    ModelFiles& files;
+    ConversationStore& conversations;
+    KeptModels& kept;
+    Queue& queue;
+    std::function<void(const Outcome&)> told;  // of each outcome, before the queue is
+  };
+  // Begins at once. `room`: of the same plans.
+  Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Room room);
+  // Lets go of what it has kept for models that may come back. No model is loaded any more by then.
+  ~Loader();
+  // Waits until the job in progress is over; there is no other after it.
+  void stop();
+
+ private:
+  void run(const std::stop_token& stop);
+  [[nodiscard]] bool tidy_up();
+  void report(Outcome outcome) noexcept;
+
+  // --- a model comes ---
+  [[nodiscard]] Outcome load(const std::string& name, const std::stop_token& stop) noexcept;
+  [[nodiscard]] std::vector<plan::ModelPlan> plan_anew_where_changed(const std::string& model);
+  [[nodiscard]] plan::ModelPlan plan_anew(const plan::Request& request);
+  void choose_group(plan::ModelPlan& plan);
+  void make_way_for(const std::string& name);
+  [[nodiscard]] bool make_more_way(const std::string& name, const Error& error);
+  [[nodiscard]] bool is_about_host_memory(const Error& error) const;
+  [[nodiscard]] std::shared_ptr<Resident> open_with_way_made(const std::string& name, const std::stop_token& stop);
+  [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name, const std::stop_token& stop);
+  [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
+                                 const std::function<void(run::Instance&)>& has_context);
+  [[nodiscard]] ComputeGroup& group_of(const plan::ModelPlan& model);
+
+  // --- a model goes (loader_evicting.cpp) ---
+  [[nodiscard]] Outcome evict(const Evict& evict, std::shared_ptr<Resident> resident,
+                              const std::stop_token& stop) noexcept;
+  void let_go_of(std::shared_ptr<Resident> resident, const std::string& whom_for, const std::stop_token& stop);
+  [[nodiscard]] std::vector<device::DeviceId> computed_on(const std::vector<std::string>& names) const;
+
+  [[nodiscard]] const FleetModel& declared(const std::string& model) const;
+  [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
+  [[nodiscard]] Bytes needed_on_host(const std::string& model) const;  // charged, with its draft
+  void pass_on_runtimes();
+
+  Surroundings outer_;
+  std::vector<plan::ModelPlan> plans_;  // the models', then their drafts'
+  Room room_;                           // the queue has one of its own
+  RuntimeMemory runtimes_;
+  WeightKeeper weights_;
+  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups_;  // by name, or "model:NAME" without one
+  // A place in the compute group of a model that has gone for another one of the same group, so that the compute
+  // buffers stay.
+  std::unique_ptr<ComputeGroup::Member> successors_place_;
+  bool trims_when_idle_ = false;
+  std::jthread thread_;
+};
+
+// What is being thrown, as a value.
+[[nodiscard]] Error current_failure() noexcept;
+
+}  // namespace plimsoll::host

@@ -1,0 +1,38 @@
+// ModelFiles: whether the files of a fleet's models are still those that were planned.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include <plimsoll/base/mutex.hpp>
+#include <plimsoll/host/fleet.hpp>
+
+namespace plimsoll::host {
+
+// Any thread. Made before the fleet is planned: what is there then is taken for what was planned. Throws nothing for a
+// file that is missing; that is an identity like another.
+class ModelFiles {
+ public:
+  explicit ModelFiles(const Fleet& fleet);
+
+  // Of one model or draft: its files are those of its plan.
+  [[nodiscard]] bool are_as_planned(const std::string& name) const;
+  // Of one model or draft: what its files are now. For set_planned(), read before they are planned.
+  [[nodiscard]] std::string identity_of(const std::string& name) const;
+  void set_planned(const std::string& name, std::string identity);
+  void forget_planned(const std::string& name);  // it has no plan
+
+  // Of a model and its draft: they are about to be tried; and they have changed since they last were.
+  void note_tried(const std::string& model);
+  [[nodiscard]] bool have_changed_since_tried(const std::string& model) const;
+
+ private:
+  [[nodiscard]] std::string identity_of_all(const std::string& model) const;
+  std::map<std::string, dry_run::DryRunRequest> requests_;
+  std::map<std::string, std::string> drafts_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> planned_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> tried_ PLIMSOLL_GUARDED_BY(mutex_);
+};
+
+}  // namespace plimsoll::host

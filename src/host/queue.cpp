@@ -1,0 +1,431 @@
+#include "queue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/base/log.hpp>
+
+#include "resident.hpp"
+#include "slots.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+// Until a load has been timed: the weights from the page cache or a good disk, and a warm-up.
+constexpr double kBytesPerMs = 1'000'000;
+constexpr std::chrono::milliseconds kWarmUpGuess{500};
+
+std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan) {
+  const double bytes = static_cast<double>(plan.dry_run.model.tensor_bytes.value());
+  return kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs));
+}
+
+}  // namespace
+
+Queue::Queue(const std::vector<ModelRules>& rules, Room room, std::shared_ptr<const EvictionPolicy> policy,
+             std::size_t longest, const Clock& clock, QueueObserver& observer)
+    : policy_(std::move(policy)),
+      longest_(longest),
+      clock_(clock),
+      observer_(observer),
+      dispatcher_(rules),
+      room_(std::move(room)) {
+  const MutexLock lock(mutex_);
+  for (const ModelRules& model : rules) {
+    dispatcher_.expect_load_time(model.name, guessed_load_time(room_.plan_of(model.name)));
+    const auto why = room_.unusable(model.name);
+    if (!why) continue;
+    log::warn("host", "'{}' cannot be used: {}", model.name, why->what());
+    reasons_[model.name] = why->what();
+    dispatcher_.load_failed(model.name, clock_.now(), *why);
+  }
+}
+
+// --- requests ---
+
+// A ticket for as long as somebody waits for it. With the lock held.
+class Queue::Ticket {
+ public:
+  Ticket(Queue& queue, TicketId id) : queue_(queue), id_(id) {
+    queue_.mutex_.assert_held();
+    waiter_ = &queue_.waiters_[id];
+  }
+  ~Ticket() {
+    queue_.mutex_.assert_held();
+    const bool is_answered = waiter_->granted || waiter_->refused;
+    queue_.waiters_.erase(id_);
+    if (!is_answered) {
+      queue_.dispatcher_.withdraw(id_);
+      queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
+    }
+    if (queue_.is_unused()) queue_.unused_.notify_all();
+  }
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  [[nodiscard]] Waiter& waiter() const noexcept { return *waiter_; }
+
+ private:
+  Queue& queue_;
+  TicketId id_;
+  Waiter* waiter_;
+};
+
+Queue::Granted Queue::wait(const std::string& model, const AcquireOptions& options, bool needs_slot) {
+  const Stopwatch watch;
+  const auto until =
+      options.patience ? std::optional(std::chrono::steady_clock::now() + *options.patience) : std::nullopt;
+  MutexLock lock(mutex_);
+  if (ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
+  if (dispatcher_.waiting() >= longest_) {
+    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher_.waiting()),
+                {{"waiting", dispatcher_.waiting()}});
+  }
+  const TicketId id = dispatcher_.ask(model, options.when_busy, needs_slot, options.when_short);
+  const Ticket ticket(*this, id);
+  Waiter& waiter = ticket.waiter();
+  waiter.needs_slot = needs_slot;
+  pump();
+  if (waiter.granted) return {.resident = std::move(waiter.resident), .waited = 0};
+
+  const auto is_over = [&] {
+    return waiter.granted || waiter.refused || options.stop.stop_requested() ||
+           (until && std::chrono::steady_clock::now() >= *until);
+  };
+  waiter.wants_place = static_cast<bool>(options.waiting);
+  std::exception_ptr from_listener;
+  std::optional<std::size_t> told;
+  while (!is_over() && !from_listener) {
+    const Dispatcher::Place place = dispatcher_.place_of(id);
+    if (options.waiting && told != place.position) {
+      told = place.position;
+      lock.unlock();
+      try {
+        options.waiting(place);
+      } catch (...) {
+        from_listener = std::current_exception();
+      }
+      lock.lock();
+      continue;
+    }
+    const auto has_news = [&] {
+      mutex_.assert_held();
+      return is_over() || (options.waiting && dispatcher_.place_of(id).position != *told);
+    };
+    if (until) {
+      (void)waiter.news.wait_until(lock, options.stop, *until, has_news);
+    } else {
+      (void)waiter.news.wait(lock, options.stop, has_news);
+    }
+  }
+  if (waiter.granted) return {.resident = std::move(waiter.resident), .waited = watch.elapsed_ms() / 1000};
+  if (from_listener && !waiter.refused) std::rethrow_exception(from_listener);
+  give_up_waiting(model, options, waiter);
+}
+
+void Queue::give_up_waiting(const std::string& model, const AcquireOptions& options, const Waiter& waiter) const {
+  if (waiter.refused) throw *waiter.refused;
+  if (options.stop.stop_requested())
+    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
+  if (waiter.short_of) throw *waiter.short_of;
+  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, options.patience->count()),
+              {{"waited_ms", static_cast<std::uint64_t>(options.patience->count())}});
+}
+
+void Queue::want(const std::string& model) {
+  const MutexLock lock(mutex_);
+  (void)dispatcher_.ask(model, WhenBusy::wait, false, WhenShort::wait);
+  pump();
+}
+
+void Queue::end_lease(const std::string& model) noexcept {
+  try {
+    dispatcher_.give_back(model, clock_.now());
+  } catch (const std::exception& error) {  // leases end in destructors
+    log::error("host", "giving '{}' back: {}", model, error.what());
+  }
+  pump();
+  if (is_unused()) unused_.notify_all();
+}
+
+void Queue::give_back(const std::string& model, bool failed) noexcept {
+  const MutexLock lock(mutex_);
+  if (failed && is_resident(dispatcher_.state(model))) {
+    log::error("host", "'{}' computes no more; it goes", model);
+    reasons_[model] = "it computed no more";
+    dispatcher_.lost(model);
+  }
+  end_lease(model);
+}
+
+void Queue::give_back_outdated(const std::string& model) noexcept {
+  const MutexLock lock(mutex_);
+  dispatcher_.outdated(model);
+  end_lease(model);
+}
+
+void Queue::retry(const std::string& model) {
+  const MutexLock lock(mutex_);
+  dispatcher_.retry(model);
+}
+
+void Queue::unload(const std::string& model) {
+  const MutexLock lock(mutex_);
+  if (dispatcher_.is_pinned(model)) throw Error(ErrorCode::usage, fmt::format("'{}' is pinned; unpin it first", model));
+  dispatcher_.let_go(model);
+  pump();
+}
+
+void Queue::pin(const std::string& model, bool pinned) {
+  const MutexLock lock(mutex_);
+  dispatcher_.pin(model, pinned);
+  pump();
+}
+
+bool Queue::is_unused() const { return waiters_.empty() && dispatcher_.leases() == 0; }
+
+void Queue::end() {
+  MutexLock lock(mutex_);
+  ending_.request_stop();
+  dispatcher_.withdraw_all();
+  for (auto& [ticket, waiter] : waiters_) {
+    if (!waiter.granted && !waiter.refused) waiter.refused = Error(ErrorCode::cancelled, "the host is ending");
+    waiter.news.notify_all();
+  }
+  pump();
+  while (!is_unused()) unused_.wait(lock);
+}
+
+std::vector<std::shared_ptr<Resident>> Queue::take_residents() {
+  const MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<Resident>> out;
+  for (auto& [name, resident] : std::exchange(residents_, {})) out.push_back(std::move(resident));
+  return out;
+}
+
+// --- decisions ---
+
+// Never throws: it is called by whoever gives something back, and by the Loader.
+void Queue::pump() noexcept {
+  std::vector<Decision> decisions;
+  try {
+    if (dispatcher_.needs_room()) observer_.look_at_devices(room_);
+    decisions = dispatcher_.decide(room_, *policy_, clock_.now());
+  } catch (const std::exception& error) {
+    log::error("host", "what to do next could not be decided: {}", error.what());
+    decisions = dispatcher_.give_up(ErrorCode::internal, error.what());
+  } catch (...) {
+    log::error("host", "what to do next could not be decided");
+    decisions = dispatcher_.give_up(ErrorCode::internal, "the eviction policy threw something unknown");
+  }
+  const auto without_throwing = [](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      log::error("host", "a decision could not be carried out: {}", error.what());
+    } catch (...) {
+      log::error("host", "a decision could not be carried out");
+    }
+  };
+  for (const Decision& decision : decisions) {
+    without_throwing([&] {
+      mutex_.assert_held();
+      carry_out(decision);
+    });
+  }
+  stop_unwanted_load();
+  without_throwing([&] { observer_.decided(); });
+  notify();
+}
+
+void Queue::grant(const Grant& grant) {
+  const auto waiter = waiters_.find(grant.ticket);
+  if (waiter == waiters_.end()) return;  // wanted by the host itself
+  if (waiter->second.needs_slot) waiter->second.resident = residents_.at(grant.model);
+  waiter->second.granted = true;
+  waiter->second.news.notify_all();
+}
+
+void Queue::refuse(const Refuse& refuse) {
+  if (const auto waiter = waiters_.find(refuse.ticket); waiter != waiters_.end()) {
+    waiter->second.refused = Error(refuse.code, refuse.why, refuse.numbers);
+    waiter->second.news.notify_all();
+  }
+  observer_.refused(refuse.model, dispatcher_.state(refuse.model), refuse.why);
+}
+
+void Queue::postpone(const Postpone& postpone) {
+  if (const auto waiter = waiters_.find(postpone.ticket); waiter != waiters_.end())
+    waiter->second.short_of = Error(ErrorCode::out_of_device_memory, postpone.why, postpone.numbers);
+  log::warn("host", "{}; it is loaded when they give it back", postpone.why);
+  observer_.refused(postpone.model, dispatcher_.state(postpone.model), postpone.why);
+}
+
+void Queue::carry_out(const Decision& decision) {
+  if (const auto* moved = std::get_if<Moved>(&decision))
+    observer_.moved(*moved, std::exchange(reasons_[moved->model], {}));
+  else if (const auto* granted = std::get_if<Grant>(&decision))
+    grant(*granted);
+  else if (const auto* refused = std::get_if<Refuse>(&decision))
+    refuse(*refused);
+  else if (const auto* postponed = std::get_if<Postpone>(&decision))
+    postpone(*postponed);
+  else
+    tasks_.push_back(decision);
+}
+
+void Queue::stop_unwanted_load() {
+  if (!loading_ || dispatcher_.is_wanted(loading_->model) || !loading_->stop.request_stop()) return;
+  log::info("host", "nobody waits for '{}' any more: its load is stopped", loading_->model);
+}
+
+void Queue::notify() noexcept {
+  if (!tasks_.empty() || dispatcher_.next_look() != loader_wakes_at_) work_.notify_one();
+  for (auto& [ticket, waiter] : waiters_) {
+    if (waiter.wants_place) waiter.news.notify_all();
+  }
+}
+
+// --- the Loader's side ---
+
+std::optional<Job> Queue::take_job() {
+  if (tasks_.empty()) return std::nullopt;
+  const Decision task = std::move(tasks_.front());
+  tasks_.pop_front();
+  if (const auto* load = std::get_if<Load>(&task)) {
+    loading_ = {.model = load->model, .stop = {}};
+    stop_unwanted_load();
+    return Job{.task = *load, .stop = loading_->stop.get_token()};
+  }
+  const auto& evict = std::get<Evict>(task);
+  std::shared_ptr<Resident> resident = std::exchange(residents_.at(evict.model), nullptr);
+  residents_.erase(evict.model);
+  tokens_before_[evict.model] += resident->tokens_computed();
+  return Job{.task = evict, .stop = ending_.get_token(), .resident = std::move(resident)};
+}
+
+std::optional<Job> Queue::next_at_once() {
+  const MutexLock lock(mutex_);
+  return take_job();
+}
+
+std::optional<Job> Queue::next(const std::stop_token& stop) {
+  MutexLock lock(mutex_);
+  while (!stop.stop_requested()) {
+    if (auto job = take_job()) return job;
+    loader_wakes_at_ = dispatcher_.next_look();
+    const auto has_news = [&] {
+      mutex_.assert_held();
+      return !tasks_.empty() || dispatcher_.next_look() != loader_wakes_at_;
+    };
+    if (loader_wakes_at_) {
+      (void)work_.wait_until(lock, stop, *loader_wakes_at_, has_news);
+    } else {
+      (void)work_.wait(lock, stop, has_news);
+    }
+    if (tasks_.empty() && !stop.stop_requested()) pump();  // a time to live is over, or memory may have come back
+  }
+  return std::nullopt;
+}
+
+void Queue::warming(const std::string& model) {
+  const MutexLock lock(mutex_);
+  if (dispatcher_.state(model) == ModelState::loading) dispatcher_.warming(model);  // not where it is tried again
+  pump();
+}
+
+void Queue::apply(Loaded loaded) {
+  residents_[loaded.model] = std::move(loaded.resident);
+  dispatcher_.loaded(loaded.model, clock_.now(), std::chrono::milliseconds(std::llround(loaded.ms)));
+}
+
+// Who came for it after it was stopped is not to hear of that: it is loaded again.
+void Queue::apply(const Failed& failed) {
+  reasons_[failed.model] = failed.why.what();
+  const bool was_stopped = loading_ && loading_->stop.stop_requested() && failed.why.code() == ErrorCode::cancelled;
+  if (was_stopped)
+    dispatcher_.load_stopped(failed.model);
+  else
+    dispatcher_.load_failed(failed.model, clock_.now(), failed.why);
+}
+
+void Queue::apply(const Replanned& replanned) {
+  for (const plan::ModelPlan& plan : replanned.plans) room_.replace(plan);
+  const plan::ModelPlan& plan = room_.plan_of(replanned.model);
+  reasons_[replanned.model] = "planned anew";
+  dispatcher_.replanned(replanned.model, slots_of(plan));
+  dispatcher_.expect_load_time(replanned.model, guessed_load_time(plan));
+}
+
+void Queue::apply(const Evicted& evicted) {
+  if (!evicted.whom_for.empty()) reasons_[evicted.model] = fmt::format("for '{}'", evicted.whom_for);
+  dispatcher_.evicted(evicted.model, clock_.now());
+}
+
+void Queue::finished(Outcome outcome) noexcept {
+  const MutexLock lock(mutex_);
+  try {
+    std::visit(
+        [&](auto& what) {
+          mutex_.assert_held();
+          apply(std::move(what));
+        },
+        outcome);
+  } catch (const std::exception& error) {
+    log::error("host", "what became of a load or an eviction could not be noted: {}", error.what());
+  }
+  loading_.reset();
+  pump();
+}
+
+void Queue::set_runtimes(const RuntimeFigures& figures) {
+  const MutexLock lock(mutex_);
+  for (const ModelRuntime& one : figures) room_.set_runtime(one.model, one.device, one.figure);
+}
+
+// --- what is true ---
+
+ModelState Queue::state(const std::string& model) const {
+  const MutexLock lock(mutex_);
+  return dispatcher_.state(model);
+}
+
+std::size_t Queue::waiting() const {
+  const MutexLock lock(mutex_);
+  return dispatcher_.waiting();
+}
+
+std::vector<ModelStatus> Queue::status(std::span<const std::string> models) const {
+  std::vector<ModelStatus> out;
+  const MutexLock lock(mutex_);
+  for (const std::string& name : models) {
+    const plan::ModelPlan& plan = room_.plan_of(name);
+    const auto found = residents_.find(name);
+    const Resident* here = found == residents_.end() ? nullptr : found->second.get();
+    const auto before = tokens_before_.find(name);
+    out.push_back(
+        {.name = name,
+         .compute_group = plan.compute_group,
+         .state = dispatcher_.state(name),
+         .pinned = dispatcher_.is_pinned(name),
+         .slots = slots_of(plan),
+         .leases = dispatcher_.leases(name),
+         .waiting = dispatcher_.waiting(name),
+         .planned = plan.entries,
+         .last_used = dispatcher_.last_used(name),
+         .tokens = (before == tokens_before_.end() ? 0 : before->second) + (here ? here->tokens_computed() : 0),
+         .failure = dispatcher_.failure(name),
+         .seal = here ? here->seal_counts() : memory::SealCounts{}});
+  }
+  return out;
+}
+
+}  // namespace plimsoll::host

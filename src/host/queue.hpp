@@ -1,0 +1,135 @@
+// Queue: requests that wait for models, the models that are loaded, and what the Loader is to do next.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <plimsoll/base/mutex.hpp>
+#include <plimsoll/host/dispatcher.hpp>
+#include <plimsoll/host/lease.hpp>
+#include <plimsoll/host/status.hpp>
+
+#include "loader_outcome.hpp"
+
+namespace plimsoll::host {
+
+// What a load or an eviction needs to know.
+struct Job {
+  std::variant<Load, Evict> task;
+  std::stop_token stop{};                // a load: nobody waits for it any more; an eviction: the host ends
+  std::shared_ptr<Resident> resident{};  // that is evicted
+};
+
+// What the queue tells and asks while it decides. Called with the queue's lock held: quick, and no calls back.
+class QueueObserver {
+ public:
+  virtual ~QueueObserver() = default;
+  virtual void look_at_devices(Room& room) = 0;
+  virtual void moved(const Moved& moved, const std::string& why) = 0;
+  virtual void refused(const std::string& model, ModelState state, const std::string& why) = 0;
+  virtual void decided() {}  // everything that could be, for now
+};
+
+// Any thread. One lock guards what is decided; who waits has a condition variable of its own. What the observer or the
+// policy throws is logged, and an error for those who wait.
+class Queue {
+ public:
+  // All of them outlive the queue. A model that cannot be used is failed from the start.
+  Queue(const std::vector<ModelRules>& rules, Room room, std::shared_ptr<const EvictionPolicy> policy,
+        std::size_t longest, const Clock& clock, QueueObserver& observer);
+
+  // --- requests ---
+  struct Granted {
+    std::shared_ptr<Resident> resident;  // it is loaded for as long as the slot is not given back
+    double waited = 0;                   // seconds
+  };
+  // Waits for the model, and for a slot where one is needed. Without a slot the model may go again at once. Throws as
+  // Host::acquire() and Host::load().
+  [[nodiscard]] Granted wait(const std::string& model, const AcquireOptions& options, bool needs_slot);
+  // The host itself wants it: nobody waits, and nobody has to.
+  void want(const std::string& model);
+  // Ends a lease. `failed`: the model computes no more.
+  void give_back(const std::string& model, bool failed) noexcept;
+  // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.
+  void give_back_outdated(const std::string& model) noexcept;
+  void retry(const std::string& model);
+  void unload(const std::string& model);
+  void pin(const std::string& model, bool pinned);
+  // Refuses who waits, stops what is loaded, and waits until nobody waits or has a lease. Nobody is let in any more.
+  void end();
+  // The models that are still loaded, once the host has ended.
+  [[nodiscard]] std::vector<std::shared_ptr<Resident>> take_residents();
+
+  // --- the Loader's side: one job at a time, and each is finished ---
+  [[nodiscard]] std::optional<Job> next_at_once();                     // empty: there is none now
+  [[nodiscard]] std::optional<Job> next(const std::stop_token& stop);  // waits; empty: stopped
+  void warming(const std::string& model);
+  void finished(Outcome outcome) noexcept;
+  void set_runtimes(const RuntimeFigures& figures);
+
+  // --- what is true ---
+  [[nodiscard]] ModelState state(const std::string& model) const;
+  // Without what the queue does not count: loads, evictions, refusals and their times.
+  [[nodiscard]] std::vector<ModelStatus> status(std::span<const std::string> models) const;
+  [[nodiscard]] std::size_t waiting() const;
+
+ private:
+  struct Waiter {
+    std::condition_variable_any news;
+    bool needs_slot = false;
+    bool wants_place = false;  // told whenever its place may have changed
+    bool granted = false;
+    std::shared_ptr<Resident> resident;
+    std::optional<Error> refused;
+    std::optional<Error> short_of;  // others hold what it needs; it waits for that
+  };
+  struct Loading {
+    std::string model;
+    std::stop_source stop;
+  };
+  class Ticket;
+  // Whatever can be decided now; called after everything that the dispatcher was told.
+  void pump() noexcept PLIMSOLL_REQUIRES(mutex_);
+  void carry_out(const Decision& decision) PLIMSOLL_REQUIRES(mutex_);
+  void grant(const Grant& grant) PLIMSOLL_REQUIRES(mutex_);
+  void refuse(const Refuse& refuse) PLIMSOLL_REQUIRES(mutex_);
+  void postpone(const Postpone& postpone) PLIMSOLL_REQUIRES(mutex_);
+  void stop_unwanted_load() PLIMSOLL_REQUIRES(mutex_);
+  void notify() noexcept PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] bool is_unused() const PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Job> take_job() PLIMSOLL_REQUIRES(mutex_);
+  void apply(Loaded loaded) PLIMSOLL_REQUIRES(mutex_);
+  void apply(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
+  void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
+  void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
+  void end_lease(const std::string& model) noexcept PLIMSOLL_REQUIRES(mutex_);
+  [[noreturn]] void give_up_waiting(const std::string& model, const AcquireOptions& options, const Waiter& waiter) const
+      PLIMSOLL_REQUIRES(mutex_);
+
+  const std::shared_ptr<const EvictionPolicy> policy_;
+  const std::size_t longest_;
+  const Clock& clock_;
+  QueueObserver& observer_;
+  mutable Mutex mutex_;
+  std::condition_variable_any work_;    // the Loader waits for it
+  std::condition_variable_any unused_;  // end() waits for it
+  Dispatcher dispatcher_ PLIMSOLL_GUARDED_BY(mutex_);
+  Room room_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<TicketId, Waiter> waiters_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Resident>> residents_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
+  std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);          // of the move that comes next
+  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                          // Load or Evict, not begun
+  std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::optional<Dispatcher::Time> loader_wakes_at_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::stop_source ending_;
+};
+
+}  // namespace plimsoll::host

@@ -1,0 +1,94 @@
+#include "runtime_memory.hpp"
+
+#include <malloc.h>
+
+#include <algorithm>
+
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/plan/planner.hpp>
+
+namespace plimsoll::host {
+namespace {
+
+std::vector<device::DeviceInfo> infos(const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<device::DeviceInfo> out;
+  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state.info);
+  return out;
+}
+
+}  // namespace
+
+RuntimeMemory::RuntimeMemory(run::MemoryAccounting& accounting, plan::Store& store,
+                             std::vector<plan::DeviceVerdict> devices)
+    : store_(store),
+      devices_(std::move(devices)),
+      backends_(accounting.ledger(), accounting.probe(), infos(devices_)) {}
+
+void RuntimeMemory::warm_up(run::Instance& instance, run::WarmUpDepth depth, const std::stop_token& stop) {
+  const std::string& name = instance.name();
+  if (const auto known = known_.find(name); known != known_.end()) {
+    instance.reuse_warm_up(known->second.report, known->second.runtime);
+  } else {
+    (void)instance.warm_up({.depth = depth, .stop = stop}, &store_);
+    if (instance.warm_up_report().complete()) {
+      known_[name] = {
+          .key = key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
+    } else {
+      for (const auto& [device, bytes] : instance.runtime()) lower_bounds_[{name, device}] = bytes;
+    }
+  }
+  instance.seal();
+}
+
+void RuntimeMemory::note_gone(const std::vector<std::string>& names, const std::vector<device::DeviceId>& computed_on) {
+  if (backends_.reads_host_memory()) (void)malloc_trim(0);  // what the C library keeps would look like a backend's
+  const Stopwatch watch;
+  const auto left_behind = backends_.charge_what_stayed(computed_on);
+  log::info("host", "'{}': read the devices in {:.1f} ms", names.front(), watch.elapsed_ms());
+  for (const std::string& name : names) {
+    const auto known = known_.find(name);
+    if (known == known_.end()) continue;
+    for (auto& [device, bytes] : known->second.runtime) {
+      const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
+      if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);
+    }
+  }
+}
+
+std::string RuntimeMemory::key_of(const plan::ModelPlan& model) const {
+  std::string key;
+  for (const device::DeviceId& device : plan::computing_devices(model.dry_run)) {
+    const auto verdict =
+        std::ranges::find_if(devices_, [&](const plan::DeviceVerdict& one) { return one.state.info.id == device; });
+    if (verdict == devices_.end()) continue;
+    key += plan::runtime_key({.info = verdict->state.info, .reading = verdict->state.reading}, model.dry_run) + "\n";
+  }
+  return key;
+}
+
+RuntimeFigures RuntimeMemory::figures(const std::vector<plan::ModelPlan>& plans) const {
+  RuntimeFigures out;
+  for (const plan::ModelPlan& model : plans) {
+    auto known = known_.find(model.name);
+    if (known == known_.end() && !known_.empty()) {
+      const std::string key = key_of(model);
+      known = std::ranges::find_if(known_, [&](const auto& one) { return one.second.key == key; });
+    }
+    if (known != known_.end()) {
+      for (const auto& [device, bytes] : known->second.runtime)
+        out.push_back({model.name, device, {.bytes = bytes, .source = plan::Source::measured}});
+      continue;
+    }
+    for (const plan::Entry& entry : model.entries) {
+      if (entry.stage != memory::Stage::runtime) continue;
+      const auto bound = lower_bounds_.find({model.name, entry.device});
+      const Bytes figure = bound == lower_bounds_.end() ? entry.bytes : std::max(entry.bytes, bound->second);
+      out.push_back({model.name,
+                     entry.device,
+                     {.bytes = saturating_sub(figure, backends_.held_on(entry.device)), .source = entry.source}});
+    }
+  }
+  return out;
+}
+
+}  // namespace plimsoll::host
