@@ -7,6 +7,7 @@ endif()
 add_library(plimsoll_compile INTERFACE)
 target_compile_options(plimsoll_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety;-Werror=thread-safety>  # what `make lint` sees, and the fuzzers' build
   $<$<BOOL:${PLIMSOLL_WERROR}>:-Werror>)
 
 if(PLIMSOLL_SANITIZE STREQUAL "address")

@@ -26,21 +26,21 @@ void HostLog::drop_oldest_locked() {
 }
 
 bool HostLog::drop_oldest() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (events_.empty()) return false;
   drop_oldest_locked();
   return true;
 }
 
 Bytes HostLog::held() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return held_;
 }
 
 void HostLog::append(HostEvent event) {
   std::vector<Listener> listeners;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     event.sequence = next_++;
     event.at = clock_.now();
     if (event.kind == HostEventKind::moved) {
@@ -73,7 +73,7 @@ void HostLog::refused(const std::string& model, ModelState state, std::string wh
 
 std::vector<HostEvent> HostLog::events(std::uint64_t after) const {
   std::vector<HostEvent> out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const HostEvent& event : events_) {
     if (event.sequence > after) out.push_back(event);
   }
@@ -81,12 +81,12 @@ std::vector<HostEvent> HostLog::events(std::uint64_t after) const {
 }
 
 std::uint64_t HostLog::dropped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return dropped_;
 }
 
 void HostLog::listen(Listener listener) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   listeners_.push_back(std::move(listener));
 }
 

@@ -18,20 +18,20 @@ Bytes KeptModels::sum() const {
 bool KeptModels::make_room(Bytes wanted) {
   if (wanted > budget_) return false;
   Items leaving;  // freed without the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   while (!items_.empty() && sum() + wanted > budget_) leaving.splice(leaving.end(), items_, items_.begin());
   return true;
 }
 
 void KeptModels::keep(const std::string& name, Entry kept) {
   Items leaving;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto known = find(name); known != items_.end()) leaving.splice(leaving.end(), items_, known);
   items_.push_back({.name = name, .kept = std::move(kept)});
 }
 
 std::shared_ptr<const tracker::KeptWeights> KeptModels::copy_of(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto known = find(name);
   if (known == items_.end()) return nullptr;
   items_.splice(items_.end(), items_, known);
@@ -39,7 +39,7 @@ std::shared_ptr<const tracker::KeptWeights> KeptModels::copy_of(const std::strin
 }
 
 std::shared_ptr<engine::Model> KeptModels::take_model(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto known = find(name);
   if (known == items_.end() || known->kept.model == nullptr) return nullptr;
   std::shared_ptr<engine::Model> model = std::move(known->kept.model);
@@ -48,7 +48,7 @@ std::shared_ptr<engine::Model> KeptModels::take_model(const std::string& name) {
 }
 
 Bytes KeptModels::size_of_model(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto known = std::ranges::find(items_, name, &Item::name);
   return known != items_.end() && known->kept.model != nullptr ? known->kept.size : Bytes{};
 }
@@ -56,7 +56,7 @@ Bytes KeptModels::size_of_model(const std::string& name) const {
 Bytes KeptModels::give_way(Bytes wanted, const std::string& but) {
   Bytes freed;
   Items leaving;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto item = items_.begin(); item != items_.end() && freed < wanted;) {
     const auto next = std::next(item);
     if (item->name != but) {
@@ -70,19 +70,19 @@ Bytes KeptModels::give_way(Bytes wanted, const std::string& but) {
 
 void KeptModels::forget(const std::string& name) {
   Items leaving;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto known = find(name); known != items_.end()) leaving.splice(leaving.end(), items_, known);
 }
 
 void KeptModels::clear() {
   Items leaving;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   leaving.swap(items_);
 }
 
 KeptBytes KeptModels::held() const {
   KeptBytes held;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Item& item : items_) (item.kept.model ? held.models : held.copies) += item.kept.size;
   return held;
 }

@@ -3,10 +3,10 @@
 #pragma once
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/base/mutex.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/tracker/kept_weights.hpp>
 
@@ -52,12 +52,12 @@ class KeptModels {
     Entry kept;
   };
   using Items = std::list<Item>;
-  [[nodiscard]] Items::iterator find(const std::string& name);
-  [[nodiscard]] Bytes sum() const;
+  [[nodiscard]] Items::iterator find(const std::string& name) PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] Bytes sum() const PLIMSOLL_REQUIRES(mutex_);
 
   const Bytes budget_;
-  mutable std::mutex mutex_;
-  Items items_;  // longest unused first
+  mutable Mutex mutex_;
+  Items items_ PLIMSOLL_GUARDED_BY(mutex_);  // longest unused first
 };
 
 }  // namespace plimsoll::host

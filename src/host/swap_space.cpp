@@ -22,7 +22,7 @@ SwapSpace::SwapSpace(SwapLimits limits, memory::Ledger& ledger) : limits_(std::m
 SwapSpace::~SwapSpace() = default;
 
 SwapFolder& SwapSpace::folder() {
-  const std::lock_guard lock(folder_mutex_);
+  const MutexLock lock(folder_mutex_);
   if (!folder_) folder_ = std::make_unique<SwapFolder>(limits_.folder);
   return *folder_;
 }
@@ -42,9 +42,9 @@ bool is_text(const run::SequenceSnapshot& snapshot) {
 }  // namespace
 
 // Nothing charged: the budget has no room, even with all that is swapped out elsewhere.
-memory::Charge SwapSpace::charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock) {
+memory::Charge SwapSpace::charge_for(Bytes bytes) {
   memory::Charge charge(ledger_, memory::on_the_heap(kOwner, memory::Stage::conversations));
-  while (!charge.resize(bytes) && push_out_oldest(lock)) {
+  while (!charge.resize(bytes) && push_out_oldest()) {
   }
   return charge;
 }
@@ -59,8 +59,8 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
   forget(id);
   // Positions and spans come with the memory.
   const Bytes most = memory + tokens_of(tokens_alone) * 2;
-  std::unique_lock lock(mutex_);
-  memory::Charge charge = charge_for(most, lock);
+  MutexLock lock(mutex_);
+  memory::Charge charge = charge_for(most);
   lock.unlock();
   if (charge.size() == Bytes{}) {
     log::info("host", "no room to swap out {}: the conversation will be decoded again", format_bytes(most));
@@ -70,7 +70,7 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
     Swapped swapped_out{.snapshot = save(), .charge = std::move(charge)};
     const Bytes kept = swapped_out.snapshot.size() + tokens_of(swapped_out.snapshot);
     lock.lock();
-    if (swapped_out.charge.resize(kept)) return add(id, std::move(swapped_out), lock);
+    if (swapped_out.charge.resize(kept)) return add(id, std::move(swapped_out));
     lock.unlock();
   } catch (const std::exception& error) {
     log::warn("host", "a conversation is swapped out as its tokens alone: {}", error.what());
@@ -81,22 +81,22 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
 
 void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone) {
   forget(id);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (!is_text(tokens_alone)) return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
   tokens_alone.memory = {};
   tokens_alone.decoded = 0;
   const Bytes bytes = tokens_of(tokens_alone);
-  Swapped swapped_out{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes, lock)};
+  Swapped swapped_out{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes)};
   if (swapped_out.charge.size() < bytes) return lose(id, "the host's budget has no room for its tokens");
-  add(id, std::move(swapped_out), lock);
+  add(id, std::move(swapped_out));
 }
 
 void SwapSpace::put_back(std::uint64_t id, Swapped swapped_out) {
-  std::unique_lock lock(mutex_);
-  add(id, std::move(swapped_out), lock);
+  MutexLock lock(mutex_);
+  add(id, std::move(swapped_out));
 }
 
-void SwapSpace::add(std::uint64_t id, Swapped swapped_out, std::unique_lock<std::mutex>& lock) {
+void SwapSpace::add(std::uint64_t id, Swapped swapped_out) {
   const bool has_memory = !swapped_out.snapshot.memory.empty();
   held_.in_memory += swapped_out.snapshot.size();
   held_.tokens += tokens_of(swapped_out.snapshot);
@@ -104,16 +104,16 @@ void SwapSpace::add(std::uint64_t id, Swapped swapped_out, std::unique_lock<std:
   Entries& entries = has_memory ? in_memory_ : elsewhere_;
   entries.push_back({.id = id, .swapped_out = std::move(swapped_out)});
   by_id_[id] = std::prev(entries.end());
-  while (held_.in_memory > limits_.memory && push_out_oldest(lock)) {
+  while (held_.in_memory > limits_.memory && push_out_oldest()) {
   }
 }
 
 // False: there is nothing left in memory. The lock is given up meanwhile: who wants this one waits.
-bool SwapSpace::push_out_oldest(std::unique_lock<std::mutex>& lock) {
+bool SwapSpace::push_out_oldest() {
   const auto oldest = std::ranges::find(in_memory_, false, &Entry::is_leaving);
   if (oldest == in_memory_.end()) {
     if (in_memory_.empty()) return false;
-    moved_.wait(lock);
+    moved_.wait(mutex_);
     return true;
   }
   const Bytes size = oldest->swapped_out.snapshot.size();
@@ -122,9 +122,9 @@ bool SwapSpace::push_out_oldest(std::unique_lock<std::mutex>& lock) {
   if (has_room) {
     held_.on_disk += size;
     oldest->is_leaving = true;
-    lock.unlock();
+    mutex_.unlock();
     const bool written = write(*oldest);
-    lock.lock();
+    mutex_.lock();
     oldest->is_leaving = false;
     if (written) {
       oldest->file_bytes = size;
@@ -170,12 +170,12 @@ bool SwapSpace::write(Entry& entry) {
   }
 }
 
-std::optional<SwapSpace::Entry> SwapSpace::remove(std::uint64_t id, std::unique_lock<std::mutex>& lock) {
+std::optional<SwapSpace::Entry> SwapSpace::remove(std::uint64_t id) {
   for (;;) {
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) return std::nullopt;
     if (found->second->is_leaving) {
-      moved_.wait(lock);
+      moved_.wait(mutex_);
       continue;
     }
     const Entries::iterator place = found->second;
@@ -192,17 +192,17 @@ std::optional<SwapSpace::Entry> SwapSpace::remove(std::uint64_t id, std::unique_
 }
 
 std::optional<SwapSpace::Swapped> SwapSpace::take(std::uint64_t id) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (const auto lost = lost_.find(id); lost != lost_.end()) {
     const std::string why = std::exchange(lost->second, {});
     lost_.erase(lost);
     throw Error(ErrorCode::unsupported, fmt::format("conversation {} begins anew: {}", id, why));
   }
-  std::optional<Entry> entry = remove(id, lock);
+  std::optional<Entry> entry = remove(id);
   if (!entry) return std::nullopt;
   if (!entry->file.empty()) {
     const Bytes whole = entry->file_bytes + entry->swapped_out.charge.size();
-    while (!entry->swapped_out.charge.resize(whole) && push_out_oldest(lock)) {
+    while (!entry->swapped_out.charge.resize(whole) && push_out_oldest()) {
     }
     lock.unlock();
     read_back(*entry);
@@ -234,23 +234,23 @@ void SwapSpace::read_back(Entry& entry) {
 void SwapSpace::forget(std::uint64_t id) {
   std::optional<Entry> entry;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     lost_.erase(id);
-    entry = remove(id, lock);
+    entry = remove(id);
   }
   std::error_code ignored;
   if (entry && !entry->file.empty()) fs::remove(entry->file, ignored);
 }
 
 void SwapSpace::give_way(Bytes wanted) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const Bytes goal = saturating_sub(held_.in_memory, wanted);
-  while (held_.in_memory > goal && push_out_oldest(lock)) {
+  while (held_.in_memory > goal && push_out_oldest()) {
   }
 }
 
 SwappedBytes SwapSpace::held() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return held_;
 }
 

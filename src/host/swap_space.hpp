@@ -7,10 +7,10 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include <plimsoll/base/mutex.hpp>
 #include <plimsoll/host/fleet.hpp>
 #include <plimsoll/memory/charge.hpp>
 #include <plimsoll/run/sequence_snapshot.hpp>
@@ -74,27 +74,27 @@ class SwapSpace {
     bool is_leaving = false;  // its memory is being written, without the lock
   };
   using Entries = std::list<Entry>;
-  [[nodiscard]] memory::Charge charge_for(Bytes bytes, std::unique_lock<std::mutex>& lock);
-  bool push_out_oldest(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] memory::Charge charge_for(Bytes bytes) PLIMSOLL_REQUIRES(mutex_);
+  bool push_out_oldest() PLIMSOLL_REQUIRES(mutex_);
   bool write(Entry& entry);
-  void keep_tokens_alone(Entries::iterator entry);
-  void add(std::uint64_t id, Swapped swapped_out, std::unique_lock<std::mutex>& lock);
-  void lose(std::uint64_t id, const char* why);
-  [[nodiscard]] std::optional<Entry> remove(std::uint64_t id, std::unique_lock<std::mutex>& lock);
+  void keep_tokens_alone(Entries::iterator entry) PLIMSOLL_REQUIRES(mutex_);
+  void add(std::uint64_t id, Swapped swapped_out) PLIMSOLL_REQUIRES(mutex_);
+  void lose(std::uint64_t id, const char* why) PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Entry> remove(std::uint64_t id) PLIMSOLL_REQUIRES(mutex_);
   void read_back(Entry& entry);
   [[nodiscard]] SwapFolder& folder();
 
   SwapLimits limits_;
   memory::Ledger& ledger_;
-  mutable std::mutex mutex_;
-  std::condition_variable moved_;
-  std::mutex folder_mutex_;
-  std::unique_ptr<SwapFolder> folder_;
-  Entries in_memory_;  // longest swapped out first
-  Entries elsewhere_;  // on disk, or tokens alone
-  std::map<std::uint64_t, Entries::iterator> by_id_;
-  std::map<std::uint64_t, std::string> lost_;  // and why
-  SwappedBytes held_;
+  mutable Mutex mutex_;
+  std::condition_variable_any moved_;
+  Mutex folder_mutex_;
+  std::unique_ptr<SwapFolder> folder_ PLIMSOLL_GUARDED_BY(folder_mutex_);
+  Entries in_memory_ PLIMSOLL_GUARDED_BY(mutex_);  // longest swapped out first
+  Entries elsewhere_ PLIMSOLL_GUARDED_BY(mutex_);  // on disk, or tokens alone
+  std::map<std::uint64_t, Entries::iterator> by_id_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, std::string> lost_ PLIMSOLL_GUARDED_BY(mutex_);  // and why
+  SwappedBytes held_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 }  // namespace plimsoll::host

@@ -6,12 +6,12 @@
 #include <functional>
 #include <iosfwd>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/base/clock.hpp>
+#include <plimsoll/base/mutex.hpp>
 #include <plimsoll/host/model_state.hpp>
 
 namespace plimsoll::host {
@@ -54,19 +54,19 @@ class HostLog {
 
  private:
   void append(HostEvent event);
-  void drop_oldest_locked();
+  void drop_oldest_locked() PLIMSOLL_REQUIRES(mutex_);
   const Clock& clock_;
   std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::deque<HostEvent> events_;
-  std::map<std::string, Clock::TimePoint> since_;
-  std::uint64_t next_ = 1;
-  std::uint64_t dropped_ = 0;
-  Bytes held_;
-  std::vector<Listener> listeners_;
+  mutable Mutex mutex_;
+  std::deque<HostEvent> events_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, Clock::TimePoint> since_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::uint64_t next_ PLIMSOLL_GUARDED_BY(mutex_) = 1;
+  std::uint64_t dropped_ PLIMSOLL_GUARDED_BY(mutex_) = 0;
+  Bytes held_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::vector<Listener> listeners_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
-// One JSON object a budget. Reading answers with the line number and a sentence where the text is no such log.
+// One JSON object a line. Reading answers with the line number and a sentence where the text is no such log.
 void write_events(std::ostream& out, const std::vector<HostEvent>& events);
 [[nodiscard]] std::expected<std::vector<HostEvent>, std::string> read_events(std::istream& in);
 
