@@ -12,8 +12,8 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/dry_run/local_dry_runs.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/host/host.hpp>
-#include <plimsoll/host/room.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/run/generation.hpp>
 #include <plimsoll/run/open.hpp>

@@ -128,8 +128,8 @@ Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, pla
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =
-      host::plan_fleet(fleet, host::Room(models.models, std::move(devices), host::drafts_of(fleet)));
-  host::require_a_usable_one(fleet, of_fleet.room);
+      host::plan_fleet(fleet, host::FreeCapacity(models.models, std::move(devices), host::drafts_of(fleet)));
+  host::require_a_usable_one(fleet, of_fleet.capacity);
   host::add_alternatives(of_fleet, fleet, planner);
   return {.models = std::move(models), .of_fleet = std::move(of_fleet)};
 }

@@ -1,5 +1,5 @@
 // ComputeGroup: models that take turns on a device. One thread computes for all of them, one model at a time, in the
-// order in which they asked; their compute buffers are one shared set of compute buffers.
+// order in which they asked, and all compute in the same buffers.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -25,20 +25,20 @@ namespace plimsoll::host {
 // is also one pool for its device.
 class ComputeGroup {
  public:
-  // `compute_buffers`: see Room::compute_buffers_of_group(); empty for a model that shares with nobody, which has its
-  // compute group's thread only.
+  // `compute_buffers`: see FreeCapacity::compute_buffers_of_group(); empty for a model that shares with nobody, which
+  // has its compute group's thread only.
   ComputeGroup(run::MemoryAccounting& accounting, std::string name,
                std::vector<memory::Ledger::PlannedEntry> compute_buffers);
   ~ComputeGroup();
   ComputeGroup(const ComputeGroup&) = delete;
   ComputeGroup& operator=(const ComputeGroup&) = delete;
 
-  // A member's place. The first to come takes the compute buffers from the accounting; the last to leave gives it back.
+  // A member's place. The first to come reserves and takes the compute buffers; the last to leave gives them back.
   class Member;
-  // Throws memory::Refused where the compute buffers does not fit.
+  // Throws memory::Refused where the compute buffers do not fit.
   [[nodiscard]] std::unique_ptr<Member> join();
   [[nodiscard]] bool is_empty() const;  // nobody has a place
-  // Its compute buffers is large enough for these compute buffers: see plan::compute_buffers_of().
+  // Its buffers are large enough for these: see plan::compute_buffers_of().
   [[nodiscard]] bool holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const;
 
  private:

@@ -145,19 +145,22 @@ void Dispatcher::begin_load(const std::string& name) {
 }
 
 // Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, or put off.
-std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ticket, const Room& room,
+std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ticket, const FreeCapacity& capacity,
                                                                 const EvictionPolicy& policy, Time now) {
   const std::vector<std::string> here = resident();
-  const auto fits_without = [&](const std::vector<std::string>& gone) {
+  const auto choose = [&](bool idle_only) {
+    const std::vector<Candidate> may_go = candidates(idle_only, now);
+    std::vector<std::string> names;
+    for (const Candidate& one : may_go) names.push_back(one.name);
     std::vector<std::string> stay;
-    std::ranges::copy_if(here, std::back_inserter(stay),
-                         [&](const std::string& name) { return !std::ranges::contains(gone, name); });
-    return room.admits(ticket.model, stay, gone);
+    std::ranges::set_difference(here, names, std::back_inserter(stay));  // both are in the order of names
+    FreeCapacity::Trial trial(capacity, ticket.model, stay, names);
+    return choose_victims(may_go, policy, now, trial);
   };
-  if (auto victims = choose_victims(candidates(true, now), policy, now, fits_without)) return victims;
-  auto victims = choose_victims(candidates(false, now), policy, now, fits_without);
+  if (auto victims = choose(true)) return victims;
+  auto victims = choose(false);
   if (!victims) {
-    turn_away(ticket, room, now);
+    turn_away(ticket, capacity, now);
   } else if (ticket.when_busy == WhenBusy::refuse) {
     refuse(
         ticket, ErrorCode::busy,
@@ -169,7 +172,7 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ti
 
 // The oldest ticket that needs memory decides who goes. While it waits for busy ones, a later one may have what is
 // free meanwhile, if the older one will fit beside it.
-void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time now) {
+void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   if (in_transition()) return;
   look_again_.reset();
   std::vector<std::string> promised;  // to the oldest: it, and what stays resident beside it
@@ -179,7 +182,7 @@ void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time 
   for (const Ticket& ticket : all) {
     if (is_resident(model(ticket.model).state) || seen.contains(ticket.model)) continue;
     if (promised.empty()) {
-      auto chosen = victims_for(ticket, room, policy, now);
+      auto chosen = victims_for(ticket, capacity, policy, now);
       if (!chosen) continue;  // refused: the next one is the oldest
       victims = *chosen;
       if (victims.empty()) {
@@ -194,7 +197,7 @@ void Dispatcher::make_room(const Room& room, const EvictionPolicy& policy, Time 
       std::vector<std::string> later = promised;
       later.push_back(ticket.model);
       const bool wait_is_over = std::ranges::all_of(victims, [&](const auto& name) { return idle(model(name)); });
-      if (!wait_is_over && room.admits(ticket.model, resident(), {}) && room.fits(later))
+      if (!wait_is_over && capacity.admits(ticket.model, resident(), {}) && capacity.fits(later))
         return begin_load(ticket.model);
     }
     seen.insert(ticket.model);
@@ -223,16 +226,16 @@ void Dispatcher::evict_idle(Time now) {
   }
 }
 
-std::vector<Decision> Dispatcher::decide(const Room& room, const EvictionPolicy& policy, Time now) {
+std::vector<Decision> Dispatcher::decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   refuse_failed(now);
   grant_slots();
-  make_room(room, policy, now);
+  make_way(capacity, policy, now);
   grant_slots();  // of those that turned out not to have to go
   evict_idle(now);
   return std::exchange(decisions_, {});
 }
 
-bool Dispatcher::needs_room() const {
+bool Dispatcher::needs_capacity() const {
   return !in_transition() &&
          std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return !is_resident(model(ticket.model).state); });
 }

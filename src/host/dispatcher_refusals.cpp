@@ -26,7 +26,7 @@ void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why, E
 
 // What cannot be is said at once: not even with every model gone that may go. For good where our own budget is short;
 // what others hold may pass.
-void Dispatcher::turn_away(const Ticket& ticket, const Room& room, Time now) {
+void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, Time now) {
   std::vector<std::string> stay;
   std::vector<std::string> go;
   std::string pinned;
@@ -37,11 +37,11 @@ void Dispatcher::turn_away(const Ticket& ticket, const Room& room, Time now) {
   std::vector<std::string> spared{ticket.model};
   spared.insert(spared.end(), stay.begin(), stay.end());
   const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
-  if (const auto verdicts = room.judge_by_budgets(spared); !all_fit(verdicts)) {
+  if (const auto verdicts = capacity.judge_by_budgets(spared); !all_fit(verdicts)) {
     return refuse(ticket, ErrorCode::over_budget,
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
   }
-  const Shortage shortage = room.shortage(ticket.model, stay, go);
+  const Shortage shortage = capacity.shortage(ticket.model, stay, go);
   std::string why = fmt::format("'{}' does not fit{} now: {}", ticket.model, beside, shortage.sentence);
   if (ticket.when_short == WhenShort::wait) return postpone(ticket, std::move(why), shortage.numbers, now);
   refuse(ticket, ErrorCode::out_of_device_memory, std::move(why), shortage.numbers);
@@ -55,12 +55,15 @@ void Dispatcher::postpone(const Ticket& ticket, std::string why, Error::Numbers 
       Postpone{.ticket = ticket.id, .model = ticket.model, .why = std::move(why), .numbers = std::move(numbers)});
 }
 
-std::vector<Decision> Dispatcher::give_up(ErrorCode code, const std::string& why) {
+std::vector<Decision> Dispatcher::give_up(ErrorCode code, const std::string& why, Time now) {
   const std::deque<Ticket> all = tickets_;
   for (const Ticket& ticket : all) {
     if (!is_resident(model(ticket.model).state)) refuse(ticket, code, why);
   }
   look_again_.reset();
+  if (!in_transition()) drain({}, {});  // who was to go for them stays
+  grant_slots();
+  evict_idle(now);
   return std::exchange(decisions_, {});
 }
 

@@ -2,84 +2,93 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <tuple>
 
 namespace plimsoll::host {
 namespace {
 
-// Sets are tried by size. Beyond this many, the remaining ones are not: the cheapest are then taken one by one.
-constexpr int kMostSets = 5000;
+// Sets are tried by size. After this many steps the remaining ones are not: the least missed are taken one by one.
+constexpr int kMostSteps = 10'000;
 
 struct Weighed {
-  std::string name;
+  std::size_t candidate;
   double regret;
 };
 
-std::vector<std::string> names(const std::vector<Weighed>& all, const std::vector<std::size_t>& chosen) {
-  std::vector<std::string> out;
-  for (const std::size_t index : chosen) out.push_back(all[index].name);
-  std::ranges::sort(out);
-  return out;
-}
-
-// The next combination of `chosen.size()` of `count`, in lexicographic order; false after the last.
-bool next_combination(std::vector<std::size_t>& chosen, std::size_t count) {
-  for (std::size_t i = chosen.size(); i-- > 0;) {
-    if (chosen[i] + (chosen.size() - i) < count) {
-      std::iota(chosen.begin() + static_cast<std::ptrdiff_t>(i), chosen.end(), chosen[i] + 1);
-      return true;
-    }
-  }
-  return false;
-}
-
 class Search {
  public:
-  Search(const std::vector<Weighed>& all, const std::function<bool(const std::vector<std::string>&)>& fits)
-      : all_(all), fits_(fits) {}
+  Search(const std::vector<Candidate>& candidates, std::vector<Weighed> by_regret, EvictionTrial& trial)
+      : candidates_(candidates), all_(std::move(by_regret)), trial_(trial) {}
 
-  // The least missed of the sufficient sets of that size.
-  std::optional<std::vector<std::string>> of_size(std::size_t size) {
-    std::optional<std::vector<std::string>> best;
-    double least = 0;
-    std::vector<std::size_t> chosen(size);
-    std::iota(chosen.begin(), chosen.end(), std::size_t{0});
-    do {
-      double regret = 0;
-      for (const std::size_t index : chosen) regret += all_[index].regret;
-      if (best && regret > least) continue;
-      if (++tried_ > kMostSets) break;
-      std::vector<std::string> set = names(all_, chosen);
-      if (!fits_(set) || (best && regret == least && set > *best)) continue;
-      best = std::move(set);
-      least = regret;
-    } while (next_combination(chosen, all_.size()));
-    return best;
-  }
-
-  [[nodiscard]] bool exhausted() const { return tried_ > kMostSets; }
-
-  // One by one, the least missed first, until it fits; then those that turn out not to be needed come back.
-  std::vector<std::string> greedy() {
-    std::vector<std::string> gone;
-    for (const Weighed& one : all_) {
-      gone.push_back(one.name);
-      if (fits_(gone)) break;
+  [[nodiscard]] std::optional<std::vector<std::string>> run() {
+    if (trial_.fits()) return std::vector<std::string>{};
+    for (const Weighed& one : all_) trial_.remove(one.candidate);
+    const bool helps = trial_.fits();
+    for (const Weighed& one : all_) trial_.restore(one.candidate);
+    if (!helps) return std::nullopt;
+    for (std::size_t size = 1; size <= all_.size() && steps_ < kMostSteps; ++size) {
+      extend(0, size, 0);
+      if (best_) return best_;
     }
-    for (std::size_t i = gone.size(); i-- > 0;) {
-      std::vector<std::string> without = gone;
-      without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
-      if (fits_(without)) gone = std::move(without);
-    }
-    std::ranges::sort(gone);
-    return gone;
+    return one_by_one();
   }
 
  private:
-  const std::vector<Weighed>& all_;
-  const std::function<bool(const std::vector<std::string>&)>& fits_;
-  int tried_ = 0;
+  // All sets of `chosen_` and `more` others from `first` on. What follows in a branch is missed at least as much.
+  void extend(std::size_t first, std::size_t more, double regret) {
+    if (more == 0) return consider(regret);
+    for (std::size_t i = first; i + more <= all_.size(); ++i) {
+      if (++steps_ > kMostSteps) return;
+      double least = regret;
+      for (std::size_t j = 0; j < more; ++j) least += all_[i].regret;
+      if (best_ && least > best_regret_) return;
+      trial_.remove(all_[i].candidate);
+      chosen_.push_back(all_[i].candidate);
+      extend(i + 1, more - 1, regret + all_[i].regret);
+      chosen_.pop_back();
+      trial_.restore(all_[i].candidate);
+    }
+  }
+
+  void consider(double regret) {
+    if ((best_ && regret > best_regret_) || !trial_.fits()) return;
+    std::vector<std::string> set = names();
+    if (best_ && regret == best_regret_ && set > *best_) return;
+    best_ = std::move(set);
+    best_regret_ = regret;
+  }
+
+  // The least missed first, until it fits; then those that turn out not to be needed come back.
+  [[nodiscard]] std::vector<std::string> one_by_one() {
+    for (const Weighed& one : all_) {
+      trial_.remove(one.candidate);
+      chosen_.push_back(one.candidate);
+      if (trial_.fits()) break;
+    }
+    for (std::size_t i = chosen_.size(); i-- > 0;) {
+      trial_.restore(chosen_[i]);
+      if (trial_.fits())
+        chosen_.erase(chosen_.begin() + static_cast<std::ptrdiff_t>(i));
+      else
+        trial_.remove(chosen_[i]);
+    }
+    return names();
+  }
+
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const std::size_t candidate : chosen_) out.push_back(candidates_[candidate].name);
+    std::ranges::sort(out);
+    return out;
+  }
+
+  const std::vector<Candidate>& candidates_;
+  std::vector<Weighed> all_;  // least missed first
+  EvictionTrial& trial_;
+  std::vector<std::size_t> chosen_;  // removed from the trial
+  std::optional<std::vector<std::string>> best_;
+  double best_regret_ = 0;
+  int steps_ = 0;
 };
 
 }  // namespace
@@ -90,23 +99,16 @@ double LeastRecentlyUsed::regret(const Candidate& candidate, Clock::TimePoint no
   return (0.01 + reload_s) * std::exp2(candidate.priority) / (0.01 + idle_s);
 }
 
-std::optional<std::vector<std::string>> choose_victims(
-    std::vector<Candidate> candidates, const EvictionPolicy& policy, Clock::TimePoint now,
-    const std::function<bool(const std::vector<std::string>& gone)>& fits) {
+std::optional<std::vector<std::string>> choose_victims(const std::vector<Candidate>& candidates,
+                                                       const EvictionPolicy& policy, Clock::TimePoint now,
+                                                       EvictionTrial& trial) {
   std::vector<Weighed> all;
-  for (Candidate& one : candidates) all.push_back({.name = one.name, .regret = policy.regret(one, now)});
-  std::ranges::sort(
-      all, [](const Weighed& a, const Weighed& b) { return std::tie(a.regret, a.name) < std::tie(b.regret, b.name); });
-  if (fits({})) return std::vector<std::string>{};
-  std::vector<std::string> everyone;
-  for (const Weighed& one : all) everyone.push_back(one.name);
-  if (!fits(everyone)) return std::nullopt;
-  Search search(all, fits);
-  for (std::size_t size = 1; size <= all.size(); ++size) {
-    if (auto found = search.of_size(size)) return found;
-    if (search.exhausted()) break;
-  }
-  return search.greedy();
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    all.push_back({.candidate = i, .regret = policy.regret(candidates[i], now)});
+  std::ranges::sort(all, [&](const Weighed& a, const Weighed& b) {
+    return std::tie(a.regret, candidates[a.candidate].name) < std::tie(b.regret, candidates[b.candidate].name);
+  });
+  return Search(candidates, std::move(all), trial).run();
 }
 
 }  // namespace plimsoll::host

@@ -60,12 +60,12 @@ std::vector<plan::DeviceState> FleetDevices::states() const {
   return with_ours_set_aside(accounting_of(entries), readings());
 }
 
-void FleetDevices::look(Room& room) const {
+void FleetDevices::look(FreeCapacity& capacity) const {
   const std::vector<memory::Entry> entries = accounting_.ledger().entries();
   const Accounting charged = accounting_of(entries);
   std::vector<plan::DeviceState> now = readings();
   Moment moment = moment_of(charged, now);
-  room.look_again(with_ours_set_aside(charged, std::move(now)), std::move(moment));
+  capacity.look_again(with_ours_set_aside(charged, std::move(now)), std::move(moment));
 }
 
 }  // namespace plimsoll::host

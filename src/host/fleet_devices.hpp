@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/run/memory_accounting.hpp>
 
 #include "kept_models.hpp"
@@ -26,7 +26,7 @@ class FleetDevices {
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> states() const;
-  void look(Room& room) const;
+  void look(FreeCapacity& capacity) const;
 
  private:
   [[nodiscard]] Accounting accounting_of(const std::vector<memory::Entry>& entries) const;

@@ -21,7 +21,7 @@ bool includes(const Names& set, const Names& part) {
 }
 
 // Every set that fits and is no part of a larger one that fits. Pinned models are in each of them, if they fit.
-std::vector<Names> largest_sets(const Room& room, const Names& possible) {
+std::vector<Names> largest_sets(const FreeCapacity& capacity, const Names& possible) {
   std::vector<std::pair<std::uint32_t, Names>> fitting;
   for (std::uint32_t mask = (1U << possible.size()) - 1; mask > 0; --mask) {
     const bool known = std::ranges::any_of(fitting, [&](const auto& larger) { return (larger.first & mask) == mask; });
@@ -30,7 +30,7 @@ std::vector<Names> largest_sets(const Room& room, const Names& possible) {
     for (std::size_t i = 0; i < possible.size(); ++i) {
       if ((mask & (1U << i)) != 0) set.push_back(possible[i]);
     }
-    if (room.fits(set)) fitting.emplace_back(mask, std::move(set));
+    if (capacity.fits(set)) fitting.emplace_back(mask, std::move(set));
   }
   std::vector<Names> sets;
   for (auto& [mask, set] : fitting) {
@@ -42,12 +42,12 @@ std::vector<Names> largest_sets(const Room& room, const Names& possible) {
   return sets;
 }
 
-std::vector<Candidate> candidates(const Fleet& fleet, const Room& room, const Names& ready) {
+std::vector<Candidate> candidates(const Fleet& fleet, const FreeCapacity& capacity, const Names& ready) {
   std::vector<Candidate> out;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
     if (model.pinned || !std::ranges::contains(ready, name)) continue;
-    const auto megabytes = room.plan_of(name).dry_run.model.tensor_bytes.value() >> 20U;
+    const auto megabytes = capacity.plan_of(name).dry_run.model.tensor_bytes.value() >> 20U;
     out.push_back({.name = name,
                    .last_used = {},
                    .reload_time = std::chrono::milliseconds(megabytes),
@@ -56,15 +56,14 @@ std::vector<Candidate> candidates(const Fleet& fleet, const Room& room, const Na
   return out;
 }
 
-Switch switch_to(const Fleet& fleet, const Room& room, const Names& ready, const std::string& wanted) {
-  const auto fits_without = [&](const Names& gone) {
-    Names set{wanted};
-    std::ranges::copy_if(ready, std::back_inserter(set),
-                         [&](const std::string& name) { return !std::ranges::contains(gone, name); });
-    return room.fits(set);
-  };
-  const auto victims =
-      choose_victims(candidates(fleet, room, ready), LeastRecentlyUsed{}, Clock::TimePoint{}, fits_without);
+Switch switch_to(const Fleet& fleet, const FreeCapacity& capacity, const Names& ready, const std::string& wanted) {
+  const std::vector<Candidate> may_go = candidates(fleet, capacity, ready);
+  Names stay = ready;
+  Names names;
+  for (const Candidate& one : may_go) names.push_back(one.name);
+  std::erase_if(stay, [&](const std::string& name) { return std::ranges::contains(names, name); });
+  FreeCapacity::Trial trial(capacity, wanted, stay, names);
+  const auto victims = choose_victims(may_go, LeastRecentlyUsed{}, Clock::TimePoint{}, trial);
   return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
 }
 
@@ -97,19 +96,19 @@ std::string never_text(const NeverFits& one) {
   return out;
 }
 
-std::vector<plan::ModelPlan> usable_models(const Room& room) {
+std::vector<plan::ModelPlan> usable_models(const FreeCapacity& capacity) {
   std::vector<plan::ModelPlan> out;
-  std::ranges::copy_if(room.models(), std::back_inserter(out), [](const auto& model) { return !model.unusable; });
+  std::ranges::copy_if(capacity.models(), std::back_inserter(out), [](const auto& model) { return !model.unusable; });
   return out;
 }
 
-std::vector<Keeping> keeping_of(const Fleet& fleet, const Room& room) {
+std::vector<Keeping> keeping_of(const Fleet& fleet, const FreeCapacity& capacity) {
   std::vector<Keeping> out;
   for (const FleetModel& model : fleet.models) {
     Keeping one{.name = model.request.name, .bytes = {}};
     for (const std::string& name : {model.request.name, model.draft ? model.draft->request.name : std::string{}}) {
       if (name.empty()) continue;
-      const WeightsToKeep weights = weights_to_keep(room.plan_of(name));
+      const WeightsToKeep weights = weights_to_keep(capacity.plan_of(name));
       one.bytes += weights.copy + weights.model;
     }
     one.within_budget = one.bytes <= fleet.keep_in_host;
@@ -155,19 +154,23 @@ std::string keys_of(const plan::Alternative& alternative) {
 bool FleetPlan::has_all() const { return never.empty() && unusable.empty(); }
 bool FleetPlan::all_fit() const { return has_all() && together.size() == 1 && switches.empty(); }
 
-FleetPlan plan_fleet(const Fleet& fleet, Room room) {
-  FleetPlan plan{
-      .room = std::move(room), .together = {}, .too_many = false, .switches = {}, .never = {}, .explanation = {}};
+FleetPlan plan_fleet(const Fleet& fleet, FreeCapacity capacity) {
+  FleetPlan plan{.capacity = std::move(capacity),
+                 .together = {},
+                 .too_many = false,
+                 .switches = {},
+                 .never = {},
+                 .explanation = {}};
   plan.keep_in_host = fleet.keep_in_host;
-  if (fleet.keep_in_host > Bytes{}) plan.keeping = keeping_of(fleet, plan.room);
+  if (fleet.keep_in_host > Bytes{}) plan.keeping = keeping_of(fleet, plan.capacity);
   Names possible;
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
-    if (const auto why = plan.room.unusable(name)) {
+    if (const auto why = plan.capacity.unusable(name)) {
       plan.unusable.push_back({.name = name, .why = *why});
       continue;
     }
-    const auto verdicts = plan.room.judge({name});
+    const auto verdicts = plan.capacity.judge({name});
     if (std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits)) {
       possible.push_back(name);
     } else {
@@ -175,25 +178,26 @@ FleetPlan plan_fleet(const Fleet& fleet, Room room) {
     }
   }
   if (possible.empty()) return plan;
-  if (plan.room.fits(possible)) {
+  if (plan.capacity.fits(possible)) {
     plan.together.push_back(possible);
   } else if (possible.size() <= kMostListed) {
-    plan.together = largest_sets(plan.room, possible);
+    plan.together = largest_sets(plan.capacity, possible);
   } else {
     plan.too_many = true;
   }
   for (const Names& ready : plan.together) {
     for (const std::string& wanted : possible) {
-      if (!std::ranges::contains(ready, wanted)) plan.switches.push_back(switch_to(fleet, plan.room, ready, wanted));
+      if (!std::ranges::contains(ready, wanted))
+        plan.switches.push_back(switch_to(fleet, plan.capacity, ready, wanted));
     }
   }
   return plan;
 }
 
-void require_a_usable_one(const Fleet& fleet, const Room& room) {
+void require_a_usable_one(const Fleet& fleet, const FreeCapacity& capacity) {
   std::optional<Error> first;
   for (const FleetModel& model : fleet.models) {
-    const auto why = room.unusable(model.request.name);
+    const auto why = capacity.unusable(model.request.name);
     if (!why) return;
     if (!first) first = why;
   }
@@ -201,12 +205,12 @@ void require_a_usable_one(const Fleet& fleet, const Room& room) {
 }
 
 std::string to_table(const FleetPlan& plan) {
-  std::string out = plan::models_table(usable_models(plan.room));
+  std::string out = plan::models_table(usable_models(plan.capacity));
   if (!plan.together.empty() || plan.too_many) out += "  Ready at once:\n";
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
     std::string needs;
-    for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(plan.room.judge(set))) {
+    for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(plan.capacity.judge(set))) {
       if (verdict.required == Bytes{}) continue;
       const auto& budget = verdict.state.budget;
       needs += fmt::format("{}{} on {}{}", needs.empty() ? "" : ", ", format_bytes(verdict.required),
@@ -231,9 +235,11 @@ std::string to_table(const FleetPlan& plan) {
 nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker) {
   using Json = nlohmann::ordered_json;
   Names all;
-  for (const plan::ModelPlan& model : plan.room.models()) all.push_back(model.name);
-  const plan::Plan models{
-      .models = usable_models(plan.room), .devices = plan.room.judge(all), .alternatives = {}, .explanation = {}};
+  for (const plan::ModelPlan& model : plan.capacity.models()) all.push_back(model.name);
+  const plan::Plan models{.models = usable_models(plan.capacity),
+                          .devices = plan.capacity.judge(all),
+                          .alternatives = {},
+                          .explanation = {}};
   Json switches = Json::array();
   for (const Switch& one : plan.switches) {
     switches.push_back(

@@ -10,8 +10,8 @@ FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
       {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
-  FleetPlan plan = plan_fleet(fleet, Room(std::move(all.models), std::move(devices), drafts_of(fleet)));
-  require_a_usable_one(fleet, plan.room);
+  FleetPlan plan = plan_fleet(fleet, FreeCapacity(std::move(all.models), std::move(devices), drafts_of(fleet)));
+  require_a_usable_one(fleet, plan.capacity);
   plan.explanation = std::move(all.explanation);
   add_alternatives(plan, fleet, planner);
   return plan;
@@ -22,7 +22,7 @@ void add_alternatives(FleetPlan& plan, const Fleet& fleet, plan::Planner& planne
     const FleetModel& model = model_of(fleet, one.name);
     std::vector<plan::Request> requests{model.request};
     if (model.draft) requests.push_back(model.draft->request);
-    std::vector<plan::ModelPlan> mates = plan.room.group_members(one.name);
+    std::vector<plan::ModelPlan> mates = plan.capacity.group_members(one.name);
     std::erase_if(mates, [&](const plan::ModelPlan& mate) { return mate.name == requests.back().name; });
     one.alternatives =
         planner

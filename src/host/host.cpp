@@ -23,7 +23,7 @@ struct Host::Impl::Planned {
   Fleet fleet;
   std::unique_ptr<ModelFiles> files;
   plan::Plan plan;
-  Room room;
+  FreeCapacity capacity;
 };
 
 namespace {
@@ -34,11 +34,11 @@ std::vector<std::string> names_of(const Fleet& fleet) {
   return out;
 }
 
-std::vector<ModelRules> rules_of(const Fleet& fleet, const Room& room) {
+std::vector<ModelRules> rules_of(const Fleet& fleet, const FreeCapacity& capacity) {
   std::vector<ModelRules> rules;
   for (const FleetModel& model : fleet.models) {
     rules.push_back({.name = model.request.name,
-                     .slots = slots_of(room.plan_of(model.request.name)),
+                     .slots = slots_of(capacity.plan_of(model.request.name)),
                      .pinned = model.pinned,
                      .priority = model.priority,
                      .time_to_live = model.time_to_live});
@@ -85,14 +85,14 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             auto files = std::make_unique<ModelFiles>(fleet);
             plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, accounting);
             dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
-            Room room(plan.models, states(plan.devices), drafts_of(fleet));
+            FreeCapacity capacity(plan.models, states(plan.devices), drafts_of(fleet));
             for (const plan::ModelPlan& one : plan.models) {
               if (one.unusable) files->forget_planned(one.name);  // its next try plans it
             }
             accounting.set_budgets(plan.devices);
-            require_a_usable_one(fleet, room);
+            require_a_usable_one(fleet, capacity);
             engine::start_backends();
-            return Planned{std::move(fleet), std::move(files), std::move(plan), std::move(room)};
+            return Planned{std::move(fleet), std::move(files), std::move(plan), std::move(capacity)};
           }(),
           dry_runs, store, options) {}
 
@@ -107,7 +107,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
       conversations_(fleet_.swap, accounting.ledger()),
       kept_(fleet_.keep_in_host),
       devices_(accounting, fleet_, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
-      queue_(rules_of(fleet_, planned.room), planned.room, options.policy, options.longest_queue, clock_, *this),
+      queue_(rules_of(fleet_, planned.capacity), planned.capacity, options.policy, options.longest_queue, clock_,
+             *this),
       loader_({.accounting = accounting,
                .fleet = fleet_,
                .dry_runs = dry_runs,
@@ -118,7 +119,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .kept = kept_,
                .queue = queue_,
                .told = [this](const Outcome& outcome) { count(outcome); }},
-              std::move(planned.plan.models), std::move(planned.room)) {
+              std::move(planned.plan.models), std::move(planned.capacity)) {
   if (!fleet_.prefault) accounting.set_prefault(false);
   {
     const MutexLock lock(mutex_);
@@ -130,7 +131,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
 }
 
 Host::Impl::~Impl() {
-  queue_.end();
+  queue_.close();
+  queue_.wait_until_unused();
   loader_.stop();
   conversations_.drop_idle();
   queue_.take_residents().clear();
@@ -140,7 +142,8 @@ Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOption
   double waited = 0;
   for (;;) {
     if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
-    Queue::Granted granted = queue_.wait(model, options, true);
+    Queue::Request request(queue_, model, options, true);
+    Queue::Granted granted = request.wait();
     waited += granted.waited;
     if (granted.resident->is_intact()) {
       const MutexLock lock(mutex_);
@@ -155,7 +158,7 @@ Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOption
 
 void Host::Impl::load(const std::string& model, std::stop_token stop) {
   queue_.retry(model);
-  (void)queue_.wait(model, {.stop = std::move(stop)}, false);
+  (void)Queue::Request(queue_, model, {.stop = std::move(stop)}, false).wait();
 }
 
 // --- what is logged and counted ---

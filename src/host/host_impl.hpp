@@ -54,7 +54,7 @@ struct Host::Impl final : private QueueObserver {
        const HostOptions& options);
 
   // --- as the queue's observer: with its lock held ---
-  void look_at_devices(Room& room) override { devices_.look(room); }
+  void look_at_devices(FreeCapacity& capacity) override { devices_.look(capacity); }
   void moved(const Moved& moved, const std::string& why) override;
   void refused(const std::string& model, ModelState state, const std::string& why) override;
   void decided() override;

@@ -23,10 +23,10 @@ Error current_failure() noexcept {
   }
 }
 
-Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Room room)
+Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, FreeCapacity capacity)
     : outer_(std::move(surroundings)),
       plans_(std::move(plans)),
-      room_(std::move(room)),
+      capacity_(std::move(capacity)),
       runtimes_(outer_.accounting, outer_.store, outer_.devices.planned()),
       weights_(outer_.accounting, outer_.fleet, outer_.devices, outer_.files, outer_.kept,
                outer_.conversations.swap_space()),
@@ -83,7 +83,7 @@ std::vector<std::string> Loader::with_draft(const std::string& model) const {
 
 void Loader::pass_on_runtimes() {
   const RuntimeFigures figures = runtimes_.figures(plans_);
-  for (const ModelRuntime& one : figures) room_.set_runtime(one.model, one.device, one.figure);
+  for (const ModelRuntime& one : figures) capacity_.set_runtime(one.model, one.device, one.figure);
   outer_.queue.set_runtimes(figures);
 }
 
@@ -116,7 +116,7 @@ plan::ModelPlan Loader::plan_anew(const plan::Request& request) {
                              .models.front();
   choose_group(anew);
   *std::ranges::find(plans_, name, &plan::ModelPlan::name) = anew;
-  room_.replace(anew);
+  capacity_.replace(anew);
   runtimes_.forget(name);
   outer_.files.set_planned(name, std::move(files));
   outer_.conversations.forget_states_of(name);  // what another model has computed means nothing to this one
@@ -138,7 +138,7 @@ void Loader::choose_group(plan::ModelPlan& plan) {
 
 Bytes Loader::needed_on_host(const std::string& model) const {
   if (model.empty()) return {};
-  for (const plan::DeviceVerdict& verdict : room_.judge({model})) {
+  for (const plan::DeviceVerdict& verdict : capacity_.judge({model})) {
     if (verdict.state.info.id.is_host()) return verdict.required;
   }
   return {};
@@ -148,7 +148,7 @@ Bytes Loader::needed_on_host(const std::string& model) const {
 void Loader::make_way_for(const std::string& name) {
   const Bytes on_host = needed_on_host(name);
   Bytes in_memory;
-  for (const plan::DeviceVerdict& verdict : room_.judge({name})) {
+  for (const plan::DeviceVerdict& verdict : capacity_.judge({name})) {
     if (verdict.state.info.memory_is_hosts) in_memory += verdict.required;
   }
   Bytes way;
@@ -209,14 +209,14 @@ ComputeGroup& Loader::group_of(const plan::ModelPlan& model) {
   auto& group = compute_groups_[key];
   if (!group) {
     group = std::make_unique<ComputeGroup>(outer_.accounting, model.compute_group,
-                                           room_.compute_buffers_of_group(model.compute_group));
+                                           capacity_.compute_buffers_of_group(model.compute_group));
   }
   return *group;
 }
 
 Ready Loader::make_ready(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
                          const std::function<void(run::Instance&)>& has_context) {
-  const plan::ModelPlan& plan = room_.plan_of(name);
+  const plan::ModelPlan& plan = capacity_.plan_of(name);
   const auto stop_here = [&] {
     if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name));
   };

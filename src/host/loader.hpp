@@ -10,7 +10,7 @@
 
 #include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/plan/store.hpp>
 
 #include "compute_group.hpp"
@@ -42,8 +42,8 @@ class Loader {
     Queue& queue;
     std::function<void(const Outcome&)> told;  // of each outcome, before the queue is
   };
-  // Begins at once. `room`: of the same plans.
-  Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Room room);
+  // Begins at once. `capacity`: of the same plans.
+  Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, FreeCapacity capacity);
   // Lets go of what it has kept for models that may come back. No model is loaded any more by then.
   ~Loader();
   // Waits until the job in progress is over; there is no other after it.
@@ -81,7 +81,7 @@ class Loader {
 
   Surroundings outer_;
   std::vector<plan::ModelPlan> plans_;  // the models', then their drafts'
-  Room room_;                           // the queue has one of its own
+  FreeCapacity capacity_;               // the queue has one of its own
   RuntimeMemory runtimes_;
   WeightKeeper weights_;
   std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups_;  // by name, or "model:NAME" without one

@@ -14,14 +14,14 @@ namespace plimsoll::host {
 void Loader::let_go_of(std::shared_ptr<Resident> resident, const std::string& whom_for, const std::stop_token& stop) {
   const Stopwatch watch;
   const std::string name = resident->name;
-  const plan::ModelPlan& plan = room_.plan_of(name);
+  const plan::ModelPlan& plan = capacity_.plan_of(name);
   if (resident->has_failed()) {  // whatever was made for it is made again
     runtimes_.forget(name);
     weights_.forget(name);
   }
   if (resident->executor) outer_.conversations.swap_out_all(*resident, stop);
-  const bool goes_on_in_its_group =
-      !whom_for.empty() && !plan.compute_group.empty() && room_.plan_of(whom_for).compute_group == plan.compute_group;
+  const bool goes_on_in_its_group = !whom_for.empty() && !plan.compute_group.empty() &&
+                                    capacity_.plan_of(whom_for).compute_group == plan.compute_group;
   if (goes_on_in_its_group && !successors_place_) successors_place_ = group_of(plan).join();
   weights_.keep(*resident, needed_on_host(whom_for));
   const double swap_ms = watch.elapsed_ms();

@@ -31,18 +31,18 @@ std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan) {
 
 }  // namespace
 
-Queue::Queue(const std::vector<ModelRules>& rules, Room room, std::shared_ptr<const EvictionPolicy> policy,
+Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
              std::size_t longest, const Clock& clock, QueueObserver& observer)
     : policy_(std::move(policy)),
       longest_(longest),
       clock_(clock),
       observer_(observer),
       dispatcher_(rules),
-      room_(std::move(room)) {
+      capacity_(std::move(capacity)) {
   const MutexLock lock(mutex_);
   for (const ModelRules& model : rules) {
-    dispatcher_.expect_load_time(model.name, guessed_load_time(room_.plan_of(model.name)));
-    const auto why = room_.unusable(model.name);
+    dispatcher_.expect_load_time(model.name, guessed_load_time(capacity_.plan_of(model.name)));
+    const auto why = capacity_.unusable(model.name);
     if (!why) continue;
     log::warn("host", "'{}' cannot be used: {}", model.name, why->what());
     reasons_[model.name] = why->what();
@@ -52,92 +52,97 @@ Queue::Queue(const std::vector<ModelRules>& rules, Room room, std::shared_ptr<co
 
 // --- requests ---
 
-// A ticket for as long as somebody waits for it. With the lock held.
-class Queue::Ticket {
- public:
-  Ticket(Queue& queue, TicketId id) : queue_(queue), id_(id) {
-    queue_.mutex_.assert_held();
-    waiter_ = &queue_.waiters_[id];
-  }
-  ~Ticket() {
-    queue_.mutex_.assert_held();
-    const bool is_answered = waiter_->granted || waiter_->refused;
-    queue_.waiters_.erase(id_);
-    if (!is_answered) {
-      queue_.dispatcher_.withdraw(id_);
-      queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
-    }
-    if (queue_.is_unused()) queue_.unused_.notify_all();
-  }
-  Ticket(const Ticket&) = delete;
-  Ticket& operator=(const Ticket&) = delete;
-  [[nodiscard]] Waiter& waiter() const noexcept { return *waiter_; }
-
- private:
-  Queue& queue_;
-  TicketId id_;
-  Waiter* waiter_;
-};
-
-Queue::Granted Queue::wait(const std::string& model, const AcquireOptions& options, bool needs_slot) {
-  const Stopwatch watch;
-  const auto until =
-      options.patience ? std::optional(std::chrono::steady_clock::now() + *options.patience) : std::nullopt;
-  MutexLock lock(mutex_);
-  if (ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
-  if (dispatcher_.waiting() >= longest_) {
-    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", dispatcher_.waiting()),
-                {{"waiting", dispatcher_.waiting()}});
-  }
-  const TicketId id = dispatcher_.ask(model, options.when_busy, needs_slot, options.when_short);
-  const Ticket ticket(*this, id);
-  Waiter& waiter = ticket.waiter();
-  waiter.needs_slot = needs_slot;
-  pump();
-  if (waiter.granted) return {.resident = std::move(waiter.resident), .waited = 0};
-
-  const auto is_over = [&] {
-    return waiter.granted || waiter.refused || options.stop.stop_requested() ||
-           (until && std::chrono::steady_clock::now() >= *until);
-  };
-  waiter.wants_place = static_cast<bool>(options.waiting);
-  std::exception_ptr from_listener;
-  std::optional<std::size_t> told;
-  while (!is_over() && !from_listener) {
-    const Dispatcher::Place place = dispatcher_.place_of(id);
-    if (options.waiting && told != place.position) {
-      told = place.position;
-      lock.unlock();
-      try {
-        options.waiting(place);
-      } catch (...) {
-        from_listener = std::current_exception();
-      }
-      lock.lock();
-      continue;
-    }
-    const auto has_news = [&] {
-      mutex_.assert_held();
-      return is_over() || (options.waiting && dispatcher_.place_of(id).position != *told);
-    };
-    if (until) {
-      (void)waiter.news.wait_until(lock, options.stop, *until, has_news);
-    } else {
-      (void)waiter.news.wait(lock, options.stop, has_news);
-    }
-  }
-  if (waiter.granted) return {.resident = std::move(waiter.resident), .waited = watch.elapsed_ms() / 1000};
-  if (from_listener && !waiter.refused) std::rethrow_exception(from_listener);
-  give_up_waiting(model, options, waiter);
+Queue::Request::Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot)
+    : queue_(queue),
+      model_(std::move(model)),
+      options_(std::move(options)),
+      needs_slot_(needs_slot),
+      until_(options_.patience ? std::optional(std::chrono::steady_clock::now() + *options_.patience) : std::nullopt) {
+  const MutexLock lock(queue_.mutex_);
+  if (queue_.ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
+  if (const std::size_t waiting = queue_.dispatcher_.waiting(); waiting >= queue_.longest_)
+    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", waiting), {{"waiting", waiting}});
+  ticket_ = queue_.dispatcher_.ask(model_, options_.when_busy, needs_slot_, options_.when_short);
+  waiter_ = &queue_.waiters_[ticket_];
+  waiter_->needs_slot = needs_slot_;
+  queue_.pump();
+  at_once_ = waiter_->granted;
 }
 
-void Queue::give_up_waiting(const std::string& model, const AcquireOptions& options, const Waiter& waiter) const {
-  if (waiter.refused) throw *waiter.refused;
-  if (options.stop.stop_requested())
-    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model));
-  if (waiter.short_of) throw *waiter.short_of;
-  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model, options.patience->count()),
-              {{"waited_ms", static_cast<std::uint64_t>(options.patience->count())}});
+Queue::Request::~Request() {
+  const MutexLock lock(queue_.mutex_);
+  const bool is_answered = waiter_->granted || waiter_->refused;
+  const bool has_slot = waiter_->resident != nullptr;
+  queue_.waiters_.erase(ticket_);
+  if (has_slot) {
+    queue_.end_lease(model_);
+  } else if (!is_answered) {
+    queue_.dispatcher_.withdraw(ticket_);
+    queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
+  }
+  queue_.note_unused();
+}
+
+bool Queue::Request::is_answered() const {
+  const MutexLock lock(queue_.mutex_);
+  return waiter_->granted || waiter_->refused;
+}
+
+bool Queue::Request::holds_slot() const {
+  const MutexLock lock(queue_.mutex_);
+  return waiter_->resident != nullptr;
+}
+
+bool Queue::Request::is_over() const {
+  return waiter_->granted || waiter_->refused || options_.stop.stop_requested() ||
+         (until_ && std::chrono::steady_clock::now() >= *until_);
+}
+
+// Where it has a listener, and its place is not what that was told. Without the lock meanwhile.
+void Queue::Request::tell_place() {
+  for (;;) {
+    const Dispatcher::Place place = queue_.dispatcher_.place_of(ticket_);
+    if (!options_.waiting || is_over() || told_ == place.position) return;
+    told_ = place.position;
+    queue_.mutex_.unlock();
+    std::exception_ptr thrown;
+    try {
+      options_.waiting(place);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    queue_.mutex_.lock();
+    if (thrown && !waiter_->granted && !waiter_->refused) std::rethrow_exception(thrown);
+  }
+}
+
+Queue::Granted Queue::Request::wait() {
+  MutexLock lock(queue_.mutex_);
+  waiter_->wants_place = static_cast<bool>(options_.waiting);
+  while (!is_over()) {
+    tell_place();
+    const auto has_news = [&] {
+      queue_.mutex_.assert_held();
+      return is_over() || (options_.waiting && queue_.dispatcher_.place_of(ticket_).position != *told_);
+    };
+    if (until_) {
+      (void)waiter_->news.wait_until(lock, options_.stop, *until_, has_news);
+    } else {
+      (void)waiter_->news.wait(lock, options_.stop, has_news);
+    }
+  }
+  if (!waiter_->granted) throw_why_not();
+  return {.resident = std::exchange(waiter_->resident, nullptr), .waited = at_once_ ? 0 : watch_.elapsed_ms() / 1000};
+}
+
+void Queue::Request::throw_why_not() const {
+  if (waiter_->refused) throw *waiter_->refused;
+  if (options_.stop.stop_requested())
+    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model_));
+  if (waiter_->short_of) throw *waiter_->short_of;
+  const auto waited = static_cast<std::uint64_t>(options_.patience->count());
+  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model_, waited),
+              {{"waited_ms", waited}});
 }
 
 void Queue::want(const std::string& model) {
@@ -153,7 +158,7 @@ void Queue::end_lease(const std::string& model) noexcept {
     log::error("host", "giving '{}' back: {}", model, error.what());
   }
   pump();
-  if (is_unused()) unused_.notify_all();
+  note_unused();
 }
 
 void Queue::give_back(const std::string& model, bool failed) noexcept {
@@ -190,10 +195,14 @@ void Queue::pin(const std::string& model, bool pinned) {
   pump();
 }
 
+void Queue::note_unused() noexcept {
+  if (ending_.stop_requested() && is_unused()) unused_.notify_all();
+}
+
 bool Queue::is_unused() const { return waiters_.empty() && dispatcher_.leases() == 0; }
 
-void Queue::end() {
-  MutexLock lock(mutex_);
+void Queue::close() {
+  const MutexLock lock(mutex_);
   ending_.request_stop();
   dispatcher_.withdraw_all();
   for (auto& [ticket, waiter] : waiters_) {
@@ -201,6 +210,10 @@ void Queue::end() {
     waiter.news.notify_all();
   }
   pump();
+}
+
+void Queue::wait_until_unused() {
+  MutexLock lock(mutex_);
   while (!is_unused()) unused_.wait(lock);
 }
 
@@ -217,14 +230,14 @@ std::vector<std::shared_ptr<Resident>> Queue::take_residents() {
 void Queue::pump() noexcept {
   std::vector<Decision> decisions;
   try {
-    if (dispatcher_.needs_room()) observer_.look_at_devices(room_);
-    decisions = dispatcher_.decide(room_, *policy_, clock_.now());
+    if (dispatcher_.needs_capacity()) observer_.look_at_devices(capacity_);
+    decisions = dispatcher_.decide(capacity_, *policy_, clock_.now());
   } catch (const std::exception& error) {
     log::error("host", "what to do next could not be decided: {}", error.what());
-    decisions = dispatcher_.give_up(ErrorCode::internal, error.what());
+    decisions = dispatcher_.give_up(ErrorCode::internal, error.what(), clock_.now());
   } catch (...) {
     log::error("host", "what to do next could not be decided");
-    decisions = dispatcher_.give_up(ErrorCode::internal, "the eviction policy threw something unknown");
+    decisions = dispatcher_.give_up(ErrorCode::internal, "the eviction policy threw something unknown", clock_.now());
   }
   const auto without_throwing = [](const auto& step) {
     try {
@@ -358,8 +371,8 @@ void Queue::apply(const Failed& failed) {
 }
 
 void Queue::apply(const Replanned& replanned) {
-  for (const plan::ModelPlan& plan : replanned.plans) room_.replace(plan);
-  const plan::ModelPlan& plan = room_.plan_of(replanned.model);
+  for (const plan::ModelPlan& plan : replanned.plans) capacity_.replace(plan);
+  const plan::ModelPlan& plan = capacity_.plan_of(replanned.model);
   reasons_[replanned.model] = "planned anew";
   dispatcher_.replanned(replanned.model, slots_of(plan));
   dispatcher_.expect_load_time(replanned.model, guessed_load_time(plan));
@@ -388,7 +401,7 @@ void Queue::finished(Outcome outcome) noexcept {
 
 void Queue::set_runtimes(const RuntimeFigures& figures) {
   const MutexLock lock(mutex_);
-  for (const ModelRuntime& one : figures) room_.set_runtime(one.model, one.device, one.figure);
+  for (const ModelRuntime& one : figures) capacity_.set_runtime(one.model, one.device, one.figure);
 }
 
 // --- what is true ---
@@ -407,7 +420,7 @@ std::vector<ModelStatus> Queue::status(std::span<const std::string> models) cons
   std::vector<ModelStatus> out;
   const MutexLock lock(mutex_);
   for (const std::string& name : models) {
-    const plan::ModelPlan& plan = room_.plan_of(name);
+    const plan::ModelPlan& plan = capacity_.plan_of(name);
     const auto found = residents_.find(name);
     const Resident* here = found == residents_.end() ? nullptr : found->second.get();
     const auto before = tokens_before_.find(name);

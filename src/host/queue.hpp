@@ -31,7 +31,7 @@ struct Job {
 class QueueObserver {
  public:
   virtual ~QueueObserver() = default;
-  virtual void look_at_devices(Room& room) = 0;
+  virtual void look_at_devices(FreeCapacity& capacity) = 0;
   virtual void moved(const Moved& moved, const std::string& why) = 0;
   virtual void refused(const std::string& model, ModelState state, const std::string& why) = 0;
   virtual void decided() {}  // everything that could be, for now
@@ -40,9 +40,19 @@ class QueueObserver {
 // Any thread. One lock guards what is decided; who waits has a condition variable of its own. What the observer or the
 // policy throws is logged, and an error for those who wait.
 class Queue {
+  struct Waiter {
+    std::condition_variable_any news;
+    bool needs_slot = false;
+    bool wants_place = false;  // told whenever its place may have changed
+    bool granted = false;
+    std::shared_ptr<Resident> resident;
+    std::optional<Error> refused;
+    std::optional<Error> short_of;  // others hold what it needs; it waits for that
+  };
+
  public:
   // All of them outlive the queue. A model that cannot be used is failed from the start.
-  Queue(const std::vector<ModelRules>& rules, Room room, std::shared_ptr<const EvictionPolicy> policy,
+  Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
         std::size_t longest, const Clock& clock, QueueObserver& observer);
 
   // --- requests ---
@@ -50,9 +60,37 @@ class Queue {
     std::shared_ptr<Resident> resident;  // it is loaded for as long as the slot is not given back
     double waited = 0;                   // seconds
   };
-  // Waits for the model, and for a slot where one is needed. Without a slot the model may go again at once. Throws as
-  // Host::acquire() and Host::load().
-  [[nodiscard]] Granted wait(const std::string& model, const AcquireOptions& options, bool needs_slot);
+  // Asks for a model, and waits for its answer; whoever does not wait for it gives its place up with this. One thread.
+  class Request {
+   public:
+    // With `needs_slot` it is a lease that is asked for; else the model may go again at once. Throws Error: usage
+    // (there is no such model), busy (the queue is full), cancelled (the host ends).
+    Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot);
+    ~Request();
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
+
+    // Once. The slot is the caller's to give back. Throws as Host::acquire() and Host::load().
+    [[nodiscard]] Granted wait();
+    [[nodiscard]] bool is_answered() const;  // wait() does not wait
+    [[nodiscard]] bool holds_slot() const;   // it has been granted one, and wait() has not handed it out
+
+   private:
+    [[nodiscard]] bool is_over() const PLIMSOLL_REQUIRES(queue_.mutex_);
+    [[noreturn]] void throw_why_not() const PLIMSOLL_REQUIRES(queue_.mutex_);
+    void tell_place() PLIMSOLL_REQUIRES(queue_.mutex_);
+
+    Queue& queue_;
+    const std::string model_;
+    const AcquireOptions options_;
+    const bool needs_slot_;
+    const Stopwatch watch_;
+    const std::optional<std::chrono::steady_clock::time_point> until_;
+    TicketId ticket_ = 0;
+    Waiter* waiter_ = nullptr;         // guarded by the queue's lock
+    std::optional<std::size_t> told_;  // its place
+    bool at_once_ = false;
+  };
   // The host itself wants it: nobody waits, and nobody has to.
   void want(const std::string& model);
   // Ends a lease. `failed`: the model computes no more.
@@ -62,8 +100,9 @@ class Queue {
   void retry(const std::string& model);
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
-  // Refuses who waits, stops what is loaded, and waits until nobody waits or has a lease. Nobody is let in any more.
-  void end();
+  // The host ends: refuses who waits, stops what is loaded, and lets nobody in any more.
+  void close();
+  void wait_until_unused();  // after close(): nobody waits, and nobody has a lease
   // The models that are still loaded, once the host has ended.
   [[nodiscard]] std::vector<std::shared_ptr<Resident>> take_residents();
 
@@ -81,20 +120,10 @@ class Queue {
   [[nodiscard]] std::size_t waiting() const;
 
  private:
-  struct Waiter {
-    std::condition_variable_any news;
-    bool needs_slot = false;
-    bool wants_place = false;  // told whenever its place may have changed
-    bool granted = false;
-    std::shared_ptr<Resident> resident;
-    std::optional<Error> refused;
-    std::optional<Error> short_of;  // others hold what it needs; it waits for that
-  };
   struct Loading {
     std::string model;
     std::stop_source stop;
   };
-  class Ticket;
   // Whatever can be decided now; called after everything that the dispatcher was told.
   void pump() noexcept PLIMSOLL_REQUIRES(mutex_);
   void carry_out(const Decision& decision) PLIMSOLL_REQUIRES(mutex_);
@@ -104,14 +133,13 @@ class Queue {
   void stop_unwanted_load() PLIMSOLL_REQUIRES(mutex_);
   void notify() noexcept PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_unused() const PLIMSOLL_REQUIRES(mutex_);
+  void note_unused() noexcept PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Job> take_job() PLIMSOLL_REQUIRES(mutex_);
   void apply(Loaded loaded) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
   void end_lease(const std::string& model) noexcept PLIMSOLL_REQUIRES(mutex_);
-  [[noreturn]] void give_up_waiting(const std::string& model, const AcquireOptions& options, const Waiter& waiter) const
-      PLIMSOLL_REQUIRES(mutex_);
 
   const std::shared_ptr<const EvictionPolicy> policy_;
   const std::size_t longest_;
@@ -119,9 +147,9 @@ class Queue {
   QueueObserver& observer_;
   mutable Mutex mutex_;
   std::condition_variable_any work_;    // the Loader waits for it
-  std::condition_variable_any unused_;  // end() waits for it
+  std::condition_variable_any unused_;  // wait_until_unused() waits for it
   Dispatcher dispatcher_ PLIMSOLL_GUARDED_BY(mutex_);
-  Room room_ PLIMSOLL_GUARDED_BY(mutex_);
+  FreeCapacity capacity_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<TicketId, Waiter> waiters_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Resident>> residents_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone

@@ -55,7 +55,7 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
     for (const memory::Entry& entry : accounting.entries) {
       if (!entry.charged || !device::lies_in(entry.tag.device, state.info, infos(readings))) continue;
       ours += entry.taken.current;
-      // A holding keeps the name it is charged under; Room knows which of these are one memory.
+      // A holding keeps the name it is charged under; FreeCapacity knows which of these are one memory.
       if (entry.tag.device != device || !accounting.is_fleets(entry.tag.owner) || accounting.has_gone(entry.tag.owner))
         continue;
       const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;

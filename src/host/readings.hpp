@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/memory/entry.hpp>
 #include <plimsoll/plan/plan.hpp>
 

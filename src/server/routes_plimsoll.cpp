@@ -181,8 +181,8 @@ void Server::Impl::add_plimsoll_routes() {
               put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {
-              const host::Room room(host.plans(), host.devices(), host::drafts_of(host.fleet()));
-              put(response, host::to_json(host::plan_fleet(host.fleet(), room), tracker::mode()));
+              const host::FreeCapacity capacity(host.plans(), host.devices(), host::drafts_of(host.fleet()));
+              put(response, host::to_json(host::plan_fleet(host.fleet(), capacity), tracker::mode()));
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
                const auto requests = asked_requests(host, api::parse_object(request.body));

@@ -177,13 +177,77 @@ TEST(DispatcherFailuresTest, WhatCouldNotBePlannedIsFailedFromTheStart) {
   const Dispatcher::Time now{};
   dispatcher.load_failed("a", now, Error(ErrorCode::model_unusable, "there is no such file"));
   (void)dispatcher.ask("a", WhenBusy::wait);
-  const std::vector<Decision> decisions = dispatcher.decide(Room({}, {}), LeastRecentlyUsed{}, now);
+  const std::vector<Decision> decisions = dispatcher.decide(FreeCapacity({}, {}), LeastRecentlyUsed{}, now);
   ASSERT_EQ(decisions.size(), 2U);
   EXPECT_EQ(std::get<Moved>(decisions[0]).to, ModelState::failed);
   const auto& refusal = std::get<Refuse>(decisions[1]);
   EXPECT_THAT(refusal.why, testing::StartsWith("there is no such file; it is tried again in 1 s"));
   EXPECT_THAT(refusal.numbers, testing::ElementsAre(testing::Pair("retry_in_s", 1U)));
   EXPECT_STREQ(dispatcher.failure("a")->what(), "there is no such file");
+}
+
+TEST(DispatcherFailuresTest, AStoppedLoadIsNoFailureAndWhoCameMeanwhileHasItLoaded) {
+  expect_played(R"(
+budget 100
+model a 60
+ask 1 a => load a
+withdraw 1 =>
+ask 2 a =>
+stopped a => load a
+ready a => grant 2
+)");
+}
+
+TEST(DispatcherFailuresTest, ALoadIsWantedByWhoWaitsForItAndByWhoAskedForNoSlotUntilItIsUnloaded) {
+  Dispatcher dispatcher({{.name = "a"}});
+  plan::ModelPlan plan;
+  plan.name = "a";
+  const FreeCapacity capacity({plan}, {});
+  const auto decide = [&] { (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {}); };
+  const TicketId slot = dispatcher.ask("a", WhenBusy::wait);
+  decide();
+  EXPECT_TRUE(dispatcher.is_wanted("a"));
+  dispatcher.withdraw(slot);
+  EXPECT_FALSE(dispatcher.is_wanted("a"));
+  dispatcher.withdraw(dispatcher.ask("a", WhenBusy::wait, false));
+  EXPECT_TRUE(dispatcher.is_wanted("a"));  // it was asked to be loaded, not to be used by whoever asked
+  dispatcher.let_go("a");
+  EXPECT_FALSE(dispatcher.is_wanted("a"));
+  dispatcher.load_stopped("a");
+  EXPECT_EQ(dispatcher.state("a"), ModelState::absent);
+}
+
+TEST(DispatcherFailuresTest, WhereAPolicyThrowsWhoWasToGoStaysForWhoeverWaitsForIt) {
+  class Throwing final : public EvictionPolicy {
+    [[nodiscard]] double regret(const Candidate&, Clock::TimePoint) const override {
+      throw std::runtime_error("a policy of somebody's own");
+    }
+  };
+  Dispatcher dispatcher({{.name = "a"}, {.name = "b"}});
+  std::vector<plan::ModelPlan> plans(2);
+  plans[0].name = "a";
+  plans[1].name = "b";
+  const device::DeviceId gpu{"GPU0"};
+  for (plan::ModelPlan& plan : plans) plan.entries.push_back({.device = gpu, .buffer = "GPU0", .bytes = Bytes{60}});
+  plan::DeviceState device;
+  device.info.id = gpu;
+  device.budget = memory::Budget{.bytes = Bytes{100}};
+  const FreeCapacity capacity(plans, {device});
+  (void)dispatcher.ask("a", WhenBusy::wait);
+  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  dispatcher.warming("a");
+  dispatcher.loaded("a", {}, std::chrono::milliseconds(1));
+  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  (void)dispatcher.ask("b", WhenBusy::wait);
+  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  ASSERT_EQ(dispatcher.state("a"), ModelState::draining);
+  (void)dispatcher.ask("a", WhenBusy::wait);
+  dispatcher.give_back("a", {});
+  EXPECT_THROW((void)dispatcher.decide(capacity, Throwing{}, {}), std::runtime_error);
+  (void)dispatcher.give_up(ErrorCode::internal, "a policy of somebody's own", {});
+  EXPECT_EQ(dispatcher.state("a"), ModelState::ready);
+  EXPECT_EQ(dispatcher.leases("a"), 1U);
+  EXPECT_EQ(dispatcher.waiting(), 0U);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
   plan::DeviceState device;
   device.info.id = device::DeviceId{"GPU0"};
   device.budget = memory::Budget{.bytes = Bytes{kLine}};
-  const Room room(plans, {device});
+  const FreeCapacity capacity(plans, {device});
   const LeastRecentlyUsed policy;
   Dispatcher dispatcher(rules);
   Dispatcher::Time now{};
@@ -37,7 +37,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
   std::deque<Decision> tasks;
 
   const auto decide = [&] {
-    for (const Decision& decision : dispatcher.decide(room, policy, now)) {
+    for (const Decision& decision : dispatcher.decide(capacity, policy, now)) {
       if (const auto* grant = std::get_if<Grant>(&decision)) {
         RC_ASSERT(open.erase(grant->ticket) == 1U);
         RC_ASSERT(dispatcher.state(grant->model) == ModelState::ready ||
@@ -50,7 +50,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
         RC_ASSERT(!dispatcher.is_pinned(evict->model));
         tasks.push_back(decision);
       } else if (std::holds_alternative<Load>(decision)) {
-        RC_ASSERT(room.fits(dispatcher.resident()));
+        RC_ASSERT(capacity.fits(dispatcher.resident()));
         tasks.push_back(decision);
       }
     }
@@ -102,7 +102,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
     decide();
   }
   RC_ASSERT(open.empty());
-  RC_ASSERT(room.fits(dispatcher.resident()));
+  RC_ASSERT(capacity.fits(dispatcher.resident()));
 }
 
 }  // namespace

@@ -127,10 +127,10 @@ TEST(DispatcherReadingsTest, TheRefusalSaysWhoHoldsIt) {
   plan::DeviceState device;
   device.info.id = gpu;
   device.budget = memory::Budget{.bytes = 100_MiB};
-  Room room({plan}, {device});
-  room.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .holdings = {}});
+  FreeCapacity capacity({plan}, {device});
+  capacity.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .holdings = {}});
   (void)dispatcher.ask("a", WhenBusy::wait);
-  const auto decisions = dispatcher.decide(room, LeastRecentlyUsed{}, {});
+  const auto decisions = dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
   ASSERT_EQ(decisions.size(), 1U);
   const auto& refusal = std::get<Refuse>(decisions.front());
   EXPECT_EQ(refusal.why, "'a' does not fit now: " + format_bytes(60_MiB) + " needed on GPU0, where " +
@@ -151,16 +151,16 @@ TEST(DispatcherReadingsTest, WhatIsPromisedToThoseThatStayIsNotFree) {
   }
   plan::DeviceState device;
   device.info.id = gpu;
-  Room room(plans, {device});
+  FreeCapacity capacity(plans, {device});
   Moment moment{.free = {{gpu, 90_B}},
                 .others = {},
                 .holdings = {{.owner = "a", .device = gpu, .comes_back = 10_B, .promised = 50_B}}};
-  room.look_again({device}, moment);
-  EXPECT_FALSE(room.admits("b", {"a"}, {}));
-  EXPECT_TRUE(room.admits("b", {}, {"a"}));
+  capacity.look_again({device}, moment);
+  EXPECT_FALSE(capacity.admits("b", {"a"}, {}));
+  EXPECT_TRUE(capacity.admits("b", {}, {"a"}));
   moment.free = {{gpu, 110_B}};
-  room.look_again({device}, moment);
-  EXPECT_TRUE(room.admits("b", {"a"}, {}));
+  capacity.look_again({device}, moment);
+  EXPECT_TRUE(capacity.admits("b", {"a"}, {}));
 }
 
 TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsComputeGroup) {
@@ -176,25 +176,25 @@ TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsCompute
   }
   plan::DeviceState device;
   device.info.id = gpu;
-  Room room(plans, {device});
+  FreeCapacity capacity(plans, {device});
   const auto with_free = [&](Bytes free, bool a_is_here) {
     Moment moment{.free = {{gpu, free}}, .others = {}, .holdings = {}};
     if (a_is_here) {
       moment.holdings = {{.owner = "a", .device = gpu, .comes_back = 30_B, .promised = {}},
                          {.owner = "group:main", .device = gpu, .comes_back = 20_B, .promised = {}}};
     }
-    room.look_again({device}, moment);
+    capacity.look_again({device}, moment);
   };
   with_free(49_B, false);
-  EXPECT_FALSE(room.admits("b", {}, {}));
+  EXPECT_FALSE(capacity.admits("b", {}, {}));
   with_free(50_B, false);
-  EXPECT_TRUE(room.admits("b", {}, {}));
+  EXPECT_TRUE(capacity.admits("b", {}, {}));
   with_free(29_B, true);
-  EXPECT_FALSE(room.admits("b", {"a"}, {}));
+  EXPECT_FALSE(capacity.admits("b", {"a"}, {}));
   with_free(30_B, true);
-  EXPECT_TRUE(room.admits("b", {"a"}, {}));
+  EXPECT_TRUE(capacity.admits("b", {"a"}, {}));
   with_free(0_B, true);
-  EXPECT_TRUE(room.admits("b", {}, {"a"}));
+  EXPECT_TRUE(capacity.admits("b", {}, {"a"}));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
+#include <plimsoll/host/dispatcher.hpp>
 #include <plimsoll/host/eviction.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <map>
 #include <numeric>
 
 namespace plimsoll::host {
@@ -21,29 +21,37 @@ Candidate candidate(const std::string& name, seconds idle, milliseconds reload =
   return {.name = name, .last_used = kNow - idle, .reload_time = reload, .priority = priority};
 }
 
-// Sizes by name; `free` bytes are there already.
-auto fits(std::map<std::string, int> sizes, int needed, int free = 0) {
-  return [=](const std::vector<std::string>& gone) {
-    return free + std::accumulate(gone.begin(), gone.end(), 0,
-                                  [&](int sum, const std::string& name) { return sum + sizes.at(name); }) >=
-           needed;
-  };
+// Sizes in the candidates' order; `free` bytes are there already.
+class Trial final : public EvictionTrial {
+ public:
+  Trial(std::vector<int> sizes, int needed, int free = 0) : sizes_(std::move(sizes)), needed_(needed), free_(free) {}
+  void remove(std::size_t candidate) override { free_ += sizes_.at(candidate); }
+  void restore(std::size_t candidate) override { free_ -= sizes_.at(candidate); }
+  [[nodiscard]] bool fits() const override { return free_ >= needed_; }
+
+ private:
+  std::vector<int> sizes_;
+  int needed_;
+  int free_;
+};
+
+std::optional<std::vector<std::string>> chosen(const std::vector<Candidate>& candidates, Trial trial,
+                                               const EvictionPolicy& policy = LeastRecentlyUsed{}) {
+  return choose_victims(candidates, policy, kNow, trial);
 }
 
 TEST(EvictionTest, NobodyGoesWhereNobodyHasTo) {
-  EXPECT_THAT(choose_victims({candidate("a", seconds(1))}, LeastRecentlyUsed{}, kNow, fits({{"a", 10}}, 5, 5)).value(),
-              IsEmpty());
+  EXPECT_THAT(chosen({candidate("a", seconds(1))}, {{10}, 5, 5}).value(), IsEmpty());
 }
 
 TEST(EvictionTest, NothingIsChosenWhereNotEvenAllHelp) {
-  EXPECT_FALSE(choose_victims({candidate("a", seconds(1))}, LeastRecentlyUsed{}, kNow, fits({{"a", 10}}, 11)));
-  EXPECT_FALSE(choose_victims({}, LeastRecentlyUsed{}, kNow, fits({}, 1)));
+  EXPECT_FALSE(chosen({candidate("a", seconds(1))}, {{10}, 11}));
+  EXPECT_FALSE(chosen({}, {{}, 1}));
 }
 
 TEST(EvictionTest, OneThatSufficesGoesBeforeTwoThatAreMissedLess) {
-  const auto victims =
-      choose_victims({candidate("a", seconds(900)), candidate("b", seconds(800)), candidate("c", seconds(1))},
-                     LeastRecentlyUsed{}, kNow, fits({{"a", 10}, {"b", 10}, {"c", 20}}, 20));
+  const auto victims = chosen({candidate("a", seconds(900)), candidate("b", seconds(800)), candidate("c", seconds(1))},
+                              {{10, 10, 20}, 20});
   EXPECT_THAT(victims.value(), ElementsAre("c"));
 }
 
@@ -63,26 +71,27 @@ TEST(EvictionTest, APolicyOfOnesOwnDecides) {
       return one.name == "b" ? 0 : 1;
     }
   };
-  const auto victims = choose_victims({candidate("a", seconds(900)), candidate("b", seconds(1))}, ByName{}, kNow,
-                                      fits({{"a", 10}, {"b", 10}}, 10));
+  const auto victims = chosen({candidate("a", seconds(900)), candidate("b", seconds(1))}, {{10, 10}, 10}, ByName{});
   EXPECT_THAT(victims.value(), ElementsAre("b"));
 }
 
 // With more sets than can be tried the answer may not be the smallest, but it suffices and nobody in it is idle weight.
 RC_GTEST_PROP(EvictionProperty, TheChosenSufficeAndNoneOfThemIsUnnecessary, ()) {
-  std::map<std::string, int> sizes;
+  std::vector<int> sizes;
   std::vector<Candidate> all;
   int sum = 0;
   const int count = *rc::gen::inRange(0, 30);
   for (int i = 0; i < count; ++i) {
-    const std::string name = "m" + std::to_string(i);
-    sizes[name] = *rc::gen::inRange(1, 50);
-    sum += sizes[name];
-    all.push_back(candidate(name, seconds(*rc::gen::inRange(0, 1000))));
+    sizes.push_back(*rc::gen::inRange(1, 50));
+    sum += sizes.back();
+    all.push_back(candidate("m" + std::to_string(i), seconds(*rc::gen::inRange(0, 1000))));
   }
   const int needed = *rc::gen::inRange(0, sum + 20);
-  const auto enough = fits(sizes, needed);
-  const auto victims = choose_victims(all, LeastRecentlyUsed{}, kNow, enough);
+  const auto enough = [&](const std::vector<std::string>& gone) {
+    const auto freed = [&](int so_far, const std::string& name) { return so_far + sizes[std::stoul(name.substr(1))]; };
+    return std::accumulate(gone.begin(), gone.end(), 0, freed) >= needed;
+  };
+  const auto victims = chosen(all, {sizes, needed});
   RC_ASSERT(victims.has_value() == (needed <= sum));
   if (!victims) return;
   RC_ASSERT(enough(*victims));

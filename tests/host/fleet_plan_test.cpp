@@ -47,7 +47,7 @@ FleetPlan plan_of(const std::vector<Declared>& models, Bytes budget) {
   plan::DeviceState device;
   device.info.id = kGpu;
   device.budget = memory::Budget{.bytes = budget};
-  return plan_fleet(fleet, Room(plans, {device}));
+  return plan_fleet(fleet, FreeCapacity(plans, {device}));
 }
 
 TEST(FleetPlanTest, WhereAllFitTheyAreReadyAtOnceAndNobodyGoes) {
@@ -112,12 +112,12 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_THAT(to_table(plan), ::testing::Not(::testing::HasSubstr("Kept in host memory")));
   EXPECT_THAT(plan.keeping, IsEmpty());
   Fleet fleet;
-  for (const plan::ModelPlan& model : plan.room.models()) {
+  for (const plan::ModelPlan& model : plan.capacity.models()) {
     fleet.models.emplace_back();
     fleet.models.back().request.name = model.name;
   }
   fleet.keep_in_host = 450_MiB;
-  plan = plan_fleet(fleet, plan.room);
+  plan = plan_fleet(fleet, plan.capacity);
   ASSERT_THAT(plan.keeping, ::testing::SizeIs(2));
   EXPECT_TRUE(plan.keeping[0].within_budget);
   EXPECT_FALSE(plan.keeping[1].within_budget);
@@ -128,7 +128,8 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
 }
 
 TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
-  std::vector<plan::ModelPlan> plans = plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).room.models();
+  std::vector<plan::ModelPlan> plans =
+      plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).capacity.models();
   plans.push_back({.name = "c-draft", .request = {}, .dry_run = {}, .entries = {}});
   for (const std::size_t broken : {1U, 3U}) {
     plans[broken].entries.clear();
@@ -141,20 +142,20 @@ TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
   }
   fleet.models[2].draft.emplace();
   fleet.models[2].draft->request.name = "c-draft";
-  const FleetPlan plan = plan_fleet(fleet, Room(plans, {}, drafts_of(fleet)));
+  const FleetPlan plan = plan_fleet(fleet, FreeCapacity(plans, {}, drafts_of(fleet)));
   EXPECT_THAT(plan.together, ElementsAre(ElementsAre("a")));
   ASSERT_THAT(plan.unusable, ::testing::SizeIs(2));
   EXPECT_EQ(plan.unusable[0].name, "b");
   EXPECT_EQ(plan.unusable[1].name, "c");
   EXPECT_FALSE(plan.has_all());
-  EXPECT_NO_THROW(require_a_usable_one(fleet, plan.room));
+  EXPECT_NO_THROW(require_a_usable_one(fleet, plan.capacity));
   EXPECT_THAT(to_table(plan), ::testing::HasSubstr("  Cannot be used: b: there is no such file\n"));
   const auto json = to_json(plan, tracker::Mode::enforcing);
   EXPECT_EQ(json["verdict"], "refused");
   EXPECT_EQ(json["models"].size(), 2U);  // a, and c, which is whole itself
   EXPECT_EQ(json["unusable"][0]["code"], "model_unusable");
   plans[0].unusable = plans[1].unusable;
-  EXPECT_THROW(require_a_usable_one(fleet, Room(plans, {}, drafts_of(fleet))), Error);
+  EXPECT_THROW(require_a_usable_one(fleet, FreeCapacity(plans, {}, drafts_of(fleet))), Error);
 }
 
 // Every key that is named for a step down is one of the fleet file's: else the advice could not be taken.
@@ -196,9 +197,9 @@ TEST(FleetPlanTest, APinnedModelIsNotEvicted) {
 }
 
 TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
-  const Room room(plan_of({{"a", 40_MiB}, {"a-draft", 20_MiB}, {"b", 30_MiB}}, 100_MiB).room);
-  const Room paired(room.models(), room.devices(), {{"a", "a-draft"}});
-  EXPECT_EQ(room.required({"a"}), 40_MiB);
+  const FreeCapacity capacity(plan_of({{"a", 40_MiB}, {"a-draft", 20_MiB}, {"b", 30_MiB}}, 100_MiB).capacity);
+  const FreeCapacity paired(capacity.models(), capacity.devices(), {{"a", "a-draft"}});
+  EXPECT_EQ(capacity.required({"a"}), 40_MiB);
   EXPECT_EQ(paired.required({"a"}), 60_MiB);
   EXPECT_EQ(paired.required({"a", "a-draft", "b"}), 90_MiB);
   EXPECT_EQ(paired.required({"b"}), 30_MiB);
@@ -207,8 +208,8 @@ TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
 // A set of compute buffers counts at its largest as soon as one of its compute group is there.
 TEST(FleetPlanTest, AComputeGroupsBuffersAreThoseOfItsLargestModel) {
   const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);
-  EXPECT_EQ(plan.room.required({"a"}), 70_MiB);
-  EXPECT_EQ(plan.room.required({"a", "b"}), 110_MiB);
+  EXPECT_EQ(plan.capacity.required({"a"}), 70_MiB);
+  EXPECT_EQ(plan.capacity.required({"a", "b"}), 110_MiB);
   EXPECT_FALSE(plan.all_fit());
 }
 
@@ -226,19 +227,19 @@ TEST(FleetPlanTest, ACardOfTwoBackendsIsOneMemory) {
   models[0].entries = {{.device = cuda, .buffer = "CUDA0", .bytes = 40_MiB}};
   models[1].name = "b";
   models[1].entries = {{.device = vulkan, .buffer = "Vulkan0", .bytes = 50_MiB}};
-  Room room(models, devices);
-  EXPECT_EQ(room.required({"a", "b"}), 90_MiB);
+  FreeCapacity capacity(models, devices);
+  EXPECT_EQ(capacity.required({"a", "b"}), 90_MiB);
 
   // "a" is reserved and has taken nothing yet; 80 MiB are free.
   Moment moment;
   moment.free = {{cuda, 80_MiB}, {vulkan, 80_MiB}};
   moment.holdings = {{.owner = "a", .device = cuda, .comes_back = {}, .promised = 40_MiB}};
-  room.look_again(devices, moment);
-  EXPECT_FALSE(room.admits("b", {"a"}, {}));
-  EXPECT_EQ(room.shortage("b", {"a"}, {}).sentence, "50.0 MiB needed on Vulkan0, where 40.0 MiB are free");
+  capacity.look_again(devices, moment);
+  EXPECT_FALSE(capacity.admits("b", {"a"}, {}));
+  EXPECT_EQ(capacity.shortage("b", {"a"}, {}).sentence, "50.0 MiB needed on Vulkan0, where 40.0 MiB are free");
 
   for (plan::DeviceState& device : devices) device.budget = memory::Budget{.bytes = 45_MiB};
-  const Room small(models, devices);
+  const FreeCapacity small(models, devices);
   EXPECT_EQ(why_not(small.judge({"b"})), "50.0 MiB needed on Vulkan0, 5.00 MiB too much (budget)");
 }
 

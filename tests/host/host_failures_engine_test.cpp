@@ -14,12 +14,14 @@
 namespace {
 
 std::atomic<bool> device_is_lost = false;
+std::atomic<int> decode_takes_ms = 0;
 
 }  // namespace
 
 // Stands in front of the engine's, as symbols of a program do.
 extern "C" int32_t llama_decode(llama_context* context, llama_batch batch) {
   if (device_is_lost) throw std::runtime_error("the device is lost");
+  std::this_thread::sleep_for(std::chrono::milliseconds(decode_takes_ms));
   static const auto real = reinterpret_cast<decltype(&llama_decode)>(dlsym(RTLD_NEXT, "llama_decode"));
   return real(context, batch);
 }
@@ -126,6 +128,67 @@ TEST(HostFailuresTest, AModelThatCannotBeLoadedSaysSoAtOnceUntilSomebodyAsksForI
   EXPECT_FALSE(small.status("a").failure);
   EXPECT_FALSE(small.ask("a").empty());
   EXPECT_EQ(small.status("a").load_failures, 1U);
+}
+
+// Warm-ups of hundreds of steps.
+Fleet slow_to_warm_up(const std::string& names) {
+  Fleet fleet = fleet_of(names);
+  for (FleetModel& model : fleet.models) model.warm_up = run::WarmUpDepth::full;
+  decode_takes_ms = 20;
+  return fleet;
+}
+
+TEST(HostFailuresTest, ALoadIsStoppedWhenItsLastClientLeavesAndTheNextModelIsLoaded) {
+  Fleet fleet = slow_to_warm_up("ab");
+  line_for(fleet, 1);
+  SmallHost small(fleet);
+  expect_error(ErrorCode::busy, "within 200 ms",
+               [&] { (void)small.host.acquire("a", {.patience = std::chrono::milliseconds(200)}); });
+  decode_takes_ms = 0;
+  EXPECT_FALSE(small.ask("b").empty());
+  EXPECT_EQ(small.state("a"), ModelState::absent);
+  EXPECT_EQ(small.status("a").loads + small.status("a").load_failures + small.status("a").evictions, 0U);
+}
+
+TEST(HostFailuresTest, WhoComesWhileALoadIsBeingStoppedHasItLoaded) {
+  SmallHost small(slow_to_warm_up("a"));
+  expect_error(ErrorCode::busy, "within 200 ms",
+               [&] { (void)small.host.acquire("a", {.patience = std::chrono::milliseconds(200)}); });
+  decode_takes_ms = 0;
+  EXPECT_FALSE(small.ask("a").empty());
+  EXPECT_EQ(small.status("a").loads, 1U);
+}
+
+TEST(HostFailuresTest, AModelThatIsLoadedByHandIsLoadedThoughWhoAskedHasLeftUnlessItIsUnloaded) {
+  SmallHost small(slow_to_warm_up("a"));
+  const auto load_and_leave = [&] {
+    std::stop_source stop;
+    const std::jthread leaving([&] {
+      while (small.state("a") != ModelState::warming) std::this_thread::yield();
+      stop.request_stop();
+    });
+    expect_error(ErrorCode::cancelled, "cancelled", [&] { small.host.load("a", stop.get_token()); });
+  };
+  load_and_leave();
+  small.host.unload("a");
+  while (small.state("a") != ModelState::absent) std::this_thread::yield();
+  EXPECT_EQ(small.status("a").loads, 0U);
+  load_and_leave();
+  decode_takes_ms = 0;
+  while (small.state("a") != ModelState::ready) std::this_thread::yield();
+  EXPECT_EQ(small.status("a").loads, 1U);
+}
+
+TEST(HostFailuresTest, AHostThatEndsStopsALoadThatNobodyWaitsFor) {
+  Fleet fleet = slow_to_warm_up("a");
+  fleet.models[0].load_at_start = true;
+  const Stopwatch watch;
+  {
+    const SmallHost small(fleet);
+    while (small.state("a") != ModelState::warming) std::this_thread::yield();
+  }
+  decode_takes_ms = 0;
+  EXPECT_LT(watch.elapsed_ms(), 20'000);  // far less than the warm-up takes
 }
 
 }  // namespace

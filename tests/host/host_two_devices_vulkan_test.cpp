@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/host/host.hpp>
-#include <plimsoll/host/room.hpp>
 
 #include "small_fleet.hpp"
 
@@ -46,10 +46,10 @@ void set_budgets_of_both(Fleet& fleet) {
   const plan::Plan plan = plan::Planner(dry_runs, nothing).plan(requests_of(fleet));
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
-  const Room room(plan.models, devices);
+  const FreeCapacity capacity(plan.models, devices);
   for (const device::DeviceId& device : {kFirst, kSecond}) {
     const auto needed = [&](const std::vector<std::string>& names) {
-      for (const plan::DeviceVerdict& verdict : room.judge(names)) {
+      for (const plan::DeviceVerdict& verdict : capacity.judge(names)) {
         if (verdict.state.info.id == device) return verdict.required;
       }
       return Bytes{};

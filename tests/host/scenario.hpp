@@ -107,6 +107,8 @@ class Scenario {
       dispatcher_->load_failed(name, now_, Error(ErrorCode::model_unusable, "the file is damaged"));
     } else if (verb == "replan") {
       replan(name, words);
+    } else if (verb == "stopped") {
+      dispatcher_->load_stopped(name);
     } else if (verb == "retry") {
       dispatcher_->retry(name);
     } else if (verb == "gone") {
@@ -133,7 +135,7 @@ class Scenario {
 
   void begin() {
     dispatcher_.emplace(rules_);
-    room_.emplace(plans_, std::vector{device_});
+    capacity_.emplace(plans_, std::vector{device_});
   }
 
   void replan(const std::string& name, std::istringstream& words) {
@@ -144,7 +146,7 @@ class Scenario {
     for (plan::ModelPlan& plan : plans_) {
       if (plan.name == name) plan.entries = {line(memory::Stage::weights, bytes)};
     }
-    room_.emplace(plans_, std::vector{device_});
+    capacity_.emplace(plans_, std::vector{device_});
     dispatcher_->replanned(name, slots);
   }
 
@@ -173,7 +175,7 @@ class Scenario {
     moment.free = {{device_.info.id, free}};
     moment.others = {{device_.info.id, others_}};
     device_.reading.free = free + held;
-    room_->look_again({device_}, moment);
+    capacity_->look_again({device_}, moment);
   }
 
   [[nodiscard]] int reloads_of(const std::string& name) const {
@@ -194,7 +196,7 @@ class Scenario {
     std::string out;
     const auto add = [&](const std::string& text) { out += (out.empty() ? " " : "; ") + text; };
     look();
-    for (const Decision& decision : dispatcher_->decide(*room_, policy_, now_)) {
+    for (const Decision& decision : dispatcher_->decide(*capacity_, policy_, now_)) {
       if (const auto* moved = std::get_if<Moved>(&decision)) {
         if (moved->to == ModelState::draining) add("drain " + moved->model);
         if (moved->from == ModelState::draining && moved->to == ModelState::ready) add("keep " + moved->model);
@@ -218,7 +220,7 @@ class Scenario {
   std::vector<plan::ModelPlan> plans_;
   std::vector<int> reloads_;
   std::optional<Dispatcher> dispatcher_;
-  std::optional<Room> room_;
+  std::optional<FreeCapacity> capacity_;
   LeastRecentlyUsed policy_;
   Dispatcher::Time now_{};
   std::map<std::string, TicketId> tickets_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 
 namespace plimsoll::host::test {
 namespace {
@@ -50,7 +50,7 @@ Bytes together(const Fleet& fleet, const std::string& names) {
     devices.clear();
     for (const plan::DeviceVerdict& verdict : plan.devices) devices.push_back(verdict.state);
   }
-  for (const plan::DeviceVerdict& verdict : Room(plans, devices, drafts_of(fleet)).judge(chosen)) {
+  for (const plan::DeviceVerdict& verdict : FreeCapacity(plans, devices, drafts_of(fleet)).judge(chosen)) {
     if (verdict.state.info.id.is_host()) return verdict.required;
   }
   return {};

@@ -14,8 +14,8 @@
 #include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/eviction.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/host/model_state.hpp>
-#include <plimsoll/host/room.hpp>
 
 namespace plimsoll::host {
 
@@ -113,13 +113,13 @@ class Dispatcher {
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
-  // Everything that can be decided now. The room has just been looked at.
-  [[nodiscard]] std::vector<Decision> decide(const Room& room, const EvictionPolicy& policy, Time now);
+  // Everything that can be decided now. The devices have just been looked at.
+  [[nodiscard]] std::vector<Decision> decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been
   // decided before is not lost.
-  [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why);
-  // Somebody waits for memory, so the next decide() depends on what the room says.
-  [[nodiscard]] bool needs_room() const;
+  [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why, Time now);
+  // Somebody waits for memory, so the next decide() depends on what is free.
+  [[nodiscard]] bool needs_capacity() const;
   // When decide() should be called even if nothing happens.
   [[nodiscard]] std::optional<Time> next_look() const;
 
@@ -176,11 +176,11 @@ class Dispatcher {
   void fail(Model& model, Error failure, std::size_t in_a_row, Time now);
   void refuse_failed(Time now);
   void grant_slots();
-  void make_room(const Room& room, const EvictionPolicy& policy, Time now);
-  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const Room& room,
+  void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
+  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const FreeCapacity& capacity,
                                                                     const EvictionPolicy& policy, Time now);
   void begin_load(const std::string& name);
-  void turn_away(const Ticket& ticket, const Room& room, Time now);
+  void turn_away(const Ticket& ticket, const FreeCapacity& capacity, Time now);
   void postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now);
   void drain(const std::vector<std::string>& victims, const std::string& whom_for);
   void evict_idle(Time now);

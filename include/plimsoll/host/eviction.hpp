@@ -1,10 +1,10 @@
-// eviction: which models have to go so that another one fits. Pure: what is decided here is tested as text.
+// eviction: which models have to go so that another one fits.
 //
 // A policy of one's own is one function: derive from EvictionPolicy, say how much each candidate would be missed, and
 // give it to the host (HostOptions::policy).
 #pragma once
 #include <chrono>
-#include <functional>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,11 +36,22 @@ class LeastRecentlyUsed final : public EvictionPolicy {
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint now) const override;
 };
 
-// The smallest set of candidates without which `fits` says yes; of several the one that is missed least, then the one
-// whose names come first. Empty where not even all of them help; an empty set where nobody has to go.
-// `fits` is asked about the models that would remain gone; it must not say no to a set after yes to a part of it.
-[[nodiscard]] std::optional<std::vector<std::string>> choose_victims(
-    std::vector<Candidate> candidates, const EvictionPolicy& policy, Clock::TimePoint now,
-    const std::function<bool(const std::vector<std::string>& gone)>& fits);
+// Whether the newcomer fits while some of the candidates are gone. Candidates by their index; none is gone at first.
+class EvictionTrial {
+ public:
+  virtual ~EvictionTrial() = default;
+  virtual void remove(std::size_t candidate) = 0;
+  virtual void restore(std::size_t candidate) = 0;
+  // Must not turn to false as more are removed.
+  [[nodiscard]] virtual bool fits() const = 0;
+};
+
+// The smallest set of candidates without which the newcomer fits; of several the one that is missed least, then the one
+// whose names come first. Empty where not even all of them help; an empty set where nobody has to go. Where there are
+// more sets than can be tried (some thousands), the set suffices and holds nobody in vain, and may not be the smallest.
+// `trial` is left as it is at the end.
+[[nodiscard]] std::optional<std::vector<std::string>> choose_victims(const std::vector<Candidate>& candidates,
+                                                                     const EvictionPolicy& policy, Clock::TimePoint now,
+                                                                     EvictionTrial& trial);
 
 }  // namespace plimsoll::host

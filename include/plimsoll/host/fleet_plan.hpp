@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::host {
@@ -49,7 +49,7 @@ struct Keeping {
 };
 
 struct FleetPlan {
-  Room room;                                       // plans, budgets and readings
+  FreeCapacity capacity;                           // plans, budgets and readings
   std::vector<std::vector<std::string>> together;  // largest sets that fit, each as it is in the fleet's order
   bool too_many = false;                           // sets to list them
   std::vector<Switch> switches;                    // from each of those to each model that is not in it
@@ -66,13 +66,13 @@ struct FleetPlan {
 inline constexpr std::size_t kMostListed = 10;
 
 // Everybody is taken to be idle and equally long so; reloading costs by the weights' size.
-[[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, Room room);
+[[nodiscard]] FleetPlan plan_fleet(const Fleet& fleet, FreeCapacity capacity);
 
 // Throws why the first one cannot be used, where none can.
-void require_a_usable_one(const Fleet& fleet, const Room& room);
+void require_a_usable_one(const Fleet& fleet, const FreeCapacity& capacity);
 
 [[nodiscard]] std::string to_table(const FleetPlan& plan);
-// What it changes, as budgets of a fleet file: "ubatch-size = 64, gpu-layers = 40".
+// What it changes, as keys of a fleet file: "ubatch-size = 64, gpu-layers = 40".
 [[nodiscard]] std::string keys_of(const plan::Alternative& alternative);
 // "plimsoll.fleet/1": models as in plimsoll.plan/1; devices are judged on all models at once.
 [[nodiscard]] nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker);

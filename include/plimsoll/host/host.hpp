@@ -38,7 +38,7 @@ class Host {
  public:
   // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
   // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
-  // none can, and what a dry run throws that is about no model.
+  // none can, and what dry runs throw that is not about one model.
   Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
        HostOptions options = {});
   // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
@@ -46,10 +46,11 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation),
-  // over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the queue is full; the conversation has a
-  // lease already), cancelled, and what loading failed with, for this model alone. A model that is failed is not tried
-  // again before that is due (see Dispatcher), or its files have changed since.
+  // Waits until the model is ready and has a slot free. A load that nobody waits for any more is stopped. Throws Error:
+  // usage (no such model or conversation), over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the
+  // queue is full; the conversation has a lease already), cancelled, and what loading failed with, for this model
+  // alone. A model that is failed is not tried again before that is due (see Dispatcher), or its files have changed
+  // since.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
@@ -57,10 +58,11 @@ class Host {
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
 
-  // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once.
+  // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once. Where
+  // `stop` ends the waiting, the load goes on: the host wants it until unload().
   void load(const std::string& model, std::stop_token stop = {});
-  // Evicts it once nobody has a lease; does not wait. A request for it meanwhile keeps it. Throws Error{usage} where it
-  // is pinned.
+  // Evicts it once nobody has a lease, or stops its load once nobody waits for a lease; does not wait. A request for it
+  // meanwhile keeps it. Throws Error{usage} where it is pinned.
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
 

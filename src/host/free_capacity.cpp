@@ -1,4 +1,4 @@
-#include <plimsoll/host/room.hpp>
+#include <plimsoll/host/free_capacity.hpp>
 
 #include <fmt/format.h>
 
@@ -24,8 +24,8 @@ bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceStat
 
 }  // namespace
 
-Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
-           std::map<std::string, std::string> drafts)
+FreeCapacity::FreeCapacity(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
+                           std::map<std::string, std::string> drafts)
     : models_(std::move(models)), devices_(std::move(devices)), drafts_(std::move(drafts)) {
   std::set<std::string> compute_groups;
   std::vector<plan::ModelPlan> possible;
@@ -46,15 +46,17 @@ Room::Room(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> d
     }
     group_plans_.push_back(std::move(compute_buffers));
   }
+  lay_out();
 }
 
-std::vector<memory::Ledger::PlannedEntry> Room::compute_buffers_of_group(const std::string& compute_group) const {
+std::vector<memory::Ledger::PlannedEntry> FreeCapacity::compute_buffers_of_group(
+    const std::string& compute_group) const {
   const auto found = std::ranges::find(group_plans_, compute_group, &plan::ModelPlan::compute_group);
   return compute_group.empty() || found == group_plans_.end() ? std::vector<memory::Ledger::PlannedEntry>{}
                                                               : plan::reservation_entries(*found);
 }
 
-std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const {
+std::vector<plan::ModelPlan> FreeCapacity::group_members(const std::string& model) const {
   const std::string& compute_group = plan_of(model).compute_group;
   std::vector<plan::ModelPlan> out;
   for (const plan::ModelPlan& other : models_) {
@@ -67,19 +69,15 @@ std::vector<plan::ModelPlan> Room::group_members(const std::string& model) const
   return out;
 }
 
-const plan::ModelPlan& Room::plan_of(const std::string& name) const {
-  const auto found = std::ranges::find(models_, name, &plan::ModelPlan::name);
-  if (found == models_.end()) throw Error(ErrorCode::internal, fmt::format("there is no plan of '{}'", name));
-  return *found;
-}
+const plan::ModelPlan& FreeCapacity::plan_of(const std::string& name) const { return models_[index_of(name)]; }
 
-std::optional<Error> Room::unusable(const std::string& name) const {
+std::optional<Error> FreeCapacity::unusable(const std::string& name) const {
   const plan::ModelPlan& plan = plan_of(name);
   const auto draft = drafts_.find(name);
   return plan.unusable || draft == drafts_.end() ? plan.unusable : plan_of(draft->second).unusable;
 }
 
-std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names) const {
+std::vector<plan::ModelPlan> FreeCapacity::chosen(const std::vector<std::string>& names) const {
   std::vector<plan::ModelPlan> out;
   const auto add = [&](const std::string& name) {
     if (!std::ranges::contains(out, name, &plan::ModelPlan::name)) out.push_back(plan_of(name));
@@ -95,33 +93,28 @@ std::vector<plan::ModelPlan> Room::chosen(const std::vector<std::string>& names)
   return out;
 }
 
-std::vector<plan::DeviceVerdict> Room::judge(const std::vector<std::string>& names) const {
+std::vector<plan::DeviceVerdict> FreeCapacity::judge(const std::vector<std::string>& names) const {
   return plan::admit(chosen(names), devices_);
 }
 
-bool Room::fits(const std::vector<std::string>& names) const {
-  return std::ranges::all_of(judge(names), &plan::DeviceVerdict::fits);
-}
-
-std::vector<plan::DeviceVerdict> Room::judge_by_budgets(const std::vector<std::string>& names) const {
+std::vector<plan::DeviceVerdict> FreeCapacity::judge_by_budgets(const std::vector<std::string>& names) const {
   return admit_by_budgets(chosen(names), devices_);
 }
 
-void Room::replace(const plan::ModelPlan& plan) {
-  const auto found = std::ranges::find(models_, plan.name, &plan::ModelPlan::name);
-  if (found == models_.end()) throw Error(ErrorCode::internal, fmt::format("there is no plan of '{}'", plan.name));
-  *found = plan;
-  *this = Room(std::move(models_), std::move(devices_), std::move(drafts_));
+void FreeCapacity::replace(const plan::ModelPlan& plan) {
+  models_[index_of(plan.name)] = plan;
+  *this = FreeCapacity(std::move(models_), std::move(devices_), std::move(drafts_));
 }
 
-Bytes Room::required(const std::vector<std::string>& names) const {
+Bytes FreeCapacity::required(const std::vector<std::string>& names) const {
   Bytes sum;
   for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(judge(names))) sum += verdict.required;
   return sum;
 }
 
-void Room::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
-  auto& entries = std::ranges::find(models_, model, &plan::ModelPlan::name)->entries;
+void FreeCapacity::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
+  const std::size_t index = index_of(model);
+  auto& entries = models_[index].entries;
   const auto found = std::ranges::find_if(entries, [&](const plan::Entry& entry) {
     return entry.device == device && entry.stage == memory::Stage::runtime;
   });
@@ -135,6 +128,7 @@ void Room::set_runtime(const std::string& model, const device::DeviceId& device,
                        .bytes = figure.bytes,
                        .source = figure.source});
   }
+  lay_out_row(index);
 }
 
 std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts) {
