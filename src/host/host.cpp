@@ -245,6 +245,13 @@ std::map<std::string, ModelTimes> Host::Impl::times() const {
   return out;
 }
 
+std::string Host::Impl::planned_files(const std::string& model) const {
+  (void)queue().state(model);  // throws where there is no such model
+  const std::vector<plan::ModelPlan> all = plans();
+  const auto plan = std::ranges::find(all, model, &plan::ModelPlan::name);
+  return plan == all.end() || plan->unusable ? "" : files_->identity_if_planned(model).value_or("");
+}
+
 std::vector<plan::ModelPlan> Host::Impl::plans() const {
   const MutexLock lock(mutex_);
   return plans_;
@@ -287,6 +294,7 @@ HostLog& Host::log() noexcept { return impl_->log(); }
 run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting(); }
 const Fleet& Host::fleet() const noexcept { return impl_->fleet(); }
 std::vector<plan::ModelPlan> Host::plans() const { return impl_->plans(); }
+std::string Host::planned_files(const std::string& model) const { return impl_->planned_files(model); }
 std::vector<plan::DeviceState> Host::devices() const { return impl_->devices().states(); }
 
 }  // namespace plimsoll::host

@@ -32,6 +32,7 @@ struct Host::Impl final : private QueueObserver {
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
+  [[nodiscard]] std::string planned_files(const std::string& model) const;
 
   [[nodiscard]] Queue& queue() noexcept { return queue_; }
   [[nodiscard]] ConversationStore& conversations() noexcept { return conversations_; }

@@ -28,11 +28,12 @@ std::string ModelFiles::identity_of_all(const std::string& model) const {
   return identity_of(model) + (draft == drafts_.end() ? std::string{} : identity_of(draft->second));
 }
 
-bool ModelFiles::are_as_planned(const std::string& name) const {
-  const std::string now = identity_of(name);
+std::optional<std::string> ModelFiles::identity_if_planned(const std::string& name) const {
+  std::string now = identity_of(name);
   const MutexLock lock(mutex_);
   const auto known = planned_.find(name);
-  return known != planned_.end() && known->second == now;
+  if (known == planned_.end() || known->second != now) return std::nullopt;
+  return now;
 }
 
 void ModelFiles::set_planned(const std::string& name, std::string identity) {

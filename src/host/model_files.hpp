@@ -1,6 +1,7 @@
 // ModelFiles: whether the files of a fleet's models are still those that were planned.
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ class ModelFiles {
   explicit ModelFiles(const Fleet& fleet);
 
   // Of one model or draft: its files are those of its plan.
-  [[nodiscard]] bool are_as_planned(const std::string& name) const;
+  [[nodiscard]] bool are_as_planned(const std::string& name) const { return identity_if_planned(name).has_value(); }
+  // Of one model or draft: what its files are, where they are those of its plan; else empty.
+  [[nodiscard]] std::optional<std::string> identity_if_planned(const std::string& name) const;
   // Of one model or draft: what its files are now. For set_planned(), read before they are planned.
   [[nodiscard]] std::string identity_of(const std::string& name) const;
   void set_planned(const std::string& name, std::string identity);
