@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/quantize.hpp>
+#include <plimsoll/quantize/quantize.hpp>
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 struct QuantizeFlags {
   std::vector<std::string> arguments;  // IN OUT TYPE, or IN TYPE with --dry-run
-  engine::QuantizeRequest request;
+  quantize::Request request;
   bool leave_output_tensor = false;
   std::string output_tensor_type;
   std::string token_embedding_type;
@@ -35,7 +35,7 @@ struct QuantizeFlags {
 [[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
 
 ggml_type tensor_type(const std::string& text, const char* flag) {
-  const auto type = engine::tensor_type_from_string(text);
+  const auto type = quantize::tensor_type_from_string(text);
   if (!type) usage_error(fmt::format("{} does not know the type '{}'; it takes ggml's, like q8_0 or f16", flag, text));
   return *type;
 }
@@ -50,12 +50,12 @@ Number number(const std::string& text, const char* flag) {
 }
 
 // KEY=TYPE:VALUE with the types int, float, bool and str, as llama.cpp's tools take it.
-engine::MetadataOverride metadata(const std::string& text) {
+quantize::MetadataOverride metadata(const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::size_t colon = text.find(':', equals == std::string::npos ? 0 : equals);
   if (equals == std::string::npos || colon == std::string::npos || equals == 0)
     usage_error(fmt::format("--override-kv '{}' is not of the form KEY=TYPE:VALUE", text));
-  engine::MetadataOverride entry{.key = text.substr(0, equals), .value = {}};
+  quantize::MetadataOverride entry{.key = text.substr(0, equals), .value = {}};
   const std::string type = text.substr(equals + 1, colon - equals - 1);
   const std::string value = text.substr(colon + 1);
   if (type == "int") {
@@ -73,7 +73,7 @@ engine::MetadataOverride metadata(const std::string& text) {
 }
 
 void read_arguments(QuantizeFlags& flags) {
-  engine::QuantizeRequest& request = flags.request;
+  quantize::Request& request = flags.request;
   const std::size_t wanted = request.dry_run ? 2 : 3;
   const bool output_for_nothing = request.dry_run && flags.arguments.size() == 3;
   if (flags.arguments.size() != wanted && !output_for_nothing) {
@@ -84,15 +84,15 @@ void read_arguments(QuantizeFlags& flags) {
   if (flags.arguments.size() == 3) request.output = flags.arguments[1];
   const std::string& type = flags.arguments.back();
   request.only_copy = type == "COPY" || type == "copy";
-  const auto known = engine::file_type_from_string(type);
+  const auto known = quantize::file_type_from_string(type);
   if (!known && !request.only_copy)
-    usage_error(fmt::format("there is no file type '{}'; there are {} and COPY", type, engine::file_type_names()));
+    usage_error(fmt::format("there is no file type '{}'; there are {} and COPY", type, quantize::file_type_names()));
   request.type = known.value_or(LLAMA_FTYPE_ALL_F32);
 }
 
-engine::QuantizeRequest request_of(QuantizeFlags flags) {
+quantize::Request request_of(QuantizeFlags flags) {
   read_arguments(flags);
-  engine::QuantizeRequest& request = flags.request;
+  quantize::Request& request = flags.request;
   request.quantize_output_tensor = !flags.leave_output_tensor;
   if (!flags.output_tensor_type.empty())
     request.output_tensor_type = tensor_type(flags.output_tensor_type, "--output-tensor-type");
@@ -117,7 +117,7 @@ engine::QuantizeRequest request_of(QuantizeFlags flags) {
   return request;
 }
 
-void print_result(const engine::QuantizeRequest& request, const engine::QuantizeResult& result, bool json) {
+void print_result(const quantize::Request& request, const quantize::Result& result, bool json) {
   if (json) {
     const Json out{{"schema", "plimsoll.quantize/1"},
                    {"dry_run", request.dry_run},
@@ -141,15 +141,15 @@ void print_result(const engine::QuantizeRequest& request, const engine::Quantize
 }
 
 int run(const GlobalOptions& global, const QuantizeFlags& flags) {
-  const engine::QuantizeRequest request = request_of(flags);
+  const quantize::Request request = request_of(flags);
   Progress progress;
-  engine::QuantizeOptions options{.overwrite = flags.force, .stop = interrupts()};
+  quantize::Options options{.overwrite = flags.force, .stop = interrupts()};
   options.helper = {program_path(), "quantize-worker"};
-  options.progress = [&](const engine::QuantizeProgress& at) {
+  options.progress = [&](const quantize::Progress& at) {
     progress.show(fmt::format("{} of {}: {}", at.done, at.of, at.tensor),
                   static_cast<double>(at.done) / static_cast<double>(at.of));
   };
-  const engine::QuantizeResult result = engine::quantize(request, options);
+  const quantize::Result result = quantize::quantize(request, options);
   progress.done("quantized");
   print_result(request, result, global.json);
   return done;
@@ -160,7 +160,7 @@ int run(const GlobalOptions& global, const QuantizeFlags& flags) {
 void add_quantize(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("quantize", "A model file into one of another type: quantize IN OUT TYPE");
   auto flags = std::make_shared<QuantizeFlags>();
-  engine::QuantizeRequest& request = flags->request;
+  quantize::Request& request = flags->request;
   command->add_option("arguments", flags->arguments, "IN OUT TYPE, like Q4_K_M; COPY changes no tensor")
       ->required()
       ->take_all();
@@ -188,7 +188,7 @@ void add_quantize(CLI::App& app, GlobalOptions& global, int& status) {
 
 void add_quantize_worker(CLI::App& app, GlobalOptions&, int& status) {
   CLI::App* command = app.add_subcommand("quantize-worker", "Quantizes as a JSON line on stdin says")->group("");
-  command->callback([&status] { status = engine::serve_quantize(STDIN_FILENO, STDOUT_FILENO); });
+  command->callback([&status] { status = quantize::serve(STDIN_FILENO, STDOUT_FILENO); });
 }
 
 }  // namespace plimsoll::app

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/json_schema.hpp>
+#include <plimsoll/grammar/json_schema.hpp>
 
 #include "options.hpp"
 
@@ -32,7 +32,7 @@ std::string grammar(const SamplingOptions& o) {
   const std::string text = o.json_schema.empty() ? whole_file(o.json_schema_file, "schema") : o.json_schema;
   const auto schema = nlohmann::ordered_json::parse(text, nullptr, false);
   if (schema.is_discarded()) usage_error("the schema is no JSON");
-  return engine::grammar_from_json_schema(schema);
+  return grammar::from_json_schema(schema);
 }
 
 // llama.cpp's notation: 29871+1.5, 29871-2, 29871-inf.

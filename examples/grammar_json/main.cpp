@@ -1,6 +1,6 @@
 // Answers that are JSON of a given shape: grammar_json MODEL
 #include <iostream>
-#include <plimsoll/engine/json_schema.hpp>
+#include <plimsoll/grammar/json_schema.hpp>
 #include <plimsoll/plimsoll.hpp>
 using namespace plimsoll;
 
@@ -18,7 +18,7 @@ int main(int, char** argv) {
   run::MemoryAccounting accounting;
   auto model = run::open(accounting, argv[1]);
   engine::SamplingParams sampling{.temperature = 0};
-  sampling.grammar = engine::grammar_from_json_schema(nlohmann::ordered_json::parse(kSchema));
+  sampling.grammar = grammar::from_json_schema(nlohmann::ordered_json::parse(kSchema));
   const auto prompt = run::tokenize_prompt(*model->model(), "Day 12.");
   run::Generation answer(*model, {.prompt = prompt, .sampling = sampling});
   std::string text;

@@ -4,8 +4,7 @@
 
 #include <charconv>
 #include <limits>
-
-#include "gbnf_prefix.hpp"
+#include <plimsoll/grammar/gbnf_text.hpp>
 
 namespace plimsoll::api {
 namespace {
@@ -38,7 +37,7 @@ void take(std::optional<double> given, Number& into) {
 std::string checked_grammar(Fields& fields, const std::string& grammar) {
   if (grammar.size() > kLongestGrammar)
     fields.fail("grammar", fmt::format("may be {} bytes long at most", kLongestGrammar));
-  if (gbnf_depth(grammar) > kDeepestGrammar)
+  if (grammar::gbnf_depth(grammar) > kDeepestGrammar)
     fields.fail("grammar", fmt::format("is nested deeper than {} parentheses", kDeepestGrammar));
   return grammar;
 }

@@ -5,13 +5,15 @@
 
 #include <plimsoll/api/problem.hpp>
 #include <plimsoll/api/tool_calls.hpp>
-
-#include "tool_opening.hpp"
+#include <plimsoll/grammar/tool_opening.hpp>
 
 namespace plimsoll::api {
 namespace {
 
-bool is_space(char c) { return kSpaces.contains(c); }
+using grammar::ToolForm;
+using grammar::ToolOpening;
+
+bool is_space(char c) { return grammar::kSpaces.contains(c); }
 
 // Where a JSON object or array ends, one character after the other. Whether it is JSON is another question.
 class JsonEnd {
@@ -57,7 +59,7 @@ std::optional<std::string> arguments_of(const Json& call) {
 class ToolCallReader::Impl {
  public:
   Impl(ToolForm form, const Json& tools)
-      : form_(form), names_(tool_names(tools)), opening_(tool_opening(form, names_)) {}
+      : form_(form), names_(grammar::tool_names(tools)), opening_(grammar::tool_opening(form, names_)) {}
 
   std::string push(std::string_view piece) {
     for (const char c : piece) step(c);
@@ -137,12 +139,12 @@ class ToolCallReader::Impl {
   void close(char c) {
     if (held_.empty() && is_space(c)) return show({&c, 1});
     held_ += c;
-    if (held_ == kHermesEnd) {
+    if (held_ == grammar::kHermesEnd) {
       held_.clear();
       blank_.clear();
       return go_on(Phase::looking);
     }
-    if (kHermesEnd.starts_with(held_)) return;
+    if (grammar::kHermesEnd.starts_with(held_)) return;
     go_on(Phase::looking);
     for (const char again : std::exchange(held_, {})) step(again);
   }

@@ -7,9 +7,8 @@
 #include <set>
 
 #include <plimsoll/api/problem.hpp>
-#include <plimsoll/engine/json_schema.hpp>
-
-#include "tool_opening.hpp"
+#include <plimsoll/grammar/json_schema.hpp>
+#include <plimsoll/grammar/tool_grammar.hpp>
 
 namespace plimsoll::api {
 namespace {
@@ -30,21 +29,13 @@ void check_parameters(const std::string& name, const Json& parameters, const std
   if (const auto type = parameters.find("type"); type != parameters.end() && *type != "object")
     fail("must be the schema of an object");
   try {
-    (void)engine::grammar_from_json_schema(parameters);
+    (void)grammar::from_json_schema(parameters);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::unsupported) fail(fmt::format("cannot be followed: {}", error.what()));
   }
 }
 
 }  // namespace
-
-ToolForm tool_form(std::string_view template_source) {
-  const auto has = [&](std::string_view words) { return template_source.contains(words); };
-  if (has(kHermesTag)) return ToolForm::hermes;
-  if (has(kMistralTag)) return ToolForm::mistral;
-  if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
-  return ToolForm::listed;
-}
 
 void check_tools(const ChatPrompt& chat) {
   if (chat.tools.size() > kMostTools)
@@ -66,6 +57,21 @@ void check_tools(const ChatPrompt& chat) {
   if (!chat.tool_choice.name.empty() && !names.contains(chat.tool_choice.name))
     throw bad_request(fmt::format("there is no function '{}' among the tools", chat.tool_choice.name))
         .at("tool_choice");
+}
+
+void hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat, grammar::ToolForm form) {
+  if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return;
+  Json callable = Json::array();
+  for (const Json& tool : chat.tools) {
+    if (chat.tool_choice.name.empty() || tool["function"]["name"] == chat.tool_choice.name) callable.push_back(tool);
+  }
+  const grammar::CallableTools tools{.tools = callable, .form = form, .parallel = chat.parallel_tool_calls};
+  sampling.grammar = chat.tool_choice.kind == ToolChoice::Kind::required
+                         ? grammar::grammar_of_calls(tools)
+                         : grammar::grammar_of_text_or_calls(tools, sampling.grammar, sampling.grammar_root);
+  sampling.grammar_root = "root";
+  sampling.grammar_trigger_patterns.clear();
+  sampling.grammar_trigger_tokens.clear();
 }
 
 }  // namespace plimsoll::api

@@ -18,7 +18,7 @@ std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const eng
   try {
     const std::string source = model.chat_template().value_or("");
     return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model),
-                                                               .tools = api::tool_form(source),
+                                                               .tools = grammar::tool_form(source),
                                                                .reasoning = api::reasoning_form(source)});
   } catch (const Error& error) {
     return std::unexpected(error);

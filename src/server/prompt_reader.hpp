@@ -19,7 +19,7 @@ namespace plimsoll::server {
 
 struct ModelTemplate {
   engine::ChatTemplate chat;
-  api::ToolForm tools;
+  grammar::ToolForm tools;
   std::optional<api::ReasoningForm> reasoning;  // empty: it does not think aloud
 };
 

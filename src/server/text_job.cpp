@@ -7,7 +7,7 @@
 #include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/json_schema.hpp>
+#include <plimsoll/grammar/json_schema.hpp>
 
 #include "asked_model.hpp"
 #include "checked_lease.hpp"
@@ -63,7 +63,7 @@ engine::SamplingParams TextJob::sampling_held_to_a_form() const {
   if (!request_.schema.is_null()) {
     if (!sampling.grammar.empty())
       throw api::bad_request("a grammar and a schema were given; the answer can follow one of them");
-    sampling.grammar = engine::grammar_from_json_schema(request_.schema);
+    sampling.grammar = grammar::from_json_schema(request_.schema);
   }
   const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
   if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(sampling, *chat, read_.chat->tools);
@@ -110,7 +110,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& str
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.
-  const bool calls = read_.chat && read_.chat->tools == api::ToolForm::mistral && stream.reads_calls();
+  const bool calls = read_.chat && read_.chat->tools == grammar::ToolForm::mistral && stream.reads_calls();
   params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;

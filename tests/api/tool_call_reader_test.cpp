@@ -8,6 +8,8 @@
 namespace plimsoll::api {
 namespace {
 
+using grammar::ToolForm;
+
 struct Read {
   std::string text;
   std::vector<ToolCall> calls;

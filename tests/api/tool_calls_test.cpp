@@ -3,22 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "expect_problem.hpp"
-#include "gbnf_prefix.hpp"
 #include "tool_examples.hpp"
 
 namespace plimsoll::api {
 namespace {
 
+using grammar::ToolForm;
 using test::expect_problem;
 using Kind = ToolChoice::Kind;
-
-TEST(ToolCallsTest, FormsAreToldByTheTemplate) {
-  EXPECT_EQ(tool_form("{{ '<tool_call>' }}"), ToolForm::hermes);
-  EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' }}"), ToolForm::mistral);
-  EXPECT_EQ(tool_form("<|start_header_id|>ipython"), ToolForm::bare);
-  EXPECT_EQ(tool_form("{{ messages }}"), ToolForm::listed);
-  EXPECT_EQ(tool_form(""), ToolForm::listed);
-}
 
 ChatPrompt chat_with(const std::string& function) {
   return {.tools = Json::array({{{"type", "function"}, {"function", Json::parse(function)}}})};
@@ -56,26 +48,6 @@ TEST(ToolCallsTest, WithoutToolsNothingIsHeld) {
   EXPECT_EQ(sampling, plain);
   hold_to_tools(sampling, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::none}}, ToolForm::hermes);
   EXPECT_EQ(sampling, plain);
-}
-
-TEST(ToolCallsTest, NamesInsideGrammarsAreFound) {
-  EXPECT_EQ(gbnf_with_prefix(R"(root ::= "a \" b" [^\]a"] x-1{2,3} (y | "\\")* # root "
-x-1::=<think> .
-)",
-                             "p-"),
-            R"(p-root ::= "a \" b" [^\]a"] p-x-1{2,3} (p-y | "\\")* # root "
-p-x-1::=<think> .
-)");
-  EXPECT_EQ(gbnf_with_prefix("", "p-"), "");
-  EXPECT_EQ(gbnf_with_prefix("\"a\\", "p-"), "\"a\\");
-}
-
-TEST(ToolCallsTest, DepthOfGrammars) {
-  EXPECT_EQ(gbnf_depth(""), 0U);
-  EXPECT_EQ(gbnf_depth(R"(root ::= (a | (b)) ("(((" | [(] # (((
-)"),
-            2U);
-  EXPECT_EQ(gbnf_depth("root ::= a # x\r((("), 3U);
 }
 
 }  // namespace

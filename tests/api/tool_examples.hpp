@@ -16,14 +16,14 @@ inline api::Json two_tools() {
 }
 
 struct FormExample {
-  api::ToolForm form;
+  grammar::ToolForm form;
   const char* name;
   std::string one;      // weather of Ulm
   std::string several;  // the same, and wea; empty: not in this form
 };
 
 inline const std::vector<FormExample>& form_examples() {
-  using api::ToolForm;
+  using grammar::ToolForm;
   static const std::string kUlm = R"({"name": "weather", "arguments": {"city": "Ulm"}})";
   static const std::string kWea = R"({"name":"wea","arguments":{}})";
   static const std::vector<FormExample> kExamples{

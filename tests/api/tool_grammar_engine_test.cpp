@@ -15,6 +15,7 @@
 namespace plimsoll::api {
 namespace {
 
+using grammar::ToolForm;
 using Kind = ToolChoice::Kind;
 
 class ToolGrammarTest : public testing::Test {

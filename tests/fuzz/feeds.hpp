@@ -10,14 +10,14 @@
 #include <plimsoll/api/embedding_request.hpp>
 #include <plimsoll/api/tool_calls.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/json_schema.hpp>
+#include <plimsoll/grammar/json_schema.hpp>
 
 namespace plimsoll::fuzz {
 
 inline void answer(const api::Asked& asked) {
   if (const auto* chat = std::get_if<api::ChatPrompt>(&asked.request.prompt)) {
     for (const auto form :
-         {api::ToolForm::hermes, api::ToolForm::mistral, api::ToolForm::bare, api::ToolForm::listed}) {
+         {grammar::ToolForm::hermes, grammar::ToolForm::mistral, grammar::ToolForm::bare, grammar::ToolForm::listed}) {
       engine::SamplingParams sampling = asked.request.sampling;
       api::hold_to_tools(sampling, *chat, form);
     }
@@ -42,7 +42,8 @@ inline void feed_api(std::string_view text) {
 
 // The same bytes as a model's answer, at once and one by one.
 inline void feed_reader(std::string_view text) {
-  for (const auto form : {api::ToolForm::hermes, api::ToolForm::mistral, api::ToolForm::bare, api::ToolForm::listed}) {
+  for (const auto form :
+       {grammar::ToolForm::hermes, grammar::ToolForm::mistral, grammar::ToolForm::bare, grammar::ToolForm::listed}) {
     api::ToolCallReader whole(form);
     std::string at_once = whole.push(text);
     at_once += whole.finish();
@@ -57,7 +58,7 @@ inline void feed_reader(std::string_view text) {
 // A JSON Schema of a stranger.
 inline void feed_schema(std::string_view text) {
   try {
-    (void)engine::grammar_from_json_schema(api::parse_object(text));
+    (void)grammar::from_json_schema(api::parse_object(text));
   } catch (const api::Problem&) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage && error.code() != ErrorCode::unsupported) std::abort();

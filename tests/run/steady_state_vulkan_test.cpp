@@ -1,7 +1,7 @@
 // A sealed model takes nothing more on a device either, whose backend compiles and allocates what no hook sees.
 #include <gtest/gtest.h>
 
-#include <plimsoll/engine/quantize.hpp>
+#include <plimsoll/quantize/quantize.hpp>
 #include <plimsoll/run/open.hpp>
 
 #include "mixed_workload.hpp"
@@ -34,10 +34,10 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
 TEST(SteadyStateVulkanTest, AnOutputMatrixOfAnotherTypeIsWarmToo) {
   const test::TemporaryFolder folder;
   const std::string mixed = folder / "mixed.gguf";
-  (void)engine::quantize({.input = PLIMSOLL_SOURCE_DIR "/models/demo/bosun-log.gguf",
-                          .output = mixed,
-                          .type = LLAMA_FTYPE_MOSTLY_Q8_0,
-                          .output_tensor_type = GGML_TYPE_F16});
+  (void)quantize::quantize({.input = PLIMSOLL_SOURCE_DIR "/models/demo/bosun-log.gguf",
+                            .output = mixed,
+                            .type = LLAMA_FTYPE_MOSTLY_Q8_0,
+                            .output_tensor_type = GGML_TYPE_F16});
   run::MemoryAccounting accounting;
   run::OpenOptions options;
   options.context.n_ctx = 256;

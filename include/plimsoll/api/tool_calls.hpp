@@ -1,4 +1,4 @@
-// Tool calls: how a model writes them down, a grammar that holds it to that, and a reader that finds them again.
+// Tool calls: which a request allows, the grammar that holds a model to them, and a reader that finds them in its text.
 #pragma once
 #include <memory>
 #include <string>
@@ -7,17 +7,9 @@
 
 #include <plimsoll/api/answer.hpp>
 #include <plimsoll/api/text_request.hpp>
+#include <plimsoll/grammar/tool_form.hpp>
 
 namespace plimsoll::api {
-
-// The forms that chat templates teach. Told by the template's source.
-enum class ToolForm {
-  hermes,   // <tool_call>{"name": ..., "arguments": {...}}</tool_call>, one after the other (Qwen, Hermes, ...)
-  mistral,  // [TOOL_CALLS][{"name": ..., "arguments": {...}}, ...]
-  bare,     // {"name": ..., "parameters": {...}} as the whole answer, one call (Llama 3)
-  listed,   // {"tool_calls": [{"name": ..., "arguments": {...}}, ...]}: templates that know no tools are told this one
-};
-[[nodiscard]] ToolForm tool_form(std::string_view template_source);
 
 // Throws Problem 400: a name that is none or twice, too many, parameters that are no schema of an object, a choice that
 // is not among them, calls required of no functions.
@@ -27,14 +19,14 @@ void check_tools(const ChatPrompt& chat);
 // text is allowed until a call begins; a grammar that is there already is what an answer without calls has to follow.
 // Required, calls are all there can be, from the first token on. Nothing is changed where there are no tools, or none
 // may be called. Where no grammar can be made of a tool's parameters its arguments are any JSON object.
-void hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat, ToolForm form);
+void hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat, grammar::ToolForm form);
 
 // Text in, text without calls and calls out. Holds back what may still become a call, and whitespace, which next to a
 // call is not shown. What comes out does not depend on how the text was cut into pieces. One thread.
 class ToolCallReader {
  public:
   // `tools`: as in ChatPrompt. Calls of others are text; null: any name is one.
-  explicit ToolCallReader(ToolForm form, const Json& tools = {});
+  explicit ToolCallReader(grammar::ToolForm form, const Json& tools = {});
   ~ToolCallReader();
   ToolCallReader(ToolCallReader&&) noexcept;
   ToolCallReader& operator=(ToolCallReader&&) noexcept;

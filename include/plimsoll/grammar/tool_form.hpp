@@ -1,0 +1,17 @@
+// ToolForm: how a model writes a call of a function into its text.
+#pragma once
+#include <string_view>
+
+namespace plimsoll::grammar {
+
+// The forms that chat templates teach.
+enum class ToolForm {
+  hermes,   // <tool_call>{"name": ..., "arguments": {...}}</tool_call>, one after the other (Qwen, Hermes, ...)
+  mistral,  // [TOOL_CALLS][{"name": ..., "arguments": {...}}, ...]
+  bare,     // {"name": ..., "parameters": {...}} as the whole answer, one call (Llama 3)
+  listed,   // {"tool_calls": [{"name": ..., "arguments": {...}}, ...]}: templates that know no tools are told this one
+};
+// Recognised by words in the template's source; `listed` where none is found.
+[[nodiscard]] ToolForm tool_form(std::string_view template_source);
+
+}  // namespace plimsoll::grammar

@@ -1,0 +1,180 @@
+#include "gbnf_rules.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <ranges>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::grammar {
+namespace {
+
+struct JsonRule {
+  const char* body;
+  std::vector<std::string> needs;
+};
+
+// Exponents of two digits and numbers of 16: more would leave what a double can hold.
+const std::map<std::string, JsonRule>& json_rules() {
+  static const std::map<std::string, JsonRule> kRules{
+      {"ws", {R"(| " " | "\n" [ \t]{0,20})", {}}},
+      {"null", {R"("null")", {}}},
+      {"boolean", {R"("true" | "false")", {}}},
+      {"integer", {R"("-"? ("0" | [1-9] [0-9]{0,15}))", {}}},
+      {"number", {R"("-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?)", {}}},
+      {"plain", {R"([^"\\\x7F\x00-\x1F\uD800-\uDFFF\U00110000-\U001FFFFF])", {}}},
+      // Half a surrogate pair is no character, and none is beyond U+10FFFF.
+      {"char",
+       {R"(plain | "\\" (["\\/bfnrt] | "u" ([0-9a-cA-CefEF] [0-9a-fA-F]{3} | [dD] [0-7] [0-9a-fA-F]{2})))", {"plain"}}},
+      {"string", {R"("\"" char* "\"")", {"char"}}},
+      {"value",
+       {"object | array | string | number | boolean | null",
+        {"object", "array", "string", "number", "boolean", "null"}}},
+      {"object", {R"("{" ws (string ":" ws value ("," ws string ":" ws value)*)? ws "}")", {"ws", "string", "value"}}},
+      {"array", {R"("[" ws (value ("," ws value)*)? ws "]")", {"ws", "value"}}},
+  };
+  return kRules;
+}
+
+bool may_be_in_a_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// A trie of words, one rule for each node: what may follow there so that no word comes out.
+class OtherThan {
+ public:
+  OtherThan(GbnfRules& rules, std::string_view name) : rules_(rules), name_(name) {}
+
+  std::string rule(std::vector<std::u32string> words) {
+    const bool ends = std::erase(words, std::u32string{}) > 0;
+    std::map<char32_t, std::vector<std::u32string>> by_first;
+    for (const std::u32string& word : words) by_first[word.front()].push_back(word.substr(1));
+    std::string others = R"([^"\\\x7F\x00-\x1F\uD800-\uDFFF\U00110000-\U001FFFFF)";
+    std::vector<std::string> alternatives;
+    for (const auto& [first, rest] : by_first) {
+      others += gbnf_class_member(first);
+      alternatives.push_back(gbnf_literal(to_utf8(first)) + " " + rule(rest));
+    }
+    alternatives.push_back(others + "] " + rules_.json("plain") + "*");
+    return rules_.add(name_, fmt::format("({}){}", fmt::join(alternatives, " | "), ends ? "" : "?"));
+  }
+
+ private:
+  GbnfRules& rules_;
+  std::string name_;
+};
+
+}  // namespace
+
+std::string gbnf_literal(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string gbnf_class_member(char32_t code) {
+  if (code < 0x80 && std::isalnum(static_cast<int>(code)) != 0) return {static_cast<char>(code)};
+  if (code < 0x100) return fmt::format("\\x{:02X}", static_cast<std::uint32_t>(code));
+  if (code < 0x10000) return fmt::format("\\u{:04X}", static_cast<std::uint32_t>(code));
+  return fmt::format("\\U{:08X}", static_cast<std::uint32_t>(code));
+}
+
+std::string gbnf_repeat(std::uint64_t least, std::optional<std::uint64_t> most) {
+  if (!most) return least == 0 ? "*" : least == 1 ? "+" : fmt::format("{{{},}}", least);
+  if (least == 1 && most == 1) return "";
+  if (least == 0 && most == 1) return "?";
+  return least == *most ? fmt::format("{{{}}}", least) : fmt::format("{{{},{}}}", least, *most);
+}
+
+std::string gbnf_any_of(const std::vector<std::string>& alternatives) {
+  if (alternatives.size() == 1) return alternatives.front();
+  return fmt::format("({})", fmt::join(alternatives, " | "));
+}
+
+std::u32string to_code_points(std::string_view utf8) {
+  std::u32string codes;
+  for (std::size_t i = 0; i < utf8.size();) {
+    const auto first = static_cast<unsigned char>(utf8[i]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    char32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
+    for (std::size_t k = 1; k < length && i + k < utf8.size(); ++k)
+      code = (code << 6U) | (static_cast<unsigned char>(utf8[i + k]) & 0x3FU);
+    codes += code;
+    i += length;
+  }
+  return codes;
+}
+
+std::string to_utf8(char32_t code) {
+  const auto byte = [](char32_t value) { return static_cast<char>(static_cast<unsigned char>(value)); };
+  if (code < 0x80) return {byte(code)};
+  if (code < 0x800) return {byte(0xC0 | (code >> 6U)), byte(0x80 | (code & 0x3FU))};
+  if (code < 0x10000)
+    return {byte(0xE0 | (code >> 12U)), byte(0x80 | ((code >> 6U) & 0x3FU)), byte(0x80 | (code & 0x3FU))};
+  return {byte(0xF0 | (code >> 18U)), byte(0x80 | ((code >> 12U) & 0x3FU)), byte(0x80 | ((code >> 6U) & 0x3FU)),
+          byte(0x80 | (code & 0x3FU))};
+}
+
+std::string GbnfRules::reserve(std::string_view wanted) {
+  std::string plain(wanted);
+  std::ranges::replace_if(plain, [](char c) { return !may_be_in_a_name(c); }, '-');
+  std::string name = plain;
+  for (int i = 2; rules_.contains(name) || json_rules().contains(name); ++i) name = fmt::format("{}-{}", plain, i);
+  rules_[name];
+  return name;
+}
+
+std::string GbnfRules::add(std::string_view wanted, std::string body) {
+  std::string name = reserve(wanted);
+  set(name, std::move(body));
+  return name;
+}
+
+const std::string& GbnfRules::json(const std::string& name) {
+  const auto found = json_rules().find(name);
+  if (rules_.try_emplace(name, found->second.body).second) {
+    for (const std::string& needed : found->second.needs) (void)json(needed);
+  }
+  return found->first;
+}
+
+std::string GbnfRules::text() const {
+  std::string text = fmt::format("root ::= {}\n", rules_.at("root"));
+  for (const auto& [name, body] : rules_) {
+    if (name != "root") text += fmt::format("{} ::= {}\n", name, body);
+  }
+  return text;
+}
+
+std::string gbnf_format(std::string_view format) {
+  static const std::string kDate =
+      R"([0-9]{4} "-" (("0" [13578] | "1" [02]) "-" ("0" [1-9] | [12] [0-9] | "3" [01]) | ("0" [469] | "11") "-" ("0" [1-9] | [12] [0-9] | "30") | "02-" ("0" [1-9] | "1" [0-9] | "2" [0-8])))";
+  static const std::string kHoursAndMinutes = R"(([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])";
+  static const std::string kTime =
+      kHoursAndMinutes + R"( ":" [0-5] [0-9] ("." [0-9]{1,9})? ("Z" | [-+] )" + kHoursAndMinutes + ")";
+  if (format == "date") return kDate;
+  if (format == "time") return kTime;
+  if (format == "date-time") return kDate + R"( "T" )" + kTime;
+  if (format == "uuid")
+    return R"([0-9a-fA-F]{8} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{12})";
+  return "";
+}
+
+// Written without escapes, so that no word comes out in disguise.
+std::string gbnf_other_than(GbnfRules& rules, std::string_view wanted, const std::vector<std::string>& words) {
+  std::vector<std::u32string> codes;
+  for (const std::string& word : words) codes.push_back(to_code_points(word));
+  return R"("\"" )" + OtherThan(rules, wanted).rule(std::move(codes)) + R"( "\"")";
+}
+
+}  // namespace plimsoll::grammar

@@ -1,0 +1,151 @@
+#include <plimsoll/grammar/tool_grammar.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/grammar/gbnf_text.hpp>
+#include <plimsoll/grammar/json_schema.hpp>
+#include <plimsoll/grammar/tool_opening.hpp>
+
+namespace plimsoll::grammar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Calls are read by programs: a small model that may indent them does little else. An alternative that is empty must be
+// the first: behind a | the parser reads on into the next line.
+constexpr const char* kSpace = R"(ws ::= | " ")";
+constexpr const char* kLine = R"(line ::= | "\n")";  // the tags' own, as models are taught them
+
+std::string in_class(char c) {
+  if (std::isalnum(static_cast<unsigned char>(c)) != 0) return {c};
+  return fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
+}
+
+// Rules of ours are of two letters or more with a number behind, those of a tool have "f0-" before them.
+class ToolGrammar {
+ public:
+  explicit ToolGrammar(const CallableTools& tools)
+      : form_(tools.form), parallel_(tools.parallel && tools.form != ToolForm::bare) {
+    for (const Json& tool : tools.tools) add_function(tool["function"]);
+    add("call", fmt::format(R"("{{" ws "\"name\"" ws ":" ws ({}))", fmt::join(choices_, " | ")));
+    lines_.emplace_back(kSpace);
+    add_calls();
+  }
+
+  std::string calls() {
+    add("root", head_ + " begun");
+    return text();
+  }
+
+  std::string text_or_calls(const std::string& text_grammar, const std::string& text_root) {
+    if (text_grammar.empty()) {
+      add_opening();
+      add("root", "at0");
+    } else {
+      lines_.push_back(gbnf_with_prefix(text_grammar, "given-"));
+      add("root", fmt::format("{} begun | given-{}", head_, text_root));
+    }
+    return text();
+  }
+
+ private:
+  void add(const std::string& name, const std::string& body) { lines_.push_back(name + " ::= " + body); }
+  [[nodiscard]] std::string text() const { return fmt::format("{}\n", fmt::join(lines_, "\n")); }
+
+  static std::string arguments_grammar(const Json& function) {
+    Json schema = function["parameters"];
+    static constexpr std::array kSayWhat{"type", "$ref", "allOf", "anyOf", "oneOf", "const", "enum"};
+    const bool says_what = std::ranges::any_of(kSayWhat, [&](const char* key) { return schema.contains(key); });
+    if (!says_what) schema["type"] = "object";
+    try {
+      return from_json_schema(schema);
+    } catch (const Error&) {
+      return from_json_schema({{"type", "object"}});
+    }
+  }
+
+  void add_function(const Json& function) {
+    const std::size_t index = choices_.size();
+    const auto name = function["name"].get<std::string>();
+    names_.push_back(name);
+    lines_.push_back(gbnf_with_prefix(arguments_grammar(function), fmt::format("f{}-", index)));
+    add(fmt::format("rest{}", index),
+        fmt::format(R"(ws "," ws "\"{}\"" ws ":" ws f{}-root ws "}}")", arguments_key(form_), index));
+    choices_.push_back(fmt::format(R"("\"{}\"" rest{})", name, index));
+  }
+
+  // head_ and the rule "begun": a call's opening, and all that follows it.
+  void add_calls() {
+    const std::string list = parallel_ ? R"("[" ws call (ws "," ws call)* ws "]")" : R"("[" ws call ws "]")";
+    switch (form_) {
+      case ToolForm::hermes:
+        head_ = fmt::format(R"("{}")", kHermesTag);
+        lines_.emplace_back(kLine);
+        add("tagged", fmt::format(R"(line call line "{}")", kHermesEnd));
+        add("begun", parallel_ ? fmt::format("tagged (line {} tagged)*", head_) : "tagged");
+        break;
+      case ToolForm::mistral:
+        head_ = fmt::format(R"("{}")", kMistralTag);
+        add("begun", "ws " + list);
+        break;
+      case ToolForm::bare:
+        head_ = "";
+        add("begun", "call");
+        break;
+      case ToolForm::listed:
+        head_ = R"("{" ws "\"tool_calls\"" ws ":")";
+        add("begun", "ws " + list + R"( ws "}")");
+        break;
+    }
+  }
+
+  [[nodiscard]] std::string rule_of(std::size_t state) const {
+    if (state == ToolOpening::kPlain) return "plain";
+    if (state < ToolOpening::kBegun) return fmt::format("at{}", state);
+    return form_ == ToolForm::bare ? fmt::format("rest{}", state - ToolOpening::kBegun) : "begun";
+  }
+
+  // Text in which no call begins, and a call where one does.
+  void add_opening() {
+    const ToolOpening opening = tool_opening(form_, names_);
+    for (std::size_t i = 0; i < opening.states.size(); ++i) {
+      std::map<std::size_t, std::string> classes;
+      std::string all;
+      for (const auto& [c, to] : opening.states[i].next) {
+        classes[to] += in_class(c);
+        all += in_class(c);
+      }
+      std::string body;
+      for (const auto& [to, members] : classes) body += fmt::format("| [{}] {} ", members, rule_of(to));
+      add(fmt::format("at{}", i), fmt::format("{}| [^{}] {}", body, all, rule_of(opening.states[i].otherwise)));
+    }
+    add("plain", R"([^\x00]*)");
+  }
+
+  ToolForm form_;
+  bool parallel_;
+  std::vector<std::string> names_;
+  std::vector<std::string> choices_;  // what follows a call's "name":
+  std::vector<std::string> lines_;
+  std::string head_;
+};
+
+}  // namespace
+
+std::string grammar_of_calls(const CallableTools& tools) { return ToolGrammar(tools).calls(); }
+
+std::string grammar_of_text_or_calls(const CallableTools& tools, const std::string& text_grammar,
+                                     const std::string& text_root) {
+  return ToolGrammar(tools).text_or_calls(text_grammar, text_root);
+}
+
+}  // namespace plimsoll::grammar

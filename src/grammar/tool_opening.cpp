@@ -1,0 +1,113 @@
+#include <plimsoll/grammar/tool_opening.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace plimsoll::grammar {
+namespace {
+
+// Anywhere in the text: the state is how much of the tag has been seen.
+ToolOpening tagged(std::string_view tag) {
+  ToolOpening opening;
+  opening.states.resize(tag.size());
+  for (std::size_t seen = 0; seen < tag.size(); ++seen) {
+    ToolOpening::State& state = opening.states[seen];
+    state.held = seen;
+    for (const char c : tag) {
+      const std::string text = std::string(tag.substr(0, seen)) + c;
+      std::size_t match = seen + 1;
+      while (!text.ends_with(tag.substr(0, match))) --match;
+      if (match > 0) state.next[c] = match == tag.size() ? ToolOpening::kBegun : match;
+    }
+  }
+  return opening;
+}
+
+// From the text's first character on.
+class AnchoredMaker {
+ public:
+  AnchoredMaker() { (void)add(); }
+
+  // The state behind the pattern, in which a space stands for any whitespace.
+  std::size_t walk(std::size_t from, std::string_view pattern) {
+    for (const char c : pattern) {
+      if (c == ' ') {
+        for (const char space : kSpaces) states_[from].next[space] = from;
+      } else if (const auto found = states_[from].next.find(c); found != states_[from].next.end()) {
+        from = found->second;
+      } else {
+        const std::size_t to = add();
+        states_[from].next[c] = to;
+        from = to;
+      }
+    }
+    return from;
+  }
+
+  void link(std::size_t from, char c, std::size_t to) { states_[from].next[c] = to; }
+  ToolOpening done() { return {.states = std::move(states_), .holds_json = true}; }
+
+ private:
+  std::size_t add() {
+    states_.push_back({.otherwise = ToolOpening::kPlain, .held = ToolOpening::kEverything});
+    return states_.size() - 1;
+  }
+
+  std::vector<ToolOpening::State> states_;
+};
+
+ToolOpening listed() {
+  AnchoredMaker maker;
+  maker.link(maker.walk(0, R"( { "tool_calls" )"), ':', ToolOpening::kBegun);
+  return maker.done();
+}
+
+// Any JSON may have a "name"; a call has one of ours. Some models say first that it is a function.
+ToolOpening bare(const std::vector<std::string>& names) {
+  AnchoredMaker maker;
+  const std::size_t named = maker.walk(0, R"( { "n)");
+  maker.link(maker.walk(0, R"( { "type" : "function" , ")"), 'n', named);
+  const std::size_t key = maker.walk(named, R"(ame" )");
+  if (names.empty()) maker.link(key, ':', ToolOpening::kBegun);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    maker.link(maker.walk(key, ": \"" + names[i]), '"', ToolOpening::kBegun + i);
+  return maker.done();
+}
+
+}  // namespace
+
+ToolForm tool_form(std::string_view template_source) {
+  const auto has = [&](std::string_view words) { return template_source.contains(words); };
+  if (has(kHermesTag)) return ToolForm::hermes;
+  if (has(kMistralTag)) return ToolForm::mistral;
+  if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
+  return ToolForm::listed;
+}
+
+std::size_t ToolOpening::next(std::size_t state, char c) const {
+  const auto found = states[state].next.find(c);
+  return found == states[state].next.end() ? states[state].otherwise : found->second;
+}
+
+ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
+  switch (form) {
+    case ToolForm::hermes:
+      return tagged(kHermesTag);
+    case ToolForm::mistral:
+      return tagged(kMistralTag);
+    case ToolForm::bare:
+      return bare(names);
+    case ToolForm::listed:
+      break;
+  }
+  return listed();
+}
+
+std::vector<std::string> tool_names(const nlohmann::ordered_json& tools) {
+  std::vector<std::string> names;
+  for (const auto& tool : tools) names.push_back(tool["function"]["name"].get<std::string>());
+  return names;
+}
+
+std::string_view arguments_key(ToolForm form) { return form == ToolForm::bare ? "parameters" : "arguments"; }
+
+}  // namespace plimsoll::grammar
