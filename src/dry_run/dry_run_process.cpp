@@ -10,7 +10,7 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/child_process.hpp>
+#include <plimsoll/engine/engine_process.hpp>
 
 namespace plimsoll::dry_run {
 namespace {
@@ -69,7 +69,7 @@ Json answer(DryRunSource& dry_runs, const Json& question) {
 }  // namespace
 
 int serve_dry_runs(int in, int out) {
-  engine::prepare_child(in);
+  engine::prepare_engine_process(in);
   LocalDryRuns dry_runs;
   std::string pending;
   char buffer[65536];
@@ -92,7 +92,7 @@ DryRunProcess::~DryRunProcess() = default;
 
 void DryRunProcess::start() {
   if (child_) return;
-  child_ = std::make_unique<engine::ChildProcess>(helper_, [](int in, int out) {
+  child_ = engine::start_engine_process(helper_, [](int in, int out) {
     engine::start_backends();  // every question needs them: the parent goes on meanwhile
     return serve_dry_runs(in, out);
   });
@@ -102,10 +102,10 @@ void DryRunProcess::rest() { child_.reset(); }
 
 Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
-  child_->say(question.dump());
-  const auto line = child_->hear();
+  child_->write_line(question.dump());
+  const auto line = child_->read_line();
   if (!line) {
-    const std::string cause = child_->cause_of_death();
+    const std::string cause = engine::why_engine_ended(*child_);
     child_.reset();
     throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
   }

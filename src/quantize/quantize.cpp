@@ -12,7 +12,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/engine/child_process.hpp>
+#include <plimsoll/engine/engine_process.hpp>
 #include <plimsoll/engine/gguf_header.hpp>
 
 #include "quantize_json.hpp"
@@ -164,13 +164,13 @@ Result result_from(const Json& json) {
 }
 
 Result run_child(const Request& request, const Options& options) {
-  engine::ChildProcess child(options.helper, serve);
-  child.say(to_json(request).dump(-1, ' ', false, Json::error_handler_t::replace));
+  const auto child = engine::start_engine_process(options.helper, serve);
+  child->write_line(to_json(request).dump(-1, ' ', false, Json::error_handler_t::replace));
   for (;;) {
-    const auto line = child.hear(options.stop);
+    const auto line = child->read_line(options.stop);
     if (!line) {
       throw Error(ErrorCode::model_unusable,
-                  fmt::format("'{}' cannot be quantized: {}", request.input, child.cause_of_death()));
+                  fmt::format("'{}' cannot be quantized: {}", request.input, engine::why_engine_ended(*child)));
     }
     const Json said = Json::parse(*line);
     if (said.contains("progress")) {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/child_process.hpp>
+#include <plimsoll/engine/engine_process.hpp>
 #include <plimsoll/quantize/quantize.hpp>
 
 #include "imatrix.hpp"
@@ -169,7 +169,7 @@ Json work(const Request& request, int out) {
 }  // namespace
 
 int serve(int in, int out) {
-  engine::prepare_child(in);
+  engine::prepare_engine_process(in);
   Json answer;
   try {
     answer = work(request_from_json(Json::parse(read_line(in))), out);

@@ -7,7 +7,7 @@
 #include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/dry_run/dry_run_source.hpp>
 
-namespace plimsoll::engine {
+namespace plimsoll {
 class ChildProcess;
 }
 
@@ -37,11 +37,11 @@ class DryRunProcess final : public DryRunSource {
  private:
   nlohmann::ordered_json ask(const nlohmann::ordered_json& question, const std::string& about);
   std::vector<std::string> helper_;
-  std::unique_ptr<engine::ChildProcess> child_;
+  std::unique_ptr<ChildProcess> child_;
 };
 
-// What the child does, a process of its own (engine::prepare_child): answers questions, one JSON line each, until
-// `in` ends. Returns an exit status.
+// What the child does, a process of its own (engine::prepare_engine_process): answers questions, one JSON line each,
+// until `in` ends. Returns an exit status.
 int serve_dry_runs(int in, int out);
 
 }  // namespace plimsoll::dry_run

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <thread>
 
+#include <plimsoll/base/child_process.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/child_process.hpp>
 
 #include "expect_error.hpp"
 
@@ -25,7 +25,7 @@ std::atomic<int> sigpipe_changes = 0;
 
 // Says every line again. "pid": its number. "end": nothing more.
 int echo(int in, int out) {
-  plimsoll::engine::prepare_child(in);
+  plimsoll::prepare_child(in);
   std::string line;
   for (char c = 0; read(in, &c, 1) == 1;) {
     if (c != '\n') {
@@ -58,10 +58,10 @@ extern "C" int sigaction(int signal, const struct sigaction* now, struct sigacti
   return kReal(signal, now, before);
 }
 
-namespace plimsoll::engine {
+namespace plimsoll {
 namespace {
 
-// A thread beside this one keeps ChildProcess from forking.
+// A thread beside this one, as in a program that must not fork.
 class Beside {
  public:
   Beside() : thread_([this] { over_.wait(false); }) {}
@@ -77,23 +77,47 @@ class Beside {
 
 TEST(ChildProcessTest, AnswersLineByLine) {
   const Beside beside;
-  ChildProcess child(kEcho, {});
-  child.say("one");
-  child.say(std::string(300'000, 'x'));  // more than a pipe holds
-  EXPECT_EQ(child.hear(), "one");
-  EXPECT_EQ(child.hear(), std::string(300'000, 'x'));
+  ChildProcess child(kEcho);
+  child.write_line("one");
+  child.write_line(std::string(300'000, 'x'));  // more than a pipe holds
+  EXPECT_EQ(child.read_line(), "one");
+  EXPECT_EQ(child.read_line(), std::string(300'000, 'x'));
 }
 
 // The whole process's answer to SIGPIPE belongs to its program; other threads write to sockets meanwhile.
-TEST(ChildProcessTest, SayingToOneThatIsGoneNeitherEndsThisProcessNorTouchesItsSignals) {
+TEST(ChildProcessTest, WritingToOneThatIsGoneNeitherEndsThisProcessNorTouchesItsSignals) {
   const Beside beside;
-  ChildProcess child(kEcho, {});
+  ChildProcess child(kEcho);
   sigpipe_changes = 0;
-  child.say("end");
-  EXPECT_EQ(child.hear(), std::nullopt);
-  child.say("are you there?");
+  child.write_line("end");
+  EXPECT_EQ(child.read_line(), std::nullopt);
+  child.write_line("are you there?");
   EXPECT_EQ(sigpipe_changes, 0);
-  EXPECT_EQ(child.cause_of_death(), "the engine ended with status 0");
+  EXPECT_EQ(child.end().how, "ended with status 0");
+}
+
+// The line is larger than what the socket holds, so the write is under way when the other end goes.
+TEST(ChildProcessTest, AChildThatDiesWhileItIsWrittenToGivesASentence) {
+  struct sigaction before{};
+  ASSERT_EQ(sigaction(SIGPIPE, nullptr, &before), 0);
+  ASSERT_EQ(before.sa_handler, SIG_DFL) << "a SIGPIPE would end this program";
+  ChildProcess child([](int in, int) {
+    char first = 0;
+    if (read(in, &first, 1) != 1) return 1;
+    const char words[] = "out of memory";
+    (void)!write(STDERR_FILENO, words, sizeof words - 1);
+    std::raise(SIGKILL);
+    return 0;
+  });
+  child.write_line(std::string(8'000'000, 'x'));
+  EXPECT_EQ(child.read_line(), std::nullopt);
+  const ChildProcess::End end = child.end();
+  EXPECT_EQ(end.how, "crashed (Killed)");
+  EXPECT_EQ(end.errors, "out of memory");
+}
+
+TEST(ChildProcessTest, AProgramThatIsNotThereIsSaid) {
+  test::expect_error(ErrorCode::io, "could not be started", [] { ChildProcess child({"/no/such/program"}); });
 }
 
 // The kernel's PR_SET_PDEATHSIG would end it with the thread.
@@ -101,12 +125,12 @@ TEST(ChildProcessTest, OutlivesTheThreadThatMadeIt) {
   const Beside beside;
   std::unique_ptr<ChildProcess> child;
   std::thread([&] {
-    child = std::make_unique<ChildProcess>(kEcho, ChildProcess::Serve{});
-    child->say("ready");
-    EXPECT_EQ(child->hear(), "ready");
+    child = std::make_unique<ChildProcess>(kEcho);
+    child->write_line("ready");
+    EXPECT_EQ(child->read_line(), "ready");
   }).join();
-  child->say("still there?");
-  EXPECT_EQ(child->hear(), "still there?");
+  child->write_line("still there?");
+  EXPECT_EQ(child->read_line(), "still there?");
 }
 
 TEST(ChildProcessTest, AParentThatWasGoneBeforeTheChildLookedIsNoticed) {
@@ -133,9 +157,9 @@ TEST(ChildProcessTest, EndsWithAParentThatWasKilled) {
     close(alive[0]);
     fcntl(alive[1], F_SETFD, 0);  // for the child, too
     const Beside beside;
-    ChildProcess child(kEcho, {});
-    child.say("ready");
-    const bool ready = child.hear() == "ready";
+    ChildProcess child(kEcho);
+    child.write_line("ready");
+    const bool ready = child.read_line() == "ready";
     (void)!write(alive[1], ready ? "r" : "-", 1);
     kill(getpid(), SIGKILL);
   }
@@ -150,13 +174,13 @@ TEST(ChildProcessTest, EndsWithAParentThatWasKilled) {
 
 TEST(ChildProcessTest, AStopIsHeardWhileItWaits) {
   const Beside beside;
-  ChildProcess child(kEcho, {});
+  ChildProcess child(kEcho);
   std::stop_source stop;
-  child.say("begun");
-  EXPECT_EQ(child.hear(stop.get_token()), "begun");
+  child.write_line("begun");
+  EXPECT_EQ(child.read_line(stop.get_token()), "begun");
   const std::jthread stopping([&] { stop.request_stop(); });
-  test::expect_error(ErrorCode::cancelled, "cancelled", [&] { (void)child.hear(stop.get_token()); });
+  test::expect_error(ErrorCode::cancelled, "cancelled", [&] { (void)child.read_line(stop.get_token()); });
 }
 
 }  // namespace
-}  // namespace plimsoll::engine
+}  // namespace plimsoll

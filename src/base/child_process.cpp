@@ -1,4 +1,4 @@
-#include <plimsoll/engine/child_process.hpp>
+#include <plimsoll/base/child_process.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -24,25 +24,17 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/backend.hpp>
 
 extern char** environ;
 
-namespace plimsoll::engine {
+namespace plimsoll {
 namespace {
-
-int threads_of_this_process() {
-  std::error_code error;
-  int count = 0;
-  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) ++count;
-  return count;
-}
 
 // Readable once the stop was asked for.
 class StopFile {
  public:
-  explicit StopFile(const std::stop_token& stop) : file_(eventfd(0, EFD_CLOEXEC)), heard_(stop, Wake{.file = file_}) {
-    if (file_ < 0) throw Error(ErrorCode::io, "nothing is left to wait for a child process with");
+  explicit StopFile(const std::stop_token& stop) : file_(eventfd(0, EFD_CLOEXEC)), on_stop_(stop, Wake{.file = file_}) {
+    if (file_ < 0) throw Error(ErrorCode::io, "no event descriptor is free to wait for a child process with");
   }
   ~StopFile() { close(file_); }
   StopFile(const StopFile&) = delete;
@@ -55,7 +47,7 @@ class StopFile {
     void operator()() const noexcept { (void)eventfd_write(file, 1); }
   };
   int file_;
-  std::stop_callback<Wake> heard_;  // after the file it writes to
+  std::stop_callback<Wake> on_stop_;  // after the file it writes to
 };
 
 // The kernel's own way (PR_SET_PDEATHSIG) ends the child with the thread that made it, not with the process, and says
@@ -75,13 +67,19 @@ void end_with_the_parent(int in) {
 }  // namespace
 
 void prepare_child(int in) {
-  setenv("GGML_NO_BACKTRACE", "1", 1);  // ggml would start a debugger to print one
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &no_core);
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGPIPE}) std::signal(signal, SIG_DFL);
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGINT, SIG_IGN);  // the parent decides; its end is this child's end
   end_with_the_parent(in);
+}
+
+bool has_one_thread() {
+  std::error_code error;
+  int count = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) ++count;
+  return count == 1;
 }
 
 // The three ways between the two; whatever nobody has taken is closed.
@@ -110,18 +108,19 @@ struct ChildProcess::Ends {
   }
 };
 
-ChildProcess::ChildProcess(const std::vector<std::string>& helper, const Serve& serve) {
-  const bool may_fork = !backends_started() && threads_of_this_process() == 1;
-  if (!may_fork && helper.empty()) {
-    throw Error(ErrorCode::unsupported,
-                "this process has threads or backends already, so its child must be a program of its own: name one");
-  }
+ChildProcess::ChildProcess(const Serve& serve) {
   Ends ends;
-  if (may_fork) {
-    fork_child(ends, serve);
-  } else {
-    spawn_child(ends, helper);
-  }
+  fork_child(ends, serve);
+  take(ends);
+}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& program) {
+  Ends ends;
+  spawn_child(ends, program);
+  take(ends);
+}
+
+void ChildProcess::take(Ends& ends) {
   if (pid_ < 0) throw Error(ErrorCode::io, "a child process could not be started");
   to_ = std::exchange(ends.questions[1], -1);
   from_ = std::exchange(ends.answers[0], -1);
@@ -150,9 +149,9 @@ void ChildProcess::fork_child(const Ends& ends, const Serve& serve) {
   _exit(status);
 }
 
-void ChildProcess::spawn_child(const Ends& ends, const std::vector<std::string>& helper) {
+void ChildProcess::spawn_child(const Ends& ends, const std::vector<std::string>& program) {
   std::vector<char*> arguments;
-  for (const std::string& argument : helper) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : program) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -163,22 +162,18 @@ void ChildProcess::spawn_child(const Ends& ends, const std::vector<std::string>&
   posix_spawn_file_actions_destroy(&actions);
 }
 
-void ChildProcess::close_files() noexcept {
-  for (int* file : {&to_, &from_, &errors_}) {
-    if (*file >= 0) close(std::exchange(*file, -1));
-  }
-}
-
 ChildProcess::~ChildProcess() {
-  close_files();
+  for (const int file : {to_, from_, errors_}) {
+    if (file >= 0) close(file);
+  }
   if (pid_ <= 0) return;
   // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small dry
   // run.
   kill(pid_, SIGKILL);
-  (void)wait_for_the_end();
+  (void)wait();
 }
 
-int ChildProcess::wait_for_the_end() noexcept {
+int ChildProcess::wait() noexcept {
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
@@ -186,7 +181,7 @@ int ChildProcess::wait_for_the_end() noexcept {
   return status;
 }
 
-void ChildProcess::say(const std::string& line) {
+void ChildProcess::write_line(const std::string& line) {
   const std::string text = line + "\n";
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t count = send(to_, text.data() + done, text.size() - done, MSG_NOSIGNAL);
@@ -196,8 +191,10 @@ void ChildProcess::say(const std::string& line) {
   }
 }
 
+namespace {
+
 // False: nothing more will come.
-bool ChildProcess::read_into(int file, std::string& text) const {
+bool read_into(int file, std::string& text) {
   std::array<char, 65536> buffer{};
   const ssize_t count = read(file, buffer.data(), buffer.size());
   if (count < 0 && errno == EINTR) return true;
@@ -206,38 +203,39 @@ bool ChildProcess::read_into(int file, std::string& text) const {
   return true;
 }
 
-std::optional<std::string> ChildProcess::hear(const std::stop_token& stop) {
-  const StopFile stopped(stop);
+}  // namespace
+
+std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) {
+  const StopFile stop_file(stop);
   std::array<pollfd, 3> files{{{.fd = from_, .events = POLLIN, .revents = 0},
                                {.fd = errors_, .events = POLLIN, .revents = 0},
-                               {.fd = stopped.file(), .events = POLLIN, .revents = 0}}};
+                               {.fd = stop_file.file(), .events = POLLIN, .revents = 0}}};
   for (;;) {
     if (stop.stop_requested()) throw Error(ErrorCode::cancelled, "cancelled");
-    if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
-      std::string line = heard_.substr(0, end);
-      heard_.erase(0, end + 1);
+    if (const std::size_t end = pending_.find('\n'); end != std::string::npos) {
+      std::string line = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
       return line;
     }
     if (poll(files.data(), files.size(), -1) < 0) {
       if (errno == EINTR) continue;
-      kill(pid_, SIGKILL);  // it cannot be heard any more
+      kill(pid_, SIGKILL);  // nothing can be read of it any more
       return std::nullopt;
     }
     if (stop.stop_requested()) continue;
-    if (files[1].revents != 0 && !read_into(errors_, last_words_)) files[1].fd = -1;
-    if (files[0].revents != 0 && !read_into(from_, heard_)) return std::nullopt;
+    if (files[1].revents != 0 && !read_into(errors_, stderr_)) files[1].fd = -1;
+    if (files[0].revents != 0 && !read_into(from_, pending_)) return std::nullopt;
   }
 }
 
-std::string ChildProcess::cause_of_death() {
-  while (read_into(errors_, last_words_)) {
+ChildProcess::End ChildProcess::end() {
+  while (read_into(errors_, stderr_)) {
   }
-  const int status = wait_for_the_end();
-  if (const std::size_t assertion = last_words_.find("GGML_"); assertion != std::string::npos) {
-    return "the engine gave up on it: " + last_words_.substr(assertion, last_words_.find('\n', assertion) - assertion);
-  }
-  if (WIFSIGNALED(status)) return fmt::format("the engine crashed on it ({})", strsignal(WTERMSIG(status)));
-  return fmt::format("the engine ended with status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status);
+  const int status = wait();
+  std::string how = WIFSIGNALED(status)
+                        ? fmt::format("crashed ({})", strsignal(WTERMSIG(status)))
+                        : fmt::format("ended with status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status);
+  return {.how = std::move(how), .errors = std::move(stderr_)};
 }
 
-}  // namespace plimsoll::engine
+}  // namespace plimsoll

@@ -1,0 +1,65 @@
+// ChildProcess: a child that works for this process and answers in lines, so that what ends it does not end us.
+#pragma once
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace plimsoll {
+
+// For the child, forked or run as a program, before it works: it ends when the other end of `in` is closed, which is
+// when its parent ends, even in the middle of its work; writes no core file; takes a full disk as an error instead of a
+// signal; and leaves Ctrl-C to its parent. Where `in` is no socket (a shell's pipe), its end is noticed by reading
+// only.
+void prepare_child(int in);
+
+// A process of several threads must not go on as a fork of one of them.
+[[nodiscard]] bool has_one_thread();
+
+// One thread at a time, and another than the one that made it may use it. The child ends with this object, at the
+// latest. Signals of this process are left as they are.
+class ChildProcess {
+ public:
+  // What a forked child does with its two ends; returns its exit status.
+  using Serve = std::function<int(int in, int out)>;
+
+  // A fork of this process, which has_one_thread(). Throws Error{io}.
+  explicit ChildProcess(const Serve& serve);
+  // A program and its arguments, with the two ends as its stdin and stdout. Throws Error{io}.
+  explicit ChildProcess(const std::vector<std::string>& program);
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  // That the child has ended is noticed by read_line().
+  void write_line(const std::string& line);
+  // The next line, without its end; empty where the child ended before it wrote one. Throws Error{cancelled} as soon as
+  // `stop` is requested.
+  [[nodiscard]] std::optional<std::string> read_line(const std::stop_token& stop = {});
+
+  struct End {
+    std::string how;     // "crashed (Segmentation fault)", "ended with status 1"
+    std::string errors;  // all that the child wrote to stderr
+  };
+  // Only after read_line() came back empty, once.
+  [[nodiscard]] End end();
+
+ private:
+  struct Ends;
+  void fork_child(const Ends& ends, const Serve& serve);
+  void spawn_child(const Ends& ends, const std::vector<std::string>& program);
+  void take(Ends& ends);
+  [[nodiscard]] int wait() noexcept;
+
+  pid_t pid_ = -1;
+  int to_ = -1;  // a socket: writing to a closed one is an error, not a signal
+  int from_ = -1;
+  int errors_ = -1;
+  std::string pending_;  // read, after the last whole line
+  std::string stderr_;
+};
+
+}  // namespace plimsoll
