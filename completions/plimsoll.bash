@@ -4,14 +4,20 @@ _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
   local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top'
   local global='-h --help --version -v --verbose --log-file --config'
-  local model='-m --model --name --gpu-layers --n-gpu-layers -ngl --device -dev --split-mode -sm --tensor-split -ts
-    --main-gpu -mg --override-tensor -ot --cpu-moe -cmoe --n-cpu-moe -ncmoe --load-mode -lm --no-mmap --no-repack -nr --check-tensors --lora
-    --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range
-    --mmproj -mm --no-mmproj-offload --image-min-tokens --image-max-tokens'
-  local draft='--model-draft -md --gpu-layers-draft -ngld --draft-max --draft-p-min'
-  local context='-c --ctx-size -b --batch-size --ubatch-size -ub --parallel -np --outputs --cache-type-k -ctk
-    --cache-type-v -ctv --flash-attn -fa --kv-unified -kvu --swa-full --no-kv-offload -nkvo -t --threads
-    --threads-batch -tb --budget --runtime --no-prefault'
+  # options: model
+  local model='-m --model --name -ngl --gpu-layers --n-gpu-layers -dev --device -sm --split-mode -ts --tensor-split -mg
+    --main-gpu -ot --override-tensor -cmoe --cpu-moe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --check-tensors
+    --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range -mm --mmproj
+    --no-mmproj-offload --image-min-tokens --image-max-tokens'
+  # end of options
+  # options: draft
+  local draft='-md --model-draft -ngld --gpu-layers-draft --draft-max --draft-p-min'
+  # end of options
+  # options: context, budget
+  local context='-c --ctx-size -b --batch-size -ub --ubatch-size -np --parallel --outputs -ctk --cache-type-k -ctv
+    --cache-type-v -fa --flash-attn -kvu --kv-unified --swa-full -nkvo --no-kv-offload -t --threads -tb --threads-batch
+    --budget --runtime --no-prefault'
+  # end of options
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
     --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
     --top-n-sigma --xtc-probability --xtc-threshold --dry-multiplier --dry-base --dry-allowed-length
@@ -23,19 +29,26 @@ _plimsoll() {
   done
 
   case $before in
-    -m | --model | -md | --model-draft | -mm | --mmproj) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    # options: values
+    -m | --model) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    -ngl | --gpu-layers | --n-gpu-layers) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
+    -sm | --split-mode) mapfile -t COMPREPLY < <(compgen -W 'none layer row' -- "$word"); return ;;
+    -lm | --load-mode) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
+    --lora) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    --control-vector) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    -mm | --mmproj) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    -ctk | --cache-type-k) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
+    -ctv | --cache-type-v) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
+    -fa | --flash-attn) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
+    -md | --model-draft) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    -ngld | --gpu-layers-draft) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
+    # end of options
     --pooling) mapfile -t COMPREPLY < <(compgen -W 'none mean cls last' -- "$word"); return ;;
     --embd-normalize) mapfile -t COMPREPLY < <(compgen -W '2 -1' -- "$word"); return ;;
-    --image | --audio | --lora | --imatrix | --control-vector | --json-schema-file | -jf | --log-file | --config | --fleet | --api-key-file | --ssl-cert-file | --ssl-key-file | -f | --file | --report | --grammar-file)
+    --image | --audio | --imatrix | --json-schema-file | -jf | --log-file | --config | --fleet | --api-key-file | --ssl-cert-file | --ssl-key-file | -f | --file | --report | --grammar-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word"); return ;;
     --warm-up) mapfile -t COMPREPLY < <(compgen -W 'auto full quick none' -- "$word"); return ;;
-    --load-mode | -lm) mapfile -t COMPREPLY < <(compgen -W 'none mmap mlock mmap+mlock dio' -- "$word"); return ;;
-    --split-mode | -sm) mapfile -t COMPREPLY < <(compgen -W 'none layer row' -- "$word"); return ;;
-    --flash-attn | -fa) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
-    --gpu-layers | --n-gpu-layers | -ngl) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
-    --cache-type-k | -ctk | --cache-type-v | -ctv)
-      mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
   esac
 
   local words

@@ -7,7 +7,7 @@ import sys
 LAYER = {
     "base": 0, "device": 0.5,          # ground: device stands on base
     "memory": 1, "engine": 1, "grammar": 1,  # things
-    "quantize": 1.5,                   # stands on the engine
+    "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views

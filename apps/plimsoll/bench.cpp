@@ -89,8 +89,8 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
   if (!request.dry_run.context.n_ctx) {  // room for what is measured, and no more
     request.dry_run.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
-  const Opened opened =
-      open(request, planner_options(options.model), {.warm_up = warm_up, .prefault = !options.model.no_prefault});
+  const Opened opened = open(request, planner_options(options.model),
+                             {.warm_up = warm_up, .prefault = !options.model.has("--no-prefault")});
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   std::vector<Series> all{{fmt::format("pp{}", options.prompt), {}}, {fmt::format("tg{}", options.generate), {}}};
   for (int i = 0; i < options.repetitions; ++i) repeat(*opened.instance, options, all[0], all[1]);

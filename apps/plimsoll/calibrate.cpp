@@ -79,7 +79,7 @@ int run(const GlobalOptions& global, const CalibrateOptions& options) {
     plan::PlannerOptions planning = planner_options(options.model);
     planning.beyond_estimates = true;
     const Opened opened =
-        open(request, planning, {.warm_up = run::WarmUpDepth::full, .prefault = !options.model.no_prefault});
+        open(request, planning, {.warm_up = run::WarmUpDepth::full, .prefault = !options.model.has("--no-prefault")});
     if (!opened.instance) return report_refusal(opened.plan, global.json);
     if (global.json) {
       fmt::print("{}\n", to_json(opened).dump(2));

@@ -160,10 +160,11 @@ int talk(Talk& talk) {
 int run(const ChatOptions& options) {
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   ModelOptions model = options.model;
-  if (model.models.empty()) model.models = {demo_models().back()};  // the one that answers questions
+  if (!model.has("--model")) model.given["--model"] = {demo_models().back()};  // the one that answers questions
   const Opened opened =
       open(requests(model, 1).front(), planner_options(model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !model.no_prefault}, [](const run::Instance& loaded) {
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !model.has("--no-prefault")},
+           [](const run::Instance& loaded) {
              if (!loaded.model()->vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
            });

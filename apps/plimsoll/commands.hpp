@@ -2,6 +2,8 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "options.hpp"
 
 namespace plimsoll::app {
@@ -25,5 +27,8 @@ void add_serve(CLI::App& app, GlobalOptions& global, int& status);
 void add_top(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
 void add_dry_run_worker(CLI::App& app, GlobalOptions& global, int& status);   // not for people
+void add_option_table(CLI::App& app, GlobalOptions& global, int& status);     // not for people
+
+[[nodiscard]] nlohmann::ordered_json option_table();
 
 }  // namespace plimsoll::app

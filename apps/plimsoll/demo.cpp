@@ -62,7 +62,7 @@ int plimsoll(const std::vector<std::string>& arguments, const std::string& to = 
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (spawned != 0 || waitpid(child, &status, 0) < 0)
-    throw Error(ErrorCode::io, "a step of the demonstration could not be started");
+    throw Error(ErrorCode::io, "a step of the demonstration cannot be started");
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -77,7 +77,7 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
   std::vector<std::vector<engine::Token>> inputs = token_lists(options.tokens);
   const auto texts = inputs.empty() ? read_texts(options.prompts, options.file) : std::vector<std::string>{};
   const bool several = std::max(inputs.size(), texts.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) share_one_batch(request.dry_run.context);
+  if (several && !options.model.has("--parallel")) share_one_batch(request.dry_run.context);
   run::plan_for_embeddings(request.dry_run, pooling(options.pooling));
 
   double ms = 0;  // tokenizing and embedding
@@ -88,7 +88,7 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
   };
   const Opened opened =
       open(request, planner_options(options.model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.no_prefault}, tokenize);
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault")}, tokenize);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Embedder embedder(*opened.instance);

@@ -1,9 +1,19 @@
 #include "exit_status.hpp"
 
+#include <cxxabi.h>
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <typeinfo>
+
+#include <plimsoll/base/hash.hpp>
+#include <plimsoll/base/log.hpp>
+#include <plimsoll/base/version.hpp>
 
 namespace plimsoll::app {
 
@@ -29,6 +39,34 @@ ExitStatus exit_status(ErrorCode code) noexcept {
       break;
   }
   return failed;
+}
+
+namespace {
+
+std::string type_of(const std::exception& thrown) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(typeid(thrown).name(), nullptr, nullptr, &status), &std::free);
+  return name ? name.get() : typeid(thrown).name();
+}
+
+}  // namespace
+
+Error error_of(const std::exception& thrown, std::string_view place) {
+  const auto* const ours = dynamic_cast<const Error*>(&thrown);
+  if (ours != nullptr && ours->code() != ErrorCode::internal) return *ours;
+  if (dynamic_cast<const std::bad_alloc*>(&thrown) != nullptr)
+    return {ErrorCode::out_of_device_memory, "the system has no more host memory for this process"};
+  if (dynamic_cast<const std::system_error*>(&thrown) != nullptr) return {ErrorCode::io, thrown.what()};
+  const std::string what = ours != nullptr ? thrown.what() : type_of(thrown);
+  Fnv1a hash;
+  hash.add(fmt::format("{}|{}|{}|{}", version(), place, what, thrown.what()));
+  const std::string id = hash.hex().substr(0, 8);
+  log::info("plimsoll", "internal error {}: {}: {}", id, what, thrown.what());
+  return {ErrorCode::internal,
+          fmt::format("internal error {} in '{}' of plimsoll {}: {}. This is a fault of the program: please report it, "
+                      "with what -v says",
+                      id, place, version(), what)};
 }
 
 ExitStatus report(const Error& error, bool json) {

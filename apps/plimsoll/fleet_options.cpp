@@ -25,33 +25,34 @@ std::vector<std::string> models_in(const std::string& folder) {
     if (entry.is_regular_file() && is_a_model(entry.path())) found.push_back(entry.path().string());
   }
   std::ranges::sort(found);
-  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("there is no model (*.gguf) in '{}'", folder));
+  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("the folder '{}' has no model (*.gguf)", folder));
   return found;
 }
 
 // The demo models are small: several clients can try them at once.
 void give_demo_models_slots(ModelOptions& options) {
-  if (options.ctx_size || options.command->count("--parallel") > 0) return;
-  options.parallel = 4;
-  options.ctx_size = 4096;
+  if (options.has("--ctx-size") || options.has("--parallel")) return;
+  options.given["--parallel"] = {"4"};
+  options.given["--ctx-size"] = {"4096"};
 }
 
 host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options) {
   bool at_start = true;
+  std::vector<std::string>& models = options.given["--model"];
   for (const std::string& source : sources) {
     if (std::filesystem::is_directory(source)) {
       at_start = false;
-      std::ranges::copy(models_in(source), std::back_inserter(options.models));
+      std::ranges::copy(models_in(source), std::back_inserter(models));
     } else {
-      options.models.push_back(source);
+      models.push_back(source);
     }
   }
-  if (options.models.empty()) give_demo_models_slots(options);
+  if (models.empty()) give_demo_models_slots(options);
   host::Fleet fleet;
   plan::PlannerOptions planner = planner_options(options);
   fleet.budgets = std::move(planner.budgets);
   fleet.runtime = std::move(planner.runtime);
-  fleet.prefault = !options.no_prefault;
+  fleet.prefault = !options.has("--no-prefault");
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.compute_group = host::kDefaultGroup;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
@@ -67,7 +68,7 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   const plan::PlannerOptions planner = planner_options(options);
   fleet.budgets.insert(fleet.budgets.end(), planner.budgets.begin(), planner.budgets.end());
   fleet.runtime.insert(fleet.runtime.end(), planner.runtime.begin(), planner.runtime.end());
-  if (options.no_prefault) fleet.prefault = false;
+  if (options.has("--no-prefault")) fleet.prefault = false;
   require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }
@@ -75,7 +76,7 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
 host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options) {
   const bool fleet_file = std::ranges::any_of(sources, [](const std::string& s) { return s.ends_with(".toml"); });
   if (!fleet_file) return fleet_of_models(sources, options);
-  if (sources.size() > 1 || !options.models.empty())
+  if (sources.size() > 1 || options.has("--model"))
     throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");
   return fleet_of(sources.front(), options);
 }

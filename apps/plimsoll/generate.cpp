@@ -52,7 +52,7 @@ std::string prompt_text(const GenerateOptions& options) {
 std::vector<engine::Token> prompt_tokens(const engine::Model& model, const GenerateOptions& options) {
   if (!options.tokens.empty()) return token_list(options.tokens);
   std::string text = prompt_text(options);
-  if (text.empty() && options.model.models.empty()) text = kDemoPrompt;
+  if (text.empty() && !options.model.has("--model")) text = kDemoPrompt;
   return run::tokenize_prompt(model, text);
 }
 
@@ -152,15 +152,17 @@ int end_of(run::FinishReason reason, const RequestFigures& figures) {
 // --model names one of the fleet's; without it the first.
 int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.report.empty())
-    throw Error(ErrorCode::usage, "--report is about one model; it does not go with --fleet");
-  if (options.fit) throw Error(ErrorCode::usage, "--fit changes one model; it does not go with --fleet");
+    throw Error(ErrorCode::usage, "--report cannot stand beside --fleet: it is about one model");
+  if (options.fit)
+    throw Error(ErrorCode::usage, "--fit cannot stand beside --fleet: a fleet is planned as it is written");
   if (!options.draft.model.empty())
     throw Error(ErrorCode::usage, "with --fleet, a draft is named in the fleet file (model-draft)");
-  if (!options.media.empty()) throw Error(ErrorCode::usage, "--image does not go with --fleet");
-  if (options.model.models.size() > 1) throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
+  if (!options.media.empty()) throw Error(ErrorCode::usage, "--image cannot stand beside --fleet");
+  if (options.model.all("--model").size() > 1)
+    throw Error(ErrorCode::usage, "with --fleet, --model names one of its models");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const std::string name =
-      options.model.models.empty() ? fleet.models.front().request.name : options.model.models.front();
+      options.model.has("--model") ? options.model.all("--model").front() : fleet.models.front().request.name;
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryAccounting accounting;
@@ -210,7 +212,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
                               .draft = draft,
                               .warm_up = warm_up,
                               .progress = progress,
-                              .prefault = !options.model.no_prefault},
+                              .prefault = !options.model.has("--no-prefault")},
                              check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();

@@ -54,7 +54,7 @@ int run_command(int argc, char** argv) {
   for (const app::AddCommand add :
        {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
         app::add_demo, app::add_bench, app::add_embed, app::add_rerank, app::add_tokenize, app::add_quantize,
-        app::add_serve, app::add_top, app::add_quantize_worker, app::add_dry_run_worker}) {
+        app::add_serve, app::add_top, app::add_quantize_worker, app::add_dry_run_worker, app::add_option_table}) {
     add(program, global, status);
   }
   program.parse_complete_callback([&global] { set_up_log(global); });
@@ -68,10 +68,9 @@ int run_command(int argc, char** argv) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
     const bool json = std::ranges::contains(arguments, "--json");
     return app::report(Error(ErrorCode::usage, std::string(error.what()) + " (plimsoll --help)"), json);
-  } catch (const Error& error) {
-    return app::report(error, global.json);
   } catch (const std::exception& error) {
-    return app::report(Error(ErrorCode::internal, error.what()), global.json);
+    const auto chosen = program.get_subcommands();
+    return app::report(app::error_of(error, chosen.empty() ? "plimsoll" : chosen.front()->get_name()), global.json);
   }
 }
 
@@ -88,6 +87,6 @@ int main(int argc, char** argv) try {
   }
   return status;
 } catch (const std::exception& error) {  // before the command line was read, or while an error was told
-  std::fprintf(stderr, "plimsoll: %s\n", error.what());
+  std::fprintf(stderr, "plimsoll: %s\n", app::error_of(error, "main").what());
   return app::failed;
 }

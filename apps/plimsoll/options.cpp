@@ -2,8 +2,10 @@
 #include "options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -16,158 +18,88 @@ void add_json(CLI::App& command, GlobalOptions& options) {
   command.add_flag("--json", options.json, "One JSON object on stdout instead of text");
 }
 
-void add_budget_option(CLI::App& command, ModelOptions& o) {
-  command.add_option("--budget", o.budgets, "[DEVICE=]SIZE|PERCENT: how far a device may be filled; may be repeated")
-      ->envname("PLIMSOLL_BUDGET")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->group("Lines");
+std::vector<std::string> ModelOptions::all(const std::string& flag) const {
+  const auto found = given.find(flag);
+  return found == given.end() ? std::vector<std::string>{} : found->second;
 }
 
-void add_runtime_option(CLI::App& command, ModelOptions& o) {
-  command
-      .add_option("--runtime", o.runtime,
-                  "DEVICE=SIZE: what the backend takes for itself there, for an estimate; may be repeated")
-      ->envname("PLIMSOLL_RUNTIME")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->group("Lines");
+namespace {
+
+// Our parser takes one dash for one letter alone: with_long_names() turns -ngl into --gpu-layers before it looks.
+bool is_alias(std::string_view flag) { return !flag.starts_with("--") && flag.size() > 2; }
+
+std::string parsed_names(const options::Option& option) {
+  std::vector<std::string> names = option.flags;
+  std::erase_if(names, is_alias);
+  return fmt::format("{}", fmt::join(names, ","));
 }
 
-void add_prefault_option(CLI::App& command, ModelOptions& o) {
-  command.add_flag("--no-prefault", o.no_prefault, "Host memory that is charged is not touched before it is used")
-      ->envname("PLIMSOLL_NO_PREFAULT")
-      ->group("Lines");
+std::string help(const options::Option& option) {
+  std::string text = options::without_markup(option.text);
+  if (const auto alias = std::ranges::find_if(option.flags, is_alias); alias != option.flags.end()) {
+    text = *alias + ": " + text;
+  } else {
+    text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  }
+  return option.by_default.empty() ? text : text + " (default: " + options::without_markup(option.by_default) + ")";
+}
+
+CLI::Option* described(CLI::Option* added, const options::Option& option) {
+  static constexpr const char* kGroups[]{"Model", "Context", "Budgets", "Draft"};
+  added->description(help(option))->envname(option.env())->group(kGroups[static_cast<std::size_t>(option.group)]);
+  if (!option.value.empty()) added->type_name(option.value);
+  return added;
+}
+
+}  // namespace
+
+void add_option(CLI::App& command, ModelOptions& o, const options::Option& option) {
+  std::vector<std::string>& values = o.given[option.long_flag()];
+  const std::string names = parsed_names(option);
+  if (option.kind == options::Kind::flag) {
+    const auto set = [&values](std::int64_t times) {
+      if (times > 0) values = {"true"};
+    };
+    described(command.add_flag_function(names, set), option);
+    return;
+  }
+  CLI::Option* added = described(command.add_option(names, values), option);
+  if (option.repeats) {
+    added->take_all();
+  } else {
+    added->expected(1 + static_cast<int>(std::ranges::count(option.value, ' ')));  // "START END"
+  }
+  added->allow_extra_args(false);
 }
 
 void add_model_options(CLI::App& command, ModelOptions& o) {
   o.command = &command;
-  const auto model = [&](CLI::Option* option) { return option->group("Model"); };
-  model(command.add_option("-m,--model", o.models, "GGUF file; may be repeated (none: the demo models)")
-            ->envname("PLIMSOLL_MODEL")
-            ->take_all()
-            ->allow_extra_args(false));
-  model(command.add_option("--name", o.names, "Name of the --model before it")->take_all()->allow_extra_args(false));
-  model(
-      command
-          .add_option("--gpu-layers,--n-gpu-layers", o.gpu_layers, "-ngl: layers on accelerators: a number, all, auto")
-          ->envname("PLIMSOLL_GPU_LAYERS"));
-  model(command.add_option("--device", o.devices, "-dev: devices to use, by name, with commas; none: the CPU alone")
-            ->envname("PLIMSOLL_DEVICE"));
-  model(command.add_option("--split-mode", o.split_mode, "-sm: " + engine::split_modes())
-            ->envname("PLIMSOLL_SPLIT_MODE"));
-  model(command.add_option("--tensor-split", o.tensor_split, "-ts: share of each device, like 3,1")
-            ->envname("PLIMSOLL_TENSOR_SPLIT"));
-  model(command.add_option("--main-gpu", o.main_gpu, "-mg: the device used with --split-mode none")
-            ->envname("PLIMSOLL_MAIN_GPU"));
-  model(command.add_option("--override-tensor", o.override_tensors, "-ot: PATTERN=BUFFER, where matching tensors live")
-            ->take_all()
-            ->allow_extra_args(false));
-  model(command.add_flag("--cpu-moe", o.cpu_moe, "All experts stay on the host")->envname("PLIMSOLL_CPU_MOE"));
-  model(command.add_option("--n-cpu-moe", o.n_cpu_moe, "The experts of the first N layers stay on the host")
-            ->envname("PLIMSOLL_N_CPU_MOE"));
-  model(command.add_option("--load-mode", o.load_mode, "-lm: none, mmap, mlock, mmap+mlock or dio")
-            ->envname("PLIMSOLL_LOAD_MODE"));
-  model(command.add_flag("--no-mmap", o.no_mmap, "The same as --load-mode none"));
-  model(command
-            .add_flag("--no-repack", o.no_repack, "-nr: weights stay as they lie in the file, mapped where they can be")
-            ->envname("PLIMSOLL_NO_REPACK"));
-  model(command.add_flag("--check-tensors", o.check_tensors, "Validate tensor data while loading (slow)"));
-  model(command.add_option("--lora", o.loras, "LoRA adapter; may be repeated")->take_all()->allow_extra_args(false));
-  model(command.add_option("--mmproj", o.projectors, "-mm: projector of the --model before it: pictures and sounds")
-            ->take_all()
-            ->allow_extra_args(false));
-  model(command.add_flag("--no-mmproj-offload", o.no_projector_offload, "The projector stays on the CPU")
-            ->envname("PLIMSOLL_NO_MMPROJ_OFFLOAD"));
-  model(
-      command.add_option("--image-min-tokens", o.image_min_tokens, "Vectors of a picture at least; 0: the file's own")
-          ->envname("PLIMSOLL_IMAGE_MIN_TOKENS"));
-  model(command
-            .add_option("--image-max-tokens", o.image_max_tokens,
-                        "Vectors of a picture at most; 0: as many as the engine reserves memory for")
-            ->envname("PLIMSOLL_IMAGE_MAX_TOKENS"));
-  const auto repeated = [&](const char* flag, std::vector<std::string>& values, const char* meaning) {
-    model(command.add_option(flag, values, meaning)->take_all()->allow_extra_args(false));
-  };
-  repeated("--lora-scaled", o.loras_scaled, "FILE:SCALE: LoRA adapter at a scale; may be repeated");
-  repeated("--control-vector", o.control_vectors, "Control vector; may be repeated, they are summed");
-  repeated("--control-vector-scaled", o.control_vectors_scaled,
-           "FILE:SCALE: control vector at a scale; may be repeated");
-  model(command
-            .add_option("--control-vector-layer-range", o.control_vector_layers,
-                        "START END: the first and the last layer that control vectors steer")
-            ->expected(2));
-
-  const auto context = [&](CLI::Option* option) { return option->group("Context"); };
-  context(command
-              .add_option("-c,--ctx-size", o.ctx_size,
-                          "Tokens of context; 0: the model's own (default: the smaller of that and 4096)")
-              ->envname("PLIMSOLL_CTX_SIZE"));
-  context(command.add_option("-b,--batch-size", o.batch_size, "Tokens of one decode call")
-              ->envname("PLIMSOLL_BATCH_SIZE")
-              ->capture_default_str());
-  context(command.add_option("--ubatch-size", o.ubatch_size, "-ub: tokens the device computes at once")
-              ->envname("PLIMSOLL_UBATCH_SIZE")
-              ->capture_default_str());
-  context(command.add_option("--parallel", o.parallel, "-np: sequences")
-              ->envname("PLIMSOLL_PARALLEL")
-              ->capture_default_str());
-  context(
-      command
-          .add_option("--outputs", o.outputs, "Rows of logits one batch may ask for (0: one for each sequence is held)")
-          ->envname("PLIMSOLL_OUTPUTS")
-          ->capture_default_str());
-  context(command.add_option("--cache-type-k", o.cache_type_k, "-ctk: type of the K cache")
-              ->envname("PLIMSOLL_CACHE_TYPE_K")
-              ->capture_default_str());
-  context(command.add_option("--cache-type-v", o.cache_type_v, "-ctv: type of the V cache")
-              ->envname("PLIMSOLL_CACHE_TYPE_V")
-              ->capture_default_str());
-  context(command.add_option("--flash-attn", o.flash_attn, "-fa: on, off or auto")
-              ->envname("PLIMSOLL_FLASH_ATTN")
-              ->capture_default_str());
-  context(command.add_flag("--kv-unified", o.kv_unified, "-kvu: one KV buffer for all sequences")
-              ->envname("PLIMSOLL_KV_UNIFIED"));
-  context(command.add_flag("--swa-full", o.swa_full, "Full-size cache for sliding-window layers")
-              ->envname("PLIMSOLL_SWA_FULL"));
-  context(command.add_flag("--no-kv-offload", o.no_kv_offload, "-nkvo: keep the KV cache on the host")
-              ->envname("PLIMSOLL_NO_KV_OFFLOAD"));
-  context(command.add_option("-t,--threads", o.threads, "CPU threads for generation")->envname("PLIMSOLL_THREADS"));
-  context(command.add_option("--threads-batch", o.threads_batch, "-tb: CPU threads for prompts")
-              ->envname("PLIMSOLL_THREADS_BATCH"));
-  add_budget_option(command, o);
-  add_runtime_option(command, o);
-  add_prefault_option(command, o);
+  for (const options::Option& option : options::all_options()) {
+    if (!option.flags.empty() && option.group != options::Group::draft) add_option(command, o, option);
+  }
 }
 
 void add_draft_options(CLI::App& command, DraftOptions& o) {
-  const auto draft = [&](CLI::Option* option) { return option->group("Draft"); };
-  draft(command.add_option("--model-draft", o.model, "-md: GGUF file of a small model that proposes tokens")
-            ->envname("PLIMSOLL_MODEL_DRAFT"));
-  draft(command.add_option("--gpu-layers-draft", o.gpu_layers, "-ngld: its layers on accelerators")
-            ->envname("PLIMSOLL_GPU_LAYERS_DRAFT"));
-  draft(command.add_option("--draft-max", o.most, "Tokens proposed at a time at most")
-            ->envname("PLIMSOLL_DRAFT_MAX")
-            ->capture_default_str());
-  draft(command.add_option("--draft-p-min", o.least_probability, "Proposals end at a token less probable than that")
-            ->envname("PLIMSOLL_DRAFT_P_MIN")
-            ->capture_default_str());
+  const auto add = [&](const char* flag, auto& value) {
+    const options::Option option = options::option_of_flag(flag);
+    described(command.add_option(parsed_names(option), value), option);
+  };
+  add("--model-draft", o.model);
+  add("--gpu-layers-draft", o.gpu_layers);
+  add("--draft-max", o.most);
+  add("--draft-p-min", o.least_probability);
 }
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
-  static const std::map<std::string, std::string> kNames{
-      {"-ngl", "--gpu-layers"},   {"-dev", "--device"},         {"-sm", "--split-mode"},
-      {"-ts", "--tensor-split"},  {"-mg", "--main-gpu"},        {"-ot", "--override-tensor"},
-      {"-lm", "--load-mode"},     {"-ub", "--ubatch-size"},     {"-np", "--parallel"},
-      {"-ctk", "--cache-type-k"}, {"-ctv", "--cache-type-v"},   {"-fa", "--flash-attn"},
-      {"-kvu", "--kv-unified"},   {"-nkvo", "--no-kv-offload"}, {"-tb", "--threads-batch"},
-      {"-cmoe", "--cpu-moe"},     {"-ncmoe", "--n-cpu-moe"},    {"-jf", "--json-schema-file"},
-      {"-mm", "--mmproj"},        {"-md", "--model-draft"},     {"-ngld", "--gpu-layers-draft"},
-      {"-nr", "--no-repack"},
-  };
+  std::map<std::string, std::string> names{{"-jf", "--json-schema-file"}};
+  for (const options::Option& option : options::all_options()) {
+    for (const std::string& flag : option.flags) {
+      if (is_alias(flag)) names[flag] = option.long_flag();
+    }
+  }
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {
-    if (const auto found = kNames.find(argument); found != kNames.end()) argument = found->second;
+    if (const auto found = names.find(argument); found != names.end()) argument = found->second;
   }
   return arguments;
 }

@@ -2,11 +2,13 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <plimsoll/engine/sampler.hpp>
+#include <plimsoll/options/option.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/run/speculative.hpp>
 
@@ -20,54 +22,17 @@ struct GlobalOptions {
 };
 void add_json(CLI::App& command, GlobalOptions& options);
 
-// Which models, how they are loaded and what their context is like. Values stay text where a wrong one deserves a
-// sentence.
+// What was given of the table's options (options/option.hpp), by long flag, as it was written.
 struct ModelOptions {
-  std::vector<std::string> models;  // with their --name: see requests()
-  std::vector<std::string> names;
-  std::vector<std::string> projectors;
-  bool no_projector_offload = false;
-  std::int64_t image_min_tokens = 0;
-  std::int64_t image_max_tokens = 0;
-  std::string gpu_layers = "auto";
-  std::string devices;
-  std::string split_mode = "layer";
-  std::string tensor_split;
-  int main_gpu = 0;
-  std::vector<std::string> override_tensors;
-  bool cpu_moe = false;
-  int n_cpu_moe = 0;
-  std::string load_mode = "mmap";
-  bool no_mmap = false;
-  bool no_repack = false;
-  bool check_tensors = false;
-  std::vector<std::string> loras;
-  std::vector<std::string> loras_scaled;  // FILE:SCALE
-  std::vector<std::string> control_vectors;
-  std::vector<std::string> control_vectors_scaled;
-  std::vector<std::int32_t> control_vector_layers;  // first, last
-  std::optional<std::int64_t> ctx_size;             // empty: the smaller of the model's own and 4096
-  std::int64_t batch_size = 2048;
-  std::int64_t ubatch_size = 512;
-  std::int64_t parallel = 1;
-  std::int64_t outputs = 0;
-  std::string cache_type_k = "f16";
-  std::string cache_type_v = "f16";
-  std::string flash_attn = "auto";
-  bool kv_unified = false;
-  bool swa_full = false;
-  bool no_kv_offload = false;
-  int threads = 0;
-  int threads_batch = 0;
-  std::vector<std::string> budgets;
-  std::vector<std::string> runtime;  // DEVICE=SIZE
-  bool no_prefault = false;
+  std::map<std::string, std::vector<std::string>> given;
   CLI::App* command = nullptr;
+
+  [[nodiscard]] std::vector<std::string> all(const std::string& flag) const;  // empty: not given
+  [[nodiscard]] bool has(const std::string& flag) const { return !all(flag).empty(); }
 };
-void add_model_options(CLI::App& command, ModelOptions& options);
-void add_budget_option(CLI::App& command, ModelOptions& options);  // one of them, for who takes no others
-void add_prefault_option(CLI::App& command, ModelOptions& options);
-void add_runtime_option(CLI::App& command, ModelOptions& options);
+// The option under its names, with its environment variable, its group and its help.
+void add_option(CLI::App& command, ModelOptions& options, const options::Option& option);
+void add_model_options(CLI::App& command, ModelOptions& options);  // of every group but the draft's
 
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.

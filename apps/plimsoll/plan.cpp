@@ -32,9 +32,10 @@ void print_explanation(const std::vector<std::string>& sentences, const plan::Pl
 
 // All models of a fleet: which fit together, and who goes for whom.
 int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner) {
-  if (!options.model.models.empty())
-    throw Error(ErrorCode::usage, "a fleet names its own models; --model is one too many");
-  if (options.fit) throw Error(ErrorCode::usage, "--fit changes no fleet; it is planned as it is");
+  if (options.model.has("--model"))
+    throw Error(ErrorCode::usage, "a fleet file names its own models: --model cannot stand beside it");
+  if (options.fit)
+    throw Error(ErrorCode::usage, "--fit cannot stand beside a fleet file: a fleet is planned as it is written");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const host::FleetPlan answer = host::plan_fleet(fleet, planner);
   if (global.json) {

@@ -45,7 +45,7 @@ Number number(const std::string& text, const char* flag) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size())
-    usage_error(fmt::format("{}: '{}' is no number", flag, text));
+    usage_error(fmt::format("{} does not know '{}'; it takes a number", flag, text));
   return value;
 }
 
@@ -129,8 +129,12 @@ void print_result(const quantize::Request& request, const quantize::Result& resu
                    {"files", result.files}};
     fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
-    fmt::print("{} tensors, {} before, {} {}\n", result.tensors, format_bytes(result.before),
-               format_bytes(result.after), request.dry_run ? "expected" : "after");
+    const bool alike = format_bytes(result.before) == format_bytes(result.after);
+    const auto size = [&](Bytes bytes) {  // what differs is not shown as the same
+      return alike ? fmt::format("{} bytes", bytes.value()) : format_bytes(bytes);
+    };
+    fmt::print("{} tensors, {} before, {} {}\n", result.tensors, size(result.before), size(result.after),
+               request.dry_run ? "expected" : "after");
     for (const std::string& file : result.files) fmt::print("{}\n", file);
   }
   if (result.fallbacks > 0) {

@@ -56,19 +56,19 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   if (options.top_n < 0) throw Error(ErrorCode::usage, "--top-n cannot be negative");
   if (options.query.empty() && options.tokens.empty())
-    throw Error(ErrorCode::usage, "there is no query; name one with --query");
+    throw Error(ErrorCode::usage, "no query was given; name one with --query");
   plan::Request request = requests(options.model, 1).front();
   const auto pairs = token_lists(options.tokens);
   const auto documents = pairs.empty() ? read_texts(options.documents, options.file) : std::vector<std::string>{};
   const bool several = std::max(pairs.size(), documents.size()) > 1;
-  if (several && options.model.command->count("--parallel") == 0) share_one_batch(request.dry_run.context);
+  if (several && !options.model.has("--parallel")) share_one_batch(request.dry_run.context);
   run::plan_for_ranking(request.dry_run);
   const auto has_vocabulary = [&](const run::Instance& loaded) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };
   const Opened opened =
       open(request, planner_options(options.model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.no_prefault}, has_vocabulary);
+           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault")}, has_vocabulary);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Reranker reranker(*opened.instance);

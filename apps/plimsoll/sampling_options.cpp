@@ -26,12 +26,13 @@ std::string whole_file(const std::string& path, const char* what) {
 
 std::string grammar(const SamplingOptions& o) {
   const int given = !o.grammar.empty() + !o.grammar_file.empty() + !o.json_schema.empty() + !o.json_schema_file.empty();
-  if (given > 1) usage_error("only one of --grammar, --grammar-file, --json-schema and --json-schema-file can be had");
+  if (given > 1)
+    usage_error("only one of --grammar, --grammar-file, --json-schema and --json-schema-file can be given");
   if (!o.grammar_file.empty()) return whole_file(o.grammar_file, "grammar");
   if (o.json_schema.empty() && o.json_schema_file.empty()) return o.grammar;
   const std::string text = o.json_schema.empty() ? whole_file(o.json_schema_file, "schema") : o.json_schema;
   const auto schema = nlohmann::ordered_json::parse(text, nullptr, false);
-  if (schema.is_discarded()) usage_error("the schema is no JSON");
+  if (schema.is_discarded()) usage_error("the schema is not valid JSON");
   return grammar::from_json_schema(schema);
 }
 

@@ -64,9 +64,9 @@ void set_up_server_log(const std::string& format, bool verbose) {
         if (!verbose && component == "engine" && level < log::Level::warn) return;
         const std::string now = utc_text(SystemClock().now());
         if (json) {
-          const nlohmann::ordered_json budget{
+          const nlohmann::ordered_json line{
               {"time", now}, {"level", level_text(level)}, {"part", component}, {"message", message}};
-          fmt::print(stderr, "{}\n", budget.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+          fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         } else {
           fmt::print(stderr, "{} {:<7} {}: {}\n", now, level_text(level), component, message);
         }
@@ -96,8 +96,8 @@ void say_what_is_risky(const server::ServerOptions& options) {
               options.address);
 }
 
-// What the program keeps in host memory is to have an end, too: where nobody sets a budget, it is that share of what is
-// free at the start. The rest is for page cache, other programs, and what nobody can plan.
+// Without a budget for the host, the server takes this share of the host memory that is free at the start.
+// The rest is for page cache, other programs, and what nobody can plan.
 constexpr double kShareOfFree = 0.9;
 
 void set_a_budget_for_the_host(host::Fleet& fleet) {
@@ -134,10 +134,10 @@ Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, pla
   return {.models = std::move(models), .of_fleet = std::move(of_fleet)};
 }
 
-// Who starts a server hears of what it will have to refuse, and what it would take to have it. False: all of it.
+// Tells which models the server will refuse, and which configurations would fit. False: it would refuse all of them.
 bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
   if (plan.never.size() + plan.unusable.size() == fleet.models.size()) {
-    fmt::print(stderr, "{}plimsoll: no model of these fits, even alone\n", host::to_table(plan));
+    fmt::print(stderr, "{}plimsoll: none of these models fits, even alone\n", host::to_table(plan));
     return false;
   }
   for (const host::NeverFits& one : plan.never) {

@@ -38,7 +38,7 @@ std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), {}}
 std::vector<std::string> read_texts(const std::vector<std::string>& given, const std::string& file) {
   std::vector<std::string> texts = given;
   if (texts.empty()) texts = lines_of(file.empty() ? read_stdin() : read_file(file));
-  if (texts.empty()) throw Error(ErrorCode::usage, "there is no text: none was given, and no line came");
+  if (texts.empty()) throw Error(ErrorCode::usage, "no text was given, neither as an argument nor as a line of stdin");
   return texts;
 }
 

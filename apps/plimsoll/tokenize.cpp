@@ -73,7 +73,8 @@ int run_here(const GlobalOptions& global, const TokenizeOptions& options, const 
   if (!vocab.present()) throw Error(ErrorCode::unsupported, "this model carries no vocabulary");
   for (const engine::Token token : ids.front()) {
     if (token < 0 || token >= vocab.n_tokens()) {
-      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", token, vocab.n_tokens()));
+      throw Error(ErrorCode::usage,
+                  fmt::format("unknown token {}: this model has {}, counted from 0", token, vocab.n_tokens()));
     }
   }
   if (global.json) {
@@ -87,7 +88,7 @@ int run_here(const GlobalOptions& global, const TokenizeOptions& options, const 
 // In a child, which does all of it: a file that makes the engine end its process ends in a sentence here.
 int run(const GlobalOptions& global, const TokenizeOptions& options, const CLI::App& command) {
   if (options.detokenize != (command.count("--tokens") > 0))
-    throw Error(ErrorCode::usage, "--detokenize and --tokens belong together");
+    throw Error(ErrorCode::usage, "--detokenize needs --tokens, and --tokens needs --detokenize");
   std::fflush(stdout);
   const pid_t child = fork();
   if (child < 0) throw Error(ErrorCode::io, "a child process could not be started");

@@ -95,7 +95,8 @@ int run_on_terminal(const TopOptions& options, host::Host& host) {
 int run(const GlobalOptions& global, const TopOptions& options) {
   const bool headless = global.json || options.frame || options.frames > 0;
   if (!headless && (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0))
-    throw Error(ErrorCode::usage, "this is no terminal; --frame prints one picture, --json the figures");
+    throw Error(ErrorCode::usage,
+                "stdin and stdout must be a terminal; --frame prints one picture, --json the figures");
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
@@ -110,8 +111,8 @@ void add_top(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("top", "Host a fleet and watch it: devices, models, events");
   auto options = std::make_shared<TopOptions>();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML)")->envname("PLIMSOLL_FLEET")->required();
-  add_budget_option(*command, options->model);
-  add_prefault_option(*command, options->model);
+  for (const char* flag : {"--budget", "--no-prefault"})
+    add_option(*command, options->model, options::option_of_flag(flag));
   command->add_flag("--frame", options->frame, "Print one picture of 80 x 24 as plain text and end");
   command->add_option("--frames", options->frames, "Print that many of them")->check(CLI::Range(1, 1'000'000));
   command->add_option("--interval", options->interval_ms, "Milliseconds between two pictures")

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/options/table.hpp>
 
 namespace plimsoll::dry_run {
 namespace {
@@ -31,100 +32,6 @@ Enum named(const Json& json, Enum first, Enum last) {
   const auto value = json.get<std::int64_t>();
   if (value < first || value > last) not_understood("there is no value", json);
   return static_cast<Enum>(value);
-}
-
-Json model_params(const engine::ModelParams& params) {
-  Json overrides = Json::array();
-  for (const auto& override : params.tensor_overrides) overrides.push_back({override.pattern, override.buffer_type});
-  return {{"path", params.path},
-          {"devices", params.devices},
-          {"gpu_layers", params.gpu_layers},
-          {"split_mode", static_cast<int>(params.split_mode)},
-          {"main_gpu", params.main_gpu},
-          {"tensor_split", params.tensor_split},
-          {"load_mode", static_cast<int>(params.load_mode)},
-          {"tensor_overrides", overrides},
-          {"use_extra_bufts", params.use_extra_bufts},
-          {"cpu_moe", params.cpu_moe},
-          {"n_cpu_moe", params.n_cpu_moe},
-          {"check_tensors", params.check_tensors}};
-}
-
-engine::ModelParams model_params(const Json& json) {
-  engine::ModelParams params;
-  json.at("path").get_to(params.path);
-  json.at("devices").get_to(params.devices);
-  json.at("gpu_layers").get_to(params.gpu_layers);
-  params.split_mode = named(json.at("split_mode"), LLAMA_SPLIT_MODE_NONE, LLAMA_SPLIT_MODE_TENSOR);
-  json.at("main_gpu").get_to(params.main_gpu);
-  json.at("tensor_split").get_to(params.tensor_split);
-  params.load_mode = named(json.at("load_mode"), LLAMA_LOAD_MODE_AUTO, LLAMA_LOAD_MODE_DIRECT_IO);
-  for (const Json& pair : json.at("tensor_overrides")) {
-    params.tensor_overrides.push_back({.pattern = pair.at(0), .buffer_type = pair.at(1)});
-  }
-  json.at("cpu_moe").get_to(params.cpu_moe);
-  json.at("n_cpu_moe").get_to(params.n_cpu_moe);
-  json.at("use_extra_bufts").get_to(params.use_extra_bufts);
-  json.at("check_tensors").get_to(params.check_tensors);
-  return params;
-}
-
-Json context_params(const engine::ContextParams& params) {
-  return {{"n_ctx", params.n_ctx ? Json(*params.n_ctx) : Json(nullptr)},
-          {"n_batch", params.n_batch},
-          {"n_ubatch", params.n_ubatch},
-          {"n_seq_max", params.n_seq_max},
-          {"n_outputs_max", params.n_outputs_max},
-          {"n_threads", params.n_threads},
-          {"n_threads_batch", params.n_threads_batch},
-          {"type_k", static_cast<int>(params.type_k)},
-          {"type_v", static_cast<int>(params.type_v)},
-          {"flash_attn", static_cast<int>(params.flash_attn)},
-          {"pooling", static_cast<int>(params.pooling)},
-          {"embeddings", params.embeddings},
-          {"offload_kqv", params.offload_kqv},
-          {"op_offload", params.op_offload},
-          {"swa_full", params.swa_full},
-          {"kv_unified", params.kv_unified}};
-}
-
-engine::ContextParams context_params(const Json& json) {
-  engine::ContextParams params;
-  if (!json.at("n_ctx").is_null()) params.n_ctx = json.at("n_ctx").get<std::uint32_t>();
-  json.at("n_batch").get_to(params.n_batch);
-  json.at("n_ubatch").get_to(params.n_ubatch);
-  json.at("n_seq_max").get_to(params.n_seq_max);
-  json.at("n_outputs_max").get_to(params.n_outputs_max);
-  json.at("n_threads").get_to(params.n_threads);
-  json.at("n_threads_batch").get_to(params.n_threads_batch);
-  params.type_k = named(json.at("type_k"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1));
-  params.type_v = named(json.at("type_v"), GGML_TYPE_F32, static_cast<ggml_type>(GGML_TYPE_COUNT - 1));
-  params.flash_attn = named(json.at("flash_attn"), LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED);
-  params.pooling = named(json.at("pooling"), LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYPE_RANK);
-  json.at("embeddings").get_to(params.embeddings);
-  json.at("offload_kqv").get_to(params.offload_kqv);
-  json.at("op_offload").get_to(params.op_offload);
-  json.at("swa_full").get_to(params.swa_full);
-  json.at("kv_unified").get_to(params.kv_unified);
-  return params;
-}
-
-Json projector_params(const engine::ProjectorParams& params) {
-  return {{"path", params.path},
-          {"offload", params.offload},
-          {"image_min_tokens", params.image_min_tokens},
-          {"image_max_tokens", params.image_max_tokens},
-          {"n_threads", params.n_threads},
-          {"flash_attn", static_cast<int>(params.flash_attn)}};
-}
-
-engine::ProjectorParams projector_params(const Json& json) {
-  return {.path = json.at("path"),
-          .offload = json.at("offload"),
-          .image_min_tokens = json.at("image_min_tokens"),
-          .image_max_tokens = json.at("image_max_tokens"),
-          .n_threads = json.at("n_threads"),
-          .flash_attn = named(json.at("flash_attn"), LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED)};
 }
 
 Json model_facts(const engine::ModelFacts& facts) {
@@ -219,24 +126,32 @@ BufferEntry buffer_entry(const Json& json) {
 
 }  // namespace
 
-Json to_json(const DryRunRequest& request) {
+namespace {
+
+Json request_json(const DryRunRequest& request, options::Part part) {
   Json adapters = Json::array();
   for (const auto& adapter : request.adapters) adapters.push_back({adapter.path, adapter.scale});
   Json control_vector = {{"files", Json::array()},
                          {"layers", {request.control_vector.first_layer, request.control_vector.last_layer}}};
   for (const auto& file : request.control_vector.files) control_vector["files"].push_back({file.path, file.scale});
-  Json json = {{"model", model_params(request.model)},
-               {"context", context_params(request.context)},
+  Json json = {{"model", options::to_json(request.model, part)},
+               {"context", options::to_json(request.context, part)},
                {"adapters", adapters},
                {"control_vector", control_vector},
                {"at_creation", request.at_creation}};
-  if (request.projector.wanted()) json["projector"] = projector_params(request.projector);
+  if (request.projector.wanted()) json["projector"] = options::to_json(request.projector, part);
   return json;
 }
 
+}  // namespace
+
+Json to_json(const DryRunRequest& request) { return request_json(request, options::Part::everything); }
+
+Json dry_run_key(const DryRunRequest& request) { return request_json(request, options::Part::dry_run_key); }
+
 DryRunRequest dry_run_request_from_json(const Json& json) {
-  DryRunRequest request{
-      .model = model_params(json.at("model")), .context = context_params(json.at("context")), .adapters = {}};
+  DryRunRequest request{.model = options::from_json<engine::ModelParams>(json.at("model")),
+                        .context = options::from_json<engine::ContextParams>(json.at("context"))};
   for (const Json& pair : json.at("adapters")) request.adapters.push_back({.path = pair.at(0), .scale = pair.at(1)});
   const Json& vector = json.at("control_vector");
   for (const Json& pair : vector.at("files"))
@@ -244,7 +159,7 @@ DryRunRequest dry_run_request_from_json(const Json& json) {
   vector.at("layers").at(0).get_to(request.control_vector.first_layer);
   vector.at("layers").at(1).get_to(request.control_vector.last_layer);
   json.at("at_creation").get_to(request.at_creation);
-  if (json.contains("projector")) request.projector = projector_params(json.at("projector"));
+  if (json.contains("projector")) request.projector = options::from_json<engine::ProjectorParams>(json.at("projector"));
   return request;
 }
 

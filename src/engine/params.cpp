@@ -70,31 +70,14 @@ std::optional<llama_load_mode> load_mode_from_string(std::string_view name) {
   return look_up(kNames, name);
 }
 
-namespace {
-
-// Those that are taken. The engine's tensor mode is none of them; it has a name, so that who asks for it hears why.
-constexpr std::array<std::pair<std::string_view, llama_split_mode>, 3> kSplitModes{{
-    {"none", LLAMA_SPLIT_MODE_NONE},
-    {"layer", LLAMA_SPLIT_MODE_LAYER},
-    {"row", LLAMA_SPLIT_MODE_ROW},
-}};
-
-}  // namespace
-
 std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
-  return name == "tensor" ? LLAMA_SPLIT_MODE_TENSOR : look_up(kSplitModes, name);
-}
-
-const std::string& split_modes() {
-  static const std::string list = [] {
-    std::string text;
-    for (std::size_t i = 0; i < kSplitModes.size(); ++i) {
-      const std::string_view between = i == 0 ? "" : i + 1 < kSplitModes.size() ? ", " : " or ";
-      text.append(between).append(kSplitModes[i].first);
-    }
-    return text;
-  }();
-  return list;
+  static constexpr std::array<std::pair<std::string_view, llama_split_mode>, 4> kNames{{
+      {"none", LLAMA_SPLIT_MODE_NONE},
+      {"layer", LLAMA_SPLIT_MODE_LAYER},
+      {"row", LLAMA_SPLIT_MODE_ROW},
+      {"tensor", LLAMA_SPLIT_MODE_TENSOR},
+  }};
+  return look_up(kNames, name);
 }
 
 namespace {

@@ -69,7 +69,7 @@ void read_thresholds(const toml::table& table, Fleet& fleet, Complaints& complai
   reader.read(table);
 }
 
-void read_lines(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+void read_budgets(const toml::node& node, Fleet& fleet, Complaints& complaints) {
   const toml::array* budgets = node.as_array();
   if (budgets == nullptr)
     return complaints.at(node.source(), "'budgets' takes a list like [\"90%\", \"Vulkan0=8GiB\"]");
@@ -110,7 +110,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     const toml::table* const table = node.as_table();
     const std::string_view name = key.str();
     if (name == "budgets") {
-      read_lines(node, fleet, complaints);
+      read_budgets(node, fleet, complaints);
     } else if (name == "runtime") {
       read_runtime(node, fleet, complaints);
     } else if (name == "prefault") {
@@ -127,11 +127,10 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
-      complaints.at(
-          key.source(),
-          fmt::format("a fleet has no '{}'; it has budgets, runtime, prefault, keep-in-host, [swap], [thresholds] and "
-                      "[[model]]",
-                      name));
+      complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
+                                              "keep-in-host, [swap], [thresholds] and "
+                                              "[[model]]",
+                                              name));
     }
   }
   return fleet;

@@ -8,6 +8,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/eviction.hpp>
+#include <plimsoll/options/option.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
 
@@ -67,28 +68,6 @@ Switch switch_to(const Fleet& fleet, const FreeCapacity& capacity, const Names& 
   return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
 }
 
-// The fleet file's key for what an alternative changes, and whether its value is a text there.
-struct Key {
-  std::string_view param;
-  std::string_view key;
-  bool text = false;
-};
-constexpr Key kKeys[] = {{"n_ctx", "ctx-size"},
-                         {"n_ubatch", "ubatch-size"},
-                         {"n_seq_max", "parallel"},
-                         {"type_k", "cache-type-k", true},
-                         {"type_v", "cache-type-v", true},
-                         {"gpu_layers", "gpu-layers"},
-                         {"cpu_moe", "cpu-moe"},
-                         {"device", "device", true}};
-
-const Key& key_of(const plan::Change& change) {
-  const auto* const known = std::ranges::find(kKeys, change.param, &Key::param);
-  if (known == std::end(kKeys))
-    throw Error(ErrorCode::internal, fmt::format("a fleet file has no key for '{}'", change.param));
-  return *known;
-}
-
 std::string never_text(const NeverFits& one) {
   std::string out = fmt::format("  Never: {}: {}\n", one.name, one.why);
   for (const plan::Alternative& alternative : one.alternatives)
@@ -144,9 +123,9 @@ WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
 std::string keys_of(const plan::Alternative& alternative) {
   std::string out;
   for (const plan::Change& change : alternative.changes) {
-    const Key& known = key_of(change);
-    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", known.key,
-                       known.text ? fmt::format("\"{}\"", change.to) : change.to);
+    const options::Option option = options::option_of_param(change.param);
+    const std::string value = option.kind == options::Kind::text ? fmt::format("\"{}\"", change.to) : change.to;
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", option.key, value);
   }
   return out;
 }

@@ -13,6 +13,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/fleet_file.hpp>
+#include <plimsoll/options/option.hpp>
 
 namespace plimsoll::host {
 
@@ -25,7 +26,7 @@ class Complaints {
   std::vector<FleetFileError> list;
 };
 
-// Reads one table: each key goes to its setter; what nobody knows, or is of another kind, is a complaint.
+// Reads one table: each key goes to its setter; an unknown key and a value of another kind are complaints.
 class TableReader {
  public:
   using Setter = std::function<void(const toml::node&)>;
@@ -69,15 +70,21 @@ class TableReader {
       value&& node.is_number() ? void(target = static_cast<float>(*value)) : wrong_kind(node, key, "a number");
     };
   }
-  // A value that one of the parsers in engine/params.hpp knows.
-  template <class Value, class Parse>
-  void choice(const char* key, Value& target, Parse parse, const char* choices) {
-    text(key, [key, &target, parse, choices](const std::string& value) {
-      const auto parsed = parse(value);
-      if (!parsed)
-        throw Error(ErrorCode::usage, fmt::format("'{}' does not know '{}'; it takes {}", key, value, choices));
-      target = *parsed;
-    });
+  // Any of an option's kinds, handed on as the text that the command line has for it.
+  void option(const options::Option& option, std::function<void(const std::string&)> set) {
+    const char* const key = option.key.c_str();  // the table's
+    switch (option.kind) {
+      case options::Kind::text:
+        return text(key, std::move(set));
+      case options::Kind::number_or_text:
+        return text_or_number(key, std::move(set));
+      case options::Kind::list:
+        return texts(key, std::move(set));
+      case options::Kind::number:
+        return typed<std::int64_t>(key, "a whole number", std::move(set));
+      case options::Kind::flag:
+        return typed<bool>(key, "true or false", std::move(set));
+    }
   }
   void texts(const char* key, std::function<void(const std::string&)> add) {
     setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
@@ -94,7 +101,7 @@ class TableReader {
     for (const auto& [key, node] : table) {
       const auto found = setters_.find(std::string(key.str()));
       if (found == setters_.end()) {
-        complaints_.at(key.source(), fmt::format("{} has no '{}'", where_, key.str()));
+        complaints_.at(key.source(), fmt::format("unknown key '{}' of {}", key.str(), where_));
       } else {
         found->second(node);
       }
@@ -102,6 +109,13 @@ class TableReader {
   }
 
  private:
+  template <class Value>
+  void typed(const char* key, const char* wanted, std::function<void(const std::string&)> set) {
+    setters_[key] = [this, key, wanted, set = std::move(set)](const toml::node& node) {
+      const auto value = node.value_exact<Value>();
+      value ? guarded(node, [&] { set(fmt::format("{}", *value)); }) : wrong_kind(node, key, wanted);
+    };
+  }
   void wrong_kind(const toml::node& node, const char* key, const char* wanted) {
     complaints_.at(node.source(), fmt::format("'{}' takes {}", key, wanted));
   }

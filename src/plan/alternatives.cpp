@@ -6,20 +6,24 @@
 
 #include <fmt/format.h>
 
+#include <plimsoll/options/option.hpp>
+
 namespace plimsoll::plan {
 namespace {
 
 constexpr std::uint32_t kSmallestMicroBatch = 64;
 constexpr std::uint32_t kSmallestContext = 512;
 
-// One kind of step down: changes a alternative, or answers false where there is nothing to gain that way.
+// One kind of step down: changes a candidate, or answers false where there is nothing to gain that way.
 using Step = std::function<bool(Candidate&)>;
 
-void note(Candidate& candidate, std::vector<std::string> flags, std::string param, std::string from, std::string to,
-          std::string_view cost) {
-  candidate.flags.insert(candidate.flags.end(), flags.begin(), flags.end());
-  candidate.changes.push_back({.param = std::move(param), .from = std::move(from), .to = std::move(to)});
-  if (!candidate.cost.empty()) candidate.cost += "; ";
+// Notes a parameter that goes from one value to another, under its flag; `cost`: what that costs, "" where it was said.
+void note(Candidate& candidate, std::string_view param, std::string from, std::string to, std::string_view cost) {
+  const options::Option option = options::option_of_param(param);
+  candidate.flags.push_back(option.flags.front());
+  if (option.kind != options::Kind::flag) candidate.flags.push_back(to);
+  candidate.changes.push_back({.param = option.param, .from = std::move(from), .to = std::move(to)});
+  if (!candidate.cost.empty() && !cost.empty()) candidate.cost += "; ";
   candidate.cost += cost;
 }
 
@@ -27,8 +31,7 @@ Step micro_batch(std::uint32_t to) {
   return [to](Candidate& candidate) {
     std::uint32_t& n_ubatch = candidate.request.context.n_ubatch;
     if (n_ubatch <= to) return false;
-    note(candidate, {"-ub", std::to_string(to)}, "n_ubatch", std::to_string(n_ubatch), std::to_string(to),
-         "slower prompts");
+    note(candidate, "n_ubatch", std::to_string(n_ubatch), std::to_string(to), "slower prompts");
     n_ubatch = to;
     return true;
   };
@@ -42,9 +45,8 @@ Step cache_type(ggml_type to, std::string_view cost) {
       return false;
     }
     const std::string name(engine::to_string(to));
-    note(candidate, {"-ctk", name, "-ctv", name}, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
-    candidate.changes.push_back(
-        {.param = "type_v", .from = std::string(engine::to_string(context.type_v)), .to = name});
+    note(candidate, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
+    note(candidate, "type_v", std::string(engine::to_string(context.type_v)), name, "");
     context.type_k = context.type_v = to;
     return true;
   };
@@ -54,7 +56,7 @@ Step one_sequence() {
   return [](Candidate& candidate) {
     std::uint32_t& n_seq_max = candidate.request.context.n_seq_max;
     if (n_seq_max <= 1) return false;
-    note(candidate, {"-np", "1"}, "n_seq_max", std::to_string(n_seq_max), "1", "one request at a time");
+    note(candidate, "n_seq_max", std::to_string(n_seq_max), "1", "one request at a time");
     n_seq_max = 1;
     return true;
   };
@@ -63,7 +65,7 @@ Step one_sequence() {
 Step experts_to_host() {
   return [](Candidate& candidate) {
     if (candidate.request.model.cpu_moe) return false;
-    note(candidate, {"--cpu-moe"}, "cpu_moe", "false", "true", "experts computed on the host: slower");
+    note(candidate, "cpu_moe", "false", "true", "experts computed on the host: slower");
     candidate.request.model.cpu_moe = true;
     return true;
   };
@@ -71,8 +73,7 @@ Step experts_to_host() {
 
 Step host_alone() {
   return [](Candidate& candidate) {
-    note(candidate, {"--device", "none"}, "device", "accelerator", "none",
-         "everything computed on the host: much slower");
+    note(candidate, "device", "accelerator", "none", "everything computed on the host: much slower");
     candidate.request.model.devices = {"none"};
     return true;
   };
@@ -81,7 +82,7 @@ Step host_alone() {
 Step layers(std::int32_t from, std::int32_t to) {
   return [from, to](Candidate& candidate) {
     if (to >= from) return false;
-    note(candidate, {"-ngl", std::to_string(to)}, "gpu_layers", std::to_string(from), std::to_string(to),
+    note(candidate, "gpu_layers", std::to_string(from), std::to_string(to),
          fmt::format("{} of {} layers computed on the host: slower", from - to, from));
     candidate.request.model.gpu_layers = to;
     return true;
@@ -91,7 +92,7 @@ Step layers(std::int32_t from, std::int32_t to) {
 Step context(std::uint32_t from, std::uint32_t to) {
   return [from, to](Candidate& candidate) {
     if (to >= from) return false;
-    note(candidate, {"-c", std::to_string(to)}, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
+    note(candidate, "n_ctx", std::to_string(from), std::to_string(to), "a shorter context");
     candidate.request.context.n_ctx = to;
     candidate.request.context.n_batch = std::min(candidate.request.context.n_batch, to);
     candidate.request.context.n_ubatch =

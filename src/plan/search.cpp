@@ -6,6 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/base/log.hpp>
+#include <plimsoll/options/table.hpp>
 #include <plimsoll/plan/alternatives.hpp>
 
 namespace plimsoll::plan {
@@ -46,33 +47,13 @@ const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vecto
   });
 }
 
-// What goes from one value to another goes there in every model that had the first one, too.
-class SameSteps {
- public:
-  SameSteps(const dry_run::DryRunRequest& from, const dry_run::DryRunRequest& to) : from_(from), to_(to) {}
-
-  [[nodiscard]] dry_run::DryRunRequest taken_by(dry_run::DryRunRequest other) const {
-    step(other.context, &engine::ContextParams::n_ctx, from_.context, to_.context);
-    step(other.context, &engine::ContextParams::n_batch, from_.context, to_.context);
-    step(other.context, &engine::ContextParams::n_ubatch, from_.context, to_.context);
-    step(other.context, &engine::ContextParams::n_seq_max, from_.context, to_.context);
-    step(other.context, &engine::ContextParams::type_k, from_.context, to_.context);
-    step(other.context, &engine::ContextParams::type_v, from_.context, to_.context);
-    step(other.model, &engine::ModelParams::gpu_layers, from_.model, to_.model);
-    step(other.model, &engine::ModelParams::cpu_moe, from_.model, to_.model);
-    step(other.model, &engine::ModelParams::devices, from_.model, to_.model);
-    return other;
-  }
-
- private:
-  template <class Params, class Value>
-  static void step(Params& other, Value Params::* field, const Params& from, const Params& to) {
-    if (other.*field == from.*field) other.*field = to.*field;
-  }
-
-  const dry_run::DryRunRequest& from_;
-  const dry_run::DryRunRequest& to_;
-};
+// What goes from one value to another in `from` and `to` goes there in the other model, too, where it had the first.
+dry_run::DryRunRequest same_steps(dry_run::DryRunRequest other, const dry_run::DryRunRequest& from,
+                                  const dry_run::DryRunRequest& to) {
+  options::follow(other.context, from.context, to.context);
+  options::follow(other.model, from.model, to.model);
+  return other;
+}
 
 // The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
 class TooHeavy {
@@ -128,13 +109,11 @@ class Search {
 
  private:
   [[nodiscard]] std::vector<Request> all_on(const Candidate& candidate, const ModelPlan& leader) const {
-    const SameSteps steps(leader.request, candidate.request);
     std::vector<Request> requests;
     for (const ModelPlan& model : refused_)
-      requests.push_back(
-          {.name = model.name, .dry_run = steps.taken_by(model.request), .compute_group = model.compute_group});
-    if (steps.taken_by(leader.request) != candidate.request)
-      throw Error(ErrorCode::internal, "a step of the alternatives changes a parameter that SameSteps does not know");
+      requests.push_back({.name = model.name,
+                          .dry_run = same_steps(model.request, leader.request, candidate.request),
+                          .compute_group = model.compute_group});
     return requests;
   }
 

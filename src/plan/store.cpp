@@ -65,14 +65,14 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-std::string dry_run_key(const dry_run::DryRunRequest& request) {
+std::string key_of(const dry_run::DryRunRequest& request) {
   const engine::EngineVersion engine = engine::engine_version();
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
   if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
   return fmt::format("{}|{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, engine::engine_build(), files,
-                     dry_run::to_json(request).dump());
+                     dry_run::dry_run_key(request).dump());
 }
 
 // Which model it is, as far as what it takes depends on it: a part of a measurement's key.
@@ -179,7 +179,7 @@ Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
 std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunRequest& request) {
   if (!usable()) return std::nullopt;
   Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry_run WHERE key = ?");
-  if (!statement.bind(1, dry_run_key(request)).row()) return std::nullopt;
+  if (!statement.bind(1, key_of(request)).row()) return std::nullopt;
   try {
     const auto json = nlohmann::ordered_json::parse(statement.text(0));
     return Remembered{.dry_run = dry_run::dry_run_from_json(json.at("dry_run")), .devices = json.at("devices")};
@@ -194,7 +194,7 @@ void Store::keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::D
   if (!usable()) return;
   const nlohmann::ordered_json json{{"dry_run", dry_run::to_json(dry_run)}, {"devices", devices}};
   Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry_run (key, value) VALUES (?, ?)");
-  if (!statement.bind(1, dry_run_key(request)).bind(2, json.dump()).done()) {
+  if (!statement.bind(1, key_of(request)).bind(2, json.dump()).done()) {
     log::debug("plan", "a dry run could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
   }
 }

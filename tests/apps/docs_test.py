@@ -3,6 +3,7 @@
 
 - every flag and environment variable in `plimsoll SUBCOMMAND --help` is in the man page, in docs/command-line.md and
   (flags) in both completions, and every long flag that these name is one of the program's;
+- the tables, man page and completions are those that scripts/option-tables.py makes of the program's table of options;
 - the man page is well-formed, where a tool for that is installed;
 - every relative link of every Markdown page resolves, its anchor too, and every file that a page names in backticks exists;
 - the README's C++ program is examples/ten_lines/main.cpp;
@@ -45,7 +46,7 @@ def flags_of(text: str) -> set[str]:
 
 
 def check_flags(root: pathlib.Path, program: str) -> None:
-    man = (root / "docs/man/plimsoll.1").read_text().replace("\\-", "-")
+    man = re.sub(r"\\f[BIR]", "", (root / "docs/man/plimsoll.1").read_text().replace("\\-", "-"))
     pages = {"docs/man/plimsoll.1": man}
     for name in ("docs/command-line.md", "completions/plimsoll.bash", "completions/_plimsoll"):
         pages[name] = (root / name).read_text()
@@ -89,6 +90,12 @@ def check_bash_completion(root: pathlib.Path, sections: dict[str, set[str]]) -> 
         if subcommand:
             for flag in sorted(f for f in completed - flags if f.startswith("--")):
                 problem(f"completions/plimsoll.bash offers {flag} for '{subcommand}', which does not have it")
+
+
+def check_option_tables(root: pathlib.Path, program: str) -> None:
+    said = subprocess.run([sys.executable, str(root / "scripts/option-tables.py"), program, "--check"], capture_output=True, text=True)
+    if said.returncode != 0:
+        problem(said.stdout.strip() + said.stderr)
 
 
 def check_man_page(root: pathlib.Path) -> None:
@@ -168,6 +175,7 @@ def self_test() -> None:
 def main(root: pathlib.Path, program: str) -> int:
     self_test()
     check_flags(root, program)
+    check_option_tables(root, program)
     check_man_page(root)
     links = check_pages(root)
     check_schemas(root)

@@ -186,12 +186,20 @@ prority = 1
 name = "a"
 time-to-live = "soon"
 )"),
-      ElementsAre(HasSubstr("1:12: "), HasSubstr("2:1: a fleet has no 'colour'"),
+      ElementsAre(HasSubstr("1:12: "), HasSubstr("2:1: unknown key 'colour' of a fleet"),
                   HasSubstr("4:10: 'memory' takes a text"), HasSubstr("7:12: 'ctx-size' is -4, and must be 0 to"),
                   HasSubstr("8:16: 'cache-type-v' does not know 'q9'; it takes f32,"),
-                  HasSubstr("9:1: a model has no 'prority'"), HasSubstr("10:1: a model has no 'path'"),
+                  HasSubstr("9:1: unknown key 'prority' of a model"), HasSubstr("10:1: a model has no 'path'"),
                   HasSubstr("10:1: two models are called 'a'"),
                   HasSubstr("12:16: 'time-to-live' does not know 'soon'")));
+}
+
+TEST(FleetFileTest, AProjectorHasTheKeysThatItHasAsFlags) {
+  const Fleet fleet = good("[[model]]\npath='a'\nmmproj='p'\nmmproj-offload=false\nimage-max-tokens=64\n");
+  EXPECT_EQ(fleet.models[0].request.dry_run.projector,
+            (engine::ProjectorParams{.path = "/fleet/p", .offload = false, .image_max_tokens = 64}));
+  EXPECT_THAT(wrong("[[model]]\npath='a'\nmmproj='p'\nimage-min-tokens=9\nimage-max-tokens=4"),
+              ElementsAre(HasSubstr("at least 9 tokens and at most 4")));
 }
 
 TEST(FleetFileTest, WhatIsNoTomlIsSaidWithItsPlace) {

@@ -52,7 +52,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("Never: bosun-log", done.stderr)
         self.assertIn("would fit: ", done.stderr)
-        self.assertIn("no model of these fits, even alone", done.stderr)
+        self.assertIn("none of these models fits, even alone", done.stderr)
         self.assertEqual(done.stdout, "")
 
     def test_without_a_budget_the_host_has_one_all_the_same(self):

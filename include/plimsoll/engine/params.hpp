@@ -95,10 +95,8 @@ struct ContextParams {
 [[nodiscard]] std::string_view to_string(ggml_type type);
 [[nodiscard]] std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name);  // on|off|auto
 [[nodiscard]] std::optional<llama_load_mode> load_mode_from_string(std::string_view name);         // none|mmap|...
-// Those of split_modes(), and "tensor", which validate() then refuses with the reason.
+// none|layer|row, and "tensor", which validate() then refuses with the reason.
 [[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);
-[[nodiscard]] const std::string& split_modes();  // "none, layer or row": the modes that are taken, for a sentence
-
 // none|mean|cls|last|rank
 [[nodiscard]] std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name);
 [[nodiscard]] std::string_view to_string(enum llama_pooling_type pooling) noexcept;  // "unspecified" too

@@ -4,7 +4,7 @@
 //   prefault = true               # the default: host memory is touched as it is taken
 //   keep-in-host = "8GiB"         # weights of models that have gone
 //
-//   [swap]                     # conversations of evicted models
+//   [swap]                        # conversations of evicted models
 //   memory = "1GiB"
 //   disk = "4GiB"
 //   folder = "/var/lib/plimsoll"
@@ -17,7 +17,7 @@
 //   name = "chat"                 # default: the file's name
 //   path = "models/chat.gguf"     # from the fleet file's folder
 //   ctx-size = 4096               # and every other model and context flag: parallel, cache-type-k, gpu-layers, ...
-//   compute-group = "main"                 # the default; "" shares nothing and waits for nobody
+//   compute-group = "main"        # the default; "" shares nothing and waits for nobody
 //   pinned = false
 //   priority = 0
 //   time-to-live = "10min"
@@ -48,8 +48,8 @@ struct FleetFileError {
 [[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
                                                                             const std::filesystem::path& folder);
 
-// That model with these keys in the place of its own: TOML lines like those of [[model]], but only keys of placement
-// and context: no files. Throws Error{usage} for the first thing that is wrong.
+// That model with these keys in the place of its own: TOML lines like those of [[model]], but of the table of
+// options alone: no files. Throws Error{usage} for the first thing that is wrong.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
 // Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it
