@@ -246,7 +246,7 @@ std::map<std::string, ModelTimes> Host::Impl::times() const {
 }
 
 std::string Host::Impl::planned_files(const std::string& model) const {
-  (void)queue().state(model);  // throws where there is no such model
+  (void)queue_.state(model);  // throws where there is no such model
   const std::vector<plan::ModelPlan> all = plans();
   const auto plan = std::ranges::find(all, model, &plan::ModelPlan::name);
   return plan == all.end() || plan->unusable ? "" : files_->identity_if_planned(model).value_or("");
