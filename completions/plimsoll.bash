@@ -5,8 +5,8 @@ _plimsoll() {
   local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top'
   local global='-h --help --version -v --verbose --log-file --config'
   # options: model
-  local model='-m --model --name -ngl --gpu-layers --n-gpu-layers -dev --device -sm --split-mode -ts --tensor-split -mg
-    --main-gpu -ot --override-tensor -cmoe --cpu-moe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --check-tensors
+  local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
+    --main-gpu -ot --override-tensor --cpu-moe -cmoe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --check-tensors
     --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range -mm --mmproj
     --no-mmproj-offload --image-min-tokens --image-max-tokens'
   # end of options

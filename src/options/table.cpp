@@ -73,7 +73,7 @@ Rows<ModelParams> model_rows() {
   rows.push_back(std::make_unique<Layers>(std::move(layers)));
   add(rows, &ModelParams::devices,
       {"device",
-       {"-dev", "--device"},
+       {"--device", "-dev"},
        "NAMES",
        "devices to use, with commas; `none` is the CPU alone",
        "every accelerator"});
@@ -98,7 +98,7 @@ Rows<ModelParams> model_rows() {
        "PATTERN=BUFFER",
        "tensors whose name matches live in that buffer type; repeatable"})
       .has_env = false;
-  add(rows, &ModelParams::cpu_moe, {"cpu_moe", {"-cmoe", "--cpu-moe"}, "", "all experts stay on the host"});
+  add(rows, &ModelParams::cpu_moe, {"cpu_moe", {"--cpu-moe", "-cmoe"}, "", "all experts stay on the host"});
   add(rows, &ModelParams::n_cpu_moe,
       {"n_cpu_moe", {"-ncmoe", "--n-cpu-moe"}, "N", "the experts of the first N layers stay on the host"});
   add(rows, &ModelParams::load_mode,

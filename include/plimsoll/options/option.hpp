@@ -18,7 +18,7 @@ enum class Changes : std::uint8_t { dry_run, runtime, nothing };
 
 struct Option {
   std::string param{};               // the engine's name: in a dry run's key, and in what an alternative changes
-  std::vector<std::string> flags{};  // short before long: {"-c", "--ctx-size"}; empty: not on the command line
+  std::vector<std::string> flags{};  // {"-c", "--ctx-size"}: advice names the first; empty: not on the command line
   std::string value{};               // what stands for the value in a text: "N"; empty: a flag
   std::string text{};                // what it means, as Markdown
   std::string by_default{};          // the same; of a parameter: its value, where nothing stands here
