@@ -1,0 +1,106 @@
+// How a request waits for its model.
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+
+#include "queue.hpp"
+
+namespace plimsoll::host {
+
+Queue::Request::Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot)
+    : queue_(queue),
+      model_(std::move(model)),
+      options_(std::move(options)),
+      needs_slot_(needs_slot),
+      until_(options_.patience ? std::optional(std::chrono::steady_clock::now() + *options_.patience) : std::nullopt) {
+  const MutexLock lock(queue_.mutex_);
+  if (queue_.ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
+  if (const std::size_t waiting = queue_.dispatcher_.waiting(); waiting >= queue_.longest_)
+    throw Error(ErrorCode::busy, fmt::format("{} requests wait already", waiting), {{"waiting", waiting}});
+  ticket_ = queue_.dispatcher_.ask(model_, options_.when_busy, needs_slot_, options_.when_short);
+  waiter_ = &queue_.waiters_[ticket_];
+  waiter_->needs_slot = needs_slot_;
+  queue_.pump();
+  at_once_ = waiter_->granted;
+}
+
+Queue::Request::~Request() {
+  const MutexLock lock(queue_.mutex_);
+  const bool is_answered = waiter_->granted || waiter_->refused;
+  const bool has_slot = waiter_->resident != nullptr;
+  queue_.waiters_.erase(ticket_);
+  if (has_slot) {
+    queue_.end_lease(model_);
+  } else if (!is_answered) {
+    queue_.dispatcher_.withdraw(ticket_);
+    queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
+  }
+  queue_.note_unused();
+}
+
+bool Queue::Request::is_answered() const {
+  const MutexLock lock(queue_.mutex_);
+  return waiter_->granted || waiter_->refused;
+}
+
+bool Queue::Request::holds_slot() const {
+  const MutexLock lock(queue_.mutex_);
+  return waiter_->resident != nullptr;
+}
+
+bool Queue::Request::is_over() const {
+  return waiter_->granted || waiter_->refused || options_.stop.stop_requested() ||
+         (until_ && std::chrono::steady_clock::now() >= *until_);
+}
+
+// Where it has a listener, and its place is not what that was told. Without the lock meanwhile.
+void Queue::Request::tell_place() {
+  for (;;) {
+    const Dispatcher::Place place = queue_.dispatcher_.place_of(ticket_);
+    if (!options_.waiting || is_over() || told_ == place.position) return;
+    told_ = place.position;
+    queue_.mutex_.unlock();
+    std::exception_ptr thrown;
+    try {
+      options_.waiting(place);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    queue_.mutex_.lock();
+    if (thrown && !waiter_->granted && !waiter_->refused) std::rethrow_exception(thrown);
+  }
+}
+
+Queue::Granted Queue::Request::wait() {
+  MutexLock lock(queue_.mutex_);
+  waiter_->wants_place = static_cast<bool>(options_.waiting);
+  while (!is_over()) {
+    tell_place();
+    const auto has_news = [&] {
+      queue_.mutex_.assert_held();
+      return is_over() || (options_.waiting && queue_.dispatcher_.place_of(ticket_).position != *told_);
+    };
+    if (until_) {
+      (void)waiter_->news.wait_until(lock, options_.stop, *until_, has_news);
+    } else {
+      (void)waiter_->news.wait(lock, options_.stop, has_news);
+    }
+  }
+  if (!waiter_->granted) throw_why_not();
+  return {.resident = std::exchange(waiter_->resident, nullptr), .waited = at_once_ ? 0 : watch_.elapsed_ms() / 1000};
+}
+
+void Queue::Request::throw_why_not() const {
+  if (waiter_->refused) throw *waiter_->refused;
+  if (options_.stop.stop_requested())
+    throw Error(ErrorCode::cancelled, fmt::format("waiting for '{}' was cancelled", model_));
+  if (waiter_->short_of) throw *waiter_->short_of;
+  const auto waited = static_cast<std::uint64_t>(options_.patience->count());
+  throw Error(ErrorCode::busy, fmt::format("'{}' did not become free within {} ms", model_, waited),
+              {{"waited_ms", waited}});
+}
+
+}  // namespace plimsoll::host
