@@ -14,6 +14,8 @@ LAYER = {
     "server": 5, "tui": 5,             # faces
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]plimsoll/(\w+)/', re.M)
+ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
+VALUES = ("dry_run", "plan", "memory", "grammar")  # their public headers come without the engine and without a JSON library
 
 
 def violations(part: str, text: str) -> list[str]:
@@ -23,6 +25,19 @@ def violations(part: str, text: str) -> list[str]:
             found.append(f"includes unknown part '{target}'")
         elif target != part and LAYER[target] >= LAYER[part]:
             found.append(f"'{part}' includes '{target}', which is not below it")
+    return found
+
+
+def reached(header: str, include: pathlib.Path) -> set[str]:
+    """Every header that a public one includes, directly or by another of ours."""
+    found, todo = set(), [header]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if (include / name).is_file():
+            todo += ANY_INCLUDE.findall((include / name).read_text())
     return found
 
 
@@ -45,6 +60,10 @@ def main(root: pathlib.Path) -> int:
             bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
             if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
                 bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
+    include = root / "include"
+    for path in sorted(p for part in VALUES for p in (include / "plimsoll" / part).glob("*.hpp")):
+        for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(str(path.relative_to(include)), include):
+            bad.append(f"{path.relative_to(root)}: reaches <{name}>")
     print("\n".join(bad) or f"{checked} files keep the layering")
     return 1 if bad or not checked else 0
 

@@ -30,10 +30,10 @@ struct EmbedOptions {
   bool fit = false;
 };
 
-enum llama_pooling_type pooling(const std::string& text) {
-  if (text.empty()) return LLAMA_POOLING_TYPE_UNSPECIFIED;
+engine::Pooling pooling(const std::string& text) {
+  if (text.empty()) return engine::Pooling::unspecified;
   const auto known = engine::pooling_from_string(text);
-  if (!known || *known == LLAMA_POOLING_TYPE_RANK)
+  if (!known || *known == engine::Pooling::rank)
     throw Error(ErrorCode::usage, fmt::format("--pooling does not know '{}'; it takes none, mean, cls or last", text));
   return *known;
 }

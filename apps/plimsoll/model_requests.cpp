@@ -50,7 +50,7 @@ Params params_of(const ModelOptions& options) {
 
 engine::ModelParams model_params(const ModelOptions& options) {
   auto params = params_of<engine::ModelParams>(options);
-  if (options.has("--no-mmap")) params.load_mode = LLAMA_LOAD_MODE_NONE;
+  if (options.has("--no-mmap")) params.load_mode = engine::LoadMode::none;
   return params;
 }
 

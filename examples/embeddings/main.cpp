@@ -9,7 +9,7 @@ using namespace plimsoll;
 int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 4;  // texts that go through the model together
-  run::plan_for_embeddings(options.context, LLAMA_POOLING_TYPE_MEAN);
+  run::plan_for_embeddings(options.context, plimsoll::engine::Pooling::mean);
   run::MemoryAccounting accounting;
   auto model = run::open(accounting, argv[1], options);
 

@@ -8,7 +8,7 @@ using namespace plimsoll;
 int main(int, char** argv) {
   run::OpenOptions options;
   options.context.n_seq_max = 4;
-  run::plan_for_embeddings(options.context, LLAMA_POOLING_TYPE_RANK);
+  run::plan_for_embeddings(options.context, plimsoll::engine::Pooling::rank);
   run::MemoryAccounting accounting;
   auto model = run::open(accounting, argv[1], options);
 

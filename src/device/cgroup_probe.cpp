@@ -105,8 +105,8 @@ std::optional<MemoryReading> CgroupProbe::read(const DeviceInfo& device) const {
   MemoryReading reading{.total = {}, .free = {}, .used_by_us = {}, .source = "cgroup", .taken_at = clock_.now()};
   for (const Group& group : groups) {
     reading.total = std::min(reading.total.value_or(group.limit), group.limit);
-    const Bytes room = saturating_sub(group.limit, group.held.value_or(Bytes{}));
-    reading.free = std::min(reading.free.value_or(room), room);
+    const Bytes left = saturating_sub(group.limit, group.held.value_or(Bytes{}));
+    reading.free = std::min(reading.free.value_or(left), left);
   }
   // The machine may be fuller than the group.
   if (const auto available = kib_field(proc_ / "meminfo", "MemAvailable:"))

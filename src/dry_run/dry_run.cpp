@@ -8,6 +8,9 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/engine/adapter.hpp>
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/engine/control_vector.hpp>
+#include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/projector.hpp>
 #include <plimsoll/tracker/attribution.hpp>
 
@@ -94,7 +97,7 @@ std::int32_t layers_on_accelerators(const engine::Model& model) {
 // layer, which its graph shows.
 bool keeps_logits(const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
-  if (facts.pooling != LLAMA_POOLING_TYPE_NONE) return false;
+  if (facts.pooling != engine::Pooling::none) return false;
   const std::uint32_t tokens = std::min(facts.n_ctx, facts.n_ubatch);
   ggml_cgraph* graph = reserve_graph(context.handle(), tokens, facts.n_seq_max, tokens);
   return graph != nullptr && ggml_graph_get_tensor(graph, "result_output") != nullptr;
@@ -102,7 +105,7 @@ bool keeps_logits(const engine::Context& context) {
 
 // What the output buffer holds at ready. At creation the engine makes one row for each sequence; warm-up makes it hold
 // them all, in place of the first where that is more. Rows are of one size, except for embeddings: there the first rows
-// have room for logits and embeddings, later ones for what is really computed.
+// hold logits and embeddings, later ones for what is really computed.
 std::uint64_t output_bytes(const engine::Context& context, std::uint64_t at_creation, std::uint32_t rows) {
   if (!context.params().embeddings) return at_creation / context.facts().n_seq_max * rows;
   const engine::ModelFacts& model = context.model()->facts();

@@ -1,5 +1,5 @@
-// DryRunObserver: stands in the hook's way on one thread while the engine simulates, keeps it from taking memory where
-// it would, and writes down every size it asks for.
+// DryRunObserver: the hook's observer on one thread while the engine simulates a load. It answers allocations without
+// memory and records every size that the engine asks for.
 #pragma once
 #include <map>
 #include <set>

@@ -7,7 +7,10 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/dry_run/local_dry_runs.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_process.hpp>

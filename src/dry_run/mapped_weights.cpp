@@ -4,8 +4,8 @@
 
 namespace plimsoll::dry_run {
 
-bool is_mapped(llama_load_mode mode) noexcept {
-  return mode == LLAMA_LOAD_MODE_MMAP || mode == LLAMA_LOAD_MODE_MMAP_MLOCK || mode == LLAMA_LOAD_MODE_AUTO;
+bool is_mapped(engine::LoadMode mode) noexcept {
+  return mode == engine::LoadMode::mmap || mode == engine::LoadMode::mmap_mlock || mode == engine::LoadMode::automatic;
 }
 
 bool stays_in_the_file(ggml_backend_buffer_type_t type) {

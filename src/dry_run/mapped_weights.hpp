@@ -1,5 +1,5 @@
 // mapped_weights: the entries of a model whose host weights stay in the mapped file. A simulated load cannot map, so
-// its host budgets (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host
+// its host entries (CPU, Vulkan_Host) are replaced by what a mapped load really makes: buffers over runs of host
 // tensors that touch each other in the file. The padding between tensors ends a run, so together they hold the tensors'
 // own bytes.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace plimsoll::dry_run {
 
-[[nodiscard]] bool is_mapped(llama_load_mode mode) noexcept;
+[[nodiscard]] bool is_mapped(engine::LoadMode mode) noexcept;
 
 // The weights of this buffer type are not copied when the file is mapped: the CPU's own type, and every pinned host
 // type (with a mapped file the engine uses the CPU's instead). Repacked types (CPU_REPACK) are copies all the same.

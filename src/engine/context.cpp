@@ -179,7 +179,7 @@ DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
 
 DecodeStatus Context::decode_view(llama_batch batch) {
   const DecodeStatus status = computed(llama_decode, batch);
-  if (status == DecodeStatus::ok) settled_ = true;
+  if (status == DecodeStatus::ok) pending_moves_ = false;
   if (!model_->looks_intact()) model_->require_intact();
   return status;
 }
@@ -227,7 +227,7 @@ std::span<const float> Context::logits(std::int32_t index) const {
 
 void Context::clear(bool data) {
   if (facts_.has_memory) llama_memory_clear(llama_get_memory(context_), data);
-  settled_ = true;
+  pending_moves_ = false;
 }
 
 bool Context::remove(SequenceId sequence, Position from, Position to) {
@@ -247,7 +247,7 @@ void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position fr
   llama_memory_t memory = llama_get_memory(context_);
   (void)llama_memory_seq_rm(memory, to_sequence, -1, -1);
   llama_memory_seq_cp(memory, from_sequence, to_sequence, whole ? -1 : from, whole ? -1 : to);
-  if (!facts_.kv_unified) settled_ = false;
+  if (!facts_.kv_unified) pending_moves_ = true;
 }
 
 void Context::keep(SequenceId sequence) {
@@ -263,7 +263,7 @@ void Context::shift(SequenceId sequence, Position from, Position to, Position by
   require_sequence(sequence);
   if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
   llama_memory_seq_add(llama_get_memory(context_), sequence, from, to, by);
-  settled_ = false;
+  pending_moves_ = true;
 }
 
 void Context::divide(SequenceId sequence, Position from, Position to, int by) {
@@ -271,7 +271,7 @@ void Context::divide(SequenceId sequence, Position from, Position to, int by) {
   if (by < 2) throw Error(ErrorCode::usage, fmt::format("positions cannot be divided by {}", by));
   if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
   llama_memory_seq_div(llama_get_memory(context_), sequence, from, to, by);
-  settled_ = false;
+  pending_moves_ = true;
 }
 
 bool Context::can_shift() const { return facts_.has_memory && llama_memory_can_shift(llama_get_memory(context_)); }
@@ -326,7 +326,7 @@ GraphCounts Context::graph_counts() const {
 }
 
 std::span<const float> Context::embeddings(std::int32_t index) const {
-  if (!params_.embeddings || facts_.pooling != LLAMA_POOLING_TYPE_NONE) {
+  if (!params_.embeddings || facts_.pooling != Pooling::none) {
     throw Error(ErrorCode::usage, params_.embeddings ? "this context gives one vector for each sequence, not each token"
                                                      : "this context was not made for embeddings");
   }
@@ -338,14 +338,14 @@ std::span<const float> Context::embeddings(std::int32_t index) const {
 
 std::span<const float> Context::sequence_embeddings(SequenceId sequence) const {
   require_sequence(sequence);
-  if (facts_.pooling == LLAMA_POOLING_TYPE_NONE) {
+  if (facts_.pooling == Pooling::none) {
     throw Error(ErrorCode::usage, params_.embeddings ? "this context gives a vector for each token, not each sequence"
                                                      : "this context was not made for embeddings");
   }
   const EngineLogListener heard;
   const float* row = llama_get_embeddings_seq(context_, sequence);
   if (row == nullptr) throw Error(ErrorCode::usage, fmt::format("sequence {} was not in the last batch", sequence));
-  const bool rank = facts_.pooling == LLAMA_POOLING_TYPE_RANK;
+  const bool rank = facts_.pooling == Pooling::rank;
   return {row, static_cast<std::size_t>(rank ? model_->facts().n_cls_out : model_->facts().n_embd_out)};
 }
 

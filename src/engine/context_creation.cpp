@@ -8,13 +8,15 @@
 #include <plimsoll/engine/engine_log.hpp>
 #include <plimsoll/engine/threads.hpp>
 
+#include "engine_params.hpp"
+
 namespace plimsoll::engine {
 namespace {
 
 // The API does not tell whether flash attention is on once "auto" was resolved; the engine's log does, in its last word
 // on it. tests/engine/engine_words_engine_test.cpp holds that against the graphs that the engine really makes.
 bool flash_attention_in_use(const ContextParams& params, const EngineLogListener& heard) {
-  bool on = params.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  bool on = params.flash_attn != FlashAttention::off;
   for (const std::string& line : heard.lines()) {
     const bool about_it =
         line.contains("Flash Attention") || line.contains("flash_attn") || line.contains("flash attention");
@@ -49,7 +51,7 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
           .kv_unified = params.kv_unified,
           .swa_full = params.swa_full,
           .has_memory = llama_get_memory(context) != nullptr,
-          .pooling = params.embeddings ? llama_pooling_type(context) : LLAMA_POOLING_TYPE_NONE};
+          .pooling = params.embeddings ? static_cast<Pooling>(llama_pooling_type(context)) : Pooling::none};
 }
 
 std::uint32_t metadata_number(const Model& model, const std::string& key) {
@@ -58,8 +60,8 @@ std::uint32_t metadata_number(const Model& model, const std::string& key) {
 }
 
 // A quantised cache row must be whole blocks; the engine would end the process or refuse without a word.
-void validate_cache_type(const Model& model, ggml_type type, const char* which) {
-  const auto block = static_cast<std::uint32_t>(ggml_blck_size(type));
+void validate_cache_type(const Model& model, CacheType type, const char* which) {
+  const auto block = static_cast<std::uint32_t>(ggml_blck_size(to_engine(type)));
   const std::uint32_t heads = metadata_number(model, "attention.head_count");
   std::uint32_t width = metadata_number(model, fmt::format("attention.{}_length", which));
   if (width == 0 && heads > 0) width = static_cast<std::uint32_t>(model.facts().n_embd) / heads;
@@ -92,11 +94,11 @@ void validate_room_for_sequences(const Model& model, const ContextParams& params
   const std::uint32_t n_ctx = asked == 0 ? model.facts().n_ctx_train : asked;
   if (n_ctx < params.n_seq_max) {
     throw Error(ErrorCode::usage,
-                fmt::format("a context of {} tokens has no room for {} sequences", n_ctx, params.n_seq_max));
+                fmt::format("a context of {} tokens cannot hold one of each of {} sequences", n_ctx, params.n_seq_max));
   }
   // One vector of each sequence is made by a graph of as many tokens for each: with any other micro-batch the engine
   // ends the process. Not all architectures write down whether they are causal, so both must hold.
-  if (!params.embeddings || params.pooling == LLAMA_POOLING_TYPE_NONE) return;
+  if (!params.embeddings || params.pooling == Pooling::none) return;
   for (const bool causal : {true, false}) {
     const std::uint32_t tokens = tokens_at_once(params, n_ctx, causal);
     if (tokens % params.n_seq_max == 0) continue;
@@ -114,7 +116,7 @@ void validate_against(const Model& model, const ContextParams& params) {
   validate_room_for_sequences(model, params);
   validate_cache_type(model, params.type_k, "key");
   validate_cache_type(model, params.type_v, "value");
-  if (params.embeddings && params.pooling == LLAMA_POOLING_TYPE_RANK && !model.has_classifier()) {
+  if (params.embeddings && params.pooling == Pooling::rank && !model.has_classifier()) {
     // The engine would end the process while it builds the graph.
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' has no classification head, so it cannot rank", model.params().path));
@@ -144,10 +146,10 @@ llama_context_params to_engine(const ContextParams& params, const ModelFacts& mo
   engine.n_outputs_max = outputs_for(params, model);
   engine.n_threads = params.n_threads > 0 ? params.n_threads : default_threads();
   engine.n_threads_batch = params.n_threads_batch > 0 ? params.n_threads_batch : engine.n_threads;
-  engine.pooling_type = params.pooling;
-  engine.flash_attn_type = params.flash_attn;
-  engine.type_k = params.type_k;
-  engine.type_v = params.type_v;
+  engine.pooling_type = to_engine(params.pooling);
+  engine.flash_attn_type = to_engine(params.flash_attn);
+  engine.type_k = to_engine(params.type_k);
+  engine.type_v = to_engine(params.type_v);
   engine.embeddings = params.embeddings;
   engine.offload_kqv = params.offload_kqv;
   engine.op_offload = params.op_offload;

@@ -38,8 +38,8 @@ void read_one_file(const std::string& path, std::uint32_t index, GgufHeader& hea
   }
   const std::uint64_t data = aligned(reader.position(), alignment);
   for (NamedPlace& tensor : tensors) {
-    const std::uint64_t room = data > reader.size() ? 0 : reader.size() - data;
-    if (tensor.place.offset > room || tensor.place.bytes > room - tensor.place.offset) {
+    const std::uint64_t size = data > reader.size() ? 0 : reader.size() - data;
+    if (tensor.place.offset > size || tensor.place.bytes > size - tensor.place.offset) {
       reader.unusable("it is cut short: its tensor '" + tensor.name + "' lies outside the file");
     }
     tensor.place.offset += data;

@@ -57,13 +57,13 @@ float LargestLogits::find(std::span<const float> logits, std::size_t count, std:
   return bound;
 }
 
-bool are_distinct(std::span<const llama_token_data> candidates, std::size_t count, std::vector<float>& room) {
-  room.clear();
-  for (const llama_token_data& one : candidates) room.push_back(one.logit);
-  const std::size_t compared = std::min(count + 1, room.size());
-  const auto end = room.begin() + static_cast<std::ptrdiff_t>(compared);
-  std::ranges::partial_sort(room, end, std::ranges::greater{});
-  return std::adjacent_find(room.begin(), end) == end;
+bool are_distinct(std::span<const llama_token_data> candidates, std::size_t count, std::vector<float>& sorted) {
+  sorted.clear();
+  for (const llama_token_data& one : candidates) sorted.push_back(one.logit);
+  const std::size_t compared = std::min(count + 1, sorted.size());
+  const auto end = sorted.begin() + static_cast<std::ptrdiff_t>(compared);
+  std::ranges::partial_sort(sorted, end, std::ranges::greater{});
+  return std::adjacent_find(sorted.begin(), end) == end;
 }
 
 }  // namespace plimsoll::engine

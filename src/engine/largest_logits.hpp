@@ -8,7 +8,7 @@
 
 namespace plimsoll::engine {
 
-// Keeps its room between rows. One thread.
+// Keeps its memory between rows. One thread.
 //
 // A row is looked at in blocks, once, for the largest of each. The count-th largest of those bounds the row's count-th
 // largest from below, and only blocks that reach the bound are looked at again.
@@ -30,6 +30,6 @@ class LargestLogits {
 
 // Whether the `count` largest are the same whoever sorts them: none of them equals another or the next one.
 [[nodiscard]] bool are_distinct(std::span<const llama_token_data> candidates, std::size_t count,
-                                std::vector<float>& room);
+                                std::vector<float>& sorted);
 
 }  // namespace plimsoll::engine

@@ -13,6 +13,7 @@
 #include <plimsoll/engine/gguf_header.hpp>
 #include <plimsoll/engine/threads.hpp>
 
+#include "engine_params.hpp"
 #include "mapped_fault.hpp"
 
 namespace plimsoll::engine {
@@ -85,9 +86,9 @@ bool on_progress(float progress, void* data) noexcept {
 
 void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   engine.params.n_gpu_layers = params.gpu_layers;
-  engine.params.split_mode = params.split_mode;
+  engine.params.split_mode = to_engine(params.split_mode);
   engine.params.main_gpu = params.main_gpu;
-  engine.params.load_mode = loading.options.header_only ? LLAMA_LOAD_MODE_NONE : params.load_mode;
+  engine.params.load_mode = to_engine(loading.options.header_only ? LoadMode::none : params.load_mode);
   engine.params.no_alloc = loading.options.header_only;
   engine.params.vocab_only = loading.options.vocab_only;
   engine.params.check_tensors = params.check_tensors;
@@ -149,8 +150,8 @@ ModelFacts read_facts(const llama_model* model) {
 
 // The files that stay in use after the load. Guarded from before it, since loading reads them, too.
 std::vector<std::shared_ptr<const GuardedFile>> guard(const ModelParams& params, const LoadOptions& options) {
-  const bool maps = params.load_mode == LLAMA_LOAD_MODE_MMAP || params.load_mode == LLAMA_LOAD_MODE_MMAP_MLOCK ||
-                    params.load_mode == LLAMA_LOAD_MODE_AUTO;
+  const bool maps = params.load_mode == LoadMode::mmap || params.load_mode == LoadMode::mmap_mlock ||
+                    params.load_mode == LoadMode::automatic;
   std::vector<std::shared_ptr<const GuardedFile>> files;
   if (!maps || options.header_only || options.vocab_only) return files;
   for (const std::string& file : split_files(params.path)) files.push_back(std::make_shared<GuardedFile>(file));

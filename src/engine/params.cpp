@@ -12,12 +12,14 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "engine_params.hpp"
+
 namespace plimsoll::engine {
 namespace {
 
 // The types the engine's own tools offer for a KV cache.
-constexpr std::array kCacheTypes{GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0,  GGML_TYPE_Q4_0,
-                                 GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_IQ4_NL};
+constexpr std::array kCacheTypes{CacheType::f32,  CacheType::f16,  CacheType::bf16, CacheType::q8_0,  CacheType::q4_0,
+                                 CacheType::q4_1, CacheType::q5_0, CacheType::q5_1, CacheType::iq4_nl};
 
 // The engine keeps about 60 bytes of host memory for each cell before anything else can be refused; no model is trained
 // on more.
@@ -41,59 +43,61 @@ bool buffer_type_exists(const std::string& name) {
 
 }  // namespace
 
-std::optional<ggml_type> cache_type_from_string(std::string_view name) {
-  const auto found = std::ranges::find(kCacheTypes, name, [](ggml_type type) { return ggml_type_name(type); });
+std::optional<CacheType> cache_type_from_string(std::string_view name) {
+  const auto found = std::ranges::find(kCacheTypes, name, [](CacheType type) { return to_string(type); });
   return found == kCacheTypes.end() ? std::nullopt : std::optional(*found);
 }
 
-std::string_view to_string(ggml_type type) { return ggml_type_name(type); }
+std::string_view to_string(CacheType type) noexcept { return ggml_type_name(to_engine(type)); }
 
-std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, llama_flash_attn_type>, 5> kNames{{
-      {"auto", LLAMA_FLASH_ATTN_TYPE_AUTO},
-      {"on", LLAMA_FLASH_ATTN_TYPE_ENABLED},
-      {"off", LLAMA_FLASH_ATTN_TYPE_DISABLED},
-      {"1", LLAMA_FLASH_ATTN_TYPE_ENABLED},
-      {"0", LLAMA_FLASH_ATTN_TYPE_DISABLED},
+std::optional<FlashAttention> flash_attn_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, FlashAttention>, 5> kNames{{
+      {"auto", FlashAttention::automatic},
+      {"on", FlashAttention::on},
+      {"off", FlashAttention::off},
+      {"1", FlashAttention::on},
+      {"0", FlashAttention::off},
   }};
   return look_up(kNames, name);
 }
 
-std::optional<llama_load_mode> load_mode_from_string(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, llama_load_mode>, 5> kNames{{
-      {"none", LLAMA_LOAD_MODE_NONE},
-      {"mmap", LLAMA_LOAD_MODE_MMAP},
-      {"mlock", LLAMA_LOAD_MODE_MLOCK},
-      {"mmap+mlock", LLAMA_LOAD_MODE_MMAP_MLOCK},
-      {"dio", LLAMA_LOAD_MODE_DIRECT_IO},
+std::optional<LoadMode> load_mode_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, LoadMode>, 5> kNames{{
+      {"none", LoadMode::none},
+      {"mmap", LoadMode::mmap},
+      {"mlock", LoadMode::mlock},
+      {"mmap+mlock", LoadMode::mmap_mlock},
+      {"dio", LoadMode::direct_io},
   }};
   return look_up(kNames, name);
 }
 
-std::optional<llama_split_mode> split_mode_from_string(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, llama_split_mode>, 4> kNames{{
-      {"none", LLAMA_SPLIT_MODE_NONE},
-      {"layer", LLAMA_SPLIT_MODE_LAYER},
-      {"row", LLAMA_SPLIT_MODE_ROW},
-      {"tensor", LLAMA_SPLIT_MODE_TENSOR},
+std::string_view to_string(LoadMode mode) noexcept { return llama_load_mode_name(to_engine(mode)); }
+
+std::optional<SplitMode> split_mode_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, SplitMode>, 4> kNames{{
+      {"none", SplitMode::none},
+      {"layer", SplitMode::layer},
+      {"row", SplitMode::row},
+      {"tensor", SplitMode::tensor},
   }};
   return look_up(kNames, name);
 }
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, enum llama_pooling_type>, 5> kPoolings{{
-    {"none", LLAMA_POOLING_TYPE_NONE},
-    {"mean", LLAMA_POOLING_TYPE_MEAN},
-    {"cls", LLAMA_POOLING_TYPE_CLS},
-    {"last", LLAMA_POOLING_TYPE_LAST},
-    {"rank", LLAMA_POOLING_TYPE_RANK},
+constexpr std::array<std::pair<std::string_view, Pooling>, 5> kPoolings{{
+    {"none", Pooling::none},
+    {"mean", Pooling::mean},
+    {"cls", Pooling::cls},
+    {"last", Pooling::last},
+    {"rank", Pooling::rank},
 }};
 }  // namespace
 
-std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name) { return look_up(kPoolings, name); }
+std::optional<Pooling> pooling_from_string(std::string_view name) { return look_up(kPoolings, name); }
 
-std::string_view to_string(enum llama_pooling_type pooling) noexcept {
+std::string_view to_string(Pooling pooling) noexcept {
   const auto found = std::ranges::find(kPoolings, pooling, [](const auto& pair) { return pair.second; });
   return found == kPoolings.end() ? "unspecified" : found->first;
 }
@@ -120,7 +124,7 @@ void validate_devices(const std::vector<std::string>& devices) {
 // Which of the devices holds everything, where nothing is split. The engine takes a negative number for "none at all".
 void validate_main_gpu(const ModelParams& params) {
   if (params.main_gpu < 0) usage(fmt::format("{} is no device; they are counted from 0", params.main_gpu));
-  if (params.split_mode != LLAMA_SPLIT_MODE_NONE || params.main_gpu == 0) return;
+  if (params.split_mode != SplitMode::none || params.main_gpu == 0) return;
   std::size_t devices = params.devices.size();
   for (std::size_t i = 0; params.devices.empty() && i < ggml_backend_dev_count(); ++i) {
     const enum ggml_backend_dev_type type = ggml_backend_dev_type(ggml_backend_dev_get(i));
@@ -150,18 +154,19 @@ void validate_placement(const ModelParams& params) {
   }
 }
 
-void validate_cache_type(ggml_type type) {
+void validate_cache_type(CacheType type) {
   if (std::ranges::find(kCacheTypes, type) != kCacheTypes.end()) return;
-  const bool known = type >= 0 && type < GGML_TYPE_COUNT && ggml_type_name(type) != nullptr;
-  usage(
-      fmt::format("{} is no type for a cache", known ? ggml_type_name(type) : std::to_string(static_cast<int>(type))));
+  const ggml_type engine = to_engine(type);
+  const bool known = engine >= 0 && engine < GGML_TYPE_COUNT && ggml_type_name(engine) != nullptr;
+  usage(fmt::format("{} is no type for a cache",
+                    known ? ggml_type_name(engine) : std::to_string(static_cast<int>(type))));
 }
 
-// The engine makes one device of several for it. Where one of them has no memory left, or our line refuses a part, it
+// The engine makes one device of several for it. Where one of them has no memory left, or our budget refuses a part, it
 // ends the process (an assertion in ggml-backend-meta.cpp); and it tells the sizes of the whole only, so no device's
 // part can be planned.
 void validate_split_mode(const ModelParams& params) {
-  if (params.split_mode != LLAMA_SPLIT_MODE_TENSOR) return;
+  if (params.split_mode != SplitMode::tensor) return;
   throw Error(
       ErrorCode::unsupported,
       "--split-mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
@@ -190,13 +195,14 @@ void validate(const ModelParams& params) {
 namespace {
 
 // The engine decodes a token of every sequence in one call, and gives up where its batch or its context is too small.
-void validate_room_for_sequences(const ContextParams& params) {
+void validate_sequences(const ContextParams& params) {
   if (params.n_batch < params.n_seq_max) {
     usage(fmt::format("a batch of {} tokens cannot hold one of each of {} sequences; give it --batch-size {}",
                       params.n_batch, params.n_seq_max, params.n_seq_max));
   }
   if (params.n_ctx && *params.n_ctx > 0 && *params.n_ctx < params.n_seq_max) {
-    usage(fmt::format("a context of {} tokens has no room for {} sequences", *params.n_ctx, params.n_seq_max));
+    usage(
+        fmt::format("a context of {} tokens cannot hold one of each of {} sequences", *params.n_ctx, params.n_seq_max));
   }
 }
 
@@ -228,10 +234,10 @@ void validate(const ContextParams& params) {
   if (params.n_batch > kMostContext) {
     usage(fmt::format("a batch of {} tokens is more than any context holds", params.n_batch));
   }
-  validate_room_for_sequences(params);
+  validate_sequences(params);
   validate_cache_type(params.type_k);
   validate_cache_type(params.type_v);
-  if (ggml_is_quantized(params.type_v) && params.flash_attn == LLAMA_FLASH_ATTN_TYPE_DISABLED) {
+  if (ggml_is_quantized(to_engine(params.type_v)) && params.flash_attn == FlashAttention::off) {
     usage(fmt::format("a V cache of type {} needs flash attention, which was switched off", to_string(params.type_v)));
   }
 }

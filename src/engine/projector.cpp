@@ -15,6 +15,8 @@
 #include <plimsoll/engine/engine_log.hpp>
 #include <plimsoll/engine/threads.hpp>
 
+#include "engine_params.hpp"
+
 namespace plimsoll::engine {
 namespace {
 
@@ -42,7 +44,7 @@ mtmd_context_params to_engine(const ProjectorParams& params, const ModelParams& 
   if (engine.use_gpu && !model.devices.empty()) engine.device = ggml_backend_dev_by_name(model.devices.front().c_str());
   engine.print_timings = false;
   engine.n_threads = params.n_threads > 0 ? params.n_threads : default_threads();
-  engine.flash_attn_type = params.flash_attn;
+  engine.flash_attn_type = to_engine(params.flash_attn);
   engine.warmup = true;  // not a run: the engine reserves its buffers
   if (params.image_min_tokens > 0) engine.image_min_tokens = params.image_min_tokens;
   if (params.image_max_tokens > 0) engine.image_max_tokens = params.image_max_tokens;

@@ -9,14 +9,14 @@
 
 namespace plimsoll::engine {
 
-struct Sampler::Room {
+struct Sampler::Workspace {
   LargestLogits largest;
   std::vector<Token> touched;
   std::vector<llama_token_data> changed;  // the touched, as the links leave them
   std::vector<float> sorted;
 };
 
-void Sampler::DeleteRoom::operator()(Room* room) const noexcept { delete room; }
+void Sampler::DeleteWorkspace::operator()(Workspace* workspace) const noexcept { delete workspace; }
 
 Sampler::Narrowing Sampler::narrowing_of(const SamplerChain& chain) {
   Narrowing found;
@@ -38,8 +38,8 @@ Sampler::Narrowing Sampler::narrowing_of(const SamplerChain& chain) {
 // it. Empty: to look at the whole vocabulary is cheaper.
 std::optional<float> Sampler::narrow(std::span<const float> logits, std::size_t count) {
   if (narrowing_.kept == 0 || logits.empty() || std::isnan(logits.front())) return std::nullopt;
-  if (!room_) room_.reset(new Room);
-  std::vector<Token>& touched = room_->touched;
+  if (!workspace_) workspace_.reset(new Workspace);
+  std::vector<Token>& touched = workspace_->touched;
   touched.clear();
   for (const SamplerLink& link : chain_.links().first(narrowing_.links)) link.add_touched(touched);
   std::ranges::sort(touched);
@@ -48,10 +48,10 @@ std::optional<float> Sampler::narrow(std::span<const float> logits, std::size_t 
   if (!LargestLogits::serves(logits.size(), count + touched.size())) return std::nullopt;
 
   candidates_.clear();
-  const float bound = room_->largest.find(logits, count + touched.size(), candidates_);
+  const float bound = workspace_->largest.find(logits, count + touched.size(), candidates_);
   if (touched.empty()) return bound;
   std::erase_if(candidates_, [&](const auto& one) { return std::ranges::binary_search(touched, one.id); });
-  std::vector<llama_token_data>& changed = room_->changed;
+  std::vector<llama_token_data>& changed = workspace_->changed;
   changed.clear();
   for (const Token token : touched)
     changed.push_back({.id = token, .logit = logits[static_cast<std::size_t>(token)], .p = 0});
@@ -62,12 +62,14 @@ std::optional<float> Sampler::narrow(std::span<const float> logits, std::size_t 
   return bound;
 }
 
-// Logits that equal each other make the engine's order among them part of its answer, which is of the whole list. Not
-// where the first of the largest is the answer.
-bool Sampler::is_settled() { return narrowing_.greedy || are_distinct(candidates_, narrowing_.kept, room_->sorted); }
+// Equal logits are ordered by the engine's sort of the whole list, so a shorter list may give another answer. A greedy
+// choice is the first of the largest either way.
+bool Sampler::has_one_order() {
+  return narrowing_.greedy || are_distinct(candidates_, narrowing_.kept, workspace_->sorted);
+}
 
 bool Sampler::narrow_to_choice(std::span<const float> logits) {
-  return narrow(logits, narrowing_.kept).has_value() && is_settled();
+  return narrow(logits, narrowing_.kept).has_value() && has_one_order();
 }
 
 // The same of what the grammar allows, which is asked for no more than can be chosen. False: it must be for all.
@@ -82,7 +84,7 @@ bool Sampler::narrow_to_allowed(std::span<const float> logits) {
         .data = candidates_.data(), .size = candidates_.size(), .selected = -1, .sorted = false};
     llama_sampler_apply(grammar_.get(), &array);
     std::erase_if(candidates_, [](const llama_token_data& one) { return one.logit == -INFINITY; });
-    if (candidates_.size() >= narrowing_.kept) return is_settled();
+    if (candidates_.size() >= narrowing_.kept) return has_one_order();
   }
 }
 

@@ -6,8 +6,8 @@
 namespace plimsoll::engine {
 namespace {
 
-void require_settled(const Context& context) {
-  if (!context.memory_is_settled())
+void require_no_pending_moves(const Context& context) {
+  if (context.has_pending_moves())
     throw Error(ErrorCode::usage, "this context was copied or shifted and moves its memory with the next decode");
 }
 
@@ -15,7 +15,7 @@ void require_settled(const Context& context) {
 
 SequenceState SequenceState::save(Context& context, SequenceId sequence) {
   context.require_sequence(sequence);
-  require_settled(context);
+  require_no_pending_moves(context);
   SequenceState state;
   state.data_.resize(llama_state_seq_get_size(context.handle(), sequence));
   const std::size_t written =
@@ -29,13 +29,13 @@ SequenceState SequenceState::save(Context& context, SequenceId sequence) {
 
 Bytes SequenceState::size_of(Context& context, SequenceId sequence) {
   context.require_sequence(sequence);
-  require_settled(context);
+  require_no_pending_moves(context);
   return Bytes{llama_state_seq_get_size(context.handle(), sequence)};
 }
 
 void SequenceState::restore(Context& context, SequenceId sequence) const {
   context.require_sequence(sequence);
-  require_settled(context);
+  require_no_pending_moves(context);
   const EngineLogListener heard;
   if (llama_state_seq_set_data(context.handle(), data_.data(), data_.size(), sequence) == data_.size()) return;
   (void)context.remove(sequence, -1, -1);

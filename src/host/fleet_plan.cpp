@@ -115,7 +115,7 @@ WeightsToKeep weights_to_keep(const plan::ModelPlan& plan) {
   if (out.copy == Bytes{}) return out;
   out.model = {};  // the model goes, with what of it lies on the host
   const engine::ModelParams& model = plan.request.model;
-  const bool is_uploaded = model.load_mode == LLAMA_LOAD_MODE_MMAP && !model.check_tensors;
+  const bool is_uploaded = model.load_mode == engine::LoadMode::mmap && !model.check_tensors;
   if (!is_uploaded || out.copy < tracker::kWorthUploading) out.copy = {};
   return out;
 }

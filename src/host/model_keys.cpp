@@ -126,7 +126,7 @@ void add_draft(FleetModel& model, const DraftKeys& keys) {
 void finish_context(dry_run::DryRunRequest& dry_run, const toml::table& table) {
   engine::ContextParams& context = dry_run.context;
   if (!table.contains("ubatch-size")) context.n_ubatch = std::min(context.n_ubatch, context.n_batch);
-  if (context.embeddings && context.pooling == LLAMA_POOLING_TYPE_RANK) {
+  if (context.embeddings && context.pooling == engine::Pooling::rank) {
     run::plan_for_ranking(dry_run);
   } else if (context.embeddings) {
     run::plan_for_embeddings(dry_run, context.pooling);

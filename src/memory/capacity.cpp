@@ -43,7 +43,7 @@ void TracedCapacity::release(const Tag& tag, Bytes bytes) noexcept {
 
 std::expected<void, Refusal> RetryingCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   auto granted = next_.try_acquire(tag, bytes);
-  if (granted || granted.error().by == RefusedBy::seal || !make_room_(tag, bytes)) return granted;
+  if (granted || granted.error().by == RefusedBy::seal || !evict_(tag, bytes)) return granted;
   return next_.try_acquire(tag, bytes);
 }
 

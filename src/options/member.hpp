@@ -148,7 +148,7 @@ void take(std::optional<Value>& value, const Json& json) {
 template <HasChoice Enum>  // what names no enumerator would be an index into the engine's tables
 void take(Enum& value, const Json& json) {
   const auto number = json.get<std::int64_t>();
-  if (number < Choice<Enum>::first || number > Choice<Enum>::last)
+  if (number < static_cast<std::int64_t>(Choice<Enum>::first) || number > static_cast<std::int64_t>(Choice<Enum>::last))
     throw Error(ErrorCode::unsupported,
                 fmt::format("this dry run is not of this version: there is no value {}", json.dump()));
   value = static_cast<Enum>(number);

@@ -5,34 +5,34 @@
 namespace plimsoll::options {
 
 template <>
-struct Choice<llama_split_mode> {
+struct Choice<engine::SplitMode> {
   static constexpr const char* names[]{"none", "layer", "row"};
   static constexpr auto parse = engine::split_mode_from_string;  // also knows "tensor", which validate() refuses
-  static constexpr auto first = LLAMA_SPLIT_MODE_NONE, last = LLAMA_SPLIT_MODE_TENSOR;
+  static constexpr auto first = engine::SplitMode::none, last = engine::SplitMode::tensor;
 };
 template <>
-struct Choice<llama_load_mode> {
+struct Choice<engine::LoadMode> {
   static constexpr const char* names[]{"none", "mmap", "mlock", "mmap+mlock", "dio"};
   static constexpr auto parse = engine::load_mode_from_string;
-  static constexpr auto first = LLAMA_LOAD_MODE_AUTO, last = LLAMA_LOAD_MODE_DIRECT_IO;
+  static constexpr auto first = engine::LoadMode::automatic, last = engine::LoadMode::direct_io;
 };
 template <>
-struct Choice<ggml_type> {
+struct Choice<engine::CacheType> {
   static constexpr const char* names[]{"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl"};
   static constexpr auto parse = engine::cache_type_from_string;
-  static constexpr auto first = GGML_TYPE_F32, last = static_cast<ggml_type>(GGML_TYPE_COUNT - 1);
+  static constexpr auto first = engine::CacheType::f32, last = engine::CacheType::bf16;
 };
 template <>
-struct Choice<llama_flash_attn_type> {
+struct Choice<engine::FlashAttention> {
   static constexpr const char* names[]{"on", "off", "auto"};
   static constexpr auto parse = engine::flash_attn_from_string;
-  static constexpr auto first = LLAMA_FLASH_ATTN_TYPE_AUTO, last = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+  static constexpr auto first = engine::FlashAttention::automatic, last = engine::FlashAttention::on;
 };
 template <>
-struct Choice<enum llama_pooling_type> {
+struct Choice<engine::Pooling> {
   static constexpr const char* names[]{"none", "mean", "cls", "last", "rank"};
   static constexpr auto parse = engine::pooling_from_string;
-  static constexpr auto first = LLAMA_POOLING_TYPE_UNSPECIFIED, last = LLAMA_POOLING_TYPE_RANK;
+  static constexpr auto first = engine::Pooling::unspecified, last = engine::Pooling::rank;
 };
 
 namespace {

@@ -1,5 +1,7 @@
 #include <plimsoll/plan/alternatives.hpp>
 
+#include <ggml.h>
+
 #include <algorithm>
 #include <functional>
 #include <tuple>
@@ -37,13 +39,13 @@ Step micro_batch(std::uint32_t to) {
   };
 }
 
-Step cache_type(ggml_type to, std::string_view cost) {
+// Of 1024 numbers, whole blocks of every type.
+std::size_t bytes_of_block(engine::CacheType type) { return ggml_row_size(static_cast<ggml_type>(type), 1024); }
+
+Step cache_type(engine::CacheType to, std::string_view cost) {
   return [to, cost](Candidate& candidate) {
     engine::ContextParams& context = candidate.request.context;
-    if (ggml_type_size(to) * static_cast<std::size_t>(ggml_blck_size(context.type_k)) >=
-        ggml_type_size(context.type_k) * static_cast<std::size_t>(ggml_blck_size(to))) {
-      return false;
-    }
+    if (bytes_of_block(to) >= bytes_of_block(context.type_k)) return false;
     const std::string name(engine::to_string(to));
     note(candidate, "type_k", std::string(engine::to_string(context.type_k)), name, cost);
     note(candidate, "type_v", std::string(engine::to_string(context.type_v)), name, "");
@@ -101,15 +103,15 @@ Step context(std::uint32_t from, std::uint32_t to) {
   };
 }
 
-// How far a alternative is from what was asked: context first, then quality, then speed.
+// How far a candidate is from what was asked: context first, then quality, then speed.
 auto distance(const Candidate& candidate, const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run) {
   const engine::ContextParams& now = candidate.request.context;
-  // What was asked may be "the model's own" or be padded by the engine: only a alternative that asks for something else
+  // What was asked may be "the model's own" or be padded by the engine: only a candidate that asks for something else
   // has lost any.
   const bool shortened = now.n_ctx != asked.context.n_ctx;
   const double context_lost = shortened ? 1.0 - static_cast<double>(*now.n_ctx) / dry_run.context.n_ctx : 0.0;
   const double sequences_lost = 1.0 - static_cast<double>(now.n_seq_max) / asked.context.n_seq_max;
-  const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == GGML_TYPE_Q8_0 ? 1 : 2;
+  const int quality_lost = now.type_k == asked.context.type_k ? 0 : now.type_k == engine::CacheType::q8_0 ? 1 : 2;
   const std::int32_t layers = candidate.request.model.gpu_layers;
   const bool moved = layers != asked.model.gpu_layers;
   const double layers_moved = moved ? 1.0 - static_cast<double>(layers) / dry_run.gpu_layers : 0.0;
@@ -117,7 +119,7 @@ auto distance(const Candidate& candidate, const dry_run::DryRunRequest& asked, c
   // heuristic: a layer on the host costs every token; experts there cost some of it; a small micro-batch only prompts
   const double speed_lost =
       10 * layers_moved + (experts_moved ? 3 : 0) + 1.0 - static_cast<double>(now.n_ubatch) / asked.context.n_ubatch;
-  // Without the accelerator it is hardly the same thing any more: after all that stays on it.
+  // The host alone comes last: after all candidates that use the accelerator.
   const bool host_alone = candidate.request.model.devices != asked.model.devices;
   return std::tuple(host_alone, context_lost, sequences_lost, quality_lost, speed_lost);
 }
@@ -150,12 +152,14 @@ class Builder {
 
 std::vector<Candidate> candidates(const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run,
                                   bool accelerator_is_over) {
-  const bool may_quantise = asked.context.flash_attn != LLAMA_FLASH_ATTN_TYPE_DISABLED && dry_run.context.flash_attn;
+  const bool may_quantise = asked.context.flash_attn != engine::FlashAttention::off && dry_run.context.flash_attn;
   const Step nothing = [](Candidate&) { return false; };
   const Step half = micro_batch(std::max(kSmallestMicroBatch, dry_run.context.n_ubatch / 2));
   const Step smallest = micro_batch(kSmallestMicroBatch);
-  const Step q8 = may_quantise ? cache_type(GGML_TYPE_Q8_0, "KV cache at 8 bits: hardly any loss of quality") : nothing;
-  const Step q4 = may_quantise ? cache_type(GGML_TYPE_Q4_0, "KV cache at 4 bits: some loss of quality") : nothing;
+  const Step q8 =
+      may_quantise ? cache_type(engine::CacheType::q8_0, "KV cache at 8 bits: hardly any loss of quality") : nothing;
+  const Step q4 =
+      may_quantise ? cache_type(engine::CacheType::q4_0, "KV cache at 4 bits: some loss of quality") : nothing;
   const Step one = one_sequence();
   const bool may_move = accelerator_is_over && dry_run.gpu_layers > 0;
 

@@ -10,7 +10,7 @@
 namespace plimsoll::plan {
 namespace {
 
-// A card that has this part less room than another has about as much: a few MiB more or less free move no model.
+// Cards whose free capacity differs by less than this part count as equal: a few MiB more or less free move no model.
 constexpr std::uint64_t kParts = 32;
 
 class Placement {
@@ -20,24 +20,23 @@ class Placement {
 
   [[nodiscard]] ModelPlan as_asked(const Request& request) { return placed(plan_model_(request)); }
 
-  // On the roomiest card; what it takes there stands for its size.
+  // On the card with the most free capacity; what it takes there is taken for its size.
   [[nodiscard]] ModelPlan measured(const Request& request, const std::vector<std::string>& cards) const {
-    return plan_model_(on({roomiest_first(cards).front()}, request));
+    return plan_model_(on({most_free_first(cards).front()}, request));
   }
 
   [[nodiscard]] ModelPlan best(const Request& request, const std::vector<std::string>& cards) {
     std::optional<ModelPlan> alone;
-    for (const std::string& card : roomiest_first(cards)) {
+    for (const std::string& card : most_free_first(cards)) {
       ModelPlan whole = plan_model_(on({card}, request));
       if (holds(card, placed_, whole)) return placed(std::move(whole));
       if (!alone && holds(card, {}, whole)) alone = std::move(whole);
     }
     Request split = request;
-    split.dry_run.model = with_settled_split(std::move(split.dry_run.model), left());
+    split.dry_run.model = with_fixed_split(std::move(split.dry_run.model), left());
     ModelPlan shared = plan_model_(split);
-    const bool has_room =
-        std::ranges::all_of(cards, [&](const std::string& card) { return holds(card, placed_, shared); });
-    return placed(!has_room && alone ? std::move(*alone) : std::move(shared));
+    const bool fits = std::ranges::all_of(cards, [&](const std::string& card) { return holds(card, placed_, shared); });
+    return placed(!fits && alone ? std::move(*alone) : std::move(shared));
   }
 
  private:
@@ -71,15 +70,16 @@ class Placement {
     return states;
   }
 
-  // Of those that have about as much room as the roomiest one, the engine's order decides.
-  [[nodiscard]] std::vector<std::string> roomiest_first(std::vector<std::string> cards) const {
-    std::map<std::string, Bytes> rooms;
-    for (const DeviceState& state : left()) rooms[state.info.id.name()] = room_on(state);
+  // Among cards that have about as much as the best, the engine's order decides.
+  [[nodiscard]] std::vector<std::string> most_free_first(std::vector<std::string> cards) const {
+    std::map<std::string, Bytes> capacity;
+    for (const DeviceState& state : left()) capacity[state.info.id.name()] = free_capacity(state);
     std::vector<std::string> sorted;
     while (!cards.empty()) {
-      const Bytes most = std::ranges::max(cards | std::views::transform([&](const auto& card) { return rooms[card]; }));
+      const Bytes most =
+          std::ranges::max(cards | std::views::transform([&](const auto& card) { return capacity[card]; }));
       const Bytes about = most - Bytes{most.value() / kParts};
-      const auto next = std::ranges::find_if(cards, [&](const std::string& card) { return rooms[card] >= about; });
+      const auto next = std::ranges::find_if(cards, [&](const std::string& card) { return capacity[card] >= about; });
       sorted.push_back(*next);
       cards.erase(next);
     }

@@ -1,5 +1,5 @@
-// placement: which accelerator a model goes to, where there are several and nobody said. A model is kept whole where a
-// card holds it: a split costs a copy between cards for each token, and two of them busy at once.
+// placement: which accelerator a model goes to, where there are several and none was named. A model is kept whole where
+// a card holds it: a split costs a copy between cards for each token, and two of them busy at once.
 #pragma once
 #include <vector>
 
@@ -9,9 +9,10 @@ namespace plimsoll::plan {
 
 // One plan for each request, in their order. Where the engine would share a model out over several accelerators that
 // nobody named (no devices, no shares, split mode layer), each model, the largest first, goes
-//   1. whole to the card with the most room left of those that hold it beside the others of the plan;
-//   2. else in shares over all of them, where it has room beside the others in that way;
-//   3. else whole to the card with the most room left that holds it alone: it takes turns, or is refused beside them;
+//   1. whole to the card with the most free capacity of those that hold it beside the others of the plan;
+//   2. else in shares over all of them, where it fits beside the others so;
+//   3. else whole to the card with the most free capacity that holds it alone: it takes turns, or is refused beside
+//   them;
 //   4. else in shares.
 // `beside` counts on every device. Other requests are planned as they are. Throws what `plan_model` throws.
 [[nodiscard]] std::vector<ModelPlan> place(const std::vector<Request>& requests, const std::vector<ModelPlan>& beside,

@@ -143,7 +143,7 @@ DeviceVerdict judge(const DeviceState& state, Bytes required) {
   return verdict;
 }
 
-// A card that two backends offer is required to hold what is wanted of both.
+// A card that two backends offer must hold what is required under both names.
 template <class Wanted>
 Bytes in_memory_of(const device::DeviceInfo& device, const std::vector<DeviceState>& devices, Wanted&& wanted) {
   Bytes sum;

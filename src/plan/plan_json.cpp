@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/engine/backend.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 namespace plimsoll::plan {
 namespace {
@@ -37,7 +40,7 @@ Json context(const ModelPlan& model) {
           {"flash_attn", made.flash_attn ? "enabled" : "disabled"},
           {"kv_unified", made.kv_unified},
           {"swa_full", made.swa_full},
-          {"load_mode", llama_load_mode_name(model.request.model.load_mode)},
+          {"load_mode", engine::to_string(model.request.model.load_mode)},
           {"gpu_layers", model.dry_run.gpu_layers}};
 }
 
@@ -73,7 +76,7 @@ Json device_json(const DeviceVerdict& verdict) {
             {"limit", verdict.limit ? Json(to_string(*verdict.limit)) : Json(nullptr)},
             {"fits", verdict.fits()},
             {"stands_on_estimate", verdict.stands_on_estimate()}};
-  // What is required of a card stands with each of its names: whoever adds up takes it once.
+  // A card's requirement stands with each of its names: a reader that adds up must count it once.
   if (state.info.memory() != state.info.id) json["memory"] = state.info.memory().name();
   return json;
 }

@@ -65,7 +65,7 @@ std::string alternatives_text(const Plan& plan) {
   return out;
 }
 
-// What is only guessed can be measured, or said.
+// An estimate can be replaced by a measurement or by the caller's figure.
 std::string estimates_text(const Plan& plan) {
   if (!plan.stands_on_estimates()) return {};
   std::string out;

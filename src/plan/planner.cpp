@@ -43,7 +43,7 @@ const device::DeviceId& memory_of(const device::DeviceId& id, const std::vector<
   return view == devices.end() ? id : view->info.memory();
 }
 
-// A budget for one device of a card is a line for all of them.
+// A budget for one device of a card holds for all devices of that card.
 std::vector<memory::BudgetRequest> budgets_of_memories(std::vector<memory::BudgetRequest> budgets,
                                                        const std::vector<dry_run::DeviceView>& devices) {
   for (memory::BudgetRequest& budget : budgets) {
@@ -104,7 +104,7 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run:
 }
 
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
-  request.dry_run.model = with_settled_split(std::move(request.dry_run.model), states);
+  request.dry_run.model = with_fixed_split(std::move(request.dry_run.model), states);
   const dry_run::DryRun answer = dry_run(request.dry_run);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))

@@ -59,7 +59,7 @@ Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdict
   const auto first = std::ranges::find_if(memories, [&](const DeviceVerdict& verdict) {
     return kind == Refusal::over_budget ? budget_is_short(verdict) : !verdict.fits();
   });
-  if (first == memories.end()) return {ErrorCode::internal, what + ", though every device has room"};
+  if (first == memories.end()) return {ErrorCode::internal, what + ", though every device can hold its part"};
   Error::Numbers numbers{{"needed", first->required.value()},
                          {"available", saturating_sub(first->required, first->short_by).value()},
                          {"short_by", first->short_by.value()}};

@@ -1,4 +1,4 @@
-// What a backend is expected to take for itself before anybody measured it here.
+// runtime_estimate: what a backend is expected to take for itself before it was measured on this machine.
 #pragma once
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/dry_run/dry_run.hpp>

@@ -17,7 +17,7 @@ constexpr Bytes kLeastCard{std::uint64_t{8} << 20U};
 // In host memory pages are counted, and a software device has few before it has compiled something.
 constexpr Bytes kLeastInHostMemory{std::uint64_t{1} << 20U};
 
-// What may be taken beyond the plan without anybody's asking twice.
+// What a measurement may exceed the plan by and still be believed at once.
 constexpr Bytes kSlack{std::uint64_t{16} << 20U};
 
 bool agree(Bytes a, Bytes b) { return 4 * std::max(a, b).value() <= 5 * std::min(a, b).value(); }

@@ -29,14 +29,14 @@ struct Surroundings {
   }
 };
 
-// The alternative gives up all that the alternative does, or more: who has the one needs not hear of the other.
+// The second gives up all that the first does, or more: it is not worth offering beside it.
 bool gives_up_no_less(const Candidate& candidate, const Alternative& alternative) {
   return std::ranges::all_of(alternative.changes, [&](const Change& given_up) {
     return std::ranges::contains(candidate.changes, given_up.param, &Change::param);
   });
 }
 
-// The model whose own alternatives all of them go down: the one that takes most where too much is wanted.
+// The model whose own candidates are tried for all: the one that takes most where too much is wanted.
 const ModelPlan& heaviest(const std::vector<ModelPlan>& models, const std::vector<DeviceVerdict>& verdicts) {
   return *std::ranges::max_element(models, {}, [&](const ModelPlan& model) {
     Bytes sum;
@@ -117,7 +117,7 @@ class Search {
     return requests;
   }
 
-  // Model after model: where the first ones are too much already, the others are not tried by a dry run.
+  // Model after model: where the first ones are too much already, no dry run is made of the others.
   [[nodiscard]] std::optional<Alternative> try_these(const Candidate& candidate, const std::vector<Request>& requests) {
     std::vector<ModelPlan> models;
     try {

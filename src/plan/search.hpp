@@ -1,4 +1,4 @@
-// search: configurations near refused ones that fit, found by a dry run them along the alternatives.
+// search: configurations near refused ones that fit, found by dry runs of the candidates, nearest first.
 #pragma once
 #include <functional>
 #include <vector>
@@ -7,11 +7,11 @@
 
 namespace plimsoll::plan {
 
-// A model's budgets, really tried by a dry run. Throws Error where it cannot be had that way.
+// A model's entries, by a dry run. Throws Error where the engine refuses that configuration.
 using PlanModel = std::function<ModelPlan(const Request&)>;
 
-// `refused` do not fit on these devices together, `beside` counted with them. Several models step down together, as
-// flags that hold for all of them do: what a alternative changes is changed wherever the same had been asked for.
+// `refused` do not fit on these devices together, `beside` counted with them. Several models change together, as flags
+// do: what an alternative changes is changed in every model that asked for the same.
 // Nearest first, at most `most`.
 [[nodiscard]] std::vector<Alternative> search(const std::vector<ModelPlan>& refused,
                                               const std::vector<ModelPlan>& beside,

@@ -9,7 +9,8 @@ namespace {
 
 using device::DeviceType;
 
-// Shares are whole parts of this many: a few MiB more or less free are no other question, and are found in the store.
+// Shares are whole parts of this many, so that a few MiB more or less free give the same request, which the store
+// knows.
 constexpr double kParts = 256;
 
 bool same_card(const DeviceState& one, const DeviceState& other) {
@@ -43,28 +44,28 @@ std::vector<const DeviceState*> asked_for(const engine::ModelParams& params, con
 }
 
 std::vector<float> shares_of(const std::vector<const DeviceState*>& devices) {
-  std::vector<double> rooms;
+  std::vector<double> capacities;
   // Nothing known of a device: it is taken to have nothing, unless nothing is known of any.
   for (const DeviceState* state : devices) {
-    // Two names of one card have its room between them.
+    // Two names of one card have its capacity between them.
     const auto names =
         std::ranges::count(devices, state->info.memory(),
                            [](const DeviceState* one) -> const device::DeviceId& { return one->info.memory(); });
-    rooms.push_back(static_cast<double>(room_on(*state).value()) / static_cast<double>(names));
+    capacities.push_back(static_cast<double>(free_capacity(*state).value()) / static_cast<double>(names));
   }
-  double sum = std::accumulate(rooms.begin(), rooms.end(), 0.0);
+  double sum = std::accumulate(capacities.begin(), capacities.end(), 0.0);
   if (sum == 0) {
-    std::ranges::fill(rooms, 1.0);
-    sum = static_cast<double>(rooms.size());
+    std::ranges::fill(capacities, 1.0);
+    sum = static_cast<double>(capacities.size());
   }
   std::vector<float> shares;
-  for (const double room : rooms) shares.push_back(static_cast<float>(std::round(room / sum * kParts)));
+  for (const double capacity : capacities) shares.push_back(static_cast<float>(std::round(capacity / sum * kParts)));
   return shares;
 }
 
 }  // namespace
 
-Bytes room_on(const DeviceState& state) {
+Bytes free_capacity(const DeviceState& state) {
   const auto free = state.reading.free ? state.reading.free : state.reading.total;
   if (!free) return {};
   return state.budget ? std::min(*free, saturating_sub(state.budget->bytes, state.ours)) : *free;
@@ -72,7 +73,7 @@ Bytes room_on(const DeviceState& state) {
 
 std::vector<std::string> cards_to_choose_from(const engine::ModelParams& params,
                                               const std::vector<DeviceState>& devices) {
-  const bool open = params.split_mode == LLAMA_SPLIT_MODE_LAYER && params.gpu_layers != 0 && params.devices.empty() &&
+  const bool open = params.split_mode == engine::SplitMode::layer && params.gpu_layers != 0 && params.devices.empty() &&
                     params.tensor_split.empty();
   std::vector<std::string> names;
   if (!open) return names;
@@ -81,8 +82,8 @@ std::vector<std::string> cards_to_choose_from(const engine::ModelParams& params,
   return names;
 }
 
-engine::ModelParams with_settled_split(engine::ModelParams params, const std::vector<DeviceState>& devices) {
-  const bool splits = params.split_mode == LLAMA_SPLIT_MODE_LAYER || params.split_mode == LLAMA_SPLIT_MODE_ROW;
+engine::ModelParams with_fixed_split(engine::ModelParams params, const std::vector<DeviceState>& devices) {
+  const bool splits = params.split_mode == engine::SplitMode::layer || params.split_mode == engine::SplitMode::row;
   if (!splits || params.gpu_layers == 0 || !params.tensor_split.empty()) return params;
   const std::vector<const DeviceState*> used = asked_for(params, devices);
   if (used.size() < 2) return params;

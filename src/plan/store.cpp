@@ -9,9 +9,12 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
 #include <plimsoll/device/driver.hpp>
+#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/engine/backend.hpp>
 #include <plimsoll/engine/engine_build.hpp>
 #include <plimsoll/engine/file_identity.hpp>
@@ -27,12 +30,12 @@ constexpr const char* kSchema =
     "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
     "CREATE INDEX IF NOT EXISTS measurement_key ON measurement (key);";
 
-// What the tables mean (PRAGMA user_version). 2: measurements one by one; 3: dry runs in a table of that name. What
-// stood there before cannot be used: the largest ever measured, of any driver and build, and dry runs of contexts that
-// reserved a whole batch of logits.
+// What the tables mean (PRAGMA user_version). 2: measurements one by one; what stood there before cannot be used: the
+// largest ever measured, of any driver and build, and dry runs of contexts that reserved a whole batch of logits.
+// 3: dry runs have a table of that name.
 constexpr int kMeaning = 3;
 constexpr const char* kFromEarlier =
-    "DROP TABLE IF EXISTS runtime; DROP TABLE IF EXISTS survey; DELETE FROM dry_run; PRAGMA user_version = 3;";
+    "DROP TABLE IF EXISTS runtime; DROP TABLE IF EXISTS survey; PRAGMA user_version = 3;";
 
 // A prepared statement; gone with the object.
 class Statement {

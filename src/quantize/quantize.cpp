@@ -155,14 +155,6 @@ class Target {
   std::string unfinished_;
 };
 
-Result result_from(const Json& json) {
-  return {.before = Bytes{json.at("before").get<std::uint64_t>()},
-          .after = Bytes{json.at("after").get<std::uint64_t>()},
-          .tensors = json.at("tensors"),
-          .fallbacks = json.at("fallbacks"),
-          .requires_imatrix = json.at("requires_imatrix")};
-}
-
 Result run_child(const Request& request, const Options& options) {
   const auto child = engine::start_engine_process(options.helper, serve);
   child->write_line(to_json(request).dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -180,7 +172,7 @@ Result run_child(const Request& request, const Options& options) {
       const Json& error = said.at("error");
       throw Error(static_cast<ErrorCode>(error.at("code").get<int>()), error.at("message").get<std::string>());
     } else {
-      return result_from(said.at("result"));
+      return result_from_json(said.at("result"));
     }
   }
 }

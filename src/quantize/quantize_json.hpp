@@ -1,4 +1,4 @@
-// quantize_json: what is to be quantized, as the line that the child reads.
+// quantize_json: a request and its result, as the lines between this process and the child.
 #pragma once
 #include <nlohmann/json.hpp>
 
@@ -8,5 +8,7 @@ namespace plimsoll::quantize {
 
 [[nodiscard]] nlohmann::json to_json(const Request& request);
 [[nodiscard]] Request request_from_json(const nlohmann::json& json);
+[[nodiscard]] nlohmann::json to_json(const Result& result);  // without the files
+[[nodiscard]] Result result_from_json(const nlohmann::json& json);
 
 }  // namespace plimsoll::quantize

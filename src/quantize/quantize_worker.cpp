@@ -157,13 +157,7 @@ Json work(const Request& request, int out) {
   llama_log_set(nullptr, nullptr);
   log.rethrow();
   if (failed != 0) return failure_json(request, log.failure());
-  const Result& result = log.result();
-  return {{"result",
-           {{"before", result.before.value()},
-            {"after", result.after.value()},
-            {"tensors", result.tensors},
-            {"fallbacks", result.fallbacks},
-            {"requires_imatrix", result.requires_imatrix}}}};
+  return {{"result", to_json(log.result())}};
 }
 
 }  // namespace

@@ -21,10 +21,10 @@ void to_length_one(std::span<float> row) {
 
 }  // namespace
 
-void plan_for_embeddings(engine::ContextParams& context, enum llama_pooling_type pooling) {
+void plan_for_embeddings(engine::ContextParams& context, engine::Pooling pooling) {
   context.embeddings = true;
   context.pooling = pooling;
-  if (pooling != LLAMA_POOLING_TYPE_NONE) {
+  if (pooling != engine::Pooling::none) {
     if (context.n_ctx.value_or(0) > 0) context.n_ubatch = std::min(context.n_ubatch, *context.n_ctx);
     context.n_ubatch = engine::pooled_micro_batch(context.n_ubatch, context.n_seq_max);
   }
@@ -32,14 +32,14 @@ void plan_for_embeddings(engine::ContextParams& context, enum llama_pooling_type
   context.kv_unified = true;
 }
 
-void plan_for_embeddings(dry_run::DryRunRequest& request, enum llama_pooling_type pooling) {
+void plan_for_embeddings(dry_run::DryRunRequest& request, engine::Pooling pooling) {
   plan_for_embeddings(request.context, pooling);
 }
 
 Embedder::Embedder(Instance& instance) : instance_(instance), pooling_(instance.context().facts().pooling) {
   longest_ = batch_limits(instance.context()).longest;
   width_ = static_cast<std::size_t>(instance.model()->facts().n_embd_out);
-  if (pooling_ == LLAMA_POOLING_TYPE_RANK)
+  if (pooling_ == engine::Pooling::rank)
     throw Error(ErrorCode::usage, "this context ranks: it gives scores, not embeddings");
 }
 

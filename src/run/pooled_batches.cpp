@@ -16,7 +16,7 @@ namespace {
 // A vector of a whole sequence is made inside one micro-batch, of the tokens it sees there. Only the last token's
 // vector does not depend on what its micro-batch was, where every token looks back through the memory.
 bool may_take_several_calls(const engine::ContextFacts& facts, const engine::ModelFacts& model) {
-  const bool by_token = facts.pooling == LLAMA_POOLING_TYPE_NONE || facts.pooling == LLAMA_POOLING_TYPE_LAST;
+  const bool by_token = facts.pooling == engine::Pooling::none || facts.pooling == engine::Pooling::last;
   return by_token && facts.has_memory && model.is_causal;
 }
 
@@ -66,7 +66,7 @@ void give(std::size_t input, std::span<const float> row, const TakeRow& take) {
 void run_long(Instance& instance, std::size_t input, std::span<const engine::Token> tokens, std::size_t most,
               const std::stop_token& stop, const TakeRow& take) {
   engine::Context& context = instance.context();
-  const bool pooled = context.facts().pooling != LLAMA_POOLING_TYPE_NONE;
+  const bool pooled = context.facts().pooling != engine::Pooling::none;
   for (std::size_t from = 0; from < tokens.size(); from += most) {
     const std::size_t count = std::min(most, tokens.size() - from);
     engine::Batch batch;
@@ -94,7 +94,7 @@ void run_group(Instance& instance, const std::vector<std::size_t>& group,
   check(instance, instance.decode(batch, stop));
   std::int32_t at = 0;
   for (std::size_t sequence = 0; sequence < group.size(); ++sequence) {
-    if (context.facts().pooling != LLAMA_POOLING_TYPE_NONE) {
+    if (context.facts().pooling != engine::Pooling::none) {
       give(group[sequence], context.sequence_embeddings(static_cast<engine::SequenceId>(sequence)), take);
       continue;
     }

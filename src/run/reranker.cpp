@@ -51,7 +51,7 @@ std::vector<engine::Token> joined(const engine::Vocab& vocab, const std::vector<
 
 }  // namespace
 
-void plan_for_ranking(dry_run::DryRunRequest& request) { plan_for_embeddings(request, LLAMA_POOLING_TYPE_RANK); }
+void plan_for_ranking(dry_run::DryRunRequest& request) { plan_for_embeddings(request, engine::Pooling::rank); }
 
 void best_first(std::vector<Ranked>& ranked) {
   std::ranges::stable_sort(ranked, std::ranges::greater{}, &Ranked::score);
@@ -59,7 +59,7 @@ void best_first(std::vector<Ranked>& ranked) {
 
 Reranker::Reranker(Instance& instance) : instance_(instance), labels_(instance.model()->class_labels()) {
   longest_ = batch_limits(instance.context()).longest;
-  if (instance.context().facts().pooling != LLAMA_POOLING_TYPE_RANK)
+  if (instance.context().facts().pooling != engine::Pooling::rank)
     throw Error(ErrorCode::usage, "this context gives embeddings; one for ranking must be planned as such");
 }
 

@@ -15,7 +15,7 @@ using engine::Position;
 
 // Any decode will do: of what waits anyway, of a token on a sequence that nobody has, or of a last token once more.
 void SequenceSchedule::settle_memory() {
-  if (instance_.context().memory_is_settled()) return;
+  if (!instance_.context().has_pending_moves()) return;
   const auto in_memory = [](const auto& sequence) { return sequence->decoded > 0; };
   if (std::ranges::none_of(sequences_, in_memory)) return instance_.context().clear();
   std::shared_ptr<Sequence> spare;
@@ -33,7 +33,7 @@ void SequenceSchedule::settle_memory() {
     }
   }
   DecodeStatus status = DecodeStatus::ok;
-  while (status == DecodeStatus::ok && !instance_.context().memory_is_settled()) status = infer({});
+  while (status == DecodeStatus::ok && instance_.context().has_pending_moves()) status = infer({});
   if (spare) release(spare);
   if (status != DecodeStatus::ok)
     throw Error(ErrorCode::engine_failed, fmt::format("moving the memory failed: {}", engine::to_string(status)));

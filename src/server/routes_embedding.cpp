@@ -15,7 +15,7 @@ namespace {
 const host::FleetModel& embedding_model(const host::Host& host, const std::string& name, bool ranking) {
   const auto suits = [&](const host::FleetModel& model) {
     const engine::ContextParams& context = model.request.dry_run.context;
-    return context.embeddings && (context.pooling == LLAMA_POOLING_TYPE_RANK) == ranking;
+    return context.embeddings && (context.pooling == engine::Pooling::rank) == ranking;
   };
   const char* what = ranking ? "ranking" : "embeddings";
   if (name.empty()) {

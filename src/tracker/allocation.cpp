@@ -54,7 +54,7 @@ std::expected<void, memory::Refusal> Allocation::acquire() {
   return {};
 }
 
-std::vector<Charge> Allocation::settle(std::vector<Charge> inner) noexcept {
+std::vector<Charge> Allocation::charges_for_buffer(std::vector<Charge> inner) noexcept {
   if (inner.empty()) return std::exchange(charges_, {});
   for (const Charge& charge : charges_) add(inner, charge.tag, charge.bytes);
   charges_.clear();

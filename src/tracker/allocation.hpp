@@ -1,5 +1,4 @@
-// Allocation: one request of ggml's on its way, from our permission to the buffer, with what nested requests take of
-// it.
+// Allocation: one request of ggml's, from our permission to the buffer, with what nested requests take of it.
 #pragma once
 #include <expected>
 #include <vector>
@@ -21,7 +20,7 @@ struct Charge {
 // it (pinned host memory that falls back to the CPU wants 32 bytes more). So every byte is charged once, under the tag
 // that the plan knows.
 //
-// Lives on the stack of the thread that allocates. Whatever way it ends, what no buffer stands for has been given back.
+// Lives on the stack of the thread that allocates. Its destructor gives back every charge without a buffer.
 class Allocation {
  public:
   Allocation(memory::AnyCapacity& capacity, const hook::Request& request);
@@ -33,8 +32,8 @@ class Allocation {
   [[nodiscard]] std::expected<void, memory::Refusal> acquire();
   // A nested request was refused by us: then it is not the device that this one got nothing from.
   [[nodiscard]] bool refused_inside() const noexcept { return refused_inside_; }
-  // The buffer exists: the charges that stand for it now. `inner`: those that a nested request left with this buffer.
-  [[nodiscard]] std::vector<Charge> settle(std::vector<Charge> inner) noexcept;
+  // The buffer exists: hands over the charges for it. `inner`: those that a nested request left with this buffer.
+  [[nodiscard]] std::vector<Charge> charges_for_buffer(std::vector<Charge> inner) noexcept;
   // Of a buffer that is gone. What it drew from a request that is still on its way goes back there.
   static void give_back(memory::AnyCapacity& capacity, std::vector<Charge>& charges) noexcept;
 

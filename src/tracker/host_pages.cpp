@@ -22,7 +22,7 @@ constexpr std::size_t kWorthHugePages = std::size_t{4} << 20U;
 constexpr std::size_t kWorthAThread = std::size_t{256} << 20U;
 constexpr std::size_t kMostThreads = 8;
 
-// Small enough that a progress budget moves (10 to 50 ms each, 2026-11), large enough that asking costs nothing.
+// Small enough that a progress line moves (10 to 50 ms each, 2026-11), large enough that asking costs nothing.
 constexpr std::size_t kPiece = std::size_t{64} << 20U;
 
 constexpr int kMostRetries = 100;  // of a request that was interrupted

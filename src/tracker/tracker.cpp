@@ -139,11 +139,11 @@ ggml_backend_buffer_t Tracker::place(const hook::Request& request) {
   }
   const std::lock_guard lock(mutex_);
   if (const auto known = placed_->find(buffer); known != placed_->end()) {
-    known->second.charges = allocation.settle(std::move(known->second.charges));
+    known->second.charges = allocation.charges_for_buffer(std::move(known->second.charges));
     return buffer;
   }
   place.key() = buffer;
-  place.mapped().charges = allocation.settle({});
+  place.mapped().charges = allocation.charges_for_buffer({});
   placed_->insert(std::move(place));
   return buffer;
 }

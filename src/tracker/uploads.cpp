@@ -55,15 +55,15 @@ std::size_t pieces_wanted() {
   return std::clamp(static_cast<std::size_t>(engine::default_threads()), kFewestPieces, kMostPieces);
 }
 
-// How many pieces the host's budget has room for beside all that is promised.
-std::size_t pieces_with_room(const memory::Ledger& ledger) {
+// How many pieces fit into the host's budget beside all that is committed.
+std::size_t pieces_that_fit(const memory::Ledger& ledger) {
   const memory::DeviceAccount account = ledger.account(device::host());
   if (!account.budget) return pieces_wanted();
-  const Bytes room = saturating_sub(*account.budget, account.committed);
-  return std::min(pieces_wanted(), static_cast<std::size_t>(room.value() / kStagingPiece.value()));
+  const Bytes left = saturating_sub(*account.budget, account.committed);
+  return std::min(pieces_wanted(), static_cast<std::size_t>(left.value() / kStagingPiece.value()));
 }
 
-// Nothing is said of a refusal: then the engine loads by itself.
+// A refusal is not reported: the engine loads by itself then.
 PinnedBuffer take_staging(ggml_backend_buffer_type_t type, std::size_t pieces) {
   Scope scope(Uploads::kOwner, Phase::staging);
   PinnedBuffer buffer(ggml_backend_buft_alloc_buffer(type, pieces * kStagingPiece.value()));
@@ -122,22 +122,22 @@ class Uploads::Impl final : public hook::Uploader {
         for (std::size_t at = 0; at < bytes; at += step) push(whole->part(at, std::min(step, bytes - at)));
         return true;
       }
-    } catch (const std::exception&) {  // no memory for a line of the list: the engine copies all of it
+    } catch (const std::exception&) {  // no memory for an entry of the list: the engine copies all of it
     }
-    settle();
+    finish_uploads();
     read_ahead(data, bytes);
     return false;
   }
 
   void stay_mapped(void* begin, std::size_t bytes) noexcept override { read_ahead(begin, bytes); }
 
-  void settle() noexcept override {
+  void finish_uploads() noexcept override {
     std::unique_lock lock(mutex_);
     arrived_.wait(lock, [&] { return waiting_ == 0; });
   }
 
   void finish() {
-    settle();
+    finish_uploads();
     if (since_first_) counts_.ms = since_first_->elapsed_ms();
     {
       const std::lock_guard lock(mutex_);
@@ -258,10 +258,10 @@ class Uploads::Impl final : public hook::Uploader {
 };
 
 Uploads::Uploads(const memory::Ledger& ledger, Request request) {
-  if (request.model.load_mode != LLAMA_LOAD_MODE_MMAP || request.model.check_tensors) return;
+  if (request.model.load_mode != engine::LoadMode::mmap || request.model.check_tensors) return;
   ggml_backend_buffer_type_t type = pinned_type_for(request.devices);
   if (type == nullptr || mode() != Mode::enforcing) return;
-  const std::size_t pieces = pieces_with_room(ledger);
+  const std::size_t pieces = pieces_that_fit(ledger);
   if (pieces < kFewestPieces) return;
   PinnedBuffer staging = take_staging(type, pieces);
   if (!staging) return;

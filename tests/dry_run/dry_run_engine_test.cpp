@@ -50,8 +50,8 @@ TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
   const std::string path = arch_model("llama-dense");
   const std::string lora = folder_.write(
       "lora.gguf", test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4}).bytes());
-  for (const llama_load_mode mode : {LLAMA_LOAD_MODE_MMAP, LLAMA_LOAD_MODE_NONE}) {
-    SCOPED_TRACE(llama_load_mode_name(mode));
+  for (const engine::LoadMode mode : {engine::LoadMode::mmap, engine::LoadMode::none}) {
+    SCOPED_TRACE(engine::to_string(mode));
     DryRunRequest request = request_for(path, 2);
     request.model.load_mode = mode;
     request.adapters = {{.path = lora, .scale = 1.0F}};

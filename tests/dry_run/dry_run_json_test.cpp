@@ -2,6 +2,8 @@
 // an index into the engine's tables.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/dry_run/dry_run_json.hpp>
 
 #include "expect_error.hpp"
@@ -19,6 +21,54 @@ nlohmann::ordered_json a_dry_run() {
 }
 
 TEST(DryRunJsonTest, IsReadAsItWasWritten) { EXPECT_EQ(to_json(dry_run_from_json(a_dry_run())), a_dry_run()); }
+
+// The text is part of the store's key: another text would forget every dry run that users have.
+TEST(DryRunJsonTest, ARequestKeepsItsText) {
+  DryRunRequest request;
+  request.model.path = "a.gguf";
+  request.model.devices = {"CUDA0"};
+  request.adapters = {{.path = "b", .scale = 0.5F}};
+  request.model.tensor_overrides = {{.pattern = "exps", .buffer_type = "CPU"}};
+  request.context.n_ctx = 8192;
+  request.context.type_v = engine::CacheType::q8_0;
+  request.control_vector = {.files = {{.path = "c", .scale = 2}}, .first_layer = 3, .last_layer = 4};
+  const std::string text =
+      R"({"model":{"path":"a.gguf","devices":["CUDA0"],"gpu_layers":-1,"split_mode":1,"main_gpu":0,"tensor_split":[],)"
+      R"("load_mode":1,"tensor_overrides":[["exps","CPU"]],"use_extra_bufts":true,"cpu_moe":false,"n_cpu_moe":0,)"
+      R"("check_tensors":false},"context":{"n_ctx":8192,"n_batch":2048,"n_ubatch":512,"n_seq_max":1,"n_outputs_max":0,)"
+      R"("n_threads":0,"n_threads_batch":0,"type_k":1,"type_v":8,"flash_attn":-1,"pooling":-1,"embeddings":false,)"
+      R"("offload_kqv":true,"op_offload":true,"swa_full":false,"kv_unified":false},"adapters":[["b",0.5]],)"
+      R"("control_vector":{"files":[["c",2.0]],"layers":[3,4]},"at_creation":false})";
+  EXPECT_EQ(to_json(request).dump(), text);
+  EXPECT_EQ(dry_run_request_from_json(nlohmann::ordered_json::parse(text)), request);
+  request.context.n_ctx.reset();
+  request.projector = {.path = "p.gguf", .image_max_tokens = 7};
+  const auto json = to_json(request);
+  EXPECT_TRUE(json["context"]["n_ctx"].is_null());
+  EXPECT_EQ(json["projector"].dump(), R"({"path":"p.gguf","offload":true,"image_min_tokens":0,"image_max_tokens":7,)"
+                                      R"("n_threads":0,"flash_attn":-1})");
+  EXPECT_EQ(dry_run_request_from_json(json), request);
+}
+
+TEST(DryRunJsonTest, WhatEarlierVersionsDidNotWriteKeepsItsDefault) {
+  auto json = a_dry_run();
+  for (const char* key : {"picture_tokens", "picture_limit"}) json.erase(key);
+  for (const char* key : {"n_embd_inp", "n_swa", "has_2d_positions"}) json["model"].erase(key);
+  EXPECT_EQ(to_json(dry_run_from_json(json)), a_dry_run());
+  json["model"].erase("n_embd");
+  EXPECT_THROW((void)dry_run_from_json(json), nlohmann::json::exception);
+}
+
+TEST(DryRunJsonTest, ADeviceIsReadAsItWasWritten) {
+  DeviceView view;
+  view.info.id = device::DeviceId{"CUDA0"};
+  view.info.type = device::DeviceType::gpu;
+  view.info.pci_id = "0000:c1:00.0";
+  view.info.same_memory_as = device::DeviceId{"Vulkan0"};
+  view.reading.total = Bytes{8};
+  view.reading.source = "nvml";
+  EXPECT_EQ(device_view_from_json(to_json(view)), view);
+}
 
 TEST(DryRunJsonTest, AStageOfNoSuchNameIsAnError) {
   auto json = a_dry_run();

@@ -36,7 +36,7 @@ class LocalDryRunsTest : public testing::Test {
     LocalDryRuns dry_runs;
     for (const std::int32_t layers : {-1, 1, 0, -1}) {
       const DryRunRequest request = request_for(path, layers);
-      EXPECT_EQ(to_json(dry_runs.dry_run(request)), to_json(dry_run(request))) << path << ", " << layers << " layers";
+      EXPECT_TRUE(dry_runs.dry_run(request) == dry_run(request)) << path << ", " << layers << " layers";
     }
     EXPECT_EQ(dry_runs.whole_reads(), whole_reads) << path;
   }

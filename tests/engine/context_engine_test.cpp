@@ -39,9 +39,9 @@ TEST(ContextTest, TellsThePaddedSizes) {
 TEST(ContextTest, TellsWhetherFlashAttentionIsOn) {
   ContextParams params = small_context();
   EXPECT_TRUE(Context::create(llama(), params)->facts().flash_attn);
-  params.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.flash_attn = FlashAttention::off;
   EXPECT_FALSE(Context::create(llama(), params)->facts().flash_attn);
-  params.flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
+  params.flash_attn = FlashAttention::automatic;
   EXPECT_FALSE(Context::create(load_on_cpu(arch_model("grok-moe")), params)->facts().flash_attn);  // it cannot have it
 }
 
@@ -111,24 +111,24 @@ TEST(ContextTest, RefusesParametersThatContradictThemselves) {
   refused(usage, "negative", [](ContextParams& p) { p.n_threads = -1; });
   refused(usage, "more than any model has", [](ContextParams& p) { p.n_ctx = ~0U; });
   refused(usage, "needs flash attention", [](ContextParams& p) {
-    p.type_v = GGML_TYPE_Q8_0;
-    p.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    p.type_v = CacheType::q8_0;
+    p.flash_attn = FlashAttention::off;
   });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = GGML_TYPE_Q2_K; });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_v = GGML_TYPE_I32; });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = GGML_TYPE_COUNT; });
+  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_Q2_K); });
+  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_v = static_cast<CacheType>(GGML_TYPE_I32); });
+  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_COUNT); });
 }
 
 TEST(ContextTest, SaysThatHeadsDoNotFitACacheType) {
   ContextParams params = small_context();
-  params.type_k = params.type_v = GGML_TYPE_Q8_0;
+  params.type_k = params.type_v = CacheType::q8_0;
   expect_error(ErrorCode::usage, "heads of 80",
                [&] { (void)Context::create(load_on_cpu(arch_model("laguna-moe")), params); });
 }
 
 TEST(ContextTest, SaysThatAModelCannotHaveAQuantisedCache) {
   ContextParams params = small_context();
-  params.type_k = params.type_v = GGML_TYPE_Q8_0;
+  params.type_k = params.type_v = CacheType::q8_0;
   expect_error(ErrorCode::unsupported, "flash_attn",
                [&] { (void)Context::create(load_on_cpu(arch_model("grok-moe")), params); });
 }

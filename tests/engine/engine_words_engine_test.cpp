@@ -61,7 +61,7 @@ TEST(EngineWordsTest, AModelThatGetsNoMemoryIsNotUnusable) {
     ModelParams params;
     params.path = arch_model("llama-dense");
     params.devices = {"none"};
-    params.load_mode = LLAMA_LOAD_MODE_NONE;
+    params.load_mode = LoadMode::none;
     (void)Model::load(params);
   };
   EXPECT_GE(failures_of(load), 1);
@@ -116,12 +116,12 @@ TEST(EngineWordsTest, FlashAttentionIsWhatTheGraphHas) {
   int without = 0;
   for (const char* name : {"llama-dense", "grok-moe", "gemma2-dense", "gemma3-dense", "qwen2-dense", "jamba-dense"}) {
     const auto model = load_on_cpu(arch_model(name));
-    for (const auto asked :
-         {LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED, LLAMA_FLASH_ATTN_TYPE_DISABLED}) {
+    for (const auto asked : {FlashAttention::automatic, FlashAttention::on, FlashAttention::off}) {
       ContextParams params = small_context();
       params.flash_attn = asked;
       const auto context = Context::create(model, params);
-      EXPECT_EQ(context->facts().flash_attn, graph_has_flash_attention(*context)) << name << ", asked: " << asked;
+      EXPECT_EQ(context->facts().flash_attn, graph_has_flash_attention(*context))
+          << name << ", asked: " << std::to_underlying(asked);
       ++(context->facts().flash_attn ? with : without);
     }
   }

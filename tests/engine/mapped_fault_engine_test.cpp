@@ -26,7 +26,7 @@ class MappedFaultTest : public testing::Test {
  protected:
   MappedFaultTest() { std::filesystem::copy_file(test::arch_model("llama-dense"), path_); }
 
-  static std::unique_ptr<Context> opened(const std::string& path, llama_load_mode mode = LLAMA_LOAD_MODE_MMAP) {
+  static std::unique_ptr<Context> opened(const std::string& path, LoadMode mode = LoadMode::mmap) {
     ModelParams params;
     params.path = path;
     params.devices = {"none"};
@@ -102,7 +102,7 @@ TEST_F(MappedFaultTest, AFileThatIsReplacedIsKeptByWhoHasItMapped) {
 }
 
 TEST_F(MappedFaultTest, AModelThatWasReadNeedsItsFileNoMore) {
-  const auto context = opened(path_, LLAMA_LOAD_MODE_NONE);
+  const auto context = opened(path_, LoadMode::none);
   std::filesystem::resize_file(path_, 4096);
   EXPECT_EQ(compute(*context), DecodeStatus::ok);
   EXPECT_TRUE(context->model()->is_intact());

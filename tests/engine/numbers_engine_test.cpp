@@ -20,8 +20,8 @@ namespace {
 
 using test::expect_error;
 
-constexpr std::array kPoolings{LLAMA_POOLING_TYPE_UNSPECIFIED, LLAMA_POOLING_TYPE_NONE, LLAMA_POOLING_TYPE_MEAN,
-                               LLAMA_POOLING_TYPE_CLS,         LLAMA_POOLING_TYPE_LAST, LLAMA_POOLING_TYPE_RANK};
+constexpr std::array kPoolings{Pooling::unspecified, Pooling::none, Pooling::mean,
+                               Pooling::cls,         Pooling::last, Pooling::rank};
 
 // As many tokens of each sequence as one micro-batch takes, and of one sequence alone.
 void use(Context& context) {
@@ -132,7 +132,7 @@ TEST_F(NumbersTest, ModelsAndThreadsOutOfReachAreSaid) {
   ModelParams alone;
   alone.path = test::arch_model("llama-dense");
   alone.devices = {"none"};
-  alone.split_mode = LLAMA_SPLIT_MODE_NONE;
+  alone.split_mode = SplitMode::none;
   alone.main_gpu = 1;
   expect_error(ErrorCode::usage, "no accelerator 1", [&] { validate(alone); });
   alone.main_gpu = -5;
@@ -142,7 +142,7 @@ TEST_F(NumbersTest, ModelsAndThreadsOutOfReachAreSaid) {
 TEST_F(NumbersTest, TensorsSplitOverDevicesEndTheProcessWhereOneRefusesAndAreNotTaken) {
   ModelParams split;
   split.path = test::arch_model("llama-dense");
-  split.split_mode = LLAMA_SPLIT_MODE_TENSOR;
+  split.split_mode = SplitMode::tensor;
   expect_error(ErrorCode::unsupported, "cannot be planned", [&] { validate(split); });
 }
 

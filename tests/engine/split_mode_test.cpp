@@ -10,13 +10,13 @@ namespace {
 TEST(SplitModeTest, TensorsSplitOverDevicesEndTheProcessWhereOneRefusesAndAreNotTaken) {
   ModelParams split;
   split.path = "a.gguf";
-  split.split_mode = LLAMA_SPLIT_MODE_TENSOR;
+  split.split_mode = SplitMode::tensor;
   test::expect_error(ErrorCode::unsupported, "cannot be planned", [&] { validate(split); });
 }
 
 TEST(SplitModeTest, WhatIsListedIsTakenAndWhatIsRefusedIsNotListed) {
   for (const char* name : {"none", "layer", "row"}) EXPECT_TRUE(split_mode_from_string(name)) << name;
-  EXPECT_EQ(split_mode_from_string("tensor"), LLAMA_SPLIT_MODE_TENSOR) << "known, so that the reason is said";
+  EXPECT_EQ(split_mode_from_string("tensor"), SplitMode::tensor) << "known, so that the reason is said";
   EXPECT_FALSE(split_mode_from_string("rows"));
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/grammar/json_schema.hpp>
 
 #include "expect_error.hpp"

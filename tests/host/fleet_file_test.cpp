@@ -147,8 +147,8 @@ pinned = true
   EXPECT_EQ(dry_run.context.n_ctx, 8192U);
   EXPECT_EQ(dry_run.context.n_seq_max, 4U);
   EXPECT_EQ(dry_run.context.n_ubatch, 256U);  // never more than the batch
-  EXPECT_EQ(dry_run.context.type_k, GGML_TYPE_Q8_0);
-  EXPECT_EQ(dry_run.context.flash_attn, LLAMA_FLASH_ATTN_TYPE_ENABLED);
+  EXPECT_EQ(dry_run.context.type_k, engine::CacheType::q8_0);
+  EXPECT_EQ(dry_run.context.flash_attn, engine::FlashAttention::on);
   EXPECT_THAT(dry_run.adapters, ElementsAre(engine::AdapterParams{.path = "/fleet/a.gguf", .scale = 0.5F},
                                             engine::AdapterParams{.path = "/fleet/b.gguf", .scale = 1.0F}));
   EXPECT_EQ(chat.request.compute_group, "fast");

@@ -278,7 +278,7 @@ TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
   for (FleetModel& model : fleet.models) model.request.compute_group = "";
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
-  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = engine::LoadMode::none;
   EXPECT_GE(buffers_of_weights(fleet.models[1]), 1);
   EXPECT_EQ(refuse_each_of_a_switch(fleet), kOfAContext + buffers_of_weights(fleet.models[1]));
 }
@@ -344,7 +344,7 @@ TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {
 TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {
   Fleet fleet = fleet_of("a", 4);
   fleet.models[0].request.dry_run.context.embeddings = true;
-  fleet.models[0].request.dry_run.context.pooling = LLAMA_POOLING_TYPE_MEAN;
+  fleet.models[0].request.dry_run.context.pooling = engine::Pooling::mean;
   fleet.models[0].request.dry_run.context.n_ctx = 1024;
   SmallHost small(fleet);
   EXPECT_EQ(small.status("a").slots, 1U);

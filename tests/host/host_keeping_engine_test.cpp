@@ -13,7 +13,7 @@ namespace {
 // Copied from the file and charged, on any CPU.
 Fleet copied(const std::string& names, Bytes budget) {
   Fleet fleet = fleet_of(names);
-  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  for (FleetModel& model : fleet.models) model.request.dry_run.model.load_mode = engine::LoadMode::none;
   fleet.keep_in_host = budget;
   fleet.swap.memory = 16_MiB;
   return fleet;

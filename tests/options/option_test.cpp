@@ -51,7 +51,7 @@ TEST(TableTest, TextIsReadByTheTypeOfTheParameter) {
   using Model = engine::ModelParams;
   using Context = engine::ContextParams;
   EXPECT_EQ(read<Context>("n_ctx", "8192").n_ctx, 8192U);
-  EXPECT_EQ(read<Context>("type_k", "q8_0").type_k, GGML_TYPE_Q8_0);
+  EXPECT_EQ(read<Context>("type_k", "q8_0").type_k, engine::CacheType::q8_0);
   EXPECT_TRUE(read<Context>("swa_full", "true").swa_full);
   EXPECT_EQ(read<Model>("gpu_layers", "12").gpu_layers, 12);
   EXPECT_EQ(read<Model>("gpu_layers", "all", model(3)).gpu_layers, engine::kAllLayers);
@@ -94,10 +94,10 @@ TEST(TableTest, WhatARowWritesItReads) {
 TEST(TableTest, JsonLosesNothing) {
   engine::ModelParams one = model(2);
   one.tensor_overrides = {{.pattern = "a,b=c", .buffer_type = "CPU"}};
-  one.load_mode = LLAMA_LOAD_MODE_AUTO;
+  one.load_mode = engine::LoadMode::automatic;
   one.n_cpu_moe = 3;
   EXPECT_EQ(from_json<engine::ModelParams>(to_json(one)), one);
-  const engine::ContextParams context{.n_ctx = 0, .type_v = GGML_TYPE_Q4_0, .pooling = LLAMA_POOLING_TYPE_RANK};
+  const engine::ContextParams context{.n_ctx = 0, .type_v = engine::CacheType::q4_0, .pooling = engine::Pooling::rank};
   EXPECT_EQ(from_json<engine::ContextParams>(to_json(context)), context);
   EXPECT_EQ(from_json<engine::ContextParams>(to_json(engine::ContextParams{})), engine::ContextParams{});
   const engine::ProjectorParams projector{.path = "p", .offload = false, .image_min_tokens = 1, .n_threads = 2};

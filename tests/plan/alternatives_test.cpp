@@ -42,7 +42,7 @@ Asked any() {
   context.n_ctx = *rc::gen::element<std::optional<std::uint32_t>>(std::nullopt, 0U, 300U, 1000U, 4096U, 8192U);
   context.n_seq_max = *rc::gen::element(1U, 3U, 8U);
   context.n_ubatch = *rc::gen::element(32U, 64U, 100U, 512U);
-  context.type_k = *rc::gen::element(GGML_TYPE_F16, GGML_TYPE_Q8_0);
+  context.type_k = *rc::gen::element(engine::CacheType::f16, engine::CacheType::q8_0);
   context.type_v = context.type_k;
   asked.dry_run.context.n_seq_max = context.n_seq_max;
   asked.dry_run.context.n_ctx_seq =

@@ -9,6 +9,7 @@
 #include <plimsoll/plan/plan_table.hpp>
 #include <plimsoll/plan/planner.hpp>
 #include <plimsoll/plan/refusal.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 #include <temporary_folder.hpp>
 
 #include "placement.hpp"
@@ -175,8 +176,8 @@ TEST(OneCardTest, TwoNamesOfACardHaveItsRoomBetweenThem) {
   params.devices = {kCuda.name(), kVulkan.name(), "CUDA1"};
   DeviceState other = state_of(device::DeviceId{"CUDA1"}, 80_GiB, 79_GiB, 72_GiB);
   other.info.pci_id = "0000:07:00.0";
-  const auto settled = with_settled_split(params, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB), other});
-  EXPECT_EQ(settled.tensor_split, (std::vector<float>{64, 64, 128}));
+  const auto fixed = with_fixed_split(params, {of_the_card(kCuda, 72_GiB), of_the_card(kVulkan, 72_GiB), other});
+  EXPECT_EQ(fixed.tensor_split, (std::vector<float>{64, 64, 128}));
 }
 
 // What is placed on a card by the one name is not free for the other.

@@ -30,7 +30,7 @@ class PlacementTest : public testing::Test {
                     .dry_run = {},
                     .entries = {},
                     .compute_group = request.compute_group};
-    model.request.model = with_settled_split(model.request.model, states_);
+    model.request.model = with_fixed_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};
     for (const std::string& device : devices) {
@@ -107,7 +107,7 @@ TEST_F(PlacementTest, WhatWasAskedForStays) {
   EXPECT_EQ(asked([](auto& params) { params.devices = kBoth; }), kBoth) << "several named: a split";
   EXPECT_EQ(asked([](auto& params) { params.devices = {"B"}; }), Devices{"B"});
   EXPECT_EQ(asked([](auto& params) { params.devices = {"none"}; }), Devices{"none"});
-  EXPECT_EQ(asked([](auto& params) { params.split_mode = LLAMA_SPLIT_MODE_ROW; }), kBoth);
+  EXPECT_EQ(asked([](auto& params) { params.split_mode = engine::SplitMode::row; }), kBoth);
   EXPECT_EQ(asked([](auto& params) {
               params.tensor_split = {3, 1};
               params.devices = kBoth;

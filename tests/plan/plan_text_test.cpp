@@ -8,6 +8,7 @@
 #include <plimsoll/plan/alternatives.hpp>
 #include <plimsoll/plan/plan_json.hpp>
 #include <plimsoll/plan/plan_table.hpp>
+#include <plimsoll/tracker/tracker.hpp>
 
 #include "plan_examples.hpp"
 

@@ -21,16 +21,17 @@ class DryRuns {
     ++made_;
     const engine::ContextParams& context = request.dry_run.context;
     const engine::ModelParams& model = request.dry_run.model;
-    if (context.type_k != GGML_TYPE_F16 && refuses_quantised_.contains(request.name))
+    if (context.type_k != engine::CacheType::f16 && refuses_quantised_.contains(request.name))
       throw Error(ErrorCode::unsupported, "this cache type is refused");
     const bool on_host = !model.devices.empty();
     const auto layers = static_cast<std::uint64_t>(model.gpu_layers < 0 ? 25 : std::min(model.gpu_layers, 25));
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
     dry_run::DryRun dry_run = gpu_dry_run();
-    dry_run.entries = {buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
-                       buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == GGML_TYPE_F16 ? 24576 : 13056)}),
-                       buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
+    dry_run.entries = {
+        buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
+        buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == engine::CacheType::f16 ? 24576 : 13056)}),
+        buffer(device, Stage::compute, Bytes{context.n_ubatch * 614400ULL})};
     return lay_out(request, dry_run, {});
   }
 

@@ -15,19 +15,19 @@ DeviceState card(const std::string& name, std::optional<Bytes> free, std::option
 const DeviceState kTheHost = state_of(kHost, 64_GiB, 60_GiB, std::nullopt);
 
 TEST(SplitTest, SharesFollowTheRoomUnderEachLine) {
-  const auto settled = with_settled_split({}, {card("A", 8_GiB), card("B", 32_GiB, 26_GiB, 2_GiB), kTheHost});
-  EXPECT_EQ(settled.devices, (std::vector<std::string>{"A", "B"}));
-  EXPECT_EQ(settled.tensor_split, (std::vector<float>{64, 192}));
+  const auto fixed = with_fixed_split({}, {card("A", 8_GiB), card("B", 32_GiB, 26_GiB, 2_GiB), kTheHost});
+  EXPECT_EQ(fixed.devices, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(fixed.tensor_split, (std::vector<float>{64, 192}));
 }
 
 TEST(SplitTest, AFewMiBMoreOrLessFreeAreTheSameShares) {
-  const auto one = with_settled_split({}, {card("A", 23_GiB), card("B", 23_GiB + 20_MiB)});
-  const auto other = with_settled_split({}, {card("A", 23_GiB + 20_MiB), card("B", 23_GiB)});
+  const auto one = with_fixed_split({}, {card("A", 23_GiB), card("B", 23_GiB + 20_MiB)});
+  const auto other = with_fixed_split({}, {card("A", 23_GiB + 20_MiB), card("B", 23_GiB)});
   EXPECT_EQ(one, other);
 }
 
 TEST(SplitTest, OneAcceleratorIsNotNamed) {
-  EXPECT_EQ(with_settled_split({}, {card("A", 8_GiB), kTheHost}), engine::ModelParams{});
+  EXPECT_EQ(with_fixed_split({}, {card("A", 8_GiB), kTheHost}), engine::ModelParams{});
 }
 
 TEST(SplitTest, WhatWasAskedForStays) {
@@ -35,20 +35,20 @@ TEST(SplitTest, WhatWasAskedForStays) {
   const auto stays = [&](auto change) {
     engine::ModelParams params;
     change(params);
-    EXPECT_EQ(with_settled_split(params, two), params);
+    EXPECT_EQ(with_fixed_split(params, two), params);
   };
   stays([](engine::ModelParams& p) { p.tensor_split = {3, 1}; });
   stays([](engine::ModelParams& p) { p.devices = {"B"}; });
   stays([](engine::ModelParams& p) { p.devices = {"none"}; });
   stays([](engine::ModelParams& p) { p.gpu_layers = 0; });
-  stays([](engine::ModelParams& p) { p.split_mode = LLAMA_SPLIT_MODE_NONE; });
+  stays([](engine::ModelParams& p) { p.split_mode = engine::SplitMode::none; });
 }
 
 TEST(SplitTest, ADeviceWithoutAShareIsNotNamed) {
-  const auto settled = with_settled_split({}, {card("A", 0_B), card("B", 8_GiB), card("C", 8_GiB)});
-  EXPECT_EQ(settled.devices, (std::vector<std::string>{"B", "C"}));
-  EXPECT_EQ(settled.tensor_split, (std::vector<float>{128, 128}));
-  const auto one = with_settled_split({}, {card("A", 0_B), card("B", 8_GiB)});
+  const auto fixed = with_fixed_split({}, {card("A", 0_B), card("B", 8_GiB), card("C", 8_GiB)});
+  EXPECT_EQ(fixed.devices, (std::vector<std::string>{"B", "C"}));
+  EXPECT_EQ(fixed.tensor_split, (std::vector<float>{128, 128}));
+  const auto one = with_fixed_split({}, {card("A", 0_B), card("B", 8_GiB)});
   EXPECT_EQ(one.devices, std::vector<std::string>{"B"});
   EXPECT_TRUE(one.tensor_split.empty());
 }
@@ -56,9 +56,9 @@ TEST(SplitTest, ADeviceWithoutAShareIsNotNamed) {
 TEST(SplitTest, DevicesThatWereNamedKeepTheirOrder) {
   engine::ModelParams params;
   params.devices = {"B", "A"};
-  const auto settled = with_settled_split(params, {card("A", 8_GiB), card("B", 24_GiB)});
-  EXPECT_EQ(settled.devices, params.devices);
-  EXPECT_EQ(settled.tensor_split, (std::vector<float>{192, 64}));
+  const auto fixed = with_fixed_split(params, {card("A", 8_GiB), card("B", 24_GiB)});
+  EXPECT_EQ(fixed.devices, params.devices);
+  EXPECT_EQ(fixed.tensor_split, (std::vector<float>{192, 64}));
 }
 
 TEST(SplitTest, ACardOfTwoBackendsCountsOnceAndIntegratedOnesOnlyAlone) {
@@ -69,12 +69,12 @@ TEST(SplitTest, ACardOfTwoBackendsCountsOnceAndIntegratedOnesOnlyAlone) {
   first.info.pci_id = again.info.pci_id = "0000:01:00.0";
   other.info.pci_id = "0000:02:00.0";
   integrated.info.type = device::DeviceType::integrated_gpu;
-  const auto settled = with_settled_split({}, {first, again, other, integrated});
-  EXPECT_EQ(settled.devices, (std::vector<std::string>{"CUDA0", "Vulkan1"}));
+  const auto fixed = with_fixed_split({}, {first, again, other, integrated});
+  EXPECT_EQ(fixed.devices, (std::vector<std::string>{"CUDA0", "Vulkan1"}));
 }
 
 TEST(SplitTest, WhereNothingIsFreeOrKnownSharesAreEqual) {
-  EXPECT_EQ(with_settled_split({}, {card("A", 0_B), card("B", std::nullopt)}).tensor_split,
+  EXPECT_EQ(with_fixed_split({}, {card("A", 0_B), card("B", std::nullopt)}).tensor_split,
             (std::vector<float>{128, 128}));
 }
 

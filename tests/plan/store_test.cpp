@@ -93,7 +93,7 @@ TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
   vary([](auto& device, auto&) { device.info.description = "Some GPU, newer driver"; });
   vary([](auto&, auto& other) { other.model.architecture = "gemma3"; });
   vary([](auto&, auto& other) { other.context.n_ubatch = 64; });
-  vary([](auto&, auto& other) { other.context.type_k = GGML_TYPE_Q8_0; });
+  vary([](auto&, auto& other) { other.context.type_k = engine::CacheType::q8_0; });
   vary([](auto&, auto& other) { other.gpu_layers = 3; });
   vary([](auto&, auto& other) { other.outputs = 512; });
   vary([](auto&, auto& other) { other.entries.push_back(buffer(kGpu, memory::Stage::weights, 1_MiB)); });
@@ -201,6 +201,29 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
   store.keep_dry_run(asked, dry_run, devices);
   EXPECT_EQ(Store(old).find_runtime("card"), 5_MiB);
   EXPECT_TRUE(Store(old).find_dry_run(asked)) << "the second time nothing is dropped";
+}
+
+TEST_F(StoreTest, MeasurementsOfVersionTwoAreKept) {
+  folder.write("two/nothing", "");
+  const std::string old = folder / "two/plimsoll.db";
+  {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(database,
+                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                           "CREATE TABLE measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
+                           "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT '2026-11-29T10:00:00.000Z');"
+                           "INSERT INTO measurement (key, cache, bytes) VALUES ('card', 'cold', 199);"
+                           "PRAGMA user_version = 2;",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+  }
+  Store store(old);
+  ASSERT_TRUE(store.usable());
+  EXPECT_EQ(store.find_runtime("card"), 199_B);
+  store.keep_dry_run(asked, dry_run, devices);
+  EXPECT_TRUE(Store(old).find_dry_run(asked));
 }
 
 // Remembers nothing and says nothing wrong.

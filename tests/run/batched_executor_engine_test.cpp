@@ -275,7 +275,7 @@ TEST_F(BatchedExecutorTest, AShiftMovesWhatIsBehindAndEqualsTheEnginesOwn) {
 
   const auto model = test::load_on_cpu(instance->plan().request.model.path);
   engine::ContextParams params = test::small_context();
-  params.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // as lively_request() has it
+  params.flash_attn = engine::FlashAttention::off;  // as lively_request() has it
   const auto context = engine::Context::create(model, params);
   (void)test::logits_after(*context, some_tokens(40));
   ASSERT_TRUE(context->remove(0, 4, 14));

@@ -21,7 +21,7 @@ using test::some_tokens;
 
 class ContextStateTest : public testing::Test {
  protected:
-  void open(const std::string& model, std::uint32_t sequences, ggml_type cache = GGML_TYPE_F16) {
+  void open(const std::string& model, std::uint32_t sequences, engine::CacheType cache = engine::CacheType::f16) {
     executor.reset();
     plan::Request request = test::lively_request(model, sequences);
     request.dry_run.context.type_k = cache;
@@ -112,7 +112,7 @@ TEST_F(ContextStateTest, OfAnotherModelOrCacheIsRefused) {
   }
   open("qwen3-dense", 3);
   expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
-  open("llama-dense", 3, GGML_TYPE_F32);
+  open("llama-dense", 3, engine::CacheType::f32);
   expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
   EXPECT_EQ(executor->free_sequences(), 3U);
 }

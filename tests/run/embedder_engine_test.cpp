@@ -25,10 +25,10 @@ using test::some_inputs;
 // What rounding does to a number of a vector of length 1 when its neighbours in the batch change.
 constexpr double kTolerance = 2e-5;
 
-constexpr auto kNone = LLAMA_POOLING_TYPE_NONE;
-constexpr auto kMean = LLAMA_POOLING_TYPE_MEAN;
-constexpr auto kCls = LLAMA_POOLING_TYPE_CLS;
-constexpr auto kLast = LLAMA_POOLING_TYPE_LAST;
+constexpr auto kNone = engine::Pooling::none;
+constexpr auto kMean = engine::Pooling::mean;
+constexpr auto kCls = engine::Pooling::cls;
+constexpr auto kLast = engine::Pooling::last;
 
 // The two encoders are written by the test, the others by the engine's own test suite.
 std::string model_path(const std::string& name) {
@@ -41,7 +41,7 @@ bool same(const std::vector<Embedding>& a, const std::vector<Embedding>& b) {
   return std::ranges::equal(a, b, {}, &Embedding::values, &Embedding::values);
 }
 
-class EveryKind : public testing::TestWithParam<std::tuple<std::string, enum llama_pooling_type>> {
+class EveryKind : public testing::TestWithParam<std::tuple<std::string, engine::Pooling>> {
  protected:
   plan::Request request(std::uint32_t sequences = 4) const {
     return embedding_request(model_path(std::get<0>(GetParam())), std::get<1>(GetParam()), sequences);
@@ -113,7 +113,7 @@ TEST(EmbedderTest, UnspecifiedPoolingIsTheModelsOwn) {
   MemoryAccounting accounting;
   for (const auto& [number, pooling] : {std::pair(1U, kMean), std::pair(2U, kCls)}) {
     const auto path = folder.write("own.gguf", test::tiny_bert({.pooling = number}).bytes());
-    const auto instance = ready(accounting, embedding_request(path, LLAMA_POOLING_TYPE_UNSPECIFIED));
+    const auto instance = ready(accounting, embedding_request(path, engine::Pooling::unspecified));
     EXPECT_EQ(Embedder(*instance).pooling(), pooling);
   }
 }

@@ -68,7 +68,7 @@ TEST(EveryExecutorTest, TakesNothingOnASealedContext) {
   MemoryAccounting accounting;
   plan::Request request = test::demo_request("mate-chat", 4);
   request.dry_run.context.kv_unified = true;
-  plan_for_embeddings(request.dry_run, LLAMA_POOLING_TYPE_NONE);  // gives logits as well
+  plan_for_embeddings(request.dry_run, engine::Pooling::none);  // gives logits as well
   const auto instance = test::ready(accounting, request);
   plan::Request draft_request = request;
   draft_request.name = "draft";

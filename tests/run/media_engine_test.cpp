@@ -44,7 +44,7 @@ class MediaPrompts : public testing::TestWithParam<ProjectorKind> {
     request.dry_run.context.n_ubatch = 32;
     request.dry_run.context.n_seq_max = sequences;
     request.dry_run.context.n_threads = 1;
-    request.dry_run.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    request.dry_run.context.flash_attn = engine::FlashAttention::off;
     return request;
   }
   void open(ProjectorKind kind, std::uint32_t sequences = 2) { open(request(kind, sequences)); }
@@ -323,7 +323,7 @@ TEST_P(MediaMisuse, WhatWasNotWarmedUpForIsRefusedBeforeTheEngineSeesIt) {
 
 TEST_P(MediaMisuse, AnInstanceThatWasRefusedItsProjectorHoldsNothing) {
   plan::Request wanted = request(ProjectorKind::fixed);
-  wanted.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  wanted.dry_run.model.load_mode = engine::LoadMode::none;
   const plan::Plan plan = test::plan_of(wanted);
   instance = test::reserve(accounting, plan);
   test::FaultInjector faults(accounting.tracker());

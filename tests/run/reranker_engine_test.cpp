@@ -174,7 +174,7 @@ TEST_F(RerankerTest, CancellationAndFailureLeaveItUsable) {
 TEST_F(RerankerTest, EmbedderAndRerankerRefuseEachOthersContexts) {
   const auto instance = ranks();
   expect_error(ErrorCode::usage, "ranks", [&] { Embedder embedder(*instance); });
-  const auto embeds = ready(accounting_, test::embedding_request(model({.pooling = 1}), LLAMA_POOLING_TYPE_MEAN));
+  const auto embeds = ready(accounting_, test::embedding_request(model({.pooling = 1}), engine::Pooling::mean));
   expect_error(ErrorCode::usage, "gives embeddings", [&] { Reranker reranker(*embeds); });
 }
 

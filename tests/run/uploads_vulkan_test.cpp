@@ -64,7 +64,7 @@ TEST(UploadsTest, ASplitModelAndOneWithWeightsOnTheHostAreTheSame) {
 
 TEST(UploadsTest, OtherLoadModesAreTheEngines) {
   plan::Request request = on_vulkan(test::arch_model("llama-dense"));
-  request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  request.dry_run.model.load_mode = engine::LoadMode::none;
   EXPECT_EQ(loaded(request, kUploadAlways).counts.weights, 0U);
 }
 

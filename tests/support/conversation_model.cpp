@@ -13,7 +13,7 @@ namespace plimsoll::test {
 plan::Request lively_request(const std::string& model, std::uint32_t sequences) {
   plan::Request request = small_request(model, "CPU", sequences);
   request.dry_run.model.path = lively_model(model);
-  request.dry_run.context.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  request.dry_run.context.flash_attn = engine::FlashAttention::off;
   return request;
 }
 

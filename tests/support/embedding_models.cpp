@@ -24,7 +24,7 @@ plan::Request small(const std::string& path, std::uint32_t sequences) {
 
 }  // namespace
 
-plan::Request embedding_request(const std::string& path, enum llama_pooling_type pooling, std::uint32_t sequences) {
+plan::Request embedding_request(const std::string& path, engine::Pooling pooling, std::uint32_t sequences) {
   plan::Request request = small(path, sequences);
   run::plan_for_embeddings(request.dry_run, pooling);
   return request;

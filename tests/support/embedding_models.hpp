@@ -13,7 +13,7 @@
 namespace plimsoll::test {
 
 // `path` with this many sequences of up to 64 tokens in micro-batches of 64, context of 256 tokens.
-[[nodiscard]] plan::Request embedding_request(const std::string& path, enum llama_pooling_type pooling,
+[[nodiscard]] plan::Request embedding_request(const std::string& path, engine::Pooling pooling,
                                               std::uint32_t sequences = 4);
 [[nodiscard]] plan::Request ranking_request(const std::string& path, std::uint32_t sequences = 4);
 

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include <plimsoll/dry_run/dry_run.hpp>
+#include <plimsoll/engine/context.hpp>
+#include <plimsoll/engine/model.hpp>
 #include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/ledger.hpp>
 #include <plimsoll/tracker/tracker.hpp>

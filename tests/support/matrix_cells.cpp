@@ -21,7 +21,7 @@ struct Column {
   engine::ContextParams context;
 };
 
-engine::ContextParams context_of(std::uint32_t sequences, ggml_type cache,
+engine::ContextParams context_of(std::uint32_t sequences, engine::CacheType cache,
                                  std::uint32_t micro_batch = kSmallMicroBatch) {
   engine::ContextParams context;
   context.n_ctx = (micro_batch > kSmallMicroBatch ? 1024 : 256) * sequences;
@@ -39,48 +39,49 @@ std::vector<Column> fast_columns() {
   for (const Placement placement :
        {Placement::host_mapped, Placement::host_read, Placement::device_all, Placement::device_half}) {
     for (const std::uint32_t sequences : {1U, 4U}) {
-      for (const ggml_type cache : {GGML_TYPE_F16, GGML_TYPE_Q8_0}) {
+      for (const engine::CacheType cache : {engine::CacheType::f16, engine::CacheType::q8_0}) {
         all.push_back({.placement = placement, .options = "", .context = context_of(sequences, cache)});
       }
     }
   }
   // A micro-batch of the tools' default size, and an accelerator that holds no layer but may compute.
-  all.push_back({Placement::host_mapped, "micro-batch 512", context_of(1, GGML_TYPE_F16, 512)});
-  all.push_back({Placement::device_all, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
-  all.push_back({Placement::device_none, "", context_of(1, GGML_TYPE_F16)});
-  all.push_back({Placement::device_none, "micro-batch 512", context_of(4, GGML_TYPE_F16, 512)});
+  all.push_back({Placement::host_mapped, "micro-batch 512", context_of(1, engine::CacheType::f16, 512)});
+  all.push_back({Placement::device_all, "micro-batch 512", context_of(4, engine::CacheType::f16, 512)});
+  all.push_back({Placement::device_none, "", context_of(1, engine::CacheType::f16)});
+  all.push_back({Placement::device_none, "micro-batch 512", context_of(4, engine::CacheType::f16, 512)});
   // Layers on two devices, all of them (the engine then keeps several batches in flight) and some.
-  all.push_back({Placement::two_devices, "", context_of(1, GGML_TYPE_F16)});
-  all.push_back({Placement::two_devices, "", context_of(4, GGML_TYPE_Q8_0)});
-  all.push_back({Placement::two_devices_half, "", context_of(4, GGML_TYPE_F16)});
+  all.push_back({Placement::two_devices, "", context_of(1, engine::CacheType::f16)});
+  all.push_back({Placement::two_devices, "", context_of(4, engine::CacheType::q8_0)});
+  all.push_back({Placement::two_devices_half, "", context_of(4, engine::CacheType::f16)});
   return all;
 }
 
 void add_option_columns(std::vector<Column>& all, Placement placement) {
   const auto add = [&](std::string options, auto change) {
-    Column column{.placement = placement, .options = std::move(options), .context = context_of(4, GGML_TYPE_F16)};
+    Column column{
+        .placement = placement, .options = std::move(options), .context = context_of(4, engine::CacheType::f16)};
     change(column.context);
     all.push_back(std::move(column));
   };
   using Params = engine::ContextParams;
-  add("flash attention off", [](Params& c) { c.flash_attn = LLAMA_FLASH_ATTN_TYPE_DISABLED; });
-  add("flash attention on", [](Params& c) { c.flash_attn = LLAMA_FLASH_ATTN_TYPE_ENABLED; });
+  add("flash attention off", [](Params& c) { c.flash_attn = engine::FlashAttention::off; });
+  add("flash attention on", [](Params& c) { c.flash_attn = engine::FlashAttention::on; });
   add("unified cache", [](Params& c) { c.kv_unified = true; });
   add("full-size sliding window", [](Params& c) { c.swa_full = true; });
   add("cache on the host", [](Params& c) { c.offload_kqv = false; });
   add("no host operations offloaded", [](Params& c) { c.op_offload = false; });
   add("four rows of logits at most", [](Params& c) { c.n_outputs_max = 4; });
   add("K q4_0, V f32", [](Params& c) {
-    c.type_k = GGML_TYPE_Q4_0;
-    c.type_v = GGML_TYPE_F32;
+    c.type_k = engine::CacheType::q4_0;
+    c.type_v = engine::CacheType::f32;
   });
   add("embeddings, pooled", [](Params& c) {
     c.embeddings = true;
-    c.pooling = LLAMA_POOLING_TYPE_MEAN;
+    c.pooling = engine::Pooling::mean;
   });
   add("embeddings of tokens", [](Params& c) {
     c.embeddings = true;
-    c.pooling = LLAMA_POOLING_TYPE_NONE;
+    c.pooling = engine::Pooling::none;
   });
   add("batch of four micro-batches", [](Params& c) { c.n_batch = 4 * c.n_ubatch; });
   add("context that needs padding", [](Params& c) { c.n_ctx = 300 * 3; });
@@ -125,7 +126,7 @@ engine::ModelParams Cell::model() const {
       break;
     case Placement::host_read:
       params.devices = {"none"};
-      params.load_mode = LLAMA_LOAD_MODE_NONE;
+      params.load_mode = engine::LoadMode::none;
       break;
     case Placement::device_all:
       params.devices = {"Vulkan0"};
@@ -184,7 +185,8 @@ std::vector<Cell> quantized_cells(std::initializer_list<Placement> placements) {
     for (const bool repack : {true, false}) {
       for (const Placement placement : placements) {
         for (const std::uint32_t sequences : {1U, 4U}) {
-          Column column{.placement = placement, .options = "", .context = context_of(sequences, GGML_TYPE_F16)};
+          Column column{
+              .placement = placement, .options = "", .context = context_of(sequences, engine::CacheType::f16)};
           if (!repack) column.options = "not repacked";
           cells.push_back({.path = path,
                            .name = name_of(path, column),

@@ -37,7 +37,7 @@ int refuse_each(const std::string& architecture, const std::string& device) {
   FaultInjector faults(accounting.tracker());
   plan::Request request = small_request(architecture, device, 2);
   request.dry_run.context.n_outputs_max = 8;  // so that warm-up has an output buffer to grow
-  request.dry_run.model.load_mode = LLAMA_LOAD_MODE_NONE;
+  request.dry_run.model.load_mode = engine::LoadMode::none;
   const plan::Plan plan = plan_of(request);
   for (int i = 0; i < 3; ++i)
     EXPECT_FALSE(live_once(accounting, faults, plan, -1));  // what allocators and drivers keep for later

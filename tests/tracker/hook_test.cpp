@@ -182,14 +182,14 @@ TEST_F(HookTest, OnlyTheExpectedObserverIsReplaced) {
 class RecordingUploader final : public Uploader {
  public:
   std::vector<std::size_t> written;
-  int settled = 0;
+  int finished = 0;
   bool takes = true;
   bool write(ggml_tensor*, const void*, std::size_t, std::size_t bytes) noexcept override {
     written.push_back(bytes);
     return takes;
   }
   void stay_mapped(void*, std::size_t) noexcept override {}
-  void settle() noexcept override { ++settled; }
+  void finish_uploads() noexcept override { ++finished; }
 };
 
 // A tensor of floats with a buffer.
@@ -229,13 +229,13 @@ TEST(UploaderTest, NothingIsOnItsWayWhereABufferIsFreedOrATensorRead) {
   {
     const ThreadUploader here(&uploader);
     (void)allocate(64);
-    EXPECT_EQ(uploader.settled, 1);
+    EXPECT_EQ(uploader.finished, 1);
     ggml_backend_tensor_get(one.tensor, &first, 0, sizeof(first));
-    EXPECT_EQ(uploader.settled, 2);
+    EXPECT_EQ(uploader.finished, 2);
   }
   (void)allocate(64);
   ggml_backend_tensor_get(one.tensor, &first, 0, sizeof(first));
-  EXPECT_EQ(uploader.settled, 2);
+  EXPECT_EQ(uploader.finished, 2);
 }
 
 TEST(UploaderTest, MeanwhileTheEngineIsToldOfSeveralMemoryNodes) {

@@ -30,7 +30,7 @@ class Bytes {
   std::uint64_t value_ = 0;
 };
 
-// a - b, but 0 where b is larger: "how much is missing", "how much room is left".
+// a - b, but 0 where b is larger: "how much is missing", "how much is left".
 [[nodiscard]] constexpr Bytes saturating_sub(Bytes a, Bytes b) noexcept {
   return a > b ? Bytes{a.value() - b.value()} : Bytes{};
 }

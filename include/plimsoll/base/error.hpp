@@ -39,6 +39,9 @@ class Error : public std::runtime_error {
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
   // Named amounts behind the sentence, in the order they matter: {"needed", 123}, {"available", 45}.
   [[nodiscard]] const Numbers& numbers() const noexcept { return numbers_; }
+  friend bool operator==(const Error& a, const Error& b) noexcept {
+    return a.code_ == b.code_ && std::string_view(a.what()) == b.what() && a.numbers_ == b.numbers_;
+  }
 
  private:
   ErrorCode code_;

@@ -1,4 +1,4 @@
-// read_lines: a text of one thing a line.
+// read_lines: a text that holds one item a line.
 #pragma once
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// write_whole_file: a file is there as a whole or as it was before.
+// write_whole_file: a file is replaced as a whole, or stays as it was.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -18,8 +18,8 @@ using Sink = std::function<void(std::span<const std::byte>)>;
 void write_whole_file(const std::string& path, const std::function<void(const Sink&)>& write);
 void write_whole_file(const std::string& path, std::string_view text);
 
-// For who writes a file himself and renames it once it is whole: a name beside `path` that no other writer has, and the
-// folder's part of being on the disk, after the rename. Throws Error{io}.
+// For callers that write a file themselves and rename it once it is whole: a name beside `path` that no other writer
+// has; and, after the rename, the folder's own entry on the disk. Throws Error{io}.
 [[nodiscard]] std::string unfinished_name(const std::string& path);
 void sync_folder_of(const std::string& path);
 

@@ -38,6 +38,7 @@ struct DeviceInfo {
   // The device that stands for this one's memory, where two backends offer one card: the first of them. Budgets, what
   // is free and what is committed are that memory's. Empty: its own.
   DeviceId same_memory_as{};
+  friend bool operator==(const DeviceInfo&, const DeviceInfo&) = default;
   [[nodiscard]] const DeviceId& memory() const noexcept { return same_memory_as.name().empty() ? id : same_memory_as; }
 };
 

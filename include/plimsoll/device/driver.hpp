@@ -1,5 +1,5 @@
-// driver: which driver computes on a device. What a backend takes for itself is the driver's doing, so another version
-// of it is another question.
+// driver: which driver computes on a device. It decides what a backend takes for itself, so measurements belong to one
+// version of it.
 #pragma once
 #include <filesystem>
 #include <string>

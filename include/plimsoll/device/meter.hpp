@@ -1,4 +1,4 @@
-// Meter: what is held on the devices a model uses, as the probes see it: for what no hook sees (the runtime stage).
+// Meter: what is held on a model's devices, as the probes see it: the runtime stage, which passes no hook.
 #pragma once
 #include <optional>
 #include <string>
@@ -58,7 +58,7 @@ class Meter {
   std::vector<DeviceInfo> memories_;
 };
 
-// How much more `after` says than `before`, summed over the memories that grew. What shrank is not set off against it.
+// How much more `after` says than `before`, summed over the memories that grew; those that shrank count as 0.
 [[nodiscard]] Bytes growth(const Meter::Reading& before, const Meter::Reading& after);
 
 }  // namespace plimsoll::device

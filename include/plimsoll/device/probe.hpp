@@ -17,8 +17,8 @@ class Probe {
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   // Empty where this probe cannot say anything about the device. Any thread.
   [[nodiscard]] virtual std::optional<MemoryReading> read(const DeviceInfo& device) const = 0;
-  // Reading would make this process a device context, half a gigabyte on some cards: not to be asked where another
-  // probe knows the device's total.
+  // Reading would give this process a device context, half a gigabyte on some cards: skipped where another probe knows
+  // the device's total.
   [[nodiscard]] virtual bool makes_context(const DeviceInfo&) const noexcept { return false; }
 };
 

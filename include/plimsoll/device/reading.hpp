@@ -20,6 +20,7 @@ struct MemoryReading {
   // the probe cannot see it under its own number (a pid namespace): known once it has been listed (see device::Meter).
   bool unlisted = false;
   std::string own_source{};  // who said used_by_us or unlisted, where several probes contributed; else as source
+  friend bool operator==(const MemoryReading&, const MemoryReading&) = default;
 };
 
 // As it will be read when this process is gone, or has given everything back.

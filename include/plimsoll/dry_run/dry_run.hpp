@@ -8,10 +8,13 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/model.hpp>
+#include <plimsoll/engine/facts.hpp>
 #include <plimsoll/engine/params.hpp>
 #include <plimsoll/memory/tag.hpp>
+
+namespace plimsoll::engine {
+class Model;
+}
 
 namespace plimsoll::dry_run {
 
@@ -41,13 +44,14 @@ struct DryRun {
   engine::ContextFacts context;
   std::int32_t gpu_layers = 0;  // layers that really are on accelerators
   std::uint32_t outputs = 0;    // rows of logits that the output entries hold
-  // Vectors of the largest picture that the projector's budgets hold; 0: there is no projector, or it does not see.
+  // Vectors of the largest picture that the projector's entries are sized for; 0: no projector, or one without eyes.
   std::int32_t picture_tokens = 0;
   // Where it takes pictures of any size, and by itself larger ones than it reserves for: the limit to load it with.
   // Else as asked for; 0: none.
   std::int32_t picture_limit = 0;
-  // Taken on devices while looking and given back again: what the engine could not be kept from allocating.
+  // Taken on devices during the dry run and given back again: what the engine could not be kept from allocating.
   Bytes transient;
+  friend bool operator==(const DryRun&, const DryRun&) = default;
 };
 
 // Header and tokenizer are read, the memory of weights, caches and buffers is not taken. 80 ms for a small model, up to

@@ -1,10 +1,12 @@
-// DryRunProcess: dry runs in a child process, so that a file that makes the engine end its process takes nobody along.
+// DryRunProcess: dry runs in a child process, so that a file which makes the engine end its process ends only the
+// child.
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include <nlohmann/json_fwd.hpp>
+
 #include <plimsoll/dry_run/dry_run_source.hpp>
 
 namespace plimsoll {

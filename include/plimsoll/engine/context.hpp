@@ -13,6 +13,7 @@
 #include <plimsoll/engine/adapter.hpp>
 #include <plimsoll/engine/batch.hpp>
 #include <plimsoll/engine/control_vector.hpp>
+#include <plimsoll/engine/facts.hpp>
 #include <plimsoll/engine/model.hpp>
 #include <plimsoll/engine/params.hpp>
 
@@ -20,24 +21,6 @@ namespace plimsoll::engine {
 
 using Position = llama_pos;
 using SequenceId = llama_seq_id;
-
-// What the engine really made; may differ from what was asked (sizes are padded, flash attention is decided).
-struct ContextFacts {
-  std::uint32_t n_ctx = 0;
-  std::uint32_t n_ctx_seq = 0;  // tokens of one sequence
-  std::uint32_t n_batch = 0;
-  std::uint32_t n_ubatch = 0;
-  std::uint32_t n_seq_max = 0;
-  std::uint32_t n_outputs_max = 0;  // rows of logits that one call may ask for
-  ggml_type type_k = GGML_TYPE_F16;
-  ggml_type type_v = GGML_TYPE_F16;
-  bool flash_attn = false;
-  bool kv_unified = false;
-  bool swa_full = false;
-  bool has_memory = true;  // false: encoder-only models keep nothing between calls
-  // How the vectors of a sequence's tokens become one; none where the context was not made for embeddings.
-  enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_NONE;
-};
 
 // An answer, not a failure: the device or the memory said no, or the caller stopped it.
 enum class DecodeStatus {
@@ -104,7 +87,7 @@ class Context {
   void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
   // The engine notes copies between caches and shifts, and moves the memory with the next decode. Until then a saved
   // state would be wrong, and a restored one would be overwritten: SequenceState throws Error{usage}.
-  [[nodiscard]] bool memory_is_settled() const noexcept { return settled_; }
+  [[nodiscard]] bool has_pending_moves() const noexcept { return pending_moves_; }
   // Positions become a `by`-th of what they were (self-extend). Throws Error{unsupported} where shift() would.
   void divide(SequenceId sequence, Position from, Position to, int by);
   [[nodiscard]] bool can_shift() const;
@@ -142,7 +125,7 @@ class Context {
   std::vector<std::shared_ptr<Adapter>> adapters_;  // kept alive while set
   std::atomic<const std::stop_token*> stop_{nullptr};
   std::atomic<int> nodes_left_{0};  // of a beginning; 0: there is no such limit
-  bool settled_ = true;
+  bool pending_moves_ = false;
   bool broke_off_ = false;
 };
 

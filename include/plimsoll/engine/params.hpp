@@ -1,8 +1,6 @@
 // What a model and a context are made with. Plain structs; defaults are those of llama.cpp's tools (not of its
 // library). Names are llama.cpp's. Units stand beside the fields.
 #pragma once
-#include <llama.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +8,14 @@
 #include <vector>
 
 namespace plimsoll::engine {
+
+// llama.cpp's choices, by its numbers (src/engine/engine_params.hpp holds them against its own).
+enum class SplitMode { none = 0, layer = 1, row = 2, tensor = 3 };
+enum class LoadMode { automatic = -1, none = 0, mmap = 1, mlock = 2, mmap_mlock = 3, direct_io = 4 };
+enum class FlashAttention { automatic = -1, off = 0, on = 1 };
+enum class Pooling { unspecified = -1, none = 0, mean = 1, cls = 2, last = 3, rank = 4 };
+// The types that the engine takes for a KV cache.
+enum class CacheType { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, iq4_nl = 20, bf16 = 30 };
 
 inline constexpr std::int32_t kAllLayers = -1;  // every layer and the output layer
 
@@ -24,10 +30,10 @@ struct ModelParams {
   std::string path;                      // a GGUF file, or the first file of a split model
   std::vector<std::string> devices;      // ggml names; empty: every accelerator; {"none"}: the CPU alone
   std::int32_t gpu_layers = kAllLayers;  // layers kept on accelerators, counted from the last
-  llama_split_mode split_mode = LLAMA_SPLIT_MODE_LAYER;
+  SplitMode split_mode = SplitMode::layer;
   std::int32_t main_gpu = 0;        // used with split_mode none
   std::vector<float> tensor_split;  // share of each device; empty: the engine's choice, by free memory
-  llama_load_mode load_mode = LLAMA_LOAD_MODE_MMAP;
+  LoadMode load_mode = LoadMode::mmap;
   std::vector<TensorOverride> tensor_overrides;
   bool cpu_moe = false;        // all experts stay on the host
   std::int32_t n_cpu_moe = 0;  // the experts of the first N layers stay on the host
@@ -60,7 +66,7 @@ struct ProjectorParams {
   std::int32_t image_min_tokens = 0;  // of a picture of any size; 0: the file's own
   std::int32_t image_max_tokens = 0;
   std::int32_t n_threads = 0;  // 0: default_threads()
-  llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
+  FlashAttention flash_attn = FlashAttention::automatic;
   [[nodiscard]] bool wanted() const noexcept { return !path.empty(); }
   friend bool operator==(const ProjectorParams&, const ProjectorParams&) = default;
 };
@@ -78,10 +84,10 @@ struct ContextParams {
   std::uint32_t n_outputs_max = 0;
   std::int32_t n_threads = 0;        // 0: default_threads(): cores that this process may use, within its quota
   std::int32_t n_threads_batch = 0;  // 0: n_threads
-  ggml_type type_k = GGML_TYPE_F16;
-  ggml_type type_v = GGML_TYPE_F16;
-  llama_flash_attn_type flash_attn = LLAMA_FLASH_ATTN_TYPE_AUTO;
-  enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  CacheType type_k = CacheType::f16;
+  CacheType type_v = CacheType::f16;
+  FlashAttention flash_attn = FlashAttention::automatic;
+  Pooling pooling = Pooling::unspecified;
   bool embeddings = false;  // must be decided here: switching it on later can crash the engine
   bool offload_kqv = true;  // KV cache on the accelerator
   bool op_offload = true;
@@ -91,15 +97,17 @@ struct ContextParams {
 };
 
 // "f16", "q8_0" ... as ggml spells them. Empty where there is no such type, or the engine takes it for no cache.
-[[nodiscard]] std::optional<ggml_type> cache_type_from_string(std::string_view name);
-[[nodiscard]] std::string_view to_string(ggml_type type);
-[[nodiscard]] std::optional<llama_flash_attn_type> flash_attn_from_string(std::string_view name);  // on|off|auto
-[[nodiscard]] std::optional<llama_load_mode> load_mode_from_string(std::string_view name);         // none|mmap|...
+[[nodiscard]] std::optional<CacheType> cache_type_from_string(std::string_view name);
+[[nodiscard]] std::string_view to_string(CacheType type) noexcept;
+[[nodiscard]] std::optional<FlashAttention> flash_attn_from_string(std::string_view name);  // on|off|auto
+[[nodiscard]] std::optional<LoadMode> load_mode_from_string(std::string_view name);         // none|mmap|...
+[[nodiscard]] std::string_view to_string(LoadMode mode) noexcept;
 // none|layer|row, and "tensor", which validate() then refuses with the reason.
-[[nodiscard]] std::optional<llama_split_mode> split_mode_from_string(std::string_view name);
+[[nodiscard]] std::optional<SplitMode> split_mode_from_string(std::string_view name);
+
 // none|mean|cls|last|rank
-[[nodiscard]] std::optional<enum llama_pooling_type> pooling_from_string(std::string_view name);
-[[nodiscard]] std::string_view to_string(enum llama_pooling_type pooling) noexcept;  // "unspecified" too
+[[nodiscard]] std::optional<Pooling> pooling_from_string(std::string_view name);
+[[nodiscard]] std::string_view to_string(Pooling pooling) noexcept;  // "unspecified" too
 
 // What can be judged without a model: n_ubatch > n_batch, a batch or a context that cannot hold a token of each
 // sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits,

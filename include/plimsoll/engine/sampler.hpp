@@ -76,16 +76,16 @@ class Sampler {
     std::size_t kept = 0;
     bool greedy = false;
   };
-  struct Room;  // kept between choices
-  struct DeleteRoom {
-    void operator()(Room* room) const noexcept;
+  struct Workspace;  // kept between choices
+  struct DeleteWorkspace {
+    void operator()(Workspace* workspace) const noexcept;
   };
 
   Sampler(std::size_t n_vocab, SamplerChain chain);
   [[nodiscard]] static Narrowing narrowing_of(const SamplerChain& chain);
   void require_logits(std::span<const float> logits) const;
   [[nodiscard]] std::optional<float> narrow(std::span<const float> logits, std::size_t count);
-  [[nodiscard]] bool is_settled();
+  [[nodiscard]] bool has_one_order();
   [[nodiscard]] bool narrow_to_choice(std::span<const float> logits);
   [[nodiscard]] bool narrow_to_allowed(std::span<const float> logits);
   void choose(std::span<const float> logits, llama_token_data_array& array, bool few);
@@ -100,7 +100,7 @@ class Sampler {
   std::vector<llama_token_data> candidates_;  // of the last choice: the first left_ of them
   std::size_t left_ = 0;
   Narrowing narrowing_;
-  std::unique_ptr<Room, DeleteRoom> room_;
+  std::unique_ptr<Workspace, DeleteWorkspace> workspace_;
   bool seen_ = false;  // candidates_ are what look() took
 };
 

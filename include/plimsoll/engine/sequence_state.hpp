@@ -15,7 +15,7 @@ using StateBytes = std::vector<std::uint8_t, LargeBlockAllocator<std::uint8_t>>;
 class SequenceState {
  public:
   explicit SequenceState(StateBytes bytes) : data_(std::move(bytes)) {}  // of an earlier save()
-  // They throw Error{usage} where the context's memory is not settled (Context::memory_is_settled).
+  // They throw Error{usage} where moves of the context's memory are pending (Context::has_pending_moves).
   [[nodiscard]] static SequenceState save(Context& context, SequenceId sequence);
   // How many bytes save() would give. Throws likewise.
   [[nodiscard]] static Bytes size_of(Context& context, SequenceId sequence);

@@ -16,7 +16,7 @@ namespace plimsoll::memory {
 // A share of a device's total: above 0 and at most 100.
 class Percent {
  public:
-  // Throws Error{usage} for anything else, and for what is no number: such a budget would refuse nothing.
+  // Throws Error{usage} for anything else, NaN included: such a budget would refuse nothing.
   constexpr explicit Percent(double value) : value_(value) {
     if (!(value > 0 && value <= 100)) throw_out_of_range(value);
   }
@@ -36,13 +36,14 @@ struct BudgetRequest {
 // "Vulkan0=8GiB", "90%", "CPU=50%". The error is a sentence that names the text.
 [[nodiscard]] std::expected<BudgetRequest, std::string> parse_budget(std::string_view text);
 
-// Where an accelerator has no budget of its own: 90 % of its total. The rest is a reserve for what nobody can plan:
+// Where an accelerator has no budget of its own: 90 % of its total. The rest is for what cannot be planned:
 // the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
 inline constexpr Percent kDefaultAcceleratorBudget{90};
 
 struct Budget {
   Bytes bytes;
   bool lowered = false;  // was above the device's total and has been lowered to it: worth a warning
+  friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 // The budget of one device: the last request that names it, or the device that stands for its memory; else the last

@@ -1,4 +1,4 @@
-// CapacitySource: the tiny concept that the tracker asks before ggml places a buffer, and wrappers of one idea each.
+// CapacitySource: what the tracker asks before ggml places a buffer, and wrappers that add one rule each.
 #pragma once
 #include <concepts>
 #include <expected>
@@ -25,7 +25,7 @@ class AnyCapacity {
   virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
 };
 
-// Limited and recorded: the ledger's budget judges, the ledger counts.
+// Limited and recorded: the ledger refuses beyond the budget, and counts.
 class LedgerCapacity final : public AnyCapacity {
  public:
   explicit LedgerCapacity(Ledger& ledger) : ledger_(ledger) {}
@@ -48,8 +48,8 @@ class SealedCapacity final : public AnyCapacity {
   AnyCapacity& next_;
   Ledger& ledger_;
   Seal& seal_;
-  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never has room to
-  // make here: what lies inside a reservation is always granted.
+  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never evicts
+  // here: what lies inside a reservation is always granted.
   std::mutex mutex_;
 };
 
@@ -65,17 +65,17 @@ class TracedCapacity final : public AnyCapacity {
   EventLog& log_;
 };
 
-// Retrying: on a refusal asks `make_room` once (evict something), then tries again.
+// Retrying: on a refusal calls `evict` once, and tries again where that answers true.
 class RetryingCapacity final : public AnyCapacity {
  public:
-  using MakeRoom = std::function<bool(const Tag&, Bytes)>;
-  RetryingCapacity(AnyCapacity& next, MakeRoom make_room) : next_(next), make_room_(std::move(make_room)) {}
+  using Evict = std::function<bool(const Tag&, Bytes)>;
+  RetryingCapacity(AnyCapacity& next, Evict evict) : next_(next), evict_(std::move(evict)) {}
   [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
   AnyCapacity& next_;
-  MakeRoom make_room_;
+  Evict evict_;
 };
 
 static_assert(CapacitySource<LedgerCapacity>);

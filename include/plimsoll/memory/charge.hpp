@@ -9,13 +9,13 @@ namespace plimsoll::memory {
 // Move-only; the destructor gives back what is charged. One thread; the ledger outlives it.
 class Charge {
  public:
-  Charge() = default;  // of nothing, for good
+  Charge() = default;  // of 0 bytes, and stays so
   Charge(Ledger& ledger, Tag tag) : ledger_(&ledger), tag_(std::move(tag)) {}
   Charge(Charge&& other) noexcept;
   Charge& operator=(Charge&& other) noexcept;
   ~Charge() { clear(); }
 
-  // False: the budget has no room for more, and what is charged is what it was. Shrinking always succeeds.
+  // False: more does not fit into the budget, and what is charged is unchanged. Shrinking always succeeds.
   [[nodiscard]] bool resize(Bytes bytes);
   void clear() noexcept;
   [[nodiscard]] Bytes size() const noexcept { return size_; }
@@ -26,13 +26,13 @@ class Charge {
   Bytes size_;
 };
 
-// What grows by little is charged in steps, so that the ledger's log does not tell of each.
+// What grows in small amounts is charged in steps of this, so that the log has an event for each step only.
 inline constexpr Bytes kChargeStep{std::uint64_t{64} << 10U};
 [[nodiscard]] inline Bytes in_steps(Bytes bytes) {
   return Bytes{(bytes.value() + kChargeStep.value() - 1) / kChargeStep.value() * kChargeStep.value()};
 }
 
-// Under this owner stand logs and histories.
+// The owner of logs and histories.
 inline constexpr const char* kRecords = "records";
 
 // For what lies on the host's heap.

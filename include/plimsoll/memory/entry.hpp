@@ -22,7 +22,7 @@ struct Entry {
   Bytes planned;                  // what reservations hold for this tag
   Counter taken;                  // what is really placed
   std::uint64_t allocations = 0;  // how often something was placed
-  bool charged = true;            // false: page cache, judged by no budget
+  bool charged = true;            // false: page cache, counted against no budget
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 

@@ -69,7 +69,7 @@ class EventLog {
  public:
   explicit EventLog(const Clock& clock, std::size_t capacity = 100'000);
 
-  // Whoever moves bytes must not fail for the sake of its log: an event that cannot be written (no memory) is lost.
+  // An allocation must not fail because of its log: an event that cannot be written (no memory) is lost.
   void append(EventKind kind, const Tag& tag, Bytes bytes) noexcept;
   [[nodiscard]] EventRecord record() const;
   [[nodiscard]] std::vector<Event> events() const { return record().events; }
@@ -95,8 +95,8 @@ class EventLog {
   std::uint64_t lost_ = 0;
 };
 
-// One JSON object a budget: first the entries before, then the events. `read` answers with the line number and a
-// sentence where the text is not such a log.
+// One JSON object a line: first the entries before, then the events. The error of `read` is a sentence with the line's
+// number.
 void write_events(std::ostream& out, const EventRecord& record);
 [[nodiscard]] std::expected<EventRecord, std::string> read_events(std::istream& in);
 

@@ -39,8 +39,8 @@ class Ledger {
   // No budget means unlimited. Lowering a budget below what is committed is allowed: only later requests are refused.
   void set_budget(const device::DeviceId& device, std::optional<Bytes> entry);
 
-  // From now on the two are one memory with one account and one budget (a card that two backends offer): what is said
-  // of either is said of both. Entries keep the name of their device.
+  // From now on the two are one memory with one account and one budget (a card that two backends offer), under either
+  // name. Entries keep the name of their device.
   void join(const device::DeviceId& device, const device::DeviceId& memory);
   [[nodiscard]] device::DeviceId memory_of(const device::DeviceId& device) const;
 
@@ -67,7 +67,7 @@ class Ledger {
   // The largest charged entries there, largest first, at most Refusal::kLargestShown.
   [[nodiscard]] std::vector<Entry> largest_on(const device::DeviceId& device) const;
 
-  // Counted and shown, never judged: page cache (mapped weights).
+  // Counted and shown, never refused: page cache (mapped weights).
   void note_uncharged(const Tag& tag, Bytes bytes);
   void forget_uncharged(const Tag& tag, Bytes bytes) noexcept;
 

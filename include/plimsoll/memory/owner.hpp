@@ -1,5 +1,5 @@
-// Owner: who holds bytes, known by a name that nobody else has at the same time. Tags, seal and snapshots go by that
-// name, so two owners of one name would be one in the ledger.
+// Owner: who holds bytes, under a name that is unique at any time. Tags, seal and snapshots use the name, so two owners
+// of one name would be one in the ledger.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -34,9 +34,9 @@ class Owner {
 // The names that are taken. Any thread.
 class OwnerNames {
  public:
-  // Throws Error{usage} where somebody has that name.
+  // Throws Error{usage} where the name is taken.
   [[nodiscard]] Owner claim(const std::string& name);
-  // `name`, or where somebody has it the first of "name-2", "name-3" ... that is free.
+  // `name`, or where it is taken the first of "name-2", "name-3" ... that is free.
   [[nodiscard]] Owner claim_numbered(const std::string& name);
 
  private:

@@ -12,8 +12,8 @@
 namespace plimsoll::memory {
 
 enum class RefusedBy {
-  budget,  // ours: the device was not asked
-  seal,    // the owner is sealed, and its reservation has no such bytes left: the device was not asked
+  budget,  // our budget: the device was not asked
+  seal,    // the owner is sealed, and its reservation has too little left: the device was not asked
   device,  // the device itself, after budget and seal had let the request through
 };
 

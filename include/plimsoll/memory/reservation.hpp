@@ -23,10 +23,10 @@ class Reservation {
   [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
   [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its entries there
 
-  // Replaces the bytes of one budget (adds the budget where it is new). Growing may be refused by the budget and then
+  // Replaces the bytes of one entry (adds the entry where it is new). Growing may be refused by the budget and then
   // throws Refused (over_budget) and changes nothing; shrinking always succeeds.
   void resize(const Tag& tag, Bytes bytes);
-  // Takes over the other's budgets; both must have the same owner and ledger.
+  // Takes over the other's entries; both must have the same owner and ledger.
   void merge(Reservation&& other);
   void release() noexcept;
 

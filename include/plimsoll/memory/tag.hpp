@@ -16,7 +16,7 @@ enum class Stage {
   compute,
   output,
   adapter,
-  projector,      // weights and compute buffers of what sees and hears
+  projector,      // weights and compute buffers of what reads pictures and sounds
   runtime,        // what the backend takes for itself: contexts, pools, pipelines
   conversations,  // state of sequences that is kept on the host: swapped-out conversations, kept prompts
   bookkeeping,    // logs of events and histories of samples

@@ -1,5 +1,5 @@
 // alternatives: what to give up, in which order, when a model does not fit: a list of configurations, nearest first.
-// Pure: whether one fits is found out by a dry run it.
+// Whether one fits, a dry run of it says. Pure.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,6 +13,7 @@ struct Candidate {
   std::vector<std::string> flags;
   std::vector<Change> changes;
   std::string cost;
+  friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
 // Nearest first: least loss of context, then of parallel sequences, then of quality, then of speed. Steps: smaller

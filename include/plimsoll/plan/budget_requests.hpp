@@ -1,10 +1,11 @@
-// budget_requests: what is wrong with the budgets that somebody asks for, taken together. A budget that would bind
-// nothing, or hide another, is no budget.
+// budget_requests: what is wrong with the budgets that somebody asks for, taken together. A budget that binds
+// nothing, or hides another, is refused.
 #pragma once
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include <plimsoll/plan/plan.hpp>
 
@@ -17,8 +18,8 @@ namespace plimsoll::plan {
 [[nodiscard]] std::optional<std::string> budget_without_use(const std::vector<memory::BudgetRequest>& budgets,
                                                             const std::vector<Request>& requests);
 
-// On a machine without an accelerator, budgets for every accelerator are the host's, where it has none of its own:
-// whoever asks for one means what computes. Else the budgets as they are. Pure.
+// On a machine without an accelerator, budgets for every accelerator become the host's, where it has none of its own:
+// the caller means what computes. Else the budgets as they are. Pure.
 [[nodiscard]] std::vector<memory::BudgetRequest> budgets_of_machine(std::vector<memory::BudgetRequest> budgets,
                                                                     const std::vector<dry_run::DeviceView>& devices);
 

@@ -18,9 +18,10 @@ struct Measurement {
   Bytes bytes;
   PipelineCache cache = PipelineCache::none;
   std::string at{};  // UTC, "2026-11-29T10:00:00.123Z"
+  friend bool operator==(const Measurement&, const Measurement&) = default;
 };
 
-// So many are kept for one question, the latest.
+// The latest so many are kept for one key.
 inline constexpr std::size_t kMeasurementsKept = 8;
 
 // What a plan takes of them: of each state of the cache a high quantile (four of five measurements are no larger), so

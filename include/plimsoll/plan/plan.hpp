@@ -1,5 +1,5 @@
-// Plan: what a set of models would take, line by line, and whether the devices can hold it. A value: made by pure
-// functions from dry runs and readings; it can be printed, compared, stored and tested with neither engine nor GPU.
+// Plan: what a set of models would take, entry by entry, and whether the devices can hold it. Values, and pure
+// functions of them: no engine, no GPU and no clock.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
+#include <plimsoll/device/reading.hpp>
 #include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include <plimsoll/memory/ledger.hpp>
 
@@ -38,6 +38,7 @@ struct Request {
   std::string name;
   dry_run::DryRunRequest dry_run;
   std::string compute_group{};  // models of one compute group take turns and share compute buffers; empty: has its own
+  friend bool operator==(const Request&, const Request&) = default;
 };
 
 struct ModelPlan {
@@ -47,6 +48,7 @@ struct ModelPlan {
   std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
+  friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
 
 // One device as found, before anything of this plan is placed.
@@ -55,6 +57,7 @@ struct DeviceState {
   device::MemoryReading reading;
   std::optional<memory::Budget> budget;
   Bytes ours;  // committed there already
+  friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
 // What refuses. host: the device's memory is the host's, and together the two need more than the host has free.
@@ -63,19 +66,20 @@ enum class Limit { budget, free, host };
 
 struct DeviceVerdict {
   DeviceState state;
-  // Charged budgets of all models; of the compute buffers of a compute group, the largest. Devices that share a card's
-  // memory are required to hold the same: what is wanted of all of them.
+  // Charged entries of all models; of a compute group's compute buffers, the largest. Devices that share a card's
+  // memory have the same number: what is wanted of all of them together.
   Bytes required;
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
   Bytes estimated{};           // of what is required: rules of thumb
-  Bytes over_budget{};         // beyond what our budget leaves, whatever is free; what kind of no this is: refusal.hpp
+  Bytes over_budget{};         // beyond what our budget leaves, whatever is free; see refusal.hpp
   // Of `required` and `estimated` what stands under this device's own name; the rest is of those that share its card.
   Bytes own_required{};
   Bytes own_estimated{};
   [[nodiscard]] bool fits() const noexcept { return !limit.has_value(); }
-  // It would fit if the rules of thumb were nothing: a measurement, or who knows better, may say yes.
+  // It would fit if the estimated entries were 0: a measurement or the caller's own figure may make it fit.
   [[nodiscard]] bool stands_on_estimate() const noexcept { return !fits() && short_by <= estimated; }
+  friend bool operator==(const DeviceVerdict&, const DeviceVerdict&) = default;
 };
 
 // One parameter that an alternative changes, as text: {"type_k", "f16", "q8_0"}.
@@ -83,16 +87,18 @@ struct Change {
   std::string param;
   std::string from;
   std::string to;
+  friend bool operator==(const Change&, const Change&) = default;
 };
 
-// A configuration near the one asked for that would fit; tried by a dry run, not guessed. Of several models, one that
-// all of them take: flags hold for all.
+// A configuration near the one asked for that would fit, as a dry run of it says. With several models, the flags apply
+// to all of them.
 struct Alternative {
   std::vector<std::string> flags;  // what to add to the command line
   std::vector<Change> changes;
   std::string cost;                              // what it gives up, in words
   std::vector<dry_run::DryRunRequest> requests;  // one a model, in the plan's order
   std::vector<std::pair<device::DeviceId, Bytes>> required;
+  friend bool operator==(const Alternative&, const Alternative&) = default;
 };
 
 struct Plan {
@@ -103,6 +109,7 @@ struct Plan {
   [[nodiscard]] bool fits() const noexcept;
   // Refused, and nothing but estimated entries stands in the way, on any device.
   [[nodiscard]] bool stands_on_estimates() const noexcept;
+  friend bool operator==(const Plan&, const Plan&) = default;
 };
 
 // On the plan's devices. Models that do not fit together can then take turns. Pure.
@@ -112,6 +119,7 @@ struct Plan {
 struct RuntimeFigure {
   Bytes bytes;
   Source source = Source::estimated;
+  friend bool operator==(const RuntimeFigure&, const RuntimeFigure&) = default;
 };
 
 // The entries of one model: the dry run's, exact, and a runtime entry per computing device. Pure.
@@ -132,8 +140,8 @@ struct RuntimeFigure {
 [[nodiscard]] Bytes required_in_memory_of(const device::DeviceInfo& device, const std::vector<DeviceState>& devices,
                                           const std::vector<ModelPlan>& models);
 
-// One verdict for each memory: of devices that share a card that of the one with most under its own name. For whoever
-// says or sums up what is wanted; a card is not wanted twice. Pure.
+// One verdict for each memory: of devices that share a card, the one with most under its own name, so that a sum over
+// them counts a card once. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> one_of_each_memory(const std::vector<DeviceVerdict>& verdicts);
 
 // Admission: for each device, required against min(budget - ours, free); where a device's memory is the host's, the two
@@ -141,12 +149,12 @@ struct RuntimeFigure {
 [[nodiscard]] std::vector<DeviceVerdict> admit(const std::vector<ModelPlan>& models,
                                                const std::vector<DeviceState>& devices);
 
-// As admit(), but where only estimated entries stand in the way, what they are is added to budget and free memory of
-// the device: a calibration may go beyond them by that, to find out. Pure.
+// As admit(), but where only estimated entries stand in the way, their sum is added to the device's budget and free
+// memory: a calibration goes beyond them to find the true figure. Pure.
 [[nodiscard]] std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& models,
                                                                 std::vector<DeviceState> devices);
 
-// The budgets as a reservation asks for them: charged ones, under the model's name.
+// The charged entries as a reservation asks for them, under the model's name.
 [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> reservation_entries(const ModelPlan& model);
 
 }  // namespace plimsoll::plan

@@ -1,9 +1,12 @@
 // plan_json: a plan as the JSON of the command line, schema "plimsoll.plan/1".
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <plimsoll/plan/plan.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+
+namespace plimsoll::tracker {
+enum class Mode;
+}
 
 namespace plimsoll::plan {
 

@@ -1,4 +1,5 @@
-// Planner: dry runs, readings and what is remembered, joined into a plan. The one place of this part with effects.
+// Planner: dry runs, readings and what is remembered, joined into a plan. The planner and its store are what has
+// effects in this part.
 #pragma once
 #include <chrono>
 #include <map>
@@ -19,14 +20,14 @@ struct PlannerOptions {
   // What is committed already, per device (from the ledger of a program that runs models).
   std::vector<std::pair<device::DeviceId, Bytes>> ours;
   bool alternatives = true;  // search for some where the plan is refused
-  // What those planned share a compute group with, where only that counts of it: plans of compute entries alone.
+  // Models of the same compute groups that are not planned here: plans of their compute entries alone.
   std::vector<ModelPlan> group_members{};
-  // What backends take for themselves, by those who know better than an estimate or an earlier measurement.
+  // What backends take for themselves, where the caller knows it: overrules estimates and earlier measurements.
   std::vector<RuntimeRequest> runtime{};
-  // Estimated budgets refuse nothing: who calibrates goes beyond budget and free memory by what they are, to find out.
+  // Estimated entries refuse nothing: a calibration goes beyond budget and free memory by their sum.
   bool beyond_estimates = false;
-  // A model that cannot be used (missing, damaged, unknown, asked for in a way that it cannot be had) is an answer,
-  // too: ModelPlan::unusable. Else that is thrown, and there is no plan.
+  // A model that cannot be used (missing, damaged, unknown, or with parameters it cannot have) is reported as
+  // ModelPlan::unusable. False: its error is thrown, and there is no plan.
   bool skip_unusable = false;
 };
 
@@ -42,9 +43,9 @@ class Planner {
 
   // Throws what a dry run throws (see skip_unusable); a plan that does not fit is an answer, not an error. Where there
   // are several accelerators and nobody chose among them, a model goes whole to one that holds it, the one with the
-  // most room; else, and where several were named, its layers are shared out by the room of each, within its budget.
-  // The plan's request names devices and shares then, so that what is loaded is what was planned. Throws Error{usage}
-  // for a budget or a runtime on a device that is not there.
+  // most free capacity (free memory, within the budget); else, and where several were named, its layers are split by
+  // the free capacity of each. The plan's request names devices and shares then, so that what is loaded is what was
+  // planned. Throws Error{usage} for a budget or a runtime on a device that is not there.
   [[nodiscard]] Plan plan(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // The nearest configuration that fits, of all of them together, with every step explained; the plan as asked where it

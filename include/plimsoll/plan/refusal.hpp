@@ -1,5 +1,5 @@
-// Refusal: which kind of no a verdict is. A budget that is short stays short until something of ours goes; memory that
-// others hold may be free the next moment, and is worth another look when the readings have changed.
+// Refusal: what a verdict refuses with. A budget that is short stays short until something of ours goes; memory that
+// others hold may be free the next moment, so newer readings may change the answer.
 #pragma once
 #include <optional>
 #include <string>
@@ -13,7 +13,7 @@ namespace plimsoll::plan {
 enum class Refusal {
   none,                  // it fits
   over_budget,           // our own budget is short somewhere: looking again changes nothing
-  out_of_device_memory,  // our budgets have room; what is free does not
+  out_of_device_memory,  // our budgets suffice; the free memory does not
 };
 
 // Pure, as everything here. With several devices one short budget is enough for over_budget.

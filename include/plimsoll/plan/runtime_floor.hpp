@@ -7,7 +7,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/plan/plan.hpp>
 
 namespace plimsoll::plan {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/plan/measurement.hpp>
 #include <plimsoll/plan/plan.hpp>
 

@@ -88,7 +88,8 @@ struct Result {
 
 // Blocks until it is done. Whatever it throws, nothing is left behind and a file that was there is untouched. Throws
 // Error: usage (a file that exists, the input itself, no regular expression, a type the engine wants an importance
-// matrix for), model_unusable, io (no room, no permission), cancelled, unsupported (a helper is needed and none named).
+// matrix for), model_unusable, io (disk full, no permission), cancelled, unsupported (a helper is needed and none
+// named).
 [[nodiscard]] Result quantize(const Request& request, const Options& options = {});
 
 // What the child does: one request as a JSON line from `in`, lines of progress and one result to `out`. Sends the

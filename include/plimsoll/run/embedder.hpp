@@ -17,10 +17,8 @@ namespace plimsoll::run {
 // crash the engine), its batch is one micro-batch, since a vector of a whole text is made inside one, and its sequences
 // share one cache, so that texts of different lengths go through together. `pooling` unspecified: the model's own.
 // With any pooling but none, a micro-batch that is no multiple of the sequences becomes the next smaller one that is.
-void plan_for_embeddings(engine::ContextParams& context,
-                         enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED);
-void plan_for_embeddings(dry_run::DryRunRequest& request,
-                         enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED);
+void plan_for_embeddings(engine::ContextParams& context, engine::Pooling pooling = engine::Pooling::unspecified);
+void plan_for_embeddings(dry_run::DryRunRequest& request, engine::Pooling pooling = engine::Pooling::unspecified);
 
 enum class Normalisation { none, l2 };  // l2: of length 1
 
@@ -57,7 +55,7 @@ class Embedder {
   [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts, const EmbedParams& params = {});
   [[nodiscard]] Embedding embed(std::string_view text, const EmbedParams& params = {});
 
-  [[nodiscard]] enum llama_pooling_type pooling() const noexcept { return pooling_; }
+  [[nodiscard]] engine::Pooling pooling() const noexcept { return pooling_; }
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
   // Tokens that one input may have. With pooling mean or cls, and where every token sees all others, a text must fit
   // into one micro-batch; with last and none a causal model takes as much as its context holds.
@@ -65,7 +63,7 @@ class Embedder {
 
  private:
   Instance& instance_;
-  enum llama_pooling_type pooling_;
+  engine::Pooling pooling_;
   std::size_t width_ = 0;
   std::size_t longest_ = 0;
 };

@@ -1,4 +1,4 @@
-// attribution: from ggml's buffer types and doors to our devices and stages.
+// attribution: from ggml's buffer types and functions to our devices and stages.
 #pragma once
 #include <ggml-backend.h>
 
@@ -15,7 +15,7 @@ namespace plimsoll::tracker {
 [[nodiscard]] device::DeviceId device_of(ggml_backend_buffer_type_t type);
 [[nodiscard]] std::string buffer_name(ggml_backend_buffer_type_t type);
 
-// Which stage an allocation belongs to: by the door it came through, then by what the engine was doing.
+// Which stage an allocation belongs to: by the function it came through, then by what the engine was doing.
 [[nodiscard]] memory::Stage stage_of(hook::Origin origin, Phase phase) noexcept;
 
 [[nodiscard]] memory::Tag tag_of(const hook::Request& request);

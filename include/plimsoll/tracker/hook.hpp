@@ -13,7 +13,7 @@
 
 namespace plimsoll::hook {
 
-// Which of ggml's doors an allocation came through.
+// Which of ggml's functions an allocation came through.
 enum class Origin {
   tensors,  // ggml_backend_alloc_ctx_tensors_from_buft: weights, KV cache, adapters
   graph,    // inside ggml_gallocr_reserve_n: compute buffers
@@ -46,7 +46,7 @@ class Observer {
   // Asked before before_free, of the process's observer only. True: the buffer was lent and lives on.
   virtual bool take_buffer_back(ggml_backend_buffer_t) noexcept { return false; }
 
-  // A dry run's doors. Answering true means: handled, `result` is the answer, ggml is not asked.
+  // For dry runs. True: handled, `result` is the answer, ggml is not asked.
   virtual bool allocate_tensors(ggml_context*, ggml_backend_buffer_type_t, ggml_backend_buffer_t& /*result*/) noexcept {
     return false;
   }
@@ -85,13 +85,13 @@ class ThreadObserver {
 class Uploader {
  public:
   virtual ~Uploader() = default;
-  // Bytes are to be written to a tensor. True: they are there when settle() has returned, and ggml is not asked. `data`
-  // is not read any more once this has returned.
+  // Bytes are to be written to a tensor. True: they are there when finish_uploads() has returned, and ggml is not
+  // asked. `data` is not read any more once this has returned.
   virtual bool write(ggml_tensor* tensor, const void* data, std::size_t offset, std::size_t bytes) noexcept = 0;
   // These weights stay where they are, in the mapped file.
   virtual void stay_mapped(void* begin, std::size_t bytes) noexcept = 0;
-  // A buffer is about to be freed, or a tensor read: nothing is on its way to a tensor any more when this returns.
-  virtual void settle() noexcept = 0;
+  // Waits until nothing is on its way to a tensor: a buffer is about to be freed, or a tensor read.
+  virtual void finish_uploads() noexcept = 0;
 };
 
 // Puts it in place for this thread while it lives. Meanwhile the engine maps files without reading them: it is told

@@ -19,11 +19,11 @@ namespace plimsoll::tracker {
 // Read-only once it is made; then any thread.
 class KeptWeights {
  public:
-  // Under this owner it stands in the ledger, as weights on the host.
+  // The owner of the copies in the ledger, as weights on the host.
   static constexpr const char* kOwner = "kept";
 
-  // Reads them back from their devices, which no file is needed for. Null where the budget or the device has no room
-  // for all of them, or a device broke off; then nothing is held. `weights`: of a model that lives.
+  // Reads them back from their devices, without the file. Null where not all of them fit into the budget or the memory,
+  // or a device was lost; then nothing is held. `weights`: of a model that lives.
   [[nodiscard]] static std::shared_ptr<const KeptWeights> copy_of(const std::vector<UploadedWeight>& weights);
   ~KeptWeights();
   KeptWeights(const KeptWeights&) = delete;

@@ -9,12 +9,12 @@
 namespace plimsoll::tracker {
 
 enum class Phase {
-  none,     // nobody said
+  none,     // not known
   load,     // weights
-  staging,  // what weights pass through
+  staging,  // pinned memory that weights pass through
   context,  // KV cache, compute and output buffers
   adapter,
-  projector,  // weights and compute buffers of what sees and hears
+  projector,  // weights and compute buffers of what reads pictures and sounds
   decode,     // nothing should be allocated any more
 };
 
@@ -22,13 +22,13 @@ enum class Phase {
 class Scope {
  public:
   Scope(std::string owner, Phase phase);
-  // A refusal that nobody took is left to the scope around it.
+  // A refusal that was not taken is left to the scope around it.
   ~Scope();
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  // The latest refusal under this scope since it was asked last. The engine only knows that it got nothing; this says
-  // who refused and why.
+  // The latest refusal under this scope since the last call. The engine only knows that it got no buffer; this says who
+  // refused and why.
   [[nodiscard]] std::optional<memory::Refusal> take_refusal() noexcept;
 
   struct Current {

@@ -19,8 +19,8 @@ namespace plimsoll::tracker {
 
 class Tracker;
 
-// While one lives, the compute buffers that its borrowers ask for are its own, taken from the device when the first of
-// them asks and kept until it is destroyed. Contexts that borrow must not compute at the same time, and each begins its
+// Its borrowers' compute buffers are these, taken from the device when the first borrower asks and kept until this is
+// destroyed. Contexts that borrow must not compute at the same time, and each begins its
 // turn with what the one before left in the buffers: see clear(). It outlives its borrowers' contexts; the tracker
 // outlives it. Any thread.
 class SharedComputeBuffers {
@@ -48,11 +48,11 @@ class SharedComputeBuffers {
   struct Buffer {
     ggml_backend_buffer_type_t type;
     Bytes size;
-    ggml_backend_buffer_t buffer = nullptr;  // null: on its way
+    ggml_backend_buffer_t buffer = nullptr;  // null: being allocated
     std::multiset<std::string> borrowers{};  // who has it now
   };
   using Buffers = std::list<Buffer>;
-  // Null: refused. No lock is held while ggml allocates; who wants a buffer of a type that is on its way waits for it.
+  // Null: refused. No lock is held while ggml allocates; a second request for the same type waits for the first.
   [[nodiscard]] ggml_backend_buffer_t lend(const hook::Request& request, const std::string& borrower);
   [[nodiscard]] bool take_back(ggml_backend_buffer_t buffer, const std::string& borrower);
   void forget(const std::string& borrower);

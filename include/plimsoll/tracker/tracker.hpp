@@ -32,19 +32,19 @@ class Tracker final : public hook::Observer {
   // Capacity is asked for every charged buffer, before ggml is; mapped ones go to the ledger as page cache. Both
   // outlive the tracker.
   Tracker(memory::Ledger& ledger, memory::AnyCapacity& capacity);
-  ~Tracker() override;  // stands aside first, and waits for calls that are on their way
+  ~Tracker() override;  // stops first, and waits for calls that are under way
 
   // Puts itself in the hook's way; throws Error{internal} where another tracker is there already.
   void start();
   void stop() noexcept;
 
-  // Host buffers are touched as soon as ggml has them, so that what is taken is there (the default), and one that the
-  // kernel has no memory for is refused as by a device; false: they are there when they are first used, until then
-  // another process may be promised them, and who touches what is not there is ended by the kernel.
+  // True (the default): every page of a host buffer is touched as soon as ggml has it, and a buffer that the kernel has
+  // no memory for is refused as by a device. False: the kernel gives pages at their first use; until then it may
+  // promise them to another process, and where none are left it ends the process that touches one.
   void set_prefault(bool prefault) noexcept { touches_.store(prefault, std::memory_order_relaxed); }
 
-  // Hears on the allocating thread how far a large host buffer is touched: that takes seconds. What it throws is
-  // swallowed. Empty: nobody. A call that is under way may still reach the one before.
+  // Called on the allocating thread while a large host buffer is touched, which takes seconds. What it throws is
+  // swallowed. Empty: none. A call that is under way may still reach the previous one.
   using PrefaultProgress = std::function<void(const std::string& owner, Bytes done, Bytes of)>;
   void set_prefault_progress(PrefaultProgress progress);
 
@@ -52,10 +52,10 @@ class Tracker final : public hook::Observer {
   void set_uploads_from(Bytes least) noexcept { uploads_from_.store(least.value(), std::memory_order_relaxed); }
   [[nodiscard]] Bytes uploads_from() const noexcept { return Bytes{uploads_from_.load(std::memory_order_relaxed)}; }
 
-  // Compute buffers of that owner come from there; null: from the device again. Not while its contexts have any.
+  // Compute buffers of that owner come from these; null: from the device again. Not while its contexts hold any.
   void set_lender(const std::string& borrower, SharedComputeBuffers* compute_buffers);
-  // A buffer charged under that owner, whoever's scope this thread is in; null where it was refused, and then the scope
-  // has the refusal.
+  // A buffer charged under that owner, whatever the thread's scope; null where it was refused, and then the scope has
+  // the refusal.
   [[nodiscard]] ggml_backend_buffer_t allocate_as(const std::string& owner, const hook::Request& request) noexcept;
 
   // Refusals are left with the thread's Scope.

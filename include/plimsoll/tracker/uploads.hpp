@@ -22,12 +22,12 @@ namespace plimsoll::tracker {
 class KeptWeights;
 
 // Each reading thread has a piece of this size; there are as many as threads may compute, 2 to 8. So a load takes 8 to
-// 32 MiB of pinned memory beside its plan, where the host's budget has room for them, and gives them back at its end.
+// 32 MiB of pinned memory beside its plan, where they fit into the host's budget, and gives them back at its end.
 inline constexpr Bytes kStagingPiece{std::uint64_t{4} << 20U};
 inline constexpr std::size_t kFewestPieces = 2;
 inline constexpr std::size_t kMostPieces = 8;
 
-// Below this, making threads and pinned memory takes longer than it saves.
+// Below this, starting threads and pinning memory takes longer than it saves.
 inline constexpr Bytes kWorthUploading{std::uint64_t{64} << 20U};
 
 // A weight that went to a device this way, for as long as its model lives.
@@ -39,15 +39,15 @@ struct UploadedWeight {
 struct UploadCounts {
   std::uint64_t weights = 0;
   Bytes from_file;
-  Bytes from_kept;  // memory that was kept of an earlier time
-  double ms = 0;    // from the first one's setting out to the last one's arrival
+  Bytes from_kept;  // from KeptWeights
+  double ms = 0;    // from the first one's start to the last one's arrival
 };
 
 // One load of one model, on one thread: from construction to destruction what the engine copies on this thread to a
 // device with pinned memory and copies beside computing comes this way.
 class Uploads {
  public:
-  // Under this owner its memory stands in the ledger, in the stage `staging`.
+  // The owner of its memory in the ledger, in the stage `staging`.
   static constexpr const char* kOwner = "uploads";
 
   struct Request {
@@ -55,8 +55,8 @@ class Uploads {
     std::vector<device::DeviceId> devices;      // where weights are planned
     std::shared_ptr<const KeptWeights> kept{};  // used in the file's place
   };
-  // Where this does not serve (no such device, no mapped load, weights that are checked, a budget without room, no hook
-  // in the way), nothing is done, and the engine loads as it always did.
+  // Where this does not serve (no such device, no mapped load, weights that are checked, no free budget, no hook
+  // in the way), nothing is done, and the engine loads by itself.
   Uploads(const memory::Ledger& ledger, Request request);
   ~Uploads();  // waits for what is on its way
   Uploads(const Uploads&) = delete;
@@ -64,10 +64,10 @@ class Uploads {
 
   [[nodiscard]] bool is_active() const noexcept { return impl_ != nullptr; }
   // After the engine has loaded: waits until everything has arrived. Throws Error: model_unusable (the file was cut,
-  // changed, cannot be read), engine_failed (the device broke off). What is loaded then is not to be used.
+  // changed, cannot be read), engine_failed (the device was lost). The model must not be used then.
   void finish();
   [[nodiscard]] UploadCounts counts() const;
-  // After finish(): what it was, in the engine's order.
+  // After finish(): the weights that it carried, in the engine's order.
   [[nodiscard]] std::vector<UploadedWeight> weights() const;
 
  private:

@@ -12,7 +12,7 @@
 namespace plimsoll::hook {
 namespace {
 
-// Where an allocation comes from, told by the door that was entered last on this thread.
+// Where an allocation comes from, told by the function that was entered last on this thread.
 thread_local Origin current_origin = Origin::direct;
 
 // How many allocations of this thread are on their way.
@@ -65,7 +65,7 @@ PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_buft_alloc_buffer(ggml_bac
 
 PLIMSOLL_INTERPOSE void ggml_backend_buffer_free(ggml_backend_buffer_t buffer) {
   if (buffer != nullptr) {
-    if (Uploader* const loading = uploader()) loading->settle();
+    if (Uploader* const loading = uploader()) loading->finish_uploads();
     state().frees.fetch_add(1, std::memory_order_relaxed);
     // The process-wide observer charges every buffer, so it hears of frees on every thread; a dry run's own buffers are
     // unknown to it and ignored by it.
@@ -142,7 +142,7 @@ PLIMSOLL_INTERPOSE void ggml_backend_tensor_set(ggml_tensor* tensor, const void*
 }
 
 PLIMSOLL_INTERPOSE void ggml_backend_tensor_get(const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
-  if (Uploader* const loading = uploader()) loading->settle();
+  if (Uploader* const loading = uploader()) loading->finish_uploads();
   real_functions().tensor_get(tensor, data, offset, size);
 }
 
