@@ -110,6 +110,7 @@ class Conversation {
 
  private:
   friend class BatchedExecutor;
+  friend class Generation;
   Conversation(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence);
   void release() noexcept;
 
