@@ -49,7 +49,7 @@ void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* 
 }
 
 Tokens read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request) {
-  if (reader.context().pooling == LLAMA_POOLING_TYPE_NONE)
+  if (reader.context().pooling == engine::Pooling::none)
     throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", reader.name()))
         .at("model");
   api::require_dimensions(request, static_cast<std::size_t>(reader.facts().n_embd_out));

@@ -33,11 +33,11 @@ TEST(DryRunJsonTest, ARequestKeepsItsText) {
   request.context.type_v = engine::CacheType::q8_0;
   request.control_vector = {.files = {{.path = "c", .scale = 2}}, .first_layer = 3, .last_layer = 4};
   const std::string text =
-      R"({"model":{"path":"a.gguf","devices":["CUDA0"],"gpu_layers":-1,"split_mode":1,"main_gpu":0,"tensor_split":[],)"
-      R"("load_mode":1,"tensor_overrides":[["exps","CPU"]],"use_extra_bufts":true,"cpu_moe":false,"n_cpu_moe":0,)"
+      R"({"model":{"path":"a.gguf","gpu_layers":-1,"device":["CUDA0"],"split_mode":1,"tensor_split":[],"main_gpu":0,)"
+      R"("tensor_overrides":[["exps","CPU"]],"cpu_moe":false,"n_cpu_moe":0,"load_mode":1,"use_extra_bufts":true,)"
       R"("check_tensors":false},"context":{"n_ctx":8192,"n_batch":2048,"n_ubatch":512,"n_seq_max":1,"n_outputs_max":0,)"
-      R"("n_threads":0,"n_threads_batch":0,"type_k":1,"type_v":8,"flash_attn":-1,"pooling":-1,"embeddings":false,)"
-      R"("offload_kqv":true,"op_offload":true,"swa_full":false,"kv_unified":false},"adapters":[["b",0.5]],)"
+      R"("type_k":1,"type_v":8,"flash_attn":-1,"pooling":-1,"embeddings":false,"kv_unified":false,"swa_full":false,)"
+      R"("offload_kqv":true,"op_offload":true,"n_threads":0,"n_threads_batch":0},"adapters":[["b",0.5]],)"
       R"("control_vector":{"files":[["c",2.0]],"layers":[3,4]},"at_creation":false})";
   EXPECT_EQ(to_json(request).dump(), text);
   EXPECT_EQ(dry_run_request_from_json(nlohmann::ordered_json::parse(text)), request);
