@@ -112,7 +112,6 @@ std::optional<std::string> Generation::next() {
       work_->put_back(std::move(output));
       throw;
     }
-    if (reason_ != FinishReason::running) (void)work_->end(tokens_);
     if (!output.text.empty()) return std::move(output.text);
   }
   return std::nullopt;

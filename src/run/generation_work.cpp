@@ -73,10 +73,7 @@ bool Generation::Work::next_is_the_end() {
 }
 
 std::string Generation::Work::end(const std::vector<engine::Token>& read) {
-  if (!schedule_) return {};
-  schedule_->detach(*sequence_, *this);  // from here on the loop uses nothing of this
-  const auto schedule = std::exchange(schedule_, nullptr);
-  const auto sequence = std::exchange(sequence_, nullptr);
+  schedule_->detach(*sequence_, *this);
   if (std::exchange(is_over_, true)) return {};
   if (chosen_ == read.size() && appended_ <= chosen_) {
     append(params_.stop.stop_requested());

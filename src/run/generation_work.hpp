@@ -39,8 +39,7 @@ class Generation::Work final : public Continuation {
   void put_back(Output output);  // at the front
   [[nodiscard]] bool next_is_the_end();
   // The loop does nothing for it any more. What was made beyond `read` is taken back from the conversation; the last
-  // one read waits there. Gives the text that was held back, where nothing beyond `read` was made. From now on this holds
-  // nothing of the executor: an instance may go before a generation that is over.
+  // one read waits there. Gives the text that was held back, where nothing beyond `read` was made.
   std::string end(const std::vector<engine::Token>& read);
 
   void before_batch(Sequence& sequence) override;
