@@ -11,7 +11,10 @@ namespace plimsoll::host {
 
 ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name,
                            std::vector<memory::Ledger::PlannedEntry> compute_buffers)
-    : accounting_(accounting), name_(std::move(name)), entries_(std::move(compute_buffers)), loop_([this] {
+    : accounting_(accounting),
+      name_(std::move(name)),
+      entries_(std::move(compute_buffers)),
+      loop_([this] {
         if (compute_buffers_) compute_buffers_->clear();  // one model's data are not the next one's to see
       }) {}
 

@@ -41,11 +41,6 @@ DecodeStatus BatchedExecutor::infer(std::stop_token stop) {
   return schedule_->on_loop([&] { return schedule_->infer(stop); });
 }
 
-void BatchedExecutor::on_full_cache(std::function<bool()> make_free) {
-  const Lock lock(schedule_->mutex());
-  schedule_->on_full_cache(std::move(make_free));
-}
-
 Instance& BatchedExecutor::instance() const { return schedule_->instance(); }
 
 }  // namespace plimsoll::run

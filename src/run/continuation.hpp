@@ -2,7 +2,6 @@
 #pragma once
 #include <exception>
 #include <stop_token>
-#include <utility>
 
 #include <plimsoll/engine/context.hpp>
 
@@ -28,11 +27,5 @@ class Continuation {
   virtual void ended(engine::DecodeStatus status, std::exception_ptr failure) noexcept = 0;
   [[nodiscard]] virtual const std::stop_token& stop() const noexcept = 0;
 };
-
-inline void end_continuation(Sequence& sequence, engine::DecodeStatus status, std::exception_ptr failure) noexcept {
-  sequence.made_way = false;
-  if (Continuation* const continuation = std::exchange(sequence.continuation, nullptr))
-    continuation->ended(status, std::move(failure));
-}
 
 }  // namespace plimsoll::run

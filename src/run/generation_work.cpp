@@ -96,7 +96,7 @@ void Generation::Work::before_batch(Sequence& sequence) {
 void Generation::Work::decoded(Sequence& sequence) {
   if (!prompt_is_done_ && params_.prompt_progress)
     params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting()), prompt_size_);
-  if (sequence.waiting() == 0 && last_is_appended_) choose(sequence);  // else it made way while its reader was slow
+  if (sequence.waiting() == 0) choose(sequence);
 }
 
 void Generation::Work::note_prompt() {
@@ -182,8 +182,6 @@ void Generation::Work::finish(Sequence& sequence, FinishReason reason, Output ou
 void Generation::Work::ended(engine::DecodeStatus status, std::exception_ptr failure) noexcept {
   if (!failure && status == engine::DecodeStatus::aborted)
     return push({.text = text_.finish(), .reason = FinishReason::cancelled});
-  if (!failure && status == engine::DecodeStatus::no_kv_slot && prompt_is_done_)
-    return push({.text = text_.finish(), .reason = FinishReason::length});
   if (!failure) {
     const Instance& instance = conversation_.instance();
     try {

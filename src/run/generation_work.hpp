@@ -34,9 +34,9 @@ class Generation::Work final : public Continuation {
   [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // once that ended it
   // At most so many pieces are made before they are read. `reads_all`: the reader does not leave before the end.
   void read_ahead(std::size_t pieces, bool reads_all);
-  void begin();                  // does nothing where it is begun
-  [[nodiscard]] Output pop();    // waits for it
-  void put_back(Output output);  // at the front
+  void begin();                       // does nothing where it is begun
+  [[nodiscard]] Output pop();         // waits for it
+  void put_back(Output output);       // at the front
   [[nodiscard]] bool next_is_the_end();
   // The loop does nothing for it any more. What was made beyond `read` is taken back from the conversation; the last
   // one read waits there. Gives the text that was held back, where nothing beyond `read` was made.

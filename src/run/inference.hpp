@@ -15,10 +15,8 @@ class Inference final : public Continuation {
       : stop_(std::move(stop)), progress_(progress) {}
 
   void before_batch(Sequence& sequence) override {
-    if (sequence.waiting() == 0)
-      finish(sequence, engine::DecodeStatus::ok);
-    else if (stop_.stop_requested())
-      finish(sequence, engine::DecodeStatus::aborted);
+    if (sequence.waiting() == 0) finish(sequence, engine::DecodeStatus::ok);
+    else if (stop_.stop_requested()) finish(sequence, engine::DecodeStatus::aborted);
   }
   void decoded(Sequence& sequence) override {
     if (progress_) progress_(sequence.waiting());

@@ -67,7 +67,6 @@ struct Sequence {
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
 
   Continuation* continuation = nullptr;  // decoded for it; null: only beside others
-  bool made_way = false;                 // not decoded until another one has ended: see full_cache.cpp
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

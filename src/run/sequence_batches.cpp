@@ -13,8 +13,7 @@ using engine::Position;
 std::vector<Sequence*> SequenceSchedule::waiting() const {
   std::vector<Sequence*> found;
   for (const auto& sequence : sequences_) {
-    if (sequence->waiting() == 0 || sequence->made_way || (alone_ && sequence->continuation == nullptr)) continue;
-    found.push_back(sequence.get());
+    if (sequence->waiting() > 0) found.push_back(sequence.get());
   }
   return found;
 }
@@ -138,9 +137,7 @@ void SequenceSchedule::attach(Sequence& sequence, Continuation& continuation) {
 
 void SequenceSchedule::detach(Sequence& sequence, const Continuation& continuation) noexcept {
   const Lock lock(mutex_);
-  if (sequence.continuation != &continuation) return;
-  sequence.continuation = nullptr;
-  sequence.made_way = false;
+  if (sequence.continuation == &continuation) sequence.continuation = nullptr;
 }
 
 std::vector<std::shared_ptr<Sequence>> SequenceSchedule::with_continuation() const {
@@ -153,13 +150,18 @@ std::vector<std::shared_ptr<Sequence>> SequenceSchedule::with_continuation() con
 
 namespace {
 
+void end(Sequence& sequence, DecodeStatus status, const std::exception_ptr& failure) noexcept {
+  if (Continuation* const continuation = std::exchange(sequence.continuation, nullptr))
+    continuation->ended(status, failure);
+}
+
 template <class Step>
 void guarded(Sequence& sequence, Step&& step) noexcept {
   if (sequence.continuation == nullptr) return;
   try {
     step(*sequence.continuation);
   } catch (...) {
-    end_continuation(sequence, DecodeStatus::failed, std::current_exception());
+    end(sequence, DecodeStatus::failed, std::current_exception());
   }
 }
 
@@ -170,7 +172,7 @@ void guarded(Sequence& sequence, Step&& step) noexcept {
 std::stop_token SequenceSchedule::stop_of_batch() const {
   const Continuation* only = nullptr;
   for (const auto& sequence : sequences_) {
-    if (sequence->continuation == nullptr || sequence->waiting() == 0 || sequence->made_way) continue;
+    if (sequence->continuation == nullptr || sequence->waiting() == 0) continue;
     if (only != nullptr) return {};
     only = sequence->continuation;
   }
@@ -182,17 +184,12 @@ bool SequenceSchedule::decode_batch() noexcept {
   try {
     for (const auto& sequence : with_continuation())
       guarded(*sequence, [&](Continuation& continuation) { continuation.before_batch(*sequence); });
-    let_go_on_if_others_ended();
-    const auto is_due = [](const auto& sequence) {
-      return sequence->continuation != nullptr && sequence->waiting() > 0 && !sequence->made_way;
-    };
+    const auto is_due = [](const auto& sequence) { return sequence->continuation != nullptr && sequence->waiting() > 0; };
     if (std::ranges::none_of(sequences_, is_due)) return false;
-    const DecodeStatus status = infer(stop_of_batch());
-    const bool was_alone = std::exchange(alone_, false);
-    if (status == DecodeStatus::no_kv_slot) make_way(was_alone);
+    (void)infer(stop_of_batch());
   } catch (...) {  // infer() has told the sequences of the batch; here it is before one could be made
     const auto failure = std::current_exception();
-    for (const auto& sequence : sequences_) end_continuation(*sequence, DecodeStatus::failed, failure);
+    for (const auto& sequence : sequences_) run::end(*sequence, DecodeStatus::failed, failure);
   }
   return true;
 }
@@ -202,9 +199,9 @@ bool SequenceSchedule::decode_batch() noexcept {
 std::size_t SequenceSchedule::largest_batch(const std::stop_token& stop) const {
   const engine::ContextFacts& facts = instance_.context().facts();
   const bool small = stop.stop_possible() || std::ranges::any_of(sequences_, [](const auto& sequence) {
-                       if (sequence->continuation == nullptr || sequence->waiting() == 0) return false;
-                       return sequence->waiting() == 1 || sequence->continuation->stop().stop_possible();
-                     });
+    if (sequence->continuation == nullptr || sequence->waiting() == 0) return false;
+    return sequence->waiting() == 1 || sequence->continuation->stop().stop_possible();
+  });
   return small ? facts.n_ubatch : facts.n_batch;
 }
 
@@ -215,7 +212,7 @@ void SequenceSchedule::end(const std::vector<Share>& shares, DecodeStatus status
     if (sequence.continuation == nullptr) continue;
     // Broken off by another one: it goes on with the next batch.
     if (status == DecodeStatus::aborted && !sequence.continuation->stop().stop_requested()) continue;
-    end_continuation(sequence, status, failure);
+    run::end(sequence, status, failure);
   }
 }
 
@@ -231,7 +228,7 @@ DecodeStatus SequenceSchedule::infer(const std::stop_token& stop) {
     throw;
   }
   if (status != DecodeStatus::ok) {
-    if (status != DecodeStatus::no_kv_slot) end(now, status, nullptr);
+    end(now, status, nullptr);
     return status;
   }
   for (const Share& share : now)
@@ -258,8 +255,7 @@ std::span<const float> SequenceSchedule::row(const Sequence& sequence, std::size
   if (back < rows.size()) return instance_.context().logits(rows[rows.size() - 1 - back]);
   const auto width = static_cast<std::size_t>(instance_.model()->facts().n_vocab);
   const std::size_t owned = sequence.logits.size() / width;
-  return back < owned ? std::span(sequence.logits).subspan((owned - 1 - back) * width, width)
-                      : std::span<const float>{};
+  return back < owned ? std::span(sequence.logits).subspan((owned - 1 - back) * width, width) : std::span<const float>{};
 }
 
 }  // namespace plimsoll::run

@@ -245,7 +245,6 @@ std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
     *copy = sequence;
     copy->id = id;
     copy->continuation = nullptr;
-    copy->made_way = false;
   } catch (...) {
     release(copy);
     throw;

@@ -4,7 +4,6 @@
 // Only the instance's loop decodes. Who needs something computed (decoding, encoding, moving memory) goes there first,
 // with on_loop(), and takes the lock there: the loop would wait for ever for a lock whose holder waits for the loop.
 #pragma once
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,7 +66,6 @@ class SequenceSchedule final : public DecodeLoop::Source {
   void detach(Sequence& sequence, const Continuation& continuation) noexcept;
   void wake() noexcept { instance_.loop()->wake(*this); }  // with or without the lock
   [[nodiscard]] bool decode_batch() noexcept override;
-  void on_full_cache(std::function<bool()> make_free) { make_free_ = std::move(make_free); }  // with the lock
 
   // All of these with the lock held.
   [[nodiscard]] std::shared_ptr<Sequence> create();  // throws Error{busy}
@@ -122,18 +120,12 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] std::size_t largest_batch(const std::stop_token& stop) const;
   [[nodiscard]] engine::DecodeStatus decode(std::vector<Share>& shares, const std::stop_token& stop);
   [[nodiscard]] std::stop_token stop_of_batch() const;
-  void make_way(bool was_alone);
-  void let_go_on_if_others_ended();
-  [[nodiscard]] std::size_t decoded_for_somebody() const;
   void end(const std::vector<Share>& shares, engine::DecodeStatus status, const std::exception_ptr& failure) noexcept;
 
   mutable FairMutex mutex_;
   Instance& instance_;
   SequenceClaim claim_;
-  std::function<bool()> make_free_;
-  std::size_t at_work_when_full_ = 0;     // sequences with a continuation when the last one made way; 0: none has
-  bool alone_ = false;                    // the next batch is of sequences with a continuation only
-  std::vector<engine::SequenceId> free_;  // lowest last
+  std::vector<engine::SequenceId> free_;              // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
 };
 

@@ -35,9 +35,9 @@ struct GenerationParams {
   bool show_special = false;    // control tokens as text instead of nothing
   OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
   std::stop_token stop{};       // honoured within one micro-batch
-  // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait.
-  // What was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that
-  // cannot forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
+  // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait. What
+  // was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that cannot
+  // forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
   std::optional<std::size_t> read_ahead{};
   // Tokens of the prompt decoded. Called on the decode loop's thread, while next() waits.
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
@@ -88,8 +88,8 @@ class Generation {
   [[nodiscard]] std::optional<std::string> next();
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
-  [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""
-  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
+  [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }  // that ended it, or ""
+  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }   // those generated
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
 
