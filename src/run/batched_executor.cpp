@@ -5,7 +5,7 @@
 namespace plimsoll::run {
 
 using engine::DecodeStatus;
-using Lock = SequenceSchedule::Lock;
+using Lock = std::lock_guard<std::mutex>;
 
 BatchedExecutor::BatchedExecutor(Instance& instance) : schedule_(std::make_shared<SequenceSchedule>(instance)) {}
 BatchedExecutor::~BatchedExecutor() = default;
@@ -18,16 +18,19 @@ Conversation BatchedExecutor::create() {
 }
 
 Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
-  return {schedule_, schedule_->on_loop([&] { return schedule_->restore(snapshot); })};
+  const Lock lock(schedule_->mutex());
+  return {schedule_, schedule_->restore(snapshot)};
 }
 
 ContextSnapshot BatchedExecutor::save_all() const {
-  return schedule_->on_loop([&] { return schedule_->save_all(); });
+  const std::lock_guard lock(schedule_->mutex());
+  return schedule_->save_all();
 }
 
 std::vector<Conversation> BatchedExecutor::load_all(const ContextSnapshot& snapshot) {
+  const std::lock_guard lock(schedule_->mutex());
   std::vector<Conversation> conversations;
-  for (auto& sequence : schedule_->on_loop([&] { return schedule_->restore_all(snapshot); }))
+  for (auto& sequence : schedule_->restore_all(snapshot))
     conversations.push_back(Conversation(schedule_, std::move(sequence)));
   return conversations;
 }
@@ -38,7 +41,8 @@ std::size_t BatchedExecutor::free_sequences() const {
 }
 
 DecodeStatus BatchedExecutor::infer(std::stop_token stop) {
-  return schedule_->on_loop([&] { return schedule_->infer(stop); });
+  const Lock lock(schedule_->mutex());
+  return schedule_->infer(std::move(stop));
 }
 
 Instance& BatchedExecutor::instance() const { return schedule_->instance(); }

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <plimsoll/engine/context.hpp>
 
 namespace plimsoll::run {
-
-class Continuation;
 
 // Vectors in the place of tokens that are not all in memory yet: a picture, a sound, or what a caller gave.
 struct VectorBlock {
@@ -66,7 +65,8 @@ struct Sequence {
   std::vector<PositionSpan> spans;          // in their order
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
 
-  Continuation* continuation = nullptr;  // decoded for it; null: only beside others
+  std::thread::id driver{};  // who appended last
+  bool expected = false;     // went through in company, and is not back yet: see company.hpp
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

@@ -75,7 +75,7 @@ class Sweeper {
       step.ms = watch.elapsed_ms();
       step.growth = device::growth(before, meter_.read());
     };
-    options_.run_step ? options_.run_step(measured) : measured();
+    options_.in_turn ? options_.in_turn(measured) : measured();
     report_.steps.push_back(step);
     return step.growth;
   }

@@ -110,7 +110,6 @@ class Conversation {
 
  private:
   friend class BatchedExecutor;
-  friend class Generation;
   Conversation(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence);
   void release() noexcept;
 
