@@ -49,7 +49,7 @@ class WeightKeeper {
   const ModelFiles& files_;
   KeptModels& kept_;
   const SwapSpace& swap_space_;
-  // Models whose weights are all page cache: no budget is held against that, and what they have on the heap stands
+  // Models whose weights are all page cache: that counts against no budget, and what they have on the heap stands
   // under "backends" like all that is left behind. To load one again is then to make its context.
   std::map<std::string, std::shared_ptr<engine::Model>> mapped_;
 };

@@ -161,7 +161,7 @@ std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
   return {};
 }
 
-// What the next two could throw says that the accounting are wrong, or the host is out of memory: that ends the
+// What the next two could throw says that the accounting is wrong, or the host is out of memory: that ends the
 // process. NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);

@@ -75,7 +75,6 @@ void Instance::must_be(State state, const char* what) const {
     throw Error(ErrorCode::usage, fmt::format("{} of '{}' was called out of its order", what, plan_.name));
 }
 
-// The engine only knows that it got nothing; who refused it what is known at the hook.
 template <class Stage>
 void Instance::attributed(tracker::Phase phase, const char* what, Stage&& stage) {
   tracker::Scope scope(plan_.name, phase);
@@ -190,8 +189,7 @@ engine::Projector& Instance::projector() {
   return *projector_;
 }
 
-// A graph that was refused its buffer leaves the projector's scheduler with none, and the next one would be computed
-// into it: so what may be too large is not tried, and what was refused all the same was the last.
+// A graph that was refused its buffer leaves the projector's scheduler without one, and the next would compute into it.
 std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
   engine::Projector& projector = this->projector();
   if (projector_is_spoilt_)
@@ -310,7 +308,7 @@ void Instance::seal() {
   state_ = State::sealed;
 }
 
-// A shared compute buffers is left only when nothing reads it any more.
+// Shared compute buffers are left only when nothing reads them any more.
 template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;

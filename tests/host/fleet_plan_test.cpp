@@ -205,7 +205,7 @@ TEST(FleetPlanTest, ADraftCountsWithItsModelAndOnce) {
   EXPECT_EQ(paired.required({"b"}), 30_MiB);
 }
 
-// A set of compute buffers counts at its largest as soon as one of its compute group is there.
+// A group's compute buffers count at their largest as soon as one of its models is there.
 TEST(FleetPlanTest, AComputeGroupsBuffersAreThoseOfItsLargestModel) {
   const FleetPlan plan = plan_of({{"a", 40_MiB, 10_MiB}, {"b", 40_MiB, 30_MiB}}, 100_MiB);
   EXPECT_EQ(plan.capacity.required({"a"}), 70_MiB);

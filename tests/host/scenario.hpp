@@ -1,4 +1,4 @@
-// A scenario of the dispatcher as text: what is there, then budget after budget what happens and what is decided.
+// A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
 //
 //   line 100                          the one device may be filled that far
 //   total 120                         it has that much, and is read: what others hold is not free

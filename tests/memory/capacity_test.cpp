@@ -134,7 +134,7 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
   EXPECT_EQ(seal.counts("b").allocations_after_seal, 0U);
 }
 
-// Lets other threads go first, just before the accounting are asked: the moment at which they may change.
+// Lets other threads go first, just before the ledger is asked: the moment at which it may change.
 class Yielding final : public AnyCapacity {
  public:
   explicit Yielding(AnyCapacity& next) : next_(next) {}

@@ -71,7 +71,7 @@ device::DeviceInfo info_of(const device::DeviceId& device, const plan::Plan& pla
   throw std::runtime_error("the plan does not name " + device.name());
 }
 
-// A card's memory is its own; a device in the host's memory shares it with the CPU's budgets.
+// A card's memory is its own; a device in the host's memory shares it with the CPU's entries.
 Bytes required_in_its_memory(const device::DeviceId& device, const plan::Plan& plan) {
   const bool shared = info_of(device, plan).memory_is_hosts;
   Bytes sum;

@@ -35,7 +35,7 @@ struct Sharing {
   Turns* turns = nullptr;  // whatever computes or reserves graphs is done in its turn
 };
 
-// What one instance holds at one moment, by the budgets of its plan; bytes are what was really taken.
+// What one instance holds at one moment, by the entries of its plan; bytes are what was really taken.
 using LedgerSnapshot = std::vector<plan::Entry>;
 
 // reserved -> loaded -> ready (context made, warmed) -> sealed. A stage that throws leaves the instance as it was
@@ -48,7 +48,7 @@ class Instance {
   using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
 
   // Permission for every charged entry of the plan, all or none. Throws memory::Refused (over_budget) where the
-  // accounting refuse; nothing of the engine has been touched then. `devices` are those of the plan. `owner`: the
+  // accounting refuses; nothing of the engine has been touched then. `devices` are those of the plan. `owner`: the
   // plan's name, where it was claimed before it was planned under; else it is claimed here, and Error{usage} is thrown
   // where another model that is open has it.
   Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std::vector<plan::DeviceVerdict>& devices,

@@ -13,7 +13,7 @@ struct OpenOptions {
   // Who holds the bytes in the accounting; no other model that is open may have it. Empty: the file's name without its
   // ending, with a number behind it where that is taken.
   std::string name{};
-  plan::PlannerOptions planner{};  // budgets; a device that none names keeps the budget that the accounting have for it
+  plan::PlannerOptions planner{};  // budgets; a device that none names keeps the budget that the accounting has for it
   engine::ModelParams model{};     // its path is replaced by the one given
   engine::ContextParams context{};
   std::vector<engine::AdapterParams> adapters{};

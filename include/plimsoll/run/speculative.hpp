@@ -26,7 +26,7 @@ struct SpeculationCounts {
   std::size_t accepted = 0;
 };
 
-// Two instances, planned together: both stay resident, and each has its own budget in the plan. The conversations
+// Two instances, planned together: both stay resident, and each has entries of its own in the plan. The conversations
 // outlive it; the target's then holds prompt and answer as after a Generation. One thread.
 //
 // Proposals that are not kept are taken back from memory. Where the target's memory cannot forget a tail (recurrent and
