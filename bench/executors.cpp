@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/open.hpp>
-#include <plimsoll/run/stateless_executor.hpp>
-#include <plimsoll/tracker/hook.hpp>
+#include "base/clock.hpp"
+#include "run/open.hpp"
+#include "run/stateless_executor.hpp"
+#include "tracker/hook.hpp"
 
 namespace {
 

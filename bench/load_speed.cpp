@@ -10,15 +10,15 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/plan/planner.hpp>
-#include <plimsoll/run/generation.hpp>
-#include <plimsoll/run/open.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/backend.hpp"
+#include "plan/planner.hpp"
+#include "run/generation.hpp"
+#include "run/open.hpp"
+#include "tracker/kept_weights.hpp"
 
 using namespace plimsoll;
 using Json = nlohmann::ordered_json;

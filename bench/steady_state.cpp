@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/open.hpp>
+#include "base/clock.hpp"
+#include "run/open.hpp"
 
 #include "mixed_workload.hpp"
 

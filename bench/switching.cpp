@@ -9,14 +9,14 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/host/free_capacity.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/plan/planner.hpp>
-#include <plimsoll/run/generation.hpp>
-#include <plimsoll/run/open.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "dry_run/local_dry_runs.hpp"
+#include "host/free_capacity.hpp"
+#include "host/host.hpp"
+#include "plan/planner.hpp"
+#include "run/generation.hpp"
+#include "run/open.hpp"
 
 using namespace plimsoll;
 using Json = nlohmann::ordered_json;

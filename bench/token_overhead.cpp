@@ -10,10 +10,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/generation.hpp>
-#include <plimsoll/run/open.hpp>
+#include "base/clock.hpp"
+#include "run/generation.hpp"
+#include "run/open.hpp"
 
 #include "tiny_gguf.hpp"
 

@@ -6,9 +6,9 @@
 
 #include <cstdlib>
 
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "base/clock.hpp"
+#include "tracker/scope.hpp"
+#include "tracker/tracker.hpp"
 
 namespace {
 

@@ -29,7 +29,8 @@ function(plimsoll_add_part name)
   add_library(plimsoll::${name} ALIAS plimsoll_${name})
   set_target_properties(plimsoll_${name} PROPERTIES EXPORT_NAME ${name})
   target_include_directories(plimsoll_${name}
-    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+           $<INSTALL_INTERFACE:include>
     PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   list(TRANSFORM PART_DEPENDS PREPEND plimsoll::)
   target_link_libraries(plimsoll_${name} PUBLIC ${PART_DEPENDS} ${PART_LIBRARIES}

@@ -13,7 +13,7 @@ LAYER = {
     "api": 4, "monitor": 4,            # views
     "server": 5, "tui": 5,             # faces
 }
-INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]plimsoll/(\w+)/', re.M)
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+)/', re.M)  # a public header, or one of src/
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 VALUES = ("dry_run", "plan", "memory", "grammar")  # their public headers come without the engine and without a JSON library
 
@@ -28,24 +28,44 @@ def violations(part: str, text: str) -> list[str]:
     return found
 
 
-def reached(header: str, include: pathlib.Path) -> set[str]:
-    """Every header that a public one includes, directly or by another of ours."""
-    found, todo = set(), [header]
+def reached(header: pathlib.Path, folders: list[pathlib.Path]) -> set[str]:
+    """Every header that one includes, directly or by another of ours."""
+    found, todo = set(), ANY_INCLUDE.findall(header.read_text())
     while todo:
         name = todo.pop()
         if name in found:
             continue
         found.add(name)
-        if (include / name).is_file():
-            todo += ANY_INCLUDE.findall((include / name).read_text())
+        for ours in (folder / name for folder in (*folders, header.parent) if (folder / name).is_file()):
+            todo += ANY_INCLUDE.findall(ours.read_text())
     return found
 
 
+def shared_and_private(root: pathlib.Path) -> list[str]:
+    """A header that another part includes is included by "part/name.hpp" everywhere; a part's own by "name.hpp"."""
+    by_part, alone = set(), set()
+    for path in (root / "src").rglob("*.[ch]pp"):
+        for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', path.read_text(), re.M):
+            if "/" in name:
+                by_part.add(name)
+            else:
+                alone.add(f"{path.parent.name}/{name}")
+    return [f"src/{name}: included with its part and without; one of the two" for name in sorted(by_part & alone)]
+
+
+def values(root: pathlib.Path, folders: list[pathlib.Path]) -> list[pathlib.Path]:
+    """The headers that other parts see, of the parts that are values."""
+    included = {name for path in (root / "src").rglob("*.[ch]pp")
+                for name in re.findall(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+/[^>"]+)', path.read_text(), re.M)}
+    return sorted(p for name in included if name.split("/")[0] in VALUES
+                  for p in (root / "include/plimsoll" / name, root / "src" / name) if p.is_file())
+
+
 def self_test() -> None:
-    assert violations("base", "#include <plimsoll/engine/model.hpp>\n")
-    assert violations("memory", "#include <plimsoll/engine/model.hpp>\n")
+    assert violations("base", '#include "engine/model.hpp"\n')
+    assert violations("memory", "#include <plimsoll/engine/params.hpp>\n")
     assert violations("run", "#include <plimsoll/cellar/x.hpp>\n")
-    assert not violations("run", "#include <plimsoll/plan/plan.hpp>\n#include <vector>\n")
+    assert not violations("run", '#include <plimsoll/plan/plan.hpp>\n#include "plan/planner.hpp"\n#include <vector>\n')
 
 
 def main(root: pathlib.Path) -> int:
@@ -60,9 +80,10 @@ def main(root: pathlib.Path) -> int:
             bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
             if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
                 bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
-    include = root / "include"
-    for path in sorted(p for part in VALUES for p in (include / "plimsoll" / part).glob("*.hpp")):
-        for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(str(path.relative_to(include)), include):
+    bad += shared_and_private(root)
+    folders = [root / "include", root / "src"]
+    for path in values(root, folders):
+        for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(path, folders):
             bad.append(f"{path.relative_to(root)}: reaches <{name}>")
     print("\n".join(bad) or f"{checked} files keep the layering")
     return 1 if bad or not checked else 0

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <memory>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
+#include "base/clock.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

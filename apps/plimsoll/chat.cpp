@@ -8,8 +8,8 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/chat_session.hpp>
-#include <plimsoll/run/interactive_executor.hpp>
+#include "run/chat_session.hpp"
+#include "run/interactive_executor.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
+#include "base/clock.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

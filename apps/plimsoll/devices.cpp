@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
+#include "base/clock.hpp"
+#include "dry_run/local_dry_runs.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

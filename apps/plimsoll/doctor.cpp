@@ -12,11 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/version.hpp>
-#include <plimsoll/device/probe.hpp>
-#include <plimsoll/device/registry.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/plan/store.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "device/probe.hpp"
+#include "device/registry.hpp"
+#include "engine/backend.hpp"
+#include "plan/store.hpp"
+#include "tracker/tracker.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

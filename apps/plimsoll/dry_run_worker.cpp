@@ -1,7 +1,7 @@
 // plimsoll dry-run-worker: the child that dry runs model files for a program with threads of its own. Not for people.
 #include <unistd.h>
 
-#include <plimsoll/dry_run/dry_run_process.hpp>
+#include "dry_run/dry_run_process.hpp"
 
 #include "commands.hpp"
 

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/embedder.hpp>
+#include "base/clock.hpp"
+#include "run/embedder.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

@@ -11,9 +11,9 @@
 #include <system_error>
 #include <typeinfo>
 
-#include <plimsoll/base/hash.hpp>
-#include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
+#include "base/hash.hpp"
+#include "base/log.hpp"
 
 namespace plimsoll::app {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/fleet_file.hpp>
+#include "host/fleet_file.hpp"
 
 namespace plimsoll::app {
 namespace {

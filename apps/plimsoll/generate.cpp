@@ -4,12 +4,12 @@
 #include <fstream>
 #include <memory>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/run/speculative.hpp>
+#include "base/clock.hpp"
+#include "base/whole_file.hpp"
+#include "dry_run/dry_run_process.hpp"
+#include "host/host.hpp"
+#include "run/speculative.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

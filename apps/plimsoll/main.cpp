@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <exception>
 
-#include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "base/log.hpp"
+#include "engine/backend.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

@@ -9,8 +9,8 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/options/table.hpp>
-#include <plimsoll/plan/budget_requests.hpp>
+#include "options/table.hpp"
+#include "plan/budget_requests.hpp"
 
 #include "options.hpp"
 

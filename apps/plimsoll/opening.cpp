@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/plan/plan_json.hpp>
-#include <plimsoll/plan/plan_table.hpp>
-#include <plimsoll/run/speculative.hpp>
+#include "base/clock.hpp"
+#include "dry_run/dry_run_process.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
+#include "run/speculative.hpp"
 
 #include "exit_status.hpp"
 #include "interrupt.hpp"

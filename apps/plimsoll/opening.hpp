@@ -5,8 +5,8 @@
 #include <optional>
 #include <stop_token>
 
-#include <plimsoll/plan/planner.hpp>
-#include <plimsoll/run/open.hpp>
+#include "plan/planner.hpp"
+#include "run/open.hpp"
 
 #include "options.hpp"
 #include "progress.hpp"

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/options/option.hpp>
-#include <plimsoll/plan/planner.hpp>
-#include <plimsoll/run/speculative.hpp>
+#include "engine/sampler.hpp"
+#include "options/option.hpp"
+#include "plan/planner.hpp"
+#include "run/speculative.hpp"
 
 namespace plimsoll::app {
 

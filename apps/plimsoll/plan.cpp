@@ -4,10 +4,10 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/host/fleet_planner.hpp>
-#include <plimsoll/plan/plan_json.hpp>
-#include <plimsoll/plan/plan_table.hpp>
+#include "dry_run/dry_run_process.hpp"
+#include "host/fleet_planner.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

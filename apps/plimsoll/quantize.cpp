@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

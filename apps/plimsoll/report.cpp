@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/plan/plan_json.hpp>
+#include "plan/plan_json.hpp"
 
 namespace plimsoll::app {
 namespace {

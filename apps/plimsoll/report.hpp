@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/generation.hpp>
-#include <plimsoll/run/speculative.hpp>
+#include "run/generation.hpp"
+#include "run/speculative.hpp"
 
 #include "opening.hpp"
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/reranker.hpp>
+#include "run/reranker.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

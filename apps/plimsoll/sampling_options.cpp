@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
+#include "grammar/json_schema.hpp"
 
 #include "options.hpp"
 

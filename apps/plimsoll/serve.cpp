@@ -7,15 +7,15 @@
 #include <memory>
 #include <thread>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/device/probe.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/host/fleet_planner.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/monitor/monitor.hpp>
-#include <plimsoll/server/server.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "device/probe.hpp"
+#include "dry_run/dry_run_process.hpp"
+#include "host/fleet_planner.hpp"
+#include "host/host.hpp"
+#include "monitor/monitor.hpp"
+#include "server/server.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

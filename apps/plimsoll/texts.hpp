@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <plimsoll/engine/params.hpp>
-#include <plimsoll/engine/vocab.hpp>
+#include "engine/vocab.hpp"
 
 namespace plimsoll::app {
 

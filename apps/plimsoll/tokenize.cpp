@@ -9,7 +9,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/model.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

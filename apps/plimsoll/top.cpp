@@ -8,11 +8,11 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/monitor/report.hpp>
-#include <plimsoll/tui/top_frame.hpp>
-#include <plimsoll/tui/top_screen.hpp>
+#include "dry_run/dry_run_process.hpp"
+#include "host/host.hpp"
+#include "monitor/report.hpp"
+#include "tui/top_frame.hpp"
+#include "tui/top_screen.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdlib>
 
-#include <plimsoll/engine/threads.hpp>
+#include "engine/threads.hpp"
 
 namespace plimsoll::app {
 

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <numeric>
 #include <plimsoll/plimsoll.hpp>
-#include <plimsoll/run/embedder.hpp>
+#include "run/embedder.hpp"
 using namespace plimsoll;
 
 int main(int, char** argv) {

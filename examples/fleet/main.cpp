@@ -2,9 +2,9 @@
 //
 //   fleet MODEL.gguf [MODEL.gguf]
 #include <iostream>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/host/host.hpp>
 #include <plimsoll/plimsoll.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "host/host.hpp"
 
 using namespace plimsoll;
 

@@ -1,7 +1,7 @@
 // Answers that are JSON of a given shape: grammar_json MODEL
 #include <iostream>
-#include <plimsoll/grammar/json_schema.hpp>
 #include <plimsoll/plimsoll.hpp>
+#include "grammar/json_schema.hpp"
 using namespace plimsoll;
 
 constexpr const char* kSchema = R"({

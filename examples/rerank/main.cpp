@@ -1,8 +1,8 @@
 // The documents that answer a question best, by a model trained to tell: rerank MODEL.gguf
 #include <iostream>
 #include <plimsoll/plimsoll.hpp>
-#include <plimsoll/run/embedder.hpp>
-#include <plimsoll/run/reranker.hpp>
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
 using namespace plimsoll;
 
 int main(int, char** argv) {

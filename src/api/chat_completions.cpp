@@ -1,9 +1,9 @@
 // OpenAI's /v1/chat/completions.
 #include <fmt/format.h>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/api/sse.hpp>
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/dialect.hpp"
+#include "api/sse.hpp"
+#include "api/tool_calls.hpp"
 
 #include "openai_parts.hpp"
 #include "text_fields.hpp"

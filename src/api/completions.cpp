@@ -1,8 +1,8 @@
 // OpenAI's /v1/completions.
 #include <fmt/format.h>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/api/sse.hpp>
+#include "api/dialect.hpp"
+#include "api/sse.hpp"
 
 #include "openai_parts.hpp"
 #include "text_fields.hpp"

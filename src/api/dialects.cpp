@@ -1,6 +1,6 @@
 #include <array>
 
-#include <plimsoll/api/dialect.hpp>
+#include "api/dialect.hpp"
 
 namespace plimsoll::api {
 

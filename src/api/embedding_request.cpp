@@ -1,4 +1,4 @@
-#include <plimsoll/api/embedding_request.hpp>
+#include "api/embedding_request.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 #include "openai_parts.hpp"
 #include "text_fields.hpp"

@@ -1,10 +1,10 @@
-#include <plimsoll/api/json_text.hpp>
+#include "api/json_text.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 namespace plimsoll::api {
 namespace {

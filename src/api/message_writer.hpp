@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include <plimsoll/api/dialect.hpp>
+#include "api/dialect.hpp"
 
 namespace plimsoll::api {
 

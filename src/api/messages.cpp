@@ -4,8 +4,8 @@
 #include <limits>
 #include <utility>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/dialect.hpp"
+#include "api/tool_calls.hpp"
 
 #include "message_writer.hpp"
 #include "text_fields.hpp"

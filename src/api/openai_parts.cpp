@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include <plimsoll/api/sse.hpp>
+#include "api/sse.hpp"
 
 namespace plimsoll::api {
 

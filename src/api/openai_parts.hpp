@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/answer.hpp>
+#include "api/answer.hpp"
 
-#include <plimsoll/api/fields.hpp>
+#include "api/fields.hpp"
 
 namespace plimsoll::api {
 

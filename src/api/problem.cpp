@@ -1,4 +1,4 @@
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 #include <fmt/format.h>
 

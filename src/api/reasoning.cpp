@@ -1,4 +1,4 @@
-#include <plimsoll/api/reasoning.hpp>
+#include "api/reasoning.hpp"
 
 #include <algorithm>
 #include <array>

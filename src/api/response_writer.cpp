@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/api/sse.hpp>
+#include "api/sse.hpp"
 
 #include "openai_parts.hpp"
 

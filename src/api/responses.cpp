@@ -1,8 +1,8 @@
 // OpenAI's /v1/responses. Nothing is stored: every request carries its whole conversation.
 #include <fmt/format.h>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/dialect.hpp"
+#include "api/tool_calls.hpp"
 
 #include "openai_parts.hpp"
 #include "response_writer.hpp"

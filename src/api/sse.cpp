@@ -1,4 +1,4 @@
-#include <plimsoll/api/sse.hpp>
+#include "api/sse.hpp"
 
 #include <fmt/format.h>
 

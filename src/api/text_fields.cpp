@@ -4,7 +4,7 @@
 
 #include <charconv>
 #include <limits>
-#include <plimsoll/grammar/gbnf_text.hpp>
+#include "grammar/gbnf_text.hpp"
 
 namespace plimsoll::api {
 namespace {

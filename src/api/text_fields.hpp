@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/text_request.hpp>
+#include "api/text_request.hpp"
 
-#include <plimsoll/api/fields.hpp>
+#include "api/fields.hpp"
 
 namespace plimsoll::api {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <optional>
 
-#include <plimsoll/api/problem.hpp>
-#include <plimsoll/api/tool_calls.hpp>
-#include <plimsoll/grammar/tool_opening.hpp>
+#include "api/problem.hpp"
+#include "api/tool_calls.hpp"
+#include "grammar/tool_opening.hpp"
 
 namespace plimsoll::api {
 namespace {

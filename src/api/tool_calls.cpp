@@ -1,4 +1,4 @@
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/tool_calls.hpp"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <cctype>
 #include <set>
 
-#include <plimsoll/api/problem.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
-#include <plimsoll/grammar/tool_grammar.hpp>
+#include "api/problem.hpp"
+#include "grammar/json_schema.hpp"
+#include "grammar/tool_grammar.hpp"
 
 namespace plimsoll::api {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/base/child_process.hpp>
+#include "base/child_process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +23,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 extern char** environ;
 

@@ -1,4 +1,4 @@
-#include <plimsoll/base/clock.hpp>
+#include "base/clock.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <plimsoll/base/hash.hpp>
+#include "base/hash.hpp"
 
 namespace plimsoll {
 

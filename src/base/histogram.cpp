@@ -1,4 +1,4 @@
-#include <plimsoll/base/histogram.hpp>
+#include "base/histogram.hpp"
 
 #include <algorithm>
 #include <functional>

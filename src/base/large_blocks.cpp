@@ -1,4 +1,4 @@
-#include <plimsoll/base/large_blocks.hpp>
+#include "base/large_blocks.hpp"
 
 #include <sys/mman.h>
 

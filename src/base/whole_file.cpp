@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/whole_file.hpp>
+#include "base/whole_file.hpp"
 
 namespace plimsoll {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/device/driver.hpp>
+#include "device/driver.hpp"
 
 #include <sys/stat.h>
 
@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/hash.hpp>
+#include "base/hash.hpp"
 
 namespace plimsoll::device {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/device/meter.hpp>
+#include "device/meter.hpp"
 
 #include <algorithm>
 

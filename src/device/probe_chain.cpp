@@ -1,4 +1,4 @@
-#include <plimsoll/device/probe.hpp>
+#include "device/probe.hpp"
 
 #include "probes.hpp"
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <memory>
 
-#include <plimsoll/device/probe.hpp>
+#include "device/probe.hpp"
 
 namespace plimsoll::device {
 

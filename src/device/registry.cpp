@@ -1,4 +1,4 @@
-#include <plimsoll/device/registry.hpp>
+#include "device/registry.hpp"
 
 #include <ggml-backend.h>
 

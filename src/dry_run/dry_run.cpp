@@ -1,4 +1,4 @@
-#include <plimsoll/dry_run/dry_run.hpp>
+#include "dry_run/dry_run.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/adapter.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/control_vector.hpp>
-#include <plimsoll/engine/model.hpp>
-#include <plimsoll/engine/projector.hpp>
-#include <plimsoll/tracker/attribution.hpp>
+#include "engine/adapter.hpp"
+#include "engine/context.hpp"
+#include "engine/control_vector.hpp"
+#include "engine/model.hpp"
+#include "engine/projector.hpp"
+#include "tracker/attribution.hpp"
 
 #include "dry_run_observer.hpp"
 #include "engine_extension.hpp"

@@ -1,9 +1,9 @@
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include "dry_run/dry_run_json.hpp"
 
 #include <chrono>
 
-#include <plimsoll/base/json_fields.hpp>
-#include <plimsoll/options/table.hpp>
+#include "base/json_fields.hpp"
+#include "options/table.hpp"
 
 template <>
 struct nlohmann::adl_serializer<plimsoll::device::DeviceId> {

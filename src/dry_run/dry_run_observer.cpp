@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/tracker/attribution.hpp>
+#include "tracker/attribution.hpp"
 
 namespace plimsoll::dry_run {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/tracker/hook.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "tracker/hook.hpp"
+#include "tracker/scope.hpp"
 
 namespace plimsoll::dry_run {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/dry_run/dry_run_process.hpp>
+#include "dry_run/dry_run_process.hpp"
 
 #include <unistd.h>
 
@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/engine_process.hpp>
+#include "dry_run/dry_run_json.hpp"
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/backend.hpp"
+#include "engine/engine_process.hpp"
 
 namespace plimsoll::dry_run {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 #include "dry_run_observer.hpp"
 

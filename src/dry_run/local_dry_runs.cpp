@@ -1,17 +1,17 @@
-#include <plimsoll/dry_run/local_dry_runs.hpp>
+#include "dry_run/local_dry_runs.hpp"
 
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/device/probe.hpp>
-#include <plimsoll/device/registry.hpp>
-#include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/bare_header.hpp>
+#include "base/log.hpp"
+#include "device/probe.hpp"
+#include "device/registry.hpp"
+#include "dry_run/dry_run.hpp"
+#include "dry_run/dry_run_json.hpp"
+#include "engine/backend.hpp"
+#include "engine/bare_header.hpp"
 
 namespace plimsoll::dry_run {
 namespace {

@@ -1,6 +1,6 @@
 #include "mapped_weights.hpp"
 
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/gguf_header.hpp"
 
 namespace plimsoll::dry_run {
 

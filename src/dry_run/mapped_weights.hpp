@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/dry_run/dry_run.hpp>
+#include "dry_run/dry_run.hpp"
 
 namespace plimsoll::dry_run {
 

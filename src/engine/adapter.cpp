@@ -1,9 +1,9 @@
-#include <plimsoll/engine/adapter.hpp>
+#include "engine/adapter.hpp"
 
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_log.hpp>
+#include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 #include <ggml-backend.h>
 #include <llama.h>
@@ -11,9 +11,9 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
-#include <plimsoll/engine/engine_log.hpp>
+#include "base/log.hpp"
+#include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
 namespace {

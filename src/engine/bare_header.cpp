@@ -1,4 +1,4 @@
-#include <plimsoll/engine/bare_header.hpp>
+#include "engine/bare_header.hpp"
 
 #include <gguf.h>
 
@@ -8,8 +8,8 @@
 
 #include <utility>
 
-#include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/gguf_header.hpp"
+#include "engine/model.hpp"
 
 #include "gguf_reader.hpp"
 #include "mapped_file.hpp"

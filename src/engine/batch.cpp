@@ -1,4 +1,4 @@
-#include <plimsoll/engine/batch.hpp>
+#include "engine/batch.hpp"
 
 #include <plimsoll/base/error.hpp>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/chat_template.hpp>
+#include "engine/chat_template.hpp"
 
 #include <minja/chat-template.hpp>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <optional>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/engine_log.hpp>
+#include "base/log.hpp"
+#include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/engine_log.hpp>
-#include <plimsoll/engine/threads.hpp>
+#include "engine/context.hpp"
+#include "engine/engine_log.hpp"
+#include "engine/threads.hpp"
 
 #include "engine_params.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/control_vector.hpp>
+#include "engine/control_vector.hpp"
 
 #include <fmt/format.h>
 #include <ggml.h>

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/custom_sampler.hpp>
+#include "engine/custom_sampler.hpp"
 
 #include <fmt/format.h>
 

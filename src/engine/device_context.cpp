@@ -1,8 +1,8 @@
-#include <plimsoll/engine/device_context.hpp>
+#include "engine/device_context.hpp"
 
 #include <ggml-backend.h>
 
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 namespace plimsoll::engine {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/engine_build.hpp>
+#include "engine/engine_build.hpp"
 
 #include <dlfcn.h>
 #include <ggml-backend.h>
@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/hash.hpp>
+#include "base/hash.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -1,9 +1,9 @@
-#include <plimsoll/engine/engine_process.hpp>
+#include "engine/engine_process.hpp"
 
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 namespace plimsoll::engine {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/hash.hpp>
-#include <plimsoll/engine/file_fingerprint.hpp>
+#include "base/hash.hpp"
+#include "engine/file_fingerprint.hpp"
 
 namespace plimsoll::engine {
 namespace {

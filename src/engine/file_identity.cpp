@@ -1,9 +1,9 @@
-#include <plimsoll/engine/file_identity.hpp>
+#include "engine/file_identity.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <plimsoll/engine/model.hpp>
+#include "engine/model.hpp"
 
 namespace plimsoll::engine {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/gguf_header.hpp"
 
 #include <gguf.h>
 #include <llama.h>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include <plimsoll/engine/model.hpp>
+#include "engine/model.hpp"
 
 #include "gguf_reader.hpp"
 #include "mapped_file.hpp"

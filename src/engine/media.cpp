@@ -1,4 +1,4 @@
-#include <plimsoll/engine/media.hpp>
+#include "engine/media.hpp"
 
 #include <mtmd.h>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/model.hpp>
+#include "engine/model.hpp"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/engine_log.hpp>
-#include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/engine/threads.hpp>
+#include "engine/backend.hpp"
+#include "engine/engine_log.hpp"
+#include "engine/gguf_header.hpp"
+#include "engine/threads.hpp"
 
 #include "engine_params.hpp"
 #include "mapped_fault.hpp"

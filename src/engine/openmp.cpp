@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
-#include <plimsoll/engine/threads.hpp>
+#include "engine/threads.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/projector.hpp>
+#include "engine/projector.hpp"
 
 #include <mtmd-helper.h>
 #include <mtmd.h>
@@ -11,9 +11,9 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/engine_log.hpp>
-#include <plimsoll/engine/threads.hpp>
+#include "engine/backend.hpp"
+#include "engine/engine_log.hpp"
+#include "engine/threads.hpp"
 
 #include "engine_params.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include <fmt/format.h>
 

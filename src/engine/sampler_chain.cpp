@@ -1,4 +1,4 @@
-#include <plimsoll/engine/sampler_chain.hpp>
+#include "engine/sampler_chain.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <ranges>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_log.hpp>
+#include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_log.hpp>
-#include <plimsoll/engine/sampler_chain.hpp>
+#include "engine/engine_log.hpp"
+#include "engine/sampler_chain.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include "largest_logits.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/sampling_json.hpp>
+#include "engine/sampling_json.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
-#include <plimsoll/engine/sequence_state.hpp>
+#include "engine/sequence_state.hpp"
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_log.hpp>
+#include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
 namespace {

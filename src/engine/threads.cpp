@@ -1,4 +1,4 @@
-#include <plimsoll/engine/threads.hpp>
+#include "engine/threads.hpp"
 
 #include <sched.h>
 

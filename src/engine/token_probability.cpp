@@ -1,4 +1,4 @@
-#include <plimsoll/engine/token_probability.hpp>
+#include "engine/token_probability.hpp"
 
 #include <fmt/format.h>
 

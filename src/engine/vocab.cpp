@@ -1,4 +1,4 @@
-#include <plimsoll/engine/vocab.hpp>
+#include "engine/vocab.hpp"
 
 #include <limits>
 

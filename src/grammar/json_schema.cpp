@@ -1,4 +1,4 @@
-#include <plimsoll/grammar/json_schema.hpp>
+#include "grammar/json_schema.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

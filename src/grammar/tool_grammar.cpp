@@ -1,4 +1,4 @@
-#include <plimsoll/grammar/tool_grammar.hpp>
+#include "grammar/tool_grammar.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/grammar/gbnf_text.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
-#include <plimsoll/grammar/tool_opening.hpp>
+#include "grammar/gbnf_text.hpp"
+#include "grammar/json_schema.hpp"
+#include "grammar/tool_opening.hpp"
 
 namespace plimsoll::grammar {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/grammar/tool_opening.hpp>
+#include "grammar/tool_opening.hpp"
 
 #include <nlohmann/json.hpp>
 

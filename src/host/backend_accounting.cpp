@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::host {
 namespace {

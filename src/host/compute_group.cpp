@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/free_capacity.hpp>
+#include "host/free_capacity.hpp"
 
 namespace plimsoll::host {
 ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name,

@@ -13,11 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/memory/reservation.hpp>
 #include <plimsoll/plan/plan.hpp>
-#include <plimsoll/run/instance.hpp>
-#include <plimsoll/run/memory_accounting.hpp>
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
+#include "memory/reservation.hpp"
+#include "run/instance.hpp"
+#include "run/memory_accounting.hpp"
+#include "tracker/shared_compute_buffers.hpp"
 
 namespace plimsoll::host {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include "resident.hpp"
 

@@ -8,9 +8,9 @@
 #include <stop_token>
 #include <string>
 
-#include <plimsoll/base/mutex.hpp>
-#include <plimsoll/host/lease.hpp>
-#include <plimsoll/run/conversation.hpp>
+#include "base/mutex.hpp"
+#include "host/lease.hpp"
+#include "run/conversation.hpp"
 
 #include "swap_space.hpp"
 

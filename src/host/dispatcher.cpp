@@ -1,4 +1,4 @@
-#include <plimsoll/host/dispatcher.hpp>
+#include "host/dispatcher.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include <plimsoll/host/dispatcher.hpp>
+#include "host/dispatcher.hpp"
 
 namespace plimsoll::host {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/host/dispatcher.hpp>
+#include "host/dispatcher.hpp"
 
 namespace plimsoll::host {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/host/eviction.hpp>
+#include "host/eviction.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <plimsoll/tracker/uploads.hpp>
+#include "tracker/uploads.hpp"
 
 namespace plimsoll::host {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/host/free_capacity.hpp>
-#include <plimsoll/run/memory_accounting.hpp>
+#include "host/free_capacity.hpp"
+#include "run/memory_accounting.hpp"
 
 #include "kept_models.hpp"
 #include "readings.hpp"

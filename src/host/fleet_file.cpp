@@ -1,4 +1,4 @@
-#include <plimsoll/host/fleet_file.hpp>
+#include "host/fleet_file.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <iterator>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/plan/budget_requests.hpp>
+#include "plan/budget_requests.hpp"
 
 #include "model_keys.hpp"
 #include "table_reader.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/host/fleet_plan.hpp>
+#include "host/fleet_plan.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/eviction.hpp>
-#include <plimsoll/options/option.hpp>
-#include <plimsoll/plan/plan_json.hpp>
-#include <plimsoll/plan/plan_table.hpp>
+#include "host/eviction.hpp"
+#include "options/option.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
 
 namespace plimsoll::host {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/host/fleet_planner.hpp>
+#include "host/fleet_planner.hpp"
 
 #include <algorithm>
 

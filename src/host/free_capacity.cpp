@@ -1,4 +1,4 @@
-#include <plimsoll/host/free_capacity.hpp>
+#include "host/free_capacity.hpp"
 
 #include <fmt/format.h>
 

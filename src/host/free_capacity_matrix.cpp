@@ -1,5 +1,5 @@
 // The numbers behind FreeCapacity: what each model takes of each device, and what is free there at this moment.
-#include <plimsoll/host/free_capacity.hpp>
+#include "host/free_capacity.hpp"
 
 #include <fmt/format.h>
 

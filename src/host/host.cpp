@@ -1,4 +1,4 @@
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,10 +7,10 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
-#include <plimsoll/plan/planner.hpp>
+#include "base/log.hpp"
+#include "engine/backend.hpp"
+#include "host/fleet_plan.hpp"
+#include "plan/planner.hpp"
 
 #include "host_impl.hpp"
 #include "lease_state.hpp"

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/base/mutex.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/memory/charge.hpp>
+#include "base/mutex.hpp"
+#include "host/host.hpp"
+#include "memory/charge.hpp"
 
 #include "conversation_store.hpp"
 #include "fleet_devices.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/host/host_log.hpp>
+#include "host/host_log.hpp"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <ostream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/base/read_lines.hpp>
+#include "base/log.hpp"
+#include "base/read_lines.hpp"
 
 namespace plimsoll::host {
 

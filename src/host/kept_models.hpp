@@ -6,9 +6,9 @@
 #include <string>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/base/mutex.hpp>
-#include <plimsoll/engine/model.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
+#include "base/mutex.hpp"
+#include "engine/model.hpp"
+#include "tracker/kept_weights.hpp"
 
 namespace plimsoll::host {
 

@@ -1,11 +1,11 @@
-#include <plimsoll/host/lease.hpp>
+#include "host/lease.hpp"
 
 #include <fmt/format.h>
 
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include "lease_state.hpp"
 

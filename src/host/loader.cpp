@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/planner.hpp>
+#include "base/log.hpp"
+#include "plan/planner.hpp"
 
 namespace plimsoll::host {
 

@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/dry_run/dry_run_source.hpp>
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/host/free_capacity.hpp>
-#include <plimsoll/plan/store.hpp>
+#include "dry_run/dry_run_source.hpp"
+#include "host/free_capacity.hpp"
+#include "plan/store.hpp"
 
 #include "compute_group.hpp"
 #include "conversation_store.hpp"

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include "loader.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <plimsoll/engine/file_identity.hpp>
+#include "engine/file_identity.hpp"
 
 namespace plimsoll::host {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/base/mutex.hpp>
 #include <plimsoll/host/fleet.hpp>
+#include "base/mutex.hpp"
 
 namespace plimsoll::host {
 

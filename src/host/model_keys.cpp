@@ -10,10 +10,10 @@
 #include <optional>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/options/table.hpp>
-#include <plimsoll/run/embedder.hpp>
-#include <plimsoll/run/reranker.hpp>
+#include "host/fleet_file.hpp"
+#include "options/table.hpp"
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
 
 namespace plimsoll::host {
 namespace {

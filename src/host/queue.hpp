@@ -11,10 +11,10 @@
 #include <variant>
 #include <vector>
 
-#include <plimsoll/base/mutex.hpp>
-#include <plimsoll/host/dispatcher.hpp>
-#include <plimsoll/host/lease.hpp>
 #include <plimsoll/host/status.hpp>
+#include "base/mutex.hpp"
+#include "host/dispatcher.hpp"
+#include "host/lease.hpp"
 
 #include "loader_outcome.hpp"
 

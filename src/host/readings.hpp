@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/free_capacity.hpp>
 #include <plimsoll/memory/entry.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include "host/free_capacity.hpp"
 
 namespace plimsoll::host {
 

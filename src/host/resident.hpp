@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/base/mutex.hpp>
-#include <plimsoll/run/batched_executor.hpp>
-#include <plimsoll/run/instance.hpp>
+#include "base/mutex.hpp"
+#include "run/batched_executor.hpp"
+#include "run/instance.hpp"
 
 #include "compute_group.hpp"
 

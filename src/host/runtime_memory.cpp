@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/planner.hpp>
+#include "base/log.hpp"
+#include "plan/planner.hpp"
 
 namespace plimsoll::host {
 namespace {

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/plan/store.hpp>
-#include <plimsoll/run/instance.hpp>
+#include "plan/store.hpp"
+#include "run/instance.hpp"
 
 #include "backend_accounting.hpp"
 #include "loader_outcome.hpp"

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/store.hpp>
-#include <plimsoll/run/state_archive.hpp>
+#include "base/log.hpp"
+#include "plan/store.hpp"
+#include "run/state_archive.hpp"
 
 #include "swap_folder.hpp"
 

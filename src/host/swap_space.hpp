@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/base/mutex.hpp>
 #include <plimsoll/host/fleet.hpp>
-#include <plimsoll/memory/charge.hpp>
-#include <plimsoll/run/sequence_snapshot.hpp>
+#include "base/mutex.hpp"
+#include "memory/charge.hpp"
+#include "run/sequence_snapshot.hpp"
 
 namespace plimsoll::host {
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/options/option.hpp>
+#include "host/fleet_file.hpp"
+#include "options/option.hpp"
 
 namespace plimsoll::host {
 

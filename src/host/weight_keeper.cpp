@@ -6,8 +6,8 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
+#include "base/log.hpp"
+#include "host/fleet_plan.hpp"
 
 namespace plimsoll::host {
 namespace {

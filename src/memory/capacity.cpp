@@ -1,4 +1,4 @@
-#include <plimsoll/memory/capacity.hpp>
+#include "memory/capacity.hpp"
 
 namespace plimsoll::memory {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/memory/charge.hpp>
+#include "memory/charge.hpp"
 
 #include <utility>
 

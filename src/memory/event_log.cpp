@@ -1,4 +1,4 @@
-#include <plimsoll/memory/event_log.hpp>
+#include "memory/event_log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/read_lines.hpp>
+#include "base/read_lines.hpp"
 
 namespace plimsoll::memory {
 namespace {

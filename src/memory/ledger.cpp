@@ -1,4 +1,4 @@
-#include <plimsoll/memory/ledger.hpp>
+#include "memory/ledger.hpp"
 
 #include <algorithm>
 

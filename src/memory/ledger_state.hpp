@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/memory/event_log.hpp>
-#include <plimsoll/memory/ledger.hpp>
+#include "memory/event_log.hpp"
+#include "memory/ledger.hpp"
 
 namespace plimsoll::memory {
 

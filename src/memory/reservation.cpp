@@ -1,4 +1,4 @@
-#include <plimsoll/memory/reservation.hpp>
+#include "memory/reservation.hpp"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
-#include <plimsoll/memory/seal.hpp>
+#include "memory/seal.hpp"
 
-#include <plimsoll/memory/event_log.hpp>
+#include "memory/event_log.hpp"
 
 namespace plimsoll::memory {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/exposition.hpp>
+#include "monitor/exposition.hpp"
 
 #include <ranges>
 

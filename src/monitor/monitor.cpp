@@ -1,10 +1,10 @@
-#include <plimsoll/monitor/monitor.hpp>
+#include "monitor/monitor.hpp"
 
 #include <algorithm>
 #include <exception>
 #include <utility>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::monitor {
 namespace {

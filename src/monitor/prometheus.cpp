@@ -1,9 +1,9 @@
-#include <plimsoll/monitor/prometheus.hpp>
+#include "monitor/prometheus.hpp"
 
 #include <array>
 #include <functional>
 
-#include <plimsoll/monitor/exposition.hpp>
+#include "monitor/exposition.hpp"
 
 namespace plimsoll::monitor {
 namespace {

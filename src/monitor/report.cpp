@@ -1,8 +1,8 @@
-#include <plimsoll/monitor/report.hpp>
+#include "monitor/report.hpp"
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/clock.hpp>
+#include "base/clock.hpp"
 
 namespace plimsoll::monitor {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/watch.hpp>
+#include "monitor/watch.hpp"
 
 #include <fmt/format.h>
 

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/options/table.hpp>
+#include "options/table.hpp"
 
 namespace plimsoll::options {
 

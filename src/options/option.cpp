@@ -1,4 +1,4 @@
-#include <plimsoll/options/option.hpp>
+#include "options/option.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/options/table.hpp>
+#include "options/table.hpp"
 
 #include "member.hpp"
 

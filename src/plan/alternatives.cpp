@@ -1,4 +1,4 @@
-#include <plimsoll/plan/alternatives.hpp>
+#include "plan/alternatives.hpp"
 
 #include <ggml.h>
 
@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/options/option.hpp>
+#include "options/option.hpp"
 
 namespace plimsoll::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/budget_requests.hpp>
+#include "plan/budget_requests.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/measurement.hpp>
+#include "plan/measurement.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,11 +1,11 @@
-#include <plimsoll/plan/plan_json.hpp>
+#include "plan/plan_json.hpp"
 
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "engine/backend.hpp"
+#include "tracker/tracker.hpp"
 
 namespace plimsoll::plan {
 namespace {

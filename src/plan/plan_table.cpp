@@ -1,4 +1,4 @@
-#include <plimsoll/plan/plan_table.hpp>
+#include "plan/plan_table.hpp"
 
 #include <algorithm>
 #include <set>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <plimsoll/plan/refusal.hpp>
+#include "plan/refusal.hpp"
 
 namespace plimsoll::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/planner.hpp>
+#include "plan/planner.hpp"
 
 #include <algorithm>
 #include <map>
@@ -8,9 +8,9 @@
 #include <fmt/ranges.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/budget_requests.hpp>
-#include <plimsoll/plan/runtime_floor.hpp>
+#include "base/log.hpp"
+#include "plan/budget_requests.hpp"
+#include "plan/runtime_floor.hpp"
 
 #include "placement.hpp"
 #include "runtime_estimate.hpp"

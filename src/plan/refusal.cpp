@@ -1,4 +1,4 @@
-#include <plimsoll/plan/refusal.hpp>
+#include "plan/refusal.hpp"
 
 #include <algorithm>
 

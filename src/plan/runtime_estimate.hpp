@@ -1,7 +1,7 @@
 // runtime_estimate: what a backend is expected to take for itself before it was measured on this machine.
 #pragma once
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/dry_run/dry_run.hpp>
+#include "dry_run/dry_run.hpp"
 
 namespace plimsoll::plan {
 

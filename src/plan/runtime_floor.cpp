@@ -1,8 +1,8 @@
-#include <plimsoll/plan/runtime_floor.hpp>
+#include "plan/runtime_floor.hpp"
 
 #include <algorithm>
 
-#include <plimsoll/plan/store.hpp>
+#include "plan/store.hpp"
 
 #include "runtime_estimate.hpp"
 

@@ -5,9 +5,9 @@
 #include <ranges>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/options/table.hpp>
-#include <plimsoll/plan/alternatives.hpp>
+#include "base/log.hpp"
+#include "options/table.hpp"
+#include "plan/alternatives.hpp"
 
 namespace plimsoll::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/store.hpp>
+#include "plan/store.hpp"
 
 #include <sqlite3.h>
 
@@ -11,13 +11,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/log.hpp>
 #include <plimsoll/base/version.hpp>
-#include <plimsoll/device/driver.hpp>
-#include <plimsoll/dry_run/dry_run_json.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/engine_build.hpp>
-#include <plimsoll/engine/file_identity.hpp>
+#include "base/log.hpp"
+#include "device/driver.hpp"
+#include "dry_run/dry_run_json.hpp"
+#include "engine/backend.hpp"
+#include "engine/engine_build.hpp"
+#include "engine/file_identity.hpp"
 
 namespace plimsoll::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 #include <algorithm>
 #include <array>

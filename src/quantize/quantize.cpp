@@ -1,4 +1,4 @@
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,9 +11,9 @@
 #include <regex>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/whole_file.hpp>
-#include <plimsoll/engine/engine_process.hpp>
-#include <plimsoll/engine/gguf_header.hpp>
+#include "base/whole_file.hpp"
+#include "engine/engine_process.hpp"
+#include "engine/gguf_header.hpp"
 
 #include "quantize_json.hpp"
 

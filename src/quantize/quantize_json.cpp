@@ -1,6 +1,6 @@
 #include "quantize_json.hpp"
 
-#include <plimsoll/base/json_fields.hpp>
+#include "base/json_fields.hpp"
 
 template <>
 struct nlohmann::adl_serializer<decltype(plimsoll::quantize::MetadataOverride::value)> {

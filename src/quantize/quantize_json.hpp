@@ -2,7 +2,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 namespace plimsoll::quantize {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 namespace plimsoll::quantize {
 

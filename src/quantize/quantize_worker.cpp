@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/engine_process.hpp>
-#include <plimsoll/quantize/quantize.hpp>
+#include "engine/engine_process.hpp"
+#include "quantize/quantize.hpp"
 
 #include "imatrix.hpp"
 #include "quantize_json.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/run/batched_executor.hpp>
+#include "run/batched_executor.hpp"
 
 #include "sequence_schedule.hpp"
 

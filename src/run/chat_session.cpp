@@ -1,13 +1,13 @@
-#include <plimsoll/run/chat_session.hpp>
+#include "run/chat_session.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/run/open.hpp>
-#include <plimsoll/run/state_archive.hpp>
+#include "base/log.hpp"
+#include "run/open.hpp"
+#include "run/state_archive.hpp"
 
 namespace plimsoll::run {
 namespace {

@@ -1,11 +1,11 @@
-#include <plimsoll/run/context_overflow.hpp>
+#include "run/context_overflow.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 namespace plimsoll::run {
 namespace {

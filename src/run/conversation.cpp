@@ -1,4 +1,4 @@
-#include <plimsoll/run/conversation.hpp>
+#include "run/conversation.hpp"
 
 #include <fmt/format.h>
 

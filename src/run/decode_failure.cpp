@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <plimsoll/memory/refusal.hpp>
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 namespace plimsoll::run {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 namespace plimsoll::run {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/run/embedder.hpp>
+#include "run/embedder.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,11 +1,11 @@
-#include <plimsoll/run/generation.hpp>
+#include "run/generation.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include "decode_failure.hpp"
 #include "sequence_schedule.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/run/history_transform.hpp>
+#include "run/history_transform.hpp"
 
 #include <fmt/format.h>
 

@@ -1,17 +1,17 @@
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/run/pipeline_cache.hpp>
-#include <plimsoll/tracker/refusal_throws.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "engine/backend.hpp"
+#include "run/pipeline_cache.hpp"
+#include "tracker/refusal_throws.hpp"
+#include "tracker/scope.hpp"
 
 #include "media_warm_up.hpp"
 #include "runtime_growth.hpp"

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/plan/runtime_floor.hpp>
-#include <plimsoll/run/instance.hpp>
+#include "base/log.hpp"
+#include "plan/runtime_floor.hpp"
+#include "run/instance.hpp"
 
 #include "runtime_growth.hpp"
 

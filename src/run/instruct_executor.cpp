@@ -1,4 +1,4 @@
-#include <plimsoll/run/instruct_executor.hpp>
+#include "run/instruct_executor.hpp"
 
 #include <plimsoll/base/error.hpp>
 

@@ -1,7 +1,7 @@
-#include <plimsoll/run/interactive_executor.hpp>
+#include "run/interactive_executor.hpp"
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/history_transform.hpp>
+#include "run/history_transform.hpp"
 
 namespace plimsoll::run {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/run/keyword_filter.hpp>
+#include "run/keyword_filter.hpp"
 
 #include <algorithm>
 

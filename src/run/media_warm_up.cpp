@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 #include "decode_failure.hpp"
 

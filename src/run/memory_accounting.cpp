@@ -1,4 +1,4 @@
-#include <plimsoll/run/memory_accounting.hpp>
+#include "run/memory_accounting.hpp"
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 #include <fmt/format.h>
 
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/plan/budget_requests.hpp>
-#include <plimsoll/plan/refusal.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "plan/budget_requests.hpp"
+#include "plan/refusal.hpp"
 
 namespace plimsoll::run {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/run/pipeline_cache.hpp>
+#include "run/pipeline_cache.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/embedder.hpp>
+#include "run/embedder.hpp"
 
 #include "decode_failure.hpp"
 

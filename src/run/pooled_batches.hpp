@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <vector>
 
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 namespace plimsoll::run {
 

@@ -1,10 +1,10 @@
-#include <plimsoll/run/reranker.hpp>
+#include "run/reranker.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/embedder.hpp>
+#include "run/embedder.hpp"
 
 #include "pooled_batches.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include <plimsoll/engine/device_context.hpp>
+#include "engine/device_context.hpp"
 
 namespace plimsoll::run {
 // Measurements that go on at the same time measure each other where they share a memory. Host memory is grown by every

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include <plimsoll/device/meter.hpp>
-#include <plimsoll/memory/ledger.hpp>
+#include "device/meter.hpp"
+#include "memory/ledger.hpp"
 
 namespace plimsoll::run {
 

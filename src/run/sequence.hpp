@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 namespace plimsoll::run {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/sequence_state.hpp>
+#include "engine/sequence_state.hpp"
 
 #include "sequence_schedule.hpp"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/sequence_state.hpp>
+#include "engine/sequence_state.hpp"
 
 #include "decode_failure.hpp"
 

@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <vector>
 
-#include <plimsoll/run/instance.hpp>
-#include <plimsoll/run/sequence_snapshot.hpp>
+#include "run/instance.hpp"
+#include "run/sequence_snapshot.hpp"
 
 #include "company.hpp"
 #include "sequence.hpp"

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/file_fingerprint.hpp>
-#include <plimsoll/run/sequence_snapshot.hpp>
+#include "engine/backend.hpp"
+#include "engine/file_fingerprint.hpp"
+#include "run/sequence_snapshot.hpp"
 
 namespace plimsoll::run {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/run/speculative.hpp>
+#include "run/speculative.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/run/state_archive.hpp>
+#include "run/state_archive.hpp"
 
 #include <fmt/format.h>
 
@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/hash.hpp>
-#include <plimsoll/engine/sampling_json.hpp>
+#include "base/hash.hpp"
+#include "engine/sampling_json.hpp"
 
 namespace plimsoll::run {
 namespace {

@@ -1,7 +1,7 @@
-#include <plimsoll/run/stateless_executor.hpp>
+#include "run/stateless_executor.hpp"
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 namespace plimsoll::run {
 

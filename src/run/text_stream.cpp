@@ -1,4 +1,4 @@
-#include <plimsoll/run/text_stream.hpp>
+#include "run/text_stream.hpp"
 
 #include <algorithm>
 

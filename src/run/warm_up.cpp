@@ -1,12 +1,12 @@
-#include <plimsoll/run/warm_up.hpp>
+#include "run/warm_up.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
+#include "base/clock.hpp"
 
 #include "warm_up_steps.hpp"
 

@@ -6,9 +6,9 @@
 #include <array>
 #include <cstdlib>
 
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/engine/sequence_state.hpp>
+#include "base/clock.hpp"
+#include "engine/sampler.hpp"
+#include "engine/sequence_state.hpp"
 
 #include "decode_failure.hpp"
 

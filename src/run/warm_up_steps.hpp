@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/run/warm_up.hpp>
+#include "engine/context.hpp"
+#include "run/warm_up.hpp"
 
 namespace plimsoll::run {
 

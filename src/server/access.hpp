@@ -4,9 +4,9 @@
 
 #include <httplib.h>
 
-#include <plimsoll/api/json_text.hpp>
-#include <plimsoll/api/problem.hpp>
-#include <plimsoll/server/server_options.hpp>
+#include "api/json_text.hpp"
+#include "api/problem.hpp"
+#include "server/server_options.hpp"
 
 #include "api_keys.hpp"
 

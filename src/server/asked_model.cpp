@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/plan/plan_json.hpp>
+#include "api/problem.hpp"
+#include "plan/plan_json.hpp"
 
 namespace plimsoll::server {
 namespace {

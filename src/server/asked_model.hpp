@@ -3,8 +3,8 @@
 #include <stop_token>
 #include <string>
 
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/server/server_options.hpp>
+#include "host/host.hpp"
+#include "server/server_options.hpp"
 
 namespace plimsoll::server {
 

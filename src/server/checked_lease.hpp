@@ -4,9 +4,9 @@
 #include <stop_token>
 #include <string>
 
-#include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/lease.hpp>
+#include "api/problem.hpp"
+#include "host/lease.hpp"
 
 #include "server_context.hpp"
 

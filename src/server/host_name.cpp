@@ -10,7 +10,7 @@
 #include <optional>
 #include <span>
 
-#include <plimsoll/server/server_options.hpp>
+#include "server/server_options.hpp"
 
 namespace plimsoll::server {
 namespace {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/vocab.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/memory/charge.hpp>
+#include "engine/vocab.hpp"
+#include "host/host.hpp"
+#include "memory/charge.hpp"
 
 namespace plimsoll::server {
 

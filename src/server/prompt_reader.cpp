@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/open.hpp>
+#include "api/problem.hpp"
+#include "run/open.hpp"
 
 namespace plimsoll::server {
 namespace {

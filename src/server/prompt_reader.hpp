@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/reasoning.hpp>
-#include <plimsoll/api/text_request.hpp>
-#include <plimsoll/api/tool_calls.hpp>
-#include <plimsoll/engine/chat_template.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/host/lease.hpp>
+#include "api/reasoning.hpp"
+#include "api/text_request.hpp"
+#include "api/tool_calls.hpp"
+#include "engine/chat_template.hpp"
+#include "engine/context.hpp"
+#include "host/lease.hpp"
 
 namespace plimsoll::server {
 

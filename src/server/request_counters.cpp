@@ -1,6 +1,6 @@
 #include "request_counters.hpp"
 
-#include <plimsoll/monitor/exposition.hpp>
+#include "monitor/exposition.hpp"
 
 namespace plimsoll::server {
 

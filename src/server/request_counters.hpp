@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include <plimsoll/api/answer.hpp>
-#include <plimsoll/base/histogram.hpp>
+#include "api/answer.hpp"
+#include "base/histogram.hpp"
 
 #include "token_times.hpp"
 

@@ -5,7 +5,7 @@
 #include <typeinfo>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::server {
 namespace {

@@ -3,7 +3,7 @@
 #include <exception>
 #include <string>
 
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 namespace plimsoll::server {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include <plimsoll/engine/token_probability.hpp>
+#include "engine/token_probability.hpp"
 
 #include "random_id.hpp"
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/answer.hpp>
-#include <plimsoll/api/reasoning.hpp>
-#include <plimsoll/api/tool_calls.hpp>
-#include <plimsoll/engine/vocab.hpp>
-#include <plimsoll/run/generation.hpp>
+#include "api/answer.hpp"
+#include "api/reasoning.hpp"
+#include "api/tool_calls.hpp"
+#include "engine/vocab.hpp"
+#include "run/generation.hpp"
 
 namespace plimsoll::server {
 

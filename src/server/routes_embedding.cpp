@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include <plimsoll/api/embedding_request.hpp>
-#include <plimsoll/run/embedder.hpp>
-#include <plimsoll/run/reranker.hpp>
+#include "api/embedding_request.hpp"
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
 
 #include "server_impl.hpp"
 

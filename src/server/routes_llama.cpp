@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include <plimsoll/api/fields.hpp>
 #include <plimsoll/base/version.hpp>
-#include <plimsoll/engine/model.hpp>
-#include <plimsoll/monitor/prometheus.hpp>
+#include "api/fields.hpp"
+#include "engine/model.hpp"
+#include "monitor/prometheus.hpp"
 
 #include "server_impl.hpp"
 

@@ -3,14 +3,14 @@
 
 #include <thread>
 
-#include <plimsoll/api/fields.hpp>
-#include <plimsoll/api/sse.hpp>
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
-#include <plimsoll/monitor/report.hpp>
-#include <plimsoll/plan/plan_json.hpp>
+#include "api/fields.hpp"
+#include "api/sse.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "host/fleet_file.hpp"
+#include "host/fleet_plan.hpp"
+#include "monitor/report.hpp"
+#include "plan/plan_json.hpp"
 
 #include "checked_lease.hpp"
 #include "server_impl.hpp"

@@ -1,9 +1,9 @@
 // The APIs for text: each of api::dialects() at its path, streamed or as a whole.
 #include <functional>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
-#include <plimsoll/api/sse.hpp>
+#include "api/sse.hpp"
 
 #include "server_impl.hpp"
 

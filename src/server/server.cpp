@@ -1,4 +1,4 @@
-#include <plimsoll/server/server.hpp>
+#include "server/server.hpp"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <semaphore>
 #include <thread>
 
-#include <plimsoll/api/sse.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
+#include "api/sse.hpp"
+#include "base/log.hpp"
 
 #include "checked_lease.hpp"
 #include "random_id.hpp"

@@ -1,7 +1,7 @@
 // ServerContext: what requests are answered with.
 #pragma once
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/server/server_options.hpp>
+#include "host/host.hpp"
+#include "server/server_options.hpp"
 
 #include "prompt_cache.hpp"
 #include "vocabulary_cache.hpp"

@@ -8,8 +8,8 @@
 
 #include <httplib.h>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/server/server.hpp>
+#include "api/dialect.hpp"
+#include "server/server.hpp"
 
 #include "access.hpp"
 #include "api_keys.hpp"

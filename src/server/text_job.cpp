@@ -4,10 +4,10 @@
 
 #include <chrono>
 
-#include <plimsoll/api/problem.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
+#include "api/problem.hpp"
+#include "base/log.hpp"
+#include "grammar/json_schema.hpp"
 
 #include "asked_model.hpp"
 #include "checked_lease.hpp"

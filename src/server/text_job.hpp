@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/text_request.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/run/generation.hpp>
+#include "api/text_request.hpp"
+#include "host/host.hpp"
+#include "run/generation.hpp"
 
 #include "prompt_reader.hpp"
 #include "response_stream.hpp"

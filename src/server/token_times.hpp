@@ -3,7 +3,7 @@
 #include <chrono>
 #include <optional>
 
-#include <plimsoll/base/histogram.hpp>
+#include "base/histogram.hpp"
 
 namespace plimsoll::server {
 

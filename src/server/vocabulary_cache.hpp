@@ -9,8 +9,8 @@
 #include <string>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/memory/charge.hpp>
+#include "host/host.hpp"
+#include "memory/charge.hpp"
 
 #include "prompt_reader.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <plimsoll/tracker/attribution.hpp>
+#include "tracker/attribution.hpp"
 
 namespace plimsoll::tracker {
 namespace {

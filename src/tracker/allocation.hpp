@@ -3,9 +3,9 @@
 #include <expected>
 #include <vector>
 
-#include <plimsoll/memory/capacity.hpp>
 #include <plimsoll/memory/tag.hpp>
-#include <plimsoll/tracker/hook.hpp>
+#include "memory/capacity.hpp"
+#include "tracker/hook.hpp"
 
 namespace plimsoll::tracker {
 

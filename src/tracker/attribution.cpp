@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/attribution.hpp>
+#include "tracker/attribution.hpp"
 
 namespace plimsoll::tracker {
 

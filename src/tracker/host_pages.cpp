@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::tracker {
 namespace {

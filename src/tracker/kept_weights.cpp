@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/kept_weights.hpp>
+#include "tracker/kept_weights.hpp"
 
 #include <ggml.h>
 
@@ -8,9 +8,9 @@
 #include <set>
 #include <thread>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/threads.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "base/log.hpp"
+#include "engine/threads.hpp"
+#include "tracker/scope.hpp"
 
 #include "pinned.hpp"
 

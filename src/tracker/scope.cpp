@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/scope.hpp>
+#include "tracker/scope.hpp"
 
 #include <utility>
 

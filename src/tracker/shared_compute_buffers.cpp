@@ -1,9 +1,9 @@
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
+#include "tracker/shared_compute_buffers.hpp"
 
 #include <algorithm>
 
-#include <plimsoll/tracker/attribution.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "tracker/attribution.hpp"
+#include "tracker/tracker.hpp"
 
 namespace plimsoll::tracker {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/tracker.hpp>
+#include "tracker/tracker.hpp"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/tracker/attribution.hpp>
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
+#include "base/log.hpp"
+#include "tracker/attribution.hpp"
+#include "tracker/shared_compute_buffers.hpp"
 
 #include "allocation.hpp"
 #include "host_pages.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/uploads.hpp>
+#include "tracker/uploads.hpp"
 
 #include <fmt/format.h>
 #include <ggml.h>
@@ -14,14 +14,14 @@
 #include <thread>
 #include <utility>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/threads.hpp>
-#include <plimsoll/tracker/hook.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
-#include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "engine/threads.hpp"
+#include "tracker/hook.hpp"
+#include "tracker/kept_weights.hpp"
+#include "tracker/scope.hpp"
+#include "tracker/tracker.hpp"
 
 #include "pinned.hpp"
 #include "weight_files.hpp"

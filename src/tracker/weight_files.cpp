@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/model.hpp"
 
 namespace plimsoll::tracker {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/gguf_header.hpp"
 
 namespace plimsoll::tracker {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/tui/top_control.hpp>
+#include "tui/top_control.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
-#include <plimsoll/tui/top_frame.hpp>
+#include "tui/top_frame.hpp"
 
 #include <ftxui/screen/screen.hpp>
 #include <ftxui/screen/string.hpp>
 
-#include <plimsoll/tui/top_view.hpp>
+#include "tui/top_view.hpp"
 
 namespace plimsoll::tui {
 

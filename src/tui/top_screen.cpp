@@ -1,4 +1,4 @@
-#include <plimsoll/tui/top_screen.hpp>
+#include "tui/top_screen.hpp"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include <optional>
 #include <thread>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/tui/top_view.hpp>
+#include "base/log.hpp"
+#include "tui/top_view.hpp"
 
 namespace plimsoll::tui {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/tui/top_state.hpp>
+#include "tui/top_state.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/tui/top_view.hpp>
+#include "tui/top_view.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

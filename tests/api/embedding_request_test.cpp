@@ -1,4 +1,4 @@
-#include <plimsoll/api/embedding_request.hpp>
+#include "api/embedding_request.hpp"
 
 #include <gtest/gtest.h>
 

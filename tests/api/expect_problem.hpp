@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 namespace plimsoll::test {
 

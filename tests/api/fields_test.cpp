@@ -1,4 +1,4 @@
-#include <plimsoll/api/fields.hpp>
+#include "api/fields.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include <plimsoll/api/json_text.hpp>
+#include "api/json_text.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <chrono>
 
-#include <plimsoll/api/sse.hpp>
+#include "api/sse.hpp"
 
 #include "expect_problem.hpp"
 

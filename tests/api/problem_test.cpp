@@ -1,8 +1,8 @@
-#include <plimsoll/api/problem.hpp>
+#include "api/problem.hpp"
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/api/json_text.hpp>
+#include "api/json_text.hpp"
 
 namespace plimsoll::api {
 namespace {

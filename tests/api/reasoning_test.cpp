@@ -1,8 +1,8 @@
-#include <plimsoll/api/reasoning.hpp>
+#include "api/reasoning.hpp"
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/api/dialect.hpp>
+#include "api/dialect.hpp"
 
 #include "written.hpp"
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <plimsoll/api/dialect.hpp>
+#include "api/dialect.hpp"
 
 #include "expect_problem.hpp"
 #include "golden.hpp"

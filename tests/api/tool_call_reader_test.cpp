@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/tool_calls.hpp"
 
 #include "tool_examples.hpp"
 

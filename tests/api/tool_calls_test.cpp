@@ -1,4 +1,4 @@
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/tool_calls.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/tool_calls.hpp>
+#include "api/tool_calls.hpp"
 
 namespace plimsoll::test {
 

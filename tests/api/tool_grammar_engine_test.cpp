@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include <plimsoll/api/tool_calls.hpp>
-#include <plimsoll/engine/sampler.hpp>
+#include "api/tool_calls.hpp"
+#include "engine/sampler.hpp"
 
 #include "decoding.hpp"
 #include "random_logits.hpp"

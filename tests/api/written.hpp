@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/api/dialect.hpp>
+#include "api/dialect.hpp"
 
 namespace plimsoll::test {
 

@@ -9,9 +9,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/dry_run/dry_run_json.hpp>
-#include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/host/fleet_plan.hpp>
+#include "dry_run/dry_run_json.hpp"
+#include "host/fleet_file.hpp"
+#include "host/fleet_plan.hpp"
 
 #include "commands.hpp"
 #include "member.hpp"

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <thread>
 
-#include <plimsoll/base/child_process.hpp>
 #include <plimsoll/base/error.hpp>
+#include "base/child_process.hpp"
 
 #include "expect_error.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/base/histogram.hpp>
+#include "base/histogram.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/base/large_blocks.hpp>
+#include "base/large_blocks.hpp"
 
 namespace plimsoll {
 namespace {

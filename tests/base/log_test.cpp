@@ -1,4 +1,4 @@
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <temporary_folder.hpp>
+#include "base/clock.hpp"
 
 namespace plimsoll {
 namespace {

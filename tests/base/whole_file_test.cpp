@@ -1,4 +1,4 @@
-#include <plimsoll/base/whole_file.hpp>
+#include "base/whole_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include <plimsoll/device/driver.hpp>
+#include "device/driver.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include <plimsoll/device/registry.hpp>
+#include "device/registry.hpp"
 
 #include "counting_card.hpp"
 #include "driver_ids.hpp"

@@ -3,7 +3,7 @@
 // model.
 #include <gtest/gtest.h>
 
-#include <plimsoll/device/meter.hpp>
+#include "device/meter.hpp"
 
 #include "fake_machine.hpp"
 #include "scripted_nvml.hpp"

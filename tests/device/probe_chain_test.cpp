@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include <plimsoll/device/registry.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "device/registry.hpp"
+#include "engine/backend.hpp"
 
 #include "fake_machine.hpp"
 #include "nvml.hpp"

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <thread>
 
-#include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "dry_run/dry_run.hpp"
+#include "engine/backend.hpp"
+#include "tracker/scope.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

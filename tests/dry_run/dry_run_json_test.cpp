@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include "dry_run/dry_run_json.hpp"
 
 #include "expect_error.hpp"
 

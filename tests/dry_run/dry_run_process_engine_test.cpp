@@ -5,9 +5,9 @@
 
 #include <random>
 
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "dry_run/dry_run_process.hpp"
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/backend.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -2,8 +2,8 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "dry_run/dry_run.hpp"
+#include "engine/backend.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

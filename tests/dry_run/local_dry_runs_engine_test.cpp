@@ -2,9 +2,9 @@
 // had been read each time.
 #include <gtest/gtest.h>
 
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/bare_header.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/backend.hpp"
+#include "engine/bare_header.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

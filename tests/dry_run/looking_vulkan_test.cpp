@@ -5,8 +5,8 @@
 #include <fstream>
 #include <string>
 
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/device_context.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/device_context.hpp"
 
 namespace plimsoll::dry_run {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <plimsoll/engine/adapter.hpp>
-#include <plimsoll/engine/context.hpp>
+#include "engine/adapter.hpp"
+#include "engine/context.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

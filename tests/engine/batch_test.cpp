@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/batch.hpp>
+#include "engine/batch.hpp"
 
 namespace plimsoll::engine {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <plimsoll/engine/chat_template.hpp>
+#include "engine/chat_template.hpp"
 
 #include "expect_error.hpp"
 

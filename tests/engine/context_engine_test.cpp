@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 #include "arch_models.hpp"
 #include "decode_door.hpp"

@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/control_vector.hpp>
+#include "engine/context.hpp"
+#include "engine/control_vector.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

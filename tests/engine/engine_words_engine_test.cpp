@@ -7,11 +7,11 @@
 #include <functional>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/adapter.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/projector.hpp>
-#include <plimsoll/tracker/hook.hpp>
-#include <plimsoll/tracker/refusal_throws.hpp>
+#include "engine/adapter.hpp"
+#include "engine/context.hpp"
+#include "engine/projector.hpp"
+#include "tracker/hook.hpp"
+#include "tracker/refusal_throws.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -3,8 +3,8 @@
 
 #include <random>
 
-#include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/gguf_header.hpp"
+#include "engine/model.hpp"
 
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"

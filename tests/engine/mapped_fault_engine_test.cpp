@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/context.hpp"
+#include "engine/model.hpp"
 
 #include "arch_models.hpp"
 #include "expect_error.hpp"

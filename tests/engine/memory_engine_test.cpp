@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <plimsoll/engine/sequence_state.hpp>
+#include "engine/sequence_state.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <limits>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/backend.hpp"
+#include "engine/context.hpp"
+#include "engine/model.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 #include "temporary_folder.hpp"
 

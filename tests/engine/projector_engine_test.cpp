@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/projector.hpp>
+#include "engine/backend.hpp"
+#include "engine/projector.hpp"
 
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"

@@ -5,7 +5,7 @@
 #include <limits>
 #include <ranges>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

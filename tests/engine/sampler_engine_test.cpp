@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <random>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

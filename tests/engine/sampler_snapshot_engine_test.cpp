@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/engine/sampling_json.hpp>
+#include "engine/sampler.hpp"
+#include "engine/sampling_json.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include <plimsoll/engine/sampling_json.hpp>
+#include "engine/sampling_json.hpp"
 
 #include "expect_error.hpp"
 

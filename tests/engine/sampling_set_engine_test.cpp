@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

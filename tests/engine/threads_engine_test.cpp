@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <thread>
 
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/model.hpp>
-#include <plimsoll/engine/threads.hpp>
+#include "engine/context.hpp"
+#include "engine/model.hpp"
+#include "engine/threads.hpp"
 
 #include "arch_models.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include <plimsoll/engine/threads.hpp>
+#include "engine/threads.hpp"
 
 #include "temporary_folder.hpp"
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <sstream>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/context.hpp>
+#include "engine/backend.hpp"
+#include "engine/context.hpp"
 
 #include "decoding.hpp"
 #include "temporary_folder.hpp"

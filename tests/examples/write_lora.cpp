@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/backend.hpp"
+#include "engine/gguf_header.hpp"
 
 #include "decoding.hpp"
 #include "tiny_gguf.hpp"

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 #include "decoding.hpp"
 #include "tiny_projector.hpp"

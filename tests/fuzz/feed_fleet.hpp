@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <plimsoll/host/fleet_file.hpp>
+#include "host/fleet_file.hpp"
 
 namespace plimsoll::fuzz {
 

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <variant>
 
-#include <plimsoll/api/dialect.hpp>
-#include <plimsoll/api/embedding_request.hpp>
-#include <plimsoll/api/tool_calls.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
+#include "api/dialect.hpp"
+#include "api/embedding_request.hpp"
+#include "api/tool_calls.hpp"
+#include "grammar/json_schema.hpp"
 
 namespace plimsoll::fuzz {
 

@@ -8,8 +8,8 @@
 #include <string>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/bare_header.hpp>
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/bare_header.hpp"
+#include "engine/gguf_header.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/grammar/gbnf_text.hpp>
+#include "grammar/gbnf_text.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 
 #include <nlohmann/json-schema.hpp>
 
-#include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/grammar/json_schema.hpp>
+#include "engine/sampler.hpp"
+#include "grammar/json_schema.hpp"
 
 #include "decoding.hpp"
 #include "random_logits.hpp"

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/grammar/json_schema.hpp>
+#include "grammar/json_schema.hpp"
 
 #include "expect_error.hpp"
 #include "golden.hpp"

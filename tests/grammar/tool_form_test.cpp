@@ -1,4 +1,4 @@
-#include <plimsoll/grammar/tool_form.hpp>
+#include "grammar/tool_form.hpp"
 
 #include <gtest/gtest.h>
 

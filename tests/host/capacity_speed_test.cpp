@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/clock.hpp>
-#include <plimsoll/host/free_capacity.hpp>
+#include "base/clock.hpp"
+#include "host/free_capacity.hpp"
 
 namespace plimsoll::host {
 namespace {

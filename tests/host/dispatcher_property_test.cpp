@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <plimsoll/host/dispatcher.hpp>
+#include "host/dispatcher.hpp"
 
 namespace plimsoll::host {
 namespace {

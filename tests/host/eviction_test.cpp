@@ -1,5 +1,5 @@
-#include <plimsoll/host/dispatcher.hpp>
-#include <plimsoll/host/eviction.hpp>
+#include "host/eviction.hpp"
+#include "host/dispatcher.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include <plimsoll/host/fleet_file.hpp>
+#include "host/fleet_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

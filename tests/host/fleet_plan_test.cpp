@@ -1,13 +1,13 @@
 // What a fleet comes to, on a device that is made up.
-#include <plimsoll/host/fleet_plan.hpp>
+#include "host/fleet_plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/host/fleet_file.hpp>
-#include <plimsoll/plan/alternatives.hpp>
+#include "host/fleet_file.hpp"
+#include "plan/alternatives.hpp"
 
 #include "golden.hpp"
 

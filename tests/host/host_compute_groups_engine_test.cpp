@@ -1,5 +1,5 @@
 // Models of one compute group: what they share, and that nothing is heard of it.
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include <gtest/gtest.h>
 

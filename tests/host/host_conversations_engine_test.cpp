@@ -1,5 +1,5 @@
 // Conversations that outlive their leases: more of them than sequences, whose they are, and where they are swapped out.
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include <gtest/gtest.h>
 

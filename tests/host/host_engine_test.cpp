@@ -1,5 +1,5 @@
 // The host with real models on the CPU: what issue #759 of LLamaSharp asks for, and what may go wrong on the way.
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include <plimsoll/memory/charge.hpp>
+#include "memory/charge.hpp"
 
 #include "expect_error.hpp"
 #include "small_fleet.hpp"

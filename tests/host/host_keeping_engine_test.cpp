@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include "small_fleet.hpp"
 

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
+#include "host/host.hpp"
+#include "tracker/kept_weights.hpp"
 
 #include "small_fleet.hpp"
 

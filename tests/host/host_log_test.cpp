@@ -1,4 +1,4 @@
-#include <plimsoll/host/host_log.hpp>
+#include "host/host_log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // What a host keeps for the next request: a conversation, and a model's mapping.
 #include <gtest/gtest.h>
 
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include "expect_error.hpp"
 #include "small_fleet.hpp"

@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include <plimsoll/host/free_capacity.hpp>
-#include <plimsoll/host/host.hpp>
+#include "host/free_capacity.hpp"
+#include "host/host.hpp"
 
 #include "small_fleet.hpp"
 

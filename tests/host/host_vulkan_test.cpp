@@ -1,6 +1,6 @@
 // The host on a software GPU: compute groups whose compute buffers lies on a device, switches that find the pipelines
 // compiled.
-#include <plimsoll/host/host.hpp>
+#include "host/host.hpp"
 
 #include <gtest/gtest.h>
 

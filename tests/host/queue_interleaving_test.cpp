@@ -8,7 +8,7 @@
 #include <random>
 #include <thread>
 
-#include <plimsoll/base/log.hpp>
+#include "base/log.hpp"
 
 #include "queue.hpp"
 #include "resident.hpp"

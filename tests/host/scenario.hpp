@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/dispatcher.hpp>
+#include "host/dispatcher.hpp"
 
 namespace plimsoll::host::test {
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/state_archive.hpp>
+#include "run/state_archive.hpp"
 
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"

@@ -1,5 +1,5 @@
 // What every CapacitySource promises, and the one idea of each.
-#include <plimsoll/memory/capacity.hpp>
+#include "memory/capacity.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

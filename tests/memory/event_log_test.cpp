@@ -1,4 +1,4 @@
-#include <plimsoll/memory/event_log.hpp>
+#include "memory/event_log.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

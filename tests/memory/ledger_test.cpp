@@ -1,4 +1,4 @@
-#include <plimsoll/memory/ledger.hpp>
+#include "memory/ledger.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <type_traits>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/memory/event_log.hpp>
+#include "memory/event_log.hpp"
 
 #include <ledger_history.hpp>
 

@@ -1,4 +1,4 @@
-#include <plimsoll/memory/owner.hpp>
+#include "memory/owner.hpp"
 
 #include <gtest/gtest.h>
 

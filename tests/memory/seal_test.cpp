@@ -1,8 +1,8 @@
-#include <plimsoll/memory/seal.hpp>
+#include "memory/seal.hpp"
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/memory/event_log.hpp>
+#include "memory/event_log.hpp"
 
 namespace plimsoll::memory {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/exposition.hpp>
+#include "monitor/exposition.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The monitor beside a host with real models on the CPU.
-#include <plimsoll/monitor/monitor.hpp>
+#include "monitor/monitor.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 #include <ctime>
 #include <stdexcept>
 
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/monitor/prometheus.hpp>
+#include "base/log.hpp"
+#include "monitor/prometheus.hpp"
 
 #include "small_fleet.hpp"
 

@@ -1,6 +1,6 @@
 // A scripted sample as table, JSON and Prometheus text, held against golden/*. The test monitor.promtool has the last
 // one checked by Prometheus' own tool.
-#include <plimsoll/monitor/report.hpp>
+#include "monitor/report.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include <plimsoll/monitor/prometheus.hpp>
+#include "monitor/prometheus.hpp"
 
 #include "golden.hpp"
 #include "scripted_sample.hpp"

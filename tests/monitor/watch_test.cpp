@@ -1,5 +1,5 @@
 // Scripted devices: what the watch says of one sample after the other.
-#include <plimsoll/monitor/watch.hpp>
+#include "monitor/watch.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/options/table.hpp>
+#include "options/table.hpp"
 
 #include "expect_error.hpp"
 

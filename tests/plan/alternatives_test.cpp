@@ -1,4 +1,4 @@
-#include <plimsoll/plan/alternatives.hpp>
+#include "plan/alternatives.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

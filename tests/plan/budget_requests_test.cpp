@@ -1,4 +1,4 @@
-#include <plimsoll/plan/budget_requests.hpp>
+#include "plan/budget_requests.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

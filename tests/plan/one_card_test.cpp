@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
-#include <plimsoll/dry_run/dry_run_source.hpp>
-#include <plimsoll/memory/ledger.hpp>
-#include <plimsoll/plan/plan_json.hpp>
-#include <plimsoll/plan/plan_table.hpp>
-#include <plimsoll/plan/planner.hpp>
-#include <plimsoll/plan/refusal.hpp>
-#include <plimsoll/tracker/tracker.hpp>
 #include <temporary_folder.hpp>
+#include "dry_run/dry_run_source.hpp"
+#include "memory/ledger.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
+#include "plan/planner.hpp"
+#include "plan/refusal.hpp"
+#include "tracker/tracker.hpp"
 
 #include "placement.hpp"
 #include "plan_examples.hpp"

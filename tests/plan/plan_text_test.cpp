@@ -5,10 +5,10 @@
 #include <golden.hpp>
 #include <sstream>
 
-#include <plimsoll/plan/alternatives.hpp>
-#include <plimsoll/plan/plan_json.hpp>
-#include <plimsoll/plan/plan_table.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "plan/alternatives.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
+#include "tracker/tracker.hpp"
 
 #include "plan_examples.hpp"
 

@@ -1,11 +1,11 @@
 // What is believed of a measured runtime, and what a plan makes of it. Figures in MiB are an H100's.
-#include <plimsoll/plan/runtime_floor.hpp>
+#include "plan/runtime_floor.hpp"
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/dry_run/dry_run_source.hpp>
-#include <plimsoll/plan/planner.hpp>
 #include <temporary_folder.hpp>
+#include "dry_run/dry_run_source.hpp"
+#include "plan/planner.hpp"
 
 #include "plan_examples.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/runtime_request.hpp>
+#include "plan/runtime_request.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/store.hpp>
+#include "plan/store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include <temporary_folder.hpp>
 #include <vector>
 
-#include <plimsoll/dry_run/dry_run_json.hpp>
+#include "dry_run/dry_run_json.hpp"
 
 #include "plan_examples.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <temporary_folder.hpp>
 
-#include <plimsoll/plan/planner.hpp>
+#include "plan/planner.hpp"
 
 #include "plan_examples.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/quantize/quantize.hpp>
+#include "quantize/quantize.hpp"
 
 #include <gguf.h>
 #include <gmock/gmock.h>
@@ -9,8 +9,8 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/backend.hpp"
+#include "engine/gguf_header.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include <plimsoll/engine/control_vector.hpp>
-#include <plimsoll/run/open.hpp>
+#include "engine/control_vector.hpp"
+#include "run/open.hpp"
 
 #include "decoding.hpp"
 #include "expect_error.hpp"

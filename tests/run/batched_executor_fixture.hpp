@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include <plimsoll/run/batched_executor.hpp>
+#include "run/batched_executor.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"

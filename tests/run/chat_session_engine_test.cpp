@@ -2,9 +2,9 @@
 
 #include <fstream>
 
-#include <plimsoll/run/chat_session.hpp>
-#include <plimsoll/run/instruct_executor.hpp>
-#include <plimsoll/run/stateless_executor.hpp>
+#include "run/chat_session.hpp"
+#include "run/instruct_executor.hpp"
+#include "run/stateless_executor.hpp"
 
 #include "expect_error.hpp"
 #include "small_models.hpp"

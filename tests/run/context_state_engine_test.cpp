@@ -3,8 +3,8 @@
 
 #include <sstream>
 
-#include <plimsoll/run/batched_executor.hpp>
-#include <plimsoll/run/state_archive.hpp>
+#include "run/batched_executor.hpp"
+#include "run/state_archive.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <random>
 
-#include <plimsoll/run/batched_executor.hpp>
+#include "run/batched_executor.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"

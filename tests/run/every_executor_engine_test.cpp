@@ -1,12 +1,12 @@
 // Every executor, one after the other, on one sealed context that was set up for all of them: none takes any memory.
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/chat_session.hpp>
-#include <plimsoll/run/embedder.hpp>
-#include <plimsoll/run/instruct_executor.hpp>
-#include <plimsoll/run/speculative.hpp>
-#include <plimsoll/run/stateless_executor.hpp>
-#include <plimsoll/tracker/hook.hpp>
+#include "run/chat_session.hpp"
+#include "run/embedder.hpp"
+#include "run/instruct_executor.hpp"
+#include "run/speculative.hpp"
+#include "run/stateless_executor.hpp"
+#include "tracker/hook.hpp"
 
 #include "expect_error.hpp"
 #include "small_models.hpp"

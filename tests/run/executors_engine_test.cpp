@@ -2,9 +2,9 @@
 
 #include <thread>
 
-#include <plimsoll/run/instruct_executor.hpp>
-#include <plimsoll/run/open.hpp>
-#include <plimsoll/run/stateless_executor.hpp>
+#include "run/instruct_executor.hpp"
+#include "run/open.hpp"
+#include "run/stateless_executor.hpp"
 
 #include "expect_error.hpp"
 #include "small_models.hpp"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"

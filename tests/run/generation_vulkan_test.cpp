@@ -1,7 +1,7 @@
 // A device computes on after decode() has returned: what is told of a request must not be over before it is.
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/generation.hpp>
+#include "run/generation.hpp"
 
 #include "small_models.hpp"
 

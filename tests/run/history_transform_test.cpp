@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/history_transform.hpp>
+#include "run/history_transform.hpp"
 
 #include "expect_error.hpp"
 

@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/device/registry.hpp>
-#include <plimsoll/dry_run/dry_run_process.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "device/registry.hpp"
+#include "dry_run/dry_run_process.hpp"
+#include "dry_run/local_dry_runs.hpp"
+#include "engine/backend.hpp"
 
 #include "card_from_outside.hpp"
 #include "mixed_workload.hpp"

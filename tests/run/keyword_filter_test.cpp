@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <plimsoll/run/keyword_filter.hpp>
+#include "run/keyword_filter.hpp"
 
 namespace plimsoll::run {
 namespace {

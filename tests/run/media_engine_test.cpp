@@ -8,9 +8,9 @@
 #include <cmath>
 #include <map>
 
-#include <plimsoll/run/batched_executor.hpp>
-#include <plimsoll/run/generation.hpp>
-#include <plimsoll/run/state_archive.hpp>
+#include "run/batched_executor.hpp"
+#include "run/generation.hpp"
+#include "run/state_archive.hpp"
 
 #include "conversation_model.hpp"
 #include "expect_error.hpp"

@@ -1,5 +1,5 @@
 // Budgets belong to the accounting, and to memories: a card that two backends offer has one.
-#include <plimsoll/run/memory_accounting.hpp>
+#include "run/memory_accounting.hpp"
 
 #include <gtest/gtest.h>
 

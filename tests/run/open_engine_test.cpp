@@ -1,5 +1,5 @@
 // What several opens in one process owe each other: names and budgets.
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 #include "arch_models.hpp"
 #include "decoding.hpp"

@@ -1,7 +1,7 @@
 // A second process, whose pipelines lie on the disk, warms up in short on a device and takes no more afterwards.
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 #include "line_worker.hpp"
 #include "mixed_workload.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/run/reranker.hpp>
+#include "run/reranker.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/run/embedder.hpp>
+#include "run/embedder.hpp"
 
 #include "arch_models.hpp"
 #include "embedding_models.hpp"

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 #include "small_models.hpp"
 #include "temporary_folder.hpp"

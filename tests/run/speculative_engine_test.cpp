@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/speculative.hpp>
+#include "run/speculative.hpp"
 
 #include "arch_models.hpp"
 #include "conversation_model.hpp"

@@ -1,7 +1,7 @@
 // A sealed model takes nothing more, whatever it is asked: a thousand mixed decodes on the CPU.
 #include <gtest/gtest.h>
 
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 #include "mixed_workload.hpp"
 

@@ -1,8 +1,8 @@
 // A sealed model takes nothing more on a device either, whose backend compiles and allocates what no hook sees.
 #include <gtest/gtest.h>
 
-#include <plimsoll/quantize/quantize.hpp>
-#include <plimsoll/run/open.hpp>
+#include "quantize/quantize.hpp"
+#include "run/open.hpp"
 
 #include "mixed_workload.hpp"
 #include "temporary_folder.hpp"

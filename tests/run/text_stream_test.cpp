@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <plimsoll/run/text_stream.hpp>
+#include "run/text_stream.hpp"
 
 namespace plimsoll::run {
 namespace {

@@ -6,9 +6,9 @@
 #include <latch>
 #include <thread>
 
-#include <plimsoll/run/chat_session.hpp>
-#include <plimsoll/run/interactive_executor.hpp>
-#include <plimsoll/run/stateless_executor.hpp>
+#include "run/chat_session.hpp"
+#include "run/interactive_executor.hpp"
+#include "run/stateless_executor.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"

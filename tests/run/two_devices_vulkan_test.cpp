@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/run/open.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "run/open.hpp"
 
 #include "mixed_workload.hpp"
 #include "small_models.hpp"

@@ -1,6 +1,6 @@
 // Weights that go to a device by tracker::Uploads, on a software GPU: the same model, byte for byte, as the engine
 // loads.
-#include <plimsoll/tracker/uploads.hpp>
+#include "tracker/uploads.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/run/open.hpp>
-#include <plimsoll/tracker/kept_weights.hpp>
+#include "engine/gguf_header.hpp"
+#include "run/open.hpp"
+#include "tracker/kept_weights.hpp"
 
 #include "arch_models.hpp"
 #include "expect_error.hpp"

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/server/server_options.hpp>
+#include "server/server_options.hpp"
 
 #include "temporary_folder.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <plimsoll/server/server_options.hpp>
+#include "server/server_options.hpp"
 
 namespace plimsoll::server {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include <plimsoll/engine/gguf_header.hpp>
+#include "engine/gguf_header.hpp"
 
 namespace plimsoll::test {
 

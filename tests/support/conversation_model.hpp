@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/batched_executor.hpp>
+#include "run/batched_executor.hpp"
 
 namespace plimsoll::test {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/context.hpp>
+#include "engine/context.hpp"
 
 namespace plimsoll::test {
 

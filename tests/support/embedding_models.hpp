@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/embedder.hpp>
-#include <plimsoll/run/reranker.hpp>
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
 
 #include "small_models.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include <plimsoll/tracker/attribution.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "tracker/attribution.hpp"
+#include "tracker/scope.hpp"
 
 namespace plimsoll::test {
 namespace {

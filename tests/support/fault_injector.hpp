@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include <plimsoll/tracker/tracker.hpp>
+#include "tracker/tracker.hpp"
 
 namespace plimsoll::test {
 

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/tracker/scope.hpp>
+#include "tracker/scope.hpp"
 
 namespace plimsoll::test {
 

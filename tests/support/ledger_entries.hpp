@@ -3,12 +3,12 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/dry_run/dry_run.hpp>
-#include <plimsoll/engine/context.hpp>
-#include <plimsoll/engine/model.hpp>
-#include <plimsoll/memory/capacity.hpp>
-#include <plimsoll/memory/ledger.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "dry_run/dry_run.hpp"
+#include "engine/context.hpp"
+#include "engine/model.hpp"
+#include "memory/capacity.hpp"
+#include "memory/ledger.hpp"
+#include "tracker/tracker.hpp"
 
 namespace plimsoll::test {
 

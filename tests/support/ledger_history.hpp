@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/memory/ledger.hpp>
+#include "memory/ledger.hpp"
 
 namespace plimsoll::memory {
 

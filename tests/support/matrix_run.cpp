@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/base/log.hpp>
-#include <plimsoll/engine/backend.hpp>
+#include "base/log.hpp"
+#include "engine/backend.hpp"
 
 #include "cpu_variants.hpp"
 #include "ledger_entries.hpp"

@@ -7,9 +7,9 @@
 #include <random>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/sampler.hpp>
-#include <plimsoll/engine/sequence_state.hpp>
-#include <plimsoll/tracker/hook.hpp>
+#include "engine/sampler.hpp"
+#include "engine/sequence_state.hpp"
+#include "tracker/hook.hpp"
 
 namespace plimsoll::workload {
 namespace {

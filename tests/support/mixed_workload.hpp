@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/instance.hpp>
+#include "run/instance.hpp"
 
 namespace plimsoll::workload {
 

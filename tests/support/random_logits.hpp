@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include <plimsoll/engine/sampler.hpp>
+#include "engine/sampler.hpp"
 
 namespace plimsoll::test {
 

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <stdexcept>
 
-#include <plimsoll/engine/gguf_header.hpp>
-#include <plimsoll/engine/model.hpp>
+#include "engine/gguf_header.hpp"
+#include "engine/model.hpp"
 
 #include "decoding.hpp"
 #include "small_models.hpp"

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/instance.hpp>
-#include <plimsoll/tracker/uploads.hpp>
+#include "run/instance.hpp"
+#include "tracker/uploads.hpp"
 
 namespace plimsoll::test {
 

@@ -3,8 +3,8 @@
 #pragma once
 #include <map>
 
-#include <plimsoll/host/model_times.hpp>
 #include <plimsoll/monitor/sample.hpp>
+#include "host/model_times.hpp"
 
 namespace plimsoll::monitor::test {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include <plimsoll/host/free_capacity.hpp>
+#include "host/free_capacity.hpp"
 
 namespace plimsoll::host::test {
 namespace {

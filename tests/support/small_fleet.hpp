@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/dry_run/local_dry_runs.hpp>
-#include <plimsoll/host/host.hpp>
-#include <plimsoll/run/generation.hpp>
+#include "dry_run/local_dry_runs.hpp"
+#include "host/host.hpp"
+#include "run/generation.hpp"
 
 #include "fault_injector.hpp"
 #include "small_models.hpp"

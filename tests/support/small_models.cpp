@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/dry_run/local_dry_runs.hpp>
+#include "dry_run/local_dry_runs.hpp"
 
 #include "arch_models.hpp"
 

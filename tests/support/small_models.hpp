@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/run/open.hpp>
+#include "run/open.hpp"
 
 namespace plimsoll::test {
 

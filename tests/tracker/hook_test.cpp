@@ -1,5 +1,5 @@
 // The hook without a tracker: who is asked, on which thread, and what reaches whom.
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/engine/backend.hpp>
+#include "engine/backend.hpp"
 
 #include "ggml_doors.hpp"
 

@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <stdexcept>
 
-#include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "tracker/scope.hpp"
+#include "tracker/tracker.hpp"
 
 #include "fake_buffer_type.hpp"
 #include "ggml_doors.hpp"

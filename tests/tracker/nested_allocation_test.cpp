@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/tracker/scope.hpp>
-#include <plimsoll/tracker/shared_compute_buffers.hpp>
-#include <plimsoll/tracker/tracker.hpp>
+#include "engine/backend.hpp"
+#include "tracker/scope.hpp"
+#include "tracker/shared_compute_buffers.hpp"
+#include "tracker/tracker.hpp"
 
 #include "fake_buffer_type.hpp"
 #include "ggml_doors.hpp"

@@ -1,5 +1,5 @@
 // The tracker on ggml's CPU buffer type: no model, no context, only ggml's own doors.
-#include <plimsoll/tracker/tracker.hpp>
+#include "tracker/tracker.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,10 +10,10 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/engine/backend.hpp>
-#include <plimsoll/memory/capacity.hpp>
-#include <plimsoll/tracker/attribution.hpp>
-#include <plimsoll/tracker/scope.hpp>
+#include "engine/backend.hpp"
+#include "memory/capacity.hpp"
+#include "tracker/attribution.hpp"
+#include "tracker/scope.hpp"
 
 #include "ggml_doors.hpp"
 

@@ -1,12 +1,12 @@
 // The keys of `plimsoll top` on a host with real models.
-#include <plimsoll/tui/top_control.hpp>
+#include "tui/top_control.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include <plimsoll/tui/top_frame.hpp>
+#include "tui/top_frame.hpp"
 
 #include "small_fleet.hpp"
 

@@ -1,5 +1,5 @@
 // The picture of `plimsoll top` at 80 x 24, held against golden/*.
-#include <plimsoll/tui/top_frame.hpp>
+#include "tui/top_frame.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <ftxui/screen/screen.hpp>
 #include <sstream>
 
-#include <plimsoll/tui/top_view.hpp>
+#include "tui/top_view.hpp"
 
 #include "golden.hpp"
 #include "scripted_sample.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/base/clock.hpp>
+#include "base/clock.hpp"
 
 namespace plimsoll::device {
 

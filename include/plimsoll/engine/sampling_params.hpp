@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <plimsoll/engine/vocab.hpp>
+#include "engine/vocab.hpp"
 
 namespace plimsoll::engine {
 

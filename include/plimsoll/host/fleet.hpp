@@ -10,9 +10,9 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include <plimsoll/plan/plan.hpp>
-#include <plimsoll/plan/runtime_request.hpp>
-#include <plimsoll/run/speculative.hpp>
-#include <plimsoll/run/warm_up.hpp>
+#include "plan/runtime_request.hpp"
+#include "run/speculative.hpp"
+#include "run/warm_up.hpp"
 
 namespace plimsoll::host {
 

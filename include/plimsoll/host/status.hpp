@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/model_state.hpp>
-#include <plimsoll/memory/ledger.hpp>
-#include <plimsoll/memory/seal.hpp>
 #include <plimsoll/plan/plan.hpp>
+#include "base/clock.hpp"
+#include "memory/ledger.hpp"
+#include "memory/seal.hpp"
 
 namespace plimsoll::host {
 

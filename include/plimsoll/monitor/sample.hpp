@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/base/clock.hpp>
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/device/reading.hpp>
-#include <plimsoll/host/host.hpp>
 #include <plimsoll/host/status.hpp>
-#include <plimsoll/memory/ledger.hpp>
-#include <plimsoll/memory/seal.hpp>
+#include "base/clock.hpp"
+#include "host/host.hpp"
+#include "memory/ledger.hpp"
+#include "memory/seal.hpp"
 
 namespace plimsoll::monitor {
 

@@ -11,9 +11,9 @@
 
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/device/reading.hpp>
-#include <plimsoll/dry_run/dry_run.hpp>
 #include <plimsoll/memory/budget.hpp>
-#include <plimsoll/memory/ledger.hpp>
+#include "dry_run/dry_run.hpp"
+#include "memory/ledger.hpp"
 
 namespace plimsoll::plan {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 #include "real.hpp"
 #include "state.hpp"

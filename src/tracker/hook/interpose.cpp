@@ -1,10 +1,10 @@
 // The definitions that the dynamic linker finds before ggml's. Each asks the observer, then calls ggml's own.
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 #include <cstring>
 #include <new>
 
-#include <plimsoll/tracker/refusal_throws.hpp>
+#include "tracker/refusal_throws.hpp"
 
 #include "real.hpp"
 #include "state.hpp"

@@ -1,6 +1,6 @@
 // The self-check: a graph of one addition, reserved and freed by libggml-base itself on the CPU buffer type. If our
 // definitions are the ones its calls reach, the counters move.
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 #include <memory>
 

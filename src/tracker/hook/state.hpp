@@ -1,6 +1,6 @@
 // What the hook keeps: who watches, and how often it was called.
 #pragma once
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 #include <atomic>
 #include <cstdint>

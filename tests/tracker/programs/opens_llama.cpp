@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 int main(int argc, char** argv) {
   void* library = dlopen("libllama.so.0", RTLD_NOW | RTLD_LOCAL);

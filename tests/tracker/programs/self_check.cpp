@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include <plimsoll/tracker/hook.hpp>
+#include "tracker/hook.hpp"
 
 int main(int argc, char** argv) {
   const char* found = plimsoll::hook::in_the_way() ? "enforcing" : "advisory";

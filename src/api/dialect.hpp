@@ -1,0 +1,46 @@
+// Dialect: one API for text: where it lives, how a request is read, and how an answer is written.
+//
+// A new one is a file with a reader and an AnswerWriter, and an entry in dialects().
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+
+#include "api/answer.hpp"
+#include "api/problem.hpp"
+#include "api/text_request.hpp"
+
+namespace plimsoll::api {
+
+// The words of one answer. Streamed: begin(), then piece() and end_of_choice() as they come, choice after choice, then
+// end() or failure(); each gives the server-sent events to write, perhaps none. Not streamed: whole() alone.
+class AnswerWriter {
+ public:
+  virtual ~AnswerWriter() = default;
+  [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
+  [[nodiscard]] virtual std::string piece(const Piece& piece) = 0;
+  [[nodiscard]] virtual std::string end_of_choice(const ChoiceEnd& end) = 0;
+  [[nodiscard]] virtual std::string end(const Usage& usage) = 0;
+  [[nodiscard]] virtual std::string failure(const Problem& problem) = 0;
+  [[nodiscard]] virtual Json whole(const Answer& answer) = 0;
+};
+
+struct Asked {
+  TextRequest request;
+  std::unique_ptr<AnswerWriter> writer;
+};
+
+struct Dialect {
+  const char* path;
+  ErrorShape errors;
+  Asked (*read)(const Json& body);  // throws Problem
+};
+
+[[nodiscard]] std::span<const Dialect> dialects();
+
+[[nodiscard]] Asked read_chat_completion(const Json& body);  // OpenAI's /v1/chat/completions
+[[nodiscard]] Asked read_completion(const Json& body);       // OpenAI's /v1/completions
+[[nodiscard]] Asked read_response(const Json& body);         // OpenAI's /v1/responses
+[[nodiscard]] Asked read_message(const Json& body);          // Anthropic's /v1/messages
+
+}  // namespace plimsoll::api

@@ -1,0 +1,31 @@
+// Adapter: a LoRA, loaded beside its model.
+#pragma once
+#include <llama.h>
+
+#include <memory>
+#include <string>
+
+#include "engine/model.hpp"
+
+namespace plimsoll::engine {
+
+// Keeps its model alive. Load and free on one thread; use follows the context's rule.
+class Adapter {
+ public:
+  // Throws Error: model_unusable (missing, damaged, made for another model), out_of_device_memory.
+  [[nodiscard]] static std::shared_ptr<Adapter> load(std::shared_ptr<Model> model, const std::string& path);
+  ~Adapter();
+  Adapter(const Adapter&) = delete;
+  Adapter& operator=(const Adapter&) = delete;
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] llama_adapter_lora* handle() const noexcept { return adapter_; }
+
+ private:
+  Adapter() = default;
+  std::shared_ptr<Model> model_;
+  llama_adapter_lora* adapter_ = nullptr;
+  std::string path_;
+};
+
+}  // namespace plimsoll::engine

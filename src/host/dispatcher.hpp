@@ -1,0 +1,202 @@
+// Dispatcher: who gets which model, what has to go for it, and what is refused. A deterministic machine: it is told
+// what happened and says what to do next; it knows no threads, no engine and no clock of its own, so that its scenarios
+// are tested as text.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+#include <plimsoll/host/model_state.hpp>
+#include "base/clock.hpp"
+#include "host/eviction.hpp"
+#include "host/free_capacity.hpp"
+
+namespace plimsoll::host {
+
+// What the fleet says of a model, as far as it matters here.
+struct ModelRules {
+  std::string name;
+  std::size_t slots = 1;                                    // leases at once
+  bool pinned = false;                                      // never evicted for another one
+  int priority = 0;                                         // higher stays longer
+  std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes
+};
+
+using TicketId = std::uint64_t;
+
+// What to do where the memory that a model needs belongs to models at work.
+enum class WhenBusy { wait, refuse };
+// What to do where memory that others hold is in the way, and our own budget is not: it may pass.
+enum class WhenShort { refuse, wait };
+
+// What is to be done, in this order. Loads and evictions are reported back; there is one of them at a time, so that
+// what a load takes beside its buffers can be measured.
+struct Grant {
+  TicketId ticket;
+  std::string model;
+};
+struct Refuse {
+  TicketId ticket;
+  std::string model;
+  ErrorCode code;  // over_budget, out_of_device_memory, busy, or what its model failed with
+  std::string why;
+  Error::Numbers numbers{};
+};
+struct Postpone {  // its ticket waits until others give back what they hold; said once
+  TicketId ticket;
+  std::string model;
+  std::string why;
+  Error::Numbers numbers{};
+};
+struct Load {
+  std::string model;
+};
+struct Evict {
+  std::string model;
+  std::string whom_for;  // empty: idle for its time to live, or asked to go
+};
+struct Moved {  // nothing to do: the state has changed
+  std::string model;
+  ModelState from;
+  ModelState to;
+};
+using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
+
+// The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a slot at
+// once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
+// again, so that every switch does some work. A model that does not fit beside the resident ones gets the place of the
+// smallest sufficient set of unpinned ones: of idle ones where they suffice, else of busy ones, which are drained. Only
+// where what it needs beside them is free at this moment: nobody goes for a load that is then refused. What cannot fit
+// even with everybody gone is refused at once: for good where our budget is short (over_budget), for now where others
+// hold the memory (out_of_device_memory).
+//
+// A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
+// until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are
+// refused with what it failed with.
+class Dispatcher {
+ public:
+  using Time = Clock::TimePoint;
+  explicit Dispatcher(const std::vector<ModelRules>& models);
+
+  // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
+  TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_slot = true,
+               WhenShort when_short = WhenShort::refuse);
+  // Whoever asked waits no more; nothing happens where the ticket has been answered. What was asked for without a slot
+  // is the host's own wish by then: a load that has begun goes on.
+  void withdraw(TicketId ticket);
+  void withdraw_all();  // the host ends: nothing is wanted any more
+  void give_back(const std::string& model, Time now);
+  void pin(const std::string& model, bool pinned);
+  // Evict it when it is idle. Where it is being loaded: who asked for that without a slot is refused.
+  void let_go(const std::string& model);
+  // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it
+  // has it loaded anew.
+  void outdated(const std::string& model);
+  // Its device computes no more: as outdated(), and where that happens again before a lease has ended well, it is
+  // failed once it has gone.
+  void lost(const std::string& model);
+  void warming(const std::string& model);
+  void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
+  // Who waits for it is refused with this. Short memory leaves it as it was; else it is failed. A model that is absent
+  // could not even be planned.
+  void load_failed(const std::string& model, Time now, const Error& error);
+  // Its load was stopped, since it was not is_wanted(). Who has asked for it meanwhile has it loaded.
+  void load_stopped(const std::string& model);
+  // Its load goes no further, since it was planned anew: who waits for it is served by what it takes now.
+  void replanned(const std::string& model, std::size_t slots);
+  void retry(const std::string& model);  // it is due, where it is failed
+  void evicted(const std::string& model, Time now);
+
+  // Everything that can be decided now. The devices have just been looked at.
+  [[nodiscard]] std::vector<Decision> decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
+  // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been
+  // decided before is not lost.
+  [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why, Time now);
+  // Somebody waits for memory, so the next decide() depends on what is free.
+  [[nodiscard]] bool needs_capacity() const;
+  // When decide() should be called even if nothing happens.
+  [[nodiscard]] std::optional<Time> next_look() const;
+
+  [[nodiscard]] ModelState state(const std::string& model) const;
+  // Somebody waits for it, or the host itself wants it loaded.
+  [[nodiscard]] bool is_wanted(const std::string& model) const;
+  // What it failed with, while it is failed.
+  [[nodiscard]] std::optional<Error> failure(const std::string& model) const;
+  [[nodiscard]] std::size_t leases(const std::string& model) const;
+  [[nodiscard]] std::size_t leases() const;  // of all models
+  [[nodiscard]] std::size_t waiting(const std::string& model) const;
+  [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
+  [[nodiscard]] bool is_pinned(const std::string& model) const;
+  [[nodiscard]] std::optional<Time> last_used(const std::string& model) const;
+  [[nodiscard]] std::vector<std::string> resident() const;
+  // How many tickets come before this one, and how long the loads before it may take.
+  struct Place {
+    std::size_t position = 0;
+    std::chrono::milliseconds estimate{};
+  };
+  [[nodiscard]] Place place_of(TicketId ticket) const;
+  void expect_load_time(const std::string& model, std::chrono::milliseconds estimate);
+
+ private:
+  struct Model {
+    ModelRules rules;
+    ModelState state = ModelState::absent;
+    bool was_loaded = false;     // swapped out rather than absent when it goes
+    bool leaving = false;        // let_go(): evict when idle
+    bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
+    bool evicting = false;       // decided, not yet reported back
+    bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
+    std::size_t failures = 0;    // of loads, in a row
+    std::size_t losses = 0;      // of its device, without a lease in between that ended well
+    std::optional<Error> failure{};
+    Time retry_at{};
+    std::size_t leases = 0;
+    Time last_used{};
+    std::chrono::milliseconds load_time{1000};
+  };
+  struct Ticket {
+    TicketId id;
+    std::string model;
+    WhenBusy when_busy;
+    bool needs_slot;
+    WhenShort when_short;
+    bool boarded = false;    // was waiting when the model became ready
+    bool postponed = false;  // was said to be
+  };
+
+  [[nodiscard]] Model& model(const std::string& name);
+  [[nodiscard]] const Model& model(const std::string& name) const;
+  void move(Model& model, ModelState to);
+  void fail(Model& model, Error failure, std::size_t in_a_row, Time now);
+  void refuse_failed(Time now);
+  void grant_slots();
+  void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
+  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const FreeCapacity& capacity,
+                                                                    const EvictionPolicy& policy, Time now);
+  void begin_load(const std::string& name);
+  void turn_away(const Ticket& ticket, const FreeCapacity& capacity, Time now);
+  void postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now);
+  void drain(const std::vector<std::string>& victims, const std::string& whom_for);
+  void evict_idle(Time now);
+  void refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers = {});
+  void give_up_loading(Model& model);
+  [[nodiscard]] static bool is_loading(const Model& model);
+  [[nodiscard]] bool idle(const Model& model) const;
+  [[nodiscard]] bool in_transition() const;
+  [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
+
+  std::map<std::string, Model> models_;
+  std::deque<Ticket> tickets_;  // oldest first
+  TicketId next_ = 1;
+  std::vector<Decision> decisions_;
+  std::optional<Time> look_again_;                   // somebody waits for what others hold
+  std::map<std::string, std::string> draining_for_;  // victim -> newcomer
+};
+
+}  // namespace plimsoll::host

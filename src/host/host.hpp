@@ -1,0 +1,89 @@
+// Host: the models of a fleet in one process: loaded when they are asked for, evicted when others need their place.
+//
+//   host::Host host(accounting, host::read_fleet("fleet.toml"), dry_runs, store);
+//   host::Lease lease = host.acquire("chat");
+//   run::Generation answer(lease.conversation(), {.prompt = ...});
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <plimsoll/host/fleet.hpp>
+#include <plimsoll/host/status.hpp>
+#include "dry_run/dry_run_source.hpp"
+#include "host/eviction.hpp"
+#include "host/host_log.hpp"
+#include "host/lease.hpp"
+#include "host/model_times.hpp"
+#include "plan/store.hpp"
+#include "run/memory_accounting.hpp"
+
+namespace plimsoll::host {
+
+struct HostOptions {
+  std::shared_ptr<const EvictionPolicy> policy = std::make_shared<LeastRecentlyUsed>();
+  std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
+  // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
+  std::optional<plan::Plan> planned{};
+  bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
+};
+
+// Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used
+// by the host's own thread afterwards and by nobody else.
+//
+// Everything that takes or gives memory back is done by one thread of its own, one model after the other, so that what
+// a load takes beside its buffers can be told apart. Models at work go on meanwhile.
+class Host {
+ public:
+  // Plans every model; loads those that are to be loaded at start (they are not waited for). A model that cannot be
+  // used is failed. Throws Error{usage} where the fleet contradicts itself, why the first model cannot be used where
+  // none can, and what dry runs throw that is not about one model.
+  Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
+       HostOptions options = {});
+  // Refuses who still waits, cancels a load in progress, waits for the leases, and gives everything back.
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  // Waits until the model is ready and has a slot free. A load that nobody waits for any more is stopped. Throws Error:
+  // usage (no such model or conversation), over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the
+  // queue is full; the conversation has a lease already), cancelled, and what loading failed with, for this model
+  // alone. A model that is failed is not tried again before that is due (see Dispatcher), or its files have changed
+  // since.
+  [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
+
+  // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
+  // its state is swapped out, and it goes on where it stood when the model is back.
+  [[nodiscard]] ConversationId new_conversation(const std::string& model);
+  void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
+
+  // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once. Where
+  // `stop` ends the waiting, the load goes on: the host wants it until unload().
+  void load(const std::string& model, std::stop_token stop = {});
+  // Evicts it once nobody has a lease, or stops its load once nobody waits for a lease; does not wait. A request for it
+  // meanwhile keeps it. Throws Error{usage} where it is pinned.
+  void unload(const std::string& model);
+  void pin(const std::string& model, bool pinned);
+
+  [[nodiscard]] HostStatus status() const;
+  [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
+  [[nodiscard]] HostLog& log() noexcept;
+  [[nodiscard]] run::MemoryAccounting& accounting() noexcept;
+  [[nodiscard]] const Fleet& fleet() const noexcept;
+  // Of requests_of() the fleet, as they are planned by now.
+  [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
+  // Which files the model's plan was made from (engine::file_identity of each). Empty: it could not be planned, or
+  // other files are there now; the next load plans them in a dry run, so nobody else should read them before.
+  [[nodiscard]] std::string planned_files(const std::string& model) const;
+  // The devices as admission sees them now: budgets; readings to whose free memory the fleet's own bytes are added
+  // back; and as `ours` what of this process counts against a budget beside the fleet (what backends keep).
+  [[nodiscard]] std::vector<plan::DeviceState> devices() const;
+
+ private:
+  friend class Lease;
+  struct Impl;  // src/host/host_impl.hpp
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace plimsoll::host

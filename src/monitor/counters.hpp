@@ -1,0 +1,18 @@
+// Counters: what a monitor has counted since it began. A plain value.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <plimsoll/base/bytes.hpp>
+#include "monitor/watch.hpp"
+
+namespace plimsoll::monitor {
+
+struct Counters {
+  std::uint64_t samples = 0;
+  std::map<AlertKind, std::uint64_t> alerts{};
+  std::map<std::string, Bytes> lowest_free{};  // by device, where known
+};
+
+}  // namespace plimsoll::monitor

@@ -1,0 +1,52 @@
+// BatchedExecutor: one context, many conversations, decoded together.
+#pragma once
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "run/conversation.hpp"
+#include "run/instance.hpp"
+
+namespace plimsoll::run {
+
+// Any thread; decoding is one call at a time, and a call that finds its tokens decoded by another one returns at once.
+// So threads that each prompt and infer their own conversation are decoded in common batches.
+class BatchedExecutor {
+ public:
+  // Begins with an empty context. One executor for an instance at a time: a second one throws Error{busy}. The instance
+  // must have its context and outlive the executor and its conversations. Throws Error{unsupported} for a model that
+  // only encodes, and for an encoder-decoder model with several sequences (the engine keeps one encoded prompt).
+  explicit BatchedExecutor(Instance& instance);
+  ~BatchedExecutor();
+  BatchedExecutor(BatchedExecutor&&) noexcept;
+  BatchedExecutor& operator=(BatchedExecutor&&) noexcept;
+
+  // An empty conversation. Throws Error{busy} where all n_seq_max sequences are taken; nothing waits.
+  [[nodiscard]] Conversation create();
+  // One that was saved, on this model with a cache of the same shape: else Error{usage}, and nothing has changed.
+  [[nodiscard]] Conversation load(const SequenceSnapshot& snapshot);
+  // All conversations that there are now, whoever holds them; oldest first. Memory that forks share is in it once for
+  // each. Throws as Conversation::save().
+  [[nodiscard]] ContextSnapshot save_all() const;
+  // Conversations made of such a snapshot, in its order; others that are there stay. All of them or none: throws as
+  // load(), Error{busy} where fewer sequences are free than are needed, and nothing has changed.
+  [[nodiscard]] std::vector<Conversation> load_all(const ContextSnapshot& snapshot);
+  [[nodiscard]] std::size_t free_sequences() const;
+
+  // Decodes one batch of what waits, at most n_batch tokens: first whoever waits with few, then equal shares of the
+  // long prompts, so that nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every
+  // conversation keeps what was decoded, and the rest waits:
+  // no_kv_slot  nothing was decoded; free something and call again;
+  // aborted     `stop` was requested; within one micro-batch;
+  // out_of_memory, failed  where the memory cannot be trusted any more (recurrent and hybrid models) everything waits
+  // to
+  //             be decoded again; a conversation with vectors in it, which are not kept, is then empty.
+  [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {});
+
+  [[nodiscard]] Instance& instance() const;
+
+ private:
+  std::shared_ptr<SequenceSchedule> schedule_;
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,116 @@
+// Generation: one request: a prompt in, pieces of text out.
+#pragma once
+#include <functional>
+#include <generator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "engine/sampler.hpp"
+#include "run/batched_executor.hpp"
+#include "run/context_overflow.hpp"
+#include "run/text_stream.hpp"
+
+namespace plimsoll::run {
+
+inline constexpr std::int32_t kDefaultPredict = 256;
+
+struct GenerationParams {
+  std::vector<engine::Token> prompt{};     // appended first; may be empty where the conversation has something to go on
+  std::int32_t predict = kDefaultPredict;  // tokens to generate at most, the prompt's not counted; 0: only decode the
+                                           // prompt; < 0: until the context is full
+  engine::SamplingParams sampling{};
+  // Used instead of `sampling`, goes on where it stood, and is moved on: for a chain of one's own, or one over several
+  // turns. Not shared between generations at work.
+  std::shared_ptr<engine::Sampler> sampler{};
+  std::vector<std::string> stop_strings{};
+  bool keep_stop_string = false;          // show it, too
+  bool ignore_end_of_generation = false;  // go on past the model's own end
+  bool keep_end_token = false;  // the model's own end is appended to the conversation, where a next turn sees it
+  bool show_special = false;    // control tokens as text instead of nothing
+  OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
+  std::stop_token stop{};       // honoured within one micro-batch
+  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
+  // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
+  // model's own opinion, before any sampler, and valid inside the call only.
+  std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
+  bool on_token_reads_logits = true;  // false: it is given none, and they need not be copied for it
+};
+
+enum class FinishReason {
+  running,
+  end_of_generation,  // the model ended it
+  stop_string,
+  length,  // `predict` tokens; or the context is full, and ending there was asked for
+  cancelled,
+};
+[[nodiscard]] std::string_view to_string(FinishReason reason) noexcept;
+
+struct GenerationTiming {
+  double prompt_ms = 0;    // until the logits after it are there
+  double generate_ms = 0;  // first sampled token to the last one
+  std::int32_t prompt_tokens = 0;
+  std::int32_t generated_tokens = 0;
+};
+
+// One request: tokens appended to a conversation, text out. When it is over, the conversation holds the prompt and
+// every token generated (the last one waits), whether it was read to its end, left early or cancelled. One thread; the
+// conversation is not used otherwise meanwhile.
+class Generation {
+ public:
+  // On a sequence of its own, of an instance that nobody else uses; given back when it is destroyed.
+  // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is
+  // none, a broken grammar), busy (another executor has the instance's sequences).
+  Generation(Instance& instance, GenerationParams params);
+  // Goes on with a conversation that outlives it.
+  Generation(Conversation& conversation, GenerationParams params);
+  // Takes it over.
+  Generation(Conversation&& conversation, GenerationParams params);
+  ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  // The next piece of text, never empty; nothing at the end. Models without a vocabulary give their token ids as text,
+  // "12 7 431". The first call decodes the prompt. Throws Error: engine_failed, sealed, out_of_device_memory,
+  // context_overflow.
+  [[nodiscard]] std::optional<std::string> next();
+
+  [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
+  [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // that ended it, or ""
+  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }   // those generated
+  [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
+  [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
+
+ private:
+  void begin();
+  void decode_waiting();
+  void append_last();
+  [[nodiscard]] bool check(engine::DecodeStatus status);
+  [[nodiscard]] std::optional<engine::Token> next_token();
+  [[nodiscard]] std::string text_of(engine::Token token) const;
+  [[nodiscard]] bool at_limit();
+
+  std::optional<Conversation> own_;
+  Conversation* conversation_;
+  GenerationParams params_;
+  std::shared_ptr<engine::Sampler> sampler_;
+  TextStream text_;
+  std::vector<engine::Token> tokens_;
+  bool last_is_appended_ = true;  // to the conversation, of tokens_
+  bool prompt_done_ = false;
+  FinishReason reason_ = FinishReason::running;
+  GenerationTiming timing_;
+};
+
+// The pieces as a range that may be left early: for (const std::string& piece : pieces(generation)) ...
+[[nodiscard]] std::generator<std::string> pieces(Generation& generation);
+
+// The same as a callback; it answers false to leave. Gives the whole text that it saw.
+std::string stream(Generation& generation, const std::function<bool(std::string_view piece)>& show = {});
+
+}  // namespace plimsoll::run

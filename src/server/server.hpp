@@ -1,0 +1,42 @@
+// Server: a host's models over HTTP: OpenAI's and Anthropic's APIs, llama-server's conveniences, and our own view of
+// every byte. docs/server.md lists the routes.
+#pragma once
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include <plimsoll/plan/plan.hpp>
+#include "host/host.hpp"
+#include "monitor/monitor.hpp"
+#include "server/server_options.hpp"
+
+namespace plimsoll::server {
+
+// Answers POST /plimsoll/v1/plan: what these would take, beside what the fleet has. Called by one thread at a time.
+using PlanAsked = std::function<plan::Plan(const std::vector<plan::Request>&)>;
+
+// Host and monitor outlive it. Each connection has a thread, which waits most of the time.
+class Server {
+ public:
+  // Takes the port; connections wait there until serve(). Throws Error: io (the port is taken, or the
+  // address is not this machine's), usage (a certificate without its key, or one that cannot be used).
+  Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan = {});
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] int port() const noexcept;
+  // "http://127.0.0.1:8080"
+  [[nodiscard]] std::string url() const;
+
+  // Answers until `stop`; then refuses new requests, waits for those at work as long as the limits say, and cancels the
+  // rest. `listening` is called once connections are accepted.
+  void serve(std::stop_token stop, const std::function<void()>& listening = {});
+
+ private:
+  struct Impl;  // src/server/server_impl.hpp
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace plimsoll::server
