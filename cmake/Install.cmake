@@ -28,3 +28,4 @@ install(FILES completions/plimsoll.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bas
 install(FILES completions/_plimsoll DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES contrib/plimsoll.service DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN docs/man EXCLUDE)

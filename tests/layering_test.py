@@ -11,7 +11,7 @@ LAYER = {
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views
-    "server": 5, "tui": 5,             # faces
+    "server": 5, "tui": 5, "library": 5,  # faces: over HTTP, on a terminal, for programs
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+)/', re.M)  # a public header, or one of src/
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
@@ -61,6 +61,20 @@ def values(root: pathlib.Path, folders: list[pathlib.Path]) -> list[pathlib.Path
                   for p in (root / "include/plimsoll" / name, root / "src" / name) if p.is_file())
 
 
+def too_large(root: pathlib.Path) -> list[str]:
+    """What programs see is little enough to be read, and comes without the engine, JSON and what formats text."""
+    headers = sorted((root / "include").rglob("*.hpp"))
+    lines = sum(len(path.read_text().splitlines()) for path in headers)
+    bad = [f"include/: {len(headers)} headers of {lines} lines"] if len(headers) > 25 or lines > 2500 else []
+    for path in headers:
+        for name in sorted(reached(path, [root / "include"])):
+            if name.startswith(("llama", "ggml", "nlohmann", "fmt", "spdlog", "toml", "mtmd")) or "/" in name and not name.startswith("plimsoll/"):
+                bad.append(f"{path.relative_to(root)}: reaches <{name}>")
+            if name.startswith("plimsoll/") and not (root / "include" / name).is_file():
+                bad.append(f"{path.relative_to(root)}: includes <{name}>, which is not there")
+    return bad
+
+
 def self_test() -> None:
     assert violations("base", '#include "engine/model.hpp"\n')
     assert violations("memory", "#include <plimsoll/engine/params.hpp>\n")
@@ -74,13 +88,13 @@ def main(root: pathlib.Path) -> int:
     for base in (root / "include/plimsoll", root / "src"):
         for path in sorted(base.rglob("*.[ch]pp")):
             part = path.relative_to(base).parts[0]
-            if part == "plimsoll.hpp":
-                continue
+            if part.endswith(".hpp"):  # what programs include
+                part = "library"
             checked += 1
             bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
             if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
                 bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
-    bad += shared_and_private(root)
+    bad += shared_and_private(root) + too_large(root)
     folders = [root / "include", root / "src"]
     for path in values(root, folders):
         for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(path, folders):

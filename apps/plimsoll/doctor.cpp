@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/version.hpp>
+#include "base/version.hpp"
 #include "device/probe.hpp"
 #include "device/registry.hpp"
 #include "engine/backend.hpp"

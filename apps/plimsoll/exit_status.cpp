@@ -11,9 +11,9 @@
 #include <system_error>
 #include <typeinfo>
 
-#include <plimsoll/base/version.hpp>
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/version.hpp"
 
 namespace plimsoll::app {
 

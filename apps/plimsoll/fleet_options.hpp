@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 #include "options.hpp"
 

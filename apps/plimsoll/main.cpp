@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <exception>
 
-#include <plimsoll/base/version.hpp>
 #include "base/log.hpp"
+#include "base/version.hpp"
 #include "engine/backend.hpp"
 
 #include "commands.hpp"

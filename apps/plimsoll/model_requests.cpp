@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 #include "options/table.hpp"
 #include "plan/budget_requests.hpp"
 

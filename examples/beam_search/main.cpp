@@ -6,13 +6,13 @@
 using namespace plimsoll;
 
 struct Beam {
-  run::Conversation conversation;
+  Conversation conversation;
   double log_probability = 0;
 };
 
 struct Step {
   std::size_t beam;
-  engine::Token token;
+  Token token;
   double log_probability;
 };
 
@@ -24,7 +24,7 @@ std::vector<Step> steps(std::size_t index, Beam& beam, std::size_t count) {
   for (const float logit : logits) sum += std::exp(logit - largest);
   std::vector<Step> all;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    all.push_back({index, static_cast<engine::Token>(i), beam.log_probability + logits[i] - largest - std::log(sum)});
+    all.push_back({index, static_cast<Token>(i), beam.log_probability + logits[i] - largest - std::log(sum)});
   }
   std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(count), std::greater{},
                             &Step::log_probability);
@@ -34,18 +34,16 @@ std::vector<Step> steps(std::size_t index, Beam& beam, std::size_t count) {
 
 int main(int, char** argv) {
   constexpr std::size_t kBeams = 4;
-  run::OpenOptions options;
+  ModelOptions options;
   options.context.n_seq_max = 2 * kBeams;  // the beams that continue, and those they come from
   options.context.kv_unified = true;
-  run::MemoryAccounting accounting;
-  auto model = run::open(accounting, argv[1], options);
-  run::BatchedExecutor executor(*model);
+  const Model model = Runtime().open(argv[1], options);
 
   std::vector<Beam> beams;
-  beams.push_back({executor.create()});
+  beams.push_back({model.conversation()});
   beams.front().conversation.prompt("Day 12.");
   for (int length = 0; length < 16; ++length) {
-    if (executor.infer() != engine::DecodeStatus::ok) throw std::runtime_error("not decoded");
+    model.infer();
     std::vector<Step> all;
     for (std::size_t i = 0; i < beams.size(); ++i)
       std::ranges::copy(steps(i, beams[i], kBeams), std::back_inserter(all));
@@ -57,5 +55,5 @@ int main(int, char** argv) {
     }
     beams = std::move(next);
   }
-  std::cout << "likeliest: " << model->model()->vocab().detokenize(beams.front().conversation.tokens()) << '\n';
+  std::cout << "likeliest: " << beams.front().conversation.text() << '\n';
 }

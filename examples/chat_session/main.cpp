@@ -4,17 +4,12 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryAccounting accounting;
-  auto model = run::open(accounting, argv[1]);
-  run::BatchedExecutor executor(*model);
-  run::InteractiveExecutor interactive(executor);
-  run::ChatSession chat(interactive, {.system = "You are the mate of a ship."});
-
-  const run::GenerationParams greedy{.predict = 40, .sampling = {.temperature = 0}};
+  Chat chat(Runtime().open(argv[1]), {.system = "You are the mate of a ship."});
+  const GenerationOptions greedy{.predict = 40, .sampling = {.temperature = 0}};
   for (const char* question : {"Who are you?", "What is the name of the ship?"}) {
     std::cout << "> " << question << '\n';
-    run::ChatTurn turn = chat.say(question, greedy);
-    for (const std::string& piece : run::pieces(turn)) std::cout << piece << std::flush;
+    auto answer = chat.say(question, greedy);
+    for (const std::string& piece : answer) std::cout << piece << std::flush;
     std::cout << '\n';
   }
   const std::string again = chat.regenerate(greedy).read_all();  // does not see the answer that it replaces

@@ -3,23 +3,19 @@
 #include <iostream>
 #include <numeric>
 #include <plimsoll/plimsoll.hpp>
-#include "run/embedder.hpp"
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::OpenOptions options;
-  options.context.n_seq_max = 4;  // texts that go through the model together
-  run::plan_for_embeddings(options.context, plimsoll::engine::Pooling::mean);
-  run::MemoryAccounting accounting;
-  auto model = run::open(accounting, argv[1], options);
+  EmbedderOptions options{.pooling = engine::Pooling::mean};
+  options.model.context.n_seq_max = 4;  // texts that go through the model together
+  const Embedder embedder = Runtime().open_embedder(argv[1], options);
 
   const std::vector<std::string> texts{"The wind came from the west.", "Ship's log, day 12.",
                                        "We hauled up the anchor."};
-  run::Embedder embedder(*model);
   const auto vectors = embedder.embed(texts);
   const auto question = embedder.embed("We hauled up the anchor!");
 
-  const auto likeness = [&](const run::Embedding& one) {  // the vectors have length 1
+  const auto likeness = [&](const Embedding& one) {  // the vectors have length 1
     return std::inner_product(one.values.begin(), one.values.end(), question.values.begin(), 0.0F);
   };
   const auto nearest = std::ranges::max_element(vectors, {}, likeness);

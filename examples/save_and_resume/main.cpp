@@ -4,22 +4,17 @@
 using namespace plimsoll;
 
 int main(int, char** argv) {
-  run::MemoryAccounting accounting;
-  auto model = run::open(accounting, argv[1]);
-  const run::GenerationParams greedy{.predict = 30, .sampling = {.temperature = 0}};
+  const Model model = Runtime().open(argv[1]);
+  const GenerationOptions greedy{.predict = 30, .sampling = {.temperature = 0}};
   const char* const question = "Where does the ship go?";
   std::string expected;
   {
-    run::BatchedExecutor executor(*model);
-    run::InteractiveExecutor interactive(executor);
-    run::ChatSession chat(interactive, {.system = "You are the mate of a ship."});
+    Chat chat(model, {.system = "You are the mate of a ship."});
     (void)chat.say("Who are you?", greedy).read_all();
     chat.save(argv[2]);  // history, tokens and memory; whole or not at all
     expected = chat.say(question, greedy).read_all();
   }
-  run::BatchedExecutor executor(*model);
-  run::InteractiveExecutor interactive(executor);
-  run::ChatSession chat(interactive);
+  Chat chat(model);
   chat.load(argv[2]);  // refused where it is damaged, or of another model
   const std::string answer = chat.say(question, greedy).read_all();
   std::cout << question << ' ' << answer << '\n';

@@ -1,17 +1,19 @@
-// All that a program needs to open a model and generate text with it. Parts can be included one by one as well.
+// All of the library. Each header stands for itself as well.
 #pragma once
-#include <plimsoll/base/error.hpp>
-#include <plimsoll/base/version.hpp>
-#include "plan/plan_table.hpp"
-#include "plan/planner.hpp"
-#include "run/chat_session.hpp"
-#include "run/embedder.hpp"
-#include "run/generation.hpp"
-#include "run/instruct_executor.hpp"
-#include "run/interactive_executor.hpp"
-#include "run/keyword_filter.hpp"
-#include "run/open.hpp"
-#include "run/reranker.hpp"
-#include "run/speculative.hpp"
-#include "run/state_archive.hpp"
-#include "run/stateless_executor.hpp"
+#if __cplusplus < 202302L
+#error "plimsoll needs C++23: compile with -std=c++23"
+#endif
+
+#include <plimsoll/chat.hpp>
+#include <plimsoll/conversation.hpp>
+#include <plimsoll/embedder.hpp>
+#include <plimsoll/fleet.hpp>
+#include <plimsoll/generation.hpp>
+#include <plimsoll/host.hpp>
+#include <plimsoll/model.hpp>
+#include <plimsoll/monitor.hpp>
+#include <plimsoll/plan.hpp>
+#include <plimsoll/quantize.hpp>
+#include <plimsoll/reranker.hpp>
+#include <plimsoll/runtime.hpp>
+#include <plimsoll/sampler.hpp>

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include <plimsoll/engine/sampling_params.hpp>
+#include <plimsoll/engine/sampling.hpp>
 #include "api/json_text.hpp"
 #include "engine/chat_template.hpp"
 

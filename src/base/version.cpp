@@ -1,4 +1,4 @@
-#include <plimsoll/base/version.hpp>
+#include "base/version.hpp"
 
 #include <plimsoll/base/version_generated.hpp>
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "probes.hpp"
 
 namespace plimsoll::device {

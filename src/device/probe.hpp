@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/device/reading.hpp>
+#include "base/clock.hpp"
 
 namespace plimsoll::device {
 

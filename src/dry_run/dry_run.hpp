@@ -9,7 +9,7 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/engine/params.hpp>
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 #include "engine/facts.hpp"
 
 namespace plimsoll::engine {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/clock.hpp"
 #include "base/json_fields.hpp"
 #include "options/table.hpp"
 

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/device/reading.hpp>
 #include "dry_run/dry_run.hpp"
 
 namespace plimsoll::dry_run {

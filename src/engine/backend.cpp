@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
-#include <plimsoll/base/version.hpp>
 #include "base/log.hpp"
+#include "base/version.hpp"
 #include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include <plimsoll/engine/sampling_params.hpp>
+#include <plimsoll/engine/sampling.hpp>
 #include "engine/context.hpp"
 #include "engine/sampler_chain.hpp"
 #include "engine/sampler_snapshot.hpp"

@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/engine/sampling_params.hpp>
-#include "engine/custom_sampler.hpp"
+#include <plimsoll/engine/sampling.hpp>
 #include "engine/model.hpp"
 #include "engine/sampler_snapshot.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <plimsoll/engine/sampling_params.hpp>
+#include <plimsoll/engine/sampling.hpp>
 
 namespace plimsoll::engine {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/engine/sampling_params.hpp>
+#include <plimsoll/engine/sampling.hpp>
 #include "engine/sampler_snapshot.hpp"
 
 namespace plimsoll::engine {

@@ -1,4 +1,4 @@
-#include <plimsoll/engine/sampling_params.hpp>
+#include <plimsoll/engine/sampling.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-namespace plimsoll::engine {
+#include <plimsoll/engine/params.hpp>
 
-using Token = llama_token;
+namespace plimsoll::engine {
 
 // Any thread.
 class Vocab {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "memory/reservation.hpp"
+#include "plan/plan.hpp"
 #include "run/instance.hpp"
 #include "run/memory_accounting.hpp"
 #include "tracker/shared_compute_buffers.hpp"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/model_state.hpp>
+#include <plimsoll/host/status.hpp>
 #include "base/clock.hpp"
 #include "host/eviction.hpp"
 #include "host/free_capacity.hpp"

@@ -1,4 +1,4 @@
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
 #include "run/memory_accounting.hpp"
 

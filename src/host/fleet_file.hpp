@@ -33,7 +33,7 @@
 #include <string_view>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 namespace plimsoll::host {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
 #include "tracker/tracker.hpp"
 

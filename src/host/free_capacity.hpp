@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/plan/plan.hpp>
 #include "host/eviction.hpp"
+#include "plan/plan.hpp"
 
 namespace plimsoll::host {
 

@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/host/fleet.hpp>
 #include <plimsoll/host/status.hpp>
 #include "dry_run/dry_run_source.hpp"
 #include "host/eviction.hpp"
+#include "host/fleet.hpp"
 #include "host/host_log.hpp"
 #include "host/lease.hpp"
 #include "host/model_times.hpp"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/host/model_state.hpp>
+#include <plimsoll/host/status.hpp>
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
 

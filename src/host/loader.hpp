@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
 #include "dry_run/dry_run_source.hpp"
+#include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
 #include "plan/store.hpp"
 

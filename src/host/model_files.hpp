@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
 #include "base/mutex.hpp"
+#include "host/fleet.hpp"
 
 namespace plimsoll::host {
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 #include "table_reader.hpp"
 

@@ -1,4 +1,4 @@
-#include <plimsoll/host/model_state.hpp>
+#include <plimsoll/host/status.hpp>
 
 #include <algorithm>
 #include <array>

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <plimsoll/memory/entry.hpp>
-#include <plimsoll/plan/plan.hpp>
 #include "host/free_capacity.hpp"
+#include "plan/plan.hpp"
 
 namespace plimsoll::host {
 

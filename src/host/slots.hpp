@@ -2,7 +2,7 @@
 #pragma once
 #include <cstddef>
 
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::host {
 

@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include <plimsoll/host/fleet.hpp>
 #include "base/mutex.hpp"
+#include "host/fleet.hpp"
 #include "memory/charge.hpp"
 #include "run/sequence_snapshot.hpp"
 

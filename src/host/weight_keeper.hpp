@@ -5,7 +5,7 @@
 #include <stop_token>
 #include <string>
 
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 #include "fleet_devices.hpp"
 #include "kept_models.hpp"

@@ -1,7 +1,7 @@
 // Charge: bytes that the program itself keeps, beside the engine's buffers, charged for as long as they are kept.
 #pragma once
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 #include "memory/ledger.hpp"
 
 namespace plimsoll::memory {

@@ -13,41 +13,9 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/entry.hpp>
-#include <plimsoll/memory/tag.hpp>
 #include "base/clock.hpp"
 
 namespace plimsoll::memory {
-
-enum class EventKind {
-  budget_set,
-  reserved,
-  released,
-  taken,
-  given_back,
-  mapped,    // page cache: shown, not charged
-  unmapped,  // page cache given up
-  refused,
-  sealed,
-  unsealed,
-  seal_violation,
-};
-
-struct Event {
-  std::uint64_t sequence = 0;  // from 1, without gaps
-  Clock::TimePoint at{};
-  EventKind kind = EventKind::taken;
-  Tag tag;  // for budget_set only the device is filled in; for sealed and unsealed only the owner
-  Bytes bytes;
-
-  friend bool operator==(const Event&, const Event&) = default;
-};
-
-// A log as a value: the ledger before the first of its events, and the events.
-struct EventRecord {
-  std::vector<Entry> before;  // sorted by tag; empty: nothing was dropped
-  std::vector<Event> events;
-  friend bool operator==(const EventRecord&, const EventRecord&) = default;
-};
 
 // What events do to a ledger's entries: charged ones apart from page cache.
 class EntryTable {

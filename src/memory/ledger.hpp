@@ -11,7 +11,6 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/entry.hpp>
 #include <plimsoll/memory/refusal.hpp>
-#include <plimsoll/memory/tag.hpp>
 #include "memory/reservation.hpp"
 
 namespace plimsoll::memory {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 
 namespace plimsoll::memory {
 

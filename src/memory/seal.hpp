@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 
 namespace plimsoll::memory {
 
@@ -20,13 +20,7 @@ struct SealViolation {
   bool refused = false;  // false: it fitted inside the reservation, was let through and counted
 };
 
-struct SealCounts {
-  std::uint64_t allocations_after_seal = 0;  // let through, inside the reservation
-  std::uint64_t refused_after_seal = 0;
-};
-
 class EventLog;
-enum class EventKind;
 
 // Any thread.
 class Seal {

@@ -1,4 +1,4 @@
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 
 namespace plimsoll::memory {
 

@@ -32,11 +32,16 @@ void keep_last(std::deque<Value>& kept, Value value, std::size_t most) {
 }  // namespace
 
 Monitor::Monitor(host::Host& host, MonitorOptions options)
-    : host_(host),
+    : Monitor({.take_sample = [&host, devices = devices_of(host)] { return take_sample(host, devices); },
+               .thresholds = host.fleet().thresholds,
+               .ledger = host.accounting().ledger()},
+              std::move(options)) {}
+
+Monitor::Monitor(Subject subject, MonitorOptions options)
+    : take_sample_(std::move(subject.take_sample)),
       options_(std::move(options)),
-      devices_(devices_of(host)),
-      watch_(host.fleet().thresholds, options_.margins),
-      charge_(host.accounting().ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)) {
+      watch_(subject.thresholds, options_.margins),
+      charge_(subject.ledger, memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)) {
   if (options_.beat > options_.beat.zero()) thread_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
 }
 
@@ -47,7 +52,7 @@ Sample Monitor::sample_now() {
   std::vector<Alert> alerts;
   {
     const std::lock_guard lock(sampling_);
-    sample = take_sample(host_, devices_);
+    sample = take_sample_();
     alerts = watch_.look(sample);
     keep(sample, alerts);
   }

@@ -12,10 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include <plimsoll/monitor/sample.hpp>
 #include "host/host.hpp"
 #include "memory/charge.hpp"
 #include "monitor/counters.hpp"
+#include "monitor/take_sample.hpp"
 #include "monitor/watch.hpp"
 
 namespace plimsoll::monitor {
@@ -31,10 +31,19 @@ struct MonitorOptions {
   std::function<void(const Alert&)> on_alert{};
 };
 
-// Any thread. The host outlives it. A sample that fails is logged, and the next beat tries again.
+// What a monitor looks at.
+struct Subject {
+  std::function<Sample()> take_sample;
+  memory::Thresholds thresholds;
+  memory::Ledger& ledger;  // for the history's own bytes
+};
+
+// Any thread. Host, or what the subject refers to, outlives it. A sample that fails is logged, and the next beat tries
+// again.
 class Monitor {
  public:
   explicit Monitor(host::Host& host, MonitorOptions options = {});
+  explicit Monitor(Subject subject, MonitorOptions options = {});
   ~Monitor();  // waits for the sample that is being taken
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
@@ -56,9 +65,8 @@ class Monitor {
   void drop_oldest_sample();
   void tell(const Alert& alert) const;
 
-  host::Host& host_;
+  std::function<Sample()> take_sample_;
   MonitorOptions options_;
-  std::vector<device::DeviceInfo> devices_;
   std::mutex sampling_;  // one sample at a time, so that the watch sees them in order
   Watch watch_;
   mutable std::mutex mutex_;

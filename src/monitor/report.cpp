@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
+#include "monitor/take_sample.hpp"
 
 namespace plimsoll::monitor {
 namespace {

@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/sample.hpp>
+#include "monitor/take_sample.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -116,9 +116,13 @@ std::vector<device::DeviceInfo> devices_of(const host::Host& host) {
 }
 
 Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices) {
-  run::MemoryAccounting& accounting = host.accounting();
+  return take_sample(host.accounting(), host.status(), devices);
+}
+
+Sample take_sample(run::MemoryAccounting& accounting, host::HostStatus status,
+                   const std::vector<device::DeviceInfo>& devices) {
   Observed observed{.at = SystemClock().now(),
-                    .status = host.status(),
+                    .status = std::move(status),
                     .devices = {},
                     .entries = accounting.ledger().entries(),
                     .seals = {}};

@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/thresholds.hpp>
+#include "monitor/thresholds.hpp"
 
 #include <algorithm>
 #include <utility>

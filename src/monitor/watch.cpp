@@ -1,4 +1,5 @@
 #include "monitor/watch.hpp"
+#include "monitor/take_sample.hpp"
 
 #include <fmt/format.h>
 

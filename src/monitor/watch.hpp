@@ -10,46 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
 #include <plimsoll/monitor/sample.hpp>
-#include <plimsoll/monitor/thresholds.hpp>
 #include "base/clock.hpp"
+#include "host/fleet.hpp"
+#include "monitor/thresholds.hpp"
 
 namespace plimsoll::monitor {
-
-enum class AlertKind {
-  threshold,  // a level of a budget was reached or left
-  foreign,    // others leave less free than what is promised to our models
-  drift,      // this process holds more than its ledger says, and more than it did
-  seal,       // something was allocated, or refused, after a seal
-  low_water,  // never was less memory free
-};
-inline constexpr std::array kAlertKinds{AlertKind::threshold, AlertKind::foreign, AlertKind::drift, AlertKind::seal,
-                                        AlertKind::low_water};
-[[nodiscard]] std::string_view to_string(AlertKind kind) noexcept;
-
-enum class Severity { notice, warning, serious };
-[[nodiscard]] std::string_view to_string(Severity severity) noexcept;
-
-struct Alert {
-  Clock::TimePoint at{};  // of the sample
-  AlertKind kind = AlertKind::threshold;
-  Severity severity = Severity::notice;
-  std::string device{};                                          // empty: it is about no device
-  std::string model{};                                           // or another owner; empty: it is about none
-  std::vector<std::pair<std::string, std::uint64_t>> numbers{};  // behind the sentence; bytes and counts
-  std::string sentence{};
-};
-
-struct Margins {
-  // foreign: said where free < reserved but not taken + this; said again only after twice this was free in between.
-  Bytes foreign{std::uint64_t{64} << 20U};
-  // drift: what this process may grow beyond its ledger after the last load, eviction or alert. The host's allocator
-  // alone moves some megabytes; a leaked buffer is larger.
-  Bytes drift{std::uint64_t{64} << 20U};
-  // low_water: said where free is below the lowest said so far by this or by 1 % of the device, whichever is more.
-  Bytes low_water{std::uint64_t{64} << 20U};
-};
 
 // One thread.
 class Watch {

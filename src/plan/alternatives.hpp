@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <plimsoll/memory/budget.hpp>
-#include <plimsoll/plan/plan.hpp>
 #include "dry_run/dry_run_source.hpp"
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

@@ -1,4 +1,4 @@
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 #include <algorithm>
 #include <map>

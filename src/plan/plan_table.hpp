@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

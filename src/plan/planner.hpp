@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "base/clock.hpp"
 #include "dry_run/dry_run_source.hpp"
+#include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "plan/store.hpp"
 

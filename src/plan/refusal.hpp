@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

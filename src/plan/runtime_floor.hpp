@@ -7,8 +7,8 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/plan/plan.hpp>
 #include "dry_run/dry_run_source.hpp"
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

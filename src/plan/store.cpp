@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <plimsoll/base/version.hpp>
 #include "base/log.hpp"
+#include "base/version.hpp"
 #include "device/driver.hpp"
 #include "dry_run/dry_run_json.hpp"
 #include "engine/backend.hpp"

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "dry_run/dry_run.hpp"
 #include "dry_run/dry_run_source.hpp"
 #include "plan/measurement.hpp"
+#include "plan/plan.hpp"
 
 namespace plimsoll::plan {
 

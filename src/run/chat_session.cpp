@@ -160,20 +160,35 @@ void ChatSession::save(const std::filesystem::path& path) const {
 void ChatSession::load(const std::filesystem::path& path) {
   require_idle();
   SessionArchive archive = read_session_archive(path);
-  if (archive.fingerprint != fingerprint_of(executor_.instance().context())) {
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' was saved with another model, cache or engine ({}, not {})", path.string(),
-                            archive.fingerprint, fingerprint_of(executor_.instance().context())));
+  const std::string fingerprint = fingerprint_of(executor_.instance().context());
+  if (model_of(archive.fingerprint) != model_of(fingerprint)) {
+    throw Error(ErrorCode::usage, fmt::format("'{}' was saved with another model ({}, not {})", path.string(),
+                                              archive.fingerprint, fingerprint));
   }
   std::shared_ptr<engine::Sampler> sampler = sampler_;
   if (sampler_ && archive.sampler) {
     const engine::Model& model = *executor_.instance().model();
     sampler = std::make_shared<engine::Sampler>(engine::Sampler::resume(model, *archive.sampler));
   }
-  if (archive.sequence && executor_.conversation() != nullptr) executor_.restore(*archive.sequence);
+  if (Conversation* conversation = executor_.conversation(); conversation != nullptr && archive.sequence) {
+    if (archive.fingerprint != fingerprint || !restore(*archive.sequence)) executor_.conversation()->clear();
+  }
   sampler_ = std::move(sampler);
   history_ = std::move(archive.history);
   stats_ = {.messages = history_.size()};
+}
+
+// False: its memory is of another shape (as many sequences as this context has do not share it), and nothing has
+// changed.
+bool ChatSession::restore(const SequenceSnapshot& snapshot) {
+  try {
+    executor_.restore(snapshot);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage && error.code() != ErrorCode::engine_failed) throw;
+    log::info("run", "a saved chat is decoded again: {}", error.what());
+    return false;
+  }
 }
 
 ChatTurn::~ChatTurn() {
@@ -188,16 +203,17 @@ ChatTurn::~ChatTurn() {
 std::optional<std::string> ChatTurn::next() {
   TextFilter* const filter = session_.options_.output_filter.get();
   while (!finished_) {
-    std::optional<std::string> piece;
+    bool over = false;
+    std::string shown;
     try {
-      piece = generation_->next();
+      const std::optional<std::string> piece = generation_->next();
+      over = !piece.has_value();
+      shown = filter == nullptr ? piece.value_or("") : over ? filter->finish() : filter->push(*piece);
     } catch (...) {
       failed_ = true;
       finish();
       throw;
     }
-    const bool over = !piece.has_value();
-    std::string shown = filter == nullptr ? piece.value_or("") : over ? filter->finish() : filter->push(*piece);
     said_ += shown;
     if (over) finish();
     if (!shown.empty()) return shown;

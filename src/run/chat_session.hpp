@@ -78,8 +78,9 @@ class ChatSession {
   // whole. Throws Error: io; usage while a turn is under way; unsupported for a sampler that cannot be saved
   // (Sampler::snapshot).
   void save(const std::filesystem::path& path) const;
-  // Throws Error: io; usage (no such file, of another model, cache or engine; damaged); context_overflow; busy. Nothing
-  // has changed then.
+  // Where its memory does not fit (another kind of cache, another version of the engine), it is decoded again with the
+  // next turn. Throws Error: io; usage (no such file, of another model; damaged); context_overflow; busy. Nothing has
+  // changed then.
   void load(const std::filesystem::path& path);
 
  private:
@@ -87,6 +88,7 @@ class ChatSession {
   [[nodiscard]] ChatTurn begin(GenerationParams params, bool user_is_new);
   [[nodiscard]] std::vector<engine::Token> prompt(const GenerationParams& params);
   void require_idle() const;
+  [[nodiscard]] bool restore(const SequenceSnapshot& snapshot);
   void end_turn(std::string said, const Generation& generation);
 
   Executor& executor_;
@@ -109,6 +111,7 @@ class ChatTurn {
   [[nodiscard]] std::string read_all();
   [[nodiscard]] FinishReason finish_reason() const noexcept { return generation_->finish_reason(); }
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return generation_->timing(); }
+  [[nodiscard]] const Generation& generation() const noexcept { return *generation_; }
 
  private:
   friend class ChatSession;

@@ -1,6 +1,7 @@
 #include "company.hpp"
 
 #include <algorithm>
+#include "base/clock.hpp"
 
 namespace plimsoll::run {
 namespace {

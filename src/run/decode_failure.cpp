@@ -1,4 +1,4 @@
-#include "decode_failure.hpp"
+#include "run/decode_failure.hpp"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
-#include "decode_failure.hpp"
+#include "run/decode_failure.hpp"
 #include "sequence_schedule.hpp"
 
 namespace plimsoll::run {

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "engine/adapter.hpp"
 #include "engine/context.hpp"
 #include "engine/model.hpp"
 #include "engine/projector.hpp"
+#include "plan/plan.hpp"
 #include "plan/store.hpp"
 #include "run/memory_accounting.hpp"
 #include "run/turns.hpp"

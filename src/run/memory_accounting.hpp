@@ -4,7 +4,6 @@
 #include <mutex>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "base/clock.hpp"
 #include "device/probe.hpp"
 #include "memory/capacity.hpp"
@@ -12,6 +11,7 @@
 #include "memory/ledger.hpp"
 #include "memory/owner.hpp"
 #include "memory/seal.hpp"
+#include "plan/plan.hpp"
 #include "tracker/tracker.hpp"
 
 namespace plimsoll::run {

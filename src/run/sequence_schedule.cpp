@@ -7,7 +7,7 @@
 #include <plimsoll/base/error.hpp>
 #include "engine/sequence_state.hpp"
 
-#include "decode_failure.hpp"
+#include "run/decode_failure.hpp"
 
 namespace plimsoll::run {
 

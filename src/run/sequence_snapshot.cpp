@@ -13,4 +13,8 @@ std::string fingerprint_of(const engine::Context& context) {
                      facts.flash_attn ? " flash" : "", facts.swa_full ? " swa_full" : "");
 }
 
+std::string_view model_of(std::string_view fingerprint) noexcept {
+  return fingerprint.substr(0, fingerprint.find(' '));
+}
+
 }  // namespace plimsoll::run

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
@@ -38,5 +39,7 @@ struct ContextSnapshot {
 // What must agree for a snapshot to fit: the model file's own (engine::file_fingerprint), the engine's version, the
 // cache's types and layout. The context may be longer or shorter.
 [[nodiscard]] std::string fingerprint_of(const engine::Context& context);
+// The part of it that says which model file.
+[[nodiscard]] std::string_view model_of(std::string_view fingerprint) noexcept;
 
 }  // namespace plimsoll::run

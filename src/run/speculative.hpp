@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 #include "run/generation.hpp"
 
 namespace plimsoll::run {

@@ -10,7 +10,7 @@
 #include "engine/sampler.hpp"
 #include "engine/sequence_state.hpp"
 
-#include "decode_failure.hpp"
+#include "run/decode_failure.hpp"
 
 namespace plimsoll::run {
 namespace {

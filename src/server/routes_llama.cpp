@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include <plimsoll/base/version.hpp>
 #include "api/fields.hpp"
+#include "base/version.hpp"
 #include "engine/model.hpp"
 #include "monitor/prometheus.hpp"
 

@@ -6,9 +6,9 @@
 #include <stop_token>
 #include <vector>
 
-#include <plimsoll/plan/plan.hpp>
 #include "host/host.hpp"
 #include "monitor/monitor.hpp"
+#include "plan/plan.hpp"
 #include "server/server_options.hpp"
 
 namespace plimsoll::server {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 namespace plimsoll::server {
 

@@ -3,7 +3,7 @@
 #include <expected>
 #include <vector>
 
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 #include "memory/capacity.hpp"
 #include "tracker/hook.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <plimsoll/device/device.hpp>
-#include <plimsoll/memory/tag.hpp>
+#include <plimsoll/memory/entry.hpp>
 #include "tracker/hook.hpp"
 #include "tracker/scope.hpp"
 

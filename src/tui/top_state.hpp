@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <plimsoll/host/fleet.hpp>
 #include <plimsoll/monitor/sample.hpp>
 #include "base/clock.hpp"
+#include "host/fleet.hpp"
 #include "host/host_log.hpp"
 #include "monitor/counters.hpp"
 #include "monitor/watch.hpp"

@@ -7,7 +7,8 @@
 #include <cmath>
 #include <vector>
 
-#include <plimsoll/monitor/thresholds.hpp>
+#include "monitor/take_sample.hpp"
+#include "monitor/thresholds.hpp"
 
 #include "short_bytes.hpp"
 

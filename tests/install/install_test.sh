@@ -32,7 +32,7 @@ find_package(plimsoll CONFIG REQUIRED)
 add_subdirectory($source/examples/ten_lines ten_lines)
 # The worst order: the engine's libraries before ours.
 add_executable(engine_first \$<TARGET_OBJECTS:ten_lines>)
-target_link_libraries(engine_first PRIVATE ggml::ggml-base llama plimsoll::run)
+target_link_libraries(engine_first PRIVATE ggml::ggml-base llama plimsoll::plimsoll)
 EOF
 cmake -S "$work" -B "$work/by_cmake" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
   >"$work/log" 2>&1 || { cat "$work/log"; fail "find_package(plimsoll)"; }
@@ -52,6 +52,7 @@ for static in '' --static; do
 done
 
 "$work/prefix/bin/plimsoll" doctor | grep -x 'tracker: enforcing' || fail "the installed program"
-for file in share/man/man1/plimsoll.1 share/bash-completion/completions/plimsoll share/zsh/site-functions/_plimsoll; do
+for file in share/man/man1/plimsoll.1 share/bash-completion/completions/plimsoll share/zsh/site-functions/_plimsoll \
+  share/doc/plimsoll/docs/from_llamasharp.md share/doc/plimsoll/examples/ten_lines/main.cpp; do
   [ -s "$work/prefix/$file" ] || fail "$file is not installed"
 done

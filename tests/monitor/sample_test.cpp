@@ -1,4 +1,4 @@
-#include <plimsoll/monitor/sample.hpp>
+#include "monitor/take_sample.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Laying out, adding up, admitting: the pure arithmetic of a plan.
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include "base/clock.hpp"
 
 namespace plimsoll::run {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 #include <map>
 
-#include <plimsoll/monitor/sample.hpp>
 #include "host/model_times.hpp"
+#include "monitor/take_sample.hpp"
 
 namespace plimsoll::monitor::test {
 

@@ -17,6 +17,9 @@ enum class Pooling { unspecified = -1, none = 0, mean = 1, cls = 2, last = 3, ra
 // The types that the engine takes for a KV cache.
 enum class CacheType { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, iq4_nl = 20, bf16 = 30 };
 
+using Token = std::int32_t;
+inline constexpr Token kNoToken = -1;  // "there is none", and where a vector stands in a token's place
+
 inline constexpr std::int32_t kAllLayers = -1;  // every layer and the output layer
 
 // A tensor whose name matches the regular expression lives in this buffer type: {"ffn_.*_exps", "CPU"}.

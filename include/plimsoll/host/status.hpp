@@ -1,18 +1,41 @@
 // HostStatus: what a host says of itself at one moment: for monitors, reports and screens. A plain value.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <plimsoll/base/bytes.hpp>
 #include <plimsoll/base/error.hpp>
-#include <plimsoll/host/model_state.hpp>
-#include <plimsoll/plan/plan.hpp>
-#include "base/clock.hpp"
-#include "memory/ledger.hpp"
-#include "memory/seal.hpp"
+#include <plimsoll/memory/entry.hpp>
+#include <plimsoll/plan/entry.hpp>
 
 namespace plimsoll::host {
+
+// Where a model of a fleet is on its way between the disk and an answer.
+enum class ModelState {
+  absent,    // never loaded, or given up: nothing of it is held
+  loading,   // memory is reserved; weights and context are being placed
+  warming,   // every shape is being driven
+  ready,     // sealed: leases are given
+  draining,  // on its way out: leases go on, new ones wait
+  swapped,   // its memory is given back; its conversations are kept
+  failed,    // it could not be loaded, or breaks off again and again: tried again when that is due
+};
+
+[[nodiscard]] std::string_view to_string(ModelState state) noexcept;
+[[nodiscard]] std::optional<ModelState> model_state_from_string(std::string_view text) noexcept;
+
+// loading and warming may end where they came from (memory was short, the plan is made anew) or in failed; draining may
+// be taken back.
+[[nodiscard]] bool may_follow(ModelState from, ModelState to) noexcept;
+
+// Its memory is held, or on its way to be.
+[[nodiscard]] constexpr bool is_resident(ModelState state) noexcept {
+  return state != ModelState::absent && state != ModelState::swapped && state != ModelState::failed;
+}
 
 struct ModelStatus {
   std::string name;
@@ -23,7 +46,7 @@ struct ModelStatus {
   std::size_t leases = 0;   // given now
   std::size_t waiting = 0;  // requests that wait for it
   std::vector<plan::Entry> planned{};
-  std::optional<Clock::TimePoint> last_used{};
+  std::optional<std::chrono::system_clock::time_point> last_used{};
   std::uint64_t loads = 0;
   std::uint64_t load_failures = 0;
   std::uint64_t evictions = 0;

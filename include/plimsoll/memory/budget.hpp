@@ -40,6 +40,12 @@ struct BudgetRequest {
 // the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
 inline constexpr Percent kDefaultAcceleratorBudget{90};
 
+// Shares of a budget at which a monitor speaks up.
+struct Thresholds {
+  double warn = 0.85;
+  double high = 0.95;
+};
+
 struct Budget {
   Bytes bytes;
   bool lowered = false;  // was above the device's total and has been lowered to it: worth a warning

@@ -1,17 +1,19 @@
-// Sample: what a host, its ledger and its devices say at one moment. A plain value; unknown is absent, never 0.
+// Sample: what a host, its ledger and its devices say at one moment; Alert: what of it deserves attention. Plain
+// values; unknown is absent, never 0.
 #pragma once
+#include <array>
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include <plimsoll/device/device.hpp>
-#include <plimsoll/device/reading.hpp>
+#include <plimsoll/base/bytes.hpp>
 #include <plimsoll/host/status.hpp>
-#include "base/clock.hpp"
-#include "host/host.hpp"
-#include "memory/ledger.hpp"
-#include "memory/seal.hpp"
+#include <plimsoll/memory/entry.hpp>
 
 namespace plimsoll::monitor {
 
@@ -59,7 +61,7 @@ struct ModelSample {
 };
 
 struct Sample {
-  Clock::TimePoint at{};
+  std::chrono::system_clock::time_point at{};
   std::vector<DeviceSample> devices{};
   std::vector<ModelSample> models{};  // in the fleet's order
   std::vector<OwnerSample> others{};  // owners that are no models of the fleet
@@ -70,38 +72,38 @@ struct Sample {
   std::uint64_t events_dropped = 0;
 };
 
-// What a sample is made of, as it was read.
-struct ObservedDevice {
-  device::DeviceInfo info;
-  std::optional<device::MemoryReading> reading;
-  memory::DeviceAccount account;
+enum class AlertKind {
+  threshold,  // a level of a budget was reached or left
+  foreign,    // others leave less free than what is promised to our models
+  drift,      // this process holds more than its ledger says, and more than it did
+  seal,       // something was allocated, or refused, after a seal
+  low_water,  // never was less memory free
 };
-struct Observed {
-  Clock::TimePoint at{};
-  host::HostStatus status;
-  std::vector<ObservedDevice> devices;
-  std::vector<memory::Entry> entries;
-  std::map<std::string, memory::SealCounts> seals;  // by owner
+inline constexpr std::array kAlertKinds{AlertKind::threshold, AlertKind::foreign, AlertKind::drift, AlertKind::seal,
+                                        AlertKind::low_water};
+[[nodiscard]] std::string_view to_string(AlertKind kind) noexcept;
+
+enum class Severity { notice, warning, serious };
+[[nodiscard]] std::string_view to_string(Severity severity) noexcept;
+
+struct Alert {
+  std::chrono::system_clock::time_point at{};  // of the sample
+  AlertKind kind = AlertKind::threshold;
+  Severity severity = Severity::notice;
+  std::string device{};                                          // empty: it is about no device
+  std::string model{};                                           // or another owner; empty: it is about none
+  std::vector<std::pair<std::string, std::uint64_t>> numbers{};  // behind the sentence; bytes and counts
+  std::string sentence{};
 };
-[[nodiscard]] Sample sample_of(Observed observed);  // pure
 
-// Reads the host, its accounting and each device once. Any thread. Throws what the probes and the host throw.
-[[nodiscard]] Sample take_sample(host::Host& host);
-// The same for callers that sample often and keep the devices, which do not change.
-[[nodiscard]] Sample take_sample(host::Host& host, const std::vector<device::DeviceInfo>& devices);
-[[nodiscard]] std::vector<device::DeviceInfo> devices_of(const host::Host& host);
-
-// That field, summed over all devices that have the same memory as this one: those of the host are one memory. (A card
-// is one device here, whatever backends offer it.)
-[[nodiscard]] Bytes in_same_memory(const Sample& sample, const DeviceSample& device, Bytes DeviceSample::* field);
-
-// What it takes of the heap, about: the same for equal samples.
-[[nodiscard]] Bytes size_of(const Sample& sample);
-
-[[nodiscard]] Bytes taken_by(const OwnerSample& owner);  // on all devices
-
-// Between two samples. Empty: no time has passed, or the model is in only one of them.
-[[nodiscard]] std::optional<double> tokens_per_second(const Sample& before, const Sample& after,
-                                                      const std::string& model);
+struct Margins {
+  // foreign: said where free < reserved but not taken + this; said again only after twice this was free in between.
+  Bytes foreign{std::uint64_t{64} << 20U};
+  // drift: what this process may grow beyond its ledger after the last load, eviction or alert. The host's allocator
+  // alone moves some megabytes; a leaked buffer is larger.
+  Bytes drift{std::uint64_t{64} << 20U};
+  // low_water: said where free is below the lowest said so far by this or by 1 % of the device, whichever is more.
+  Bytes low_water{std::uint64_t{64} << 20U};
+};
 
 }  // namespace plimsoll::monitor

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/host/fleet.hpp>
+#include "host/fleet.hpp"
 
 namespace plimsoll::monitor {
 

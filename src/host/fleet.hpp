@@ -9,7 +9,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
-#include <plimsoll/plan/plan.hpp>
+#include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "run/speculative.hpp"
 #include "run/warm_up.hpp"
@@ -43,11 +43,7 @@ struct SwapLimits {
   std::filesystem::path folder{};         // empty: "swap" in the user's Plimsoll cache
 };
 
-// Shares of a device's budget at which the monitor speaks up; see monitor/thresholds.hpp.
-struct Thresholds {
-  double warn = 0.85;
-  double high = 0.95;
-};
+using memory::Thresholds;
 
 struct Fleet {
   std::vector<FleetModel> models{};

@@ -1,15 +1,21 @@
-// SamplingParams: how a token is to be chosen, declared. A value: it can be compared, kept and sent.
+// How a token is to be chosen: declared, as SamplingParams; or by a link of one's own, a CustomSampler.
 #pragma once
-#include <llama.h>
-
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/vocab.hpp"
+#include <plimsoll/engine/params.hpp>
+
+struct llama_token_data_array;
 
 namespace plimsoll::engine {
+
+inline constexpr std::uint32_t kRandomSeed = 0xFFFFFFFF;  // llama.cpp's LLAMA_DEFAULT_SEED
 
 // Added to a token's logit; -infinity forbids it.
 struct LogitBias {
@@ -24,7 +30,7 @@ struct LogitBias {
 
 // llama.cpp's defaults and meanings.
 struct SamplingParams {
-  std::uint32_t seed = LLAMA_DEFAULT_SEED;  // this value: a random one
+  std::uint32_t seed = kRandomSeed;        // this value: a random one
   float temperature = 0.8F;                 // <= 0: always the likeliest token
   std::int32_t top_k = 40;                  // tokens kept; <= 0: off
   float top_p = 0.95F;                      // 1: off
@@ -70,5 +76,42 @@ struct SamplingParams {
 // Throws Error{usage} with a sentence for the first value that means nothing: not a number, out of its range, a sampler
 // of an unknown name.
 void validate(const SamplingParams& params);
+
+// One token that may be chosen; laid out as llama.cpp has it.
+struct Candidate {
+  Token id = 0;
+  float logit = 0;
+  float p = 0;  // 0 until a link has computed probabilities
+};
+
+// The tokens that may still be chosen. A view, valid during one apply(). It can lose tokens, never gain any.
+class Candidates {
+ public:
+  explicit Candidates(llama_token_data_array& array) : array_(array) {}
+
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] bool sorted() const noexcept;  // by falling logit
+  [[nodiscard]] std::span<const Candidate> view() const noexcept;
+  // For changing logits or order; forgets that they were sorted and which was selected.
+  [[nodiscard]] std::span<Candidate> edit() noexcept;
+  void keep_first(std::size_t n);  // throws Error{usage} for none or more than there are
+  void select(std::size_t index);  // the choice; throws Error{usage} outside
+  [[nodiscard]] std::optional<std::size_t> selected() const noexcept;
+
+ private:
+  llama_token_data_array& array_;
+};
+
+// Called on the thread that samples. What it throws comes out of Sampler::sample() as it is; the sampler's state is
+// then that of some moment of the choice: reset() it, or go on from a clone() made before.
+class CustomSampler {
+ public:
+  virtual ~CustomSampler() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  virtual void apply(Candidates& candidates) = 0;
+  virtual void accept(Token /*token*/) {}
+  virtual void reset() {}
+  [[nodiscard]] virtual std::unique_ptr<CustomSampler> clone() const = 0;
+};
 
 }  // namespace plimsoll::engine

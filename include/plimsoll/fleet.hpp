@@ -1,0 +1,37 @@
+// Fleet: the models that share a machine, and by which rules; declared in code or in a TOML file.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <plimsoll/memory/budget.hpp>
+#include <plimsoll/model.hpp>
+
+namespace plimsoll {
+
+struct FleetModel {
+  std::filesystem::path path{};
+  // Its name is what requests ask for. Stop token and progress are not looked at.
+  ModelOptions options{};
+  std::string compute_group = "main";  // models of one group take turns and share compute buffers; empty: its own
+  bool pinned = false;                 // never evicted for another model
+  int priority = 0;                    // higher stays longer
+  std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
+  bool load_at_start = false;
+  bool embeddings = false;  // for vectors
+  bool ranking = false;     // for scores of documents
+};
+
+struct Fleet {
+  std::vector<FleetModel> models{};
+  std::vector<memory::BudgetRequest> budgets{};
+  Bytes swap_memory{std::uint64_t{1} << 30U};  // for conversations of evicted models; beyond it they go to disk
+  Bytes swap_disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
+  std::filesystem::path swap_folder{};         // empty: "swap" in the user's Plimsoll cache
+  Bytes keep_in_host{};                        // for weights of models that have gone; 0: nothing
+  memory::Thresholds thresholds{};             // at which a monitor speaks up
+};
+
+}  // namespace plimsoll

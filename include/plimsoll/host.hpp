@@ -1,0 +1,110 @@
+// Host: the models of a fleet in one process: loaded when they are asked for, evicted when others need their place.
+//
+//   plimsoll::Host host(runtime, "fleet.toml");
+//   plimsoll::Lease lease = host.acquire("chat");
+//   std::cout << lease.conversation().generate("Day 12.").read_all();
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <plimsoll/conversation.hpp>
+#include <plimsoll/embedder.hpp>
+#include <plimsoll/fleet.hpp>
+#include <plimsoll/host/status.hpp>
+#include <plimsoll/reranker.hpp>
+#include <plimsoll/runtime.hpp>
+
+namespace plimsoll {
+
+using ConversationId = std::uint64_t;  // of a conversation that outlives its leases, and its model's stay on the device
+
+// A model that could go for another one: resident, not pinned.
+struct EvictionCandidate {
+  std::string name;
+  std::chrono::milliseconds idle{};         // since the end of its last lease
+  std::chrono::milliseconds reload_time{};  // measured, else an estimate
+  int priority = 0;
+};
+
+struct HostOptions {
+  // How much a candidate would be missed, >= 0; of sets of equal size the one with the smallest sum goes. Empty: the
+  // time to load it again, doubled for each step of priority, over the time it has been idle. It must be quick and must
+  // not call the host.
+  std::function<double(const EvictionCandidate&)> regret{};
+  std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
+  // Told each change of a model's state, on the thread that caused it; it must be quick and must not call the host.
+  std::function<void(const std::string& model, host::ModelState from, host::ModelState to)> on_change{};
+};
+
+struct AcquireOptions {
+  std::optional<ConversationId> conversation{};         // go on with that one; empty: one that ends with the lease
+  std::optional<std::chrono::milliseconds> patience{};  // Error{busy} after that; empty: wait as long as it takes
+  bool wait = true;                                     // false: Error{busy} where models at work hold the memory
+  std::stop_token stop{};
+};
+
+// The right to use a ready model: while it lives, its model is not evicted. Move-only; one thread. Holds the host.
+class Lease {
+ public:
+  Lease(Lease&&) noexcept;
+  Lease& operator=(Lease&&) noexcept;
+  ~Lease();
+
+  [[nodiscard]] const std::string& model() const;
+  // Its own sequence of the model's context. Throws Error{unsupported} for a model that was planned for embeddings.
+  [[nodiscard]] Conversation& conversation();
+  // Of a model that was planned for embeddings, or for ranking; else Error{usage}.
+  [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts, const EmbedOptions& options = {});
+  [[nodiscard]] std::vector<Ranked> rank(std::string_view query, std::span<const std::string> documents,
+                                         const RankOptions& options = {});
+
+  struct State;
+  explicit Lease(std::shared_ptr<State> state) noexcept;
+
+ private:
+  [[nodiscard]] State& state() const;
+  std::shared_ptr<State> state_;
+  std::optional<Conversation> conversation_;  // once asked for
+};
+
+// A handle: copies are the same host, which ends with the last of its handles and leases. Any thread.
+class Host {
+ public:
+  // Plans every model; loads those that are to be loaded at start, which is not waited for. A model that cannot be used
+  // is failed, and requests for it are told why. Throws Error{usage} where the fleet contradicts itself, and why the
+  // first model cannot be used where none can.
+  Host(Runtime runtime, const Fleet& fleet, HostOptions options = {});
+  // Of a TOML file: see docs/hosting.md.
+  Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options = {});
+
+  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_budget
+  // (it cannot fit, whoever goes), busy, cancelled, and what loading failed with.
+  [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {}) const;
+  // Nothing is taken for it until it is first used.
+  [[nodiscard]] ConversationId new_conversation(const std::string& model) const;
+  void end_conversation(ConversationId conversation) const;  // throws Error{busy} while it has a lease
+
+  void load(const std::string& model, std::stop_token stop = {}) const;  // without a lease; waits for it
+  void unload(const std::string& model) const;  // once nobody has a lease; does not wait
+  void pin(const std::string& model, bool pinned) const;
+
+  [[nodiscard]] host::HostStatus status() const;
+  [[nodiscard]] Plan plan() const;  // of its models, as they are planned by now
+
+  struct State;  // src/library/host_state.hpp
+  [[nodiscard]] const std::shared_ptr<State>& state() const;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace plimsoll

@@ -1,0 +1,47 @@
+#include <plimsoll/fleet.hpp>
+
+#include <utility>
+
+#include "host/fleet.hpp"
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
+
+#include "host_state.hpp"
+#include "model_state.hpp"
+#include "opening.hpp"
+
+namespace plimsoll::library {
+namespace {
+
+host::FleetModel host_model(const FleetModel& model) {
+  host::FleetModel out{.request = request_of(model.path, model.options),
+                       .pinned = model.pinned,
+                       .priority = model.priority,
+                       .time_to_live = model.time_to_live,
+                       .load_at_start = model.load_at_start,
+                       .warm_up = depth_of(model.options.warm_up)};
+  if (out.request.name.empty()) out.request.name = model.path.stem().string();
+  out.request.compute_group = model.compute_group;
+  if (model.embeddings) run::plan_for_embeddings(out.request.dry_run, out.request.dry_run.context.pooling);
+  if (model.ranking) run::plan_for_ranking(out.request.dry_run);
+  if (const auto& draft = model.options.draft) {
+    const run::SpeculationParams speculation = speculation_of(*draft);
+    out.draft = {.request = run::plan_with_draft(out.request, draft->path.string(), speculation),
+                 .speculation = speculation};
+  }
+  return out;
+}
+
+}  // namespace
+
+host::Fleet host_fleet(const Fleet& fleet, const Runtime::State& runtime) {
+  host::Fleet out{.budgets = fleet.budgets,
+                  .swap = {.memory = fleet.swap_memory, .disk = fleet.swap_disk, .folder = fleet.swap_folder},
+                  .keep_in_host = fleet.keep_in_host,
+                  .thresholds = fleet.thresholds};
+  for (const FleetModel& model : fleet.models) out.models.push_back(host_model(model));
+  if (out.budgets.empty()) out.budgets = runtime.budgets;
+  return out;
+}
+
+}  // namespace plimsoll::library

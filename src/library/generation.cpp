@@ -1,0 +1,194 @@
+#include <plimsoll/generation.hpp>
+
+#include <plimsoll/sampler.hpp>
+#include <utility>
+
+#include "run/speculative.hpp"
+
+#include "conversation_state.hpp"
+#include "generation_impl.hpp"
+#include "moved_from.hpp"
+#include "sampler_impl.hpp"
+
+namespace plimsoll {
+namespace {
+
+// A conversation is one generation's while that lives.
+class Busy {
+ public:
+  explicit Busy(std::shared_ptr<Conversation::State> state) : state_(std::move(state)) {
+    if (state_->generating.exchange(true)) {
+      state_.reset();
+      throw Error(ErrorCode::usage, "a generation of this conversation is under way");
+    }
+  }
+  ~Busy() {
+    if (state_) state_->generating = false;
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  [[nodiscard]] Conversation::State& operator*() const noexcept { return *state_; }
+
+ private:
+  std::shared_ptr<Conversation::State> state_;
+};
+
+// Gives conversation and executor free as soon as it is over, not only when the handle goes.
+template <class Inner>
+class Running final : public Generation::Impl {
+ public:
+  template <class... Arguments>
+  explicit Running(std::unique_ptr<Busy> busy, Arguments&&... arguments)
+      : busy_(std::move(busy)), inner_(std::in_place, std::forward<Arguments>(arguments)...) {}
+
+  std::optional<std::string> next() override {
+    if (!inner_) return std::nullopt;
+    auto piece = inner_->next();
+    if (!piece) end();
+    return piece;
+  }
+  run::FinishReason finish_reason() const override { return inner_ ? inner_->finish_reason() : ended_.reason; }
+  run::GenerationTiming timing() const override { return inner_ ? inner_->timing() : ended_.timing; }
+  const std::vector<Token>& tokens() const override { return inner_ ? inner_->tokens() : ended_.tokens; }
+  const std::string& stop_string() const override { return inner_ ? inner_->stop_string() : ended_.stop_string; }
+
+ private:
+  struct Ended {
+    run::FinishReason reason = run::FinishReason::running;
+    run::GenerationTiming timing{};
+    std::vector<Token> tokens{};
+    std::string stop_string{};
+  };
+  void end() {
+    ended_ = {.reason = inner_->finish_reason(),
+              .timing = inner_->timing(),
+              .tokens = inner_->tokens(),
+              .stop_string = inner_->stop_string()};
+    inner_.reset();
+    busy_.reset();
+  }
+
+  std::unique_ptr<Busy> busy_;  // destroyed last
+  std::optional<Inner> inner_;  // until it is over
+  Ended ended_;
+};
+
+run::ContextOverflow overflow_of(ContextOverflow overflow) {
+  switch (overflow) {
+    case ContextOverflow::fail:
+      return run::ContextOverflow::fail;
+    case ContextOverflow::stop:
+      return run::ContextOverflow::stop;
+    case ContextOverflow::shift:
+      return run::ContextOverflow::shift;
+    case ContextOverflow::reprefill:
+      return run::ContextOverflow::reprefill;
+  }
+  return run::ContextOverflow::fail;
+}
+
+FinishReason reason_of(run::FinishReason reason) {
+  switch (reason) {
+    case run::FinishReason::running:
+      return FinishReason::running;
+    case run::FinishReason::end_of_generation:
+      return FinishReason::end_of_generation;
+    case run::FinishReason::stop_string:
+      return FinishReason::stop_string;
+    case run::FinishReason::length:
+      return FinishReason::length;
+    case run::FinishReason::cancelled:
+      return FinishReason::cancelled;
+  }
+  return FinishReason::running;
+}
+
+// The draft cannot follow what is forgotten, and a caller who looks at logits wants those of one token after another.
+bool can_speculate(const run::Conversation* draft, const GenerationOptions& options) {
+  return draft != nullptr && !options.on_token && options.overflow != ContextOverflow::shift &&
+         options.overflow != ContextOverflow::reprefill;
+}
+
+}  // namespace
+
+std::string_view to_string(FinishReason reason) noexcept {
+  switch (reason) {
+    case FinishReason::running:
+      return "running";
+    case FinishReason::end_of_generation:
+      return "end_of_generation";
+    case FinishReason::stop_string:
+      return "stop_string";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::cancelled:
+      return "cancelled";
+  }
+  return "running";
+}
+
+namespace library {
+
+run::GenerationParams params_of(const GenerationOptions& options) {
+  run::GenerationParams params{.predict = options.predict, .sampling = options.sampling};
+  if (options.sampler) params.sampler = options.sampler->impl()->sampler;
+  params.stop_strings = options.stop_strings;
+  params.keep_stop_string = options.keep_stop_string;
+  params.ignore_end_of_generation = options.ignore_end_of_generation;
+  params.show_special = options.show_special;
+  params.overflow = {.strategy = overflow_of(options.overflow),
+                     .keep = options.overflow_keep,
+                     .discard_share = options.overflow_discard_share};
+  params.stop = options.stop;
+  params.prompt_progress = options.prompt_progress;
+  params.on_token = options.on_token;
+  return params;
+}
+
+GenerationTiming timing_of(const run::GenerationTiming& timing) {
+  return {.prompt_ms = timing.prompt_ms,
+          .generate_ms = timing.generate_ms,
+          .prompt_tokens = timing.prompt_tokens,
+          .generated_tokens = timing.generated_tokens};
+}
+
+Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<Token> prompt,
+                 GenerationOptions options) {
+  auto busy = std::make_unique<Busy>(std::move(conversation));
+  Conversation::State& state = **busy;
+  run::GenerationParams params = params_of(options);
+  params.prompt = std::move(prompt);
+  if (can_speculate(state.draft, options)) {
+    return Generation(std::make_unique<Running<run::SpeculativeGeneration>>(
+        std::move(busy), *state.conversation, *state.draft, std::move(params), state.speculation));
+  }
+  return Generation(
+      std::make_unique<Running<run::Generation>>(std::move(busy), *state.conversation, std::move(params)));
+}
+
+}  // namespace library
+
+Generation::Generation(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Generation::Generation(Generation&&) noexcept = default;
+Generation& Generation::operator=(Generation&&) noexcept = default;
+Generation::~Generation() = default;
+
+Generation::Impl& Generation::impl() const { return *library::held(impl_, "generation"); }
+
+std::optional<std::string> Generation::next() { return impl().next(); }
+
+std::string Generation::read_all() {
+  std::string text;
+  while (const auto piece = next()) text += *piece;
+  return text;
+}
+
+FinishReason Generation::finish_reason() const { return reason_of(impl().finish_reason()); }
+
+GenerationTiming Generation::timing() const { return library::timing_of(impl().timing()); }
+
+std::vector<Token> Generation::tokens() const { return impl().tokens(); }
+
+const std::string& Generation::stop_string() const { return impl().stop_string(); }
+
+}  // namespace plimsoll

@@ -1,0 +1,125 @@
+#include <plimsoll/host.hpp>
+
+#include <mutex>
+#include <utility>
+
+#include "host/fleet_file.hpp"
+
+#include "conversation_state.hpp"
+#include "embedding.hpp"
+#include "host_state.hpp"
+#include "moved_from.hpp"
+
+namespace plimsoll {
+namespace {
+
+class RegretFunction final : public host::EvictionPolicy {
+ public:
+  explicit RegretFunction(std::function<double(const EvictionCandidate&)> regret) : regret_(std::move(regret)) {}
+  double regret(const host::Candidate& candidate, Clock::TimePoint now) const override {
+    const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(now - candidate.last_used);
+    return regret_({.name = candidate.name,
+                    .idle = idle,
+                    .reload_time = candidate.reload_time,
+                    .priority = candidate.priority});
+  }
+
+ private:
+  std::function<double(const EvictionCandidate&)> regret_;
+};
+
+host::HostOptions host_options(const HostOptions& options, bool require_enforcing) {
+  host::HostOptions out{.longest_queue = options.longest_queue, .require_enforcing = require_enforcing};
+  if (options.regret) out.policy = std::make_shared<RegretFunction>(options.regret);
+  return out;
+}
+
+host::AcquireOptions acquire_options(AcquireOptions options) {
+  return {.conversation = options.conversation,
+          .when_busy = options.wait ? host::WhenBusy::wait : host::WhenBusy::refuse,
+          .patience = options.patience,
+          .stop = std::move(options.stop)};
+}
+
+}  // namespace
+
+Host::State::State(std::shared_ptr<Runtime::State> of, host::Fleet fleet, HostOptions options)
+    : runtime(std::move(of)),
+      host(runtime->accounting, std::move(fleet), dry_runs, store, host_options(options, runtime->require_enforcing)) {
+  if (!options.on_change) return;
+  host.log().listen([told = std::move(options.on_change)](const host::HostEvent& event) {
+    if (event.kind == host::HostEventKind::moved) told(event.model, event.from, event.to);
+  });
+}
+
+Host::Host(Runtime runtime, const Fleet& fleet, HostOptions options)
+    : state_(std::make_shared<State>(runtime.state(), library::host_fleet(fleet, *runtime.state()),
+                                     std::move(options))) {}
+
+Host::Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options)
+    : state_(std::make_shared<State>(runtime.state(), host::read_fleet(fleet_file), std::move(options))) {}
+
+const std::shared_ptr<Host::State>& Host::state() const { return library::held(state_, "host"); }
+
+struct Lease::State {
+  State(std::shared_ptr<Host::State> of, host::Lease taken) : host(std::move(of)), lease(std::move(taken)) {}
+  std::shared_ptr<Host::State> host;  // destroyed last
+  host::Lease lease;
+};
+
+Lease Host::acquire(const std::string& model, AcquireOptions options) const {
+  const std::shared_ptr<State>& host = state();
+  return Lease(
+      std::make_shared<Lease::State>(host, host->host.acquire(model, acquire_options(std::move(options)))));
+}
+
+ConversationId Host::new_conversation(const std::string& model) const { return state()->host.new_conversation(model); }
+
+void Host::end_conversation(ConversationId conversation) const { state()->host.end_conversation(conversation); }
+
+void Host::load(const std::string& model, std::stop_token stop) const { state()->host.load(model, std::move(stop)); }
+
+void Host::unload(const std::string& model) const { state()->host.unload(model); }
+
+void Host::pin(const std::string& model, bool pinned) const { state()->host.pin(model, pinned); }
+
+host::HostStatus Host::status() const { return state()->host.status(); }
+
+Plan Host::plan() const {
+  plan::Plan plan{.models = state()->host.plans(), .devices = {}, .alternatives = {}, .explanation = {}};
+  plan.devices = plan::admit(plan.models, state()->host.devices());
+  return Plan(std::move(plan));
+}
+
+Lease::Lease(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
+Lease::Lease(Lease&&) noexcept = default;
+Lease& Lease::operator=(Lease&&) noexcept = default;
+Lease::~Lease() = default;
+
+Lease::State& Lease::state() const { return *library::held(state_, "lease"); }
+
+const std::string& Lease::model() const { return state().lease.model(); }
+
+Conversation& Lease::conversation() {
+  host::Lease& lease = state().lease;
+  if (conversation_) return *conversation_;
+  run::Conversation& leased = lease.conversation();
+  const auto draft = lease.draft();
+  conversation_.emplace(std::make_shared<Conversation::State>(
+      state_, leased, draft ? &draft->conversation : nullptr,
+      draft ? draft->speculation : run::SpeculationParams{}));
+  return *conversation_;
+}
+
+std::vector<Embedding> Lease::embed(std::span<const std::string> texts, const EmbedOptions& options) {
+  run::Embedder embedder(state().lease.instance());
+  return library::embed(embedder, texts, options);
+}
+
+std::vector<Ranked> Lease::rank(std::string_view query, std::span<const std::string> documents,
+                                const RankOptions& options) {
+  run::Reranker reranker(state().lease.instance());
+  return library::rank(reranker, query, documents, options);
+}
+
+}  // namespace plimsoll

@@ -1,0 +1,127 @@
+#include "model_state.hpp"
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "conversation_state.hpp"
+
+namespace plimsoll {
+namespace {
+
+std::unique_ptr<run::Instance> instance_of(Runtime::State& runtime, library::Planned& planned, std::size_t index) {
+  return std::make_unique<run::Instance>(runtime.accounting, std::move(planned.plan.models[index]), planned.plan.devices,
+                                         run::Sharing{}, std::move(planned.owners[index]));
+}
+
+// What a caller's function throws ends the load, and arrives as it is.
+class Relay {
+ public:
+  explicit Relay(const std::function<void(float)>& told) : told_(told) {}
+  [[nodiscard]] engine::Progress progress(std::stop_source stop) {
+    if (!told_) return {};
+    return [this, stop](float share) mutable {
+      if (thrown_) return;
+      try {
+        told_(share);
+      } catch (...) {
+        thrown_ = std::current_exception();
+        stop.request_stop();
+      }
+    };
+  }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  const std::function<void(float)>& told_;
+  std::exception_ptr thrown_;
+};
+
+}  // namespace
+
+namespace library {
+
+run::WarmUpDepth depth_of(WarmUp warm_up) noexcept {
+  switch (warm_up) {
+    case WarmUp::automatic:
+      return run::WarmUpDepth::automatic;
+    case WarmUp::full:
+      return run::WarmUpDepth::full;
+    case WarmUp::quick:
+      return run::WarmUpDepth::quick;
+    case WarmUp::none:
+      return run::WarmUpDepth::none;
+  }
+  return run::WarmUpDepth::automatic;
+}
+
+}  // namespace library
+
+Model::State::State(std::shared_ptr<Runtime::State> of, library::Planned planned, const ModelOptions& asked)
+    : runtime(std::move(of)), options(asked), instance(instance_of(*runtime, planned, 0)) {
+  if (options.draft) draft = instance_of(*runtime, planned, 1);
+}
+
+void Model::State::load() {
+  std::stop_source ended;
+  const std::stop_callback forward(options.stop, [&] { ended.request_stop(); });
+  Relay relay(options.load_progress);
+  try {
+    instance->load(relay.progress(ended), ended.get_token());
+    if (draft) draft->load({}, ended.get_token());
+  } catch (...) {
+    relay.rethrow();
+    throw;
+  }
+  relay.rethrow();
+}
+
+void Model::State::create_context() {
+  instance->create_context();
+  if (draft) draft->create_context();
+}
+
+void Model::State::warm_up() {
+  const std::lock_guard lock(runtime->planning);
+  for (run::Instance* one : {instance.get(), draft.get()}) {
+    if (one == nullptr) continue;
+    run::WarmUpOptions warm_up{.depth = library::depth_of(options.warm_up)};
+    warm_up.stop = options.stop;
+    (void)one->warm_up(std::move(warm_up), &runtime->store);
+    one->seal();
+  }
+}
+
+std::shared_ptr<Conversation::State> Model::State::take_sequence(const WaitOptions& wait) {
+  std::shared_ptr<Conversation::State> taken;
+  wait_for_sequence(wait, [&] { taken = std::make_shared<Conversation::State>(*this); });
+  return taken;
+}
+
+void Model::State::wait_for_sequence(const WaitOptions& wait, const std::function<void()>& take) {
+  const auto deadline = std::chrono::steady_clock::now() + wait.patience;
+  const auto try_it = [&] {
+    try {
+      take();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::busy) throw;
+      return false;
+    }
+  };
+  std::unique_lock lock(mutex);
+  if (freed.wait_until(lock, wait.stop, deadline, try_it)) return;
+  if (wait.stop.stop_requested()) throw Error(ErrorCode::cancelled, "waiting for a free sequence was cancelled");
+  throw Error(ErrorCode::busy, "every sequence of '" + instance->name() + "' is taken",
+              {{"n_seq_max", instance->context().facts().n_seq_max}});
+}
+
+void Model::State::sequence_is_free() {
+  // Taken and left, so that who has just looked and found none is waiting by now.
+  { const std::lock_guard lock(mutex); }
+  freed.notify_all();
+}
+
+}  // namespace plimsoll

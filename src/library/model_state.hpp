@@ -1,0 +1,50 @@
+// Model::State: one open model with its runtime, from reservation to the end of its last handle.
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include <plimsoll/model.hpp>
+#include "run/batched_executor.hpp"
+#include "run/instance.hpp"
+#include "run/speculative.hpp"
+
+#include "opening.hpp"
+#include "runtime_state.hpp"
+
+namespace plimsoll {
+
+// Members are destroyed from the last to the first: executors before instances, those before the runtime.
+struct Model::State : std::enable_shared_from_this<Model::State> {
+  State(std::shared_ptr<Runtime::State> of, library::Planned planned, const ModelOptions& asked);
+
+  void load();
+  void create_context();
+  void warm_up();
+
+  // A sequence of the model's context, and of its draft's. Waits as wait_for_sequence() does.
+  [[nodiscard]] std::shared_ptr<Conversation::State> take_sequence(const WaitOptions& wait);
+  // Calls `take`, which throws Error{busy} where all are taken, until it succeeds. Throws Error: busy when the patience
+  // ends, cancelled.
+  void wait_for_sequence(const WaitOptions& wait, const std::function<void()>& take);
+  // Told by whoever gave one back.
+  void sequence_is_free();
+
+  std::shared_ptr<Runtime::State> runtime;
+  ModelOptions options;
+  std::unique_ptr<run::Instance> instance;
+  std::unique_ptr<run::Instance> draft;
+  std::optional<run::BatchedExecutor> executor;        // of a model that generates
+  std::optional<run::BatchedExecutor> draft_executor;  // where it has a draft
+  std::mutex mutex;                                    // for what one thread may do at a time beside decoding
+  std::condition_variable_any freed;
+};
+
+namespace library {
+
+[[nodiscard]] run::WarmUpDepth depth_of(WarmUp warm_up) noexcept;
+
+}  // namespace library
+}  // namespace plimsoll

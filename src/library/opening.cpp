@@ -1,0 +1,112 @@
+#include "opening.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+#include "plan/budget_requests.hpp"
+#include "plan/planner.hpp"
+#include "plan/refusal.hpp"
+
+#include "model_state.hpp"
+
+namespace plimsoll::library {
+namespace {
+
+memory::Owner claim(Runtime::State& runtime, const std::string& name, const std::filesystem::path& path) {
+  memory::OwnerNames& owners = runtime.accounting.owners();
+  return name.empty() ? owners.claim_numbered(path.stem().string()) : owners.claim(name);
+}
+
+std::vector<plan::RuntimeRequest> runtime_of(const ModelOptions& options) {
+  std::vector<plan::RuntimeRequest> out;
+  for (const auto& [device, bytes] : options.runtime) out.push_back({.device = device::DeviceId{device}, .bytes = bytes});
+  return out;
+}
+
+plan::PlannerOptions planning_of(const Runtime::State& runtime, const ModelOptions& options) {
+  plan::PlannerOptions planning;
+  planning.budgets = runtime.accounting.budgets_with(runtime.budgets);
+  planning.ours = runtime.accounting.committed();
+  planning.runtime = runtime_of(options);
+  return planning;
+}
+
+void require_consistent(const plan::PlannerOptions& planning, const std::vector<plan::Request>& requests) {
+  for (const auto& wrong : {plan::contradiction(planning.budgets), plan::contradiction(planning.runtime),
+                            plan::budget_without_use(planning.budgets, requests)}) {
+    if (wrong) throw Error(ErrorCode::usage, *wrong);
+  }
+}
+
+std::string changes_of(const plan::Alternative& alternative) {
+  std::vector<std::string> changes;
+  for (const plan::Change& change : alternative.changes)
+    changes.push_back(fmt::format("{} = {} instead of {}", change.param, change.to, change.from));
+  return fmt::format("{}", fmt::join(changes, ", "));
+}
+
+// The refusal with what would fit instead: the caller has no other place to see it.
+Error refusal_of(const plan::Plan& plan) {
+  const Error refused = plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
+  if (plan.alternatives.empty()) return refused;
+  std::vector<std::string> alternatives;
+  for (const plan::Alternative& alternative : plan.alternatives) alternatives.push_back(changes_of(alternative));
+  return {refused.code(), fmt::format("{}; it would fit with {}", refused.what(), fmt::join(alternatives, ", or with ")),
+          refused.numbers()};
+}
+
+}  // namespace
+
+plan::Request request_of(const std::filesystem::path& path, const ModelOptions& options) {
+  plan::Request request{.name = options.name,
+                        .dry_run = {.model = options.model,
+                                    .context = options.context,
+                                    .adapters = options.adapters,
+                                    .control_vector = options.control_vector,
+                                    .projector = options.projector}};
+  request.dry_run.model.path = path.string();
+  return request;
+}
+
+run::SpeculationParams speculation_of(const DraftOptions& options) {
+  return {.most = options.most, .least_probability = options.least_probability};
+}
+
+Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options) {
+  Planned out;
+  out.owners.push_back(claim(runtime, request.name, request.dry_run.model.path));
+  request.name = out.owners.front().name();
+  std::vector<plan::Request> requests{request};
+  if (options.draft) {
+    requests.push_back(
+        run::plan_with_draft(requests.front(), options.draft->path.string(), speculation_of(*options.draft)));
+    out.owners.push_back(runtime.accounting.owners().claim(requests.back().name));
+  }
+  const std::lock_guard lock(runtime.planning);
+  const plan::PlannerOptions planning = planning_of(runtime, options);
+  require_consistent(planning, requests);
+  out.plan = plan::Planner(runtime.dry_runs, runtime.store).plan(requests, planning);
+  return out;
+}
+
+std::shared_ptr<Model::State> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
+                                       const ModelOptions& options) {
+  if (!planned.plan.fits()) throw refusal_of(planned.plan);
+  runtime->accounting.set_budgets(planned.plan.devices);
+  return std::make_shared<Model::State>(std::move(runtime), std::move(planned), options);
+}
+
+std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,
+                                     const ModelOptions& options) {
+  if (options.draft) throw Error(ErrorCode::usage, "a draft proposes text: embeddings and ranking have none");
+  Planned all = planned(*runtime, std::move(request), options);
+  auto state = reserved(std::move(runtime), std::move(all), options);
+  state->load();
+  state->create_context();
+  state->warm_up();
+  return state;
+}
+
+}  // namespace plimsoll::library

@@ -1,0 +1,34 @@
+// opening: from a path and options to a plan, and from a plan to a reservation.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <plimsoll/model.hpp>
+#include "memory/owner.hpp"
+#include "plan/plan.hpp"
+#include "run/speculative.hpp"
+#include "runtime_state.hpp"
+
+namespace plimsoll::library {
+
+// What is asked for, without a name as yet.
+[[nodiscard]] plan::Request request_of(const std::filesystem::path& path, const ModelOptions& options);
+[[nodiscard]] run::SpeculationParams speculation_of(const DraftOptions& options);
+
+struct Planned {
+  std::vector<memory::Owner> owners;  // of the models of the plan: the model, and its draft where it has one
+  plan::Plan plan;
+};
+// Claims the names and plans under them; a plan that does not fit is an answer.
+[[nodiscard]] Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options);
+
+// Permission for all of it. Throws the refusal of a plan that does not fit, with its alternatives.
+[[nodiscard]] std::shared_ptr<Model::State> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
+                                                     const ModelOptions& options);
+// All stages, without an executor: for embeddings and ranking.
+[[nodiscard]] std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,
+                                                   const ModelOptions& options);
+
+}  // namespace plimsoll::library

@@ -1,0 +1,53 @@
+#include <plimsoll/plan.hpp>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "plan/plan.hpp"
+#include "plan/plan_json.hpp"
+#include "plan/plan_table.hpp"
+#include "tracker/tracker.hpp"
+
+namespace plimsoll {
+
+Plan::Plan(plan::Plan plan) : plan_(std::make_shared<const plan::Plan>(std::move(plan))) {}
+
+bool Plan::fits() const { return plan_->fits(); }
+
+std::vector<PlannedModel> Plan::models() const {
+  std::vector<PlannedModel> out;
+  for (const plan::ModelPlan& model : plan_->models) out.push_back({.name = model.name, .entries = model.entries});
+  return out;
+}
+
+std::vector<PlannedDevice> Plan::devices() const {
+  std::vector<PlannedDevice> out;
+  for (const plan::DeviceVerdict& verdict : plan_->devices) {
+    PlannedDevice device{.device = verdict.state.info.id.name(),
+                         .required = verdict.required,
+                         .free = verdict.state.reading.free,
+                         .short_by = verdict.short_by};
+    if (verdict.state.budget) device.budget = verdict.state.budget->bytes;
+    out.push_back(std::move(device));
+  }
+  return out;
+}
+
+std::vector<Alternative> Plan::alternatives() const {
+  std::vector<Alternative> out;
+  for (const plan::Alternative& one : plan_->alternatives) {
+    Alternative alternative{.flags = one.flags, .cost = one.cost};
+    for (const plan::Change& change : one.changes) alternative.changes.emplace_back(change.param, change.to);
+    for (const auto& [device, bytes] : one.required) alternative.required.emplace_back(device.name(), bytes);
+    out.push_back(std::move(alternative));
+  }
+  return out;
+}
+
+std::vector<std::string> Plan::explanation() const { return plan_->explanation; }
+
+std::string Plan::table() const { return to_table(*plan_); }
+
+std::string Plan::json() const { return to_json(*plan_, tracker::mode()).dump(2); }
+
+}  // namespace plimsoll

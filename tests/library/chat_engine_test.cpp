@@ -1,0 +1,158 @@
+// Chats, saved ones, hosts and conversations as programs use them.
+#include <gtest/gtest.h>
+
+#include <plimsoll/plimsoll.hpp>
+
+#include "expect_error.hpp"
+#include "temporary_folder.hpp"
+
+namespace plimsoll {
+namespace {
+
+using test::expect_error;
+
+const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
+const std::string kOther = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/bosun-log.gguf";
+
+ModelOptions small(std::uint32_t sequences = 1) {
+  ModelOptions options;
+  options.model.devices = {"none"};
+  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
+  options.warm_up = WarmUp::quick;
+  return options;
+}
+
+const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+
+class SavedChat : public ::testing::Test {
+ protected:
+  // The answer to a second question, with the first saved before it.
+  std::string save(const ModelOptions& options) {
+    Chat chat(runtime.open(kModel, options));
+    (void)chat.say("Who are you?", kGreedy).read_all();
+    chat.save(path);
+    return chat.say("Where are we?", kGreedy).read_all();
+  }
+  std::string load(const std::string& file, const ModelOptions& options) {
+    Chat chat(runtime.open(file, options));
+    chat.load(path);
+    EXPECT_EQ(chat.history().size(), 2U);
+    return chat.say("Where are we?", kGreedy).read_all();
+  }
+  test::TemporaryFolder folder;
+  std::filesystem::path path = folder.path() / "chat.plimsoll";
+  Runtime runtime;
+};
+
+TEST_F(SavedChat, GoesOnFromItsMemory) { EXPECT_EQ(save(small()), load(kModel, small())); }
+
+TEST_F(SavedChat, GoesOnInAContextOfMoreSequences) { EXPECT_EQ(save(small(2)), load(kModel, small(4))); }
+
+TEST_F(SavedChat, GoesOnInAContextOfAnotherCache) {
+  (void)save(small());
+  ModelOptions other = small();
+  other.context.type_k = engine::CacheType::f32;
+  EXPECT_FALSE(load(kModel, other).empty());
+}
+
+TEST_F(SavedChat, OfAnotherModelIsRefused) {
+  (void)save(small());
+  Chat chat(runtime.open(kOther, small()));
+  expect_error(ErrorCode::usage, "another model", [&] { chat.load(path); });
+}
+
+TEST(Chats, AFilterThatThrowsLeavesNoEmptyMessage) {
+  Runtime runtime;
+  bool throws = true;
+  Chat chat(runtime.open(kModel, small()), {.output_filter = [&](std::string_view piece, bool) {
+              if (throws) throw std::runtime_error("mine");
+              return std::string(piece);
+            }});
+  EXPECT_THROW((void)chat.say("Who are you?", kGreedy).read_all(), std::runtime_error);
+  EXPECT_TRUE(chat.history().empty());
+  throws = false;
+  EXPECT_FALSE(chat.say("Who are you?", kGreedy).read_all().empty());
+  EXPECT_EQ(chat.history().size(), 2U);
+}
+
+TEST(Chats, WordsAreTakenOutByAFilter) {
+  Runtime runtime;
+  const Model model = runtime.open(kModel, small());
+  std::string plain;
+  { plain = Chat(model).say("Who are you?", kGreedy).read_all(); }
+  const std::string word = plain.substr(plain.size() / 2, 3);
+  Chat chat(model, {.output_filter = without_keywords({word})});
+  const std::string filtered = chat.say("Who are you?", kGreedy).read_all();
+  EXPECT_EQ(filtered.find(word), std::string::npos);
+  EXPECT_EQ(chat.history().back().content, filtered);
+}
+
+TEST(Conversations, GoOnFromAFile) {
+  const test::TemporaryFolder folder;
+  Runtime runtime;
+  const Model model = runtime.open(kModel, small(2));
+  Conversation first = model.conversation();
+  (void)first.generate("Day 12.", kGreedy).read_all();
+  first.save().write(folder.path() / "one");
+  const std::string expected = first.generate(kGreedy).read_all();
+  Conversation second = model.load_conversation(folder.path() / "one");
+  EXPECT_EQ(second.generate(kGreedy).read_all(), expected);
+  expect_error(ErrorCode::busy, "", [&] { (void)second.fork(); });
+}
+
+TEST(Hosts, LeasesOutliveTheHostsHandle) {
+  Fleet fleet;
+  for (const auto& [name, file] : {std::pair{"mate", kModel}, {"log", kOther}})
+    fleet.models.push_back({.path = file, .options = small()}), fleet.models.back().options.name = name;
+  std::optional<Lease> lease;
+  std::optional<Generation> answer;
+  {
+    const Host host(Runtime(), fleet);
+    lease = host.acquire("mate");
+    answer = lease->conversation().generate("Day 12.", kGreedy);
+    EXPECT_TRUE(host.plan().fits());
+    EXPECT_EQ(host.status().models.size(), 2U);
+    expect_error(ErrorCode::usage, "", [&] { (void)host.acquire("nobody"); });
+  }
+  lease.reset();
+  EXPECT_FALSE(answer->read_all().empty());
+}
+
+TEST(Hosts, APolicyOfOnesOwnChoosesWhoGoes) {
+  Fleet fleet;
+  for (const char* name : {"a", "b", "c"}) {
+    ModelOptions options = small();
+    options.name = name;
+    options.context.n_ctx = 16384;
+    fleet.models.push_back({.path = kOther, .options = options, .compute_group = ""});
+  }
+  Runtime runtime;
+  Bytes needed;
+  for (const plan::Entry& entry : runtime.plan(kOther, fleet.models.front().options).models().front().entries)
+    if (entry.charged) needed += entry.bytes;
+  fleet.budgets = {{.device = device::host(), .amount = needed * 2 + needed - Bytes{needed.value() / 2}}};
+  const Host host(runtime, fleet, {.regret = [](const EvictionCandidate& candidate) {
+                    return candidate.name == "a" ? 100.0 : 1.0;  // the oldest is missed most
+                  }});
+  for (const char* name : {"a", "b", "c"}) (void)host.acquire(name);
+  const auto status = host.status();
+  EXPECT_EQ(status.models[0].state, host::ModelState::ready);
+  EXPECT_EQ(status.models[1].state, host::ModelState::swapped);
+  EXPECT_EQ(status.models[2].state, host::ModelState::ready);
+}
+
+TEST(Embedders, GiveVectorsAndAreSealed) {
+  Runtime runtime;
+  EmbedderOptions options{.model = small(4), .pooling = engine::Pooling::mean};
+  const Embedder embedder = runtime.open_embedder(kModel, options);
+  const std::vector<std::string> texts{"The wind came from the west.", "Day 12."};
+  const auto vectors = embedder.embed(texts);
+  ASSERT_EQ(vectors.size(), 2U);
+  EXPECT_EQ(vectors[0].values.size(), embedder.width());
+  const Embedding again = embedder.embed("Day 12.");
+  for (std::size_t i = 0; i < again.values.size(); ++i) EXPECT_NEAR(again.values[i], vectors[1].values[i], 1e-3F);
+  EXPECT_EQ(embedder.seal_counts().refused_after_seal, 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll

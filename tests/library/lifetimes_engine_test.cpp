@@ -1,0 +1,120 @@
+// What a program cannot do wrong with the library: ends in any order, handles that were moved from, two answers at once.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <plimsoll/plimsoll.hpp>
+#include <vector>
+
+#include "expect_error.hpp"
+#include "temporary_folder.hpp"
+
+namespace plimsoll {
+namespace {
+
+using test::expect_error;
+
+const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
+
+ModelOptions small(std::uint32_t sequences = 1) {
+  ModelOptions options;
+  options.model.devices = {"none"};
+  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
+  options.warm_up = WarmUp::quick;
+  return options;
+}
+
+const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+
+TEST(Lifetimes, AnAnswerOutlivesEverythingItCameFrom) {
+  const std::string expected = Runtime().open(kModel, small()).generate("Day 12.", kGreedy).read_all();
+  std::optional<Generation> answer;
+  {
+    Runtime runtime;
+    const Model model = runtime.open(kModel, small());
+    Conversation conversation = model.conversation();
+    answer = conversation.generate("Day 12.", kGreedy);
+  }
+  EXPECT_EQ(answer->read_all(), expected);
+  EXPECT_FALSE(expected.empty());
+}
+
+TEST(Lifetimes, EverythingIsGivenBackWithTheLastHandle) {
+  Runtime runtime;
+  {
+    const Model model = runtime.open(kModel, small());
+    EXPECT_FALSE(runtime.ledger().empty());
+    const Model copy = model;
+    Conversation conversation = copy.conversation();
+  }
+  for (const memory::Entry& entry : runtime.ledger())
+    EXPECT_EQ(entry.taken.current, Bytes{}) << entry.tag.owner << ' ' << to_string(entry.tag.stage);
+  for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
+}
+
+TEST(Lifetimes, ATurnOutlivesItsChat) {
+  const Model model = Runtime().open(kModel, small());
+  std::optional<Generation> turn;
+  {
+    Chat chat(model);
+    turn = chat.say("Who are you?", kGreedy);
+  }
+  EXPECT_FALSE(turn->read_all().empty());
+}
+
+TEST(Lifetimes, WhatWasMovedFromSaysSo) {
+  Runtime runtime;
+  Model model = runtime.open(kModel, small(2));
+  Conversation conversation = model.conversation();
+  Chat chat(model);
+  Generation answer = conversation.generate("Day 12.", kGreedy);
+  Sampler sampler(model, {});
+  { const Generation taken = std::move(answer); }
+  { const Conversation taken = std::move(conversation); }
+  { const Chat taken = std::move(chat); }
+  { const Sampler taken = std::move(sampler); }
+  { const Model taken = std::move(model); }
+  { const Runtime taken = std::move(runtime); }
+  expect_error(ErrorCode::usage, "this generation was moved from", [&] { (void)answer.next(); });
+  expect_error(ErrorCode::usage, "this conversation was moved from", [&] { (void)conversation.size(); });
+  expect_error(ErrorCode::usage, "this chat was moved from", [&] { (void)chat.say("x"); });
+  expect_error(ErrorCode::usage, "this sampler was moved from", [&] { sampler.reset(); });
+  expect_error(ErrorCode::usage, "this model was moved from", [&] { (void)model.info(); });
+  expect_error(ErrorCode::usage, "this runtime was moved from", [&] { (void)runtime.devices(); });
+}
+
+TEST(Lifetimes, ASecondRuntimeIsRefusedWhileOneLives) {
+  const Runtime runtime;
+  expect_error(ErrorCode::usage, "one runtime at a time", [] { const Runtime second; });
+}
+
+TEST(Lifetimes, AConversationHasOneAnswerAtATime) {
+  const Model model = Runtime().open(kModel, small());
+  Conversation conversation = model.conversation();
+  Generation first = conversation.generate("Day 12.", kGreedy);
+  (void)first.next();
+  expect_error(ErrorCode::usage, "under way", [&] { (void)conversation.generate("Day 13.", kGreedy); });
+  expect_error(ErrorCode::usage, "under way", [&] { conversation.rewind(1); });
+  expect_error(ErrorCode::usage, "under way", [&] { (void)conversation.save(); });
+  (void)first.read_all();
+  EXPECT_EQ(first.finish_reason(), FinishReason::length);
+  EXPECT_EQ(first.tokens().size(), 12U);
+  // Over, and still there: the conversation is free.
+  EXPECT_FALSE(conversation.generate(" Then", kGreedy).read_all().empty());
+}
+
+TEST(Lifetimes, GenerationsCanBeKeptInAVector) {
+  const Model model = Runtime().open(kModel, small(3));
+  std::vector<Generation> answers;
+  for (int i = 0; i < 3; ++i) answers.push_back(model.generate("Day 12.", kGreedy));
+  const std::string first = answers.front().read_all();
+  for (std::size_t i = 1; i < answers.size(); ++i) EXPECT_EQ(answers[i].read_all(), first);
+}
+
+TEST(Lifetimes, AnAnswerThatIsLeftGivesItsSequenceBack) {
+  const Model model = Runtime().open(kModel, small());
+  { Generation left = model.generate("Day 12.", kGreedy); (void)left.next(); }
+  EXPECT_FALSE(model.generate("Day 12.", kGreedy).read_all().empty());
+}
+
+}  // namespace
+}  // namespace plimsoll

@@ -1,0 +1,158 @@
+// Opening: plans, stages, refusals, waiting, what callers' functions throw.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <plimsoll/plimsoll.hpp>
+#include <thread>
+
+#include "expect_error.hpp"
+
+namespace plimsoll {
+namespace {
+
+using test::expect_error;
+
+const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
+
+ModelOptions small(std::uint32_t sequences = 1) {
+  ModelOptions options;
+  options.model.devices = {"none"};
+  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
+  options.warm_up = WarmUp::quick;
+  return options;
+}
+
+const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+
+std::vector<plan::Entry> exact(std::vector<plan::Entry> entries) {
+  std::erase_if(entries, [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; });
+  std::ranges::sort(entries, {}, [](const plan::Entry& entry) { return std::tuple(entry.stage, entry.buffer); });
+  return entries;
+}
+
+TEST(Opening, APlanTakesNothingAndIsWhatIsTaken) {
+  Runtime runtime;
+  const Plan plan = runtime.plan(kModel, small());
+  EXPECT_TRUE(plan.fits());
+  EXPECT_TRUE(plan.alternatives().empty());
+  for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
+  const Model model = runtime.open(kModel, small());
+  ASSERT_EQ(plan.models().size(), 1U);
+  EXPECT_EQ(exact(plan.models().front().entries), exact(model.taken()));
+  EXPECT_EQ(exact(model.planned()), exact(model.taken()));
+  EXPECT_NE(plan.table().find("mate-chat"), std::string::npos);
+  EXPECT_NE(plan.json().find("plimsoll.plan/1"), std::string::npos);
+}
+
+TEST(Opening, ARefusalTakesNothingAndNamesWhatWouldFit) {
+  Runtime runtime({.budgets = {{.device = device::host(), .amount = 24_MiB}}});
+  ModelOptions options = small();
+  options.context.n_ctx = 16384;
+  const Plan plan = runtime.plan(kModel, options);
+  ASSERT_FALSE(plan.fits());
+  ASSERT_FALSE(plan.alternatives().empty());
+  EXPECT_GT(plan.devices().front().short_by, Bytes{});
+  expect_error(ErrorCode::over_budget, "it would fit with", [&] { (void)runtime.open(kModel, options); });
+  for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
+}
+
+TEST(Opening, StagesFollowEachOther) {
+  Runtime runtime;
+  ReservedModel reserved = runtime.reserve(kModel, small());
+  EXPECT_TRUE(reserved.plan().fits());
+  const auto committed = [&] {
+    Bytes sum;
+    for (const DeviceStatus& device : runtime.devices()) sum += device.taken;
+    return sum;
+  };
+  EXPECT_EQ(committed(), Bytes{});
+  LoadedModel loaded = std::move(reserved).load();
+  UnwarmedModel unwarmed = std::move(loaded).create_context();
+  const Bytes before = committed();
+  EXPECT_GT(before, Bytes{});
+  const Model model = std::move(unwarmed).warm_up();
+  EXPECT_EQ(model.seal_counts().refused_after_seal, 0U);
+  EXPECT_FALSE(model.generate("Day 12.", kGreedy).read_all().empty());
+  expect_error(ErrorCode::usage, "moved from", [&] { (void)std::move(loaded).create_context(); });
+}
+
+TEST(Opening, WhatAProgressCallbackThrowsArrivesAsItself) {
+  struct Mine {};
+  Runtime runtime;
+  ModelOptions options = small();
+  options.load_progress = [](float) { throw Mine(); };
+  EXPECT_THROW((void)runtime.open(kModel, options), Mine);
+  for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
+  EXPECT_FALSE(runtime.open(kModel, small()).generate("Day 12.", kGreedy).read_all().empty());
+}
+
+TEST(Opening, AStatelessRequestCanWaitForASequence) {
+  const Model model = Runtime().open(kModel, small());
+  std::optional<Generation> first = model.generate("Day 12.", kGreedy);
+  expect_error(ErrorCode::busy, "every sequence", [&] { (void)model.generate("Day 12.", kGreedy); });
+  expect_error(ErrorCode::busy, "every sequence",
+               [&] { (void)model.generate("Day 12.", kGreedy, {.patience = std::chrono::milliseconds(20)}); });
+  std::jthread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    (void)first->read_all();
+    first.reset();
+  });
+  EXPECT_FALSE(model.generate("Day 12.", kGreedy, {.patience = std::chrono::seconds(60)}).read_all().empty());
+}
+
+TEST(Opening, WaitingCanBeStopped) {
+  const Model model = Runtime().open(kModel, small());
+  const Conversation only = model.conversation();
+  std::stop_source stop;
+  std::jthread stops([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stop.request_stop();
+  });
+  expect_error(ErrorCode::cancelled, "waiting", [&] {
+    (void)model.conversation({.patience = std::chrono::seconds(60), .stop = stop.get_token()});
+  });
+}
+
+TEST(Opening, ADraftChangesNothingButTheTime) {
+  Runtime runtime;
+  const std::string alone = runtime.open(kModel, small()).generate("Day 12.", kGreedy).read_all();
+  ModelOptions options = small();
+  options.draft = DraftOptions{.path = kModel, .most = 4};
+  const Model model = runtime.open(kModel, options);
+  EXPECT_EQ(model.generate("Day 12.", kGreedy).read_all(), alone);
+  Conversation conversation = model.conversation();
+  EXPECT_EQ(conversation.generate("Day 12.", kGreedy).read_all(), alone);
+  EXPECT_FALSE(conversation.generate(" And then", kGreedy).read_all().empty());
+}
+
+TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
+  Runtime runtime({.budgets = {{.device = device::host(), .amount = 256_MiB}}});
+  std::vector<monitor::Alert> alerts;
+  Monitor monitor(runtime, {.interval = std::chrono::milliseconds(0),
+                            .thresholds = {.warn = 0.01, .high = 0.02},
+                            .on_alert = [&](const monitor::Alert& alert) { alerts.push_back(alert); }});
+  EXPECT_FALSE(monitor.latest());
+  (void)monitor.sample_now();
+  const Model model = runtime.open(kModel, small());
+  const monitor::Sample sample = monitor.sample_now();
+  EXPECT_FALSE(sample.others.empty());
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts.front().kind, monitor::AlertKind::threshold);
+  EXPECT_NE(monitor.prometheus().find("plimsoll_"), std::string::npos);
+}
+
+TEST(Opening, EventsTellHowTheLedgerCameAbout) {
+  Runtime runtime;
+  { const Model model = runtime.open(kModel, small()); }
+  const memory::EventRecord record = runtime.events();
+  const auto has = [&](memory::EventKind kind) {
+    return std::ranges::any_of(record.events, [&](const memory::Event& event) { return event.kind == kind; });
+  };
+  EXPECT_TRUE(has(memory::EventKind::reserved));
+  EXPECT_TRUE(has(memory::EventKind::taken));
+  EXPECT_TRUE(has(memory::EventKind::sealed));
+  EXPECT_TRUE(has(memory::EventKind::released));
+}
+
+}  // namespace
+}  // namespace plimsoll
