@@ -70,7 +70,6 @@ void Model::State::load() {
   Relay relay(options.load_progress);
   try {
     instance->load(relay.progress(ended), ended.get_token());
-    if (draft) draft->load({}, ended.get_token());
   } catch (...) {
     relay.rethrow();
     throw;
@@ -78,20 +77,24 @@ void Model::State::load() {
   relay.rethrow();
 }
 
-void Model::State::create_context() {
-  instance->create_context();
-  if (draft) draft->create_context();
+void Model::State::create_context() { instance->create_context(); }
+
+// The draft is loaded once its model is ready: what a backend takes beside its buffers is measured from load to warm-up,
+// and is one model's only where no other is made ready meanwhile.
+void Model::State::warm_up() {
+  warm_up(*instance);
+  if (!draft) return;
+  draft->load({}, options.stop);
+  draft->create_context();
+  warm_up(*draft);
 }
 
-void Model::State::warm_up() {
+void Model::State::warm_up(run::Instance& one) {
   const std::lock_guard lock(runtime->planning);
-  for (run::Instance* one : {instance.get(), draft.get()}) {
-    if (one == nullptr) continue;
-    run::WarmUpOptions warm_up{.depth = library::depth_of(options.warm_up)};
-    warm_up.stop = options.stop;
-    (void)one->warm_up(std::move(warm_up), &runtime->store);
-    one->seal();
-  }
+  run::WarmUpOptions warm_up{.depth = library::depth_of(options.warm_up)};
+  warm_up.stop = options.stop;
+  (void)one.warm_up(std::move(warm_up), &runtime->store);
+  one.seal();
 }
 
 std::shared_ptr<Conversation::State> Model::State::take_sequence(const WaitOptions& wait) {

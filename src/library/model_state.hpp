@@ -40,6 +40,9 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   std::optional<run::BatchedExecutor> draft_executor;  // where it has a draft
   std::mutex mutex;                                    // for what one thread may do at a time beside decoding
   std::condition_variable_any freed;
+
+ private:
+  void warm_up(run::Instance& one);
 };
 
 namespace library {

@@ -44,9 +44,15 @@ class SavedChat : public ::testing::Test {
   Runtime runtime;
 };
 
-TEST_F(SavedChat, GoesOnFromItsMemory) { EXPECT_EQ(save(small()), load(kModel, small())); }
+TEST_F(SavedChat, GoesOnFromItsMemory) {
+  const std::string expected = save(small());
+  EXPECT_EQ(load(kModel, small()), expected);
+}
 
-TEST_F(SavedChat, GoesOnInAContextOfMoreSequences) { EXPECT_EQ(save(small(2)), load(kModel, small(4))); }
+TEST_F(SavedChat, GoesOnInAContextOfMoreSequences) {
+  const std::string expected = save(small(2));
+  EXPECT_EQ(load(kModel, small(4)), expected);
+}
 
 TEST_F(SavedChat, GoesOnInAContextOfAnotherCache) {
   (void)save(small());
