@@ -135,6 +135,21 @@ void validate_against(const Model& model, const ContextParams& params) {
               fmt::format("no context could be made for '{}': {}", model.params().path, heard.reason()));
 }
 
+// What is left to the model file stays as the engine's defaults have it.
+void set_rope(llama_context_params& engine, const ContextParams& params) {
+  engine.rope_scaling_type = to_engine(params.rope_scaling);
+  engine.rope_freq_base = params.rope_freq_base;
+  engine.rope_freq_scale = params.rope_freq_scale;
+  engine.yarn_orig_ctx = params.yarn_orig_ctx;
+  const auto set = [](float& value, float asked) {
+    if (asked >= 0) value = asked;
+  };
+  set(engine.yarn_ext_factor, params.yarn_ext_factor);
+  set(engine.yarn_attn_factor, params.yarn_attn_factor);
+  set(engine.yarn_beta_fast, params.yarn_beta_fast);
+  set(engine.yarn_beta_slow, params.yarn_beta_slow);
+}
+
 }  // namespace
 
 llama_context_params to_engine(const ContextParams& params, const ModelFacts& model) {
@@ -155,6 +170,7 @@ llama_context_params to_engine(const ContextParams& params, const ModelFacts& mo
   engine.op_offload = params.op_offload;
   engine.swa_full = params.swa_full;
   engine.kv_unified = params.kv_unified;
+  set_rope(engine, params);
   engine.no_perf = false;
   return engine;
 }

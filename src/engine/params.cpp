@@ -95,6 +95,16 @@ constexpr std::array<std::pair<std::string_view, Pooling>, 5> kPoolings{{
 }};
 }  // namespace
 
+std::optional<RopeScaling> rope_scaling_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, RopeScaling>, 4> kNames{{
+      {"none", RopeScaling::none},
+      {"linear", RopeScaling::linear},
+      {"yarn", RopeScaling::yarn},
+      {"longrope", RopeScaling::longrope},
+  }};
+  return look_up(kNames, name);
+}
+
 std::optional<Pooling> pooling_from_string(std::string_view name) { return look_up(kPoolings, name); }
 
 std::string_view to_string(Pooling pooling) noexcept {
@@ -213,6 +223,17 @@ void validate_threads(std::int32_t n_threads) {
   }
 }
 
+void validate_rope(const ContextParams& params) {
+  for (const auto& [value, what] : {std::pair(params.rope_freq_base, "base"), {params.rope_freq_scale, "scale"}}) {
+    if (!(value >= 0) || !std::isfinite(value))
+      usage(fmt::format("the {} of RoPE's frequencies cannot be {}", what, value));
+  }
+  for (const float value :
+       {params.yarn_ext_factor, params.yarn_attn_factor, params.yarn_beta_fast, params.yarn_beta_slow}) {
+    if (!std::isfinite(value)) usage(fmt::format("{} is no number for YaRN", value));
+  }
+}
+
 }  // namespace
 
 void validate(const ContextParams& params) {
@@ -235,6 +256,7 @@ void validate(const ContextParams& params) {
     usage(fmt::format("a batch of {} tokens is more than any context holds", params.n_batch));
   }
   validate_sequences(params);
+  validate_rope(params);
   validate_cache_type(params.type_k);
   validate_cache_type(params.type_v);
   if (ggml_is_quantized(to_engine(params.type_v)) && params.flash_attn == FlashAttention::off) {

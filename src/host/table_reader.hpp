@@ -70,6 +70,13 @@ class TableReader {
       value&& node.is_number() ? void(target = static_cast<float>(*value)) : wrong_kind(node, key, "a number");
     };
   }
+  void real(const char* key, std::function<void(const std::string&)> set) {
+    setters_[key] = [this, key, set = std::move(set)](const toml::node& node) {
+      const auto value = node.value<double>();
+      value&& node.is_number() ? guarded(node, [&] { set(fmt::format("{}", *value)); })
+                               : wrong_kind(node, key, "a number");
+    };
+  }
   // Any of an option's kinds, handed on as the text that the command line has for it.
   void option(const options::Option& option, std::function<void(const std::string&)> set) {
     const char* const key = option.key.c_str();  // the table's
@@ -82,6 +89,8 @@ class TableReader {
         return texts(key, std::move(set));
       case options::Kind::number:
         return typed<std::int64_t>(key, "a whole number", std::move(set));
+      case options::Kind::real:
+        return real(key, std::move(set));
       case options::Kind::flag:
         return typed<bool>(key, "true or false", std::move(set));
     }

@@ -60,6 +60,11 @@ void read(Number& value, const Option& option, const std::string& place, const s
                 fmt::format("{} is {}, and must be {} to {}", place, *number, option.least, option.most));
   value = static_cast<Number>(*number);
 }
+inline void read(float& value, const Option& option, const std::string& place, const std::string& text) {
+  const auto number = parse_number<float>(text);
+  if (!number) not_known(option, place, text);
+  value = *number;
+}
 template <class Value>
 void read(std::optional<Value>& value, const Option& option, const std::string& place, const std::string& text) {
   read(value.emplace(), option, place, text);
@@ -96,6 +101,7 @@ template <std::integral Number>
 std::string text_of(Number value) {
   return std::to_string(value);
 }
+inline std::string text_of(float value) { return fmt::format("{}", value); }
 template <class Value>
 std::string text_of(const std::optional<Value>& value) {
   return value ? text_of(*value) : "";
@@ -167,6 +173,9 @@ Option described(Option option) {
   } else if constexpr (std::integral<Value> || std::same_as<Value, std::optional<std::uint32_t>>) {
     option.kind = Kind::number;
     option.wants = "a whole number";
+  } else if constexpr (std::same_as<Value, float>) {
+    option.kind = Kind::real;
+    option.wants = "a number";
   } else if constexpr (HasChoice<Value>) {
     option.words.assign(std::begin(Choice<Value>::names), std::end(Choice<Value>::names));
     for (std::size_t i = 0; i < option.words.size(); ++i)

@@ -12,7 +12,7 @@ namespace plimsoll::options {
 // The section of help and docs.
 enum class Group : std::uint8_t { model, context, budget, draft };
 // How a value is written where types exist, as in TOML.
-enum class Kind : std::uint8_t { flag, number, text, number_or_text, list };
+enum class Kind : std::uint8_t { flag, number, real, text, number_or_text, list };
 // What another value changes: the bytes that a dry run counts, the work of a ready model alone, or neither.
 enum class Changes : std::uint8_t { dry_run, runtime, nothing };
 

@@ -35,6 +35,13 @@ struct Choice<engine::Pooling> {
   static constexpr auto first = engine::Pooling::unspecified, last = engine::Pooling::rank;
 };
 
+template <>
+struct Choice<engine::RopeScaling> {
+  static constexpr const char* names[]{"none", "linear", "yarn", "longrope"};
+  static constexpr auto parse = engine::rope_scaling_from_string;
+  static constexpr auto first = engine::RopeScaling::unspecified, last = engine::RopeScaling::longrope;
+};
+
 namespace {
 
 using engine::ContextParams;
@@ -180,6 +187,39 @@ Rows<ContextParams> context_rows() {
   context(&ContextParams::offload_kqv,
           {"offload_kqv", {"-nkvo", "--no-kv-offload"}, "", "keep the KV cache on the host"});
   context(&ContextParams::op_offload, {"op_offload"});
+  constexpr const char* kOfTheModel = "the model's own";
+  context(&ContextParams::rope_scaling,
+          {"rope_scaling",
+           {"--rope-scaling"},
+           "METHOD",
+           "how positions beyond the model's training are scaled: `none`, `linear`, `yarn`, `longrope`",
+           kOfTheModel});
+  context(&ContextParams::rope_freq_base,
+          {"rope_freq_base", {"--rope-freq-base"}, "N", "base of RoPE's frequencies", kOfTheModel});
+  context(&ContextParams::rope_freq_scale,
+          {"rope_freq_scale",
+           {"--rope-freq-scale"},
+           "N",
+           "factor of RoPE's frequencies: 0.25 is for four times the context",
+           kOfTheModel});
+  context(&ContextParams::yarn_orig_ctx,
+          {"yarn_orig_ctx",
+           {"--yarn-orig-ctx"},
+           "N",
+           "YaRN: tokens of context that the model was trained on",
+           kOfTheModel});
+  context(&ContextParams::yarn_ext_factor,
+          {"yarn_ext_factor",
+           {"--yarn-ext-factor"},
+           "N",
+           "YaRN: how much is extrapolated; 0 interpolates alone",
+           kOfTheModel});
+  context(&ContextParams::yarn_attn_factor,
+          {"yarn_attn_factor", {"--yarn-attn-factor"}, "N", "YaRN: factor of attention's magnitude", kOfTheModel});
+  context(&ContextParams::yarn_beta_fast,
+          {"yarn_beta_fast", {"--yarn-beta-fast"}, "N", "YaRN: low correction dimension", kOfTheModel});
+  context(&ContextParams::yarn_beta_slow,
+          {"yarn_beta_slow", {"--yarn-beta-slow"}, "N", "YaRN: high correction dimension", kOfTheModel});
   context(
       &ContextParams::n_threads,
       {"n_threads",

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 
 #include "engine/context.hpp"
@@ -43,6 +44,45 @@ TEST(ContextTest, TellsWhetherFlashAttentionIsOn) {
   EXPECT_FALSE(Context::create(llama(), params)->facts().flash_attn);
   params.flash_attn = FlashAttention::automatic;
   EXPECT_FALSE(Context::create(load_on_cpu(arch_model("grok-moe")), params)->facts().flash_attn);  // it cannot have it
+}
+
+// Of a lively model: with the engine's own test models the past hardly matters.
+TEST(ContextTest, RopeParametersReachTheEngine) {
+  const auto model = load_on_cpu(test::lively_model("llama-dense"));
+  const auto last_logits = [&](const ContextParams& params) {
+    const auto context = Context::create(model, params);
+    Batch batch;
+    batch.add_prompt(some_tokens(20), 0, 0);
+    EXPECT_EQ(context->decode(batch), DecodeStatus::ok);
+    const auto logits = context->logits(-1);
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  const auto own = last_logits(small_context());
+  const auto differ = [&](void (*change)(ContextParams&)) {
+    ContextParams params = small_context();
+    change(params);
+    return last_logits(params) != own;
+  };
+  EXPECT_FALSE(differ([](ContextParams&) {}));
+  EXPECT_TRUE(differ([](ContextParams& params) { params.rope_freq_base = 500; }));
+  EXPECT_TRUE(differ([](ContextParams& params) { params.rope_freq_scale = 0.25F; }));
+  EXPECT_TRUE(differ([](ContextParams& params) {
+    params.rope_scaling = RopeScaling::yarn;
+    params.rope_freq_scale = 0.25F;
+    params.yarn_ext_factor = 1;
+    params.yarn_orig_ctx = 64;
+  }));
+}
+
+TEST(ContextTest, RopeParametersThatAreNoneAreRefused) {
+  for (const float value : {-1.0F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    ContextParams params = small_context();
+    params.rope_freq_scale = value;
+    test::expect_error(ErrorCode::usage, "RoPE", [&] { validate(params); });
+  }
+  ContextParams params = small_context();
+  params.yarn_beta_fast = std::numeric_limits<float>::quiet_NaN();
+  test::expect_error(ErrorCode::usage, "YaRN", [&] { validate(params); });
 }
 
 // The engine looks at the stop between its nodes for as long as it was lent, and not longer.

@@ -14,6 +14,7 @@ enum class SplitMode { none = 0, layer = 1, row = 2, tensor = 3 };
 enum class LoadMode { automatic = -1, none = 0, mmap = 1, mlock = 2, mmap_mlock = 3, direct_io = 4 };
 enum class FlashAttention { automatic = -1, off = 0, on = 1 };
 enum class Pooling { unspecified = -1, none = 0, mean = 1, cls = 2, last = 3, rank = 4 };
+enum class RopeScaling { unspecified = -1, none = 0, linear = 1, yarn = 2, longrope = 3 };
 // The types that the engine takes for a KV cache.
 enum class CacheType { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, iq4_nl = 20, bf16 = 30 };
 
@@ -96,6 +97,16 @@ struct ContextParams {
   bool op_offload = true;
   bool swa_full = false;    // full-size cache for sliding-window layers
   bool kv_unified = false;  // one KV buffer shared by all sequences
+  // How positions become angles (RoPE), for contexts that are longer than the model was trained on. What is left as it
+  // stands here is the model file's own.
+  RopeScaling rope_scaling = RopeScaling::unspecified;
+  float rope_freq_base = 0;
+  float rope_freq_scale = 0;        // 0.25: four times the context
+  std::uint32_t yarn_orig_ctx = 0;  // tokens of context that the model was trained on
+  float yarn_ext_factor = -1;       // of extrapolation; 0: interpolation alone
+  float yarn_attn_factor = -1;
+  float yarn_beta_fast = -1;
+  float yarn_beta_slow = -1;
   friend bool operator==(const ContextParams&, const ContextParams&) = default;
 };
 
@@ -108,12 +119,14 @@ struct ContextParams {
 // none|layer|row, and "tensor", which validate() then refuses with the reason.
 [[nodiscard]] std::optional<SplitMode> split_mode_from_string(std::string_view name);
 
+// none|linear|yarn|longrope
+[[nodiscard]] std::optional<RopeScaling> rope_scaling_from_string(std::string_view name);
 // none|mean|cls|last|rank
 [[nodiscard]] std::optional<Pooling> pooling_from_string(std::string_view name);
 [[nodiscard]] std::string_view to_string(Pooling pooling) noexcept;  // "unspecified" too
 
 // What can be judged without a model: n_ubatch > n_batch, a batch or a context that cannot hold a token of each
-// sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits,
+// sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits, or no number,
 // unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);
 void validate(const ContextParams& params);
