@@ -35,7 +35,8 @@ struct ChatOptions {
   ChatForm form{};       // empty: the model's own template
   // Applied to what the user says, in this order, before it becomes part of the history.
   std::vector<std::function<std::string(std::string)>> input_transforms{};
-  // Applied to the answer on its way out; the history keeps what came out of it. `last`: what it held back must come now.
+  // Applied to the answer on its way out; the history keeps what came out of it. `last`: what it held back must come
+  // now.
   std::function<std::string(std::string_view piece, bool last)> output_filter{};
   // One sampler over all turns, saved with the chat; a turn's own sampling is not looked at then.
   std::optional<SamplingParams> sampling{};
@@ -43,7 +44,8 @@ struct ChatOptions {
   bool forget_oldest = false;
 };
 // An output filter that takes these words out of the answer, also where they come in several pieces.
-[[nodiscard]] std::function<std::string(std::string_view piece, bool last)> without_keywords(std::vector<std::string> words);
+[[nodiscard]] std::function<std::string(std::string_view piece, bool last)> without_keywords(
+    std::vector<std::string> words);
 
 struct ChatStats {
   std::size_t prompt_tokens = 0;  // of the last turn's whole prompt
@@ -68,8 +70,8 @@ class Chat {
   [[nodiscard]] Generation answer(GenerationOptions options = {});      // the history as it is
 
   [[nodiscard]] std::vector<ChatMessage> history() const;
-  // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first, an
-  // index that is none.
+  // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,
+  // an index that is none.
   void add(ChatMessage message);
   void replace(std::size_t index, std::string content);
   void remove_from(std::size_t index);

@@ -19,7 +19,8 @@ namespace plimsoll {
 // hear them: Model::media_from_file().
 class Media {
  public:
-  // [width x height x 3] bytes, red green blue, row by row from the top. Throws Error{usage} for another number of them.
+  // [width x height x 3] bytes, red green blue, row by row from the top. Throws Error{usage} for another number of
+  // them.
   [[nodiscard]] static Media from_pixels(std::uint32_t width, std::uint32_t height, std::span<const std::uint8_t> rgb);
   // One channel at the projector's own rate, -1 to 1.
   [[nodiscard]] static Media from_samples(std::span<const float> samples);
@@ -74,14 +75,14 @@ class Conversation {
   // Appends vectors in the place of tokens: [n x ModelInfo::n_embd_inp] numbers. What decodes a conversation again from
   // its tokens throws Error{unsupported} from then on.
   void prompt_embeddings(std::span<const float> vectors);
-  // Appends, and keeps the logits after every one of these tokens. They must fit a batch, and the rows of logits that the
-  // model was opened with (context.n_outputs_max): else Error{usage}.
+  // Appends, and keeps the logits after every one of these tokens. They must fit a batch, and the rows of logits that
+  // the model was opened with (context.n_outputs_max): else Error{usage}.
   void prompt_all_logits(std::span<const Token> tokens);
   // Makes it consist of these tokens; what agrees with its memory need not be decoded again. Answers how many.
   std::size_t replace(std::span<const Token> tokens);
 
-  // For a loop of one's own: decodes what waits; gives the [n_vocab] logits after the last token, or after the one `back`
-  // before it (valid until the next change); chooses from them (the token is not appended).
+  // For a loop of one's own: decodes what waits; gives the [n_vocab] logits after the last token, or after the one
+  // `back` before it (valid until the next change); chooses from them (the token is not appended).
   void infer(std::stop_token stop = {});
   [[nodiscard]] std::span<const float> logits(std::size_t back = 0) const;
   [[nodiscard]] Token sample(Sampler& sampler, std::size_t back = 0);
@@ -103,7 +104,8 @@ class Conversation {
    public:
     virtual ~MemoryEdit() = default;
     [[nodiscard]] virtual std::int32_t end() const = 0;
-    [[nodiscard]] virtual bool remove(std::int32_t from, std::int32_t to) = 0;  // false: this memory cannot forget a part
+    [[nodiscard]] virtual bool remove(std::int32_t from,
+                                      std::int32_t to) = 0;  // false: this memory cannot forget a part
     virtual void add(std::int32_t from, std::int32_t to, std::int32_t by) = 0;  // throws Error{unsupported}
     virtual void divide(std::int32_t from, std::int32_t to, int by) = 0;        // throws Error{unsupported}
   };

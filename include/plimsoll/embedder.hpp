@@ -34,7 +34,8 @@ class Embedder {
  public:
   // In the order of the texts. Throws Error: usage (a text without a token), context_overflow (nothing was computed),
   // unsupported, cancelled, sealed, out_of_device_memory, engine_failed.
-  [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts, const EmbedOptions& options = {}) const;
+  [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts,
+                                             const EmbedOptions& options = {}) const;
   [[nodiscard]] Embedding embed(std::string_view text, const EmbedOptions& options = {}) const;
 
   [[nodiscard]] std::size_t width() const;

@@ -39,9 +39,9 @@ struct GenerationOptions {
   bool ignore_end_of_generation = false;  // go on past the model's own end
   bool show_special = false;              // control tokens as text instead of nothing
   ContextOverflow overflow = ContextOverflow::fail;
-  std::size_t overflow_keep = 0;       // tokens at the beginning that are never forgotten
+  std::size_t overflow_keep = 0;        // tokens at the beginning that are never forgotten
   double overflow_discard_share = 0.5;  // of the others, those forgotten at a time
-  std::stop_token stop{};              // ends it with FinishReason::cancelled, within one micro-batch
+  std::stop_token stop{};               // ends it with FinishReason::cancelled, within one micro-batch
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from: the model's own
   // opinion, before any sampler; valid inside the call only. Where the model has a draft, generates without it.
@@ -73,7 +73,7 @@ class Generation {
 
   [[nodiscard]] FinishReason finish_reason() const;
   [[nodiscard]] GenerationTiming timing() const;
-  [[nodiscard]] std::vector<Token> tokens() const;     // those generated
+  [[nodiscard]] std::vector<Token> tokens() const;       // those generated
   [[nodiscard]] const std::string& stop_string() const;  // that ended it, or ""
 
   // for (const std::string& piece : generation) ...: reads as it goes, once.

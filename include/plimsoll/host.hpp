@@ -86,15 +86,15 @@ class Host {
   // Of a TOML file: see docs/hosting.md.
   Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options = {});
 
-  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation), over_budget
-  // (it cannot fit, whoever goes), busy, cancelled, and what loading failed with.
+  // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation),
+  // over_budget (it cannot fit, whoever goes), busy, cancelled, and what loading failed with.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {}) const;
   // Nothing is taken for it until it is first used.
   [[nodiscard]] ConversationId new_conversation(const std::string& model) const;
   void end_conversation(ConversationId conversation) const;  // throws Error{busy} while it has a lease
 
   void load(const std::string& model, std::stop_token stop = {}) const;  // without a lease; waits for it
-  void unload(const std::string& model) const;  // once nobody has a lease; does not wait
+  void unload(const std::string& model) const;                           // once nobody has a lease; does not wait
   void pin(const std::string& model, bool pinned) const;
 
   [[nodiscard]] host::HostStatus status() const;

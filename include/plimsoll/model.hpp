@@ -85,15 +85,16 @@ class Model {
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] ModelInfo info() const;
 
-  // A request that knows nothing of any other, on a sequence of its own. The prompt is read with the model's begin token
-  // and its special tokens. Throws Error: busy (see WaitOptions), context_overflow, usage.
-  [[nodiscard]] Generation generate(std::string_view prompt, GenerationOptions options = {}, WaitOptions wait = {}) const;
+  // A request that knows nothing of any other, on a sequence of its own. The prompt is read with the model's begin
+  // token and its special tokens. Throws Error: busy (see WaitOptions), context_overflow, usage.
+  [[nodiscard]] Generation generate(std::string_view prompt, GenerationOptions options = {},
+                                    WaitOptions wait = {}) const;
   [[nodiscard]] Generation generate(std::span<const Token> prompt, GenerationOptions options = {},
                                     WaitOptions wait = {}) const;
   // An empty conversation, on a sequence that it keeps. Throws Error{busy}.
   [[nodiscard]] Conversation conversation(WaitOptions wait = {}) const;
-  // One that was saved, by this model or another one of the same file. Throws Error: busy, usage (another model, another
-  // kind of cache; damaged), io.
+  // One that was saved, by this model or another one of the same file. Throws Error: busy, usage (another model,
+  // another kind of cache; damaged), io.
   [[nodiscard]] Conversation load_conversation(const std::filesystem::path& path, WaitOptions wait = {}) const;
   // Decodes one batch of what waits in all of its conversations together: for those who drive many from one thread.
   void infer(std::stop_token stop = {}) const;
@@ -106,8 +107,8 @@ class Model {
   [[nodiscard]] std::string media_marker() const;
   [[nodiscard]] Media media_from_file(const std::filesystem::path& path) const;
 
-  // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Throws Error{usage}
-  // for another number of scales.
+  // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Throws
+  // Error{usage} for another number of scales.
   void set_adapter_scales(std::span<const float> scales) const;
 
   [[nodiscard]] std::vector<plan::Entry> planned() const;

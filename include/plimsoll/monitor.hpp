@@ -32,11 +32,11 @@ class Monitor {
   Monitor& operator=(Monitor&&) noexcept;
   ~Monitor();
 
-  monitor::Sample sample_now();                                   // between the beats, watched and kept like the others
-  [[nodiscard]] std::optional<monitor::Sample> latest() const;    // empty before the first
-  [[nodiscard]] std::vector<monitor::Sample> history() const;     // oldest first
-  [[nodiscard]] std::vector<monitor::Alert> alerts() const;       // oldest first
-  [[nodiscard]] std::string prometheus() const;                   // the latest, as Prometheus' text format
+  monitor::Sample sample_now();                                 // between the beats, watched and kept like the others
+  [[nodiscard]] std::optional<monitor::Sample> latest() const;  // empty before the first
+  [[nodiscard]] std::vector<monitor::Sample> history() const;   // oldest first
+  [[nodiscard]] std::vector<monitor::Alert> alerts() const;     // oldest first
+  [[nodiscard]] std::string prometheus() const;                 // the latest, as Prometheus' text format
 
   struct State;
 

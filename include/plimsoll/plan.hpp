@@ -22,18 +22,18 @@ struct PlannedModel {
 
 struct PlannedDevice {
   std::string device;
-  Bytes required;               // by the charged entries of all models
+  Bytes required;                 // by the charged entries of all models
   std::optional<Bytes> budget{};  // empty: none
-  std::optional<Bytes> free{};  // empty: the device does not say
-  Bytes short_by;               // 0: it fits
+  std::optional<Bytes> free{};    // empty: the device does not say
+  Bytes short_by;                 // 0: it fits
 };
 
 // A configuration near the one asked for that would fit, as a dry run of it says.
 struct Alternative {
-  std::vector<std::string> flags;                           // of the command line: {"--ctx-size", "2048"}
+  std::vector<std::string> flags;                              // of the command line: {"--ctx-size", "2048"}
   std::vector<std::pair<std::string, std::string>> changes{};  // parameter and its new value: {"n_ctx", "2048"}
-  std::string cost;                                         // what it gives up, in words
-  std::vector<std::pair<std::string, Bytes>> required{};     // by device
+  std::string cost;                                            // what it gives up, in words
+  std::vector<std::pair<std::string, Bytes>> required{};       // by device
 };
 
 // A value; copies share it. Any thread.
@@ -47,7 +47,7 @@ class Plan {
   [[nodiscard]] std::vector<Alternative> alternatives() const;  // nearest first, at most three; none where it fits
   [[nodiscard]] std::vector<std::string> explanation() const;   // how each number came about
   [[nodiscard]] std::string table() const;                      // for people
-  [[nodiscard]] std::string json() const;                       // schema "plimsoll.plan/1", as the command line's --json
+  [[nodiscard]] std::string json() const;  // schema "plimsoll.plan/1", as the command line's --json
 
  private:
   std::shared_ptr<const plan::Plan> plan_;

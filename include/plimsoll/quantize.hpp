@@ -32,7 +32,7 @@ struct Quantized {
 // `type`: "Q4_K_M", as llama.cpp's tools spell it. The work is done in a child process: a file that makes the engine
 // give up costs the child, and what it leaves half written never appears under the name that was asked for. Throws
 // Error: usage, model_unusable, io, cancelled, unsupported.
-Quantized quantize_file(const std::filesystem::path& input, const std::filesystem::path& output, const std::string& type,
-                        const QuantizeOptions& options = {});
+Quantized quantize_file(const std::filesystem::path& input, const std::filesystem::path& output,
+                        const std::string& type, const QuantizeOptions& options = {});
 
 }  // namespace plimsoll

@@ -23,9 +23,10 @@
 namespace plimsoll {
 
 struct RuntimeOptions {
-  std::vector<memory::BudgetRequest> budgets{};  // a device that none names: 90 % of an accelerator, no limit on the host
-  std::filesystem::path store{};  // what earlier runs have measured; empty: plimsoll.db in the user's Plimsoll cache
-  bool prefault = true;           // host memory is touched as it is taken, so that it is really there
+  std::vector<memory::BudgetRequest>
+      budgets{};                   // a device that none names: 90 % of an accelerator, no limit on the host
+  std::filesystem::path store{};   // what earlier runs have measured; empty: plimsoll.db in the user's Plimsoll cache
+  bool prefault = true;            // host memory is touched as it is taken, so that it is really there
   bool require_enforcing = false;  // throw where allocations cannot be refused, instead of going on with advice only
 };
 
@@ -47,9 +48,9 @@ class Runtime {
  public:
   explicit Runtime(const RuntimeOptions& options = {});
 
-  // What the model would take, to the byte, and whether it fits beside what is held already; nothing is taken. What does
-  // not fit is an answer, with alternatives. Throws Error: usage, model_unusable. A file that makes the engine give up
-  // ends this process: plan files that are not trusted with the program (`plimsoll plan`).
+  // What the model would take, to the byte, and whether it fits beside what is held already; nothing is taken. What
+  // does not fit is an answer, with alternatives. Throws Error: usage, model_unusable. A file that makes the engine
+  // give up ends this process: plan files that are not trusted with the program (`plimsoll plan`).
   [[nodiscard]] Plan plan(const std::filesystem::path& path, const ModelOptions& options = {});
 
   // Plan, reserve, load, create the context, warm up, seal: what comes back is ready, and takes no memory any more.

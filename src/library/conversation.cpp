@@ -125,7 +125,9 @@ Token Conversation::sample(Sampler& sampler, std::size_t back) {
   return idle().conversation->sample(*sampler.impl()->sampler, back);
 }
 
-std::vector<Token> Conversation::tokens() const { return library::held(state_, "conversation")->conversation->tokens(); }
+std::vector<Token> Conversation::tokens() const {
+  return library::held(state_, "conversation")->conversation->tokens();
+}
 
 std::string Conversation::text(bool control_tokens) const {
   const run::Conversation& conversation = *library::held(state_, "conversation")->conversation;
@@ -169,7 +171,8 @@ SavedConversation Conversation::save() const { return library::saved(idle().conv
 void Conversation::restore(const SavedConversation& saved) {
   State& state = idle();
   const auto model = state.model.lock();
-  if (!model) throw Error(ErrorCode::unsupported, "a lease goes on with a conversation of its host, see AcquireOptions");
+  if (!model)
+    throw Error(ErrorCode::unsupported, "a lease goes on with a conversation of its host, see AcquireOptions");
   const run::SequenceSnapshot before = state.conversation->save();
   state.own.reset();
   try {

@@ -22,8 +22,8 @@ struct Conversation::State {
         run::SpeculationParams params);
   ~State();
 
-  std::shared_ptr<const void> owner;     // destroyed last
-  std::weak_ptr<Model::State> model;     // empty: a lease's
+  std::shared_ptr<const void> owner;  // destroyed last
+  std::weak_ptr<Model::State> model;  // empty: a lease's
   std::optional<run::Conversation> own;
   std::optional<run::Conversation> own_draft;
   run::Conversation* conversation;

@@ -5,10 +5,9 @@
 namespace plimsoll::library {
 
 std::vector<Embedding> embed(run::Embedder& embedder, std::span<const std::string> texts, const EmbedOptions& options) {
-  const run::EmbedParams params{
-      .normalisation = options.normalise ? run::Normalisation::l2 : run::Normalisation::none,
-      .stop = options.stop,
-      .progress = options.progress};
+  const run::EmbedParams params{.normalisation = options.normalise ? run::Normalisation::l2 : run::Normalisation::none,
+                                .stop = options.stop,
+                                .progress = options.progress};
   std::vector<Embedding> out;
   for (run::Embedding& one : embedder.embed(texts, params))
     out.push_back({.width = one.width, .tokens = one.tokens, .values = std::move(one.values)});

@@ -18,10 +18,8 @@ class RegretFunction final : public host::EvictionPolicy {
   explicit RegretFunction(std::function<double(const EvictionCandidate&)> regret) : regret_(std::move(regret)) {}
   double regret(const host::Candidate& candidate, Clock::TimePoint now) const override {
     const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(now - candidate.last_used);
-    return regret_({.name = candidate.name,
-                    .idle = idle,
-                    .reload_time = candidate.reload_time,
-                    .priority = candidate.priority});
+    return regret_(
+        {.name = candidate.name, .idle = idle, .reload_time = candidate.reload_time, .priority = candidate.priority});
   }
 
  private:
@@ -53,8 +51,8 @@ Host::State::State(std::shared_ptr<Runtime::State> of, host::Fleet fleet, HostOp
 }
 
 Host::Host(Runtime runtime, const Fleet& fleet, HostOptions options)
-    : state_(std::make_shared<State>(runtime.state(), library::host_fleet(fleet, *runtime.state()),
-                                     std::move(options))) {}
+    : state_(
+          std::make_shared<State>(runtime.state(), library::host_fleet(fleet, *runtime.state()), std::move(options))) {}
 
 Host::Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options)
     : state_(std::make_shared<State>(runtime.state(), host::read_fleet(fleet_file), std::move(options))) {}
@@ -69,8 +67,7 @@ struct Lease::State {
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) const {
   const std::shared_ptr<State>& host = state();
-  return Lease(
-      std::make_shared<Lease::State>(host, host->host.acquire(model, acquire_options(std::move(options)))));
+  return Lease(std::make_shared<Lease::State>(host, host->host.acquire(model, acquire_options(std::move(options)))));
 }
 
 ConversationId Host::new_conversation(const std::string& model) const { return state()->host.new_conversation(model); }
@@ -105,9 +102,8 @@ Conversation& Lease::conversation() {
   if (conversation_) return *conversation_;
   run::Conversation& leased = lease.conversation();
   const auto draft = lease.draft();
-  conversation_.emplace(std::make_shared<Conversation::State>(
-      state_, leased, draft ? &draft->conversation : nullptr,
-      draft ? draft->speculation : run::SpeculationParams{}));
+  conversation_.emplace(std::make_shared<Conversation::State>(state_, leased, draft ? &draft->conversation : nullptr,
+                                                              draft ? draft->speculation : run::SpeculationParams{}));
   return *conversation_;
 }
 

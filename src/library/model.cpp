@@ -84,7 +84,9 @@ std::string Model::text_of(std::span<const Token> tokens, bool control_tokens) c
   return state()->instance->model()->vocab().detokenize({tokens.begin(), tokens.end()}, control_tokens);
 }
 
-bool Model::ends_generation(Token token) const { return state()->instance->model()->vocab().is_end_of_generation(token); }
+bool Model::ends_generation(Token token) const {
+  return state()->instance->model()->vocab().is_end_of_generation(token);
+}
 
 std::string Model::media_marker() const { return state()->instance->projector().facts().marker; }
 

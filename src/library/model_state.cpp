@@ -10,8 +10,8 @@ namespace plimsoll {
 namespace {
 
 std::unique_ptr<run::Instance> instance_of(Runtime::State& runtime, library::Planned& planned, std::size_t index) {
-  return std::make_unique<run::Instance>(runtime.accounting, std::move(planned.plan.models[index]), planned.plan.devices,
-                                         run::Sharing{}, std::move(planned.owners[index]));
+  return std::make_unique<run::Instance>(runtime.accounting, std::move(planned.plan.models[index]),
+                                         planned.plan.devices, run::Sharing{}, std::move(planned.owners[index]));
 }
 
 // What a caller's function throws ends the load, and arrives as it is.
@@ -79,8 +79,8 @@ void Model::State::load() {
 
 void Model::State::create_context() { instance->create_context(); }
 
-// The draft is loaded once its model is ready: what a backend takes beside its buffers is measured from load to warm-up,
-// and is one model's only where no other is made ready meanwhile.
+// The draft is loaded once its model is ready: what a backend takes beside its buffers is measured from load to
+// warm-up, and is one model's only where no other is made ready meanwhile.
 void Model::State::warm_up() {
   warm_up(*instance);
   if (!draft) return;
@@ -123,7 +123,9 @@ void Model::State::wait_for_sequence(const WaitOptions& wait, const std::functio
 
 void Model::State::sequence_is_free() {
   // Taken and left, so that who has just looked and found none is waiting by now.
-  { const std::lock_guard lock(mutex); }
+  {
+    const std::lock_guard lock(mutex);
+  }
   freed.notify_all();
 }
 

@@ -26,9 +26,10 @@ monitor::Subject subject_of(Runtime::State& runtime, const memory::Thresholds& t
     for (dry_run::DeviceView& device : runtime.dry_runs.devices()) devices.push_back(std::move(device.info));
   }
   run::MemoryAccounting& accounting = runtime.accounting;
-  return {.take_sample = [&accounting, devices = std::move(devices)] {
-            return monitor::take_sample(accounting, host::HostStatus{}, devices);
-          },
+  return {.take_sample =
+              [&accounting, devices = std::move(devices)] {
+                return monitor::take_sample(accounting, host::HostStatus{}, devices);
+              },
           .thresholds = thresholds,
           .ledger = accounting.ledger()};
 }
@@ -39,9 +40,10 @@ struct Monitor::State {
   explicit State(std::shared_ptr<Host::State> of, MonitorOptions options)
       : host(std::move(of)), monitor(host->host, monitor_options(std::move(options))) {}
   explicit State(std::shared_ptr<Runtime::State> of, MonitorOptions options)
-      : runtime(std::move(of)), monitor(subject_of(*runtime, options.thresholds), monitor_options(std::move(options))) {}
+      : runtime(std::move(of)),
+        monitor(subject_of(*runtime, options.thresholds), monitor_options(std::move(options))) {}
 
-  std::shared_ptr<Host::State> host;        // one of the two; destroyed last
+  std::shared_ptr<Host::State> host;  // one of the two; destroyed last
   std::shared_ptr<Runtime::State> runtime;
   monitor::Monitor monitor;
 };

@@ -21,7 +21,8 @@ memory::Owner claim(Runtime::State& runtime, const std::string& name, const std:
 
 std::vector<plan::RuntimeRequest> runtime_of(const ModelOptions& options) {
   std::vector<plan::RuntimeRequest> out;
-  for (const auto& [device, bytes] : options.runtime) out.push_back({.device = device::DeviceId{device}, .bytes = bytes});
+  for (const auto& [device, bytes] : options.runtime)
+    out.push_back({.device = device::DeviceId{device}, .bytes = bytes});
   return out;
 }
 
@@ -53,7 +54,8 @@ Error refusal_of(const plan::Plan& plan) {
   if (plan.alternatives.empty()) return refused;
   std::vector<std::string> alternatives;
   for (const plan::Alternative& alternative : plan.alternatives) alternatives.push_back(changes_of(alternative));
-  return {refused.code(), fmt::format("{}; it would fit with {}", refused.what(), fmt::join(alternatives, ", or with ")),
+  return {refused.code(),
+          fmt::format("{}; it would fit with {}", refused.what(), fmt::join(alternatives, ", or with ")),
           refused.numbers()};
 }
 

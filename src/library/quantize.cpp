@@ -7,8 +7,8 @@
 
 namespace plimsoll {
 
-Quantized quantize_file(const std::filesystem::path& input, const std::filesystem::path& output, const std::string& type,
-                        const QuantizeOptions& options) {
+Quantized quantize_file(const std::filesystem::path& input, const std::filesystem::path& output,
+                        const std::string& type, const QuantizeOptions& options) {
   const auto file_type = quantize::file_type_from_string(type);
   if (!file_type)
     throw Error(ErrorCode::usage, "'" + type + "' is no type of file; there are " + quantize::file_type_names());
@@ -21,8 +21,7 @@ Quantized quantize_file(const std::filesystem::path& input, const std::filesyste
                                   .dry_run = options.dry_run,
                                   .imatrix = options.imatrix.string()};
   quantize::Options how{.overwrite = options.overwrite, .progress = {}, .stop = options.stop, .helper = {}};
-  if (options.progress)
-    how.progress = [&options](const quantize::Progress& at) { options.progress(at.done, at.of); };
+  if (options.progress) how.progress = [&options](const quantize::Progress& at) { options.progress(at.done, at.of); };
   const quantize::Result result = quantize::quantize(request, how);
   Quantized out{.before = result.before, .after = result.after, .tensors = result.tensors};
   for (const std::string& file : result.files) out.files.emplace_back(file);

@@ -30,8 +30,8 @@ engine::Sampler sampler_of(const engine::Model& model, const SamplingParams& par
 Sampler::Sampler(const Model& model, const SamplingParams& params, std::unique_ptr<CustomSampler> first)
     : impl_(std::make_shared<Impl>()) {
   impl_->model = model.state();
-  impl_->sampler = std::make_shared<engine::Sampler>(
-      sampler_of(*model.state()->instance->model(), params, std::move(first)));
+  impl_->sampler =
+      std::make_shared<engine::Sampler>(sampler_of(*model.state()->instance->model(), params, std::move(first)));
 }
 Sampler::Sampler(Sampler&&) noexcept = default;
 Sampler& Sampler::operator=(Sampler&&) noexcept = default;

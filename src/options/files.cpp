@@ -115,7 +115,8 @@ void append(std::vector<Option>& all) {
   for (const auto& row : rows<Params>()) {
     Option option = *row;
     if (const std::string value = row->text(Params{}); option.by_default.empty() && option.kind != Kind::flag)
-      option.by_default = option.kind == Kind::number || option.kind == Kind::real || value.empty() ? value : "`" + value + "`";
+      option.by_default =
+          option.kind == Kind::number || option.kind == Kind::real || value.empty() ? value : "`" + value + "`";
     all.push_back(std::move(option));
   }
 }

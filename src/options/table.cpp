@@ -196,24 +196,21 @@ Rows<ContextParams> context_rows() {
            kOfTheModel});
   context(&ContextParams::rope_freq_base,
           {"rope_freq_base", {"--rope-freq-base"}, "N", "base of RoPE's frequencies", kOfTheModel});
-  context(&ContextParams::rope_freq_scale,
-          {"rope_freq_scale",
-           {"--rope-freq-scale"},
-           "N",
-           "factor of RoPE's frequencies: 0.25 is for four times the context",
-           kOfTheModel});
-  context(&ContextParams::yarn_orig_ctx,
-          {"yarn_orig_ctx",
-           {"--yarn-orig-ctx"},
-           "N",
-           "YaRN: tokens of context that the model was trained on",
-           kOfTheModel});
-  context(&ContextParams::yarn_ext_factor,
-          {"yarn_ext_factor",
-           {"--yarn-ext-factor"},
-           "N",
-           "YaRN: how much is extrapolated; 0 interpolates alone",
-           kOfTheModel});
+  context(&ContextParams::rope_freq_scale, {"rope_freq_scale",
+                                            {"--rope-freq-scale"},
+                                            "N",
+                                            "factor of RoPE's frequencies: 0.25 is for four times the context",
+                                            kOfTheModel});
+  context(&ContextParams::yarn_orig_ctx, {"yarn_orig_ctx",
+                                          {"--yarn-orig-ctx"},
+                                          "N",
+                                          "YaRN: tokens of context that the model was trained on",
+                                          kOfTheModel});
+  context(&ContextParams::yarn_ext_factor, {"yarn_ext_factor",
+                                            {"--yarn-ext-factor"},
+                                            "N",
+                                            "YaRN: how much is extrapolated; 0 interpolates alone",
+                                            kOfTheModel});
   context(&ContextParams::yarn_attn_factor,
           {"yarn_attn_factor", {"--yarn-attn-factor"}, "N", "YaRN: factor of attention's magnitude", kOfTheModel});
   context(&ContextParams::yarn_beta_fast,

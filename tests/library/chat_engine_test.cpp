@@ -85,7 +85,9 @@ TEST(Chats, WordsAreTakenOutByAFilter) {
   Runtime runtime;
   const Model model = runtime.open(kModel, small());
   std::string plain;
-  { plain = Chat(model).say("Who are you?", kGreedy).read_all(); }
+  {
+    plain = Chat(model).say("Who are you?", kGreedy).read_all();
+  }
   const std::string word = plain.substr(plain.size() / 2, 3);
   Chat chat(model, {.output_filter = without_keywords({word})});
   const std::string filtered = chat.say("Who are you?", kGreedy).read_all();

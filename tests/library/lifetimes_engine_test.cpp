@@ -1,4 +1,5 @@
-// What a program cannot do wrong with the library: ends in any order, handles that were moved from, two answers at once.
+// What a program cannot do wrong with the library: ends in any order, handles that were moved from, two answers at
+// once.
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -68,12 +69,24 @@ TEST(Lifetimes, WhatWasMovedFromSaysSo) {
   Chat chat(model);
   Generation answer = conversation.generate("Day 12.", kGreedy);
   Sampler sampler(model, {});
-  { const Generation taken = std::move(answer); }
-  { const Conversation taken = std::move(conversation); }
-  { const Chat taken = std::move(chat); }
-  { const Sampler taken = std::move(sampler); }
-  { const Model taken = std::move(model); }
-  { const Runtime taken = std::move(runtime); }
+  {
+    const Generation taken = std::move(answer);
+  }
+  {
+    const Conversation taken = std::move(conversation);
+  }
+  {
+    const Chat taken = std::move(chat);
+  }
+  {
+    const Sampler taken = std::move(sampler);
+  }
+  {
+    const Model taken = std::move(model);
+  }
+  {
+    const Runtime taken = std::move(runtime);
+  }
   expect_error(ErrorCode::usage, "this generation was moved from", [&] { (void)answer.next(); });
   expect_error(ErrorCode::usage, "this conversation was moved from", [&] { (void)conversation.size(); });
   expect_error(ErrorCode::usage, "this chat was moved from", [&] { (void)chat.say("x"); });
@@ -112,7 +125,10 @@ TEST(Lifetimes, GenerationsCanBeKeptInAVector) {
 
 TEST(Lifetimes, AnAnswerThatIsLeftGivesItsSequenceBack) {
   const Model model = Runtime().open(kModel, small());
-  { Generation left = model.generate("Day 12.", kGreedy); (void)left.next(); }
+  {
+    Generation left = model.generate("Day 12.", kGreedy);
+    (void)left.next();
+  }
   EXPECT_FALSE(model.generate("Day 12.", kGreedy).read_all().empty());
 }
 

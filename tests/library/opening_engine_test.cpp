@@ -108,9 +108,8 @@ TEST(Opening, WaitingCanBeStopped) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     stop.request_stop();
   });
-  expect_error(ErrorCode::cancelled, "waiting", [&] {
-    (void)model.conversation({.patience = std::chrono::seconds(60), .stop = stop.get_token()});
-  });
+  expect_error(ErrorCode::cancelled, "waiting",
+               [&] { (void)model.conversation({.patience = std::chrono::seconds(60), .stop = stop.get_token()}); });
 }
 
 TEST(Opening, ADraftChangesNothingButTheTime) {
@@ -143,7 +142,9 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
 
 TEST(Opening, EventsTellHowTheLedgerCameAbout) {
   Runtime runtime;
-  { const Model model = runtime.open(kModel, small()); }
+  {
+    const Model model = runtime.open(kModel, small());
+  }
   const memory::EventRecord record = runtime.events();
   const auto has = [&](memory::EventKind kind) {
     return std::ranges::any_of(record.events, [&](const memory::Event& event) { return event.kind == kind; });

@@ -126,8 +126,8 @@ struct ContextParams {
 [[nodiscard]] std::string_view to_string(Pooling pooling) noexcept;  // "unspecified" too
 
 // What can be judged without a model: n_ubatch > n_batch, a batch or a context that cannot hold a token of each
-// sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits, or no number,
-// unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
+// sequence, a quantised V cache without flash attention, numbers that are negative or beyond the engine's limits, or no
+// number, unknown devices, overrides that are no regular expression or name no buffer type. Throws Error{usage}.
 void validate(const ModelParams& params);
 void validate(const ContextParams& params);
 void validate(const ProjectorParams& params);  // numbers as above, a smallest picture above the largest

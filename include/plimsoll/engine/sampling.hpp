@@ -30,18 +30,18 @@ struct LogitBias {
 
 // llama.cpp's defaults and meanings.
 struct SamplingParams {
-  std::uint32_t seed = kRandomSeed;        // this value: a random one
-  float temperature = 0.8F;                 // <= 0: always the likeliest token
-  std::int32_t top_k = 40;                  // tokens kept; <= 0: off
-  float top_p = 0.95F;                      // 1: off
-  float min_p = 0.05F;                      // share of the likeliest; 0: off
-  float typical_p = 1.0F;                   // 1: off
-  float top_n_sigma = -1.0F;                // standard deviations below the largest logit; <= 0: off
-  std::int32_t penalty_last_n = 64;         // tokens looked back on; 0: off; -1: the model's training context
-  float penalty_repeat = 1.0F;              // 1: off
-  float penalty_frequency = 0.0F;           // 0: off
-  float penalty_presence = 0.0F;            // 0: off
-  std::string grammar{};                    // GBNF; empty: none
+  std::uint32_t seed = kRandomSeed;  // this value: a random one
+  float temperature = 0.8F;          // <= 0: always the likeliest token
+  std::int32_t top_k = 40;           // tokens kept; <= 0: off
+  float top_p = 0.95F;               // 1: off
+  float min_p = 0.05F;               // share of the likeliest; 0: off
+  float typical_p = 1.0F;            // 1: off
+  float top_n_sigma = -1.0F;         // standard deviations below the largest logit; <= 0: off
+  std::int32_t penalty_last_n = 64;  // tokens looked back on; 0: off; -1: the model's training context
+  float penalty_repeat = 1.0F;       // 1: off
+  float penalty_frequency = 0.0F;    // 0: off
+  float penalty_presence = 0.0F;     // 0: off
+  std::string grammar{};             // GBNF; empty: none
   std::string grammar_root = "root";
   // Where one of these is given the grammar is lazy: it sleeps until the text so far matches a pattern (ECMAScript; the
   // grammar begins at the first group) or a token is chosen (the grammar begins with it).
