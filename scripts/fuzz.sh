@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Feeds our readers of others' bytes damaged input: fuzz.sh [SECONDS [TARGET...]], a minute each where nothing is said.
-# Targets: gguf_header (seeds: the demo models' headers), api, json_schema, fleet_file (seeds: tests/fuzz/corpus). What
+# Targets: gguf_header (seeds: the demo models' headers), api, json_schema, fleet_file, jinja (seeds: tests/fuzz/corpus). What
 # is found stays in build/fuzz/corpus-TARGET, and an input that breaks a reader is named at the end.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- gguf_header api json_schema fleet_file
+[ $# -gt 0 ] || set -- gguf_header api json_schema fleet_file jinja
 
 seed_models() {
   local model kilobytes
@@ -29,6 +29,7 @@ for target in "$@"; do
     api) seeds=("$here/tests/fuzz/corpus/api") ;;
     json_schema) seeds=("$here/tests/fuzz/corpus/schema") ;;
     fleet_file) seeds=("$here/tests/fuzz/corpus/fleet") ;;
+    jinja) seeds=("$here/tests/fuzz/corpus/jinja") ;;
     *) echo "there is no fuzzer '$target'" >&2; exit 2 ;;
   esac
   "$here/scripts/build.sh" fuzz "${target}_fuzz"

@@ -6,6 +6,7 @@ import sys
 
 LAYER = {
     "base": 0, "device": 0.5,          # ground: device stands on base
+    "jinja": 0.5,                      # a language of text, for chat templates
     "memory": 1, "engine": 1, "grammar": 1,  # things
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs

@@ -1,0 +1,38 @@
+// Rendering at the referee's time (referee.py), and what a refusal says.
+#pragma once
+#include <chrono>
+#include <ctime>
+#include <string>
+
+#include <plimsoll/base/error.hpp>
+
+#include "jinja/template.hpp"
+
+namespace plimsoll::jinja::test {
+
+inline std::chrono::system_clock::time_point referees_now() {
+  std::tm parts{};
+  parts.tm_year = 126, parts.tm_mon = 2, parts.tm_mday = 9;
+  parts.tm_hour = 14, parts.tm_min = 5, parts.tm_sec = 6;
+  parts.tm_isdst = -1;
+  return std::chrono::system_clock::from_time_t(std::mktime(&parts));
+}
+
+inline std::string rendered(std::string_view source,
+                            const nlohmann::ordered_json& values = nlohmann::ordered_json::object()) {
+  return Template(source).render(values, {.now = referees_now()});
+}
+
+// The sentence of the error; empty where there is none.
+inline std::string refusal(std::string_view source,
+                           const nlohmann::ordered_json& values = nlohmann::ordered_json::object(),
+                           const RenderOptions& options = {}) {
+  try {
+    (void)Template(source).render(values, options);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace plimsoll::jinja::test
