@@ -3,18 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include <plimsoll/base/error.hpp>
 #include "host/free_capacity.hpp"
 
 namespace plimsoll::host {
+
 ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name,
                            std::vector<memory::Ledger::PlannedEntry> compute_buffers)
-    : accounting_(accounting),
-      name_(std::move(name)),
-      entries_(std::move(compute_buffers)),
-      thread_([this](const std::stop_token& stop) { work_off(stop); }) {}
+    : accounting_(accounting), name_(std::move(name)), entries_(std::move(compute_buffers)), loop_([this] {
+        if (compute_buffers_) compute_buffers_->clear();  // one model's data are not the next one's to see
+      }) {}
 
 ComputeGroup::~ComputeGroup() = default;
 
@@ -70,53 +69,5 @@ void ComputeGroup::leave() {
   accounting_.seal().open(owner_of_group(name_));
   reservation_.release();
 }
-
-// The device was left idle by the turn before (Instance synchronises at its end), so only what is in the compute
-// buffers matters.
-void ComputeGroup::hand_over(const Member* next) {
-  if (last_member_ == next->number()) return;
-  last_member_ = next->number();
-  if (compute_buffers_) compute_buffers_->clear();
-}
-
-void ComputeGroup::work_off(const std::stop_token& stop) {
-  for (;;) {
-    Job* job = nullptr;
-    {
-      std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [&] { return !queue_.empty(); })) return;
-      job = queue_.front();
-      queue_.pop_front();
-    }
-    try {
-      hand_over(job->whose);
-      (*job->work)();
-    } catch (...) {
-      job->failure = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    job->done = true;
-    done_.notify_all();
-  }
-}
-
-void ComputeGroup::compute(const Member* whose, const std::function<void()>& work) {
-  if (std::this_thread::get_id() == thread_.get_id()) return work();  // inside a turn
-  Job job{.whose = whose, .work = &work};
-  {
-    std::unique_lock lock(mutex_);
-    queue_.push_back(&job);
-    wake_.notify_one();
-    done_.wait(lock, [&] { return job.done; });
-  }
-  if (job.failure) std::rethrow_exception(job.failure);
-}
-
-ComputeGroup::Member::Member(ComputeGroup& compute_group) : compute_group_(compute_group) {
-  static std::atomic<std::uint64_t> next{1};
-  number_ = next.fetch_add(1);
-}
-
-ComputeGroup::Member::~Member() { compute_group_.leave(); }
 
 }  // namespace plimsoll::host

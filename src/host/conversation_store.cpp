@@ -128,6 +128,19 @@ bool ConversationStore::swap_out_one(Resident& resident, const std::stop_token& 
   return true;
 }
 
+bool ConversationStore::make_free(Resident& resident) {
+  std::optional<Move> move;
+  std::optional<Idle> idle;  // ends before the move does
+  {
+    const MutexLock lock(mutex_);
+    idle = take_longest_idle(resident.name);
+    if (!idle) return is_moving(resident.name);  // what another thread moves may be free at the next try
+    move.emplace(*this, idle->id, resident.name);
+  }
+  swap_out(resident, *idle, {});
+  return true;
+}
+
 void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& stop) {
   while (swap_out_one(resident, stop)) {
   }
@@ -157,11 +170,16 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
   if (!id) return resident.executor->create();
   std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
   if (!back) return resident.executor->create();
-  try {
-    return bring_back(*resident.executor, back->snapshot);
-  } catch (...) {
-    swap_space_.put_back(*id, std::move(*back));
-    throw;
+  for (;;) {
+    try {
+      return bring_back(*resident.executor, back->snapshot);
+    } catch (...) {
+      // A cache that sequences share may be full of idle conversations.
+      if (!resident.instance->context().facts().kv_unified || !swap_out_one(resident, {})) {
+        swap_space_.put_back(*id, std::move(*back));
+        throw;
+      }
+    }
   }
 }
 

@@ -40,6 +40,9 @@ class ConversationStore {
   void keep(ConversationId id, run::Conversation conversation);
   // Its model goes. Once `stop` is requested, the tokens alone are kept.
   void swap_out_all(Resident& resident, const std::stop_token& stop);
+  // The cache that the model's sequences share is full: its longest idle conversation is swapped out. For the decode
+  // loop, which must not wait for who waits for it. False: none is idle, or on its way out.
+  [[nodiscard]] bool make_free(Resident& resident);
   // Ends every idle conversation where it stands: at the end of the host.
   void drop_idle();
   // What was computed of the model's conversations means nothing any more: they begin anew.

@@ -258,6 +258,10 @@ std::shared_ptr<Resident> Loader::open(const std::string& name, const std::stop_
     }
     outer_.queue.warming(name);
   });
+  if (resident->executor) {
+    resident->executor->on_full_cache(
+        [store = &outer_.conversations, self = resident.get()] { return store->make_free(*self); });
+  }
   return resident;
 }
 

@@ -5,7 +5,7 @@
 namespace plimsoll::run {
 
 using engine::DecodeStatus;
-using Lock = std::lock_guard<std::mutex>;
+using Lock = SequenceSchedule::Lock;
 
 BatchedExecutor::BatchedExecutor(Instance& instance) : schedule_(std::make_shared<SequenceSchedule>(instance)) {}
 BatchedExecutor::~BatchedExecutor() = default;
@@ -18,19 +18,16 @@ Conversation BatchedExecutor::create() {
 }
 
 Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
-  const Lock lock(schedule_->mutex());
-  return {schedule_, schedule_->restore(snapshot)};
+  return {schedule_, schedule_->on_loop([&] { return schedule_->restore(snapshot); })};
 }
 
 ContextSnapshot BatchedExecutor::save_all() const {
-  const std::lock_guard lock(schedule_->mutex());
-  return schedule_->save_all();
+  return schedule_->on_loop([&] { return schedule_->save_all(); });
 }
 
 std::vector<Conversation> BatchedExecutor::load_all(const ContextSnapshot& snapshot) {
-  const std::lock_guard lock(schedule_->mutex());
   std::vector<Conversation> conversations;
-  for (auto& sequence : schedule_->restore_all(snapshot))
+  for (auto& sequence : schedule_->on_loop([&] { return schedule_->restore_all(snapshot); }))
     conversations.push_back(Conversation(schedule_, std::move(sequence)));
   return conversations;
 }
@@ -41,8 +38,12 @@ std::size_t BatchedExecutor::free_sequences() const {
 }
 
 DecodeStatus BatchedExecutor::infer(std::stop_token stop) {
+  return schedule_->on_loop([&] { return schedule_->infer(stop); });
+}
+
+void BatchedExecutor::on_full_cache(std::function<bool()> make_free) {
   const Lock lock(schedule_->mutex());
-  return schedule_->infer(std::move(stop));
+  schedule_->on_full_cache(std::move(make_free));
 }
 
 Instance& BatchedExecutor::instance() const { return schedule_->instance(); }

@@ -1,5 +1,6 @@
 // BatchedExecutor: one context, many conversations, decoded together.
 #pragma once
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <vector>
@@ -9,8 +10,8 @@
 
 namespace plimsoll::run {
 
-// Any thread; decoding is one call at a time, and a call that finds its tokens decoded by another one returns at once.
-// So threads that each prompt and infer their own conversation are decoded in common batches.
+// Any thread. Everything is decoded on the instance's decode loop, in batches of all conversations that have something
+// waiting when a batch is made.
 class BatchedExecutor {
  public:
   // Begins with an empty context. One executor for an instance at a time: a second one throws Error{busy}. The instance
@@ -33,15 +34,21 @@ class BatchedExecutor {
   [[nodiscard]] std::vector<Conversation> load_all(const ContextSnapshot& snapshot);
   [[nodiscard]] std::size_t free_sequences() const;
 
-  // Decodes one batch of what waits, at most n_batch tokens: first whoever waits with few, then equal shares of the
-  // long prompts, so that nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every
-  // conversation keeps what was decoded, and the rest waits:
-  // no_kv_slot  nothing was decoded; free something and call again;
-  // aborted     `stop` was requested; within one micro-batch;
-  // out_of_memory, failed  where the memory cannot be trusted any more (recurrent and hybrid models) everything waits
-  // to
-  //             be decoded again; a conversation with vectors in it, which are not kept, is then empty.
+  // Decodes one batch of what waits, at most n_batch tokens, and one micro-batch where it can be stopped or where a
+  // Generation wants its next token: first whoever waits with few, then equal shares of the long prompts, so that
+  // nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every conversation keeps what was
+  // decoded, and the rest waits: no_kv_slot  nothing was decoded; free something and call again; aborted     `stop` was
+  // requested; within one micro-batch; out_of_memory, failed  where the memory cannot be trusted any more (recurrent
+  // and hybrid models) everything waits
+  //             to be decoded again; a conversation with vectors in it, which are not kept, is then empty.
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {});
+
+  // Where sequences share a cache and it is full, `make_free` is called on the decode loop's thread before anybody who
+  // is being decoded has to wait: it ends a conversation that nobody uses and answers true, or false where there is
+  // none. It must not wait for another thread that uses this executor. Without one, or where it does not help, the
+  // youngest of those that are being decoded wait and are decoded again once another has ended; the last one ends:
+  // Conversation:: infer() with no_kv_slot, a Generation with `length`.
+  void on_full_cache(std::function<bool()> make_free);
 
   [[nodiscard]] Instance& instance() const;
 

@@ -7,6 +7,7 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "inference.hpp"
 #include "sequence_schedule.hpp"
 
 namespace plimsoll::run {
@@ -31,16 +32,25 @@ Conversation& Conversation::operator=(Conversation&& other) noexcept {
 
 void Conversation::release() noexcept {
   if (!sequence_) return;
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   schedule_->release(sequence_);
   sequence_.reset();
 }
 
-void Conversation::prompt(std::span<const Token> tokens) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  if (sequence_->all_logits && sequence_->waiting() > 0)
+namespace {
+
+void require_none_for_all_logits(const Sequence& sequence) {
+  if (sequence.all_logits && sequence.waiting() > 0)
     throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
-  schedule_->append(*sequence_, tokens, false);
+}
+
+}  // namespace
+
+void Conversation::prompt(std::span<const Token> tokens) {
+  schedule_->where_prompts_are_read([&] {
+    require_none_for_all_logits(*sequence_);
+    schedule_->append(*sequence_, tokens, false);
+  });
 }
 
 void Conversation::prompt(std::string_view text) {
@@ -50,23 +60,20 @@ void Conversation::prompt(std::string_view text) {
 }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  if (sequence_->all_logits && sequence_->waiting() > 0)
-    throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
-  schedule_->append_chunks(*sequence_, instance().projector().tokenize(text, media, sequence_->tokens.empty()));
+  schedule_->on_loop([&] {
+    require_none_for_all_logits(*sequence_);
+    schedule_->append_chunks(*sequence_, instance().projector().tokenize(text, media, sequence_->tokens.empty()));
+  });
 }
 
 void Conversation::prompt_embeddings(std::span<const float> vectors) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  if (sequence_->all_logits && sequence_->waiting() > 0)
-    throw Error(ErrorCode::usage, "tokens whose logits are all wanted still wait here; infer first");
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  require_none_for_all_logits(*sequence_);
   schedule_->append_vectors(*sequence_, vectors);
 }
 
 void Conversation::prompt_all_logits(std::span<const Token> tokens) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  if (sequence_->waiting() > 0)
-    throw Error(ErrorCode::usage, "tokens wait here already; infer before all logits are asked for");
+  if (waiting() > 0) throw Error(ErrorCode::usage, "tokens wait here already; infer before all logits are asked for");
   const std::size_t most =
       std::min<std::size_t>(instance().plan().dry_run.outputs, instance().context().facts().n_batch);
   if (tokens.size() > most) {
@@ -76,13 +83,12 @@ void Conversation::prompt_all_logits(std::span<const Token> tokens) {
                             tokens.size(), instance().name(), most, tokens.size()),
                 {{"requested", tokens.size()}, {"available", most}});
   }
-  schedule_->append(*sequence_, tokens, true);
+  schedule_->where_prompts_are_read([&] { schedule_->append(*sequence_, tokens, true); });
 }
 
 std::size_t Conversation::replace(std::span<const Token> tokens) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
   if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
-  const std::size_t room = instance().context().facts().n_ctx_seq;
+  const std::size_t room = capacity();
   if (tokens.size() > room) {
     throw Error(
         ErrorCode::context_overflow,
@@ -90,46 +96,45 @@ std::size_t Conversation::replace(std::span<const Token> tokens) {
         {{"needed", tokens.size()}, {"available", room}});
   }
   require_tokens(instance().model()->facts(), tokens);
-  const std::vector<Token>& now = sequence_->tokens;
-  std::size_t same = 0;
   const bool keeps_its_prompt = !instance().model()->facts().has_encoder;
-  while (keeps_its_prompt && same < now.size() && same + 1 < tokens.size() && now[same] == tokens[same] &&
-         std::cmp_equal(sequence_->positions[same], same))
-    ++same;
-  schedule_->truncate(*sequence_, same);
-  schedule_->append(*sequence_, tokens.subspan(same), false);
-  return sequence_->decoded;
+  return schedule_->where_prompts_are_read([&] {
+    const std::vector<Token>& now = sequence_->tokens;
+    std::size_t same = 0;
+    while (keeps_its_prompt && same < now.size() && same + 1 < tokens.size() && now[same] == tokens[same] &&
+           std::cmp_equal(sequence_->positions[same], same))
+      ++same;
+    schedule_->truncate(*sequence_, same);
+    schedule_->append(*sequence_, tokens.subspan(same), false);
+    return sequence_->decoded;
+  });
 }
 
 engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress) {
-  for (;;) {
-    std::size_t waits = 0;
-    {
-      Company::Entry entry(schedule_->company(), schedule_->mutex());
-      if (sequence_->waiting() > 0) schedule_->gather(entry.lock(), *sequence_);
-      if (sequence_->waiting() == 0) return engine::DecodeStatus::ok;
-      const engine::DecodeStatus status = schedule_->infer(stop);
-      if (status != engine::DecodeStatus::ok) return status;
-      waits = sequence_->waiting();
-    }
-    if (progress) progress(waits);
+  if (waiting() == 0) return engine::DecodeStatus::ok;
+  Inference inference(std::move(stop), progress);
+  schedule_->attach(*sequence_, inference);
+  if (instance().loop()->is_this_thread()) {  // from a continuation: nobody else would decode it
+    while (!inference.is_done()) (void)schedule_->decode_batch();
+  } else {
+    inference.wait();
   }
+  return inference.result();
 }
 
 bool Conversation::requires_inference() const { return waiting() > 0; }
 
 std::size_t Conversation::waiting() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return sequence_->waiting();
 }
 
 bool Conversation::has_logits() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return !sequence_->logits.empty() || !sequence_->batch_rows.empty();
 }
 
 std::span<const float> Conversation::logits(std::size_t back) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   schedule_->own_logits(*sequence_);
   const auto width = static_cast<std::size_t>(instance().model()->facts().n_vocab);
   const std::size_t rows = sequence_->logits.size() / width;
@@ -144,50 +149,50 @@ std::span<const float> Conversation::logits(std::size_t back) {
   return std::span(sequence_->logits).subspan((rows - 1 - back) * width, width);
 }
 
-// Most choices need a few of the logits, so they are not made the conversation's own first.
+// From the engine's own row where it is still there: most choices need a few of the logits.
 Token Conversation::sample(engine::Sampler& sampler, std::size_t back) {
   bool seen = false;
   {
-    const Company::Entry lock(schedule_->company(), schedule_->mutex());
-    const std::vector<std::int32_t>& rows = sequence_->batch_rows;
-    seen = back < rows.size() && sampler.look(instance().context().logits(rows[rows.size() - 1 - back]));
+    const SequenceSchedule::Lock lock(schedule_->mutex());
+    const std::span<const float> row = schedule_->row(*sequence_, back);
+    seen = !row.empty() && sampler.look(row);
   }
   return seen ? sampler.sample_seen() : sampler.sample(logits(back));
 }
 
 // Another thread's batch may fail meanwhile, and take this conversation's tokens back.
 std::vector<Token> Conversation::tokens() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return sequence_->tokens;
 }
 
 std::size_t Conversation::size() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return sequence_->tokens.size();
 }
 
 std::size_t Conversation::capacity() const { return instance().context().facts().n_ctx_seq; }
 
 std::size_t Conversation::room() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   const std::size_t used = std::max(sequence_->tokens.size(), static_cast<std::size_t>(sequence_->next_position()));
   return capacity() > used ? capacity() - used : 0;
 }
 
 Position Conversation::next_position() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return sequence_->next_position();
 }
 
 engine::SequenceId Conversation::id() const { return sequence_->id; }
 
 Conversation Conversation::fork() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   return {schedule_, schedule_->fork(*sequence_)};
 }
 
 void Conversation::rewind(std::size_t n) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   if (n > sequence_->tokens.size())
     throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be taken back of {}", n, sequence_->tokens.size()));
   if (sequence_->is_inside_a_span(sequence_->tokens.size() - n))
@@ -196,7 +201,7 @@ void Conversation::rewind(std::size_t n) {
 }
 
 void Conversation::refresh() {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   if (sequence_->waiting() > 0 || sequence_->tokens.empty()) return;
   const Token last = sequence_->tokens.back();
   if (last == LLAMA_TOKEN_NULL) throw Error(ErrorCode::unsupported, "the last one is a vector, and those are not kept");
@@ -247,7 +252,7 @@ bool can_forget_a_part(const Instance& instance) {
 }  // namespace
 
 bool Conversation::shift_left(std::size_t count, std::size_t keep) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   require_range(*sequence_, count, keep);
   engine::Context& context = instance().context();
   if (keep + count == sequence_->tokens.size()) {
@@ -269,7 +274,7 @@ bool Conversation::shift_left(std::size_t count, std::size_t keep) {
 }
 
 void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   require_range(*sequence_, count, keep);
   schedule_->decode_again(*sequence_);
   erase_and_close(*sequence_, count, keep);
@@ -277,7 +282,7 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
 }
 
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   if (sequence_->waiting() > 0) throw Error(ErrorCode::usage, "tokens wait here; infer before their memory is edited");
   MemoryEdit editor(*schedule_, *sequence_);
   schedule_->forget_logits(*sequence_);
@@ -285,18 +290,16 @@ void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
 }
 
 void Conversation::clear() {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
+  const SequenceSchedule::Lock lock(schedule_->mutex());
   schedule_->truncate(*sequence_, 0);
 }
 
 SequenceSnapshot Conversation::save() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  return schedule_->save(*sequence_);
+  return schedule_->on_loop([&] { return schedule_->save(*sequence_); });
 }
 
 Bytes Conversation::size_when_saved() const {
-  const Company::Entry lock(schedule_->company(), schedule_->mutex());
-  return schedule_->size_when_saved(*sequence_);
+  return schedule_->on_loop([&] { return schedule_->size_when_saved(*sequence_); });
 }
 
 Instance& Conversation::instance() const { return schedule_->instance(); }

@@ -56,8 +56,8 @@ class Conversation {
   // token is decoded (again), so that logits come of it. Answers how many need not be decoded. Throws as prompt() does.
   std::size_t replace(std::span<const engine::Token> tokens);
 
-  // BatchedExecutor::infer() until nothing of this conversation waits; the others move on with it. `progress` hears how
-  // many tokens still wait, after each batch. Answers as infer() does, at the first batch that is not ok.
+  // Decodes until nothing of this conversation waits; others that wait move on, too. After each batch, on the decode
+  // loop's thread, `progress` hears how many still wait. Answers as BatchedExecutor::infer(), at the first not ok.
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {},
                                            const std::function<void(std::size_t waiting)>& progress = {});
 
@@ -110,6 +110,7 @@ class Conversation {
 
  private:
   friend class BatchedExecutor;
+  friend class Generation;
   Conversation(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence);
   void release() noexcept;
 

@@ -35,11 +35,17 @@ struct GenerationParams {
   bool show_special = false;    // control tokens as text instead of nothing
   OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
   std::stop_token stop{};       // honoured within one micro-batch
-  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
+  // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait.
+  // What was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that
+  // cannot forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
+  std::optional<std::size_t> read_ahead{};
+  // Tokens of the prompt decoded. Called on the decode loop's thread, while next() waits.
+  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
-  // model's own opinion, before any sampler, and valid inside the call only.
+  // model's own opinion, before any sampler, and valid inside the call only. Called on the decode loop's thread while
+  // next() waits; without logits, on the thread that calls next().
   std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
-  bool on_token_reads_logits = true;  // false: it is given none, and they need not be copied for it
+  bool on_token_reads_logits = true;  // false: it is given none
 };
 
 enum class FinishReason {
@@ -60,7 +66,8 @@ struct GenerationTiming {
 
 // One request: tokens appended to a conversation, text out. When it is over, the conversation holds the prompt and
 // every token generated (the last one waits), whether it was read to its end, left early or cancelled. One thread; the
-// conversation is not used otherwise meanwhile.
+// conversation is not used otherwise meanwhile. From the first next() on, tokens are decoded and chosen on the decode
+// loop's thread (run::DecodeLoop), together with those of other conversations.
 class Generation {
  public:
   // On a sequence of its own, of an instance that nobody else uses; given back when it is destroyed.
@@ -81,33 +88,31 @@ class Generation {
   [[nodiscard]] std::optional<std::string> next();
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
-  [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // that ended it, or ""
-  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }   // those generated
+  [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""
+  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
 
  private:
-  void begin();
-  void decode_waiting();
-  void append_last();
-  [[nodiscard]] bool check(engine::DecodeStatus status);
-  [[nodiscard]] std::optional<engine::Token> next_token();
-  [[nodiscard]] std::string text_of(engine::Token token) const;
-  [[nodiscard]] bool at_limit();
+  friend std::generator<std::string> pieces(Generation& generation);
+  friend std::string stream(Generation& generation, const std::function<bool(std::string_view piece)>& show);
+  class Work;     // what the decode loop does for it: src/run/generation_work.hpp
+  struct Output;  // of the loop: a token, an end, or a failure
+  void begin(GenerationParams params);
+  void take(Output& output);
+  [[nodiscard]] std::optional<std::string> cancel();
 
   std::optional<Conversation> own_;
   Conversation* conversation_;
-  GenerationParams params_;
-  std::shared_ptr<engine::Sampler> sampler_;
-  TextStream text_;
-  std::vector<engine::Token> tokens_;
-  bool last_is_appended_ = true;  // to the conversation, of tokens_
-  bool prompt_done_ = false;
+  std::unique_ptr<Work> work_;
+  std::vector<engine::Token> tokens_;  // that were read
+  std::string stop_string_;
   FinishReason reason_ = FinishReason::running;
   GenerationTiming timing_;
 };
 
-// The pieces as a range that may be left early: for (const std::string& piece : pieces(generation)) ...
+// The pieces as a range that may be left early: for (const std::string& piece : pieces(generation)) ... The generation
+// runs ahead of its reader, as far as read_ahead allows it at all.
 [[nodiscard]] std::generator<std::string> pieces(Generation& generation);
 
 // The same as a callback; it answers false to leave. Gives the whole text that it saw.

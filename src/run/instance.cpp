@@ -57,6 +57,7 @@ Instance::Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std
       meter_(accounting.probe(), infos(devices_)),
       reservation_(reserve(accounting, plan_, sharing_)) {
   if (sharing_.compute_buffers != nullptr) borrowing_ = sharing_.compute_buffers->lend_to(plan_.name);
+  if (sharing_.loop != nullptr) join(*sharing_.loop);
 }
 
 Instance::~Instance() {
@@ -87,11 +88,15 @@ void Instance::attributed(tracker::Phase phase, const char* what, Stage&& stage)
   }
 }
 
-// A turn may be another thread's, which then works under this thread's scope.
+void Instance::join(DecodeLoop& loop) {
+  loop_owner_ = loop.join();
+  loop_ = &loop;
+}
+
+// The loop's thread then works under this thread's scope.
 template <class Work>
-void Instance::in_turn(tracker::Scope& scope, Work&& work) {
-  if (sharing_.turns == nullptr) return work();
-  sharing_.turns->run([&] {
+void Instance::on_loop(tracker::Scope& scope, Work&& work) {
+  on_loop([&] {
     const tracker::Scope::Joined joined(scope);
     work();
   });
@@ -204,7 +209,7 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
   std::vector<float> vectors;
   try {
     attributed(tracker::Phase::projector, "encoding a medium for",
-               [&](tracker::Scope& scope) { in_turn(scope, [&] { vectors = projector.encode(chunk); }); });
+               [&](tracker::Scope& scope) { on_loop(scope, [&] { vectors = projector.encode(chunk); }); });
   } catch (const Error& error) {
     projector_is_spoilt_ = error.code() == ErrorCode::over_budget || error.code() == ErrorCode::sealed ||
                            error.code() == ErrorCode::out_of_device_memory;
@@ -216,9 +221,13 @@ std::vector<float> Instance::project(const engine::PromptChunk& chunk) {
 
 void Instance::create_context() {
   must_be(State::loaded, "create_context()");
+  if (loop_ == nullptr) {
+    own_loop_ = std::make_unique<DecodeLoop>();
+    join(*own_loop_);
+  }
   attributed(tracker::Phase::context, "creating the context of", [&](tracker::Scope& scope) {
     std::unique_ptr<engine::Context> context;
-    in_turn(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
+    on_loop(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
     if (!adapters_.empty()) context->set_adapters(adapters_);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
       const tracker::Scope adapter(plan_.name, tracker::Phase::adapter);
@@ -261,8 +270,8 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   if (options.earlier)
     options.earlier->compiling = [&] { return pipelines.state(accelerated) == plan::PipelineCache::cold; };
   attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) {
-    // Step by step, so that others of the same compute group get their turns in between.
-    options.in_turn = [&](const std::function<void()>& step) { in_turn(scope, step); };
+    // Step by step, so that others of the same compute group compute in between.
+    options.run_step = [&](const std::function<void()>& step) { on_loop(scope, step); };
     warm_up_ = run::warm_up(*context_, meter_, options);
   });
   pipeline_cache_ = pipelines.state(accelerated);
@@ -313,7 +322,7 @@ template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
   tracker::Scope scope(plan_.name, tracker::Phase::decode);
-  in_turn(scope, [&] {
+  on_loop(scope, [&] {
     try {
       status = work();
       if (sharing_.compute_buffers != nullptr) context().synchronize();
@@ -368,33 +377,6 @@ engine::DecodeStatus Instance::encode(const engine::Batch& batch) {
 void Instance::claim_sequences() {
   if (!claimed_.exchange(true)) return;
   throw Error(ErrorCode::busy, fmt::format("another executor has the sequences of '{}'", plan_.name));
-}
-
-LedgerSnapshot Instance::snapshot() const {
-  LedgerSnapshot entries;
-  for (const memory::Entry& entry : accounting_.ledger().entries_of(plan_.name)) {
-    if (entry.taken.current == Bytes{}) continue;
-    const bool runtime = entry.tag.stage == memory::Stage::runtime;
-    entries.push_back({.device = entry.tag.device,
-                       .buffer = entry.tag.buffer,
-                       .stage = entry.tag.stage,
-                       .bytes = entry.taken.current,
-                       .source = runtime ? plan::Source::measured : plan::Source::exact,
-                       .charged = entry.charged});
-  }
-  return entries;
-}
-
-memory::SealCounts Instance::seal_counts() const {
-  const memory::SealCounts now = accounting_.seal().counts(plan_.name);
-  return {.allocations_after_seal = now.allocations_after_seal - counts_at_seal_.allocations_after_seal,
-          .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
-}
-
-Bytes Instance::growth_after_ready() const { return device::growth(at_ready_, meter_.read()); }
-
-std::int32_t Instance::graph_reallocations() const {
-  return context_ ? context_->graph_counts().reallocations - reallocations_at_ready_ : 0;
 }
 
 }  // namespace plimsoll::run

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,8 +18,8 @@
 #include "engine/projector.hpp"
 #include "plan/plan.hpp"
 #include "plan/store.hpp"
+#include "run/decode_loop.hpp"
 #include "run/memory_accounting.hpp"
-#include "run/turns.hpp"
 #include "run/warm_up.hpp"
 #include "tracker/scope.hpp"
 #include "tracker/shared_compute_buffers.hpp"
@@ -30,9 +31,9 @@ class RuntimeGrowth;
 
 // What an instance shares with others. Both outlive it.
 struct Sharing {
-  tracker::SharedComputeBuffers* compute_buffers =
-      nullptr;             // its compute buffers come from there; it reserves none of its own
-  Turns* turns = nullptr;  // whatever computes or reserves graphs is done in its turn
+  // Where its compute buffers come from; it reserves none of its own.
+  tracker::SharedComputeBuffers* compute_buffers = nullptr;
+  DecodeLoop* loop = nullptr;  // null: it makes one of its own, with its context
 };
 
 // What one instance holds at one moment, by the entries of its plan; bytes are what was really taken.
@@ -102,6 +103,12 @@ class Instance {
   // than any that the warm-up drove throws Error{sealed}, and nothing was computed.
   [[nodiscard]] std::vector<float> project(const engine::PromptChunk& chunk);
 
+  // Where everything of its context is computed; null before create_context(), unless it shares one.
+  [[nodiscard]] DecodeLoop* loop() const noexcept { return loop_; }
+  [[nodiscard]] DecodeLoop::Owner loop_owner() const noexcept { return loop_owner_; }
+  // Runs `work` there, or here where there is none yet; what it throws is thrown here.
+  void on_loop(const std::function<void()>& work) { loop_ != nullptr ? loop_->run(loop_owner_, work) : work(); }
+
   // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
   void claim_sequences();
   void release_sequences() noexcept { claimed_ = false; }
@@ -139,7 +146,8 @@ class Instance {
   template <class Stage>
   void attributed(tracker::Phase phase, const char* what, Stage&& stage);
   template <class Work>
-  void in_turn(tracker::Scope& scope, Work&& work);
+  void on_loop(tracker::Scope& scope, Work&& work);
+  void join(DecodeLoop& loop);
   template <class Work>
   [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
   [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
@@ -185,6 +193,9 @@ class Instance {
   std::optional<memory::Refusal> last_refusal_;
   std::atomic<int> failures_ = 0;      // in a row
   memory::SealCounts counts_at_seal_;  // of earlier models of the same name
+  std::unique_ptr<DecodeLoop> own_loop_;
+  DecodeLoop* loop_ = nullptr;
+  DecodeLoop::Owner loop_owner_ = 0;
 };
 
 // Claims an instance's sequences while it lives. Throws Error{busy} where another one has them.

@@ -109,4 +109,31 @@ Bytes Instance::planned_runtime(const device::DeviceId& device) const {
   return planned == plan_.entries.end() ? Bytes{} : planned->bytes;
 }
 
+LedgerSnapshot Instance::snapshot() const {
+  LedgerSnapshot entries;
+  for (const memory::Entry& entry : accounting_.ledger().entries_of(plan_.name)) {
+    if (entry.taken.current == Bytes{}) continue;
+    const bool runtime = entry.tag.stage == memory::Stage::runtime;
+    entries.push_back({.device = entry.tag.device,
+                       .buffer = entry.tag.buffer,
+                       .stage = entry.tag.stage,
+                       .bytes = entry.taken.current,
+                       .source = runtime ? plan::Source::measured : plan::Source::exact,
+                       .charged = entry.charged});
+  }
+  return entries;
+}
+
+memory::SealCounts Instance::seal_counts() const {
+  const memory::SealCounts now = accounting_.seal().counts(plan_.name);
+  return {.allocations_after_seal = now.allocations_after_seal - counts_at_seal_.allocations_after_seal,
+          .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
+}
+
+Bytes Instance::growth_after_ready() const { return device::growth(at_ready_, meter_.read()); }
+
+std::int32_t Instance::graph_reallocations() const {
+  return context_ ? context_->graph_counts().reallocations - reallocations_at_ready_ : 0;
+}
+
 }  // namespace plimsoll::run

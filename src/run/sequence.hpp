@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "engine/context.hpp"
 
 namespace plimsoll::run {
+
+class Continuation;
 
 // Vectors in the place of tokens that are not all in memory yet: a picture, a sound, or what a caller gave.
 struct VectorBlock {
@@ -65,8 +66,8 @@ struct Sequence {
   std::vector<PositionSpan> spans;          // in their order
   std::optional<std::size_t> first_vector;  // index of the first token that was a vector
 
-  std::thread::id driver{};  // who appended last
-  bool expected = false;     // went through in company, and is not back yet: see company.hpp
+  Continuation* continuation = nullptr;  // decoded for it; null: only beside others
+  bool made_way = false;                 // not decoded until another one has ended: see full_cache.cpp
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

@@ -25,9 +25,13 @@ SequenceSchedule::SequenceSchedule(Instance& instance) : instance_(instance), cl
   }
   instance.context().clear();
   for (auto id = static_cast<engine::SequenceId>(facts.n_seq_max); id > 0; --id) free_.push_back(id - 1);
+  instance_.loop()->add(instance_.loop_owner(), *this);
 }
 
-SequenceSchedule::~SequenceSchedule() { instance_.context().clear(); }
+SequenceSchedule::~SequenceSchedule() {
+  instance_.loop()->remove(*this);
+  instance_.context().clear();
+}
 
 std::shared_ptr<Sequence> SequenceSchedule::create() {
   if (free_.empty()) {
@@ -41,6 +45,7 @@ std::shared_ptr<Sequence> SequenceSchedule::create() {
 }
 
 void SequenceSchedule::release(const std::shared_ptr<Sequence>& sequence) noexcept {
+  sequence->continuation = nullptr;
   (void)instance_.context().remove(sequence->id, -1, -1);  // a whole one can always be removed
   std::erase(sequences_, sequence);
   const auto place = std::ranges::lower_bound(free_, sequence->id, std::ranges::greater{});
@@ -95,9 +100,6 @@ void SequenceSchedule::push_block(Sequence& sequence, VectorBlock block, Positio
   sequence.blocks.push_back(std::move(block));
 }
 
-// Whoever appends is who will want what comes of it: see Company.
-void SequenceSchedule::driven_from_here(Sequence& sequence) noexcept { sequence.driver = std::this_thread::get_id(); }
-
 void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits) {
   if (tokens.empty()) throw Error(ErrorCode::usage, "there are no tokens in this prompt");
   const engine::ModelFacts& model = instance_.model()->facts();
@@ -113,7 +115,6 @@ void SequenceSchedule::append(Sequence& sequence, std::span<const engine::Token>
   forget_logits(sequence);
   sequence.all_logits = all_logits;
   push_tokens(sequence, tokens);
-  driven_from_here(sequence);
 }
 
 void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float> vectors) {
@@ -130,7 +131,6 @@ void SequenceSchedule::append_vectors(Sequence& sequence, std::span<const float>
   }
   forget_logits(sequence);
   push_block(sequence, std::move(block), count);
-  driven_from_here(sequence);
 }
 
 void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks) {
@@ -170,7 +170,6 @@ void SequenceSchedule::append_chunks(Sequence& sequence, std::span<const engine:
     else
       push_block(sequence, std::move(blocks[i]), chunks[i].n_positions());
   }
-  driven_from_here(sequence);
 }
 
 void SequenceSchedule::forget_logits(Sequence& sequence) noexcept {
@@ -217,7 +216,6 @@ void SequenceSchedule::decode_again(Sequence& sequence) {
 }
 
 void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
-  sequence.expected = false;  // whoever goes back is not on its way to the next token
   if (size >= sequence.tokens.size()) return;
   if (size < sequence.decoded && !cut_memory(sequence, size)) {
     if (sequence.first_vector && *sequence.first_vector >= size) sequence.first_vector.reset();
@@ -246,150 +244,13 @@ std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
     const engine::SequenceId id = copy->id;
     *copy = sequence;
     copy->id = id;
+    copy->continuation = nullptr;
+    copy->made_way = false;
   } catch (...) {
     release(copy);
     throw;
   }
   return copy;
-}
-
-std::vector<Sequence*> SequenceSchedule::waiting() const {
-  std::vector<Sequence*> found;
-  for (const auto& sequence : sequences_) {
-    if (sequence->waiting() > 0) found.push_back(sequence.get());
-  }
-  return found;
-}
-
-// Who waits with few goes first and whole; the long prompts share what is left. Tokens and vectors cannot share a
-// batch, nor can vectors that see each other share one with anything: the oldest conversation decides which it is. Rows
-// of logits are limited by what was planned; who wants all of them comes before everyone, so that what others leave is
-// not always too little.
-std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) const {
-  std::vector<Sequence*> queue = waiting();
-  if (queue.empty()) return {};
-  const VectorBlock* first = queue.front()->block_due();
-  if (first != nullptr && first->at_once)
-    return {{.sequence = queue.front(), .count = queue.front()->due(), .first_row = 0}};
-  std::erase_if(queue, [&](const Sequence* sequence) {
-    const VectorBlock* block = sequence->block_due();
-    return (block != nullptr) != (first != nullptr) || (block != nullptr && block->at_once);
-  });
-  std::ranges::stable_sort(
-      queue, {}, [](const Sequence* sequence) { return std::pair(!sequence->all_logits, sequence->waiting()); });
-
-  std::size_t rows = instance_.plan().dry_run.outputs;
-  std::vector<Share> out;
-  for (std::size_t i = 0; i < queue.size() && most > 0 && rows > 0; ++i) {
-    Sequence* const sequence = queue[i];
-    const std::size_t fair = std::max<std::size_t>(1, most / (queue.size() - i));
-    std::size_t count = std::min(sequence->due(), fair);
-    if (sequence->all_logits) {  // in one batch or not at all
-      const bool fits = sequence->waiting() <= most && sequence->waiting() <= rows;
-      if (!fits && !out.empty()) continue;
-      count = sequence->waiting();
-    }
-    out.push_back({.sequence = sequence, .count = count, .first_row = 0});
-    most -= std::min(most, count);
-    rows -= std::min<std::size_t>(rows, sequence->all_logits ? count : 1);
-  }
-  // The engine computes sequences with streams of their own together only as far as their numbers follow one another.
-  std::ranges::sort(out, {}, [](const Share& share) { return share.sequence->id; });
-  return out;
-}
-
-namespace {
-
-void add_vector(engine::Batch& batch, const Sequence& sequence, const VectorBlock& block, std::size_t at, bool output) {
-  const std::size_t width = block.numbers.size() / block.count;
-  const std::size_t inside = at - block.first;
-  const auto numbers = std::span(block.numbers).subspan(inside * width, width);
-  if (block.positions.empty())
-    batch.add_embedding(numbers, sequence.positions[at], sequence.id, output);
-  else
-    batch.add_embedding(numbers, block.positions[inside], sequence.id, output);
-}
-
-}  // namespace
-
-engine::Batch SequenceSchedule::compose(std::vector<Share>& shares) const {
-  engine::Batch batch;
-  for (Share& share : shares) {
-    share.first_row = batch.size();
-    const Sequence& sequence = *share.sequence;
-    const VectorBlock* block = sequence.block_due();
-    if (block != nullptr) batch.set_sees_all(block->at_once);
-    for (std::size_t i = 0; i < share.count; ++i) {
-      const std::size_t at = sequence.decoded + i;
-      const bool output = sequence.all_logits || at + 1 == sequence.tokens.size();
-      if (block == nullptr)
-        batch.add(sequence.tokens[at], sequence.positions[at], sequence.id, output);
-      else
-        add_vector(batch, sequence, *block, at, output);
-    }
-  }
-  return batch;
-}
-
-void SequenceSchedule::advance(const std::vector<Share>& shares) {
-  for (const Share& share : shares) {
-    Sequence& sequence = *share.sequence;
-    sequence.decoded += share.count;
-    std::erase_if(sequence.blocks, [&](const VectorBlock& block) { return block.end() <= sequence.decoded; });
-    if (sequence.waiting() > 0) continue;
-    const auto count = static_cast<std::int32_t>(share.count);
-    for (std::int32_t i = sequence.all_logits ? 0 : count - 1; i < count; ++i)
-      sequence.batch_rows.push_back(share.first_row + i);
-  }
-}
-
-// Of a batch that failed, whole micro-batches may have been decoded, and their logits are lost.
-void SequenceSchedule::recover(Sequence& sequence, bool trusted) {
-  if (!trusted) return decode_again_or_clear(sequence);
-  const Position last = instance_.context().last_position(sequence.id);
-  const auto found = std::ranges::upper_bound(sequence.positions, last);
-  const auto in = static_cast<std::size_t>(found - sequence.positions.begin());
-  if (in <= sequence.decoded) return;
-  std::size_t keep = in;
-  if (const VectorBlock* block = sequence.block_due()) {  // again as a whole: inside it, positions may say nothing
-    keep = block->positions.empty() && !block->at_once ? sequence.decoded : block->first;
-  } else if (sequence.all_logits) {
-    keep = sequence.decoded;  // again as a whole
-  } else if (in == sequence.tokens.size()) {
-    keep = in - 1;
-  }
-  const bool all_logits = sequence.all_logits;
-  const bool cut = keep >= in || cut_memory(sequence, keep);
-  sequence.decoded = keep;
-  if (!cut) decode_again_or_clear(sequence);
-  sequence.all_logits = all_logits;
-}
-
-void SequenceSchedule::decode_again_or_clear(Sequence& sequence) {
-  if (sequence.has_lost_vectors()) return truncate(sequence, 0);
-  decode_again(sequence);
-}
-
-DecodeStatus SequenceSchedule::infer(std::stop_token stop) {
-  const engine::ContextFacts& facts = instance_.context().facts();
-  // Where a stop may come, one micro-batch at a time: that is how soon it can be honoured on a device.
-  std::vector<Share> now = shares(stop.stop_possible() ? facts.n_ubatch : facts.n_batch);
-  if (now.empty()) return DecodeStatus::ok;
-  const engine::Batch batch = compose(now);
-  for (const auto& sequence : sequences_) own_logits(*sequence);
-  const auto begin = std::chrono::steady_clock::now();
-  const DecodeStatus status = instance_.decode(batch, std::move(stop));
-  if (status == DecodeStatus::ok) {
-    advance(now);
-    std::vector<Sequence*> together;
-    for (const Share& share : now) together.push_back(share.sequence);
-    company_.left(together, std::chrono::steady_clock::now() - begin);
-  } else if (status != DecodeStatus::no_kv_slot) {
-    const engine::ModelFacts& model = instance_.model()->facts();
-    const bool trusted = status == DecodeStatus::aborted || !(model.is_recurrent || model.is_hybrid);
-    for (const Share& share : now) recover(*share.sequence, trusted);
-  }
-  return status;
 }
 
 }  // namespace plimsoll::run

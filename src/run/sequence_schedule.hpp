@@ -1,16 +1,26 @@
 // SequenceSchedule: the sequences of one instance: who has which, what of them is decoded next, and what is true after
 // a batch that failed. Everything is under one lock, which is held while the engine decodes.
+//
+// Only the instance's loop decodes. Who needs something computed (decoding, encoding, moving memory) goes there first,
+// with on_loop(), and takes the lock there: the loop would wait for ever for a lock whose holder waits for the loop.
 #pragma once
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
+#include <type_traits>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "run/decode_loop.hpp"
 #include "run/instance.hpp"
 #include "run/sequence_snapshot.hpp"
 
-#include "company.hpp"
+#include "continuation.hpp"
+#include "fair_mutex.hpp"
 #include "sequence.hpp"
 
 namespace plimsoll::run {
@@ -18,15 +28,46 @@ namespace plimsoll::run {
 // Throws Error{usage} where one of them is none.
 void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens);
 
-class SequenceSchedule {
+class SequenceSchedule final : public DecodeLoop::Source {
  public:
+  using Lock = std::lock_guard<FairMutex>;
+
   explicit SequenceSchedule(Instance& instance);
-  ~SequenceSchedule();
+  ~SequenceSchedule() override;
   SequenceSchedule(const SequenceSchedule&) = delete;
   SequenceSchedule& operator=(const SequenceSchedule&) = delete;
 
-  [[nodiscard]] std::mutex& mutex() const noexcept { return mutex_; }
+  [[nodiscard]] FairMutex& mutex() const noexcept { return mutex_; }
   [[nodiscard]] Instance& instance() const noexcept { return instance_; }
+
+  // Without the lock. Runs `work` on the loop's thread, with the lock; gives what it gives.
+  template <class Work>
+  auto on_loop(Work&& work) {
+    using Result = std::invoke_result_t<Work>;
+    std::conditional_t<std::is_void_v<Result>, std::monostate, std::optional<Result>> result;
+    instance_.on_loop([&] {
+      const Lock lock(mutex_);
+      if constexpr (std::is_void_v<Result>)
+        work();
+      else
+        result.emplace(work());
+    });
+    if constexpr (!std::is_void_v<Result>) return std::move(*result);
+  }
+  // The same for work that appends a prompt: on the loop's thread where an encoder computes it at once, else here.
+  template <class Work>
+  auto where_prompts_are_read(Work&& work) {
+    if (instance_.model()->facts().has_encoder) return on_loop(std::forward<Work>(work));
+    const Lock lock(mutex_);
+    return work();
+  }
+  // The sequence is decoded for this continuation from now on. Throws Error{usage} where it has one.
+  void attach(Sequence& sequence, Continuation& continuation);
+  // Its methods are not running and are not called any more.
+  void detach(Sequence& sequence, const Continuation& continuation) noexcept;
+  void wake() noexcept { instance_.loop()->wake(*this); }  // with or without the lock
+  [[nodiscard]] bool decode_batch() noexcept override;
+  void on_full_cache(std::function<bool()> make_free) { make_free_ = std::move(make_free); }  // with the lock
 
   // All of these with the lock held.
   [[nodiscard]] std::shared_ptr<Sequence> create();  // throws Error{busy}
@@ -51,10 +92,10 @@ class SequenceSchedule {
   [[nodiscard]] ContextSnapshot save_all();
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
-  [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop);
-  [[nodiscard]] Company& company() noexcept { return company_; }
-  // Before infer(), for who decodes one of several conversations: see Company.
-  void gather(std::unique_lock<std::mutex>& lock, const Sequence& own) { company_.gather(lock, own, sequences_); }
+  // The logits `back` tokens before the last: the engine's own row, or the sequence's copy. Empty: there are none.
+  [[nodiscard]] std::span<const float> row(const Sequence& sequence, std::size_t back = 0) const;
+  // One batch, on the loop's thread; continuations hear of it.
+  [[nodiscard]] engine::DecodeStatus infer(const std::stop_token& stop);
 
  private:
   struct Share {  // of one batch
@@ -71,18 +112,28 @@ class SequenceSchedule {
   void recover(Sequence& sequence, bool trusted);
   void decode_again_or_clear(Sequence& sequence);
   void require_room(const Sequence& sequence, std::size_t count, engine::Position positions) const;
-  static void driven_from_here(Sequence& sequence) noexcept;
   void push_tokens(Sequence& sequence, std::span<const engine::Token> tokens);
   void push_block(Sequence& sequence, VectorBlock block, engine::Position n_positions);
   void encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens);
   [[nodiscard]] bool cut_memory(Sequence& sequence, std::size_t size);
   [[nodiscard]] bool window_reaches(const Sequence& sequence, std::size_t size) const;
 
-  mutable std::mutex mutex_;
-  Company company_;
+  [[nodiscard]] std::vector<std::shared_ptr<Sequence>> with_continuation() const;
+  [[nodiscard]] std::size_t largest_batch(const std::stop_token& stop) const;
+  [[nodiscard]] engine::DecodeStatus decode(std::vector<Share>& shares, const std::stop_token& stop);
+  [[nodiscard]] std::stop_token stop_of_batch() const;
+  void make_way(bool was_alone);
+  void let_go_on_if_others_ended();
+  [[nodiscard]] std::size_t decoded_for_somebody() const;
+  void end(const std::vector<Share>& shares, engine::DecodeStatus status, const std::exception_ptr& failure) noexcept;
+
+  mutable FairMutex mutex_;
   Instance& instance_;
   SequenceClaim claim_;
-  std::vector<engine::SequenceId> free_;              // lowest last
+  std::function<bool()> make_free_;
+  std::size_t at_work_when_full_ = 0;     // sequences with a continuation when the last one made way; 0: none has
+  bool alone_ = false;                    // the next batch is of sequences with a continuation only
+  std::vector<engine::SequenceId> free_;  // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
 };
 

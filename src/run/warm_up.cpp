@@ -75,7 +75,7 @@ class Sweeper {
       step.ms = watch.elapsed_ms();
       step.growth = device::growth(before, meter_.read());
     };
-    options_.in_turn ? options_.in_turn(measured) : measured();
+    options_.run_step ? options_.run_step(measured) : measured();
     report_.steps.push_back(step);
     return step.growth;
   }
@@ -164,7 +164,9 @@ class WarmUp {
 
   bool fill() {
     bool filled = !context_.facts().has_memory;
-    if (!filled) sweeper_.step("filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
+    if (!filled)
+      sweeper_.step(
+          "filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
     return filled;
   }
 

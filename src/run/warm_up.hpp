@@ -62,8 +62,8 @@ struct WarmUpOptions {
   // Told before each step: its name, and how many steps of this sweep are done.
   std::function<void(const WarmUpStep& next, std::size_t done, std::size_t of)> progress{};
   std::stop_token stop{};
-  // Runs each step, where the model shares its compute buffers with others: in its turn. Empty: at once.
-  std::function<void(const std::function<void()>&)> in_turn{};
+  // Runs each step, e.g. on another thread. Empty: here.
+  std::function<void(const std::function<void()>&)> run_step{};
 };
 
 // A sweep counts as quiet when the device's memory grew by less than this: below it lies the noise of the process's own

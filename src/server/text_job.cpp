@@ -17,6 +17,9 @@ namespace plimsoll::server {
 
 using engine::Token;
 
+// A client that reads slowly makes its own answer wait, and no other.
+constexpr std::size_t kPiecesAhead = 256;
+
 TextJob::TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop)
     : server_(context), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
   const host::FleetModel& model = model_asked_for(server_.host, request_.model);
@@ -114,6 +117,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& str
   params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = stop_;
+  params.read_ahead = kPiecesAhead;
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &stream](Token token, std::span<const float> logits) {
     times_.token(std::chrono::steady_clock::now());

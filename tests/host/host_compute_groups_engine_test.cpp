@@ -79,5 +79,60 @@ TEST(HostComputeGroupsTest, ModelsOfOneComputeGroupAnswerSeveralThreadsAtOnce) {
   EXPECT_EQ(small.status("a").seal.allocations_after_seal, 0U);
 }
 
+// A request that is long, or one after another of one model, does not keep the other model of the group waiting.
+TEST(HostComputeGroupsTest, ModelsOfOneComputeGroupMoveOnTogether) {
+  SmallHost small(fleet_of("ab", 1));
+  (void)small.ask("a");
+  (void)small.ask("b");
+  std::atomic<int> of_a = 0;
+  std::atomic<bool> done = false;
+  std::jthread busy([&] {
+    Lease lease = small.host.acquire("a");
+    run::Generation generation(lease.conversation(), {.prompt = {5, 6, 7},
+                                                      .predict = 100,
+                                                      .ignore_end_of_generation = true,
+                                                      .on_token = [&](auto, auto) { ++of_a; },
+                                                      .on_token_reads_logits = false});
+    (void)run::stream(generation);
+    done = true;
+  });
+  while (of_a < 5) std::this_thread::yield();
+  const int before = of_a;
+  {
+    Lease lease = small.host.acquire("b");
+    run::Generation generation(lease.conversation(),
+                               {.prompt = {5, 6, 7}, .predict = 20, .ignore_end_of_generation = true});
+    (void)run::stream(generation);
+  }
+  const int meanwhile = of_a - before;
+  EXPECT_FALSE(done);
+  EXPECT_GE(meanwhile, 5);
+}
+
+// Kept conversations fill a cache that sequences share; they make way for whoever asks now.
+TEST(HostComputeGroupsTest, KeptConversationsMakeWayInASharedCache) {
+  Fleet fleet = fleet_of("a", 4);
+  engine::ContextParams& context = fleet.models[0].request.dry_run.context;
+  context.kv_unified = true;
+  context.n_ctx = 256;
+  SmallHost small(fleet);
+  std::vector<ConversationId> conversations;
+  for (int i = 0; i < 6; ++i) {
+    conversations.push_back(small.host.new_conversation("a"));
+    Lease lease = small.host.acquire("a", {.conversation = conversations.back()});
+    run::Generation generation(
+        lease.conversation(),
+        {.prompt = std::vector<engine::Token>(100, 5 + i), .predict = 20, .ignore_end_of_generation = true});
+    (void)run::stream(generation);
+    EXPECT_EQ(generation.tokens().size(), 20U) << i;
+  }
+  EXPECT_GT(small.host.status().swapped_conversations, 0U);
+  Lease lease = small.host.acquire("a", {.conversation = conversations.front()});
+  EXPECT_EQ(lease.conversation().size(), 120U);
+  run::Generation again(lease.conversation(), {.predict = 4, .ignore_end_of_generation = true});
+  (void)run::stream(again);
+  EXPECT_EQ(again.tokens().size(), 4U);
+}
+
 }  // namespace
 }  // namespace plimsoll::host

@@ -1,0 +1,114 @@
+#include "run/decode_loop.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace plimsoll::run {
+
+DecodeLoop::DecodeLoop(std::function<void()> before_change)
+    : before_change_(std::move(before_change)), thread_([this] { loop(); }) {}
+
+DecodeLoop::~DecodeLoop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+DecodeLoop::Owner DecodeLoop::join() {
+  const std::lock_guard lock(mutex_);
+  return next_owner_++;
+}
+
+void DecodeLoop::run(Owner owner, const std::function<void()>& work) {
+  if (is_this_thread()) {
+    change_to(owner);
+    return work();
+  }
+  Job job{.owner = owner, .work = &work};
+  {
+    std::unique_lock lock(mutex_);
+    jobs_.push_back(&job);
+    wake_.notify_one();
+    job.changed.wait(lock, [&] { return job.done; });
+  }
+  if (job.failure) std::rethrow_exception(job.failure);
+}
+
+void DecodeLoop::add(Owner owner, Source& source) {
+  const std::lock_guard lock(mutex_);
+  source.owner_ = owner;
+  sources_.push_back(&source);
+}
+
+void DecodeLoop::remove(Source& source) {
+  run(source.owner_, [&] {
+    const std::lock_guard lock(mutex_);
+    std::erase(sources_, &source);
+    if (decoding_ == &source) decoding_ = nullptr;
+  });
+}
+
+void DecodeLoop::wake(Source& source) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(source.ready_, true)) return;
+  wake_.notify_one();
+}
+
+// The device was left idle by the one before, so only what is in the shared compute buffers matters.
+void DecodeLoop::change_to(Owner owner) {
+  if (std::exchange(last_owner_, owner) == owner || !before_change_) return;
+  before_change_();
+}
+
+void DecodeLoop::work_off(Job& job) noexcept {
+  try {
+    change_to(job.owner);
+    (*job.work)();
+  } catch (...) {
+    job.failure = std::current_exception();
+  }
+}
+
+// The first one after the one that decoded last.
+DecodeLoop::Source* DecodeLoop::next_ready() noexcept {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const std::size_t at = (last_source_ + 1 + i) % sources_.size();
+    if (!sources_[at]->ready_) continue;
+    last_source_ = at;
+    return sources_[at];
+  }
+  return nullptr;
+}
+
+void DecodeLoop::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Source* source = nullptr;
+    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty() || (source = next_ready()) != nullptr; });
+    if (stopping_) return;
+    if (!jobs_.empty()) {
+      Job* const job = jobs_.front();
+      jobs_.pop_front();
+      lock.unlock();
+      work_off(*job);
+      lock.lock();
+      job->done = true;
+      job->changed.notify_one();
+      source = next_ready();
+    }
+    if (source == nullptr) continue;
+    source->ready_ = false;
+    decoding_ = source;
+    lock.unlock();
+    change_to(source->owner_);
+    const bool more = source->decode_batch();
+    lock.lock();
+    if (decoding_ != nullptr && more) source->ready_ = true;
+    decoding_ = nullptr;
+  }
+}
+
+}  // namespace plimsoll::run

@@ -1,0 +1,77 @@
+// DecodeLoop: the one thread on which the contexts of a compute group are computed.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace plimsoll::run {
+
+// Any thread. It alternates between work that is handed to it, in the order in which it came, and one batch of each
+// source that has something to decode, in turn. The engine keeps a pool of CPU threads for each thread that computes,
+// so one loop is one pool.
+class DecodeLoop {
+ public:
+  using Owner = std::uint64_t;  // one context; never given twice
+
+  // Where batches come from: the sequences of one context.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    // On the loop's thread. Decodes one batch. False: nothing is to be decoded until wake() is called.
+    [[nodiscard]] virtual bool decode_batch() noexcept = 0;
+
+   private:
+    friend class DecodeLoop;
+    Owner owner_ = 0;
+    bool ready_ = false;  // guarded by the loop's mutex
+  };
+
+  // `before_change` is called on the loop's thread before another owner than the last one computes.
+  explicit DecodeLoop(std::function<void()> before_change = {});
+  ~DecodeLoop();
+  DecodeLoop(const DecodeLoop&) = delete;
+  DecodeLoop& operator=(const DecodeLoop&) = delete;
+
+  [[nodiscard]] Owner join();
+
+  // Runs `work` on the loop's thread and comes back when it is done; what it throws is thrown here. On the loop's own
+  // thread: at once. The caller holds no lock that a source takes to decode.
+  void run(Owner owner, const std::function<void()>& work);
+
+  void add(Owner owner, Source& source);
+  void remove(Source& source);         // its decode_batch() is not running and is not called any more
+  void wake(Source& source) noexcept;  // it has something to decode
+  [[nodiscard]] bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
+
+ private:
+  struct Job {
+    Owner owner;
+    const std::function<void()>* work;
+    std::exception_ptr failure{};
+    bool done = false;
+    std::condition_variable changed{};
+  };
+  void loop();
+  void change_to(Owner owner);
+  void work_off(Job& job) noexcept;
+  [[nodiscard]] Source* next_ready() noexcept;
+
+  std::function<void()> before_change_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  Owner next_owner_ = 1;
+  std::deque<Job*> jobs_;
+  std::vector<Source*> sources_;
+  std::size_t last_source_ = 0;       // index of the one that decoded last
+  const Source* decoding_ = nullptr;  // null: none, or it was removed meanwhile
+  Owner last_owner_ = 0;              // the loop's thread only
+  std::thread thread_;                // the last member: it uses the others
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,91 @@
+// Generation::Work: what the decode loop does for a generation: it chooses a token from the logits of the last one,
+// appends it, and hands the text to the reader through a queue. No thread changes between two tokens.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "run/generation.hpp"
+
+#include "sequence_schedule.hpp"
+
+namespace plimsoll::run {
+
+struct Generation::Output {
+  engine::Token token = LLAMA_TOKEN_NULL;  // null: this is an end or a failure
+  std::string text{};
+  FinishReason reason = FinishReason::running;
+  std::exception_ptr failure{};  // out of the loop or a callback; the generation can be begun again
+  double prompt_ms = 0;          // since the beginning
+  double generate_ms = 0;
+};
+
+// The continuation's methods are the loop's, under the schedule's lock. The others are the reader's.
+class Generation::Work final : public Continuation {
+ public:
+  Work(Conversation& conversation, std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence,
+       GenerationParams params);
+
+  [[nodiscard]] const GenerationParams& params() const noexcept { return params_; }
+  [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // once that ended it
+  // At most so many pieces are made before they are read. `reads_all`: the reader does not leave before the end.
+  void read_ahead(std::size_t pieces, bool reads_all);
+  void begin();                  // does nothing where it is begun
+  [[nodiscard]] Output pop();    // waits for it
+  void put_back(Output output);  // at the front
+  [[nodiscard]] bool next_is_the_end();
+  // The loop does nothing for it any more. What was made beyond `read` is taken back from the conversation; the last
+  // one read waits there. Gives the text that was held back, where nothing beyond `read` was made. From now on this
+  // holds nothing of the executor: an instance may go before a generation that is over.
+  std::string end(const std::vector<engine::Token>& read);
+
+  void before_batch(Sequence& sequence) override;
+  void decoded(Sequence& sequence) override;
+  void ended(engine::DecodeStatus status, std::exception_ptr failure) noexcept override;
+  [[nodiscard]] const std::stop_token& stop() const noexcept override { return params_.stop; }
+
+ private:
+  void choose(Sequence& sequence);
+  void note_prompt();
+  void append(bool for_the_last_time);
+  void finish(Sequence& sequence, FinishReason reason, Output output);
+  void push(Output output) noexcept;
+  [[nodiscard]] bool is_at_limit();
+  [[nodiscard]] bool may_go_on();
+  [[nodiscard]] std::string text_of(engine::Token token) const;
+
+  Conversation& conversation_;
+  std::shared_ptr<SequenceSchedule> schedule_;
+  std::shared_ptr<Sequence> sequence_;
+  GenerationParams params_;
+  std::shared_ptr<engine::Sampler> sampler_;
+  // The reader's.
+  bool is_begun_ = false;
+  bool is_over_ = false;  // its end was read, or it was ended
+
+  // The loop's, and the reader's where it has none of it attached.
+  TextStream text_;
+  bool prompt_is_done_ = false;
+  std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
+  std::size_t chosen_ = 0;       // tokens
+  engine::Token last_ = LLAMA_TOKEN_NULL;
+  bool last_is_appended_ = true;
+  std::size_t appended_ = 0;  // to the conversation, the model's own end among them
+  Stopwatch since_last_;      // token, or the beginning, or what let it go on
+  double prompt_ms_ = 0;
+  double generate_ms_ = 0;
+
+  std::mutex mutex_;  // of what follows; nobody takes the schedule's under it
+  std::condition_variable changed_;
+  std::deque<Output> queue_;
+  std::size_t pieces_ = 0;  // of text, in the queue
+  std::size_t ahead_ = 0;
+  bool reader_waits_ = false;
+  bool is_held_ = false;  // the loop waits for the reader
+};
+
+}  // namespace plimsoll::run

@@ -1,0 +1,138 @@
+#include "run/decode_loop.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fair_mutex.hpp"
+
+namespace plimsoll::run {
+namespace {
+
+// So many batches each time it is woken; writes its name down for each.
+class Batches final : public DecodeLoop::Source {
+ public:
+  Batches(std::string& order, char name, int count) : order_(order), name_(name), left_(count) {}
+  bool decode_batch() noexcept override {
+    if (left_ == 0) {
+      done.count_down();
+      return false;
+    }
+    order_ += name_;
+    --left_;
+    return true;
+  }
+  std::latch done{1};
+
+ private:
+  std::string& order_;
+  char name_;
+  int left_;
+};
+
+TEST(DecodeLoopTest, SourcesDecodeOneBatchEachInTurn) {
+  std::string order;
+  int changes = 0;
+  DecodeLoop loop([&] { ++changes; });
+  Batches one(order, 'a', 4);
+  Batches other(order, 'b', 4);
+  loop.add(loop.join(), one);
+  loop.add(loop.join(), other);
+  loop.run(loop.join(), [&] {  // both are woken before either decodes
+    loop.wake(one);
+    loop.wake(other);
+  });
+  one.done.wait();
+  other.done.wait();
+  loop.remove(one);
+  loop.remove(other);
+  EXPECT_TRUE(order == "abababab" || order == "babababa") << order;
+  EXPECT_GE(changes, 9);
+}
+
+// A source that always has something does not keep others' work away, nor the other way round.
+TEST(DecodeLoopTest, WorkComesBetweenTwoBatches) {
+  class Endless final : public DecodeLoop::Source {
+   public:
+    bool decode_batch() noexcept override { return ++batches > 0; }
+    std::atomic<int> batches = 0;
+  };
+  Endless source;
+  DecodeLoop loop;
+  const auto owner = loop.join();
+  loop.add(owner, source);
+  loop.wake(source);
+  for (int i = 0; i < 100; ++i) {
+    const int before = source.batches;
+    bool ran = false;
+    loop.run(owner, [&] { ran = true; });
+    EXPECT_TRUE(ran);
+    loop.run(owner, [] {});
+    EXPECT_GT(source.batches, before);
+  }
+  loop.remove(source);
+  const int left = source.batches;
+  loop.run(owner, [] {});
+  EXPECT_EQ(source.batches, left);
+}
+
+TEST(DecodeLoopTest, WhatWorkThrowsIsThrownToWhoAskedForIt) {
+  DecodeLoop loop;
+  const auto owner = loop.join();
+  EXPECT_THROW(loop.run(owner, [] { throw std::runtime_error("no"); }), std::runtime_error);
+  bool inside = false;
+  loop.run(owner, [&] { loop.run(owner, [&] { inside = loop.is_this_thread(); }); });
+  EXPECT_TRUE(inside);
+  EXPECT_FALSE(loop.is_this_thread());
+}
+
+TEST(DecodeLoopTest, ASourceMayBeRemovedInItsOwnBatch) {
+  class Leaves final : public DecodeLoop::Source {
+   public:
+    Leaves(DecodeLoop& loop, std::latch& left) : loop_(loop), left_(left) {}
+    bool decode_batch() noexcept override {
+      loop_.remove(*this);
+      left_.count_down();
+      return true;
+    }
+
+   private:
+    DecodeLoop& loop_;
+    std::latch& left_;
+  };
+  DecodeLoop loop;
+  std::latch left(1);
+  Leaves source(loop, left);
+  loop.add(loop.join(), source);
+  loop.wake(source);
+  left.wait();
+  loop.run(loop.join(), [] {});
+}
+
+// Whoever takes it again and again does not keep it from the others.
+TEST(FairMutexTest, IsGivenInTheOrderOfAsking) {
+  FairMutex mutex;
+  std::atomic<bool> stop = false;
+  int taken = 0;  // guarded by it
+  std::jthread greedy([&] {
+    while (!stop) {
+      const std::lock_guard lock(mutex);
+      const std::lock_guard again(mutex);
+      ++taken;
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    const std::lock_guard lock(mutex);
+    ++taken;
+  }
+  stop = true;
+  greedy.join();
+  EXPECT_GE(taken, 200);
+}
+
+}  // namespace
+}  // namespace plimsoll::run
