@@ -217,6 +217,14 @@ DecodeStatus Context::encode(const Batch& batch) {
 
 void Context::synchronize() { llama_synchronize(context_); }
 
+DecodeStatus Context::wait() {
+  const auto synchronized = [](llama_context* context, llama_batch) {
+    llama_synchronize(context);
+    return 0;
+  };
+  return computed(synchronized, {});
+}
+
 std::span<const float> Context::logits(std::int32_t index) const {
   const EngineLogListener heard;
   const float* row = llama_get_logits_ith(context_, index);

@@ -71,6 +71,8 @@ class Context {
   // nothing here can be relied on any more.
   [[nodiscard]] bool broke_off() const noexcept { return broke_off_; }
   void synchronize();
+  // The same, with what a backend throws as a status, as decode() gives it.
+  [[nodiscard]] DecodeStatus wait();
 
   // [n_vocab], of the i-th token of the last batch (negative: from its end). Valid until the next decode.
   // Throws Error{usage} where that token asked for no output.

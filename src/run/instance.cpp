@@ -246,13 +246,13 @@ void Instance::set_adapter_scales(std::span<const float> scales) {
   if (!std::ranges::all_of(scales, [](float scale) { return std::isfinite(scale); }))
     throw Error(ErrorCode::usage, "the scale of an adapter is no number");
   for (std::size_t i = 0; i < scales.size(); ++i) adapters_[i].second = scales[i];
-  context().set_adapters(adapters_);
+  on_loop([&] { context().set_adapters(adapters_); });
 }
 
 void Instance::set_control_vector(const std::optional<engine::ControlVector>& vector) {
   if (plan_.request.control_vector.files.empty())
     throw Error(ErrorCode::sealed, fmt::format("no control vector was planned for '{}'", plan_.name));
-  vector ? context().set_control_vector(*vector) : context().clear_control_vector();
+  on_loop([&] { vector ? context().set_control_vector(*vector) : context().clear_control_vector(); });
 }
 
 engine::Context& Instance::context() {
@@ -317,7 +317,9 @@ void Instance::seal() {
   state_ = State::sealed;
 }
 
-// Shared compute buffers are left only when nothing reads them any more.
+// Shared compute buffers are left only when nothing reads them any more. Rows that were asked for are waited for here,
+// so that whoever reads them does none of the backend's work: what a backend takes on one thread and frees on another
+// adds up in the C library's arenas.
 template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
@@ -325,7 +327,10 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work)
   on_loop(scope, [&] {
     try {
       status = work();
-      if (sharing_.compute_buffers != nullptr) context().synchronize();
+      if (sharing_.compute_buffers != nullptr || batch.outputs() > 0) {
+        const engine::DecodeStatus waited = context().wait();
+        if (status == engine::DecodeStatus::ok) status = waited;
+      }
     } catch (const Error& error) {  // ours: most are about the batch
       if (error.code() == ErrorCode::engine_failed) failures_ = kMostFailures;
       throw;

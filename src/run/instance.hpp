@@ -85,7 +85,8 @@ class Instance {
   // Weights on accelerators that came by tracker::Uploads; valid while the model lives. Empty: the engine copied them.
   [[nodiscard]] const std::vector<tracker::UploadedWeight>& uploaded() const noexcept { return uploaded_; }
   [[nodiscard]] const tracker::UploadCounts& upload_counts() const noexcept { return upload_counts_; }
-  // Throws Error{usage} before create_context().
+  // Throws Error{usage} before create_context(). Whatever computes with it, or reads or writes its memory, is done
+  // inside on_loop(): backends keep memory of their own for each thread that works with them.
   [[nodiscard]] engine::Context& context();
 
   // engine::Context::decode under this instance's name in the accounting. A batch that asks for more rows of logits

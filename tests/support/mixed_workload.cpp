@@ -46,7 +46,7 @@ class Mixed {
     Bytes last = instance_.growth_after_ready();
     while (figures_.decodes < decodes) {
       const auto& [name, operation] = operations_[between(1, static_cast<std::uint32_t>(operations_.size())) - 1];
-      operation();
+      instance_.on_loop(operation);  // as everything that a program asks for: see run::Instance::context()
       ++figures_.operations[name];
       note(name, last);
     }
