@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -128,13 +129,21 @@ bool ConversationStore::swap_out_one(Resident& resident, const std::stop_token& 
   return true;
 }
 
+// Whoever moves a conversation may need the loop to save it, so the loop does not wait for the end of a move: it looks
+// again after a moment.
+constexpr std::chrono::milliseconds kMoment{1};
+
 bool ConversationStore::make_free(Resident& resident) {
   std::optional<Move> move;
   std::optional<Idle> idle;  // ends before the move does
   {
-    const MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     idle = take_longest_idle(resident.name);
-    if (!idle) return is_moving(resident.name);  // what another thread moves may be free at the next try
+    if (!idle) {
+      if (!is_moving(resident.name)) return false;
+      moved_.wait_for(lock, kMoment);
+      return true;
+    }
     move.emplace(*this, idle->id, resident.name);
   }
   swap_out(resident, *idle, {});
