@@ -6,7 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 
-#include "decode_failure.hpp"
+#include "run/decode_failure.hpp"
 
 namespace plimsoll::run {
 namespace {
