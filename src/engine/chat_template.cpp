@@ -1,11 +1,16 @@
 #include "engine/chat_template.hpp"
 
-#include <minja/chat-template.hpp>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
 
+#include "template_messages.hpp"
+
 namespace plimsoll::engine {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 // What a model that carries no template of its own gets: the most widely trained form.
 constexpr const char* kChatMl =
@@ -20,14 +25,17 @@ std::string text_of(const Vocab& vocab, Token token) {
 }  // namespace
 
 struct ChatTemplate::Impl {
-  minja::chat_template compiled;
+  jinja::Template form;
+  std::string bos;
+  std::string eos;
+  TemplateCapabilities can = capabilities_of(form);
 };
 
 ChatTemplate::ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos) {
   try {
-    impl_ = std::make_unique<Impl>(Impl{.compiled = minja::chat_template(source, bos, eos)});
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::usage, std::string("the chat template cannot be read: ") + error.what());
+    impl_ = std::make_unique<Impl>(jinja::Template(source), bos, eos);
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("the chat template cannot be read: ") + error.what());
   }
 }
 
@@ -40,21 +48,27 @@ ChatTemplate::~ChatTemplate() = default;
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
-std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt,
-                                const nlohmann::ordered_json& tools, const nlohmann::ordered_json& values) const {
-  minja::chat_template_inputs inputs;
-  inputs.messages = nlohmann::ordered_json::array();
-  for (const ChatMessage& message : messages) {
-    nlohmann::ordered_json entry{{"role", message.role}, {"content", message.content}};
-    if (message.extra.is_object()) entry.update(message.extra);
-    inputs.messages.push_back(std::move(entry));
-  }
-  inputs.tools = tools;
-  inputs.extra_context = values;
-  inputs.add_generation_prompt = add_generation_prompt;
+const TemplateCapabilities& ChatTemplate::capabilities() const noexcept { return impl_->can; }
+
+std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
+                                const Json& values, std::stop_token stop) const {
+  const TemplateCapabilities& can = impl_->can;
+  const jinja::RenderOptions options{.stop = std::move(stop)};
+  Json all{{"messages", messages_for(messages, tools, can)},
+           {"add_generation_prompt", add_generation_prompt},
+           {"bos_token", impl_->bos},
+           {"eos_token", impl_->eos}};
+  const bool told = can.tools && tools.is_array() && !tools.empty();
+  if (told || can.null_tools) all["tools"] = told ? tools : Json();
+  if (can.null_tools) all["documents"] = nullptr;
+  // Names that the templates of one family (firefunction) ask for.
+  if (impl_->form.mentions("functions") && told) all["functions"] = tools.dump(4);
+  if (impl_->form.mentions("datetime")) all["datetime"] = fmt::format("{:%b %d %Y %H:%M:%S} GMT", options.now);
+  if (values.is_object()) all.update(values);
   try {
-    return impl_->compiled.apply(inputs);
-  } catch (const std::exception& error) {
+    return impl_->form.render(all, options);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
     throw Error(ErrorCode::usage, std::string("the chat template refuses these messages: ") + error.what());
   }
 }

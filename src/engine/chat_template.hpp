@@ -1,12 +1,14 @@
 // ChatTemplate: messages to the prompt text that a model was trained on (Jinja, as the model file carries it).
 #pragma once
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/model.hpp"
+#include "engine/template_capabilities.hpp"
 
 namespace plimsoll::engine {
 
@@ -28,10 +30,13 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
   // `values`: what else the template may ask for by name, {"enable_thinking": false}; null for nothing. Throws
-  // Error{usage} where the template refuses the messages (its own words are in the message).
+  // Error{usage} where the template refuses the messages (its own words are in the message) or goes beyond the limits
+  // of a rendering, Error{cancelled} where it is stopped.
   [[nodiscard]] std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt = true,
-                                  const nlohmann::ordered_json& tools = {},
-                                  const nlohmann::ordered_json& values = {}) const;
+                                  const nlohmann::ordered_json& tools = {}, const nlohmann::ordered_json& values = {},
+                                  std::stop_token stop = {}) const;
+  // What it has a place for. What it has none for is told in another way (template_messages.hpp).
+  [[nodiscard]] const TemplateCapabilities& capabilities() const noexcept;
 
  private:
   struct Impl;

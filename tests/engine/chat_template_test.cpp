@@ -63,5 +63,116 @@ TEST(ChatTemplateTest, TakesTextThatLooksLikeATemplateAsText) {
   EXPECT_EQ(chat.apply({{.role = "user", .content = "{{ 1 + 1 }} ünï", .extra = {}}}, false), "[user] {{ 1 + 1 }} ünï");
 }
 
+using Json = nlohmann::ordered_json;
+
+const Json kTools = Json::parse(
+    R"([{"type": "function", "function": {"name": "weather", "description": "", "parameters": {"type": "object"}}}])");
+
+ChatMessage calling() {
+  return {.role = "assistant",
+          .content = "",
+          .extra = Json::parse(R"({"tool_calls": [{"type": "function", "id": "1", "function":
+                     {"name": "weather", "arguments": {"city": "Kiel"}}}]})")};
+}
+
+TEST(ChatTemplateTest, ErrorsNameTheLine) {
+  expect_error(ErrorCode::usage, "line 2: there is no tag 'nothing' here",
+               [] { const ChatTemplate broken("\n{% nothing %}", "", ""); });
+  expect_error(ErrorCode::usage, "line 2: 'nothing' is undefined",
+               [] { (void)ChatTemplate("\n{{ nothing.at_all }}", "", "").apply({}); });
+}
+
+TEST(ChatTemplateTest, RenderingEndsAndCanBeStopped) {
+  const ChatTemplate endless("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", "",
+                             "");
+  expect_error(ErrorCode::usage, "steps", [&] { (void)endless.apply({}); });
+  std::stop_source stop;
+  stop.request_stop();
+  expect_error(ErrorCode::cancelled, "stopped", [&] { (void)endless.apply({}, true, {}, {}, stop.get_token()); });
+}
+
+TEST(ChatTemplateTest, CapabilitiesAreWhatATemplateShows) {
+  const TemplateCapabilities plain = ChatTemplate(kPlain, "", "").capabilities();
+  EXPECT_TRUE(plain.chats && plain.text_content && plain.system && plain.null_tools && plain.tool_results);
+  EXPECT_FALSE(plain.content_parts || plain.tools || plain.tool_calls || plain.thoughts || plain.thinking_switch);
+  EXPECT_FALSE(ChatTemplate("nothing of it", "", "").capabilities().chats);
+  const TemplateCapabilities all = ChatTemplate(
+                                       "{% for t in tools or [] %}{{ t|tojson }}{% endfor %}{% for m in messages %}{{ "
+                                       "m.content if m.content is string else "
+                                       "m.content[0].text }}{{ m.reasoning_content }}{% for c in m.tool_calls or [] "
+                                       "%}{{ c.function|tojson }}{% endfor %}"
+                                       "{% endfor %}{{ 'think' if enable_thinking }}",
+                                       "", "")
+                                       .capabilities();
+  EXPECT_TRUE(all.chats && all.text_content && all.content_parts && all.system && all.tools && all.tool_calls);
+  EXPECT_TRUE(all.parallel_calls && all.tool_results && all.thoughts && all.thinking_switch && all.null_tools);
+  EXPECT_FALSE(all.arguments_as_text);
+}
+
+TEST(ChatTemplateTest, ArgumentsAreTextWhereTheTemplateJoinsThem) {
+  const ChatTemplate chat(
+      "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}"
+      "{{ c.function.name + c.function.arguments }}{% endfor %}{% endfor %}",
+      "", "");
+  EXPECT_TRUE(chat.capabilities().arguments_as_text);
+  EXPECT_EQ(chat.apply({calling()}), R"(weather{"city":"Kiel"})");
+}
+
+TEST(ChatTemplateTest, ContentIsAListWhereTheTemplateTakesNoText) {
+  const ChatTemplate chat("{% for m in messages %}{% for p in m.content %}[{{ p.text }}]{% endfor %}{% endfor %}", "",
+                          "");
+  EXPECT_FALSE(chat.capabilities().text_content);
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi"}}), "[Hi]");
+}
+
+TEST(ChatTemplateTest, PartsAreTextWhereTheTemplateTakesNoList) {
+  const Json parts = Json::parse(R"({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]})");
+  const ChatMessage message{.role = "user", .content = "ab", .extra = parts};
+  EXPECT_EQ(ChatTemplate(kPlain, "", "").apply({message}, false), "[user] ab");
+  const ChatTemplate takes_both(
+      "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
+      "<{{ p.text }}>{% endfor %}{% endif %}{% endfor %}",
+      "", "");
+  EXPECT_EQ(takes_both.apply({message}), "<a><b>");
+}
+
+TEST(ChatTemplateTest, ASystemMessageGoesToTheUserWhereThereIsNoPlaceForIt) {
+  const std::string source =
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+      "[{{ m.role }}]{{ m.content }}{% endfor %}";
+  const ChatTemplate chat(source, "", "");
+  EXPECT_FALSE(chat.capabilities().system);
+  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}, {.role = "user", .content = "Hi"}}),
+            "[user]Be brief.\nHi");
+  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}}), "[user]Be brief.");
+}
+
+TEST(ChatTemplateTest, ToolsAndTheirCallsAreToldWhereThereIsNoPlaceForThem) {
+  const ChatTemplate chat(
+      "{% for m in messages %}{{ '[' ~ m.role ~ ']' }}{{ m.content if m.role != 'tool' }}{% endfor %}", "", "");
+  EXPECT_FALSE(chat.capabilities().tools || chat.capabilities().tool_calls || chat.capabilities().tool_results);
+  const ChatMessage result{.role = "tool", .content = "rain", .extra = {{"tool_call_id", "1"}}};
+  const std::string text = chat.apply({{.role = "user", .content = "Rain?"}, calling(), result}, true, kTools);
+  EXPECT_TRUE(text.starts_with("[system]You can call any of the following tools")) << text;
+  EXPECT_TRUE(text.contains(R"("name": "weather")") && text.contains(R"("tool_calls": [)")) << text;
+  EXPECT_TRUE(text.contains("[user]{\n  \"tool_response\"") && text.contains(R"("content": "rain")")) << text;
+}
+
+TEST(ChatTemplateTest, NoToolsAreNoneAsInTransformersOrLeftOut) {
+  EXPECT_EQ(ChatTemplate("{{ tools is defined }}{{ tools is none }}{{ messages[0].content }}", "", "")
+                .apply({{.role = "user", .content = "a"}}),
+            "TrueTruea");
+  EXPECT_EQ(
+      ChatTemplate("{{ tools|length }}{{ messages[0].content }}", "", "").apply({{.role = "user", .content = "a"}}),
+      "0a");
+}
+
+TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
+  const ChatTemplate chat("{{ messages[0].content }}{{ bos_token }}{{ date_string }}{{ enable_thinking }}", "<s>", "");
+  EXPECT_EQ(
+      chat.apply({{.role = "user", .content = "a"}}, true, {}, {{"date_string", "1 May"}, {"enable_thinking", false}}),
+      "a<s>1 MayFalse");
+}
+
 }  // namespace
 }  // namespace plimsoll::engine

@@ -1,0 +1,119 @@
+#include "engine/template_capabilities.hpp"
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostSteps = 300'000;  // a hundred times what a probe of the largest known template takes
+
+class Probe {
+ public:
+  explicit Probe(const jinja::Template& form) : form_(form) {}
+
+  // What comes; empty where the template refuses.
+  [[nodiscard]] std::string text(Json messages, const Json& further = Json::object()) const {
+    Json values{
+        {"messages", std::move(messages)}, {"add_generation_prompt", false}, {"bos_token", ""}, {"eos_token", ""}};
+    values.update(further);
+    try {
+      return form_.render(values, {.limits = {.steps = kMostSteps}});
+    } catch (const Error&) {
+      return {};
+    }
+  }
+  [[nodiscard]] bool shows(std::string_view needle, Json messages, const Json& further = Json::object()) const {
+    return text(std::move(messages), further).contains(needle);
+  }
+
+ private:
+  const jinja::Template& form_;
+};
+
+Json message(const char* role, const Json& content) { return {{"role", role}, {"content", content}}; }
+Json as_parts(const char* text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
+
+// Ids of nine letters and digits: some templates take no others.
+Json calling(const Json& arguments, bool twice = false) {
+  Json calls = Json::array();
+  calls.push_back(
+      {{"id", "call00001"}, {"type", "function"}, {"function", {{"name", "first_needle"}, {"arguments", arguments}}}});
+  if (twice) {
+    calls.push_back({{"id", "call00002"},
+                     {"type", "function"},
+                     {"function", {{"name", "second_needle"}, {"arguments", arguments}}}});
+  }
+  return {{"role", "assistant"}, {"content", ""}, {"tool_calls", std::move(calls)}};
+}
+
+Json result() {
+  return {{"role", "tool"}, {"tool_call_id", "call00001"}, {"name", "first_needle"}, {"content", "result-needle"}};
+}
+
+Json a_tool() {
+  return Json::array({{{"type", "function"},
+                       {"function",
+                        {{"name", "tool_needle"},
+                         {"description", "A tool."},
+                         {"parameters",
+                          {{"type", "object"},
+                           {"properties", {{"arg", {{"type", "string"}, {"description", "An argument."}}}}},
+                           {"required", Json::array({"arg"})}}}}}}});
+}
+
+// A list that is printed as it is shows its keys.
+bool shows_parts(const Probe& probe) {
+  const std::string text = probe.text(Json::array({message("user", as_parts("user-needle"))}));
+  return text.contains("user-needle") && !text.contains("'text'") && !text.contains("\"text\"");
+}
+
+void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& can) {
+  const Json arguments{{"argument_needle", "value-needle"}};
+  const std::string of_object = probe.text(Json::array({user, calling(arguments), result()}));
+  const std::string of_text = probe.text(Json::array({user, calling(arguments.dump()), result()}));
+  const bool object = of_object.contains("argument_needle");
+  const bool printed = of_object.contains("'argument_needle'");  // as Python writes a dict: the template wants a text
+  const bool text = of_text.contains("\"argument_needle\"");
+  can.tool_calls = object || text;
+  can.arguments_as_text = text && (!object || printed);
+  const Json given = can.arguments_as_text ? Json(arguments.dump()) : arguments;
+  can.tool_results = (can.arguments_as_text ? of_text : of_object).contains("result-needle");
+  const std::string both = probe.text(Json::array({user, calling(given, true), result()}));
+  can.parallel_calls = both.contains("first_needle") && both.contains("second_needle");
+  Json thoughtful = calling(given);
+  thoughtful["reasoning_content"] = "thought-needle";
+  can.thoughts = probe.shows("thought-needle", Json::array({user, thoughtful, result()}));
+}
+
+}  // namespace
+
+TemplateCapabilities capabilities_of(const jinja::Template& form) {
+  const Probe probe(form);
+  TemplateCapabilities can;
+  can.text_content = probe.shows("user-needle", Json::array({message("user", "user-needle")}));
+  can.content_parts = shows_parts(probe);
+  can.chats = can.text_content || can.content_parts;
+  const bool parts = !can.text_content && can.content_parts;
+  const auto said = [&](const char* role, const char* text) {
+    return message(role, parts ? as_parts(text) : Json(text));
+  };
+  const Json user = said("user", "user-needle");
+  can.system = probe.shows("system-needle", Json::array({said("system", "system-needle"), user}));
+  can.null_tools = probe.shows("user-needle", Json::array({user}), {{"tools", nullptr}, {"documents", nullptr}});
+  can.tools = probe.shows("tool_needle", Json::array({user}), {{"tools", a_tool()}, {"functions", a_tool().dump()}});
+  look_at_calls(probe, user, can);
+  if (!can.thoughts) {
+    Json answer = said("assistant", "Yes.");
+    answer["reasoning_content"] = "thought-needle";
+    can.thoughts = probe.shows("thought-needle", Json::array({user, answer}));
+  }
+  const auto thinking = [&](bool on) {
+    return probe.text(Json::array({user}), {{"enable_thinking", on}, {"add_generation_prompt", true}});
+  };
+  can.thinking_switch = form.mentions("enable_thinking") && thinking(true) != thinking(false);
+  return can;
+}
+
+}  // namespace plimsoll::engine

@@ -1,0 +1,26 @@
+// TemplateCapabilities: what a chat template has a place for, seen by rendering small conversations with it.
+#pragma once
+#include "jinja/template.hpp"
+
+namespace plimsoll::engine {
+
+struct TemplateCapabilities {
+  bool chats = false;           // a user's message arrives, in one of the two forms
+  bool text_content = false;    // content as a string does
+  bool content_parts = false;   // content as a list of parts does
+  bool system = false;          // a system message is taken and shown
+  bool tools = false;           // the tools that may be called are shown
+  bool tool_calls = false;      // calls in the history are
+  bool parallel_calls = false;  // several of one message are
+  bool tool_results = false;    // what a tool answered is
+  bool arguments_as_text =
+      false;                     // a call's arguments must be JSON's text; else they are an object, as in transformers
+  bool thoughts = false;         // `reasoning_content` of the history is shown, at least between a call and its result
+  bool thinking_switch = false;  // `enable_thinking` changes the prompt
+  bool null_tools = false;  // `tools` and `documents` may be none, as transformers passes them; else they are left out
+};
+
+// Takes about a millisecond.
+[[nodiscard]] TemplateCapabilities capabilities_of(const jinja::Template& form);
+
+}  // namespace plimsoll::engine

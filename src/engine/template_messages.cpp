@@ -1,0 +1,136 @@
+#include "template_messages.hpp"
+
+#include <fmt/format.h>
+
+namespace plimsoll::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kExample =
+    R"({"tool_calls": [{"name": "tool_name", "arguments": {"arg1": "some_value"}, "id": "call_1"}]})";
+
+Json entry_of(const ChatMessage& message, const TemplateCapabilities& can) {
+  Json entry{{"role", message.role}, {"content", message.content}};
+  if (message.extra.is_object()) entry.update(message.extra);
+  if (entry["content"].is_array() && !can.content_parts) entry["content"] = message.content;
+  return entry;
+}
+
+std::string text_of(const Json& arguments) {
+  return arguments.is_string() ? arguments.get<std::string>() : arguments.dump();
+}
+
+bool has_calls(const Json& entry) {
+  const auto calls = entry.find("tool_calls");
+  return calls != entry.end() && calls->is_array() && !calls->empty();
+}
+
+// The calls as the message's text.
+void calls_to_content(Json& entry) {
+  Json calls = Json::array();
+  for (const Json& call : entry["tool_calls"]) {
+    Json told{{"name", call["function"]["name"]}, {"arguments", call["function"]["arguments"]}};
+    if (call.contains("id")) told["id"] = call["id"];
+    calls.push_back(std::move(told));
+  }
+  Json told{{"tool_calls", std::move(calls)}};
+  if (entry["content"].is_string() && !entry["content"].get_ref<const std::string&>().empty())
+    told["content"] = entry["content"];
+  entry["content"] = told.dump(2);
+  entry.erase("tool_calls");
+}
+
+void result_to_user(Json& entry) {
+  Json response = Json::object();
+  if (entry.contains("name")) response["tool"] = entry["name"];
+  response["content"] = entry["content"];
+  if (entry.contains("tool_call_id")) response["tool_call_id"] = entry["tool_call_id"];
+  entry = {{"role", "user"}, {"content", Json{{"tool_response", std::move(response)}}.dump(2)}};
+}
+
+void adapt_calls(Json& entry, const TemplateCapabilities& can) {
+  if (entry["role"] == "tool" && !can.tool_results) return result_to_user(entry);
+  if (!has_calls(entry)) return;
+  if (!can.tool_calls) return calls_to_content(entry);
+  for (Json& call : entry["tool_calls"]) {
+    Json& arguments = call["function"]["arguments"];
+    if (can.arguments_as_text) arguments = text_of(arguments);
+  }
+}
+
+void prepend(Json& content, const std::string& text, const char* between) {
+  if (content.is_array()) {
+    content.insert(content.begin(), Json{{"type", "text"}, {"text", text + between}});
+  } else {
+    const std::string old = content.is_string() ? content.get<std::string>() : "";
+    content = old.empty() ? text : text + between + old;
+  }
+}
+
+std::string told(const Json& tools) {
+  return fmt::format(
+      "You can call any of the following tools to satisfy the user's requests: {}\n\nExample tool call "
+      "syntax:\n\n{}\n\n",
+      tools.dump(2), Json::parse(kExample).dump(2));
+}
+
+void tell_tools(Json& entries, const Json& tools) {
+  if (entries.empty() || entries[0]["role"] != "system")
+    entries.insert(entries.begin(), Json{{"role", "system"}, {"content", ""}});
+  Json& content = entries[0]["content"];
+  if (content.is_array()) {
+    content.push_back({{"type", "text"}, {"text", "\n\n" + told(tools)}});
+  } else {
+    const std::string old = content.is_string() ? content.get<std::string>() : "";
+    content = old + (old.empty() ? "" : "\n\n") + told(tools);
+  }
+}
+
+std::string plain(const Json& content) {
+  if (!content.is_array()) return content.is_string() ? content.get<std::string>() : "";
+  std::string text;
+  for (const Json& part : content) text += part.value("text", "");
+  return text;
+}
+
+// Each system message goes in front of the user's message behind it.
+Json without_system(const Json& entries) {
+  Json out = Json::array();
+  std::string waiting;
+  const auto say = [&] {
+    if (!waiting.empty()) out.push_back({{"role", "user"}, {"content", std::exchange(waiting, {})}});
+  };
+  for (Json entry : entries) {
+    if (entry["role"] == "system") {
+      waiting += (waiting.empty() ? "" : "\n") + plain(entry["content"]);
+      continue;
+    }
+    if (entry["role"] == "user" && !waiting.empty())
+      prepend(entry["content"], std::exchange(waiting, {}), "\n");
+    else
+      say();
+    out.push_back(std::move(entry));
+  }
+  say();
+  return out;
+}
+
+}  // namespace
+
+Json messages_for(const std::vector<ChatMessage>& messages, const Json& tools, const TemplateCapabilities& can) {
+  Json entries = Json::array();
+  for (const ChatMessage& message : messages) {
+    entries.push_back(entry_of(message, can));
+    adapt_calls(entries.back(), can);
+  }
+  if (tools.is_array() && !tools.empty() && !can.tools) tell_tools(entries, tools);
+  if (!can.system) entries = without_system(entries);
+  if (can.text_content || !can.content_parts) return entries;
+  for (Json& entry : entries) {
+    if (entry["content"].is_string()) entry["content"] = Json::array({{{"type", "text"}, {"text", entry["content"]}}});
+  }
+  return entries;
+}
+
+}  // namespace plimsoll::engine
