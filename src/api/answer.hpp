@@ -5,7 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "api/timing.hpp"
+
 namespace plimsoll::api {
+
+// A prompt as it was read, and its text.
+struct ReadPrompt {
+  std::vector<std::int32_t> tokens{};
+  std::string text{};
+};
 
 // Known when the model is ready and the prompt is read, before the first piece.
 struct ResponseMeta {
@@ -13,7 +21,8 @@ struct ResponseMeta {
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
   std::size_t prompt_tokens = 0;
-  std::size_t cached_tokens = 0;  // of those, in memory already
+  std::size_t cached_tokens = 0;      // of those, in memory already
+  std::vector<ReadPrompt> prompts{};  // only where TextRequest::shows_tokens
 };
 
 struct Usage {
@@ -21,6 +30,9 @@ struct Usage {
   std::size_t cached_tokens = 0;
   std::size_t completion_tokens = 0;
   std::size_t reasoning_tokens = 0;  // of those, spent on thoughts
+  Timing timing{};                   // of all answers together
+  double load_ms = 0;                // until the model was there
+  double total_ms = 0;               // since the request was read
 };
 
 struct ToolCall {
@@ -34,6 +46,7 @@ struct TokenLogprob {
   std::string text;  // its bytes, which may be part of a character
   double logprob = 0;
   std::vector<TokenLogprob> top{};  // most likely first
+  std::int32_t id = -1;             // of the token
   friend bool operator==(const TokenLogprob&, const TokenLogprob&) = default;
 };
 
@@ -44,6 +57,7 @@ struct Piece {
   std::string reasoning{};             // thoughts; they come before the text
   std::vector<ToolCall> tool_calls{};  // whole ones
   std::vector<TokenLogprob> logprobs{};
+  std::vector<std::int32_t> tokens{};  // their ids; only where TextRequest::shows_tokens
 };
 
 enum class Finish { stop, length, tool_calls };
@@ -52,6 +66,7 @@ struct ChoiceEnd {
   std::size_t choice = 0;
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
+  Timing timing{};
 };
 
 struct Choice {
@@ -61,6 +76,8 @@ struct Choice {
   std::vector<TokenLogprob> logprobs{};
   Finish finish = Finish::stop;
   std::string stop_string{};
+  std::vector<std::int32_t> tokens{};
+  Timing timing{};
 };
 
 struct Answer {

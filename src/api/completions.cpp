@@ -91,6 +91,14 @@ class CompletionWriter final : public AnswerWriter {
   std::size_t offset_ = 0;
 };
 
+// With a suffix, the prompt is what stands in front of a gap.
+InfillPrompt gap(const TextRequest& request, const std::string& suffix) {
+  const auto& prompts = std::get<std::vector<RawPrompt>>(request.prompt);
+  const auto* prefix = prompts.size() == 1 ? std::get_if<std::string>(&prompts.front()) : nullptr;
+  if (prefix == nullptr) throw bad_request("'suffix' goes with one prompt, which is a text").at("suffix");
+  return {.prefix = *prefix, .suffix = suffix};
+}
+
 }  // namespace
 
 Asked read_completion(const Json& body) {
@@ -112,7 +120,7 @@ Asked read_completion(const Json& body) {
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
   const bool include_usage = read_include_usage(fields);
-  fields.refuse("suffix", "models are asked to go on, not to fill in", "");
+  if (const auto suffix = fields.text("suffix"); suffix && !suffix->empty()) request.prompt = gap(request, *suffix);
   ignore_openai_fields(fields);
   refuse_unknown(fields);
   asked.writer = std::make_unique<CompletionWriter>(include_usage);

@@ -5,15 +5,17 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "api/answer.hpp"
 #include "api/problem.hpp"
+#include "api/sse.hpp"
 #include "api/text_request.hpp"
 
 namespace plimsoll::api {
 
 // The words of one answer. Streamed: begin(), then piece() and end_of_choice() as they come, choice after choice, then
-// end() or failure(); each gives the server-sent events to write, perhaps none. Not streamed: whole() alone.
+// end() or failure(); each gives the events (or lines) to write, perhaps none. Not streamed: whole() alone.
 class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
@@ -28,19 +30,27 @@ class AnswerWriter {
 struct Asked {
   TextRequest request;
   std::unique_ptr<AnswerWriter> writer;
+  std::vector<std::string> ignored{};  // fields that were understood by nobody, or that change nothing here
+  bool only_loads = false;             // nothing is asked but that the model is loaded, or goes (keep_alive 0)
 };
 
 struct Dialect {
   const char* path;
   ErrorShape errors;
   Asked (*read)(const Json& body);  // throws Problem
+  const char* stream_type = kEventStream;
 };
 
 [[nodiscard]] std::span<const Dialect> dialects();
 
-[[nodiscard]] Asked read_chat_completion(const Json& body);  // OpenAI's /v1/chat/completions
-[[nodiscard]] Asked read_completion(const Json& body);       // OpenAI's /v1/completions
-[[nodiscard]] Asked read_response(const Json& body);         // OpenAI's /v1/responses
-[[nodiscard]] Asked read_message(const Json& body);          // Anthropic's /v1/messages
+[[nodiscard]] Asked read_chat_completion(const Json& body);    // OpenAI's /v1/chat/completions
+[[nodiscard]] Asked read_completion(const Json& body);         // OpenAI's /v1/completions
+[[nodiscard]] Asked read_response(const Json& body);           // OpenAI's /v1/responses
+[[nodiscard]] Asked read_message(const Json& body);            // Anthropic's /v1/messages
+[[nodiscard]] Asked read_ollama_chat(const Json& body);        // Ollama's /api/chat
+[[nodiscard]] Asked read_ollama_generate(const Json& body);    // Ollama's /api/generate
+[[nodiscard]] Asked read_llama_completion(const Json& body);   // llama-server's /completion
+[[nodiscard]] Asked read_llama_completions(const Json& body);  // /completions without /v1: llama-server's or OpenAI's
+[[nodiscard]] Asked read_llama_infill(const Json& body);       // llama-server's /infill
 
 }  // namespace plimsoll::api

@@ -13,7 +13,6 @@
 #include "text_fields.hpp"
 
 namespace plimsoll::api {
-namespace {
 
 // Shortened vectors are of length 1 again, as those trained for it are meant to be used.
 std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions) {
@@ -26,6 +25,8 @@ std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions) 
   for (float& number : vector) number *= scale;
   return vector;
 }
+
+namespace {
 
 std::string bytes_of(const std::vector<float>& vector) {
   static_assert(std::endian::native == std::endian::little, "the protocol's floats are little-endian");
@@ -85,30 +86,67 @@ Json embedding_answer(const EmbeddingRequest& request, const std::string& model,
           {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
 }
 
+EmbeddingRequest read_llama_embedding(const Json& body) {
+  Fields fields(body);
+  EmbeddingRequest request;
+  request.model = fields.text("model").value_or("");
+  request.inputs =
+      read_texts_or_tokens(fields, fields.find("content") != nullptr ? "content" : "input", kMostInputs, "texts");
+  fields.ignore({"embd_normalize"});
+  ignore_openai_fields(fields);
+  refuse_unknown(fields);
+  return request;
+}
+
+Json llama_embedding_answer(const std::vector<std::vector<float>>& vectors) {
+  Json out = Json::array();
+  for (const std::vector<float>& vector : vectors)
+    out.push_back({{"index", out.size()}, {"embedding", Json::array({vector})}});
+  return out;
+}
+
 RankRequest read_rank_request(const Json& body) {
   Fields fields(body);
   RankRequest request;
   request.model = fields.text("model").value_or("");
   request.query = fields.need_text("query");
-  const Json& documents = fields.need("documents");
-  if (!documents.is_array() || documents.empty()) fields.fail("documents", "must be a list of at least one text");
-  if (documents.size() > kMostInputs) fields.fail("documents", fmt::format("may hold {} texts at most", kMostInputs));
+  request.bare_list = fields.find("documents") == nullptr && fields.find("texts") != nullptr;
+  const char* key = request.bare_list ? "texts" : "documents";
+  const Json& documents = fields.need(key);
+  if (!documents.is_array() || documents.empty()) fields.fail(key, "must be a list of at least one text");
+  if (documents.size() > kMostInputs) fields.fail(key, fmt::format("may hold {} texts at most", kMostInputs));
   for (std::size_t i = 0; i < documents.size(); ++i) {
-    const std::string path = fmt::format("documents[{}]", i);
+    const std::string path = fmt::format("{}[{}]", key, i);
     if (documents[i].is_string())
       request.documents.push_back(documents[i].get<std::string>());
     else
       request.documents.push_back(Fields(documents[i], path).need_text("text"));
   }
   request.top_n = static_cast<std::size_t>(fields.whole("top_n", 1, 1'000'000).value_or(0));
-  request.return_documents = fields.flag("return_documents").value_or(false);
+  request.return_documents = fields.flag("return_documents").value_or(fields.flag("return_text").value_or(false));
+  if (request.bare_list) fields.ignore({"raw_scores", "truncate", "truncation_direction"});
   ignore_openai_fields(fields);
   refuse_unknown(fields);
   return request;
 }
 
+namespace {
+
+Json bare_list(const RankRequest& request, const std::vector<Score>& scores) {
+  Json out = Json::array();
+  for (const Score& score : scores) {
+    Json one{{"index", score.document}, {"score", score.score}};
+    if (request.return_documents) one["text"] = request.documents.at(score.document);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace
+
 Json rank_answer(const RankRequest& request, const std::string& model, const std::vector<Score>& scores,
                  std::size_t tokens) {
+  if (request.bare_list) return bare_list(request, scores);
   Json results = Json::array();
   for (const Score& score : scores) {
     Json result{{"index", score.document}, {"relevance_score", score.score}};

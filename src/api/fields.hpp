@@ -35,6 +35,7 @@ class Fields {
   void refuse(const char* key, const char* why, const Json& harmless = nullptr);
   // What nobody asked for. OpenAI and Anthropic refuse such requests, and so do we.
   [[nodiscard]] std::optional<std::string> unknown() const;
+  [[nodiscard]] std::vector<std::string> all_unknown() const;
 
   [[nodiscard]] std::string path_of(std::string_view key) const;
   [[noreturn]] void fail(std::string_view key, const std::string& sentence) const;

@@ -84,7 +84,8 @@ Problem bad_request(const std::string& message) { return {400, "invalid_request"
 Problem no_such_model(const std::string& model) {
   return Problem(404, "model_not_found",
                  fmt::format("there is no model '{}' here; GET /v1/models lists those there are", model))
-      .at("model");
+      .at("model")
+      .about(model);
 }
 
 nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape) {
@@ -94,6 +95,10 @@ nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape) {
     if (!problem.field().empty()) body["field"] = problem.field();
     body.update(problem.details());
     return body;
+  }
+  if (shape == ErrorShape::ollama) {
+    if (problem.code() != "model_not_found") return {{"error", problem.what()}};
+    return {{"error", fmt::format("model '{}' not found", problem.subject())}};  // clients look for these words
   }
   Json error;
   if (shape == ErrorShape::openai) {

@@ -20,6 +20,8 @@ class Problem : public std::runtime_error {
   // `field`: the one that is to blame, as a path: "messages[2].content".
   Problem& at(std::string field) { return field_ = std::move(field), *this; }
   Problem& retry_after(std::chrono::seconds time) { return retry_after_ = time, *this; }
+  // What it is about: the name of the model that is not there.
+  Problem& about(std::string subject) { return subject_ = std::move(subject), *this; }
   // More about it, as members beside the sentence: a refused plan's numbers.
   Problem& with(std::string key, nlohmann::ordered_json value) {
     return details_[std::move(key)] = std::move(value), *this;
@@ -28,6 +30,7 @@ class Problem : public std::runtime_error {
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] const std::string& code() const noexcept { return code_; }
   [[nodiscard]] const std::string& field() const noexcept { return field_; }
+  [[nodiscard]] const std::string& subject() const noexcept { return subject_; }
   [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const noexcept { return retry_after_; }
   [[nodiscard]] const nlohmann::ordered_json& details() const noexcept { return details_; }
 
@@ -35,6 +38,7 @@ class Problem : public std::runtime_error {
   int status_;
   std::string code_;
   std::string field_;
+  std::string subject_;
   std::optional<std::chrono::seconds> retry_after_;
   nlohmann::ordered_json details_ = nlohmann::ordered_json::object();
 };
@@ -53,6 +57,7 @@ enum class ErrorShape {
   openai,     // {"error": {"message", "type", "param", "code"}}
   anthropic,  // {"type": "error", "error": {"type", "message"}}
   plimsoll,   // plimsoll.error/1, as on the command line
+  ollama,     // {"error": "a sentence"}
 };
 // Details and numbers are members of the error object, whatever the shape.
 [[nodiscard]] nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape);

@@ -56,5 +56,10 @@ Token Vocab::eos() const { return llama_vocab_eos(vocab_); }
 Token Vocab::eot() const { return llama_vocab_eot(vocab_); }
 Token Vocab::newline() const { return llama_vocab_nl(vocab_); }
 bool Vocab::adds_bos() const { return llama_vocab_get_add_bos(vocab_); }
+Token Vocab::fim_prefix() const { return llama_vocab_fim_pre(vocab_); }
+Token Vocab::fim_suffix() const { return llama_vocab_fim_suf(vocab_); }
+Token Vocab::fim_middle() const { return llama_vocab_fim_mid(vocab_); }
+Token Vocab::fim_repository() const { return llama_vocab_fim_rep(vocab_); }
+Token Vocab::fim_file() const { return llama_vocab_fim_sep(vocab_); }
 
 }  // namespace plimsoll::engine

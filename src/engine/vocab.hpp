@@ -33,6 +33,12 @@ class Vocab {
   [[nodiscard]] Token eot() const;
   [[nodiscard]] Token newline() const;
   [[nodiscard]] bool adds_bos() const;
+  // Of models that fill gaps: before the text in front of it, before the text behind it, where the gap is filled.
+  [[nodiscard]] Token fim_prefix() const;
+  [[nodiscard]] Token fim_suffix() const;
+  [[nodiscard]] Token fim_middle() const;
+  [[nodiscard]] Token fim_repository() const;  // before a repository's name
+  [[nodiscard]] Token fim_file() const;        // before a file's name
   [[nodiscard]] const llama_vocab* handle() const noexcept { return vocab_; }
 
  private:

@@ -65,6 +65,10 @@ void Dispatcher::give_back(const std::string& name, Time now) {
 
 void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.pinned = pinned; }
 
+void Dispatcher::set_time_to_live(const std::string& name, std::optional<std::chrono::milliseconds> idle) {
+  model(name).rules.time_to_live = idle;
+}
+
 void Dispatcher::let_go(const std::string& name) {
   Model& one = model(name);
   if (one.state == ready || one.state == draining) one.leaving = true;
@@ -263,6 +267,10 @@ bool Dispatcher::is_wanted(const std::string& name) const {
   return model(name).keeps_loading || std::ranges::contains(tickets_, name, &Ticket::model);
 }
 bool Dispatcher::is_pinned(const std::string& name) const { return model(name).rules.pinned; }
+
+std::optional<std::chrono::milliseconds> Dispatcher::time_to_live(const std::string& name) const {
+  return model(name).rules.time_to_live;
+}
 
 std::optional<Dispatcher::Time> Dispatcher::last_used(const std::string& name) const {
   const Model& one = model(name);

@@ -93,6 +93,7 @@ class Dispatcher {
   void withdraw_all();  // the host ends: nothing is wanted any more
   void give_back(const std::string& model, Time now);
   void pin(const std::string& model, bool pinned);
+  void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);  // empty: stays
   // Evict it when it is idle. Where it is being loaded: who asked for that without a slot is refused.
   void let_go(const std::string& model);
   // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it
@@ -133,6 +134,7 @@ class Dispatcher {
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
   [[nodiscard]] bool is_pinned(const std::string& model) const;
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_live(const std::string& model) const;
   [[nodiscard]] std::optional<Time> last_used(const std::string& model) const;
   [[nodiscard]] std::vector<std::string> resident() const;
   // How many tickets come before this one, and how long the loads before it may take.

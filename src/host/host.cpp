@@ -288,6 +288,9 @@ void Host::end_conversation(ConversationId conversation) { impl_->conversations(
 void Host::load(const std::string& model, std::stop_token stop) { impl_->load(model, std::move(stop)); }
 void Host::unload(const std::string& model) { impl_->queue().unload(model); }
 void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model, pinned); }
+void Host::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {
+  impl_->queue().set_time_to_live(model, idle);
+}
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log(); }

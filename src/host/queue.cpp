@@ -102,6 +102,12 @@ void Queue::pin(const std::string& model, bool pinned) {
   pump();
 }
 
+void Queue::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {
+  const MutexLock lock(mutex_);
+  dispatcher_.set_time_to_live(model, idle);
+  pump();
+}
+
 void Queue::note_unused() noexcept {
   if (ending_.stop_requested() && is_unused()) unused_.notify_all();
 }
@@ -336,6 +342,7 @@ std::vector<ModelStatus> Queue::status(std::span<const std::string> models) cons
          .compute_group = plan.compute_group,
          .state = dispatcher_.state(name),
          .pinned = dispatcher_.is_pinned(name),
+         .time_to_live = dispatcher_.time_to_live(name),
          .slots = slots_of(plan),
          .leases = dispatcher_.leases(name),
          .waiting = dispatcher_.waiting(name),

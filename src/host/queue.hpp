@@ -100,6 +100,7 @@ class Queue {
   void retry(const std::string& model);
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
+  void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
   // The host ends: refuses who waits, stops what is loaded, and lets nobody in any more.
   void close();
   void wait_until_unused();  // after close(): nobody waits, and nobody has a lease

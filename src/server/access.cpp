@@ -21,6 +21,7 @@ bool is_public(const httplib::Request& request) {
 api::ErrorShape shape_of(const std::string& path) {
   if (path.starts_with("/plimsoll/")) return api::ErrorShape::plimsoll;
   if (path.starts_with("/v1/messages")) return api::ErrorShape::anthropic;
+  if (path.starts_with("/api/")) return api::ErrorShape::ollama;
   return api::ErrorShape::openai;
 }
 

@@ -38,6 +38,16 @@ const host::FleetModel& model_asked_for(const host::Host& host, const std::strin
   return *found;
 }
 
+std::size_t place_of(const host::Host& host, const std::string& model) {
+  return static_cast<std::size_t>(&model_asked_for(host, model) - host.fleet().models.data());
+}
+
+plan::ModelPlan plan_at(const host::Host& host, std::size_t place) {
+  plan::ModelPlan plan = host.plans()[place];
+  if (plan.unusable) throw *plan.unusable;
+  return plan;
+}
+
 namespace {
 
 bool is_about_memory(const Error& error) {

@@ -11,6 +11,11 @@ namespace plimsoll::server {
 // The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
 [[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
 
+// Where it stands in the fleet, its plans and its status. Throws api::Problem 404.
+[[nodiscard]] std::size_t place_of(const host::Host& host, const std::string& model);
+// Throws why it could not be planned, where that is so.
+[[nodiscard]] plan::ModelPlan plan_at(const host::Host& host, std::size_t place);
+
 // Waits until the model is ready, under the server's limits. Throws what acquiring throws; a refusal for want of memory
 // as api::Problem 507 with the model's plan, and with what would fit.
 [[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options,

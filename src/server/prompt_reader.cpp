@@ -8,6 +8,8 @@
 #include "api/problem.hpp"
 #include "run/open.hpp"
 
+#include "infill_prompt.hpp"
+
 namespace plimsoll::server {
 namespace {
 
@@ -51,18 +53,43 @@ ReadPrompts PromptReader::read(const api::TextRequest& request) const {
     out.chat = chat_template();
     const std::string text = out.chat->chat.apply(chat->messages, true, chat->tools, chat->template_values);
     out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
-    out.prompts.push_back(run::tokenize_prompt(*model_, text));
+    out.prompts.push_back(tokens_behind(chat->before, text));
+    require_tokens(chat->before);
+  } else if (const auto* gap = std::get_if<api::InfillPrompt>(&request.prompt)) {
+    out.prompts.push_back(infill_prompt(vocab(), *gap, context_.n_ctx_seq, request.most_tokens));
   } else {
     for (const api::RawPrompt& prompt : std::get<std::vector<api::RawPrompt>>(request.prompt)) {
-      const auto* text = std::get_if<std::string>(&prompt);
-      out.prompts.push_back(text != nullptr ? run::tokenize_prompt(*model_, *text)
-                                            : std::get<std::vector<Token>>(prompt));
+      out.prompts.push_back(std::visit([this](const auto& one) { return tokens_of(one); }, prompt));
       require_tokens(out.prompts.back());
     }
   }
   if (std::ranges::any_of(out.prompts, &std::vector<Token>::empty))
     throw api::bad_request("the prompt is empty, and the model has no token to begin with").at("prompt");
   return out;
+}
+
+std::vector<Token> PromptReader::tokens_of(const std::string& text) const {
+  return run::tokenize_prompt(*model_, text);
+}
+
+std::vector<Token> PromptReader::tokens_of(const api::MixedPrompt& parts) const {
+  std::vector<Token> out;
+  for (const auto& part : parts) {
+    if (!part.text.empty()) {
+      const bool first = &part == &parts.front();  // the model's begin token stands before it alone
+      const std::vector<Token> more = first ? tokens_of(part.text) : vocab().tokenize(part.text, false, true);
+      out.insert(out.end(), more.begin(), more.end());
+    }
+    out.insert(out.end(), part.tokens.begin(), part.tokens.end());
+  }
+  return out;
+}
+
+std::vector<Token> PromptReader::tokens_behind(std::vector<Token> before, const std::string& text) const {
+  if (before.empty()) return tokens_of(text);
+  const std::vector<Token> more = vocab().tokenize(text, false, true);
+  before.insert(before.end(), more.begin(), more.end());
+  return before;
 }
 
 void PromptReader::require_tokens(const std::vector<Token>& tokens) const {

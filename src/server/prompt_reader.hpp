@@ -57,6 +57,12 @@ class PromptReader {
   void require_capacity(const std::vector<engine::Token>& prompt, std::size_t most) const;
 
  private:
+  [[nodiscard]] std::vector<engine::Token> tokens_of(const std::string& text) const;
+  [[nodiscard]] std::vector<engine::Token> tokens_of(const std::vector<engine::Token>& tokens) const { return tokens; }
+  [[nodiscard]] std::vector<engine::Token> tokens_of(const api::MixedPrompt& parts) const;
+  [[nodiscard]] std::vector<engine::Token> tokens_behind(std::vector<engine::Token> before,
+                                                         const std::string& text) const;
+
   std::string name_;
   std::shared_ptr<const engine::Model> model_;
   engine::ModelFacts facts_;

@@ -1,5 +1,7 @@
 #include "request_counters.hpp"
 
+#include <algorithm>
+
 #include "monitor/exposition.hpp"
 
 namespace plimsoll::server {
@@ -17,6 +19,8 @@ void RequestCounters::text(const std::string& model, const api::Usage& usage, co
   text.prompt += usage.prompt_tokens;
   text.cached += usage.cached_tokens;
   text.completion += usage.completion_tokens;
+  text.timing += usage.timing;
+  text.longest = std::max(text.longest, usage.prompt_tokens + usage.completion_tokens);
   if (times.first()) text.first_token.add(*times.first());
   text.between_tokens.merge(times.between());
   if (to_its_end) ++text.answers;

@@ -27,6 +27,8 @@ class RequestCounters {
   [[nodiscard]] std::size_t at_work() const noexcept { return at_work_; }
   // As Prometheus' text. docs/monitoring.md lists every metric.
   [[nodiscard]] std::string to_prometheus() const;
+  // What llama-server's boards look at, under its names; over all models. `waiting`: requests without a lease yet.
+  [[nodiscard]] std::string to_llama_prometheus(std::size_t waiting) const;
 
   // One request that a model works for, or that waits for one.
   class Work {
@@ -46,6 +48,8 @@ class RequestCounters {
     std::uint64_t cached = 0;
     std::uint64_t completion = 0;
     std::uint64_t answers = 0;
+    api::Timing timing{};
+    std::size_t longest = 0;  // tokens of a prompt and its answers
     Histogram first_token{kUpToAMinute};
     Histogram between_tokens{kUpToAMinute};
   };

@@ -17,7 +17,7 @@ double log_of(float probability) { return std::log(std::max(static_cast<double>(
 
 api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> logits, Token token, std::size_t top) {
   const auto named = [&](const engine::TokenProbability& one) {
-    return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability)};
+    return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability), .id = one.token};
   };
   api::TokenLogprob out = named(engine::probability_of(logits, token));
   if (top == 0) return out;
@@ -29,6 +29,7 @@ api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> 
 
 void ResponseStream::on_token(Token token, std::span<const float> logits) {
   if (form_.reasoning && form_.reasoning->inside()) ++tokens_of_thoughts_;
+  if (form_.shows_tokens) tokens_.push_back(token);
   if (form_.top_logprobs) logprobs_.push_back(logprob_of(vocab_, logits, token, *form_.top_logprobs));
 }
 
@@ -40,13 +41,13 @@ bool ResponseStream::text(std::string text) {
   return tell_read(std::move(read));
 }
 
-bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string) {
+bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string, const api::Timing& timing) {
   if (form_.reasoning && !tell_read(form_.reasoning->finish())) return false;
   if (form_.calls && !tell({}, form_.calls->finish())) return false;
-  if (!logprobs_.empty() && !tell({}, {})) return false;
+  if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
   const bool length = reason == run::FinishReason::length;
   const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-  return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string});
+  return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string, .timing = timing});
 }
 
 bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
@@ -59,8 +60,9 @@ bool ResponseStream::tell(std::string thoughts, std::string text) {
   for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
   called_ = called_ || !piece.tool_calls.empty();
   if (!form_.reasoning || form_.reasoning->answers()) piece.logprobs = std::exchange(logprobs_, {});
+  piece.tokens = std::exchange(tokens_, {});
   const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
-  if (nothing && piece.logprobs.empty()) return true;
+  if (nothing && piece.logprobs.empty() && piece.tokens.empty()) return true;
   return listener_.piece(piece);
 }
 

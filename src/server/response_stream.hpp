@@ -30,6 +30,7 @@ class ResponseStream {
     std::optional<api::ToolCallReader> calls{};
     std::optional<api::ReasoningReader> reasoning{};
     std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
+    bool shows_tokens = false;                  // pieces have the ids of their tokens
   };
 
   ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
@@ -39,7 +40,7 @@ class ResponseStream {
   void on_token(engine::Token token, std::span<const float> logits);
   // False: nobody listens any more. So with end().
   [[nodiscard]] bool text(std::string text);
-  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string);
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string, const api::Timing& timing);
 
   [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
@@ -56,6 +57,7 @@ class ResponseStream {
   bool called_ = false;
   std::size_t tokens_of_thoughts_ = 0;
   std::vector<api::TokenLogprob> logprobs_;
+  std::vector<std::int32_t> tokens_;  // not told yet
 };
 
 }  // namespace plimsoll::server

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/embedding_request.hpp"
+#include "base/clock.hpp"
 #include "run/embedder.hpp"
 #include "run/reranker.hpp"
 
@@ -48,6 +49,11 @@ void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* 
   }
 }
 
+void cut_long_ones(const PromptReader& reader, Tokens& inputs) {
+  const std::size_t longest = run::longest_input(reader.context(), reader.facts());
+  for (std::vector<engine::Token>& input : inputs) input.resize(std::min(input.size(), longest));
+}
+
 Tokens read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request) {
   if (reader.context().pooling == engine::Pooling::none)
     throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", reader.name()))
@@ -57,8 +63,9 @@ Tokens read_inputs(const PromptReader& reader, const api::EmbeddingRequest& requ
   for (const auto& input : request.inputs) {
     const auto* text = std::get_if<std::string>(&input);
     out.push_back(text != nullptr ? reader.vocab().tokenize(*text, true, true)
-                                  : std::get<std::vector<engine::Token>>(input));
+                                  : std::get<std::vector<engine::Token>>(input));  // no request mixes them
   }
+  if (request.truncate) cut_long_ones(reader, out);
   check_inputs(reader, out, "input");
   return out;
 }
@@ -73,22 +80,31 @@ Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
 
 }  // namespace
 
+Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked) {
+  const Stopwatch watch;
+  Embedded out{.model = embedding_model(host, asked.model, false).request.name, .vectors = {}};
+  Tokens inputs;
+  const LeasedModel leased =
+      lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
+  out.load_ms = watch.elapsed_ms();
+  run::Embedder embedder(leased.lease.instance());
+  for (run::Embedding& embedding : embedder.embed(inputs, {.stop = leased.watched->token()})) {
+    out.tokens += embedding.tokens;
+    out.vectors.push_back(std::move(embedding.values));
+  }
+  counters.text(out.model, {.prompt_tokens = out.tokens}, TokenTimes::none(), true);
+  return out;
+}
+
 void Server::Impl::add_embedding_routes() {
   http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
-               const std::string model = embedding_model(host, asked.model, false).request.name;
-               Tokens inputs;
-               const LeasedModel leased = lease_model(
-                   request, model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
-               run::Embedder embedder(leased.lease.instance());
-               std::vector<std::vector<float>> vectors;
-               std::size_t tokens = 0;
-               for (run::Embedding& embedding : embedder.embed(inputs, {.stop = leased.watched->token()})) {
-                 tokens += embedding.tokens;
-                 vectors.push_back(std::move(embedding.values));
-               }
-               counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
-               put(response, api::embedding_answer(asked, model, vectors, tokens));
+               const Embedded done = embed(request, asked);
+               put(response, api::embedding_answer(asked, done.model, done.vectors, done.tokens));
+             }));
+  http->Post("/embedding", answering([this](const httplib::Request& request, httplib::Response& response) {
+               const Embedded done = embed(request, api::read_llama_embedding(api::parse_object(request.body)));
+               put(response, api::llama_embedding_answer(done.vectors));
              }));
 
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {

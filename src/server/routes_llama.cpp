@@ -31,21 +31,27 @@ Json model_json(const host::FleetModel& model, const host::ModelStatus& status, 
             {"embeddings", model.request.dry_run.context.embeddings}}}};
 }
 
-// Where the model stands in the fleet, its plans and its status. Throws api::Problem 404.
-std::size_t place_of(const host::Host& host, const std::string& model) {
-  return static_cast<std::size_t>(&model_asked_for(host, model) - host.fleet().models.data());
+// Anthropic's clients ask at the same paths, for another form.
+bool is_anthropics(const httplib::Request& request) { return request.has_header("anthropic-version"); }
+
+Json anthropic_model(const host::FleetModel& model) {
+  return {{"type", "model"},
+          {"id", model.request.name},
+          {"display_name", model.request.name},
+          {"created_at", "1970-01-01T00:00:00Z"}};
 }
 
-// Throws why it could not be planned, where that is so.
-plan::ModelPlan plan_at(const host::Host& host, std::size_t place) {
-  plan::ModelPlan plan = host.plans()[place];
-  if (plan.unusable) throw *plan.unusable;
-  return plan;
+Json anthropic_models(const host::Host& host) {
+  Json data = Json::array();
+  const std::vector<plan::ModelPlan> plans = host.plans();
+  for (std::size_t i = 0; i < plans.size() && i < host.fleet().models.size(); ++i) {
+    if (!plans[i].unusable) data.push_back(anthropic_model(host.fleet().models[i]));
+  }
+  const auto id = [](const Json& model) { return model["id"]; };
+  const Json first = data.empty() ? Json(nullptr) : id(data.front());
+  const Json last = data.empty() ? Json(nullptr) : id(data.back());
+  return {{"data", std::move(data)}, {"has_more", false}, {"first_id", first}, {"last_id", last}};
 }
-
-}  // namespace
-
-namespace {
 
 // Which models are failed. Why may name files, and whoever asks needs no key: that is in the status.
 Json failed_models(const host::Host& host) {
@@ -60,7 +66,8 @@ Json failed_models(const host::Host& host) {
 
 std::string Server::Impl::metrics() {
   return monitor::to_prometheus(monitor::take_sample(host), monitor.counters(), host.times()) +
-         counters.to_prometheus();
+         counters.to_prometheus() +
+         (options.llama_metrics ? counters.to_llama_prometheus(host.status().waiting) : std::string{});
 }
 
 void Server::Impl::add_llama_routes() {
@@ -76,7 +83,8 @@ void Server::Impl::add_llama_routes() {
   http->Get("/health", health);
   http->Get("/v1/health", health);
 
-  http->Get("/v1/models", answering([this](const httplib::Request&, httplib::Response& response) {
+  http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
+              if (is_anthropics(request)) return put(response, anthropic_models(host));
               Json data = Json::array();
               const host::HostStatus status = host.status();
               const std::vector<plan::ModelPlan> plans = host.plans();
@@ -87,18 +95,8 @@ void Server::Impl::add_llama_routes() {
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const std::size_t place = place_of(host, request.matches[1]);
+              if (is_anthropics(request)) return put(response, anthropic_model(host.fleet().models[place]));
               put(response, model_json(host.fleet().models[place], host.status().models[place], plan_at(host, place)));
-            }));
-
-  http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
-              const std::size_t place = place_of(host, request.get_param_value("model"));
-              const host::ModelStatus status = host.status().models[place];
-              put(response,
-                  {{"build_info", fmt::format("plimsoll {}", version())},
-                   {"model_alias", status.name},
-                   {"total_slots", status.slots},
-                   {"default_generation_settings", {{"n_ctx", plan_at(host, place).dry_run.context.n_ctx_seq}}},
-                   {"state", host::to_string(status.state)}});
             }));
 
   http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {

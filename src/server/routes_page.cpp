@@ -1,11 +1,22 @@
-// What is packed into the program: the dashboard at /, and the description of all routes.
+// What is packed into the program: the dashboard at / for browsers, and the description of all routes.
 #include "packed.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
 
+namespace {
+
+// Browsers say that they want a page.
+bool wants_a_page(const httplib::Request& request) { return request.get_header_value("Accept").contains("text/html"); }
+
+}  // namespace
+
 void Server::Impl::add_page() {
-  http->Get("/", [](const httplib::Request&, httplib::Response& response) {
+  http->Get("/", [this](const httplib::Request& request, httplib::Response& response) {
+    if (!options.dashboard || !wants_a_page(request)) {
+      response.set_content("Ollama is running", "text/plain; charset=utf-8");  // its clients ask whether it is there
+      return;
+    }
     const std::string_view page = dashboard_page();
     // Nothing is loaded from elsewhere, and nobody else may frame it.
     response.set_header(

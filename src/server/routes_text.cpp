@@ -1,10 +1,12 @@
 // The APIs for text: each of api::dialects() at its path, streamed or as a whole.
+#include <chrono>
 #include <functional>
+#include <ranges>
 
 #include "base/log.hpp"
 
-#include "api/sse.hpp"
-
+#include "checked_lease.hpp"
+#include "keep_alive.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -21,11 +23,13 @@ class Collector final : public Listener {
     choice.reasoning += piece.reasoning;
     choice.tool_calls.insert(choice.tool_calls.end(), piece.tool_calls.begin(), piece.tool_calls.end());
     choice.logprobs.insert(choice.logprobs.end(), piece.logprobs.begin(), piece.logprobs.end());
+    choice.tokens.insert(choice.tokens.end(), piece.tokens.begin(), piece.tokens.end());
     return true;
   }
   bool end_of_choice(const api::ChoiceEnd& end) override {
     at(end.choice).finish = end.finish;
     at(end.choice).stop_string = end.stop_string;
+    at(end.choice).timing = end.timing;
     return true;
   }
   [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }
@@ -60,6 +64,8 @@ struct Streaming {
   std::unique_ptr<api::AnswerWriter> writer;
   std::unique_ptr<TextJob> job;
   RequestOrigin origin;
+  std::optional<api::KeepAlive> keep_alive;
+  const char* type;
 };
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
@@ -100,7 +106,33 @@ void put_all_events(Streaming& streaming, RequestCounters& counters, httplib::Re
     events += more;
     return true;
   });
-  response.set_content(events, api::kEventStream);
+  response.set_content(events, streaming.type);
+}
+
+// Its slot is free, and its model may go.
+void end(Streaming& streaming, host::Host& host) {
+  const std::string model = streaming.job->meta().model;
+  streaming.job.reset();
+  keep_alive(host, model, streaming.keep_alive);
+}
+
+// Names of fields, fit for a header.
+std::string header_text(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 32;
+  constexpr std::size_t kLongest = 64;
+  std::string out;
+  for (const std::string& name : names | std::views::take(kMost)) {
+    if (!out.empty()) out += ", ";
+    for (const char c : name.substr(0, kLongest)) out += c > ' ' && c < 127 && c != ',' ? c : '?';
+  }
+  return out;
+}
+
+void tell_ignored(const std::vector<std::string>& names, httplib::Response& response) {
+  if (names.empty()) return;
+  const std::string text = header_text(names);
+  response.set_header("x-plimsoll-ignored", text);
+  log::info("server", "ignored: {}", text);
 }
 
 api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
@@ -123,38 +155,65 @@ api::Json with_a_length(api::Json body) {
 
 }  // namespace
 
+void Server::Impl::only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked) {
+  const std::string model = model_asked_for(host, asked.request.model).request.name;
+  const auto& stays = asked.request.keep_alive;
+  if (!stays || !stays->idle || stays->idle->count() > 0) {
+    const auto work = begin_work();
+    const auto watched = watch(request).watched;
+    ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
+  }
+  keep_alive(host, model, stays);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  api::Answer answer;
+  answer.meta.created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  answer.meta.model = model;
+  put(response, asked.writer->whole(answer));
+}
+
+void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
+                               httplib::Response& response) {
+  api::Asked asked = dialect.read(api::parse_object(request.body));
+  tell_ignored(asked.ignored, response);
+  if (asked.only_loads) return only_load(request, response, asked);
+  const bool streams = asked.request.stream;
+  auto streaming = std::make_shared<Streaming>();
+  streaming->work = begin_work();
+  auto [client, watched] = watch(request);
+  streaming->watched = std::move(watched);
+  streaming->writer = std::move(asked.writer);
+  streaming->origin = origin_of(request, response);
+  streaming->keep_alive = asked.request.keep_alive;
+  streaming->type = dialect.stream_type;
+  try {
+    streaming->job =
+        std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request), streaming->watched->token());
+    if (!streams) {
+      put(response, whole(*streaming->job, *streaming->writer, counters));
+      return end(*streaming, host);
+    }
+  } catch (const std::exception& error) {
+    if (is_timeout(error, *streaming->watched)) throw timeout();
+    throw;
+  }
+  response.set_header("Cache-Control", "no-cache");
+  if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
+  client->answer_begins();
+  response.set_chunked_content_provider(
+      dialect.stream_type, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
+        const int status = stream(*streaming, counters,
+                                  [&](const std::string& events) { return sink.write(events.data(), events.size()); });
+        end(*streaming, host);  // before the last bytes left
+        write_down(request, status);
+        sink.done();
+        return true;
+      });
+}
+
 void Server::Impl::add_text_routes() {
   for (const api::Dialect& dialect : api::dialects()) {
     http->Post(dialect.path, answering([this, &dialect](const httplib::Request& request, httplib::Response& response) {
-                 api::Asked asked = dialect.read(api::parse_object(request.body));
-                 const bool streams = asked.request.stream;
-                 auto streaming = std::make_shared<Streaming>();
-                 streaming->work = begin_work();
-                 auto [client, watched] = watch(request);
-                 streaming->watched = std::move(watched);
-                 streaming->writer = std::move(asked.writer);
-                 streaming->origin = origin_of(request, response);
-                 try {
-                   streaming->job = std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request),
-                                                              streaming->watched->token());
-                   if (!streams) return put(response, whole(*streaming->job, *streaming->writer, counters));
-                 } catch (const std::exception& error) {
-                   if (is_timeout(error, *streaming->watched)) throw timeout();
-                   throw;
-                 }
-                 response.set_header("Cache-Control", "no-cache");
-                 if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
-                 client->answer_begins();
-                 response.set_chunked_content_provider(
-                     api::kEventStream, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
-                       const int status = stream(*streaming, counters, [&](const std::string& events) {
-                         return sink.write(events.data(), events.size());
-                       });
-                       streaming->job.reset();  // its slot is free before the last bytes left
-                       write_down(request, status);
-                       sink.done();
-                       return true;
-                     });
+                 answer_text(dialect, request, response);
                }));
   }
   add_counting("/v1/messages/count_tokens",

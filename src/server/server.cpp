@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "api/json_lines.hpp"
 #include "api/sse.hpp"
 #include "base/log.hpp"
 
@@ -49,9 +50,11 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_text_routes();
   add_embedding_routes();
   add_llama_routes();
+  add_llama_model_routes();
+  add_ollama_routes();
   add_plimsoll_routes();
   add_description();
-  if (options.dashboard) add_page();
+  add_page();
   bind();
 }
 
@@ -89,7 +92,8 @@ void Server::Impl::add_common_handling() {
   });
   // It is called before a stream begins; those write themselves down when they end.
   http->set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    if (response.get_header_value("Content-Type") != api::kEventStream) write_down(request, response.status);
+    const std::string type = response.get_header_value("Content-Type");
+    if (type != api::kEventStream && type != api::kJsonLines) write_down(request, response.status);
   });
 }
 

@@ -9,6 +9,8 @@
 #include <httplib.h>
 
 #include "api/dialect.hpp"
+#include "api/embedding_request.hpp"
+#include "api/ollama_embedding.hpp"
 #include "server/server.hpp"
 
 #include "access.hpp"
@@ -35,9 +37,27 @@ struct Server::Impl {
 
   // --- routes_*.cpp ---
   void add_text_routes();
+  void answer_text(const api::Dialect& dialect, const httplib::Request& request, httplib::Response& response);
+  // A request without words: its model is loaded, or goes where it is not to be kept.
+  void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
   void add_embedding_routes();
+  // Of a request for vectors, in any API.
+  struct Embedded {
+    std::string model;
+    std::vector<std::vector<float>> vectors;
+    std::size_t tokens = 0;
+    double load_ms = 0;  // until the model was there
+  };
+  [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked);
   void add_llama_routes();
+  void add_llama_model_routes();
+  void add_llama_refusals();
+  [[nodiscard]] std::string model_in_body(const httplib::Request& request) const;  // throws api::Problem
+  void add_ollama_routes();
+  void add_ollama_embedding();
+  [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked);
+  void add_ollama_refusals();
   void add_plimsoll_routes();
   void add_page();
   void add_description();

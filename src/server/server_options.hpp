@@ -35,6 +35,7 @@ struct ServerOptions {
   std::vector<std::string> host_names{};
   std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
   bool dashboard = true;
+  bool llama_metrics = false;       // /metrics has llama-server's names beside ours
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   Limits limits{};
   // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer

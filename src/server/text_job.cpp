@@ -28,14 +28,25 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
   lease_.emplace(checked_lease(server_, request_.model, stop_, [this](const PromptReader& reader) { check(reader); }));
-  cached_ = go_back_to(read_.prompts.front());
+  ready_ = std::chrono::steady_clock::now();
+  cached_ = found_ = go_back_to(read_.prompts.front());
   first_is_laid_out_ = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
            .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
            .model = request_.model,
            .prompt_tokens = usage().prompt_tokens,
-           .cached_tokens = cached_};
+           .cached_tokens = cached_,
+           .prompts = shown_prompts()};
+}
+
+std::vector<api::ReadPrompt> TextJob::shown_prompts() const {
+  std::vector<api::ReadPrompt> out;
+  if (!request_.shows_tokens) return out;
+  const engine::Vocab vocab = lease_->instance().model()->vocab();
+  for (const std::vector<Token>& prompt : read_.prompts)
+    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true)});
+  return out;
 }
 
 // Tokens that still wait to be decoded (the last one; most of a prompt whose client has gone) are taken back: the next
@@ -81,7 +92,7 @@ bool TextJob::thinks_aloud() const {
 }
 
 ResponseStream::Form TextJob::form_of_answer() const {
-  ResponseStream::Form form{.top_logprobs = request_.top_logprobs};
+  ResponseStream::Form form{.top_logprobs = request_.top_logprobs, .shows_tokens = request_.shows_tokens};
   if (!read_.chat) return form;
   const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
   if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
@@ -120,15 +131,18 @@ run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& str
   params.read_ahead = kPiecesAhead;
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &stream](Token token, std::span<const float> logits) {
-    times_.token(std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    times_.token(now);
+    answer_.token(now);
     stream.on_token(token, logits);
   };
   return params;
 }
 
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
-  if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
+  if (!std::exchange(first_is_laid_out_, false)) found_ = go_back_to(prompt);
   times_.begin_answer();
+  answer_ = AnswerClock(std::chrono::steady_clock::now());
   ResponseStream stream(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
     tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, stream),
@@ -148,10 +162,12 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
     heard = stream.text(std::move(*piece));
   }
   completion_tokens_ += generation.tokens().size();
+  const api::Timing timing = answer_.timing(prompt.size(), found_, generation.tokens().size());
+  timing_ += timing;
   reasoning_tokens_ += stream.tokens_of_thoughts();
   if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
-  if (!stream.end(generation.finish_reason(), generation.stop_string()))
+  if (!stream.end(generation.finish_reason(), generation.stop_string(), timing))
     throw Error(ErrorCode::cancelled, "the client has gone");
 }
 
@@ -171,8 +187,15 @@ void TextJob::run(Listener& listener) {
 }
 
 api::Usage TextJob::usage() const noexcept {
-  api::Usage usage{
-      .cached_tokens = cached_, .completion_tokens = completion_tokens_, .reasoning_tokens = reasoning_tokens_};
+  const auto ms = [](AnswerClock::Moment from, AnswerClock::Moment to) {
+    return std::chrono::duration<double, std::milli>(to - from).count();
+  };
+  api::Usage usage{.cached_tokens = cached_,
+                   .completion_tokens = completion_tokens_,
+                   .reasoning_tokens = reasoning_tokens_,
+                   .timing = timing_,
+                   .load_ms = ms(started_, ready_),
+                   .total_ms = ms(started_, std::chrono::steady_clock::now())};
   for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
   return usage;
 }

@@ -11,6 +11,7 @@
 #include "host/host.hpp"
 #include "run/generation.hpp"
 
+#include "answer_clock.hpp"
 #include "prompt_reader.hpp"
 #include "response_stream.hpp"
 #include "server_context.hpp"
@@ -39,6 +40,7 @@ class TextJob {
   [[nodiscard]] engine::SamplingParams sampling_held_to_a_form() const;
   [[nodiscard]] bool thinks_aloud() const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
+  [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts() const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
   template <class Generation>
@@ -60,6 +62,11 @@ class TextJob {
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;
+  AnswerClock::Moment started_ = std::chrono::steady_clock::now();
+  AnswerClock::Moment ready_ = started_;  // the model was
+  std::size_t found_ = 0;                 // tokens of the prompt of this answer that are in memory
+  AnswerClock answer_{started_};
+  api::Timing timing_{};  // of the answers so far
 };
 
 }  // namespace plimsoll::server

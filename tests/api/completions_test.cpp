@@ -45,10 +45,18 @@ TEST(CompletionsTest, WhatIsRefusedIsNamed) {
     expect_problem(field, "'" + field + "'", [&] { return read_completion(request("\"a\"", more)); });
   };
   refuse(R"(, "best_of": 3)", "best_of");
-  refuse(R"(, "suffix": "x")", "suffix");
   refuse(R"(, "messages": [])", "messages");
   refuse(R"(, "logprobs": true)", "logprobs");
   EXPECT_NO_THROW((void)read_completion(request("\"a\"", R"(, "suffix": "", "best_of": 2, "n": 2, "echo": true)")));
+}
+
+TEST(CompletionsTest, ASuffixMakesAGap) {
+  const Asked asked = read_completion(request("\"a\"", R"(, "suffix": "b")"));
+  const auto& gap = std::get<InfillPrompt>(asked.request.prompt);
+  EXPECT_EQ(gap.prefix, "a");
+  EXPECT_EQ(gap.suffix, "b");
+  expect_problem("suffix", "one prompt",
+                 [] { return read_completion(request(R"(["a", "b"])", R"(, "suffix": "c")")); });
 }
 
 TEST(CompletionsTest, Stream) {

@@ -341,6 +341,18 @@ TEST(HostTest, AnIdleModelGoesAfterItsTimeToLive) {
   EXPECT_EQ(small.state("a"), ModelState::swapped);
 }
 
+TEST(HostTest, ATimeToLiveCanBeGivenLater) {
+  SmallHost small(fleet_of("a"));
+  (void)small.ask("a");
+  EXPECT_EQ(small.status("a").time_to_live, std::nullopt);
+  small.host.set_time_to_live("a", std::chrono::milliseconds(1));
+  EXPECT_EQ(small.status("a").time_to_live, std::chrono::milliseconds(1));
+  while (small.state("a") != ModelState::swapped) std::this_thread::yield();
+  small.host.set_time_to_live("a", std::nullopt);
+  (void)small.ask("a");
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+}
+
 TEST(HostTest, AModelForEmbeddingsHasOneLeaseAtATime) {
   Fleet fleet = fleet_of("a", 4);
   fleet.models[0].request.dry_run.context.embeddings = true;

@@ -122,7 +122,7 @@ class Memory(ServedCase):
                 self.assertIn(f'plimsoll_{family}_count{{model="{model["name"]}"}} {model["loads"]}\n', text)
 
     def test_the_page_needs_nothing_from_elsewhere(self):
-        status, headers, page = self.server.request("GET", "/")
+        status, headers, page = self.server.request("GET", "/", headers={"Accept": "text/html,*/*"})
         self.assertEqual(status, 200)
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
         self.assertIn("<!doctype html>", page.lower())

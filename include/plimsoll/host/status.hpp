@@ -42,9 +42,10 @@ struct ModelStatus {
   std::string compute_group;
   ModelState state = ModelState::absent;
   bool pinned = false;
-  std::size_t slots = 0;    // leases it can give at once
-  std::size_t leases = 0;   // given now
-  std::size_t waiting = 0;  // requests that wait for it
+  std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
+  std::size_t slots = 0;                                    // leases it can give at once
+  std::size_t leases = 0;                                   // given now
+  std::size_t waiting = 0;                                  // requests that wait for it
   std::vector<plan::Entry> planned{};
   std::optional<std::chrono::system_clock::time_point> last_used{};
   std::uint64_t loads = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clients of other languages, and a browser, against one `plimsoll serve`. run.py PROGRAM [PART]...
 
-PART is openai, anthropic or dashboard; without any: all. What they need is installed by scripts/test-clients.sh. Screenshots of
+PART is openai, anthropic, ollama or dashboard; without any: all. What they need is installed by scripts/test-clients.sh. Screenshots of
 the dashboard go to build/dashboard."""
 import os
 import pathlib
@@ -45,6 +45,7 @@ def main(program, *wanted):
     parts = {
         "openai": ["node", "--test", "--test-reporter=spec", HERE / "openai_test.mjs"],
         "anthropic": ["node", "--test", "--test-reporter=spec", HERE / "anthropic_test.mjs"],
+        "ollama": ["node", "--test", "--test-reporter=spec", HERE / "ollama_test.mjs"],
         "dashboard": ["node", HERE.parent / "dashboard/dashboard_test.mjs"],
     }
     if unknown := set(wanted) - parts.keys():

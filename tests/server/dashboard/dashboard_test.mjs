@@ -136,7 +136,7 @@ await step('The page opens', async () => {
   const status = await (await context.request.get(new URL('/plimsoll/v1/status', base).href, {headers})).json();
   check('every device is shown', await page.locator('[data-device]').count() === status.devices.length);
   check('every model is shown by its own name', JSON.stringify(await page.locator('[data-model] h3').allTextContents()) === JSON.stringify(status.models.map((m) => m.name)));
-  check('an answer of the policy is sent', (await page.evaluate(() => fetch('/').then((r) => r.headers.get('content-security-policy'))))?.includes("default-src 'none'") ?? false);
+  check('an answer of the policy is sent', (await page.evaluate(() => fetch('/', {headers: {accept: 'text/html'}}).then((r) => r.headers.get('content-security-policy'))))?.includes("default-src 'none'") ?? false);
   check('landmarks, one first heading, names for all controls', await page.evaluate(() =>
     document.querySelectorAll('header, main, footer').length === 3 && document.querySelectorAll('h1').length === 1 &&
     [...document.querySelectorAll('button, input, select, textarea')].every((node) => node.getAttribute('aria-label') || node.textContent.trim() || node.labels?.length)));

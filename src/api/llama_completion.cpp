@@ -1,0 +1,142 @@
+// llama-server's own /completion, and /infill, which differs in its prompt alone.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "api/llama_settings.hpp"
+
+#include "llama_writer.hpp"
+#include "text_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+bool is_token(const Json& json) { return json.is_number_integer(); }
+
+MixedPrompt read_mixed(const Json& list, const std::string& path) {
+  MixedPrompt out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].is_string()) {
+      out.push_back({.text = list[i].get<std::string>()});
+    } else {
+      out.push_back({.tokens = read_tokens(Json::array({list[i]}), fmt::format("{}[{}]", path, i))});
+    }
+  }
+  return out;
+}
+
+// A text, token ids, both in one list, or {"prompt_string": "a text"}.
+RawPrompt read_one(const Json& given, const std::string& path) {
+  if (given.is_string()) return given.get<std::string>();
+  if (given.is_object()) {
+    Fields fields(given, path);
+    fields.refuse("multimodal_data", "this server's models read text", Json::array());
+    return fields.need_text("prompt_string");
+  }
+  if (!given.is_array() || given.empty())
+    throw bad_request(fmt::format("'{}' must be a text, or a list of texts and token ids", path)).at(path);
+  if (std::ranges::all_of(given, is_token)) return read_tokens(given, path);
+  return read_mixed(given, path);
+}
+
+// A list that has a token id in it is one prompt; any other list is one of prompts.
+std::vector<RawPrompt> read_prompts(const Json& given, LlamaForm& form) {
+  if (!given.is_array() || std::ranges::any_of(given, is_token)) return {read_one(given, "prompt")};
+  if (given.empty() || given.size() > kMostPrompts)
+    throw bad_request(fmt::format("'prompt' must hold 1 to {} prompts", kMostPrompts)).at("prompt");
+  form.is_list = given.size() > 1;
+  std::vector<RawPrompt> out;
+  for (std::size_t i = 0; i < given.size(); ++i) out.push_back(read_one(given[i], fmt::format("prompt[{}]", i)));
+  return out;
+}
+
+std::vector<std::string> read_names(Fields& fields, const char* key) {
+  std::vector<std::string> out;
+  const Json* given = fields.find(key);
+  if (given == nullptr) return out;
+  if (!given->is_array() || !std::ranges::all_of(*given, [](const Json& one) { return one.is_string(); }))
+    fields.fail(key, "must be a list of strings");
+  for (const Json& one : *given) out.push_back(one.get<std::string>());
+  return out;
+}
+
+// Names as in "samplers": ["top_k", "temperature"]; what nobody knows is left out, as llama-server does.
+void read_samplers(Fields& fields, engine::SamplingParams& sampling) {
+  if (const auto min_keep = fields.whole("min_keep", 0, 1'000'000))
+    sampling.min_keep = static_cast<std::uint32_t>(*min_keep);
+  if (const auto typical = fields.number("typ_p", 0, 1)) sampling.typical_p = static_cast<float>(*typical);
+  const std::vector<std::string> names = read_names(fields, "samplers");
+  if (names.empty()) return;
+  sampling.samplers.clear();
+  for (const std::string& name : names) {
+    if (std::string known = engine::sampler_from_name(name); !known.empty())
+      sampling.samplers.push_back(std::move(known));
+  }
+}
+
+void read_length(Fields& fields, TextRequest& request) {
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  const auto most = fields.whole("max_tokens", -2, kMost);
+  const auto predict = fields.whole("n_predict", -2, kMost).value_or(most.value_or(-1));
+  if (predict >= 0) request.most_tokens = static_cast<std::int32_t>(predict);
+}
+
+// Everything but the prompt.
+Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
+  TextRequest& request = asked.request;
+  request.model = fields.text("model").value_or("");
+  read_length(fields, request);
+  request.stop_strings = read_stop_strings(fields, "stop");
+  if (const Json* schema = fields.find("json_schema")) request.schema = *schema;
+  read_sampling(fields, request);
+  read_samplers(fields, request.sampling);
+  const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);
+  if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
+  request.stream = fields.flag("stream").value_or(false);
+  request.shows_tokens = true;
+  form.return_tokens = fields.flag("return_tokens").value_or(false);
+  form.response_fields = read_names(fields, "response_fields");
+  fields.ignore({"cache_prompt", "id_slot", "n_keep"});  // prompts are always kept, and no conversation is shifted
+  for (std::string& name : fields.all_unknown()) asked.ignored.push_back(std::move(name));
+  form.settings = llama_settings(request);
+  asked.writer = llama_writer(std::move(form));
+  return asked;
+}
+
+InfillPrompt::Extra read_extra(const Json& json, const std::string& path) {
+  Fields fields(json, path);
+  return {.filename = fields.text("filename").value_or("tmp"), .text = fields.need_text("text")};
+}
+
+}  // namespace
+
+Asked read_llama_completion(const Json& body) {
+  Fields fields(body);
+  Asked asked;
+  LlamaForm form;
+  asked.request.prompt = read_prompts(fields.need("prompt"), form);
+  return read_common(fields, std::move(asked), std::move(form));
+}
+
+// OpenAI's clients always name a model, and do not know n_predict.
+Asked read_llama_completions(const Json& body) {
+  return body.contains("n_predict") || !body.contains("model") ? read_llama_completion(body) : read_completion(body);
+}
+
+Asked read_llama_infill(const Json& body) {
+  Fields fields(body);
+  Asked asked;
+  InfillPrompt prompt{.prefix = fields.need_text("input_prefix"),
+                      .suffix = fields.need_text("input_suffix"),
+                      .prompt = fields.text("prompt").value_or("")};
+  if (const Json* extra = fields.find("input_extra")) {
+    if (!extra->is_array()) fields.fail("input_extra", "must be a list of {\"filename\", \"text\"}");
+    for (std::size_t i = 0; i < extra->size(); ++i)
+      prompt.extra.push_back(read_extra((*extra)[i], fmt::format("input_extra[{}]", i)));
+  }
+  asked.request.prompt = std::move(prompt);
+  return read_common(fields, std::move(asked), {});
+}
+
+}  // namespace plimsoll::api

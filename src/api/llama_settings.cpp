@@ -1,0 +1,29 @@
+#include "api/llama_settings.hpp"
+
+#include "engine/sampling_json.hpp"
+
+namespace plimsoll::api {
+
+Json llama_settings(const TextRequest& request) {
+  Json out = engine::to_json(request.sampling);
+  for (const char* ours : {"schema", "grammar_root", "grammar_trigger_patterns", "grammar_trigger_tokens"})
+    out.erase(ours);
+  const Json most = request.most_tokens ? Json(*request.most_tokens) : Json(-1);
+  out["stop"] = request.stop_strings;
+  out["max_tokens"] = most;
+  out["n_predict"] = most;
+  out["n_keep"] = 0;
+  out["n_discard"] = 0;
+  out["stream"] = request.stream;
+  out["n_probs"] = request.top_logprobs.value_or(0);
+  out["grammar_lazy"] = false;
+  out["grammar_triggers"] = Json::array();
+  out["preserved_tokens"] = Json::array();
+  out["chat_format"] = "Content-only";
+  out["timings_per_token"] = false;
+  out["post_sampling_probs"] = false;
+  out["lora"] = Json::array();
+  return out;
+}
+
+}  // namespace plimsoll::api

@@ -1,0 +1,132 @@
+#include "llama_writer.hpp"
+
+#include "api/llama_timings.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+Json probability_json(const TokenLogprob& token) {
+  Json bytes = Json::array();
+  for (const char byte : token.text) bytes.push_back(static_cast<unsigned char>(byte));
+  return {{"id", token.id}, {"token", token.text}, {"bytes", std::move(bytes)}, {"logprob", token.logprob}};
+}
+
+Json probabilities_json(const std::vector<TokenLogprob>& tokens) {
+  Json out = Json::array();
+  for (const TokenLogprob& token : tokens) {
+    Json one = probability_json(token);
+    one["top_logprobs"] = Json::array();
+    for (const TokenLogprob& other : token.top) one["top_logprobs"].push_back(probability_json(other));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+const char* stop_type(Finish finish, const std::string& stop_string) {
+  if (finish == Finish::length) return "limit";
+  return stop_string.empty() ? "eos" : "word";
+}
+
+// "generation_settings/n_predict" is a member of a member.
+Json only(const std::vector<std::string>& fields, Json answer) {
+  if (fields.empty()) return answer;
+  Json out = Json::object();
+  for (const std::string& field : fields) {
+    const Json* at = &answer;
+    std::size_t begin = 0;
+    while (at != nullptr && begin <= field.size()) {
+      const std::size_t end = std::min(field.find('/', begin), field.size());
+      const auto found = at->is_object() ? at->find(field.substr(begin, end - begin)) : at->end();
+      at = at->is_object() && found != at->end() ? &*found : nullptr;
+      begin = end + 1;
+    }
+    if (at != nullptr) out[field] = *at;
+  }
+  return out;
+}
+
+class LlamaWriter final : public AnswerWriter {
+ public:
+  explicit LlamaWriter(LlamaForm form) : form_(std::move(form)) {}
+
+  std::string begin(const ResponseMeta& meta) override {
+    meta_ = meta;
+    return {};
+  }
+
+  std::string piece(const Piece& piece) override {
+    if (piece.choice != choice_) written_ = 0, has_newline_ = false;
+    choice_ = piece.choice;
+    written_ += piece.tokens.size();
+    has_newline_ = has_newline_ || piece.text.contains('\n');
+    Json out{{"index", piece.choice},
+             {"content", piece.text},
+             {"tokens", piece.tokens},
+             {"stop", false},
+             {"id_slot", -1},
+             {"tokens_predicted", written_},
+             {"tokens_evaluated", prompt_of(piece.choice).tokens.size()}};
+    if (!piece.logprobs.empty()) out["completion_probabilities"] = probabilities_json(piece.logprobs);
+    return event(out);
+  }
+
+  std::string end_of_choice(const ChoiceEnd& end) override {
+    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timing = end.timing};
+    return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
+  }
+
+  std::string end(const Usage&) override { return {}; }
+
+  std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
+
+  Json whole(const Answer& answer) override {
+    meta_ = answer.meta;
+    Json out = Json::array();
+    for (const Choice& choice : answer.choices) {
+      Json one = whole_choice(choice, out.size(), choice.text.contains('\n'));
+      if (form_.return_tokens) one["tokens"] = choice.tokens;
+      if (!choice.logprobs.empty()) one["completion_probabilities"] = probabilities_json(choice.logprobs);
+      out.push_back(only(form_.response_fields, std::move(one)));
+    }
+    return form_.is_list || out.size() != 1 ? out : Json(out.front());
+  }
+
+ private:
+  [[nodiscard]] const ReadPrompt& prompt_of(std::size_t choice) const {
+    static const ReadPrompt kNone;
+    return choice < meta_.prompts.size() ? meta_.prompts[choice] : kNone;
+  }
+
+  [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
+    const ReadPrompt& prompt = prompt_of(index);
+    const std::size_t held = prompt.tokens.size() + choice.timing.written;
+    return {{"index", index},
+            {"content", choice.text},
+            {"tokens", Json::array()},
+            {"id_slot", -1},
+            {"stop", true},
+            {"model", meta_.model},
+            {"tokens_predicted", choice.timing.written},
+            {"tokens_evaluated", prompt.tokens.size()},
+            {"generation_settings", form_.settings},
+            {"prompt", prompt.text},
+            {"has_new_line", has_newline},
+            {"truncated", false},
+            {"stop_type", stop_type(choice.finish, choice.stop_string)},
+            {"stopping_word", choice.stop_string},
+            {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
+            {"timings", llama_timings(choice.timing)}};
+  }
+
+  LlamaForm form_;
+  ResponseMeta meta_;
+  std::size_t choice_ = 0;
+  std::size_t written_ = 0;
+  bool has_newline_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form) { return std::make_unique<LlamaWriter>(std::move(form)); }
+
+}  // namespace plimsoll::api

@@ -1,0 +1,20 @@
+// llama_writer: how llama-server writes the answers of /completion and /infill.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/dialect.hpp"
+
+namespace plimsoll::api {
+
+struct LlamaForm {
+  Json settings{};                             // of the answer: llama_settings()
+  std::vector<std::string> response_fields{};  // only these, "generation_settings/n_predict"; empty: all
+  bool return_tokens = false;                  // of a whole answer; a stream's always have them
+  bool is_list = false;                        // several prompts were given, or one inside a list
+};
+
+[[nodiscard]] std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form);
+
+}  // namespace plimsoll::api

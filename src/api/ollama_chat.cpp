@@ -1,0 +1,82 @@
+// Ollama's /api/chat.
+#include <fmt/format.h>
+
+#include "api/tool_calls.hpp"
+
+#include "ollama_fields.hpp"
+#include "text_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+// Calls of an earlier answer: arguments are an object here; templates want the same.
+Json read_calls(const Json& calls, const std::string& path) {
+  if (!calls.is_array()) throw bad_request(fmt::format("'{}' must be a list", path)).at(path);
+  Json out = Json::array();
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    Fields call(calls[i], fmt::format("{}[{}]", path, i));
+    Fields function(call.need("function"), call.path_of("function"));
+    const Json* arguments = function.find("arguments");
+    out.push_back(
+        {{"id", call.text("id").value_or("")},
+         {"type", "function"},
+         {"function",
+          {{"name", function.need_text("name")}, {"arguments", arguments != nullptr ? *arguments : Json::object()}}}});
+  }
+  return out;
+}
+
+engine::ChatMessage read_message(const Json& json, const std::string& path, Asked& asked) {
+  Fields fields(json, path);
+  engine::ChatMessage message;
+  message.role = fields.need_text("role");
+  if (const Json* content = fields.find("content")) message.content = read_content(*content, fields.path_of("content"));
+  if (const Json* calls = fields.find("tool_calls"); calls != nullptr && !calls->empty())
+    message.extra["tool_calls"] = read_calls(*calls, fields.path_of("tool_calls"));
+  if (const auto thoughts = fields.text("thinking"); thoughts && !thoughts->empty())
+    message.extra["reasoning_content"] = *thoughts;
+  if (const auto name = fields.text("tool_name")) message.extra["name"] = *name;
+  if (const auto id = fields.text("tool_call_id")) message.extra["tool_call_id"] = *id;
+  if (const auto name = fields.text("name")) message.extra["name"] = *name;
+  fields.refuse("images", "this server's models read text", Json::array());
+  ignore_the_rest(fields, asked);
+  return message;
+}
+
+// A part of a tool's declaration that says nothing is left out by Ollama's clients.
+Json with_types(const Json& tools) {
+  Json out = tools;
+  for (Json& tool : out) {
+    if (tool.is_object() && !tool.contains("type")) tool["type"] = "function";
+  }
+  return out;
+}
+
+ChatPrompt read_chat(Fields& fields, Asked& asked) {
+  ChatPrompt chat;
+  const Json* messages = fields.find("messages");
+  if (messages != nullptr && !messages->is_array()) fields.fail("messages", "must be a list of messages");
+  for (std::size_t i = 0; messages != nullptr && i < messages->size(); ++i)
+    chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i), asked));
+  if (const Json* tools = fields.find("tools"); tools != nullptr && !tools->empty())
+    chat.tools = read_tools(with_types(*tools), "tools");
+  check_tools(chat);
+  return chat;
+}
+
+}  // namespace
+
+Asked read_ollama_chat(const Json& body) {
+  Fields fields(body);
+  Asked asked;
+  OllamaForm form{.chat = true};
+  asked.request.prompt = read_chat(fields, asked);
+  asked.only_loads = std::get<ChatPrompt>(asked.request.prompt).messages.empty();
+  const std::string model = fields.text("model").value_or("");
+  read_ollama_common(fields, asked, form);
+  ignore_the_rest(fields, asked);
+  asked.writer = ollama_writer(model, form);
+  return asked;
+}
+
+}  // namespace plimsoll::api

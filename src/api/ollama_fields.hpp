@@ -1,0 +1,34 @@
+// ollama_fields: what Ollama's requests for text have in common, read into a TextRequest.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/dialect.hpp"
+#include "api/fields.hpp"
+
+namespace plimsoll::api {
+
+// "NAME:latest" is NAME.
+[[nodiscard]] std::string without_latest(const std::string& model);
+// "model", or its older spelling "name".
+[[nodiscard]] std::string read_ollama_model(Fields& fields);
+// "5m", "1h30m", "-1", seconds as a number. Negative: for ever. Throws Problem 400.
+[[nodiscard]] std::optional<KeepAlive> read_keep_alive(Fields& fields);
+
+// How an Ollama answer is written.
+struct OllamaForm {
+  bool chat = true;            // a message, or a response
+  bool thoughts = true;        // false: they are left out
+  bool shows_context = false;  // the last line has the ids of prompt and answer
+  bool unloads = false;        // the model goes after it
+};
+
+// model, stream (true where nothing is said), keep_alive, format, think, logprobs and options. What is not done is
+// added to `asked.ignored`.
+void read_ollama_common(Fields& fields, Asked& asked, OllamaForm& form);
+// What nobody has read is added, too.
+void ignore_the_rest(const Fields& fields, Asked& asked);
+[[nodiscard]] std::unique_ptr<AnswerWriter> ollama_writer(std::string model, const OllamaForm& form);
+
+}  // namespace plimsoll::api

@@ -1,0 +1,73 @@
+#include "llama_props.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include <plimsoll/base/version.hpp>
+#include "api/llama_settings.hpp"
+#include "engine/model.hpp"
+
+#include "infill_prompt.hpp"
+
+namespace plimsoll::server {
+namespace {
+
+using api::Json;
+
+// Where files lie is nobody's business out there; what they are called is.
+std::string file_name(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
+std::string text_of(const engine::Vocab& vocab, engine::Token token) {
+  return token == LLAMA_TOKEN_NULL ? std::string{} : vocab.piece(token, true);
+}
+
+void add_vocabulary(Json& props, const PromptReader& reader) {
+  props["chat_template"] = reader.model().chat_template().value_or("");
+  props["bos_token"] = text_of(reader.vocab(), reader.vocab().bos());
+  props["eos_token"] = text_of(reader.vocab(), reader.vocab().eos());
+  props["infill"] = fills_gaps(reader.vocab());
+}
+
+}  // namespace
+
+Json llama_props(const host::Host& host, std::size_t place, const PromptReader* reader) {
+  const host::ModelStatus status = host.status().models[place];
+  const plan::ModelPlan plan = host.plans()[place];
+  Json props{
+      {"default_generation_settings", {{"params", api::llama_settings({})}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
+      {"total_slots", status.slots},
+      {"model_alias", status.name},
+      {"model_path", file_name(plan.request.model.path)},
+      {"modalities", {{"vision", false}, {"audio", false}}},
+      {"endpoint_slots", true},
+      {"endpoint_props", false},  // they are read here, not changed
+      {"endpoint_metrics", true}};
+  if (reader != nullptr) add_vocabulary(props, *reader);
+  props["build_info"] = fmt::format("plimsoll {}", version());
+  props["state"] = host::to_string(status.state);
+  props["is_sleeping"] = !is_resident(status.state);
+  return props;
+}
+
+// Leases have no numbers: as many slots as there are leases are at work.
+Json llama_slots(const host::Host& host, std::size_t place) {
+  const host::ModelStatus status = host.status().models[place];
+  const plan::ModelPlan plan = host.plans()[place];
+  Json out = Json::array();
+  for (std::size_t i = 0; i < status.slots; ++i)
+    out.push_back({{"id", i},
+                   {"n_ctx", plan.dry_run.context.n_ctx_seq},
+                   {"speculative", host.fleet().models[place].draft.has_value()},
+                   {"is_processing", i < status.leases}});
+  return out;
+}
+
+Json llama_adapters(const host::Host& host, std::size_t place) {
+  Json out = Json::array();
+  for (const engine::AdapterParams& adapter : host.plans()[place].request.adapters)
+    out.push_back({{"id", out.size()}, {"path", file_name(adapter.path)}, {"scale", adapter.scale}});
+  return out;
+}
+
+}  // namespace plimsoll::server

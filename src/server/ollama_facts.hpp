@@ -1,0 +1,20 @@
+// ollama_facts: what Ollama's clients are told about a model, gathered from host, plan and file.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "api/ollama_models.hpp"
+#include "host/host.hpp"
+
+#include "prompt_reader.hpp"
+
+namespace plimsoll::server {
+
+// Of those that can be used, in the fleet's order.
+[[nodiscard]] std::vector<api::OllamaModel> ollama_models(const host::Host& host);
+// Of those whose memory is held, or on its way to be.
+[[nodiscard]] std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host);
+// `place`: the model's in the fleet.
+[[nodiscard]] api::OllamaShown ollama_shown(const host::Host& host, std::size_t place, const PromptReader& reader);
+
+}  // namespace plimsoll::server
