@@ -7,6 +7,8 @@
 
 #include <plimsoll/base/error.hpp>
 #include "host/fleet_file.hpp"
+#include "run/embedder.hpp"
+#include "run/reranker.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -36,7 +38,38 @@ void give_demo_models_slots(ModelOptions& options) {
   options.given["--ctx-size"] = {"4096"};
 }
 
-host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options) {
+engine::Pooling pooling_of(const FleetPurpose& purpose) {
+  if (purpose.ranking) return engine::Pooling::rank;
+  if (purpose.pooling.empty()) return engine::Pooling::unspecified;
+  const auto pooling = engine::pooling_from_string(purpose.pooling);
+  if (!pooling)
+    throw Error(ErrorCode::usage,
+                fmt::format("--pooling does not know '{}'; it takes none, mean, cls, last or rank", purpose.pooling));
+  return *pooling;
+}
+
+void give_purpose(host::Fleet& fleet, const FleetPurpose& purpose) {
+  if (purpose.embeddings || purpose.ranking) {
+    const engine::Pooling pooling = pooling_of(purpose);
+    for (host::FleetModel& model : fleet.models) {
+      if (pooling == engine::Pooling::rank)
+        run::plan_for_ranking(model.request.dry_run);
+      else
+        run::plan_for_embeddings(model.request.dry_run, pooling);
+    }
+  } else if (!purpose.pooling.empty()) {
+    throw Error(ErrorCode::usage, "--pooling goes with --embedding");
+  }
+  if (purpose.draft.model.empty()) return;
+  if (fleet.models.size() != 1)
+    throw Error(ErrorCode::usage, "--model-draft goes with one model; a fleet file gives each model its own");
+  plan::Request& target = fleet.models.front().request;
+  if (auto draft = draft_request(purpose.draft, target))
+    fleet.models.front().draft = {.request = std::move(*draft), .speculation = speculation(purpose.draft)};
+}
+
+host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options,
+                            const FleetPurpose& purpose) {
   bool at_start = true;
   std::vector<std::string>& models = options.given["--model"];
   for (const std::string& source : sources) {
@@ -57,6 +90,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
     request.compute_group = host::kDefaultGroup;
     fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
   }
+  give_purpose(fleet, purpose);
   require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }
@@ -73,11 +107,14 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   return fleet;
 }
 
-host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options) {
+host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options,
+                             const FleetPurpose& purpose) {
   const bool fleet_file = std::ranges::any_of(sources, [](const std::string& s) { return s.ends_with(".toml"); });
-  if (!fleet_file) return fleet_of_models(sources, options);
+  if (!fleet_file) return fleet_of_models(sources, options, purpose);
   if (sources.size() > 1 || options.has("--model"))
     throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");
+  if (purpose.embeddings || purpose.ranking || !purpose.draft.model.empty())
+    throw Error(ErrorCode::usage, "a fleet file says for each model whether it embeds, ranks or has a draft");
   return fleet_of(sources.front(), options);
 }
 

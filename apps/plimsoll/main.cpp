@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "interrupt.hpp"
+#include "llama_server_flags.hpp"
 #include "waiting.hpp"
 
 namespace {
@@ -60,9 +61,13 @@ int run_command(int argc, char** argv) {
   program.parse_complete_callback([&global] { set_up_log(global); });
 
   auto arguments = app::with_long_names(argc, argv);
-  std::ranges::reverse(arguments);  // the parser takes them from the back
   try {
-    program.parse(arguments);
+    std::vector<std::string> notes;
+    arguments = app::without_llama_server_flags(std::move(arguments), program, notes);
+    for (const std::string& note : notes) fmt::print(stderr, "plimsoll: warning: {}\n", note);
+    auto from_the_back = arguments;  // as the parser takes them
+    std::ranges::reverse(from_the_back);
+    program.parse(from_the_back);
     return status;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version

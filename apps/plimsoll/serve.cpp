@@ -39,6 +39,7 @@ struct ServeOptions {
   std::int64_t draining_s = 30;
   std::string log_format = "text";
   bool no_dashboard = false;
+  FleetPurpose purpose;
 };
 
 const char* level_text(log::Level level) {
@@ -151,7 +152,7 @@ bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
 int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
   server::ServerOptions server_settings = server_options(options);
-  host::Fleet fleet = fleet_of_sources(options.sources, options.model);
+  host::Fleet fleet = fleet_of_sources(options.sources, options.model, options.purpose);
   if (!options.keep_in_host.empty()) {
     const auto kept = parse_bytes(options.keep_in_host);
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
@@ -196,6 +197,28 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   return done;  // a server is ended by a signal: that is no failure
 }
 
+// What the models named on the command line are for; a fleet file says it for each model.
+void add_purpose_options(CLI::App& command, FleetPurpose& purpose) {
+  command.add_flag("--embedding", purpose.embeddings, "The models give vectors: /v1/embeddings")
+      ->envname("PLIMSOLL_EMBEDDING")
+      ->group("Model");
+  command.add_flag("--reranking", purpose.ranking, "The models rank: /v1/rerank")
+      ->envname("PLIMSOLL_RERANKING")
+      ->group("Model");
+  command
+      .add_option("--pooling", purpose.pooling,
+                  "How vectors of tokens become one: mean, cls, last, rank; with --embedding")
+      ->envname("PLIMSOLL_POOLING")
+      ->group("Model");
+  add_draft_options(command, purpose.draft);
+}
+
+constexpr const char* kCompatible =
+    "llama-server's start scripts work unchanged: its flags mean what they mean there, those without a meaning here "
+    "are "
+    "named in a warning, and models are not downloaded. Its paths are answered, and Ollama's and OpenAI's and "
+    "Anthropic's (docs/server.md).";
+
 void add_server_options(CLI::App& command, ServeOptions& o) {
   const auto of = [](CLI::Option* option, const char* group) { return option->group(group); };
   server::ServerOptions& s = o.server;
@@ -237,6 +260,9 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->allow_extra_args(false),
      "Server");
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
+  of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
+         ->envname("PLIMSOLL_METRICS_COMPAT"),
+     "Server");
   of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
          ->envname("PLIMSOLL_LOG_FORMAT")
          ->capture_default_str(),
@@ -308,7 +334,9 @@ void add_serve(CLI::App& app, GlobalOptions& global, int& status) {
       "sources", options->sources,
       "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
   add_model_options(*command, options->model);
+  add_purpose_options(*command, options->purpose);
   add_server_options(*command, *options);
+  command->footer(kCompatible);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }
 

@@ -18,7 +18,9 @@ import sys
 
 SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top"]
 # Flags of other programs that the pages mention.
-FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix"}
+FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix",
+           # llama-server's, which `serve` takes as well
+           "--jinja", "--metrics", "--slots", "--mlock", "--embeddings", "--no-webui"}
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 NAMED_FILE = re.compile(r"`((?:src|include|apps|cmake|docs|tests|scripts|examples|completions)/[\w./-]+|[a-z_]+/[a-z_]+\.hpp)`")
 

@@ -1,0 +1,72 @@
+#include "llama_server_flags.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "expect_error.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Arguments = std::vector<std::string>;
+
+class LlamaServerFlagsTest : public testing::Test {
+ protected:
+  LlamaServerFlagsTest() {
+    CLI::App* serve = program_.add_subcommand("serve", "");
+    serve->add_option("--port", port_);
+    serve->add_option("--seed", port_);
+    program_.add_subcommand("generate", "");
+  }
+  Arguments read(Arguments arguments) {
+    notes_.clear();
+    return without_llama_server_flags(std::move(arguments), program_, notes_);
+  }
+  CLI::App program_;
+  std::string port_;
+  std::vector<std::string> notes_;
+};
+
+TEST_F(LlamaServerFlagsTest, WhatIsAlwaysSoIsLeftOutWithoutAWord) {
+  EXPECT_THAT(read({"serve", "--jinja", "--port", "1", "-cb"}), ElementsAre("serve", "--port", "1"));
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(LlamaServerFlagsTest, WhatIsCalledOtherwiseGetsOurName) {
+  EXPECT_THAT(
+      read({"serve", "--mlock", "-n", "5", "--no-webui", "--draft=3"}),
+      ElementsAre("serve", "--load-mode", "mlock", "--max-answer-tokens", "5", "--no-dashboard", "--draft-max", "3"));
+}
+
+TEST_F(LlamaServerFlagsTest, WhatHasNoMeaningIsNamed) {
+  EXPECT_THAT(read({"serve", "--numa", "distribute", "--top-k=3"}), ElementsAre("serve"));
+  EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--numa has no meaning here"), testing::HasSubstr("--top-k")));
+}
+
+TEST_F(LlamaServerFlagsTest, AFlagThatServeHasIsItsOwn) {
+  EXPECT_THAT(read({"serve", "--seed", "3"}), ElementsAre("serve", "--seed", "3"));
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(LlamaServerFlagsTest, NegativeCountsSayNothing) {
+  EXPECT_THAT(read({"serve", "-n", "-1", "--parallel", "-1"}), ElementsAre("serve"));
+}
+
+TEST_F(LlamaServerFlagsTest, AnOlderFormHasNoValue) {
+  EXPECT_THAT(read({"serve", "--flash-attn", "--port", "1"}),
+              ElementsAre("serve", "--flash-attn", "on", "--port", "1"));
+  EXPECT_THAT(read({"serve", "--flash-attn", "off"}), ElementsAre("serve", "--flash-attn", "off"));
+}
+
+TEST_F(LlamaServerFlagsTest, NothingIsDownloaded) {
+  test::expect_error(ErrorCode::usage, "not downloaded here", [&] { return read({"serve", "-hf", "a/b"}); });
+}
+
+TEST_F(LlamaServerFlagsTest, OtherSubcommandsAreLeftAlone) {
+  EXPECT_THAT(read({"generate", "--jinja"}), ElementsAre("generate", "--jinja"));
+}
+
+}  // namespace
+}  // namespace plimsoll::app

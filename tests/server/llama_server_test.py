@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""What llama-server's clients and start scripts are used to. llama_server_test.py PROGRAM [unittest arguments]"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from gguf_keys import with_keys  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
+
+PROGRAM = ServedCase.program = sys.argv[1]
+SHORT = {"n_predict": 8, "temperature": 0}
+# Any three tokens will do for a test.
+FIM = {"tokenizer.ggml.fim_pre_token_id": 700, "tokenizer.ggml.fim_suf_token_id": 701, "tokenizer.ggml.fim_mid_token_id": 702}
+
+
+class LlamaServer(ServedCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        gaps = pathlib.Path(cls.folder.name) / "gaps.gguf"
+        with_keys(BOSUN, gaps, FIM)
+        cls.arguments = ("-m", MATE, "-m", gaps, "-np", "2", "-c", "1024", "--jinja", "--metrics", "--slots", "-cb", "--mlock",
+                         "--temp", "0.7", "--metrics-compat", "--threads-http=4", *SMALL)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.folder.cleanup()
+
+    def complete(self, prompt, **more):
+        status, answer = self.server.post("/completion", {"prompt": prompt, **SHORT, **more})
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def test_a_completion(self):
+        answer = self.complete("Day 1.", return_tokens=True)
+        self.assertRegex(answer["content"], "[A-Za-z]{3}")
+        self.assertEqual((answer["stop"], answer["stop_type"], answer["tokens_predicted"]), (True, "limit", 8))
+        self.assertEqual(len(answer["tokens"]), 8)
+        self.assertEqual(answer["prompt"], "Day 1.")
+        self.assertEqual(answer["generation_settings"]["n_predict"], 8)
+        self.assertEqual(answer["timings"]["predicted_n"], 8)
+        self.assertEqual(answer["timings"]["prompt_n"] + answer["timings"]["cache_n"], answer["tokens_evaluated"])
+        text = self.server.post("/v1/completions", {"prompt": "Day 1.", "max_tokens": 8, "temperature": 0})[1]["choices"][0]["text"]
+        self.assertEqual(answer["content"], text)
+
+    def test_the_same_streamed(self):
+        whole = self.complete("Day 1.")
+        events = [data for _, data in self.server.events("/completion", {"prompt": "Day 1.", "stream": True, **SHORT})]
+        self.assertEqual("".join(e["content"] for e in events), whole["content"])
+        self.assertEqual([e["stop"] for e in events], [False] * (len(events) - 1) + [True])
+        self.assertEqual(sum(len(e["tokens"]) for e in events), 8)
+        self.assertEqual(events[-1]["stop_type"], "limit")
+
+    def test_every_form_of_a_prompt(self):
+        text = self.complete("Day 1.")["content"]
+        tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
+        self.assertEqual(self.complete(tokens)["content"], text)
+        self.assertEqual(self.complete([*tokens[:-1], self.server.post("/detokenize", {"tokens": tokens[-1:]})[1]["content"]])["content"], text)
+        self.assertEqual([a["content"] for a in self.complete(["Day 1.", tokens])], [text, text])
+        self.assertEqual([a["index"] for a in self.complete(["Day 1.", tokens])], [0, 1])
+        self.assertEqual(self.complete("Day 1.", response_fields=["content"]), {"content": text})
+
+    def test_probabilities_and_stops(self):
+        answer = self.complete("Day 1.", n_probs=3)
+        for token in answer["completion_probabilities"]:
+            self.assertEqual(len(token["top_logprobs"]), 3)
+            self.assertEqual(token["id"], token["top_logprobs"][0]["id"])
+        stop = answer["content"].split()[1]
+        cut = self.complete("Day 1.", stop=[stop])
+        self.assertEqual((cut["stop_type"], cut["stopping_word"]), ("word", stop))
+
+    def test_gaps_are_filled_where_the_model_can(self):
+        gap = {"model": "gaps", "input_prefix": "Day 1. Wind ", "input_suffix": " Day 2.", "input_extra": [{"filename": "log", "text": "Day 0."}], **SHORT}
+        status, answer = self.server.post("/infill", gap)
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer["tokens_predicted"], 8)
+        self.assertRegex(answer["prompt"], "(?s)Day 0.*Day 1. Wind.*Day 2.")
+        long = self.server.post("/infill", {**gap, "input_prefix": "Wind. " * 3000, "input_suffix": "Sea. " * 3000})
+        self.assertEqual(long[0], 200, long[1])
+        self.assertLess(long[1]["tokens_evaluated"], 512)
+        self.assertEqual(self.server.post("/v1/completions", {"model": "gaps", "prompt": "Day 1.", "suffix": "Day 2.", "max_tokens": 4})[0], 200)
+        for path, body in (("/infill", {**gap, "model": "mate-chat"}), ("/v1/completions", {"prompt": "a", "suffix": "b"})):
+            self.refused(self.server.post(path, body), 501, "Infill is not supported by this model: prefix token is missing")
+
+    def test_properties_slots_and_adapters(self):
+        props = self.server.get("/props")[1]
+        self.assertEqual((props["total_slots"], props["model_path"]), (2, "mate-chat.gguf"))
+        self.assertEqual(props["default_generation_settings"]["n_ctx"], 512)
+        self.assertEqual(props["default_generation_settings"]["params"]["top_k"], 40)
+        self.assertIn("<|im_start|>", props["chat_template"])
+        self.assertEqual((props["bos_token"], props["eos_token"]), ("<|endoftext|>", "<|im_end|>"))
+        self.assertEqual(props["modalities"], {"vision": False, "audio": False})
+        slots = self.server.get("/slots")[1]
+        self.assertEqual([(s["id"], s["n_ctx"], s["is_processing"]) for s in slots], [(0, 512, False), (1, 512, False)])
+        self.assertEqual(self.server.get("/slots?fail_on_no_slot=1")[0], 200)
+        self.assertEqual(self.server.get("/lora-adapters"), (200, []))
+        for path in ("/props", "/lora-adapters", "/slots/0?action=save"):
+            self.refused(self.server.post(path), 501, "planned|read here|found by")
+
+    def test_models_are_loaded_and_unloaded(self):
+        for path in ("/models/load", "/models/unload", "/models/load"):
+            self.assertEqual(self.server.post(path, {"model": "gaps"}), (200, {"success": True}))
+        self.refused(self.server.post("/models/load", {"model": "kraken"}), 404, "kraken")
+
+    def test_anthropics_list_of_models(self):
+        headers = {"anthropic-version": "2023-06-01"}
+        listed = self.server.get("/v1/models", headers)[1]
+        self.assertEqual((listed["first_id"], listed["last_id"], listed["has_more"]), ("mate-chat", "gaps", False))
+        self.assertEqual(listed["data"][0]["type"], "model")
+        self.assertEqual(self.server.get("/v1/models/gaps", headers)[1]["id"], "gaps")
+        self.assertEqual(self.server.get("/v1/models")[1]["object"], "list")
+
+    def test_metrics_under_both_names(self):
+        self.complete("Day 1.")
+        text = self.server.get("/metrics")[1]
+        self.assertRegex(text, r"\nllamacpp:tokens_predicted_total [1-9]")
+        self.assertRegex(text, r"\nllamacpp:requests_processing 0\n")
+        self.assertIn("plimsoll_completion_tokens_total", text)
+
+    def test_a_start_script_works(self):
+        log = self.server.log_text()
+        self.assertIn("--temp has no meaning here", log)
+        self.assertIn("--threads-http has no meaning here", log)
+        self.assertNotIn("--jinja", log)
+
+    def test_nothing_is_downloaded(self):
+        said = subprocess.run([PROGRAM, "serve", "-hf", "user/model"], capture_output=True, text=True)
+        self.assertEqual(said.returncode, 2, said.stderr)
+        self.assertIn("models are not downloaded here", said.stderr)
+
+
+class LlamaServerEmbeds(ServedCase):
+    arguments = ("-m", MATE, "--embeddings", "--pooling", "mean", "-c", "256", *SMALL)
+
+    def test_vectors_without_a_fleet_file(self):
+        status, answer = self.server.post("/embedding", {"content": "Day 1."})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer[0]["index"], 0)
+        openai = self.server.post("/v1/embeddings", {"input": "Day 1."})[1]["data"][0]["embedding"]
+        self.assertEqual(answer[0]["embedding"], [openai])
+
+
+class LlamaServerDrafts(unittest.TestCase):
+    def test_a_draft_is_named_on_the_command_line(self):
+        server = Serving(PROGRAM, "-m", MATE, "-md", MATE, "--draft", "4", "-c", "512", *SMALL)
+        try:
+            answer = server.post("/completion", {"prompt": "Day 1.", **SHORT})
+            self.assertEqual(answer[1]["tokens_predicted"], 8, answer)
+            self.assertTrue(server.get("/slots")[1][0]["speculative"])
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
