@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include <plimsoll/base/version.hpp>
+#include "base/version.hpp"
 #include "api/llama_settings.hpp"
 #include "engine/model.hpp"
 

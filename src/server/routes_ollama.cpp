@@ -1,7 +1,7 @@
 // What Ollama's clients ask beside text and vectors: its version, which models are here, and those that change models.
 #include <fmt/format.h>
 
-#include <plimsoll/base/version.hpp>
+#include "base/version.hpp"
 #include "api/ollama_models.hpp"
 #include "api/ollama_routes.hpp"
 
