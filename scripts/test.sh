@@ -7,8 +7,9 @@ preset=$1
 PLIMSOLL_WITH_TESTS=1 "$here/scripts/build.sh" "$preset"
 cat "$here/build/$preset/absent-tests.txt"
 
-# From outside of the private root, so not one of ctest's.
+# From outside of the private root, so not some of ctest's.
 "$here/tests/scripts/private_root_test.sh" "$here/build/$preset/bin/plimsoll" "$here/models/demo/bosun-log.gguf"
+[ "$preset" != release ] || "$here/tests/scripts/launcher_test.sh" "$here/models/demo/bosun-log.gguf"
 
 # The engine is not instrumented: what it does inside is not ours to report (scripts/sanitizers/*.txt name each case).
 export PLIMSOLL_MATRIX=$2
