@@ -52,10 +52,17 @@ bool holds(const Ranges& ranges, char32_t code) {
   return std::ranges::any_of(ranges, [&](const Range& range) { return code >= range.first && code <= range.last; });
 }
 
-// One character of the set, as JSON writes it.
-std::string one_of(const Ranges& wanted) {
+// How the text is written where the grammar holds: inside a JSON string, or as it is.
+enum class Spelling { json, text };
+
+// One character of the set.
+std::string one_of(const Ranges& wanted, Spelling spelling) {
+  const bool json = spelling == Spelling::json;
   Ranges hidden = complement(wanted);
-  hidden.insert(hidden.end(), not_plain().begin(), not_plain().end());
+  if (json)
+    hidden.insert(hidden.end(), not_plain().begin(), not_plain().end());
+  else
+    hidden.insert(hidden.end(), {{0, 0}, {0xD800, 0xDFFF}});
   std::vector<std::string> parts;
   std::string members;
   for (const Range& range : complement(hidden)) {
@@ -66,7 +73,7 @@ std::string one_of(const Ranges& wanted) {
   constexpr std::pair<char32_t, char> kEscapes[]{{'"', '"'},  {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'},
                                                  {'\t', 't'}, {'\f', 'f'},  {'\b', 'b'}};
   for (const auto& [code, letter] : kEscapes) {
-    if (holds(wanted, code)) parts.push_back(gbnf_literal(std::string{'\\', letter}));
+    if (json && holds(wanted, code)) parts.push_back(gbnf_literal(std::string{'\\', letter}));
   }
   if (parts.empty()) throw Error(ErrorCode::unsupported, "a set of characters that no JSON string is written with");
   return gbnf_any_of(parts);
@@ -80,7 +87,16 @@ const Ranges kLineEnds{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 // Recursive descent over an ECMAScript pattern.
 class PatternReader {
  public:
-  explicit PatternReader(const std::string& pattern) : text_(to_code_points(pattern)) {}
+  explicit PatternReader(const std::string& pattern, Spelling spelling = Spelling::json)
+      : text_(to_code_points(pattern)), spelling_(spelling) {}
+
+  // All of the text, from its first character to its last.
+  std::string read_whole() {
+    (void)take('^');
+    std::string body = alternatives();
+    if (at_ < text_.size()) refuse("an unbalanced )");
+    return body;
+  }
 
   std::string read(GbnfRules& rules) {
     const std::string anything = rules.json("char") + "*";
@@ -173,11 +189,11 @@ class PatternReader {
       case '(':
         return group();
       case '[':
-        return one_of(set());
+        return one_of(set(), spelling_);
       case '.':
-        return one_of(complement(kLineEnds));
+        return one_of(complement(kLineEnds), spelling_);
       case '\\':
-        return one_of(escape());
+        return one_of(escape(), spelling_);
       case '^':
       case '$':
         refuse("^ or $ inside the pattern");
@@ -187,7 +203,7 @@ class PatternReader {
       case '{':
         broken("a quantifier of nothing");
       default:
-        return one_of({{c, c}});
+        return one_of({{c, c}}, spelling_);
     }
   }
 
@@ -285,6 +301,7 @@ class PatternReader {
   }
 
   std::u32string text_;
+  Spelling spelling_;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
   std::size_t branches_ = 1;
@@ -294,5 +311,9 @@ class PatternReader {
 }  // namespace
 
 std::string gbnf_pattern(GbnfRules& rules, const std::string& pattern) { return PatternReader(pattern).read(rules); }
+
+std::string gbnf_text_pattern(const std::string& pattern) {
+  return PatternReader(pattern, Spelling::text).read_whole();
+}
 
 }  // namespace plimsoll::grammar

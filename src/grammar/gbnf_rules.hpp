@@ -42,6 +42,8 @@ class GbnfRules {
 // The content of a JSON string, without its quotation marks, that matches the ECMAScript pattern. Throws
 // Error{unsupported} with what the pattern holds that cannot be had; Error{usage} where it is none.
 [[nodiscard]] std::string gbnf_pattern(GbnfRules& rules, const std::string& pattern);
+// The same for a text that stands by itself, all of it.
+[[nodiscard]] std::string gbnf_text_pattern(const std::string& pattern);
 // The content of a JSON string of that format; empty for a format that is not known.
 [[nodiscard]] std::string gbnf_format(std::string_view format);
 // A JSON string (with its quotation marks) that is none of the words.

@@ -1,0 +1,52 @@
+// Grammars of texts that are no JSON, under a sampler.
+#include "grammar/text_grammar.hpp"
+
+#include <gtest/gtest.h>
+
+#include "engine/sampler.hpp"
+
+#include "decoding.hpp"
+#include "expect_error.hpp"
+#include "temporary_folder.hpp"
+#include "tiny_gguf.hpp"
+
+namespace plimsoll::grammar {
+namespace {
+
+class TextGrammarTest : public testing::Test {
+ protected:
+  // The whole text is allowed, and it may end there.
+  [[nodiscard]] bool allows(const std::string& grammar, const std::string& text) const {
+    engine::SamplingParams params;
+    params.grammar = grammar;
+    engine::Sampler sampler(*model_, params);
+    for (const char c : text) {  // as tokens of single bytes
+      const engine::Token token = 3 + static_cast<unsigned char>(c);
+      if (!sampler.grammar_allows(token)) return false;
+      sampler.accept_choice(token);
+    }
+    return sampler.grammar_allows(model_->vocab().eos());
+  }
+
+  test::TemporaryFolder folder_;
+  std::shared_ptr<engine::Model> model_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
+};
+
+TEST_F(TextGrammarTest, OneOfTheChoices) {
+  const std::string grammar = grammar_of_choices({"aye", "nay \"sir\"\n"});
+  EXPECT_TRUE(allows(grammar, "aye"));
+  EXPECT_TRUE(allows(grammar, "nay \"sir\"\n"));
+  for (const char* wrong : {"", "ay", "ayes", "nay"}) EXPECT_FALSE(allows(grammar, wrong)) << wrong;
+}
+
+TEST_F(TextGrammarTest, ATextThatIsAllOfAPattern) {
+  const std::string grammar = grammar_of_pattern(R"(\d{2}|"a\n\\[^x]")");
+  for (const char* right : {"12", "\"a\n\\y\""}) EXPECT_TRUE(allows(grammar, right)) << right;
+  for (const char* wrong : {"1", "123", "x12", "\"a\n\\x\""}) EXPECT_FALSE(allows(grammar, wrong)) << wrong;
+  EXPECT_TRUE(allows(grammar_of_pattern("^ab$"), "ab"));
+  test::expect_error(ErrorCode::unsupported, "look-around", [] { (void)grammar_of_pattern("(?=a)"); });
+  test::expect_error(ErrorCode::usage, "group", [] { (void)grammar_of_pattern("(a"); });
+}
+
+}  // namespace
+}  // namespace plimsoll::grammar
