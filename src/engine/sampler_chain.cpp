@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include <plimsoll/base/error.hpp>
+#include "engine/answer_limits.hpp"
 #include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
@@ -27,6 +28,7 @@ class ChainMaker {
 
   SamplerChain make() && {
     add_biases();
+    add_limits();
     if (params_.mirostat != 0) {
       add_mirostat();
       return std::move(chain_);
@@ -63,6 +65,15 @@ class ChainMaker {
       }
     }
     if (!biases.empty()) chain_.add(SamplerLink::logit_bias(model_, biases));
+  }
+
+  void add_limits() {
+    if (params_.least_tokens > 0) chain_.add(make_least_tokens(model_, params_.least_tokens));
+    if (params_.thought_tokens >= 0 && !params_.thought_end.empty())
+      chain_.add(make_thought_limit(model_, {.tokens = params_.thought_tokens,
+                                             .begin = params_.thought_begin,
+                                             .end = params_.thought_end,
+                                             .is_open = params_.thought_is_open}));
   }
 
   void add_mirostat() {

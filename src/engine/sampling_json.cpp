@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -58,6 +59,11 @@ void for_each_field(Params& params, Visit&& visit) {
   visit("grammar_root", params.grammar_root);
   visit("grammar_trigger_patterns", params.grammar_trigger_patterns);
   visit("grammar_trigger_tokens", params.grammar_trigger_tokens);
+  visit("least_tokens", params.least_tokens);
+  visit("thought_tokens", params.thought_tokens);
+  visit("thought_begin", params.thought_begin);
+  visit("thought_end", params.thought_end);
+  visit("thought_is_open", params.thought_is_open);
 }
 
 // Exact: whole numbers in range, no number for a flag, no rounding of 1.5 to a count.
@@ -114,9 +120,32 @@ Json to_json(const SamplingParams& params) {
   return json;
 }
 
-SamplingParams sampling_params_from_json(const Json& json) {
+SamplingParams laid_over(SamplingParams below, const PartialSampling& above) {
+  const SamplingParams stock;
+  const auto says = [&](const char* key, bool differs) { return differs || above.given.contains(key); };
+  // Three structs walked along together: each field is visited under the same name in all.
+  for_each_field(below, [&](const char* key, auto& into) {
+    for_each_field(above.params, [&](const char* other, const auto& from) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(into)>, std::remove_cvref_t<decltype(from)>>) {
+        if (std::string_view(key) != other) return;
+        for_each_field(stock, [&](const char* usual, const auto& value) {
+          if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::remove_cvref_t<decltype(from)>>) {
+            if (std::string_view(key) == usual && says(key, from != value)) into = from;
+          }
+        });
+      }
+    });
+  });
+  below.logit_bias.append_range(above.params.logit_bias);
+  return below;
+}
+
+SamplingParams sampling_params_from_json(const Json& json) { return partial_sampling_from_json(json).params; }
+
+PartialSampling partial_sampling_from_json(const Json& json) {
   require_object(json, "sampling parameters");
-  SamplingParams params;
+  PartialSampling partial;
+  SamplingParams& params = partial.params;
   std::size_t known = 0;
   for_each_field(params, [&](const char* key, auto& field) {
     const auto found = json.find(key);
@@ -124,9 +153,11 @@ SamplingParams sampling_params_from_json(const Json& json) {
     ++known;
     if (!fits(*found, field)) throw Error(ErrorCode::usage, fmt::format("{} cannot be {}", key, found->dump()));
     found->get_to(field);
+    partial.given.insert(key);
   });
   if (const auto found = json.find("logit_bias"); found != json.end()) {
     ++known;
+    partial.given.insert("logit_bias");
     params.logit_bias = reading("logit_bias", [&] { return biases(*found); });
   }
   if (known != json.size()) {
@@ -137,7 +168,7 @@ SamplingParams sampling_params_from_json(const Json& json) {
     }
   }
   validate(params);
-  return params;
+  return partial;
 }
 
 Json to_json(const SamplerSnapshot& snapshot) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/engine/sampling.hpp>
+#include "engine/partial_sampling.hpp"
 #include "engine/sampler_snapshot.hpp"
 
 namespace plimsoll::engine {
@@ -12,6 +13,9 @@ namespace plimsoll::engine {
 // What is absent keeps its default. Throws Error{usage}: not an object, a key that is none, a value of the wrong type,
 // and as validate() does.
 [[nodiscard]] SamplingParams sampling_params_from_json(const nlohmann::ordered_json& json);
+
+// The same, with what was named. Throws likewise.
+[[nodiscard]] PartialSampling partial_sampling_from_json(const nlohmann::ordered_json& json);
 
 [[nodiscard]] nlohmann::ordered_json to_json(const SamplerSnapshot& snapshot);
 // Throws Error{usage} as above.

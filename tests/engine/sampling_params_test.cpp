@@ -101,7 +101,12 @@ SamplingParams everything_else() {
           .logit_bias = {{.token = 5, .bias = 1.5F}, {.token = 6, .bias = -std::numeric_limits<float>::infinity()}},
           .ignore_eos = true,
           .min_keep = 9,
-          .samplers = {"temperature", "infill"}};
+          .samplers = {"temperature", "infill"},
+          .least_tokens = 3,
+          .thought_tokens = 8,
+          .thought_begin = "<think>",
+          .thought_end = "</think>",
+          .thought_is_open = true};
 }
 
 TEST(SamplingJsonTest, EveryFieldComesBack) {
@@ -159,6 +164,23 @@ TEST(SamplingJsonTest, ADamagedSnapshotIsRefused) {
   Json of_the_future = whole;
   of_the_future["schema"] = "plimsoll.sampler/2";
   expect_error(ErrorCode::usage, "plimsoll.sampler/2", [&] { (void)sampler_snapshot_from_json(of_the_future); });
+}
+
+TEST(PartialSamplingTest, WhatIsGivenLiesOverTheRest) {
+  const PartialSampling file =
+      partial_sampling_from_json({{"temperature", 0.2}, {"top_k", 7}, {"logit_bias", {{1, 2}}}});
+  EXPECT_TRUE(file.given.contains("top_k"));
+  EXPECT_FALSE(file.given.contains("top_p"));
+  // A value that is the stock one all the same, and one that was set without being named.
+  PartialSampling request{.given = {"temperature"}};
+  request.params.top_p = 0.5F;
+  request.params.logit_bias = {{.token = 3, .bias = 1}};
+  const SamplingParams all = laid_over(laid_over({}, file), request);
+  EXPECT_EQ(all.temperature, SamplingParams{}.temperature);
+  EXPECT_EQ(all.top_k, 7);
+  EXPECT_EQ(all.top_p, 0.5F);
+  EXPECT_EQ(all.logit_bias.size(), 2U);
+  EXPECT_EQ(laid_over({}, PartialSampling{}), SamplingParams{});
 }
 
 }  // namespace

@@ -67,6 +67,12 @@ struct SamplingParams {
   std::uint32_t min_keep = 1;  // tokens that top-p, min-p, typical and XTC leave
   std::vector<std::string> samplers = default_samplers();
 
+  std::uint32_t least_tokens = 0;    // of an answer, before which no token ends it
+  std::int32_t thought_tokens = -1;  // of a thought at most; then its end is written for the model; < 0: no limit
+  std::string thought_begin{};       // how a thought is marked, with thought_tokens
+  std::string thought_end{};
+  bool thought_is_open = false;  // the prompt ends inside one
+
   friend bool operator==(const SamplingParams&, const SamplingParams&) = default;
 };
 
