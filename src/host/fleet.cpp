@@ -7,6 +7,23 @@
 
 namespace plimsoll::host {
 
+namespace {
+
+// Names of one model beside its own: each must be somebody's alone, or a request would not say whom it means.
+void look_at_other_names(const FleetModel& model, std::set<std::string>& names, std::vector<std::string>& out) {
+  std::vector<std::string> others = model.aliases;
+  for (const Preset& preset : model.presets) {
+    others.push_back(preset.name);
+    others.append_range(preset.aliases);
+  }
+  for (const std::string& other : others) {
+    if (other.empty()) out.push_back(fmt::format("an alias or a preset of '{}' has no name", model.request.name));
+    if (!names.insert(other).second) out.push_back(fmt::format("two models are called '{}'", other));
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> contradictions(const Fleet& fleet) {
   std::vector<std::string> out;
   if (fleet.models.empty()) out.emplace_back("there is no model in this fleet");
@@ -24,9 +41,12 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
       if (model.request.dry_run.context.embeddings)
         out.push_back(fmt::format("'{}' is a model for embeddings; a draft proposes nothing to it", name));
     }
+    if (model.request.dry_run.context.embeddings && !model.presets.empty())
+      out.push_back(fmt::format("'{}' is a model for embeddings; presets are for text", name));
     if (model.time_to_live && model.pinned)
       out.push_back(fmt::format("'{}' is pinned, so it cannot have a time to live", name));
   }
+  for (const FleetModel& model : fleet.models) look_at_other_names(model, names, out);
   const Thresholds& at = fleet.thresholds;
   if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
     out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");

@@ -1,6 +1,7 @@
 // Fleet: the models that share a machine, and by which rules: declared in code or in a TOML file (fleet_file.hpp).
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/engine/partial_sampling.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
@@ -25,6 +27,18 @@ struct FleetDraft {
   run::SpeculationParams speculation{};
 };
 
+// Another name for a model, with settings of its own over the same weights and context. It costs no byte.
+struct Preset {
+  std::string name{};
+  std::vector<std::string> aliases{};
+  std::string system{};                // what a conversation without a system message begins with; empty: nothing
+  std::optional<bool> thinking{};      // what the template is told, unless the request says it
+  std::string template_values{};       // a JSON object of what else it may ask for; empty: nothing
+  std::uint32_t n_ctx = 0;             // of prompt and answer together at most; 0: the model's
+  engine::PartialSampling sampling{};  // over the model's
+  friend bool operator==(const Preset&, const Preset&) = default;
+};
+
 struct FleetModel {
   plan::Request request{};  // name, file, parameters; and the compute group: models of one compute group take turns and
                             // share compute buffers
@@ -34,6 +48,9 @@ struct FleetModel {
   bool load_at_start = false;
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
+  std::vector<std::string> aliases{};  // other names that requests may use
+  engine::PartialSampling sampling{};  // over what the file recommends, under what requests say
+  std::vector<Preset> presets{};
 };
 
 // Where the conversations of evicted models are kept.
@@ -56,8 +73,8 @@ struct Fleet {
       true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
 };
 
-// One sentence for each thing that contradicts itself: no model, a name twice or none, a path that is empty, thresholds
-// out of order. Empty: it can be hosted.
+// One sentence for each thing that contradicts itself: no model, a name (an alias, a preset's) twice or none, a path
+// that is empty, thresholds out of order. Empty: it can be hosted.
 [[nodiscard]] std::vector<std::string> contradictions(const Fleet& fleet);
 
 // What is to be planned: its models in their order, then their drafts.

@@ -8,8 +8,10 @@
 #include <chrono>
 #include <limits>
 #include <optional>
+#include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "engine/sampling_json.hpp"
 #include "host/fleet_file.hpp"
 #include "options/table.hpp"
 #include "run/embedder.hpp"
@@ -98,6 +100,43 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   });
 }
 
+nlohmann::ordered_json json_of(const toml::table& table) {
+  std::ostringstream text;
+  text << toml::json_formatter(table);
+  return nlohmann::ordered_json::parse(text.str());
+}
+
+// A table of sampling parameters by llama-server's names.
+void add_sampling(TableReader& reader, engine::PartialSampling& sampling) {
+  reader.table("sampling", [&sampling](const toml::table& table) {
+    sampling = engine::partial_sampling_from_json(json_of(table));
+  });
+}
+
+Preset read_preset(const toml::table& table, Complaints& complaints) {
+  Preset preset;
+  TableReader reader(complaints, "a preset");
+  bool thinking = false;
+  reader.text("name", [&](const std::string& value) { preset.name = value; });
+  reader.texts("aliases", [&](const std::string& value) { preset.aliases.push_back(value); });
+  reader.text("system", [&](const std::string& value) { preset.system = value; });
+  reader.flag("thinking", thinking);
+  reader.number("ctx-size", preset.n_ctx, 1);
+  reader.table("template-arguments",
+               [&](const toml::table& values) { preset.template_values = json_of(values).dump(); });
+  add_sampling(reader, preset.sampling);
+  reader.read(table);
+  if (table.contains("thinking")) preset.thinking = thinking;
+  if (preset.name.empty()) complaints.at(table.source(), "a preset has no 'name'");
+  return preset;
+}
+
+void add_naming(TableReader& reader, FleetModel& model, Complaints& complaints) {
+  reader.texts("aliases", [&](const std::string& value) { model.aliases.push_back(value); });
+  add_sampling(reader, model.sampling);
+  reader.tables("preset", [&](const toml::table& table) { model.presets.push_back(read_preset(table, complaints)); });
+}
+
 // The keys of a model that proposes tokens to this one.
 struct DraftKeys {
   std::string path;
@@ -147,6 +186,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   add_file_keys(reader, model, folder);
   add_parameters(reader, model.request.dry_run);
   add_host_keys(reader, model);
+  add_naming(reader, model, complaints);
   DraftKeys draft;
   add_draft_keys(reader, draft, folder);
   reader.read(table);

@@ -106,6 +106,21 @@ class TableReader {
     };
   }
 
+  void table(const char* key, std::function<void(const toml::table&)> read) {
+    setters_[key] = [this, key, read = std::move(read)](const toml::node& node) {
+      const toml::table* const inner = node.as_table();
+      inner != nullptr ? guarded(node, [&] { read(*inner); }) : wrong_kind(node, key, "a table");
+    };
+  }
+  // [[model.KEY]]
+  void tables(const char* key, std::function<void(const toml::table&)> add) {
+    setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
+      const toml::array* const array = node.as_array();
+      if (array == nullptr || !array->is_array_of_tables()) return wrong_kind(node, key, "tables");
+      for (const toml::node& element : *array) guarded(element, [&] { add(*element.as_table()); });
+    };
+  }
+
   void read(const toml::table& table) {
     for (const auto& [key, node] : table) {
       const auto found = setters_.find(std::string(key.str()));

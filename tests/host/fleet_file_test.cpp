@@ -224,5 +224,53 @@ TEST(FleetFileTest, AFileIsReadFromItsOwnFolderAndItsErrorsNameIt) {
   plimsoll::test::expect_error(ErrorCode::io, "cannot be read", [&] { (void)read_fleet(folder / "none.toml"); });
 }
 
+TEST(FleetFileTest, NamesAndPresets) {
+  const Fleet fleet = good(R"([[model]]
+path = "a.gguf"
+aliases = ["gpt-4", "b"]
+[model.sampling]
+temperature = 0.5
+[[model.preset]]
+name = "terse"
+aliases = ["t"]
+system = "be"
+thinking = false
+ctx-size = 512
+[model.preset.template-arguments]
+reasoning_effort = "low"
+[model.preset.sampling]
+top_k = 1
+[[model.preset]]
+name = "plain"
+)");
+  ASSERT_THAT(fleet.models, SizeIs(1));
+  const FleetModel& model = fleet.models[0];
+  EXPECT_THAT(model.aliases, ElementsAre("gpt-4", "b"));
+  EXPECT_EQ(model.sampling.params.temperature, 0.5F);
+  ASSERT_THAT(model.presets, SizeIs(2));
+  const Preset& terse = model.presets[0];
+  EXPECT_EQ(terse.name, "terse");
+  EXPECT_THAT(terse.aliases, ElementsAre("t"));
+  EXPECT_EQ(terse.system, "be");
+  EXPECT_EQ(terse.thinking, false);
+  EXPECT_EQ(terse.n_ctx, 512U);
+  EXPECT_EQ(terse.template_values, R"({"reasoning_effort":"low"})");
+  EXPECT_EQ(terse.sampling.params.top_k, 1);
+  EXPECT_EQ(terse.sampling.given.size(), 1U);
+  EXPECT_EQ(model.presets[1].thinking, std::nullopt);
+}
+
+TEST(FleetFileTest, WhatIsWrongWithNamesAndPresets) {
+  const std::string model = "[[model]]\npath = \"a.gguf\"\n";
+  EXPECT_THAT(wrong(model + "[[model.preset]]\nsystem = \"x\"\n"), ElementsAre(HasSubstr("a preset has no 'name'")));
+  EXPECT_THAT(wrong(model + "[[model.preset]]\nname = \"x\"\npath = \"y\"\n"),
+              ElementsAre(HasSubstr("unknown key 'path' of a preset")));
+  EXPECT_THAT(wrong(model + "[model.sampling]\nhat = 1\n"), ElementsAre(HasSubstr("no sampling parameter 'hat'")));
+  EXPECT_THAT(wrong(model + "[model.sampling]\ntop_p = 2.0\n"), ElementsAre(HasSubstr("top_p cannot be 2")));
+  EXPECT_THAT(wrong(model + "aliases = [\"a\"]\n"), ElementsAre(HasSubstr("two models are called 'a'")));
+  EXPECT_THAT(wrong(model + "aliases = [\"b\"]\n[[model.preset]]\nname = \"b\"\n"),
+              ElementsAre(HasSubstr("two models are called 'b'")));
+}
+
 }  // namespace
 }  // namespace plimsoll::host
