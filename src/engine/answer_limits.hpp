@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/custom_sampler.hpp"
+#include <plimsoll/engine/sampling.hpp>
 #include "engine/model.hpp"
 
 namespace plimsoll::engine {

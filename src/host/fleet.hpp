@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include <plimsoll/engine/partial_sampling.hpp>
+#include "engine/partial_sampling.hpp"
 #include <plimsoll/memory/budget.hpp>
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
