@@ -21,7 +21,7 @@ class LeastTokens final : public CustomSampler {
   void apply(Candidates& candidates) override {
     begun_ = true;
     if (seen_ >= tokens_) return;
-    for (llama_token_data& one : candidates.edit()) {
+    for (Candidate& one : candidates.edit()) {
       if (std::ranges::binary_search(ends_, one.id)) one.logit = kNever;
     }
   }
@@ -54,7 +54,7 @@ class LimitedThought final : public CustomSampler {
   void apply(Candidates& candidates) override {
     begun_ = true;
     if (!must_end()) return;
-    for (llama_token_data& one : candidates.edit()) {
+    for (Candidate& one : candidates.edit()) {
       if (one.id != end_[written_]) one.logit = kNever;
     }
   }
