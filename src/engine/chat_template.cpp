@@ -3,6 +3,9 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <chrono>
+#include <optional>
+
 #include <plimsoll/base/error.hpp>
 
 #include "template_messages.hpp"
@@ -20,6 +23,17 @@ constexpr const char* kChatMl =
 
 std::string text_of(const Vocab& vocab, Token token) {
   return token == LLAMA_TOKEN_NULL ? std::string() : vocab.piece(token, true);
+}
+
+// None where the template refuses. Some fail with `tools` that are none, and were written for a renderer that leaves
+// them out.
+std::optional<std::string> try_render(const jinja::Template& form, const Json& values, const std::stop_token& stop) {
+  try {
+    return form.render(values, {.stop = stop});
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -53,22 +67,27 @@ const TemplateCapabilities& ChatTemplate::capabilities() const noexcept { return
 std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
                                 const Json& values, std::stop_token stop) const {
   const TemplateCapabilities& can = impl_->can;
-  const jinja::RenderOptions options{.stop = std::move(stop)};
-  Json all{{"messages", messages_for(messages, tools, can)},
-           {"add_generation_prompt", add_generation_prompt},
-           {"bos_token", impl_->bos},
-           {"eos_token", impl_->eos}};
   const bool told = can.tools && tools.is_array() && !tools.empty();
-  if (told || can.null_tools) all["tools"] = told ? tools : Json();
-  if (can.null_tools) all["documents"] = nullptr;
-  // Names that the templates of one family (firefunction) ask for.
-  if (impl_->form.mentions("functions") && told) all["functions"] = tools.dump(4);
-  if (impl_->form.mentions("datetime")) all["datetime"] = fmt::format("{:%b %d %Y %H:%M:%S} GMT", options.now);
-  if (values.is_object()) all.update(values);
+  Json given{{"messages", messages_for(messages, tools, can)},
+             {"add_generation_prompt", add_generation_prompt},
+             {"bos_token", impl_->bos},
+             {"eos_token", impl_->eos}};
+  if (told) given["tools"] = tools;
+  if (wants_functions(impl_->form)) {
+    given["functions"] = told ? tools.dump(2) : "";
+    given["datetime"] = fmt::format("{:%b %d %Y %H:%M:%S} GMT",
+                                    std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  }
+  Json none{{"tools", nullptr}, {"documents", nullptr}};  // as transformers gives what there is none of
+  if (values.is_object()) given.update(values);
+  none.update(given);
   try {
-    return impl_->form.render(all, options);
+    return impl_->form.render(none, {.stop = stop});
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage) throw;
+    if (none.size() > given.size()) {
+      if (auto text = try_render(impl_->form, given, stop)) return std::move(*text);
+    }
     throw Error(ErrorCode::usage, std::string("the chat template refuses these messages: ") + error.what());
   }
 }

@@ -17,6 +17,7 @@ class Probe {
   [[nodiscard]] std::string text(Json messages, const Json& further = Json::object()) const {
     Json values{
         {"messages", std::move(messages)}, {"add_generation_prompt", false}, {"bos_token", ""}, {"eos_token", ""}};
+    if (wants_functions(form_)) values.update({{"functions", ""}, {"datetime", ""}});
     values.update(further);
     try {
       return form_.render(values, {.limits = {.steps = kMostSteps}});
@@ -89,6 +90,8 @@ void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& c
 
 }  // namespace
 
+bool wants_functions(const jinja::Template& form) { return form.mentions("functions") && !form.mentions("tools"); }
+
 TemplateCapabilities capabilities_of(const jinja::Template& form) {
   const Probe probe(form);
   TemplateCapabilities can;
@@ -101,7 +104,6 @@ TemplateCapabilities capabilities_of(const jinja::Template& form) {
   };
   const Json user = said("user", "user-needle");
   can.system = probe.shows("system-needle", Json::array({said("system", "system-needle"), user}));
-  can.null_tools = probe.shows("user-needle", Json::array({user}), {{"tools", nullptr}, {"documents", nullptr}});
   can.tools = probe.shows("tool_needle", Json::array({user}), {{"tools", a_tool()}, {"functions", a_tool().dump()}});
   look_at_calls(probe, user, can);
   if (!can.thoughts) {

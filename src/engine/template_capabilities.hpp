@@ -17,10 +17,13 @@ struct TemplateCapabilities {
       false;                     // a call's arguments must be JSON's text; else they are an object, as in transformers
   bool thoughts = false;         // `reasoning_content` of the history is shown, at least between a call and its result
   bool thinking_switch = false;  // `enable_thinking` changes the prompt
-  bool null_tools = false;  // `tools` and `documents` may be none, as transformers passes them; else they are left out
 };
 
 // Takes about a millisecond.
 [[nodiscard]] TemplateCapabilities capabilities_of(const jinja::Template& form);
+
+// Whether it asks for `functions`, the tools as JSON's text, and `datetime`, as firefunction's does, and not for
+// `tools`.
+[[nodiscard]] bool wants_functions(const jinja::Template& form);
 
 }  // namespace plimsoll::engine

@@ -93,7 +93,7 @@ TEST(ChatTemplateTest, RenderingEndsAndCanBeStopped) {
 
 TEST(ChatTemplateTest, CapabilitiesAreWhatATemplateShows) {
   const TemplateCapabilities plain = ChatTemplate(kPlain, "", "").capabilities();
-  EXPECT_TRUE(plain.chats && plain.text_content && plain.system && plain.null_tools && plain.tool_results);
+  EXPECT_TRUE(plain.chats && plain.text_content && plain.system && plain.tool_results);
   EXPECT_FALSE(plain.content_parts || plain.tools || plain.tool_calls || plain.thoughts || plain.thinking_switch);
   EXPECT_FALSE(ChatTemplate("nothing of it", "", "").capabilities().chats);
   const TemplateCapabilities all = ChatTemplate(
@@ -105,7 +105,7 @@ TEST(ChatTemplateTest, CapabilitiesAreWhatATemplateShows) {
                                        "", "")
                                        .capabilities();
   EXPECT_TRUE(all.chats && all.text_content && all.content_parts && all.system && all.tools && all.tool_calls);
-  EXPECT_TRUE(all.parallel_calls && all.tool_results && all.thoughts && all.thinking_switch && all.null_tools);
+  EXPECT_TRUE(all.parallel_calls && all.tool_results && all.thoughts && all.thinking_switch);
   EXPECT_FALSE(all.arguments_as_text);
 }
 
@@ -165,6 +165,13 @@ TEST(ChatTemplateTest, NoToolsAreNoneAsInTransformersOrLeftOut) {
   EXPECT_EQ(
       ChatTemplate("{{ tools|length }}{{ messages[0].content }}", "", "").apply({{.role = "user", .content = "a"}}),
       "0a");
+}
+
+TEST(ChatTemplateTest, FunctionsAreTextWhereTheTemplateAsksForThem) {
+  const ChatTemplate chat("{{ functions }}|{{ datetime|length }}|{{ messages[0].content }}", "", "");
+  EXPECT_TRUE(chat.capabilities().chats && chat.capabilities().tools);
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "a"}}), "|24|a");
+  EXPECT_TRUE(chat.apply({{.role = "user", .content = "a"}}, true, kTools).contains(R"("name": "weather")"));
 }
 
 TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
