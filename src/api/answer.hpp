@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,27 @@ struct ResponseMeta {
   std::vector<ReadPrompt> prompts{};  // only where TextRequest::shows_tokens
 };
 
+// How long an answer took, in llama-server's terms; its prompt's tokens in memory are not among the prompt's here.
+struct Timings {
+  std::size_t cached = 0;
+  std::size_t prompt = 0;
+  double prompt_ms = 0;
+  std::size_t predicted = 0;
+  double predicted_ms = 0;
+  std::optional<std::size_t> drafted{};  // empty: there is no draft
+  std::size_t accepted = 0;              // of those
+  friend bool operator==(const Timings&, const Timings&) = default;
+};
+
+// How much of a prompt has been read.
+struct PromptProgress {
+  std::size_t choice = 0;
+  std::size_t total = 0;
+  std::size_t cached = 0;
+  std::size_t processed = 0;  // the cached ones among them
+  double ms = 0;
+};
+
 struct Usage {
   std::size_t prompt_tokens = 0;
   std::size_t cached_tokens = 0;
@@ -33,6 +55,7 @@ struct Usage {
   Timing timing{};                   // of all answers together
   double load_ms = 0;                // until the model was there
   double total_ms = 0;               // since the request was read
+  std::optional<Timings> timings{};  // of all answers together
 };
 
 struct ToolCall {
@@ -58,6 +81,7 @@ struct Piece {
   std::vector<ToolCall> tool_calls{};  // whole ones
   std::vector<TokenLogprob> logprobs{};
   std::vector<std::int32_t> tokens{};  // their ids; only where TextRequest::shows_tokens
+  std::optional<Timings> timings{};  // so far, where the request wants them with each piece
 };
 
 enum class Finish { stop, length, tool_calls };
@@ -67,6 +91,7 @@ struct ChoiceEnd {
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
   Timing timing{};
+  std::optional<Timings> timings{};
 };
 
 struct Choice {

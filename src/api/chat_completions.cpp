@@ -1,6 +1,9 @@
 // OpenAI's /v1/chat/completions.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
@@ -11,43 +14,59 @@
 namespace plimsoll::api {
 namespace {
 
+struct ChatForm {
+  bool include_usage = false;
+  bool thoughts = true;   // are told
+  bool one_call = false;  // in the form before there were tools
+};
+
 class ChatCompletionWriter final : public AnswerWriter {
  public:
-  explicit ChatCompletionWriter(bool include_usage) : include_usage_(include_usage) {}
+  explicit ChatCompletionWriter(ChatForm form) : form_(form) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
     return {};  // each choice opens itself
   }
 
+  std::string progress(const PromptProgress& progress) override {
+    Json out = frame();
+    out["choices"] = Json::array(
+        {{{"index", progress.choice}, {"delta", Json::object()}, {"logprobs", nullptr}, {"finish_reason", nullptr}}});
+    out["prompt_progress"] = progress_json(progress);
+    return event(out);
+  }
+
   std::string piece(const Piece& piece) override {
+    timings_ = piece.timings;
     std::string out = opening(piece.choice);
-    if (!piece.reasoning.empty())
+    if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
     const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
     if (!piece.text.empty() || !piece.logprobs.empty())
       out += chunk(piece.choice, {{"content", piece.text}}, nullptr, logprobs);
-    for (const ToolCall& call : piece.tool_calls) {
-      Json delta = tool_call_json(call);
-      delta["index"] = calls_++;
-      out += chunk(piece.choice, {{"tool_calls", Json::array({std::move(delta)})}}, nullptr, nullptr);
-    }
+    for (const ToolCall& call : piece.tool_calls) out += chunk(piece.choice, call_delta(call), nullptr, nullptr);
     return out;
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
-    return opening(end.choice) + chunk(end.choice, Json::object(), finish_reason(end.finish), nullptr);
+    std::string out = opening(end.choice);
+    timings_ = end.timings;
+    return out += chunk(end.choice, Json::object(), reason(end.finish), nullptr);
   }
 
-  std::string end(const Usage& usage) override { return end_of_stream(frame(), usage, include_usage_); }
+  std::string end(const Usage& usage) override { return end_of_stream(frame(), usage, form_.include_usage); }
 
   std::string failure(const Problem& problem) override { return event(error_body(problem, ErrorShape::openai)); }
 
   Json whole(const Answer& answer) override {
     Json choices = Json::array();
     for (const Choice& choice : answer.choices) choices.push_back(choice_json(choice, choices.size()));
-    return {{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},   {"created", answer.meta.created},
-            {"model", answer.meta.model},         {"choices", std::move(choices)}, {"usage", usage_json(answer.usage)}};
+    Json out{{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},
+             {"created", answer.meta.created},     {"model", answer.meta.model},
+             {"choices", std::move(choices)},      {"usage", usage_json(answer.usage)}};
+    if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
+    return out;
   }
 
  private:
@@ -64,7 +83,8 @@ class ChatCompletionWriter final : public AnswerWriter {
                                    {"delta", std::move(delta)},
                                    {"logprobs", std::move(logprobs)},
                                    {"finish_reason", std::move(finish)}}});
-    if (include_usage_) out["usage"] = nullptr;
+    if (form_.include_usage) out["usage"] = nullptr;
+    if (timings_) out["timings"] = timings_json(*timings_);
     return event(out);
   }
 
@@ -76,66 +96,117 @@ class ChatCompletionWriter final : public AnswerWriter {
     return chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
   }
 
-  [[nodiscard]] static Json choice_json(const Choice& choice, std::size_t index) {
+  [[nodiscard]] Json call_delta(const ToolCall& call) {
+    if (form_.one_call) return {{"function_call", tool_call_json(call)["function"]}};
+    Json delta = tool_call_json(call);
+    delta["index"] = calls_++;
+    return {{"tool_calls", Json::array({std::move(delta)})}};
+  }
+
+  [[nodiscard]] const char* reason(Finish finish) const {
+    return form_.one_call && finish == Finish::tool_calls ? "function_call" : finish_reason(finish);
+  }
+
+  void add_calls(Json& message, const std::vector<ToolCall>& calls) const {
+    if (form_.one_call) {
+      message["function_call"] = tool_call_json(calls.front())["function"];
+      return;
+    }
+    message["tool_calls"] = Json::array();
+    for (const ToolCall& call : calls) message["tool_calls"].push_back(tool_call_json(call));
+  }
+
+  [[nodiscard]] Json choice_json(const Choice& choice, std::size_t index) const {
     Json message{{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
-    if (!choice.reasoning.empty()) message["reasoning_content"] = choice.reasoning;  // as DeepSeek and llama-server do
+    // As DeepSeek and llama-server do.
+    if (form_.thoughts && !choice.reasoning.empty()) message["reasoning_content"] = choice.reasoning;
     if (!choice.tool_calls.empty()) {
       if (choice.text.empty()) message["content"] = nullptr;
-      message["tool_calls"] = Json::array();
-      for (const ToolCall& call : choice.tool_calls) message["tool_calls"].push_back(tool_call_json(call));
+      add_calls(message, choice.tool_calls);
     }
     return {{"index", index},
             {"message", std::move(message)},
             {"logprobs", choice.logprobs.empty() ? Json(nullptr) : chat_logprobs(choice.logprobs)},
-            {"finish_reason", finish_reason(choice.finish)}};
+            {"finish_reason", reason(choice.finish)}};
   }
 
-  bool include_usage_;
+  ChatForm form_;
   ResponseMeta meta_;
+  std::optional<Timings> timings_;  // of what is written
   std::size_t opened_ = 0;
   std::size_t calls_ = 0;
 };
+
+// Where a message's thoughts stand: DeepSeek's and llama-server's name, OpenRouter's, Ollama's.
+std::optional<std::string> read_thoughts(Fields& fields) {
+  std::optional<std::string> thoughts;
+  for (const char* key : {"reasoning_content", "reasoning", "thinking"}) {
+    if (const auto given = fields.text(key); given && !thoughts) thoughts = given;
+  }
+  const Json* details = fields.find("reasoning_details");
+  if (details == nullptr || thoughts || !details->is_array()) return thoughts;
+  for (const Json& one : *details) {
+    const auto text = one.is_object() ? one.find("text") : one.end();
+    if (one.is_object() && text != one.end() && text->is_string())
+      thoughts = thoughts.value_or("") + text->get<std::string>();
+  }
+  return thoughts;
+}
+
+// The form before there were tools: an answer has one call, without an id.
+Json call_before_tools(const Json& call, const std::string& path) {
+  return calls_for_template(Json::array({{{"id", ""}, {"function", call}}}), path);
+}
+
+void read_tool_message(Fields& fields, engine::ChatMessage& message) {
+  const auto id = fields.text("tool_call_id");
+  const auto name = fields.text("tool_name");  // Ollama's
+  if (!id && !name && !message.extra.contains("name") && message.role == "tool")
+    fields.fail("tool_call_id", "is missing");
+  message.role = "tool";
+  message.extra["tool_call_id"] = id.value_or("");
+  if (name) message.extra["name"] = *name;
+}
 
 engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
   if (message.role == "developer") message.role = "system";  // the newer name of the same
-  if (message.role != "system" && message.role != "user" && message.role != "assistant" && message.role != "tool")
+  static constexpr std::array<const char*, 5> kRoles{"system", "user", "assistant", "tool", "function"};
+  if (!std::ranges::contains(kRoles, message.role))
     fields.fail("role", fmt::format("is '{}'; it must be system, developer, user, assistant or tool", message.role));
   if (const Json* content = fields.find("content")) message.content = read_content(*content, fields.path_of("content"));
-  if (const Json* calls = fields.find("tool_calls"))
+  if (const Json* calls = fields.find("tool_calls"); calls != nullptr && *calls != Json::array())
     message.extra["tool_calls"] = calls_for_template(*calls, fields.path_of("tool_calls"));
-  if (message.role == "tool") message.extra["tool_call_id"] = fields.need_text("tool_call_id");
+  if (const Json* call = fields.find("function_call"); call != nullptr && message.role == "assistant")
+    message.extra["tool_calls"] = call_before_tools(*call, fields.path_of("function_call"));
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
-  if (const auto thoughts = fields.text("reasoning_content")) message.extra["reasoning_content"] = *thoughts;
-  fields.ignore({"refusal", "audio", "annotations", "function_call"});
-  refuse_unknown(fields);
+  if (message.role == "tool" || message.role == "function") read_tool_message(fields, message);
+  if (const auto thoughts = read_thoughts(fields)) message.extra["reasoning_content"] = *thoughts;
+  fields.refuse("images", "only text is understood here");
+  // What earlier answers carry, and clients send back.
+  fields.ignore({"refusal", "audio", "annotations", "id", "timestamp", "metadata", "sender", "model", "usage", "phase",
+                 "stop_reason", "finish_reason", "cache_control", "prefix", "provider_specific_fields", "tool_name",
+                 "tool_call_id"});
+  fields.pass_over_unknown();
   return message;
 }
 
 void read_logprobs(Fields& fields, TextRequest& request) {
   const bool wanted = fields.flag("logprobs").value_or(false);
   const auto top = fields.whole("top_logprobs", 0, kMostLogprobs);
-  if (top && !wanted) fields.fail("top_logprobs", "needs 'logprobs' to be true");
+  if (top.value_or(0) > 0 && !wanted) fields.fail("top_logprobs", "needs 'logprobs' to be true");
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
 }
 
-ChatPrompt read_chat(Fields& fields) {
+ChatPrompt read_messages(Fields& fields) {
   ChatPrompt chat;
   const Json& messages = fields.need("messages");
   if (!messages.is_array() || messages.empty()) fields.fail("messages", "must be a list of at least one message");
   for (std::size_t i = 0; i < messages.size(); ++i)
     chat.messages.push_back(read_message_of(messages[i], fmt::format("messages[{}]", i)));
-  if (const Json* tools = fields.find("tools")) chat.tools = read_tools(*tools, "tools");
-  if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
-  chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
-  check_tools(chat);
-  if (const auto effort = fields.text("reasoning_effort")) chat.template_values = thinking_values(*effort);
-  if (const Json* values = fields.find("chat_template_kwargs")) {
-    if (!values->is_object()) fields.fail("chat_template_kwargs", "must be an object");
-    chat.template_values.update(*values);
-  }
+  read_going_on(fields, chat);
   return chat;
 }
 
@@ -145,25 +216,29 @@ Asked read_chat_completion(const Json& body) {
   Fields fields(body);
   Asked asked;
   TextRequest& request = asked.request;
+  ChatForm form;
   request.model = fields.text("model").value_or("");
-  request.prompt = read_chat(fields);
+  ChatPrompt chat = read_messages(fields);
+  read_tools_and_choice(fields, chat);
+  form.one_call = read_functions(fields, chat);
+  form.thoughts = read_thinking(fields, request, chat);
+  request.prompt = std::move(chat);
   request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
-  request.most_tokens = read_most_tokens(fields, {"max_completion_tokens", "max_tokens"});
-  request.stop_strings = read_stop_strings(fields, "stop");
-  if (const Json* format = fields.find("response_format")) request.schema = read_format(*format, "response_format");
+  (void)read_limits(fields, request, {"max_completion_tokens", "max_tokens", "n_predict", "max_new_tokens"});
+  request.stop_strings = read_stop_strings(fields, {"stop", "stop_sequences"});
+  read_form(fields, request);
   read_sampling(fields, request);
   read_logprobs(fields, request);
+  read_reports(fields, request);
+  read_keep_alive(fields, request);
+  request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
-  const bool include_usage = read_include_usage(fields);
-  fields.refuse("functions", "use 'tools'");
-  fields.refuse("function_call", "use 'tool_choice'");
-  fields.refuse("audio", "answers are text");
-  fields.refuse("web_search_options", "nothing is fetched from anywhere");
-  fields.refuse("modalities", "answers are text", Json::array({"text"}));
+  form.include_usage = read_include_usage(fields);
   ignore_openai_fields(fields);
-  fields.ignore({"verbosity", "prediction"});
-  refuse_unknown(fields);
-  asked.writer = std::make_unique<ChatCompletionWriter>(include_usage);
+  pass_over_others_fields(fields);
+  fields.pass_over("verbosity", "models are not told", "medium");
+  fields.pass_over_unknown();
+  asked.writer = std::make_unique<ChatCompletionWriter>(form);
   return asked;
 }
 

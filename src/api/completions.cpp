@@ -19,11 +19,21 @@ class CompletionWriter final : public AnswerWriter {
     return {};
   }
 
+  std::string progress(const PromptProgress& progress) override {
+    Json out = frame(meta_);
+    out["choices"] =
+        Json::array({{{"index", progress.choice}, {"text", ""}, {"logprobs", nullptr}, {"finish_reason", nullptr}}});
+    out["prompt_progress"] = progress_json(progress);
+    return event(out);
+  }
+
   std::string piece(const Piece& piece) override {
+    timings_ = piece.timings;
     return chunk(piece.choice, piece.text, nullptr, logprobs_json(piece.logprobs, offset_of(piece)));
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
+    timings_ = end.timings;
     return chunk(end.choice, "", finish_reason(end.finish), nullptr);
   }
 
@@ -41,6 +51,7 @@ class CompletionWriter final : public AnswerWriter {
                                 {"finish_reason", finish_reason(choice.finish)}});
     }
     out["usage"] = usage_json(answer.usage);
+    if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     return out;
   }
 
@@ -54,6 +65,7 @@ class CompletionWriter final : public AnswerWriter {
     out["choices"] = Json::array(
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
+    if (timings_) out["timings"] = timings_json(*timings_);
     return event(out);
   }
 
@@ -87,6 +99,7 @@ class CompletionWriter final : public AnswerWriter {
 
   bool include_usage_;
   ResponseMeta meta_;
+  std::optional<Timings> timings_;  // of what is written
   std::size_t choice_ = 0;
   std::size_t offset_ = 0;
 };
@@ -99,6 +112,17 @@ InfillPrompt gap(const TextRequest& request, const std::string& suffix) {
   return {.prefix = *prefix, .suffix = suffix};
 }
 
+// OpenAI's: so many alternatives; true is one. llama-server's n_probs: 0 asks for none.
+void read_logprobs(Fields& fields, const char* key, TextRequest& request) {
+  const Json* given = fields.find(key);
+  if (given == nullptr || given->is_boolean()) {
+    if (given != nullptr && given->get<bool>()) request.top_logprobs = 1;
+    return;
+  }
+  const auto top = fields.whole(key, 0, kMostLogprobs);
+  if (*top > 0 || std::string_view(key) == "logprobs") request.top_logprobs = static_cast<std::size_t>(*top);
+}
+
 }  // namespace
 
 Asked read_completion(const Json& body) {
@@ -109,20 +133,22 @@ Asked read_completion(const Json& body) {
   request.model = fields.text("model").value_or("");
   request.prompt = read_texts_or_tokens(fields, "prompt", kMostPrompts, "prompts");
   request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
-  if (fields.whole("best_of", 1, kMostAnswers).value_or(request.n) != request.n)
-    fields.fail("best_of", "is not supported here beyond 'n': every answer is given back");
-  request.most_tokens = read_most_tokens(fields, {"max_tokens"}).value_or(kOpenAiDefault);
-  request.stop_strings = read_stop_strings(fields, "stop");
-  if (const Json* schema = fields.find("json_schema")) request.schema = *schema;  // llama-server's name
+  if (!read_limits(fields, request, {"max_tokens", "n_predict", "max_new_tokens", "max_completion_tokens"}))
+    request.most_tokens = kOpenAiDefault;
+  request.stop_strings = read_stop_strings(fields, {"stop", "stop_sequences"});
+  read_form(fields, request);
   read_sampling(fields, request);
-  if (const auto logprobs = fields.whole("logprobs", 0, kMostLogprobs))
-    request.top_logprobs = static_cast<std::size_t>(*logprobs);
+  for (const char* key : {"logprobs", "n_probs"}) read_logprobs(fields, key, request);
+  read_reports(fields, request);
+  read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
   const bool include_usage = read_include_usage(fields);
+  fields.pass_over("best_of", "all answers are given back", Json(request.n));
   if (const auto suffix = fields.text("suffix"); suffix && !suffix->empty()) request.prompt = gap(request, *suffix);
   ignore_openai_fields(fields);
-  refuse_unknown(fields);
+  pass_over_others_fields(fields);
+  fields.pass_over_unknown();
   asked.writer = std::make_unique<CompletionWriter>(include_usage);
   return asked;
 }

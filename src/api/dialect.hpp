@@ -20,6 +20,8 @@ class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
   [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
+  // Told where the request wants it, before the first piece.
+  [[nodiscard]] virtual std::string progress(const PromptProgress& /*progress*/) { return {}; }
   [[nodiscard]] virtual std::string piece(const Piece& piece) = 0;
   [[nodiscard]] virtual std::string end_of_choice(const ChoiceEnd& end) = 0;
   [[nodiscard]] virtual std::string end(const Usage& usage) = 0;

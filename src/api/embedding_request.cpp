@@ -61,7 +61,7 @@ EmbeddingRequest read_embedding_request(const Json& body) {
   request.base64 = format == "base64";
   request.dimensions = static_cast<std::size_t>(fields.whole("dimensions", 1, 1'000'000).value_or(0));
   ignore_openai_fields(fields);
-  refuse_unknown(fields);
+  fields.pass_over_unknown();
   return request;
 }
 
@@ -126,7 +126,7 @@ RankRequest read_rank_request(const Json& body) {
   request.return_documents = fields.flag("return_documents").value_or(fields.flag("return_text").value_or(false));
   if (request.bare_list) fields.ignore({"raw_scores", "truncate", "truncation_direction"});
   ignore_openai_fields(fields);
-  refuse_unknown(fields);
+  fields.pass_over_unknown();
   return request;
 }
 

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "api/unknown_fields.hpp"
+
 namespace plimsoll::api {
 
 Fields::Fields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
@@ -24,6 +26,11 @@ const Json* Fields::find(const char* key) {
   known_.insert(key);
   const auto found = object_.find(key);
   return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool Fields::has_null(const char* key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
 }
 
 const Json& Fields::need(const char* key) {
@@ -79,19 +86,34 @@ std::optional<double> Fields::number(const char* key, double least, double most)
   return given;
 }
 
-void Fields::ignore(std::initializer_list<const char*> keys) { known_.insert(keys.begin(), keys.end()); }
-
-void Fields::refuse(const char* key, const char* why, const Json& harmless) {
-  const Json* value = find(key);
-  if (value == nullptr || *value == Json(false) || *value == harmless) return;
-  fail(key, fmt::format("is not supported here: {}", why));
+void Fields::ignore(std::initializer_list<const char*> keys) {
+  for (const char* key : keys) {
+    if (known_.insert(key).second && object_.contains(key)) UnknownFields::met_needless(path_of(key));
+  }
 }
 
-std::optional<std::string> Fields::unknown() const {
+bool Fields::asks_for_it(const char* key, const Json& harmless) {
+  const Json* value = find(key);
+  if (value == nullptr || *value == Json(false) || *value == harmless) return false;
+  return !((value->is_array() || value->is_object()) && value->empty());
+}
+
+void Fields::refuse(const char* key, const char* why, const Json& harmless) {
+  if (asks_for_it(key, harmless)) fail(key, fmt::format("is not supported here: {}", why));
+}
+
+void Fields::pass_over(const char* key, const char* why, const Json& harmless) {
+  if (asks_for_it(key, harmless)) UnknownFields::met(path_of(key), why);
+}
+
+void Fields::pass_over(std::initializer_list<const char*> keys, const char* why) {
+  for (const char* key : keys) pass_over(key, why);
+}
+
+void Fields::pass_over_unknown() const {
   for (const auto& [key, value] : object_.items()) {
-    if (!known_.contains(key)) return path_of(key);
+    if (!known_.contains(key)) UnknownFields::met(path_of(key));
   }
-  return std::nullopt;
 }
 
 std::vector<std::string> Fields::all_unknown() const {

@@ -25,7 +25,13 @@ class Limits final : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool start_array(std::size_t) override { return open(); }
   bool end_array() override { return close(); }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  bool parse_error(std::size_t place, const std::string& token, const nlohmann::detail::exception&) override {
+    wrong_ = fmt::format("it ends to be at byte {}, near '{}'", place,
+                         token.size() > kShown ? token.substr(token.size() - kShown) : token);
+    return false;
+  }
+  // Where it ends to be JSON; empty: nowhere.
+  [[nodiscard]] const std::string& wrong() const { return wrong_; }
 
   bool key(string_t&) override {
     if (++members_[depth_] > kMostMembers)
@@ -34,6 +40,8 @@ class Limits final : public nlohmann::json_sax<Json> {
   }
 
  private:
+  static constexpr std::size_t kShown = 40;  // bytes
+
   bool open() {
     if (++depth_ > kDeepestJson)
       throw bad_request(fmt::format("the JSON is nested deeper than {} levels", kDeepestJson));
@@ -43,6 +51,7 @@ class Limits final : public nlohmann::json_sax<Json> {
 
   bool close() { return --depth_, true; }
 
+  std::string wrong_;
   std::size_t depth_ = 0;
   std::array<int, kDeepestJson + 1> members_{};  // of the objects that are open now, by depth
 };
@@ -51,14 +60,10 @@ class Limits final : public nlohmann::json_sax<Json> {
 
 Json parse_object(std::string_view text) {
   Limits limits;
-  (void)Json::sax_parse(text, &limits);
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::exception& error) {
-    // The library's sentence names line and column, and repeats bytes that may be no UTF-8: to_text() replaces those.
-    throw bad_request(fmt::format("the body is not JSON: {}", error.what()));
-  }
+  // to_text() replaces what of a stranger's bytes is no UTF-8.
+  if (!Json::sax_parse(text, &limits))
+    throw bad_request(fmt::format("the body is not JSON: {}", text.empty() ? "it is empty" : limits.wrong()));
+  Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) throw bad_request("the body must be a JSON object");
   return json;
 }

@@ -6,6 +6,8 @@
 
 #include "api/sse.hpp"
 
+#include "openai_parts.hpp"
+
 namespace plimsoll::api {
 namespace {
 
@@ -79,10 +81,10 @@ class MessageWriter final : public AnswerWriter {
   std::string end(const Usage& usage) override {
     Json delta{{"stop_reason", stop_reason(end_.finish, end_.stop_string)},
                {"stop_sequence", text_or_null(end_.stop_string)}};
-    return write("message_delta",
-                 {{"delta", std::move(delta)},
-                  {"usage", usage_of(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)}}) +
-           write("message_stop", Json::object());
+    Json members{{"delta", std::move(delta)},
+                 {"usage", usage_of(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)}};
+    if (usage.timings) members["timings"] = timings_json(*usage.timings);
+    return write("message_delta", members) + write("message_stop", Json::object());
   }
 
   std::string failure(const Problem& problem) override {
@@ -102,6 +104,7 @@ class MessageWriter final : public AnswerWriter {
     message["stop_reason"] = stop_reason(choice.finish, choice.stop_string);
     message["stop_sequence"] = text_or_null(choice.stop_string);
     message["usage"] = usage_of(answer.usage.prompt_tokens, answer.usage.cached_tokens, answer.usage.completion_tokens);
+    if (answer.usage.timings) message["timings"] = timings_json(*answer.usage.timings);
     return message;
   }
 

@@ -1,17 +1,40 @@
 // Anthropic's /v1/messages.
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 #include "api/dialect.hpp"
 #include "api/tool_calls.hpp"
+#include "api/unknown_fields.hpp"
 
 #include "message_writer.hpp"
+#include "openai_parts.hpp"
 #include "text_fields.hpp"
 
 namespace plimsoll::api {
 namespace {
+
+std::string read_text_blocks(const Json& content, const std::string& path);
+
+// What only a model that sees could take. In the middle of a history, where nobody can take it out again, words stand
+// for it.
+std::string stand_in(const std::string& type, const std::string& path) {
+  UnknownFields::met(fmt::format("{}.type={}", path, type), "only text is understood here");
+  return fmt::format("[{} left out: this model reads text]", type);
+}
+
+// {"type": "document", "title", "source": {"type": "text", "data"}} and search results, which hold text.
+std::string text_of_document(Fields& block, const std::string& path) {
+  block.ignore({"title", "context", "citations", "cache_control"});
+  if (const Json* content = block.find("content")) return read_text_blocks(*content, block.path_of("content"));
+  const Json* source = block.find("source");
+  if (source == nullptr || !source->is_object()) return stand_in("document", path);
+  Fields inner(*source, block.path_of("source"));
+  const std::string type = inner.text("type").value_or("");
+  if (type == "text") return inner.need_text("data");
+  if (type == "content") return read_text_blocks(inner.need("content"), inner.path_of("content"));
+  return stand_in("document", path);
+}
 
 // Text alone: "system", and what a tool gave back.
 std::string read_text_blocks(const Json& content, const std::string& path) {
@@ -19,12 +42,19 @@ std::string read_text_blocks(const Json& content, const std::string& path) {
   if (!content.is_array()) throw bad_request(fmt::format("'{}' must be a string or a list of blocks", path)).at(path);
   std::string text;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    Fields block(content[i], fmt::format("{}[{}]", path, i));
+    const std::string at = fmt::format("{}[{}]", path, i);
+    Fields block(content[i], at);
     const std::string type = block.need_text("type");
-    if (type != "text") block.fail("type", fmt::format("is '{}'; only text is understood here", type));
-    text += block.need_text("text");
+    if (type == "document" || type == "search_result") {
+      text += text_of_document(block, at);
+    } else if (type != "text") {
+      text += stand_in(type, at);
+      continue;
+    } else {
+      text += block.need_text("text");
+    }
     block.ignore({"cache_control", "citations"});
-    refuse_unknown(block);
+    block.pass_over_unknown();
   }
   return text;
 }
@@ -37,10 +67,14 @@ class TurnReader {
   void read(const Json& json, const std::string& path) {
     Fields turn(json, path);
     role_ = turn.need_text("role");
-    if (role_ != "user" && role_ != "assistant")
+    if (role_ != "user" && role_ != "assistant" && role_ != "system")
       turn.fail("role", fmt::format("is '{}'; it must be user or assistant", role_));
+    // Templates take a system message at the beginning alone; later ones are told in place, so that what comes before
+    // them stays as it was.
+    if (role_ == "system" && !messages_.empty() && !last_is("system")) role_ = "user";
     const Json& content = turn.need("content");
-    refuse_unknown(turn);
+    turn.ignore({"id", "type", "model", "stop_reason", "stop_sequence", "usage", "cache_control"});
+    turn.pass_over_unknown();
     if (!content.is_array()) return add_text(read_text_blocks(content, turn.path_of("content")));
     for (std::size_t i = 0; i < content.size(); ++i)
       read_block(content[i], fmt::format("{}[{}]", turn.path_of("content"), i));
@@ -50,17 +84,32 @@ class TurnReader {
   void read_block(const Json& json, const std::string& path) {
     Fields block(json, path);
     const std::string type = block.need_text("type");
-    if (type == "thinking" || type == "redacted_thinking") return;  // thoughts of the past are not shown again
-    block.ignore({"cache_control", "citations"});
+    if (type == "thinking") return add_thought(block);
+    if (type == "redacted_thinking") return;  // nobody can read it
+    block.ignore({"cache_control", "citations", "caller"});
     if (type == "text")
       add_text(block.need_text("text"));
     else if (type == "tool_use" && role_ == "assistant")
       add_call(block);
     else if (type == "tool_result" && role_ == "user")
       add_result(block);
+    else if (type == "document" || type == "search_result")
+      add_text(text_of_document(block, path));
+    else if (type == "image")
+      block.fail("type", "is 'image'; only text is understood here");
     else
-      block.fail("type", fmt::format("is '{}', which is not understood here in a turn of the {}", type, role_));
-    refuse_unknown(block);
+      return UnknownFields::met(fmt::format("{}.type={}", path, type), "it is not understood here");
+    block.pass_over_unknown();
+  }
+
+  // Templates that know what became of the thoughts of the past ask for them by this name.
+  void add_thought(Fields& block) {
+    if (role_ != "assistant") return;
+    if (!last_is(role_)) messages_.push_back({.role = role_, .content = ""});
+    Json& kept = messages_.back().extra["reasoning_content"];
+    kept = (kept.is_string() ? kept.get<std::string>() : "") + block.text("thinking").value_or("");
+    block.ignore({"signature", "cache_control"});
+    block.pass_over_unknown();
   }
 
   // Turns of the same role after each other are one; so are the texts of one turn.
@@ -97,16 +146,19 @@ class TurnReader {
   std::string role_;
 };
 
+// Null: a tool of the original's own, which is run by who offers it.
 Json read_tool(const Json& json, const std::string& path) {
   Fields tool(json, path);
-  if (tool.text("type").value_or("custom") != "custom")
-    tool.fail("type", "must be 'custom': other tools are not run here");
+  if (const std::string type = tool.text("type").value_or("custom"); type != "custom") {
+    UnknownFields::met(fmt::format("{}.type={}", path, type), "other tools are not run here");
+    return nullptr;
+  }
   Json function{{"name", tool.need_text("name")}};
   if (const auto description = tool.text("description")) function["description"] = *description;
   function["parameters"] = tool.need("input_schema");
   tool.ignore(
       {"cache_control", "strict", "input_examples", "eager_input_streaming", "defer_loading", "allowed_callers"});
-  refuse_unknown(tool);
+  tool.pass_over_unknown();
   return {{"type", "function"}, {"function", std::move(function)}};
 }
 
@@ -114,8 +166,10 @@ void read_tools_of(Fields& fields, ChatPrompt& chat) {
   const Json* tools = fields.find("tools");
   if (tools == nullptr) return;
   if (!tools->is_array()) fields.fail("tools", "must be a list");
-  for (std::size_t i = 0; i < tools->size(); ++i)
-    chat.tools.push_back(read_tool((*tools)[i], fmt::format("tools[{}]", i)));
+  for (std::size_t i = 0; i < tools->size(); ++i) {
+    Json tool = read_tool((*tools)[i], fmt::format("tools[{}]", i));
+    if (!tool.is_null()) chat.tools.push_back(std::move(tool));
+  }
 }
 
 void read_choice(Fields& fields, ChatPrompt& chat) {
@@ -133,7 +187,7 @@ void read_choice(Fields& fields, ChatPrompt& chat) {
   else if (type != "auto")
     choice.fail("type", "must be 'auto', 'any', 'tool' or 'none'");
   chat.parallel_tool_calls = !choice.flag("disable_parallel_tool_use").value_or(false);
-  refuse_unknown(choice);
+  choice.pass_over_unknown();
 }
 
 ChatPrompt read_chat(Fields& fields) {
@@ -144,43 +198,29 @@ ChatPrompt read_chat(Fields& fields) {
   if (!messages.is_array() || messages.empty()) fields.fail("messages", "must be a list of at least one message");
   TurnReader reader(chat.messages);
   for (std::size_t i = 0; i < messages.size(); ++i) reader.read(messages[i], fmt::format("messages[{}]", i));
-  if (chat.messages.empty() || chat.messages.back().role == "assistant")
-    fields.fail("messages", "must end with a turn of the user: answers that are begun are not continued here");
+  if (chat.messages.empty()) fields.fail("messages", "hold nothing that is understood here");
+  read_going_on(fields, chat);
   read_tools_of(fields, chat);
   read_choice(fields, chat);
   check_tools(chat);
   return chat;
 }
 
-void read_sampling_of(Fields& fields, engine::SamplingParams& sampling) {
-  if (const auto temperature = fields.number("temperature", 0, 1))
-    sampling.temperature = static_cast<float>(*temperature);
-  if (const auto top_p = fields.number("top_p", 0, 1)) sampling.top_p = static_cast<float>(*top_p);
-  if (const auto top_k = fields.whole("top_k", 0, 1'000'000)) sampling.top_k = static_cast<std::int32_t>(*top_k);
-}
-
-// Whether thoughts are asked for. Where nothing is said the model does as it likes, and they are left out.
-bool read_thinking(Fields& fields, ChatPrompt& chat) {
-  const Json* thinking = fields.find("thinking");
-  if (thinking == nullptr) return false;
-  Fields inner(*thinking, "thinking");
-  const std::string type = inner.need_text("type");
-  if (type != "enabled" && type != "adaptive" && type != "disabled")
-    inner.fail("type", fmt::format("is '{}'; it must be enabled, adaptive or disabled", type));
-  if (type != "adaptive") chat.template_values["enable_thinking"] = type == "enabled";
-  inner.ignore({"budget_tokens", "display"});
-  refuse_unknown(inner);
-  return type != "disabled";
-}
-
-// The shape of the answer.
-void read_output(Fields& fields, TextRequest& request) {
+// The shape of the answer, and how hard to think.
+void read_output(Fields& fields, TextRequest& request, ChatPrompt& chat) {
   const Json* output = fields.find("output_config");
   if (output == nullptr) return;
   Fields inner(*output, "output_config");
   if (const Json* format = inner.find("format")) request.schema = read_format(*format, inner.path_of("format"));
-  inner.ignore({"effort"});
-  refuse_unknown(inner);
+  if (const auto effort = inner.text("effort")) chat.template_values = thinking_values(*effort);
+  inner.pass_over_unknown();
+}
+
+// Where nothing is said the model does as it likes, and its thoughts are left out.
+bool wants_thoughts(Fields& fields) {
+  const Json* thinking = fields.find("thinking");  // read before: its type is a text, if it has one
+  if (thinking == nullptr || *thinking == Json(false)) return false;
+  return !thinking->is_object() || !thinking->contains("type") || thinking->at("type") != "disabled";
 }
 
 }  // namespace
@@ -190,26 +230,31 @@ Asked read_message(const Json& body) {
   Asked asked;
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
-  (void)fields.need("max_tokens");
-  const auto most = fields.whole("max_tokens", 1, std::numeric_limits<std::int32_t>::max());
-  request.most_tokens = static_cast<std::int32_t>(*most);
-  request.prompt = read_chat(fields);
-  read_sampling_of(fields, request.sampling);
-  request.stop_strings = read_stop_strings(fields, "stop_sequences");
-  read_output(fields, request);
-  const bool thoughts = read_thinking(fields, std::get<ChatPrompt>(request.prompt));
+  if (!body.contains("max_tokens")) fields.fail("max_tokens", "is missing");
+  (void)read_limits(fields, request, {"max_tokens"});
+  if (request.most_tokens == 0) fields.fail("max_tokens", "must be a whole number from 1, or -1: no limit");
+  ChatPrompt chat = read_chat(fields);
+  read_sampling(fields, request);
+  request.stop_strings = read_stop_strings(fields, {"stop_sequences", "stop"});
+  read_output(fields, request, chat);
+  const bool thoughts = read_thinking(fields, request, chat) && wants_thoughts(fields);
+  request.prompt = std::move(chat);
+  read_reports(fields, request);
+  read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
-  fields.refuse("container", "nothing is run here", Json::object());
-  fields.refuse("mcp_servers", "nothing is fetched from anywhere", Json::array());
-  fields.refuse("context_management", "a conversation is taken as it is", Json::object());
+  fields.pass_over("container", "nothing is run here");
+  fields.pass_over("mcp_servers", "nothing is fetched from anywhere");
+  fields.pass_over("context_management", "a conversation is taken as it is");
   // What makes the original's SDK send whole conversations instead of going on with one that the server keeps.
   if (fields.find("thread") != nullptr && *fields.find("thread") != Json(false)) {
     throw bad_request("'thread' is not supported here: nothing is stored; send the whole conversation")
         .at("thread")
         .with("details", {{"error_code", "thread_unsupported_request"}, {"unsupported", Json::array({"thread"})}});
   }
-  fields.ignore({"metadata", "service_tier", "inference_geo", "cache_control"});
-  refuse_unknown(fields);
+  fields.ignore({"inference_geo", "cache_control"});
+  ignore_openai_fields(fields);
+  pass_over_others_fields(fields);
+  fields.pass_over_unknown();
   asked.writer = make_message_writer(thoughts);
   return asked;
 }

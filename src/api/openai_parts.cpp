@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "api/sse.hpp"
+#include "api/unknown_fields.hpp"
 
 namespace plimsoll::api {
 
@@ -14,6 +13,37 @@ Json usage_json(const Usage& usage) {
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
           {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
+}
+
+namespace {
+
+// The rate of so many tokens; 0 where there were none.
+double per_second(std::size_t tokens, double ms) { return ms > 0 ? static_cast<double>(tokens) * 1000 / ms : 0; }
+double per_token(std::size_t tokens, double ms) { return tokens > 0 ? ms / static_cast<double>(tokens) : 0; }
+
+}  // namespace
+
+Json timings_json(const Timings& timings) {
+  Json out{{"cache_n", timings.cached},
+           {"prompt_n", timings.prompt},
+           {"prompt_ms", timings.prompt_ms},
+           {"prompt_per_token_ms", per_token(timings.prompt, timings.prompt_ms)},
+           {"prompt_per_second", per_second(timings.prompt, timings.prompt_ms)},
+           {"predicted_n", timings.predicted},
+           {"predicted_ms", timings.predicted_ms},
+           {"predicted_per_token_ms", per_token(timings.predicted, timings.predicted_ms)},
+           {"predicted_per_second", per_second(timings.predicted, timings.predicted_ms)}};
+  if (!timings.drafted) return out;
+  out["draft_n"] = *timings.drafted;
+  out["draft_n_accepted"] = timings.accepted;
+  return out;
+}
+
+Json progress_json(const PromptProgress& progress) {
+  return {{"total", progress.total},
+          {"cache", progress.cached},
+          {"processed", progress.processed},
+          {"time_ms", static_cast<std::int64_t>(progress.ms)}};
 }
 
 const char* finish_reason(Finish finish) {
@@ -58,8 +88,23 @@ std::string end_of_stream(Json frame, const Usage& usage, bool include_usage) {
   if (!include_usage) return kDone;
   frame["choices"] = Json::array();
   frame["usage"] = usage_json(usage);
+  if (usage.timings) frame["timings"] = timings_json(*usage.timings);
   return event(frame) + kDone;
 }
+
+namespace {
+
+// Text that is JSON; an object, as Ollama's clients send it, is taken as it is.
+Json arguments_for_template(const Json* given, Fields& function) {
+  if (given == nullptr) return Json::object();
+  if (given->is_object()) return *given;
+  if (!given->is_string()) function.fail("arguments", "must be a string of JSON, or an object");
+  const auto text = given->get<std::string>();
+  Json parsed = Json::parse(text.empty() ? "{}" : text, nullptr, false);
+  return parsed.is_discarded() ? Json(text) : parsed;
+}
+
+}  // namespace
 
 Json calls_for_template(const Json& calls, const std::string& path) {
   if (!calls.is_array()) throw bad_request(fmt::format("'{}' must be a list", path)).at(path);
@@ -67,37 +112,50 @@ Json calls_for_template(const Json& calls, const std::string& path) {
   for (std::size_t i = 0; i < calls.size(); ++i) {
     Fields call(calls[i], fmt::format("{}[{}]", path, i));
     Fields function(call.need("function"), call.path_of("function"));
-    const std::string arguments = function.need_text("arguments");
-    Json parsed = Json::parse(arguments.empty() ? "{}" : arguments, nullptr, false);
     out.push_back({{"id", call.text("id").value_or("")},
                    {"type", "function"},
                    {"function",
                     {{"name", function.need_text("name")},
-                     {"arguments", parsed.is_discarded() ? Json(arguments) : std::move(parsed)}}}});
+                     {"arguments", arguments_for_template(function.find("arguments"), function)}}}});
+    call.ignore({"type", "index", "function", "caller"});
+    call.pass_over_unknown();
   }
   return out;
-}
-
-std::optional<std::int32_t> read_most_tokens(Fields& fields, std::initializer_list<const char*> keys) {
-  std::optional<std::int32_t> most;
-  for (const char* key : keys) {
-    const auto given = fields.whole(key, 0, std::numeric_limits<std::int32_t>::max());
-    if (given && !most) most = static_cast<std::int32_t>(*given);
-  }
-  return most;
 }
 
 bool read_include_usage(Fields& fields) {
   const Json* options = fields.find("stream_options");
   if (options == nullptr) return false;
   Fields inner(*options, "stream_options");
-  inner.ignore({"include_obfuscation"});
-  return inner.flag("include_usage").value_or(false);
+  inner.ignore({"include_obfuscation", "continuous_usage_stats"});
+  const bool wanted = inner.flag("include_usage").value_or(false);
+  inner.pass_over_unknown();
+  return wanted;
 }
 
 void ignore_openai_fields(Fields& fields) {
-  fields.ignore({"user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
-                 "prompt_cache_retention", "cache_prompt", "id_slot"});
+  fields.ignore({"user", "user_id", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
+                 "prompt_cache_retention", "tags", "session_id", "chat_id", "api_key", "provider", "usage"});
+  fields.pass_over("store", "nothing is stored");
+}
+
+namespace {
+
+// Fields that ask for nothing where they say what is so anyway, and else for something that is not here.
+void pass_over_unless(Fields& fields, const char* key, bool what_is_so, const char* why) {
+  const Json* given = fields.find(key);
+  if (given != nullptr && *given != Json(what_is_so)) UnknownFields::met(fields.path_of(key), why);
+}
+
+}  // namespace
+
+void pass_over_others_fields(Fields& fields) {
+  pass_over_unless(fields, "cache_prompt", true, "prompts are kept in memory, as --cached-prompts says");
+  pass_over_unless(fields, "skip_special_tokens", true, "control tokens are not shown");
+  pass_over_unless(fields, "parse_tool_calls", true, "calls are always told apart");
+  fields.pass_over("id_slot", "slots are not chosen", Json(-1));
+  fields.pass_over({"audio", "prediction", "web_search_options", "moderation"}, "answers are text, and of the model's");
+  fields.pass_over("modalities", "answers are text", Json::array({"text"}));
 }
 
 }  // namespace plimsoll::api

@@ -12,6 +12,8 @@
 namespace plimsoll::api {
 
 [[nodiscard]] Json usage_json(const Usage& usage);
+[[nodiscard]] Json timings_json(const Timings& timings);  // llama-server's names
+[[nodiscard]] Json progress_json(const PromptProgress& progress);
 [[nodiscard]] const char* finish_reason(Finish finish);
 [[nodiscard]] Json tool_call_json(const ToolCall& call);
 [[nodiscard]] Json chat_logprobs(const std::vector<TokenLogprob>& tokens);
@@ -21,10 +23,11 @@ namespace plimsoll::api {
 
 // Calls of an earlier answer as templates want to see them: arguments as an object, where they are JSON.
 [[nodiscard]] Json calls_for_template(const Json& calls, const std::string& path);
-// The first of these that is given.
-[[nodiscard]] std::optional<std::int32_t> read_most_tokens(Fields& fields, std::initializer_list<const char*> keys);
 [[nodiscard]] bool read_include_usage(Fields& fields);
-// Fields about accounts, storage and tiers, which have no meaning on one's own machine.
+// Fields about accounts, storage and tiers, which have no meaning on one's own machine; and those that say what is so
+// anyway.
 void ignore_openai_fields(Fields& fields);
+// What others' servers do and this one does not, where an answer is of use without it.
+void pass_over_others_fields(Fields& fields);
 
 }  // namespace plimsoll::api

@@ -116,6 +116,7 @@ class ResponseWriter final : public AnswerWriter {
     Json out = frame(status_of(finish));
     if (finish == Finish::length) out["incomplete_details"] = {{"reason", "max_output_tokens"}};
     out["usage"] = response_usage(usage);
+    if (usage.timings) out["timings"] = timings_json(*usage.timings);
     return out;
   }
 

@@ -3,6 +3,7 @@
 
 #include "api/dialect.hpp"
 #include "api/tool_calls.hpp"
+#include "api/unknown_fields.hpp"
 
 #include "openai_parts.hpp"
 #include "response_writer.hpp"
@@ -18,21 +19,25 @@ class ItemReader {
 
   void read(const Json& json, const std::string& path) {
     Fields item(json, path);
-    item.ignore({"id", "status"});
+    item.ignore({"id", "status", "namespace"});
     const std::string type = item.text("type").value_or("message");
     if (type == "message")
       add_message(item);
     else if (type == "function_call")
-      add_call(item);
-    else if (type == "function_call_output")
+      add_call(item, item.need("name"), item.need("arguments"));
+    else if (type == "custom_tool_call")  // its input is text; templates have places for JSON
+      add_call(item, item.need("name"), Json{{"input", item.need("input")}});
+    else if (type == "local_shell_call")
+      add_call(item, "local_shell", item.need("action"));
+    else if (type.ends_with("call_output"))
       add_output(item);
     else if (type == "item_reference")
       item.fail("type", "is 'item_reference', and nothing is stored here");
     else if (type == "reasoning")
-      return;  // thoughts of the past are not shown again
+      return keep_thoughts(item);
     else
-      item.fail("type", fmt::format("is '{}', which is not understood here", type));
-    refuse_unknown(item);
+      return UnknownFields::met(fmt::format("{}.type={}", path, type), "it is not understood here");
+    item.pass_over_unknown();
   }
 
  private:
@@ -44,14 +49,39 @@ class ItemReader {
       item.fail("role", fmt::format("is '{}'; it must be system, developer, user or assistant", message.role));
     message.content = read_content(item.need("content"), item.path_of("content"));
     item.ignore({"phase"});
+    if (message.role == "assistant") add_thoughts(message);
     messages_.push_back(std::move(message));
   }
 
-  void add_call(Fields& item) {
-    const Json call{{"id", item.need_text("call_id")},
-                    {"function", {{"name", item.need_text("name")}, {"arguments", item.need_text("arguments")}}}};
+  // They belong to what the model said or did next.
+  void keep_thoughts(Fields& item) {
+    for (const char* key : {"content", "summary"}) {
+      const Json* parts = item.find(key);
+      if (parts == nullptr || !parts->is_array() || !thoughts_.empty()) continue;
+      for (const Json& part : *parts) {
+        if (part.is_object() && part.contains("text") && part["text"].is_string()) thoughts_ += part["text"];
+      }
+    }
+    item.ignore({"encrypted_content"});
+    item.pass_over_unknown();
+  }
+
+  void add_thoughts(engine::ChatMessage& message) {
+    if (!thoughts_.empty()) message.extra["reasoning_content"] = std::exchange(thoughts_, {});
+  }
+
+  // Older calls of a shell have an id alone.
+  [[nodiscard]] static std::string call_id(Fields& item) {
+    if (const auto id = item.text("call_id")) return *id;
+    const auto own = item.text("type").value_or("").starts_with("local_shell") ? item.text("id") : std::nullopt;
+    return own ? *own : item.need_text("call_id");
+  }
+
+  void add_call(Fields& item, const Json& name, const Json& arguments) {
+    const Json call{{"id", call_id(item)}, {"function", {{"name", name}, {"arguments", arguments}}}};
     if (messages_.empty() || messages_.back().role != "assistant")
       messages_.push_back({.role = "assistant", .content = ""});
+    add_thoughts(messages_.back());
     for (const Json& one : calls_for_template(Json::array({call}), item.path_of("arguments")))
       messages_.back().extra["tool_calls"].push_back(one);
   }
@@ -59,10 +89,12 @@ class ItemReader {
   void add_output(Fields& item) {
     messages_.push_back({.role = "tool",
                          .content = read_content(item.need("output"), item.path_of("output")),
-                         .extra = {{"tool_call_id", item.need_text("call_id")}}});
+                         .extra = {{"tool_call_id", call_id(item)}}});
+    thoughts_.clear();
   }
 
   std::vector<engine::ChatMessage>& messages_;
+  std::string thoughts_{};
 };
 
 void read_input(Fields& fields, ChatPrompt& chat) {
@@ -74,6 +106,7 @@ void read_input(Fields& fields, ChatPrompt& chat) {
   if (!input.is_array() || input.empty()) fields.fail("input", "must be a string or a list of at least one item");
   ItemReader reader(chat.messages);
   for (std::size_t i = 0; i < input.size(); ++i) reader.read(input[i], fmt::format("input[{}]", i));
+  if (chat.messages.empty()) fields.fail("input", "holds nothing that is understood here");
 }
 
 ChatPrompt read_chat(Fields& fields) {
@@ -81,14 +114,8 @@ ChatPrompt read_chat(Fields& fields) {
   if (const auto instructions = fields.text("instructions"))
     chat.messages.push_back({.role = "system", .content = *instructions});
   read_input(fields, chat);
-  if (const Json* tools = fields.find("tools")) chat.tools = read_tools(*tools, "tools");
-  if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
-  chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
-  check_tools(chat);
-  if (const Json* reasoning = fields.find("reasoning")) {
-    Fields inner(*reasoning, "reasoning");
-    if (const auto effort = inner.text("effort")) chat.template_values = thinking_values(*effort);
-  }
+  read_going_on(fields, chat);
+  read_tools_and_choice(fields, chat);
   return chat;
 }
 
@@ -97,8 +124,8 @@ void read_text(Fields& fields, TextRequest& request) {
   if (text == nullptr) return;
   Fields inner(*text, "text");
   if (const Json* format = inner.find("format")) request.schema = read_format(*format, inner.path_of("format"));
-  inner.ignore({"verbosity"});
-  refuse_unknown(inner);
+  inner.pass_over("verbosity", "models are not told", "medium");
+  inner.pass_over_unknown();
 }
 
 // Log-probabilities are asked for by name; how many alternatives is another field.
@@ -109,9 +136,11 @@ void read_included(Fields& fields, TextRequest& request) {
     if (!include->is_array()) fields.fail("include", "must be a list");
     for (const Json& entry : *include) {
       if (entry == "reasoning.encrypted_content") continue;  // there is none
-      if (entry != "message.output_text.logprobs")
-        fields.fail("include", fmt::format("has {}, which is not here", to_text(entry)));
-      wanted = true;
+      if (entry == "message.output_text.logprobs")
+        wanted = true;
+      else
+        UnknownFields::met(fmt::format("include={}", entry.is_string() ? entry.get<std::string>() : to_text(entry)),
+                           "it is not here");
     }
   }
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
@@ -151,19 +180,26 @@ Asked read_response(const Json& body) {
   request.model = fields.text("model").value_or("");
   fields.refuse("previous_response_id", "nothing is stored; send the whole conversation");
   fields.refuse("conversation", "nothing is stored; send the whole conversation");
-  fields.refuse("background", "nothing is stored");
   fields.refuse("prompt", "nothing is stored; send its text as 'instructions'");
-  fields.refuse("truncation", "a conversation is taken as it is", "disabled");
-  fields.refuse("max_tool_calls", "no tools are run here");
-  request.prompt = read_chat(fields);
-  request.most_tokens = read_most_tokens(fields, {"max_output_tokens"});
+  fields.pass_over("background", "nothing is stored: the answer comes at once");
+  fields.pass_over("truncation", "a conversation is taken as it is", "disabled");
+  fields.pass_over("max_tool_calls", "no tools are run here");
+  ChatPrompt chat = read_chat(fields);
+  (void)read_thinking(fields, request, chat);
+  request.prompt = std::move(chat);
+  (void)read_limits(fields, request, {"max_output_tokens", "max_tokens"});
+  request.stop_strings = read_stop_strings(fields, {"stop"});
+  read_form(fields, request);
   read_text(fields, request);
   read_sampling(fields, request);
   read_included(fields, request);
+  read_reports(fields, request);
+  read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
   (void)read_include_usage(fields);  // the last event tells it always
   ignore_openai_fields(fields);
-  refuse_unknown(fields);
+  pass_over_others_fields(fields);
+  fields.pass_over_unknown();
   asked.writer = make_response_writer(asked_again(body));
   return asked;
 }

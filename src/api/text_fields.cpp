@@ -2,96 +2,88 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
+#include <array>
 #include <limits>
-#include "grammar/gbnf_text.hpp"
+
+#include "api/unknown_fields.hpp"
 
 namespace plimsoll::api {
 namespace {
 
-constexpr double kAnything = 1e9;
-constexpr std::size_t kLongestGrammar = 65536;
-constexpr std::size_t kDeepestGrammar = 100;
+constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-void read_bias(Fields& fields, engine::SamplingParams& sampling) {
-  const Json* biases = fields.find("logit_bias");
-  if (biases == nullptr) return;
-  if (!biases->is_object()) fields.fail("logit_bias", "must be an object of token ids and numbers");
-  for (const auto& [key, value] : biases->items()) {
-    engine::Token token = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token);
-    if (error != std::errc() || end != key.data() + key.size() || token < 0)
-      fields.fail("logit_bias", fmt::format("has '{}' as a member, which is no token id", key));
-    const double bias = value.is_number() ? value.get<double>() : 1000;
-    if (!(bias >= -100 && bias <= 100)) fields.fail("logit_bias", "must hold numbers from -100 to 100");
-    sampling.logit_bias.push_back({.token = token, .bias = static_cast<float>(bias)});
-  }
-}
-
-template <class Number>
-void take(std::optional<double> given, Number& into) {
-  if (given) into = static_cast<Number>(*given);
-}
-
-// The engine reads grammars by recursion, and a thread's stack has an end.
-std::string checked_grammar(Fields& fields, const std::string& grammar) {
-  if (grammar.size() > kLongestGrammar)
-    fields.fail("grammar", fmt::format("may be {} bytes long at most", kLongestGrammar));
-  if (grammar::gbnf_depth(grammar) > kDeepestGrammar)
-    fields.fail("grammar", fmt::format("is nested deeper than {} parentheses", kDeepestGrammar));
-  return grammar;
-}
-
-// llama-server's names, for clients that know more than OpenAI's.
-void read_further_sampling(Fields& fields, engine::SamplingParams& sampling) {
-  take(fields.number("top_k", -1, 1e6), sampling.top_k);
-  take(fields.number("min_p", 0, 1), sampling.min_p);
-  take(fields.number("typical_p", 0, 1), sampling.typical_p);
-  take(fields.number("top_n_sigma", -1, 1e3), sampling.top_n_sigma);
-  take(fields.number("xtc_probability", 0, 1), sampling.xtc_probability);
-  take(fields.number("xtc_threshold", 0, 1), sampling.xtc_threshold);
-  take(fields.number("repeat_penalty", 0, 100), sampling.penalty_repeat);
-  take(fields.number("repeat_last_n", -1, kAnything), sampling.penalty_last_n);
-  take(fields.number("dry_multiplier", 0, 100), sampling.dry_multiplier);
-  take(fields.number("dry_base", 0, 100), sampling.dry_base);
-  take(fields.number("dry_allowed_length", 0, kAnything), sampling.dry_allowed_length);
-  take(fields.number("dry_penalty_last_n", -1, kAnything), sampling.dry_last_n);
-  take(fields.number("mirostat", 0, 2), sampling.mirostat);
-  take(fields.number("mirostat_tau", 0, 100), sampling.mirostat_tau);
-  take(fields.number("mirostat_eta", 0, 100), sampling.mirostat_eta);
-  take(fields.number("dynatemp_range", 0, 100), sampling.dynatemp_range);
-  take(fields.number("dynatemp_exponent", 0, 100), sampling.dynatemp_exponent);
-  if (const auto ignore = fields.flag("ignore_eos")) sampling.ignore_eos = *ignore;
-  if (const auto grammar = fields.text("grammar")) sampling.grammar = checked_grammar(fields, *grammar);
-}
-
-}  // namespace
-
-void read_sampling(Fields& fields, TextRequest& request) {
-  engine::SamplingParams& sampling = request.sampling;
-  take(fields.number("temperature", 0, 2), sampling.temperature);
-  take(fields.number("top_p", 0, 1), sampling.top_p);
-  take(fields.number("frequency_penalty", -2, 2), sampling.penalty_frequency);
-  take(fields.number("presence_penalty", -2, 2), sampling.penalty_presence);
-  if (const auto seed =
-          fields.whole("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()))
-    sampling.seed = static_cast<std::uint32_t>(*seed);
-  read_bias(fields, sampling);
-  read_further_sampling(fields, sampling);
-}
-
-std::vector<std::string> read_stop_strings(Fields& fields, const char* key) {
+void add_stop_strings(Fields& fields, const char* key, std::vector<std::string>& stops) {
   const Json* value = fields.find(key);
-  if (value == nullptr) return {};
-  if (value->is_string()) return {value->get<std::string>()};
+  if (value == nullptr) return;
+  if (value->is_string()) return stops.push_back(value->get<std::string>());
   if (!value->is_array()) fields.fail(key, "must be a string or a list of strings");
   if (value->size() > kMostStopStrings) fields.fail(key, fmt::format("may hold {} strings at most", kMostStopStrings));
-  std::vector<std::string> stops;
   for (const Json& entry : *value) {
     if (!entry.is_string()) fields.fail(key, "must be a string or a list of strings");
     stops.push_back(entry.get<std::string>());
   }
+}
+
+// Empty: not given. -1: no limit.
+std::optional<std::int32_t> read_most(Fields& fields, const char* key) {
+  const bool is_null = fields.has_null(key);
+  constexpr std::int64_t kUntilFull = -2;  // llama.cpp's, which is the same here
+  const auto given = fields.whole(key, kUntilFull, kMostTokens);
+  if (!given) return is_null ? std::optional(-1) : std::nullopt;
+  return static_cast<std::int32_t>(std::max<std::int64_t>(*given, -1));
+}
+
+// What only a model that sees or hears could take.
+bool is_no_text(const std::string& type) {
+  static constexpr std::array<const char*, 8> kTypes{"image_url", "input_image", "image", "input_audio",
+                                                     "audio_url", "video_url",   "file",  "input_file"};
+  return std::ranges::contains(kTypes, type);
+}
+
+}  // namespace
+
+std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list<const char*> keys) {
+  std::vector<std::string> stops;
+  for (const char* key : keys) add_stop_strings(fields, key, stops);
   return stops;
+}
+
+bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<const char*> keys) {
+  std::optional<std::int32_t> most;
+  for (const char* key : keys) {
+    const auto given = read_most(fields, key);
+    if (!most || (*most < 0 && given)) most = given;  // a number says more than null
+  }
+  if (most && *most >= 0) request.most_tokens = *most;
+  request.least_tokens = static_cast<std::int32_t>(fields.whole("min_tokens", 0, kMostTokens).value_or(0));
+  if (const Json* tokens = fields.find("stop_token_ids")) {
+    if (!tokens->is_array()) fields.fail("stop_token_ids", "must be a list of token ids");
+    request.stop_tokens = read_tokens(*tokens, "stop_token_ids");
+  }
+  request.keep_stop_string = fields.flag("include_stop_str_in_output").value_or(false);
+  if (const auto time = fields.whole("t_max_predict_ms", -1, kMostTokens); time && *time > 0)
+    request.most_time = std::chrono::milliseconds(*time);
+  return most.has_value();
+}
+
+void read_keep_alive(Fields& fields, TextRequest& request) {
+  for (const char* key : {"keep_alive", "ttl"}) {
+    const Json* given = fields.find(key);
+    if (given == nullptr) continue;
+    const bool none = *given == 0 || *given == "0" || *given == "0s" || *given == "0m";
+    if (!none && !given->is_number() && !given->is_string())
+      fields.fail(key, "must be a time: seconds, or a text like 5m");
+    if (none)
+      request.unloads = true;
+    else
+      UnknownFields::met(fields.path_of(key), "how long models stay is the fleet's affair (time-to-live)");
+  }
+}
+
+void read_reports(Fields& fields, TextRequest& request) {
+  request.tells_times = fields.flag("timings_per_token").value_or(false);
+  request.tells_progress = fields.flag("return_progress").value_or(false);
 }
 
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {
@@ -121,74 +113,35 @@ std::string read_content(const Json& content, const std::string& path) {
   std::string text;
   for (std::size_t i = 0; i < content.size(); ++i) {
     const std::string at = fmt::format("{}[{}]", path, i);
+    if (content[i].is_string()) {
+      text += content[i].get<std::string>();
+      continue;
+    }
     Fields part(content[i], at);
     const std::string type = part.need_text("type");
-    if (type != "text" && type != "input_text" && type != "output_text" && type != "refusal")
-      part.fail("type", fmt::format("is '{}'; only text is understood here", type));
+    if (is_no_text(type)) part.fail("type", fmt::format("is '{}'; only text is understood here", type));
+    if (type != "text" && type != "input_text" && type != "output_text" && type != "refusal") {
+      UnknownFields::met(fmt::format("{}.type={}", at, type), "only text is understood here");
+      continue;
+    }
     text += part.need_text(type == "refusal" ? "refusal" : "text");
+    part.ignore({"cache_control", "annotations", "logprobs"});
+    part.pass_over_unknown();
   }
   return text;
 }
 
-Json read_format(const Json& format, const std::string& path) {
-  Fields fields(format, path);
-  const std::string type = fields.need_text("type");
-  if (type == "text") return nullptr;
-  if (type == "json_object") {
-    const Json* schema = fields.find("schema");  // as llama-server takes it
-    return schema != nullptr ? *schema : Json{{"type", "object"}};
-  }
-  if (type != "json_schema") fields.fail("type", "must be 'text', 'json_object' or 'json_schema'");
-  if (const Json* nested = fields.find("json_schema")) {
-    Fields inner(*nested, fields.path_of("json_schema"));
-    return inner.need("schema");
-  }
-  return fields.need("schema");
-}
-
-Json read_tools(const Json& tools, const std::string& path) {
-  if (!tools.is_array()) throw bad_request(fmt::format("'{}' must be a list", path)).at(path);
-  Json out = Json::array();
-  for (std::size_t i = 0; i < tools.size(); ++i) {
-    Fields tool(tools[i], fmt::format("{}[{}]", path, i));
-    if (tool.need_text("type") != "function") tool.fail("type", "must be 'function': other tools are not run here");
-    const Json* nested = tool.find("function");
-    Fields function(nested != nullptr ? *nested : tools[i],
-                    nested != nullptr ? tool.path_of("function") : fmt::format("{}[{}]", path, i));
-    Json entry{{"name", function.need_text("name")}};
-    if (const auto description = function.text("description")) entry["description"] = *description;
-    const Json* parameters = function.find("parameters");
-    entry["parameters"] =
-        parameters != nullptr ? *parameters : Json{{"type", "object"}, {"properties", Json::object()}};
-    out.push_back({{"type", "function"}, {"function", std::move(entry)}});
-  }
-  return out;
-}
-
-ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
-  using Kind = ToolChoice::Kind;
-  if (choice == "auto") return {.kind = Kind::automatic};
-  if (choice == "none") return {.kind = Kind::none};
-  if (choice == "required") return {.kind = Kind::required};
-  if (choice.is_string())
-    throw bad_request(fmt::format("'{}' must be 'auto', 'none', 'required' or a function", path)).at(path);
-  Fields fields(choice, path);
-  if (fields.need_text("type") != "function") fields.fail("type", "must be 'function'");
-  if (const Json* nested = fields.find("function")) {
-    Fields inner(*nested, fields.path_of("function"));
-    return {.kind = Kind::required, .name = inner.need_text("name")};
-  }
-  return {.kind = Kind::required, .name = fields.need_text("name")};
-}
-
-Json thinking_values(const std::string& effort) {
-  if (effort == "none") return {{"enable_thinking", false}};
-  return {{"reasoning_effort", effort}};
-}
-
-void refuse_unknown(const Fields& fields) {
-  if (const auto unknown = fields.unknown())
-    throw bad_request(fmt::format("unknown field '{}'", *unknown)).at(*unknown);
+void read_going_on(Fields& fields, ChatPrompt& chat) {
+  const auto new_turn = fields.flag("add_generation_prompt");
+  const auto goes_on = fields.flag("continue_final_message");
+  const engine::ChatMessage& last = chat.messages.back();
+  const bool can = last.role == "assistant" && !last.content.empty() && !last.extra.contains("tool_calls");
+  if (goes_on.value_or(false) && !can)
+    fields.fail("continue_final_message", "needs a last message that is the assistant's, has text and makes no calls");
+  if (goes_on.value_or(false) && new_turn.value_or(false))
+    fields.fail("continue_final_message", "and 'add_generation_prompt' cannot both be");
+  chat.goes_on = goes_on.value_or(can && !new_turn.value_or(false));
+  chat.add_generation_prompt = !chat.goes_on && new_turn.value_or(true);
 }
 
 }  // namespace plimsoll::api

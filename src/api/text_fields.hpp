@@ -1,34 +1,40 @@
-// text_fields: what the APIs for text have in common, read into a TextRequest.
+// text_fields: what the APIs for text have in common, read into a TextRequest. Forms, thoughts and tools have files of
+// their own.
 #pragma once
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/fields.hpp"
 #include "api/text_request.hpp"
 
-#include "api/fields.hpp"
+#include "form_fields.hpp"
+#include "thinking_fields.hpp"
+#include "tool_fields.hpp"
 
 namespace plimsoll::api {
 
-// temperature, top_p, seed, penalties, logit_bias, and llama-server's further names (top_k, min_p, grammar ...).
+// temperature, top_p, seed, penalties, logit_bias, and further names (top_k, min_p, samplers ...).
 void read_sampling(Fields& fields, TextRequest& request);
-// A string or a list of them. `key`: "stop", "stop_sequences".
-[[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, const char* key);
+// How many tokens an answer has: min_tokens, stop_token_ids, include_stop_str_in_output, t_max_predict_ms, and the most
+// of them under the first of `keys` that is given. -1 and null: no limit. False: nothing was said about the most.
+bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<const char*> keys);
+// Strings that end an answer: a string or a list of them, under all of these keys together.
+[[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list<const char*> keys);
+// Ollama's keep_alive and LM Studio's ttl: 0 unloads the model afterwards. How long else it stays is the fleet's
+// affair.
+void read_keep_alive(Fields& fields, TextRequest& request);
+// llama-server's timings_per_token and return_progress.
+void read_reports(Fields& fields, TextRequest& request);
 // A string, token ids, or a list of either: `most` of them at most, which are called `what`.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
                                                           const char* what);
-// The text of a message: a string, or parts of which all are text (`types`: their names).
+// The text of a message: a string, or parts. Pictures, sounds and files are refused; parts of other types are ignored
+// and named.
 [[nodiscard]] std::string read_content(const Json& content, const std::string& path);
-// {"type": "json_object"}, {"type": "json_schema", ...}, {"type": "text"}; null where nothing is asked for.
-[[nodiscard]] Json read_format(const Json& format, const std::string& path);
-// OpenAI's list of tools and its choice, in either of OpenAI's spellings (nested in "function", or flat).
-[[nodiscard]] Json read_tools(const Json& tools, const std::string& path);
-[[nodiscard]] ToolChoice read_tool_choice(const Json& choice, const std::string& path);
-
-// How hard to think, as values that templates ask for: {"reasoning_effort": "low"}; "none" is {"enable_thinking":
-// false}.
-[[nodiscard]] Json thinking_values(const std::string& effort);
-
-// Throws Problem 400 for the first field that nobody has read.
-void refuse_unknown(const Fields& fields);
+// add_generation_prompt and continue_final_message. Where neither is given, a last message of the model's own is gone
+// on with.
+void read_going_on(Fields& fields, ChatPrompt& chat);
 
 }  // namespace plimsoll::api

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,8 +25,10 @@ struct ChatPrompt {
   Json tools{};  // null, or [{"type": "function", "function": {"name", "description", "parameters"}}]
   ToolChoice tool_choice{};
   bool parallel_tool_calls = true;
-  Json template_values{};               // what the template may ask for by name; null, or {"enable_thinking": false}
+  Json template_values{};             // what the template may ask for by name; null, or {"enable_thinking": false}
   std::vector<engine::Token> before{};  // what stands before it: an earlier answer's Ollama context
+  bool add_generation_prompt = true;  // false: the prompt ends with the last message
+  bool goes_on = false;               // the last message is the model's own, and the answer continues it
 };
 
 // A text, and the tokens behind it; either may be empty.
@@ -58,16 +61,34 @@ struct KeepAlive {
   friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
 
+// For the tokens of a text, each.
+struct TextBias {
+  std::string text;
+  float bias = 0;
+  friend bool operator==(const TextBias&, const TextBias&) = default;
+};
+
 struct TextRequest {
   std::string model{};  // empty: the only one, or the first
   std::variant<ChatPrompt, std::vector<RawPrompt>, InfillPrompt> prompt{};
   std::int32_t n = 1;                         // answers to each prompt
   std::optional<std::int32_t> most_tokens{};  // of an answer; empty: until the context is full
-  engine::SamplingParams sampling{};          // its grammar is one that was given as such
-  Json schema{};                              // of the answer, where it has to be JSON; else null
+  std::int32_t least_tokens = 0;              // of an answer: the model does not end it before
+  std::optional<std::int32_t> most_thought_tokens{};
+  std::optional<std::chrono::milliseconds> most_time{};  // for the tokens of an answer
+  engine::SamplingParams sampling{};                     // its grammar is one that was given as such
+  std::set<std::string> sampling_given{};  // of those: what was named, by llama-server's names; see PartialSampling
+  std::vector<TextBias> text_biases{};     // beside the sampling's own
+  Json schema{};                           // of the answer, where it has to be JSON; else null
   std::vector<std::string> stop_strings{};
+  bool keep_stop_string = false;              // it is shown, too
+  std::vector<engine::Token> stop_tokens{};   // end an answer as well
   std::optional<std::size_t> top_logprobs{};  // log-probabilities of this many alternatives, and of the choice
-  bool echo = false;                          // the prompt in front of the answer
+  bool echo = false;              // the prompt in front of the answer; of a chat: the message that it goes on with
+  bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text
+  bool tells_times = false;       // with each piece
+  bool tells_progress = false;    // of reading the prompt
+  bool unloads = false;           // the model, once nobody else uses it
   bool stream = false;
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};

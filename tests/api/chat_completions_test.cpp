@@ -2,6 +2,8 @@
 
 #include "api/dialect.hpp"
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 #include "golden.hpp"
 #include "written.hpp"
@@ -61,16 +63,14 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_chat_completion(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
   refuse(R"(, "n": 0)", "n", "from 1 to 128");
-  refuse(R"(, "functions": [])", "functions", "use 'tools'");
-  refuse(R"(, "modalities": ["audio"])", "modalities", "answers are text");
+  refuse(R"(, "functions": {"a": 1})", "functions", "must be a list");
   refuse(R"(, "top_logprobs": 3)", "top_logprobs", "needs 'logprobs'");
   refuse(R"(, "top_logprobs": 21, "logprobs": true)", "top_logprobs", "from 0 to 20");
   refuse(R"(, "stream": "yes")", "stream", "must be true or false");
-  refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type", "must be 'function'");
   refuse(R"(, "tool_choice": "required")", "tool_choice", "no functions");
-  refuse(R"(, "max_tokens": -1)", "max_tokens", "whole number");
+  refuse(R"(, "max_tokens": -5)", "max_tokens", "whole number");
+  refuse(R"(, "continue_final_message": true)", "continue_final_message", "last message");
   expect_problem("messages", "is missing", [] { return read_chat_completion(Json::object()); });
   expect_problem("messages", "at least one", [] { return read_chat_completion(Json::parse(R"({"messages": []})")); });
   const auto message = [](const char* text) {
@@ -80,7 +80,127 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
   expect_problem("messages[0].content[0].type", "only text is understood",
                  message(R"({"role": "user", "content": [{"type": "image_url", "image_url": {}}]})"));
   expect_problem("messages[0].tool_call_id", "is missing", message(R"({"role": "tool", "content": "x"})"));
+  const UnknownFields strict(UnknownRule::refuse);
   expect_problem("messages[0].x", "unknown field", message(R"({"role": "user", "content": "x", "x": 1})"));
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
+  refuse(R"(, "modalities": ["audio"])", "modalities", "answers are text");
+  refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type=web_search", "not run here");
+}
+
+TEST(ChatCompletionsTest, WhatIsNotDoneIsIgnoredAndNamed) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const Asked asked = read_chat_completion(Json::parse(R"({"surprise": 1, "modalities": ["audio"], "user": "me",
+    "tools": [{"type": "web_search"}, {"type": "function", "function": {"name": "a", "x": 1}}],
+    "messages": [{"role": "user", "content": [{"type": "hologram"}, {"type": "text", "text": "hi"}], "y": 2}]})"));
+  EXPECT_EQ(unknown.ignored(),
+            (std::vector<std::string>{"messages[].content[].type=hologram", "messages[].y", "tools[].type=web_search",
+                                      "tools[].function.x", "modalities", "surprise"}));
+  EXPECT_EQ(chat(asked).messages.at(0).content, "hi");
+  EXPECT_EQ(chat(asked).tools.size(), 1U);
+}
+
+TEST(ChatCompletionsTest, OthersNamesOfTheSame) {
+  const auto read = [](const std::string& more) { return read_chat_completion(request(more)).request; };
+  EXPECT_EQ(read(R"(, "n_predict": 7)").most_tokens, 7);
+  EXPECT_EQ(read(R"(, "max_new_tokens": 7)").most_tokens, 7);
+  EXPECT_EQ(read(R"(, "max_tokens": -1)").most_tokens, std::nullopt);
+  EXPECT_EQ(read(R"(, "max_tokens": null)").most_tokens, std::nullopt);
+  EXPECT_EQ(read(R"(, "min_tokens": 3)").least_tokens, 3);
+  EXPECT_EQ(read(R"(, "stop_token_ids": [1, 2])").stop_tokens, (std::vector<engine::Token>{1, 2}));
+  EXPECT_EQ(read(R"(, "stop": "a", "stop_sequences": ["b"])").stop_strings, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(read(R"(, "repetition_penalty": 1.5)").sampling.penalty_repeat, 1.5F);
+  EXPECT_EQ(read(R"(, "typ_p": 0.5)").sampling.typical_p, 0.5F);
+  EXPECT_EQ(read(R"(, "random_seed": 7)").sampling.seed, 7U);
+  EXPECT_EQ(read(R"(, "do_sample": false, "temperature": 1)").sampling.temperature, 0);
+  EXPECT_EQ(read(R"(, "samplers": ["top_k", "temp"])").sampling.samplers, (std::vector<std::string>{"top_k", "temp"}));
+  EXPECT_EQ(read(R"(, "samplers": "kt")").sampling.samplers, (std::vector<std::string>{"top_k", "temperature"}));
+  EXPECT_EQ(read(R"(, "thinking_budget": 5)").most_thought_tokens, 5);
+  EXPECT_EQ(read(R"(, "thinking": {"type": "enabled", "budget_tokens": 6})").most_thought_tokens, 6);
+  EXPECT_EQ(read(R"(, "reasoning": {"max_tokens": 6})").most_thought_tokens, 6);
+  EXPECT_TRUE(read(R"(, "reasoning_format": "none")").thoughts_as_text);
+  EXPECT_TRUE(read(R"(, "timings_per_token": true)").tells_times);
+  EXPECT_TRUE(read(R"(, "return_progress": true)").tells_progress);
+  EXPECT_EQ(read(R"(, "logit_bias": [[7, -1], ["aye", false]])").text_biases.at(0).text, "aye");
+  EXPECT_EQ(read(R"(, "logit_bias": {"aye": 5, "7": 1})").sampling.logit_bias.at(0).token, 7);
+}
+
+TEST(ChatCompletionsTest, FormsInEverybodysWords) {
+  const auto schema = [](const std::string& more) { return read_chat_completion(request(more)).request.schema; };
+  const auto grammar = [](const std::string& more) {
+    return read_chat_completion(request(more)).request.sampling.grammar;
+  };
+  const Json wanted{{"type", "string"}};
+  EXPECT_EQ(schema(R"(, "json_schema": {"type": "string"})"), wanted);
+  EXPECT_EQ(schema(R"(, "guided_json": {"type": "string"})"), wanted);
+  EXPECT_EQ(schema(R"(, "guided_json": "{\"type\": \"string\"}")"), wanted);
+  EXPECT_EQ(schema(R"(, "format": {"type": "string"})"), wanted);
+  EXPECT_EQ(schema(R"(, "format": "json")"), Json::parse(R"({"type": "object"})"));
+  EXPECT_EQ(schema(R"(, "structured_outputs": {"json": {"type": "string"}})"), wanted);
+  EXPECT_EQ(schema(R"(, "response_format": {"type": "json_object"}, "json_schema": {"type": "string"})"), wanted);
+  EXPECT_EQ(grammar(R"(, "guided_choice": ["aye", "no"])"), "root ::= (\"aye\" | \"no\")\n");
+  EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"), grammar(R"(, "structured_outputs": {"regex": "^[ab]{2}$"})"));
+  expect_problem("guided_json", "another schema",
+                 [&] { return schema(R"(, "json_schema": {"type": "string"}, "guided_json": {"type": "number"})"); });
+  expect_problem("guided_regex", "cannot be followed", [&] { return grammar(R"(, "guided_regex": "(?=b)a")"); });
+}
+
+TEST(ChatCompletionsTest, ThoughtsInEverybodysWords) {
+  const auto values = [](const std::string& more) { return chat(read_chat_completion(request(more))).template_values; };
+  const Json off{{"enable_thinking", false}};
+  for (const char* more : {R"(, "enable_thinking": false)", R"(, "think": false)", R"(, "reasoning_effort": "none")",
+                           R"(, "thinking": {"type": "disabled"})", R"(, "reasoning": {"enabled": false})",
+                           R"(, "think": true, "chat_template_kwargs": {"enable_thinking": false})"})
+    EXPECT_EQ(values(more), off) << more;
+  for (const char* more : {R"(, "think": "low")", R"(, "reasoning": {"effort": "low"})"})
+    EXPECT_EQ(values(more), Json::parse(R"({"reasoning_effort": "low"})")) << more;
+  for (const char* key : {"reasoning_content", "reasoning", "thinking"}) {
+    const Asked asked = read_chat_completion(
+        {{"messages", {{{"role", "assistant"}, {"content", "a"}, {key, "hm"}}, {{"role", "user"}, {"content", "b"}}}}});
+    EXPECT_EQ(chat(asked).messages.at(0).extra["reasoning_content"], "hm") << key;
+  }
+}
+
+TEST(ChatCompletionsTest, ALastMessageOfTheModelsIsGoneOnWith) {
+  const auto read = [](const std::string& more) {
+    return chat(read_chat_completion(Json::parse(
+        R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])" + more + "}")));
+  };
+  EXPECT_TRUE(read("").goes_on);
+  EXPECT_TRUE(read(R"(, "add_generation_prompt": false, "continue_final_message": true)").goes_on);
+  EXPECT_FALSE(read(R"(, "add_generation_prompt": true)").goes_on);
+  EXPECT_FALSE(read(R"(, "continue_final_message": false, "add_generation_prompt": false)").add_generation_prompt);
+  expect_problem("continue_final_message", "cannot both",
+                 [&] { return read(R"(, "add_generation_prompt": true, "continue_final_message": true)"); });
+}
+
+TEST(ChatCompletionsTest, TheFormBeforeThereWereTools) {
+  const Asked asked = read_chat_completion(Json::parse(R"({"functions": [{"name": "weather", "parameters": {}}],
+    "function_call": {"name": "weather"}, "messages": [{"role": "user", "content": "a"},
+    {"role": "assistant", "content": null, "function_call": {"name": "weather", "arguments": "{}"}},
+    {"role": "function", "name": "weather", "content": "rain"}]})"));
+  EXPECT_EQ(chat(asked).tools[0]["function"]["name"], "weather");
+  EXPECT_EQ(chat(asked).tool_choice.name, "weather");
+  EXPECT_FALSE(chat(asked).parallel_tool_calls);
+  EXPECT_EQ(chat(asked).messages.at(1).extra["tool_calls"][0]["function"]["name"], "weather");
+  EXPECT_EQ(chat(asked).messages.at(2).role, "tool");
+  const Json whole =
+      asked.writer->whole({.choices = {{.tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}}});
+  EXPECT_EQ(whole["choices"][0]["message"]["function_call"].dump(),
+            R"({"name":"weather","arguments":"{\"city\":\"Ulm\"}"})");
+  EXPECT_EQ(whole["choices"][0]["finish_reason"], "function_call");
+}
+
+TEST(ChatCompletionsTest, TimesInLlamaServersWords) {
+  const Asked asked = read_chat_completion(request());
+  const Timings timings{.cached = 1, .prompt = 4, .prompt_ms = 2, .predicted = 3, .predicted_ms = 6, .drafted = 2};
+  const Json whole = asked.writer->whole({.choices = {{.text = "a"}}, .usage = {.timings = timings}});
+  EXPECT_EQ(whole["timings"]["prompt_per_second"], 2000);
+  EXPECT_EQ(whole["timings"]["predicted_per_token_ms"], 2);
+  EXPECT_EQ(whole["timings"]["draft_n"], 2);
+  const Json piece = test::events(asked.writer->piece({.text = "a", .timings = timings})).back();
+  EXPECT_EQ(piece["timings"]["cache_n"], 1);
+  const Json progress = test::events(asked.writer->progress({.total = 9, .cached = 2, .processed = 5})).back();
+  EXPECT_EQ(progress["prompt_progress"].dump(), R"({"total":9,"cache":2,"processed":5,"time_ms":0})");
 }
 
 TEST(ChatCompletionsTest, Stream) {

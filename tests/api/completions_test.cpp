@@ -2,6 +2,8 @@
 
 #include "api/dialect.hpp"
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 #include "golden.hpp"
 #include "written.hpp"
@@ -37,6 +39,8 @@ TEST(CompletionsTest, EveryFormOfAPrompt) {
 TEST(CompletionsTest, SixteenTokensWhereNothingIsSaid) {
   EXPECT_EQ(read_completion(request("\"a\"")).request.most_tokens, 16);
   EXPECT_EQ(read_completion(request("\"a\"", R"(, "max_tokens": 0)")).request.most_tokens, 0);
+  for (const char* none : {R"(, "max_tokens": -1)", R"(, "max_tokens": null)", R"(, "n_predict": -2)"})
+    EXPECT_EQ(read_completion(request("\"a\"", none)).request.most_tokens, std::nullopt) << none;
 }
 
 TEST(CompletionsTest, WhatIsRefusedIsNamed) {
@@ -44,9 +48,10 @@ TEST(CompletionsTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, "'" + field + "'", [&] { return read_completion(request("\"a\"", more)); });
   };
+  refuse(R"(, "logprobs": "a")", "logprobs");
+  const UnknownFields strict(UnknownRule::refuse);
   refuse(R"(, "best_of": 3)", "best_of");
   refuse(R"(, "messages": [])", "messages");
-  refuse(R"(, "logprobs": true)", "logprobs");
   EXPECT_NO_THROW((void)read_completion(request("\"a\"", R"(, "suffix": "", "best_of": 2, "n": 2, "echo": true)")));
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 
 namespace plimsoll::api {
@@ -58,6 +60,7 @@ TEST(EmbeddingRequestTest, Ranking) {
   expect_problem("query", "is missing", refuse(R"({"documents": ["a"]})"));
   expect_problem("documents", "at least one", refuse(R"({"query": "q", "documents": []})"));
   expect_problem("documents[0]", "must be an object", refuse(R"({"query": "q", "documents": [1]})"));
+  const UnknownFields strict(UnknownRule::refuse);
   expect_problem("extra", "unknown field", refuse(R"({"query": "q", "documents": ["a"], "extra": 1})"));
 }
 

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 #include "text_fields.hpp"
 
@@ -59,10 +61,38 @@ TEST(FieldsTest, WhatNobodyReadIsNamed) {
   const Json json = Json::parse(R"({"a": 1, "b": 2})");
   Fields fields(json);
   (void)fields.find("a");
-  EXPECT_EQ(fields.unknown(), "b");
-  expect_problem("b", "unknown field 'b'", [&] { return refuse_unknown(fields), 0; });
+  {
+    const UnknownFields unknown(UnknownRule::ignore);
+    fields.pass_over_unknown();
+    EXPECT_EQ(unknown.ignored(), std::vector<std::string>{"b"});
+  }
+  const UnknownFields strict(UnknownRule::refuse);
+  expect_problem("b", "unknown field 'b'", [&] { return fields.pass_over_unknown(), 0; });
   fields.ignore({"b"});
-  EXPECT_EQ(fields.unknown(), std::nullopt);
+  EXPECT_NO_THROW(fields.pass_over_unknown());
+}
+
+TEST(FieldsTest, WhatIsIgnoredIsNamedOnceAndFitForAHeader) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  for (int i = 0; i < 3; ++i) UnknownFields::met(fmt::format("messages[{}].stamp", i));
+  UnknownFields::met("a,b\r\nx: \xC3\xA4");
+  UnknownFields::met(std::string(1000, 'x'));
+  EXPECT_EQ(unknown.ignored(), (std::vector<std::string>{"messages[].stamp", "a?b??x:???", std::string(64, 'x')}));
+  for (int i = 0; i < 100; ++i) UnknownFields::met("n" + std::to_string(i));
+  EXPECT_EQ(unknown.ignored().size(), UnknownFields::kMost);
+}
+
+TEST(FieldsTest, PassedOverUnlessNothingIsAskedFor) {
+  const Json json = Json::parse(R"({"a": null, "b": false, "c": "text", "d": [], "e": true})");
+  Fields fields(json);
+  const UnknownFields unknown(UnknownRule::ignore);
+  for (const char* key : {"a", "b", "d", "f"}) fields.pass_over(key, "no");
+  fields.pass_over("c", "no", "text");
+  EXPECT_TRUE(unknown.ignored().empty());
+  fields.pass_over("e", "no");
+  EXPECT_EQ(unknown.ignored(), std::vector<std::string>{"e"});
+  const UnknownFields strict(UnknownRule::refuse);
+  expect_problem("e", "is not supported here: no", [&] { return fields.pass_over("e", "no"), 0; });
 }
 
 TEST(FieldsTest, RefusedUnlessNothingIsAskedFor) {
@@ -87,8 +117,9 @@ TEST(FieldsTest, Sampling) {
   Fields fields(json);
   TextRequest request;
   read_sampling(fields, request);
-  refuse_unknown(fields);
   EXPECT_EQ(request.sampling.temperature, 0.5F);
+  EXPECT_TRUE(request.sampling_given.contains("temperature"));
+  EXPECT_FALSE(request.sampling_given.contains("min_p"));
   EXPECT_EQ(request.sampling.seed, std::numeric_limits<std::uint32_t>::max());
   EXPECT_EQ(request.sampling.logit_bias, (std::vector<engine::LogitBias>{{.token = 7, .bias = -100}}));
   EXPECT_EQ(request.sampling.top_k, 3);
@@ -97,13 +128,13 @@ TEST(FieldsTest, Sampling) {
 
 TEST(FieldsTest, SamplingOutOfRange) {
   const std::map<std::string, std::vector<std::string>> wrong{
-      {"temperature", {"-0.1", "2.1", "\"hot\""}},
+      {"temperature", {"-0.1", "101", "\"hot\""}},
       {"top_p", {"-1", "1.5"}},
       {"frequency_penalty", {"3", "-3"}},
       {"seed", {"0.5", "\"1\""}},
-      {"logit_bias", {"[]", R"({"a": 1})", R"({"1": 101})", R"({"-1": 1})", R"({"1": "x"})", R"({"99999999999": 1})"}},
-      {"mirostat", {"3"}},
-      {"grammar", {"1"}}};
+      {"logit_bias", {"1", "[1]", "[[1]]", R"({"1": 101})", R"({"-1": 1})", R"({"1": "x"})", R"({"99999999999": 1})"}},
+      {"samplers", {"1", R"(["top_k", "hat"])", "\"kq\"", "[1]"}},
+      {"mirostat", {"3"}}};
   for (const auto& [key, values] : wrong) {
     for (const std::string& value : values) {
       SCOPED_TRACE(key + " " + value);
@@ -120,7 +151,7 @@ TEST(FieldsTest, GrammarsAreBounded) {
     const Json json{{"grammar", grammar}};
     Fields fields(json);
     TextRequest request;
-    read_sampling(fields, request);
+    read_form(fields, request);
     return request.sampling.grammar;
   };
   EXPECT_EQ(read("root ::= ((\"a\"))"), "root ::= ((\"a\"))");
@@ -132,7 +163,7 @@ TEST(FieldsTest, StopStrings) {
   const auto read = [](const char* text) {
     const Json json{{"stop", Json::parse(text)}};
     Fields fields(json);
-    return read_stop_strings(fields, "stop");
+    return read_stop_strings(fields, {"stop"});
   };
   EXPECT_EQ(read("\"a\""), (std::vector<std::string>{"a"}));
   EXPECT_EQ(read(R"(["a", "b"])"), (std::vector<std::string>{"a", "b"}));
@@ -159,7 +190,8 @@ TEST(FieldsTest, ToolChoices) {
   EXPECT_EQ(read_tool_choice("required", "c").kind, Kind::required);
   EXPECT_EQ(read_tool_choice(Json::parse(R"({"type": "function", "function": {"name": "a"}})"), "c").name, "a");
   EXPECT_EQ(read_tool_choice(Json::parse(R"({"type": "function", "name": "a"})"), "c").name, "a");
-  expect_problem("c", "must be 'auto'", [] { return read_tool_choice("any", "c"); });
+  EXPECT_EQ(read_tool_choice("any", "c").kind, Kind::required);
+  expect_problem("c", "must be 'auto'", [] { return read_tool_choice("some", "c"); });
   expect_problem("c.name", "is missing", [] { return read_tool_choice(Json::parse(R"({"type": "function"})"), "c"); });
 }
 

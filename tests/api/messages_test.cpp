@@ -2,6 +2,8 @@
 
 #include "api/dialect.hpp"
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 #include "golden.hpp"
 #include "written.hpp"
@@ -54,9 +56,10 @@ TEST(MessagesTest, AConversationWithTools) {
   EXPECT_EQ(messages[0].role, "system");
   EXPECT_EQ(messages[0].content, "be brief");
   EXPECT_EQ(messages[2].content, "I look.");
-  EXPECT_EQ(messages[2].extra.dump(),
-            R"({"tool_calls":[{"id":"t1","type":"function","function":{"name":"weather","arguments":{"city":"Ulm"}}},)"
-            R"({"id":"t2","type":"function","function":{"name":"weather","arguments":{}}}]})");
+  EXPECT_EQ(
+      messages[2].extra.dump(),
+      R"({"reasoning_content":"hm","tool_calls":[{"id":"t1","type":"function","function":{"name":"weather","arguments":{"city":"Ulm"}}},)"
+      R"({"id":"t2","type":"function","function":{"name":"weather","arguments":{}}}]})");
   EXPECT_EQ(messages[3].role, "tool");
   EXPECT_EQ(messages[3].content, "rain");
   EXPECT_EQ(messages[3].extra["tool_call_id"], "t1");
@@ -91,30 +94,66 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_message(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
-  refuse(R"(, "temperature": 1.5)", "temperature", "from 0 to 1");
-  refuse(R"(, "thinking": {"type": "loud"})", "thinking.type", "must be enabled, adaptive or disabled");
-  refuse(R"(, "mcp_servers": [{}])", "mcp_servers", "nothing is fetched");
-  refuse(R"(, "tools": [{"type": "bash_20250124", "name": "bash"}])", "tools[0].type", "other tools are not run here");
+  refuse(R"(, "temperature": 101)", "temperature", "from 0 to 100");
+  refuse(R"(, "thinking": {"type": "loud"})", "thinking.type", "must be enabled, adaptive, auto or disabled");
   refuse(R"(, "tools": [{"name": "a"}])", "tools[0].input_schema", "is missing");
   refuse(R"(, "tool_choice": {"type": "any"})", "tool_choice", "no functions");
-  refuse(R"(, "system": [{"type": "image"}])", "system[0].type", "only text");
   refuse(R"(, "max_tokens": 0)", "max_tokens", "from 1");
   expect_problem("max_tokens", "is missing", [] { return read_message({{"messages", Json::array()}}); });
   const auto turn = [](const char* text) {
     return [text] { return read_message({{"max_tokens", 1}, {"messages", Json::array({Json::parse(text)})}}); };
   };
-  expect_problem("messages[0].role", "must be user or assistant", turn(R"({"role": "system", "content": "x"})"));
+  expect_problem("messages[0].role", "must be user or assistant", turn(R"({"role": "captain", "content": "x"})"));
   expect_problem("messages[0].content[0].type", "is 'image'",
                  turn(R"({"role": "user", "content": [{"type": "image", "source": {}}]})"));
-  expect_problem("messages[0].content[0].type", "in a turn of the user",
-                 turn(R"({"role": "user", "content": [{"type": "tool_use", "id": "1", "name": "a", "input": {}}]})"));
   expect_problem("messages[0].content[0].input", "must be an object", turn(R"({"role": "assistant",
                           "content": [{"type": "tool_use", "id": "1", "name": "a", "input": 1}]})"));
   expect_problem("messages[0].content[0].tool_use_id", "is missing",
                  turn(R"({"role": "user", "content": [{"type": "tool_result"}]})"));
-  expect_problem("messages", "must end with a turn of the user", turn(R"({"role": "assistant", "content": "Well"})"));
-  expect_problem("messages", "must end with a turn of the user", turn(R"({"role": "user", "content": []})"));
+  expect_problem("messages", "nothing that is understood", turn(R"({"role": "user", "content": []})"));
+  const UnknownFields strict(UnknownRule::refuse);
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
+  refuse(R"(, "mcp_servers": [{}])", "mcp_servers", "nothing is fetched");
+  refuse(R"(, "tools": [{"type": "bash_20250124", "name": "bash"}])", "tools[0].type=bash_20250124", "not run here");
+  refuse(R"(, "system": [{"type": "image"}])", "system[0].type=image", "only text");
+}
+
+TEST(MessagesTest, AnswersThatAreBegunAreGoneOnWith) {
+  const Asked asked = read_message(Json::parse(R"({"max_tokens": 9, "messages": [{"role": "user", "content": "a"},
+    {"role": "assistant", "content": "Well"}]})"));
+  EXPECT_TRUE(chat(asked).goes_on);
+}
+
+// The shape of what Claude Code sends (anthropics/claude-code 77698 and its like).
+TEST(MessagesTest, AnAgentsRequest) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const Asked asked = read_message(Json::parse(R"({"model": "m", "max_tokens": 32000, "stream": true,
+    "metadata": {"user_id": "u"}, "speed": "fast", "diagnostics": {}, "thinking": {"type": "enabled", "budget_tokens": 9},
+    "context_management": {"edits": [{"type": "clear"}]}, "output_config": {"effort": "high", "task_budget": {"n": 1}},
+    "system": [{"type": "text", "text": "now"}, {"type": "text", "text": "be", "cache_control": {"type": "ephemeral"}}],
+    "tools": [{"type": "web_search_20250305", "name": "web_search"}, {"name": "Bash", "input_schema": {"type": "object"}},
+              {"type": "computer_20250124", "name": "computer"}],
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "b"}}]},
+      {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "redacted_thinking", "data": "x"}, {"type": "server_tool_use", "id": "s1", "name": "w", "input": {}},
+        {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]},
+      {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "image",
+        "source": {}}, {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "c"}]}]}]},
+      {"role": "system", "content": "a reminder"}]})"));
+  const std::vector<engine::ChatMessage>& messages = chat(asked).messages;
+  ASSERT_EQ(messages.size(), 5U);
+  EXPECT_EQ(messages[1].content, "a\nb");
+  EXPECT_EQ(messages[2].extra["reasoning_content"], "hm");
+  EXPECT_EQ(messages[3].content, "[image left out: this model reads text]c");
+  EXPECT_EQ(messages[4].role, "user");
+  EXPECT_EQ(messages[4].content, "a reminder");
+  EXPECT_EQ(chat(asked).tools.size(), 1U);
+  EXPECT_EQ(chat(asked).template_values.dump(), R"({"reasoning_effort":"high","enable_thinking":true})");
+  EXPECT_EQ(asked.request.most_thought_tokens, 9);
+  for (const char* name : {"tools[].type=web_search_20250305", "context_management", "speed",
+                           "output_config.task_budget", "messages[].content[].type=server_tool_use"})
+    EXPECT_TRUE(std::ranges::contains(unknown.ignored(), name)) << name;
 }
 
 TEST(MessagesTest, Stream) {

@@ -2,6 +2,8 @@
 
 #include "api/dialect.hpp"
 
+#include "api/unknown_fields.hpp"
+
 #include "expect_problem.hpp"
 #include "golden.hpp"
 #include "written.hpp"
@@ -65,25 +67,53 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_response(request(more)); });
   };
-  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
   refuse(R"(, "previous_response_id": "resp_1")", "previous_response_id", "nothing is stored");
   refuse(R"(, "conversation": "c")", "conversation", "nothing is stored");
-  refuse(R"(, "background": true)", "background", "nothing is stored");
   refuse(R"(, "prompt": {"id": "p"})", "prompt", "nothing is stored");
-  refuse(R"(, "truncation": "auto")", "truncation", "as it is");
-  refuse(R"(, "include": ["file_search_call.results"])", "include", "is not here");
-  refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type", "must be 'function'");
   expect_problem("input", "is missing", [] { return read_response(Json::object()); });
   const auto item = [](const char* text) {
     return [text] { return read_response({{"input", Json::array({Json::parse(text)})}}); };
   };
   expect_problem("input[0].type", "nothing is stored", item(R"({"type": "item_reference", "id": "x"})"));
-  expect_problem("input[0].type", "not understood", item(R"({"type": "computer_call"})"));
+  expect_problem("input", "nothing that is understood", item(R"({"type": "computer_call"})"));
   expect_problem("input[0].role", "is 'tool'", item(R"({"role": "tool", "content": "x"})"));
   expect_problem("input[0].content[0].type", "only text",
                  item(R"({"role": "user", "content": [{"type": "input_image"}]})"));
   expect_problem("input[0].call_id", "is missing", item(R"({"type": "function_call", "name": "a", "arguments": ""})"));
+  const UnknownFields strict(UnknownRule::refuse);
   expect_problem("input[0].x", "unknown field", item(R"({"role": "user", "content": "a", "x": 1})"));
+  refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
+  refuse(R"(, "background": true)", "background", "nothing is stored");
+  refuse(R"(, "truncation": "auto")", "truncation", "as it is");
+  refuse(R"(, "include": ["file_search_call.results"])", "include=file_search_call.results", "is not here");
+  refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type=web_search", "not run here");
+}
+
+// The shape of what Codex sends (openai/codex 10635 and its like).
+TEST(ResponsesTest, AnAgentsRequest) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const Asked asked = read_response(Json::parse(R"({"model": "m", "instructions": "be", "stream": true, "store": false,
+    "truncation": "auto", "max_tool_calls": 3, "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k",
+    "reasoning": {"effort": "medium", "summary": "auto"}, "text": {"verbosity": "low"}, "tool_choice": "auto",
+    "parallel_tool_calls": true, "tools": [{"type": "function", "name": "shell", "parameters": {"type": "object"},
+      "strict": false}, {"type": "web_search"}, {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}},
+      {"type": "namespace", "name": "n", "tools": []}, {"type": "local_shell"}],
+    "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a"}]},
+      {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": null},
+      {"type": "custom_tool_call", "call_id": "c1", "name": "apply_patch", "input": "*** Begin"},
+      {"type": "custom_tool_call_output", "call_id": "c1", "output": "done"},
+      {"type": "local_shell_call", "id": "l1", "action": {"type": "exec", "command": ["ls"]}},
+      {"type": "local_shell_call_output", "id": "l1", "output": "a.txt"}]})"));
+  const std::vector<engine::ChatMessage>& messages = chat(asked).messages;
+  ASSERT_EQ(messages.size(), 6U);
+  EXPECT_EQ(messages[2].extra["reasoning_content"], "hm");
+  EXPECT_EQ(messages[2].extra["tool_calls"][0]["function"]["arguments"]["input"], "*** Begin");
+  EXPECT_EQ(messages[4].extra["tool_calls"][0]["id"], "l1");
+  EXPECT_EQ(messages[5].content, "a.txt");
+  EXPECT_EQ(chat(asked).tools.size(), 1U);
+  EXPECT_EQ(unknown.ignored(),
+            (std::vector<std::string>{"truncation", "max_tool_calls", "tools[].type=web_search", "tools[].type=custom",
+                                      "tools[].type=namespace", "tools[].type=local_shell", "text.verbosity"}));
 }
 
 TEST(ResponsesTest, Stream) {

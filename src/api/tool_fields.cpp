@@ -1,0 +1,100 @@
+#include "tool_fields.hpp"
+
+#include <fmt/format.h>
+
+#include "api/tool_calls.hpp"
+#include "api/unknown_fields.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+constexpr const char* kNotRunHere = "other tools than functions are not run here";
+
+Json read_function(Fields& function) {
+  Json entry{{"name", function.need_text("name")}};
+  if (const auto description = function.text("description")) entry["description"] = *description;
+  const Json* parameters = function.find("parameters");
+  entry["parameters"] = parameters != nullptr ? *parameters : Json{{"type", "object"}, {"properties", Json::object()}};
+  function.ignore({"strict", "type", "function"});  // a grammar holds calls to their parameters anyway
+  function.pass_over_unknown();
+  return {{"type", "function"}, {"function", std::move(entry)}};
+}
+
+const Json& list_at(const Json& list, const std::string& path) {
+  if (!list.is_array()) throw bad_request(fmt::format("'{}' must be a list", path)).at(path);
+  return list;
+}
+
+}  // namespace
+
+Json read_tools(const Json& tools, const std::string& path) {
+  Json out = Json::array();
+  for (std::size_t i = 0; i < list_at(tools, path).size(); ++i) {
+    const std::string at = fmt::format("{}[{}]", path, i);
+    Fields tool(tools[i], at);
+    if (const std::string type = tool.need_text("type"); type != "function") {
+      UnknownFields::met(fmt::format("{}.type={}", at, type), kNotRunHere);
+      continue;
+    }
+    const Json* nested = tool.find("function");
+    if (nested == nullptr) {
+      out.push_back(read_function(tool));
+      continue;
+    }
+    Fields function(*nested, tool.path_of("function"));
+    out.push_back(read_function(function));
+    tool.ignore({"strict"});
+    tool.pass_over_unknown();
+  }
+  return out.empty() ? Json(nullptr) : out;
+}
+
+ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
+  using Kind = ToolChoice::Kind;
+  if (choice == "auto") return {.kind = Kind::automatic};
+  if (choice == "none") return {.kind = Kind::none};
+  if (choice == "required" || choice == "any") return {.kind = Kind::required};  // Mistral's word
+  if (choice.is_string())
+    throw bad_request(fmt::format("'{}' must be 'auto', 'none', 'required' or a function", path)).at(path);
+  Fields fields(choice, path);
+  if (const std::string type = fields.need_text("type"); type != "function") {
+    UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
+    return {};
+  }
+  if (const Json* nested = fields.find("function")) {
+    Fields inner(*nested, fields.path_of("function"));
+    return {.kind = Kind::required, .name = inner.need_text("name")};
+  }
+  return {.kind = Kind::required, .name = fields.need_text("name")};
+}
+
+void read_tools_and_choice(Fields& fields, ChatPrompt& chat) {
+  if (const Json* tools = fields.find("tools")) chat.tools = read_tools(*tools, "tools");
+  if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
+  chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
+  check_tools(chat);
+}
+
+bool read_functions(Fields& fields, ChatPrompt& chat) {
+  using Kind = ToolChoice::Kind;
+  const Json* functions = fields.find("functions");
+  const Json* call = fields.find("function_call");
+  if (functions == nullptr || functions->empty()) return false;
+  if (!chat.tools.is_null()) fields.fail("functions", "was given beside 'tools'");
+  chat.tools = Json::array();
+  for (std::size_t i = 0; i < list_at(*functions, "functions").size(); ++i) {
+    Fields function((*functions)[i], fmt::format("functions[{}]", i));
+    chat.tools.push_back(read_function(function));
+  }
+  chat.parallel_tool_calls = false;  // the form has place for one
+  if (call != nullptr && call->is_object())
+    chat.tool_choice = {.kind = Kind::required, .name = Fields(*call, "function_call").need_text("name")};
+  else if (call != nullptr && *call == "none")
+    chat.tool_choice = {.kind = Kind::none};
+  else if (call != nullptr && *call != "auto")
+    fields.fail("function_call", "must be 'auto', 'none' or the name of a function");
+  check_tools(chat);
+  return true;
+}
+
+}  // namespace plimsoll::api
