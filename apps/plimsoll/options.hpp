@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,8 @@ struct SamplingOptions {
   std::vector<std::string> dry_sequence_breakers;
 };
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
+// What was given of them, by llama-server's names.
+[[nodiscard]] std::set<std::string> given_sampling(const CLI::App& command);
 // Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] engine::SamplingParams sampling(const SamplingOptions& options);
 

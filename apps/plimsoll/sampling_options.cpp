@@ -1,9 +1,11 @@
 // The flags of sampling, and what they are made into.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
@@ -13,6 +15,8 @@
 
 namespace plimsoll::app {
 namespace {
+
+constexpr const char* kGroup = "Sampling";
 
 [[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
 
@@ -65,7 +69,7 @@ std::vector<std::string> names(const std::string& list) {
 void add_sampling_options(CLI::App& command, SamplingOptions& o) {
   engine::SamplingParams& p = o.params;
   const auto add = [&](const char* flag, auto& value, const char* meaning, const char* variable = "") {
-    CLI::Option* option = command.add_option(flag, value, meaning)->group("Sampling")->capture_default_str();
+    CLI::Option* option = command.add_option(flag, value, meaning)->group(kGroup)->capture_default_str();
     if (*variable != '\0') option->envname(variable);
     return option;
   };
@@ -107,6 +111,22 @@ void add_sampling_options(CLI::App& command, SamplingOptions& o) {
   add("--grammar-file", o.grammar_file, "File with a GBNF grammar");
   add("-j,--json-schema", o.json_schema, "JSON schema that the text must be valid under");
   add("--json-schema-file", o.json_schema_file, "-jf: file with a JSON schema");
+}
+
+std::set<std::string> given_sampling(const CLI::App& command) {
+  static const std::map<std::string, std::string> kOthers{
+      {"temp", "temperature"},          {"dynatemp_exp", "dynatemp_exponent"},
+      {"typical", "typical_p"},         {"mirostat_lr", "mirostat_eta"},
+      {"mirostat_ent", "mirostat_tau"}, {"dry_sequence_breaker", "dry_sequence_breakers"}};
+  std::set<std::string> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_group() != kGroup || option->count() == 0) continue;
+    std::string name = option->get_lnames().front();
+    std::ranges::replace(name, '-', '_');
+    const auto other = kOthers.find(name);
+    given.insert(other == kOthers.end() ? name : other->second);
+  }
+  return given;
 }
 
 engine::SamplingParams sampling(const SamplingOptions& options) {

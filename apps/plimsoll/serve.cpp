@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
@@ -28,6 +30,9 @@ namespace {
 
 struct ServeOptions {
   ModelOptions model;
+  SamplingOptions sampling;
+  std::set<std::string> sampling_given;
+  std::vector<std::string> aliases;
   std::vector<std::string> sources;  // a fleet file, model files, a folder
   server::ServerOptions server;
   std::vector<std::string> api_key_files;
@@ -83,6 +88,9 @@ server::ServerOptions server_options(ServeOptions options) {
   out.limits.working = std::chrono::seconds(options.working_s);
   out.limits.draining = std::chrono::seconds(options.draining_s);
   out.dashboard = !options.no_dashboard;
+  if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
+    throw Error(ErrorCode::usage,
+                "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
   for (const std::string& file : options.api_key_files)
     std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
   return out;
@@ -114,6 +122,31 @@ void set_a_budget_for_the_host(host::Fleet& fleet) {
   fleet.budgets.push_back({.device = device::host(), .amount = budget});
   log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
             format_bytes(budget), kShareOfFree * 100);
+}
+
+// [MODEL=]NAME,...; without a model: of the only one.
+void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos && fleet.models.size() != 1)
+      throw Error(ErrorCode::usage, fmt::format("--alias {} does not say of which model: MODEL=NAME", text));
+    const auto named = [&](const host::FleetModel& model) {
+      return equals == std::string::npos || model.request.name == text.substr(0, equals);
+    };
+    const auto found = std::ranges::find_if(fleet.models, named);
+    if (found == fleet.models.end())
+      throw Error(ErrorCode::usage, fmt::format("--alias {}: there is no model of that name", text));
+    std::istringstream names(equals == std::string::npos ? text : text.substr(equals + 1));
+    for (std::string name; std::getline(names, name, ',');) found->aliases.push_back(name);
+  }
+}
+
+// The command line's sampling, over the fleet file's.
+void lay_over_all(host::Fleet& fleet, const engine::PartialSampling& given) {
+  for (host::FleetModel& model : fleet.models) {
+    model.sampling.params = engine::laid_over(std::move(model.sampling.params), given);
+    model.sampling.given.insert(given.given.begin(), given.given.end());
+  }
 }
 
 struct Planned {
@@ -152,12 +185,15 @@ bool something_fits(const host::Fleet& fleet, const host::FleetPlan& plan) {
 int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
   server::ServerOptions server_settings = server_options(options);
+  server::require_can_listen(server_settings);  // before minutes of planning and loading
   host::Fleet fleet = fleet_of_sources(options.sources, options.model, options.purpose);
   if (!options.keep_in_host.empty()) {
     const auto kept = parse_bytes(options.keep_in_host);
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
     fleet.keep_in_host = *kept;
   }
+  add_aliases(fleet, options.aliases);
+  lay_over_all(fleet, {.params = sampling(options.sampling), .given = options.sampling_given});
   set_a_budget_for_the_host(fleet);
   // The second one answers what somebody asks while models are at work, and rests in between.
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
@@ -259,6 +295,19 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->take_all()
          ->allow_extra_args(false),
      "Server");
+  of(command
+         .add_option(
+             "-a,--alias", o.aliases,
+             "Other names of a model, with commas: NAME, or MODEL=NAME where there are several; may be repeated")
+         ->envname("PLIMSOLL_ALIAS")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_flag("--strict-fields", s.strict_fields,
+                   "Refuse fields that are not known or not supported, instead of ignoring and naming them")
+         ->envname("PLIMSOLL_STRICT_FIELDS"),
+     "Server");
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
   of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
          ->envname("PLIMSOLL_METRICS_COMPAT"),
@@ -296,6 +345,13 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command.add_option("--max-connections", l.connections, "Connections at once, idle ones included")
          ->check(CLI::Range(1, 30'000))
          ->envname("PLIMSOLL_MAX_CONNECTIONS")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--backlog", l.backlog,
+                     "Connections that the system lets wait to be taken up; 0: as many as it allows (somaxconn)")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_BACKLOG")
          ->capture_default_str(),
      "Limits");
   of(command
@@ -337,7 +393,11 @@ void add_serve(CLI::App& app, GlobalOptions& global, int& status) {
   add_purpose_options(*command, options->purpose);
   add_server_options(*command, *options);
   command->footer(kCompatible);
-  command->callback([&global, &status, options] { status = run(global, *options); });
+  add_sampling_options(*command, options->sampling);
+  command->callback([&global, &status, options, command] {
+    options->sampling_given = given_sampling(*command);
+    status = run(global, *options);
+  });
 }
 
 }  // namespace plimsoll::app

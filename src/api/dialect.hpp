@@ -32,7 +32,6 @@ class AnswerWriter {
 struct Asked {
   TextRequest request;
   std::unique_ptr<AnswerWriter> writer;
-  std::vector<std::string> ignored{};  // fields that were understood by nobody, or that change nothing here
   bool only_loads = false;             // nothing is asked but that the model is loaded, or goes (keep_alive 0)
 };
 

@@ -94,7 +94,7 @@ EmbeddingRequest read_llama_embedding(const Json& body) {
       read_texts_or_tokens(fields, fields.find("content") != nullptr ? "content" : "input", kMostInputs, "texts");
   fields.ignore({"embd_normalize"});
   ignore_openai_fields(fields);
-  refuse_unknown(fields);
+  fields.pass_over_unknown();
   return request;
 }
 

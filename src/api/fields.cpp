@@ -116,14 +116,6 @@ void Fields::pass_over_unknown() const {
   }
 }
 
-std::vector<std::string> Fields::all_unknown() const {
-  std::vector<std::string> out;
-  for (const auto& [key, value] : object_.items()) {
-    if (!known_.contains(key)) out.push_back(path_of(key));
-  }
-  return out;
-}
-
 std::vector<engine::Token> read_tokens(const Json& array, const std::string& path) {
   std::vector<engine::Token> tokens;
   tokens.reserve(array.size());

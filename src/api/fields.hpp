@@ -35,9 +35,6 @@ class Fields {
   // A feature that is not here, unless its value asks for nothing (absent, null, false, an empty list or object, or
   // `harmless`). refuse(): without it the answer would be another one. pass_over(): the answer is still of use.
   void refuse(const char* key, const char* why, const Json& harmless = nullptr);
-  // What nobody asked for. OpenAI and Anthropic refuse such requests, and so do we.
-  [[nodiscard]] std::optional<std::string> unknown() const;
-  [[nodiscard]] std::vector<std::string> all_unknown() const;
   void pass_over(const char* key, const char* why, const Json& harmless = nullptr);
   void pass_over(std::initializer_list<const char*> keys, const char* why);
   // The last: what nobody has read is ignored and named, or refused where the server is strict.

@@ -98,7 +98,7 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   form.return_tokens = fields.flag("return_tokens").value_or(false);
   form.response_fields = read_names(fields, "response_fields");
   fields.ignore({"cache_prompt", "id_slot", "n_keep"});  // prompts are always kept, and no conversation is shifted
-  for (std::string& name : fields.all_unknown()) asked.ignored.push_back(std::move(name));
+  fields.pass_over_unknown();
   form.settings = llama_settings(request);
   asked.writer = llama_writer(std::move(form));
   return asked;

@@ -39,7 +39,7 @@ engine::ChatMessage read_message(const Json& json, const std::string& path, Aske
   if (const auto id = fields.text("tool_call_id")) message.extra["tool_call_id"] = *id;
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
   fields.refuse("images", "this server's models read text", Json::array());
-  ignore_the_rest(fields, asked);
+  fields.pass_over_unknown();
   return message;
 }
 
@@ -74,7 +74,7 @@ Asked read_ollama_chat(const Json& body) {
   asked.only_loads = std::get<ChatPrompt>(asked.request.prompt).messages.empty();
   const std::string model = fields.text("model").value_or("");
   read_ollama_common(fields, asked, form);
-  ignore_the_rest(fields, asked);
+  fields.pass_over_unknown();
   asked.writer = ollama_writer(model, form);
   return asked;
 }

@@ -84,7 +84,7 @@ void read_options(Fields& fields, Asked& asked) {
   if (predict && *predict > 0) asked.request.most_tokens = static_cast<std::int32_t>(*predict);
   asked.request.stop_strings = read_stop_strings(options, "stop");
   // Where and how large a model lies is planned before it is loaded, and no request changes it: num_ctx, num_gpu ...
-  ignore_the_rest(options, asked);
+  options.pass_over_unknown();
 }
 
 void read_format_field(Fields& fields, TextRequest& request) {
@@ -138,10 +138,6 @@ std::optional<KeepAlive> read_keep_alive(Fields& fields) {
   const auto ms = given->is_string() ? parse_duration_ms(given->get<std::string>()) : std::nullopt;
   if (!ms) fields.fail("keep_alive", "must be seconds, or a duration such as '5m'");
   return keep_for(*ms);
-}
-
-void ignore_the_rest(const Fields& fields, Asked& asked) {
-  for (std::string& name : fields.all_unknown()) asked.ignored.push_back(std::move(name));
 }
 
 void read_ollama_common(Fields& fields, Asked& asked, OllamaForm& form) {

@@ -24,11 +24,8 @@ struct OllamaForm {
   bool unloads = false;        // the model goes after it
 };
 
-// model, stream (true where nothing is said), keep_alive, format, think, logprobs and options. What is not done is
-// added to `asked.ignored`.
+// model, stream (true where nothing is said), keep_alive, format, think, logprobs and options.
 void read_ollama_common(Fields& fields, Asked& asked, OllamaForm& form);
-// What nobody has read is added, too.
-void ignore_the_rest(const Fields& fields, Asked& asked);
 [[nodiscard]] std::unique_ptr<AnswerWriter> ollama_writer(std::string model, const OllamaForm& form);
 
 }  // namespace plimsoll::api

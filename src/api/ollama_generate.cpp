@@ -42,7 +42,7 @@ Asked read_ollama_generate(const Json& body) {
   asked.only_loads = prompt.empty() && suffix.empty();
   const std::string model = fields.text("model").value_or("");
   read_ollama_common(fields, asked, form);
-  ignore_the_rest(fields, asked);  // "template" is one of Ollama's own kind: the model's is used
+  fields.pass_over_unknown();  // "template" is one of Ollama's own kind: the model's is used
   asked.writer = ollama_writer(model, form);
   return asked;
 }

@@ -1,21 +1,29 @@
 #include "access.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "host_name.hpp"
 
 namespace plimsoll::server {
 
 std::string key_of(const httplib::Request& request) {
-  constexpr std::string_view kBearer = "Bearer ";
+  constexpr std::string_view kBearer = "bearer ";
   const std::string authorization = request.get_header_value("Authorization");
-  if (authorization.starts_with(kBearer)) return authorization.substr(kBearer.size());
+  const auto is_same = [](unsigned char given, char wanted) { return std::tolower(given) == wanted; };
+  if (authorization.size() >= kBearer.size() &&
+      std::ranges::equal(authorization.substr(0, kBearer.size()), kBearer, is_same))
+    return authorization.substr(kBearer.size());
   return request.get_header_value("x-api-key");
 }
 
 bool is_public(const httplib::Request& request) {
   return request.path == "/" || request.path == "/health" || request.path == "/v1/health" ||
          request.method == "OPTIONS";
+}
+
+bool is_about_the_server(const httplib::Request& request) {
+  return is_public(request) || request.path == "/metrics" || request.path.starts_with("/plimsoll/");
 }
 
 api::ErrorShape shape_of(const std::string& path) {
@@ -58,9 +66,13 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
   if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
+  response.set_header("Access-Control-Expose-Headers", "x-request-id, request-id, x-plimsoll-ignored, retry-after");
   if (request.method != "OPTIONS") return;
-  response.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-  response.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, x-api-key, anthropic-version");
+  response.set_header("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
+  // The official clients send a dozen of their own; who is let in may send any.
+  const std::string asked = request.get_header_value("Access-Control-Request-Headers");
+  response.set_header("Access-Control-Allow-Headers",
+                      asked.empty() ? "Authorization, Content-Type, x-api-key, anthropic-version" : asked);
   response.set_header("Access-Control-Max-Age", "86400");
 }
 

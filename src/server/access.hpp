@@ -18,6 +18,8 @@ inline constexpr const char* kJson = "application/json";
 [[nodiscard]] std::string key_of(const httplib::Request& request);
 // May be asked without a key: it tells nothing of anybody.
 [[nodiscard]] bool is_public(const httplib::Request& request);
+// Asks how the server does, not for work: answered until the end.
+[[nodiscard]] bool is_about_the_server(const httplib::Request& request);
 // The error shape of the API that a path belongs to.
 [[nodiscard]] api::ErrorShape shape_of(const std::string& path);
 

@@ -30,12 +30,7 @@ api::Problem with_its_plan(const Error& error, const host::Host& host, const std
 }  // namespace
 
 const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name) {
-  const std::vector<host::FleetModel>& models = host.fleet().models;
-  if (name.empty()) return models.front();
-  const auto found = std::ranges::find(
-      models, name, [](const host::FleetModel& model) -> const std::string& { return model.request.name; });
-  if (found == models.end()) throw api::no_such_model(name);
-  return *found;
+  return *model_named(host.fleet(), name).model;
 }
 
 std::size_t place_of(const host::Host& host, const std::string& model) {

@@ -6,9 +6,11 @@
 #include "host/host.hpp"
 #include "server/server_options.hpp"
 
+#include "model_names.hpp"
+
 namespace plimsoll::server {
 
-// The name as the fleet has it: the first model's where none was asked for. Throws api::Problem 404.
+// See model_named(). Throws api::Problem 404.
 [[nodiscard]] const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name);
 
 // Where it stands in the fleet, its plans and its status. Throws api::Problem 404.

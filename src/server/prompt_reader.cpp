@@ -36,7 +36,8 @@ PromptReader::PromptReader(std::string name, std::shared_ptr<const engine::Model
       facts_(std::move(facts)),
       context_(context),
       files_(std::move(files)),
-      template_(template_of(*model_)) {}
+      template_(template_of(*model_)),
+      recommended_(engine::sampling_of_file(*model_)) {}
 
 PromptReader::PromptReader(const host::Lease& lease)
     : PromptReader(lease.model(), lease.instance().model(), lease.instance().model()->facts(),
@@ -47,11 +48,41 @@ const std::shared_ptr<const ModelTemplate>& PromptReader::chat_template() const 
   return *template_;
 }
 
+namespace {
+
+// The prompt up to the end of its last message's content, which templates may have trimmed; empty: it is not there.
+std::string cut_behind(const std::string& text, std::string_view content) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  for (const bool trimmed : {false, true}) {
+    if (trimmed) {
+      content.remove_prefix(std::min(content.find_first_not_of(kBlank), content.size()));
+      content = content.substr(0, content.find_last_not_of(kBlank) + 1);
+    }
+    if (const std::size_t at = content.empty() ? std::string::npos : text.rfind(content); at != std::string::npos)
+      return text.substr(0, at + content.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string PromptReader::text_of(const api::ChatPrompt& chat) const {
+  const engine::ChatTemplate& form = chat_template()->chat;
+  const auto written = [&](const std::vector<engine::ChatMessage>& messages, bool new_turn) {
+    return form.apply(messages, new_turn, chat.tools, chat.template_values);
+  };
+  if (!chat.goes_on) return written(chat.messages, chat.add_generation_prompt);
+  const std::string& content = chat.messages.back().content;
+  if (std::string cut = cut_behind(written(chat.messages, false), content); !cut.empty()) return cut;
+  return written({chat.messages.begin(), chat.messages.end() - 1}, true) + content;
+}
+
 ReadPrompts PromptReader::read(const api::TextRequest& request) const {
   ReadPrompts out;
   if (const auto* chat = std::get_if<api::ChatPrompt>(&request.prompt)) {
     out.chat = chat_template();
-    const std::string text = out.chat->chat.apply(chat->messages, true, chat->tools, chat->template_values);
+    const std::string text = text_of(*chat);
+    if (chat->goes_on) out.gone_on_with = chat->messages.back().content;
     out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
     out.prompts.push_back(tokens_behind(chat->before, text));
     require_tokens(chat->before);
@@ -101,19 +132,23 @@ void PromptReader::require_tokens(const std::vector<Token>& tokens) const {
 }
 
 void PromptReader::require_capacity(const std::vector<Token>& prompt, std::size_t most) const {
-  if (most > 0 && prompt.size() > most) {
+  // OpenAI's clients look for the second half, Anthropic's for the first.
+  const auto refuse = [&](std::size_t maximum, const std::string& why, std::size_t needed, std::size_t available) {
     throw Error(ErrorCode::context_overflow,
-                fmt::format("the prompt is {} tokens long, and this server takes {} at most", prompt.size(), most),
-                {{"needed", prompt.size()}, {"available", most}});
-  }
-  const std::size_t needed = prompt.size() + 1;
-  if (needed > context_.n_ctx_seq && !facts_.has_encoder) {
-    throw Error(
-        ErrorCode::context_overflow,
-        fmt::format("the prompt is {} tokens long, and a sequence of '{}' holds {} (one of them must stay free)",
-                    prompt.size(), name_, context_.n_ctx_seq),
-        {{"needed", needed}, {"available", context_.n_ctx_seq}});
-  }
+                fmt::format("prompt is too long: {} tokens > {} maximum. {}", prompt.size(), maximum, why),
+                {{"needed", needed}, {"available", available}});
+  };
+  if (most > 0 && prompt.size() > most)
+    refuse(most, fmt::format("Prompts for '{}' have {} tokens at most here", name_, most), prompt.size(), most);
+  const std::size_t held = context_.n_ctx_seq;
+  if (prompt.size() < held || facts_.has_encoder) return;
+  const std::string divided =
+      context_.n_ctx > held ? fmt::format("; {} are divided among {}", context_.n_ctx, context_.n_ctx / held) : "";
+  refuse(held - 1,
+         fmt::format("This model's maximum context length is {} tokens (a sequence of '{}' holds them{}), and one must "
+                     "stay free",
+                     held, name_, divided),
+         prompt.size() + 1, held);
 }
 
 }  // namespace plimsoll::server

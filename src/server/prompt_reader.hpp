@@ -13,6 +13,7 @@
 #include "api/tool_calls.hpp"
 #include "engine/chat_template.hpp"
 #include "engine/context.hpp"
+#include "engine/file_sampling.hpp"
 #include "host/lease.hpp"
 
 namespace plimsoll::server {
@@ -24,6 +25,7 @@ struct ModelTemplate {
 };
 
 struct ReadPrompts {
+  std::string gone_on_with{};  // of a chat: the text of its last message, where the answer continues that
   std::shared_ptr<const ModelTemplate> chat{};  // of a chat; else null
   bool begins_in_a_thought = false;             // the answer does, since its template has begun one
   std::vector<std::vector<engine::Token>> prompts{};
@@ -47,13 +49,17 @@ class PromptReader {
   // Throws Error{usage} where the file's template cannot be read.
   [[nodiscard]] const std::shared_ptr<const ModelTemplate>& chat_template() const;
 
+  // A chat as its prompt's text. Throws Error{usage} where the template refuses the messages.
+  [[nodiscard]] std::string text_of(const api::ChatPrompt& chat) const;
+  // Sampling that the model's file recommends.
+  [[nodiscard]] const engine::PartialSampling& recommended() const noexcept { return recommended_; }
   // Throws api::Problem 400 for an empty prompt, and Error: usage (the template refuses the messages, a token that the
   // model does not have), unsupported (text, and the model has no vocabulary).
   [[nodiscard]] ReadPrompts read(const api::TextRequest& request) const;
   // Throws Error{usage}: a token that the model does not have.
   void require_tokens(const std::vector<engine::Token>& tokens) const;
   // Throws Error{context_overflow} where the prompt leaves no token of the context free, or has more than `most` tokens
-  // (0: the server sets no limit).
+  // (0: nobody sets a limit). In the words that clients look for: "prompt is too long", "maximum context length".
   void require_capacity(const std::vector<engine::Token>& prompt, std::size_t most) const;
 
  private:
@@ -69,6 +75,7 @@ class PromptReader {
   engine::ContextFacts context_;
   std::string files_;
   std::expected<std::shared_ptr<const ModelTemplate>, Error> template_;
+  engine::PartialSampling recommended_;
 };
 
 }  // namespace plimsoll::server

@@ -47,7 +47,11 @@ bool ResponseStream::end(run::FinishReason reason, const std::string& stop_strin
   if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
   const bool length = reason == run::FinishReason::length;
   const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-  return listener_.end_of_choice({.choice = choice_, .finish = finish, .stop_string = stop_string, .timing = timing});
+  return listener_.end_of_choice({.choice = choice_,
+                                  .finish = finish,
+                                  .stop_string = stop_string,
+                                  .timing = timing,
+                                  .timings = timings_});
 }
 
 bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
@@ -63,6 +67,7 @@ bool ResponseStream::tell(std::string thoughts, std::string text) {
   piece.tokens = std::exchange(tokens_, {});
   const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
   if (nothing && piece.logprobs.empty() && piece.tokens.empty()) return true;
+  if (form_.tells_times) piece.timings = timings_;
   return listener_.piece(piece);
 }
 

@@ -18,6 +18,7 @@ namespace plimsoll::server {
 class Listener {
  public:
   virtual ~Listener() = default;
+  virtual void progress(const api::PromptProgress& /*progress*/) {}
   [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
   [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
 };
@@ -31,6 +32,7 @@ class ResponseStream {
     std::optional<api::ReasoningReader> reasoning{};
     std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
     bool shows_tokens = false;                  // pieces have the ids of their tokens
+    bool tells_times = false;                   // with each piece
   };
 
   ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
@@ -41,6 +43,8 @@ class ResponseStream {
   // False: nobody listens any more. So with end().
   [[nodiscard]] bool text(std::string text);
   [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string, const api::Timing& timing);
+  // What the next piece and the end tell of it.
+  void set_timings(const api::Timings& timings) { timings_ = timings; }
 
   [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
@@ -55,6 +59,7 @@ class ResponseStream {
   engine::Vocab vocab_;
   Form form_;
   bool called_ = false;
+  std::optional<api::Timings> timings_;
   std::size_t tokens_of_thoughts_ = 0;
   std::vector<api::TokenLogprob> logprobs_;
   std::vector<std::int32_t> tokens_;  // not told yet

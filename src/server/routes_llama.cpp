@@ -8,6 +8,7 @@
 #include "engine/model.hpp"
 #include "monitor/prometheus.hpp"
 
+#include "preset.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -15,20 +16,38 @@ namespace {
 
 using api::Json;
 
-Json model_json(const host::FleetModel& model, const host::ModelStatus& status, const plan::ModelPlan& plan) {
-  return {{"id", model.request.name},
-          {"object", "model"},
-          {"created", 0},
-          {"owned_by", "plimsoll"},
-          {"meta",
-           {{"state", host::to_string(status.state)},
-            {"architecture", plan.dry_run.model.architecture},
-            {"n_ctx", plan.dry_run.context.n_ctx_seq},
-            {"n_ctx_train", plan.dry_run.model.n_ctx_train},
-            {"n_embd", plan.dry_run.model.n_embd},
-            {"n_vocab", plan.dry_run.model.n_vocab},
-            {"n_params", plan.dry_run.model.n_params},
-            {"embeddings", model.request.dry_run.context.embeddings}}}};
+// `id`: the model's name, or a preset's.
+Json model_json(const host::FleetModel& model, const host::Preset* preset, const host::ModelStatus& status,
+                const plan::ModelPlan& plan) {
+  const engine::ContextFacts& context = plan.dry_run.context;
+  const std::uint32_t own = preset != nullptr && preset->n_ctx > 0 ? preset->n_ctx : context.n_ctx_seq;
+  const std::uint32_t length = std::min(own, context.n_ctx_seq);
+  Json json{{"id", preset != nullptr ? preset->name : model.request.name},
+            {"object", "model"},
+            {"created", 0},
+            {"owned_by", "plimsoll"},
+            {"aliases", preset != nullptr ? preset->aliases : model.aliases},
+            {"max_model_len", length},
+            {"meta",
+             {{"state", host::to_string(status.state)},
+              {"architecture", plan.dry_run.model.architecture},
+              {"n_ctx", length},
+              {"n_ctx_total", context.n_ctx},
+              {"slots", status.slots},
+              {"n_ctx_train", plan.dry_run.model.n_ctx_train},
+              {"n_embd", plan.dry_run.model.n_embd},
+              {"n_vocab", plan.dry_run.model.n_vocab},
+              {"n_params", plan.dry_run.model.n_params},
+              {"embeddings", model.request.dry_run.context.embeddings}}}};
+  if (preset != nullptr) json["preset_of"] = model.request.name;
+  return json;
+}
+
+// A model, and after it its presets.
+void add_with_presets(Json& data, const host::FleetModel& model, const host::ModelStatus& status,
+                      const plan::ModelPlan& plan) {
+  data.push_back(model_json(model, nullptr, status, plan));
+  for (const host::Preset& preset : model.presets) data.push_back(model_json(model, &preset, status, plan));
 }
 
 // Anthropic's clients ask at the same paths, for another form.
@@ -66,7 +85,7 @@ Json failed_models(const host::Host& host) {
 
 std::string Server::Impl::metrics() {
   return monitor::to_prometheus(monitor::take_sample(host), monitor.counters(), host.times()) +
-         counters.to_prometheus() +
+         counters.to_prometheus() + ignored_fields.to_prometheus() +
          (options.llama_metrics ? counters.to_llama_prometheus(host.status().waiting) : std::string{});
 }
 
@@ -89,14 +108,15 @@ void Server::Impl::add_llama_routes() {
               const host::HostStatus status = host.status();
               const std::vector<plan::ModelPlan> plans = host.plans();
               for (std::size_t i = 0; i < status.models.size(); ++i) {
-                if (!plans[i].unusable) data.push_back(model_json(host.fleet().models[i], status.models[i], plans[i]));
+                if (!plans[i].unusable) add_with_presets(data, host.fleet().models[i], status.models[i], plans[i]);
               }
               put(response, {{"object", "list"}, {"data", std::move(data)}});
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
-              const std::size_t place = place_of(host, request.matches[1]);
-              if (is_anthropics(request)) return put(response, anthropic_model(host.fleet().models[place]));
-              put(response, model_json(host.fleet().models[place], host.status().models[place], plan_at(host, place)));
+              const NamedModel named = model_named(host.fleet(), request.matches[1]);
+              if (is_anthropics(request)) return put(response, anthropic_model(*named.model));
+              const std::size_t place = place_of(host, named.model->request.name);
+              put(response, model_json(*named.model, named.preset, host.status().models[place], plan_at(host, place)));
             }));
 
   http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -132,11 +152,11 @@ void Server::Impl::add_llama_routes() {
              }));
 
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
-               const api::Asked asked = api::read_chat_completion(api::parse_object(request.body));
-               const auto& chat = std::get<api::ChatPrompt>(asked.request.prompt);
-               read_with(request, asked.request.model, [&](const PromptReader& reader) {
-                 const engine::ChatTemplate& form = reader.chat_template()->chat;
-                 put(response, {{"prompt", form.apply(chat.messages, true, chat.tools, chat.template_values)}});
+               api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
+               if (const NamedModel named = model_named(host.fleet(), asked.model); named.preset != nullptr)
+                 add_preset(*named.preset, asked);
+               read_with(request, asked.model, [&](const PromptReader& reader) {
+                 put(response, {{"prompt", reader.text_of(std::get<api::ChatPrompt>(asked.prompt))}});
                });
              }));
 

@@ -7,6 +7,9 @@
 
 #include "checked_lease.hpp"
 #include "keep_alive.hpp"
+#include "api/sse.hpp"
+
+#include "preset.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -48,6 +51,7 @@ using Write = std::function<bool(const std::string& events)>;  // false: nobody 
 class StreamListener final : public Listener {
  public:
   StreamListener(api::AnswerWriter& writer, const Write& write) : writer_(writer), write_(write) {}
+  void progress(const api::PromptProgress& progress) override { (void)write(writer_.progress(progress)); }
   bool piece(const api::Piece& piece) override { return write(writer_.piece(piece)); }
   bool end_of_choice(const api::ChoiceEnd& end) override { return write(writer_.end_of_choice(end)); }
   [[nodiscard]] bool write(const std::string& events) { return events.empty() || write_(events); }
@@ -117,24 +121,6 @@ void end(Streaming& streaming, host::Host& host) {
 }
 
 // Names of fields, fit for a header.
-std::string header_text(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 32;
-  constexpr std::size_t kLongest = 64;
-  std::string out;
-  for (const std::string& name : names | std::views::take(kMost)) {
-    if (!out.empty()) out += ", ";
-    for (const char c : name.substr(0, kLongest)) out += c > ' ' && c < 127 && c != ',' ? c : '?';
-  }
-  return out;
-}
-
-void tell_ignored(const std::vector<std::string>& names, httplib::Response& response) {
-  if (names.empty()) return;
-  const std::string text = header_text(names);
-  response.set_header("x-plimsoll-ignored", text);
-  log::info("server", "ignored: {}", text);
-}
-
 api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
   Collector collector;
   try {
@@ -174,7 +160,6 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
 void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
                                httplib::Response& response) {
   api::Asked asked = dialect.read(api::parse_object(request.body));
-  tell_ignored(asked.ignored, response);
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;
   auto streaming = std::make_shared<Streaming>();
@@ -224,7 +209,9 @@ void Server::Impl::add_text_routes() {
 void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
-               const api::TextRequest asked = read(api::parse_object(request.body));
+               api::TextRequest asked = read(api::parse_object(request.body));
+               if (const NamedModel model = model_named(host.fleet(), asked.model); model.preset != nullptr)
+                 add_preset(*model.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader) {
                  const std::size_t tokens = reader.read(asked).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});

@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <semaphore>
@@ -12,7 +13,9 @@
 #include "base/log.hpp"
 
 #include "checked_lease.hpp"
+#include "listening.hpp"
 #include "random_id.hpp"
+#include "request_path.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -22,18 +25,6 @@ constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
-
-std::unique_ptr<httplib::Server> make_http(const ServerOptions& options) {
-  if (options.certificate.empty() != options.private_key.empty())
-    throw plimsoll::Error(ErrorCode::usage, "TLS needs both a certificate and its private key");
-  if (options.certificate.empty()) return std::make_unique<httplib::Server>();
-  auto secure = std::make_unique<httplib::SSLServer>(options.certificate.c_str(), options.private_key.c_str());
-  if (!secure->is_valid()) {
-    throw plimsoll::Error(ErrorCode::usage, fmt::format("certificate '{}' and private key '{}' cannot be used together",
-                                                        options.certificate.string(), options.private_key.string()));
-  }
-  return secure;
-}
 
 }  // namespace
 
@@ -45,7 +36,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       keys(options.api_keys),
       prompts(host, options.cached_prompts),
       vocabularies(host),
-      http(make_http(options)) {
+      http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
   add_text_routes();
   add_embedding_routes();
@@ -55,46 +46,48 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_plimsoll_routes();
   add_description();
   add_page();
-  bind();
-}
-
-void Server::Impl::bind() {
-  port = options.port;
-  const bool bound =
-      port == 0 ? (port = http->bind_to_any_port(options.address)) > 0 : http->bind_to_port(options.address, port);
-  if (!bound)
-    throw plimsoll::Error(ErrorCode::io,
-                          fmt::format("cannot listen at {} port {}: it is taken, or not an address of this machine",
-                                      options.address, options.port));
+  port = listen_at(http->library(), options);
 }
 
 void Server::Impl::add_common_handling() {
-  http->new_task_queue = [most = options.limits.connections] {
+  httplib::Server& library = http->library();
+  library.new_task_queue = [most = options.limits.connections] {
     return new httplib::ThreadPool(std::min(kThreadsAtLeast, most), most);  // NOLINT: the library takes it over
   };
-  http->set_payload_max_length(options.limits.body.value());
-  http->set_read_timeout(options.limits.reading);
-  http->set_tcp_nodelay(true);
-  http->set_keep_alive_max_count(kRequestsPerConnection);
-  // Without SO_REUSEPORT, which is the library's own choice and lets two servers share a port without knowing.
-  http->set_socket_options([](socket_t socket) { httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1); });
-  http->set_pre_routing_handler(
-      [this](const httplib::Request& request, httplib::Response& response) { return let_in(request, response); });
-  // What the library answers by itself: no such route, a body too large, a request that is none.
-  http->set_error_handler([](const httplib::Request& request, httplib::Response& response) {
-    if (!response.body.empty()) return;
-    const int status = response.status;
-    const std::string what = status == 404   ? fmt::format("there is no {} {} here", request.method, request.path)
-                             : status == 413 ? "the body is larger than this server takes"
-                                             : httplib::status_message(status);
-    put(response, api::Problem(status, status == 404 ? "not_found" : "invalid_request", what), shape_of(request.path));
-    response.status = status;
+  library.set_payload_max_length(options.limits.body.value());
+  library.set_read_timeout(options.limits.reading);
+  library.set_tcp_nodelay(true);
+  library.set_keep_alive_max_count(kRequestsPerConnection);
+  library.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+    // The library offers no other way to say that a path is another one's name. What it hands out is its own, and no
+    // constant.
+    std::string& path = const_cast<httplib::Request&>(request).path;
+    path = usual_path(request.method, path);
+    return let_in(request, response);
+  });
+  library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
+    if (response.body.empty()) explain_failure(request, response);
   });
   // It is called before a stream begins; those write themselves down when they end.
-  http->set_logger([this](const httplib::Request& request, const httplib::Response& response) {
+  library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
     const std::string type = response.get_header_value("Content-Type");
     if (type != api::kEventStream && type != api::kJsonLines) write_down(request, response.status);
   });
+}
+
+void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
+  std::string allowed = response.status == 404 ? http->allowed_at(request.path) : "";
+  const int status = allowed.empty() ? response.status : 405;
+  const std::string what = status == 405 ? fmt::format("{} takes no {}, but {}", request.path, request.method, allowed)
+                           : status == 404 ? fmt::format("there is no {} {} here", request.method, request.path)
+                           : status == 413
+                               ? fmt::format("the body is larger than the {} that this server takes (--max-body)",
+                                             format_bytes(options.limits.body))
+                               : httplib::status_message(status);
+  const char* code = status == 404 ? "not_found" : status == 405 ? "method_not_allowed" : "invalid_request";
+  if (!allowed.empty()) response.set_header("Allow", allowed);
+  put(response, api::Problem(status, code, what), shape_of(request.path));
+  response.status = status;
 }
 
 httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& request, httplib::Response& response) {
@@ -105,6 +98,8 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
   response.set_header(kRequestId, id);
   response.set_header("request-id", id);
   if (request.method == "OPTIONS") {
+    if (const std::string allowed = http->allowed_at(request.path); !allowed.empty())
+      response.set_header("Allow", allowed);
     response.status = 204;
     return Answer::Handled;
   }
@@ -121,6 +116,9 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
     return turn_away(
         {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
   }
+  if (ending && !is_about_the_server(request)) {
+    return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
+  }
   if (keys.open() || is_public(request) || keys.owner_of(key_of(request))) return Answer::Unhandled;
   return turn_away(
       {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
@@ -135,8 +133,9 @@ void Server::Impl::write_down(const httplib::Request& request, int status) {
             request.target.substr(0, request.target.find('?')), status, ms);
 }
 
-Server::Impl::Work Server::Impl::answering(Work work) const {
+Server::Impl::Work Server::Impl::answering(Work work) {
   return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
+    const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
     try {
       work(request, response);
     } catch (const std::exception& error) {
@@ -146,7 +145,16 @@ Server::Impl::Work Server::Impl::answering(Work work) const {
         log::warn("server", "{}: {}", request.path, problem.what());
       put(response, problem, shape_of(request.path));
     }
+    tell_ignored(unknown, request, response);
   };
+}
+
+void Server::Impl::tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request,
+                                httplib::Response& response) {
+  if (unknown.ignored().empty()) return;
+  response.set_header("x-plimsoll-ignored", fmt::format("{}", fmt::join(unknown.ignored(), ", ")));
+  for (const std::string& name : ignored_fields.note(unknown.ignored(), std::chrono::steady_clock::now()))
+    log::info("server", "{} has the field '{}', which is ignored (--strict-fields refuses it)", request.path, name);
 }
 
 RequestOrigin Server::Impl::origin_of(const httplib::Request& request, const httplib::Response& response) {
@@ -155,7 +163,7 @@ RequestOrigin Server::Impl::origin_of(const httplib::Request& request, const htt
 
 api::Problem Server::Impl::explained(const std::exception& error, const RequestOrigin& origin) const {
   api::Problem problem = problem_of(error, origin);
-  if (ending && problem.status() == 499) return {503, "ending", "the server is ending"};
+  if (ending && problem.status() == 499) problem = api::Problem(503, "ending", "the server is ending");
   if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
   // What others hold may pass; what our own budget refuses does not.
   if (problem.code() == to_string(ErrorCode::out_of_device_memory)) problem.retry_after(kUntilOthersMayBeGone);
@@ -242,14 +250,14 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     impl.disconnect_watcher.stop_all();
-    impl.http->stop();
+    impl.http->library().stop();
   });
   const std::jthread readiness_notifier([&] {
-    impl.http->wait_until_ready();
-    if (listening && impl.http->is_running()) listening();
+    impl.http->library().wait_until_ready();
+    if (listening && impl.http->library().is_running()) listening();
   });
-  impl.http->listen_after_bind();
-  impl.http->decommission();  // ends the notifier where nothing ever listened
+  impl.http->library().listen_after_bind();
+  impl.http->library().decommission();  // ends the notifier where nothing ever listened
 }
 
 }  // namespace plimsoll::server

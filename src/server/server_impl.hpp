@@ -11,12 +11,15 @@
 #include "api/dialect.hpp"
 #include "api/embedding_request.hpp"
 #include "api/ollama_embedding.hpp"
+#include "api/unknown_fields.hpp"
 #include "server/server.hpp"
 
 #include "access.hpp"
 #include "api_keys.hpp"
 #include "asked_model.hpp"
 #include "disconnect_watcher.hpp"
+#include "http_routes.hpp"
+#include "ignored_fields.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
 #include "request_problem.hpp"
@@ -29,7 +32,6 @@ struct Server::Impl {
   Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan);
 
   // --- server.cpp ---
-  void bind();
   void add_common_handling();
   [[nodiscard]] httplib::Server::HandlerResponse let_in(const httplib::Request& request, httplib::Response& response);
   // Counts and logs an answer once its last byte is written.
@@ -64,7 +66,11 @@ struct Server::Impl {
 
   using Work = std::function<void(const httplib::Request&, httplib::Response&)>;
   // A handler that answers what is thrown, in the shape of the request's path.
-  [[nodiscard]] Work answering(Work work) const;
+  [[nodiscard]] Work answering(Work work);
+  // What of a request was ignored: into a header, the counters and the log.
+  void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
+  // What the library answers by itself: no such route, another method, a body too large, a request that is none.
+  void explain_failure(const httplib::Request& request, httplib::Response& response) const;
   // For requests that need a model: counted, and refused where too many are at work.
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
   // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
@@ -103,10 +109,11 @@ struct Server::Impl {
   PromptCache prompts;
   VocabularyCache vocabularies;
   RequestCounters counters;
+  IgnoredFields ignored_fields;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;
-  std::unique_ptr<httplib::Server> http;
+  std::unique_ptr<HttpRoutes> http;
   DisconnectWatcher disconnect_watcher;  // looks at connections of http's: ends first
 };
 

@@ -19,6 +19,7 @@ struct Limits {
   std::size_t answer_tokens = 0;         // of one answer; 0: until the context is full
   std::size_t requests = 256;            // for models at once, those that wait included; beyond it 503
   std::size_t connections = 4096;        // at once, idle ones included; beyond it they wait to be taken up
+  int backlog = 0;                       // connections that wait for that in the system; 0: as many as it allows
   std::chrono::seconds waiting{0};       // for a model to become free; 0: as long as it takes
   std::chrono::seconds working{0};       // on one request from its first token on; 0: as long as it takes
   std::chrono::seconds reading{30};      // for a request to arrive, once it has begun
@@ -36,6 +37,7 @@ struct ServerOptions {
   std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
   bool dashboard = true;
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
+  bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   Limits limits{};
   // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer
@@ -45,6 +47,10 @@ struct ServerOptions {
 
 // Only this machine can reach it: "localhost", 127.0.0.0/8, ::1. "127.evil.example" is a name, not an address.
 [[nodiscard]] bool is_loopback(const std::string& address);
+
+// Throws Error: io (the port is taken, or the address is not this machine's), usage (a certificate without its key, or
+// one that cannot be used). Nothing is held afterwards: for who wants to know before a long preparation.
+void require_can_listen(const ServerOptions& options);
 
 // The file has one key a line; empty lines and those that begin with # are skipped. Throws Error{usage}: it cannot be
 // read, holds no key, or a key with blanks inside.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include <plimsoll/base/error.hpp>
@@ -11,6 +12,7 @@
 
 #include "asked_model.hpp"
 #include "checked_lease.hpp"
+#include "preset.hpp"
 #include "random_id.hpp"
 
 namespace plimsoll::server {
@@ -21,12 +23,16 @@ using engine::Token;
 constexpr std::size_t kPiecesAhead = 256;
 
 TextJob::TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop)
-    : server_(context), request_(std::move(request)), owner_(std::move(owner)), stop_(std::move(stop)) {
-  const host::FleetModel& model = model_asked_for(server_.host, request_.model);
-  request_.model = model.request.name;
-  if (model.request.dry_run.context.embeddings)
+    : server_(context),
+      request_(std::move(request)),
+      owner_(std::move(owner)),
+      stop_(std::move(stop)),
+      model_(model_named(server_.host.fleet(), request_.model)) {
+  request_.model = model_.model->request.name;
+  if (model_.model->request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
+  if (model_.preset != nullptr) add_preset(*model_.preset, request_);
   lease_.emplace(checked_lease(server_, request_.model, stop_, [this](const PromptReader& reader) { check(reader); }));
   ready_ = std::chrono::steady_clock::now();
   cached_ = found_ = go_back_to(read_.prompts.front());
@@ -34,7 +40,7 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
            .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-           .model = request_.model,
+           .model = model_.name(),
            .prompt_tokens = usage().prompt_tokens,
            .cached_tokens = cached_,
            .prompts = shown_prompts()};
@@ -57,8 +63,9 @@ TextJob::~TextJob() {
     run::Conversation& conversation = lease_->conversation();
     conversation.rewind(conversation.waiting());
     prompt_->keep(conversation.tokens());
+    if (request_.unloads) server_.host.unload(request_.model);  // it goes once the lease has ended
   } catch (const std::exception& error) {
-    log::warn("server", "the prompt of a request to '{}' is not kept: {}", request_.model, error.what());
+    log::warn("server", "after a request to '{}': {}", request_.model, error.what());
   }
 }
 
@@ -66,14 +73,28 @@ void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)
     throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
   read_ = reader.read(request_);
-  for (const std::vector<Token>& prompt : read_.prompts)
+  for (const std::vector<Token>& prompt : read_.prompts) {
+    if (model_.preset != nullptr && model_.preset->n_ctx > 0) reader.require_capacity(prompt, model_.preset->n_ctx - 1);
     reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
-  sampling_ = sampling_held_to_a_form();
+  }
+  reader.require_tokens(request_.stop_tokens);
+  sampling_ = sampling_for(reader);
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
 }
 
-engine::SamplingParams TextJob::sampling_held_to_a_form() const {
-  engine::SamplingParams sampling = request_.sampling;
+engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) const {
+  engine::SamplingParams sampling = sampling_of(reader.recommended(), *model_.model, model_.preset, request_);
+  for (const api::TextBias& bias : request_.text_biases) {
+    for (const Token token : reader.vocab().tokenize(bias.text, false, true))
+      sampling.logit_bias.push_back({.token = token, .bias = bias.bias});
+  }
+  sampling.least_tokens = static_cast<std::uint32_t>(request_.least_tokens);
+  hold_to_a_form(sampling);
+  limit_thoughts(sampling);
+  return sampling;
+}
+
+void TextJob::hold_to_a_form(engine::SamplingParams& sampling) const {
   if (!request_.schema.is_null()) {
     if (!sampling.grammar.empty())
       throw api::bad_request("a grammar and a schema were given; the answer can follow one of them");
@@ -81,23 +102,33 @@ engine::SamplingParams TextJob::sampling_held_to_a_form() const {
   }
   const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
   if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(sampling, *chat, read_.chat->tools);
-  return sampling;
+}
+
+void TextJob::limit_thoughts(engine::SamplingParams& sampling) const {
+  if (!request_.most_thought_tokens || !read_.chat || !read_.chat->reasoning || !thinks_aloud(sampling)) return;
+  sampling.thought_tokens = *request_.most_thought_tokens;
+  sampling.thought_begin = read_.chat->reasoning->begin;
+  sampling.thought_end = read_.chat->reasoning->end;
+  sampling.thought_is_open = read_.begins_in_a_thought;
 }
 
 // A grammar that holds from the first token on leaves no place for a thought.
-bool TextJob::thinks_aloud() const {
+bool TextJob::thinks_aloud(const engine::SamplingParams& sampling) const {
   if (!read_.chat || !read_.chat->reasoning) return false;
-  return sampling_.grammar.empty() || !sampling_.grammar_trigger_patterns.empty() ||
-         !sampling_.grammar_trigger_tokens.empty();
+  return sampling.grammar.empty() || !sampling.grammar_trigger_patterns.empty() ||
+         !sampling.grammar_trigger_tokens.empty();
 }
 
 ResponseStream::Form TextJob::form_of_answer() const {
-  ResponseStream::Form form{.top_logprobs = request_.top_logprobs, .shows_tokens = request_.shows_tokens};
+  ResponseStream::Form form{.top_logprobs = request_.top_logprobs,
+                            .shows_tokens = request_.shows_tokens,
+                            .tells_times = request_.tells_times};
   if (!read_.chat) return form;
   const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
   if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
     form.calls.emplace(read_.chat->tools, chat.tools);
-  if (thinks_aloud()) form.reasoning.emplace(*read_.chat->reasoning, read_.begins_in_a_thought);
+  if (thinks_aloud(sampling_) && !request_.thoughts_as_text)
+    form.reasoning.emplace(*read_.chat->reasoning, read_.begins_in_a_thought);
   return form;
 }
 
@@ -115,25 +146,46 @@ std::size_t TextJob::go_back_to(const std::vector<Token>& prompt) {
   return lease_->conversation().replace(prompt);
 }
 
-run::GenerationParams TextJob::params_of(std::size_t choice, ResponseStream& stream) {
+std::int32_t TextJob::most_tokens(const std::vector<Token>& prompt) const {
+  std::int32_t most = request_.most_tokens.value_or(-1);
+  const auto limit = [&](std::int64_t tokens) {
+    if (most < 0 || most > tokens) most = static_cast<std::int32_t>(tokens);
+  };
+  if (server_.options.limits.answer_tokens > 0) limit(static_cast<std::int64_t>(server_.options.limits.answer_tokens));
+  if (model_.preset != nullptr && model_.preset->n_ctx > 0)
+    limit(static_cast<std::int64_t>(model_.preset->n_ctx) - static_cast<std::int64_t>(prompt.size()));
+  return most;
+}
+
+run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<Token>& prompt, Listener& listener,
+                                         ResponseStream& stream) {
+  end_ = std::make_unique<AnswerEnd>(stop_, request_.stop_tokens, request_.most_time);
   run::GenerationParams params;
-  params.predict = request_.most_tokens.value_or(-1);
-  const auto limit = static_cast<std::int32_t>(server_.options.limits.answer_tokens);
-  if (limit > 0 && (params.predict < 0 || params.predict > limit)) params.predict = limit;
+  params.predict = most_tokens(prompt);
   params.sampling = sampling_;
   if (params.sampling.seed != LLAMA_DEFAULT_SEED) params.sampling.seed += static_cast<std::uint32_t>(choice);
   params.stop_strings = request_.stop_strings;
+  params.keep_stop_string = request_.keep_stop_string;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.
   const bool calls = read_.chat && read_.chat->tools == grammar::ToolForm::mistral && stream.reads_calls();
-  params.show_special = calls || (thinks_aloud() && read_.chat->reasoning->of_control_tokens);
+  params.show_special = calls || (thinks_aloud(sampling_) && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
-  params.stop = stop_;
+  params.stop = end_->stop();
   params.read_ahead = kPiecesAhead;
+  if (request_.tells_progress)
+    params.prompt_progress = [choice, &prompt, &listener, asked = std::chrono::steady_clock::now()](std::size_t done,
+                                                                                                    std::size_t of) {
+      const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - asked;
+      const std::size_t cached = prompt.size() - std::min(of, prompt.size());
+      listener.progress(
+          {.choice = choice, .total = prompt.size(), .cached = cached, .processed = cached + done, .ms = took.count()});
+    };
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &stream](Token token, std::span<const float> logits) {
     const auto now = std::chrono::steady_clock::now();
     times_.token(now);
     answer_.token(now);
+    end_->token(token, now);
     stream.on_token(token, logits);
   };
   return params;
@@ -145,30 +197,74 @@ void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Liste
   answer_ = AnswerClock(std::chrono::steady_clock::now());
   ResponseStream stream(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
-    tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation, params_of(choice, stream),
-                                        draft->speculation),
+    tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation,
+                                        params_of(choice, prompt, listener, stream), draft->speculation),
              prompt, stream);
   } else {
-    tell_all(run::Generation(lease_->conversation(), params_of(choice, stream)), prompt, stream);
+    tell_all(run::Generation(lease_->conversation(), params_of(choice, prompt, listener, stream)), prompt, stream);
   }
 }
 
+std::string TextJob::echoed(const std::vector<Token>& prompt) const {
+  if (read_.chat) return read_.gone_on_with;
+  return lease_->instance().model()->vocab().detokenize(prompt);
+}
+
+namespace {
+
+template <class Generation>
+api::Timings timings_of(const Generation& generation, const std::vector<Token>& prompt) {
+  const run::GenerationTiming& timing = generation.timing();
+  const auto read = std::min(static_cast<std::size_t>(timing.prompt_tokens), prompt.size());
+  api::Timings out{.cached = prompt.size() - read,
+                   .prompt = read,
+                   .prompt_ms = timing.prompt_ms,
+                   .predicted = static_cast<std::size_t>(timing.generated_tokens),
+                   .predicted_ms = timing.generate_ms};
+  if constexpr (requires { generation.counts(); }) {
+    out.drafted = generation.counts().proposed;
+    out.accepted = generation.counts().accepted;
+  }
+  return out;
+}
+
+void add(std::optional<api::Timings>& sum, const api::Timings& one) {
+  if (!sum) {
+    sum = one;
+    return;
+  }
+  sum->cached += one.cached;
+  sum->prompt += one.prompt;
+  sum->prompt_ms += one.prompt_ms;
+  sum->predicted += one.predicted;
+  sum->predicted_ms += one.predicted_ms;
+  if (one.drafted) sum->drafted = sum->drafted.value_or(0) + *one.drafted;
+  sum->accepted += one.accepted;
+}
+
+}  // namespace
+
 template <class Generation>
 void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt, ResponseStream& stream) {
-  bool heard = !request_.echo || stream.text(lease_->instance().model()->vocab().detokenize(prompt));
+  bool heard = !request_.echo || stream.text(echoed(prompt));
   while (heard) {
     auto piece = generation.next();
+    stream.set_timings(timings_of(generation, prompt));
     if (!piece) break;
     heard = stream.text(std::move(*piece));
   }
   completion_tokens_ += generation.tokens().size();
   const api::Timing timing = answer_.timing(prompt.size(), found_, generation.tokens().size());
   timing_ += timing;
+  add(timings_, timings_of(generation, prompt));
   reasoning_tokens_ += stream.tokens_of_thoughts();
-  if (!heard || generation.finish_reason() == run::FinishReason::cancelled)
+  const AnswerEnd::Why why = end_->why();
+  run::FinishReason reason = generation.finish_reason();
+  if (reason == run::FinishReason::cancelled && why != AnswerEnd::Why::nothing && !stop_.stop_requested())
+    reason = why == AnswerEnd::Why::token ? run::FinishReason::end_of_generation : run::FinishReason::length;
+  if (!heard || reason == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
-  if (!stream.end(generation.finish_reason(), generation.stop_string(), timing))
-    throw Error(ErrorCode::cancelled, "the client has gone");
+  if (!stream.end(reason, generation.stop_string(), timing)) throw Error(ErrorCode::cancelled, "the client has gone");
 }
 
 void TextJob::run(Listener& listener) {
@@ -195,7 +291,8 @@ api::Usage TextJob::usage() const noexcept {
                    .reasoning_tokens = reasoning_tokens_,
                    .timing = timing_,
                    .load_ms = ms(started_, ready_),
-                   .total_ms = ms(started_, std::chrono::steady_clock::now())};
+                   .total_ms = ms(started_, std::chrono::steady_clock::now()),
+                   .timings = timings_};
   for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
   return usage;
 }

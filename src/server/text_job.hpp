@@ -12,6 +12,8 @@
 #include "run/generation.hpp"
 
 #include "answer_clock.hpp"
+#include "answer_end.hpp"
+#include "model_names.hpp"
 #include "prompt_reader.hpp"
 #include "response_stream.hpp"
 #include "server_context.hpp"
@@ -37,15 +39,20 @@ class TextJob {
 
  private:
   void check(const PromptReader& reader);
-  [[nodiscard]] engine::SamplingParams sampling_held_to_a_form() const;
-  [[nodiscard]] bool thinks_aloud() const;
+  [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader) const;
+  void hold_to_a_form(engine::SamplingParams& sampling) const;
+  void limit_thoughts(engine::SamplingParams& sampling) const;
+  [[nodiscard]] std::int32_t most_tokens(const std::vector<engine::Token>& prompt) const;
+  [[nodiscard]] bool thinks_aloud(const engine::SamplingParams& sampling) const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
   [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts() const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
   void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
   template <class Generation>
   void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, ResponseStream& stream);
-  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, ResponseStream& stream);
+  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, const std::vector<engine::Token>& prompt,
+                                                Listener& listener, ResponseStream& stream);
+  [[nodiscard]] std::string echoed(const std::vector<engine::Token>& prompt) const;
 
   ServerContext server_;
   api::TextRequest request_;
@@ -53,10 +60,12 @@ class TextJob {
   std::stop_token stop_;
   TokenTimes times_{std::chrono::steady_clock::now()};
   std::unique_ptr<PromptCache::Handle> prompt_;  // before the lease, since it ends after it
+  NamedModel model_;
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
   std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
+  std::unique_ptr<AnswerEnd> end_;   // of the answer at work
   bool first_is_laid_out_ = false;
   bool failed_ = false;
   api::ResponseMeta meta_;
@@ -67,6 +76,7 @@ class TextJob {
   std::size_t found_ = 0;                 // tokens of the prompt of this answer that are in memory
   AnswerClock answer_{started_};
   api::Timing timing_{};  // of the answers so far
+  std::optional<api::Timings> timings_;
 };
 
 }  // namespace plimsoll::server

@@ -65,7 +65,7 @@ class Manners(ServedCase):
 
     def test_no_such_route_and_no_such_method(self):
         self.refused(self.server.request("GET", "/v1/nothing", headers=self.KEY)[::2], 404, "no GET /v1/nothing")
-        self.assertEqual(self.server.request("DELETE", "/v1/models", headers=self.KEY)[0], 404)
+        self.assertEqual(self.server.request("DELETE", "/v1/models", headers=self.KEY)[0], 405)
         self.assertEqual(self.server.request("GET", "/../../etc/passwd", headers=self.KEY)[0], 404)
         self.assertEqual(self.server.get("/v1/models/..%2f..%2fetc%2fpasswd", self.KEY)[0], 404)
 

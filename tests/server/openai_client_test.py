@@ -75,7 +75,7 @@ class OpenAiClient(ServedCase):
         with self.assertRaises(openai.NotFoundError):
             self.client.chat.completions.create(model="kraken", messages=QUESTION)
         with self.assertRaises(openai.BadRequestError) as refused:
-            self.client.chat.completions.create(model="mate-chat", messages=QUESTION, temperature=9)
+            self.client.chat.completions.create(model="mate-chat", messages=QUESTION, temperature=900)
         self.assertEqual(refused.exception.param, "temperature")
         with self.assertRaises(openai.BadRequestError) as refused:
             self.client.chat.completions.create(model="mate-chat", messages=[{"role": "user", "content": "ship " * 2000}])

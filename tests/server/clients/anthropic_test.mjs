@@ -118,8 +118,9 @@ test('errors are what the client knows', async () => {
   };
   await refused(client.messages.create({...asked, model: 'kraken'}), Anthropic.NotFoundError, 404, 'not_found_error');
   await refused(client.messages.stream({...asked, model: 'kraken'}).finalMessage(), Anthropic.NotFoundError, 404, 'not_found_error');
-  await refused(client.messages.create({...asked, temperature: 9}), Anthropic.BadRequestError, 400, 'invalid_request_error');
-  await refused(client.messages.create({...asked, temprature: 1}), Anthropic.BadRequestError, 400, 'invalid_request_error');
+  await refused(client.messages.create({...asked, temperature: 900}), Anthropic.BadRequestError, 400, 'invalid_request_error');
+  const {response} = await client.messages.create({...asked, temprature: 1}).withResponse();
+  assert.equal(response.headers.get('x-plimsoll-ignored'), 'temprature');
   await refused(client.messages.create({...asked, max_tokens: undefined}), Anthropic.BadRequestError, 400, 'invalid_request_error');
   await refused(client.messages.create({...asked, messages: [{role: 'user', content: 'ship '.repeat(4000)}]}), Anthropic.BadRequestError, 400, 'invalid_request_error');
   const stranger = new Anthropic({baseURL: base, apiKey: 'wrong', maxRetries: 0});

@@ -1,0 +1,41 @@
+// HttpRoutes: the HTTP library's server, and which methods each of its routes has.
+#pragma once
+#include <map>
+#include <memory>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <httplib.h>
+
+namespace plimsoll::server {
+
+// One thread while routes are added; afterwards any.
+class HttpRoutes {
+ public:
+  using Handler = httplib::Server::Handler;
+
+  explicit HttpRoutes(std::unique_ptr<httplib::Server> library) : library_(std::move(library)) {}
+
+  // As the library's own. `pattern`: a path, or a regular expression over all of it.
+  void Get(const std::string& pattern, Handler handler);     // NOLINT(readability-identifier-naming)
+  void Post(const std::string& pattern, Handler handler);    // NOLINT(readability-identifier-naming)
+  void Delete(const std::string& pattern, Handler handler);  // NOLINT(readability-identifier-naming)
+
+  // "GET, HEAD, OPTIONS", as an Allow header has them; empty: there is no such path.
+  [[nodiscard]] std::string allowed_at(const std::string& path) const;
+  [[nodiscard]] httplib::Server& library() const noexcept { return *library_; }
+
+ private:
+  struct Pattern {
+    std::regex matcher;
+    std::set<std::string> methods;
+  };
+  void note(const std::string& pattern, const char* method);
+
+  std::unique_ptr<httplib::Server> library_;
+  std::map<std::string, Pattern> patterns_;
+};
+
+}  // namespace plimsoll::server

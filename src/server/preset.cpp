@@ -1,0 +1,24 @@
+#include "preset.hpp"
+
+namespace plimsoll::server {
+
+void add_preset(const host::Preset& preset, api::TextRequest& request) {
+  auto* chat = std::get_if<api::ChatPrompt>(&request.prompt);
+  if (chat == nullptr) return;
+  if (!preset.system.empty() && (chat->messages.empty() || chat->messages.front().role != "system"))
+    chat->messages.insert(chat->messages.begin(), {.role = "system", .content = preset.system});
+  api::Json values = preset.template_values.empty() ? api::Json::object() : api::Json::parse(preset.template_values);
+  if (preset.thinking) values["enable_thinking"] = *preset.thinking;
+  if (chat->template_values.is_object()) values.update(chat->template_values);
+  if (!values.empty()) chat->template_values = std::move(values);
+}
+
+engine::SamplingParams sampling_of(const engine::PartialSampling& recommended, const host::FleetModel& model,
+                                   const host::Preset* preset, const api::TextRequest& request) {
+  engine::SamplingParams sampling = engine::laid_over({}, recommended);
+  sampling = engine::laid_over(std::move(sampling), model.sampling);
+  if (preset != nullptr) sampling = engine::laid_over(std::move(sampling), preset->sampling);
+  return engine::laid_over(std::move(sampling), {.params = request.sampling, .given = request.sampling_given});
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,54 @@
+#include "request_path.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace plimsoll::server {
+namespace {
+
+std::string without_spare_slashes(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    if (c != '/' || !out.ends_with('/')) out += c;
+  }
+  if (out.size() > 1 && out.ends_with('/')) out.pop_back();
+  return out;
+}
+
+bool begins(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+// What other servers put in front of /v1.
+std::string_view from_v1_on(std::string_view path) {
+  constexpr std::string_view kVersion = "/v1";
+  for (bool shorter = true; shorter;) {
+    shorter = false;
+    for (const std::string_view prefix :
+         {std::string_view("/v1"), std::string_view("/api"), std::string_view("/openai")}) {
+      if (!begins(path, prefix) || !begins(path.substr(prefix.size()), kVersion)) continue;
+      path.remove_prefix(prefix.size());
+      shorter = true;
+    }
+  }
+  return path;
+}
+
+bool is_of_v1(std::string_view method, std::string_view path) {
+  static constexpr std::array<std::string_view, 9> kAlone{
+      "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings",
+      "/rerank",           "/reranking",   "/messages",  "/messages/count_tokens",  "/models"};
+  if (std::ranges::contains(kAlone, path)) return true;
+  // Others have commands behind it, which are posted.
+  return begins(path, "/models") && (method == "GET" || method == "HEAD");
+}
+
+}  // namespace
+
+std::string usual_path(std::string_view method, std::string_view path) {
+  const std::string plain = without_spare_slashes(path);
+  const std::string_view known = from_v1_on(plain);
+  return is_of_v1(method, known) ? "/v1" + std::string(known) : std::string(known);
+}
+
+}  // namespace plimsoll::server

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""The edge of the process: its port, its keys, its end. edge_test.py PROGRAM [unittest arguments]"""
+import http.client
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from serving import BOSUN, SMALL, Serving, in_threads  # noqa: E402
+
+PROGRAM = sys.argv[1]
+TEXT = "/v1/completions"
+
+
+def failure(*arguments):
+    """Status and words of a server that does not start."""
+    done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, *SMALL, "-c", "256", *arguments], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stderr
+
+
+class Edge(unittest.TestCase):
+    def test_forty_connections_at_once_are_answered(self):
+        server = Serving(PROGRAM, "-m", BOSUN, "-c", "512", *SMALL, "--max-connections", "4")
+        try:
+            def ask(_):
+                connection = http.client.HTTPConnection(server.host, server.port, timeout=120)
+                connection.request("POST", TEXT, json.dumps({"prompt": "Day 1.", "max_tokens": 1}), {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                answer.read()
+                connection.close()
+                return answer.status
+            statuses = in_threads(40, ask)
+            self.assertEqual([s for s in statuses if s not in (200, 503)], [])
+            queue = int(subprocess.run(["sh", "-c", f"grep -i ':{server.port:04X} 00000000:0000 0A' /proc/net/tcp | wc -l"], capture_output=True, text=True).stdout)
+            self.assertEqual(queue, 1)
+        finally:
+            server.stop()
+
+    def test_port_and_certificate_are_looked_at_before_any_model(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            status, words = failure("--port", str(taken.getsockname()[1]))
+        self.assertNotEqual(status, 0)
+        self.assertIn("cannot listen at 127.0.0.1", words)
+        self.assertNotIn("budget on the host", words)
+        status, words = failure("--port", "0", "--ssl-cert-file", "/nowhere.pem", "--ssl-key-file", "/nowhere.pem")
+        self.assertEqual(status, 2)
+        self.assertIn("cannot be used together", words)
+        self.assertNotIn("budget on the host", words)
+
+    def test_an_empty_key_is_a_mistake(self):
+        status, words = failure("--port", "0", "--api-key", "")
+        self.assertEqual(status, 2)
+        self.assertIn("--api-key is empty", words)
+
+    def test_the_scheme_of_a_key_in_any_case(self):
+        server = Serving(PROGRAM, "-m", BOSUN, "-c", "256", *SMALL, "--api-key", "starboard")
+        try:
+            for scheme in ("Bearer", "bearer", "BEARER"):
+                self.assertEqual(server.get("/v1/models", {"Authorization": f"{scheme} starboard"})[0], 200, scheme)
+            for wrong in ("bearer starboard2", "bearerstarboard", "basic starboard", "bearer"):
+                self.assertEqual(server.get("/v1/models", {"Authorization": wrong})[0], 401, wrong)
+        finally:
+            server.stop()
+
+    def test_while_it_ends_new_connections_are_told_when_to_come_again(self):
+        server = Serving(PROGRAM, "-m", BOSUN, "-c", "4096", "-np", "2", *SMALL)
+        stream = server.connection()
+        stream.request("POST", TEXT, json.dumps({"prompt": "Day 5.", "max_tokens": 1500, "ignore_eos": True, "stream": True}), {"Content-Type": "application/json"})
+        answer = stream.getresponse()
+        answer.readline()
+        server.process.terminate()
+        seen = None
+        until = time.monotonic() + 20
+        while time.monotonic() < until and seen is None:
+            status, headers, _ = server.request("POST", TEXT, {"prompt": "x", "max_tokens": 1})
+            if status == 503:
+                seen = headers
+        self.assertIsNotNone(seen)
+        self.assertEqual(seen["Retry-After"], "1")
+        self.assertEqual(server.request("GET", "/v1/models")[0], 503)
+        self.assertEqual(server.request("GET", "/metrics")[0], 200)
+        rest = answer.read()
+        self.assertIn(b"[DONE]", rest)
+        self.assertEqual(server.process.wait(60), 0)
+        server.stop()
+
+    def test_who_waits_when_it_ends_is_told_when_to_come_again(self):
+        server = Serving(PROGRAM, "-m", BOSUN, "-c", "2048", *SMALL, "--drain-time", "1")
+        stream = server.connection()
+        endless = {"prompt": "Day 5.", "max_tokens": -1, "ignore_eos": True, "n": 100, "stream": True}
+        stream.request("POST", TEXT, json.dumps(endless), {"Content-Type": "application/json"})
+        answer = stream.getresponse()
+        answer.readline()
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(server.request("POST", TEXT, {"prompt": "x", "max_tokens": 1})))
+        waiting.start()
+        while server.get("/plimsoll/v1/status")[1]["waiting"] == 0:
+            time.sleep(0.01)
+        server.process.terminate()
+        waiting.join()
+        status, headers, _ = answers[0]
+        self.assertEqual((status, headers.get("Retry-After")), (503, "1"))
+        answer.close()
+        self.assertEqual(server.process.wait(60), 0)
+        server.stop()
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
