@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/dialect.hpp"
+#include "api/unknown_fields.hpp"
 #include "api/embedding_request.hpp"
 
 #include "expect_problem.hpp"

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "api/dialect.hpp"
+#include "api/unknown_fields.hpp"
 #include "api/json_lines.hpp"
 
 #include "expect_problem.hpp"
