@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api/timing.hpp"
+#include "api/timings.hpp"
 
 namespace plimsoll::api {
 
@@ -26,18 +26,6 @@ struct ResponseMeta {
   std::vector<ReadPrompt> prompts{};  // only where TextRequest::shows_tokens
 };
 
-// How long an answer took, in llama-server's terms; its prompt's tokens in memory are not among the prompt's here.
-struct Timings {
-  std::size_t cached = 0;
-  std::size_t prompt = 0;
-  double prompt_ms = 0;
-  std::size_t predicted = 0;
-  double predicted_ms = 0;
-  std::optional<std::size_t> drafted{};  // empty: there is no draft
-  std::size_t accepted = 0;              // of those
-  friend bool operator==(const Timings&, const Timings&) = default;
-};
-
 // How much of a prompt has been read.
 struct PromptProgress {
   std::size_t choice = 0;
@@ -52,10 +40,9 @@ struct Usage {
   std::size_t cached_tokens = 0;
   std::size_t completion_tokens = 0;
   std::size_t reasoning_tokens = 0;  // of those, spent on thoughts
-  Timing timing{};                   // of all answers together
+  std::optional<Timings> timings{};  // of all answers together
   double load_ms = 0;                // until the model was there
   double total_ms = 0;               // since the request was read
-  std::optional<Timings> timings{};  // of all answers together
 };
 
 struct ToolCall {
@@ -90,7 +77,6 @@ struct ChoiceEnd {
   std::size_t choice = 0;
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
-  Timing timing{};
   std::optional<Timings> timings{};
 };
 
@@ -102,7 +88,7 @@ struct Choice {
   Finish finish = Finish::stop;
   std::string stop_string{};
   std::vector<std::int32_t> tokens{};
-  Timing timing{};
+  Timings timings{};
 };
 
 struct Answer {

@@ -87,7 +87,7 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
   read_length(fields, request);
-  request.stop_strings = read_stop_strings(fields, "stop");
+  request.stop_strings = read_stop_strings(fields, {"stop"});
   if (const Json* schema = fields.find("json_schema")) request.schema = *schema;
   read_sampling(fields, request);
   read_samplers(fields, request.sampling);

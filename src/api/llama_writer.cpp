@@ -1,6 +1,7 @@
 #include "llama_writer.hpp"
 
-#include "api/llama_timings.hpp"
+#include "openai_parts.hpp"
+
 
 namespace plimsoll::api {
 namespace {
@@ -71,7 +72,7 @@ class LlamaWriter final : public AnswerWriter {
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
-    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timing = end.timing};
+    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})};
     return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
   }
 
@@ -99,14 +100,14 @@ class LlamaWriter final : public AnswerWriter {
 
   [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
     const ReadPrompt& prompt = prompt_of(index);
-    const std::size_t held = prompt.tokens.size() + choice.timing.written;
+    const std::size_t held = prompt.tokens.size() + choice.timings.predicted;
     return {{"index", index},
             {"content", choice.text},
             {"tokens", Json::array()},
             {"id_slot", -1},
             {"stop", true},
             {"model", meta_.model},
-            {"tokens_predicted", choice.timing.written},
+            {"tokens_predicted", choice.timings.predicted},
             {"tokens_evaluated", prompt.tokens.size()},
             {"generation_settings", form_.settings},
             {"prompt", prompt.text},
@@ -115,7 +116,7 @@ class LlamaWriter final : public AnswerWriter {
             {"stop_type", stop_type(choice.finish, choice.stop_string)},
             {"stopping_word", choice.stop_string},
             {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
-            {"timings", llama_timings(choice.timing)}};
+            {"timings", timings_json(choice.timings)}};
   }
 
   LlamaForm form_;

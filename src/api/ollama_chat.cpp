@@ -26,7 +26,7 @@ Json read_calls(const Json& calls, const std::string& path) {
   return out;
 }
 
-engine::ChatMessage read_message(const Json& json, const std::string& path, Asked& asked) {
+engine::ChatMessage read_message(const Json& json, const std::string& path) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
@@ -52,12 +52,12 @@ Json with_types(const Json& tools) {
   return out;
 }
 
-ChatPrompt read_chat(Fields& fields, Asked& asked) {
+ChatPrompt read_chat(Fields& fields) {
   ChatPrompt chat;
   const Json* messages = fields.find("messages");
   if (messages != nullptr && !messages->is_array()) fields.fail("messages", "must be a list of messages");
   for (std::size_t i = 0; messages != nullptr && i < messages->size(); ++i)
-    chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i), asked));
+    chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i)));
   if (const Json* tools = fields.find("tools"); tools != nullptr && !tools->empty())
     chat.tools = read_tools(with_types(*tools), "tools");
   check_tools(chat);
@@ -70,7 +70,7 @@ Asked read_ollama_chat(const Json& body) {
   Fields fields(body);
   Asked asked;
   OllamaForm form{.chat = true};
-  asked.request.prompt = read_chat(fields, asked);
+  asked.request.prompt = read_chat(fields);
   asked.only_loads = std::get<ChatPrompt>(asked.request.prompt).messages.empty();
   const std::string model = fields.text("model").value_or("");
   read_ollama_common(fields, asked, form);

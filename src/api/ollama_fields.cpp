@@ -82,7 +82,7 @@ void read_options(Fields& fields, Asked& asked) {
   const auto predict =
       options.whole("num_predict", std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max());
   if (predict && *predict > 0) asked.request.most_tokens = static_cast<std::int32_t>(*predict);
-  asked.request.stop_strings = read_stop_strings(options, "stop");
+  asked.request.stop_strings = read_stop_strings(options, {"stop"});
   // Where and how large a model lies is planned before it is loaded, and no request changes it: num_ctx, num_gpu ...
   options.pass_over_unknown();
 }

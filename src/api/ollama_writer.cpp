@@ -113,12 +113,13 @@ class OllamaWriter final : public AnswerWriter {
     out["done"] = true;
     out["done_reason"] = finish_ == Finish::length ? "length" : "stop";
     if (form_.shows_context) out["context"] = context();
+    const Timings timings = usage.timings.value_or(Timings{});
     out["total_duration"] = nanoseconds(usage.total_ms);
     out["load_duration"] = nanoseconds(usage.load_ms);
     out["prompt_eval_count"] = usage.prompt_tokens;
-    out["prompt_eval_duration"] = nanoseconds(usage.timing.prompt_ms);
+    out["prompt_eval_duration"] = nanoseconds(timings.prompt_ms);
     out["eval_count"] = usage.completion_tokens;
-    out["eval_duration"] = nanoseconds(usage.timing.written_ms);
+    out["eval_duration"] = nanoseconds(timings.predicted_ms);
   }
 
   [[nodiscard]] std::vector<std::int32_t> context() const {

@@ -8,12 +8,12 @@
 namespace plimsoll::server {
 
 std::string RequestCounters::to_llama_prometheus(std::size_t waiting) const {
-  api::Timing all;
+  api::Timings all;
   std::size_t longest = 0;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [model, text] : texts_) {
-      all += text.timing;
+      all += text.timings;
       longest = std::max(longest, text.longest);
     }
   }
@@ -26,11 +26,11 @@ std::string RequestCounters::to_llama_prometheus(std::size_t waiting) const {
   add("llamacpp:prompt_tokens_total", "counter", "Tokens of prompts that were computed.", all.prompt);
   add("llamacpp:prompt_tokens_cached_total", "counter", "Tokens of prompts that were in memory.", all.cached);
   add("llamacpp:prompt_seconds_total", "counter", "Time spent on prompts.", all.prompt_ms / 1e3);
-  add("llamacpp:tokens_predicted_total", "counter", "Tokens of answers.", all.written);
-  add("llamacpp:tokens_predicted_seconds_total", "counter", "Time spent on answers.", all.written_ms / 1e3);
+  add("llamacpp:tokens_predicted_total", "counter", "Tokens of answers.", all.predicted);
+  add("llamacpp:tokens_predicted_seconds_total", "counter", "Time spent on answers.", all.predicted_ms / 1e3);
   add("llamacpp:n_tokens_max", "gauge", "Tokens of the longest prompt with its answer.", longest);
   add("llamacpp:prompt_tokens_seconds", "gauge", "Tokens of prompts per second.", rate(all.prompt, all.prompt_ms));
-  add("llamacpp:predicted_tokens_seconds", "gauge", "Tokens of answers per second.", rate(all.written, all.written_ms));
+  add("llamacpp:predicted_tokens_seconds", "gauge", "Tokens of answers per second.", rate(all.predicted, all.predicted_ms));
   add("llamacpp:requests_processing", "gauge", "Requests at work.", at_work());
   add("llamacpp:requests_deferred", "gauge", "Requests that wait.", waiting);
   return out.text();

@@ -19,7 +19,7 @@ void RequestCounters::text(const std::string& model, const api::Usage& usage, co
   text.prompt += usage.prompt_tokens;
   text.cached += usage.cached_tokens;
   text.completion += usage.completion_tokens;
-  text.timing += usage.timing;
+  text.timings += usage.timings.value_or(api::Timings{});
   text.longest = std::max(text.longest, usage.prompt_tokens + usage.completion_tokens);
   if (times.first()) text.first_token.add(*times.first());
   text.between_tokens.merge(times.between());

@@ -48,7 +48,7 @@ class RequestCounters {
     std::uint64_t cached = 0;
     std::uint64_t completion = 0;
     std::uint64_t answers = 0;
-    api::Timing timing{};
+    api::Timings timings{};
     std::size_t longest = 0;  // tokens of a prompt and its answers
     Histogram first_token{kUpToAMinute};
     Histogram between_tokens{kUpToAMinute};

@@ -41,7 +41,7 @@ bool ResponseStream::text(std::string text) {
   return tell_read(std::move(read));
 }
 
-bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string, const api::Timing& timing) {
+bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string) {
   if (form_.reasoning && !tell_read(form_.reasoning->finish())) return false;
   if (form_.calls && !tell({}, form_.calls->finish())) return false;
   if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
@@ -50,7 +50,6 @@ bool ResponseStream::end(run::FinishReason reason, const std::string& stop_strin
   return listener_.end_of_choice({.choice = choice_,
                                   .finish = finish,
                                   .stop_string = stop_string,
-                                  .timing = timing,
                                   .timings = timings_});
 }
 

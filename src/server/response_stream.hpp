@@ -42,7 +42,7 @@ class ResponseStream {
   void on_token(engine::Token token, std::span<const float> logits);
   // False: nobody listens any more. So with end().
   [[nodiscard]] bool text(std::string text);
-  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string, const api::Timing& timing);
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string);
   // What the next piece and the end tell of it.
   void set_timings(const api::Timings& timings) { timings_ = timings; }
 

@@ -32,7 +32,7 @@ class Collector final : public Listener {
   bool end_of_choice(const api::ChoiceEnd& end) override {
     at(end.choice).finish = end.finish;
     at(end.choice).stop_string = end.stop_string;
-    at(end.choice).timing = end.timing;
+    at(end.choice).timings = end.timings.value_or(api::Timings{});
     return true;
   }
   [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }

@@ -35,7 +35,7 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   if (model_.preset != nullptr) add_preset(*model_.preset, request_);
   lease_.emplace(checked_lease(server_, request_.model, stop_, [this](const PromptReader& reader) { check(reader); }));
   ready_ = std::chrono::steady_clock::now();
-  cached_ = found_ = go_back_to(read_.prompts.front());
+  cached_ = go_back_to(read_.prompts.front());
   first_is_laid_out_ = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
@@ -184,7 +184,6 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.on_token = [this, &stream](Token token, std::span<const float> logits) {
     const auto now = std::chrono::steady_clock::now();
     times_.token(now);
-    answer_.token(now);
     end_->token(token, now);
     stream.on_token(token, logits);
   };
@@ -192,9 +191,8 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
 }
 
 void TextJob::answer(std::size_t choice, const std::vector<Token>& prompt, Listener& listener) {
-  if (!std::exchange(first_is_laid_out_, false)) found_ = go_back_to(prompt);
+  if (!std::exchange(first_is_laid_out_, false)) (void)go_back_to(prompt);
   times_.begin_answer();
-  answer_ = AnswerClock(std::chrono::steady_clock::now());
   ResponseStream stream(listener, choice, lease_->instance().model()->vocab(), form_of_answer());
   if (const auto draft = lease_->draft()) {
     tell_all(run::SpeculativeGeneration(lease_->conversation(), draft->conversation,
@@ -228,20 +226,6 @@ api::Timings timings_of(const Generation& generation, const std::vector<Token>& 
   return out;
 }
 
-void add(std::optional<api::Timings>& sum, const api::Timings& one) {
-  if (!sum) {
-    sum = one;
-    return;
-  }
-  sum->cached += one.cached;
-  sum->prompt += one.prompt;
-  sum->prompt_ms += one.prompt_ms;
-  sum->predicted += one.predicted;
-  sum->predicted_ms += one.predicted_ms;
-  if (one.drafted) sum->drafted = sum->drafted.value_or(0) + *one.drafted;
-  sum->accepted += one.accepted;
-}
-
 }  // namespace
 
 template <class Generation>
@@ -254,9 +238,8 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
     heard = stream.text(std::move(*piece));
   }
   completion_tokens_ += generation.tokens().size();
-  const api::Timing timing = answer_.timing(prompt.size(), found_, generation.tokens().size());
-  timing_ += timing;
-  add(timings_, timings_of(generation, prompt));
+  timings_ = timings_.value_or(api::Timings{});
+  *timings_ += timings_of(generation, prompt);
   reasoning_tokens_ += stream.tokens_of_thoughts();
   const AnswerEnd::Why why = end_->why();
   run::FinishReason reason = generation.finish_reason();
@@ -264,7 +247,7 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
     reason = why == AnswerEnd::Why::token ? run::FinishReason::end_of_generation : run::FinishReason::length;
   if (!heard || reason == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
-  if (!stream.end(reason, generation.stop_string(), timing)) throw Error(ErrorCode::cancelled, "the client has gone");
+  if (!stream.end(reason, generation.stop_string())) throw Error(ErrorCode::cancelled, "the client has gone");
 }
 
 void TextJob::run(Listener& listener) {
@@ -283,16 +266,15 @@ void TextJob::run(Listener& listener) {
 }
 
 api::Usage TextJob::usage() const noexcept {
-  const auto ms = [](AnswerClock::Moment from, AnswerClock::Moment to) {
+  const auto ms = [](Moment from, Moment to) {
     return std::chrono::duration<double, std::milli>(to - from).count();
   };
   api::Usage usage{.cached_tokens = cached_,
                    .completion_tokens = completion_tokens_,
                    .reasoning_tokens = reasoning_tokens_,
-                   .timing = timing_,
+                   .timings = timings_,
                    .load_ms = ms(started_, ready_),
-                   .total_ms = ms(started_, std::chrono::steady_clock::now()),
-                   .timings = timings_};
+                   .total_ms = ms(started_, std::chrono::steady_clock::now())};
   for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
   return usage;
 }

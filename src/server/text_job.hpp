@@ -11,7 +11,6 @@
 #include "host/host.hpp"
 #include "run/generation.hpp"
 
-#include "answer_clock.hpp"
 #include "answer_end.hpp"
 #include "model_names.hpp"
 #include "prompt_reader.hpp"
@@ -71,12 +70,10 @@ class TextJob {
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;
-  AnswerClock::Moment started_ = std::chrono::steady_clock::now();
-  AnswerClock::Moment ready_ = started_;  // the model was
-  std::size_t found_ = 0;                 // tokens of the prompt of this answer that are in memory
-  AnswerClock answer_{started_};
-  api::Timing timing_{};  // of the answers so far
-  std::optional<api::Timings> timings_;
+  using Moment = std::chrono::steady_clock::time_point;
+  Moment started_ = std::chrono::steady_clock::now();
+  Moment ready_ = started_;  // the model was
+  std::optional<api::Timings> timings_;  // of the answers so far
 };
 
 }  // namespace plimsoll::server

@@ -30,7 +30,7 @@ ResponseMeta heading() {
   return meta;
 }
 
-const Timing kTiming{.cached = 2, .prompt = 1, .prompt_ms = 2, .written = 2, .written_ms = 4};
+const Timings kTimings{.cached = 2, .prompt = 1, .prompt_ms = 2, .predicted = 2, .predicted_ms = 4};
 
 TEST(LlamaCompletionTest, EveryFormOfAPrompt) {
   EXPECT_EQ(prompts("\"a\""), (std::vector<RawPrompt>{"a"}));
@@ -76,7 +76,7 @@ TEST(LlamaCompletionTest, Stream) {
   const Asked asked = ask("\"Day\"", R"(, "stream": true)");
   std::string out = asked.writer->begin(heading());
   out += asked.writer->piece({.text = "a\n", .tokens = {7, 8}});
-  out += asked.writer->end_of_choice({.finish = Finish::length, .timing = kTiming});
+  out += asked.writer->end_of_choice({.finish = Finish::length, .timings = kTimings});
   const std::vector<Json> all = events(out += asked.writer->end({}));
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0], Json::parse(R"({"index": 0, "content": "a\n", "tokens": [7, 8], "stop": false, "id_slot": -1,
@@ -96,7 +96,7 @@ TEST(LlamaCompletionTest, WholeOfOnePromptIsAnObject) {
   const TokenLogprob token{.text = "a", .logprob = -1, .top = {{.text = "b", .logprob = -0.5, .id = 9}}, .id = 7};
   const Json whole = asked.writer->whole(
       {.meta = heading(),
-       .choices = {{.text = "a", .logprobs = {token}, .stop_string = "x", .tokens = {7}, .timing = kTiming}}});
+       .choices = {{.text = "a", .logprobs = {token}, .stop_string = "x", .tokens = {7}, .timings = kTimings}}});
   EXPECT_EQ(whole["tokens"], Json::parse("[7]"));
   EXPECT_EQ(whole["stop_type"], "word");
   EXPECT_EQ(whole["stopping_word"], "x");

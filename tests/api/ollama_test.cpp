@@ -38,7 +38,7 @@ std::vector<Json> lines(const std::string& stream) {
 
 const Usage kTimed{.prompt_tokens = 12,
                    .completion_tokens = 7,
-                   .timing = {.prompt = 12, .prompt_ms = 1.5, .written = 7, .written_ms = 2},
+                   .timings = Timings{.prompt = 12, .prompt_ms = 1.5, .predicted = 7, .predicted_ms = 2},
                    .load_ms = 0.25,
                    .total_ms = 4};
 
