@@ -26,7 +26,7 @@ class Limits final : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override { return open(); }
   bool end_array() override { return close(); }
   bool parse_error(std::size_t place, const std::string& token, const nlohmann::detail::exception&) override {
-    wrong_ = fmt::format("it ends to be at byte {}, near '{}'", place,
+    wrong_ = fmt::format("it goes wrong at byte {}, near '{}'", place,
                          token.size() > kShown ? token.substr(token.size() - kShown) : token);
     return false;
   }

@@ -30,12 +30,18 @@ constexpr std::array<std::pair<const char*, const char*>, 11> kNumbers{{{"temp",
                                                                         {"mirostat_tau", "mirostat_tau"},
                                                                         {"mirostat_eta", "mirostat_eta"}}};
 
-// "top_k;top_p", or llama.cpp's letters are not looked for: files carry names.
+// "top_k;top_p": files carry names, not llama.cpp's letters.
 Json names_of(const std::string& list) {
   Json names = Json::array();
   std::istringstream stream(list);
   for (std::string name; std::getline(stream, name, ';');) names.push_back(name);
   return names;
+}
+
+Json number_of(const std::string& text) {
+  Json number = Json::parse(text, nullptr, false);
+  if (!number.is_number()) throw Error(ErrorCode::usage, "it is no number");
+  return number;
 }
 
 void lay_over(PartialSampling& all, const Json& one) {
@@ -53,12 +59,12 @@ PartialSampling sampling_of_file(const Model& model) {
     if (!text) return;
     try {
       lay_over(all, {{key, read(*text)}});
-    } catch (const std::exception& error) {
+    } catch (const Error& error) {
       log::warn("engine", "the model file's general.sampling.{} is '{}', which is passed over: {}", name, *text,
                 error.what());
     }
   };
-  for (const auto& [name, key] : kNumbers) add(name, key, [](const std::string& text) { return Json::parse(text); });
+  for (const auto& [name, key] : kNumbers) add(name, key, number_of);
   add("sequence", "samplers", names_of);
   return all;
 }

@@ -215,8 +215,10 @@ llama_sampler* make_grammar(const Model& model, const Grammar& grammar) {
     throw Error(ErrorCode::usage, fmt::format("the grammar's trigger cannot be read: {}", error.what()));
   }
   if (made == nullptr) {
-    throw Error(ErrorCode::usage,
-                "the grammar cannot be read" + (heard.first_error().empty() ? "" : ": " + heard.first_error()));
+    // What the engine says of it is that it failed.
+    throw Error(ErrorCode::usage, fmt::format("the grammar cannot be read: it is no GBNF, has no rule '{}', or uses a "
+                                              "rule that it does not define",
+                                              grammar.root));
   }
   return made;
 }

@@ -193,6 +193,16 @@ class Limits(unittest.TestCase):
             self.assertNotIn("reasoning_content", silent["choices"][0]["message"])
             self.assertTrue(silent["choices"][0]["message"]["content"].startswith("Captain"), silent)
             self.assertEqual(silent["usage"]["completion_tokens_details"]["reasoning_tokens"], 0)
+            # A budget ends the thought, and the answer follows it.
+            for budget in ({"thinking_budget_tokens": 3}, {"reasoning": {"max_tokens": 3}}, {"thinking": {"type": "enabled", "budget_tokens": 3}}):
+                short = server.post("/v1/chat/completions", asked | budget | {"max_tokens": 40})[1]
+                self.assertTrue(short["choices"][0]["message"]["content"], short)
+                self.assertLess(short["usage"]["completion_tokens_details"]["reasoning_tokens"], 20)
+            loud = server.post("/v1/chat/completions", asked | {"reasoning_format": "none"})[1]["choices"][0]["message"]
+            self.assertNotIn("reasoning_content", loud)
+            self.assertEqual(loud["content"].strip(), message["reasoning_content"].strip())
+            quiet = server.post("/v1/chat/completions", asked | {"include_reasoning": False})[1]["choices"][0]["message"]
+            self.assertNotIn("reasoning_content", quiet)
             # A form that begins with the first token leaves no room for thoughts.
             form = server.post("/v1/chat/completions", asked | {"max_tokens": 60, "response_format": {
                 "type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "integer"}}}})[1]["choices"][0]["message"]
