@@ -68,7 +68,7 @@ struct Piece {
   std::vector<ToolCall> tool_calls{};  // whole ones
   std::vector<TokenLogprob> logprobs{};
   std::vector<std::int32_t> tokens{};  // their ids; only where TextRequest::shows_tokens
-  std::optional<Timings> timings{};  // so far, where the request wants them with each piece
+  std::optional<Timings> timings{};    // so far, where the request wants them with each piece
 };
 
 enum class Finish { stop, length, tool_calls };

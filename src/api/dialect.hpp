@@ -32,7 +32,7 @@ class AnswerWriter {
 struct Asked {
   TextRequest request;
   std::unique_ptr<AnswerWriter> writer;
-  bool only_loads = false;             // nothing is asked but that the model is loaded, or goes (keep_alive 0)
+  bool only_loads = false;  // nothing is asked but that the model is loaded, or goes (keep_alive 0)
 };
 
 struct Dialect {

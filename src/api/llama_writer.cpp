@@ -2,7 +2,6 @@
 
 #include "openai_parts.hpp"
 
-
 namespace plimsoll::api {
 namespace {
 

@@ -25,10 +25,10 @@ struct ChatPrompt {
   Json tools{};  // null, or [{"type": "function", "function": {"name", "description", "parameters"}}]
   ToolChoice tool_choice{};
   bool parallel_tool_calls = true;
-  Json template_values{};             // what the template may ask for by name; null, or {"enable_thinking": false}
+  Json template_values{};               // what the template may ask for by name; null, or {"enable_thinking": false}
   std::vector<engine::Token> before{};  // what stands before it: an earlier answer's Ollama context
-  bool add_generation_prompt = true;  // false: the prompt ends with the last message
-  bool goes_on = false;               // the last message is the model's own, and the answer continues it
+  bool add_generation_prompt = true;    // false: the prompt ends with the last message
+  bool goes_on = false;                 // the last message is the model's own, and the answer continues it
 };
 
 // A text, and the tokens behind it; either may be empty.

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
-#include "engine/partial_sampling.hpp"
 #include <plimsoll/memory/budget.hpp>
+#include "engine/partial_sampling.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "run/speculative.hpp"

@@ -164,9 +164,7 @@ class WarmUp {
 
   bool fill() {
     bool filled = !context_.facts().has_memory;
-    if (!filled)
-      sweeper_.step(
-          "filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
+    if (!filled) sweeper_.step("filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
     return filled;
   }
 

@@ -30,7 +30,8 @@ std::string RequestCounters::to_llama_prometheus(std::size_t waiting) const {
   add("llamacpp:tokens_predicted_seconds_total", "counter", "Time spent on answers.", all.predicted_ms / 1e3);
   add("llamacpp:n_tokens_max", "gauge", "Tokens of the longest prompt with its answer.", longest);
   add("llamacpp:prompt_tokens_seconds", "gauge", "Tokens of prompts per second.", rate(all.prompt, all.prompt_ms));
-  add("llamacpp:predicted_tokens_seconds", "gauge", "Tokens of answers per second.", rate(all.predicted, all.predicted_ms));
+  add("llamacpp:predicted_tokens_seconds", "gauge", "Tokens of answers per second.",
+      rate(all.predicted, all.predicted_ms));
   add("llamacpp:requests_processing", "gauge", "Requests at work.", at_work());
   add("llamacpp:requests_deferred", "gauge", "Requests that wait.", waiting);
   return out.text();

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "base/version.hpp"
 #include "api/llama_settings.hpp"
+#include "base/version.hpp"
 #include "engine/model.hpp"
 
 #include "infill_prompt.hpp"

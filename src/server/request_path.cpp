@@ -36,8 +36,8 @@ std::string_view from_v1_on(std::string_view path) {
 
 bool is_of_v1(std::string_view method, std::string_view path) {
   static constexpr std::array<std::string_view, 9> kAlone{
-      "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings",
-      "/rerank",           "/reranking",   "/messages",  "/messages/count_tokens",  "/models"};
+      "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings", "/rerank",
+      "/reranking",        "/messages",  "/messages/count_tokens",  "/models"};
   if (std::ranges::contains(kAlone, path)) return true;
   // Others have commands behind it, which are posted.
   return begins(path, "/models") && (method == "GET" || method == "HEAD");

@@ -47,10 +47,8 @@ bool ResponseStream::end(run::FinishReason reason, const std::string& stop_strin
   if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
   const bool length = reason == run::FinishReason::length;
   const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-  return listener_.end_of_choice({.choice = choice_,
-                                  .finish = finish,
-                                  .stop_string = stop_string,
-                                  .timings = timings_});
+  return listener_.end_of_choice(
+      {.choice = choice_, .finish = finish, .stop_string = stop_string, .timings = timings_});
 }
 
 bool ResponseStream::tell_read(api::ReasoningReader::Read read) {

@@ -1,9 +1,9 @@
 // What Ollama's clients ask beside text and vectors: its version, which models are here, and those that change models.
 #include <fmt/format.h>
 
-#include "base/version.hpp"
 #include "api/ollama_models.hpp"
 #include "api/ollama_routes.hpp"
+#include "base/version.hpp"
 
 #include "ollama_facts.hpp"
 #include "server_impl.hpp"

@@ -5,9 +5,9 @@
 
 #include "base/log.hpp"
 
+#include "api/sse.hpp"
 #include "checked_lease.hpp"
 #include "keep_alive.hpp"
-#include "api/sse.hpp"
 
 #include "preset.hpp"
 #include "server_impl.hpp"

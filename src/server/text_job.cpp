@@ -266,9 +266,7 @@ void TextJob::run(Listener& listener) {
 }
 
 api::Usage TextJob::usage() const noexcept {
-  const auto ms = [](Moment from, Moment to) {
-    return std::chrono::duration<double, std::milli>(to - from).count();
-  };
+  const auto ms = [](Moment from, Moment to) { return std::chrono::duration<double, std::milli>(to - from).count(); };
   api::Usage usage{.cached_tokens = cached_,
                    .completion_tokens = completion_tokens_,
                    .reasoning_tokens = reasoning_tokens_,

@@ -72,7 +72,7 @@ class TextJob {
   std::size_t reasoning_tokens_ = 0;
   using Moment = std::chrono::steady_clock::time_point;
   Moment started_ = std::chrono::steady_clock::now();
-  Moment ready_ = started_;  // the model was
+  Moment ready_ = started_;              // the model was
   std::optional<api::Timings> timings_;  // of the answers so far
 };
 

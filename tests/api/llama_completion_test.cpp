@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "api/dialect.hpp"
-#include "api/unknown_fields.hpp"
 #include "api/embedding_request.hpp"
+#include "api/unknown_fields.hpp"
 
 #include "expect_problem.hpp"
 #include "written.hpp"

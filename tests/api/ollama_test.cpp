@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "api/dialect.hpp"
-#include "api/unknown_fields.hpp"
 #include "api/json_lines.hpp"
+#include "api/unknown_fields.hpp"
 
 #include "expect_problem.hpp"
 #include "written.hpp"

@@ -79,16 +79,18 @@ void use_conversations(run::BatchedExecutor& executor, unsigned seed) {
     fork.prompt(1);
     ASSERT_EQ(fork.infer(), engine::DecodeStatus::ok);
     const run::SequenceSnapshot saved = fork.save();
-    { const run::Conversation gone = std::move(fork); }
+    {
+      const run::Conversation gone = std::move(fork);
+    }
     run::Conversation again = executor.load(saved);
     again.prompt(2);
     ASSERT_EQ(again.infer(), engine::DecodeStatus::ok);
   }
 }
 
-// Only the decode loop's thread works with the backend, whoever asks. Mesa's software GPU keeps a few MiB for each thread
-// that does: these four threads made the process grow by 9.4 MiB while each decoded for itself, and by 3.1 to 3.4 MiB
-// since the loop does it (2026-11, Mesa 26.1, x86-64).
+// Only the decode loop's thread works with the backend, whoever asks. Mesa's software GPU keeps a few MiB for each
+// thread that does: these four threads made the process grow by 9.4 MiB while each decoded for itself, and by 3.1
+// to 3.4 MiB since the loop does it (2026-11, Mesa 26.1, x86-64).
 TEST(SteadyStateVulkanTest, ConversationsOnSeveralThreadsLeaveTheBackendToTheLoop) {
   constexpr Bytes kMost{6ULL << 20};
   run::MemoryAccounting accounting;
