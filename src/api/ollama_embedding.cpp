@@ -15,7 +15,7 @@ OllamaEmbedding read_common(Fields& fields) {
   out.asked_for = fields.text("model").value_or("");
   out.request.model = read_ollama_model(fields);
   out.request.truncate = fields.flag("truncate").value_or(true);
-  out.keep_alive = read_keep_alive(fields);
+  out.keep_alive = read_keep_alive(fields, "keep_alive");
   fields.ignore({"options"});  // about sampling, and about sizes that are planned
   return out;
 }

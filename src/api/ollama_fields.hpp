@@ -13,8 +13,6 @@ namespace plimsoll::api {
 [[nodiscard]] std::string without_latest(const std::string& model);
 // "model", or its older spelling "name".
 [[nodiscard]] std::string read_ollama_model(Fields& fields);
-// "5m", "1h30m", "-1", seconds as a number. Negative: for ever. Throws Problem 400.
-[[nodiscard]] std::optional<KeepAlive> read_keep_alive(Fields& fields);
 
 // How an Ollama answer is written.
 struct OllamaForm {

@@ -69,15 +69,7 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 
 void read_keep_alive(Fields& fields, TextRequest& request) {
   for (const char* key : {"keep_alive", "ttl"}) {
-    const Json* given = fields.find(key);
-    if (given == nullptr) continue;
-    const bool none = *given == 0 || *given == "0" || *given == "0s" || *given == "0m";
-    if (!none && !given->is_number() && !given->is_string())
-      fields.fail(key, "must be a time: seconds, or a text like 5m");
-    if (none)
-      request.unloads = true;
-    else
-      UnknownFields::met(fields.path_of(key), "how long models stay is the fleet's affair (time-to-live)");
+    if (const auto stays = read_keep_alive(fields, key)) request.keep_alive = stays;
   }
 }
 

@@ -22,8 +22,7 @@ void read_sampling(Fields& fields, TextRequest& request);
 bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<const char*> keys);
 // Strings that end an answer: a string or a list of them, under all of these keys together.
 [[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list<const char*> keys);
-// Ollama's keep_alive and LM Studio's ttl: 0 unloads the model afterwards. How long else it stays is the fleet's
-// affair.
+// Ollama's keep_alive and LM Studio's ttl.
 void read_keep_alive(Fields& fields, TextRequest& request);
 // llama-server's timings_per_token and return_progress.
 void read_reports(Fields& fields, TextRequest& request);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <plimsoll/engine/sampling.hpp>
+#include "api/keep_alive.hpp"
 #include "api/json_text.hpp"
 #include "engine/chat_template.hpp"
 
@@ -55,12 +56,6 @@ struct InfillPrompt {
   std::vector<Extra> extra{};  // the nearest last
 };
 
-// How long a model stays loaded after a request.
-struct KeepAlive {
-  std::optional<std::chrono::milliseconds> idle{};  // empty: for ever; 0: it goes at once
-  friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
-};
-
 // For the tokens of a text, each.
 struct TextBias {
   std::string text;
@@ -88,7 +83,6 @@ struct TextRequest {
   bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text
   bool tells_times = false;       // with each piece
   bool tells_progress = false;    // of reading the prompt
-  bool unloads = false;           // the model, once nobody else uses it
   bool stream = false;
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};

@@ -63,7 +63,6 @@ TextJob::~TextJob() {
     run::Conversation& conversation = lease_->conversation();
     conversation.rewind(conversation.waiting());
     prompt_->keep(conversation.tokens());
-    if (request_.unloads) server_.host.unload(request_.model);  // it goes once the lease has ended
   } catch (const std::exception& error) {
     log::warn("server", "after a request to '{}': {}", request_.model, error.what());
   }

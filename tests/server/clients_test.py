@@ -169,7 +169,7 @@ class Clients(ServedCase):
     def test_a_model_is_unloaded_afterwards(self):
         state = lambda: next(m["state"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == "bosun-log")
         body = {"model": "bosun-log", "prompt": "Day 1.", "max_tokens": 1}
-        self.assertEqual(self.ok(TEXT, {**body, "keep_alive": "5m"})[0]["x-plimsoll-ignored"], "keep_alive")
+        self.assertNotIn("x-plimsoll-ignored", self.ok(TEXT, {**body, "keep_alive": "5m"})[0])
         self.assertEqual(state(), "ready")
         self.assertNotIn("x-plimsoll-ignored", self.ok(TEXT, {**body, "keep_alive": 0})[0])
         until = time.monotonic() + 60
