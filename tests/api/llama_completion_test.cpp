@@ -53,8 +53,9 @@ TEST(LlamaCompletionTest, Lengths) {
 }
 
 TEST(LlamaCompletionTest, SamplersByName) {
-  EXPECT_THAT(ask("\"a\"", R"(, "samplers": ["top_k", "typ_p", "nonsense", "temperature"])").request.sampling.samplers,
+  EXPECT_THAT(ask("\"a\"", R"(, "samplers": ["top_k", "typ_p", "temperature"])").request.sampling.samplers,
               ElementsAre("top_k", "typ_p", "temperature"));
+  expect_problem("samplers", "no sampler's name", [] { return ask("\"a\"", R"(, "samplers": ["nonsense"])"); });
 }
 
 TEST(LlamaCompletionTest, UnknownFieldsAreIgnoredByName) {

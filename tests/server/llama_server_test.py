@@ -124,7 +124,6 @@ class LlamaServer(ServedCase):
 
     def test_a_start_script_works(self):
         log = self.server.log_text()
-        self.assertIn("--temp has no meaning here", log)
         self.assertIn("--threads-http has no meaning here", log)
         self.assertNotIn("--jinja", log)
 
