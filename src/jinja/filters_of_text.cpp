@@ -79,6 +79,7 @@ Value truncate(Renderer&, const Value& input, const Args& args) {
   const auto kept = size - static_cast<Integer>(count_letters(end));
   const Value* leeway = args.find(3, "leeway");
   const Integer room = leeway == nullptr || leeway->none() ? 5 : args.integer(3, "leeway", 5);
+  if (input.undefined() != nullptr) return input;
   if (kept < 0 || room < 0) fail("'truncate' has no room for its end");
   const std::u32string letters = decode(text_of(input));
   if (static_cast<Integer>(letters.size()) <= size + room) return input;

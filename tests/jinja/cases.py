@@ -50,7 +50,7 @@ people|groupby('age')|list|length, people|groupby('age')|map(attribute='grouper'
 range(7)|batch(3)|list, range(7)|batch(3, '-')|list, range(7)|slice(3)|list, range(7)|slice(3, 'x')|list
 range(5), range(2, 5)|list, range(5, 0, -2)|list, range(0)|list, range(10)[2], range(10)[2:4]|list, range(3)|length
 ' x '|trim, 'xxaxx'|trim('x'), t|replace('l', 'L'), t|replace('l', 'L', 1), t|center(21), t|wordcount, t|string, 5|string + '5'
-t|truncate(5), t|truncate(5, true), 'foo bar baz qux'|truncate(9), 'foo bar baz qux'|truncate(9, true, '…', 0), t|truncate(255)
+t|truncate(5), [nope|truncate(9)], t|truncate(5, true), 'foo bar baz qux'|truncate(9), 'foo bar baz qux'|truncate(9, true, '…', 0), t|truncate(255)
 lines|indent, lines|indent(2, true), lines|indent('> ', first=true, blank=true), 'a'|indent(first=true)
 '3'|int, '3.7'|int, 'x'|int, 'x'|int(-1), '0x1f'|int(base=16), '  42 '|int, 3.9|int, -3.9|int, true|int, '1_000'|int, none|int(5)
 '3.5'|float, 'x'|float, 'x'|float(1.5), 3|float, '1e3'|float, 'inf'|float, -0.0
