@@ -15,8 +15,9 @@ _plimsoll() {
   # end of options
   # options: context, budget
   local context='-c --ctx-size -b --batch-size -ub --ubatch-size -np --parallel --outputs -ctk --cache-type-k -ctv
-    --cache-type-v -fa --flash-attn -kvu --kv-unified --swa-full -nkvo --no-kv-offload -t --threads -tb --threads-batch
-    --budget --runtime --no-prefault'
+    --cache-type-v -fa --flash-attn -kvu --kv-unified --swa-full -nkvo --no-kv-offload --rope-scaling --rope-freq-base
+    --rope-freq-scale --yarn-orig-ctx --yarn-ext-factor --yarn-attn-factor --yarn-beta-fast --yarn-beta-slow -t
+    --threads -tb --threads-batch --budget --runtime --no-prefault'
   # end of options
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
     --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
@@ -40,6 +41,7 @@ _plimsoll() {
     -ctk | --cache-type-k) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -ctv | --cache-type-v) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -fa | --flash-attn) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
+    --rope-scaling) mapfile -t COMPREPLY < <(compgen -W 'none linear yarn longrope' -- "$word"); return ;;
     -md | --model-draft) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     -ngld | --gpu-layers-draft) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
     # end of options
