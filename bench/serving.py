@@ -18,6 +18,7 @@ TOLERANCE = 0.03
 SWITCHES, FIRST, IDLE = 4.0, 1.25, 1.5
 SLOTS, CONTEXT, ANSWER, ROUNDS = 8, 16384, 32, 5
 PREFIX_WORDS = 700  # about 1,000 tokens of the random vocabulary
+MANY, LONG_WORDS, WATCHED = 32, 1400, 160  # the second is about 4,000 tokens
 
 
 class Peer:
@@ -109,6 +110,63 @@ def streams(quick: bool, figures: list, samples: dict) -> None:
                                       ours_s=median(m["first_s"] for m in mine), peer_s=median(p["first_s"] for p in peers)))
     finally:
         ours.end(), theirs.end()
+
+
+def many_streams(quick: bool, figures: list, samples: dict) -> None:
+    """More conversations at once than cores: how well their tokens share batches."""
+    ours, theirs = pair(large_model(), CONTEXT, MANY, ["-dev", "none", "-ngl", "0"], environment())
+    told = iter(range(1_000_000))
+    run = lambda peer: together(peer, [f"Tell me of ship {next(told)} and its crew." for _ in range(MANY)])
+    try:
+        run(ours), run(theirs)
+        mine, peers = alternating(1 if quick else 3, lambda: run(ours), lambda: run(theirs))
+    finally:
+        ours.end(), theirs.end()
+    samples[f"{MANY} streams"] = {"plimsoll": mine, "llama-server": peers}
+    speed = median_ratio([m["tokens_per_s"] for m in mine], [p["tokens_per_s"] for p in peers])
+    say(f"  {MANY} streams: {speed:.3f} × tokens per second")
+    figures.append(figure(f"tokens per second ÷ llama-server, {MANY} streams", speed, 1 - TOLERANCE, "×", at_least=True,
+                          ours=median(m["tokens_per_s"] for m in mine), peer=median(p["tokens_per_s"] for p in peers)))
+
+
+def between_tokens(peer: Peer, prompt: str) -> float:
+    """The 99th percentile of the seconds between two tokens of an answer, while another client's prompt is read."""
+    times, begun = [], threading.Event()
+
+    def read() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", peer.port, timeout=600)
+        connection.request("POST", "/v1/completions",
+                           json.dumps({"model": peer.model, "stream": True, "prompt": "Day 12.", "max_tokens": WATCHED, "temperature": 0, "ignore_eos": True}),
+                           {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        while line := answer.readline():
+            if line.startswith(b"data: {"):
+                times.append(time.perf_counter())
+                begun.set()
+        connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    begun.wait()
+    peer.stream("/v1/completions", {"prompt": prompt, "max_tokens": 1, "temperature": 0})
+    reader.join()
+    gaps = sorted(later - earlier for earlier, later in zip(times, times[1:]))
+    return gaps[int(len(gaps) * 0.99)]
+
+
+def beside_a_long_prompt(quick: bool, figures: list, samples: dict) -> None:
+    ours, theirs = pair(large_model(), CONTEXT, 2, ["-dev", "none", "-ngl", "0"], environment())
+    told = iter(range(1_000_000))
+    prompt = lambda: f"{next(told)} " + " ".join(f"w{i % 97}" for i in range(LONG_WORDS))
+    try:
+        mine, peers = alternating(1 if quick else 3, lambda: between_tokens(ours, prompt()), lambda: between_tokens(theirs, prompt()))
+    finally:
+        ours.end(), theirs.end()
+    samples["between tokens beside a long prompt"] = {"plimsoll": mine, "llama-server": peers}
+    ratio = median_ratio(mine, peers)
+    say(f"  between tokens beside a long prompt, 99th percentile: {median(mine):.3f} s, llama-server {median(peers):.3f} s")
+    figures.append(figure("time between tokens ÷ llama-server, 99th percentile, while a prompt of 4,000 tokens is read", ratio, 1 + TOLERANCE, "×",
+                          ours_s=median(mine), peer_s=median(peers)))
 
 
 def requests(peer: Peer) -> dict:
@@ -212,6 +270,6 @@ def idle_connections(quick: bool, figures: list, samples: dict) -> None:
 
 def measure(quick: bool):
     figures, samples = [], {}
-    for part in (idle_connections, switches, streams, first_requests):
+    for part in (idle_connections, switches, streams, many_streams, beside_a_long_prompt, first_requests):
         part(quick, figures, samples)
     return figures, samples
