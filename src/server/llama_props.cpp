@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include <plimsoll/base/error.hpp>
 #include "api/llama_settings.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
@@ -22,8 +23,27 @@ std::string text_of(const engine::Vocab& vocab, engine::Token token) {
   return token == LLAMA_TOKEN_NULL ? std::string{} : vocab.piece(token, true);
 }
 
-void add_vocabulary(Json& props, const PromptReader& reader) {
+// What a model's template is and has a place for, with llama-server's names, or why it cannot be read.
+void describe_template(Json& props, const PromptReader& reader) {
   props["chat_template"] = reader.model().chat_template().value_or("");
+  try {
+    const engine::TemplateCapabilities& can = reader.chat_template()->chat.capabilities();
+    props["chat_template_caps"] = {{"supports_string_content", can.text_content},
+                                   {"supports_typed_content", can.content_parts},
+                                   {"supports_system_role", can.system},
+                                   {"supports_tools", can.tools},
+                                   {"supports_tool_calls", can.tool_calls},
+                                   {"supports_parallel_tool_calls", can.parallel_calls},
+                                   {"supports_object_arguments", can.tool_calls && !can.arguments_as_text},
+                                   {"supports_preserve_reasoning", can.thoughts},
+                                   {"supports_enable_thinking", can.thinking_switch}};
+  } catch (const Error& error) {
+    props["chat_template_error"] = error.what();
+  }
+}
+
+void add_vocabulary(Json& props, const PromptReader& reader) {
+  describe_template(props, reader);
   props["bos_token"] = text_of(reader.vocab(), reader.vocab().bos());
   props["eos_token"] = text_of(reader.vocab(), reader.vocab().eos());
   props["infill"] = fills_gaps(reader.vocab());
@@ -37,6 +57,7 @@ Json llama_props(const host::Host& host, std::size_t place, const PromptReader* 
   Json props{
       {"default_generation_settings", {{"params", api::llama_settings({})}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
       {"total_slots", status.slots},
+      {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
       {"model_alias", status.name},
       {"model_path", file_name(plan.request.model.path)},
       {"modalities", {{"vision", false}, {"audio", false}}},

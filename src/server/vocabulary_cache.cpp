@@ -5,8 +5,26 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::server {
+
+namespace {
+
+// Once for each file: what else would be seen at the first request alone.
+void say_what_its_template_lacks(const PromptReader& reader) {
+  try {
+    const engine::TemplateCapabilities& can = reader.chat_template()->chat.capabilities();
+    if (!can.chats)
+      log::warn("server", "{}: its chat template shows no message of a user", reader.name());
+    else if (!can.tools)
+      log::info("server", "{}: its chat template knows no tools; they are told in the system message", reader.name());
+  } catch (const Error& error) {
+    log::warn("server", "{}: it cannot chat: {}", reader.name(), error.what());
+  }
+}
+
+}  // namespace
 
 Bytes estimated_heap(const engine::Vocab& vocab) {
   // Of llama.cpp's tables, with the usual libraries: 40 bytes by id, 72 by text, 32 of text to show, 104 of a merge,
@@ -56,8 +74,10 @@ std::shared_ptr<const PromptReader> VocabularyCache::load(const std::string& mod
   engine::ModelParams params;
   params.path = plan->request.model.path;
   params.devices = {"none"};  // devices are not even asked for their memory
-  return std::make_shared<const PromptReader>(model, engine::Model::load(params, {.vocab_only = true}),
-                                              plan->dry_run.model, plan->dry_run.context, files);
+  auto reader = std::make_shared<const PromptReader>(model, engine::Model::load(params, {.vocab_only = true}),
+                                                     plan->dry_run.model, plan->dry_run.context, files);
+  say_what_its_template_lacks(*reader);
+  return reader;
 }
 
 void VocabularyCache::keep(Entry& entry, std::shared_ptr<const PromptReader> reader) {

@@ -161,7 +161,11 @@ class Answers(ServedCase):
         self.assertEqual(self.server.post("/detokenize", {"tokens": tokens})[1]["content"].strip(), "All hands on deck.")
         prompt = self.server.post("/apply-template", {"messages": QUESTION})[1]["prompt"]
         self.assertIn("Who is the captain?", prompt)
-        self.assertEqual(self.server.get("/props")[1]["total_slots"], 2)
+        props = self.server.get("/props")[1]
+        self.assertEqual(props["total_slots"], 2)
+        self.assertIn("messages", props["chat_template"])
+        self.assertIs(props["chat_template_caps"]["supports_string_content"], True)
+        self.assertNotIn("chat_template_error", props)
 
     def test_what_is_not_here_is_refused_by_name(self):
         for more, words in [({"n": 0}, "'n' must be a whole number from 1"), ({"temperature": "hot"}, "'temperature' must be a number"),

@@ -184,8 +184,8 @@ test('errors are what the client knows', async () => {
   const hot = refused(await of(client.chat.completions.create({...asked, temperature: 900})), OpenAI.BadRequestError, 400);
   assert.equal(hot.param, 'temperature');
   assert.equal(hot.type, 'invalid_request_error');
-  const {response} = await client.chat.completions.create({...asked, temprature: 1}).withResponse();
-  assert.equal(response.headers.get('x-plimsoll-ignored'), 'temprature');
+  const {response: mistyped} = await client.chat.completions.create({...asked, temprature: 1}).withResponse();
+  assert.equal(mistyped.headers.get('x-plimsoll-ignored'), 'temprature');
   const long = [{role: 'user', content: 'ship '.repeat(4000)}];
   const over = refused(await of(client.chat.completions.create({...asked, messages: long})), OpenAI.BadRequestError, 400);
   assert.equal(over.code, 'context_length_exceeded');
