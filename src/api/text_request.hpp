@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <plimsoll/engine/sampling.hpp>
-#include "api/keep_alive.hpp"
 #include "api/json_text.hpp"
+#include "api/keep_alive.hpp"
 #include "engine/chat_template.hpp"
 
 namespace plimsoll::api {

@@ -128,7 +128,8 @@ const Value* Args::find(std::size_t index, std::string_view name) const {
 
 Value Args::get(std::size_t index, std::string_view name, Value fallback) const {
   const Value* found = find(index, name);
-  return found == nullptr ? std::move(fallback) : *found;
+  if (found != nullptr) return *found;
+  return fallback;
 }
 
 const Value& Args::need(std::size_t index, std::string_view name) const {

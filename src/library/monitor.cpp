@@ -39,9 +39,8 @@ monitor::Subject subject_of(Runtime::State& runtime, const memory::Thresholds& t
 struct Monitor::State {
   explicit State(std::shared_ptr<Host::State> of, MonitorOptions options)
       : host(std::move(of)), monitor(host->host, monitor_options(std::move(options))) {}
-  explicit State(std::shared_ptr<Runtime::State> of, MonitorOptions options)
-      : runtime(std::move(of)),
-        monitor(subject_of(*runtime, options.thresholds), monitor_options(std::move(options))) {}
+  explicit State(std::shared_ptr<Runtime::State> of, const MonitorOptions& options)
+      : runtime(std::move(of)), monitor(subject_of(*runtime, options.thresholds), monitor_options(options)) {}
 
   std::shared_ptr<Host::State> host;  // one of the two; destroyed last
   std::shared_ptr<Runtime::State> runtime;

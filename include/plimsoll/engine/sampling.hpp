@@ -11,7 +11,7 @@
 
 #include <plimsoll/engine/params.hpp>
 
-struct llama_token_data_array;
+struct llama_token_data_array;  // NOLINT(readability-identifier-naming): the engine's
 
 namespace plimsoll::engine {
 
