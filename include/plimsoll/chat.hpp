@@ -38,7 +38,8 @@ struct ChatOptions {
   // Applied to the answer on its way out; the history keeps what came out of it. `last`: what it held back must come
   // now.
   std::function<std::string(std::string_view piece, bool last)> output_filter{};
-  // One sampler over all turns, saved with the chat; a turn's own sampling is not looked at then.
+  // One sampler over all turns, saved with the chat; a turn's own sampling is not looked at then. With a grammar each
+  // turn has a sampler of its own, since a grammar speaks of one answer.
   std::optional<SamplingParams> sampling{};
   // Where the chat no longer fits: leave its oldest exchanges out of the prompt. false: throw Error{context_overflow}.
   bool forget_oldest = false;
@@ -54,8 +55,8 @@ struct ChatStats {
   GenerationTiming last{};
 };
 
-// Keeps one sequence of the model. Move-only; one thread; one turn at a time: while one is under way everything else
-// throws Error{usage}. Moved from, it throws Error{usage}.
+// Keeps one sequence of the model. Move-only; one thread; one turn at a time: while one is under way, what would change
+// or save the chat throws Error{usage}. Moved from, it throws Error{usage}.
 class Chat {
  public:
   explicit Chat(const Model& model, ChatOptions options = {}, WaitOptions wait = {});
@@ -64,10 +65,11 @@ class Chat {
   ~Chat();
 
   // Says `text` as the user, and answers. The user's message joins the history at once, the answer when the turn ends;
-  // a turn that fails before its first piece takes the user's message back.
+  // a turn that fails or is left before its first piece takes the user's message back.
   [[nodiscard]] Generation say(std::string text, GenerationOptions options = {});
-  [[nodiscard]] Generation regenerate(GenerationOptions options = {});  // the last answer again
-  [[nodiscard]] Generation answer(GenerationOptions options = {});      // the history as it is
+  // The last answer again; the old one stays where nothing comes.
+  [[nodiscard]] Generation regenerate(GenerationOptions options = {});
+  [[nodiscard]] Generation answer(GenerationOptions options = {});  // the history as it is
 
   [[nodiscard]] std::vector<ChatMessage> history() const;
   // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,

@@ -29,7 +29,7 @@ class Media {
 
   struct Impl;
   explicit Media(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-  [[nodiscard]] const Impl& impl() const noexcept { return *impl_; }
+  [[nodiscard]] const Impl& impl() const;
 
  private:
   std::shared_ptr<const Impl> impl_;
@@ -38,14 +38,14 @@ class Media {
 // A conversation as bytes on the host, to be put back later or in another process. A shared, immutable value.
 class SavedConversation {
  public:
-  [[nodiscard]] std::size_t tokens() const noexcept;
-  [[nodiscard]] Bytes size() const noexcept;  // of its memory
+  [[nodiscard]] std::size_t tokens() const;
+  [[nodiscard]] Bytes size() const;  // of its memory
   // An existing file is replaced only once the new one is whole. Throws Error{io}.
   void write(const std::filesystem::path& path) const;
 
   struct Impl;
   explicit SavedConversation(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-  [[nodiscard]] const Impl& impl() const noexcept { return *impl_; }
+  [[nodiscard]] const Impl& impl() const;
 
  private:
   std::shared_ptr<const Impl> impl_;

@@ -50,6 +50,7 @@ class Plan {
   [[nodiscard]] std::string json() const;  // schema "plimsoll.plan/1", as the command line's --json
 
  private:
+  [[nodiscard]] const plan::Plan& plan() const;
   std::shared_ptr<const plan::Plan> plan_;
 };
 

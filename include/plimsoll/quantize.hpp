@@ -16,7 +16,10 @@ struct QuantizeOptions {
   bool allow_requantize = false;  // also from types that have lost something already: the result is worse
   bool pure = false;              // every tensor the same type, instead of the engine's mixture
   std::filesystem::path imatrix{};
-  bool dry_run = false;    // only say how large it would be
+  bool dry_run = false;  // only say how large it would be
+  // The program that does the work: `plimsoll`, by default the one in PATH. Not needed where this process has one
+  // thread and no Runtime: the child is a fork then.
+  std::filesystem::path program = "plimsoll";
   bool overwrite = false;  // replace a file that is there already; never the input
   std::function<void(std::size_t done, std::size_t of)> progress{};  // tensors
   std::stop_token stop{};

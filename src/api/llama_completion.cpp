@@ -88,7 +88,7 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   request.model = fields.text("model").value_or("");
   read_length(fields, request);
   request.stop_strings = read_stop_strings(fields, {"stop"});
-  if (const Json* schema = fields.find("json_schema")) request.schema = *schema;
+  read_form(fields, request);
   read_sampling(fields, request);
   read_samplers(fields, request.sampling);
   const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);

@@ -158,8 +158,10 @@ void ChildProcess::spawn_child(const Ends& ends, const std::vector<std::string>&
   posix_spawn_file_actions_adddup2(&actions, ends.questions[0], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends.answers[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends.errors[1], STDERR_FILENO);
-  if (posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ) != 0) pid_ = -1;
+  const int failure = posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  if (failure != 0)
+    throw Error(ErrorCode::io, fmt::format("'{}' could not be started: {}", arguments[0], std::strerror(failure)));
 }
 
 ChildProcess::~ChildProcess() {

@@ -9,13 +9,25 @@
 #include "queue.hpp"
 
 namespace plimsoll::host {
+namespace {
+
+// Empty: as long as it takes; that is also what is beyond the clock.
+std::optional<std::chrono::steady_clock::time_point> deadline_after(std::optional<std::chrono::milliseconds> patience) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point now = Clock::now();
+  if (!patience || *patience >= std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now))
+    return std::nullopt;
+  return now + *patience;
+}
+
+}  // namespace
 
 Queue::Request::Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot)
     : queue_(queue),
       model_(std::move(model)),
       options_(std::move(options)),
       needs_slot_(needs_slot),
-      until_(options_.patience ? std::optional(std::chrono::steady_clock::now() + *options_.patience) : std::nullopt) {
+      until_(deadline_after(options_.patience)) {
   const MutexLock lock(queue_.mutex_);
   if (queue_.ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
   if (const std::size_t waiting = queue_.dispatcher_.waiting(); waiting >= queue_.longest_)

@@ -38,12 +38,14 @@ Media Media::from_pixels(std::uint32_t width, std::uint32_t height, std::span<co
 Media Media::from_samples(std::span<const float> samples) {
   return library::media(engine::Media::from_samples(samples));
 }
-std::uint32_t Media::width() const { return impl_->media.width(); }
-std::uint32_t Media::height() const { return impl_->media.height(); }
+const Media::Impl& Media::impl() const { return *library::held(impl_, "medium"); }
+std::uint32_t Media::width() const { return impl().media.width(); }
+std::uint32_t Media::height() const { return impl().media.height(); }
 
-std::size_t SavedConversation::tokens() const noexcept { return impl_->snapshot.tokens.size(); }
-Bytes SavedConversation::size() const noexcept { return impl_->snapshot.size(); }
-void SavedConversation::write(const std::filesystem::path& path) const { run::write_archive(path, impl_->snapshot); }
+const SavedConversation::Impl& SavedConversation::impl() const { return *library::held(impl_, "saved conversation"); }
+std::size_t SavedConversation::tokens() const { return impl().snapshot.tokens.size(); }
+Bytes SavedConversation::size() const { return impl().snapshot.size(); }
+void SavedConversation::write(const std::filesystem::path& path) const { run::write_archive(path, impl().snapshot); }
 
 Conversation::State::State(Model::State& of) : State(of, of.executor->create()) {}
 

@@ -14,6 +14,14 @@ std::unique_ptr<run::Instance> instance_of(Runtime::State& runtime, library::Pla
                                          planned.plan.devices, run::Sharing{}, std::move(planned.owners[index]));
 }
 
+// As far as the clock goes: milliseconds::max() is for ever.
+std::chrono::steady_clock::time_point deadline_after(std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point now = Clock::now();
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now);
+  return patience >= most ? Clock::time_point::max() : now + patience;
+}
+
 // What a caller's function throws ends the load, and arrives as it is.
 class Relay {
  public:
@@ -104,7 +112,7 @@ std::shared_ptr<Conversation::State> Model::State::take_sequence(const WaitOptio
 }
 
 void Model::State::wait_for_sequence(const WaitOptions& wait, const std::function<void()>& take) {
-  const auto deadline = std::chrono::steady_clock::now() + wait.patience;
+  const auto deadline = deadline_after(wait.patience);
   const auto try_it = [&] {
     try {
       take();

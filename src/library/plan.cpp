@@ -8,21 +8,25 @@
 #include "plan/plan_table.hpp"
 #include "tracker/tracker.hpp"
 
+#include "moved_from.hpp"
+
 namespace plimsoll {
 
 Plan::Plan(plan::Plan plan) : plan_(std::make_shared<const plan::Plan>(std::move(plan))) {}
 
-bool Plan::fits() const { return plan_->fits(); }
+const plan::Plan& Plan::plan() const { return *library::held(plan_, "plan"); }
+
+bool Plan::fits() const { return plan().fits(); }
 
 std::vector<PlannedModel> Plan::models() const {
   std::vector<PlannedModel> out;
-  for (const plan::ModelPlan& model : plan_->models) out.push_back({.name = model.name, .entries = model.entries});
+  for (const plan::ModelPlan& model : plan().models) out.push_back({.name = model.name, .entries = model.entries});
   return out;
 }
 
 std::vector<PlannedDevice> Plan::devices() const {
   std::vector<PlannedDevice> out;
-  for (const plan::DeviceVerdict& verdict : plan_->devices) {
+  for (const plan::DeviceVerdict& verdict : plan().devices) {
     PlannedDevice device{.device = verdict.state.info.id.name(),
                          .required = verdict.required,
                          .free = verdict.state.reading.free,
@@ -35,7 +39,7 @@ std::vector<PlannedDevice> Plan::devices() const {
 
 std::vector<Alternative> Plan::alternatives() const {
   std::vector<Alternative> out;
-  for (const plan::Alternative& one : plan_->alternatives) {
+  for (const plan::Alternative& one : plan().alternatives) {
     Alternative alternative{.flags = one.flags, .cost = one.cost};
     for (const plan::Change& change : one.changes) alternative.changes.emplace_back(change.param, change.to);
     for (const auto& [device, bytes] : one.required) alternative.required.emplace_back(device.name(), bytes);
@@ -44,10 +48,10 @@ std::vector<Alternative> Plan::alternatives() const {
   return out;
 }
 
-std::vector<std::string> Plan::explanation() const { return plan_->explanation; }
+std::vector<std::string> Plan::explanation() const { return plan().explanation; }
 
-std::string Plan::table() const { return to_table(*plan_); }
+std::string Plan::table() const { return to_table(plan()); }
 
-std::string Plan::json() const { return to_json(*plan_, tracker::mode()).dump(2); }
+std::string Plan::json() const { return to_json(plan(), tracker::mode()).dump(2); }
 
 }  // namespace plimsoll

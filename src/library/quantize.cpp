@@ -20,7 +20,10 @@ Quantized quantize_file(const std::filesystem::path& input, const std::filesyste
                                   .pure = options.pure,
                                   .dry_run = options.dry_run,
                                   .imatrix = options.imatrix.string()};
-  quantize::Options how{.overwrite = options.overwrite, .progress = {}, .stop = options.stop, .helper = {}};
+  quantize::Options how{.overwrite = options.overwrite,
+                        .progress = {},
+                        .stop = options.stop,
+                        .helper = {options.program.string(), "quantize-worker"}};
   if (options.progress) how.progress = [&options](const quantize::Progress& at) { options.progress(at.done, at.of); };
   const quantize::Result result = quantize::quantize(request, how);
   Quantized out{.before = result.before, .after = result.after, .tensors = result.tensors};

@@ -35,7 +35,9 @@ ChatSession::ChatSession(Executor& executor, ChatOptions options)
   if (!executor.instance().model()->vocab().present())
     throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
   const std::shared_ptr<engine::Model>& model = executor.instance().model();
-  if (options_.sampling) sampler_ = std::make_shared<engine::Sampler>(*model, *options_.sampling);
+  // A grammar speaks of one answer: each turn has it from its beginning.
+  if (options_.sampling && options_.sampling->grammar.empty())
+    sampler_ = std::make_shared<engine::Sampler>(*model, *options_.sampling);
   set_system(options_.system);
 }
 
@@ -56,8 +58,10 @@ ChatTurn ChatSession::regenerate(GenerationParams params) {
   require_idle();
   const auto asked = std::ranges::find_last(history_, std::string("user"), &engine::ChatMessage::role);
   if (asked.empty()) throw Error(ErrorCode::usage, "nothing was asked yet, so nothing can be answered again");
-  remove_from(static_cast<std::size_t>(asked.begin() - history_.begin()) + 1);
-  return begin(std::move(params), false);
+  const auto first = static_cast<std::size_t>(asked.begin() - history_.begin()) + 1;
+  ChatHistory replaced(history_.begin() + static_cast<std::ptrdiff_t>(first), history_.end());
+  remove_from(first);
+  return begin(std::move(params), false, std::move(replaced));
 }
 
 ChatTurn ChatSession::answer(GenerationParams params) {
@@ -82,18 +86,20 @@ std::vector<engine::Token> ChatSession::prompt(const GenerationParams& params) {
   }
 }
 
-ChatTurn ChatSession::begin(GenerationParams params, bool user_is_new) {
+ChatTurn ChatSession::begin(GenerationParams params, bool user_is_new, ChatHistory replaced) {
   try {
     const std::vector<engine::Token> tokens = prompt(params);
     for (std::string& stop : transform_->stop_strings()) params.stop_strings.push_back(std::move(stop));
     if (sampler_ && !params.sampler) params.sampler = sampler_;
+    if (!sampler_ && options_.sampling) params.sampling = *options_.sampling;
     auto generation = executor_.answer(tokens, std::move(params));
     stats_.prompt_tokens = tokens.size();
     stats_.reused_tokens = tokens.size() - std::min(tokens.size(), generation->conversation().waiting());
     turn_under_way_ = true;
-    return {*this, std::move(generation), user_is_new};
+    return {*this, std::move(generation), user_is_new, std::move(replaced)};
   } catch (...) {
     if (user_is_new) history_.pop_back();
+    history_.append_range(replaced);
     throw;
   }
 }
@@ -210,11 +216,11 @@ std::optional<std::string> ChatTurn::next() {
       over = !piece.has_value();
       shown = filter == nullptr ? piece.value_or("") : over ? filter->finish() : filter->push(*piece);
     } catch (...) {
-      failed_ = true;
       finish();
       throw;
     }
     said_ += shown;
+    over_ = over;
     if (over) finish();
     if (!shown.empty()) return shown;
   }
@@ -231,12 +237,9 @@ void ChatTurn::finish() {
   if (finished_) return;
   finished_ = true;
   session_.turn_under_way_ = false;
-  const bool nothing = failed_ && said_.empty();
-  if (nothing && user_is_new_) {
-    session_.history_.pop_back();
-    return;
-  }
-  if (!nothing) session_.end_turn(said_, *generation_);
+  if (over_ || !said_.empty()) return session_.end_turn(said_, *generation_);
+  if (user_is_new_) session_.history_.pop_back();
+  session_.history_.append_range(replaced_);
 }
 
 std::generator<std::string> pieces(ChatTurn& turn) {

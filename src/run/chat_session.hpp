@@ -52,11 +52,12 @@ class ChatSession {
   [[nodiscard]] const ChatHistory& history() const noexcept { return history_; }
 
   // Says `text` as the user and answers. The user's message joins the history at once, the answer when the turn ends,
-  // also a partial one; a turn that fails before its first piece takes the user's message back. params.prompt is
-  // replaced, the transform's stop strings are added. Throws Error: context_overflow, usage (a turn is under way), busy
-  // and whatever Generation's constructor throws.
+  // also a partial one; a turn that fails or is left before its first piece takes the user's message back.
+  // params.prompt is replaced, the transform's stop strings are added. Throws Error: context_overflow, usage (a turn is
+  // under way), busy and whatever Generation's constructor throws.
   [[nodiscard]] ChatTurn say(std::string text, GenerationParams params = {});
-  // The last answer again; what followed the last user's message is forgotten. Throws Error{usage} where nobody asked.
+  // The last answer again; what followed the last user's message is forgotten, unless nothing comes. Throws
+  // Error{usage} where nobody asked.
   [[nodiscard]] ChatTurn regenerate(GenerationParams params = {});
   // Answers the history as it is. Its last message must be a user's or a tool's.
   [[nodiscard]] ChatTurn answer(GenerationParams params = {});
@@ -85,7 +86,8 @@ class ChatSession {
 
  private:
   friend class ChatTurn;
-  [[nodiscard]] ChatTurn begin(GenerationParams params, bool user_is_new);
+  // `replaced`: messages that the answer takes the place of; they come back where it says nothing.
+  [[nodiscard]] ChatTurn begin(GenerationParams params, bool user_is_new, ChatHistory replaced = {});
   [[nodiscard]] std::vector<engine::Token> prompt(const GenerationParams& params);
   void require_idle() const;
   [[nodiscard]] bool restore(const SequenceSnapshot& snapshot);
@@ -115,14 +117,18 @@ class ChatTurn {
 
  private:
   friend class ChatSession;
-  ChatTurn(ChatSession& session, std::unique_ptr<Generation> generation, bool user_is_new)
-      : session_(session), generation_(std::move(generation)), user_is_new_(user_is_new) {}
+  ChatTurn(ChatSession& session, std::unique_ptr<Generation> generation, bool user_is_new, ChatHistory replaced)
+      : session_(session),
+        generation_(std::move(generation)),
+        user_is_new_(user_is_new),
+        replaced_(std::move(replaced)) {}
   void finish();
 
   ChatSession& session_;
   std::unique_ptr<Generation> generation_;
   bool user_is_new_;
-  bool failed_ = false;
+  ChatHistory replaced_;
+  bool over_ = false;  // it was read to its end
   bool finished_ = false;
   std::string said_;
 };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -333,6 +335,11 @@ bool Conversation::MemoryEdit::remove(Position from, Position to) {
 }
 
 void Conversation::MemoryEdit::add(Position from, Position to, Position by) {
+  for (const Position position : sequence_.positions) {
+    const std::int64_t moved = std::int64_t{position} + by;
+    if (inside(position, from, to) && (moved < 0 || moved > std::numeric_limits<Position>::max()))
+      throw Error(ErrorCode::usage, fmt::format("position {} cannot be moved by {}", position, by));
+  }
   schedule_.instance().context().shift(sequence_.id, from, to, by);
   for (Position& position : sequence_.positions) {
     if (inside(position, from, to)) position += by;
@@ -340,6 +347,7 @@ void Conversation::MemoryEdit::add(Position from, Position to, Position by) {
 }
 
 void Conversation::MemoryEdit::divide(Position from, Position to, int by) {
+  if (by < 1) throw Error(ErrorCode::usage, fmt::format("positions cannot be divided by {}", by));
   schedule_.instance().context().divide(sequence_.id, from, to, by);
   for (Position& position : sequence_.positions) {
     if (inside(position, from, to)) position /= by;

@@ -101,6 +101,10 @@ void Generation::take(Output& output) {
 }
 
 std::optional<std::string> Generation::next() {
+  if (reason_ == FinishReason::running && conversation_->instance().loop()->is_this_thread())
+    throw Error(ErrorCode::usage,
+                "on_token and prompt_progress are called while tokens are decoded: nothing can be "
+                "generated inside them");
   while (reason_ == FinishReason::running) {
     if (work_->stop().stop_requested() && !work_->next_is_the_end()) return cancel();
     work_->begin();

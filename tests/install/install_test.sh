@@ -51,6 +51,16 @@ for static in '' --static; do
   run "pkg-config --libs $static" "$work/by_pkg_config"
 done
 
+# Every part that the library stands on is named: a program may need any of them.
+for archive in "$work"/prefix/lib*/libplimsoll_*.a "$work"/prefix/lib*/*/libplimsoll_*.a; do
+  part=$(basename "$archive" .a)
+  case $part in libplimsoll_\* | libplimsoll_tui | libplimsoll_server | libplimsoll_api) continue ;; esac
+  case " $(pkg-config --libs --static plimsoll) " in
+  *[-,]l"${part#lib}"[\ ,]*) ;;
+  *) fail "pkg-config --libs does not name $part" ;;
+  esac
+done
+
 "$work/prefix/bin/plimsoll" doctor | grep -x 'tracker: enforcing' || fail "the installed program"
 for file in share/man/man1/plimsoll.1 share/bash-completion/completions/plimsoll share/zsh/site-functions/_plimsoll \
   share/doc/plimsoll/docs/from_llamasharp.md share/doc/plimsoll/examples/ten_lines/main.cpp; do

@@ -81,6 +81,31 @@ TEST(Chats, AFilterThatThrowsLeavesNoEmptyMessage) {
   EXPECT_EQ(chat.history().size(), 2U);
 }
 
+TEST(Chats, AnAnswerThatSaysNothingLeavesTheHistoryAsItWas) {
+  Runtime runtime;
+  Chat chat(runtime.open(kModel, small()));
+  {
+    const Generation left = chat.say("Who are you?", kGreedy);
+  }
+  EXPECT_TRUE(chat.history().empty());
+  (void)chat.say("Who are you?", kGreedy).read_all();
+  const auto before = chat.history();
+  {
+    const Generation left = chat.regenerate(kGreedy);
+  }
+  EXPECT_EQ(chat.history(), before);
+  GenerationOptions fails = kGreedy;
+  fails.on_token = [](Token, std::span<const float>) { throw std::runtime_error("mine"); };
+  EXPECT_THROW((void)chat.regenerate(fails).read_all(), std::runtime_error);
+  EXPECT_EQ(chat.history(), before);
+}
+
+TEST(Chats, AGrammarHoldsForEachAnswer) {
+  Runtime runtime;
+  Chat chat(runtime.open(kModel, small()), {.sampling = SamplingParams{.grammar = "root ::= \"yes\""}});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(chat.say("Do we sail?").read_all(), "yes");
+}
+
 TEST(Chats, WordsAreTakenOutByAFilter) {
   Runtime runtime;
   const Model model = runtime.open(kModel, small());

@@ -2,8 +2,11 @@
 // once.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <plimsoll/plimsoll.hpp>
+#include <utility>
 #include <vector>
 
 #include "expect_error.hpp"
@@ -93,6 +96,57 @@ TEST(Lifetimes, WhatWasMovedFromSaysSo) {
   expect_error(ErrorCode::usage, "this sampler was moved from", [&] { sampler.reset(); });
   expect_error(ErrorCode::usage, "this model was moved from", [&] { (void)model.info(); });
   expect_error(ErrorCode::usage, "this runtime was moved from", [&] { (void)runtime.devices(); });
+}
+
+TEST(Lifetimes, ValuesThatWereMovedFromSaySo) {
+  Runtime runtime;
+  Plan plan = runtime.plan(kModel, small());
+  Media picture = Media::from_pixels(1, 1, std::vector<std::uint8_t>(3));
+  const Model model = runtime.open(kModel, small());
+  Conversation conversation = model.conversation();
+  conversation.prompt("Day 12.");
+  SavedConversation saved = conversation.save();
+  {
+    const Plan taken = std::move(plan);
+  }
+  {
+    const Media taken = std::move(picture);
+  }
+  {
+    const SavedConversation taken = std::move(saved);
+  }
+  expect_error(ErrorCode::usage, "this plan was moved from", [&] { (void)plan.fits(); });
+  expect_error(ErrorCode::usage, "this medium was moved from", [&] { (void)picture.width(); });
+  expect_error(ErrorCode::usage, "this saved conversation was moved from", [&] { (void)saved.tokens(); });
+  expect_error(ErrorCode::usage, "this saved conversation was moved from", [&] { conversation.restore(saved); });
+}
+
+TEST(Lifetimes, NothingIsGeneratedInsideACallback) {
+  const Model model = Runtime().open(kModel, small(2));
+  GenerationOptions options = kGreedy;
+  std::optional<Generation> own;
+  bool other = false;
+  options.on_token = [&](Token, std::span<const float>) {
+    if (!std::exchange(other, true))
+      expect_error(ErrorCode::usage, "while tokens are decoded", [&] { (void)model.generate("Day 13.").next(); });
+    expect_error(ErrorCode::usage, "while tokens are decoded", [&] { (void)own->next(); });
+  };
+  own = model.generate("Day 12.", options);
+  EXPECT_FALSE(own->read_all().empty());
+  EXPECT_TRUE(other);
+}
+
+TEST(Lifetimes, PositionsStayPositions) {
+  const Model model = Runtime().open(kModel, small());
+  {
+    Conversation conversation = model.conversation();
+    conversation.prompt("Day 12. Wind north");
+    conversation.infer();
+    for (const std::int32_t by : {std::numeric_limits<std::int32_t>::max(), -100})
+      expect_error(ErrorCode::usage, "cannot be moved",
+                   [&] { conversation.modify([&](Conversation::MemoryEdit& edit) { edit.add(0, -1, by); }); });
+  }
+  EXPECT_FALSE(model.generate("Day 12.", kGreedy).read_all().empty());
 }
 
 TEST(Lifetimes, ASecondRuntimeIsRefusedWhileOneLives) {

@@ -100,6 +100,26 @@ TEST(Opening, AStatelessRequestCanWaitForASequence) {
   EXPECT_FALSE(model.generate("Day 12.", kGreedy, {.patience = std::chrono::seconds(60)}).read_all().empty());
 }
 
+TEST(Opening, WaitingForEverIsPossible) {
+  const Model model = Runtime().open(kModel, small());
+  std::optional<Conversation> only = model.conversation();
+  std::jthread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    only.reset();
+  });
+  EXPECT_NO_THROW((void)model.conversation({.patience = std::chrono::milliseconds::max()}));
+}
+
+TEST(Opening, QuantizingNeedsAProgramOnceThereIsARuntime) {
+  const Runtime runtime;
+  const std::string file = (std::filesystem::temp_directory_path() / "plimsoll-quantized.gguf").string();
+  expect_error(ErrorCode::io, "no-such-program",
+               [&] { (void)quantize_file(kModel, file, "Q8_0", {.program = "/no-such-program"}); });
+  const Quantized made =
+      quantize_file(kModel, file, "Q8_0", {.dry_run = true, .program = PLIMSOLL_BINARY_DIR "/bin/plimsoll"});
+  EXPECT_GT(made.tensors, 0U);
+}
+
 TEST(Opening, WaitingCanBeStopped) {
   const Model model = Runtime().open(kModel, small());
   const Conversation only = model.conversation();

@@ -108,8 +108,8 @@ class Candidates {
   llama_token_data_array& array_;
 };
 
-// Called on the thread that samples. What it throws comes out of Sampler::sample() as it is; the sampler's state is
-// then that of some moment of the choice: reset() it, or go on from a clone() made before.
+// Called on the thread that samples. What it throws comes out of Sampler::sample(), or of the generation, as it is; the
+// sampler's state is then that of some moment of the choice: reset() it.
 class CustomSampler {
  public:
   virtual ~CustomSampler() = default;
