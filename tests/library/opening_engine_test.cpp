@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "expect_error.hpp"
+#include "temporary_folder.hpp"
 
 namespace plimsoll {
 namespace {
@@ -112,7 +113,9 @@ TEST(Opening, WaitingForEverIsPossible) {
 
 TEST(Opening, QuantizingNeedsAProgramOnceThereIsARuntime) {
   const Runtime runtime;
-  const std::string file = (std::filesystem::temp_directory_path() / "plimsoll-quantized.gguf").string();
+  (void)runtime.devices();  // from here on the backends are started
+  const test::TemporaryFolder folder;
+  const std::string file = (folder.path() / "quantized.gguf").string();
   expect_error(ErrorCode::io, "no-such-program",
                [&] { (void)quantize_file(kModel, file, "Q8_0", {.program = "/no-such-program"}); });
   const Quantized made =
