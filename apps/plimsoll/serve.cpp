@@ -216,8 +216,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     for (const plan::DeviceState& device : host.devices()) {
       if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
     }
-    const dry_run::RestAfterwards rest(
-        later_dry_runs);  // a server that idles holds no device context for its questions
+    const dry_run::RestAfterwards rest(later_dry_runs);  // it idles without a device context for its questions
     return planner.plan(requests, now);
   };
   say_what_is_risky(server_settings);

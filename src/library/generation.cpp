@@ -112,19 +112,8 @@ bool can_speculate(const run::Conversation* draft, const GenerationOptions& opti
 }  // namespace
 
 std::string_view to_string(FinishReason reason) noexcept {
-  switch (reason) {
-    case FinishReason::running:
-      return "running";
-    case FinishReason::end_of_generation:
-      return "end_of_generation";
-    case FinishReason::stop_string:
-      return "stop_string";
-    case FinishReason::length:
-      return "length";
-    case FinishReason::cancelled:
-      return "cancelled";
-  }
-  return "running";
+  static_assert(static_cast<int>(FinishReason::cancelled) == static_cast<int>(run::FinishReason::cancelled));
+  return run::to_string(static_cast<run::FinishReason>(reason));
 }
 
 namespace library {

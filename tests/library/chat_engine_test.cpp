@@ -3,6 +3,7 @@
 
 #include <plimsoll/plimsoll.hpp>
 
+#include "demo_model.hpp"
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"
 
@@ -10,19 +11,9 @@ namespace plimsoll {
 namespace {
 
 using test::expect_error;
-
-const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
-const std::string kOther = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/bosun-log.gguf";
-
-ModelOptions small(std::uint32_t sequences = 1) {
-  ModelOptions options;
-  options.model.devices = {"none"};
-  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
-  options.warm_up = WarmUp::quick;
-  return options;
-}
-
-const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+using test::kGreedy;
+using test::kModel;
+using test::small;
 
 class SavedChat : public ::testing::Test {
  protected:
@@ -63,7 +54,7 @@ TEST_F(SavedChat, GoesOnInAContextOfAnotherCache) {
 
 TEST_F(SavedChat, OfAnotherModelIsRefused) {
   (void)save(small());
-  Chat chat(runtime.open(kOther, small()));
+  Chat chat(runtime.open(test::kOtherModel, small()));
   expect_error(ErrorCode::usage, "another model", [&] { chat.load(path); });
 }
 
@@ -135,7 +126,7 @@ TEST(Conversations, GoOnFromAFile) {
 
 TEST(Hosts, LeasesOutliveTheHostsHandle) {
   Fleet fleet;
-  for (const auto& [name, file] : {std::pair{"mate", kModel}, {"log", kOther}})
+  for (const auto& [name, file] : {std::pair{"mate", kModel}, {"log", test::kOtherModel}})
     fleet.models.push_back({.path = file, .options = small()}), fleet.models.back().options.name = name;
   std::optional<Lease> lease;
   std::optional<Generation> answer;
@@ -157,11 +148,12 @@ TEST(Hosts, APolicyOfOnesOwnChoosesWhoGoes) {
     ModelOptions options = small();
     options.name = name;
     options.context.n_ctx = 16384;
-    fleet.models.push_back({.path = kOther, .options = options, .compute_group = ""});
+    fleet.models.push_back({.path = test::kOtherModel, .options = options, .compute_group = ""});
   }
   Runtime runtime;
   Bytes needed;
-  for (const plan::Entry& entry : runtime.plan(kOther, fleet.models.front().options).models().front().entries)
+  for (const plan::Entry& entry :
+       runtime.plan(test::kOtherModel, fleet.models.front().options).models().front().entries)
     if (entry.charged) needed += entry.bytes;
   fleet.budgets = {{.device = device::host(), .amount = needed * 2 + needed - Bytes{needed.value() / 2}}};
   const Host host(runtime, fleet, {.regret = [](const EvictionCandidate& candidate) {

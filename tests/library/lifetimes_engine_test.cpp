@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "demo_model.hpp"
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"
 
@@ -16,18 +17,9 @@ namespace plimsoll {
 namespace {
 
 using test::expect_error;
-
-const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
-
-ModelOptions small(std::uint32_t sequences = 1) {
-  ModelOptions options;
-  options.model.devices = {"none"};
-  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
-  options.warm_up = WarmUp::quick;
-  return options;
-}
-
-const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+using test::kGreedy;
+using test::kModel;
+using test::small;
 
 TEST(Lifetimes, AnAnswerOutlivesEverythingItCameFrom) {
   const std::string expected = Runtime().open(kModel, small()).generate("Day 12.", kGreedy).read_all();

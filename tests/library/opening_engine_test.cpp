@@ -5,6 +5,7 @@
 #include <plimsoll/plimsoll.hpp>
 #include <thread>
 
+#include "demo_model.hpp"
 #include "expect_error.hpp"
 #include "temporary_folder.hpp"
 
@@ -12,18 +13,9 @@ namespace plimsoll {
 namespace {
 
 using test::expect_error;
-
-const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
-
-ModelOptions small(std::uint32_t sequences = 1) {
-  ModelOptions options;
-  options.model.devices = {"none"};
-  options.context = {.n_ctx = 512 * sequences, .n_batch = 64, .n_ubatch = 64, .n_seq_max = sequences};
-  options.warm_up = WarmUp::quick;
-  return options;
-}
-
-const GenerationOptions kGreedy{.predict = 12, .sampling = {.temperature = 0}};
+using test::kGreedy;
+using test::kModel;
+using test::small;
 
 std::vector<plan::Entry> exact(std::vector<plan::Entry> entries) {
   std::erase_if(entries, [](const plan::Entry& entry) { return entry.stage == memory::Stage::runtime; });
