@@ -23,7 +23,8 @@ wait_for_port() {
   done
   fail "no server"
 }
-serve=("$here/plimsoll" serve "$model" --port 0 --device none -t 1 -c 2048 -b 128 -ub 128)
+# Whoever runs this may have SIGINT ignored, as a job in the background has it, and that is inherited.
+serve=(env --default-signal=INT,TERM "$here/plimsoll" serve "$model" --port 0 --device none -t 1 -c 2048 -b 128 -ub 128)
 
 for signal in TERM INT; do
   rm -f "$folder/out"
@@ -39,6 +40,8 @@ for signal in TERM INT; do
   kill -s "$signal" "$launcher"
   wait "$stream" || fail "the stream was cut by SIG$signal"
   grep -q 'data: \[DONE\]' "$folder/stream" || fail "the stream has no end after SIG$signal"
+  for _ in $(seq 300); do kill -0 "$launcher" 2>/dev/null && sleep 0.1 || break; done
+  ! kill -0 "$launcher" 2>/dev/null || fail "the server goes on after SIG$signal"
   status=0
   wait "$launcher" || status=$?
   launcher=
