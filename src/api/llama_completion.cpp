@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "api/llama_settings.hpp"
 
@@ -61,36 +60,14 @@ std::vector<std::string> read_names(Fields& fields, const char* key) {
   return out;
 }
 
-// Names as in "samplers": ["top_k", "temperature"]; what nobody knows is left out, as llama-server does.
-void read_samplers(Fields& fields, engine::SamplingParams& sampling) {
-  if (const auto min_keep = fields.whole("min_keep", 0, 1'000'000))
-    sampling.min_keep = static_cast<std::uint32_t>(*min_keep);
-  if (const auto typical = fields.number("typ_p", 0, 1)) sampling.typical_p = static_cast<float>(*typical);
-  const std::vector<std::string> names = read_names(fields, "samplers");
-  if (names.empty()) return;
-  sampling.samplers.clear();
-  for (const std::string& name : names) {
-    if (std::string known = engine::sampler_from_name(name); !known.empty())
-      sampling.samplers.push_back(std::move(known));
-  }
-}
-
-void read_length(Fields& fields, TextRequest& request) {
-  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
-  const auto most = fields.whole("max_tokens", -2, kMost);
-  const auto predict = fields.whole("n_predict", -2, kMost).value_or(most.value_or(-1));
-  if (predict >= 0) request.most_tokens = static_cast<std::int32_t>(predict);
-}
-
 // Everything but the prompt.
 Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
-  read_length(fields, request);
+  (void)read_limits(fields, request, {"n_predict", "max_tokens"});
   request.stop_strings = read_stop_strings(fields, {"stop"});
   read_form(fields, request);
   read_sampling(fields, request);
-  read_samplers(fields, request.sampling);
   const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);
   if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
   request.stream = fields.flag("stream").value_or(false);

@@ -52,9 +52,15 @@ TEST(LlamaCompletionTest, Lengths) {
   EXPECT_EQ(ask("\"a\"", R"(, "max_tokens": 7)").request.most_tokens, 7);
 }
 
+TEST(LlamaCompletionTest, LengthIsReadAsElsewhere) {
+  EXPECT_EQ(ask("\"a\"", R"(, "n_predict": -2)").request.most_tokens, std::nullopt);
+  EXPECT_EQ(ask("\"a\"", R"(, "n_predict": 9, "min_tokens": 3)").request.least_tokens, 3);
+}
+
 TEST(LlamaCompletionTest, SamplersByName) {
   EXPECT_THAT(ask("\"a\"", R"(, "samplers": ["top_k", "typ_p", "temperature"])").request.sampling.samplers,
               ElementsAre("top_k", "typ_p", "temperature"));
+  EXPECT_THAT(ask("\"a\"", R"(, "samplers": "ky")").request.sampling.samplers, ElementsAre("top_k", "typ_p"));
   expect_problem("samplers", "no sampler's name", [] { return ask("\"a\"", R"(, "samplers": ["nonsense"])"); });
 }
 
