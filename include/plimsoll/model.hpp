@@ -57,6 +57,14 @@ struct ModelOptions {
   std::stop_token stop{};                            // ends loading or warming up with Error{cancelled}
 };
 
+// A further context on a model's weights: its KV cache, its buffers and its conversations are its own.
+struct ContextOptions {
+  std::string name{};  // as ModelOptions::name; empty: the model's, with a number behind it
+  engine::ContextParams context{};
+  WarmUp warm_up = WarmUp::automatic;
+  std::stop_token stop{};  // ends warming up with Error{cancelled}
+};
+
 // What a model and its context are.
 struct ModelInfo {
   std::string architecture;
@@ -107,6 +115,13 @@ class Model {
   [[nodiscard]] std::string media_marker() const;
   [[nodiscard]] Media media_from_file(const std::filesystem::path& path) const;
 
+  // A model with the weights of this one and a context of its own: only that context is planned, reserved and taken, under
+  // a name of its own. The weights stay while one of the two is held. The two compute in turns. Without adapters, control
+  // vector, projector and draft. Throws as Runtime::open(). Several at once: see Runtime.
+  [[nodiscard]] Model open_context(const ContextOptions& options = {}) const;
+  // What that would take beside what is held already; nothing is taken.
+  [[nodiscard]] Plan plan_context(const ContextOptions& options = {}) const;
+
   // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Throws
   // Error{usage} for another number of scales.
   void set_adapter_scales(std::span<const float> scales) const;
@@ -123,6 +138,25 @@ class Model {
 
  private:
   std::shared_ptr<State> state_;
+};
+
+// The tokenizer of a model file, read without its weights: no device is asked for anything. A handle: copies are the
+// same. Any thread.
+class Vocabulary {
+ public:
+  // Throws Error{model_unusable}: there is no such file, it is damaged, or has no tokenizer.
+  explicit Vocabulary(const std::filesystem::path& path);
+
+  [[nodiscard]] std::int32_t size() const;
+  // As Model has them.
+  [[nodiscard]] std::vector<Token> tokenize(std::string_view text, bool with_begin_token = true) const;
+  [[nodiscard]] std::string text_of(std::span<const Token> tokens, bool control_tokens = false) const;
+  [[nodiscard]] bool ends_generation(Token token) const;
+
+ private:
+  struct State;
+  [[nodiscard]] const State& state() const;
+  std::shared_ptr<const State> state_;
 };
 
 // The stages of opening, one by one: each can only be followed by the next.

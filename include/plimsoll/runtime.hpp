@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,12 @@ class Runtime {
   // Throws Error: over_budget or out_of_device_memory where it does not fit (nothing was taken then; the message names
   // what would fit), usage where another model has the name, model_unusable, cancelled.
   [[nodiscard]] Model open(const std::filesystem::path& path, const ModelOptions& options = {});
+  // The model and further contexts on its weights, in one plan: all of it fits, or nothing is taken. The model's own
+  // context comes first; see Model::open_context().
+  [[nodiscard]] Plan plan(const std::filesystem::path& path, const ModelOptions& options,
+                          std::span<const ContextOptions> contexts);
+  [[nodiscard]] std::vector<Model> open(const std::filesystem::path& path, const ModelOptions& options,
+                                        std::span<const ContextOptions> contexts);
   // The same in steps: see ReservedModel.
   [[nodiscard]] ReservedModel reserve(const std::filesystem::path& path, const ModelOptions& options = {});
   // For vectors of texts, and for scores of documents: their contexts are made for that alone.

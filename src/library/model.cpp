@@ -29,9 +29,30 @@ UnwarmedModel LoadedModel::create_context() && {
 Model UnwarmedModel::warm_up() && {
   Model::State& state = *library::held(state_, "model");
   state.warm_up();
-  state.executor.emplace(*state.instance);
-  if (state.draft) state.draft_executor.emplace(*state.draft);
+  state.begin_to_generate();
   return Model(std::move(state_));
+}
+
+namespace library {
+
+Model opened(std::shared_ptr<Model::State> reserved) {
+  reserved->load();
+  reserved->create_context();
+  reserved->warm_up();
+  reserved->begin_to_generate();
+  return Model(std::move(reserved));
+}
+
+}  // namespace library
+
+Model Model::open_context(const ContextOptions& options) const {
+  const std::shared_ptr<State> root = state()->weights ? state()->weights : state();
+  return library::opened(library::reserved(root, library::planned(*root, options), options));
+}
+
+Plan Model::plan_context(const ContextOptions& options) const {
+  const std::shared_ptr<State> root = state()->weights ? state()->weights : state();
+  return Plan(library::planned(*root, options).plan);
 }
 
 const std::string& Model::name() const { return state()->instance->name(); }

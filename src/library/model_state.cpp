@@ -9,9 +9,15 @@
 namespace plimsoll {
 namespace {
 
-std::unique_ptr<run::Instance> instance_of(Runtime::State& runtime, library::Planned& planned, std::size_t index) {
+std::unique_ptr<run::Instance> instance_of(Runtime::State& runtime, library::Planned& planned, std::size_t index,
+                                           run::DecodeLoop* loop) {
   return std::make_unique<run::Instance>(runtime.accounting, std::move(planned.plan.models[index]),
-                                         planned.plan.devices, run::Sharing{}, std::move(planned.owners[index]));
+                                         planned.plan.devices, run::Sharing{.loop = loop},
+                                         std::move(planned.owners[index]));
+}
+
+ModelOptions options_of(const ContextOptions& context) {
+  return {.name = context.name, .context = context.context, .warm_up = context.warm_up, .stop = context.stop};
 }
 
 // As far as the clock goes: milliseconds::max() is for ever.
@@ -67,12 +73,24 @@ run::WarmUpDepth depth_of(WarmUp warm_up) noexcept {
 
 }  // namespace library
 
-Model::State::State(std::shared_ptr<Runtime::State> of, library::Planned planned, const ModelOptions& asked)
-    : runtime(std::move(of)), options(asked), instance(instance_of(*runtime, planned, 0)) {
-  if (options.draft) draft = instance_of(*runtime, planned, 1);
+Model::State::State(std::shared_ptr<Runtime::State> of, library::Planned& planned, const ModelOptions& asked)
+    : runtime(std::move(of)),
+      loop(std::make_shared<run::DecodeLoop>()),
+      options(asked),
+      instance(instance_of(*runtime, planned, 0, loop.get())) {
+  if (options.draft) draft = instance_of(*runtime, planned, 1, nullptr);
 }
 
+Model::State::State(std::shared_ptr<State> of, library::Planned& planned, std::size_t index,
+                    const ContextOptions& asked)
+    : runtime(of->runtime),
+      weights(std::move(of)),
+      loop(weights->loop),
+      options(options_of(asked)),
+      instance(instance_of(*runtime, planned, index, loop.get())) {}
+
 void Model::State::load() {
+  if (weights) return instance->take_over_model(weights->instance->model());
   std::stop_source ended;
   const std::stop_callback forward(options.stop, [&] { ended.request_stop(); });
   Relay relay(options.load_progress);
@@ -95,6 +113,11 @@ void Model::State::warm_up() {
   draft->load({}, options.stop);
   draft->create_context();
   warm_up(*draft);
+}
+
+void Model::State::begin_to_generate() {
+  executor.emplace(*instance);
+  if (draft) draft_executor.emplace(*draft);
 }
 
 void Model::State::warm_up(run::Instance& one) {

@@ -8,6 +8,7 @@
 
 #include <plimsoll/model.hpp>
 #include "run/batched_executor.hpp"
+#include "run/decode_loop.hpp"
 #include "run/instance.hpp"
 #include "run/speculative.hpp"
 
@@ -18,11 +19,15 @@ namespace plimsoll {
 
 // Members are destroyed from the last to the first: executors before instances, those before the runtime.
 struct Model::State : std::enable_shared_from_this<Model::State> {
-  State(std::shared_ptr<Runtime::State> of, library::Planned planned, const ModelOptions& asked);
+  // `planned` keeps what is planned behind the model and its draft.
+  State(std::shared_ptr<Runtime::State> of, library::Planned& planned, const ModelOptions& asked);
+  // A further context on that one's weights: the model at `index` of the plan.
+  State(std::shared_ptr<State> of, library::Planned& planned, std::size_t index, const ContextOptions& asked);
 
   void load();
   void create_context();
   void warm_up();
+  void begin_to_generate();
 
   // A sequence of the model's context, and of its draft's. Waits as wait_for_sequence() does.
   [[nodiscard]] std::shared_ptr<Conversation::State> take_sequence(const WaitOptions& wait);
@@ -33,6 +38,8 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   void sequence_is_free();
 
   std::shared_ptr<Runtime::State> runtime;
+  std::shared_ptr<State> weights;         // whose weights it computes with; null: its own
+  std::shared_ptr<run::DecodeLoop> loop;  // of all contexts on the same weights
   ModelOptions options;
   std::unique_ptr<run::Instance> instance;
   std::unique_ptr<run::Instance> draft;
@@ -48,6 +55,8 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
 namespace library {
 
 [[nodiscard]] run::WarmUpDepth depth_of(WarmUp warm_up) noexcept;
+// All stages after the reservation.
+[[nodiscard]] Model opened(std::shared_ptr<Model::State> reserved);
 
 }  // namespace library
 }  // namespace plimsoll

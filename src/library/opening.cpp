@@ -59,6 +59,17 @@ Error refusal_of(const plan::Plan& plan) {
           refused.numbers()};
 }
 
+// Entries of the plan that stand for further contexts of `model`.
+void add_contexts(Runtime::State& runtime, const plan::Request& model, std::span<const ContextOptions> contexts,
+                  std::vector<plan::Request>& requests, std::vector<memory::Owner>& owners) {
+  for (const ContextOptions& context : contexts) {
+    owners.push_back(claim(runtime, context.name, model.name));
+    requests.push_back({.name = owners.back().name(),
+                        .dry_run = {.model = model.dry_run.model, .context = context.context},
+                        .weights_of = model.name});
+  }
+}
+
 }  // namespace
 
 plan::Request request_of(const std::filesystem::path& path, const ModelOptions& options) {
@@ -76,7 +87,8 @@ run::SpeculationParams speculation_of(const DraftOptions& options) {
   return {.most = options.most, .least_probability = options.least_probability};
 }
 
-Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options) {
+Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options,
+                std::span<const ContextOptions> contexts) {
   Planned out;
   out.owners.push_back(claim(runtime, request.name, request.dry_run.model.path));
   request.name = out.owners.front().name();
@@ -86,6 +98,7 @@ Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptio
         run::plan_with_draft(requests.front(), options.draft->path.string(), speculation_of(*options.draft)));
     out.owners.push_back(runtime.accounting.owners().claim(requests.back().name));
   }
+  add_contexts(runtime, request, contexts, requests, out.owners);
   const std::lock_guard lock(runtime.planning);
   const plan::PlannerOptions planning = planning_of(runtime, options);
   require_consistent(planning, requests);
@@ -93,11 +106,41 @@ Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptio
   return out;
 }
 
+Planned planned(const Model::State& model, const ContextOptions& context) {
+  const plan::ModelPlan& there = model.instance->plan();
+  const plan::Request of{.name = there.name, .dry_run = there.request};
+  Planned out;
+  std::vector<plan::Request> requests;
+  add_contexts(*model.runtime, of, std::span(&context, 1), requests, out.owners);
+  const std::lock_guard lock(model.runtime->planning);
+  out.plan = plan::Planner(model.runtime->dry_runs, model.runtime->store)
+                 .plan(requests, planning_of(*model.runtime, model.options));
+  return out;
+}
+
 std::shared_ptr<Model::State> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
                                        const ModelOptions& options) {
+  return reserved(std::move(runtime), std::move(planned), options, {}).front();
+}
+
+std::vector<std::shared_ptr<Model::State>> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
+                                                    const ModelOptions& options,
+                                                    std::span<const ContextOptions> contexts) {
   if (!planned.plan.fits()) throw refusal_of(planned.plan);
   runtime->accounting.set_budgets(planned.plan.devices);
-  return std::make_shared<Model::State>(std::move(runtime), std::move(planned), options);
+  std::vector<std::shared_ptr<Model::State>> out{
+      std::make_shared<Model::State>(std::move(runtime), planned, options)};
+  const std::size_t first = planned.plan.models.size() - contexts.size();
+  for (std::size_t i = 0; i < contexts.size(); ++i)
+    out.push_back(std::make_shared<Model::State>(out.front(), planned, first + i, contexts[i]));
+  return out;
+}
+
+std::shared_ptr<Model::State> reserved(std::shared_ptr<Model::State> model, Planned planned,
+                                       const ContextOptions& context) {
+  if (!planned.plan.fits()) throw refusal_of(planned.plan);
+  model->runtime->accounting.set_budgets(planned.plan.devices);
+  return std::make_shared<Model::State>(std::move(model), planned, 0, context);
 }
 
 std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,

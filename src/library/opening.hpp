@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <plimsoll/model.hpp>
@@ -18,15 +19,25 @@ namespace plimsoll::library {
 [[nodiscard]] run::SpeculationParams speculation_of(const DraftOptions& options);
 
 struct Planned {
-  std::vector<memory::Owner> owners;  // of the models of the plan: the model, and its draft where it has one
+  std::vector<memory::Owner> owners;  // of the models of the plan: the model, its draft where it has one, its contexts
   plan::Plan plan;
 };
 // Claims the names and plans under them; a plan that does not fit is an answer.
-[[nodiscard]] Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options);
+[[nodiscard]] Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options,
+                              std::span<const ContextOptions> contexts = {});
+// The same for a further context of a model that is open.
+[[nodiscard]] Planned planned(const Model::State& model, const ContextOptions& context);
 
 // Permission for all of it. Throws the refusal of a plan that does not fit, with its alternatives.
 [[nodiscard]] std::shared_ptr<Model::State> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
                                                      const ModelOptions& options);
+// The model of that plan and the contexts behind it.
+[[nodiscard]] std::vector<std::shared_ptr<Model::State>> reserved(std::shared_ptr<Runtime::State> runtime,
+                                                                  Planned planned, const ModelOptions& options,
+                                                                  std::span<const ContextOptions> contexts);
+// A further context of a model that is open.
+[[nodiscard]] std::shared_ptr<Model::State> reserved(std::shared_ptr<Model::State> model, Planned planned,
+                                                     const ContextOptions& context);
 // All stages, without an executor: for embeddings and ranking.
 [[nodiscard]] std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,
                                                    const ModelOptions& options);

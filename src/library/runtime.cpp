@@ -5,6 +5,7 @@
 #include "base/version.hpp"
 #include "tracker/tracker.hpp"
 
+#include "model_state.hpp"
 #include "moved_from.hpp"
 #include "opening.hpp"
 #include "runtime_state.hpp"
@@ -57,6 +58,20 @@ ReservedModel Runtime::reserve(const std::filesystem::path& path, const ModelOpt
 
 Model Runtime::open(const std::filesystem::path& path, const ModelOptions& options) {
   return reserve(path, options).load().create_context().warm_up();
+}
+
+Plan Runtime::plan(const std::filesystem::path& path, const ModelOptions& options,
+                   std::span<const ContextOptions> contexts) {
+  return Plan(library::planned(*state(), library::request_of(path, options), options, contexts).plan);
+}
+
+std::vector<Model> Runtime::open(const std::filesystem::path& path, const ModelOptions& options,
+                                 std::span<const ContextOptions> contexts) {
+  library::Planned planned = library::planned(*state(), library::request_of(path, options), options, contexts);
+  std::vector<Model> out;
+  for (auto& one : library::reserved(state(), std::move(planned), options, contexts))
+    out.push_back(library::opened(std::move(one)));
+  return out;
 }
 
 std::vector<DeviceStatus> Runtime::devices() const {

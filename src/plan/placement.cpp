@@ -91,6 +91,13 @@ class Placement {
   const PlanModel& plan_model_;
 };
 
+// Where the weights lie that it computes with, if they are planned here.
+std::optional<std::size_t> whose_weights(const Request& request, const std::vector<Request>& requests) {
+  const auto found = std::ranges::find(requests, request.weights_of, &Request::name);
+  if (request.weights_of.empty() || found == requests.end() || !found->weights_of.empty()) return std::nullopt;
+  return static_cast<std::size_t>(found - requests.begin());
+}
+
 Bytes charged(const ModelPlan& model) {
   Bytes sum;
   for (const Entry& entry : model.entries) {
@@ -112,6 +119,7 @@ std::vector<ModelPlan> place(const std::vector<Request>& requests, const std::ve
   };
   std::vector<Open> open;
   for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (whose_weights(requests[i], requests)) continue;
     auto cards = cards_to_choose_from(requests[i].dry_run.model, states);
     if (cards.empty())
       plans[i] = placement.as_asked(requests[i]);
@@ -123,6 +131,13 @@ std::vector<ModelPlan> place(const std::vector<Request>& requests, const std::ve
     std::ranges::stable_sort(open, std::ranges::greater{}, &Open::size);
   }
   for (const Open& one : open) plans[one.request] = placement.best(requests[one.request], one.cards);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto whose = whose_weights(requests[i], requests);
+    if (!whose) continue;
+    Request beside_them = requests[i];
+    beside_them.dry_run.model = plans[*whose]->request.model;
+    plans[i] = placement.as_asked(beside_them);
+  }
   std::vector<ModelPlan> out;
   for (auto& plan : plans) out.push_back(std::move(*plan));
   return out;

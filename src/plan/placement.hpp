@@ -14,6 +14,7 @@ namespace plimsoll::plan {
 //   3. else whole to the card with the most free capacity that holds it alone: it takes turns, or is refused beside
 //   them;
 //   4. else in shares.
+// A request that computes with the weights of another one of them lies where they do.
 // `beside` counts on every device. Other requests are planned as they are. Throws what `plan_model` throws.
 [[nodiscard]] std::vector<ModelPlan> place(const std::vector<Request>& requests, const std::vector<ModelPlan>& beside,
                                            const std::vector<DeviceState>& states, const PlanModel& plan_model);

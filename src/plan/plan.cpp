@@ -62,8 +62,10 @@ ModelPlan lay_out(const Request& request, const dry_run::DryRun& dry_run,
                   .request = request.dry_run,
                   .dry_run = dry_run,
                   .entries = {},
-                  .compute_group = request.compute_group};
+                  .compute_group = request.compute_group,
+                  .weights_of = request.weights_of};
   for (const dry_run::BufferEntry& entry : dry_run.entries) {
+    if (!request.weights_of.empty() && entry.stage == Stage::weights) continue;
     model.entries.push_back({.device = entry.device,
                              .buffer = entry.buffer,
                              .stage = entry.stage,

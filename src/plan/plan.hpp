@@ -23,6 +23,9 @@ struct Request {
   std::string name;
   dry_run::DryRunRequest dry_run;
   std::string compute_group{};  // models of one compute group take turns and share compute buffers; empty: has its own
+  // Whose weights it computes with, one of the same plan or one that is open already: only what it takes beside them
+  // counts, and it lies where they do. Empty: its own.
+  std::string weights_of{};
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -32,6 +35,7 @@ struct ModelPlan {
   dry_run::DryRun dry_run;
   std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
+  std::string weights_of{};              // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
   friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
@@ -107,7 +111,8 @@ struct RuntimeFigure {
   friend bool operator==(const RuntimeFigure&, const RuntimeFigure&) = default;
 };
 
-// The entries of one model: the dry run's, exact, and a runtime entry per computing device. Pure.
+// The entries of one model: the dry run's, exact, and a runtime entry per computing device; without weights that are
+// another's. Pure.
 [[nodiscard]] ModelPlan lay_out(const Request& request, const dry_run::DryRun& dry_run,
                                 const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime);
 

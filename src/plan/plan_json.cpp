@@ -54,6 +54,7 @@ Json model_json(const ModelPlan& model) {
             {"context", context(model)},
             {"entries", entries}};
   if (!model.compute_group.empty()) json["compute_group"] = model.compute_group;
+  if (!model.weights_of.empty()) json["weights_of"] = model.weights_of;
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())

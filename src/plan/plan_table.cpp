@@ -21,6 +21,7 @@ std::string model_table(const ModelPlan& model) {
   const engine::ContextFacts& context = model.dry_run.context;
   std::string out =
       fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, model.request.model.path);
+  if (!model.weights_of.empty()) out += fmt::format("  with the weights of {}, which count there\n", model.weights_of);
   out += fmt::format(
       "  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators{}\n\n",
       context.n_ctx,

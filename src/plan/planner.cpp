@@ -132,6 +132,7 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
             .dry_run = {},
             .entries = {},
             .compute_group = request.compute_group,
+            .weights_of = request.weights_of,
             .unusable = error};
   }
 }

@@ -98,7 +98,7 @@ class Search {
     for (const Candidate& candidate : candidates(leader.request, leader.dry_run, accelerator_is_over)) {
       if (found.size() >= most || tried >= kMostTried || dry_run_ >= kMostDryRun) break;
       const std::vector<Request> requests = all_on(candidate, leader);
-      if (too_heavy_.knows(requests)) continue;
+      if (too_heavy_.knows(requests) || moves_anothers_weights(requests)) continue;
       if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(candidate, other); }))
         continue;
       ++tried;
@@ -113,8 +113,20 @@ class Search {
     for (const ModelPlan& model : refused_)
       requests.push_back({.name = model.name,
                           .dry_run = same_steps(model.request, leader.request, candidate.request),
-                          .compute_group = model.compute_group});
+                          .compute_group = model.compute_group,
+                          .weights_of = model.weights_of});
     return requests;
+  }
+
+  // The weights that it computes with lie where they are: only a plan of both could have them elsewhere.
+  [[nodiscard]] bool moves_anothers_weights(const std::vector<Request>& requests) const {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const std::string& whose = requests[i].weights_of;
+      if (!whose.empty() && !std::ranges::contains(refused_, whose, &ModelPlan::name) &&
+          requests[i].dry_run.model != refused_[i].request.model)
+        return true;
+    }
+    return false;
   }
 
   // Model after model: where the first ones are too much already, no dry run is made of the others.

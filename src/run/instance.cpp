@@ -126,6 +126,9 @@ void Instance::note_uploads(const tracker::Uploads& uploads, double ms) {
 
 void Instance::load(engine::Progress progress, std::stop_token stop, std::shared_ptr<const tracker::KeptWeights> kept) {
   must_be(State::reserved, "load()");
+  if (!plan_.weights_of.empty())
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' was planned with the weights of '{}'", plan_.name, plan_.weights_of));
   begin_loading();
   attributed(tracker::Phase::load, "loading", [&](tracker::Scope&) {
     const Stopwatch watch;

@@ -64,8 +64,8 @@ class Instance {
   void load(engine::Progress progress = {}, std::stop_token stop = {},
             std::shared_ptr<const tracker::KeptWeights> kept = {});
   // In the place of load() where this process has the same file loaded with the same parameters: its weights are used,
-  // adapters and projector are loaded. For weights that are all page cache: others would have to be this instance's in
-  // the accounting. Throws Error{usage} for another file.
+  // adapters and projector are loaded. For a plan that names whose weights they are, and for weights that are all page
+  // cache: others would have to be this instance's in the accounting. Throws Error{usage} for another file.
   void take_over_model(std::shared_ptr<engine::Model> model);
   // KV cache, compute and output buffers. Throws as engine::Context::create, and memory::Refused likewise.
   void create_context();

@@ -150,8 +150,8 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
   const Model model = runtime.open(kModel, small());
   const monitor::Sample sample = monitor.sample_now();
   EXPECT_FALSE(sample.others.empty());
-  ASSERT_FALSE(alerts.empty());
-  EXPECT_EQ(alerts.front().kind, monitor::AlertKind::threshold);
+  // Beside it others of the machine may have taken memory.
+  EXPECT_TRUE(std::ranges::contains(alerts, monitor::AlertKind::threshold, &monitor::Alert::kind));
   EXPECT_NE(monitor.prometheus().find("plimsoll_"), std::string::npos);
 }
 

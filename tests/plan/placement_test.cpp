@@ -29,7 +29,8 @@ class PlacementTest : public testing::Test {
                     .request = request.dry_run,
                     .dry_run = {},
                     .entries = {},
-                    .compute_group = request.compute_group};
+                    .compute_group = request.compute_group,
+                    .weights_of = request.weights_of};
     model.request.model = with_fixed_split(model.request.model, states_);
     Devices devices = model.request.model.devices;
     if (devices == Devices{"none"}) devices = {"CPU"};
@@ -66,6 +67,18 @@ class PlacementTest : public testing::Test {
 
 TEST_F(PlacementTest, SmallModelsGoWholeToACardEach) {
   EXPECT_EQ(places({{"a", 4_GiB}, {"b", 4_GiB}}), (std::vector<Devices>{{"A"}, {"B"}}));
+}
+
+TEST_F(PlacementTest, AContextLiesWhereTheWeightsLieThatItComputesWith) {
+  sizes_ = {{"small", 4_GiB}, {"large", 20_GiB}, {"context of small", 1_GiB}};
+  Request context = request("context of small");
+  context.weights_of = "small";
+  const auto plan_it = [&](const Request& one) { return plan_model(one); };
+  const auto plans = place({context, request("small"), request("large")}, {}, states_, plan_it);
+  EXPECT_EQ(plans[2].request.model.devices, Devices{"A"});
+  EXPECT_EQ(plans[1].request.model.devices, Devices{"B"});
+  EXPECT_EQ(plans[0].request.model.devices, Devices{"B"});
+  EXPECT_EQ(plans[0].name, "context of small");
 }
 
 TEST_F(PlacementTest, OneModelIsDryRunOnceWhereTheFirstCardHoldsIt) {
