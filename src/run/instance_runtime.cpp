@@ -7,25 +7,11 @@
 #include "plan/runtime_floor.hpp"
 #include "run/instance.hpp"
 
+#include "runtime_charge.hpp"
 #include "runtime_growth.hpp"
 
 namespace plimsoll::run {
 namespace {
-
-struct Charge {
-  Bytes taken;
-  Bytes reserved;
-};
-
-// An incomplete warm-up may only have seen a part of it, and so may probes that saw less than a context: the estimate
-// stays reserved where it is larger. What may be another's is not charged under this model's name.
-Charge charge_of(const RuntimeGrowth::Figure& figure, plan::Worth worth, Bytes planned, bool complete) {
-  const bool others_in_it =
-      worth == plan::Worth::not_alone || (worth == plan::Worth::unconfirmed && figure.memory.memory_is_hosts);
-  const Bytes taken = others_in_it ? std::min(figure.bytes, planned) : figure.bytes;
-  const bool all_seen = complete && !others_in_it && worth != plan::Worth::below_floor;
-  return {.taken = taken, .reserved = all_seen ? taken : std::max(taken, planned)};
-}
 
 void say(const RuntimeGrowth::Figure& figure, plan::Worth worth, const std::string& model, Bytes planned) {
   const std::string& device = figure.memory.id.name();
@@ -74,12 +60,14 @@ void Instance::measure_runtime(plan::Store* store) {
                         .had_context = figure.had_context,
                         .alone = figure.alone,
                         .unconfirmed = remembered(store, unconfirmed_key)});
+    say(figure, worth, plan_.name, planned);
+    // Before it is charged: where the budget has no capacity for it, the next plan must know.
+    if (measured_completely && store != nullptr) {
+      if (worth == plan::Worth::kept) store->keep_runtime(key, pipeline_cache_, figure.bytes);
+      if (worth == plan::Worth::unconfirmed) store->keep_runtime(unconfirmed_key, pipeline_cache_, figure.bytes);
+    }
     const auto [taken, reserved] = charge_of(figure, worth, planned, measured_completely);
     charge_runtime(figure.memory.id, taken, reserved);
-    say(figure, worth, plan_.name, planned);
-    if (!measured_completely || store == nullptr) continue;
-    if (worth == plan::Worth::kept) store->keep_runtime(key, pipeline_cache_, figure.bytes);
-    if (worth == plan::Worth::unconfirmed) store->keep_runtime(unconfirmed_key, pipeline_cache_, figure.bytes);
   }
 }
 
