@@ -298,6 +298,9 @@ run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting();
 const Fleet& Host::fleet() const noexcept { return impl_->fleet(); }
 std::vector<plan::ModelPlan> Host::plans() const { return impl_->plans(); }
 std::string Host::planned_files(const std::string& model) const { return impl_->planned_files(model); }
+std::shared_ptr<const engine::Model> Host::mapped_model(const std::string& model) const {
+  return impl_->mapped_model(model);
+}
 std::vector<plan::DeviceState> Host::devices() const { return impl_->devices().states(); }
 
 }  // namespace plimsoll::host

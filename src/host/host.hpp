@@ -78,6 +78,9 @@ class Host {
   // Which files the model's plan was made from (engine::file_identity of each). Empty: it could not be planned, or
   // other files are there now; the next load plans them in a dry run, so nobody else should read them before.
   [[nodiscard]] std::string planned_files(const std::string& model) const;
+  // The model itself where its weights are all page cache and this process has them mapped, loaded or not: to hold it
+  // takes nothing that counts. Null: there is none.
+  [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& model) const;
   // The devices as admission sees them now: budgets; readings to whose free memory the fleet's own bytes are added
   // back; and as `ours` what of this process counts against a budget beside the fleet (what backends keep).
   [[nodiscard]] std::vector<plan::DeviceState> devices() const;

@@ -33,6 +33,9 @@ struct Host::Impl final : private QueueObserver {
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
   [[nodiscard]] std::string planned_files(const std::string& model) const;
+  [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& model) const {
+    return loader_.mapped_model(model);
+  }
 
   [[nodiscard]] Queue& queue() noexcept { return queue_; }
   [[nodiscard]] ConversationStore& conversations() noexcept { return conversations_; }

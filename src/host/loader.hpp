@@ -48,6 +48,10 @@ class Loader {
   ~Loader();
   // Waits until the job in progress is over; there is no other after it.
   void stop();
+  // See Host::mapped_model(). Any thread.
+  [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& name) const {
+    return weights_.mapped(name);
+  }
 
  private:
   void run(const std::stop_token& stop);

@@ -69,12 +69,12 @@ void WeightKeeper::keep(const Resident& resident, Bytes newcomer) {
 }
 
 void WeightKeeper::keep_mapped(const run::Instance& instance) {
-  if (is_page_cache(instance.plan())) mapped_[instance.name()] = instance.model();
+  if (is_page_cache(instance.plan())) mapped_.keep(instance.name(), instance.model());
 }
 
 void WeightKeeper::load(run::Instance& instance, const std::stop_token& stop) {
   const std::string& name = instance.name();
-  if (const auto there = mapped_.find(name); there != mapped_.end()) return instance.take_over_model(there->second);
+  if (auto there = mapped_.find(name)) return instance.take_over_model(std::move(there));
   if (auto model = kept_.take_model(name); model && model->is_intact())
     return instance.take_over_model(std::move(model));
   auto copy = kept_.copy_of(name);
@@ -87,13 +87,18 @@ void WeightKeeper::load(run::Instance& instance, const std::stop_token& stop) {
 }
 
 void WeightKeeper::forget(const std::string& name) {
-  mapped_.erase(name);
+  mapped_.forget(name);
   kept_.forget(name);
 }
 
 void WeightKeeper::forget_mapped_where_changed(const std::string& name) {
   const auto there = mapped_.find(name);
-  if (there != mapped_.end() && (!there->second->is_intact() || there->second->is_replaced())) mapped_.erase(there);
+  if (there && (!there->is_intact() || there->is_replaced())) mapped_.forget(name);
+}
+
+std::shared_ptr<const engine::Model> WeightKeeper::mapped(const std::string& name) const {
+  auto there = mapped_.find(name);
+  return there && there->is_intact() && !there->is_replaced() ? std::move(there) : nullptr;
 }
 
 }  // namespace plimsoll::host

@@ -1,6 +1,5 @@
 // WeightKeeper: where the weights of a model that is loaded come from, and what of them is kept when it goes.
 #pragma once
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "fleet_devices.hpp"
 #include "kept_models.hpp"
+#include "mapped_models.hpp"
 #include "model_files.hpp"
 #include "resident.hpp"
 
@@ -37,6 +37,8 @@ class WeightKeeper {
   void forget(const std::string& name);  // what of it lies here is of no use any more
   void forget_mapped_where_changed(const std::string& name);
   void clear() { mapped_.clear(); }
+  // See Host::mapped_model(). Any thread.
+  [[nodiscard]] std::shared_ptr<const engine::Model> mapped(const std::string& name) const;
 
  private:
   void keep_copy(const run::Instance& instance, Bytes newcomer);
@@ -49,9 +51,7 @@ class WeightKeeper {
   const ModelFiles& files_;
   KeptModels& kept_;
   const SwapSpace& swap_space_;
-  // Models whose weights are all page cache: that counts against no budget, and what they have on the heap stands
-  // under "backends" like all that is left behind. To load one again is then to make its context.
-  std::map<std::string, std::shared_ptr<engine::Model>> mapped_;
+  MappedModels mapped_;
 };
 
 }  // namespace plimsoll::host

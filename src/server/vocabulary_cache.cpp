@@ -45,9 +45,10 @@ std::shared_ptr<const PromptReader> VocabularyCache::find(const std::string& mod
   if (auto reader = known(entry, files)) return reader;
   const std::lock_guard lock(entry.loading);
   if (auto reader = known(entry, files)) return reader;
-  auto reader = load(model, files);
-  if (!is_current(*reader)) return nullptr;  // the file was changed meanwhile
-  keep(entry, reader);
+  Loaded loaded = load(model, files);
+  if (!is_current(*loaded.reader)) return nullptr;  // the file was changed meanwhile
+  auto reader = loaded.reader;
+  keep(entry, std::move(loaded));
   return reader;
 }
 
@@ -67,29 +68,34 @@ std::shared_ptr<const PromptReader> VocabularyCache::known(Entry& entry, const s
   return entry.reader;
 }
 
-std::shared_ptr<const PromptReader> VocabularyCache::load(const std::string& model, const std::string& files) const {
+VocabularyCache::Loaded VocabularyCache::load(const std::string& model, const std::string& files) const {
   const std::vector<plan::ModelPlan> plans = host_.plans();
   const auto plan = std::ranges::find(plans, model, &plan::ModelPlan::name);
   if (plan == plans.end()) throw Error(ErrorCode::usage, "there is no model '" + model + "'");
-  engine::ModelParams params;
-  params.path = plan->request.model.path;
-  params.devices = {"none"};  // devices are not even asked for their memory
-  auto reader = std::make_shared<const PromptReader>(model, engine::Model::load(params, {.vocab_only = true}),
-                                                     plan->dry_run.model, plan->dry_run.context, files);
-  say_what_its_template_lacks(*reader);
-  return reader;
+  std::shared_ptr<const engine::Model> read = host_.mapped_model(model);
+  const bool is_the_hosts = read != nullptr;
+  if (!read) {
+    engine::ModelParams params;
+    params.path = plan->request.model.path;
+    params.devices = {"none"};  // devices are not even asked for their memory
+    read = engine::Model::load(params, {.vocab_only = true});
+  }
+  Loaded loaded{.reader = std::make_shared<const PromptReader>(model, std::move(read), plan->dry_run.model,
+                                                               plan->dry_run.context, files)};
+  if (is_the_hosts) return loaded;
+  loaded.size = estimated_heap(loaded.reader->vocab());
+  say_what_its_template_lacks(*loaded.reader);
+  return loaded;
 }
 
-void VocabularyCache::keep(Entry& entry, std::shared_ptr<const PromptReader> reader) {
+void VocabularyCache::keep(Entry& entry, Loaded loaded) {
   std::vector<std::shared_ptr<const PromptReader>> gone;  // given back after the lock
   const std::lock_guard lock(mutex_);
-  held_ += estimated_heap(reader->vocab());
+  held_ += loaded.size;
+  held_ -= std::exchange(entry.size, loaded.size);
   entry.last_used = ++uses_;
-  gone.push_back(std::exchange(entry.reader, std::move(reader)));
-  if (gone.back())
-    held_ -= estimated_heap(gone.back()->vocab());
-  else
-    ++kept_;
+  gone.push_back(std::exchange(entry.reader, std::move(loaded.reader)));
+  if (!gone.back()) ++kept_;
   while (!fits()) gone.push_back(take_oldest());
 }
 
@@ -101,7 +107,7 @@ std::shared_ptr<const PromptReader> VocabularyCache::take_oldest() {
     if (entry.reader && (oldest == nullptr || entry.last_used < oldest->last_used)) oldest = &entry;
   }
   --kept_;
-  held_ -= estimated_heap(oldest->reader->vocab());
+  held_ -= std::exchange(oldest->size, Bytes{});
   return std::exchange(oldest->reader, nullptr);
 }
 

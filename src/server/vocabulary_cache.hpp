@@ -16,8 +16,8 @@
 
 namespace plimsoll::server {
 
-// Any thread; the host outlives it. Vocabularies are on the heap and charged to the host's budget by an estimate. The
-// longest unused goes where there are too many, or where the budget has no capacity for one more; a model that does not
+// Any thread; the host outlives it. Vocabularies are on the heap and charged to the host's budget by an estimate; one of
+// a model that the host has mapped is that model's, and takes nothing more. The longest unused goes where there are too many, or where the budget has no capacity for one more; a model that does not
 // fit beside them comes first: see clear().
 class VocabularyCache {
  public:
@@ -40,12 +40,17 @@ class VocabularyCache {
   struct Entry {
     std::mutex loading;                          // taken before mutex_
     std::shared_ptr<const PromptReader> reader;  // this and what follows: under mutex_
+    Bytes size;
     std::uint64_t last_used = 0;
+  };
+  struct Loaded {
+    std::shared_ptr<const PromptReader> reader;
+    Bytes size;  // on the heap, beyond what is there anyway
   };
   [[nodiscard]] Entry& entry_of(const std::string& model);
   [[nodiscard]] std::shared_ptr<const PromptReader> known(Entry& entry, const std::string& files);
-  [[nodiscard]] std::shared_ptr<const PromptReader> load(const std::string& model, const std::string& files) const;
-  void keep(Entry& entry, std::shared_ptr<const PromptReader> reader);
+  [[nodiscard]] Loaded load(const std::string& model, const std::string& files) const;
+  void keep(Entry& entry, Loaded loaded);
   [[nodiscard]] bool fits();  // with the lock held, as what follows
   [[nodiscard]] std::shared_ptr<const PromptReader> take_oldest();
 

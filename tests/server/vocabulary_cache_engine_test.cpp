@@ -103,6 +103,22 @@ TEST_F(VocabularyCacheTest, WhatIsKeptIsChargedAndGivenBack) {
   EXPECT_FALSE(vocabularies.clear());
 }
 
+// Where only one of two models fits, neither is read again for each request in turn.
+TEST_F(VocabularyCacheTest, OfAMappedModelItIsTheModelsOwnAndTakesNothing) {
+  SmallHost small(host::test::mapped(fleet_of("ab")));
+  VocabularyCache vocabularies(small.host);
+  (void)small.ask("a");
+  const auto reader = vocabularies.find("a");
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(&reader->model(), small.host.acquire("a").instance().model().get());
+  EXPECT_TRUE(small.accounting.ledger().entries_of(VocabularyCache::kOwner).empty());
+  small.host.unload("a");
+  (void)small.ask("b");
+  EXPECT_TRUE(vocabularies.clear());
+  EXPECT_EQ(&vocabularies.find("a")->model(), &reader->model()) << "it stays mapped when it goes";
+  EXPECT_NE(&vocabularies.find("b")->model(), &reader->model());
+}
+
 TEST_F(VocabularyCacheTest, AModelComesBeforeThem) {
   host::Fleet fleet = fleet_of("a");
   fleet.budgets = {{.device = device::host(), .amount = host::test::together(fleet, "a") + 256_KiB}};
