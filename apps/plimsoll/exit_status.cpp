@@ -14,6 +14,7 @@
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "options/option.hpp"
 
 namespace plimsoll::app {
 
@@ -70,13 +71,14 @@ Error error_of(const std::exception& thrown, std::string_view place) {
 }
 
 ExitStatus report(const Error& error, bool json) {
-  fmt::print(stderr, "plimsoll: {}\n", error.what());
+  const std::string message = options::in_flags(error.what());
+  fmt::print(stderr, "plimsoll: {}\n", message);
   if (json) {
     nlohmann::ordered_json numbers = nlohmann::ordered_json::object();
     for (const auto& [name, value] : error.numbers()) numbers[name] = value;
     const nlohmann::ordered_json out{{"schema", "plimsoll.error/1"},
                                      {"code", to_string(error.code())},
-                                     {"message", error.what()},
+                                     {"message", message},
                                      {"numbers", numbers}};
     fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }

@@ -82,7 +82,7 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  app::bound_waiting(argv);
+  if (app::may_compute(argc, argv)) app::bound_waiting(argv);
   app::handle_interrupts();
   const int status = run_command(argc, argv);
   // A pipe that was closed, or a full disk, shows only when the text is really written.

@@ -2,12 +2,28 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
+#include <string_view>
 
 #include "engine/threads.hpp"
 
 namespace plimsoll::app {
+namespace {
+
+constexpr std::array<std::string_view, 9> kComputing{"generate", "chat",   "calibrate", "demo", "bench",
+                                                     "embed",    "rerank", "serve",     "top"};
+
+}  // namespace
+
+// The command line is not read as yet: a file of such a name costs a start anew, and nothing else.
+bool may_compute(int argc, const char* const* argv) {
+  return std::ranges::any_of(std::span(argv, static_cast<std::size_t>(argc)), [](std::string_view argument) {
+    return std::ranges::contains(kComputing, argument);
+  });
+}
 
 void bound_waiting(char** argv) {
   const auto settings = engine::bounded_waiting();

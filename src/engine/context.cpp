@@ -77,7 +77,7 @@ void Context::validate_batch(const Batch& batch) const {
   if (batch.sees_all() && std::cmp_greater(batch.size(), facts_.n_ubatch)) {
     throw Error(ErrorCode::usage,
                 fmt::format("{} vectors that see each other must fit one micro-batch, which has {}; give it "
-                            "--ubatch-size {}",
+                            "n_ubatch {}",
                             batch.size(), facts_.n_ubatch, batch.size()),
                 {{"needed", static_cast<std::uint64_t>(batch.size())}, {"available", facts_.n_ubatch}});
   }

@@ -106,7 +106,7 @@ void validate_room_for_sequences(const Model& model, const ContextParams& params
     throw Error(
         ErrorCode::usage,
         fmt::format("vectors of {} whole sequences need micro-batches of a multiple of {} tokens, not {}; give it "
-                    "--ubatch-size {}",
+                    "n_ubatch {}",
                     params.n_seq_max, params.n_seq_max, tokens, std::max(less, params.n_seq_max)));
   }
 }

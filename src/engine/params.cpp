@@ -179,7 +179,7 @@ void validate_split_mode(const ModelParams& params) {
   if (params.split_mode != SplitMode::tensor) return;
   throw Error(
       ErrorCode::unsupported,
-      "--split-mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
+      "split_mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
       "process where one of them refuses; use layer");
 }
 
@@ -207,7 +207,7 @@ namespace {
 // The engine decodes a token of every sequence in one call, and gives up where its batch or its context is too small.
 void validate_sequences(const ContextParams& params) {
   if (params.n_batch < params.n_seq_max) {
-    usage(fmt::format("a batch of {} tokens cannot hold one of each of {} sequences; give it --batch-size {}",
+    usage(fmt::format("a batch of {} tokens cannot hold one of each of {} sequences; give it n_batch {}",
                       params.n_batch, params.n_seq_max, params.n_seq_max));
   }
   if (params.n_ctx && *params.n_ctx > 0 && *params.n_ctx < params.n_seq_max) {

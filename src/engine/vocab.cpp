@@ -12,7 +12,7 @@ std::int32_t Vocab::n_tokens() const noexcept { return llama_vocab_n_tokens(voca
 
 std::vector<Token> Vocab::tokenize(std::string_view text, bool add_special, bool parse_special) const {
   if (!present()) {
-    throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so it takes token ids, not text (--tokens)");
+    throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so it takes token ids, not text");
   }
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()) / 2) {
     throw Error(ErrorCode::usage, "a text of more than 1 GiB cannot be tokenized");

@@ -38,6 +38,33 @@ std::string without_markup(std::string_view markdown) {
 
 namespace {
 
+bool is_of_a_name(char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+std::string flag_of(std::string_view name, const std::vector<Option>& options) {
+  const auto found = std::ranges::find(options, name, &Option::param);
+  const bool is_plain_english = name.find('_') == std::string_view::npos;
+  if (is_plain_english || found == options.end() || found->flags.empty()) return std::string(name);
+  return found->long_flag();
+}
+
+}  // namespace
+
+std::string in_flags(std::string_view sentence) {
+  const std::vector<Option> options = all_options();
+  std::string out;
+  while (!sentence.empty()) {
+    const auto end = std::ranges::find_if_not(sentence, is_of_a_name);
+    const auto length = std::max<std::size_t>(1, static_cast<std::size_t>(end - sentence.begin()));
+    const bool is_somebodys = !out.empty() && std::string_view("'\"/.-").contains(out.back());  // a file's, a model's
+    const std::string_view word = sentence.substr(0, length);
+    out += is_somebodys ? std::string(word) : flag_of(word, options);
+    sentence.remove_prefix(length);
+  }
+  return out;
+}
+
+namespace {
+
 template <class Is>
 Option the_option(std::string_view name, Is is) {
   for (Option& option : all_options()) {

@@ -41,6 +41,10 @@ struct Option {
 // "`row` is [refused](planning.md)" -> "row is refused"
 [[nodiscard]] std::string without_markup(std::string_view markdown);
 
+// A sentence of the parts below in the words of the command line: parameters by their flags. "give it n_ubatch 16" ->
+// "give it --ubatch-size 16". Parameters whose name is a word of plain English stay.
+[[nodiscard]] std::string in_flags(std::string_view sentence);
+
 // Every option in the order of help and docs, those of table.hpp among them.
 [[nodiscard]] std::vector<Option> all_options();
 // Throw Error{internal} where there is none.

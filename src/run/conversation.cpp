@@ -81,7 +81,7 @@ void Conversation::prompt_all_logits(std::span<const Token> tokens) {
   if (tokens.size() > most) {
     throw Error(ErrorCode::usage,
                 fmt::format("the logits after {} tokens at once were asked for, and '{}' was planned for {}; plan it "
-                            "with --outputs {}",
+                            "with n_outputs_max {}",
                             tokens.size(), instance().name(), most, tokens.size()),
                 {{"requested", tokens.size()}, {"available", most}});
   }

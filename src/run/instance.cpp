@@ -193,7 +193,7 @@ void Instance::load_projector() {
 engine::Projector& Instance::projector() {
   if (!projector_)
     throw Error(ErrorCode::usage,
-                fmt::format("'{}' was planned without a projector; give it one with --mmproj", plan_.name));
+                fmt::format("'{}' was planned without a projector", plan_.name));
   return *projector_;
 }
 
@@ -371,7 +371,7 @@ std::optional<memory::Refusal> Instance::last_refusal() const {
 engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
   if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.dry_run.outputs)) {
     throw Error(ErrorCode::sealed,
-                fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with --outputs {}",
+                fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with n_outputs_max {}",
                             batch.outputs(), plan_.name, plan_.dry_run.outputs, batch.outputs()),
                 {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.dry_run.outputs}});
   }

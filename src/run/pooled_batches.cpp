@@ -49,7 +49,7 @@ void check_inputs(const Instance& instance, std::span<const std::vector<engine::
     if (inputs[i].empty()) throw Error(ErrorCode::usage, fmt::format("input {} has no token", i + 1));
     if (inputs[i].size() <= limits.longest) continue;
     throw Error(ErrorCode::context_overflow,
-                fmt::format("input {} is {} tokens long, and '{}' takes {} at once (--ubatch-size, --ctx-size)", i + 1,
+                fmt::format("input {} is {} tokens long, and '{}' takes {} at once (n_ubatch, n_ctx)", i + 1,
                             inputs[i].size(), instance.name(), limits.longest),
                 {{"needed", inputs[i].size()}, {"available", limits.longest}, {"input", i}});
   }

@@ -270,10 +270,25 @@ class Usage(Cli):
         out, _ = self.run_it("plan", "-m", LLAMA, "-ub", "4096", "--json", status=USAGE)
         self.assertEqual(json.loads(out)["code"], "usage")
 
+    def test_advice_is_in_the_words_of_the_command_line(self):
+        _, err = self.run_it("plan", "-m", LLAMA, "-b", "4", "-np", "8", status=USAGE)
+        self.assertIn("give it --batch-size 8", err)
+        out, _ = self.run_it("plan", "-m", LLAMA, "-b", "4", "-np", "8", "--json", status=USAGE)
+        self.assertIn("give it --batch-size 8", json.loads(out)["message"])
+
     def test_help_and_version_are_no_errors(self):
         for arguments in (["--help"], ["plan", "--help"], ["--version"]):
             out, _ = self.run_it(*arguments)
             self.assertTrue(out)
+
+    def test_every_subcommand_is_started_anew_or_has_no_threads_that_wait(self):
+        """Whoever adds one decides it: apps/plimsoll/waiting.cpp."""
+        out, _ = self.run_it("--help")
+        names = set(re.findall(r"^  ([a-z]+) ", out[out.index("SUBCOMMANDS"):], re.MULTILINE))
+        source = (pathlib.Path(__file__).parents[2] / "apps/plimsoll/waiting.cpp").read_text()
+        computing = set(re.findall(r'"([a-z]+)"', source[source.index("kComputing"):source.index("};")]))
+        self.assertEqual(computing & names, computing)
+        self.assertEqual(names - computing, {"devices", "plan", "doctor", "tokenize", "quantize"})
 
 
 class BadFiles(Cli):

@@ -126,7 +126,7 @@ TEST_F(NumbersTest, ModelsAndThreadsOutOfReachAreSaid) {
   refused("threads at most", [](ContextParams& p) { p.n_threads = 100'000; });
   refused("threads at most", [](ContextParams& p) { p.n_threads_batch = GGML_MAX_N_THREADS + 1; });
   refused("more than any context holds", [](ContextParams& p) { p.n_batch = 1U << 30U; });
-  refused("--batch-size 2", [](ContextParams& p) { p.n_batch = p.n_ubatch = 1; });
+  refused("n_batch 2", [](ContextParams& p) { p.n_batch = p.n_ubatch = 1; });
   refused("cannot hold one of each of 2 sequences", [](ContextParams& p) { p.n_ctx = 1; });
 
   ModelParams alone;

@@ -29,6 +29,14 @@ Params read(const char* param, const std::string& text, Params params = {}) {
   return params;
 }
 
+TEST(OptionTest, ASentenceNamesParametersByTheirFlags) {
+  EXPECT_EQ(in_flags("give it n_ubatch 16 (n_ctx, n_batch)"), "give it --ubatch-size 16 (--ctx-size, --batch-size)");
+  EXPECT_EQ(in_flags("the device of 'n_ctx' at /a/n_ctx.gguf"), "the device of 'n_ctx' at /a/n_ctx.gguf")
+      << "names of files and models, and words of plain English";
+  EXPECT_EQ(in_flags("n_ctx_train and op_offload"), "n_ctx_train and op_offload") << "none, and one without a flag";
+  EXPECT_EQ(in_flags(""), "");
+}
+
 TEST(OptionTest, NamesFollowFromTheLongFlag) {
   const Option layers = option_of_param("gpu_layers");
   EXPECT_EQ(layers.long_flag(), "--gpu-layers");

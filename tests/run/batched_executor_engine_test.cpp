@@ -115,7 +115,7 @@ TEST_F(BatchedExecutorTest, GivesTheLogitsOfEveryTokenThatWasAskedFor) {
     EXPECT_LE(test::largest_difference(one.logits(back), fresh.logits(seen)), test::kLogitTolerance) << back;
   }
   expect_error(ErrorCode::usage, "were not asked for", [&] { (void)one.logits(8); });
-  expect_error(ErrorCode::usage, "--outputs 9", [&] { one.prompt_all_logits(some_tokens(9)); });
+  expect_error(ErrorCode::usage, "n_outputs_max 9", [&] { one.prompt_all_logits(some_tokens(9)); });
 }
 
 TEST_F(BatchedExecutorTest, MisuseIsNamedAndChangesNothing) {

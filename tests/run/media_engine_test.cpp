@@ -272,7 +272,7 @@ TEST_P(MediaMisuse, WithoutAProjectorThereAreNoMedia) {
   plain.dry_run.projector = {};
   open(plain);
   Conversation conversation = executor->create();
-  expect_error(ErrorCode::usage, "--mmproj", [&] {
+  expect_error(ErrorCode::usage, "without a projector", [&] {
     conversation.prompt("<__media__>", std::vector<Media>{Media::from_pixels(1, 1, std::vector<std::uint8_t>(3))});
   });
   EXPECT_EQ(conversation.size(), 0U);
@@ -281,7 +281,7 @@ TEST_P(MediaMisuse, WithoutAProjectorThereAreNoMedia) {
 TEST_P(MediaMisuse, APlanWhoseMicroBatchIsTooSmallIsRefusedByName) {
   plan::Request small = request(ProjectorKind::at_once);
   small.dry_run.context.n_ubatch = 8;
-  expect_error(ErrorCode::usage, "--ubatch-size 16", [&] { (void)test::plan_of(small); });
+  expect_error(ErrorCode::usage, "n_ubatch 16", [&] { (void)test::plan_of(small); });
 }
 
 TEST_P(MediaMisuse, AProjectorThatIsNoneIsTheFilesFault) {
