@@ -18,7 +18,7 @@ TOLERANCE = 0.03
 SWITCHES, FIRST, IDLE = 4.0, 1.25, 1.5
 SLOTS, CONTEXT, ANSWER, ROUNDS = 8, 16384, 32, 5
 PREFIX_WORDS = 700  # about 1,000 tokens of the random vocabulary
-MANY, LONG_WORDS, WATCHED = 32, 1400, 160  # the second is about 4,000 tokens
+MANY, LONG_WORDS, WATCHED = 32, 1000, 160  # the second is about 4,000 tokens
 
 
 class Peer:

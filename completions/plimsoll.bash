@@ -61,7 +61,7 @@ _plimsoll() {
     plan) words="-h --help --explain --fit --json $model $draft $context" ;;
     generate) words="-h --help -p --prompt -f --file --tokens --image --audio -n --predict --stop --ignore-eos --report --fleet
       --warm-up --fit --progress --json $model $draft $context $sampling" ;;
-    chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
+    chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $draft $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
     bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;
     embed) words="-h --help -p --prompt -f --file --tokens --pooling --embd-normalize --warm-up --fit --json $model $context" ;;

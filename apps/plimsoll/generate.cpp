@@ -9,7 +9,6 @@
 #include "base/whole_file.hpp"
 #include "dry_run/dry_run_process.hpp"
 #include "host/host.hpp"
-#include "run/speculative.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -77,14 +76,8 @@ void read_media(const GenerateOptions& options, const engine::Projector& project
   (void)projector.tokenize(asked.text, asked.media, true);
 }
 
-// How often proposals were right, summed over the runs.
-struct Speculation {
-  run::SpeculationParams params;
-  run::SpeculationCounts counts;
-};
-
-template <class Generation, class Show>
-RequestFigures read_all(Generation& generation, const Stopwatch& watch, run::FinishReason& reason, Show&& show) {
+template <class Show>
+RequestFigures read_all(run::Generation& generation, const Stopwatch& watch, run::FinishReason& reason, Show&& show) {
   while (const auto piece = generation.next()) show(*piece);
   reason = generation.finish_reason();
   return {.ms = watch.elapsed_ms(), .timing = generation.timing()};
@@ -92,23 +85,22 @@ RequestFigures read_all(Generation& generation, const Stopwatch& watch, run::Fin
 
 // One run of the request. `show` receives the pieces as they come.
 template <class Show>
-RequestFigures run_once(const Opened& opened, const Asked& asked, Speculation& speculation, run::FinishReason& reason,
-                        Show&& show) {
+RequestFigures run_once(const Opened& opened, const Asked& asked, const run::SpeculationParams& speculation,
+                        run::FinishReason& reason, Show&& show) {
   const Stopwatch watch;
   run::BatchedExecutor executor(*opened.instance);
   run::Conversation conversation = executor.create();
   if (!asked.media.empty()) conversation.prompt(asked.text, asked.media);
-  if (!opened.draft) {
-    run::Generation generation(conversation, asked.params);
-    return read_all(generation, watch, reason, show);
+  std::optional<run::BatchedExecutor> draft_executor;
+  std::optional<run::Conversation> draft;
+  run::GenerationParams params = asked.params;
+  if (opened.draft) {
+    draft_executor.emplace(*opened.draft);
+    draft.emplace(draft_executor->create());
+    params.draft = {.conversation = &*draft, .speculation = speculation};
   }
-  run::BatchedExecutor draft_executor(*opened.draft);
-  run::Conversation draft = draft_executor.create();
-  run::SpeculativeGeneration generation(conversation, draft, asked.params, speculation.params);
-  RequestFigures figures = read_all(generation, watch, reason, show);
-  speculation.counts.proposed += generation.counts().proposed;
-  speculation.counts.accepted += generation.counts().accepted;
-  return figures;
+  run::Generation generation(conversation, std::move(params));
+  return read_all(generation, watch, reason, show);
 }
 
 void print_result(const std::string& text, run::FinishReason reason, const RequestFigures& figures) {
@@ -172,17 +164,12 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   run::GenerationParams params = generation_params(options);
   params.prompt = prompt_tokens(*lease.instance().model(), options);
   params.stop = interrupts();
+  params.draft = lease.draft();
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
   const Stopwatch watch;
-  RequestFigures figures;
-  if (const auto draft = lease.draft()) {
-    run::SpeculativeGeneration generation(lease.conversation(), draft->conversation, params, draft->speculation);
-    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
-  } else {
-    run::Generation generation(lease.conversation(), params);
-    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
-  }
+  run::Generation generation(lease.conversation(), std::move(params));
+  const RequestFigures figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
   global.json ? print_result(text, reason, figures) : fmt::print("\n");
   return end_of(reason, figures);
 }
@@ -216,7 +203,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
                              check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();
-  Speculation speculation{.params = app::speculation(options.draft), .counts = {}};
+  const run::SpeculationParams speculation = app::speculation(options.draft);
 
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
@@ -228,7 +215,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     for (int i = 0; i < kSteadyRuns && again != run::FinishReason::cancelled; ++i) {
       runs.push_back(run_once(opened, asked, speculation, again, [](const std::string&) {}));
     }
-    write_whole_file(options.report, report_json(opened, runs, speculation.counts).dump(2) + "\n");
+    write_whole_file(options.report, report_json(opened, runs).dump(2) + "\n");
     if (again == run::FinishReason::cancelled) reason = again;
   }
   if (global.json) print_result(text, reason, runs.front());

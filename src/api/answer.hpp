@@ -22,8 +22,9 @@ struct ResponseMeta {
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
   std::size_t prompt_tokens = 0;
-  std::size_t cached_tokens = 0;      // of those, in memory already
-  std::vector<ReadPrompt> prompts{};  // only where TextRequest::shows_tokens
+  std::size_t cached_tokens = 0;       // of those, in memory already
+  std::vector<ReadPrompt> prompts{};   // only where TextRequest::shows_tokens
+  std::size_t answers_per_prompt = 1;  // choices are counted prompt after prompt
 };
 
 // How much of a prompt has been read.
@@ -78,6 +79,7 @@ struct ChoiceEnd {
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
   std::optional<Timings> timings{};
+  std::optional<double> mean_logprob{};  // of its tokens; only where TextRequest::best_of chooses
 };
 
 struct Choice {
@@ -89,6 +91,7 @@ struct Choice {
   std::string stop_string{};
   std::vector<std::int32_t> tokens{};
   Timings timings{};
+  double mean_logprob = 0;
 };
 
 struct Answer {

@@ -64,6 +64,7 @@ std::vector<std::string> read_names(Fields& fields, const char* key) {
 Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
+  read_number_of_answers(fields, request);
   (void)read_limits(fields, request, {"n_predict", "max_tokens"});
   request.stop_strings = read_stop_strings(fields, {"stop"});
   read_form(fields, request);

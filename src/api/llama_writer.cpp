@@ -1,5 +1,7 @@
 #include "llama_writer.hpp"
 
+#include <map>
+
 #include "openai_parts.hpp"
 
 namespace plimsoll::api {
@@ -55,16 +57,15 @@ class LlamaWriter final : public AnswerWriter {
   }
 
   std::string piece(const Piece& piece) override {
-    if (piece.choice != choice_) written_ = 0, has_newline_ = false;
-    choice_ = piece.choice;
-    written_ += piece.tokens.size();
-    has_newline_ = has_newline_ || piece.text.contains('\n');
+    Written& written = written_[piece.choice];
+    written.tokens += piece.tokens.size();
+    written.has_newline = written.has_newline || piece.text.contains('\n');
     Json out{{"index", piece.choice},
              {"content", piece.text},
              {"tokens", piece.tokens},
              {"stop", false},
              {"id_slot", -1},
-             {"tokens_predicted", written_},
+             {"tokens_predicted", written.tokens},
              {"tokens_evaluated", prompt_of(piece.choice).tokens.size()}};
     if (!piece.logprobs.empty()) out["completion_probabilities"] = probabilities_json(piece.logprobs);
     return event(out);
@@ -72,7 +73,7 @@ class LlamaWriter final : public AnswerWriter {
 
   std::string end_of_choice(const ChoiceEnd& end) override {
     Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})};
-    return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
+    return event(only(form_.response_fields, whole_choice(last, end.choice, written_[end.choice].has_newline)));
   }
 
   std::string end(const Usage&) override { return {}; }
@@ -92,9 +93,15 @@ class LlamaWriter final : public AnswerWriter {
   }
 
  private:
+  struct Written {
+    std::size_t tokens = 0;
+    bool has_newline = false;
+  };
+
   [[nodiscard]] const ReadPrompt& prompt_of(std::size_t choice) const {
     static const ReadPrompt kNone;
-    return choice < meta_.prompts.size() ? meta_.prompts[choice] : kNone;
+    const std::size_t prompt = choice / meta_.answers_per_prompt;
+    return prompt < meta_.prompts.size() ? meta_.prompts[prompt] : kNone;
   }
 
   [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
@@ -120,9 +127,7 @@ class LlamaWriter final : public AnswerWriter {
 
   LlamaForm form_;
   ResponseMeta meta_;
-  std::size_t choice_ = 0;
-  std::size_t written_ = 0;
-  bool has_newline_ = false;
+  std::map<std::size_t, Written> written_;  // by choice
 };
 
 }  // namespace

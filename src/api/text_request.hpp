@@ -67,6 +67,7 @@ struct TextRequest {
   std::string model{};  // empty: the only one, or the first
   std::variant<ChatPrompt, std::vector<RawPrompt>, InfillPrompt> prompt{};
   std::int32_t n = 1;                         // answers to each prompt
+  std::int32_t best_of = 1;                   // more than n: so many are made, and the n likeliest are given
   std::optional<std::int32_t> most_tokens{};  // of an answer; empty: until the context is full
   std::int32_t least_tokens = 0;              // of an answer: the model does not end it before
   std::optional<std::int32_t> most_thought_tokens{};

@@ -63,6 +63,19 @@ void Dispatcher::give_back(const std::string& name, Time now) {
   one.last_used = now;
 }
 
+bool Dispatcher::wants_slots_back(const std::string& name) const {
+  const Model& one = model(name);
+  if (one.state != ready || one.leaving || one.broken) return true;
+  return std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return ticket.needs_slot && ticket.model == name; });
+}
+
+bool Dispatcher::take_another(const std::string& name) {
+  Model& one = model(name);
+  if (wants_slots_back(name) || one.leases >= one.rules.slots) return false;
+  ++one.leases;
+  return true;
+}
+
 void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.pinned = pinned; }
 
 void Dispatcher::set_time_to_live(const std::string& name, std::optional<std::chrono::milliseconds> idle) {

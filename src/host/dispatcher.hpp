@@ -114,6 +114,13 @@ class Dispatcher {
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
+  // One more slot for somebody who has one of that model: at once or not at all. Nobody who waits for a slot is passed,
+  // and a model that has been promised away gets no more work. Since nobody waits for more while holding one, requests
+  // that want several cannot wait for each other.
+  [[nodiscard]] bool take_another(const std::string& model);
+  // Whoever has more than one slot of it should give one back.
+  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
+
   // Everything that can be decided now. The devices have just been looked at.
   [[nodiscard]] std::vector<Decision> decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been

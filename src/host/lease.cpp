@@ -59,12 +59,23 @@ run::Conversation& Lease::conversation() {
   return *state_->conversation;
 }
 
-std::optional<LeasedDraft> Lease::draft() {
+std::optional<run::Draft> Lease::draft() {
   if (!state_->resident->draft) return std::nullopt;
   if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
-  return LeasedDraft{.conversation = *state_->draft,
-                     .speculation = model_of(state_->host->fleet(), model()).draft->speculation};
+  return run::Draft{.conversation = &*state_->draft,
+                    .speculation = model_of(state_->host->fleet(), model()).draft->speculation};
 }
+
+std::optional<Lease> Lease::another() const {
+  auto resident = state_->host->queue().another(model());
+  if (!resident) return std::nullopt;
+  auto state = std::make_unique<State>();
+  state->host = state_->host;
+  state->resident = std::move(resident);
+  return Lease(std::move(state));
+}
+
+bool Lease::is_wanted_back() const { return state_->host->queue().wants_slots_back(model()); }
 
 void Lease::resume(ConversationId conversation) {
   if (state_->kept == conversation) return;

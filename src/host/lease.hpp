@@ -10,8 +10,8 @@
 
 #include "host/dispatcher.hpp"
 #include "run/batched_executor.hpp"
+#include "run/generation.hpp"
 #include "run/instance.hpp"
-#include "run/speculative.hpp"
 
 namespace plimsoll::host {
 
@@ -32,12 +32,6 @@ struct AcquireOptions {
   std::function<void(const Dispatcher::Place&)> waiting{};
 };
 
-// For run::SpeculativeGeneration, which lays the conversation out anew; both are the lease's own.
-struct LeasedDraft {
-  run::Conversation& conversation;
-  run::SpeculationParams speculation;
-};
-
 // Move-only; giving it back may let others in. One thread at a time. Ends before its host does.
 class Lease {
  public:
@@ -51,12 +45,18 @@ class Lease {
   // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
   // run::Reranker on its instance().
   [[nodiscard]] run::Conversation& conversation();
-  // A sequence of the model's draft; empty where the fleet gives the model none.
-  [[nodiscard]] std::optional<LeasedDraft> draft();
+  // A sequence of the model's draft, the lease's own; empty where the fleet gives the model none.
+  [[nodiscard]] std::optional<run::Draft> draft();
   // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
   // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
   // busy (it has a lease already), unsupported, and what restoring its memory throws.
   void resume(ConversationId conversation);
+
+  // Another slot of the same model, where one is free and nobody waits for one: never waits. For a request of several
+  // answers, which goes on with the slots that it has.
+  [[nodiscard]] std::optional<Lease> another() const;
+  // Somebody waits for a slot, or the model is to go: what another() gave should be given back soon.
+  [[nodiscard]] bool is_wanted_back() const;
 
  private:
   friend class Host;

@@ -58,6 +58,17 @@ void Queue::want(const std::string& model) {
   pump();
 }
 
+std::shared_ptr<Resident> Queue::another(const std::string& model) {
+  const MutexLock lock(mutex_);
+  if (ending_.stop_requested() || !dispatcher_.take_another(model)) return nullptr;
+  return residents_.at(model);
+}
+
+bool Queue::wants_slots_back(const std::string& model) const {
+  const MutexLock lock(mutex_);
+  return ending_.stop_requested() || dispatcher_.wants_slots_back(model);
+}
+
 void Queue::end_lease(const std::string& model) noexcept {
   try {
     dispatcher_.give_back(model, clock_.now());

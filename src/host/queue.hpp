@@ -93,6 +93,9 @@ class Queue {
   };
   // The host itself wants it: nobody waits, and nobody has to.
   void want(const std::string& model);
+  // One more slot of a model that the caller has a slot of; null: see Dispatcher::take_another(). Does not wait.
+  [[nodiscard]] std::shared_ptr<Resident> another(const std::string& model);
+  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
   // Ends a lease. `failed`: the model computes no more.
   void give_back(const std::string& model, bool failed) noexcept;
   // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.

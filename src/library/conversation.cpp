@@ -53,13 +53,12 @@ Conversation::State::State(Model::State& of, run::Conversation taken)
     : owner(of.shared_from_this()), model(of.weak_from_this()), own(std::move(taken)), conversation(&*own) {
   if (!of.draft_executor) return;
   own_draft = of.draft_executor->create();
-  draft = &*own_draft;
-  speculation = library::speculation_of(*of.options.draft);
+  draft = {.conversation = &*own_draft, .speculation = library::speculation_of(*of.options.draft)};
 }
 
 Conversation::State::State(std::shared_ptr<const void> keeper, run::Conversation& leased,
-                           run::Conversation* leased_draft, run::SpeculationParams params)
-    : owner(std::move(keeper)), conversation(&leased), draft(leased_draft), speculation(params) {}
+                           std::optional<run::Draft> leased_draft)
+    : owner(std::move(keeper)), conversation(&leased), draft(leased_draft) {}
 
 Conversation::State::~State() {
   own_draft.reset();

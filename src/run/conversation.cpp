@@ -193,6 +193,15 @@ Conversation Conversation::fork() const {
   return {schedule_, schedule_->fork(*sequence_)};
 }
 
+void Conversation::copy_from(const Conversation& other) {
+  if (schedule_ != other.schedule_)
+    throw Error(ErrorCode::usage, "a conversation of another executor cannot be copied");
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  if (sequence_->continuation != nullptr)
+    throw Error(ErrorCode::usage, "this conversation is being decoded; it does one thing at a time");
+  if (sequence_ != other.sequence_) schedule_->copy(*other.sequence_, *sequence_);
+}
+
 void Conversation::rewind(std::size_t n) {
   const SequenceSchedule::Lock lock(schedule_->mutex());
   if (n > sequence_->tokens.size())

@@ -236,21 +236,26 @@ void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
   forget_logits(sequence);
 }
 
+void SequenceSchedule::copy(Sequence& from, Sequence& to) {
+  own_logits(from);
+  truncate(to, 0);
+  if (from.decoded > 0) instance_.context().copy(from.id, to.id);
+  const engine::SequenceId id = to.id;
+  to = from;
+  to.id = id;
+  to.continuation = nullptr;
+  to.made_way = false;
+}
+
 std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
-  own_logits(sequence);
-  auto copy = create();
+  auto made = create();
   try {
-    if (sequence.decoded > 0) instance_.context().copy(sequence.id, copy->id);
-    const engine::SequenceId id = copy->id;
-    *copy = sequence;
-    copy->id = id;
-    copy->continuation = nullptr;
-    copy->made_way = false;
+    copy(sequence, *made);
   } catch (...) {
-    release(copy);
+    release(made);
     throw;
   }
-  return copy;
+  return made;
 }
 
 }  // namespace plimsoll::run

@@ -86,6 +86,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   // Nothing of it is in memory any more; its tokens wait. Throws Error{unsupported} where vectors are among them.
   void decode_again(Sequence& sequence);
   [[nodiscard]] std::shared_ptr<Sequence> fork(Sequence& sequence);
+  void copy(Sequence& from, Sequence& to);  // `to` has no continuation; what it held is gone
   [[nodiscard]] std::shared_ptr<Sequence> restore(const SequenceSnapshot& snapshot);
   [[nodiscard]] SequenceSnapshot save(Sequence& sequence);
   [[nodiscard]] Bytes size_when_saved(Sequence& sequence);  // of its memory

@@ -2,7 +2,6 @@
 // thoughts, its calls, and log-probabilities.
 #pragma once
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -30,19 +29,19 @@ class ResponseStream {
   struct Form {
     std::optional<api::ToolCallReader> calls{};
     std::optional<api::ReasoningReader> reasoning{};
-    std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
-    bool shows_tokens = false;                  // pieces have the ids of their tokens
-    bool tells_times = false;                   // with each piece
+    bool shows_tokens = false;  // pieces have the ids of their tokens
+    bool tells_times = false;   // with each piece
   };
 
-  ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
-      : listener_(listener), choice_(choice), vocab_(vocab), form_(std::move(form)) {}
+  ResponseStream(Listener& listener, std::size_t choice, Form form)
+      : listener_(listener), choice_(choice), form_(std::move(form)) {}
 
-  // Each token, before its text. `logits`: one for each token of the vocabulary.
-  void on_token(engine::Token token, std::span<const float> logits);
+  // Each token, before its text; its log-probability where that is told.
+  void on_token(engine::Token token, std::optional<api::TokenLogprob> logprob);
   // False: nobody listens any more. So with end().
   [[nodiscard]] bool text(std::string text);
-  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string);
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string,
+                         std::optional<double> mean_logprob = {});
   // What the next piece and the end tell of it.
   void set_timings(const api::Timings& timings) { timings_ = timings; }
 
@@ -56,7 +55,6 @@ class ResponseStream {
 
   Listener& listener_;
   std::size_t choice_;
-  engine::Vocab vocab_;
   Form form_;
   bool called_ = false;
   std::optional<api::Timings> timings_;

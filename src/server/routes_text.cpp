@@ -1,4 +1,5 @@
 // The APIs for text: each of api::dialects() at its path, streamed or as a whole.
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <ranges>
@@ -33,6 +34,7 @@ class Collector final : public Listener {
     at(end.choice).finish = end.finish;
     at(end.choice).stop_string = end.stop_string;
     at(end.choice).timings = end.timings.value_or(api::Timings{});
+    at(end.choice).mean_logprob = end.mean_logprob.value_or(0);
     return true;
   }
   [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }
@@ -120,7 +122,17 @@ void end(Streaming& streaming, host::Host& host) {
   keep_alive(host, model, streaming.keep_alive);
 }
 
-// Names of fields, fit for a header.
+// Of each prompt's answers the `given` likeliest, those first; as they are where all are given.
+std::vector<api::Choice> best_of(std::vector<api::Choice> choices, std::size_t made, std::size_t given) {
+  if (given >= made) return choices;
+  std::vector<api::Choice> best;
+  for (auto of_a_prompt : choices | std::views::chunk(made)) {
+    std::ranges::stable_sort(of_a_prompt, std::ranges::greater{}, &api::Choice::mean_logprob);
+    for (api::Choice& choice : of_a_prompt | std::views::take(given)) best.push_back(std::move(choice));
+  }
+  return best;
+}
+
 api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
   Collector collector;
   try {
@@ -130,7 +142,9 @@ api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counte
     throw;
   }
   count(counters, job, true);
-  return writer.whole({.meta = job.meta(), .choices = collector.take(), .usage = job.usage()});
+  return writer.whole({.meta = job.meta(),
+                       .choices = best_of(collector.take(), job.answers_per_prompt(), job.given_per_prompt()),
+                       .usage = job.usage()});
 }
 
 // Counting needs no length of an answer.

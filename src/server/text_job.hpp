@@ -11,7 +11,7 @@
 #include "host/host.hpp"
 #include "run/generation.hpp"
 
-#include "answer_end.hpp"
+#include "answer_scheduler.hpp"
 #include "model_names.hpp"
 #include "prompt_reader.hpp"
 #include "response_stream.hpp"
@@ -31,10 +31,14 @@ class TextJob {
   TextJob& operator=(const TextJob&) = delete;
 
   [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }
-  // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
+  // All answers, told as they come. Throws Error where one fails, and ends the others; cancelled where the client has
+  // gone.
   void run(Listener& listener);
   [[nodiscard]] api::Usage usage() const noexcept;
   [[nodiscard]] const TokenTimes& times() const noexcept { return times_; }
+  // Of how many answers to a prompt how many are given; all of them, unless best_of asks for more.
+  [[nodiscard]] std::size_t answers_per_prompt() const noexcept;
+  [[nodiscard]] std::size_t given_per_prompt() const noexcept { return static_cast<std::size_t>(request_.n); }
 
  private:
   void check(const PromptReader& reader);
@@ -44,29 +48,23 @@ class TextJob {
   [[nodiscard]] std::int32_t most_tokens(const std::vector<engine::Token>& prompt) const;
   [[nodiscard]] bool thinks_aloud(const engine::SamplingParams& sampling) const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
-  [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts() const;
-  std::size_t go_back_to(const std::vector<engine::Token>& prompt);
-  void answer(std::size_t choice, const std::vector<engine::Token>& prompt, Listener& listener);
-  template <class Generation>
-  void tell_all(Generation&& generation, const std::vector<engine::Token>& prompt, ResponseStream& stream);
+  [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts();
+  void note_end(const TextAnswer& answer);
+  [[nodiscard]] TextAnswer::Asked asked_of(std::size_t choice);
   [[nodiscard]] run::GenerationParams params_of(std::size_t choice, const std::vector<engine::Token>& prompt,
-                                                Listener& listener, ResponseStream& stream);
-  [[nodiscard]] std::string echoed(const std::vector<engine::Token>& prompt) const;
+                                                const ResponseStream::Form& form) const;
+  [[nodiscard]] std::string echoed(const std::vector<engine::Token>& prompt);
 
   ServerContext server_;
   api::TextRequest request_;
   std::string owner_;
   std::stop_token stop_;
   TokenTimes times_{std::chrono::steady_clock::now()};
-  std::unique_ptr<PromptCache::Handle> prompt_;  // before the lease, since it ends after it
   NamedModel model_;
-  std::optional<host::Lease> lease_;
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
-  std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
-  std::unique_ptr<AnswerEnd> end_;   // of the answer at work
-  bool first_is_laid_out_ = false;
-  bool failed_ = false;
+  std::optional<AnswerScheduler> answers_;
+  std::size_t cached_ = 0;  // tokens of the prompts that were in memory
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;

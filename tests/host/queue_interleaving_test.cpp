@@ -4,6 +4,7 @@
 // PLIMSOLL_INTERLEAVING_STEPS (300000) and PLIMSOLL_INTERLEAVING_SEED (1) ask for more, and for others.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <thread>
@@ -87,7 +88,7 @@ class Episode {
 
   void step() {
     clock_.advance(std::chrono::milliseconds(below(20)));
-    switch (below(16)) {
+    switch (below(17)) {
       case 0:
       case 1:
       case 2:
@@ -106,6 +107,8 @@ class Episode {
       case 10:
         queue_->retry(any_model());
         return;
+      case 11:
+        return ask_for_more();
       default:
         return work();
     }
@@ -229,6 +232,20 @@ class Episode {
     const std::string model = leases_[index];
     leases_.erase(leases_.begin() + static_cast<std::ptrdiff_t>(index));
     outdated ? queue_->give_back_outdated(model) : queue_->give_back(model, failed);
+  }
+
+  // Somebody who has a slot wants another one: it is there, or it is not. Nobody who waits is passed.
+  void ask_for_more() {
+    if (leases_.empty()) return;
+    const std::string model = leases_[below(leases_.size())];
+    const bool somebody_waits = std::ranges::any_of(requests_, [&](const Asked& asked) {
+      return asked.model == model && asked.needs_slot && !asked.ticket->is_answered();
+    });
+    const std::shared_ptr<Resident> resident = queue_->another(model);
+    if (!resident) return;
+    EXPECT_FALSE(somebody_waits);
+    EXPECT_EQ(resident->name, model);
+    leases_.push_back(model);
   }
 
   void give_back() {

@@ -9,15 +9,16 @@
 //
 // Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
 // memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
-// a`, `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change
-// a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others
-// hold). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
-// over_budget`, `postpone 1`.
+// a`, `more a` (one who has a lease of it wants another: `another` or `none`), `gone a` (its eviction is done; what it
+// had of runtime stays with the backend), `lost a` (its device is), `change a` (its file is), `pin a`, `unpin a`,
+// `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold). Decided: `load a`, `evict a`, `drain
+// a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone 1`.
 #pragma once
 #include <gtest/gtest.h>
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/dispatcher.hpp"
@@ -120,6 +121,8 @@ class Scenario {
       dispatcher_->outdated(name);
     } else if (verb == "others") {
       others_ = Bytes{std::stoul(name)};
+    } else if (verb == "more") {
+      said_ = dispatcher_->take_another(name) ? "another" : "none";
     } else if (verb == "free") {
       dispatcher_->give_back(name, now_);
     } else if (verb == "pin" || verb == "unpin") {
@@ -195,6 +198,7 @@ class Scenario {
   [[nodiscard]] std::string decisions() {
     std::string out;
     const auto add = [&](const std::string& text) { out += (out.empty() ? " " : "; ") + text; };
+    if (const std::string said = std::exchange(said_, {}); !said.empty()) add(said);
     look();
     for (const Decision& decision : dispatcher_->decide(*capacity_, policy_, now_)) {
       if (const auto* moved = std::get_if<Moved>(&decision)) {
@@ -212,6 +216,7 @@ class Scenario {
     return out;
   }
 
+  std::string said_;
   plan::DeviceState device_;
   std::optional<Bytes> total_;
   Bytes others_;

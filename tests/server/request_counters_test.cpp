@@ -14,7 +14,8 @@ using ::testing::Not;
 TokenTimes tokens_after(std::initializer_list<int> ms) {
   const TokenTimes::Moment asked{};
   TokenTimes out(asked);
-  for (const int one : ms) out.token(asked + milliseconds(one));
+  TokenTimes::LastToken last;
+  for (const int one : ms) out.token(last, asked + milliseconds(one));
   return out;
 }
 
