@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/schema_verdict.hpp"
 #include "api/timings.hpp"
 
 namespace plimsoll::api {
@@ -43,6 +44,7 @@ struct Usage {
   std::optional<Timings> timings{};  // of all answers together
   double load_ms = 0;                // until the model was there
   double total_ms = 0;               // since the request was read
+  std::optional<SchemaVerdict> schema_check{};  // of all answers together; empty: nothing was to be checked
 };
 
 struct ToolCall {
@@ -78,6 +80,7 @@ struct ChoiceEnd {
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
   std::optional<Timings> timings{};
+  std::optional<SchemaVerdict> schema_check{};
 };
 
 struct Choice {
@@ -89,6 +92,7 @@ struct Choice {
   std::string stop_string{};
   std::vector<std::int32_t> tokens{};
   Timings timings{};
+  std::optional<SchemaVerdict> schema_check{};
 };
 
 struct Answer {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
@@ -39,6 +40,7 @@ class ChatCompletionWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     timings_ = piece.timings;
+    schema_check_.reset();
     std::string out = opening(piece.choice);
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
@@ -52,6 +54,7 @@ class ChatCompletionWriter final : public AnswerWriter {
   std::string end_of_choice(const ChoiceEnd& end) override {
     std::string out = opening(end.choice);
     timings_ = end.timings;
+    schema_check_ = end.schema_check;
     return out += chunk(end.choice, Json::object(), reason(end.finish), nullptr);
   }
 
@@ -66,6 +69,7 @@ class ChatCompletionWriter final : public AnswerWriter {
              {"created", answer.meta.created},     {"model", answer.meta.model},
              {"choices", std::move(choices)},      {"usage", usage_json(answer.usage)}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
+    add_schema_check(out, answer.usage.schema_check);
     return out;
   }
 
@@ -85,6 +89,7 @@ class ChatCompletionWriter final : public AnswerWriter {
                                    {"finish_reason", std::move(finish)}}});
     if (form_.include_usage) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
+    add_schema_check(out, schema_check_);
     return event(out);
   }
 
@@ -133,6 +138,7 @@ class ChatCompletionWriter final : public AnswerWriter {
   ChatForm form_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
+  std::optional<SchemaVerdict> schema_check_;
   std::size_t opened_ = 0;
   std::size_t calls_ = 0;
 };

@@ -1,6 +1,7 @@
 // OpenAI's /v1/completions.
 #include <fmt/format.h>
 
+#include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 
@@ -29,11 +30,13 @@ class CompletionWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     timings_ = piece.timings;
+    schema_check_.reset();
     return chunk(piece.choice, piece.text, nullptr, logprobs_json(piece.logprobs, offset_of(piece)));
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
     timings_ = end.timings;
+    schema_check_ = end.schema_check;
     return chunk(end.choice, "", finish_reason(end.finish), nullptr);
   }
 
@@ -52,6 +55,7 @@ class CompletionWriter final : public AnswerWriter {
     }
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
+    add_schema_check(out, answer.usage.schema_check);
     return out;
   }
 
@@ -66,6 +70,7 @@ class CompletionWriter final : public AnswerWriter {
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
+    add_schema_check(out, schema_check_);
     return event(out);
   }
 
@@ -100,6 +105,7 @@ class CompletionWriter final : public AnswerWriter {
   bool include_usage_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
+  std::optional<SchemaVerdict> schema_check_;
   std::size_t choice_ = 0;
   std::size_t offset_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include "openai_parts.hpp"
 
+#include "api/answer_check.hpp"
+
 namespace plimsoll::api {
 namespace {
 
@@ -71,7 +73,8 @@ class LlamaWriter final : public AnswerWriter {
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
-    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})};
+    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{}),
+                .schema_check = end.schema_check};
     return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
   }
 
@@ -100,7 +103,7 @@ class LlamaWriter final : public AnswerWriter {
   [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
     const ReadPrompt& prompt = prompt_of(index);
     const std::size_t held = prompt.tokens.size() + choice.timings.predicted;
-    return {{"index", index},
+    Json out{{"index", index},
             {"content", choice.text},
             {"tokens", Json::array()},
             {"id_slot", -1},
@@ -116,6 +119,8 @@ class LlamaWriter final : public AnswerWriter {
             {"stopping_word", choice.stop_string},
             {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
             {"timings", timings_json(choice.timings)}};
+    add_schema_check(out, choice.schema_check);
+    return out;
   }
 
   LlamaForm form_;

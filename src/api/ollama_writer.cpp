@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "api/answer_check.hpp"
 #include "api/json_lines.hpp"
 #include "base/clock.hpp"
 
@@ -120,6 +121,7 @@ class OllamaWriter final : public AnswerWriter {
     out["prompt_eval_duration"] = nanoseconds(timings.prompt_ms);
     out["eval_count"] = usage.completion_tokens;
     out["eval_duration"] = nanoseconds(timings.predicted_ms);
+    add_schema_check(out, usage.schema_check);
   }
 
   [[nodiscard]] std::vector<std::int32_t> context() const {

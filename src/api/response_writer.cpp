@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/answer_check.hpp"
 #include "api/sse.hpp"
 
 #include "openai_parts.hpp"
@@ -117,6 +118,7 @@ class ResponseWriter final : public AnswerWriter {
     if (finish == Finish::length) out["incomplete_details"] = {{"reason", "max_output_tokens"}};
     out["usage"] = response_usage(usage);
     if (usage.timings) out["timings"] = timings_json(*usage.timings);
+    add_schema_check(out, usage.schema_check);
     return out;
   }
 

@@ -1,4 +1,4 @@
-#include "normal_schema.hpp"
+#include "grammar/normal_schema.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,9 @@
 #include <map>
 #include <set>
 
-#include "formats.hpp"
+#include <nlohmann/json.hpp>
+
+#include "grammar/formats.hpp"
 
 namespace plimsoll::grammar {
 namespace {

@@ -3,9 +3,9 @@
 #pragma once
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
-#include "schema_notes.hpp"
+#include "grammar/schema_notes.hpp"
 
 namespace plimsoll::grammar {
 

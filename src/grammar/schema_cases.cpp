@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "normal_schema.hpp"
+#include "grammar/normal_schema.hpp"
 
 namespace plimsoll::grammar {
 namespace {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <set>
 
-#include "normal_schema.hpp"
+#include "grammar/normal_schema.hpp"
 #include "schema_values.hpp"
 
 namespace plimsoll::grammar {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "schema_notes.hpp"
+#include "grammar/schema_notes.hpp"
 
 namespace plimsoll::grammar {
 

@@ -27,8 +27,10 @@ void SchemaNotes::loosened(const std::string& pointer, const std::string& keywor
 void SchemaNotes::wrong(const std::string& pointer, const std::string& keyword, const std::string& what) {
   if (strict_) throw Error(ErrorCode::usage, fmt::format("the schema at '{}' {}", pointer, what));
   const std::string at = keyword.empty() ? pointer : pointer_to(pointer, keyword);
-  const std::string last = keyword.empty() ? pointer.substr(pointer.rfind('/') + 1) : keyword;
-  add({.kind = SchemaNote::Kind::loosened, .pointer = at, .keyword = last, .why = what});
+  add({.kind = SchemaNote::Kind::loosened,
+       .pointer = at,
+       .keyword = keyword.empty() ? "schema" : keyword,
+       .why = what});
 }
 
 // A place that is read several times is told once.

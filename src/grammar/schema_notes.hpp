@@ -13,7 +13,7 @@ struct SchemaNote {
   };
   Kind kind = Kind::unchecked;
   std::string pointer{};  // JSON pointer to the keyword: "#/properties/when/format"
-  std::string keyword{};  // its last part
+  std::string keyword{};  // its last part; "schema" where a schema as a whole is meant
   std::string why{};
   friend bool operator==(const SchemaNote&, const SchemaNote&) = default;
 };

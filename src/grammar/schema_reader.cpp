@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "normal_schema.hpp"
+#include "grammar/discriminator.hpp"
+#include "grammar/normal_schema.hpp"
 #include "schema_cases.hpp"
 #include "schema_merge.hpp"
-#include "schema_references.hpp"
+#include "grammar/schema_references.hpp"
 #include "schema_values.hpp"
 
 namespace plimsoll::grammar {
@@ -194,13 +195,13 @@ std::string SchemaReader::any_of(const char* keyword, const Json& schema, const 
   Json beside = schema;
   beside.erase(keyword);
   beside.erase("discriminator");
-  const Json& branches = schema[keyword];
+  const Json branches = discriminated_branches(schema, keyword, references_);
   if (std::string_view(keyword) == "oneOf" && !strict_) check_exclusive(branches, pointer);
   std::vector<std::string> alternatives;
   for (std::size_t i = 0; i < branches.size(); ++i) {
     const std::string where = fmt::format("{}/{}/{}", pointer, keyword, i);
     const std::string wanted = fmt::format("{}-{}", name, i);
-    const Json branch = with_discriminator(branches[i], schema);
+    const Json& branch = branches[i];
     if (branch == false) continue;
     try {
       if (beside.empty())
@@ -228,27 +229,6 @@ void SchemaReader::check_exclusive(const Json& branches, const std::string& poin
     for (std::size_t k = i + 1; exclusive && k < flats.size(); ++k) exclusive = are_disjoint(flats[i], flats[k]);
   }
   if (!exclusive) notes_.unchecked(pointer, "oneOf", "that no more than one branch matches");
-}
-
-// OpenAPI's: the member's value says which branch it is.
-Json SchemaReader::with_discriminator(const Json& branch, const Json& schema) const {
-  const Json discriminator = schema.value("discriminator", Json());
-  if (!discriminator.is_object() || !branch.is_object() || !branch.value("$ref", Json()).is_string()) return branch;
-  const Json member = discriminator.value("propertyName", Json());
-  const Json mapping = discriminator.value("mapping", Json());
-  if (!member.is_string() || !mapping.is_object()) return branch;
-  const auto target = branch["$ref"].get<std::string>();
-  const Json* there = references_.find(target);
-  if (there == nullptr || !there->is_object()) return branch;
-  const Json own = there->value("properties", Json::object()).value(member.get<std::string>(), Json::object());
-  if (own.is_object() && (own.contains("const") || own.contains("enum"))) return branch;
-  Json names = Json::array();
-  for (const auto& [name, where] : mapping.items()) {
-    if (where == target || where == target.substr(target.rfind('/') + 1)) names.push_back(name);
-  }
-  if (names.empty()) return branch;
-  const Json named{{"properties", {{member.get<std::string>(), {{"enum", names}}}}}, {"required", Json::array({member})}};
-  return {{"allOf", Json::array({branch, named})}};
 }
 
 std::string SchemaReader::one_case_of(const SchemaCases& cases, const std::string& pointer, const std::string& name) {

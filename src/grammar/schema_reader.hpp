@@ -13,8 +13,8 @@
 
 #include "gbnf_rules.hpp"
 #include "schema_cases.hpp"
-#include "schema_notes.hpp"
-#include "schema_references.hpp"
+#include "grammar/schema_notes.hpp"
+#include "grammar/schema_references.hpp"
 
 namespace plimsoll::grammar {
 
@@ -67,7 +67,6 @@ class SchemaReader {
   void count(const std::string& pointer);
   Json flat(const Json& schema, const std::string& pointer, int depth);
   void check_exclusive(const Json& branches, const std::string& pointer);
-  Json with_discriminator(const Json& branch, const Json& schema) const;
 
   const Json& root_;
   bool strict_;

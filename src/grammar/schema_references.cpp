@@ -1,6 +1,8 @@
-#include "schema_references.hpp"
+#include "grammar/schema_references.hpp"
 
 #include <charconv>
+
+#include <nlohmann/json.hpp>
 
 namespace plimsoll::grammar {
 namespace {

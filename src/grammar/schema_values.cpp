@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "normal_schema.hpp"
+#include "grammar/normal_schema.hpp"
 
 namespace plimsoll::grammar {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "formats.hpp"
+#include "grammar/formats.hpp"
 #include "pattern_grammar.hpp"
 #include "schema_reader.hpp"
 

@@ -43,12 +43,17 @@ bool ResponseStream::text(std::string text) {
 
 bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string) {
   if (form_.reasoning && !tell_read(form_.reasoning->finish())) return false;
-  if (form_.calls && !tell({}, form_.calls->finish())) return false;
+  if (form_.calls && !tell({}, form_.calls->finish(form_.calls_are_required))) return false;
   if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
   const bool length = reason == run::FinishReason::length;
-  const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-  return listener_.end_of_choice(
-      {.choice = choice_, .finish = finish, .stop_string = stop_string, .timings = timings_});
+  const bool whole = called_ && !(length && form_.calls->cut());  // no call of it was cut
+  const api::Finish finish = whole ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
+  if (form_.check) schema_check_ = form_.check->verdict();
+  return listener_.end_of_choice({.choice = choice_,
+                                  .finish = finish,
+                                  .stop_string = stop_string,
+                                  .timings = timings_,
+                                  .schema_check = schema_check_});
 }
 
 bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
@@ -65,6 +70,7 @@ bool ResponseStream::tell(std::string thoughts, std::string text) {
   const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
   if (nothing && piece.logprobs.empty() && piece.tokens.empty()) return true;
   if (form_.tells_times) piece.timings = timings_;
+  if (form_.check) form_.check->add(piece);
   return listener_.piece(piece);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/answer.hpp"
+#include "api/answer_check.hpp"
 #include "api/reasoning.hpp"
 #include "api/tool_calls.hpp"
 #include "engine/vocab.hpp"
@@ -33,6 +34,8 @@ class ResponseStream {
     std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
     bool shows_tokens = false;                  // pieces have the ids of their tokens
     bool tells_times = false;                   // with each piece
+    bool calls_are_required = false;            // there is no other answer
+    std::optional<api::AnswerCheck> check{};
   };
 
   ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
@@ -48,6 +51,8 @@ class ResponseStream {
 
   [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
+  // After end(): what became of the check.
+  [[nodiscard]] const std::optional<api::SchemaVerdict>& schema_check() const noexcept { return schema_check_; }
 
  private:
   [[nodiscard]] bool tell_read(api::ReasoningReader::Read read);
@@ -59,6 +64,7 @@ class ResponseStream {
   engine::Vocab vocab_;
   Form form_;
   bool called_ = false;
+  std::optional<api::SchemaVerdict> schema_check_;
   std::optional<api::Timings> timings_;
   std::size_t tokens_of_thoughts_ = 0;
   std::vector<api::TokenLogprob> logprobs_;

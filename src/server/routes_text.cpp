@@ -33,6 +33,7 @@ class Collector final : public Listener {
     at(end.choice).finish = end.finish;
     at(end.choice).stop_string = end.stop_string;
     at(end.choice).timings = end.timings.value_or(api::Timings{});
+    at(end.choice).schema_check = end.schema_check;
     return true;
   }
   [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }
@@ -71,6 +72,9 @@ struct Streaming {
   std::optional<api::KeepAlive> keep_alive;
   const char* type;
 };
+
+constexpr const char* kSchemaHeader = "x-plimsoll-schema";
+constexpr const char* kCheckHeader = "x-plimsoll-schema-check";
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
   counters.text(job.meta().model, job.usage(), job.times(), to_its_end);
@@ -120,7 +124,6 @@ void end(Streaming& streaming, host::Host& host) {
   keep_alive(host, model, streaming.keep_alive);
 }
 
-// Names of fields, fit for a header.
 api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
   Collector collector;
   try {
@@ -173,8 +176,14 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
   try {
     streaming->job =
         std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request), streaming->watched->token());
+    if (const api::HeldForm& held = streaming->job->held(); !held.notes.empty()) {
+      response.set_header(kSchemaHeader, held.words());
+      unheld.tell(held, request.path);
+    }
     if (!streams) {
       put(response, whole(*streaming->job, *streaming->writer, counters));
+      if (const auto check = streaming->job->usage().schema_check) response.set_header(kCheckHeader, to_word(check->kind));
+      unheld.tell(*streaming->job);
       return end(*streaming, host);
     }
   } catch (const std::exception& error) {
@@ -182,12 +191,16 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
     throw;
   }
   response.set_header("Cache-Control", "no-cache");
-  if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
+  if (client->has_closed_its_half()) {
+    put_all_events(*streaming, counters, response);
+    return unheld.tell(*streaming->job);
+  }
   client->answer_begins();
   response.set_chunked_content_provider(
       dialect.stream_type, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
         const int status = stream(*streaming, counters,
                                   [&](const std::string& events) { return sink.write(events.data(), events.size()); });
+        unheld.tell(*streaming->job);
         end(*streaming, host);  // before the last bytes left
         write_down(request, status);
         sink.done();

@@ -20,6 +20,7 @@
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
 #include "ignored_fields.hpp"
+#include "unheld_schemas.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
 #include "request_problem.hpp"
@@ -110,6 +111,7 @@ struct Server::Impl {
   VocabularyCache vocabularies;
   RequestCounters counters;
   IgnoredFields ignored_fields;
+  UnheldSchemas unheld;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;

@@ -8,7 +8,6 @@
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
 #include "base/log.hpp"
-#include "grammar/json_schema.hpp"
 
 #include "asked_model.hpp"
 #include "checked_lease.hpp"
@@ -81,52 +80,42 @@ void TextJob::check(const PromptReader& reader) {
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
 }
 
-engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) const {
+engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) {
   engine::SamplingParams sampling = sampling_of(reader.recommended(), *model_.model, model_.preset, request_);
   for (const api::TextBias& bias : request_.text_biases) {
     for (const Token token : reader.vocab().tokenize(bias.text, false, true))
       sampling.logit_bias.push_back({.token = token, .bias = bias.bias});
   }
   sampling.least_tokens = static_cast<std::uint32_t>(request_.least_tokens);
-  hold_to_a_form(sampling);
+  std::optional<api::TemplateForms> forms;
+  if (read_.chat)
+    forms = {.tools = read_.chat->tools,
+             .reasoning = read_.chat->reasoning,
+             .begins_in_a_thought = read_.begins_in_a_thought};
+  held_ = api::hold_to_form(sampling, request_, forms);
   limit_thoughts(sampling);
   return sampling;
 }
 
-void TextJob::hold_to_a_form(engine::SamplingParams& sampling) const {
-  if (!request_.schema.is_null()) {
-    if (!sampling.grammar.empty())
-      throw api::bad_request("a grammar and a schema were given; the answer can follow one of them");
-    sampling.grammar = grammar::from_json_schema(request_.schema);
-  }
-  const auto* chat = std::get_if<api::ChatPrompt>(&request_.prompt);
-  if (chat != nullptr && !chat->tools.empty()) api::hold_to_tools(sampling, *chat, read_.chat->tools);
-}
-
 void TextJob::limit_thoughts(engine::SamplingParams& sampling) const {
-  if (!request_.most_thought_tokens || !read_.chat || !read_.chat->reasoning || !thinks_aloud(sampling)) return;
+  if (!request_.most_thought_tokens || !held_.has_thoughts) return;
   sampling.thought_tokens = *request_.most_thought_tokens;
   sampling.thought_begin = read_.chat->reasoning->begin;
   sampling.thought_end = read_.chat->reasoning->end;
   sampling.thought_is_open = read_.begins_in_a_thought;
 }
 
-// A grammar that holds from the first token on leaves no place for a thought.
-bool TextJob::thinks_aloud(const engine::SamplingParams& sampling) const {
-  if (!read_.chat || !read_.chat->reasoning) return false;
-  return sampling.grammar.empty() || !sampling.grammar_trigger_patterns.empty() ||
-         !sampling.grammar_trigger_tokens.empty();
-}
-
 ResponseStream::Form TextJob::form_of_answer() const {
   ResponseStream::Form form{.top_logprobs = request_.top_logprobs,
                             .shows_tokens = request_.shows_tokens,
                             .tells_times = request_.tells_times};
+  if (held_.needs_check()) form.check.emplace(request_, held_);
   if (!read_.chat) return form;
   const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
   if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
     form.calls.emplace(read_.chat->tools, chat.tools);
-  if (thinks_aloud(sampling_) && !request_.thoughts_as_text)
+  form.calls_are_required = chat.tool_choice.kind == api::ToolChoice::Kind::required;
+  if (held_.has_thoughts && !request_.thoughts_as_text)
     form.reasoning.emplace(*read_.chat->reasoning, read_.begins_in_a_thought);
   return form;
 }
@@ -167,7 +156,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.keep_stop_string = request_.keep_stop_string;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.
   const bool calls = read_.chat && read_.chat->tools == grammar::ToolForm::mistral && stream.reads_calls();
-  params.show_special = calls || (thinks_aloud(sampling_) && read_.chat->reasoning->of_control_tokens);
+  params.show_special = calls || (held_.has_thoughts && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = end_->stop();
   params.read_ahead = kPiecesAhead;
@@ -247,6 +236,7 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
   if (!heard || reason == run::FinishReason::cancelled)
     throw Error(ErrorCode::cancelled, fmt::format("the request was cancelled after {} tokens", completion_tokens_));
   if (!stream.end(reason, generation.stop_string())) throw Error(ErrorCode::cancelled, "the client has gone");
+  schema_check_ = api::both_verdicts(std::move(schema_check_), stream.schema_check());
 }
 
 void TextJob::run(Listener& listener) {
@@ -264,14 +254,15 @@ void TextJob::run(Listener& listener) {
   }
 }
 
-api::Usage TextJob::usage() const noexcept {
+api::Usage TextJob::usage() const {
   const auto ms = [](Moment from, Moment to) { return std::chrono::duration<double, std::milli>(to - from).count(); };
   api::Usage usage{.cached_tokens = cached_,
                    .completion_tokens = completion_tokens_,
                    .reasoning_tokens = reasoning_tokens_,
                    .timings = timings_,
                    .load_ms = ms(started_, ready_),
-                   .total_ms = ms(started_, std::chrono::steady_clock::now())};
+                   .total_ms = ms(started_, std::chrono::steady_clock::now()),
+                   .schema_check = schema_check_};
   for (const std::vector<Token>& prompt : read_.prompts) usage.prompt_tokens += prompt.size();
   return usage;
 }

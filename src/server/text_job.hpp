@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/held_form.hpp"
 #include "api/text_request.hpp"
 #include "host/host.hpp"
 #include "run/generation.hpp"
@@ -33,16 +34,16 @@ class TextJob {
   [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }
   // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
   void run(Listener& listener);
-  [[nodiscard]] api::Usage usage() const noexcept;
+  [[nodiscard]] api::Usage usage() const;
   [[nodiscard]] const TokenTimes& times() const noexcept { return times_; }
+  // What holds the answers to their form, and what of it is not held.
+  [[nodiscard]] const api::HeldForm& held() const noexcept { return held_; }
 
  private:
   void check(const PromptReader& reader);
-  [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader) const;
-  void hold_to_a_form(engine::SamplingParams& sampling) const;
+  [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader);
   void limit_thoughts(engine::SamplingParams& sampling) const;
   [[nodiscard]] std::int32_t most_tokens(const std::vector<engine::Token>& prompt) const;
-  [[nodiscard]] bool thinks_aloud(const engine::SamplingParams& sampling) const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
   [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts() const;
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
@@ -63,6 +64,7 @@ class TextJob {
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
+  api::HeldForm held_;
   std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
   std::unique_ptr<AnswerEnd> end_;   // of the answer at work
   bool first_is_laid_out_ = false;
@@ -70,6 +72,7 @@ class TextJob {
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;
+  std::optional<api::SchemaVerdict> schema_check_;  // of the answers so far
   using Moment = std::chrono::steady_clock::time_point;
   Moment started_ = std::chrono::steady_clock::now();
   Moment ready_ = started_;              // the model was

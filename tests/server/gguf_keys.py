@@ -26,22 +26,36 @@ def skip_value(file, kind):
         file.seek(SIZES[kind], io.SEEK_CUR)
 
 
+def key_and_value(name, value):
+    kind, data = (UINT32, struct.pack("<I", value)) if isinstance(value, int) else (STRING, text(value))
+    return text(name) + struct.pack("<I", kind) + data
+
+
+def text(words):
+    data = words.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
 def with_keys(source, target, keys):
-    """Copies `source` to `target`; `keys`: names and whole numbers."""
+    """Copies `source` to `target`; `keys`: names and whole numbers or texts. Those that are there are replaced."""
     data = pathlib.Path(source).read_bytes()
     file = io.BytesIO(data)
     file.seek(8)
     tensors, pairs = number(file, "Q"), number(file, "Q")
+    kept = []
     for _ in range(pairs):
-        skip_text(file)
+        begin = file.tell()
+        name = file.read(number(file, "Q")).decode()
         skip_value(file, number(file, "I"))
+        if name not in keys:
+            kept.append(data[begin:file.tell()])
     end_of_keys = file.tell()
     for _ in range(tensors):
         skip_text(file)
         file.seek(8 * number(file, "I") + 12, io.SEEK_CUR)
     end_of_header = file.tell()
     padded = lambda size: -(-size // 32) * 32
-    more = b"".join(struct.pack("<Q", len(k)) + k.encode() + struct.pack("<II", UINT32, v) for k, v in keys.items())
-    header = data[:16] + struct.pack("<Q", pairs + len(keys)) + data[24:end_of_keys] + more + data[end_of_keys:end_of_header]
+    more = b"".join(key_and_value(name, value) for name, value in keys.items())
+    header = data[:16] + struct.pack("<Q", len(kept) + len(keys)) + b"".join(kept) + more + data[end_of_keys:end_of_header]
     with open(target, "wb") as out:
         out.write(header.ljust(padded(len(header)), b"\0") + data[padded(end_of_header):])
