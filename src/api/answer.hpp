@@ -40,10 +40,10 @@ struct Usage {
   std::size_t prompt_tokens = 0;
   std::size_t cached_tokens = 0;
   std::size_t completion_tokens = 0;
-  std::size_t reasoning_tokens = 0;  // of those, spent on thoughts
-  std::optional<Timings> timings{};  // of all answers together
-  double load_ms = 0;                // until the model was there
-  double total_ms = 0;               // since the request was read
+  std::size_t reasoning_tokens = 0;             // of those, spent on thoughts
+  std::optional<Timings> timings{};             // of all answers together
+  double load_ms = 0;                           // until the model was there
+  double total_ms = 0;                          // since the request was read
   std::optional<SchemaVerdict> schema_check{};  // of all answers together; empty: nothing was to be checked
 };
 

@@ -22,7 +22,7 @@ class AnswerCheck {
   [[nodiscard]] std::optional<SchemaVerdict> verdict() const;
 
  private:
-  std::optional<Json> schema_{};          // of the text
+  std::optional<Json> schema_{};             // of the text
   std::map<std::string, Json> functions_{};  // schemas of arguments, by name
   std::string text_{};
   std::vector<ToolCall> calls_{};

@@ -56,9 +56,10 @@ class Draft7 {
   }
 
   void add(Schema& out, Schema& also, const std::string& key, const Ordered& value, const Ordered& all) {
-    static const std::set<std::string> kSame{"type",      "enum",      "const",         "required",      "minProperties",
-                                             "maxProperties", "minItems",  "maxItems",      "minLength",     "maxLength",
-                                             "minimum",   "maximum",   "exclusiveMinimum", "exclusiveMaximum", "uniqueItems"};
+    static const std::set<std::string> kSame{
+        "type",       "enum",      "const",     "required", "minProperties", "maxProperties",    "minItems",
+        "maxItems",   "minLength", "maxLength", "minimum",  "maximum",       "exclusiveMinimum", "exclusiveMaximum",
+        "uniqueItems"};
     static const std::set<std::string> kOfOne{"propertyNames", "additionalItems", "not"};
     if (kSame.contains(key))
       out[key] = Schema(value);

@@ -28,7 +28,8 @@ std::string word_of(const SchemaNote& note) {
 void refuse_loosened(const std::vector<SchemaNote>& notes) {
   if (!UnknownFields::refuses()) return;
   const auto found = std::ranges::find(notes, SchemaNote::Kind::loosened, &SchemaNote::kind);
-  if (found != notes.end()) throw bad_request(fmt::format("the schema at '{}' cannot be held: {}", found->pointer, found->why));
+  if (found != notes.end())
+    throw bad_request(fmt::format("the schema at '{}' cannot be held: {}", found->pointer, found->why));
 }
 
 bool is_off(const ChatPrompt& chat) {
@@ -95,8 +96,8 @@ HeldForm hold_to_form(engine::SamplingParams& sampling, const TextRequest& reque
   refuse_loosened(held.notes);
   const bool lazy = !sampling.grammar_trigger_patterns.empty() || !sampling.grammar_trigger_tokens.empty();
   if (!forms || !forms->reasoning) return held;
-  held.has_thoughts = sampling.grammar.empty() || lazy ||
-                      may_think(request, *forms, !request.schema.is_null() || has_tools(request));
+  held.has_thoughts =
+      sampling.grammar.empty() || lazy || may_think(request, *forms, !request.schema.is_null() || has_tools(request));
   if (held.has_thoughts && !sampling.grammar.empty() && !lazy) put_behind_a_thought(sampling, *forms);
   return held;
 }

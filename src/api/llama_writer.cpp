@@ -73,7 +73,9 @@ class LlamaWriter final : public AnswerWriter {
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
-    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{}),
+    Choice last{.finish = end.finish,
+                .stop_string = end.stop_string,
+                .timings = end.timings.value_or(Timings{}),
                 .schema_check = end.schema_check};
     return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
   }
@@ -104,21 +106,21 @@ class LlamaWriter final : public AnswerWriter {
     const ReadPrompt& prompt = prompt_of(index);
     const std::size_t held = prompt.tokens.size() + choice.timings.predicted;
     Json out{{"index", index},
-            {"content", choice.text},
-            {"tokens", Json::array()},
-            {"id_slot", -1},
-            {"stop", true},
-            {"model", meta_.model},
-            {"tokens_predicted", choice.timings.predicted},
-            {"tokens_evaluated", prompt.tokens.size()},
-            {"generation_settings", form_.settings},
-            {"prompt", prompt.text},
-            {"has_new_line", has_newline},
-            {"truncated", false},
-            {"stop_type", stop_type(choice.finish, choice.stop_string)},
-            {"stopping_word", choice.stop_string},
-            {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
-            {"timings", timings_json(choice.timings)}};
+             {"content", choice.text},
+             {"tokens", Json::array()},
+             {"id_slot", -1},
+             {"stop", true},
+             {"model", meta_.model},
+             {"tokens_predicted", choice.timings.predicted},
+             {"tokens_evaluated", prompt.tokens.size()},
+             {"generation_settings", form_.settings},
+             {"prompt", prompt.text},
+             {"has_new_line", has_newline},
+             {"truncated", false},
+             {"stop_type", stop_type(choice.finish, choice.stop_string)},
+             {"stopping_word", choice.stop_string},
+             {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
+             {"timings", timings_json(choice.timings)}};
     add_schema_check(out, choice.schema_check);
     return out;
   }

@@ -81,8 +81,6 @@ class Cost {
 
 }  // namespace
 
-bool is_affordable(const Json& schema, const Json& value) {
-  return Cost(schema).of(schema, value) <= kMostSteps;
-}
+bool is_affordable(const Json& schema, const Json& value) { return Cost(schema).of(schema, value) <= kMostSteps; }
 
 }  // namespace plimsoll::api

@@ -66,8 +66,8 @@ class ToolCallReader::Impl {
     return std::exchange(shown_, {});
   }
 
-  // Half an end tag says nothing. A call that has begun is no text: the grammar lets none follow its opening. With forms
-  // that are whole answers, half an opening is JSON like other JSON.
+  // Half an end tag says nothing. A call that has begun is no text: the grammar lets none follow its opening. With
+  // forms that are whole answers, half an opening is JSON like other JSON.
   std::string finish(bool required) {
     cut_ = phase_ == Phase::calling || (required && phase_ == Phase::looking && !held_.empty());
     if (phase_ != Phase::closing && !cut_) show(held_);

@@ -50,15 +50,15 @@ std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling,
   return hold_to_tools_beside_thoughts(sampling, chat, form, {});
 }
 
-std::vector<grammar::SchemaNote> hold_to_tools_beside_thoughts(engine::SamplingParams& sampling,
-                                                               const ChatPrompt& chat, grammar::ToolForm form,
-                                                               std::string_view mark) {
+std::vector<grammar::SchemaNote> hold_to_tools_beside_thoughts(engine::SamplingParams& sampling, const ChatPrompt& chat,
+                                                               grammar::ToolForm form, std::string_view mark) {
   if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
   Json callable = Json::array();
   for (const Json& tool : chat.tools) {
     if (chat.tool_choice.name.empty() || tool["function"]["name"] == chat.tool_choice.name) callable.push_back(tool);
   }
-  const grammar::CallableTools tools{.tools = callable, .form = form, .parallel = chat.parallel_tool_calls, .not_first = mark};
+  const grammar::CallableTools tools{
+      .tools = callable, .form = form, .parallel = chat.parallel_tool_calls, .not_first = mark};
   grammar::ToolGrammarText made =
       chat.tool_choice.kind == ToolChoice::Kind::required
           ? grammar::grammar_of_calls(tools)

@@ -71,8 +71,7 @@ class ArrayGrammar {
     if (most == 1 && !follows) return least == 1 ? item : item + "?";
     const std::string next = rules_.shared(name_ + "-next", comma() + item);
     if (follows) return counted(next, least, most);
-    const std::string again =
-        counted(next, least > 0 ? least - 1 : 0, most ? std::optional(*most - 1) : std::nullopt);
+    const std::string again = counted(next, least > 0 ? least - 1 : 0, most ? std::optional(*most - 1) : std::nullopt);
     return least > 0 ? item + " " + again : "(" + item + " " + again + ")?";
   }
 
@@ -82,7 +81,8 @@ class ArrayGrammar {
       return rules_.repeated(next, least, most);
     } catch (const Error&) {
       for (const char* key : {"minItems", "maxItems"}) {
-        if (schema_.contains(key)) reader_.notes().unchecked(pointer_, key, "it is too large to be counted by a grammar");
+        if (schema_.contains(key))
+          reader_.notes().unchecked(pointer_, key, "it is too large to be counted by a grammar");
       }
       return next + "*";
     }
@@ -112,7 +112,8 @@ class ArrayGrammar {
       reader_.notes().unchecked(pointer_, "uniqueItems", "a grammar holds that of few values alone");
       return std::nullopt;
     }
-    if (least_ > words->size()) throw NothingAllowed(pointer_, "allows nothing: it wants more items than there are values");
+    if (least_ > words->size())
+      throw NothingAllowed(pointer_, "allows nothing: it wants more items than there are values");
     const std::size_t sets = std::size_t{1} << words->size();
     std::vector<std::string> rule(sets);
     for (std::size_t set = sets; set-- > 0;) {

@@ -101,8 +101,9 @@ const std::string& pattern_of_encoding(std::string_view encoding) {
 }
 
 bool is_free_format(std::string_view format) {
-  static const std::set<std::string, std::less<>> kFree{"password", "float",    "double",   "decimal", "binary", "text",
-                                                        "textarea", "markdown", "multiline", "string", "enum", ""};
+  static const std::set<std::string, std::less<>> kFree{"password",  "float",  "double",   "decimal",
+                                                        "binary",    "text",   "textarea", "markdown",
+                                                        "multiline", "string", "enum",     ""};
   return kFree.contains(format);
 }
 

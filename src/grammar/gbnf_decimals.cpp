@@ -92,8 +92,7 @@ class Fractions {
 void add_positive(std::vector<std::string>& parts, const Fractions& fractions, const std::string& sign,
                   const Magnitude& least, const std::optional<Magnitude>& most) {
   const auto add = [&](std::int64_t whole, const Magnitude* from, const Magnitude* to) {
-    if (const auto fraction = fractions.of(from, to))
-      parts.push_back(sign + fmt::format("\"{}\" ", whole) + *fraction);
+    if (const auto fraction = fractions.of(from, to)) parts.push_back(sign + fmt::format("\"{}\" ", whole) + *fraction);
   };
   if (most && least.whole == most->whole) return add(least.whole, &least, &*most);
   add(least.whole, &least, nullptr);

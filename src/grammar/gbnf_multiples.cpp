@@ -10,10 +10,10 @@
 namespace plimsoll::grammar {
 namespace {
 
-constexpr std::uint64_t kMostStates = 400;   // rules of one automaton
-constexpr std::uint64_t kMostDigits = 16;    // of a number
-constexpr std::uint64_t kLeastDigits = 6;    // below that a grammar forbids what is wanted
-constexpr std::size_t kMostPlaces = 6;       // behind the point
+constexpr std::uint64_t kMostStates = 400;  // rules of one automaton
+constexpr std::uint64_t kMostDigits = 16;   // of a number
+constexpr std::uint64_t kLeastDigits = 6;   // below that a grammar forbids what is wanted
+constexpr std::size_t kMostPlaces = 6;      // behind the point
 constexpr std::uint64_t kMostFractions = 200;
 
 // Digits that make a multiple of `step`, by the remainder of what is written so far: a rule for each remainder and

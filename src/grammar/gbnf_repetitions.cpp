@@ -33,7 +33,8 @@ class Counter {
     if (c == '"' || c == '[' || c == '<') return skip(c == '"' ? '"' : c == '[' ? ']' : '>'), "";
     if (c == '#') return skip_comment(), "";
     if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-') return name(), "";
-    if (c == '*' || c == '+' || c == '?') return ++at_, repeat(c == '+' ? 1 : 0, c == '?' ? std::optional<std::uint64_t>(1) : std::nullopt, at_ - 1);
+    if (c == '*' || c == '+' || c == '?')
+      return ++at_, repeat(c == '+' ? 1 : 0, c == '?' ? std::optional<std::uint64_t>(1) : std::nullopt, at_ - 1);
     if (c == '{') return counts();
     if (c == '(') groups_.push_back(rules_++);
     if (c == '.') before_ = 1;
@@ -59,7 +60,8 @@ class Counter {
 
   void name() {
     const std::size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '-')) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '-'))
+      ++at_;
     if (names_.insert(text_.substr(begin, at_ - begin)).second) ++rules_;
     before_ = 1;
   }

@@ -152,8 +152,7 @@ std::string GbnfRules::reserve(std::string_view wanted) {
   std::string name = plain;
   if (rules_.contains(name) || json_rules().contains(name)) {
     int& number = last_number_[plain];
-    do
-      name = fmt::format("{}-{}", plain, number = std::max(number, 1) + 1);
+    do name = fmt::format("{}-{}", plain, number = std::max(number, 1) + 1);
     while (rules_.contains(name));
   }
   rules_[name];

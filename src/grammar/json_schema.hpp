@@ -24,8 +24,8 @@ struct SchemaGrammar {
   std::vector<SchemaNote> notes{};  // what it does not hold, each place once
 };
 
-// Shared by the schemas of one request: a place that is referred to with something beside it is made anew each time, and
-// a chain of those doubles at each link.
+// Shared by the schemas of one request: a place that is referred to with something beside it is made anew each time,
+// and a chain of those doubles at each link.
 class SchemaBudget {
  public:
   explicit SchemaBudget(int expressions = kMostExpressions) : expressions_(expressions) {}
@@ -37,8 +37,8 @@ class SchemaBudget {
   int expressions_;
 };
 
-// Loosens what it cannot hold, place by place, and notes it. Throws Error: usage (the whole is no schema, or nothing can
-// satisfy it), unsupported (it comes to too large a grammar, or is nested too deep). Any thread.
+// Loosens what it cannot hold, place by place, and notes it. Throws Error: usage (the whole is no schema, or nothing
+// can satisfy it), unsupported (it comes to too large a grammar, or is nested too deep). Any thread.
 [[nodiscard]] SchemaGrammar grammar_of_schema(const nlohmann::ordered_json& schema, SchemaBudget& budget);
 [[nodiscard]] SchemaGrammar grammar_of_schema(const nlohmann::ordered_json& schema);
 

@@ -138,7 +138,8 @@ class Normal {
   }
 
   void step(const std::string& key, const Json& value) {
-    if (!value.is_number() || !(value.get<double>() > 0)) return wrong(key, "has a multipleOf that is no number above 0");
+    if (!value.is_number() || !(value.get<double>() > 0))
+      return wrong(key, "has a multipleOf that is no number above 0");
     out_[key] = value;
   }
 
@@ -179,7 +180,8 @@ class Normal {
       const bool is_signed = name.front() == 'i';
       if (name.ends_with("32")) {
         least_of_format_ = is_signed ? std::numeric_limits<std::int32_t>::min() : 0;
-        most_of_format_ = is_signed ? std::numeric_limits<std::int32_t>::max() : std::numeric_limits<std::uint32_t>::max();
+        most_of_format_ =
+            is_signed ? std::numeric_limits<std::int32_t>::max() : std::numeric_limits<std::uint32_t>::max();
       } else if (!is_signed) {
         least_of_format_ = 0;
       }
@@ -316,12 +318,36 @@ Json normal_schema(const Json& schema, const std::string& pointer, SchemaNotes& 
 }
 
 bool is_annotation(const std::string& keyword) {
-  static const std::set<std::string> kWords{
-      "title",          "description",      "default",          "examples",    "example",          "$schema",
-      "$id",            "id",               "$comment",         "deprecated",  "readOnly",         "writeOnly",
-      "$defs",          "definitions",      "$anchor",          "$vocabulary", "$dynamicAnchor",   "$recursiveAnchor",
-      "contentSchema",  "contentMediaType", "externalDocs",     "xml",         "enumNames",        "enumDescriptions",
-      "propertyOrdering", "markdownDescription", "errorMessage", "name",       "strict",           "components"};
+  static const std::set<std::string> kWords{"title",
+                                            "description",
+                                            "default",
+                                            "examples",
+                                            "example",
+                                            "$schema",
+                                            "$id",
+                                            "id",
+                                            "$comment",
+                                            "deprecated",
+                                            "readOnly",
+                                            "writeOnly",
+                                            "$defs",
+                                            "definitions",
+                                            "$anchor",
+                                            "$vocabulary",
+                                            "$dynamicAnchor",
+                                            "$recursiveAnchor",
+                                            "contentSchema",
+                                            "contentMediaType",
+                                            "externalDocs",
+                                            "xml",
+                                            "enumNames",
+                                            "enumDescriptions",
+                                            "propertyOrdering",
+                                            "markdownDescription",
+                                            "errorMessage",
+                                            "name",
+                                            "strict",
+                                            "components"};
   return kWords.contains(keyword) || keyword.starts_with("x-");
 }
 

@@ -12,7 +12,8 @@ namespace plimsoll::grammar {
 // An object with well-formed keywords, or true or false. The schemas inside are left as they are, but for those that
 // are none. What is dropped is noted at the pointer, but for what forbids nothing (annotations).
 //  - `type` is one of the seven, or a list of them; `dependencies` become dependentRequired and dependentSchemas;
-//  - draft 4's exclusive bounds become numbers, bounds of "int32" are bounds, draft 3's `required` stands in the object;
+//  - draft 4's exclusive bounds become numbers, bounds of "int32" are bounds, draft 3's `required` stands in the
+//  object;
 //  - if, then and else become kConditions, a list of {"if", "then", "else"}.
 // It is its own normal form.
 [[nodiscard]] nlohmann::ordered_json normal_schema(const nlohmann::ordered_json& schema, const std::string& pointer,

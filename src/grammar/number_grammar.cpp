@@ -18,9 +18,7 @@ constexpr std::int64_t kSixteenDigits = 9'999'999'999'999'999;
 constexpr double kLargest = 4.6e18;  // below 2^62
 constexpr std::int64_t kMostListed = 512;
 
-std::int64_t as_whole(double value) {
-  return static_cast<std::int64_t>(std::clamp(value, -kLargest, kLargest));
-}
+std::int64_t as_whole(double value) { return static_cast<std::int64_t>(std::clamp(value, -kLargest, kLargest)); }
 
 // The exact value where it is written as an integer: a double would round it.
 std::int64_t exact(const Json& schema, const char* closed, const char* open, double value, double rounded) {

@@ -25,7 +25,8 @@ enum class Sign { any, positive, negative, not_negative, not_positive };
 // Empty where it is none of those.
 [[nodiscard]] std::string gbnf_decimal_multiples(GbnfRules& rules, double step, Sign sign);
 
-// 2 for 0.01: how many digits a number has behind the point where all of those are its multiples; empty for other steps.
+// 2 for 0.01: how many digits a number has behind the point where all of those are its multiples; empty for other
+// steps.
 [[nodiscard]] std::optional<std::size_t> places_of(double step);
 
 }  // namespace plimsoll::grammar

@@ -54,14 +54,16 @@ class ObjectGrammar {
 
   void add_member(const std::string& key, const Json& of, const std::string& where, bool required) {
     names_.push_back(key);
-    members_.push_back({.pair = pair(gbnf_literal(Json(key).dump()), of, where, name_ + "-" + key), .required = required});
+    members_.push_back(
+        {.pair = pair(gbnf_literal(Json(key).dump()), of, where, name_ + "-" + key), .required = required});
   }
 
   void add_declared(const std::string& key, const Json& of) {
     const bool required = required_.contains(key);
     declared_.insert(key);
     if (of != false) return add_member(key, of, pointer_to(pointer_ + "/properties", key), required);
-    if (required) throw NothingAllowed(pointer_, fmt::format("allows nothing: it requires {} and forbids it", Json(key).dump()));
+    if (required)
+      throw NothingAllowed(pointer_, fmt::format("allows nothing: it requires {} and forbids it", Json(key).dump()));
     names_.push_back(key);
   }
 
@@ -130,7 +132,8 @@ class ObjectGrammar {
     }
     const bool overlap = patterns.size() > 1 || (!patterns.empty() && !declared_.empty());
     if (overlap)
-      reader_.notes().loosened(pointer_, "patternProperties", "a name that two of its parts speak of follows one of them");
+      reader_.notes().loosened(pointer_, "patternProperties",
+                               "a name that two of its parts speak of follows one of them");
     return kinds;
   }
 
@@ -161,8 +164,7 @@ class ObjectGrammar {
         const bool full = counts_.most && count >= *counts_.most;
         const auto& behind = next[std::min(count + 1, cap)];
         std::optional<std::string> with;
-        if (!full && behind)
-          with = (count > 0 ? comma() : "") + member + (behind->empty() ? "" : " " + *behind);
+        if (!full && behind) with = (count > 0 ? comma() : "") + member + (behind->empty() ? "" : " " + *behind);
         here[count] = either(members_[i].required ? std::nullopt : next[count], with, i, count);
       }
       next = std::move(here);
@@ -177,8 +179,8 @@ class ObjectGrammar {
                                     std::size_t i, std::size_t count) {
     if (!without && !with) return std::nullopt;
     if (!with) return without;
-    const std::string name = fmt::format("{}-{}{}", name_, count == 0 ? "b" : "a", i) +
-                             (count > 1 ? fmt::format("-{}", count) : "");
+    const std::string name =
+        fmt::format("{}-{}{}", name_, count == 0 ? "b" : "a", i) + (count > 1 ? fmt::format("-{}", count) : "");
     return rules_.add(name, without ? *without + " | " + *with : *with);
   }
 

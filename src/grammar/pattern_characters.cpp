@@ -47,8 +47,9 @@ bool PatternCharacters::take(char32_t c) {
 }
 
 bool PatternCharacters::take(std::string_view ascii) {
-  if (text_.size() - at_ < ascii.size() || !std::ranges::equal(ascii, std::u32string_view(text_).substr(at_, ascii.size()),
-                                                               {}, [](char c) { return static_cast<char32_t>(c); }))
+  if (text_.size() - at_ < ascii.size() || !std::ranges::equal(
+                                               ascii, std::u32string_view(text_).substr(at_, ascii.size()), {},
+                                               [](char c) { return static_cast<char32_t>(c); }))
     return false;
   at_ += ascii.size();
   return true;

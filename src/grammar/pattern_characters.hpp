@@ -23,11 +23,11 @@ class PatternCharacters {
   // These letters stand here, and the alternative or the pattern ends behind them.
   [[nodiscard]] bool ends_with_alternative(std::string_view ascii) const;
 
-  [[nodiscard]] CodeRanges set();                 // behind its [
-  [[nodiscard]] CodeRanges escape(bool in_a_set);  // behind its backslash
+  [[nodiscard]] CodeRanges set();                                                 // behind its [
+  [[nodiscard]] CodeRanges escape(bool in_a_set);                                 // behind its backslash
   [[nodiscard]] std::pair<std::uint64_t, std::optional<std::uint64_t>> counts();  // behind its {
-  void skip_name();      // of a group, with its >
-  void skip_property();  // p{...} of a \p
+  void skip_name();                                                               // of a group, with its >
+  void skip_property();                                                           // p{...} of a \p
 
  private:
   [[nodiscard]] CodeRanges member();

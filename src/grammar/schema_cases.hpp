@@ -10,7 +10,7 @@ namespace plimsoll::grammar {
 
 // One of the schema's keywords that speak of cases.
 struct SchemaCases {
-  std::string keyword{};  // "if", "not", "dependentRequired", "dependentSchemas"
+  std::string keyword{};          // "if", "not", "dependentRequired", "dependentSchemas"
   nlohmann::ordered_json rest{};  // the schema without it
   // To be joined with the rest, each; empty where it cannot be told in such a way.
   std::optional<std::vector<nlohmann::ordered_json>> parts{};

@@ -101,12 +101,12 @@ class Merge {
   }
 
   void join(const std::string& key, Json& mine, const Json& value) {
-    static const std::set<std::string> kLeast{"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties",
-                                              "minContains"};
-    static const std::set<std::string> kMost{"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties",
-                                             "maxContains"};
-    static const std::set<std::string> kOfMembers{"items", "additionalProperties", "additionalItems", "propertyNames",
-                                                  "unevaluatedProperties", "unevaluatedItems"};
+    static const std::set<std::string> kLeast{"minimum",  "exclusiveMinimum", "minLength",
+                                              "minItems", "minProperties",    "minContains"};
+    static const std::set<std::string> kMost{"maximum",  "exclusiveMaximum", "maxLength",
+                                             "maxItems", "maxProperties",    "maxContains"};
+    static const std::set<std::string> kOfMembers{"items",         "additionalProperties",  "additionalItems",
+                                                  "propertyNames", "unevaluatedProperties", "unevaluatedItems"};
     if (key == "properties" || key == "patternProperties" || key == "dependentSchemas")
       mine = by_name(std::move(mine), value);
     else if (key == "required" || key == kOther)

@@ -7,9 +7,9 @@
 
 #include "grammar/discriminator.hpp"
 #include "grammar/normal_schema.hpp"
+#include "grammar/schema_references.hpp"
 #include "schema_cases.hpp"
 #include "schema_merge.hpp"
-#include "grammar/schema_references.hpp"
 #include "schema_values.hpp"
 
 namespace plimsoll::grammar {
@@ -53,9 +53,8 @@ SchemaReader::SchemaReader(const Json& root, bool strict, int& expressions)
     : root_(root), strict_(strict), expressions_(expressions), notes_(strict), references_(root) {}
 
 std::string SchemaReader::read() {
-  (void)remembered(key_of(root_), "#", "root", [this](const std::string& rule) {
-    return expression(root_, "#", rule);
-  });
+  (void)remembered(key_of(root_), "#", "root",
+                   [this](const std::string& rule) { return expression(root_, "#", rule); });
   return rules_.text();
 }
 
@@ -159,9 +158,8 @@ std::string SchemaReader::reference(const Json& schema, const std::string& point
   const Json* there = referred_to(target, pointer);
   if (there == nullptr) return rules_.json("value");
   const std::string place = target.starts_with('#') ? target : pointer;
-  const std::string rule =
-      remembered(key_of(*there), pointer, target.substr(target.find_last_of("/#") + 1),
-                 [&](const std::string& wanted) { return expression(*there, place, wanted); });
+  const std::string rule = remembered(key_of(*there), pointer, target.substr(target.find_last_of("/#") + 1),
+                                      [&](const std::string& wanted) { return expression(*there, place, wanted); });
   return or_null ? gbnf_any_of({rule, rules_.json("null")}) : rule;
 }
 
@@ -211,7 +209,8 @@ std::string SchemaReader::any_of(const char* keyword, const Json& schema, const 
     } catch (const NothingAllowed&) {  // then it is one of the others
     }
   }
-  if (alternatives.empty()) throw NothingAllowed(pointer, fmt::format("allows nothing: no branch of its {} does", keyword));
+  if (alternatives.empty())
+    throw NothingAllowed(pointer, fmt::format("allows nothing: no branch of its {} does", keyword));
   return gbnf_any_of(alternatives);
 }
 
@@ -233,7 +232,8 @@ void SchemaReader::check_exclusive(const Json& branches, const std::string& poin
 
 std::string SchemaReader::one_case_of(const SchemaCases& cases, const std::string& pointer, const std::string& name) {
   if (!cases.parts || cases_ > kMostCases) {
-    notes_.unchecked(pointer, cases.keyword, cases.parts ? "there are too many cases" : "a grammar cannot tell its cases");
+    notes_.unchecked(pointer, cases.keyword,
+                     cases.parts ? "there are too many cases" : "a grammar cannot tell its cases");
     return of_normal(cases.rest.empty() ? Json(true) : cases.rest, pointer, name);
   }
   std::vector<std::string> alternatives;

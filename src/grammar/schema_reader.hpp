@@ -12,9 +12,9 @@
 #include <plimsoll/base/error.hpp>
 
 #include "gbnf_rules.hpp"
-#include "schema_cases.hpp"
 #include "grammar/schema_notes.hpp"
 #include "grammar/schema_references.hpp"
+#include "schema_cases.hpp"
 
 namespace plimsoll::grammar {
 
@@ -56,8 +56,7 @@ class SchemaReader {
   std::string any_of(const char* keyword, const Json& schema, const std::string& pointer, const std::string& name);
   std::string one_case_of(const SchemaCases& cases, const std::string& pointer, const std::string& name);
   std::string plain(const Json& schema, const std::string& pointer, const std::string& name);
-  std::string of_type(const std::string& type, const Json& schema, const std::string& pointer,
-                      const std::string& name);
+  std::string of_type(const std::string& type, const Json& schema, const std::string& pointer, const std::string& name);
   std::string without_values(const std::vector<std::string>& types, const Json& schema, const std::string& pointer,
                              const std::string& name);
   std::string remembered(const std::string& key, const std::string& pointer, const std::string& wanted,

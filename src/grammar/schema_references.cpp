@@ -32,7 +32,8 @@ void SchemaReferences::collect(const Json& schema, int depth) const {
     if (value.is_string() && schema.is_object()) {
       const auto text = value.get<std::string>();
       if (key == "$anchor" || key == "$dynamicAnchor") names_.try_emplace("#" + text, &schema);
-      if (key == "$id" || key == "id") names_.try_emplace(text.ends_with('#') ? text.substr(0, text.size() - 1) : text, &schema);
+      if (key == "$id" || key == "id")
+        names_.try_emplace(text.ends_with('#') ? text.substr(0, text.size() - 1) : text, &schema);
     }
     collect(value, depth + 1);
   }

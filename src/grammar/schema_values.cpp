@@ -45,8 +45,8 @@ std::optional<NumberBound> bound(const Json& schema, const char* closed, const c
     const auto found = schema.find(key);
     if (found == schema.end() || !found->is_number()) continue;
     const NumberBound one{.value = found->get<double>(), .open = key == open};
-    const bool narrower = !out || (is_least ? one.value > out->value : one.value < out->value) ||
-                          (one.value == out->value && one.open);
+    const bool narrower =
+        !out || (is_least ? one.value > out->value : one.value < out->value) || (one.value == out->value && one.open);
     if (narrower) out = one;
   }
   return out;

@@ -12,8 +12,8 @@ struct ThoughtPlace {
   bool is_open = false;        // the text begins inside of one; else it may begin with one
 };
 
-// Any text up to the thought's end, a little whitespace, and then what the grammar allows from its rule `root`. The root
-// is "root". Any thread.
+// Any text up to the thought's end, a little whitespace, and then what the grammar allows from its rule `root`. The
+// root is "root". Any thread.
 [[nodiscard]] std::string grammar_behind_a_thought(const std::string& gbnf, const std::string& root,
                                                    const ThoughtPlace& place);
 

@@ -50,9 +50,7 @@ bool is_schema_of_an_object(const Json& schema) {
 class ToolGrammar {
  public:
   explicit ToolGrammar(const CallableTools& tools)
-      : form_(tools.form),
-        parallel_(tools.parallel && tools.form != ToolForm::bare),
-        not_first_(tools.not_first) {
+      : form_(tools.form), parallel_(tools.parallel && tools.form != ToolForm::bare), not_first_(tools.not_first) {
     for (const Json& tool : tools.tools) add_function(tool["function"]);
     add("call", fmt::format(R"("{{" ws "\"name\"" ws ":" ws ({}))", fmt::join(choices_, " | ")));
     lines_.emplace_back(kSpace);
@@ -82,7 +80,8 @@ class ToolGrammar {
   std::string arguments_grammar(const Json& function) {
     const auto name = function["name"].get<std::string>();
     const auto loosen = [&](const std::string& why) {
-      notes_.push_back({.kind = SchemaNote::Kind::loosened, .pointer = name + "#", .keyword = "parameters", .why = why});
+      notes_.push_back(
+          {.kind = SchemaNote::Kind::loosened, .pointer = name + "#", .keyword = "parameters", .why = why});
     };
     const Json schema = schema_of_arguments(function);
     if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are no schema of an object");

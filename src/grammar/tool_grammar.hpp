@@ -17,12 +17,12 @@ struct CallableTools {
   const nlohmann::ordered_json&
       tools;  // [{"type": "function", "function": {"name", "parameters"}}, ...]; outlives this
   ToolForm form = ToolForm::listed;
-  bool parallel = true;  // several calls in one answer, where the form has them: kMostCalls of them
+  bool parallel = true;          // several calls in one answer, where the form has them: kMostCalls of them
   std::string_view not_first{};  // what no text begins with, since that is a thought's mark; see thought_grammar.hpp
 };
 
 struct ToolGrammarText {
-  std::string gbnf{};  // its root is "root"
+  std::string gbnf{};               // its root is "root"
   std::vector<SchemaNote> notes{};  // pointers begin with the function's name: "weather#/properties/when/format"
 };
 

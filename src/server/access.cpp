@@ -66,7 +66,9 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
   if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
-  response.set_header("Access-Control-Expose-Headers", "x-request-id, request-id, x-plimsoll-ignored, x-plimsoll-schema, x-plimsoll-schema-check, retry-after");
+  response.set_header(
+      "Access-Control-Expose-Headers",
+      "x-request-id, request-id, x-plimsoll-ignored, x-plimsoll-schema, x-plimsoll-schema-check, retry-after");
   if (request.method != "OPTIONS") return;
   response.set_header("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
   // The official clients send a dozen of their own; who is let in may send any.

@@ -1,5 +1,5 @@
-// IgnoredFields: strangers' words that were met since the server began, such as the fields of requests that were ignored:
-// for the log and for /metrics.
+// IgnoredFields: strangers' words that were met since the server began, such as the fields of requests that were
+// ignored: for the log and for /metrics.
 #pragma once
 #include <chrono>
 #include <cstdint>

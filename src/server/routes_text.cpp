@@ -182,7 +182,8 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
     }
     if (!streams) {
       put(response, whole(*streaming->job, *streaming->writer, counters));
-      if (const auto check = streaming->job->usage().schema_check) response.set_header(kCheckHeader, to_word(check->kind));
+      if (const auto check = streaming->job->usage().schema_check)
+        response.set_header(kCheckHeader, to_word(check->kind));
       unheld.tell(*streaming->job);
       return end(*streaming, host);
     }

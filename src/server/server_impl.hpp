@@ -20,12 +20,12 @@
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
 #include "ignored_fields.hpp"
-#include "unheld_schemas.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
 #include "request_problem.hpp"
 #include "server_context.hpp"
 #include "text_job.hpp"
+#include "unheld_schemas.hpp"
 
 namespace plimsoll::server {
 

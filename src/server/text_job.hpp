@@ -65,8 +65,8 @@ class TextJob {
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
   api::HeldForm held_;
-  std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
-  std::unique_ptr<AnswerEnd> end_;   // of the answer at work
+  std::size_t cached_ = 0;          // tokens of the first prompt that are in memory
+  std::unique_ptr<AnswerEnd> end_;  // of the answer at work
   bool first_is_laid_out_ = false;
   bool failed_ = false;
   api::ResponseMeta meta_;

@@ -1,4 +1,5 @@
-// UnheldSchemas: what of requests' schemas no grammar held, and what became of the checks: for the log and for /metrics.
+// UnheldSchemas: what of requests' schemas no grammar held, and what became of the checks: for the log and for
+// /metrics.
 #pragma once
 #include <string>
 

@@ -44,7 +44,8 @@ class HeldFormEngineTest : public testing::Test {
   std::shared_ptr<engine::Model> bytes_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
 };
 
-const Json kNumber = Json::parse(R"({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}})");
+const Json kNumber =
+    Json::parse(R"({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}})");
 
 TEST_F(HeldFormEngineTest, ASchemaBeginsBehindAnOpenThought) {
   const std::string gbnf = grammar(kNumber, {.reasoning = kThink, .begins_in_a_thought = true});
@@ -72,7 +73,8 @@ TEST_F(HeldFormEngineTest, CallsBeginBehindAThought) {
         SCOPED_TRACE(std::string(example.name) + " " + choice + (open ? " open" : ""));
         const std::string gbnf = grammar({{"tools", test::two_tools()}, {"tool_choice", choice}},
                                          {.tools = example.form, .reasoning = kThink, .begins_in_a_thought = open});
-        const std::string thought = std::string(open ? "" : "<think>") + "I <tool_call> [TOOL_CALLS] {\"name\": \"x\"}</think>\n";
+        const std::string thought =
+            std::string(open ? "" : "<think>") + "I <tool_call> [TOOL_CALLS] {\"name\": \"x\"}</think>\n";
         EXPECT_TRUE(allows(gbnf, thought + example.one)) << gbnf;
         std::string other = example.one;
         other.replace(other.find("\"city\""), 6, "\"town\"");
@@ -88,12 +90,14 @@ TEST_F(HeldFormEngineTest, ParallelCallsEnd) {
   for (const test::FormExample& example : test::form_examples()) {
     if (example.several.empty()) continue;
     SCOPED_TRACE(example.name);
-    const std::string gbnf = grammar({{"tools", test::two_tools()}, {"tool_choice", "required"}}, {.tools = example.form});
+    const std::string gbnf =
+        grammar({{"tools", test::two_tools()}, {"tool_choice", "required"}}, {.tools = example.form});
     const std::string call = R"({"name": "wea", "arguments": {}})";
     const auto calls = [&](int count) {
       std::string text;
       for (int i = 0; i < count; ++i)
-        text += example.form == grammar::ToolForm::hermes ? "<tool_call>" + call + "</tool_call>" : (i > 0 ? "," : "") + call;
+        text += example.form == grammar::ToolForm::hermes ? "<tool_call>" + call + "</tool_call>"
+                                                          : (i > 0 ? "," : "") + call;
       if (example.form == grammar::ToolForm::mistral) return "[TOOL_CALLS][" + text + "]";
       return example.form == grammar::ToolForm::listed ? "{\"tool_calls\":[" + text + "]}" : text;
     };

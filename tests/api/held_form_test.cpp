@@ -73,16 +73,16 @@ TEST(HeldFormTest, ThereIsAnEndToTheirNames) {
 TEST(HeldFormTest, AStrictServerRefusesWhatNobodyHolds) {
   const UnknownFields strict(UnknownRule::refuse);
   EXPECT_NO_THROW((void)hold(with_schema(R"-({"type": "object", "properties": {"a": {"pattern": "^(?=x)"}}})-")));
-  test::expect_problem("", "#/properties/a/format",
-                       [] { return hold(with_schema(R"({"type": "object", "properties": {"a": {"format": "phone"}}})")); });
+  test::expect_problem("", "#/properties/a/format", [] {
+    return hold(with_schema(R"({"type": "object", "properties": {"a": {"format": "phone"}}})"));
+  });
 }
 
 TEST(HeldFormTest, AFormBeginsBehindAThought) {
   const TemplateForms open{.reasoning = kThink, .begins_in_a_thought = true};
   const TemplateForms closed{.reasoning = kThink};
-  for (const std::string& more :
-       {std::string(R"(, "response_format": {"type": "json_object"})"), with_tool("{}"),
-        with_tool("{}") + R"(, "tool_choice": "required")"}) {
+  for (const std::string& more : {std::string(R"(, "response_format": {"type": "json_object"})"), with_tool("{}"),
+                                  with_tool("{}") + R"(, "tool_choice": "required")"}) {
     SCOPED_TRACE(more);
     EXPECT_TRUE(hold(chat_with(more), open).has_thoughts);
     EXPECT_TRUE(hold(chat_with(more), closed).has_thoughts);

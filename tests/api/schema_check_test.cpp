@@ -25,7 +25,8 @@ TEST(SchemaCheckTest, TellsWhatIsOfEachFormFromWhatIsNot) {
     for (const std::string& text : form.valid) {
       const SchemaVerdict verdict = check(form.schema, text);
       // A pattern that is none decides nothing.
-      const bool right = verdict.kind == Kind::valid || (form.held == test::SchemaForm::loosened && verdict.kind == Kind::undecided);
+      const bool right =
+          verdict.kind == Kind::valid || (form.held == test::SchemaForm::loosened && verdict.kind == Kind::undecided);
       EXPECT_TRUE(right) << text << ": " << verdict.sentence;
     }
     for (const std::string& text : form.broken) {
@@ -55,21 +56,26 @@ TEST(SchemaCheckTest, WhatTakesTooLongDecidesNothing) {
     defs += fmt::format(R"("d{0}": {{"allOf": [{{"$ref": "#/$defs/d{1}"}}, {{"$ref": "#/$defs/d{1}"}}]}}, )", i, i + 1);
   const std::string doubling = R"({"$ref": "#/$defs/d0", "$defs": {)" + defs + R"("d40": {"type": "integer"}}})";
   EXPECT_EQ(check(doubling, "1").kind, Kind::undecided);
-  EXPECT_EQ(check(R"({"items": {"$ref": "#"}})", std::string(3000, '[') + std::string(3000, ']')).kind, Kind::undecided);
-  EXPECT_EQ(check(R"({"uniqueItems": true})", "[" + std::string(1, '1') + [] {
-              std::string more;
-              for (int i = 0; i < 20000; ++i) more += "," + std::to_string(i + 2);
-              return more;
-            }() + "]").kind,
+  EXPECT_EQ(check(R"({"items": {"$ref": "#"}})", std::string(3000, '[') + std::string(3000, ']')).kind,
+            Kind::undecided);
+  EXPECT_EQ(check(
+                R"({"uniqueItems": true})", "[" + std::string(1, '1') +
+                                                [] {
+                                                  std::string more;
+                                                  for (int i = 0; i < 20000; ++i) more += "," + std::to_string(i + 2);
+                                                  return more;
+                                                }() +
+                                                "]")
+                .kind,
             Kind::undecided);
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
 }
 
 TEST(SchemaCheckTest, CirclesSayNothing) {
-  for (const char* schema : {R"({"$ref": "#"})", R"({"anyOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})",
-                             R"({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}})",
-                             R"({"dependentSchemas": {"a": {"$ref": "#"}}})",
-                             R"({"if": {"$ref": "#"}, "then": {"type": "integer"}})"}) {
+  for (const char* schema :
+       {R"({"$ref": "#"})", R"({"anyOf": [{"$ref": "#"}]})", R"({"not": {"$ref": "#"}})",
+        R"({"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}})",
+        R"({"dependentSchemas": {"a": {"$ref": "#"}}})", R"({"if": {"$ref": "#"}, "then": {"type": "integer"}})"}) {
     EXPECT_EQ(check(schema, R"({"a": 1})").kind, Kind::valid) << schema;
   }
 }

@@ -30,15 +30,21 @@ struct Way {
 };
 
 constexpr std::array kAnswers{
-    Way{"OpenAI's chat", read_chat_completion, R"("response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": )", "}}"},
-    Way{"OpenAI's responses", read_response, R"("input": "a", "text": {"format": {"type": "json_schema", "name": "a", "schema": )", "}}"},
-    Way{"Anthropic's messages", read_message, R"("max_tokens": 9, "output_config": {"format": {"type": "json_schema", "schema": )", "}}"},
+    Way{"OpenAI's chat", read_chat_completion,
+        R"("response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": )", "}}"},
+    Way{"OpenAI's responses", read_response,
+        R"("input": "a", "text": {"format": {"type": "json_schema", "name": "a", "schema": )", "}}"},
+    Way{"Anthropic's messages", read_message,
+        R"("max_tokens": 9, "output_config": {"format": {"type": "json_schema", "schema": )", "}}"},
     Way{"Ollama's chat", read_ollama_chat, R"("model": "a", "format": )", ""},
     Way{"llama-server's completion", read_llama_completion, R"("prompt": "a", "json_schema": )", ""},
 };
 constexpr std::array kTools{
-    Way{"OpenAI's tools", read_chat_completion, R"("tools": [{"type": "function", "function": {"name": "a", "parameters": {"type": "object", "properties": {"x": )", "}}}}]"},
-    Way{"Anthropic's tools", read_message, R"("max_tokens": 9, "tools": [{"name": "a", "input_schema": {"type": "object", "properties": {"x": )", "}}}]"},
+    Way{"OpenAI's tools", read_chat_completion,
+        R"("tools": [{"type": "function", "function": {"name": "a", "parameters": {"type": "object", "properties": {"x": )",
+        "}}}}]"},
+    Way{"Anthropic's tools", read_message,
+        R"("max_tokens": 9, "tools": [{"name": "a", "input_schema": {"type": "object", "properties": {"x": )", "}}}]"},
 };
 
 HeldForm hold(const Way& way, const std::string& schema) {
@@ -53,7 +59,8 @@ HeldForm hold(const Way& way, const std::string& schema) {
 SchemaForm::Held held_of(const HeldForm& held) {
   SchemaForm::Held worst = SchemaForm::by_grammar;
   for (const auto& note : held.notes)
-    worst = std::max(worst, note.kind == grammar::SchemaNote::Kind::unchecked ? SchemaForm::checked : SchemaForm::loosened);
+    worst =
+        std::max(worst, note.kind == grammar::SchemaNote::Kind::unchecked ? SchemaForm::checked : SchemaForm::loosened);
   return worst;
 }
 

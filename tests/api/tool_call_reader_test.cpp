@@ -87,13 +87,13 @@ TEST(ToolCallReaderTest, WhatBeginsLikeACallAndIsNoneIsText) {
   const auto expect_text = [](ToolForm form, const std::string& text, const Json& tools = {}) {
     EXPECT_EQ(read_every_way(form, text, tools), (Read{.text = text, .calls = {}, .cut = false})) << text;
   };
-  for (const char* text : {"", " ", "<", "<tool_cal", "<tool_call> x", "<tool_call>{oh no}</tool_call>", "<tool_call>{\"name\": 1}</tool_call> ",
-                           "<tool_call>{\"name\": \"a\", \"arguments\": 3}", "<<tool_call", "<tool_call>[]",
-                           "a </tool_call> b", "<tool_call>{\"name\": \"a\", \"arguments\": \"{\"}"})
-    expect_text(ToolForm::hermes, text);
   for (const char* text :
-       {"{", "{}", R"({"name": "John", "age": 3})", R"({"nam)", R"({ "type" : "integer" })",
-        R"(Well: {"name": "a", "parameters": {}})", R"({"name": "a", "parameters": [}])", "\n{ 1"})
+       {"", " ", "<", "<tool_cal", "<tool_call> x", "<tool_call>{oh no}</tool_call>",
+        "<tool_call>{\"name\": 1}</tool_call> ", "<tool_call>{\"name\": \"a\", \"arguments\": 3}", "<<tool_call",
+        "<tool_call>[]", "a </tool_call> b", "<tool_call>{\"name\": \"a\", \"arguments\": \"{\"}"})
+    expect_text(ToolForm::hermes, text);
+  for (const char* text : {"{", "{}", R"({"name": "John", "age": 3})", R"({"nam)", R"({ "type" : "integer" })",
+                           R"(Well: {"name": "a", "parameters": {}})", R"({"name": "a", "parameters": [}])", "\n{ 1"})
     expect_text(ToolForm::bare, text);
   for (const char* text : {R"({"tool_calls": []})", R"({"tool_calls": [1]})", R"({"tool_calls": {}})", R"({"tool)",
                            R"([{"name": "a", "arguments": {}}])"})

@@ -29,9 +29,9 @@ class GbnfRepetitionsTest : public testing::Test {
 };
 
 TEST_F(GbnfRepetitionsTest, WhatTheEngineTakesIsTaken) {
-  for (const char* gbnf : {"root ::= \"a\"{0,2000}", "root ::= [a-z{}]{3} \"{9999}\" # {9999}\n", "root ::= (\"a\" | \"b\"){0,999}",
-                           "root ::= a{5,}\na ::= \"x\"*", "root ::= (a b){2,600}\na ::= \"x\"\nb ::= \"y\"?",
-                           "root ::= ((\"a\"{10}){10}){10}"}) {
+  for (const char* gbnf : {"root ::= \"a\"{0,2000}", "root ::= [a-z{}]{3} \"{9999}\" # {9999}\n",
+                           "root ::= (\"a\" | \"b\"){0,999}", "root ::= a{5,}\na ::= \"x\"*",
+                           "root ::= (a b){2,600}\na ::= \"x\"\nb ::= \"y\"?", "root ::= ((\"a\"{10}){10}){10}"}) {
     EXPECT_EQ(excess_of_repetitions(gbnf), "") << gbnf;
     EXPECT_TRUE(engine_takes(gbnf)) << gbnf;
   }

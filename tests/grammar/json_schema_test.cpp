@@ -75,8 +75,10 @@ TEST(JsonSchemaTest, WhatIsLoosenedIsNamedOnce) {
           "$defs": {"x": {"format": "phone"}}})"));
   std::vector<std::string> places;
   for (const SchemaNote& note : made.notes) places.push_back(note.pointer);
-  EXPECT_EQ(places, (std::vector<std::string>{"#/$defs/x/format", "#/properties/c~1d/anyOf", "#/properties/c~1d/type"}));
-  for (const char* whole : {"7", "false", R"({"type": "nothing"})", R"({"type": "integer", "minimum": 2, "maximum": 1})"})
+  EXPECT_EQ(places,
+            (std::vector<std::string>{"#/$defs/x/format", "#/properties/c~1d/anyOf", "#/properties/c~1d/type"}));
+  for (const char* whole :
+       {"7", "false", R"({"type": "nothing"})", R"({"type": "integer", "minimum": 2, "maximum": 1})"})
     expect_error(ErrorCode::usage, "the schema at '#'", [&] { (void)grammar_of_schema(Json::parse(whole)); });
 }
 

@@ -99,9 +99,10 @@ TEST_F(SchemaFormsTest, AndALargeOneToo) {
     for (int k = 0; k < 100; ++k) {
       const std::string name = "member_" + std::to_string(i * 100 + k);
       schema["properties"][name] = Json::parse(
-          k % 3 == 0   ? R"({"type": "string", "maxLength": 200, "description": "some words about it"})"
-          : k % 3 == 1 ? R"({"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a"]}})"
-                       : R"({"type": "number", "minimum": 0, "maximum": 100})");
+          k % 3 == 0 ? R"({"type": "string", "maxLength": 200, "description": "some words about it"})"
+          : k % 3 == 1
+              ? R"({"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x", "y"]}}, "required": ["a"]}})"
+              : R"({"type": "number", "minimum": 0, "maximum": 100})");
       schema["required"].push_back(name);
     }
   }

@@ -17,4 +17,8 @@ struct SchemaForm {
 
 [[nodiscard]] const std::vector<SchemaForm>& schema_forms();
 
+// Parts of them.
+[[nodiscard]] std::vector<SchemaForm> forms_of_numbers();
+[[nodiscard]] std::vector<SchemaForm> forms_of_strings();
+
 }  // namespace plimsoll::test
