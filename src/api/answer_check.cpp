@@ -20,8 +20,9 @@ bool is_unchecked(const HeldForm& held, const std::string& name) {
 }  // namespace
 
 AnswerCheck::AnswerCheck(const TextRequest& request, const HeldForm& held) {
-  if (!request.schema.is_null() && is_unchecked(held, "")) schema_ = request.schema;
   const auto* chat = std::get_if<ChatPrompt>(&request.prompt);
+  const bool is_whole = chat == nullptr || !chat->goes_on;  // its beginning is not in what is written
+  if (!request.schema.is_null() && is_whole && is_unchecked(held, "")) schema_ = request.schema;
   if (chat == nullptr) return;
   for (const Json& tool : chat->tools) {
     const Json& function = tool["function"];

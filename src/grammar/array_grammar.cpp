@@ -148,7 +148,7 @@ class ArrayGrammar {
     }
     const std::string where = pointer_ + "/contains";
     const Json both{{"allOf", Json::array({schema_["contains"], rest_})}};
-    const std::string one = rules_.named(name_ + "-one", reader_.expression(both, where, name_ + "-one"));
+    const std::string one = rules_.named(name_ + "-one", reader_.value(both, where, name_ + "-one"));
     const std::string any = rest_item();
     const std::string lead = rules_.shared(name_ + "-lead", "(" + any + " " + comma() + ")* " + one);
     std::string all = lead;

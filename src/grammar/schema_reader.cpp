@@ -201,17 +201,25 @@ std::string SchemaReader::any_of(const char* keyword, const Json& schema, const 
     const std::string wanted = fmt::format("{}-{}", name, i);
     const Json& branch = branches[i];
     if (branch == false) continue;
-    try {
-      if (beside.empty())
-        add_once(alternatives, expression(branch, where, wanted));
-      else
-        add_once(alternatives, of_joined(joined(beside, flat(branch, where), where), where, wanted));
-    } catch (const NothingAllowed&) {  // then it is one of the others
-    }
+    add_where_possible(alternatives, [&] {
+      return beside.empty() ? expression(branch, where, wanted)
+                            : of_joined(joined(beside, flat(branch, where), where), where, wanted);
+    });
   }
   if (alternatives.empty())
     throw NothingAllowed(pointer, fmt::format("allows nothing: no branch of its {} does", keyword));
   return gbnf_any_of(alternatives);
+}
+
+// A branch that nothing satisfies is not there: it is one of the others.
+void SchemaReader::add_where_possible(std::vector<std::string>& alternatives,
+                                      const std::function<std::string()>& make) {
+  const std::size_t noted = notes_.all().size();
+  try {
+    add_once(alternatives, make());
+  } catch (const NothingAllowed&) {
+    notes_.go_back_to(noted);
+  }
 }
 
 // Many of them are told apart by their types or by a member with a value of its own.
@@ -219,11 +227,13 @@ void SchemaReader::check_exclusive(const Json& branches, const std::string& poin
   constexpr std::size_t kMostCompared = 32;
   const std::size_t noted = notes_.all().size();
   std::vector<Json> flats;
-  if (branches.size() <= kMostCompared) {
-    for (const Json& branch : branches) flats.push_back(flat(branch, pointer));
+  bool exclusive = branches.size() <= kMostCompared;
+  try {
+    for (std::size_t i = 0; exclusive && i < branches.size(); ++i) flats.push_back(flat(branches[i], pointer));
+  } catch (const NothingAllowed&) {
+    exclusive = false;
   }
   notes_.go_back_to(noted);
-  bool exclusive = branches.size() <= kMostCompared;
   for (std::size_t i = 0; exclusive && i < flats.size(); ++i) {
     for (std::size_t k = i + 1; exclusive && k < flats.size(); ++k) exclusive = are_disjoint(flats[i], flats[k]);
   }
@@ -239,11 +249,10 @@ std::string SchemaReader::one_case_of(const SchemaCases& cases, const std::strin
   std::vector<std::string> alternatives;
   for (std::size_t i = 0; i < cases.parts->size(); ++i) {
     ++cases_;
-    try {
+    add_where_possible(alternatives, [&] {
       const Json whole = joined(cases.rest, flat((*cases.parts)[i], pointer), pointer);
-      add_once(alternatives, of_joined(whole, pointer, fmt::format("{}-c{}", name, i)));
-    } catch (const NothingAllowed&) {  // this case cannot be
-    }
+      return of_joined(whole, pointer, fmt::format("{}-c{}", name, i));
+    });
   }
   if (alternatives.empty()) throw NothingAllowed(pointer, fmt::format("allows nothing: see its {}", cases.keyword));
   return gbnf_any_of(alternatives);

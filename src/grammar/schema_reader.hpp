@@ -65,6 +65,7 @@ class SchemaReader {
   static std::string key_of(const Json& schema);
   void count(const std::string& pointer);
   Json flat(const Json& schema, const std::string& pointer, int depth);
+  void add_where_possible(std::vector<std::string>& alternatives, const std::function<std::string()>& make);
   void check_exclusive(const Json& branches, const std::string& pointer);
 
   const Json& root_;

@@ -49,6 +49,8 @@ bool ResponseStream::end(run::FinishReason reason, const std::string& stop_strin
   const bool whole = called_ && !(length && form_.calls->cut());  // no call of it was cut
   const api::Finish finish = whole ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
   if (form_.check) schema_check_ = form_.check->verdict();
+  if (schema_check_ && length)
+    schema_check_ = {.kind = api::SchemaVerdict::Kind::undecided, .sentence = "the answer was cut"};
   return listener_.end_of_choice({.choice = choice_,
                                   .finish = finish,
                                   .stop_string = stop_string,

@@ -258,6 +258,11 @@ Forms of_references() {
        Held::by_grammar,
        {"{}", R"({"next":{"next":{}}})"},
        {R"({"next":1})"}},
+      {"recursion in what it contains",
+       R"({"type": "array", "contains": {"type": "array", "contains": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "null"}}})",
+       Held::by_grammar,
+       {"[[null]]", "[1,[2,null]]"},
+       {"[]", "[null]", "[[1]]"}},
       {"recursion in place", R"({"anyOf": [{"$ref": "#"}, {"type": "integer"}]})", Held::by_grammar, {"1"}, {"true"}},
   };
 }
