@@ -258,7 +258,7 @@ Forms of_references() {
        Held::by_grammar,
        {"{}", R"({"next":{"next":{}}})"},
        {R"({"next":1})"}},
-      {"recursion in what it contains",
+      {"contains inside of contains",
        R"({"type": "array", "contains": {"type": "array", "contains": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "null"}}})",
        Held::by_grammar,
        {"[[null]]", "[1,[2,null]]"},
