@@ -10,6 +10,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -67,7 +68,8 @@ int run_here(const GlobalOptions& global, const TokenizeOptions& options, const 
   const auto model = load_vocabulary(options);
   const engine::Vocab vocab = model->vocab();
   if (!options.detokenize) {
-    print_tokens(vocab, vocab.tokenize(text, !options.no_bos, !options.no_parse_special), options, global.json);
+    const auto read = options.no_parse_special ? jinja::input_text(text) : jinja::own_text(text);
+    print_tokens(vocab, engine::prompt_tokens(*model, read, !options.no_bos), options, global.json);
     return done;
   }
   if (!vocab.present()) throw Error(ErrorCode::unsupported, "this model carries no vocabulary");
@@ -126,7 +128,7 @@ void add_tokenize(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("-p,--prompt", options->prompt, "The text (none: all of stdin)");
   command->add_option("-f,--file", options->file, "File with the text")->excludes("--prompt");
   command->add_flag("--ids", options->ids, "Only the ids, like [1, 2, 3]");
-  command->add_flag("--no-bos", options->no_bos, "Without the model's own begin and end tokens");
+  command->add_flag("--no-bos", options->no_bos, "Without the model's own begin token");
   command->add_flag("--no-parse-special", options->no_parse_special, "'<|im_start|>' is text, not one token");
   command->add_flag("--show-count", options->show_count, "Also say how many tokens there are");
   command->add_flag("--detokenize", options->detokenize, "The other way round: --tokens to text");

@@ -15,7 +15,9 @@ struct TemplateCapabilities {
   bool tool_results = false;    // what a tool answered is
   bool arguments_as_text =
       false;                     // a call's arguments must be JSON's text; else they are an object, as in transformers
-  bool thoughts = false;         // `reasoning_content` of the history is shown, at least between a call and its result
+  bool thoughts = false;         // those of the history are shown, at least between a call and its result
+  const char* thoughts_member = "reasoning_content";  // what a message has them under
+  bool thoughts_beside_content = true;                // a message that calls may have both
   bool thinking_switch = false;  // `enable_thinking` changes the prompt
 };
 

@@ -25,7 +25,10 @@ std::vector<ChatMessage> shown(const run::ChatHistory& history) {
 class FormTransform final : public run::HistoryTransform {
  public:
   explicit FormTransform(ChatForm form) : form_(std::move(form)) {}
-  std::string to_prompt(const run::ChatHistory& history) const override { return form_.to_prompt(shown(history)); }
+  engine::PromptText to_prompt(const run::ChatHistory& history) const override {
+    return run::with_messages_marked(
+        [this](const run::ChatHistory& messages) { return form_.to_prompt(shown(messages)); }, history);
+  }
   std::vector<std::string> stop_strings() const override { return form_.stop_strings; }
 
  private:
@@ -49,7 +52,7 @@ ChatForm form_of(std::shared_ptr<const run::HistoryTransform> transform) {
     run::ChatHistory written;
     for (const ChatMessage& message : history)
       written.push_back({.role = message.role, .content = message.content, .extra = {}});
-    return transform->to_prompt(written);
+    return transform->to_prompt(written).text;
   };
   return form;
 }

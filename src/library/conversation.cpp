@@ -4,6 +4,7 @@
 #include <plimsoll/sampler.hpp>
 #include <utility>
 
+#include "engine/prompt_tokens.hpp"
 #include "engine/sampler.hpp"
 #include "run/decode_failure.hpp"
 #include "run/state_archive.hpp"
@@ -88,8 +89,8 @@ Conversation::State& Conversation::idle() const {
 
 Generation Conversation::generate(std::string_view text, GenerationOptions options) {
   const run::Conversation& conversation = *idle().conversation;
-  const engine::Vocab vocab = conversation.instance().model()->vocab();
-  return library::begin(state_, vocab.tokenize(text, conversation.size() == 0, true), std::move(options));
+  const engine::Model& model = *conversation.instance().model();
+  return library::begin(state_, engine::prompt_tokens(model, text, conversation.size() == 0), std::move(options));
 }
 
 Generation Conversation::generate(GenerationOptions options) {

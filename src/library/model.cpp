@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/prompt_tokens.hpp"
 #include "run/decode_failure.hpp"
 #include "run/open.hpp"
 #include "run/state_archive.hpp"
@@ -77,7 +78,7 @@ void Model::infer(std::stop_token stop) const {
 }
 
 std::vector<Token> Model::tokenize(std::string_view text, bool with_begin_token) const {
-  return state()->instance->model()->vocab().tokenize(text, with_begin_token, true);
+  return engine::prompt_tokens(*state()->instance->model(), text, with_begin_token);
 }
 
 std::string Model::text_of(std::span<const Token> tokens, bool control_tokens) const {

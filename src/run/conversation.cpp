@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "engine/prompt_tokens.hpp"
 
 #include "inference.hpp"
 #include "sequence_schedule.hpp"
@@ -56,9 +57,7 @@ void Conversation::prompt(std::span<const Token> tokens) {
 }
 
 void Conversation::prompt(std::string_view text) {
-  const engine::Vocab vocab = instance().model()->vocab();
-  const bool begins = size() == 0;
-  prompt(vocab.tokenize(text, begins, true));
+  prompt(engine::prompt_tokens(*instance().model(), text, size() == 0));
 }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) {

@@ -6,6 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "dry_run/local_dry_runs.hpp"
+#include "engine/prompt_tokens.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/refusal.hpp"
 
@@ -54,7 +55,7 @@ std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& 
 }
 
 std::vector<engine::Token> tokenize_prompt(const engine::Model& model, std::string_view text) {
-  return model.vocab().tokenize(text, true, true);
+  return engine::prompt_tokens(model, text);
 }
 
 }  // namespace plimsoll::run

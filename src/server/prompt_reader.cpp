@@ -6,7 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
-#include "run/open.hpp"
+#include "engine/prompt_tokens.hpp"
 
 #include "infill_prompt.hpp"
 
@@ -50,40 +50,44 @@ const std::shared_ptr<const ModelTemplate>& PromptReader::chat_template() const 
 
 namespace {
 
-// The prompt up to the end of its last message's content, which templates may have trimmed; empty: it is not there.
-std::string cut_behind(const std::string& text, std::string_view content) {
+// The prompt up to the end of its last message's content, which templates may have trimmed; none: it is not there.
+std::optional<engine::PromptText> cut_behind(engine::PromptText prompt, std::string_view content) {
   constexpr std::string_view kBlank = " \t\r\n";
   for (const bool trimmed : {false, true}) {
     if (trimmed) {
       content.remove_prefix(std::min(content.find_first_not_of(kBlank), content.size()));
       content = content.substr(0, content.find_last_not_of(kBlank) + 1);
     }
-    if (const std::size_t at = content.empty() ? std::string::npos : text.rfind(content); at != std::string::npos)
-      return text.substr(0, at + content.size());
+    const std::size_t at = content.empty() ? std::string::npos : prompt.text.rfind(content);
+    if (at == std::string::npos) continue;
+    prompt.cut(at + content.size());
+    return prompt;
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::string PromptReader::text_of(const api::ChatPrompt& chat) const {
+engine::PromptText PromptReader::text_of(const api::ChatPrompt& chat, std::stop_token stop) const {
   const engine::ChatTemplate& form = chat_template()->chat;
   const auto written = [&](const std::vector<engine::ChatMessage>& messages, bool new_turn) {
-    return form.apply(messages, new_turn, chat.tools, chat.template_values);
+    return form.apply(messages, new_turn, chat.tools, chat.template_values, stop);
   };
   if (!chat.goes_on) return written(chat.messages, chat.add_generation_prompt);
   const std::string& content = chat.messages.back().content;
-  if (std::string cut = cut_behind(written(chat.messages, false), content); !cut.empty()) return cut;
-  return written({chat.messages.begin(), chat.messages.end() - 1}, true) + content;
+  if (auto cut = cut_behind(written(chat.messages, false), content)) return std::move(*cut);
+  engine::PromptText before = written({chat.messages.begin(), chat.messages.end() - 1}, true);
+  before.append_input(content);
+  return before;
 }
 
-ReadPrompts PromptReader::read(const api::TextRequest& request) const {
+ReadPrompts PromptReader::read(const api::TextRequest& request, std::stop_token stop) const {
   ReadPrompts out;
   if (const auto* chat = std::get_if<api::ChatPrompt>(&request.prompt)) {
     out.chat = chat_template();
-    const std::string text = text_of(*chat);
+    const engine::PromptText text = text_of(*chat, std::move(stop));
     if (chat->goes_on) out.gone_on_with = chat->messages.back().content;
-    out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
+    out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text.text, *out.chat->reasoning);
     out.prompts.push_back(tokens_behind(chat->before, text));
     require_tokens(chat->before);
   } else if (const auto* gap = std::get_if<api::InfillPrompt>(&request.prompt)) {
@@ -100,7 +104,7 @@ ReadPrompts PromptReader::read(const api::TextRequest& request) const {
 }
 
 std::vector<Token> PromptReader::tokens_of(const std::string& text) const {
-  return run::tokenize_prompt(*model_, text);
+  return engine::prompt_tokens(*model_, text);
 }
 
 std::vector<Token> PromptReader::tokens_of(const api::MixedPrompt& parts) const {
@@ -116,10 +120,11 @@ std::vector<Token> PromptReader::tokens_of(const api::MixedPrompt& parts) const 
   return out;
 }
 
-std::vector<Token> PromptReader::tokens_behind(std::vector<Token> before, const std::string& text) const {
-  if (before.empty()) return tokens_of(text);
-  const std::vector<Token> more = vocab().tokenize(text, false, true);
-  before.insert(before.end(), more.begin(), more.end());
+// A begin token that the template writes stands there already.
+std::vector<Token> PromptReader::tokens_behind(std::vector<Token> before, const engine::PromptText& text) const {
+  const std::vector<Token> more = engine::prompt_tokens(*model_, text, before.empty());
+  const bool begins_again = !before.empty() && !more.empty() && more.front() == vocab().bos();
+  before.insert(before.end(), more.begin() + (begins_again ? 1 : 0), more.end());
   return before;
 }
 

@@ -50,12 +50,15 @@ class PromptReader {
   [[nodiscard]] const std::shared_ptr<const ModelTemplate>& chat_template() const;
 
   // A chat as its prompt's text. Throws Error{usage} where the template refuses the messages.
-  [[nodiscard]] std::string text_of(const api::ChatPrompt& chat) const;
+  // Throws Error{cancelled} where it is stopped.
+  [[nodiscard]] engine::PromptText text_of(const api::ChatPrompt& chat, std::stop_token stop = {}) const;
   // Sampling that the model's file recommends.
   [[nodiscard]] const engine::PartialSampling& recommended() const noexcept { return recommended_; }
   // Throws api::Problem 400 for an empty prompt, and Error: usage (the template refuses the messages, a token that the
   // model does not have), unsupported (text, and the model has no vocabulary).
-  [[nodiscard]] ReadPrompts read(const api::TextRequest& request) const;
+  // What a chat's messages and tools say is text, whatever it looks like. Throws Error{cancelled} where it is stopped:
+  // a template may take a second.
+  [[nodiscard]] ReadPrompts read(const api::TextRequest& request, std::stop_token stop = {}) const;
   // Throws Error{usage}: a token that the model does not have.
   void require_tokens(const std::vector<engine::Token>& tokens) const;
   // Throws Error{context_overflow} where the prompt leaves no token of the context free, or has more than `most` tokens
@@ -67,7 +70,7 @@ class PromptReader {
   [[nodiscard]] std::vector<engine::Token> tokens_of(const std::vector<engine::Token>& tokens) const { return tokens; }
   [[nodiscard]] std::vector<engine::Token> tokens_of(const api::MixedPrompt& parts) const;
   [[nodiscard]] std::vector<engine::Token> tokens_behind(std::vector<engine::Token> before,
-                                                         const std::string& text) const;
+                                                         const engine::PromptText& text) const;
 
   std::string name_;
   std::shared_ptr<const engine::Model> model_;

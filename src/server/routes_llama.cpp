@@ -6,6 +6,7 @@
 #include "api/fields.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 #include "monitor/prometheus.hpp"
 
 #include "preset.hpp"
@@ -126,9 +127,10 @@ void Server::Impl::add_llama_routes() {
                const bool add_special = fields.flag("add_special").value_or(false);
                const bool parse_special = fields.flag("parse_special").value_or(true);
                const bool with_pieces = fields.flag("with_pieces").value_or(false);
-               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
+               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader, const std::stop_token&) {
                  const engine::Vocab vocab = reader.vocab();
-                 const auto tokens = vocab.tokenize(text, add_special, parse_special);
+                 const auto read = parse_special ? jinja::own_text(text) : jinja::input_text(text);
+                 const auto tokens = engine::prompt_tokens(reader.model(), read, add_special);
                  if (!with_pieces) return put(response, {{"tokens", tokens}});
                  Json pieces = Json::array();
                  for (const engine::Token token : tokens)
@@ -143,7 +145,7 @@ void Server::Impl::add_llama_routes() {
                const Json& given = fields.need("tokens");
                if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
                const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
-               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
+               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader, const std::stop_token&) {
                  const engine::Vocab vocab = reader.vocab();
                  if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
                    fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
@@ -155,8 +157,11 @@ void Server::Impl::add_llama_routes() {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
                if (const NamedModel named = model_named(host.fleet(), asked.model); named.preset != nullptr)
                  add_preset(*named.preset, asked);
-               read_with(request, asked.model, [&](const PromptReader& reader) {
-                 put(response, {{"prompt", reader.text_of(std::get<api::ChatPrompt>(asked.prompt))}});
+               read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
+                 const engine::PromptText prompt = reader.text_of(std::get<api::ChatPrompt>(asked.prompt), stop);
+                 Json answer{{"prompt", prompt.text}};
+                 if (reader.vocab().present()) answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
+                 put(response, answer);
                });
              }));
 

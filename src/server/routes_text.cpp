@@ -212,8 +212,8 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                api::TextRequest asked = read(api::parse_object(request.body));
                if (const NamedModel model = model_named(host.fleet(), asked.model); model.preset != nullptr)
                  add_preset(*model.preset, asked);
-               read_with(request, asked.model, [&](const PromptReader& reader) {
-                 const std::size_t tokens = reader.read(asked).prompts.front().size();
+               read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
+                 const std::size_t tokens = reader.read(asked, stop).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
                });
              }));
