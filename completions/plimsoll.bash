@@ -72,7 +72,7 @@ _plimsoll() {
     serve)
       words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --no-dashboard
         -a --alias --strict-fields --backlog
-        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts
+        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts --slot-save-path
         --max-wait --max-time --drain-time --keep-in-host --metrics-compat --embedding --reranking --pooling
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;

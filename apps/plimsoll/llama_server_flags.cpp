@@ -86,7 +86,7 @@ const std::vector<Flag>& flags() {
       {{"-to", "--timeout"}, 1, Fate::without_meaning, "--max-time bounds a request"},
       {{"--no-cache-prompt", "--cache-idle-slots", "--no-cache-idle-slots"}, 0, Fate::without_meaning, kPrompts},
       {{"--cache-reuse", "-cram", "--cache-ram", "-ctxcp", "--ctx-checkpoints", "--swa-checkpoints", "-cms",
-        "--checkpoint-min-step", "-sps", "--slot-prompt-similarity", "--slot-save-path", "--keep",
+        "--checkpoint-min-step", "-sps", "--slot-prompt-similarity", "--keep",
         "--sleep-idle-seconds"},
        1,
        Fate::without_meaning,

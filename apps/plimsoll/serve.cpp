@@ -359,6 +359,12 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_CACHED_PROMPTS")
          ->capture_default_str(),
      "Limits");
+  of(command
+         .add_option("--slot-save-path", s.slot_folder,
+                     "Folder in which POST /slots saves conversations by name, to be restored by another server")
+         ->envname("PLIMSOLL_SLOT_SAVE_PATH")
+         ->type_name("FOLDER"),
+     "Server");
   const auto seconds = CLI::Range(0, 1'000'000);
   of(command
          .add_option("--max-wait", o.waiting_s, "Seconds that a request waits for its model; 0: as long as it takes")

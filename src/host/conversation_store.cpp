@@ -46,6 +46,66 @@ ConversationId ConversationStore::create(const std::string& model) {
   return next_++;
 }
 
+ConversationId ConversationStore::add(const std::string& model, run::SequenceSnapshot saved) {
+  const ConversationId id = create(model);
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = saved.fingerprint;
+  tokens_alone.tokens = saved.tokens;
+  if (saved.decoded == 0) {
+    swap_space_.put_tokens(id, std::move(tokens_alone));
+  } else {
+    const Bytes memory = saved.size();
+    swap_space_.put(id, tokens_alone, memory, [&saved] { return std::move(saved); });
+  }
+  return id;
+}
+
+namespace {
+
+run::SequenceSnapshot tokens_of(const run::Conversation& conversation) {
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = run::fingerprint_of(conversation.instance().context());
+  tokens_alone.tokens = conversation.tokens();
+  return tokens_alone;
+}
+
+}  // namespace
+
+std::optional<run::SequenceSnapshot> ConversationStore::save(ConversationId id,
+                                                             const std::function<bool(Bytes)>& may_take) {
+  std::optional<Move> move;
+  std::optional<run::Conversation> idle;
+  {
+    MutexLock lock(mutex_);
+    while (moving_.contains(id)) moved_.wait(lock);
+    Entry& entry = entry_of(id);
+    if (entry.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", id));
+    idle = std::exchange(entry.idle, std::nullopt);
+    if (idle) move.emplace(*this, id, entry.model);
+  }
+  if (!idle) {
+    std::optional<SwapSpace::Swapped> swapped_out = swap_space_.take(id);
+    if (!swapped_out) return std::nullopt;
+    run::SequenceSnapshot copy = swapped_out->snapshot;  // charged as long as the other is
+    swap_space_.put_back(id, std::move(*swapped_out));
+    return copy;
+  }
+  try {
+    run::SequenceSnapshot copy = may_take(idle->size_when_saved()) ? idle->save() : tokens_of(*idle);
+    put_back(id, std::move(*idle));
+    return copy;
+  } catch (...) {
+    put_back(id, std::move(*idle));
+    throw;
+  }
+}
+
+// Before its move ends; one that was ended meanwhile ends here.
+void ConversationStore::put_back(ConversationId id, run::Conversation conversation) {
+  const MutexLock lock(mutex_);
+  if (const auto entry = entries_.find(id); entry != entries_.end()) entry->second.idle = std::move(conversation);
+}
+
 ConversationStore::Entry& ConversationStore::entry_of(ConversationId id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", id));
@@ -99,9 +159,7 @@ std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(cons
 // Where the engine cannot save it, its tokens are enough to begin again.
 void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) {
   const auto& [id, conversation] = idle;
-  run::SequenceSnapshot tokens_alone;
-  tokens_alone.fingerprint = run::fingerprint_of(resident.instance->context());
-  tokens_alone.tokens = conversation.tokens();
+  run::SequenceSnapshot tokens_alone = tokens_of(conversation);
   try {
     if (stop.stop_requested()) return swap_space_.put_tokens(id, std::move(tokens_alone));
     swap_space_.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
@@ -157,9 +215,22 @@ void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& 
 
 namespace {
 
+// Saved by another process, with another kind of cache or another version of the engine.
+bool is_of_another_cache(const run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
+  const std::string here = run::fingerprint_of(executor.instance().context());
+  return snapshot.fingerprint != here && run::model_of(snapshot.fingerprint) == run::model_of(here);
+}
+
 // The memory is not always kept (see SwapSpace); the tokens then wait to be decoded again.
 run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
-  if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor.load(snapshot);
+  if (snapshot.decoded > 0 || snapshot.tokens.empty()) {
+    try {
+      return executor.load(snapshot);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::usage || !is_of_another_cache(executor, snapshot)) throw;
+      log::info("host", "a saved conversation is decoded again: {}", error.what());
+    }
+  }
   run::Conversation conversation = executor.create();
   conversation.prompt(snapshot.tokens);
   return conversation;

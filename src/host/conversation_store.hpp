@@ -3,6 +3,7 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -26,6 +27,10 @@ class ConversationStore {
   ConversationStore(SwapLimits limits, memory::Ledger& ledger) : swap_space_(std::move(limits), ledger) {}
 
   [[nodiscard]] ConversationId create(const std::string& model);
+  [[nodiscard]] ConversationId add(const std::string& model, run::SequenceSnapshot saved);
+  // See Host::save_conversation().
+  [[nodiscard]] std::optional<run::SequenceSnapshot> save(ConversationId id,
+                                                          const std::function<bool(Bytes)>& may_take);
   // Throws Error: usage (there is none), busy (a lease has it).
   void end(ConversationId id);
   // One lease at a time has it. Throws Error: usage (that model has none of this number), busy.
@@ -68,6 +73,7 @@ class ConversationStore {
   [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool swap_out_one(Resident& resident, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
   void swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
+  void put_back(ConversationId id, run::Conversation conversation) PLIMSOLL_EXCLUDES(mutex_);
 
   SwapSpace swap_space_;  // has a lock of its own
   mutable Mutex mutex_;

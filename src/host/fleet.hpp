@@ -58,6 +58,7 @@ struct SwapLimits {
   Bytes memory{std::uint64_t{1} << 30U};  // on the host; beyond it the longest swapped out go to disk
   Bytes disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
   std::filesystem::path folder{};         // empty: "swap" in the user's Plimsoll cache
+  Bytes kept{};                           // on disk, by prompts that a server keeps beyond its end; 0: it keeps none
 };
 
 using memory::Thresholds;

@@ -59,6 +59,7 @@ void read_swap(const toml::table& table, Fleet& fleet, const std::filesystem::pa
   reader.text("memory", [&](const std::string& value) { set_bytes("memory", limits.memory, value); });
   reader.text("disk", [&](const std::string& value) { set_bytes("disk", limits.disk, value); });
   reader.text("folder", [&](const std::string& value) { limits.folder = from_folder(folder, value); });
+  reader.text("keep-prompts", [&](const std::string& value) { set_bytes("keep-prompts", limits.kept, value); });
   reader.read(table);
 }
 

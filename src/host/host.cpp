@@ -284,6 +284,16 @@ ConversationId Host::new_conversation(const std::string& model) {
   return impl_->conversations().create(model);
 }
 
+ConversationId Host::add_conversation(const std::string& model, run::SequenceSnapshot saved) {
+  (void)impl_->queue().state(model);  // throws where there is no such model
+  return impl_->conversations().add(model, std::move(saved));
+}
+
+std::optional<run::SequenceSnapshot> Host::save_conversation(ConversationId conversation,
+                                                             const std::function<bool(Bytes)>& may_take) {
+  return impl_->conversations().save(conversation, may_take);
+}
+
 void Host::end_conversation(ConversationId conversation) { impl_->conversations().end(conversation); }
 void Host::load(const std::string& model, std::stop_token stop) { impl_->load(model, std::move(stop)); }
 void Host::unload(const std::string& model) { impl_->queue().unload(model); }

@@ -4,6 +4,7 @@
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,14 @@ class Host {
   // its state is swapped out, and it goes on where it stood when the model is back.
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
+  // One that was saved, maybe by another process: swapped out as yet. Its first lease brings it back; where its memory
+  // does not fit that context (another kind of cache, another version of the engine), its tokens are decoded again.
+  [[nodiscard]] ConversationId add_conversation(const std::string& model, run::SequenceSnapshot saved);
+  // A copy of it, wherever it is. Empty: nothing was ever said in it. `may_take` is asked before its memory is copied to
+  // the host; where it says no, the tokens alone come. Throws Error: usage (there is none), busy (a lease has it), and
+  // what saving throws.
+  [[nodiscard]] std::optional<run::SequenceSnapshot> save_conversation(ConversationId conversation,
+                                                                       const std::function<bool(Bytes)>& may_take);
 
   // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once. Where
   // `stop` ends the waiting, the load goes on: the host wants it until unload().

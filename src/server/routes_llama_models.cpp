@@ -50,6 +50,7 @@ void Server::Impl::add_llama_model_routes() {
                host.unload(model_in_body(request));
                put(response, {{"success", true}});
              }));
+  add_llama_slot_routes();
   add_llama_refusals();
 }
 
@@ -61,9 +62,6 @@ void Server::Impl::add_llama_refusals() {
   http->Post("/props", refuse("properties are read here, not changed; a request's own fields change its sampling"));
   http->Post("/lora-adapters",
              refuse("adapters keep the scales that they were planned with; --lora-scaled FILE:SCALE sets them"));
-  http->Post(R"(/slots/(\d+))",
-             refuse("conversations are found by their beginning here, and swapped out by themselves; no slot is saved, "
-                    "restored or erased by its number"));
 }
 
 }  // namespace plimsoll::server

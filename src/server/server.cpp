@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <semaphore>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "api/json_lines.hpp"
 #include "api/sse.hpp"
 #include "base/log.hpp"
+#include "plan/store.hpp"
 
 #include "checked_lease.hpp"
 #include "listening.hpp"
@@ -26,6 +28,11 @@ constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
 
+std::filesystem::path kept_folder(const host::SwapLimits& swap) {
+  const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
+  return folder / "kept";
+}
+
 }  // namespace
 
 Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan)
@@ -35,6 +42,9 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       plan(std::move(the_plan)),
       keys(options.api_keys),
       prompts(host, options.cached_prompts),
+      slot_files(options.slot_folder, OwnersByKey(options.api_keys)),
+      kept_prompts(kept_folder(host.fleet().swap), host.fleet().swap.kept,
+                   OwnersByKey(options.api_keys)),
       vocabularies(host),
       http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
@@ -46,6 +56,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_plimsoll_routes();
   add_description();
   add_page();
+  kept_prompts.restore(host, prompts);
   port = listen_at(http->library(), options);
 }
 
@@ -182,13 +193,13 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
   return work;
 }
 
-void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const Reading& work) {
+void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const ReadingUntil& work) {
   const std::string& name = model_asked_for(host, model).request.name;
   const auto counted = begin_work();
-  if (const auto reader = vocabularies.find(name)) return work(*reader);
   const auto watched = watch(request).watched;
+  if (const auto reader = vocabularies.find(name)) return work(*reader, watched->token());
   const host::Lease lease = lease_of(host, name, options, watched->token());
-  work(PromptReader(lease));
+  work(PromptReader(lease), watched->token());
 }
 
 Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
@@ -258,6 +269,11 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
   });
   impl.http->library().listen_after_bind();
   impl.http->library().decommission();  // ends the notifier where nothing ever listened
+  try {
+    impl.kept_prompts.save(impl.host, impl.prompts);
+  } catch (const std::exception& error) {
+    log::warn("server", "no prompt is kept beyond the end: {}", error.what());
+  }
 }
 
 }  // namespace plimsoll::server

@@ -20,10 +20,12 @@
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
 #include "ignored_fields.hpp"
+#include "kept_prompts.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
 #include "request_problem.hpp"
 #include "server_context.hpp"
+#include "slot_files.hpp"
 #include "text_job.hpp"
 
 namespace plimsoll::server {
@@ -55,6 +57,12 @@ struct Server::Impl {
   void add_llama_routes();
   void add_llama_model_routes();
   void add_llama_refusals();
+  void add_llama_slot_routes();
+  [[nodiscard]] std::unique_ptr<PromptCache::Handle> conversation_in(const std::string& model,
+                                                                     const std::string& owner, std::size_t slot);
+  void save_slot(const httplib::Request& request, httplib::Response& response);
+  void restore_slot(const httplib::Request& request, httplib::Response& response);
+  void erase_slot(const httplib::Request& request, httplib::Response& response);
   [[nodiscard]] std::string model_in_body(const httplib::Request& request) const;  // throws api::Problem
   void add_ollama_routes();
   void add_ollama_embedding();
@@ -75,8 +83,10 @@ struct Server::Impl {
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
   // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
   // first). Throws api::Problem, what `work` throws, and where the model's file was changed what acquiring throws.
+  // The token is asked to stop where the client disconnects or the server ends.
+  using ReadingUntil = std::function<void(const PromptReader&, const std::stop_token&)>;
+  void read_with(const httplib::Request& request, const std::string& model, const ReadingUntil& work);
   using Reading = std::function<void(const PromptReader&)>;
-  void read_with(const httplib::Request& request, const std::string& model, const Reading& work);
   // What a request that needs a ready model holds while it is at work; ends from below.
   struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
@@ -107,6 +117,8 @@ struct Server::Impl {
   std::mutex planning;
   ApiKeys keys;
   PromptCache prompts;
+  SlotFiles slot_files;
+  KeptPrompts kept_prompts;
   VocabularyCache vocabularies;
   RequestCounters counters;
   IgnoredFields ignored_fields;

@@ -39,6 +39,7 @@ struct ServerOptions {
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
+  std::filesystem::path slot_folder{};  // where /slots saves conversations by name; empty: it saves none
   Limits limits{};
   // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer
   // that refuses it.

@@ -109,6 +109,7 @@ keep-in-host = "12GiB"
 memory = "2GiB"
 disk = "8GiB"
 folder = "swap"
+keep-prompts = "3GiB"
 [thresholds]
 warn = "70%"
 high = "80%"
@@ -135,6 +136,7 @@ pinned = true
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
   EXPECT_EQ(fleet.swap.memory, 2_GiB);
   EXPECT_EQ(fleet.swap.disk, 8_GiB);
+  EXPECT_EQ(fleet.swap.kept, 3_GiB);
   EXPECT_EQ(fleet.swap.folder, "/fleet/swap");
   EXPECT_DOUBLE_EQ(fleet.thresholds.warn, 0.7);
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);
