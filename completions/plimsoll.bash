@@ -70,7 +70,7 @@ _plimsoll() {
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
     serve)
-      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --no-dashboard
+      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --watch --no-dashboard
         -a --alias --strict-fields --backlog
         --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts
         --max-wait --max-time --drain-time --keep-in-host --metrics-compat --embedding --reranking --pooling

@@ -161,8 +161,10 @@ int run(const ChatOptions& options) {
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   ModelOptions model = options.model;
   if (!model.has("--model")) model.given["--model"] = {demo_models().back()};  // the one that answers questions
+  const plan::Request request = requests(model, 1).front();
+  const std::string chosen = chat_template(model);
   const Opened opened =
-      open(requests(model, 1).front(), planner_options(model),
+      open(request, planner_options(model),
            {.fit = options.fit, .warm_up = warm_up, .prefault = !model.has("--no-prefault")},
            [](const run::Instance& loaded) {
              if (!loaded.model()->vocab().present())
@@ -173,6 +175,9 @@ int run(const ChatOptions& options) {
   run::InteractiveExecutor executor(batched);
   run::ChatOptions chat{.system = options.system};
   chat.forget_oldest = options.forget_oldest;
+  if (!chosen.empty())
+    chat.history_transform =
+        std::make_unique<run::TemplateTransform>(engine::ChatTemplate::of(*opened.instance->model(), chosen));
   run::ChatSession session(executor, std::move(chat));
   Talk lines(session, options, *opened.instance);
   return talk(lines);

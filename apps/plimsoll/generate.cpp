@@ -1,7 +1,6 @@
 // plimsoll generate: one model, one prompt, text out, and with --report the proof of where every byte went.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
@@ -29,6 +28,7 @@ struct GenerateOptions {
   DraftOptions draft;
   SamplingOptions sampling;
   std::string prompt;
+  bool has_prompt = false;  // it may be an empty one
   std::string prompt_file;
   std::string tokens;
   std::vector<std::string> media;
@@ -42,16 +42,17 @@ struct GenerateOptions {
   bool progress = false;
 };
 
-std::string prompt_text(const GenerateOptions& options) {
-  if (options.prompt_file.empty()) return options.prompt;
-  std::ifstream file(options.prompt_file, std::ios::binary);
-  if (!file) throw Error(ErrorCode::usage, fmt::format("the prompt file '{}' cannot be read", options.prompt_file));
-  return {std::istreambuf_iterator<char>(file), {}};
+// Once, since what is piped in comes once.
+void read_prompt(GenerateOptions& options) {
+  if (!options.prompt_file.empty())
+    options.prompt = read_text(options.prompt_file);
+  else if (!options.has_prompt && options.tokens.empty() && stdin_is_given())
+    options.prompt = read_text("-");
 }
 
 std::vector<engine::Token> prompt_tokens(const engine::Model& model, const GenerateOptions& options) {
   if (!options.tokens.empty()) return token_list(options.tokens);
-  std::string text = prompt_text(options);
+  std::string text = options.prompt;
   if (text.empty() && !options.model.has("--model")) text = kDemoPrompt;
   return run::tokenize_prompt(model, text);
 }
@@ -73,7 +74,7 @@ std::string with_markers(std::string text, const std::string& marker, std::size_
 
 void read_media(const GenerateOptions& options, const engine::Projector& projector, Asked& asked) {
   for (const std::string& path : options.media) asked.media.push_back(projector.media_from_file(path));
-  asked.text = with_markers(prompt_text(options), projector.facts().marker, asked.media.size());
+  asked.text = with_markers(options.prompt, projector.facts().marker, asked.media.size());
   (void)projector.tokenize(asked.text, asked.media, true);
 }
 
@@ -244,7 +245,9 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");
-  command->add_option("-f,--file", options->prompt_file, "File with the prompt")->excludes("--prompt");
+  command
+      ->add_option("-f,--file", options->prompt_file, "File with the prompt; -: stdin, which is also read without any")
+      ->excludes("--prompt");
   command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")
       ->excludes("--prompt")
       ->excludes("--file");
@@ -270,7 +273,11 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_flag("--progress", options->progress,
                     "Say on stderr when a stage is over, also where stderr is no terminal");
   add_json(*command, global);
-  command->callback([&global, &status, options] { status = run(global, *options); });
+  command->callback([&global, &status, options, command] {
+    options->has_prompt = command->count("--prompt") > 0;
+    read_prompt(*options);
+    status = run(global, *options);
+  });
 }
 
 }  // namespace plimsoll::app

@@ -148,7 +148,7 @@ const std::vector<Flag>& flags() {
        0,
        Fate::without_meaning,
        kRequests},
-      {{"--chat-template", "--chat-template-file", "--chat-template-kwargs"}, 1, Fate::without_meaning, kTemplate},
+      {{"--chat-template-kwargs"}, 1, Fate::without_meaning, kTemplate},
       {{"--reasoning-format", "-rea", "--reasoning", "--reasoning-effort", "--reasoning-budget",
         "--reasoning-budget-message"},
        1,

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 #include "engine/model.hpp"
 
 #include "commands.hpp"
@@ -41,7 +42,7 @@ std::shared_ptr<engine::Model> load_vocabulary(const TokenizeOptions& options) {
 
 std::string text_of(const TokenizeOptions& options, const CLI::App& command) {
   if (command.count("--prompt") > 0) return options.prompt;
-  return options.file.empty() ? read_stdin() : read_file(options.file);
+  return options.file.empty() || options.file == "-" ? read_stdin() : read_text_file(options.file);
 }
 
 void print_tokens(const engine::Vocab& vocab, const std::vector<engine::Token>& tokens, const TokenizeOptions& options,

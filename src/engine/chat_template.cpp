@@ -15,19 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a model that carries no template of its own gets: the most widely trained form.
-constexpr const char* kChatMl =
-    "{%- for message in messages -%}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' "
-    "}}"
-    "{%- endfor -%}{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}";
-
 std::string text_of(const Vocab& vocab, Token token) {
   return token == LLAMA_TOKEN_NULL ? std::string() : vocab.piece(token, true);
 }
 
 // None where the template refuses. Some fail with `tools` that are none, and were written for a renderer that leaves
 // them out.
-std::optional<std::string> try_render(const jinja::Template& form, const Json& values, const std::stop_token& stop) {
+std::optional<std::string> try_render(const ChatForm& form, const Json& values, const std::stop_token& stop) {
   try {
     return form.render(values, {.stop = stop});
   } catch (const Error& error) {
@@ -39,23 +33,42 @@ std::optional<std::string> try_render(const jinja::Template& form, const Json& v
 }  // namespace
 
 struct ChatTemplate::Impl {
-  jinja::Template form;
+  std::unique_ptr<const ChatForm> form;
   std::string bos;
   std::string eos;
-  TemplateCapabilities can = capabilities_of(form);
+  TemplateCapabilities can = capabilities_of(*form);
 };
 
-ChatTemplate::ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos) {
+namespace {
+
+template <class Make>
+std::unique_ptr<const ChatForm> read(Make make) {
   try {
-    impl_ = std::make_unique<Impl>(jinja::Template(source), bos, eos);
+    return make();
   } catch (const Error& error) {
     throw Error(error.code(), std::string("the chat template cannot be read: ") + error.what());
   }
 }
 
-ChatTemplate ChatTemplate::of(const Model& model) {
+std::unique_ptr<const ChatForm> form_of(const Model& model, const std::string& chosen) {
+  return read([&] { return chosen.empty() ? ChatForm::of_file(model.chat_template()) : ChatForm::chosen(chosen); });
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ChatTemplate::ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos)
+    : impl_(std::make_unique<Impl>(read([&] { return ChatForm::of_jinja(source); }), bos, eos)) {}
+
+ChatTemplate ChatTemplate::of(const Model& model, const std::string& chosen) {
   const Vocab vocab = model.vocab();
-  return {model.chat_template().value_or(kChatMl), text_of(vocab, vocab.bos()), text_of(vocab, vocab.eos())};
+  return ChatTemplate(
+      std::make_unique<Impl>(form_of(model, chosen), text_of(vocab, vocab.bos()), text_of(vocab, vocab.eos())));
+}
+
+void ChatTemplate::check(const std::string& chosen) {
+  (void)read([&] { return ChatForm::chosen(chosen); });
 }
 
 ChatTemplate::~ChatTemplate() = default;
@@ -73,7 +86,7 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool a
              {"bos_token", impl_->bos},
              {"eos_token", impl_->eos}};
   if (told) given["tools"] = tools;
-  if (wants_functions(impl_->form)) {
+  if (wants_functions(*impl_->form)) {
     given["functions"] = told ? tools.dump(2) : "";
     given["datetime"] = fmt::format("{:%b %d %Y %H:%M:%S} GMT",
                                     std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
@@ -82,11 +95,11 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool a
   if (values.is_object()) given.update(values);
   none.update(given);
   try {
-    return impl_->form.render(none, {.stop = stop});
+    return impl_->form->render(none, {.stop = stop});
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage) throw;
     if (none.size() > given.size()) {
-      if (auto text = try_render(impl_->form, given, stop)) return std::move(*text);
+      if (auto text = try_render(*impl_->form, given, stop)) return std::move(*text);
     }
     throw Error(ErrorCode::usage, std::string("the chat template refuses these messages: ") + error.what());
   }

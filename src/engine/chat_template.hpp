@@ -22,8 +22,11 @@ class ChatTemplate {
  public:
   // `source` is Jinja text. Throws Error{usage} where it does not parse.
   ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos);
-  // The model's own; ChatML where it carries none.
-  [[nodiscard]] static ChatTemplate of(const Model& model);
+  // The model's own; ChatML where it carries none. `chosen`: what stands in its place, Jinja text or a built-in name;
+  // empty: nothing does.
+  [[nodiscard]] static ChatTemplate of(const Model& model, const std::string& chosen = {});
+  // Throws Error{usage} where nobody can render with that choice.
+  static void check(const std::string& chosen);
 
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;
@@ -40,6 +43,7 @@ class ChatTemplate {
 
  private:
   struct Impl;
+  explicit ChatTemplate(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

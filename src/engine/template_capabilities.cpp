@@ -11,7 +11,7 @@ constexpr std::size_t kMostSteps = 300'000;  // a hundred times what a probe of 
 
 class Probe {
  public:
-  explicit Probe(const jinja::Template& form) : form_(form) {}
+  explicit Probe(const ChatForm& form) : form_(form) {}
 
   // What comes; empty where the template refuses.
   [[nodiscard]] std::string text(Json messages, const Json& further = Json::object()) const {
@@ -30,7 +30,7 @@ class Probe {
   }
 
  private:
-  const jinja::Template& form_;
+  const ChatForm& form_;
 };
 
 Json message(const char* role, const Json& content) { return {{"role", role}, {"content", content}}; }
@@ -90,9 +90,9 @@ void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& c
 
 }  // namespace
 
-bool wants_functions(const jinja::Template& form) { return form.mentions("functions") && !form.mentions("tools"); }
+bool wants_functions(const ChatForm& form) { return form.mentions("functions") && !form.mentions("tools"); }
 
-TemplateCapabilities capabilities_of(const jinja::Template& form) {
+TemplateCapabilities capabilities_of(const ChatForm& form) {
   const Probe probe(form);
   TemplateCapabilities can;
   can.text_content = probe.shows("user-needle", Json::array({message("user", "user-needle")}));

@@ -1,6 +1,6 @@
 // TemplateCapabilities: what a chat template has a place for, seen by rendering small conversations with it.
 #pragma once
-#include "jinja/template.hpp"
+#include "engine/chat_form.hpp"
 
 namespace plimsoll::engine {
 
@@ -20,10 +20,10 @@ struct TemplateCapabilities {
 };
 
 // Takes about a millisecond.
-[[nodiscard]] TemplateCapabilities capabilities_of(const jinja::Template& form);
+[[nodiscard]] TemplateCapabilities capabilities_of(const ChatForm& form);
 
 // Whether it asks for `functions`, the tools as JSON's text, and `datetime`, as firefunction's does, and not for
 // `tools`.
-[[nodiscard]] bool wants_functions(const jinja::Template& form);
+[[nodiscard]] bool wants_functions(const ChatForm& form);
 
 }  // namespace plimsoll::engine

@@ -157,9 +157,25 @@ void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& 
 
 namespace {
 
-// The memory is not always kept (see SwapSpace); the tokens then wait to be decoded again.
-run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
-  if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor.load(snapshot);
+// A model that was declared otherwise may have a shorter context, or one whose memory is laid out in another way.
+void require_it_fits(const Resident& resident, const run::SequenceSnapshot& snapshot, bool is_memory_of_use) {
+  const std::uint32_t most = resident.instance->context().facts().n_ctx_seq;
+  if (snapshot.tokens.size() >= most)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a conversation of '{}' has {} tokens, and a sequence holds {} by now: it begins anew",
+                            resident.name, snapshot.tokens.size(), most));
+  if (!is_memory_of_use && std::ranges::contains(snapshot.tokens, engine::kNoToken))
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a conversation of '{}' begins anew: the model computes otherwise by now, and pictures "
+                            "cannot be decoded again",
+                            resident.name));
+}
+
+// The memory is not always kept (see SwapSpace), or fits no more; the tokens then wait to be decoded again.
+run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot,
+                             bool is_memory_of_use) {
+  if (snapshot.tokens.empty()) return executor.create();
+  if (is_memory_of_use && snapshot.decoded > 0) return executor.load(snapshot);
   run::Conversation conversation = executor.create();
   conversation.prompt(snapshot.tokens);
   return conversation;
@@ -179,9 +195,11 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
   if (!id) return resident.executor->create();
   std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
   if (!back) return resident.executor->create();
+  const bool is_memory_of_use = back->snapshot.fingerprint == run::fingerprint_of(resident.instance->context());
+  require_it_fits(resident, back->snapshot, is_memory_of_use);
   for (;;) {
     try {
-      return bring_back(*resident.executor, back->snapshot);
+      return bring_back(*resident.executor, back->snapshot, is_memory_of_use);
     } catch (...) {
       // A cache that sequences share may be full of idle conversations.
       if (!resident.instance->context().facts().kv_unified || !swap_out_one(resident, {})) {
@@ -207,15 +225,21 @@ void ConversationStore::drop_idle() {
   }
 }
 
-void ConversationStore::forget_states_of(const std::string& model) {
+std::vector<ConversationId> ConversationStore::all_of(const std::string& model) const {
   std::vector<ConversationId> ids;
-  {
-    const MutexLock lock(mutex_);
-    for (const auto& [id, entry] : entries_) {
-      if (entry.model == model) ids.push_back(id);
-    }
+  const MutexLock lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (entry.model == model) ids.push_back(id);
   }
-  for (const ConversationId id : ids) swap_space_.forget(id);
+  return ids;
+}
+
+void ConversationStore::forget_states_of(const std::string& model) {
+  for (const ConversationId id : all_of(model)) swap_space_.forget(id);
+}
+
+void ConversationStore::keep_tokens_of(const std::string& model) {
+  for (const ConversationId id : all_of(model)) swap_space_.drop_memory(id);
 }
 
 }  // namespace plimsoll::host

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "host/lease.hpp"
@@ -47,6 +48,8 @@ class ConversationStore {
   void drop_idle();
   // What was computed of the model's conversations means nothing any more: they begin anew.
   void forget_states_of(const std::string& model);
+  // Its tokens do, and nothing else: they are decoded again. Once the model is not loaded.
+  void keep_tokens_of(const std::string& model);
 
   [[nodiscard]] SwapSpace& swap_space() noexcept { return swap_space_; }
   [[nodiscard]] const SwapSpace& swap_space() const noexcept { return swap_space_; }
@@ -63,6 +66,7 @@ class ConversationStore {
     run::Conversation conversation;
   };
   class Move;
+  [[nodiscard]] std::vector<ConversationId> all_of(const std::string& model) const;
   [[nodiscard]] Entry& entry_of(ConversationId id) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_moving(const std::string& model) const PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model) PLIMSOLL_REQUIRES(mutex_);

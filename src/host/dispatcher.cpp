@@ -36,7 +36,9 @@ void Dispatcher::move(Model& model, ModelState to) {
 // --- what happened ---
 
 TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_slot, WhenShort when_short) {
-  model(name).leaving = false;
+  Model& wanted = model(name);
+  if (wanted.retired) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  wanted.leaving = false;
   tickets_.push_back(
       {.id = next_, .model = name, .when_busy = when_busy, .needs_slot = needs_slot, .when_short = when_short});
   return next_++;

@@ -114,6 +114,20 @@ class Dispatcher {
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
+  // --- the fleet becomes another one (dispatcher_fleet.cpp) ---
+  void add(const ModelRules& rules);        // a model that is absent, or one that was retired and is still here
+  void set_rules(const ModelRules& rules);  // of one that stays as it is
+  // Another model under this name: nothing of the one before is held any more. It is tried at once.
+  void renew(const ModelRules& rules);
+  // It is no model of the fleet any more: who waits for it is refused, and nobody may ask for it.
+  void retire(const std::string& model);
+  void forget(const std::string& model);  // throws Error{internal} where its memory is held
+  // The budgets have become smaller: as outdated() for as many models as are too many.
+  void shrink(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
+  [[nodiscard]] bool knows(const std::string& model) const;  // retired ones, too
+  [[nodiscard]] std::vector<std::string> retired() const;
+  [[nodiscard]] const ModelRules& rules(const std::string& model) const;
+
   // Everything that can be decided now. The devices have just been looked at.
   [[nodiscard]] std::vector<Decision> decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been
@@ -153,6 +167,7 @@ class Dispatcher {
     bool leaving = false;        // let_go(): evict when idle
     bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
     bool evicting = false;       // decided, not yet reported back
+    bool retired = false;        // no model of the fleet any more
     bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
     std::size_t failures = 0;    // of loads, in a row
     std::size_t losses = 0;      // of its device, without a lease in between that ended well

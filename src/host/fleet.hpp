@@ -33,6 +33,7 @@ struct Preset {
   std::vector<std::string> aliases{};
   std::string system{};                // what a conversation without a system message begins with; empty: nothing
   std::optional<bool> thinking{};      // what the template is told, unless the request says it
+  std::string chat_template{};         // in the place of the model's; empty: that
   std::string template_values{};       // a JSON object of what else it may ask for; empty: nothing
   std::uint32_t n_ctx = 0;             // of prompt and answer together at most; 0: the model's
   engine::PartialSampling sampling{};  // over the model's
@@ -49,8 +50,10 @@ struct FleetModel {
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
   std::vector<std::string> aliases{};  // other names that requests may use
+  std::string chat_template{};         // Jinja text or a built-in name, in the place of the file's own; empty: that
   engine::PartialSampling sampling{};  // over what the file recommends, under what requests say
   std::vector<Preset> presets{};
+  std::string place{};  // where a fleet file declares it: "fleet.toml:12:1"; empty: none does
 };
 
 // Where the conversations of evicted models are kept.

@@ -20,7 +20,7 @@ namespace plimsoll::host {
 
 // A fleet with its plan, before anything is made of it.
 struct Host::Impl::Planned {
-  Fleet fleet;
+  std::shared_ptr<const Fleet> fleet;
   std::unique_ptr<ModelFiles> files;
   plan::Plan plan;
   FreeCapacity capacity;
@@ -28,6 +28,7 @@ struct Host::Impl::Planned {
 
 namespace {
 
+// Of the models that have leases: all but the drafts.
 std::vector<std::string> names_of(const Fleet& fleet) {
   std::vector<std::string> out;
   for (const FleetModel& model : fleet.models) out.push_back(model.request.name);
@@ -36,13 +37,7 @@ std::vector<std::string> names_of(const Fleet& fleet) {
 
 std::vector<ModelRules> rules_of(const Fleet& fleet, const FreeCapacity& capacity) {
   std::vector<ModelRules> rules;
-  for (const FleetModel& model : fleet.models) {
-    rules.push_back({.name = model.request.name,
-                     .slots = slots_of(capacity.plan_of(model.request.name)),
-                     .pinned = model.pinned,
-                     .priority = model.priority,
-                     .time_to_live = model.time_to_live});
-  }
+  for (const FleetModel& model : fleet.models) rules.push_back(rules_of(model, capacity.plan_of(model.request.name)));
   return rules;
 }
 
@@ -75,6 +70,14 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, dry_run::
 
 }  // namespace
 
+ModelRules rules_of(const FleetModel& model, const plan::ModelPlan& plan) {
+  return {.name = model.request.name,
+          .slots = slots_of(plan),
+          .pinned = model.pinned,
+          .priority = model.priority,
+          .time_to_live = model.time_to_live};
+}
+
 Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
                  HostOptions options)
     : Impl(
@@ -92,25 +95,25 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             accounting.set_budgets(plan.devices);
             require_a_usable_one(fleet, capacity);
             engine::start_backends();
-            return Planned{std::move(fleet), std::move(files), std::move(plan), std::move(capacity)};
+            return Planned{std::make_shared<const Fleet>(std::move(fleet)), std::move(files), std::move(plan),
+                           std::move(capacity)};
           }(),
           dry_runs, store, options) {}
 
 Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::DryRunSource& dry_runs,
                  plan::Store& store, const HostOptions& options)
     : accounting_(accounting),
-      fleet_(std::move(planned.fleet)),
-      names_(names_of(fleet_)),
       files_(std::move(planned.files)),
       log_charge_(accounting.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)),
+      fleet_(planned.fleet),
       plans_(planned.plan.models),
-      conversations_(fleet_.swap, accounting.ledger()),
-      kept_(fleet_.keep_in_host),
-      devices_(accounting, fleet_, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
-      queue_(rules_of(fleet_, planned.capacity), planned.capacity, options.policy, options.longest_queue, clock_,
-             *this),
+      conversations_(planned.fleet->swap, accounting.ledger()),
+      kept_(planned.fleet->keep_in_host),
+      devices_(accounting, *planned.fleet, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
+      queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity, options.policy, options.longest_queue,
+             clock_, *this),
       loader_({.accounting = accounting,
-               .fleet = fleet_,
+               .fleet = planned.fleet,
                .dry_runs = dry_runs,
                .store = store,
                .devices = devices_,
@@ -120,12 +123,12 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .queue = queue_,
                .told = [this](const Outcome& outcome) { count(outcome); }},
               std::move(planned.plan.models), std::move(planned.capacity)) {
-  if (!fleet_.prefault) accounting.set_prefault(false);
+  if (!planned.fleet->prefault) accounting.set_prefault(false);
   {
     const MutexLock lock(mutex_);
-    for (const std::string& name : names_) counts_[name] = {};
+    for (const FleetModel& model : planned.fleet->models) counts_[model.request.name] = {};
   }
-  for (const FleetModel& model : fleet_.models) {
+  for (const FleetModel& model : planned.fleet->models) {
     if (model.load_at_start) queue_.want(model.request.name);
   }
 }
@@ -147,7 +150,7 @@ Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOption
     waited += granted.waited;
     if (granted.resident->is_intact()) {
       const MutexLock lock(mutex_);
-      counts_[model].times.queue.add(waited);
+      if (const auto known = counts_.find(model); known != counts_.end()) known->second.times.queue.add(waited);
       return granted;
     }
     log::warn("host", "'{}': its file was changed while the model was in use; it is loaded again", model);
@@ -165,9 +168,10 @@ void Host::Impl::load(const std::string& model, std::stop_token stop) {
 
 Bytes Host::Impl::held_by(const std::string& model) const {
   Bytes sum;
-  const auto& draft = model_of(fleet_, model).draft;
-  for (const std::string& name : {model, draft ? draft->request.name : std::string{}}) {
-    if (name.empty()) continue;
+  std::vector<std::string> names{model};
+  const std::map<std::string, std::string> drafts = drafts_of(*fleet());
+  if (const auto draft = drafts.find(model); draft != drafts.end()) names.push_back(draft->second);
+  for (const std::string& name : names) {
     for (const memory::Entry& entry : accounting_.ledger().entries_of(name)) {
       if (entry.charged) sum += entry.taken.current;
     }
@@ -182,7 +186,7 @@ void Host::Impl::moved(const Moved& moved, const std::string& why) {
 void Host::Impl::refused(const std::string& model, ModelState state, const std::string& why) {
   {
     const MutexLock lock(mutex_);
-    ++counts_[model].refusals;
+    if (const auto known = counts_.find(model); known != counts_.end()) ++known->second.refusals;
   }
   log_.refused(model, state, why);
 }
@@ -193,20 +197,24 @@ void Host::Impl::decided() {
   }
 }
 
+// Of a model that has left the fleet nothing is counted any more.
 void Host::Impl::count(const Outcome& outcome) {
   const MutexLock lock(mutex_);
+  const std::string& model = std::visit([](const auto& one) -> const std::string& { return one.model; }, outcome);
+  const auto known = counts_.find(model);
+  if (known == counts_.end()) return;
+  Counts& count = known->second;
   if (const auto* loaded = std::get_if<Loaded>(&outcome)) {
     const Resident& resident = *loaded->resident;
-    Counts& count = counts_[loaded->model];
     ++count.loads;
     count.last_load_ms = loaded->ms;
     count.times.load.add(loaded->ms / 1000);
     count.times.warm_up.add((resident.warm_up_ms + (resident.draft ? resident.draft->warm_up_ms : 0)) / 1000);
   } else if (const auto* failed = std::get_if<Failed>(&outcome)) {
-    if (failed->why.code() != ErrorCode::cancelled) ++counts_[failed->model].load_failures;
+    if (failed->why.code() != ErrorCode::cancelled) ++count.load_failures;
   } else if (const auto* evicted = std::get_if<Evicted>(&outcome)) {
-    ++counts_[evicted->model].evictions;
-    counts_[evicted->model].times.eviction.add(evicted->ms / 1000);
+    ++count.evictions;
+    count.times.eviction.add(evicted->ms / 1000);
   } else {
     for (const plan::ModelPlan& plan : std::get<Replanned>(outcome).plans)
       *std::ranges::find(plans_, plan.name, &plan::ModelPlan::name) = plan;
@@ -215,13 +223,16 @@ void Host::Impl::count(const Outcome& outcome) {
 
 HostStatus Host::Impl::status() const {
   HostStatus out;
-  out.models = queue_.status(names_);
+  out.models = queue_.status(names_of(*fleet()));
   out.waiting = queue_.waiting();
   out.events_dropped = log_.dropped();
   {
     const MutexLock lock(mutex_);
+    out.reloads = reloads_;
     for (ModelStatus& model : out.models) {
-      const Counts& count = counts_.at(model.name);
+      const auto known = counts_.find(model.name);
+      if (known == counts_.end()) continue;
+      const Counts& count = known->second;
       model.loads = count.loads;
       model.load_failures = count.load_failures;
       model.evictions = count.evictions;
@@ -250,6 +261,22 @@ std::string Host::Impl::planned_files(const std::string& model) const {
   const std::vector<plan::ModelPlan> all = plans();
   const auto plan = std::ranges::find(all, model, &plan::ModelPlan::name);
   return plan == all.end() || plan->unusable ? "" : files_->identity_if_planned(model).value_or("");
+}
+
+std::shared_ptr<const Fleet> Host::Impl::fleet() const {
+  const MutexLock lock(mutex_);
+  return fleet_;
+}
+
+FleetPlan Host::Impl::fleet_plan() const {
+  std::shared_ptr<const Fleet> fleet;
+  std::vector<plan::ModelPlan> plans;
+  {
+    const MutexLock lock(mutex_);
+    fleet = fleet_;
+    plans = plans_;
+  }
+  return plan_fleet(*fleet, FreeCapacity(std::move(plans), devices_.states(), drafts_of(*fleet)));
 }
 
 std::vector<plan::ModelPlan> Host::Impl::plans() const {
@@ -291,11 +318,17 @@ void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model
 void Host::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {
   impl_->queue().set_time_to_live(model, idle);
 }
+bool Host::has(const std::string& model) const { return impl_->queue().has(model); }
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log(); }
 run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting(); }
-const Fleet& Host::fleet() const noexcept { return impl_->fleet(); }
+std::shared_ptr<const Fleet> Host::fleet() const { return impl_->fleet(); }
+std::uint64_t Host::fleet_number() const noexcept { return impl_->fleet_number(); }
+ReloadReport Host::reload(const std::function<Fleet()>& read, plan::Planner& planner, const std::stop_token& stop) {
+  return impl_->reload(read, planner, stop);
+}
+FleetPlan Host::fleet_plan() const { return impl_->fleet_plan(); }
 std::vector<plan::ModelPlan> Host::plans() const { return impl_->plans(); }
 std::string Host::planned_files(const std::string& model) const { return impl_->planned_files(model); }
 std::vector<plan::DeviceState> Host::devices() const { return impl_->devices().states(); }

@@ -4,18 +4,24 @@
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include <plimsoll/host/status.hpp>
 #include "dry_run/dry_run_source.hpp"
 #include "host/eviction.hpp"
 #include "host/fleet.hpp"
+#include "host/fleet_plan.hpp"
 #include "host/host_log.hpp"
 #include "host/lease.hpp"
 #include "host/model_times.hpp"
+#include "host/reload_report.hpp"
+#include "plan/planner.hpp"
 #include "plan/store.hpp"
 #include "run/memory_accounting.hpp"
 
@@ -68,11 +74,30 @@ class Host {
   // From now on it goes once it has been idle that long; empty: it stays. In the place of the fleet's own rule.
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
 
+  // The fleet that `read` gives, in the place of this one, all or nothing. One at a time: who comes meanwhile waits,
+  // and then reads. What is declared as it was keeps its weights, conversations, leases and queue. Of what changes or
+  // goes, leases go on to their end; who asks for it meanwhile waits for what it becomes, or is told that there is no
+  // such model; its conversations go on where the files are the same.
+  //
+  // Nothing is changed where `read` throws, the fleet contradicts itself, a model of a fleet file that is new or
+  // declared otherwise cannot be used or does not fit even alone, or one that fitted does not under the new budgets. A
+  // model that is declared as before, or that no fleet file declares (a folder's), fails by itself, as at the start.
+  // `planner` is the caller's own for this time, and plans what is new. Throws Error{cancelled} where `stop` was
+  // requested before the change began, else nothing: what was wrong is in the report.
+  [[nodiscard]] ReloadReport reload(const std::function<Fleet()>& read, plan::Planner& planner,
+                                    const std::stop_token& stop = {});
+
+  [[nodiscard]] bool has(const std::string& model) const;  // it is a model of the fleet, which acquire() knows
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
   [[nodiscard]] HostLog& log() noexcept;
   [[nodiscard]] run::MemoryAccounting& accounting() noexcept;
-  [[nodiscard]] const Fleet& fleet() const noexcept;
+  // As it is now; a reload puts another one in its place, and who holds this one keeps it.
+  [[nodiscard]] std::shared_ptr<const Fleet> fleet() const;
+  // Another one for each fleet.
+  [[nodiscard]] std::uint64_t fleet_number() const noexcept;
+  // What the fleet comes to, with the devices as they are.
+  [[nodiscard]] FleetPlan fleet_plan() const;
   // Of requests_of() the fleet, as they are planned by now.
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
   // Which files the model's plan was made from (engine::file_identity of each). Empty: it could not be planned, or

@@ -62,8 +62,7 @@ run::Conversation& Lease::conversation() {
 std::optional<LeasedDraft> Lease::draft() {
   if (!state_->resident->draft) return std::nullopt;
   if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
-  return LeasedDraft{.conversation = *state_->draft,
-                     .speculation = model_of(state_->host->fleet(), model()).draft->speculation};
+  return LeasedDraft{.conversation = *state_->draft, .speculation = state_->resident->speculation};
 }
 
 void Lease::resume(ConversationId conversation) {

@@ -24,12 +24,12 @@ struct Overloaded : Cases... {
 constexpr double kBytesPerMs = 1'000'000;
 constexpr std::chrono::milliseconds kWarmUpGuess{500};
 
-std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan) {
+}  // namespace
+
+std::chrono::milliseconds Queue::guessed_load_time(const plan::ModelPlan& plan) {
   const double bytes = static_cast<double>(plan.dry_run.model.tensor_bytes.value());
   return kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs));
 }
-
-}  // namespace
 
 Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
              std::size_t longest, const Clock& clock, QueueObserver& observer)
@@ -42,12 +42,14 @@ Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::s
   const MutexLock lock(mutex_);
   for (const ModelRules& model : rules) {
     dispatcher_.expect_load_time(model.name, guessed_load_time(capacity_.plan_of(model.name)));
-    const auto why = capacity_.unusable(model.name);
-    if (!why) continue;
-    log::warn("host", "'{}' cannot be used: {}", model.name, why->what());
-    reasons_[model.name] = why->what();
-    dispatcher_.load_failed(model.name, clock_.now(), *why);
+    if (const auto why = capacity_.unusable(model.name)) fail_unusable(model.name, *why);
   }
+}
+
+void Queue::fail_unusable(const std::string& model, const Error& why) {
+  log::warn("host", "'{}' cannot be used: {}", model, why.what());
+  reasons_[model] = why.what();
+  dispatcher_.load_failed(model, clock_.now(), why);
 }
 
 // --- requests ---
@@ -185,7 +187,8 @@ void Queue::refuse(const Refuse& refuse) {
     waiter->second.refused = Error(refuse.code, refuse.why, refuse.numbers);
     waiter->second.news.notify_all();
   }
-  observer_.refused(refuse.model, dispatcher_.state(refuse.model), refuse.why);
+  const bool is_here = dispatcher_.knows(refuse.model);  // else it has just left the fleet
+  observer_.refused(refuse.model, is_here ? dispatcher_.state(refuse.model) : ModelState::absent, refuse.why);
 }
 
 void Queue::postpone(const Postpone& postpone) {
@@ -223,6 +226,7 @@ void Queue::notify() noexcept {
 // --- the Loader's side ---
 
 std::optional<Job> Queue::take_job() {
+  if (auto call = take_call()) return Job{.task = BetweenJobs{std::move(call)}};
   if (tasks_.empty()) return std::nullopt;
   const Decision task = std::move(tasks_.front());
   tasks_.pop_front();
@@ -250,14 +254,15 @@ std::optional<Job> Queue::next(const std::stop_token& stop) {
     loader_wakes_at_ = dispatcher_.next_look();
     const auto has_news = [&] {
       mutex_.assert_held();
-      return !tasks_.empty() || dispatcher_.next_look() != loader_wakes_at_;
+      return !tasks_.empty() || !calls_.empty() || dispatcher_.next_look() != loader_wakes_at_;
     };
     if (loader_wakes_at_) {
       (void)work_.wait_until(lock, stop, *loader_wakes_at_, has_news);
     } else {
       (void)work_.wait(lock, stop, has_news);
     }
-    if (tasks_.empty() && !stop.stop_requested()) pump();  // a time to live is over, or memory may have come back
+    if (tasks_.empty() && calls_.empty() && !stop.stop_requested())
+      pump();  // a time to live is over, or memory may have come back
   }
   return std::nullopt;
 }
@@ -294,6 +299,7 @@ void Queue::apply(const Replanned& replanned) {
 void Queue::apply(const Evicted& evicted) {
   if (!evicted.whom_for.empty()) reasons_[evicted.model] = fmt::format("for '{}'", evicted.whom_for);
   dispatcher_.evicted(evicted.model, clock_.now());
+  if (evicted.successor) succeed(evicted.model, *evicted.successor);
 }
 
 void Queue::finished(Outcome outcome) noexcept {
@@ -332,7 +338,10 @@ std::size_t Queue::waiting() const {
 std::vector<ModelStatus> Queue::status(std::span<const std::string> models) const {
   std::vector<ModelStatus> out;
   const MutexLock lock(mutex_);
-  for (const std::string& name : models) {
+  std::vector<std::string> names(models.begin(), models.end());
+  names.append_range(dispatcher_.retired());
+  for (const std::string& name : names) {
+    if (!dispatcher_.knows(name)) continue;
     const plan::ModelPlan& plan = capacity_.plan_of(name);
     const auto found = residents_.find(name);
     const Resident* here = found == residents_.end() ? nullptr : found->second.get();

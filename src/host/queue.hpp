@@ -2,9 +2,11 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -16,13 +18,19 @@
 #include "host/dispatcher.hpp"
 #include "host/lease.hpp"
 
+#include "fleet_change.hpp"
 #include "loader_outcome.hpp"
 
 namespace plimsoll::host {
 
+// Something that is neither a load nor an eviction, and changes what they are about.
+struct BetweenJobs {
+  std::function<void()> work;  // throws nothing
+};
+
 // What a load or an eviction needs to know.
 struct Job {
-  std::variant<Load, Evict> task;
+  std::variant<Load, Evict, BetweenJobs> task;
   std::stop_token stop{};                // a load: nobody waits for it any more; an eviction: the host ends
   std::shared_ptr<Resident> resident{};  // that is evicted
 };
@@ -101,6 +109,10 @@ class Queue {
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
+  // Has the Loader do this between two jobs, waits for it and throws what it throws. The load of one of these models,
+  // which is of no use any more, is stopped for it. False: `stop` was requested before it began.
+  bool between_jobs(const std::function<void()>& work, const std::set<std::string>& not_to_be_loaded,
+                    const std::stop_token& stop);
   // The host ends: refuses who waits, stops what is loaded, and lets nobody in any more.
   void close();
   void wait_until_unused();  // after close(): nobody waits, and nobody has a lease
@@ -113,10 +125,16 @@ class Queue {
   void warming(const std::string& model);
   void finished(Outcome outcome) noexcept;
   void set_runtimes(const RuntimeFigures& figures);
+  // Between two jobs. Answers with the models that change or go and still hold their memory: they go as soon as their
+  // leases end, and have a successor when they are evicted. Requests for the others are served by what they are now.
+  [[nodiscard]] std::set<std::string> change_fleet(const FleetChange& change);
 
   // --- what is true ---
   [[nodiscard]] ModelState state(const std::string& model) const;
-  // Without what the queue does not count: loads, evictions, refusals and their times.
+  [[nodiscard]] bool has(const std::string& model) const;  // it is a model of the fleet
+  [[nodiscard]] ModelRules rules(const std::string& model) const;
+  // Those of them that there are, then those that have left the fleet and hold their memory still. Without what the
+  // queue does not count: loads, evictions, refusals and their times.
   [[nodiscard]] std::vector<ModelStatus> status(std::span<const std::string> models) const;
   [[nodiscard]] std::size_t waiting() const;
 
@@ -141,6 +159,16 @@ class Queue {
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
   void end_lease(const std::string& model) noexcept PLIMSOLL_REQUIRES(mutex_);
+  void fail_unusable(const std::string& model, const Error& why) PLIMSOLL_REQUIRES(mutex_);
+  // --- queue_fleet.cpp ---
+  struct Call;
+  [[nodiscard]] std::function<void()> take_call() PLIMSOLL_REQUIRES(mutex_);
+  void take_back_loads() PLIMSOLL_REQUIRES(mutex_);
+  void forget_whom_for(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
+  void put_in_place(const ModelChange& model) PLIMSOLL_REQUIRES(mutex_);
+  void drop(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
+  void succeed(const std::string& model, const Successor& successor) PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] static std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan);
 
   const std::shared_ptr<const EvictionPolicy> policy_;
   const std::size_t longest_;
@@ -156,6 +184,7 @@ class Queue {
   std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
   std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);          // of the move that comes next
   std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                          // Load or Evict, not begun
+  std::deque<Call*> calls_ PLIMSOLL_GUARDED_BY(mutex_);                             // not begun
   std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);
   std::optional<Dispatcher::Time> loader_wakes_at_ PLIMSOLL_GUARDED_BY(mutex_);
   std::stop_source ending_;

@@ -15,7 +15,7 @@
 namespace plimsoll::host {
 namespace fs = std::filesystem;
 
-SwapSpace::SwapSpace(SwapLimits limits, memory::Ledger& ledger) : limits_(std::move(limits)), ledger_(ledger) {
+SwapSpace::SwapSpace(SwapLimits limits, memory::Ledger& ledger) : ledger_(ledger), limits_(std::move(limits)) {
   if (limits_.folder.empty()) limits_.folder = fs::path(plan::cache_folder()) / "swap";
 }
 
@@ -89,6 +89,27 @@ void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone)
   Swapped swapped_out{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes)};
   if (swapped_out.charge.size() < bytes) return lose(id, "the host's budget has no room for its tokens");
   add(id, std::move(swapped_out));
+}
+
+void SwapSpace::drop_memory(std::uint64_t id) {
+  {
+    const MutexLock lock(mutex_);
+    if (lost_.contains(id)) return;  // which is told when somebody comes for it
+  }
+  if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+}
+
+void SwapSpace::set_limits(Bytes memory, Bytes disk) {
+  const MutexLock lock(mutex_);
+  limits_.memory = memory;
+  limits_.disk = disk;
+  while (held_.in_memory > limits_.memory && push_out_oldest()) {
+  }
+}
+
+Bytes SwapSpace::free_memory() const {
+  const MutexLock lock(mutex_);
+  return saturating_sub(limits_.memory, held_.in_memory);
 }
 
 void SwapSpace::put_back(std::uint64_t id, Swapped swapped_out) {

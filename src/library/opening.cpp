@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/planner.hpp"
 #include "plan/refusal.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 memory::Owner claim(Runtime::State& runtime, const std::string& name, const std::filesystem::path& path) {
   memory::OwnerNames& owners = runtime.accounting.owners();
-  return name.empty() ? owners.claim_numbered(path.stem().string()) : owners.claim(name);
+  return name.empty() ? owners.claim_numbered(name_of_file(path.string())) : owners.claim(name);
 }
 
 std::vector<plan::RuntimeRequest> runtime_of(const ModelOptions& options) {

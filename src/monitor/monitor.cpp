@@ -33,7 +33,7 @@ void keep_last(std::deque<Value>& kept, Value value, std::size_t most) {
 
 Monitor::Monitor(host::Host& host, MonitorOptions options)
     : Monitor({.take_sample = [&host, devices = devices_of(host)] { return take_sample(host, devices); },
-               .thresholds = host.fleet().thresholds,
+               .thresholds = host.fleet()->thresholds,
                .ledger = host.accounting().ledger()},
               std::move(options)) {}
 
@@ -46,6 +46,11 @@ Monitor::Monitor(Subject subject, MonitorOptions options)
 }
 
 Monitor::~Monitor() = default;
+
+void Monitor::set_thresholds(memory::Thresholds thresholds) {
+  const std::lock_guard lock(sampling_);
+  watch_.set_thresholds(thresholds);
+}
 
 Sample Monitor::sample_now() {
   Sample sample;

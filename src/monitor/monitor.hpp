@@ -48,6 +48,9 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
+  // From the next sample on; levels that were reached before count as new.
+  void set_thresholds(memory::Thresholds thresholds);
+
   // A sample between the beats, watched, counted and kept like the others. Throws what take_sample() throws.
   Sample sample_now();
 

@@ -129,6 +129,15 @@ void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& t
       &host::ModelTimes::eviction);
 }
 
+void add_reloads(Exposition& out, const host::ReloadCounts& reloads) {
+  out.family("plimsoll_fleet_reloads_total", "counter", "How often the fleet was read again.");
+  out.add({{"result", "applied"}}, reloads.applied);
+  out.add({{"result", "refused"}}, reloads.refused);
+  out.family("plimsoll_fleet_last_reload_successful", "gauge",
+             "0 where the fleet as it was read last was not taken over.");
+  out.add({}, reloads.last_was_applied ? 1 : 0);
+}
+
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
   out.family("plimsoll_swapped_bytes", "gauge", "Conversations of models that are not loaded.");
   out.add({{"where", "memory"}}, sample.swapped_to_memory.value());
@@ -155,6 +164,7 @@ std::string to_prometheus(const Sample& sample, const Counters& counters,
   add_devices(out, sample, counters);
   add_work(out, sample);
   add_times(out, times);
+  add_reloads(out, sample.reloads);
   add_rest(out, sample, counters);
   return out.text();
 }

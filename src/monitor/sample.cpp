@@ -77,7 +77,8 @@ Sample sample_of(Observed observed) {
              .swapped_conversations = observed.status.swapped_conversations,
              .swapped_to_memory = observed.status.swapped_to_memory,
              .swapped_to_disk = observed.status.swapped_to_disk,
-             .events_dropped = observed.status.events_dropped};
+             .events_dropped = observed.status.events_dropped,
+             .reloads = observed.status.reloads};
   std::map<std::string, OwnerSample> others;
   for (host::ModelStatus& model : observed.status.models) {
     ModelSample sample{.status = std::move(model), .memory = {}};

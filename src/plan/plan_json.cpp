@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "engine/backend.hpp"
 #include "tracker/tracker.hpp"
 
@@ -48,7 +49,7 @@ Json model_json(const ModelPlan& model) {
   Json entries = Json::array();
   for (const Entry& entry : model.entries) entries.push_back(to_json(entry));
   Json json{{"name", model.name},
-            {"path", model.request.model.path},
+            {"path", as_utf8(model.request.model.path)},
             {"architecture", model.dry_run.model.architecture},
             {"requested", requested(model)},
             {"context", context(model)},
@@ -57,7 +58,7 @@ Json model_json(const ModelPlan& model) {
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())
-    json["projector"] = {{"path", projector.path}, {"picture_tokens", model.dry_run.picture_tokens}};
+    json["projector"] = {{"path", as_utf8(projector.path)}, {"picture_tokens", model.dry_run.picture_tokens}};
   return json;
 }
 

@@ -104,6 +104,20 @@ void PromptCache::drop(host::ConversationId id) noexcept {
   }
 }
 
+void PromptCache::forget(const std::string& model) {
+  std::vector<host::ConversationId> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto kept = idle_.begin(); kept != idle_.end();) {
+      const auto next = std::next(kept);
+      if (kept->model == model) gone.push_back(take_out(kept).id);
+      kept = next;
+    }
+    (void)charge_.resize(memory::in_steps(held_));
+  }
+  for (const host::ConversationId id : gone) drop(id);
+}
+
 std::size_t PromptCache::size() const {
   const std::lock_guard lock(mutex_);
   return idle_.size();

@@ -35,6 +35,7 @@ class PromptCache {
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
                                              std::span<const engine::Token> tokens);
   [[nodiscard]] std::size_t size() const;
+  void forget(const std::string& model);  // it has left the host's fleet
 
  private:
   struct Entry {

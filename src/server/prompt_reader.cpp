@@ -16,10 +16,11 @@ namespace {
 using engine::Token;
 
 // Kept as a failure where it cannot be read: completions need none.
-std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const engine::Model& model) {
+std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const engine::Model& model,
+                                                                       const std::string& chosen) {
   try {
-    const std::string source = model.chat_template().value_or("");
-    return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model),
+    const std::string source = chosen.empty() ? model.chat_template().value_or("") : chosen;
+    return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model, chosen),
                                                                .tools = grammar::tool_form(source),
                                                                .reasoning = api::reasoning_form(source)});
   } catch (const Error& error) {
@@ -30,22 +31,29 @@ std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const eng
 }  // namespace
 
 PromptReader::PromptReader(std::string name, std::shared_ptr<const engine::Model> model, engine::ModelFacts facts,
-                           const engine::ContextFacts& context, std::string files)
+                           const engine::ContextFacts& context, std::string files, std::string chosen)
     : name_(std::move(name)),
       model_(std::move(model)),
       facts_(std::move(facts)),
       context_(context),
       files_(std::move(files)),
-      template_(template_of(*model_)),
+      chosen_(std::move(chosen)),
+      template_(template_of(*model_, chosen_)),
       recommended_(engine::sampling_of_file(*model_)) {}
 
-PromptReader::PromptReader(const host::Lease& lease)
+PromptReader::PromptReader(const host::Lease& lease, std::string chosen)
     : PromptReader(lease.model(), lease.instance().model(), lease.instance().model()->facts(),
-                   lease.instance().context().facts()) {}
+                   lease.instance().context().facts(), {}, std::move(chosen)) {}
 
-const std::shared_ptr<const ModelTemplate>& PromptReader::chat_template() const {
-  if (!template_) throw template_.error();
-  return *template_;
+// A preset's is read for each request: that takes a few milliseconds.
+std::shared_ptr<const ModelTemplate> PromptReader::chat_template(const std::string& chosen) const {
+  const auto& found = chosen.empty() || chosen == chosen_ ? template_ : template_of(*model_, chosen);
+  if (!found) throw found.error();
+  return *found;
+}
+
+std::string PromptReader::template_source() const {
+  return chosen_.empty() ? model_->chat_template().value_or("") : chosen_;
 }
 
 namespace {
@@ -66,8 +74,9 @@ std::string cut_behind(const std::string& text, std::string_view content) {
 
 }  // namespace
 
-std::string PromptReader::text_of(const api::ChatPrompt& chat) const {
-  const engine::ChatTemplate& form = chat_template()->chat;
+std::string PromptReader::text_of(const api::ChatPrompt& chat, const std::string& chosen) const {
+  const std::shared_ptr<const ModelTemplate> own = chat_template(chosen);
+  const engine::ChatTemplate& form = own->chat;
   const auto written = [&](const std::vector<engine::ChatMessage>& messages, bool new_turn) {
     return form.apply(messages, new_turn, chat.tools, chat.template_values);
   };
@@ -77,11 +86,11 @@ std::string PromptReader::text_of(const api::ChatPrompt& chat) const {
   return written({chat.messages.begin(), chat.messages.end() - 1}, true) + content;
 }
 
-ReadPrompts PromptReader::read(const api::TextRequest& request) const {
+ReadPrompts PromptReader::read(const api::TextRequest& request, const std::string& chosen) const {
   ReadPrompts out;
   if (const auto* chat = std::get_if<api::ChatPrompt>(&request.prompt)) {
-    out.chat = chat_template();
-    const std::string text = text_of(*chat);
+    out.chat = chat_template(chosen);
+    const std::string text = text_of(*chat, chosen);
     if (chat->goes_on) out.gone_on_with = chat->messages.back().content;
     out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
     out.prompts.push_back(tokens_behind(chat->before, text));

@@ -13,19 +13,20 @@
 namespace plimsoll::server {
 namespace {
 
-const host::FleetModel& embedding_model(const host::Host& host, const std::string& name, bool ranking) {
+std::string embedding_model(const host::Host& host, const std::string& name, bool ranking) {
   const auto suits = [&](const host::FleetModel& model) {
     const engine::ContextParams& context = model.request.dry_run.context;
     return context.embeddings && (context.pooling == engine::Pooling::rank) == ranking;
   };
   const char* what = ranking ? "ranking" : "embeddings";
   if (name.empty()) {
-    const auto found = std::ranges::find_if(host.fleet().models, suits);
-    if (found != host.fleet().models.end()) return *found;
+    const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+    const auto found = std::ranges::find_if(fleet->models, suits);
+    if (found != fleet->models.end()) return found->request.name;
     throw api::bad_request(fmt::format("this server has no model for {}", what)).at("model");
   }
-  const host::FleetModel& model = model_asked_for(host, name);
-  if (suits(model)) return model;
+  const std::shared_ptr<const host::FleetModel> model = model_asked_for(host, name);
+  if (suits(*model)) return model->request.name;
   throw api::bad_request(fmt::format("'{}' was not planned for {}; in the fleet file that is {}", name, what,
                                      ranking ? "embeddings = true and pooling = \"rank\"" : "embeddings = true"))
       .at("model");
@@ -82,7 +83,7 @@ Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
 
 Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked) {
   const Stopwatch watch;
-  Embedded out{.model = embedding_model(host, asked.model, false).request.name, .vectors = {}};
+  Embedded out{.model = embedding_model(host, asked.model, false), .vectors = {}};
   Tokens inputs;
   const LeasedModel leased =
       lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
@@ -109,7 +110,7 @@ void Server::Impl::add_embedding_routes() {
 
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
-    const std::string model = embedding_model(host, asked.model, true).request.name;
+    const std::string model = embedding_model(host, asked.model, true);
     Tokens pairs;
     const LeasedModel leased =
         lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); });

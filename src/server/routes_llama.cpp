@@ -62,10 +62,7 @@ Json anthropic_model(const host::FleetModel& model) {
 
 Json anthropic_models(const host::Host& host) {
   Json data = Json::array();
-  const std::vector<plan::ModelPlan> plans = host.plans();
-  for (std::size_t i = 0; i < plans.size() && i < host.fleet().models.size(); ++i) {
-    if (!plans[i].unusable) data.push_back(anthropic_model(host.fleet().models[i]));
-  }
+  for (const KnownModel& known : known_models(host)) data.push_back(anthropic_model(*known.model));
   const auto id = [](const Json& model) { return model["id"]; };
   const Json first = data.empty() ? Json(nullptr) : id(data.front());
   const Json last = data.empty() ? Json(nullptr) : id(data.back());
@@ -105,18 +102,16 @@ void Server::Impl::add_llama_routes() {
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
               if (is_anthropics(request)) return put(response, anthropic_models(host));
               Json data = Json::array();
-              const host::HostStatus status = host.status();
-              const std::vector<plan::ModelPlan> plans = host.plans();
-              for (std::size_t i = 0; i < status.models.size(); ++i) {
-                if (!plans[i].unusable) add_with_presets(data, host.fleet().models[i], status.models[i], plans[i]);
-              }
+              for (const KnownModel& known : known_models(host))
+                add_with_presets(data, *known.model, known.status, known.plan);
               put(response, {{"object", "list"}, {"data", std::move(data)}});
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const NamedModel named = model_named(host.fleet(), request.matches[1]);
               if (is_anthropics(request)) return put(response, anthropic_model(*named.model));
-              const std::size_t place = place_of(host, named.model->request.name);
-              put(response, model_json(*named.model, named.preset, host.status().models[place], plan_at(host, place)));
+              const std::string& model = named.model->request.name;
+              put(response,
+                  model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
             }));
 
   http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -153,10 +148,11 @@ void Server::Impl::add_llama_routes() {
 
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
-               if (const NamedModel named = model_named(host.fleet(), asked.model); named.preset != nullptr)
-                 add_preset(*named.preset, asked);
+               const NamedModel named = model_named(host.fleet(), asked.model);
+               if (named.preset != nullptr) add_preset(*named.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader) {
-                 put(response, {{"prompt", reader.text_of(std::get<api::ChatPrompt>(asked.prompt))}});
+                 const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
+                 put(response, {{"prompt", reader.text_of(chat, named.chat_template())}});
                });
              }));
 

@@ -142,7 +142,7 @@ api::Json with_a_length(api::Json body) {
 }  // namespace
 
 void Server::Impl::only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked) {
-  const std::string model = model_asked_for(host, asked.request.model).request.name;
+  const std::string model = model_asked_for(host, asked.request.model)->request.name;
   const auto& stays = asked.request.keep_alive;
   if (!stays || !stays->idle || stays->idle->count() > 0) {
     const auto work = begin_work();
@@ -210,10 +210,10 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
                api::TextRequest asked = read(api::parse_object(request.body));
-               if (const NamedModel model = model_named(host.fleet(), asked.model); model.preset != nullptr)
-                 add_preset(*model.preset, asked);
+               const NamedModel model = model_named(host.fleet(), asked.model);
+               if (model.preset != nullptr) add_preset(*model.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader) {
-                 const std::size_t tokens = reader.read(asked).prompts.front().size();
+                 const std::size_t tokens = reader.read(asked, model.chat_template()).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
                });
              }));

@@ -28,11 +28,13 @@ constexpr const char* kRequestId = "x-request-id";
 
 }  // namespace
 
-Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan)
+Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan,
+                   ReloadAsked the_reload)
     : host(the_host),
       monitor(the_monitor),
       options(std::move(the_options)),
       plan(std::move(the_plan)),
+      reload(std::move(the_reload)),
       keys(options.api_keys),
       prompts(host, options.cached_prompts),
       vocabularies(host),
@@ -44,6 +46,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_llama_model_routes();
   add_ollama_routes();
   add_plimsoll_routes();
+  add_reload_route();
   add_description();
   add_page();
   port = listen_at(http->library(), options);
@@ -183,12 +186,12 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
 }
 
 void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const Reading& work) {
-  const std::string& name = model_asked_for(host, model).request.name;
+  const std::string name = model_asked_for(host, model)->request.name;
   const auto counted = begin_work();
   if (const auto reader = vocabularies.find(name)) return work(*reader);
   const auto watched = watch(request).watched;
   const host::Lease lease = lease_of(host, name, options, watched->token());
-  work(PromptReader(lease));
+  work(PromptReader(lease, template_of(host, name)));
 }
 
 Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
@@ -214,20 +217,21 @@ std::string Server::Impl::owner_of(const httplib::Request& request) const {
 // Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.
 bool Server::Impl::ready() const {
   if (was_ready) return true;
-  const host::HostStatus status = host.status();
   const auto was_tried = [](const host::ModelStatus& model) {
     return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
   };
-  for (std::size_t i = 0; i < status.models.size(); ++i) {
-    if (host.fleet().models[i].load_at_start && !was_tried(status.models[i])) return false;
+  for (const KnownModel& known : known_models(host)) {
+    if (known.model->load_at_start && !was_tried(known.status)) return false;
   }
   was_ready = true;
   return true;
 }
 
-Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan)
-    : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan))) {}
+Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan, ReloadAsked reload)
+    : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan), std::move(reload))) {}
 Server::~Server() = default;
+
+host::ReloadReport Server::reload(const std::stop_token& stop) { return impl_->reload_fleet(stop); }
 
 int Server::port() const noexcept { return impl_->port; }
 

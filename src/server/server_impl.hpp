@@ -29,7 +29,8 @@
 namespace plimsoll::server {
 
 struct Server::Impl {
-  Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan);
+  Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan,
+       ReloadAsked the_reload);
 
   // --- server.cpp ---
   void add_common_handling();
@@ -61,6 +62,8 @@ struct Server::Impl {
   [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked);
   void add_ollama_refusals();
   void add_plimsoll_routes();
+  void add_reload_route();
+  [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
   void add_page();
   void add_description();
 
@@ -105,6 +108,7 @@ struct Server::Impl {
   ServerOptions options;
   PlanAsked plan;
   std::mutex planning;
+  ReloadAsked reload;
   ApiKeys keys;
   PromptCache prompts;
   VocabularyCache vocabularies;

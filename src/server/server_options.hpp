@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,9 +40,9 @@ struct ServerOptions {
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   Limits limits{};
-  // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer
-  // that refuses it.
-  std::map<std::string, std::vector<plan::Alternative>> ways_out{};
+  // For a model that does not fit even alone: configurations that would (host::NeverFits), for the answer that refuses
+  // it. Any thread.
+  std::function<std::vector<plan::Alternative>(const std::string& model)> ways_out{};
 };
 
 // Only this machine can reach it: "localhost", 127.0.0.0/8, ::1. "127.evil.example" is a name, not an address.

@@ -71,7 +71,7 @@ TextJob::~TextJob() {
 void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)
     throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
-  read_ = reader.read(request_);
+  read_ = reader.read(request_, model_.chat_template());
   for (const std::vector<Token>& prompt : read_.prompts) {
     if (model_.preset != nullptr && model_.preset->n_ctx > 0) reader.require_capacity(prompt, model_.preset->n_ctx - 1);
     reader.require_capacity(prompt, server_.options.limits.prompt_tokens);

@@ -21,7 +21,8 @@ TopControl::TopControl(host::Host& host, monitor::Monitor& monitor, std::string 
 TopControl::~TopControl() = default;
 
 void TopControl::press(TopKey key) {
-  const auto& models = host_.fleet().models;
+  const std::shared_ptr<const host::Fleet> fleet = host_.fleet();
+  const auto& models = fleet->models;
   switch (key) {
     case TopKey::up:
       if (selected_ > 0) --selected_;
@@ -88,7 +89,7 @@ TopState TopControl::state() {
   out.sample = std::move(samples.back());
   if (samples.size() > 1) out.before = std::move(samples.front());
   out.counters = monitor_.counters();
-  out.thresholds = host_.fleet().thresholds;
+  out.thresholds = host_.fleet()->thresholds;
   out.selected = selected_;
   std::vector<host::HostEvent> events = host_.log().events();
   if (events.size() > kEvents) events.erase(events.begin(), events.end() - kEvents);

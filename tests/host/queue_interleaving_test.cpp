@@ -32,13 +32,17 @@ plan::ModelPlan plan_of(const std::string& name, std::uint64_t bytes) {
   return plan;
 }
 
+plan::DeviceState device_with(std::uint64_t budget) {
+  plan::DeviceState device;
+  device.info.id = device::DeviceId{"GPU0"};
+  device.budget = memory::Budget{.bytes = Bytes{budget}};
+  return device;
+}
+
 FreeCapacity capacity_of(const std::map<std::string, std::uint64_t>& sizes) {
   std::vector<plan::ModelPlan> plans;
   for (const auto& [name, bytes] : sizes) plans.push_back(plan_of(name, bytes));
-  plan::DeviceState device;
-  device.info.id = device::DeviceId{"GPU0"};
-  device.budget = memory::Budget{.bytes = Bytes{kBudget}};
-  return {std::move(plans), {device}};
+  return {std::move(plans), {device_with(kBudget)}};
 }
 
 struct Quiet {
@@ -87,7 +91,7 @@ class Episode {
 
   void step() {
     clock_.advance(std::chrono::milliseconds(below(20)));
-    switch (below(16)) {
+    switch (below(18)) {
       case 0:
       case 1:
       case 2:
@@ -103,9 +107,13 @@ class Episode {
         return give_back();
       case 9:
         return unload_or_pin();
-      case 10:
-        queue_->retry(any_model());
+      case 10: {
+        const std::string model = any_model();
+        if (queue_->has(model)) queue_->retry(model);
         return;
+      }
+      case 16:
+        return change_fleet();
       default:
         return work();
     }
@@ -113,7 +121,9 @@ class Episode {
 
   // Nobody asks any more: loads work, leases end, and everybody has been answered.
   void calm_down() {
-    for (const std::string& name : names_) queue_->pin(name, false);
+    for (const std::string& name : names_) {
+      if (queue_->has(name)) queue_->pin(name, false);
+    }
     for (int i = 0; i < 1000 && !(requests_.empty() && leases_.empty() && !job_); ++i) {
       clock_.advance(std::chrono::seconds(1));
       if (!job_) begin_job();
@@ -170,7 +180,8 @@ class Episode {
         ASSERT_TRUE(model.state == ModelState::ready || model.state == ModelState::draining) << to_string(model.state);
       }
     }
-    ASSERT_LE(held, kBudget);
+    most_held_ = std::max(budget_, std::min(most_held_, held));
+    ASSERT_LE(held, most_held_) << "a budget of " << budget_;
     if (!host_wants_) {
       ASSERT_EQ(queue_->waiting(), unanswered);
     }
@@ -196,12 +207,13 @@ class Episode {
     const std::string model = any_model();
     const bool needs_slot = below(8) != 0;
     if (!needs_slot) by_hand_.insert(model);
+    const bool is_in_fleet = queue_->has(model);
     try {
       auto ticket = std::make_unique<Queue::Request>(
           *queue_, model, AcquireOptions{.when_busy = below(4) == 0 ? WhenBusy::refuse : WhenBusy::wait}, needs_slot);
       requests_.push_back({.model = model, .needs_slot = needs_slot, .ticket = std::move(ticket)});
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::busy);  // the queue is full
+      EXPECT_EQ(error.code(), is_in_fleet ? ErrorCode::busy : ErrorCode::usage) << error.what();  // the queue is full
     }
   }
 
@@ -237,12 +249,57 @@ class Episode {
 
   void unload_or_pin() {
     const std::string model = any_model();
+    if (!queue_->has(model)) return;
     if (below(2) == 0) return queue_->pin(model, below(3) == 0);
     try {
       queue_->unload(model);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::usage);  // pinned
     }
+  }
+
+  // Between two jobs: models come, become others and go, and so does the budget.
+  void change_fleet() {
+    if (job_) return;
+    budget_ = below(3) == 0 ? 40 + below(kBudget - 40) : kBudget;
+    FleetChange change{.comes = {}, .goes = {}, .rules = {}, .devices = {device_with(budget_)}};
+    std::map<std::string, std::uint64_t> sizes;
+    for (const std::string& name : names_) {
+      const ModelRules rules{.name = name, .slots = 2, .pinned = below(6) == 0};
+      const std::size_t what = below(6);
+      if (queue_->has(name) && what == 0 && name != names_.front()) {
+        change.goes.push_back(name);
+      } else if (queue_->has(name) && what == 1) {
+        change.rules.push_back(rules);
+      } else if (what == 2 || (!queue_->has(name) && what < 5)) {
+        sizes[name] = 10 + below(100);
+        change.comes.push_back({.rules = rules, .plans = {plan_of(name, sizes[name])}});
+      }
+    }
+    const std::set<std::string> held = queue_->change_fleet(change);
+    for (const std::string& name : change.goes) {
+      if (held.contains(name)) successors_[name] = {};
+      by_hand_.erase(name);
+    }
+    for (const ModelChange& model : change.comes) {
+      if (held.contains(model.name()))
+        successors_[model.name()] = {.model = model};
+      else
+        sizes_[model.name()] = sizes[model.name()];
+    }
+    for (const ModelStatus& model : queue_->status(names_)) {
+      const bool waits = held.contains(model.name);
+      ASSERT_TRUE(!waits || is_resident(model.state)) << model.name << " is " << to_string(model.state);
+    }
+  }
+
+  [[nodiscard]] std::optional<Successor> successor_of(const std::string& model) {
+    const auto found = successors_.find(model);
+    if (found == successors_.end()) return std::nullopt;
+    const Successor out = found->second;
+    successors_.erase(found);
+    if (out.model) sizes_[model] = out.model->plans.front().entries.front().bytes.value();
+    return out;
   }
 
   void begin_job() {
@@ -265,7 +322,8 @@ class Episode {
   void finish_well() {
     if (const auto* evict = std::get_if<Evict>(&job_->task)) {
       const Evict task = *evict;
-      return finish(Evicted{.model = task.model, .whom_for = task.whom_for});
+      return finish(
+          Evicted{.model = task.model, .whom_for = task.whom_for, .ms = 0, .successor = successor_of(task.model)});
     }
     auto resident = std::make_shared<Resident>();
     resident->name = std::get<Load>(job_->task).model;
@@ -309,7 +367,10 @@ class Episode {
   std::vector<std::string> leases_;
   std::optional<Job> job_;
   std::vector<std::weak_ptr<Resident>> residents_;
-  std::set<std::string> by_hand_;  // asked for without a slot: their loads may go on unwanted
+  std::set<std::string> by_hand_;                // asked for without a slot: their loads may go on unwanted
+  std::map<std::string, Successor> successors_;  // of models that hold their memory still
+  std::uint64_t budget_ = kBudget;
+  std::uint64_t most_held_ = kBudget;  // until enough have gone, a smaller budget is passed
   bool host_wants_ = false;
 };
 

@@ -59,14 +59,23 @@ struct ModelStatus {
   memory::SealCounts seal{};       // since it was last sealed
 };
 
+// How often the fleet was read again.
+struct ReloadCounts {
+  std::uint64_t applied = 0;
+  std::uint64_t refused = 0;
+  bool last_was_applied = true;
+  std::optional<std::chrono::system_clock::time_point> last_applied{};
+};
+
 struct HostStatus {
-  std::vector<ModelStatus> models{};  // in the fleet's order
+  std::vector<ModelStatus> models{};  // in the fleet's order; then those that have left it and hold their memory still
   std::size_t waiting = 0;            // requests without a lease yet
   std::size_t swapped_conversations = 0;
   Bytes swapped_to_memory;
   Bytes swapped_to_disk;
   Bytes kept_weights;  // of models that have gone, in host memory
   std::uint64_t events_dropped = 0;
+  ReloadCounts reloads{};
 };
 
 }  // namespace plimsoll::host
