@@ -228,6 +228,8 @@ HostStatus Host::Impl::status() const {
       model.refusals = count.refusals;
       model.last_load_ms = count.last_load_ms;
       model.total_load_ms = count.times.load.sum() * 1000;
+      model.first_tokens = count.times.first_token.count();
+      model.total_first_token_ms = count.times.first_token.sum() * 1000;
     }
   }
   const SwappedBytes held = conversations_.swap_space().held();
@@ -243,6 +245,12 @@ std::map<std::string, ModelTimes> Host::Impl::times() const {
   const MutexLock lock(mutex_);
   for (const auto& [name, count] : counts_) out[name] = count.times;
   return out;
+}
+
+void Host::Impl::count_first_token(const std::string& model, double seconds) {
+  (void)queue_.state(model);  // throws where there is no such model
+  const MutexLock lock(mutex_);
+  counts_.at(model).times.first_token.add(seconds);
 }
 
 std::string Host::Impl::planned_files(const std::string& model) const {
@@ -291,6 +299,7 @@ void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model
 void Host::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {
   impl_->queue().set_time_to_live(model, idle);
 }
+void Host::count_first_token(const std::string& model, double seconds) { impl_->count_first_token(model, seconds); }
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log(); }

@@ -65,6 +65,8 @@ class Host {
   // meanwhile keeps it. Throws Error{usage} where it is pinned.
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
+  // Whoever generates on a lease tells here how long its request took to the first token, waiting included.
+  void count_first_token(const std::string& model, double seconds);
   // From now on it goes once it has been idle that long; empty: it stays. In the place of the fleet's own rule.
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
 

@@ -31,6 +31,7 @@ struct Host::Impl final : private QueueObserver {
   void load(const std::string& model, std::stop_token stop);
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;
+  void count_first_token(const std::string& model, double seconds);
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
   [[nodiscard]] std::string planned_files(const std::string& model) const;
 

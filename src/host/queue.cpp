@@ -234,7 +234,9 @@ std::optional<Job> Queue::take_job() {
   const auto& evict = std::get<Evict>(task);
   std::shared_ptr<Resident> resident = std::exchange(residents_.at(evict.model), nullptr);
   residents_.erase(evict.model);
-  tokens_before_[evict.model] += resident->tokens_computed();
+  Tokens& tokens = tokens_before_[evict.model];
+  tokens.computed += resident->tokens_computed();
+  tokens.generated += resident->tokens_generated();
   return Job{.task = evict, .stop = ending_.get_token(), .resident = std::move(resident)};
 }
 
@@ -336,21 +338,24 @@ std::vector<ModelStatus> Queue::status(std::span<const std::string> models) cons
     const plan::ModelPlan& plan = capacity_.plan_of(name);
     const auto found = residents_.find(name);
     const Resident* here = found == residents_.end() ? nullptr : found->second.get();
-    const auto before = tokens_before_.find(name);
-    out.push_back(
-        {.name = name,
-         .compute_group = plan.compute_group,
-         .state = dispatcher_.state(name),
-         .pinned = dispatcher_.is_pinned(name),
-         .time_to_live = dispatcher_.time_to_live(name),
-         .slots = slots_of(plan),
-         .leases = dispatcher_.leases(name),
-         .waiting = dispatcher_.waiting(name),
-         .planned = plan.entries,
-         .last_used = dispatcher_.last_used(name),
-         .tokens = (before == tokens_before_.end() ? 0 : before->second) + (here ? here->tokens_computed() : 0),
-         .failure = dispatcher_.failure(name),
-         .seal = here ? here->seal_counts() : memory::SealCounts{}});
+    const auto gone = tokens_before_.find(name);
+    const Tokens before = gone == tokens_before_.end() ? Tokens{} : gone->second;
+    out.push_back({.name = name,
+                   .compute_group = plan.compute_group,
+                   .state = dispatcher_.state(name),
+                   .pinned = dispatcher_.is_pinned(name),
+                   .time_to_live = dispatcher_.time_to_live(name),
+                   .slots = slots_of(plan),
+                   .leases = dispatcher_.leases(name),
+                   .waiting = dispatcher_.waiting(name),
+                   .planned = plan.entries,
+                   .last_used = dispatcher_.last_used(name),
+                   .tokens = before.computed + (here ? here->tokens_computed() : 0),
+                   .generated = before.generated + (here ? here->tokens_generated() : 0),
+                   .cells = cells_of(plan),
+                   .cells_used = here ? here->cells_used() : 0,
+                   .failure = dispatcher_.failure(name),
+                   .seal = here ? here->seal_counts() : memory::SealCounts{}});
   }
   return out;
 }

@@ -153,9 +153,13 @@ class Queue {
   FreeCapacity capacity_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<TicketId, Waiter> waiters_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Resident>> residents_ PLIMSOLL_GUARDED_BY(mutex_);
-  std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
-  std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);          // of the move that comes next
-  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                          // Load or Evict, not begun
+  struct Tokens {
+    std::uint64_t computed = 0;
+    std::uint64_t generated = 0;
+  };
+  std::map<std::string, Tokens> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
+  std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);   // of the move that comes next
+  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                   // Load or Evict, not begun
   std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);
   std::optional<Dispatcher::Time> loader_wakes_at_ PLIMSOLL_GUARDED_BY(mutex_);
   std::stop_source ending_;

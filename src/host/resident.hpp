@@ -38,6 +38,8 @@ struct Resident : Ready {
     return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
   }
   [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return instance ? instance->tokens_computed() : 0; }
+  [[nodiscard]] std::uint64_t tokens_generated() const noexcept { return instance ? instance->tokens_generated() : 0; }
+  [[nodiscard]] std::size_t cells_used() const noexcept { return executor ? executor->cells_used() : 0; }
   [[nodiscard]] memory::SealCounts seal_counts() const {
     return instance ? instance->seal_counts() : memory::SealCounts{};
   }

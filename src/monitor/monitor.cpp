@@ -127,7 +127,30 @@ std::vector<Alert> Monitor::alerts() const {
 
 Counters Monitor::counters() const {
   const std::lock_guard lock(mutex_);
-  return counters_;
+  Counters out = counters_;
+  out.paces = paces();
+  return out;
+}
+
+std::map<std::string, Pace> Monitor::paces() const {
+  std::map<std::string, Pace> out;
+  if (history_.size() < 2) return out;
+  const Sample& now = history_.back();
+  const auto first_within = [&](std::chrono::seconds time) -> const Sample& {
+    return *std::ranges::find_if(history_, [&](const Sample& sample) { return now.at - sample.at <= time; });
+  };
+  const auto last_before = [&](std::chrono::seconds time) -> const Sample& {
+    const auto older = std::ranges::find_last_if(history_, [&](const Sample& at) { return now.at - at.at >= time; });
+    return older.empty() ? history_.front() : older.front();
+  };
+  const Sample& before = last_before(kRateOver);
+  const Sample& a_minute_ago = first_within(kFirstTokensOver);
+  for (const ModelSample& model : now.models) {
+    Pace pace = rates_between(before, now, model.status.name);
+    pace.first_token_ms = mean_first_token_ms(a_minute_ago, now, model.status.name);
+    out.emplace(model.status.name, pace);
+  }
+  return out;
 }
 
 }  // namespace plimsoll::monitor

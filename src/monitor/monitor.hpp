@@ -64,6 +64,7 @@ class Monitor {
   void keep_in_history(const Sample& sample);
   void drop_oldest_sample();
   void tell(const Alert& alert) const;
+  [[nodiscard]] std::map<std::string, Pace> paces() const;  // with the lock held
 
   std::function<Sample()> take_sample_;
   MonitorOptions options_;

@@ -93,6 +93,19 @@ void add_models(Exposition& out, const Sample& sample, const char* name, const c
   for (const ModelSample& model : sample.models) out.add({{"model", model.status.name}}, value(model.status));
 }
 
+void add_cells(Exposition& out, const Sample& sample) {
+  const auto add = [&](const char* name, const char* help, auto value) {
+    out.family(name, "gauge", help);
+    for (const ModelSample& model : sample.models) {
+      if (model.status.cells) out.add({{"model", model.status.name}}, value(model.status));
+    }
+  };
+  add("plimsoll_kv_cells", "Cells of the KV cache, one for a token, for all sequences together.",
+      [](const host::ModelStatus& m) { return *m.cells; });
+  add("plimsoll_kv_cells_used", "Cells that hold a token now, of kept prompts as well.",
+      [](const host::ModelStatus& m) { return m.cells_used; });
+}
+
 void add_work(Exposition& out, const Sample& sample) {
   using host::ModelStatus;
   add_states(out, sample);
@@ -108,6 +121,9 @@ void add_work(Exposition& out, const Sample& sample) {
       [](const ModelStatus& m) { return m.waiting; });
   add("plimsoll_tokens_total", "counter", "Tokens computed, prompts and answers.",
       [](const ModelStatus& m) { return m.tokens; });
+  add("plimsoll_generated_tokens_total", "counter", "Tokens of answers, counted as they come.",
+      [](const ModelStatus& m) { return m.generated; });
+  add_cells(out, sample);
   add("plimsoll_loads_total", "counter", "Loads that succeeded.", [](const ModelStatus& m) { return m.loads; });
   add("plimsoll_load_failures_total", "counter", "Loads that failed.",
       [](const ModelStatus& m) { return m.load_failures; });
@@ -123,6 +139,8 @@ void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& t
     for (const auto& [model, of_model] : times) out.add({{"model", model}}, of_model.*histogram);
   };
   add("plimsoll_request_queue_time_seconds", "Time from a request's arrival to its lease.", &host::ModelTimes::queue);
+  add("plimsoll_time_to_first_token_seconds", "Time from a request's arrival to its first token.",
+      &host::ModelTimes::first_token);
   add("plimsoll_model_load_seconds", "Time that loads took, from reservation to ready.", &host::ModelTimes::load);
   add("plimsoll_model_warm_up_seconds", "The part of a load from its context to ready.", &host::ModelTimes::warm_up);
   add("plimsoll_model_eviction_seconds", "Time that evictions took, from swap to the memory given back.",

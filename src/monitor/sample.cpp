@@ -176,18 +176,9 @@ Bytes taken_by(const OwnerSample& owner) {
   return sum;
 }
 
-std::optional<double> tokens_per_second(const Sample& before, const Sample& after, const std::string& model) {
-  const auto tokens = [&](const Sample& sample) -> std::optional<std::uint64_t> {
-    for (const ModelSample& at : sample.models) {
-      if (at.status.name == model) return at.status.tokens;
-    }
-    return std::nullopt;
-  };
-  const auto first = tokens(before);
-  const auto last = tokens(after);
-  const double seconds = std::chrono::duration<double>(after.at - before.at).count();
-  if (!first || !last || seconds <= 0 || *last < *first) return std::nullopt;
-  return static_cast<double>(*last - *first) / seconds;
+bool limit_is_far_below_total(const DeviceSample& device) {
+  constexpr std::uint64_t kParts = 4;
+  return device.budget && device.total && device.budget->value() < device.total->value() / kParts;
 }
 
 }  // namespace plimsoll::monitor

@@ -127,6 +127,7 @@ void Generation::Work::choose(Sequence& sequence) {
   last_ = token;
   last_is_appended_ = false;
   ++chosen_;
+  conversation_.instance().count_generated();
   Output output{.token = token, .text = text_.push(text_of(token))};
   generate_ms_ += since_last_.elapsed_ms();
   since_last_ = Stopwatch();

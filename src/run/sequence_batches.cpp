@@ -250,6 +250,7 @@ DecodeStatus SequenceSchedule::decode(std::vector<Share>& shares, const std::sto
     const bool trusted = status == DecodeStatus::aborted || !(model.is_recurrent || model.is_hybrid);
     for (const Share& share : shares) recover(*share.sequence, trusted);
   }
+  note_cells();
   return status;
 }
 

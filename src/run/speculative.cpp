@@ -114,6 +114,7 @@ bool SpeculativeGeneration::take(engine::Token token, std::size_t back) {
   if (params_.on_token)
     params_.on_token(token, params_.on_token_reads_logits ? target_.logits(back) : std::span<const float>{});
   tokens_.push_back(token);
+  target_.instance().count_generated();
   ready_ += text_.push(vocab.present() ? vocab.piece(token, params_.show_special) : fmt::format("{} ", token));
   if (text_.stopped()) reason_ = FinishReason::stop_string;
   const bool enough = params_.predict >= 0 && std::cmp_greater_equal(tokens_.size(), params_.predict);

@@ -162,7 +162,7 @@ std::vector<plan::Request> asked_requests(const host::Host& host, const Json& bo
 
 void Server::Impl::add_plimsoll_routes() {
   http->Get("/plimsoll/v1/status", answering([this](const httplib::Request&, httplib::Response& response) {
-              put(response, monitor::to_json(monitor::take_sample(host), monitor.counters()));
+              put(response, monitor::to_json(monitor::take_sample(host), monitor.counters(), &host.fleet()));
             }));
   http->Get("/plimsoll/v1/history", answering([this](const httplib::Request&, httplib::Response& response) {
               Json samples = Json::array();
@@ -193,15 +193,14 @@ void Server::Impl::add_plimsoll_routes() {
                const std::lock_guard lock(planning);
                put(response, plan::to_json(plan(requests), tracker::mode()));
              }));
-  http->Get("/plimsoll/v1/events", answering([this](const httplib::Request&, httplib::Response& response) {
+  http->Get("/plimsoll/v1/events", answering([this](const httplib::Request& request, httplib::Response& response) {
               response.set_header("Cache-Control", "no-cache");
               auto feed = std::make_shared<EventFeed>(host, monitor);
-              response.set_chunked_content_provider(api::kEventStream,
-                                                    [this, feed](std::size_t, httplib::DataSink& sink) {
-                                                      if (!ending) return feed->write_news(sink);
-                                                      sink.done();
-                                                      return true;
-                                                    });
+              put_stream(request, response, api::kEventStream, [this, feed](std::size_t, httplib::DataSink& sink) {
+                if (!ending) return feed->write_news(sink);
+                sink.done();
+                return true;
+              });
             }));
 
   http->Post(R"(/plimsoll/v1/models/(.+)/(load|unload|pin))",

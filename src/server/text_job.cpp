@@ -182,7 +182,9 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.on_token_reads_logits = request_.top_logprobs.has_value();
   params.on_token = [this, &stream](Token token, std::span<const float> logits) {
     const auto now = std::chrono::steady_clock::now();
+    const bool is_first = !times_.first();
     times_.token(now);
+    if (is_first) server_.host.count_first_token(request_.model, *times_.first());
     end_->token(token, now);
     stream.on_token(token, logits);
   };

@@ -32,6 +32,8 @@ void TopControl::press(TopKey key) {
     case TopKey::quit:
       quit_ = true;
       return;
+    case TopKey::scale:
+      return switch_scale();
     case TopKey::load:
     case TopKey::unload:
     case TopKey::pin:
@@ -52,6 +54,18 @@ void TopControl::act(TopKey key, const std::string& model) {
   } catch (const Error& error) {
     answer(error.what());
   }
+}
+
+// From what the first device with a budget shows now to the other picture.
+void TopControl::switch_scale() {
+  const std::vector<monitor::Sample> samples = monitor_.history(1);
+  if (samples.empty()) return;
+  const auto& devices = samples.front().devices;
+  const auto device =
+      std::ranges::find_if(devices, [](const monitor::DeviceSample& at) { return at.budget.has_value(); });
+  if (device == devices.end()) return answer("no device has a budget to be drawn to");
+  scale_ = other_scale(scale_, *device);
+  answer(scale_ == BarScale::limit ? "bars are drawn to the budgets" : "bars are drawn to all of a device's memory");
 }
 
 void TopControl::load(const std::string& model) {
@@ -82,13 +96,15 @@ void TopControl::note(std::string text) {
 
 TopState TopControl::state() {
   TopState out;
-  std::vector<monitor::Sample> samples = monitor_.history(2);
-  if (samples.empty()) samples.push_back(monitor_.sample_now());
+  const std::optional<monitor::Sample> latest = monitor_.latest();
   out.title = title_;
-  out.sample = std::move(samples.back());
-  if (samples.size() > 1) out.before = std::move(samples.front());
+  out.sample = latest ? *latest : monitor_.sample_now();
+  out.scale = scale_;
   out.counters = monitor_.counters();
   out.thresholds = host_.fleet().thresholds;
+  for (const host::FleetModel& model : host_.fleet().models) {
+    if (!model.presets.empty()) out.presets[model.request.name] = presets_in_words(model.presets);
+  }
   out.selected = selected_;
   std::vector<host::HostEvent> events = host_.log().events();
   if (events.size() > kEvents) events.erase(events.begin(), events.end() - kEvents);

@@ -862,9 +862,9 @@ class Top(Cli):
         lines = out.splitlines()
         self.assertEqual(len(lines), 24)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.assertRegex(out, r"> first +ready +0/1 +0 +\? +-? *[\d.]+[KMG]")
-        self.assertRegex(out, r"  second +absent +0/1 +0 +\? +- +- +- +- +- +-\n")
-        self.assertRegex(out, r"\nCPU +.*┃")
+        self.assertRegex(out, r"> first +ready +0/1 +0 +\? +\? +0% +-? *[\d.]+[KMG]")
+        self.assertRegex(out, r"  second +absent +0/1 +0 +\? +\? +0% +- +- +- +-\n")
+        self.assertRegex(out, r"\nCPU +█.*of budget\n  budget 1.00 GiB is the bar|\nCPU +.*┃")
         self.assertIn("first: warming -> ready", out)
 
     def test_several_frames_have_rates(self):
@@ -883,6 +883,8 @@ class Top(Cli):
         first, second = status["models"]
         self.assertEqual((first["state"], second["state"]), ("ready", "absent"))
         self.assertEqual(first["loads"], 1)
+        self.assertEqual((first["kv_cells"], first["kv_cells_used"], first["generated"], first["presets"]), (256, 0, 0, []))
+        self.assertEqual(first["pace"], {"tokens_per_second": None, "prompt_tokens_per_second": None, "first_token_ms": None})
         self.assertEqual(first["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0})
         cache = next(m for m in first["memory"] if m["stage"] == "kv_cache")
         self.assertEqual(cache["taken"], cache["planned"])
