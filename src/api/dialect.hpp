@@ -27,6 +27,8 @@ class AnswerWriter {
   [[nodiscard]] virtual std::string end(const Usage& usage) = 0;
   [[nodiscard]] virtual std::string failure(const Problem& problem) = 0;
   [[nodiscard]] virtual Json whole(const Answer& answer) = 0;
+  // Of an answer that came to its end: what later requests may refer to by its "id".
+  [[nodiscard]] virtual Json items() const { return Json::array(); }
 };
 
 struct Asked {

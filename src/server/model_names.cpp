@@ -46,19 +46,24 @@ std::string_view without_end(std::string_view name, std::string_view end) {
 
 }  // namespace
 
-NamedModel model_named(const host::Fleet& fleet, const std::string& name) {
-  if (name.empty()) return {.model = &fleet.models.front()};
-  if (const auto found = exactly(fleet, name)) return *found;
-  if (name == "default") return {.model = &fleet.models.front()};
+std::optional<NamedModel> find_model(const host::Fleet& fleet, const std::string& name) {
+  if (name.empty()) return NamedModel{.model = &fleet.models.front()};
+  if (const auto found = exactly(fleet, name)) return found;
+  if (name == "default") return NamedModel{.model = &fleet.models.front()};
   const std::string_view tagless = without_end(name, ":latest");
-  if (const auto found = exactly(fleet, tagless)) return *found;
+  if (const auto found = exactly(fleet, tagless)) return found;
   const std::string_view last = without_end(tagless.substr(tagless.rfind('/') + 1), ".gguf");  // npos + 1 is 0
-  if (const auto found = exactly(fleet, last)) return *found;
+  if (const auto found = exactly(fleet, last)) return found;
   for (const std::string_view one : {std::string_view(name), last}) {
     if (const auto found = only_one(fleet, [&](const std::string& ours) { return same_in_any_case(ours, one); }))
-      return *found;
+      return found;
   }
-  if (fleet.models.size() == 1) return {.model = &fleet.models.front()};
+  if (fleet.models.size() == 1) return NamedModel{.model = &fleet.models.front()};
+  return std::nullopt;
+}
+
+NamedModel model_named(const host::Fleet& fleet, const std::string& name) {
+  if (const auto found = find_model(fleet, name)) return *found;
   throw api::no_such_model(name);
 }
 

@@ -1,5 +1,6 @@
 // model_names: whom a request means by a model's name.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "host/fleet.hpp"
@@ -16,6 +17,8 @@ struct NamedModel {
 // A name, an alias or a preset's name as the fleet has it; else without ":latest", as the end of a path, without
 // ".gguf", and last in any case, where only one is meant. Nothing and "default": the fleet's first. A fleet of one
 // answers to any name. Throws api::Problem 404.
+// Empty: there is none.
+[[nodiscard]] std::optional<NamedModel> find_model(const host::Fleet& fleet, const std::string& name);
 [[nodiscard]] NamedModel model_named(const host::Fleet& fleet, const std::string& name);
 
 }  // namespace plimsoll::server

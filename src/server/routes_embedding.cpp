@@ -19,9 +19,12 @@ const host::FleetModel& embedding_model(const host::Host& host, const std::strin
     return context.embeddings && (context.pooling == engine::Pooling::rank) == ranking;
   };
   const char* what = ranking ? "ranking" : "embeddings";
-  if (name.empty()) {
-    const auto found = std::ranges::find_if(host.fleet().models, suits);
-    if (found != host.fleet().models.end()) return *found;
+  const auto& models = host.fleet().models;
+  // Editors send the name of a model that they know; where only one can be meant, it is that.
+  const bool is_meant = !find_model(host.fleet(), name) && std::ranges::count_if(models, suits) == 1;
+  if (name.empty() || is_meant) {
+    const auto found = std::ranges::find_if(models, suits);
+    if (found != models.end()) return *found;
     throw api::bad_request(fmt::format("this server has no model for {}", what)).at("model");
   }
   const host::FleetModel& model = model_asked_for(host, name);

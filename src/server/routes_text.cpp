@@ -70,7 +70,16 @@ struct Streaming {
   RequestOrigin origin;
   std::optional<api::KeepAlive> keep_alive;
   const char* type;
+  std::function<void()> keep;  // before the client hears of the end: it may refer to what was answered then
 };
+
+// Keeps what an answer was asked and said, unless the request says that nothing is to be stored.
+std::function<void()> keeper(StoredItems& items, const Streaming& streaming, std::string owner, api::Json body) {
+  if (!body.contains("input") || body.value("store", api::Json(true)) == false) return [] {};
+  return [&items, &streaming, owner = std::move(owner), input = std::move(body["input"])] {
+    items.keep(owner, "resp_" + streaming.job->meta().id, input, streaming.writer->items());
+  };
+}
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
   counters.text(job.meta().model, job.usage(), job.times(), to_its_end);
@@ -91,7 +100,9 @@ int stream(Streaming& streaming, RequestCounters& counters, const Write& write) 
     if (!listener.write(streaming.writer->begin(streaming.job->meta()))) return kClientGone;
     streaming.job->run(listener);
     count(counters, *streaming.job, true);
-    return listener.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
+    const std::string end = streaming.writer->end(streaming.job->usage());
+    streaming.keep();
+    return listener.write(end) ? 200 : kClientGone;
   } catch (const std::exception& error) {
     const api::Problem problem =
         is_timeout(error, *streaming.watched) ? timeout() : problem_of(error, streaming.origin);
@@ -159,7 +170,9 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
 
 void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
                                httplib::Response& response) {
-  api::Asked asked = dialect.read(api::parse_object(request.body));
+  api::Json body = api::parse_object(request.body);
+  stored_items.complete(owner_of(request), body);
+  api::Asked asked = dialect.read(body);
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;
   auto streaming = std::make_shared<Streaming>();
@@ -170,11 +183,13 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
   streaming->origin = origin_of(request, response);
   streaming->keep_alive = asked.request.keep_alive;
   streaming->type = dialect.stream_type;
+  streaming->keep = keeper(stored_items, *streaming, owner_of(request), std::move(body));
   try {
     streaming->job =
         std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request), streaming->watched->token());
     if (!streams) {
       put(response, whole(*streaming->job, *streaming->writer, counters));
+      streaming->keep();
       return end(*streaming, host);
     }
   } catch (const std::exception& error) {
@@ -182,17 +197,19 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
     throw;
   }
   response.set_header("Cache-Control", "no-cache");
-  if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
+  if (client->has_closed_its_half() || !knows_streams(request)) {
+    put_all_events(*streaming, counters, response);
+    return end(*streaming, host);
+  }
   client->answer_begins();
-  response.set_chunked_content_provider(
-      dialect.stream_type, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
-        const int status = stream(*streaming, counters,
-                                  [&](const std::string& events) { return sink.write(events.data(), events.size()); });
-        end(*streaming, host);  // before the last bytes left
-        write_down(request, status);
-        sink.done();
-        return true;
-      });
+  put_stream(request, response, dialect.stream_type, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
+    const int status = stream(*streaming, counters,
+                              [&](const std::string& events) { return sink.write(events.data(), events.size()); });
+    end(*streaming, host);  // before the last bytes left
+    write_down(request, status);
+    sink.done();
+    return true;
+  });
 }
 
 void Server::Impl::add_text_routes() {
@@ -209,7 +226,9 @@ void Server::Impl::add_text_routes() {
 void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
-               api::TextRequest asked = read(api::parse_object(request.body));
+               api::Json body = api::parse_object(request.body);
+               stored_items.complete(owner_of(request), body);
+               api::TextRequest asked = read(body);
                if (const NamedModel model = model_named(host.fleet(), asked.model); model.preset != nullptr)
                  add_preset(*model.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader) {

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 
 #include "checked_lease.hpp"
+#include "http_failure.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
 #include "request_path.hpp"
@@ -36,6 +37,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       keys(options.api_keys),
       prompts(host, options.cached_prompts),
       vocabularies(host),
+      stored_items(host.accounting().ledger()),
       http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
   add_text_routes();
@@ -59,11 +61,11 @@ void Server::Impl::add_common_handling() {
   library.set_tcp_nodelay(true);
   library.set_keep_alive_max_count(kRequestsPerConnection);
   library.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-    // The library offers no other way to say that a path is another one's name. What it hands out is its own, and no
-    // constant.
-    std::string& path = const_cast<httplib::Request&>(request).path;
-    path = usual_path(request.method, path);
-    return let_in(request, response);
+    // The library offers no other way to say that a path is another one's name, and how a body is to be read. What it
+    // hands out is its own, and no constant.
+    auto& own = const_cast<httplib::Request&>(request);
+    own.path = usual_path(own.method, own.path);
+    return let_in(own, response);
   });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty()) explain_failure(request, response);
@@ -77,20 +79,11 @@ void Server::Impl::add_common_handling() {
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
   std::string allowed = response.status == 404 ? http->allowed_at(request.path) : "";
-  const int status = allowed.empty() ? response.status : 405;
-  const std::string what = status == 405 ? fmt::format("{} takes no {}, but {}", request.path, request.method, allowed)
-                           : status == 404 ? fmt::format("there is no {} {} here", request.method, request.path)
-                           : status == 413
-                               ? fmt::format("the body is larger than the {} that this server takes (--max-body)",
-                                             format_bytes(options.limits.body))
-                               : httplib::status_message(status);
-  const char* code = status == 404 ? "not_found" : status == 405 ? "method_not_allowed" : "invalid_request";
   if (!allowed.empty()) response.set_header("Allow", allowed);
-  put(response, api::Problem(status, code, what), shape_of(request.path));
-  response.status = status;
+  put(response, failure_of(request, response.status, allowed, options.limits.body), shape_of(request.path));
 }
 
-httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& request, httplib::Response& response) {
+httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request, httplib::Response& response) {
   using Answer = httplib::Server::HandlerResponse;
   allow_origin(request, response, options);
   response.set_header("X-Content-Type-Options", "nosniff");
@@ -119,9 +112,12 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
   if (ending && !is_about_the_server(request)) {
     return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
   }
-  if (keys.open() || is_public(request) || keys.owner_of(key_of(request))) return Answer::Unhandled;
-  return turn_away(
-      {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
+  if (!keys.open() && !is_public(request) && !keys.owner_of(key_of(request))) {
+    return turn_away(
+        {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
+  }
+  if (const auto problem = make_readable(request)) return turn_away(*problem);
+  return Answer::Unhandled;
 }
 
 void Server::Impl::write_down(const httplib::Request& request, int status) {

@@ -24,6 +24,7 @@
 #include "request_counters.hpp"
 #include "request_problem.hpp"
 #include "server_context.hpp"
+#include "stored_items.hpp"
 #include "text_job.hpp"
 
 namespace plimsoll::server {
@@ -33,7 +34,7 @@ struct Server::Impl {
 
   // --- server.cpp ---
   void add_common_handling();
-  [[nodiscard]] httplib::Server::HandlerResponse let_in(const httplib::Request& request, httplib::Response& response);
+  [[nodiscard]] httplib::Server::HandlerResponse let_in(httplib::Request& request, httplib::Response& response);
   // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
 
@@ -108,6 +109,7 @@ struct Server::Impl {
   ApiKeys keys;
   PromptCache prompts;
   VocabularyCache vocabularies;
+  StoredItems stored_items;
   RequestCounters counters;
   IgnoredFields ignored_fields;
   mutable std::atomic<bool> was_ready = false;
