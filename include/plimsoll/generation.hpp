@@ -42,9 +42,10 @@ struct GenerationOptions {
   std::size_t overflow_keep = 0;        // tokens at the beginning that are never forgotten
   double overflow_discard_share = 0.5;  // of the others, those forgotten at a time
   std::stop_token stop{};               // ends it with FinishReason::cancelled, within one micro-batch
-  // The next two are called on the thread that decodes, while next() waits: they must be quick, and use neither the
-  // generation nor anything else that decodes on this model (which throws Error{usage}, or waits for ever).
-  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
+  // Tokens of the prompt decoded: told inside next(), on its thread.
+  std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
+  // Called on the thread that decodes, while next() waits: it must be quick, and use neither the generation nor
+  // anything else that decodes on this model (which throws Error{usage}, or waits for ever).
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from: the model's own
   // opinion, before any sampler; valid inside the call only. Where the model has a draft, generates without it.
   std::function<void(Token token, std::span<const float> logits)> on_token{};

@@ -111,14 +111,15 @@ std::size_t Conversation::replace(std::span<const Token> tokens) {
   });
 }
 
-engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress) {
+engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress,
+                                         const WaitSteps& steps) {
   if (waiting() == 0) return engine::DecodeStatus::ok;
   Inference inference(std::move(stop), progress);
   schedule_->attach(*sequence_, inference);
   if (instance().loop()->is_this_thread()) {  // from a continuation: nobody else would decode it
     while (!inference.is_done()) (void)schedule_->decode_batch();
   } else {
-    inference.wait();
+    inference.wait(steps);
   }
   return inference.result();
 }

@@ -11,6 +11,7 @@
 #include "engine/media.hpp"
 #include "engine/sampler.hpp"
 #include "run/sequence_snapshot.hpp"
+#include "run/wait_steps.hpp"
 
 namespace plimsoll::run {
 
@@ -57,9 +58,11 @@ class Conversation {
   std::size_t replace(std::span<const engine::Token> tokens);
 
   // Decodes until nothing of this conversation waits; others that wait move on, too. After each batch, on the decode
-  // loop's thread, `progress` hears how many still wait. Answers as BatchedExecutor::infer(), at the first not ok.
+  // loop's thread, `progress` hears how many still wait. Answers as BatchedExecutor::infer(), at the first not ok. What
+  // `steps` throws comes out once all is decoded.
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {},
-                                           const std::function<void(std::size_t waiting)>& progress = {});
+                                           const std::function<void(std::size_t waiting)>& progress = {},
+                                           const WaitSteps& steps = {});
 
   [[nodiscard]] bool requires_inference() const;  // tokens wait to be decoded
   [[nodiscard]] bool has_logits() const;          // everything is decoded, and logits() has what came of it

@@ -102,24 +102,35 @@ void Generation::take(Output& output) {
 
 std::optional<std::string> Generation::next() {
   if (reason_ == FinishReason::running && conversation_->instance().loop()->is_this_thread())
-    throw Error(ErrorCode::usage,
-                "on_token and prompt_progress are called while tokens are decoded: nothing can be "
-                "generated inside them");
+    throw Error(ErrorCode::usage, "on_token is called while tokens are decoded: nothing can be generated inside it");
+  work_->expect_a_piece();
   while (reason_ == FinishReason::running) {
     if (work_->stop().stop_requested() && !work_->next_is_the_end()) return cancel();
-    work_->begin();
-    Output output = work_->pop();
-    if (output.failure) std::rethrow_exception(output.failure);
+    if (!work_->pause_if_asked()) work_->begin();
+    std::optional<Output> output = work_->pop();
+    if (!output) {
+      if (is_paused()) return std::nullopt;
+      continue;
+    }
+    if (output->failure) std::rethrow_exception(output->failure);
     try {
-      take(output);
+      take(*output);
     } catch (...) {
-      work_->put_back(std::move(output));
+      work_->put_back(std::move(*output));
       throw;
     }
     if (reason_ != FinishReason::running) (void)work_->end(tokens_);
-    if (!output.text.empty()) return std::move(output.text);
+    if (!output->text.empty()) return std::move(output->text);
   }
   return std::nullopt;
+}
+
+bool Generation::is_paused() const noexcept {
+  return reason_ == FinishReason::running && work_->is_paused() && work_->is_read();
+}
+
+void Generation::go_on(std::stop_token pause) {
+  work_->go_on(conversation_->schedule_, conversation_->sequence_, std::move(pause));
 }
 
 std::generator<std::string> pieces(Generation& generation) {

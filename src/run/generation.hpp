@@ -15,6 +15,7 @@
 #include "run/batched_executor.hpp"
 #include "run/context_overflow.hpp"
 #include "run/text_stream.hpp"
+#include "run/wait_steps.hpp"
 
 namespace plimsoll::run {
 
@@ -35,12 +36,14 @@ struct GenerationParams {
   bool show_special = false;    // control tokens as text instead of nothing
   OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
   std::stop_token stop{};       // honoured within one micro-batch
+  std::stop_token pause{};      // next() comes back without a piece; see Generation::is_paused()
   // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait.
   // What was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that
   // cannot forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
   std::optional<std::size_t> read_ahead{};
-  // Tokens of the prompt decoded. Called on the decode loop's thread, while next() waits.
+  // Tokens of the prompt decoded, after each of its batches. Called inside next(), on its thread.
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
+  WaitSteps waiting{};  // inside next(), for a piece
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
   // model's own opinion, before any sampler, and valid inside the call only. Called on the decode loop's thread while
   // next() waits; without logits, on the thread that calls next().
@@ -86,6 +89,12 @@ class Generation {
   // "12 7 431". The first call decodes the prompt. Throws Error: engine_failed, sealed, out_of_device_memory,
   // context_overflow.
   [[nodiscard]] std::optional<std::string> next();
+
+  // It was asked to pause, everything made so far is read, and nothing is decoded for it: its conversation may be saved
+  // and restored meanwhile, into the same object. It uses nothing of the executor.
+  [[nodiscard]] bool is_paused() const noexcept;
+  // Goes on where it stood, as though nothing had been, until that token asks for the next pause.
+  void go_on(std::stop_token pause = {});
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""

@@ -28,6 +28,7 @@ Generation::Work::Work(Conversation& conversation, std::shared_ptr<SequenceSched
   sampler_ = params_.sampler ? params_.sampler : std::make_shared<engine::Sampler>(model, params_.sampling);
   const bool at_the_readers_pace = params_.sampler || (params_.on_token && params_.on_token_reads_logits);
   if (!at_the_readers_pace) ahead_ = params_.read_ahead.value_or(can_forget_its_tail(model.facts()) ? 1 : 0);
+  listen_for_pause(params_.pause);
 }
 
 void Generation::Work::read_ahead(std::size_t pieces, bool reads_all) {
@@ -38,23 +39,83 @@ void Generation::Work::read_ahead(std::size_t pieces, bool reads_all) {
 void Generation::Work::begin() {
   if (is_begun_) return;
   since_last_ = Stopwatch();
-  prompt_size_ = conversation_.waiting();
+  if (!was_begun_) prompt_size_ = conversation_.waiting();
+  was_begun_ = true;
   schedule_->attach(*sequence_, *this);
   is_begun_ = true;
 }
 
-Generation::Output Generation::Work::pop() {
+void Generation::Work::expect_a_piece() { tells_at_ = std::chrono::steady_clock::now() + params_.waiting.step; }
+
+void Generation::Work::listen_for_pause(std::stop_token pause) {
+  pause_asked_.reset();
+  params_.pause = std::move(pause);
+  if (params_.pause.stop_possible()) pause_asked_.emplace(params_.pause, Wake{this});
+}
+
+bool Generation::Work::pause_if_asked() {
+  if (!schedule_ || !is_asked_to_pause()) return is_paused_;
+  schedule_->detach(*sequence_, *this);
+  schedule_.reset();
+  sequence_.reset();
+  is_begun_ = false;
+  return is_paused_ = true;
+}
+
+bool Generation::Work::is_read() {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty() && progress_.empty();
+}
+
+// Logits are not saved: where they were there and nothing had been chosen from them, the last token gives them anew.
+void Generation::Work::go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence,
+                             std::stop_token pause) {
+  if (!is_paused_) throw Error(ErrorCode::usage, "this generation is not paused");
+  schedule_ = std::move(schedule);
+  sequence_ = std::move(sequence);
+  if (last_is_appended_) conversation_.refresh();
+  is_paused_ = false;
+  listen_for_pause(std::move(pause));
+}
+
+// False: it is time to tell that there are none.
+bool Generation::Work::wait_for_news(std::unique_lock<std::mutex>& lock) {
+  const auto has_news = [&] { return !queue_.empty() || !progress_.empty() || is_paused_ || is_asked_to_pause(); };
+  if (has_news()) return true;
+  reader_waits_ = true;
+  if (std::exchange(is_held_, false)) schedule_->wake();
+  bool in_time = true;
+  if (params_.waiting.tell)
+    in_time = changed_.wait_until(lock, tells_at_, has_news);
+  else
+    changed_.wait(lock, has_news);
+  reader_waits_ = false;
+  return in_time;
+}
+
+// The caller's own functions are called without the lock.
+std::optional<Generation::Output> Generation::Work::pop() {
   std::unique_lock lock(mutex_);
-  if (queue_.empty()) {
-    reader_waits_ = true;
-    if (std::exchange(is_held_, false)) schedule_->wake();
-    changed_.wait(lock, [&] { return !queue_.empty(); });
-    reader_waits_ = false;
+  while (!wait_for_news(lock) || !progress_.empty()) {
+    std::optional<std::size_t> done;
+    if (!progress_.empty()) {
+      done = progress_.front();
+      progress_.pop_front();
+    } else {
+      expect_a_piece();
+    }
+    lock.unlock();
+    if (done)
+      params_.prompt_progress(*done, prompt_size_);
+    else
+      params_.waiting.tell();
+    lock.lock();
   }
+  if (queue_.empty()) return std::nullopt;
   Output output = std::move(queue_.front());
   queue_.pop_front();
   if (!output.text.empty()) --pieces_;
-  if (output.failure) is_begun_ = false;
+  if (output.failure) is_begun_ = was_begun_ = false;
   if (output.reason != FinishReason::running) is_over_ = true;
   if (pieces_ < ahead_ && std::exchange(is_held_, false)) schedule_->wake();
   return output;
@@ -73,6 +134,7 @@ bool Generation::Work::next_is_the_end() {
 }
 
 std::string Generation::Work::end(const std::vector<engine::Token>& read) {
+  pause_asked_.reset();
   if (!schedule_) return {};
   schedule_->detach(*sequence_, *this);  // from here on the loop uses nothing of this
   const auto schedule = std::exchange(schedule_, nullptr);
@@ -98,8 +160,14 @@ void Generation::Work::before_batch(Sequence& sequence) {
 
 void Generation::Work::decoded(Sequence& sequence) {
   if (!prompt_is_done_ && params_.prompt_progress)
-    params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting()), prompt_size_);
+    note_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting()));
   if (sequence.waiting() == 0 && last_is_appended_) choose(sequence);  // else it made way while its reader was slow
+}
+
+void Generation::Work::note_progress(std::size_t done) {
+  const std::lock_guard lock(mutex_);
+  progress_.push_back(done);
+  if (reader_waits_) changed_.notify_one();
 }
 
 void Generation::Work::note_prompt() {

@@ -1,11 +1,14 @@
 // Generation::Work: what the decode loop does for a generation: it chooses a token from the logits of the last one,
 // appends it, and hands the text to the reader through a queue. No thread changes between two tokens.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,8 +37,17 @@ class Generation::Work final : public Continuation {
   [[nodiscard]] const std::string& stop_string() const noexcept { return text_.stopped_by(); }  // once that ended it
   // At most so many pieces are made before they are read. `reads_all`: the reader does not leave before the end.
   void read_ahead(std::size_t pieces, bool reads_all);
-  void begin();                  // does nothing where it is begun
-  [[nodiscard]] Output pop();    // waits for it
+  void begin();           // does nothing where it is begun
+  void expect_a_piece();  // from now on the reader waits for its next one
+  // Waits for it; tells how far the prompt is, and that it still waits. Empty: a pause was asked for, or it is paused
+  // and everything is read.
+  [[nodiscard]] std::optional<Output> pop();
+  // Where it was asked: the loop does nothing for it from here on. Whether it is paused.
+  bool pause_if_asked();
+  [[nodiscard]] bool is_paused() const noexcept { return is_paused_; }
+  [[nodiscard]] bool is_read();  // everything that was made
+  // The conversation has that sequence by now.
+  void go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence, std::stop_token pause);
   void put_back(Output output);  // at the front
   [[nodiscard]] bool next_is_the_end();
   // The loop does nothing for it any more. What was made beyond `read` is taken back from the conversation; the last
@@ -54,6 +66,10 @@ class Generation::Work final : public Continuation {
   void append(bool for_the_last_time);
   void finish(Sequence& sequence, FinishReason reason, Output output);
   void push(Output output) noexcept;
+  void listen_for_pause(std::stop_token pause);
+  [[nodiscard]] bool wait_for_news(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] bool is_asked_to_pause() const noexcept { return !is_paused_ && params_.pause.stop_requested(); }
+  void note_progress(std::size_t done);
   [[nodiscard]] bool is_at_limit();
   [[nodiscard]] bool may_go_on();
   [[nodiscard]] std::string text_of(engine::Token token) const;
@@ -65,7 +81,10 @@ class Generation::Work final : public Continuation {
   std::shared_ptr<engine::Sampler> sampler_;
   // The reader's.
   bool is_begun_ = false;
-  bool is_over_ = false;  // its end was read, or it was ended
+  bool was_begun_ = false;  // before a pause
+  bool is_over_ = false;    // its end was read, or it was ended
+  bool is_paused_ = false;
+  std::chrono::steady_clock::time_point tells_at_{};  // that it still waits
 
   // The loop's, and the reader's where it has none of it attached.
   TextStream text_;
@@ -82,10 +101,20 @@ class Generation::Work final : public Continuation {
   std::mutex mutex_;  // of what follows; nobody takes the schedule's under it
   std::condition_variable changed_;
   std::deque<Output> queue_;
-  std::size_t pieces_ = 0;  // of text, in the queue
+  std::deque<std::size_t> progress_;  // tokens of the prompt, not told yet
+  std::size_t pieces_ = 0;            // of text, in the queue
   std::size_t ahead_ = 0;
   bool reader_waits_ = false;
   bool is_held_ = false;  // the loop waits for the reader
+
+  struct Wake {
+    Work* work;
+    void operator()() const noexcept {
+      const std::lock_guard lock(work->mutex_);
+      work->changed_.notify_one();
+    }
+  };
+  std::optional<std::stop_callback<Wake>> pause_asked_;  // ends first
 };
 
 }  // namespace plimsoll::run

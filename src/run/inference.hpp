@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "run/wait_steps.hpp"
+
 #include "continuation.hpp"
 
 namespace plimsoll::run {
@@ -33,9 +35,21 @@ class Inference final : public Continuation {
   }
   [[nodiscard]] const std::stop_token& stop() const noexcept override { return stop_; }
 
-  void wait() {
+  void wait(const WaitSteps& steps) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return done_; });
+    const auto is_done = [&] { return done_; };
+    std::exception_ptr thrown;
+    while (steps.tell && !thrown && !changed_.wait_for(lock, steps.step, is_done)) {
+      lock.unlock();
+      try {
+        steps.tell();
+      } catch (...) {
+        thrown = std::current_exception();  // the loop still has this
+      }
+      lock.lock();
+    }
+    changed_.wait(lock, is_done);
+    if (thrown) std::rethrow_exception(thrown);
   }
   [[nodiscard]] bool is_done() {
     const std::lock_guard lock(mutex_);

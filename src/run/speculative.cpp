@@ -95,7 +95,7 @@ SpeculativeGeneration::SpeculativeGeneration(Conversation& target, Conversation&
 
 // False: cancelled.
 bool SpeculativeGeneration::decode(Conversation& conversation) {
-  const engine::DecodeStatus status = conversation.infer(params_.stop);
+  const engine::DecodeStatus status = conversation.infer(params_.stop, {}, params_.waiting);
   if (status == engine::DecodeStatus::aborted) {
     reason_ = FinishReason::cancelled;
     return false;
