@@ -183,11 +183,16 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
     try {
       return bring_back(*resident.executor, back->snapshot);
     } catch (...) {
-      // A cache that sequences share may be full of idle conversations.
-      if (!resident.instance->context().facts().kv_unified || !swap_out_one(resident, {})) {
-        swap_space_.put_back(*id, std::move(*back));
-        throw;
+      // A cache that sequences share may be full of idle conversations; where it is full of others, this one is
+      // decoded again once they leave it room.
+      const bool shares = resident.instance->context().facts().kv_unified;
+      if (shares && swap_out_one(resident, {})) continue;
+      if (shares && back->snapshot.decoded > 0 && back->snapshot.is_text()) {
+        back->snapshot.decoded = 0;
+        continue;
       }
+      swap_space_.put_back(*id, std::move(*back));
+      throw;
     }
   }
 }

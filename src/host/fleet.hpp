@@ -11,6 +11,7 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include "engine/partial_sampling.hpp"
+#include "host/fleet_keys.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "run/speculative.hpp"
@@ -69,6 +70,7 @@ struct Fleet {
   SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
+  std::vector<FleetKey> keys{};  // of those who may ask, for a server
   bool prefault =
       true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
 };

@@ -12,6 +12,7 @@
 #include <plimsoll/base/error.hpp>
 #include "plan/budget_requests.hpp"
 
+#include "key_tables.hpp"
 #include "model_keys.hpp"
 #include "table_reader.hpp"
 
@@ -122,14 +123,16 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_keep_in_host(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
+    } else if (name == "key") {
+      fleet.keys = read_keys(node, folder, complaints);
     } else if (name == "swap" && table != nullptr) {
       read_swap(*table, fleet, folder, complaints);
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
-                                              "keep-in-host, [swap], [thresholds] and "
-                                              "[[model]]",
+                                              "keep-in-host, [swap], [thresholds], [[key]] "
+                                              "and [[model]]",
                                               name));
     }
   }

@@ -10,10 +10,10 @@
 #include "base/log.hpp"
 #include "engine/backend.hpp"
 #include "host/fleet_plan.hpp"
+#include "host/lease_request.hpp"
 #include "plan/planner.hpp"
 
 #include "host_impl.hpp"
-#include "lease_state.hpp"
 #include "slots.hpp"
 
 namespace plimsoll::host {
@@ -107,8 +107,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
       conversations_(fleet_.swap, accounting.ledger()),
       kept_(fleet_.keep_in_host),
       devices_(accounting, fleet_, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
-      queue_(rules_of(fleet_, planned.capacity), planned.capacity, options.policy, options.longest_queue, clock_,
-             *this),
+      queue_(rules_of(fleet_, planned.capacity), planned.capacity, options.policy, options.longest_queue, clock_, *this,
+             options.time_slice),
       loader_({.accounting = accounting,
                .fleet = fleet_,
                .dry_runs = dry_runs,
@@ -138,22 +138,13 @@ Host::Impl::~Impl() {
   queue_.take_residents().clear();
 }
 
-Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOptions& options) {
-  double waited = 0;
-  for (;;) {
-    if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
-    Queue::Request request(queue_, model, options, true);
-    Queue::Granted granted = request.wait();
-    waited += granted.waited;
-    if (granted.resident->is_intact()) {
-      const MutexLock lock(mutex_);
-      counts_[model].times.queue.add(waited);
-      return granted;
-    }
-    log::warn("host", "'{}': its file was changed while the model was in use; it is loaded again", model);
-    granted.resident.reset();  // before others may take it away
-    queue_.give_back_outdated(model);
-  }
+void Host::Impl::try_again_where_files_changed(const std::string& model) {
+  if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
+}
+
+void Host::Impl::note_wait(const std::string& model, double seconds) {
+  const MutexLock lock(mutex_);
+  counts_[model].times.queue.add(seconds);
 }
 
 void Host::Impl::load(const std::string& model, std::stop_token stop) {
@@ -265,18 +256,7 @@ Host::Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource
 Host::~Host() = default;
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
-  if (options.conversation) impl_->conversations().claim(*options.conversation, model);
-  auto state = std::make_unique<Lease::State>();
-  try {
-    state->resident = impl_->acquire(model, options).resident;
-  } catch (...) {
-    if (options.conversation) impl_->conversations().unclaim(*options.conversation);
-    throw;
-  }
-  state->host = impl_.get();
-  state->kept = options.conversation;
-  if (state->kept) state->acquire_sequence();  // where this throws, the lease is given back
-  return Lease(std::move(state));
+  return LeaseRequest(*this, model, std::move(options)).take();
 }
 
 ConversationId Host::new_conversation(const std::string& model) {

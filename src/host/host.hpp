@@ -26,6 +26,7 @@ struct HostOptions {
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
   // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
   std::optional<plan::Plan> planned{};
+  std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice;  // of a lease, before it gives way to another one
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
@@ -50,7 +51,7 @@ class Host {
   // usage (no such model or conversation), over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the
   // queue is full; the conversation has a lease already), cancelled, and what loading failed with, for this model
   // alone. A model that is failed is not tried again before that is due (see Dispatcher), or its files have changed
-  // since.
+  // since. LeaseRequest waits in steps.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
@@ -84,6 +85,7 @@ class Host {
 
  private:
   friend class Lease;
+  friend class LeaseRequest;
   struct Impl;  // src/host/host_impl.hpp
   std::unique_ptr<Impl> impl_;
 };

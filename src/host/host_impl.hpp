@@ -26,8 +26,8 @@ struct Host::Impl final : private QueueObserver {
        HostOptions options);
   ~Impl() override;
 
-  // A slot of a model whose files are as they were when it was loaded.
-  [[nodiscard]] Queue::Granted acquire(const std::string& model, const AcquireOptions& options);
+  void try_again_where_files_changed(const std::string& model);  // a failed one
+  void note_wait(const std::string& model, double seconds);      // of a lease, in the queue
   void load(const std::string& model, std::stop_token stop);
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;

@@ -32,12 +32,12 @@ std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan) {
 }  // namespace
 
 Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
-             std::size_t longest, const Clock& clock, QueueObserver& observer)
+             std::size_t longest, const Clock& clock, QueueObserver& observer, std::chrono::milliseconds time_slice)
     : policy_(std::move(policy)),
       longest_(longest),
       clock_(clock),
       observer_(observer),
-      dispatcher_(rules),
+      dispatcher_(rules, time_slice),
       capacity_(std::move(capacity)) {
   const MutexLock lock(mutex_);
   for (const ModelRules& model : rules) {
@@ -58,30 +58,34 @@ void Queue::want(const std::string& model) {
   pump();
 }
 
-void Queue::end_lease(const std::string& model) noexcept {
+void Queue::end_lease(TicketId lease, std::optional<double> took) noexcept {
   try {
-    dispatcher_.give_back(model, clock_.now());
+    give_way_.erase(lease);
+    dispatcher_.give_back(lease, clock_.now(), took);
   } catch (const std::exception& error) {  // leases end in destructors
-    log::error("host", "giving '{}' back: {}", model, error.what());
+    log::error("host", "giving lease {} back: {}", lease, error.what());
   }
   pump();
   note_unused();
 }
 
-void Queue::give_back(const std::string& model, bool failed) noexcept {
+void Queue::give_back(TicketId lease, bool failed, std::optional<double> took) noexcept {
   const MutexLock lock(mutex_);
-  if (failed && is_resident(dispatcher_.state(model))) {
-    log::error("host", "'{}' computes no more; it goes", model);
-    reasons_[model] = "it computed no more";
-    dispatcher_.lost(model);
+  if (failed) {
+    const std::string& model = dispatcher_.model_of(lease);
+    if (is_resident(dispatcher_.state(model))) {
+      log::error("host", "'{}' computes no more; it goes", model);
+      reasons_[model] = "it computed no more";
+      dispatcher_.lost(model);
+    }
   }
-  end_lease(model);
+  end_lease(lease, took);
 }
 
-void Queue::give_back_outdated(const std::string& model) noexcept {
+void Queue::give_back_outdated(TicketId lease) noexcept {
   const MutexLock lock(mutex_);
-  dispatcher_.outdated(model);
-  end_lease(model);
+  dispatcher_.outdated(dispatcher_.model_of(lease));
+  end_lease(lease, {});
 }
 
 void Queue::retry(const std::string& model) {
@@ -195,6 +199,13 @@ void Queue::postpone(const Postpone& postpone) {
   observer_.refused(postpone.model, dispatcher_.state(postpone.model), postpone.why);
 }
 
+void Queue::preempt(const Preempt& preempt) {
+  const auto lease = give_way_.find(preempt.lease);
+  if (lease == give_way_.end()) return;
+  log::info("host", "a request for '{}' gives way to one of a higher priority", preempt.model);
+  (void)lease->second.request_stop();
+}
+
 void Queue::carry_out(const Decision& decision) {
   if (const auto* moved = std::get_if<Moved>(&decision))
     observer_.moved(*moved, std::exchange(reasons_[moved->model], {}));
@@ -204,6 +215,8 @@ void Queue::carry_out(const Decision& decision) {
     refuse(*refused);
   else if (const auto* postponed = std::get_if<Postpone>(&decision))
     postpone(*postponed);
+  else if (const auto* preempted = std::get_if<Preempt>(&decision))
+    preempt(*preempted);
   else
     tasks_.push_back(decision);
 }

@@ -53,12 +53,14 @@ class Queue {
  public:
   // All of them outlive the queue. A model that cannot be used is failed from the start.
   Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
-        std::size_t longest, const Clock& clock, QueueObserver& observer);
+        std::size_t longest, const Clock& clock, QueueObserver& observer,
+        std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice);
 
   // --- requests ---
   struct Granted {
     std::shared_ptr<Resident> resident;  // it is loaded for as long as the slot is not given back
     double waited = 0;                   // seconds
+    TicketId lease = 0;                  // its number, to give it back
   };
   // Asks for a model, and waits for its answer; whoever does not wait for it gives its place up with this. One thread.
   class Request {
@@ -66,10 +68,14 @@ class Queue {
     // With `needs_slot` it is a lease that is asked for; else the model may go again at once. Throws Error: usage
     // (there is no such model), busy (the queue is full), cancelled (the host ends).
     Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot);
+    // Gives that lease back, and asks for another one before all others of its priority. No patience is left.
+    Request(Queue& queue, TicketId lease, AcquireOptions options);
     ~Request();
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 
+    // Waits until then at most (empty: for as long as it takes). True: it is over, so wait() does not wait.
+    [[nodiscard]] bool is_answered_by(std::optional<std::chrono::steady_clock::time_point> most);
     // Once. The slot is the caller's to give back. Throws as Host::acquire() and Host::load().
     [[nodiscard]] Granted wait();
     [[nodiscard]] bool is_answered() const;  // wait() does not wait
@@ -79,6 +85,7 @@ class Queue {
     [[nodiscard]] bool is_over() const PLIMSOLL_REQUIRES(queue_.mutex_);
     [[noreturn]] void throw_why_not() const PLIMSOLL_REQUIRES(queue_.mutex_);
     void tell_place() PLIMSOLL_REQUIRES(queue_.mutex_);
+    void begin(TicketId ticket) PLIMSOLL_REQUIRES(queue_.mutex_);
 
     Queue& queue_;
     const std::string model_;
@@ -93,10 +100,10 @@ class Queue {
   };
   // The host itself wants it: nobody waits, and nobody has to.
   void want(const std::string& model);
-  // Ends a lease. `failed`: the model computes no more.
-  void give_back(const std::string& model, bool failed) noexcept;
+  // Ends a lease. `failed`: the model computes no more. `took`: tokens; empty: as many as were expected.
+  void give_back(TicketId lease, bool failed, std::optional<double> took = {}) noexcept;
   // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.
-  void give_back_outdated(const std::string& model) noexcept;
+  void give_back_outdated(TicketId lease) noexcept;
   void retry(const std::string& model);
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
@@ -131,6 +138,7 @@ class Queue {
   void grant(const Grant& grant) PLIMSOLL_REQUIRES(mutex_);
   void refuse(const Refuse& refuse) PLIMSOLL_REQUIRES(mutex_);
   void postpone(const Postpone& postpone) PLIMSOLL_REQUIRES(mutex_);
+  void preempt(const Preempt& preempt) PLIMSOLL_REQUIRES(mutex_);
   void stop_unwanted_load() PLIMSOLL_REQUIRES(mutex_);
   void notify() noexcept PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_unused() const PLIMSOLL_REQUIRES(mutex_);
@@ -140,7 +148,7 @@ class Queue {
   void apply(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
-  void end_lease(const std::string& model) noexcept PLIMSOLL_REQUIRES(mutex_);
+  void end_lease(TicketId lease, std::optional<double> took) noexcept PLIMSOLL_REQUIRES(mutex_);
 
   const std::shared_ptr<const EvictionPolicy> policy_;
   const std::size_t longest_;
@@ -152,6 +160,7 @@ class Queue {
   Dispatcher dispatcher_ PLIMSOLL_GUARDED_BY(mutex_);
   FreeCapacity capacity_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<TicketId, Waiter> waiters_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<TicketId, std::stop_source> give_way_ PLIMSOLL_GUARDED_BY(mutex_);  // of tickets and leases that may
   std::map<std::string, std::shared_ptr<Resident>> residents_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
   std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);          // of the move that comes next

@@ -34,11 +34,6 @@ Bytes tokens_of(const run::SequenceSnapshot& snapshot) {
                snapshot.spans.size() * sizeof(run::SequenceSnapshot::Span)};
 }
 
-// Vectors that stood for tokens are not kept, so these can be decoded again.
-bool is_text(const run::SequenceSnapshot& snapshot) {
-  return !std::ranges::contains(snapshot.tokens, LLAMA_TOKEN_NULL);
-}
-
 }  // namespace
 
 // Nothing charged: the budget has no room, even with all that is swapped out elsewhere.
@@ -82,7 +77,8 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
 void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone) {
   forget(id);
   MutexLock lock(mutex_);
-  if (!is_text(tokens_alone)) return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+  if (!tokens_alone.is_text())
+    return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
   tokens_alone.memory = {};
   tokens_alone.decoded = 0;
   const Bytes bytes = tokens_of(tokens_alone);
@@ -148,7 +144,7 @@ void SwapSpace::keep_tokens_alone(Entries::iterator entry) {
   elsewhere_.splice(elsewhere_.end(), in_memory_, entry);
   if (!entry->file.empty()) return;
   snapshot.decoded = 0;
-  if (is_text(snapshot)) return;
+  if (snapshot.is_text()) return;
   const std::uint64_t id = entry->id;
   held_.tokens -= tokens_of(snapshot);
   --held_.conversations;
@@ -207,7 +203,7 @@ std::optional<SwapSpace::Swapped> SwapSpace::take(std::uint64_t id) {
     lock.unlock();
     read_back(*entry);
   }
-  if (entry->swapped_out.snapshot.decoded > 0 || is_text(entry->swapped_out.snapshot))
+  if (entry->swapped_out.snapshot.decoded > 0 || entry->swapped_out.snapshot.is_text())
     return std::move(entry->swapped_out);
   throw Error(ErrorCode::unsupported,
               fmt::format("conversation {} begins anew: its file could not be read, and its pictures cannot be decoded "

@@ -78,7 +78,9 @@ class Episode {
       rules_.push_back({.name = name, .slots = 2, .pinned = below(6) == 0});
       if (below(4) == 0) rules_.back().time_to_live = std::chrono::milliseconds(50);
     }
-    queue_.emplace(rules_, capacity_of(sizes_), std::make_shared<Moody>(random_), 20, clock_, observer_);
+    has_claims_ = below(2) == 0;
+    queue_.emplace(rules_, capacity_of(sizes_), std::make_shared<Moody>(random_), 20, clock_, observer_,
+                   std::chrono::milliseconds(100));
     if (below(4) == 0) {
       host_wants_ = true;
       queue_->want(any_model());
@@ -87,7 +89,9 @@ class Episode {
 
   void step() {
     clock_.advance(std::chrono::milliseconds(below(20)));
-    switch (below(16)) {
+    switch (below(17)) {
+      case 16:
+        return has_claims_ ? give_way() : work();
       case 0:
       case 1:
       case 2:
@@ -154,7 +158,7 @@ class Episode {
     std::uint64_t held = 0;
     std::size_t unanswered = 0;
     std::map<std::string, std::size_t> leases;
-    for (const std::string& name : leases_) ++leases[name];
+    for (const Leased& lease : leases_) ++leases[lease.model];
     std::map<std::string, std::size_t> wanted;
     for (const auto& request : requests_) {
       if (request.ticket->holds_slot()) ++leases[request.model];
@@ -183,9 +187,15 @@ class Episode {
   }
 
  private:
+  struct Leased {
+    TicketId number;
+    std::string model;
+    std::stop_source give_way;
+  };
   struct Asked {
     std::string model;
     bool needs_slot;
+    std::stop_source give_way;
     std::unique_ptr<Queue::Request> ticket;
   };
 
@@ -197,9 +207,18 @@ class Episode {
     const bool needs_slot = below(8) != 0;
     if (!needs_slot) by_hand_.insert(model);
     try {
-      auto ticket = std::make_unique<Queue::Request>(
-          *queue_, model, AcquireOptions{.when_busy = below(4) == 0 ? WhenBusy::refuse : WhenBusy::wait}, needs_slot);
-      requests_.push_back({.model = model, .needs_slot = needs_slot, .ticket = std::move(ticket)});
+      AcquireOptions how{.when_busy = below(4) == 0 ? WhenBusy::refuse : WhenBusy::wait};
+      const std::stop_source give_way;
+      if (has_claims_) {
+        how.claim = {.tenant = std::string(1, static_cast<char>('x' + below(3))),
+                     .weight = 1.0 + static_cast<double>(below(3)),
+                     .priority = static_cast<int>(below(3)),
+                     .cost = static_cast<double>(below(100))};
+        if (below(2) == 0) how.give_way = give_way;
+      }
+      auto ticket = std::make_unique<Queue::Request>(*queue_, model, how, needs_slot);
+      requests_.push_back(
+          {.model = model, .needs_slot = needs_slot, .give_way = give_way, .ticket = std::move(ticket)});
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::busy);  // the queue is full
     }
@@ -217,7 +236,7 @@ class Episode {
         EXPECT_EQ(granted.resident != nullptr, asked.needs_slot);
         if (asked.needs_slot) {
           EXPECT_EQ(granted.resident->name, asked.model);
-          leases_.push_back(asked.model);
+          leases_.push_back({.number = granted.lease, .model = asked.model, .give_way = asked.give_way});
         }
       } catch (const Error&) {  // refused
       }
@@ -226,9 +245,26 @@ class Episode {
   }
 
   void give_back_one(std::size_t index, bool failed, bool outdated) {
-    const std::string model = leases_[index];
+    const TicketId lease = leases_[index].number;
     leases_.erase(leases_.begin() + static_cast<std::ptrdiff_t>(index));
-    outdated ? queue_->give_back_outdated(model) : queue_->give_back(model, failed);
+    outdated ? queue_->give_back_outdated(lease) : queue_->give_back(lease, failed, below(100));
+  }
+
+  // One that was asked to, else any.
+  void give_way() {
+    if (leases_.empty()) return;
+    const auto asked_to =
+        std::ranges::find_if(leases_, [](const Leased& one) { return one.give_way.stop_requested(); });
+    const auto one =
+        asked_to != leases_.end() ? asked_to : leases_.begin() + static_cast<std::ptrdiff_t>(below(leases_.size()));
+    const Leased lease = *one;
+    leases_.erase(one);
+    const std::stop_source anew;
+    requests_.push_back(
+        {.model = lease.model,
+         .needs_slot = true,
+         .give_way = anew,
+         .ticket = std::make_unique<Queue::Request>(*queue_, lease.number, AcquireOptions{.give_way = anew})});
   }
 
   void give_back() {
@@ -306,7 +342,8 @@ class Episode {
   std::map<std::string, std::uint64_t> sizes_;
   std::optional<Queue> queue_;
   std::vector<Asked> requests_;
-  std::vector<std::string> leases_;
+  std::vector<Leased> leases_;
+  bool has_claims_ = false;
   std::optional<Job> job_;
   std::vector<std::weak_ptr<Resident>> residents_;
   std::set<std::string> by_hand_;  // asked for without a slot: their loads may go on unwanted
@@ -362,13 +399,15 @@ TEST(QueueInterleavingTest, ThreadsThatAskForThreeModelsUnderABudgetForTwoAllGet
         std::mt19937 random(static_cast<unsigned>(thread));
         for (int i = 0; i < kRequests; ++i) {
           const std::string model(1, static_cast<char>('a' + random() % 3));
+          TicketId lease = 0;
           {
             Queue::Request request(queue, model, {}, true);
             const Queue::Granted slot = request.wait();
             EXPECT_EQ(slot.resident->name, model);
+            lease = slot.lease;
             ++granted;
           }
-          queue.give_back(model, false);
+          queue.give_back(lease, false);
         }
       });
     }
