@@ -160,7 +160,7 @@ const std::vector<Flag>& flags() {
        Fate::without_meaning,
        kTemplate},
       {{"--path", "--api-prefix", "--media-path", "--ui-config", "--webui-config", "--ui-config-file",
-        "--webui-config-file", "--tags", "--sse-ping-interval", "--cors-methods", "--cors-headers"},
+        "--webui-config-file", "--tags", "--cors-methods", "--cors-headers"},
        1,
        Fate::without_meaning,
        "this server has its own pages and paths"},

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <set>
@@ -42,6 +43,8 @@ struct ServeOptions {
   std::int64_t waiting_s = 0;
   std::int64_t working_s = 0;
   std::int64_t draining_s = 30;
+  double ping_s = 5;
+  double slice_s = 2;
   std::string log_format = "text";
   bool no_dashboard = false;
   FleetPurpose purpose;
@@ -87,22 +90,36 @@ server::ServerOptions server_options(ServeOptions options) {
   out.limits.waiting = std::chrono::seconds(options.waiting_s);
   out.limits.working = std::chrono::seconds(options.working_s);
   out.limits.draining = std::chrono::seconds(options.draining_s);
+  out.heartbeat.interval = std::chrono::milliseconds(std::llround(std::max(options.ping_s, 0.0) * 1000));
   out.dashboard = !options.no_dashboard;
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
                 "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
-  for (const std::string& file : options.api_key_files)
-    std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
+  for (const std::string& file : options.api_key_files) {
+    if (file.ends_with(".toml"))
+      std::ranges::move(host::read_keys_file(file), std::back_inserter(out.named_keys));
+    else
+      std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
+  }
   return out;
 }
 
 void say_what_is_risky(const server::ServerOptions& options) {
   if (server::is_loopback(options.address)) return;
-  if (options.api_keys.empty())
+  if (!options.asks_for_keys())
     log::warn("server", "others can reach {} and need no key; --api-key-file asks for one", options.address);
   if (options.certificate.empty())
     log::warn("server", "what is sent to {} can be read on its way; --ssl-cert-file and --ssl-key-file encrypt it",
               options.address);
+}
+
+void add_keys_of(const host::Fleet& fleet, server::ServerOptions& options) {
+  std::ranges::copy(fleet.keys, std::back_inserter(options.named_keys));
+  std::set<std::string> names;
+  for (const host::FleetKey& key : options.named_keys) {
+    if (!names.insert(key.name).second)
+      throw Error(ErrorCode::usage, fmt::format("two API keys are called '{}'", key.name));
+  }
 }
 
 // Without a budget for the host, the server takes this share of the host memory that is free at the start.
@@ -187,6 +204,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   server::ServerOptions server_settings = server_options(options);
   server::require_can_listen(server_settings);  // before minutes of planning and loading
   host::Fleet fleet = fleet_of_sources(options.sources, options.model, options.purpose);
+  add_keys_of(fleet, server_settings);
   if (!options.keep_in_host.empty()) {
     const auto kept = parse_bytes(options.keep_in_host);
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
@@ -207,7 +225,9 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   for (host::NeverFits& one : planned.of_fleet.never) server_settings.ways_out[one.name] = std::move(one.alternatives);
   run::MemoryAccounting accounting;
   host::Host host(accounting, fleet, dry_runs, store,
-                  {.longest_queue = options.queue, .planned = std::move(planned.models)});
+                  {.longest_queue = options.queue,
+                   .planned = std::move(planned.models),
+                   .time_slice = std::chrono::milliseconds(std::llround(options.slice_s * 1000))});
   monitor::Monitor monitor(host);
 
   plan::Planner planner(later_dry_runs, later_store);
@@ -271,7 +291,9 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->take_all()
          ->allow_extra_args(false),
      "Server");
-  of(command.add_option("--api-key-file", o.api_key_files, "File with a key a line; may be repeated")
+  of(command
+         .add_option("--api-key-file", o.api_key_files,
+                     "File with a key a line, or NAME.toml with [[key]] tables; may be repeated")
          ->envname("PLIMSOLL_API_KEY_FILE")
          ->take_all()
          ->allow_extra_args(false),
@@ -306,6 +328,19 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          .add_flag("--strict-fields", s.strict_fields,
                    "Refuse fields that are not known or not supported, instead of ignoring and naming them")
          ->envname("PLIMSOLL_STRICT_FIELDS"),
+     "Server");
+  of(command
+         .add_option("--sse-ping-interval", o.ping_s,
+                     "Seconds that a stream is silent at most while its model loads, waits or reads; 0 or -1: as long "
+                     "as it takes")
+         ->check(CLI::Range(-1.0, 86'400.0))
+         ->envname("PLIMSOLL_SSE_PING_INTERVAL")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_flag("--keep-alive-spaces", s.keep_alive_spaces,
+                   "Answers that are no streams are kept alive as well, by white space before their JSON")
+         ->envname("PLIMSOLL_KEEP_ALIVE_SPACES"),
      "Server");
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
   of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
@@ -369,6 +404,13 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command.add_option("--max-time", o.working_s, "Seconds that a request may take; 0: as long as it takes")
          ->check(seconds)
          ->envname("PLIMSOLL_MAX_TIME")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--time-slice", o.slice_s,
+                     "Seconds that a request has its slot at least before it gives way to one of a higher priority")
+         ->check(CLI::Range(0.0, 86'400.0))
+         ->envname("PLIMSOLL_TIME_SLICE")
          ->capture_default_str(),
      "Limits");
   of(command

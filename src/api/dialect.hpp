@@ -22,6 +22,8 @@ class AnswerWriter {
   [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
   // Told where the request wants it, before the first piece.
   [[nodiscard]] virtual std::string progress(const PromptProgress& /*progress*/) { return {}; }
+  // Says nothing, but shows that the answer still comes; anywhere between the others, before begin() as well.
+  [[nodiscard]] virtual std::string heartbeat() const { return kComment; }
   [[nodiscard]] virtual std::string piece(const Piece& piece) = 0;
   [[nodiscard]] virtual std::string end_of_choice(const ChoiceEnd& end) = 0;
   [[nodiscard]] virtual std::string end(const Usage& usage) = 0;

@@ -54,18 +54,19 @@ class LlamaWriter final : public AnswerWriter {
     return {};
   }
 
+  std::string progress(const PromptProgress& progress) override {
+    Json out = words(progress.choice, "", {}, 0);
+    out["prompt_progress"] = progress_json(progress);
+    return event(out);
+  }
+
   std::string piece(const Piece& piece) override {
     if (piece.choice != choice_) written_ = 0, has_newline_ = false;
     choice_ = piece.choice;
     written_ += piece.tokens.size();
     has_newline_ = has_newline_ || piece.text.contains('\n');
-    Json out{{"index", piece.choice},
-             {"content", piece.text},
-             {"tokens", piece.tokens},
-             {"stop", false},
-             {"id_slot", -1},
-             {"tokens_predicted", written_},
-             {"tokens_evaluated", prompt_of(piece.choice).tokens.size()}};
+    Json out = words(piece.choice, piece.text, piece.tokens, written_);
+    if (piece.timings) out["timings"] = timings_json(*piece.timings);
     if (!piece.logprobs.empty()) out["completion_probabilities"] = probabilities_json(piece.logprobs);
     return event(out);
   }
@@ -92,6 +93,17 @@ class LlamaWriter final : public AnswerWriter {
   }
 
  private:
+  [[nodiscard]] Json words(std::size_t choice, const std::string& text, const std::vector<std::int32_t>& tokens,
+                           std::size_t written) const {
+    return {{"index", choice},
+            {"content", text},
+            {"tokens", tokens},
+            {"stop", false},
+            {"id_slot", -1},
+            {"tokens_predicted", written},
+            {"tokens_evaluated", prompt_of(choice).tokens.size()}};
+  }
+
   [[nodiscard]] const ReadPrompt& prompt_of(std::size_t choice) const {
     static const ReadPrompt kNone;
     return choice < meta_.prompts.size() ? meta_.prompts[choice] : kNone;

@@ -51,6 +51,8 @@ class MessageWriter final : public AnswerWriter {
     return write("message_start", {{"message", std::move(message)}});
   }
 
+  std::string heartbeat() const override { return write("ping", Json::object()); }
+
   std::string piece(const Piece& piece) override {
     std::string out;
     if (thoughts_ && !piece.reasoning.empty()) {

@@ -49,6 +49,9 @@ class OllamaWriter final : public AnswerWriter {
     return {};
   }
 
+  // The next line begins with it. An empty line of its own is no JSON, and ends what clients read.
+  std::string heartbeat() const override { return " "; }
+
   std::string piece(const Piece& piece) override {
     written_.insert(written_.end(), piece.tokens.begin(), piece.tokens.end());
     const std::string thoughts = form_.thoughts ? piece.reasoning : "";

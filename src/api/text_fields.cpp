@@ -76,6 +76,10 @@ void read_keep_alive(Fields& fields, TextRequest& request) {
 void read_reports(Fields& fields, TextRequest& request) {
   request.tells_times = fields.flag("timings_per_token").value_or(false);
   request.tells_progress = fields.flag("return_progress").value_or(false);
+  if (const auto priority = fields.whole("priority", -1'000'000, 1'000'000))
+    request.priority = static_cast<int>(*priority);
+  if (const auto seconds = fields.whole("sse_ping_interval", -1, 86'400))
+    request.heartbeat = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
 }
 
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {

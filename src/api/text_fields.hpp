@@ -24,7 +24,7 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 [[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list<const char*> keys);
 // Ollama's keep_alive and LM Studio's ttl.
 void read_keep_alive(Fields& fields, TextRequest& request);
-// llama-server's timings_per_token and return_progress.
+// llama-server's timings_per_token, return_progress and sse_ping_interval; priority.
 void read_reports(Fields& fields, TextRequest& request);
 // A string, token ids, or a list of either: `most` of them at most, which are called `what`.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,

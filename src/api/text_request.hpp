@@ -83,7 +83,9 @@ struct TextRequest {
   bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text
   bool tells_times = false;       // with each piece
   bool tells_progress = false;    // of reading the prompt
+  std::optional<int> priority{};  // higher: sooner; empty: its key's
   bool stream = false;
+  std::optional<std::chrono::seconds> heartbeat{};  // a stream is never silent for longer; 0: it may be
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};
 };

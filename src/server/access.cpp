@@ -49,7 +49,7 @@ bool is_from_another_page(const httplib::Request& request, const ServerOptions& 
 }
 
 bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options) {
-  if (!options.api_keys.empty()) return true;
+  if (options.asks_for_keys()) return true;
   const std::string host = request.get_header_value("Host");
   if (host.empty()) return true;  // no browser
   const std::string name = without_port(host);
@@ -66,7 +66,10 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
   if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
-  response.set_header("Access-Control-Expose-Headers", "x-request-id, request-id, x-plimsoll-ignored, retry-after");
+  response.set_header("Access-Control-Expose-Headers",
+                      "x-request-id, request-id, x-plimsoll-ignored, retry-after, x-ratelimit-limit-requests, "
+                      "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+                      "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens");
   if (request.method != "OPTIONS") return;
   response.set_header("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
   // The official clients send a dozen of their own; who is let in may send any.

@@ -43,25 +43,28 @@ plan::ModelPlan plan_at(const host::Host& host, std::size_t place) {
   return plan;
 }
 
-namespace {
-
-bool is_about_memory(const Error& error) {
-  return error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory;
+void throw_with_plan(const Error& error, const host::Host& host, const std::string& model,
+                     const ServerOptions& options) {
+  const bool is_about_memory =
+      error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory;
+  if (!is_about_memory) throw error;
+  throw with_its_plan(error, host, model, options);
 }
 
-}  // namespace
-
-host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
+host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop) {
   host::AcquireOptions how{.stop = std::move(stop)};
   if (options.limits.waiting.count() > 0) {
     how.patience = options.limits.waiting;
     how.when_short = host::WhenShort::wait;  // others may give it back in time
   }
+  return how;
+}
+
+host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
   try {
-    return host.acquire(model, std::move(how));
+    return host.acquire(model, acquire_options(options, std::move(stop)));
   } catch (const Error& error) {
-    if (!is_about_memory(error)) throw;
-    throw with_its_plan(error, host, model, options);
+    throw_with_plan(error, host, model, options);
   }
 }
 
@@ -69,8 +72,7 @@ void load_model(host::Host& host, const std::string& model, const ServerOptions&
   try {
     host.load(model, std::move(stop));
   } catch (const Error& error) {
-    if (!is_about_memory(error)) throw;
-    throw with_its_plan(error, host, model, options);
+    throw_with_plan(error, host, model, options);
   }
 }
 

@@ -18,8 +18,13 @@ namespace plimsoll::server {
 // Throws why it could not be planned, where that is so.
 [[nodiscard]] plan::ModelPlan plan_at(const host::Host& host, std::size_t place);
 
-// Waits until the model is ready, under the server's limits. Throws what acquiring throws; a refusal for want of memory
-// as api::Problem 507 with the model's plan, and with what would fit.
+// How a request waits for its model, under the server's limits.
+[[nodiscard]] host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop);
+// Why the model is not had: a refusal for want of memory as api::Problem 507 with the model's plan, and with what would
+// fit.
+[[noreturn]] void throw_with_plan(const Error& error, const host::Host& host, const std::string& model,
+                                  const ServerOptions& options);
+// Waits until the model is ready. Throws what acquiring throws, as throw_with_plan() does.
 [[nodiscard]] host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options,
                                    std::stop_token stop);
 // Loads it without a lease; throws likewise.

@@ -96,6 +96,18 @@ void PromptCache::put_back(Entry kept) {
   for (const host::ConversationId gone : surplus) drop(gone);
 }
 
+bool PromptCache::drop_oldest() {
+  std::optional<Entry> oldest;
+  {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return false;
+    oldest = take_out(idle_.begin());
+    (void)charge_.resize(memory::in_steps(held_));
+  }
+  drop(oldest->id);
+  return true;
+}
+
 void PromptCache::drop(host::ConversationId id) noexcept {
   try {
     host_.end_conversation(id);

@@ -34,6 +34,8 @@ class PromptCache {
   class Handle;
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
                                              std::span<const engine::Token> tokens);
+  // The longest unused of all ends. False: none is idle.
+  bool drop_oldest();
   [[nodiscard]] std::size_t size() const;
 
  private:

@@ -63,7 +63,10 @@ bool ResponseStream::tell(std::string thoughts, std::string text) {
   if (!form_.reasoning || form_.reasoning->answers()) piece.logprobs = std::exchange(logprobs_, {});
   piece.tokens = std::exchange(tokens_, {});
   const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
-  if (nothing && piece.logprobs.empty() && piece.tokens.empty()) return true;
+  if (nothing && piece.logprobs.empty() && piece.tokens.empty()) {
+    listener_.nothing_yet();
+    return true;
+  }
   if (form_.tells_times) piece.timings = timings_;
   return listener_.piece(piece);
 }

@@ -1,6 +1,7 @@
 // ResponseStream: one answer on its way from the model to whoever listens: its text without calls and thoughts, its
 // thoughts, its calls, and log-probabilities.
 #pragma once
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void progress(const api::PromptProgress& /*progress*/) {}
+  // Nothing has come for that long, or nothing that can be told yet.
+  virtual void nothing_yet() {}
+  [[nodiscard]] virtual std::chrono::milliseconds look_every() const { return std::chrono::seconds(60); }
   [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
   [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
 };
@@ -46,6 +50,7 @@ class ResponseStream {
   // What the next piece and the end tell of it.
   void set_timings(const api::Timings& timings) { timings_ = timings; }
 
+  [[nodiscard]] Listener& listener() const noexcept { return listener_; }
   [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
 

@@ -80,6 +80,13 @@ Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
 
 }  // namespace
 
+// How many there are is known now alone: what is beyond the key's limit is owed, and its next request waits for it.
+void Server::Impl::charge_tokens(const httplib::Request& request, std::size_t tokens) {
+  const auto now = std::chrono::steady_clock::now();
+  key_usage.took(owner_of(request), tokens, 0, 0, now);
+  key_usage.owe(owner_of(request), static_cast<double>(tokens), now);
+}
+
 Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked) {
   const Stopwatch watch;
   Embedded out{.model = embedding_model(host, asked.model, false).request.name, .vectors = {}};
@@ -93,6 +100,7 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
     out.vectors.push_back(std::move(embedding.values));
   }
   counters.text(out.model, {.prompt_tokens = out.tokens}, TokenTimes::none(), true);
+  charge_tokens(request, out.tokens);
   return out;
 }
 
@@ -123,6 +131,7 @@ void Server::Impl::add_embedding_routes() {
       tokens += one.tokens;
     }
     counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
+    charge_tokens(request, tokens);
     put(response, api::rank_answer(asked, model, scores, tokens));
   });
   for (const char* path : {"/v1/rerank", "/v1/reranking", "/rerank"}) http->Post(path, rank);

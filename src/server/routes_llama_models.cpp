@@ -41,7 +41,7 @@ void Server::Impl::add_llama_model_routes() {
             }));
   http->Post("/models/load", answering([this](const httplib::Request& request, httplib::Response& response) {
                const std::string model = model_in_body(request);
-               const auto work = begin_work();
+               const auto work = begin_work(request);
                const auto watched = watch(request).watched;
                ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
                put(response, {{"success", true}});

@@ -186,7 +186,7 @@ void Server::Impl::add_plimsoll_routes() {
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
                const auto requests = asked_requests(host, api::parse_object(request.body));
-               const auto work = begin_work();
+               const auto work = begin_work(request);
                if (!plan) {
                  throw api::Problem(501, "unsupported", "this server cannot plan models");
                }
@@ -209,7 +209,7 @@ void Server::Impl::add_plimsoll_routes() {
                const std::string name = model_asked_for(host, request.matches[1]).request.name;
                const std::string what = request.matches[2];
                if (what == "load") {
-                 const auto work = begin_work();
+                 const auto work = begin_work(request);
                  const auto watched = watch(request).watched;
                  ahead_of_vocabularies(context(), [&] { load_model(host, name, options, watched->token()); });
                } else if (what == "unload") {

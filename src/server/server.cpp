@@ -8,8 +8,6 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include "api/json_lines.hpp"
-#include "api/sse.hpp"
 #include "base/log.hpp"
 
 #include "checked_lease.hpp"
@@ -25,6 +23,7 @@ constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
+constexpr double kBytesOfAToken = 4;  // of a request's body, for its share beside others
 
 }  // namespace
 
@@ -33,9 +32,11 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       monitor(the_monitor),
       options(std::move(the_options)),
       plan(std::move(the_plan)),
-      keys(options.api_keys),
+      keys(options.api_keys, options.named_keys),
+      key_usage(options.named_keys, std::chrono::steady_clock::now()),
       prompts(host, options.cached_prompts),
       vocabularies(host),
+      request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
       http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
   add_text_routes();
@@ -70,8 +71,7 @@ void Server::Impl::add_common_handling() {
   });
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    const std::string type = response.get_header_value("Content-Type");
-    if (type != api::kEventStream && type != api::kJsonLines) write_down(request, response.status);
+    if (!response.content_provider_) write_down(request, response.status);
   });
 }
 
@@ -146,6 +146,9 @@ Server::Impl::Work Server::Impl::answering(Work work) {
       put(response, problem, shape_of(request.path));
     }
     tell_ignored(unknown, request, response);
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [name, value] : key_usage.headers_for(owner_of(request), shape_of(request.path), now))
+      response.set_header(name, value);
   };
 }
 
@@ -170,21 +173,34 @@ api::Problem Server::Impl::explained(const std::exception& error, const RequestO
   return problem;
 }
 
-std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
+namespace {
+
+struct Begun {
+  explicit Begun(RequestCounters& counters) : work(counters) {}
+  RequestCounters::Work work;
+  std::unique_ptr<KeyUsage::Request> of_key;
+  std::unique_ptr<RequestMemory::Share> memory;
+};
+
+}  // namespace
+
+std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::Request& request) {
   if (ending) throw api::Problem(503, "ending", "the server is ending");
-  auto work = std::make_shared<RequestCounters::Work>(counters);
+  const auto begun = std::make_shared<Begun>(counters);
   if (counters.at_work() > options.limits.requests) {
     throw api::Problem(503, "busy",
                        fmt::format("{} requests are at work, and this server takes no more at once (--max-requests)",
                                    options.limits.requests))
         .retry_after(std::chrono::seconds(1));
   }
-  return work;
+  begun->of_key = key_usage.begin(owner_of(request), std::chrono::steady_clock::now());
+  begun->memory = request_memory.take(request.body.size());
+  return {begun, &begun->work};
 }
 
 void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const Reading& work) {
   const std::string& name = model_asked_for(host, model).request.name;
-  const auto counted = begin_work();
+  const auto counted = begin_work(request);
   if (const auto reader = vocabularies.find(name)) return work(*reader);
   const auto watched = watch(request).watched;
   const host::Lease lease = lease_of(host, name, options, watched->token());
@@ -193,10 +209,14 @@ void Server::Impl::read_with(const httplib::Request& request, const std::string&
 
 Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
                                                     const Reading& check) {
-  auto work = begin_work();
+  auto work = begin_work(request);
   auto watched = watch(request).watched;
-  const std::stop_token stop = watched->token();
-  return {std::move(work), std::move(watched), checked_lease(context(), model, stop, check)};
+  const auto how = [&, stop = watched->token()] {
+    host::AcquireOptions out = acquire_options(options, stop);
+    out.claim = key_usage.claim_of(owner_of(request), {}, static_cast<double>(request.body.size()) / kBytesOfAToken);
+    return out;
+  };
+  return {std::move(work), std::move(watched), checked_lease(context(), model, check, how)};
 }
 
 Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {

@@ -20,13 +20,17 @@
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
 #include "ignored_fields.hpp"
+#include "key_usage.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
+#include "request_memory.hpp"
 #include "request_problem.hpp"
 #include "server_context.hpp"
 #include "text_job.hpp"
 
 namespace plimsoll::server {
+
+struct TextAnswer;  // routes_text.cpp
 
 struct Server::Impl {
   Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan);
@@ -40,6 +44,10 @@ struct Server::Impl {
   // --- routes_*.cpp ---
   void add_text_routes();
   void answer_text(const api::Dialect& dialect, const httplib::Request& request, httplib::Response& response);
+  void put_stream(const api::Dialect& dialect, const std::shared_ptr<TextAnswer>& answer,
+                  const std::shared_ptr<Peer>& client, const httplib::Request& request, httplib::Response& response);
+  void put_whole(const std::shared_ptr<TextAnswer>& answer, const std::shared_ptr<Peer>& client,
+                 const httplib::Request& request, httplib::Response& response);
   // A request without words: its model is loaded, or goes where it is not to be kept.
   void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
@@ -52,6 +60,7 @@ struct Server::Impl {
     double load_ms = 0;  // until the model was there
   };
   [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked);
+  void charge_tokens(const httplib::Request& request, std::size_t tokens);
   void add_llama_routes();
   void add_llama_model_routes();
   void add_llama_refusals();
@@ -71,8 +80,8 @@ struct Server::Impl {
   void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
   // What the library answers by itself: no such route, another method, a body too large, a request that is none.
   void explain_failure(const httplib::Request& request, httplib::Response& response) const;
-  // For requests that need a model: counted, and refused where too many are at work.
-  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
+  // For requests that need a model: counted, and refused where too many are at work, or its key may have no more.
+  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work(const httplib::Request& request);
   // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
   // first). Throws api::Problem, what `work` throws, and where the model's file was changed what acquiring throws.
   using Reading = std::function<void(const PromptReader&)>;
@@ -93,7 +102,7 @@ struct Server::Impl {
   };
   [[nodiscard]] Attended watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, options}; }
+  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, key_usage, options}; }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error, const RequestOrigin& origin) const;
   [[nodiscard]] static RequestOrigin origin_of(const httplib::Request& request, const httplib::Response& response);
@@ -106,8 +115,10 @@ struct Server::Impl {
   PlanAsked plan;
   std::mutex planning;
   ApiKeys keys;
+  KeyUsage key_usage;
   PromptCache prompts;
   VocabularyCache vocabularies;
+  RequestMemory request_memory;
   RequestCounters counters;
   IgnoredFields ignored_fields;
   mutable std::atomic<bool> was_ready = false;

@@ -11,7 +11,6 @@
 #include "grammar/json_schema.hpp"
 
 #include "asked_model.hpp"
-#include "checked_lease.hpp"
 #include "preset.hpp"
 #include "random_id.hpp"
 
@@ -33,7 +32,51 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
   if (model_.preset != nullptr) add_preset(*model_.preset, request_);
-  lease_.emplace(checked_lease(server_, request_.model, stop_, [this](const PromptReader& reader) { check(reader); }));
+  meta_.model = model_.name();
+  asked_.emplace(
+      server_, request_.model, [this](const PromptReader& reader) { check(reader); },
+      [this] { return how_to_acquire(); });
+}
+
+namespace {
+
+// Of an answer whose length nobody knows; the share of its key is set right when it has ended.
+constexpr std::int32_t kExpectedAnswer = 256;
+// A slot is taken longer for a token of an answer than for one of a prompt.
+constexpr double kAnswerCounts = 2;
+
+}  // namespace
+
+host::AcquireOptions TextJob::how_to_acquire() {
+  host::AcquireOptions how = acquire_options(server_.options, stop_);
+  const std::int32_t most = request_.most_tokens.value_or(-1);
+  const std::int32_t answer = most < 0 ? kExpectedAnswer : std::min(most, kExpectedAnswer);
+  how.claim = server_.key_usage.claim_of(owner_, request_.priority,
+                                         static_cast<double>(usage().prompt_tokens) + kAnswerCounts * answer);
+  give_way_ = std::stop_source();
+  if (!model_.model->draft) how.give_way = give_way_;
+  return how;
+}
+
+// Its slot goes to a request of a higher priority, and comes back.
+void TextJob::give_way(run::Generation& generation, Listener& listener) {
+  host::AcquireOptions how = how_to_acquire();
+  how.patience.reset();
+  lease_->give_way(std::move(how), {.tell = [&listener] { listener.nothing_yet(); }, .step = listener.look_every()});
+  generation.go_on(give_way_.get_token());
+}
+
+void TextJob::settle() noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_started()) return server_.key_usage.owe(owner_, -static_cast<double>(usage().prompt_tokens), now);
+  const auto computed = static_cast<double>(usage().prompt_tokens - std::min(cached_, usage().prompt_tokens));
+  lease_->note_tokens(computed + kAnswerCounts * static_cast<double>(completion_tokens_));
+  server_.key_usage.took(owner_, usage().prompt_tokens, cached_, completion_tokens_, now);
+}
+
+void TextJob::start() {
+  lease_.emplace(asked_->take());
+  asked_.reset();
   ready_ = std::chrono::steady_clock::now();
   cached_ = go_back_to(read_.prompts.front());
   first_is_laid_out_ = true;
@@ -58,7 +101,8 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() const {
 // Tokens that still wait to be decoded (the last one; most of a prompt whose client has gone) are taken back: the next
 // request would decode them for nobody.
 TextJob::~TextJob() {
-  if (failed_) return;
+  settle();
+  if (failed_ || !prompt_ || !lease_->has_slot()) return;
   try {
     run::Conversation& conversation = lease_->conversation();
     conversation.rewind(conversation.waiting());
@@ -79,6 +123,8 @@ void TextJob::check(const PromptReader& reader) {
   reader.require_tokens(request_.stop_tokens);
   sampling_ = sampling_for(reader);
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
+  if (!std::exchange(is_charged_, true))
+    server_.key_usage.take_prompt(owner_, usage().prompt_tokens, std::chrono::steady_clock::now());
 }
 
 engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) const {
@@ -170,7 +216,9 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.show_special = calls || (thinks_aloud(sampling_) && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.stop = end_->stop();
+  params.pause = give_way_.get_token();
   params.read_ahead = kPiecesAhead;
+  params.waiting = {.tell = [&listener] { listener.nothing_yet(); }, .step = listener.look_every()};
   if (request_.tells_progress)
     params.prompt_progress = [choice, &prompt, &listener, asked = std::chrono::steady_clock::now()](std::size_t done,
                                                                                                     std::size_t of) {
@@ -233,8 +281,17 @@ void TextJob::tell_all(Generation&& generation, const std::vector<Token>& prompt
   while (heard) {
     auto piece = generation.next();
     stream.set_timings(timings_of(generation, prompt));
-    if (!piece) break;
-    heard = stream.text(std::move(*piece));
+    if (piece) {
+      heard = stream.text(std::move(*piece));
+      continue;
+    }
+    if constexpr (std::is_same_v<std::remove_cvref_t<Generation>, run::Generation>) {
+      if (generation.is_paused()) {
+        give_way(generation, stream.listener());
+        continue;
+      }
+    }
+    break;
   }
   completion_tokens_ += generation.tokens().size();
   timings_ = timings_.value_or(api::Timings{});

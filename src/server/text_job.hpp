@@ -12,6 +12,7 @@
 #include "run/generation.hpp"
 
 #include "answer_end.hpp"
+#include "checked_lease.hpp"
 #include "model_names.hpp"
 #include "prompt_reader.hpp"
 #include "response_stream.hpp"
@@ -23,14 +24,20 @@ namespace plimsoll::server {
 // One thread.
 class TextJob {
  public:
-  // Reads the prompts and checks the request in full, then waits for the model, and finds the memory to go on from.
-  // What is refused is refused here, and has taken no slot. Throws api::Problem and Error.
+  // Reads the prompts, checks the request in full, and asks for the model. What is wrong with it is said here, and has
+  // taken no slot. This and what follows throw api::Problem and Error.
   TextJob(ServerContext context, api::TextRequest request, std::string owner, std::stop_token stop);
   ~TextJob();
   TextJob(const TextJob&) = delete;
   TextJob& operator=(const TextJob&) = delete;
 
-  [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }
+  // Waits for the model that long at most. True: it is there, and start() does not wait for it.
+  [[nodiscard]] bool wait_for(std::chrono::milliseconds most) { return asked_->wait_for(most); }
+  // Waits for the model, and finds the memory to go on from. Once, before what follows.
+  void start();
+  [[nodiscard]] bool is_started() const noexcept { return lease_.has_value(); }
+
+  [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }  // before start(): its model alone
   // All answers, one after the other. Throws Error where one fails; cancelled where the client has gone.
   void run(Listener& listener);
   [[nodiscard]] api::Usage usage() const noexcept;
@@ -38,6 +45,9 @@ class TextJob {
 
  private:
   void check(const PromptReader& reader);
+  [[nodiscard]] host::AcquireOptions how_to_acquire();
+  void give_way(run::Generation& generation, Listener& listener);
+  void settle() noexcept;
   [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader) const;
   void hold_to_a_form(engine::SamplingParams& sampling) const;
   void limit_thoughts(engine::SamplingParams& sampling) const;
@@ -60,11 +70,14 @@ class TextJob {
   TokenTimes times_{std::chrono::steady_clock::now()};
   std::unique_ptr<PromptCache::Handle> prompt_;  // before the lease, since it ends after it
   NamedModel model_;
+  std::optional<CheckedLeaseRequest> asked_;  // until there is a lease
   std::optional<host::Lease> lease_;
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
   std::size_t cached_ = 0;           // tokens of the first prompt that are in memory
   std::unique_ptr<AnswerEnd> end_;   // of the answer at work
+  std::stop_source give_way_;        // asks it to, for a request of a higher priority
+  bool is_charged_ = false;          // its prompt, to the key's limit
   bool first_is_laid_out_ = false;
   bool failed_ = false;
   api::ResponseMeta meta_;
