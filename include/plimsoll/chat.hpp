@@ -73,7 +73,7 @@ class Chat {
 
   [[nodiscard]] std::vector<ChatMessage> history() const;
   // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,
-  // an index that is none.
+  // an index beyond the last message.
   void add(ChatMessage message);
   void replace(std::size_t index, std::string content);
   void remove_from(std::size_t index);

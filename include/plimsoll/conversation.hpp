@@ -52,8 +52,9 @@ class SavedConversation {
 };
 
 // Holds its sequence, and the model, as long as it lives. Move-only; one thread at a time, except that other
-// conversations of the model may be used from other threads, and are decoded together with it. While a generation of it
-// is under way everything else throws Error{usage}; so does a conversation that was moved from.
+// conversations of the model may be used from other threads, and are decoded together with it, on the model's decode
+// loop. While a generation of it is under way, everything throws Error{usage} but tokens(), text(), size() and
+// capacity(). Moved from, it throws Error{usage}.
 class Conversation {
  public:
   Conversation(Conversation&&) noexcept;
@@ -65,7 +66,8 @@ class Conversation {
   // Goes on with what is there. Throws Error{usage} where there is nothing.
   [[nodiscard]] Generation generate(GenerationOptions options = {});
 
-  // Appends; nothing is decoded as yet. Throws Error: context_overflow, usage (nothing at all, a token that is none).
+  // Appends; nothing is decoded as yet. Throws Error: context_overflow, usage (nothing to append, a token that
+  // the vocabulary does not have).
   void prompt(std::string_view text);
   void prompt(std::span<const Token> tokens);
   void prompt(Token token) { prompt(std::span(&token, 1)); }
@@ -78,7 +80,8 @@ class Conversation {
   // Appends, and keeps the logits after every one of these tokens. They must fit a batch, and the rows of logits that
   // the model was opened with (context.n_outputs_max): else Error{usage}.
   void prompt_all_logits(std::span<const Token> tokens);
-  // Makes it consist of these tokens; what agrees with its memory need not be decoded again. Answers how many.
+  // Makes it consist of these tokens. Returns how many of them its memory has already: the first ones, as far as they
+  // agree, but never the last token.
   std::size_t replace(std::span<const Token> tokens);
 
   // For a loop of one's own: decodes what waits; gives the [n_vocab] logits after the last token, or after the one
@@ -92,7 +95,8 @@ class Conversation {
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t capacity() const;  // tokens that fit at all
 
-  // A second one with the same past; with kv_unified it shares its memory. Throws Error{busy}.
+  // A second one with the same past; with kv_unified it shares its memory. Throws Error: busy, unsupported (of a
+  // lease).
   [[nodiscard]] Conversation fork() const;
   void rewind(std::size_t tokens);  // takes the last ones back
   // Forgets `count` tokens after the first `keep`; those behind move up. False: this model's memory cannot do that.
@@ -113,7 +117,8 @@ class Conversation {
   void clear();
 
   [[nodiscard]] SavedConversation save() const;
-  // In the place of what it holds. Throws Error{usage} for a state of another model or kind of cache.
+  // In the place of what it holds. Throws Error: usage (a state of another model or kind of cache), unsupported (of a
+  // lease).
   void restore(const SavedConversation& saved);
 
   struct State;  // src/library/conversation_state.hpp

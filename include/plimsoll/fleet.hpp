@@ -13,7 +13,8 @@ namespace plimsoll {
 
 struct FleetModel {
   std::filesystem::path path{};
-  // Its name is what requests ask for. Stop token and progress are not looked at.
+  // Its name is what requests ask for (empty: the file's name without its ending). Its `stop`, `load_progress` and
+  // `runtime` are not used.
   ModelOptions options{};
   std::string compute_group = "main";  // models of one group take turns and share compute buffers; empty: its own
   bool pinned = false;                 // never evicted for another model
@@ -26,12 +27,12 @@ struct FleetModel {
 
 struct Fleet {
   std::vector<FleetModel> models{};
-  std::vector<memory::BudgetRequest> budgets{};
-  Bytes swap_memory{std::uint64_t{1} << 30U};  // for conversations of evicted models; beyond it they go to disk
-  Bytes swap_disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
-  std::filesystem::path swap_folder{};         // empty: "swap" in the user's Plimsoll cache
-  Bytes keep_in_host{};                        // for weights of models that have gone; 0: nothing
-  memory::Thresholds thresholds{};             // at which a monitor speaks up
+  std::vector<memory::BudgetRequest> budgets{};  // empty: the runtime's
+  Bytes swap_memory{std::uint64_t{1} << 30U};    // for conversations of evicted models; beyond it they go to disk
+  Bytes swap_disk{std::uint64_t{4} << 30U};      // beyond it only their tokens are kept: they are decoded again
+  std::filesystem::path swap_folder{};           // empty: "swap" in the user's Plimsoll cache
+  Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
+  memory::Thresholds thresholds{};               // from which on a monitor of the host alerts
 };
 
 }  // namespace plimsoll

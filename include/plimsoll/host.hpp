@@ -30,18 +30,20 @@ using ConversationId = std::uint64_t;  // of a conversation that outlives its le
 // A model that could go for another one: resident, not pinned.
 struct EvictionCandidate {
   std::string name;
-  std::chrono::milliseconds idle{};         // since the end of its last lease
+  std::chrono::milliseconds idle{};         // since the end of its last lease; 0 while it has one
   std::chrono::milliseconds reload_time{};  // measured, else an estimate
   int priority = 0;
 };
 
 struct HostOptions {
   // How much a candidate would be missed, >= 0; of sets of equal size the one with the smallest sum goes. Empty: the
-  // time to load it again, doubled for each step of priority, over the time it has been idle. It must be quick and must
-  // not call the host.
+  // time to load it again, doubled for each step of priority, over the time it has been idle. Called on any thread,
+  // with the host's lock held: it must be quick and must not call the host. What it throws is an error for the requests
+  // that wait for memory.
   std::function<double(const EvictionCandidate&)> regret{};
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
-  // Told each change of a model's state, on the thread that caused it; it must be quick and must not call the host.
+  // Told each change of a model's state once the host is made, on the thread that caused it, perhaps with the host's
+  // lock held: it must be quick and must not call the host.
   std::function<void(const std::string& model, host::ModelState from, host::ModelState to)> on_change{};
 };
 
@@ -53,6 +55,7 @@ struct AcquireOptions {
 };
 
 // The right to use a ready model: while it lives, its model is not evicted. Move-only; one thread. Holds the host.
+// Moved from, it throws Error{usage}.
 class Lease {
  public:
   Lease(Lease&&) noexcept;
@@ -60,7 +63,8 @@ class Lease {
   ~Lease();
 
   [[nodiscard]] const std::string& model() const;
-  // Its own sequence of the model's context. Throws Error{unsupported} for a model that was planned for embeddings.
+  // Its own sequence of the model's context, valid until the lease is moved or ends. Throws Error{unsupported} for a
+  // model that was planned for embeddings.
   [[nodiscard]] Conversation& conversation();
   // Of a model that was planned for embeddings, or for ranking; else Error{usage}.
   [[nodiscard]] std::vector<Embedding> embed(std::span<const std::string> texts, const EmbedOptions& options = {});
@@ -76,7 +80,8 @@ class Lease {
   std::optional<Conversation> conversation_;  // once asked for
 };
 
-// A handle: copies are the same host, which ends with the last of its handles and leases. Any thread.
+// A handle: copies are the same host, which ends with the last of its handles and leases: then loads are stopped, and
+// everything is given back. Any thread. Moved from, it throws Error{usage}.
 class Host {
  public:
   // Plans every model; loads those that are to be loaded at start, which is not waited for. A model that cannot be used

@@ -51,7 +51,7 @@ struct ModelOptions {
   engine::ProjectorParams projector{};
   std::optional<DraftOptions> draft{};
   WarmUp warm_up = WarmUp::automatic;
-  // What the backend takes for itself on a device, by ggml's name, where that is known better than planned.
+  // What the backend takes for itself on a device (by ggml's name), where that is known better than planned.
   std::vector<std::pair<std::string, Bytes>> runtime{};
   std::function<void(float share)> load_progress{};  // 0 to 1; what it throws ends the load, and arrives as it is
   std::stop_token stop{};                            // ends loading or warming up with Error{cancelled}
@@ -79,7 +79,8 @@ struct WaitOptions {
 };
 
 // A handle: copies are the same model, which is unloaded when the last handle, conversation, generation and chat of it
-// has gone. Any thread. A handle that was moved from throws Error{usage}.
+// has gone. Any thread; what its context computes is computed on one thread, its decode loop, for which calls wait. A
+// handle that was moved from throws Error{usage}.
 class Model {
  public:
   [[nodiscard]] const std::string& name() const;
@@ -96,7 +97,8 @@ class Model {
   // One that was saved, by this model or another one of the same file. Throws Error: busy, usage (another model,
   // another kind of cache; damaged), io.
   [[nodiscard]] Conversation load_conversation(const std::filesystem::path& path, WaitOptions wait = {}) const;
-  // Decodes one batch of what waits in all of its conversations together: for those who drive many from one thread.
+  // Decodes one batch of what waits in all of its conversations together, and returns when that is done: for a program
+  // that drives many conversations from one thread.
   void infer(std::stop_token stop = {}) const;
 
   [[nodiscard]] std::vector<Token> tokenize(std::string_view text, bool with_begin_token = true) const;
@@ -129,7 +131,8 @@ class Model {
 //
 //   plimsoll::Model model = runtime.reserve(path).load().create_context().warm_up();
 //
-// Where a stage throws, everything of the model is given back. Destroying one gives everything back likewise.
+// Where a stage throws, everything of the model is given back. Destroying one gives everything back likewise. A stage
+// that the next one was made of, or that was moved from, throws Error{usage}.
 class UnwarmedModel {
  public:
   [[nodiscard]] Model warm_up() &&;  // drives every shape, measures what the backend took, seals

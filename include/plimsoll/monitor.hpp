@@ -23,7 +23,7 @@ struct MonitorOptions {
   std::function<void(const monitor::Alert&)> on_alert{};
 };
 
-// Move-only; any thread. Holds what it watches. Ends when it is destroyed.
+// Move-only; any thread. Holds what it watches. Its destructor ends its thread. Moved from, it throws Error{usage}.
 class Monitor {
  public:
   explicit Monitor(const Host& host, MonitorOptions options = {});
@@ -32,7 +32,7 @@ class Monitor {
   Monitor& operator=(Monitor&&) noexcept;
   ~Monitor();
 
-  monitor::Sample sample_now();                                 // between the beats, watched and kept like the others
+  monitor::Sample sample_now();                                 // at once; kept, and looked at for alerts, like others
   [[nodiscard]] std::optional<monitor::Sample> latest() const;  // empty before the first
   [[nodiscard]] std::vector<monitor::Sample> history() const;   // oldest first
   [[nodiscard]] std::vector<monitor::Alert> alerts() const;     // oldest first

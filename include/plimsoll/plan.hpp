@@ -36,7 +36,7 @@ struct Alternative {
   std::vector<std::pair<std::string, Bytes>> required{};       // by device
 };
 
-// A value; copies share it. Any thread.
+// A value; copies share it. Any thread. Moved from, it throws Error{usage}.
 class Plan {
  public:
   explicit Plan(plan::Plan plan);

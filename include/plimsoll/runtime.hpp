@@ -36,14 +36,14 @@ struct DeviceStatus {
   std::optional<Bytes> total;
   std::optional<Bytes> free;  // as the device sees it, everybody's use counted
   std::optional<Bytes> budget;
-  Bytes reserved;   // permitted to models of this process
+  Bytes reserved;   // permitted to owners of this process: models, and what else it keeps
   Bytes taken;      // placed by them
   Bytes committed;  // what counts against the budget: of each owner the larger of the two
 };
 
 // A handle: copies are the same runtime, which lives as long as a handle or anything that was opened with it. One
-// runtime per process at a time: making a second one throws Error{usage}. Any thread. A handle that was moved from
-// throws Error{usage}; so do those of the other classes.
+// runtime per process at a time: making a second one throws Error{usage}. Any thread. An object that was moved from can
+// be destroyed and assigned to; every other use throws Error{usage}. The same holds for all classes of the library.
 class Runtime {
  public:
   explicit Runtime(const RuntimeOptions& options = {});
@@ -55,7 +55,8 @@ class Runtime {
 
   // Plan, reserve, load, create the context, warm up, seal: what comes back is ready, and takes no memory any more.
   // Throws Error: over_budget or out_of_device_memory where it does not fit (nothing was taken then; the message names
-  // what would fit), usage where another model has the name, model_unusable, cancelled.
+  // what would fit, and plan() gives it as values), usage where another model has the name, model_unusable, cancelled.
+  // Where an allocation is refused all the same, the error is a memory::Refused.
   [[nodiscard]] Model open(const std::filesystem::path& path, const ModelOptions& options = {});
   // The same in steps: see ReservedModel.
   [[nodiscard]] ReservedModel reserve(const std::filesystem::path& path, const ModelOptions& options = {});
@@ -68,7 +69,7 @@ class Runtime {
   // Everything that changed the ledger, oldest first; the oldest are dropped beyond 100,000, and counted in `before`.
   [[nodiscard]] memory::EventRecord events() const;
   // Whether allocations beyond a budget or after a seal are refused ("enforcing"), or only counted ("advisory"; "off":
-  // nothing is seen). See docs/troubleshooting.md for how a program is linked so that they are.
+  // nothing is seen). README.md, "Install", says how a program is linked so that they are.
   [[nodiscard]] std::string_view tracker_mode() const;
 
   [[nodiscard]] static std::string_view version() noexcept;         // "0.2.0"

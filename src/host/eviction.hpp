@@ -1,7 +1,7 @@
 // eviction: which models have to go so that another one fits.
 //
-// A policy of one's own is one function: derive from EvictionPolicy, say how much each candidate would be missed, and
-// give it to the host (HostOptions::policy).
+// A policy is one function: derive from EvictionPolicy, say how much each candidate would be missed, and give it to the
+// host (host::HostOptions::policy).
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace plimsoll::host {
 // A model that could go: resident, not pinned.
 struct Candidate {
   std::string name;
-  Clock::TimePoint last_used{};           // end of its last lease
+  Clock::TimePoint last_used{};           // end of its last lease; now, while it has one
   std::chrono::milliseconds reload_time;  // measured, else an estimate
   int priority = 0;                       // the fleet's: higher stays longer
 };
@@ -25,7 +25,8 @@ class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
   // How much the candidate would be missed, >= 0; of sets of equal size the one with the smallest sum goes.
-  // Called with the host's lock held: it must be quick and must not call the host.
+  // Called on any thread, with the host's lock held: it must be quick and must not call the host. What it throws is an
+  // error for the requests that wait for memory.
   [[nodiscard]] virtual double regret(const Candidate& candidate, Clock::TimePoint now) const = 0;
 };
 

@@ -1,8 +1,10 @@
 // table: the parameters of a model, its context and its projector, a row each. Every surface reads the rows: the
 // command line, fleet files, requests, a dry run's key, alternatives, help, man page, completions and docs.
 //
-// A new parameter is a member of its struct in engine/params.hpp, a row in src/options/table.cpp, and its use in
-// to_engine(). scripts/option-tables.py then writes the pages.
+// A new parameter is a member of its struct in engine/params.hpp, a row in src/options/table.cpp, and its use where
+// src/engine fills the engine's struct. scripts/option-tables.py then writes the pages. A flag that begins with "--no-"
+// makes its member false, so the member is true by default and named for what it switches off; its key is the flag's
+// name without "no-".
 #pragma once
 #include <memory>
 #include <nlohmann/json_fwd.hpp>

@@ -1,5 +1,5 @@
-// Error: what every failure looks like, everywhere: a stable code, a sentence for people, and the numbers.
-// Failures are thrown; answers that may be "no" (a refusal, a busy model) are values.
+// Error: what every failure looks like, everywhere: a stable code, a sentence for people, and the numbers. A call that
+// cannot do what it was asked for throws one. Whether models would fit is a question: its answer is a value, the Plan.
 #pragma once
 #include <cstdint>
 #include <stdexcept>
@@ -11,14 +11,14 @@
 namespace plimsoll {
 
 enum class ErrorCode {
-  usage,                 // the caller asked for something that does not exist or contradicts itself
-  over_budget,           // our budget says no; the device was not asked
-  out_of_device_memory,  // the device says no
+  usage,                 // asked for what does not exist or contradicts itself; a handle that was moved from
+  over_budget,           // a budget of ours is short; the device was not asked
+  out_of_device_memory,  // the device's memory is short: it has too little free, or it refused an allocation
   model_unusable,        // missing, unreadable, damaged, unknown, or it makes the engine give up
   context_overflow,      // the prompt does not fit the context
-  busy,                  // every sequence is taken
+  busy,                  // all sequences are taken, models at work hold the memory, or too many requests wait
   cancelled,             // the caller asked to stop
-  sealed,                // a shape or an allocation that the seal forbids
+  sealed,                // a ready model asked for more than its reservation holds, or for a larger shape than planned
   unsupported,           // the engine or this model cannot do that
   io,                    // disk full, no permission
   engine_failed,         // the engine reported a failure that none of the above names

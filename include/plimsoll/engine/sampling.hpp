@@ -108,7 +108,8 @@ class Candidates {
   llama_token_data_array& array_;
 };
 
-// Called on the thread that samples. What it throws comes out of Sampler::sample(), or of the generation, as it is; the
+// Called on the thread that samples: for a generation the model's decode loop, else whoever calls sample(). What it
+// throws comes out of Sampler::sample(), or of the generation, as it is; the
 // sampler's state is then that of some moment of the choice: reset() it.
 class CustomSampler {
  public:

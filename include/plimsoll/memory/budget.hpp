@@ -40,7 +40,7 @@ struct BudgetRequest {
 // the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
 inline constexpr Percent kDefaultAcceleratorBudget{90};
 
-// Shares of a budget at which a monitor speaks up.
+// Shares of a budget, 0 to 1, from which on a monitor alerts. `warn` is below `high`.
 struct Thresholds {
   double warn = 0.85;
   double high = 0.95;

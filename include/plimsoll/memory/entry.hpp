@@ -37,7 +37,7 @@ inline constexpr std::array kStages{Stage::weights,     Stage::kv_cache,  Stage:
 // Whose bytes these are.
 struct Tag {
   device::DeviceId device;
-  std::string owner;  // a model's name
+  std::string owner;  // a model's name, or what else keeps bytes: "group:main", "swap" (docs/glossary.md, owner)
   Stage stage = Stage::weights;
   std::string
       buffer;  // ggml's buffer type name: "Vulkan0", "Vulkan_Host", "CPU_Mapped"; empty for what ggml does not allocate

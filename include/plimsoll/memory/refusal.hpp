@@ -1,4 +1,5 @@
-// Refusal: the answer "no" to a request for bytes, with its reasons. One value from the ledger to the caller.
+// Refusal: the answer "no" to a reservation or an allocation, with its reasons. (A plan that does not fit is refused
+// before that: with an Error of the same codes, whose alternatives Runtime::plan() gives.)
 #pragma once
 #include <optional>
 #include <string>
@@ -36,7 +37,8 @@ struct Refusal {
 // A sentence without a full stop: who asked for what, how much there is of it, and who holds most.
 [[nodiscard]] std::string to_sentence(const Refusal& refusal);
 
-// The refusal as a failure. Its numbers are "requested", and "available" and "limit" where they are known.
+// The refusal as a failure: what loading, warming up and decoding throw. Its numbers, in bytes, are "requested", and
+// "available" and "limit" where they are known.
 class Refused final : public Error {
  public:
   // `doing` begins the message: "loading 'a'"; empty: the message is the sentence.
