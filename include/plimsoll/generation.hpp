@@ -42,7 +42,7 @@ struct GenerationOptions {
   std::size_t overflow_keep = 0;        // tokens at the beginning that are never forgotten
   double overflow_discard_share = 0.5;  // of the others, those forgotten at a time
   std::stop_token stop{};               // ends it with FinishReason::cancelled, within one micro-batch
-  // The next two are called on the thread that decodes, while next() waits: they must be quick, and use neither the
+  // The next two are called on the model's decode loop, while next() waits: they must be quick, and use neither the
   // generation nor anything else that decodes on this model (which throws Error{usage}, or waits for ever).
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from: the model's own

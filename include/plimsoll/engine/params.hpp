@@ -69,7 +69,7 @@ struct ProjectorParams {
   bool offload = true;                // on the model's first accelerator, where it uses one
   std::int32_t image_min_tokens = 0;  // of a picture of any size; 0: the file's own
   std::int32_t image_max_tokens = 0;
-  std::int32_t n_threads = 0;  // 0: default_threads()
+  std::int32_t n_threads = 0;  // 0: the physical cores that this process may use, within its quota
   FlashAttention flash_attn = FlashAttention::automatic;
   [[nodiscard]] bool wanted() const noexcept { return !path.empty(); }
   friend bool operator==(const ProjectorParams&, const ProjectorParams&) = default;
@@ -83,10 +83,10 @@ struct ContextParams {
   std::uint32_t n_batch = 2048;  // tokens a decode call may take
   std::uint32_t n_ubatch = 512;  // tokens the device computes at once
   std::uint32_t n_seq_max = 1;
-  // Rows of logits one decode call may ask for, at least one for each sequence. Embeddings ask for every token's row,
-  // whatever stands here.
+  // Rows of logits one decode call may ask for; one for each sequence where that is more. A context for embeddings has
+  // a row for every token, whatever stands here.
   std::uint32_t n_outputs_max = 0;
-  std::int32_t n_threads = 0;        // 0: default_threads(): cores that this process may use, within its quota
+  std::int32_t n_threads = 0;        // 0: the physical cores that this process may use, within its quota
   std::int32_t n_threads_batch = 0;  // 0: n_threads
   CacheType type_k = CacheType::f16;
   CacheType type_v = CacheType::f16;

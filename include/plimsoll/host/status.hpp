@@ -16,7 +16,7 @@ namespace plimsoll::host {
 
 // Where a model of a fleet is on its way between the disk and an answer.
 enum class ModelState {
-  absent,    // never loaded, or given up: nothing of it is held
+  absent,    // nothing of it is held, and it was never loaded to the end
   loading,   // memory is reserved; weights and context are being placed
   warming,   // every shape is being driven
   ready,     // sealed: leases are given

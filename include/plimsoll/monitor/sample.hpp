@@ -47,7 +47,7 @@ struct StageSample {
 };
 
 // Whoever has entries in the ledger: a model, the compute buffers that a compute group shares ("group:main"),
-// "backends", "swap", "prompts", "vocabularies", "records".
+// "backends", "swap", "prompts", "vocabularies", "kept", "uploads", "records" (docs/monitoring.md).
 struct OwnerSample {
   std::string name;
   std::vector<StageSample> stages{};    // by device and stage
@@ -97,7 +97,8 @@ struct Alert {
 };
 
 struct Margins {
-  // foreign: said where free < reserved but not taken + this; said again only after twice this was free in between.
+  // foreign: said where free < (reserved - taken) + this; said again only once free was (reserved - taken) + twice
+  // this.
   Bytes foreign{std::uint64_t{64} << 20U};
   // drift: what this process may grow beyond its ledger after the last load, eviction or alert. The host's allocator
   // alone moves some megabytes; a leaked buffer is larger.
