@@ -46,7 +46,7 @@ class DryRunTest : public testing::Test {
   test::TemporaryFolder folder_;
 };
 
-TEST_F(DryRunTest, AnAdaptersLinesAreWhatItThenTakes) {
+TEST_F(DryRunTest, AnAdaptersEntriesAreWhatItThenTakes) {
   const std::string path = arch_model("llama-dense");
   const std::string lora = folder_.write(
       "lora.gguf", test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4}).bytes());

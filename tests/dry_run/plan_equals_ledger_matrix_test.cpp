@@ -1,4 +1,5 @@
-// Promise P1: what a dry run says is what the ledger then shows, line by line, for every architecture the engine knows.
+// Promise P1: what a dry run says is what the ledger then shows, entry by entry, for every architecture the engine
+// knows.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -29,7 +30,7 @@ std::string describe(const std::optional<Outcome>& outcome) {
   if (!outcome) return "was not asked";
   switch (outcome->kind) {
     case Outcome::Kind::entries:
-      return "lines:\n" + outcome->text;
+      return "entries:\n" + outcome->text;
     case Outcome::Kind::refused:
       return "refused: " + outcome->text;
     case Outcome::Kind::died:
@@ -47,20 +48,21 @@ void judge(const Cell& cell, const CellResult& result, Tally& tally) {
     tally.most_transient_cell = cell.name;
   }
   const bool dry_run_entries = result.dry_run->kind == Outcome::Kind::entries;
-  const bool budgets = result.load->kind == Outcome::Kind::entries;
-  if (dry_run_entries && budgets) {
+  const bool load_entries = result.load->kind == Outcome::Kind::entries;
+  if (dry_run_entries && load_entries) {
     EXPECT_EQ(result.dry_run->text, result.load->text) << "plan (first) and ledger (second) differ";
     tally.equal += result.dry_run->text == result.load->text ? 1U : 0U;
     tally.repacked +=
         result.dry_run->text.contains("CPU_REPACK weights") || result.dry_run->text.contains("AMX weights");
     return;
   }
-  EXPECT_EQ(dry_run_entries, budgets) << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);
+  EXPECT_EQ(dry_run_entries, load_entries)
+      << "dry run " << describe(result.dry_run) << "\nload " << describe(result.load);
   if (result.engine) {
     EXPECT_NE(result.engine->kind, Outcome::Kind::entries)
         << "our validation refuses what the engine takes: " << result.load->text;
   }
-  if (dry_run_entries == budgets) {
+  if (dry_run_entries == load_entries) {
     tally.refused.push_back(fmt::format("{}: {}{}", cell.name, describe(result.load),
                                         result.engine ? " (the engine itself: " + describe(result.engine) + ")" : ""));
   }

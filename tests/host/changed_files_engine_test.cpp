@@ -83,7 +83,7 @@ TEST_F(ChangedFileTest, AFileThatCannotBeUsedAtTheStartIsItsModelsFailureUntilIt
   EXPECT_EQ(replay(small.host.log().events()).at("b"), ModelState::ready);
 }
 
-TEST_F(ChangedFileTest, WhoIsMendedComesInTheOthersPlaceUnderALineForOne) {
+TEST_F(ChangedFileTest, WhoIsMendedComesInTheOthersPlaceWithinABudgetForOne) {
   Fleet fleet = copies("ab");
   line_for(fleet, 1);
   const std::string whole = plimsoll::test::read_whole_file(folder_.path("b.gguf"));

@@ -8,7 +8,7 @@ namespace {
 
 // Whatever happens in whatever order: every request is answered once nobody holds a lease for ever, what is resident
 // fits, and no busy or pinned model is evicted.
-RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheLineHolds, ()) {
+RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheBudgetHolds, ()) {
   constexpr std::uint64_t kLine = 100;
   std::vector<ModelRules> rules;
   std::vector<plan::ModelPlan> plans;

@@ -43,7 +43,7 @@ gone a => load b
 )");
 }
 
-TEST(DispatcherReadingsTest, WhereOurOwnLineIsShortItIsForGood) {
+TEST(DispatcherReadingsTest, WhereOurOwnBudgetIsShortItIsForGood) {
   expect_played(R"(
 budget 50
 total 100

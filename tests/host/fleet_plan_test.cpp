@@ -176,17 +176,16 @@ TEST(FleetPlanTest, EveryStepDownIsAKeyOfTheFleetFile) {
                                         .cost = candidate.cost,
                                         .requests = {candidate.request},
                                         .required = {}};
-    std::string budgets = keys_of(alternative);
-    for (std::size_t at = budgets.find(", "); at != std::string::npos; at = budgets.find(", "))
-      budgets.replace(at, 2, "\n");
+    std::string keys = keys_of(alternative);
+    for (std::size_t at = keys.find(", "); at != std::string::npos; at = keys.find(", ")) keys.replace(at, 2, "\n");
     FleetModel model;
     model.request.dry_run = asked;
-    const FleetModel changed = with_keys(model, budgets);
-    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, candidate.request.context.n_ubatch) << budgets;
-    EXPECT_EQ(changed.request.dry_run.context.n_ctx, candidate.request.context.n_ctx) << budgets;
-    EXPECT_EQ(changed.request.dry_run.context.type_k, candidate.request.context.type_k) << budgets;
-    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, candidate.request.context.n_seq_max) << budgets;
-    EXPECT_EQ(changed.request.dry_run.model, candidate.request.model) << budgets;
+    const FleetModel changed = with_keys(model, keys);
+    EXPECT_EQ(changed.request.dry_run.context.n_ubatch, candidate.request.context.n_ubatch) << keys;
+    EXPECT_EQ(changed.request.dry_run.context.n_ctx, candidate.request.context.n_ctx) << keys;
+    EXPECT_EQ(changed.request.dry_run.context.type_k, candidate.request.context.type_k) << keys;
+    EXPECT_EQ(changed.request.dry_run.context.n_seq_max, candidate.request.context.n_seq_max) << keys;
+    EXPECT_EQ(changed.request.dry_run.model, candidate.request.model) << keys;
   }
 }
 

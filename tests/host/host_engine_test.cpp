@@ -152,7 +152,7 @@ TEST(HostTest, AWaitingRequestCanBeCancelled) {
   EXPECT_EQ(small.state("a"), ModelState::ready);
 }
 
-TEST(HostTest, EightThreadsAndThreeModelsUnderALineForTwo) {
+TEST(HostTest, EightThreadsAndThreeModelsWithinABudgetForTwo) {
   constexpr int kRequests = 500;
   constexpr int kThreads = 8;
   Fleet fleet = fleet_of("abc", 4);

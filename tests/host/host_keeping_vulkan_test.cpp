@@ -109,7 +109,7 @@ TEST_F(HostKeepingVulkanTest, ACopyOfAnotherFileIsNotUsed) {
 }
 
 // What is kept counts within the host's budget, and is dropped where a model needs the room.
-TEST_F(HostKeepingVulkanTest, WhereTheHostsLineIsShortNothingIsKeptAndNobodyFails) {
+TEST_F(HostKeepingVulkanTest, WhereTheHostsBudgetIsShortNothingIsKeptAndNobodyFails) {
   Fleet fleet = on_vulkan("ab", 1_GiB);
   fleet.swap.memory = 0_B;
   fleet.budgets = {{.device = device::host(), .amount = together(fleet, "a") + together(fleet, "b") + 4_MiB}};

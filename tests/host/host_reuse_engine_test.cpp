@@ -34,7 +34,7 @@ TEST(HostReuseTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady
   small.host.end_conversation(conversation);
 }
 
-// Nothing is held against a line for mapped weights, so they stay mapped: the next load is a context and no more.
+// Mapped weights count against no budget, so they stay mapped: the next load is a context and no more.
 TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsSwappedOut) {
   Fleet fleet = mapped(fleet_of("ab"));
   line_for(fleet, 1);

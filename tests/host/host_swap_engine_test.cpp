@@ -34,7 +34,7 @@ Bytes swapped_out(SmallHost& small) {
   return sum;
 }
 
-TEST(HostSwapSpaceTest, ManyLongPromptsStayUnderTheHostsLine) {
+TEST(HostSwapSpaceTest, ManyLongPromptsStayWithinTheHostsBudget) {
   Fleet fleet = fleet_of("a", 2);
   fleet.budgets = {{.device = device::host(), .amount = together(fleet, "a") + kRoom}};
   SmallHost small(fleet);

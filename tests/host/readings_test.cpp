@@ -68,7 +68,7 @@ TEST_F(ReadingsTest, AnotherCardIsAnother) {
 }
 
 // A software device in the host's memory has a line of its own, and what it holds is not others'.
-TEST_F(ReadingsTest, DevicesInHostMemoryAreOneMemoryWithALineEach) {
+TEST_F(ReadingsTest, DevicesInHostMemoryAreOneMemoryWithABudgetEach) {
   plan::DeviceState software = state(device::DeviceId{"Soft0"}, 64_GiB, 50_GiB);
   software.info.memory_is_hosts = true;
   const std::vector<plan::DeviceState> hosts{software, state(device::host(), 64_GiB, 50_GiB)};

@@ -1,6 +1,6 @@
 // A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
 //
-//   line 100                          the one device may be filled that far
+//   budget 100                        of the one device that there is
 //   total 120                         it has that much, and is read: what others hold is not free
 //   model a 60 [pinned] [slots=2] [priority=1] [ttl=500] [group=main compute=10] [reload=200] [runtime=5]
 //   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
@@ -30,15 +30,15 @@ class Scenario {
   [[nodiscard]] static std::string play(const std::string& script) {
     Scenario scenario;
     std::string out;
-    std::istringstream budgets(script);
-    for (std::string budget; std::getline(budgets, budget);) {
-      const std::string command = budget.substr(0, budget.find("=>"));
+    std::istringstream steps(script);
+    for (std::string step; std::getline(steps, step);) {
+      const std::string command = step.substr(0, step.find("=>"));
       std::istringstream words(command);
       std::string verb;
       if (!(words >> verb)) continue;
       if (verb == "budget" || verb == "model" || verb == "total") {
         scenario.declare(verb, words);
-        out += budget + "\n";
+        out += step + "\n";
       } else {
         scenario.happen(verb, words);
         out += command.substr(0, command.find_last_not_of(' ') + 1) + " =>" + scenario.decisions() + "\n";

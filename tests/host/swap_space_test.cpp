@@ -109,7 +109,7 @@ TEST_F(SwapSpaceTest, TheLongestSwappedOutGoToDiskAndThenToTheirTokens) {
   EXPECT_THAT(files_in(folder.path()), IsEmpty());
 }
 
-TEST_F(SwapSpaceTest, WhatIsSwappedOutIsUnderTheHostsLineWhateverItsOwnLimitsAllow) {
+TEST_F(SwapSpaceTest, WhatIsSwappedOutIsWithinTheHostsBudgetWhateverItsOwnLimitsAllow) {
   ledger.set_budget(device::host(), 400_B);
   SwapSpace swap(limits(1_MiB, 1_MiB), ledger);
   for (std::uint64_t id = 1; id <= 8; ++id) {
@@ -124,7 +124,7 @@ TEST_F(SwapSpaceTest, WhatIsSwappedOutIsUnderTheHostsLineWhateverItsOwnLimitsAll
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST_F(SwapSpaceTest, WhatDoesNotFitUnderTheLineIsNotEvenMade) {
+TEST_F(SwapSpaceTest, WhatDoesNotFitIntoTheBudgetIsNotEvenMade) {
   ledger.set_budget(device::host(), 100_B);
   SwapSpace swap(limits(1_MiB, 1_MiB), ledger);
   bool saved = false;

@@ -19,7 +19,7 @@ DeviceVerdict verdict_of(Bytes required, const DeviceState& state) {
   return admit({model_of({buffer(state.info.id, Stage::weights, required)})}, {state}).front();
 }
 
-TEST(LayOutTest, TheDryRunsLinesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
+TEST(LayOutTest, TheDryRunsEntriesAreExactAndTheRuntimesSayWhereTheyComeFrom) {
   const dry_run::DryRun dry_run = gpu_dry_run();
   const ModelPlan model = lay_out(request(), dry_run,
                                   {{kGpu, {.bytes = 512_MiB, .source = Source::calibrated}},
@@ -67,20 +67,20 @@ TEST(RequiredTest, ModelsThatTakeTurnsShareComputePerBufferTypeAndNothingElse) {
 TEST(ReservationEntriesTest, AreTheChargedOnesUnderTheModelsName) {
   const ModelPlan model =
       model_of({buffer(kGpu, Stage::weights, 100_B), buffer(kHost, Stage::weights, 900_B, "CPU_Mapped", false)}, "m");
-  const auto budgets = reservation_entries(model);
-  ASSERT_EQ(budgets.size(), 1U);
-  EXPECT_EQ(budgets[0].bytes, 100_B);
-  EXPECT_EQ(budgets[0].tag, (memory::Tag{.device = kGpu, .owner = "m", .stage = Stage::weights, .buffer = "Vulkan0"}));
+  const auto entries = reservation_entries(model);
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries[0].bytes, 100_B);
+  EXPECT_EQ(entries[0].tag, (memory::Tag{.device = kGpu, .owner = "m", .stage = Stage::weights, .buffer = "Vulkan0"}));
 }
 
-TEST(AdmitTest, AFullLineFitsAndAByteMoreIsShortByOne) {
+TEST(AdmitTest, AFullBudgetFitsAndAByteMoreIsShortByOne) {
   EXPECT_TRUE(verdict_of(90_B, state_of(kGpu, 100_B, 100_B, 90_B)).fits());
   const DeviceVerdict over = verdict_of(91_B, state_of(kGpu, 100_B, 100_B, 90_B));
   EXPECT_EQ(over.limit, Limit::budget);
   EXPECT_EQ(over.short_by, 1_B);
 }
 
-TEST(AdmitTest, WhatIsOursCountsAgainstTheLineAndIsAlreadyMissingFromFree) {
+TEST(AdmitTest, WhatIsOursCountsAgainstTheBudgetAndIsAlreadyMissingFromFree) {
   EXPECT_TRUE(verdict_of(40_B, state_of(kGpu, 100_B, 40_B, 90_B, 50_B)).fits());
   EXPECT_EQ(verdict_of(41_B, state_of(kGpu, 100_B, 60_B, 90_B, 50_B)).limit, Limit::budget);
   const DeviceVerdict above =
@@ -121,7 +121,7 @@ TEST(PlanTest, FitsWhereEveryDeviceDoes) {
   EXPECT_FALSE(plan.fits());
 }
 
-RC_GTEST_PROP(AdmitProperty, FitsExactlyWhereRequiredIsWithinTheLineAndTheFreeMemory, ()) {
+RC_GTEST_PROP(AdmitProperty, FitsExactlyWhereRequiredIsWithinTheBudgetAndTheFreeMemory, ()) {
   const auto amount = [] { return Bytes{*rc::gen::inRange<std::uint64_t>(0, 50)}; };
   const auto perhaps = [&]() -> std::optional<Bytes> {
     return *rc::gen::arbitrary<bool>() ? std::optional(amount()) : std::nullopt;
@@ -142,13 +142,13 @@ RC_GTEST_PROP(RequiredProperty, TogetherNeedNoMoreThanTheSumAndNoLessThanTheLarg
   Bytes sum;
   Bytes largest;
   for (int i = *rc::gen::inRange(1, 5); i > 0; --i) {
-    std::vector<dry_run::BufferEntry> budgets;
+    std::vector<dry_run::BufferEntry> entries;
     for (int j = *rc::gen::inRange(0, 5); j > 0; --j) {
-      budgets.push_back(
+      entries.push_back(
           buffer(kGpu, *rc::gen::elementOf(memory::kStages), Bytes{*rc::gen::inRange<std::uint64_t>(0, 100)},
                  *rc::gen::element<std::string>("Vulkan0", "Vulkan0_Split"), *rc::gen::arbitrary<bool>()));
     }
-    models.push_back(model_of(std::move(budgets)));
+    models.push_back(model_of(std::move(entries)));
     models.back().compute_group = *rc::gen::element<std::string>("", "main", "other");
     sum += required_on(kGpu, {models.back()});
     largest = std::max(largest, required_on(kGpu, {models.back()}));
@@ -182,7 +182,7 @@ TEST(EstimatesTest, StandInTheWayAloneWhereTheRestHasRoom) {
   EXPECT_FALSE(judged(model, 8_GiB, 3_GiB).stands_on_estimates()) << "it fits";
 }
 
-TEST(EstimatesTest, ACalibrationGoesBeyondLineAndFreeMemoryByThem) {
+TEST(EstimatesTest, ACalibrationGoesBeyondBudgetAndFreeMemoryByThem) {
   const ModelPlan model = estimated(2_GiB, 500_MiB);
   const auto beyond = [&](Bytes free, Bytes budget) {
     return admit_beyond_estimates({model}, {state_of(kGpu, 8_GiB, free, budget)}).front();

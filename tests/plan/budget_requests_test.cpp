@@ -28,20 +28,20 @@ dry_run::DeviceView view_of(const device::DeviceId& id) {
   return view;
 }
 
-TEST(BudgetRequestsTest, TwoLinesForOneDeviceAreSaid) {
+TEST(BudgetRequestsTest, TwoBudgetsForOneDeviceAreSaid) {
   EXPECT_FALSE(contradiction(budgets({"90%", "A=1GiB", "B=1GiB", "CPU=1GiB"})));
   EXPECT_THAT(contradiction(budgets({"A=1GiB", "90%", "A=2GiB"})).value(), HasSubstr("'A'"));
   EXPECT_THAT(contradiction(budgets({"1GiB", "90%"})).value(), HasSubstr("without a device"));
 }
 
-TEST(BudgetRequestsTest, ALineForAcceleratorsThatNoModelUsesIsSaid) {
+TEST(BudgetRequestsTest, ABudgetForAcceleratorsThatNoModelUsesIsSaid) {
   EXPECT_THAT(budget_without_use(budgets({"1MiB"}), {on({"none"}), on({"none"})}).value(), HasSubstr("CPU=SIZE"));
   EXPECT_FALSE(budget_without_use(budgets({"1MiB"}), {on({"none"}), on({})}));
   EXPECT_FALSE(budget_without_use(budgets({"CPU=1MiB"}), {on({"none"})}));
   EXPECT_FALSE(budget_without_use({}, {on({"none"})}));
 }
 
-TEST(BudgetRequestsTest, WithoutAnAcceleratorOnTheMachineALineIsTheHosts) {
+TEST(BudgetRequestsTest, WithoutAnAcceleratorOnTheMachineABudgetIsTheHosts) {
   const std::vector<dry_run::DeviceView> host_alone{view_of(kHost)};
   EXPECT_EQ(budgets_of_machine(budgets({"1MiB"}), host_alone).front().device, kHost);
   EXPECT_FALSE(budgets_of_machine(budgets({"1MiB"}), {view_of(kGpu), view_of(kHost)}).front().device);

@@ -78,7 +78,7 @@ class OneCardPlannerTest : public ::testing::Test {
   Store store{folder / "plimsoll.db"};
 };
 
-TEST_F(OneCardPlannerTest, ALineForOneIsALineForBoth) {
+TEST_F(OneCardPlannerTest, ABudgetForOneIsABudgetForBoth) {
   for (const device::DeviceId& named : {kCuda, kVulkan}) {
     const Plan answer = plan({.budgets = {{.device = named, .amount = 60_GiB}}, .ours = {}, .alternatives = false});
     for (const DeviceVerdict& verdict : answer.devices) {
@@ -98,7 +98,7 @@ memory::Tag tag(const device::DeviceId& device, const std::string& owner) {
   return {.device = device, .owner = owner, .stage = Stage::weights, .buffer = device.name()};
 }
 
-TEST(OneCardLedgerTest, TheCardHasOneAccountAndOneLine) {
+TEST(OneCardLedgerTest, TheCardHasOneAccountAndOneBudget) {
   memory::Ledger ledger;
   ledger.join(kVulkan, kCuda);
   ledger.set_budget(kVulkan, 100_B);
@@ -124,7 +124,7 @@ TEST(OneCardLedgerTest, OneReservationOnBothIsJudgedAsASum) {
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST(OneCardLedgerTest, OfTwoLinesSetBeforeTheLowerOneStays) {
+TEST(OneCardLedgerTest, OfTwoBudgetsSetBeforeTheLowerOneStays) {
   memory::Ledger ledger;
   ledger.set_budget(kVulkan, 50_B);
   ledger.set_budget(kCuda, 100_B);

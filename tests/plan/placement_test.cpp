@@ -97,7 +97,7 @@ TEST_F(PlacementTest, AFewMiBMoreFreeMoveNoModel) {
   EXPECT_EQ(places({{"a", 4_GiB}}), std::vector<Devices>{{"B"}});
 }
 
-TEST_F(PlacementTest, ALineIsRoomToo) {
+TEST_F(PlacementTest, ABudgetLimitsTheFreeCapacityToo) {
   states_[0].budget = memory::Budget{.bytes = 2_GiB};
   EXPECT_EQ(places({{"a", 4_GiB}, {"b", 4_GiB}}), (std::vector<Devices>{{"B"}, {"B"}}));
 }

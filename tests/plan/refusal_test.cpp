@@ -18,7 +18,7 @@ std::vector<DeviceVerdict> verdicts(Bytes free, std::optional<Bytes> budget, Byt
   return admit({kModel}, {state_of(kGpu, 8_GiB, free, budget, ours)});
 }
 
-TEST(RefusalTest, AShortLineIsOursWhateverIsFree) {
+TEST(RefusalTest, AShortBudgetIsOursWhateverIsFree) {
   EXPECT_EQ(refusal_of(verdicts(8_GiB, 3_GiB)), Refusal::over_budget);
   EXPECT_EQ(refusal_of(verdicts(1_GiB, 3_GiB)), Refusal::over_budget) << "more is missing in what is free";
   const Error error = refused("'a' does not fit", verdicts(1_GiB, 3_GiB));
@@ -26,7 +26,7 @@ TEST(RefusalTest, AShortLineIsOursWhateverIsFree) {
   EXPECT_THAT(error.what(), Not(HasSubstr("others")));
 }
 
-TEST(RefusalTest, WhatOthersHoldIsNotOurLine) {
+TEST(RefusalTest, WhatOthersHoldIsNotOurBudget) {
   const auto no = verdicts(1_GiB, 7_GiB, 2_GiB);
   EXPECT_EQ(refusal_of(no), Refusal::out_of_device_memory);
   EXPECT_EQ(held_by_others(no.front().state), 5_GiB);
@@ -40,7 +40,7 @@ TEST(RefusalTest, WhatOthersHoldIsNotOurLine) {
                                              {"held_by_others", (5_GiB).value()}}));
 }
 
-TEST(RefusalTest, TheHostsMemoryIsNoLineEither) {
+TEST(RefusalTest, TheHostsMemoryIsNoBudgetEither) {
   const auto no = admit(
       {kModel}, {state_of(kGpu, 8_GiB, std::nullopt, 7_GiB, {}, true), state_of(kHost, 8_GiB, 3_GiB, std::nullopt)});
   EXPECT_EQ(refusal_of(no), Refusal::out_of_device_memory);

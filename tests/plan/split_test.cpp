@@ -14,7 +14,7 @@ DeviceState card(const std::string& name, std::optional<Bytes> free, std::option
 
 const DeviceState kTheHost = state_of(kHost, 64_GiB, 60_GiB, std::nullopt);
 
-TEST(SplitTest, SharesFollowTheRoomUnderEachLine) {
+TEST(SplitTest, SharesFollowTheFreeCapacityWithinEachBudget) {
   const auto fixed = with_fixed_split({}, {card("A", 8_GiB), card("B", 32_GiB, 26_GiB, 2_GiB), kTheHost});
   EXPECT_EQ(fixed.devices, (std::vector<std::string>{"A", "B"}));
   EXPECT_EQ(fixed.tensor_split, (std::vector<float>{64, 192}));

@@ -18,7 +18,7 @@ std::vector<plan::DeviceVerdict> one_card(Bytes budget) {
   return verdicts;
 }
 
-TEST(MemoryAccountingTest, ALineForEitherNameOfACardIsInThePlaceOfTheOneBefore) {
+TEST(MemoryAccountingTest, ABudgetForEitherNameOfACardIsInThePlaceOfTheOneBefore) {
   MemoryAccounting accounting;
   accounting.set_budgets(one_card(60_GiB));
   for (const device::DeviceId& named : {kCuda, kVulkan}) {
@@ -29,7 +29,7 @@ TEST(MemoryAccountingTest, ALineForEitherNameOfACardIsInThePlaceOfTheOneBefore) 
   }
 }
 
-TEST(MemoryAccountingTest, ACardsLineIsRememberedOnce) {
+TEST(MemoryAccountingTest, ACardsBudgetIsRememberedOnce) {
   MemoryAccounting accounting;
   accounting.set_budgets(one_card(60_GiB));
   const auto budgets = accounting.budgets_with({});

@@ -99,7 +99,7 @@ TEST_F(TrackerTest, TheInnermostScopeCountsAndTheOuterReturns) {
   EXPECT_THAT(held("inner"), IsEmpty());
 }
 
-TEST_F(TrackerTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
+TEST_F(TrackerTest, MappedWeightsAreShownAndCountAgainstNoBudget) {
   engine::start_backends();
   ledger.set_budget(kHost, 0_B);
   const Scope scope("a", Phase::load);
@@ -116,7 +116,7 @@ TEST_F(TrackerTest, MappedWeightsAreShownAndHeldAgainstNoLine) {
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST_F(TrackerTest, OurLineRefusesWithoutAskingTheDeviceAndSaysWhy) {
+TEST_F(TrackerTest, OurBudgetRefusesWithoutAskingTheDeviceAndSaysWhy) {
   ledger.set_budget(kHost, 4_KiB);
   Scope scope("a", Phase::load);
   const Buffer fits = allocate(4096);
