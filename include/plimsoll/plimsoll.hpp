@@ -4,12 +4,14 @@
 #error "plimsoll needs C++23: compile with -std=c++23"
 #endif
 
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/chat.hpp>
 #include <plimsoll/conversation.hpp>
 #include <plimsoll/embedder.hpp>
 #include <plimsoll/fleet.hpp>
 #include <plimsoll/generation.hpp>
 #include <plimsoll/host.hpp>
+#include <plimsoll/memory/refusal.hpp>
 #include <plimsoll/model.hpp>
 #include <plimsoll/monitor.hpp>
 #include <plimsoll/plan.hpp>

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/device/device.hpp>
 #include <plimsoll/embedder.hpp>
 #include <plimsoll/memory/budget.hpp>
