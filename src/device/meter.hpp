@@ -38,8 +38,8 @@ struct Growth {
 // at the other reading, used nothing. Else everybody's, where both readings tell that by the same probes. Pure.
 [[nodiscard]] Growth growth(const MemoryUse& before, const MemoryUse& after);
 
-// Several devices; those that share a memory (a card that two backends offer; the host's) are one, and read once. The
-// probe outlives the meter.
+// Several devices; those that share a memory (a card that two backends offer; the host's) are one, and read once. Any
+// thread; the probe outlives the meter.
 class Meter {
  public:
   Meter(const Probe& probe, std::vector<DeviceInfo> devices);

@@ -14,6 +14,8 @@ struct DeviceView {
   friend bool operator==(const DeviceView&, const DeviceView&) = default;
 };
 
+// One thread at a time. Throws Error: usage (parameters that contradict each other or the file), model_unusable,
+// unsupported, and what is particular to a subclass.
 class DryRunSource {
  public:
   virtual ~DryRunSource() = default;

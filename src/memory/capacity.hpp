@@ -17,7 +17,7 @@ concept CapacitySource = requires(T& source, const Tag& tag, Bytes bytes) {
   { source.release(tag, bytes) } noexcept;
 };
 
-// The same, behind a pointer, where the source is chosen at run time.
+// The same, behind a pointer, where the source is chosen at run time. Any thread; what a source asks outlives it.
 class AnyCapacity {
  public:
   virtual ~AnyCapacity() = default;
