@@ -50,6 +50,7 @@ ModelInfo Model::info() const {
           .n_ctx = context.n_ctx,
           .n_ctx_seq = context.n_ctx_seq,
           .n_seq_max = context.n_seq_max,
+          .sound_rate = state.options.projector.wanted() ? state.instance->projector().facts().sample_rate : 0,
           .has_vocabulary = state.instance->model()->vocab().present()};
 }
 
