@@ -8,7 +8,7 @@ _plimsoll() {
   local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
     --main-gpu -ot --override-tensor --cpu-moe -cmoe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --check-tensors
     --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range -mm --mmproj
-    --no-mmproj-offload --image-min-tokens --image-max-tokens'
+    --chat-template --chat-template-file --no-mmproj-offload --image-min-tokens --image-max-tokens'
   # end of options
   # options: draft
   local draft='-md --model-draft -ngld --gpu-layers-draft --draft-max --draft-p-min'
@@ -38,6 +38,7 @@ _plimsoll() {
     --lora) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     --control-vector) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     -mm | --mmproj) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
+    --chat-template-file) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     -ctk | --cache-type-k) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -ctv | --cache-type-v) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -fa | --flash-attn) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
@@ -61,7 +62,7 @@ _plimsoll() {
     plan) words="-h --help --explain --fit --json $model $draft $context" ;;
     generate) words="-h --help -p --prompt -f --file --tokens --image --audio -n --predict --stop --ignore-eos --report --fleet
       --warm-up --fit --progress --json $model $draft $context $sampling" ;;
-    chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $context $sampling" ;;
+    chat) words="-h --help --system --forget-oldest -n --predict --stop --warm-up --fit $model $draft $context $sampling" ;;
     calibrate) words="-h --help --forget --json $model $context" ;;
     bench) words="-h --help -p --n-prompt -n --n-gen -r --repetitions --warm-up --json $model $context" ;;
     embed) words="-h --help -p --prompt -f --file --tokens --pooling --embd-normalize --warm-up --fit --json $model $context" ;;
@@ -70,10 +71,10 @@ _plimsoll() {
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
     serve)
-      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --no-dashboard
+      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --watch --no-dashboard
         -a --alias --strict-fields --backlog
-        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts
-        --max-wait --max-time --drain-time --keep-in-host --metrics-compat --embedding --reranking --pooling
+        --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts --slot-save-path
+        --max-wait --max-time --time-slice --drain-time --sse-ping-interval --keep-alive-spaces --keep-in-host --metrics-compat --embedding --reranking --pooling
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;

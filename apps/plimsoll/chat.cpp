@@ -26,6 +26,7 @@ constexpr const char* kHelp =
 
 struct ChatOptions {
   ModelOptions model;
+  DraftOptions draft;
   SamplingOptions sampling;
   std::string system;
   std::int32_t predict = run::kDefaultPredict;
@@ -40,8 +41,9 @@ enum class Next { go_on, leave, interrupted };
 // One line of the user's is a message or a command.
 class Talk {
  public:
-  Talk(run::ChatSession& session, const ChatOptions& options, const run::Instance& instance)
-      : session_(session), options_(options), instance_(instance) {}
+  Talk(run::ChatSession& session, const ChatOptions& options, const run::Instance& instance,
+       std::optional<run::Draft> draft)
+      : session_(session), options_(options), instance_(instance), draft_(draft) {}
 
   Next line(const std::string& line) {
     if (line.front() != '/') return show(session_.say(line, params()));
@@ -86,6 +88,9 @@ class Talk {
         stats.messages, stats.forgotten, stats.prompt_tokens, stats.reused_tokens);
     fmt::print("last answer: {} tokens in {:.0f} ms after {:.0f} ms for the prompt\n", stats.last.generated_tokens,
                stats.last.generate_ms, stats.last.prompt_ms);
+    if (draft_)
+      fmt::print("the draft proposed {} of them, and {} were accepted\n", stats.last.speculation.proposed,
+                 stats.last.speculation.accepted);
     fmt::print("allocations after seal {}, growth after ready {}\n", seal.allocations_after_seal,
                format_bytes(instance_.growth_after_ready()));
   }
@@ -96,6 +101,7 @@ class Talk {
     params.sampling = sampling(options_.sampling);
     params.stop_strings = options_.stop_strings;
     params.overflow.strategy = run::ContextOverflow::stop;
+    params.draft = draft_;
     params.stop = interrupts();
     return params;
   }
@@ -112,6 +118,7 @@ class Talk {
   run::ChatSession& session_;
   const ChatOptions& options_;
   const run::Instance& instance_;
+  std::optional<run::Draft> draft_;
 };
 
 // What is wrong with one line does not end the conversation of somebody who sits before it.
@@ -161,9 +168,12 @@ int run(const ChatOptions& options) {
   const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   ModelOptions model = options.model;
   if (!model.has("--model")) model.given["--model"] = {demo_models().back()};  // the one that answers questions
+  plan::Request request = requests(model, 1).front();
+  const std::optional<plan::Request> draft = draft_request(options.draft, request);
+  const std::string chosen = chat_template(model);
   const Opened opened =
-      open(requests(model, 1).front(), planner_options(model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !model.has("--no-prefault")},
+      open(request, planner_options(model),
+           {.fit = options.fit, .draft = draft, .warm_up = warm_up, .prefault = !model.has("--no-prefault")},
            [](const run::Instance& loaded) {
              if (!loaded.model()->vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
@@ -173,8 +183,19 @@ int run(const ChatOptions& options) {
   run::InteractiveExecutor executor(batched);
   run::ChatOptions chat{.system = options.system};
   chat.forget_oldest = options.forget_oldest;
+  if (!chosen.empty())
+    chat.history_transform =
+        std::make_unique<run::TemplateTransform>(engine::ChatTemplate::of(*opened.instance->model(), chosen));
   run::ChatSession session(executor, std::move(chat));
-  Talk lines(session, options, *opened.instance);
+  std::optional<run::BatchedExecutor> draft_executor;
+  std::optional<run::Conversation> proposes;
+  std::optional<run::Draft> speculates;
+  if (opened.draft) {
+    draft_executor.emplace(*opened.draft);
+    proposes.emplace(draft_executor->create());
+    speculates = {.conversation = &*proposes, .speculation = speculation(options.draft)};
+  }
+  Talk lines(session, options, *opened.instance, speculates);
   return talk(lines);
 }
 
@@ -184,6 +205,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   CLI::App* command = app.add_subcommand("chat", "Talk to a model in its own template; one line is one message");
   auto options = std::make_shared<ChatOptions>();
   add_model_options(*command, options->model);
+  add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("--system", options->system, "The system message")->envname("PLIMSOLL_SYSTEM");
   command->add_option("-n,--predict", options->predict, "Tokens of one answer at most; -1: until the context is full")

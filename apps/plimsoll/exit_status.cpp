@@ -76,10 +76,8 @@ ExitStatus report(const Error& error, bool json) {
   if (json) {
     nlohmann::ordered_json numbers = nlohmann::ordered_json::object();
     for (const auto& [name, value] : error.numbers()) numbers[name] = value;
-    const nlohmann::ordered_json out{{"schema", "plimsoll.error/1"},
-                                     {"code", to_string(error.code())},
-                                     {"message", message},
-                                     {"numbers", numbers}};
+    const nlohmann::ordered_json out{
+        {"schema", "plimsoll.error/1"}, {"code", to_string(error.code())}, {"message", message}, {"numbers", numbers}};
     fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
   return exit_status(error.code());

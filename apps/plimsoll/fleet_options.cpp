@@ -10,26 +10,10 @@
 #include "run/embedder.hpp"
 #include "run/reranker.hpp"
 
+#include "model_file_names.hpp"
+
 namespace plimsoll::app {
 namespace {
-
-// Of a model in several files the first stands for all; projectors are no models.
-bool is_a_model(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  if (path.extension() != ".gguf" || name.starts_with("mmproj")) return false;
-  const std::size_t of = name.rfind("-of-");
-  return of == std::string::npos || of < 5 || name.substr(of - 5, 5) == "00001";
-}
-
-std::vector<std::string> models_in(const std::string& folder) {
-  std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.is_regular_file() && is_a_model(entry.path())) found.push_back(entry.path().string());
-  }
-  std::ranges::sort(found);
-  if (found.empty()) throw Error(ErrorCode::usage, fmt::format("the folder '{}' has no model (*.gguf)", folder));
-  return found;
-}
 
 // The demo models are small: several clients can try them at once.
 void give_demo_models_slots(ModelOptions& options) {
@@ -86,9 +70,11 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   fleet.budgets = std::move(planner.budgets);
   fleet.runtime = std::move(planner.runtime);
   fleet.prefault = !options.has("--no-prefault");
+  const std::string chosen = chat_template(options);
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.compute_group = host::kDefaultGroup;
-    fleet.models.push_back({.request = std::move(request), .load_at_start = at_start});
+    fleet.models.push_back(
+        {.request = std::move(request), .load_at_start = at_start, .aliases = {}, .chat_template = chosen});
   }
   give_purpose(fleet, purpose);
   require_used_budgets(fleet.budgets, host::requests_of(fleet));
@@ -98,6 +84,8 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
 }  // namespace
 
 host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
+  if (!chat_template(options).empty())
+    throw Error(ErrorCode::usage, "a fleet file gives each model its own chat-template");
   host::Fleet fleet = host::read_fleet(file);
   const plan::PlannerOptions planner = planner_options(options);
   fleet.budgets.insert(fleet.budgets.end(), planner.budgets.begin(), planner.budgets.end());

@@ -1,7 +1,6 @@
 // plimsoll generate: one model, one prompt, text out, and with --report the proof of where every byte went.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
@@ -9,7 +8,6 @@
 #include "base/whole_file.hpp"
 #include "dry_run/dry_run_process.hpp"
 #include "host/host.hpp"
-#include "run/speculative.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -29,6 +27,7 @@ struct GenerateOptions {
   DraftOptions draft;
   SamplingOptions sampling;
   std::string prompt;
+  bool has_prompt = false;  // it may be an empty one
   std::string prompt_file;
   std::string tokens;
   std::vector<std::string> media;
@@ -42,16 +41,17 @@ struct GenerateOptions {
   bool progress = false;
 };
 
-std::string prompt_text(const GenerateOptions& options) {
-  if (options.prompt_file.empty()) return options.prompt;
-  std::ifstream file(options.prompt_file, std::ios::binary);
-  if (!file) throw Error(ErrorCode::usage, fmt::format("the prompt file '{}' cannot be read", options.prompt_file));
-  return {std::istreambuf_iterator<char>(file), {}};
+// Once, since what is piped in comes once.
+void read_prompt(GenerateOptions& options) {
+  if (!options.prompt_file.empty())
+    options.prompt = read_text(options.prompt_file);
+  else if (!options.has_prompt && options.tokens.empty() && stdin_is_given())
+    options.prompt = read_text("-");
 }
 
 std::vector<engine::Token> prompt_tokens(const engine::Model& model, const GenerateOptions& options) {
   if (!options.tokens.empty()) return token_list(options.tokens);
-  std::string text = prompt_text(options);
+  std::string text = options.prompt;
   if (text.empty() && !options.model.has("--model")) text = kDemoPrompt;
   return run::tokenize_prompt(model, text);
 }
@@ -73,18 +73,12 @@ std::string with_markers(std::string text, const std::string& marker, std::size_
 
 void read_media(const GenerateOptions& options, const engine::Projector& projector, Asked& asked) {
   for (const std::string& path : options.media) asked.media.push_back(projector.media_from_file(path));
-  asked.text = with_markers(prompt_text(options), projector.facts().marker, asked.media.size());
+  asked.text = with_markers(options.prompt, projector.facts().marker, asked.media.size());
   (void)projector.tokenize(asked.text, asked.media, true);
 }
 
-// How often proposals were right, summed over the runs.
-struct Speculation {
-  run::SpeculationParams params;
-  run::SpeculationCounts counts;
-};
-
-template <class Generation, class Show>
-RequestFigures read_all(Generation& generation, const Stopwatch& watch, run::FinishReason& reason, Show&& show) {
+template <class Show>
+RequestFigures read_all(run::Generation& generation, const Stopwatch& watch, run::FinishReason& reason, Show&& show) {
   while (const auto piece = generation.next()) show(*piece);
   reason = generation.finish_reason();
   return {.ms = watch.elapsed_ms(), .timing = generation.timing()};
@@ -92,23 +86,22 @@ RequestFigures read_all(Generation& generation, const Stopwatch& watch, run::Fin
 
 // One run of the request. `show` receives the pieces as they come.
 template <class Show>
-RequestFigures run_once(const Opened& opened, const Asked& asked, Speculation& speculation, run::FinishReason& reason,
-                        Show&& show) {
+RequestFigures run_once(const Opened& opened, const Asked& asked, const run::SpeculationParams& speculation,
+                        run::FinishReason& reason, Show&& show) {
   const Stopwatch watch;
   run::BatchedExecutor executor(*opened.instance);
   run::Conversation conversation = executor.create();
   if (!asked.media.empty()) conversation.prompt(asked.text, asked.media);
-  if (!opened.draft) {
-    run::Generation generation(conversation, asked.params);
-    return read_all(generation, watch, reason, show);
+  std::optional<run::BatchedExecutor> draft_executor;
+  std::optional<run::Conversation> draft;
+  run::GenerationParams params = asked.params;
+  if (opened.draft) {
+    draft_executor.emplace(*opened.draft);
+    draft.emplace(draft_executor->create());
+    params.draft = {.conversation = &*draft, .speculation = speculation};
   }
-  run::BatchedExecutor draft_executor(*opened.draft);
-  run::Conversation draft = draft_executor.create();
-  run::SpeculativeGeneration generation(conversation, draft, asked.params, speculation.params);
-  RequestFigures figures = read_all(generation, watch, reason, show);
-  speculation.counts.proposed += generation.counts().proposed;
-  speculation.counts.accepted += generation.counts().accepted;
-  return figures;
+  run::Generation generation(conversation, std::move(params));
+  return read_all(generation, watch, reason, show);
 }
 
 void print_result(const std::string& text, run::FinishReason reason, const RequestFigures& figures) {
@@ -172,17 +165,12 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   run::GenerationParams params = generation_params(options);
   params.prompt = prompt_tokens(*lease.instance().model(), options);
   params.stop = interrupts();
+  params.draft = lease.draft();
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
   const Stopwatch watch;
-  RequestFigures figures;
-  if (const auto draft = lease.draft()) {
-    run::SpeculativeGeneration generation(lease.conversation(), draft->conversation, params, draft->speculation);
-    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
-  } else {
-    run::Generation generation(lease.conversation(), params);
-    figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
-  }
+  run::Generation generation(lease.conversation(), std::move(params));
+  const RequestFigures figures = read_all(generation, watch, reason, shown_or_kept(global.json, text));
   global.json ? print_result(text, reason, figures) : fmt::print("\n");
   return end_of(reason, figures);
 }
@@ -216,7 +204,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
                              check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();
-  Speculation speculation{.params = app::speculation(options.draft), .counts = {}};
+  const run::SpeculationParams speculation = app::speculation(options.draft);
 
   std::string text;
   run::FinishReason reason = run::FinishReason::running;
@@ -228,7 +216,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
     for (int i = 0; i < kSteadyRuns && again != run::FinishReason::cancelled; ++i) {
       runs.push_back(run_once(opened, asked, speculation, again, [](const std::string&) {}));
     }
-    write_whole_file(options.report, report_json(opened, runs, speculation.counts).dump(2) + "\n");
+    write_whole_file(options.report, report_json(opened, runs).dump(2) + "\n");
     if (again == run::FinishReason::cancelled) reason = again;
   }
   if (global.json) print_result(text, reason, runs.front());
@@ -244,7 +232,9 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");
-  command->add_option("-f,--file", options->prompt_file, "File with the prompt")->excludes("--prompt");
+  command
+      ->add_option("-f,--file", options->prompt_file, "File with the prompt; -: stdin, which is also read without any")
+      ->excludes("--prompt");
   command->add_option("--tokens", options->tokens, "The prompt as token ids, like 1,2,3")
       ->excludes("--prompt")
       ->excludes("--file");
@@ -270,7 +260,11 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_flag("--progress", options->progress,
                     "Say on stderr when a stage is over, also where stderr is no terminal");
   add_json(*command, global);
-  command->callback([&global, &status, options] { status = run(global, *options); });
+  command->callback([&global, &status, options, command] {
+    options->has_prompt = command->count("--prompt") > 0;
+    read_prompt(*options);
+    status = run(global, *options);
+  });
 }
 
 }  // namespace plimsoll::app

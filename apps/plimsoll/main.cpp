@@ -1,10 +1,13 @@
 // The program: joins the subcommands, and turns whatever happens into a sentence and an exit status.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/version.hpp"
@@ -14,6 +17,7 @@
 #include "exit_status.hpp"
 #include "interrupt.hpp"
 #include "llama_server_flags.hpp"
+#include "near_name.hpp"
 #include "waiting.hpp"
 
 namespace {
@@ -37,6 +41,25 @@ void set_up_log(const app::GlobalOptions& global) {
 std::string version_text() {
   const engine::EngineVersion engine = engine::engine_version();
   return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
+}
+
+// Where a word stands in a subcommand's place that is none: a sentence with the one that may have been meant.
+std::string unknown_subcommand(const CLI::App& program, const std::vector<std::string>& arguments) {
+  if (!program.get_subcommands().empty()) return {};
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with('-') ||
+        (i > 0 && (arguments[i - 1] == "--log-file" || arguments[i - 1] == "--config")))
+      continue;
+    std::vector<std::string> names;
+    for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+      if (!command->get_group().empty()) names.push_back(command->get_name());
+    }
+    const std::string near = app::near_name(arguments[i], names);
+    return fmt::format(
+        "there is no subcommand '{}'; {}", arguments[i],
+        near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
+  }
+  return {};
 }
 
 int run_command(int argc, char** argv) {
@@ -72,6 +95,8 @@ int run_command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
     const bool json = std::ranges::contains(arguments, "--json");
+    if (const std::string unknown = unknown_subcommand(program, arguments); !unknown.empty())
+      return app::report(Error(ErrorCode::usage, unknown + " (plimsoll --help)"), json);
     return app::report(Error(ErrorCode::usage, std::string(error.what()) + " (plimsoll --help)"), json);
   } catch (const std::exception& error) {
     const auto chosen = program.get_subcommands();

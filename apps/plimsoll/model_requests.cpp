@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <limits>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
+#include "base/utf8.hpp"
+#include "engine/chat_template.hpp"
 #include "host/fleet.hpp"
 #include "options/table.hpp"
 #include "plan/budget_requests.hpp"
@@ -138,6 +140,20 @@ std::vector<NamedModel> named_models(const ModelOptions& options) {
 
 }  // namespace
 
+std::string chat_template(const ModelOptions& options) {
+  const std::vector<std::string> texts = options.all("--chat-template");
+  const std::vector<std::string> files = options.all("--chat-template-file");
+  if (texts.empty() && files.empty()) return {};
+  if (!texts.empty() && !files.empty()) usage_error("--chat-template and --chat-template-file do not go together");
+  const std::string chosen = files.empty() ? texts.back() : read_text_file(files.back());
+  try {
+    engine::ChatTemplate::check(chosen);
+  } catch (const Error& error) {
+    usage_error(fmt::format("{}: {}", files.empty() ? "--chat-template" : files.back(), error.what()));
+  }
+  return chosen;
+}
+
 std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most) {
   auto models = named_models(options);
   if (models.empty()) {
@@ -151,12 +167,12 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
                                 .control_vector = control_vector(options)};
   std::vector<plan::Request> requests;
   for (const auto& [path, name, projector] : models) {
-    plan::Request request{.name = name.empty() ? std::filesystem::path(path).stem().string() : name, .dry_run = common};
+    plan::Request request{.name = name.empty() ? name_of_file(path) : as_utf8(name), .dry_run = common};
     request.dry_run.model.path = path;
     if (!projector.empty()) request.dry_run.projector = projector_params(options, common.context, projector);
     const auto same_name = [&](const plan::Request& other) { return other.name == request.name; };
     for (int i = 2; std::ranges::any_of(requests, same_name); ++i)
-      request.name = fmt::format("{}-{}", std::filesystem::path(path).stem().string(), i);
+      request.name = fmt::format("{}-{}", name_of_file(path), i);
     requests.push_back(std::move(request));
   }
   if (requests.size() > 1) {
@@ -177,8 +193,7 @@ run::SpeculationParams speculation(const DraftOptions& options) {
 std::optional<plan::Request> draft_request(const DraftOptions& options, plan::Request& target) {
   if (options.model.empty()) return std::nullopt;
   plan::Request draft = run::plan_with_draft(target, options.model, speculation(options));
-  if (const std::string name = std::filesystem::path(options.model).stem().string(); name != target.name)
-    draft.name = name;
+  if (const std::string name = name_of_file(options.model); name != target.name) draft.name = name;
   if (!options.gpu_layers.empty())
     options::row_of<engine::ModelParams>("gpu_layers")
         .read(draft.dry_run.model, "--gpu-layers-draft", options.gpu_layers);

@@ -38,6 +38,8 @@ void add_model_options(CLI::App& command, ModelOptions& options);  // of every g
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.
 [[nodiscard]] std::vector<plan::Request> requests(const ModelOptions& options, std::size_t most);
+// The chat template that was chosen in the place of the files' own; empty: none. Throws Error{usage}.
+[[nodiscard]] std::string chat_template(const ModelOptions& options);
 [[nodiscard]] plan::PlannerOptions planner_options(const ModelOptions& options);
 // Throws Error{usage} where a budget binds nothing that these models use.
 void require_used_budgets(const std::vector<memory::BudgetRequest>& budgets,

@@ -16,6 +16,9 @@
 namespace plimsoll::app {
 namespace {
 
+// Sentences may name files whose names are no UTF-8.
+constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+
 struct PlanOptions {
   ModelOptions model;
   std::string fleet;
@@ -39,7 +42,7 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   const host::FleetPlan answer = host::plan_fleet(fleet, planner);
   if (global.json) {
-    fmt::print("{}\n", host::to_json(answer, tracker::mode()).dump(2));
+    fmt::print("{}\n", host::to_json(answer, tracker::mode()).dump(2, ' ', false, kReplace));
   } else {
     fmt::print("{}", host::to_table(answer));
     if (options.explain) print_explanation(answer.explanation, planner);
@@ -50,6 +53,15 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
   if (answer.never.empty()) return done;
   fmt::print(stderr, "plimsoll: not every model of this fleet fits, even alone\n");
   return refused;
+}
+
+// Of the models, as they would chat; a draft does not.
+std::vector<host::TemplateRemark> templates_of(const std::vector<plan::Request>& wanted, const PlanOptions& options) {
+  host::Fleet fleet;
+  const std::string chosen = chat_template(options.model);
+  for (const plan::Request& request : wanted) fleet.models.push_back({.request = request, .chat_template = chosen});
+  if (!options.draft.model.empty()) fleet.models.pop_back();
+  return host::template_remarks(fleet);
 }
 
 int run(const GlobalOptions& global, const PlanOptions& options) {
@@ -74,10 +86,13 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   if (!options.fleet.empty()) return run_fleet(global, options, planner);
   const plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
 
+  const std::vector<host::TemplateRemark> templates = templates_of(wanted, options);
   if (global.json) {
-    fmt::print("{}\n", plan::to_json(plan, tracker::mode()).dump(2));
+    nlohmann::ordered_json json = plan::to_json(plan, tracker::mode());
+    json["templates"] = host::to_json(templates);
+    fmt::print("{}\n", json.dump(2, ' ', false, kReplace));
   } else {
-    fmt::print("{}", plan::to_table(plan));
+    fmt::print("{}{}", plan::to_table(plan), host::to_text(templates));
     if (options.explain) print_explanation(plan.explanation, planner);
   }
   if (plan.fits()) return done;

@@ -68,7 +68,13 @@ Json seal_json(const run::Instance& instance) {
           {"graph_reallocations", instance.graph_reallocations()}};
 }
 
-Json draft_json(const run::Instance& draft, const run::SpeculationCounts& counts) {
+// How often proposals were right, summed over the requests.
+Json draft_json(const run::Instance& draft, const std::vector<RequestFigures>& requests) {
+  run::SpeculationCounts counts;
+  for (const RequestFigures& request : requests) {
+    counts.proposed += request.timing.speculation.proposed;
+    counts.accepted += request.timing.speculation.accepted;
+  }
   return {{"name", draft.name()},
           {"ledger", {{"end", entries_json(draft.snapshot())}}},
           {"warm_up", warm_up_json(draft.warm_up_report())},
@@ -80,8 +86,7 @@ Json draft_json(const run::Instance& draft, const run::SpeculationCounts& counts
 
 }  // namespace
 
-nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests,
-                                   const run::SpeculationCounts& counts) {
+nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests) {
   const run::Instance& instance = *opened.instance;
   Json json{{"schema", "plimsoll.report/1"},
             {"plan", plan::to_json(opened.plan, tracker::mode())},
@@ -98,7 +103,7 @@ nlohmann::ordered_json report_json(const Opened& opened, const std::vector<Reque
             {"growth_read_from", instance.how_growth_is_read()},
             {"pipeline_cache", to_string(instance.pipeline_cache())},
             {"timing", timing_json(opened.figures, requests)}};
-  if (opened.draft) json["draft"] = draft_json(*opened.draft, counts);
+  if (opened.draft) json["draft"] = draft_json(*opened.draft, requests);
   return json;
 }
 

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "run/generation.hpp"
-#include "run/speculative.hpp"
 
 #include "opening.hpp"
 
@@ -17,9 +16,8 @@ struct RequestFigures {
   run::GenerationTiming timing;
 };
 
-// `requests`: the first, and then those on a cleared sequence. `counts`: of all of them, where a draft proposed.
-[[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests,
-                                                 const run::SpeculationCounts& counts = {});
+// `requests`: the first, and then those on a cleared sequence.
+[[nodiscard]] nlohmann::ordered_json report_json(const Opened& opened, const std::vector<RequestFigures>& requests);
 
 // Every step of every sweep, in the order they ran.
 [[nodiscard]] nlohmann::ordered_json warm_up_json(const run::WarmUpReport& report);

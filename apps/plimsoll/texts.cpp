@@ -1,15 +1,17 @@
 #include "texts.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -18,7 +20,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) {
-    if (line.ends_with('\r')) line.pop_back();
     if (!line.empty()) lines.push_back(line);
   }
   return lines;
@@ -26,18 +27,30 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw Error(ErrorCode::usage, fmt::format("the file '{}' cannot be read", path));
-  return text;
+std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
+
+std::string as_text(std::string bytes) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] == '\r' && i + 1 < bytes.size() && bytes[i + 1] == '\n') continue;
+    out += bytes[i];
+  }
+  return out;
 }
 
-std::string read_stdin() { return {std::istreambuf_iterator<char>(std::cin), {}}; }
+std::string read_text(const std::string& path) { return as_text(path == "-" ? read_stdin() : read_text_file(path)); }
+
+// A terminal waits for nobody's prompt, and /dev/null has none.
+bool stdin_is_given() {
+  struct stat what{};
+  return fstat(STDIN_FILENO, &what) == 0 && (S_ISFIFO(what.st_mode) || S_ISREG(what.st_mode));
+}
 
 std::vector<std::string> read_texts(const std::vector<std::string>& given, const std::string& file) {
   std::vector<std::string> texts = given;
-  if (texts.empty()) texts = lines_of(file.empty() ? read_stdin() : read_file(file));
+  if (texts.empty()) texts = lines_of(read_text(file.empty() ? "-" : file));
   if (texts.empty()) throw Error(ErrorCode::usage, "no text was given, neither as an argument nor as a line of stdin");
   return texts;
 }

@@ -9,7 +9,9 @@
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
@@ -41,7 +43,7 @@ std::shared_ptr<engine::Model> load_vocabulary(const TokenizeOptions& options) {
 
 std::string text_of(const TokenizeOptions& options, const CLI::App& command) {
   if (command.count("--prompt") > 0) return options.prompt;
-  return options.file.empty() ? read_stdin() : read_file(options.file);
+  return options.file.empty() || options.file == "-" ? read_stdin() : read_text_file(options.file);
 }
 
 void print_tokens(const engine::Vocab& vocab, const std::vector<engine::Token>& tokens, const TokenizeOptions& options,
@@ -67,7 +69,8 @@ int run_here(const GlobalOptions& global, const TokenizeOptions& options, const 
   const auto model = load_vocabulary(options);
   const engine::Vocab vocab = model->vocab();
   if (!options.detokenize) {
-    print_tokens(vocab, vocab.tokenize(text, !options.no_bos, !options.no_parse_special), options, global.json);
+    const auto read = options.no_parse_special ? jinja::input_text(text) : jinja::own_text(text);
+    print_tokens(vocab, engine::prompt_tokens(*model, read, !options.no_bos), options, global.json);
     return done;
   }
   if (!vocab.present()) throw Error(ErrorCode::unsupported, "this model carries no vocabulary");
@@ -126,7 +129,7 @@ void add_tokenize(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("-p,--prompt", options->prompt, "The text (none: all of stdin)");
   command->add_option("-f,--file", options->file, "File with the text")->excludes("--prompt");
   command->add_flag("--ids", options->ids, "Only the ids, like [1, 2, 3]");
-  command->add_flag("--no-bos", options->no_bos, "Without the model's own begin and end tokens");
+  command->add_flag("--no-bos", options->no_bos, "Without the model's own begin token");
   command->add_flag("--no-parse-special", options->no_parse_special, "'<|im_start|>' is text, not one token");
   command->add_flag("--show-count", options->show_count, "Also say how many tokens there are");
   command->add_flag("--detokenize", options->detokenize, "The other way round: --tokens to text");

@@ -73,9 +73,8 @@ int run_headless(const GlobalOptions& global, const TopOptions& options, host::H
   monitor::Monitor monitor(host, {.beat = std::chrono::milliseconds(0)});
   if (global.json) {
     const monitor::Sample sample = monitor.sample_now();
-    fmt::print(
-        "{}\n",
-        monitor::to_json(sample, monitor.counters()).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    const auto status = monitor::to_json(sample, monitor.counters(), host.fleet().get());
+    fmt::print("{}\n", status.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return done;
   }
   tui::TopControl control(host, monitor, options.fleet);

@@ -20,9 +20,8 @@ constexpr std::array<std::string_view, 9> kComputing{"generate", "chat",   "cali
 
 // The command line is not read as yet: a file of such a name costs a start anew, and nothing else.
 bool may_compute(int argc, const char* const* argv) {
-  return std::ranges::any_of(std::span(argv, static_cast<std::size_t>(argc)), [](std::string_view argument) {
-    return std::ranges::contains(kComputing, argument);
-  });
+  return std::ranges::any_of(std::span(argv, static_cast<std::size_t>(argc)),
+                             [](std::string_view argument) { return std::ranges::contains(kComputing, argument); });
 }
 
 void bound_waiting(char** argv) {

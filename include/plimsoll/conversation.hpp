@@ -22,7 +22,7 @@ class Media {
   // [width x height x 3] bytes, red green blue, row by row from the top. Throws Error{usage} for another number of
   // them.
   [[nodiscard]] static Media from_pixels(std::uint32_t width, std::uint32_t height, std::span<const std::uint8_t> rgb);
-  // One channel at the projector's own rate, -1 to 1.
+  // One channel at ModelInfo::sound_rate, -1 to 1. Throws Error{usage} for none.
   [[nodiscard]] static Media from_samples(std::span<const float> samples);
   [[nodiscard]] std::uint32_t width() const;   // pixels; of a sound: how many samples
   [[nodiscard]] std::uint32_t height() const;  // pixels; of a sound: 1

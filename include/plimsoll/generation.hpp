@@ -46,7 +46,7 @@ struct GenerationOptions {
   // generation nor anything else that decodes on this model (which throws Error{usage}, or waits for ever).
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};  // tokens of the prompt decoded
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from: the model's own
-  // opinion, before any sampler; valid inside the call only. Where the model has a draft, generates without it.
+  // opinion, before any sampler; valid inside the call only.
   std::function<void(Token token, std::span<const float> logits)> on_token{};
 };
 
@@ -58,6 +58,8 @@ struct GenerationTiming {
   double generate_ms = 0;  // first sampled token to the last one
   std::int32_t prompt_tokens = 0;
   std::int32_t generated_tokens = 0;
+  std::int32_t draft_tokens = 0;     // proposed by the model's draft
+  std::int32_t accepted_tokens = 0;  // of those
 };
 
 // Read it to its end, or leave it: what was generated stays in the conversation either way. It holds what it needs, so

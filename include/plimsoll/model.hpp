@@ -77,6 +77,7 @@ struct ModelInfo {
   std::uint32_t n_ctx = 0;      // tokens of all sequences together
   std::uint32_t n_ctx_seq = 0;  // tokens of one
   std::uint32_t n_seq_max = 0;  // conversations at a time
+  std::int32_t sound_rate = 0;  // Hz of the sounds that its projector hears; 0: none
   bool has_vocabulary = false;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/schema_verdict.hpp"
 #include "api/timings.hpp"
 
 namespace plimsoll::api {
@@ -22,8 +23,9 @@ struct ResponseMeta {
   std::int64_t created = 0;  // seconds since 1970
   std::string model;
   std::size_t prompt_tokens = 0;
-  std::size_t cached_tokens = 0;      // of those, in memory already
-  std::vector<ReadPrompt> prompts{};  // only where TextRequest::shows_tokens
+  std::size_t cached_tokens = 0;       // of those, in memory already
+  std::vector<ReadPrompt> prompts{};   // only where TextRequest::shows_tokens
+  std::size_t answers_per_prompt = 1;  // choices are counted prompt after prompt
 };
 
 // How much of a prompt has been read.
@@ -39,10 +41,11 @@ struct Usage {
   std::size_t prompt_tokens = 0;
   std::size_t cached_tokens = 0;
   std::size_t completion_tokens = 0;
-  std::size_t reasoning_tokens = 0;  // of those, spent on thoughts
-  std::optional<Timings> timings{};  // of all answers together
-  double load_ms = 0;                // until the model was there
-  double total_ms = 0;               // since the request was read
+  std::size_t reasoning_tokens = 0;             // of those, spent on thoughts
+  std::optional<Timings> timings{};             // of all answers together
+  double load_ms = 0;                           // until the model was there
+  double total_ms = 0;                          // since the request was read
+  std::optional<SchemaVerdict> schema_check{};  // of all answers together; empty: nothing was to be checked
 };
 
 struct ToolCall {
@@ -78,6 +81,8 @@ struct ChoiceEnd {
   Finish finish = Finish::stop;
   std::string stop_string{};  // which one ended it; empty: none did
   std::optional<Timings> timings{};
+  std::optional<double> mean_logprob{};  // of its tokens; only where TextRequest::best_of chooses
+  std::optional<SchemaVerdict> schema_check{};
 };
 
 struct Choice {
@@ -89,6 +94,8 @@ struct Choice {
   std::string stop_string{};
   std::vector<std::int32_t> tokens{};
   Timings timings{};
+  double mean_logprob = 0;
+  std::optional<SchemaVerdict> schema_check{};
 };
 
 struct Answer {

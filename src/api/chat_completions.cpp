@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
+#include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
@@ -39,19 +41,22 @@ class ChatCompletionWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     timings_ = piece.timings;
+    schema_check_.reset();
     std::string out = opening(piece.choice);
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
     const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
     if (!piece.text.empty() || !piece.logprobs.empty())
       out += chunk(piece.choice, {{"content", piece.text}}, nullptr, logprobs);
-    for (const ToolCall& call : piece.tool_calls) out += chunk(piece.choice, call_delta(call), nullptr, nullptr);
+    for (const ToolCall& call : piece.tool_calls)
+      out += chunk(piece.choice, call_delta(call, piece.choice), nullptr, nullptr);
     return out;
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
     std::string out = opening(end.choice);
     timings_ = end.timings;
+    schema_check_ = end.schema_check;
     return out += chunk(end.choice, Json::object(), reason(end.finish), nullptr);
   }
 
@@ -66,6 +71,7 @@ class ChatCompletionWriter final : public AnswerWriter {
              {"created", answer.meta.created},     {"model", answer.meta.model},
              {"choices", std::move(choices)},      {"usage", usage_json(answer.usage)}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
+    add_schema_check(out, answer.usage.schema_check);
     return out;
   }
 
@@ -85,21 +91,20 @@ class ChatCompletionWriter final : public AnswerWriter {
                                    {"finish_reason", std::move(finish)}}});
     if (form_.include_usage) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
+    add_schema_check(out, schema_check_);
     return event(out);
   }
 
   // The first delta of a choice says who speaks.
   [[nodiscard]] std::string opening(std::size_t choice) {
-    if (choice < opened_) return {};
-    opened_ = choice + 1;
-    calls_ = 0;
+    if (!calls_.try_emplace(choice, 0).second) return {};
     return chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
   }
 
-  [[nodiscard]] Json call_delta(const ToolCall& call) {
+  [[nodiscard]] Json call_delta(const ToolCall& call, std::size_t choice) {
     if (form_.one_call) return {{"function_call", tool_call_json(call)["function"]}};
     Json delta = tool_call_json(call);
-    delta["index"] = calls_++;
+    delta["index"] = calls_[choice]++;
     return {{"tool_calls", Json::array({std::move(delta)})}};
   }
 
@@ -133,8 +138,8 @@ class ChatCompletionWriter final : public AnswerWriter {
   ChatForm form_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
-  std::size_t opened_ = 0;
-  std::size_t calls_ = 0;
+  std::optional<SchemaVerdict> schema_check_;
+  std::map<std::size_t, std::size_t> calls_;  // by choice: how many it has made; none: it has not opened
 };
 
 // Where a message's thoughts stand: DeepSeek's and llama-server's name, OpenRouter's, Ollama's.
@@ -223,7 +228,7 @@ Asked read_chat_completion(const Json& body) {
   form.one_call = read_functions(fields, chat);
   form.thoughts = read_thinking(fields, request, chat);
   request.prompt = std::move(chat);
-  request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
+  read_number_of_answers(fields, request);
   (void)read_limits(fields, request, {"max_completion_tokens", "max_tokens", "n_predict", "max_new_tokens"});
   request.stop_strings = read_stop_strings(fields, {"stop", "stop_sequences"});
   read_form(fields, request);
@@ -233,6 +238,7 @@ Asked read_chat_completion(const Json& body) {
   read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
+  read_best_of(fields, request);
   form.include_usage = read_include_usage(fields);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);

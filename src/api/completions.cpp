@@ -1,6 +1,9 @@
 // OpenAI's /v1/completions.
 #include <fmt/format.h>
 
+#include <map>
+
+#include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 
@@ -29,11 +32,13 @@ class CompletionWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     timings_ = piece.timings;
+    schema_check_.reset();
     return chunk(piece.choice, piece.text, nullptr, logprobs_json(piece.logprobs, offset_of(piece)));
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
     timings_ = end.timings;
+    schema_check_ = end.schema_check;
     return chunk(end.choice, "", finish_reason(end.finish), nullptr);
   }
 
@@ -52,6 +57,7 @@ class CompletionWriter final : public AnswerWriter {
     }
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
+    add_schema_check(out, answer.usage.schema_check);
     return out;
   }
 
@@ -66,15 +72,15 @@ class CompletionWriter final : public AnswerWriter {
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
+    add_schema_check(out, schema_check_);
     return event(out);
   }
 
   // Where this piece begins in its choice's text, in bytes.
   [[nodiscard]] std::size_t offset_of(const Piece& piece) {
-    if (piece.choice != choice_) offset_ = 0;
-    choice_ = piece.choice;
-    const std::size_t offset = offset_;
-    offset_ += piece.text.size();
+    std::size_t& written = written_[piece.choice];
+    const std::size_t offset = written;
+    written += piece.text.size();
     return offset;
   }
 
@@ -100,8 +106,8 @@ class CompletionWriter final : public AnswerWriter {
   bool include_usage_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
-  std::size_t choice_ = 0;
-  std::size_t offset_ = 0;
+  std::optional<SchemaVerdict> schema_check_;
+  std::map<std::size_t, std::size_t> written_;  // by choice, in bytes
 };
 
 // With a suffix, the prompt is what stands in front of a gap.
@@ -132,7 +138,7 @@ Asked read_completion(const Json& body) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
   request.prompt = read_texts_or_tokens(fields, "prompt", kMostPrompts, "prompts");
-  request.n = static_cast<std::int32_t>(fields.whole("n", 1, kMostAnswers).value_or(1));
+  read_number_of_answers(fields, request);
   if (!read_limits(fields, request, {"max_tokens", "n_predict", "max_new_tokens", "max_completion_tokens"}))
     request.most_tokens = kOpenAiDefault;
   request.stop_strings = read_stop_strings(fields, {"stop", "stop_sequences"});
@@ -144,7 +150,7 @@ Asked read_completion(const Json& body) {
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
   const bool include_usage = read_include_usage(fields);
-  fields.pass_over("best_of", "all answers are given back", Json(request.n));
+  read_best_of(fields, request);
   if (const auto suffix = fields.text("suffix"); suffix && !suffix->empty()) request.prompt = gap(request, *suffix);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);

@@ -22,11 +22,15 @@ class AnswerWriter {
   [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
   // Told where the request wants it, before the first piece.
   [[nodiscard]] virtual std::string progress(const PromptProgress& /*progress*/) { return {}; }
+  // Says nothing, but shows that the answer still comes; anywhere between the others, before begin() as well.
+  [[nodiscard]] virtual std::string heartbeat() const { return kComment; }
   [[nodiscard]] virtual std::string piece(const Piece& piece) = 0;
   [[nodiscard]] virtual std::string end_of_choice(const ChoiceEnd& end) = 0;
   [[nodiscard]] virtual std::string end(const Usage& usage) = 0;
   [[nodiscard]] virtual std::string failure(const Problem& problem) = 0;
   [[nodiscard]] virtual Json whole(const Answer& answer) = 0;
+  // Of an answer that came to its end: what later requests may refer to by its "id".
+  [[nodiscard]] virtual Json items() const { return Json::array(); }
 };
 
 struct Asked {

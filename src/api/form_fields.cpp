@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
+#include "grammar/gbnf_repetitions.hpp"
 #include "grammar/gbnf_text.hpp"
 #include "grammar/text_grammar.hpp"
 
@@ -82,6 +83,8 @@ class FormReader {
       fields_.fail(key, fmt::format("may be {} bytes long at most", kLongestGrammar));
     if (grammar::gbnf_depth(grammar) > kDeepestGrammar)
       fields_.fail(key, fmt::format("is nested deeper than {} parentheses", kDeepestGrammar));
+    if (const std::string excess = grammar::excess_of_repetitions(grammar); !excess.empty())
+      fields_.fail(key, fmt::format("is too large: {}", excess));
     if (!request_.sampling.grammar.empty()) fields_.fail(key, "was given beside another grammar");
     request_.sampling.grammar = grammar;
   }

@@ -64,6 +64,7 @@ std::vector<std::string> read_names(Fields& fields, const char* key) {
 Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
+  read_number_of_answers(fields, request);
   (void)read_limits(fields, request, {"n_predict", "max_tokens"});
   request.stop_strings = read_stop_strings(fields, {"stop"});
   read_form(fields, request);
@@ -71,6 +72,7 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);
   if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
   request.stream = fields.flag("stream").value_or(false);
+  read_reports(fields, request);
   request.shows_tokens = true;
   form.return_tokens = fields.flag("return_tokens").value_or(false);
   form.response_fields = read_names(fields, "response_fields");

@@ -1,6 +1,10 @@
 #include "llama_writer.hpp"
 
+#include <map>
+
 #include "openai_parts.hpp"
+
+#include "api/answer_check.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -54,25 +58,28 @@ class LlamaWriter final : public AnswerWriter {
     return {};
   }
 
+  std::string progress(const PromptProgress& progress) override {
+    Json out = words(progress.choice, "", {}, 0);
+    out["prompt_progress"] = progress_json(progress);
+    return event(out);
+  }
+
   std::string piece(const Piece& piece) override {
-    if (piece.choice != choice_) written_ = 0, has_newline_ = false;
-    choice_ = piece.choice;
-    written_ += piece.tokens.size();
-    has_newline_ = has_newline_ || piece.text.contains('\n');
-    Json out{{"index", piece.choice},
-             {"content", piece.text},
-             {"tokens", piece.tokens},
-             {"stop", false},
-             {"id_slot", -1},
-             {"tokens_predicted", written_},
-             {"tokens_evaluated", prompt_of(piece.choice).tokens.size()}};
+    Written& written = written_[piece.choice];
+    written.tokens += piece.tokens.size();
+    written.has_newline = written.has_newline || piece.text.contains('\n');
+    Json out = words(piece.choice, piece.text, piece.tokens, written.tokens);
+    if (piece.timings) out["timings"] = timings_json(*piece.timings);
     if (!piece.logprobs.empty()) out["completion_probabilities"] = probabilities_json(piece.logprobs);
     return event(out);
   }
 
   std::string end_of_choice(const ChoiceEnd& end) override {
-    Choice last{.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})};
-    return event(only(form_.response_fields, whole_choice(last, end.choice, has_newline_)));
+    Choice last{.finish = end.finish,
+                .stop_string = end.stop_string,
+                .timings = end.timings.value_or(Timings{}),
+                .schema_check = end.schema_check};
+    return event(only(form_.response_fields, whole_choice(last, end.choice, written_[end.choice].has_newline)));
   }
 
   std::string end(const Usage&) override { return {}; }
@@ -92,37 +99,54 @@ class LlamaWriter final : public AnswerWriter {
   }
 
  private:
+  struct Written {
+    std::size_t tokens = 0;
+    bool has_newline = false;
+  };
+
+  [[nodiscard]] Json words(std::size_t choice, const std::string& text, const std::vector<std::int32_t>& tokens,
+                           std::size_t written) const {
+    return {{"index", choice},
+            {"content", text},
+            {"tokens", tokens},
+            {"stop", false},
+            {"id_slot", -1},
+            {"tokens_predicted", written},
+            {"tokens_evaluated", prompt_of(choice).tokens.size()}};
+  }
+
   [[nodiscard]] const ReadPrompt& prompt_of(std::size_t choice) const {
     static const ReadPrompt kNone;
-    return choice < meta_.prompts.size() ? meta_.prompts[choice] : kNone;
+    const std::size_t prompt = choice / meta_.answers_per_prompt;
+    return prompt < meta_.prompts.size() ? meta_.prompts[prompt] : kNone;
   }
 
   [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
     const ReadPrompt& prompt = prompt_of(index);
     const std::size_t held = prompt.tokens.size() + choice.timings.predicted;
-    return {{"index", index},
-            {"content", choice.text},
-            {"tokens", Json::array()},
-            {"id_slot", -1},
-            {"stop", true},
-            {"model", meta_.model},
-            {"tokens_predicted", choice.timings.predicted},
-            {"tokens_evaluated", prompt.tokens.size()},
-            {"generation_settings", form_.settings},
-            {"prompt", prompt.text},
-            {"has_new_line", has_newline},
-            {"truncated", false},
-            {"stop_type", stop_type(choice.finish, choice.stop_string)},
-            {"stopping_word", choice.stop_string},
-            {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
-            {"timings", timings_json(choice.timings)}};
+    Json out{{"index", index},
+             {"content", choice.text},
+             {"tokens", Json::array()},
+             {"id_slot", -1},
+             {"stop", true},
+             {"model", meta_.model},
+             {"tokens_predicted", choice.timings.predicted},
+             {"tokens_evaluated", prompt.tokens.size()},
+             {"generation_settings", form_.settings},
+             {"prompt", prompt.text},
+             {"has_new_line", has_newline},
+             {"truncated", false},
+             {"stop_type", stop_type(choice.finish, choice.stop_string)},
+             {"stopping_word", choice.stop_string},
+             {"tokens_cached", held == 0 ? 0 : held - 1},  // the last one is not decoded
+             {"timings", timings_json(choice.timings)}};
+    add_schema_check(out, choice.schema_check);
+    return out;
   }
 
   LlamaForm form_;
   ResponseMeta meta_;
-  std::size_t choice_ = 0;
-  std::size_t written_ = 0;
-  bool has_newline_ = false;
+  std::map<std::size_t, Written> written_;  // by choice
 };
 
 }  // namespace

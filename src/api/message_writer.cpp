@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "api/answer_check.hpp"
 #include "api/sse.hpp"
 
 #include "openai_parts.hpp"
@@ -51,6 +52,8 @@ class MessageWriter final : public AnswerWriter {
     return write("message_start", {{"message", std::move(message)}});
   }
 
+  std::string heartbeat() const override { return write("ping", Json::object()); }
+
   std::string piece(const Piece& piece) override {
     std::string out;
     if (thoughts_ && !piece.reasoning.empty()) {
@@ -84,6 +87,7 @@ class MessageWriter final : public AnswerWriter {
     Json members{{"delta", std::move(delta)},
                  {"usage", usage_of(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)}};
     if (usage.timings) members["timings"] = timings_json(*usage.timings);
+    add_schema_check(members, usage.schema_check);
     return write("message_delta", members) + write("message_stop", Json::object());
   }
 
@@ -105,6 +109,7 @@ class MessageWriter final : public AnswerWriter {
     message["stop_sequence"] = text_or_null(choice.stop_string);
     message["usage"] = usage_of(answer.usage.prompt_tokens, answer.usage.cached_tokens, answer.usage.completion_tokens);
     if (answer.usage.timings) message["timings"] = timings_json(*answer.usage.timings);
+    add_schema_check(message, answer.usage.schema_check);
     return message;
   }
 

@@ -7,6 +7,7 @@
 #include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
 
+#include "agent_header.hpp"
 #include "message_writer.hpp"
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
@@ -192,8 +193,10 @@ void read_choice(Fields& fields, ChatPrompt& chat) {
 
 ChatPrompt read_chat(Fields& fields) {
   ChatPrompt chat;
-  if (const Json* system = fields.find("system"))
-    chat.messages.push_back({.role = "system", .content = read_text_blocks(*system, "system")});
+  if (const Json* system = fields.find("system")) {
+    const std::string text = read_text_blocks(*system, "system");
+    chat.messages.push_back({.role = "system", .content = std::string(without_agent_header(text))});
+  }
   const Json& messages = fields.need("messages");
   if (!messages.is_array() || messages.empty()) fields.fail("messages", "must be a list of at least one message");
   TurnReader reader(chat.messages);

@@ -60,6 +60,9 @@ ChatPrompt read_chat(Fields& fields) {
     chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i)));
   if (const Json* tools = fields.find("tools"); tools != nullptr && !tools->empty())
     chat.tools = read_tools(with_types(*tools), "tools");
+  // Ollama has no such field, and its clients send it all the same.
+  if (const Json* choice = fields.find("tool_choice"); choice != nullptr && !chat.tools.is_null())
+    chat.tool_choice = read_tool_choice(*choice, "tool_choice");
   check_tools(chat);
   return chat;
 }

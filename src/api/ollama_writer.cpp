@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "api/answer_check.hpp"
 #include "api/json_lines.hpp"
 #include "base/clock.hpp"
 
@@ -48,6 +49,9 @@ class OllamaWriter final : public AnswerWriter {
     meta_ = meta;
     return {};
   }
+
+  // The next line begins with it. An empty line of its own is no JSON, and ends what clients read.
+  std::string heartbeat() const override { return " "; }
 
   std::string piece(const Piece& piece) override {
     written_.insert(written_.end(), piece.tokens.begin(), piece.tokens.end());
@@ -120,6 +124,7 @@ class OllamaWriter final : public AnswerWriter {
     out["prompt_eval_duration"] = nanoseconds(timings.prompt_ms);
     out["eval_count"] = usage.completion_tokens;
     out["eval_duration"] = nanoseconds(timings.predicted_ms);
+    add_schema_check(out, usage.schema_check);
   }
 
   [[nodiscard]] std::vector<std::int32_t> context() const {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/answer_check.hpp"
 #include "api/sse.hpp"
 
 #include "openai_parts.hpp"
@@ -27,10 +28,15 @@ Json message_item(const std::string& id, const char* status, Json content) {
   return {{"id", id}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", std::move(content)}};
 }
 
-Json reasoning_item(const std::string& id, const char* status, const std::string& text) {
+Json summary_part(const std::string& text) { return {{"type", "summary_text"}, {"text", text}}; }
+
+// `as_summary`: for clients that ask for a summary, and read nothing else.
+Json reasoning_item(const std::string& id, const char* status, const std::string& text, bool as_summary) {
+  Json summary = Json::array();
   Json content = Json::array();
-  if (!text.empty()) content.push_back({{"type", "reasoning_text"}, {"text", text}});
-  return {{"id", id}, {"type", "reasoning"}, {"status", status}, {"summary", Json::array()}, {"content", content}};
+  if (!text.empty() && as_summary) summary.push_back(summary_part(text));
+  if (!text.empty() && !as_summary) content.push_back({{"type", "reasoning_text"}, {"text", text}});
+  return {{"id", id}, {"type", "reasoning"}, {"status", status}, {"summary", summary}, {"content", content}};
 }
 
 Json call_item(const std::string& id, const char* status, const ToolCall& call, const std::string& arguments) {
@@ -43,7 +49,8 @@ Json call_item(const std::string& id, const char* status, const ToolCall& call, 
 class ResponseWriter final : public AnswerWriter {
  public:
   // `asked`: the members of a response that repeat the request.
-  explicit ResponseWriter(Json asked) : asked_(std::move(asked)) {}
+  explicit ResponseWriter(Json asked)
+      : asked_(std::move(asked)), summarizes_(!asked_.at("reasoning").at("summary").is_null()) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -89,11 +96,13 @@ class ResponseWriter final : public AnswerWriter {
     return out += write("response.failed", {{"response", std::move(response)}});
   }
 
+  Json items() const override { return output_; }
+
   Json whole(const Answer& answer) override {
     meta_ = answer.meta;
     const Choice none;
     const Choice& choice = answer.choices.empty() ? none : answer.choices.front();
-    if (!choice.reasoning.empty()) output_.push_back(reasoning_item(item_id("rs"), "completed", choice.reasoning));
+    if (!choice.reasoning.empty()) output_.push_back(thoughts("completed", choice.reasoning));
     if (!choice.text.empty() || choice.tool_calls.empty()) {
       Json content = Json::array({text_part(choice.text, logprobs_of(choice.logprobs))});
       output_.push_back(message_item(item_id("msg"), status_of(choice.finish), std::move(content)));
@@ -117,6 +126,7 @@ class ResponseWriter final : public AnswerWriter {
     if (finish == Finish::length) out["incomplete_details"] = {{"reason", "max_output_tokens"}};
     out["usage"] = response_usage(usage);
     if (usage.timings) out["timings"] = timings_json(*usage.timings);
+    add_schema_check(out, usage.schema_check);
     return out;
   }
 
@@ -133,10 +143,16 @@ class ResponseWriter final : public AnswerWriter {
 
   // In the part of the open item, which is a message's or a thought's.
   [[nodiscard]] std::string write_at(const char* type, const Json& members) {
-    const char* const kind = open_ == Open::reasoning ? "rs" : "msg";
-    Json out{{"item_id", item_id(kind)}, {"output_index", output_.size()}, {"content_index", 0}};
+    const bool thinks = open_ == Open::reasoning;
+    Json out{{"item_id", item_id(thinks ? "rs" : "msg")},
+             {"output_index", output_.size()},
+             {thinks && summarizes_ ? "summary_index" : "content_index", 0}};
     out.update(members);
     return write(type, out);
+  }
+
+  [[nodiscard]] Json thoughts(const char* status, const std::string& text) const {
+    return reasoning_item(item_id("rs"), status, text, summarizes_);
   }
 
   [[nodiscard]] std::string reasoning_delta(const std::string& text) {
@@ -145,17 +161,21 @@ class ResponseWriter final : public AnswerWriter {
       open_ = Open::reasoning;
       text_.clear();
       out += write("response.output_item.added",
-                   {{"output_index", output_.size()}, {"item", reasoning_item(item_id("rs"), "in_progress", "")}});
+                   {{"output_index", output_.size()}, {"item", thoughts("in_progress", "")}});
+      if (summarizes_) out += write_at("response.reasoning_summary_part.added", {{"part", summary_part("")}});
     }
     text_ += text;
-    return out += write_at("response.reasoning_text.delta", {{"delta", text}});
+    return out += write_at(summarizes_ ? "response.reasoning_summary_text.delta" : "response.reasoning_text.delta",
+                           {{"delta", text}});
   }
 
   [[nodiscard]] std::string close_reasoning() {
     if (open_ != Open::reasoning) return {};
-    std::string out = write_at("response.reasoning_text.done", {{"text", text_}});
+    std::string out = write_at(summarizes_ ? "response.reasoning_summary_text.done" : "response.reasoning_text.done",
+                               {{"text", text_}});
+    if (summarizes_) out += write_at("response.reasoning_summary_part.done", {{"part", summary_part(text_)}});
     open_ = Open::nothing;
-    return out += done(reasoning_item(item_id("rs"), "completed", text_));
+    return out += done(thoughts("completed", text_));
   }
 
   [[nodiscard]] static Json logprobs_of(const std::vector<TokenLogprob>& tokens) {
@@ -209,6 +229,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   Json asked_;
+  bool summarizes_;
   ResponseMeta meta_;
   bool begun_ = false;
   std::size_t sequence_ = 0;

@@ -1,4 +1,4 @@
-// OpenAI's /v1/responses. Nothing is stored: every request carries its whole conversation.
+// OpenAI's /v1/responses. What is read here is a whole conversation: the server has put in what a request refers to.
 #include <fmt/format.h>
 
 #include "api/dialect.hpp"
@@ -32,7 +32,9 @@ class ItemReader {
     else if (type.ends_with("call_output"))
       add_output(item);
     else if (type == "item_reference")
-      item.fail("type", "is 'item_reference', and nothing is stored here");
+      item.fail("type",
+                "is 'item_reference', and an item of this id is not (or no more) kept here: send it whole, which "
+                "clients do when they are told \"store\": false");
     else if (type == "reasoning")
       return keep_thoughts(item);
     else
@@ -152,14 +154,22 @@ Json given(const Json& body, const char* key, Json otherwise) {
   return *found;
 }
 
+// The thoughts of the models here are no secret: a summary of them is all of them.
+Json reasoning_asked(const Json& body) {
+  const Json asked = given(body, "reasoning", Json::object());
+  const auto member = [&](const char* key) { return asked.is_object() ? given(asked, key, nullptr) : Json(nullptr); };
+  const Json older = member("generate_summary");
+  return {{"effort", member("effort")}, {"summary", older.is_null() ? member("summary") : older}};
+}
+
 Json asked_again(const Json& body) {
   return {{"background", false},
           {"instructions", given(body, "instructions", nullptr)},
           {"max_output_tokens", given(body, "max_output_tokens", nullptr)},
           {"metadata", given(body, "metadata", Json::object())},
           {"parallel_tool_calls", given(body, "parallel_tool_calls", true)},
-          {"previous_response_id", nullptr},
-          {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
+          {"previous_response_id", given(body, "previous_response_id", nullptr)},
+          {"reasoning", reasoning_asked(body)},
           {"service_tier", "default"},
           {"store", false},
           {"temperature", given(body, "temperature", nullptr)},
@@ -178,8 +188,8 @@ Asked read_response(const Json& body) {
   Asked asked;
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
-  fields.refuse("previous_response_id", "nothing is stored; send the whole conversation");
-  fields.refuse("conversation", "nothing is stored; send the whole conversation");
+  (void)fields.text("previous_response_id");  // what it stands for is in the input already
+  fields.refuse("conversation", "conversations are not stored; send the whole conversation");
   fields.refuse("prompt", "nothing is stored; send its text as 'instructions'");
   fields.pass_over("background", "nothing is stored: the answer comes at once");
   fields.pass_over("truncation", "a conversation is taken as it is", "disabled");

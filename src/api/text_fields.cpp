@@ -49,6 +49,20 @@ std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list
   return stops;
 }
 
+void read_number_of_answers(Fields& fields, TextRequest& request) {
+  const auto llamas = fields.whole("n_cmpl", 1, kMostAnswers);
+  const auto openais = fields.whole("n", 1, kMostAnswers);
+  request.n = static_cast<std::int32_t>(llamas ? *llamas : openais.value_or(1));
+}
+
+// The likeliest are known once all are made.
+void read_best_of(Fields& fields, TextRequest& request) {
+  request.best_of = static_cast<std::int32_t>(fields.whole("best_of", 1, kMostAnswers).value_or(request.n));
+  if (request.best_of < request.n) fields.fail("best_of", fmt::format("must be at least 'n', which is {}", request.n));
+  if (request.best_of > request.n && request.stream)
+    fields.fail("best_of", "cannot be more than 'n' where the answer is streamed");
+}
+
 bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<const char*> keys) {
   std::optional<std::int32_t> most;
   for (const char* key : keys) {
@@ -76,6 +90,10 @@ void read_keep_alive(Fields& fields, TextRequest& request) {
 void read_reports(Fields& fields, TextRequest& request) {
   request.tells_times = fields.flag("timings_per_token").value_or(false);
   request.tells_progress = fields.flag("return_progress").value_or(false);
+  if (const auto priority = fields.whole("priority", -1'000'000, 1'000'000))
+    request.priority = static_cast<int>(*priority);
+  if (const auto seconds = fields.whole("sse_ping_interval", -1, 86'400))
+    request.heartbeat = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
 }
 
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {

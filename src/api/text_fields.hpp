@@ -17,6 +17,10 @@ namespace plimsoll::api {
 
 // temperature, top_p, seed, penalties, logit_bias, and further names (top_k, min_p, samplers ...).
 void read_sampling(Fields& fields, TextRequest& request);
+// How many answers: n, or llama-server's n_cmpl.
+void read_number_of_answers(Fields& fields, TextRequest& request);
+// Of how many they are the likeliest; after `stream` has been read.
+void read_best_of(Fields& fields, TextRequest& request);
 // How many tokens an answer has: min_tokens, stop_token_ids, include_stop_str_in_output, t_max_predict_ms, and the most
 // of them under the first of `keys` that is given. -1 and null: no limit. False: nothing was said about the most.
 bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<const char*> keys);
@@ -24,7 +28,7 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 [[nodiscard]] std::vector<std::string> read_stop_strings(Fields& fields, std::initializer_list<const char*> keys);
 // Ollama's keep_alive and LM Studio's ttl.
 void read_keep_alive(Fields& fields, TextRequest& request);
-// llama-server's timings_per_token and return_progress.
+// llama-server's timings_per_token, return_progress and sse_ping_interval; priority.
 void read_reports(Fields& fields, TextRequest& request);
 // A string, token ids, or a list of either: `most` of them at most, which are called `what`.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,

@@ -67,6 +67,7 @@ struct TextRequest {
   std::string model{};  // empty: the only one, or the first
   std::variant<ChatPrompt, std::vector<RawPrompt>, InfillPrompt> prompt{};
   std::int32_t n = 1;                         // answers to each prompt
+  std::int32_t best_of = 1;                   // more than n: so many are made, and the n likeliest are given
   std::optional<std::int32_t> most_tokens{};  // of an answer; empty: until the context is full
   std::int32_t least_tokens = 0;              // of an answer: the model does not end it before
   std::optional<std::int32_t> most_thought_tokens{};
@@ -83,7 +84,9 @@ struct TextRequest {
   bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text
   bool tells_times = false;       // with each piece
   bool tells_progress = false;    // of reading the prompt
+  std::optional<int> priority{};  // higher: sooner; empty: its key's
   bool stream = false;
+  std::optional<std::chrono::seconds> heartbeat{};  // a stream is never silent for longer; 0: it may be
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};
 };

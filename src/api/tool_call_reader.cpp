@@ -66,13 +66,18 @@ class ToolCallReader::Impl {
     return std::exchange(shown_, {});
   }
 
-  std::string finish() {
-    if (phase_ != Phase::closing) show(std::exchange(held_, {}));  // half an end tag says nothing
+  // Half an end tag says nothing. A call that has begun is no text: the grammar lets none follow its opening. With
+  // forms that are whole answers, half an opening is JSON like other JSON.
+  std::string finish(bool required) {
+    cut_ = phase_ == Phase::calling || (required && phase_ == Phase::looking && !held_.empty());
+    if (phase_ != Phase::closing && !cut_) show(held_);
+    held_.clear();
     if (!after_call_) shown_ += std::exchange(blank_, {});
     phase_ = Phase::plain;
     return std::exchange(shown_, {});
   }
 
+  [[nodiscard]] bool cut() const { return cut_; }
   std::vector<ToolCall> take() { return std::exchange(calls_, {}); }
 
  private:
@@ -205,6 +210,7 @@ class ToolCallReader::Impl {
   std::size_t json_begin_ = 0;  // in held_
   JsonEnd json_;
   bool after_call_ = false;  // nothing was shown since
+  bool cut_ = false;
   std::vector<ToolCall> calls_;
 };
 
@@ -214,7 +220,8 @@ ToolCallReader::ToolCallReader(ToolCallReader&&) noexcept = default;
 ToolCallReader& ToolCallReader::operator=(ToolCallReader&&) noexcept = default;
 
 std::string ToolCallReader::push(std::string_view piece) { return impl_->push(piece); }
-std::string ToolCallReader::finish() { return impl_->finish(); }
+std::string ToolCallReader::finish(bool required) { return impl_->finish(required); }
+bool ToolCallReader::cut() const noexcept { return impl_->cut(); }
 std::vector<ToolCall> ToolCallReader::take() { return impl_->take(); }
 
 }  // namespace plimsoll::api

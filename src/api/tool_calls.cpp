@@ -7,8 +7,9 @@
 #include <set>
 
 #include "api/problem.hpp"
-#include "grammar/json_schema.hpp"
 #include "grammar/tool_grammar.hpp"
+
+#include "tool_holding.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -19,20 +20,6 @@ bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= kLongestName && std::ranges::all_of(name, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
   });
-}
-
-void check_parameters(const std::string& name, const Json& parameters, const std::string& path) {
-  const auto fail = [&](const std::string& what) {
-    throw bad_request(fmt::format("the parameters of the function '{}' {}", name, what)).at(path);
-  };
-  if (!parameters.is_object()) fail("must be a JSON Schema");
-  if (const auto type = parameters.find("type"); type != parameters.end() && *type != "object")
-    fail("must be the schema of an object");
-  try {
-    (void)grammar::from_json_schema(parameters);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::unsupported) fail(fmt::format("cannot be followed: {}", error.what()));
-  }
 }
 
 }  // namespace
@@ -50,7 +37,6 @@ void check_tools(const ChatPrompt& chat) {
                                     name, kLongestName))
           .at(path);
     if (!names.insert(name).second) throw bad_request(fmt::format("the function '{}' is there twice", name)).at(path);
-    check_parameters(name, function["parameters"], path);
   }
   if (chat.tool_choice.kind != ToolChoice::Kind::required) return;
   if (names.empty()) throw bad_request("'tool_choice' wants a call, and there are no functions").at("tool_choice");
@@ -59,19 +45,29 @@ void check_tools(const ChatPrompt& chat) {
         .at("tool_choice");
 }
 
-void hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat, grammar::ToolForm form) {
-  if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return;
+std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
+                                               grammar::ToolForm form) {
+  return hold_to_tools_beside_thoughts(sampling, chat, form, {});
+}
+
+std::vector<grammar::SchemaNote> hold_to_tools_beside_thoughts(engine::SamplingParams& sampling, const ChatPrompt& chat,
+                                                               grammar::ToolForm form, std::string_view mark) {
+  if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
   Json callable = Json::array();
   for (const Json& tool : chat.tools) {
     if (chat.tool_choice.name.empty() || tool["function"]["name"] == chat.tool_choice.name) callable.push_back(tool);
   }
-  const grammar::CallableTools tools{.tools = callable, .form = form, .parallel = chat.parallel_tool_calls};
-  sampling.grammar = chat.tool_choice.kind == ToolChoice::Kind::required
-                         ? grammar::grammar_of_calls(tools)
-                         : grammar::grammar_of_text_or_calls(tools, sampling.grammar, sampling.grammar_root);
+  const grammar::CallableTools tools{
+      .tools = callable, .form = form, .parallel = chat.parallel_tool_calls, .not_first = mark};
+  grammar::ToolGrammarText made =
+      chat.tool_choice.kind == ToolChoice::Kind::required
+          ? grammar::grammar_of_calls(tools)
+          : grammar::grammar_of_text_or_calls(tools, sampling.grammar, sampling.grammar_root);
+  sampling.grammar = std::move(made.gbnf);
   sampling.grammar_root = "root";
   sampling.grammar_trigger_patterns.clear();
   sampling.grammar_trigger_tokens.clear();
+  return std::move(made.notes);
 }
 
 }  // namespace plimsoll::api

@@ -7,22 +7,25 @@
 
 #include "api/answer.hpp"
 #include "api/text_request.hpp"
+#include "grammar/schema_notes.hpp"
 #include "grammar/tool_form.hpp"
 
 namespace plimsoll::api {
 
-// Throws Problem 400: a name that is none or twice, too many, parameters that are no schema of an object, a choice that
-// is not among them, calls required of no functions.
+// Throws Problem 400: a name that is none or twice, too many, a choice that is not among them, calls required of no
+// functions.
 void check_tools(const ChatPrompt& chat);
 
 // Sets the grammar, so that calls are of these tools with arguments that follow their schemas. Chosen automatically any
 // text is allowed until a call begins; a grammar that is there already is what an answer without calls has to follow.
 // Required, calls are all there can be, from the first token on. Nothing is changed where there are no tools, or none
-// may be called. Where no grammar can be made of a tool's parameters its arguments are any JSON object.
-void hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat, grammar::ToolForm form);
+// may be called. What the grammar does not hold of the tools' parameters is given back.
+std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
+                                               grammar::ToolForm form);
 
 // Text in, text without calls and calls out. Holds back what may still become a call, and whitespace, which next to a
-// call is not shown. What comes out does not depend on how the text was cut into pieces. One thread.
+// call is not shown. A call that ends before its JSON does is neither. What comes out does not depend on how the text
+// was cut into pieces. One thread.
 class ToolCallReader {
  public:
   // `tools`: as in ChatPrompt. Calls of others are text; null: any name is one.
@@ -33,8 +36,11 @@ class ToolCallReader {
 
   // What can be shown now. Calls are collected for take().
   [[nodiscard]] std::string push(std::string_view piece);
-  // The rest, once no more comes. What began like a call and is none is text.
-  [[nodiscard]] std::string finish();
+  // The rest, once no more comes. What may have become a call's first words is text, but where calls are all there can
+  // be (`required`).
+  [[nodiscard]] std::string finish(bool required = false);
+  // finish() has met a call that was cut.
+  [[nodiscard]] bool cut() const noexcept;
   // The whole calls since the last time, without ids.
   [[nodiscard]] std::vector<ToolCall> take();
 

@@ -34,6 +34,8 @@ void UnknownFields::met(const std::string& path, std::string_view why) {
   add(innermost->ignored_, path);
 }
 
+bool UnknownFields::refuses() noexcept { return innermost != nullptr && innermost->rule_ == UnknownRule::refuse; }
+
 void UnknownFields::met_needless(const std::string& path) {
   if (innermost != nullptr) add(innermost->needless_, path);
 }

@@ -26,6 +26,9 @@ class UnknownFields {
   // 400 at the path where the rule is to refuse. Without anybody who collects, it is ignored.
   static void met(const std::string& path, std::string_view why = {});
 
+  // The rule here and now is to refuse.
+  [[nodiscard]] static bool refuses() noexcept;
+
   // Known, and without a meaning here: accepted, and told nobody but who draws up the table of docs/server.md.
   [[nodiscard]] const std::vector<std::string>& needless() const noexcept { return needless_; }
   static void met_needless(const std::string& path);

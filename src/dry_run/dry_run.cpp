@@ -152,7 +152,7 @@ void dry_run_projector(const DryRunRequest& request, DryRun& dry_run, BufferEntr
     throw Error(
         ErrorCode::usage,
         fmt::format("this projector's pictures are {} vectors that must be decoded at once, and a micro-batch "
-                    "has {}; give it --ubatch-size {}",
+                    "has {}; give it n_ubatch {}",
                     dry_run.picture_tokens, dry_run.context.n_ubatch, dry_run.picture_tokens),
         {{"needed", static_cast<std::uint64_t>(dry_run.picture_tokens)}, {"available", dry_run.context.n_ubatch}});
   }

@@ -3,8 +3,11 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 
@@ -15,21 +18,47 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a model that carries no template of its own gets: the most widely trained form.
-constexpr const char* kChatMl =
-    "{%- for message in messages -%}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' "
-    "}}"
-    "{%- endfor -%}{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}";
-
 std::string text_of(const Vocab& vocab, Token token) {
   return token == LLAMA_TOKEN_NULL ? std::string() : vocab.piece(token, true);
 }
 
+bool is_word(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return c == '_' || c == '-' || std::isalpha(static_cast<unsigned char>(c)) != 0; });
+}
+
+bool is_the_templates(std::string_view member, std::string_view text) { return member == "role" && is_word(text); }
+
+jinja::RenderOptions options_for(const Json& asked_values, const std::stop_token& stop) {
+  jinja::RenderOptions options{.owns = is_the_templates, .stop = stop};
+  for (const char* name : {"bos_token", "eos_token"}) {
+    if (!asked_values.is_object() || !asked_values.contains(name)) options.own_variables.emplace_back(name);
+  }
+  return options;
+}
+
+// What templates call it, and the value that keeps the thoughts of earlier turns.
+constexpr std::pair<const char*, bool> kKeepsThoughts[] = {{"preserve_thinking", true},
+                                                           {"clear_thinking", false},
+                                                           {"keep_past_thinking", true},
+                                                           {"truncate_history_thinking", false}};
+
+// Asked for under one of these names, it is said under the template's own.
+void pass_on_kept_thoughts(const ChatForm& form, Json& values) {
+  std::optional<bool> keeps;
+  for (const auto& [name, keeping] : kKeepsThoughts) {
+    if (values.contains(name) && values[name].is_boolean()) keeps = values[name].get<bool>() == keeping;
+  }
+  for (const auto& [name, keeping] : kKeepsThoughts) {
+    if (keeps && form.mentions(name) && !values.contains(name)) values[name] = *keeps == keeping;
+  }
+}
+
 // None where the template refuses. Some fail with `tools` that are none, and were written for a renderer that leaves
 // them out.
-std::optional<std::string> try_render(const jinja::Template& form, const Json& values, const std::stop_token& stop) {
+std::optional<PromptText> try_render(const ChatForm& form, const Json& values, const jinja::RenderOptions& options) {
   try {
-    return form.render(values, {.stop = stop});
+    return form.render(values, options);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage) throw;
     return std::nullopt;
@@ -39,23 +68,42 @@ std::optional<std::string> try_render(const jinja::Template& form, const Json& v
 }  // namespace
 
 struct ChatTemplate::Impl {
-  jinja::Template form;
+  std::unique_ptr<const ChatForm> form;
   std::string bos;
   std::string eos;
-  TemplateCapabilities can = capabilities_of(form);
+  TemplateCapabilities can = capabilities_of(*form);
 };
 
-ChatTemplate::ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos) {
+namespace {
+
+template <class Make>
+std::unique_ptr<const ChatForm> read(Make make) {
   try {
-    impl_ = std::make_unique<Impl>(jinja::Template(source), bos, eos);
+    return make();
   } catch (const Error& error) {
     throw Error(error.code(), std::string("the chat template cannot be read: ") + error.what());
   }
 }
 
-ChatTemplate ChatTemplate::of(const Model& model) {
+std::unique_ptr<const ChatForm> form_of(const Model& model, const std::string& chosen) {
+  return read([&] { return chosen.empty() ? ChatForm::of_file(model.chat_template()) : ChatForm::chosen(chosen); });
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ChatTemplate::ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos)
+    : impl_(std::make_unique<Impl>(read([&] { return ChatForm::of_jinja(source); }), bos, eos)) {}
+
+ChatTemplate ChatTemplate::of(const Model& model, const std::string& chosen) {
   const Vocab vocab = model.vocab();
-  return {model.chat_template().value_or(kChatMl), text_of(vocab, vocab.bos()), text_of(vocab, vocab.eos())};
+  return ChatTemplate(
+      std::make_unique<Impl>(form_of(model, chosen), text_of(vocab, vocab.bos()), text_of(vocab, vocab.eos())));
+}
+
+void ChatTemplate::check(const std::string& chosen) {
+  (void)read([&] { return ChatForm::chosen(chosen); });
 }
 
 ChatTemplate::~ChatTemplate() = default;
@@ -64,8 +112,8 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 const TemplateCapabilities& ChatTemplate::capabilities() const noexcept { return impl_->can; }
 
-std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
-                                const Json& values, std::stop_token stop) const {
+PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
+                               const Json& values, std::stop_token stop) const {
   const TemplateCapabilities& can = impl_->can;
   const bool told = can.tools && tools.is_array() && !tools.empty();
   Json given{{"messages", messages_for(messages, tools, can)},
@@ -73,20 +121,22 @@ std::string ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool a
              {"bos_token", impl_->bos},
              {"eos_token", impl_->eos}};
   if (told) given["tools"] = tools;
-  if (wants_functions(impl_->form)) {
+  if (wants_functions(*impl_->form)) {
     given["functions"] = told ? tools.dump(2) : "";
     given["datetime"] = fmt::format("{:%b %d %Y %H:%M:%S} GMT",
                                     std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   }
   Json none{{"tools", nullptr}, {"documents", nullptr}};  // as transformers gives what there is none of
   if (values.is_object()) given.update(values);
+  pass_on_kept_thoughts(*impl_->form, given);
   none.update(given);
+  const jinja::RenderOptions options = options_for(values, stop);
   try {
-    return impl_->form.render(none, {.stop = stop});
+    return impl_->form->render(none, options);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage) throw;
     if (none.size() > given.size()) {
-      if (auto text = try_render(impl_->form, given, stop)) return std::move(*text);
+      if (auto text = try_render(*impl_->form, given, options)) return std::move(*text);
     }
     throw Error(ErrorCode::usage, std::string("the chat template refuses these messages: ") + error.what());
   }

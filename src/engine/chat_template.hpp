@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 #include "engine/template_capabilities.hpp"
 
 namespace plimsoll::engine {
@@ -22,8 +23,11 @@ class ChatTemplate {
  public:
   // `source` is Jinja text. Throws Error{usage} where it does not parse.
   ChatTemplate(const std::string& source, const std::string& bos, const std::string& eos);
-  // The model's own; ChatML where it carries none.
-  [[nodiscard]] static ChatTemplate of(const Model& model);
+  // The model's own; ChatML where it carries none. `chosen`: what stands in its place, Jinja text or a built-in name;
+  // empty: nothing does.
+  [[nodiscard]] static ChatTemplate of(const Model& model, const std::string& chosen = {});
+  // Throws Error{usage} where nobody can render with that choice.
+  static void check(const std::string& chosen);
 
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;
@@ -32,14 +36,17 @@ class ChatTemplate {
   // `values`: what else the template may ask for by name, {"enable_thinking": false}; null for nothing. Throws
   // Error{usage} where the template refuses the messages (its own words are in the message) or goes beyond the limits
   // of a rendering, Error{cancelled} where it is stopped.
-  [[nodiscard]] std::string apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt = true,
-                                  const nlohmann::ordered_json& tools = {}, const nlohmann::ordered_json& values = {},
-                                  std::stop_token stop = {}) const;
+  // What messages, tools and `values` say is marked as input in it; roles that are words are the template's own, since
+  // templates make tokens of them ("<|" + role + "|>").
+  [[nodiscard]] PromptText apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt = true,
+                                 const nlohmann::ordered_json& tools = {}, const nlohmann::ordered_json& values = {},
+                                 std::stop_token stop = {}) const;
   // What it has a place for. What it has none for is told in another way (template_messages.hpp).
   [[nodiscard]] const TemplateCapabilities& capabilities() const noexcept;
 
  private:
   struct Impl;
+  explicit ChatTemplate(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

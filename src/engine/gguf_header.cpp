@@ -3,7 +3,9 @@
 #include <gguf.h>
 #include <llama.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "engine/model.hpp"
@@ -19,17 +21,42 @@ struct NamedPlace {
   TensorPlace place;
 };
 
+// "a-00002-of-00003.gguf" -> "a-00001-of-00003.gguf"; "the first" where the name is no such one.
+std::string first_part(const std::string& path) {
+  const std::size_t at = path.rfind("-of-");
+  constexpr std::size_t kDigits = 5;
+  if (at == std::string::npos || at < kDigits) return "the first";
+  return "'" + std::string(path).replace(at - kDigits, kDigits, "00001") + "'";
+}
+
+// A model in several files is named by the first, whose name says how many there are.
+void require_first_part(const GgufReader& reader, const std::string& path, std::uint64_t part, std::uint64_t parts) {
+  if (parts < 2) return;
+  if (part > 0)
+    reader.unusable("it is part " + std::to_string(part + 1) + " of " + std::to_string(parts) + " of a model; name " +
+                    first_part(path));
+  if (split_files(path).size() == 1)
+    reader.unusable(
+        "it is the first of " + std::to_string(parts) + " parts of a model, which its name must say as NAME-00001-of-" +
+        std::string(5 - std::min<std::size_t>(5, std::to_string(parts).size()), '0') + std::to_string(parts) + ".gguf");
+}
+
 void read_one_file(const std::string& path, std::uint32_t index, GgufHeader& header) {
   const MappedFile file(path);
   GgufReader reader(path, file.bytes());
   const GgufCounts counts = read_counts(reader);
   std::string architecture;
   std::uint64_t alignment = GGUF_DEFAULT_ALIGNMENT;
+  std::uint64_t part = 0;
+  std::uint64_t parts = 0;
   for (std::uint64_t i = 0; i < counts.keys; ++i) {
     const GgufKey key = read_key(reader);
     if (key.name == "general.architecture") architecture = key.text;
+    if (key.name == "split.no") part = key.number;
+    if (key.name == "split.count") parts = key.number;
     if (key.type == GGUF_TYPE_UINT32 && key.name == GGUF_KEY_GENERAL_ALIGNMENT) alignment = alignment_of(reader, key);
   }
+  if (index == 0) require_first_part(reader, path, part, parts);
   std::vector<NamedPlace> tensors;
   for (std::uint64_t i = 0; i < counts.tensors; ++i) {
     const GgufTensor tensor = read_tensor(reader);

@@ -15,6 +15,7 @@
 
 #include "engine_params.hpp"
 #include "mapped_fault.hpp"
+#include "special_tokens.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -197,6 +198,8 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   return model;
 }
 
+Model::Model() = default;
+
 Model::~Model() {
   if (model_ != nullptr) llama_model_free(model_);
 }
@@ -225,6 +228,12 @@ void Model::require_intact() const {
       ErrorCode::model_unusable,
       fmt::format("'{}' was changed while the model was in use; what it computes now means nothing, load it again",
                   params_.path));
+}
+
+const SpecialTokens& Model::special_tokens() const {
+  std::call_once(special_tokens_are_known_,
+                 [this] { special_tokens_ = std::make_unique<const SpecialTokens>(vocab()); });
+  return *special_tokens_;
 }
 
 Vocab Model::vocab() const noexcept { return Vocab(llama_model_get_vocab(model_)); }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -29,6 +30,7 @@ struct LoadOptions {
 };
 
 class GuardedFile;
+class SpecialTokens;
 
 // Move-only. Every const call may come from any thread; a Model outlives its contexts (they keep it alive).
 class Model {
@@ -44,6 +46,7 @@ class Model {
   [[nodiscard]] const ModelFacts& facts() const noexcept { return facts_; }
   [[nodiscard]] const ModelParams& params() const noexcept { return params_; }
   [[nodiscard]] Vocab vocab() const noexcept;
+  [[nodiscard]] const SpecialTokens& special_tokens() const;  // of its vocabulary; looked up at the first call
   // A value of the file's metadata as text; arrays are not offered by the engine.
   [[nodiscard]] std::optional<std::string> metadata(const std::string& key) const;
   [[nodiscard]] std::optional<std::string> chat_template() const;  // the model's own, if it carries one
@@ -65,12 +68,14 @@ class Model {
   [[nodiscard]] llama_model* handle() const noexcept { return model_; }
 
  private:
-  Model() = default;
+  Model();
   llama_model* model_ = nullptr;
   ModelParams params_;
   ModelFacts facts_;
   std::vector<std::shared_ptr<const GuardedFile>> files_;  // those that are mapped
   mutable std::atomic<std::int64_t> next_look_{0};         // nanoseconds of the steady clock
+  mutable std::once_flag special_tokens_are_known_;
+  mutable std::unique_ptr<const SpecialTokens> special_tokens_;
 };
 
 // Looks at the file alone, before the engine does: it exists, may be read, is a regular file, begins with GGUF, its

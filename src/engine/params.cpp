@@ -177,10 +177,9 @@ void validate_cache_type(CacheType type) {
 // part can be planned.
 void validate_split_mode(const ModelParams& params) {
   if (params.split_mode != SplitMode::tensor) return;
-  throw Error(
-      ErrorCode::unsupported,
-      "split_mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
-      "process where one of them refuses; use layer");
+  throw Error(ErrorCode::unsupported,
+              "split_mode tensor cannot be planned: the engine does not say what it takes on each device, and ends the "
+              "process where one of them refuses; use layer");
 }
 
 }  // namespace

@@ -187,9 +187,20 @@ PromptChunk Projector::described(mtmd_input_chunk* chunk) const {
   return out;
 }
 
+namespace {
+
+std::string begin_text(const Vocab& vocab) {
+  return vocab.adds_bos() && vocab.bos() != LLAMA_TOKEN_NULL ? vocab.piece(vocab.bos(), true) : std::string();
+}
+
+}  // namespace
+
 std::vector<PromptChunk> Projector::chunks(std::string_view text, std::span<const Media> media, bool begins) const {
+  // The begin token as text, since mtmd puts the vocabulary's end token behind where it adds one.
+  const std::string begin = begins ? begin_text(model_->vocab()) : std::string();
+  const std::string whole = text.starts_with(begin) ? std::string(text) : begin + std::string(text);
   const mtmd_input_text input{
-      .text = text.data(), .text_len = text.size(), .add_special = begins, .parse_special = true};
+      .text = whole.data(), .text_len = whole.size(), .add_special = false, .parse_special = true};
   std::vector<const mtmd_bitmap*> bitmaps;
   for (const Media& medium : media) bitmaps.push_back(medium.handle());
   const std::unique_ptr<mtmd_input_chunks, ChunksFree> list(mtmd_input_chunks_init());

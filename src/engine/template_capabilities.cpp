@@ -11,7 +11,7 @@ constexpr std::size_t kMostSteps = 300'000;  // a hundred times what a probe of 
 
 class Probe {
  public:
-  explicit Probe(const jinja::Template& form) : form_(form) {}
+  explicit Probe(const ChatForm& form) : form_(form) {}
 
   // What comes; empty where the template refuses.
   [[nodiscard]] std::string text(Json messages, const Json& further = Json::object()) const {
@@ -20,7 +20,7 @@ class Probe {
     if (wants_functions(form_)) values.update({{"functions", ""}, {"datetime", ""}});
     values.update(further);
     try {
-      return form_.render(values, {.limits = {.steps = kMostSteps}});
+      return form_.render(values, {.limits = {.steps = kMostSteps}}).text;
     } catch (const Error&) {
       return {};
     }
@@ -30,7 +30,7 @@ class Probe {
   }
 
  private:
-  const jinja::Template& form_;
+  const ChatForm& form_;
 };
 
 Json message(const char* role, const Json& content) { return {{"role", role}, {"content", content}}; }
@@ -70,6 +70,23 @@ bool shows_parts(const Probe& probe) {
   return text.contains("user-needle") && !text.contains("'text'") && !text.contains("\"text\"");
 }
 
+// Of a call, and where none are shown there, of an answer.
+void look_at_thoughts(const Probe& probe, const Json& user, const Json& call, TemplateCapabilities& can) {
+  const auto shows = [&](const char* member, Json message) {
+    message[member] = "thought-needle";
+    return probe.shows("thought-needle", Json::array({user, std::move(message), result()}));
+  };
+  Json with_text = call;
+  with_text["content"] = "Yes.";
+  for (const char* member : {"reasoning_content", "thinking", "reasoning"}) {
+    if (!shows(member, call)) continue;
+    can.thoughts = true;
+    can.thoughts_member = member;
+    can.thoughts_beside_content = shows(member, std::move(with_text));
+    return;
+  }
+}
+
 void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& can) {
   const Json arguments{{"argument_needle", "value-needle"}};
   const std::string of_object = probe.text(Json::array({user, calling(arguments), result()}));
@@ -83,16 +100,14 @@ void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& c
   can.tool_results = (can.arguments_as_text ? of_text : of_object).contains("result-needle");
   const std::string both = probe.text(Json::array({user, calling(given, true), result()}));
   can.parallel_calls = both.contains("first_needle") && both.contains("second_needle");
-  Json thoughtful = calling(given);
-  thoughtful["reasoning_content"] = "thought-needle";
-  can.thoughts = probe.shows("thought-needle", Json::array({user, thoughtful, result()}));
+  look_at_thoughts(probe, user, calling(given), can);
 }
 
 }  // namespace
 
-bool wants_functions(const jinja::Template& form) { return form.mentions("functions") && !form.mentions("tools"); }
+bool wants_functions(const ChatForm& form) { return form.mentions("functions") && !form.mentions("tools"); }
 
-TemplateCapabilities capabilities_of(const jinja::Template& form) {
+TemplateCapabilities capabilities_of(const ChatForm& form) {
   const Probe probe(form);
   TemplateCapabilities can;
   can.text_content = probe.shows("user-needle", Json::array({message("user", "user-needle")}));
@@ -107,9 +122,13 @@ TemplateCapabilities capabilities_of(const jinja::Template& form) {
   can.tools = probe.shows("tool_needle", Json::array({user}), {{"tools", a_tool()}, {"functions", a_tool().dump()}});
   look_at_calls(probe, user, can);
   if (!can.thoughts) {
-    Json answer = said("assistant", "Yes.");
-    answer["reasoning_content"] = "thought-needle";
-    can.thoughts = probe.shows("thought-needle", Json::array({user, answer}));
+    for (const char* member : {"reasoning", "thinking", "reasoning_content"}) {
+      Json answer = said("assistant", "Yes.");
+      answer[member] = "thought-needle";
+      if (!probe.shows("thought-needle", Json::array({user, answer}))) continue;
+      can.thoughts = true;
+      can.thoughts_member = member;
+    }
   }
   const auto thinking = [&](bool on) {
     return probe.text(Json::array({user}), {{"enable_thinking", on}, {"add_generation_prompt", true}});

@@ -1,6 +1,6 @@
 // TemplateCapabilities: what a chat template has a place for, seen by rendering small conversations with it.
 #pragma once
-#include "jinja/template.hpp"
+#include "engine/chat_form.hpp"
 
 namespace plimsoll::engine {
 
@@ -14,16 +14,18 @@ struct TemplateCapabilities {
   bool parallel_calls = false;  // several of one message are
   bool tool_results = false;    // what a tool answered is
   bool arguments_as_text =
-      false;                     // a call's arguments must be JSON's text; else they are an object, as in transformers
-  bool thoughts = false;         // `reasoning_content` of the history is shown, at least between a call and its result
-  bool thinking_switch = false;  // `enable_thinking` changes the prompt
+      false;              // a call's arguments must be JSON's text; else they are an object, as in transformers
+  bool thoughts = false;  // those of the history are shown, at least between a call and its result
+  const char* thoughts_member = "reasoning_content";  // what a message has them under
+  bool thoughts_beside_content = true;                // a message that calls may have both
+  bool thinking_switch = false;                       // `enable_thinking` changes the prompt
 };
 
 // Takes about a millisecond.
-[[nodiscard]] TemplateCapabilities capabilities_of(const jinja::Template& form);
+[[nodiscard]] TemplateCapabilities capabilities_of(const ChatForm& form);
 
 // Whether it asks for `functions`, the tools as JSON's text, and `datetime`, as firefunction's does, and not for
 // `tools`.
-[[nodiscard]] bool wants_functions(const jinja::Template& form);
+[[nodiscard]] bool wants_functions(const ChatForm& form);
 
 }  // namespace plimsoll::engine

@@ -17,13 +17,28 @@ Json entry_of(const ChatMessage& message, const TemplateCapabilities& can) {
   return entry;
 }
 
-std::string text_of(const Json& arguments) {
-  return arguments.is_string() ? arguments.get<std::string>() : arguments.dump();
-}
-
 bool has_calls(const Json& entry) {
   const auto calls = entry.find("tool_calls");
   return calls != entry.end() && calls->is_array() && !calls->empty();
+}
+
+// Thoughts where the template looks for them. One that takes no text beside them in a message that calls gets the text
+// as their end.
+void place_thoughts(Json& entry, const TemplateCapabilities& can) {
+  constexpr const char* kMember = "reasoning_content";
+  if (!entry.contains(kMember) || !entry[kMember].is_string()) return;
+  std::string thoughts = entry[kMember];
+  Json& content = entry["content"];
+  if (!can.thoughts_beside_content && has_calls(entry) && content.is_string() && content != "") {
+    thoughts += "\n\n" + content.get<std::string>();
+    content = "";
+  }
+  entry.erase(kMember);
+  entry[can.thoughts_member] = std::move(thoughts);
+}
+
+std::string text_of(const Json& arguments) {
+  return arguments.is_string() ? arguments.get<std::string>() : arguments.dump();
 }
 
 // The calls as the message's text.
@@ -123,6 +138,7 @@ Json messages_for(const std::vector<ChatMessage>& messages, const Json& tools, c
   for (const ChatMessage& message : messages) {
     entries.push_back(entry_of(message, can));
     adapt_calls(entries.back(), can);
+    place_thoughts(entries.back(), can);
   }
   if (tools.is_array() && !tools.empty() && !can.tools) tell_tools(entries, tools);
   if (!can.system) entries = without_system(entries);

@@ -11,6 +11,7 @@ namespace plimsoll::engine {
 // - Arguments of calls are objects, or JSON's text where the template needs it.
 // - Content in parts (`extra.content`) stays a list where the template takes one; text becomes one where it takes no
 // text.
+// - Thoughts ("reasoning_content") stand under the name that the template knows.
 // - A system message goes in front of the next user's, tools into the system message, calls into the content as
 //   {"tool_calls": [...]} (grammar's ToolForm::listed), a tool's result into a user's message as {"tool_response":
 //   {...}}.

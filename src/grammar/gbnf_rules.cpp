@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <ranges>
+#include <span>
 
 #include <plimsoll/base/error.hpp>
 
@@ -39,7 +40,28 @@ const std::map<std::string, JsonRule>& json_rules() {
   return kRules;
 }
 
+constexpr std::uint64_t kBlock = 1000;  // well below the engine's 2000, which counts rules inside, too
+constexpr std::uint64_t kFew = 8;       // no rule of its own
+constexpr std::size_t kLongestName = 64;
+
 bool may_be_in_a_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// A name, a class or a literal: what a quantifier may stand behind.
+bool is_one_thing(std::string_view expression) {
+  if (expression.empty()) return false;
+  const char first = expression.front();
+  if (may_be_in_a_name(first))
+    return std::ranges::all_of(expression, [](char c) { return may_be_in_a_name(c) || c == '-'; });
+  if (first != '[' && first != '"') return false;
+  const char last = first == '[' ? ']' : '"';
+  for (std::size_t i = 1; i < expression.size(); ++i) {
+    if (expression[i] == '\\')
+      ++i;
+    else if (expression[i] == last)
+      return i + 1 == expression.size();
+  }
+  return false;
+}
 
 // A trie of words, one rule for each node: what may follow there so that no word comes out.
 class OtherThan {
@@ -126,18 +148,62 @@ std::string to_utf8(char32_t code) {
 }
 
 std::string GbnfRules::reserve(std::string_view wanted) {
-  std::string plain(wanted);
+  std::string plain(wanted.substr(0, kLongestName));
   std::ranges::replace_if(plain, [](char c) { return !may_be_in_a_name(c); }, '-');
   std::string name = plain;
-  for (int i = 2; rules_.contains(name) || json_rules().contains(name); ++i) name = fmt::format("{}-{}", plain, i);
+  if (rules_.contains(name) || json_rules().contains(name)) {
+    int& number = last_number_[plain];
+    do name = fmt::format("{}-{}", plain, number = std::max(number, 1) + 1);
+    while (rules_.contains(name));
+  }
   rules_[name];
   return name;
 }
 
 std::string GbnfRules::add(std::string_view wanted, std::string body) {
   std::string name = reserve(wanted);
+  bytes_ += name.size() + body.size();
   set(name, std::move(body));
   return name;
+}
+
+const std::string& GbnfRules::shared(std::string_view wanted, const std::string& body) {
+  const auto [found, is_new] = by_body_.try_emplace(body);
+  if (is_new) found->second = add(wanted, body);
+  return found->second;
+}
+
+std::string GbnfRules::named(std::string_view wanted, std::string expression) {
+  return is_one_thing(expression) ? expression : shared(wanted, expression);
+}
+
+const std::string& GbnfRules::counted(std::string_view wanted, const std::string& repetition, std::uint64_t count) {
+  if (!by_body_.contains(repetition) && (repetitions_ += count) > kMostRepetitions)
+    throw Error(ErrorCode::unsupported, fmt::format("more than {} repetitions", kMostRepetitions));
+  return shared(wanted, repetition);
+}
+
+std::string GbnfRules::repeated(const std::string& item, std::uint64_t least, std::optional<std::uint64_t> most) {
+  if (most == 0) return R"("")";
+  if (least == 1 && most == 1) return item;
+  const std::string one = is_one_thing(item) ? item : shared("part", item);
+  if (least <= 1 && !most) return one + (least == 0 ? "*" : "+");
+  if (least <= kBlock && (!most || *most <= kBlock)) {
+    const std::string expression = one + gbnf_repeat(least, most);
+    if (most.value_or(least) <= kFew) return expression;
+    return counted("times", expression, most.value_or(least));
+  }
+  // In blocks, since the engine takes a large count for none. What is left comes first where all of it must be there.
+  const std::string& block = counted("block", one + gbnf_repeat(kBlock, kBlock), kBlock);
+  const std::uint64_t blocks = least / kBlock;
+  const std::string must = (blocks > 0 ? repeated(block, blocks, blocks) + " " : "") +
+                           (least % kBlock > 0 ? repeated(one, least % kBlock, least % kBlock) + " " : "");
+  if (!most) return must + one + "*";
+  const std::uint64_t rest = *most - least;
+  if (rest == 0) return must;
+  const std::uint64_t tail = rest % kBlock == 0 ? kBlock : rest % kBlock;
+  const std::uint64_t more = (rest - tail) / kBlock;
+  return must + (more > 0 ? repeated(block, 0, more) + " " : "") + repeated(one, 0, tail);
 }
 
 const std::string& GbnfRules::json(const std::string& name) {
@@ -151,23 +217,64 @@ const std::string& GbnfRules::json(const std::string& name) {
 std::string GbnfRules::text() const {
   std::string text = fmt::format("root ::= {}\n", rules_.at("root"));
   for (const auto& [name, body] : rules_) {
-    if (name != "root") text += fmt::format("{} ::= {}\n", name, body);
+    if (name != "root" && !body.empty()) text += fmt::format("{} ::= {}\n", name, body);
   }
   return text;
 }
 
-std::string gbnf_format(std::string_view format) {
-  static const std::string kDate =
-      R"([0-9]{4} "-" (("0" [13578] | "1" [02]) "-" ("0" [1-9] | [12] [0-9] | "3" [01]) | ("0" [469] | "11") "-" ("0" [1-9] | [12] [0-9] | "30") | "02-" ("0" [1-9] | "1" [0-9] | "2" [0-8])))";
-  static const std::string kHoursAndMinutes = R"(([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9])";
-  static const std::string kTime =
-      kHoursAndMinutes + R"( ":" [0-5] [0-9] ("." [0-9]{1,9})? ("Z" | [-+] )" + kHoursAndMinutes + ")";
-  if (format == "date") return kDate;
-  if (format == "time") return kTime;
-  if (format == "date-time") return kDate + R"( "T" )" + kTime;
-  if (format == "uuid")
-    return R"([0-9a-fA-F]{8} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{4} "-" [0-9a-fA-F]{12})";
-  return "";
+namespace {
+
+constexpr std::size_t kFewWords = 24;
+
+std::string text_of(std::u32string_view codes) {
+  std::string out;
+  for (const char32_t code : codes) out += to_utf8(code);
+  return out;
+}
+
+// Rising, each once, of which the first `at` characters are the same.
+std::string any_sorted(GbnfRules& rules, std::string_view wanted, std::span<const std::u32string> words,
+                       std::size_t at) {
+  std::vector<std::string> alternatives;
+  if (words.size() <= kFewWords) {
+    for (const std::u32string& word : words)
+      alternatives.push_back(gbnf_literal(text_of(std::u32string_view(word).substr(at))));
+    return gbnf_any_of(alternatives);
+  }
+  const bool may_end = words.front().size() == at;
+  if (may_end) words = words.subspan(1);
+  while (!words.empty()) {
+    const auto other = std::ranges::find_if(words, [&](const auto& word) { return word[at] != words.front()[at]; });
+    const auto count = static_cast<std::size_t>(other - words.begin());
+    // As far as all of them go together.
+    std::size_t same = at + 1;
+    while (same < words.front().size() && same < words[count - 1].size() &&
+           words.front()[same] == words[count - 1][same])
+      ++same;
+    const std::string common = gbnf_literal(text_of(std::u32string_view(words.front()).substr(at, same - at)));
+    alternatives.push_back(common + " " + any_sorted(rules, wanted, words.first(count), same));
+    words = words.subspan(count);
+  }
+  const std::string body = gbnf_any_of(alternatives);
+  return rules.add(wanted, may_end ? "(" + body + ")?" : body);
+}
+
+}  // namespace
+
+std::string gbnf_any_word(GbnfRules& rules, std::string_view wanted, std::vector<std::string> texts) {
+  if (texts.size() <= kFewWords) {  // in their order
+    std::vector<std::string> literals;
+    for (const std::string& text : texts) {
+      std::string literal = gbnf_literal(text);
+      if (!std::ranges::contains(literals, literal)) literals.push_back(std::move(literal));
+    }
+    return gbnf_any_of(literals);
+  }
+  std::vector<std::u32string> words;
+  for (const std::string& text : texts) words.push_back(to_code_points(text));
+  std::ranges::sort(words);
+  words.erase(std::ranges::unique(words).begin(), words.end());
+  return any_sorted(rules, fmt::format("{}-word", wanted), words, 0);
 }
 
 // Written without escapes, so that no word comes out in disguise.

@@ -1,5 +1,6 @@
 // GbnfRules: a grammar under construction, and the small pieces that GBNF expressions are made of.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,6 +22,9 @@ namespace plimsoll::grammar {
 [[nodiscard]] std::u32string to_code_points(std::string_view utf8);
 [[nodiscard]] std::string to_utf8(char32_t code);
 
+// What the engine makes a rule of its own of, each time: more of them than this are refused.
+inline constexpr std::uint64_t kMostRepetitions = 100000;
+
 class GbnfRules {
  public:
   // A name that no other rule has, like the one wanted.
@@ -28,24 +32,35 @@ class GbnfRules {
   void set(const std::string& name, std::string body) { rules_[name] = std::move(body); }
   // Both at once; gives the name.
   std::string add(std::string_view wanted, std::string body);
+  // A rule of this body, whose name may be one that was made for the same body before.
+  const std::string& shared(std::string_view wanted, const std::string& body);
+  // The expression, or the name of a rule for it where it is longer than a word.
+  [[nodiscard]] std::string named(std::string_view wanted, std::string expression);
   // The rule of this name from JSON's own, with all that it needs: "value", "object", "array", "string", "number",
   // "integer", "boolean", "null", "char", "plain" (a character without escapes), "ws". Gives the name.
   const std::string& json(const std::string& name);
+  // The item `least` to `most` times (empty: no end), in a form that the engine takes: it counts what is repeated, and
+  // takes large counts for none. Throws Error{unsupported} where it comes to more than kMostRepetitions together.
+  [[nodiscard]] std::string repeated(const std::string& item, std::uint64_t least, std::optional<std::uint64_t> most);
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
   [[nodiscard]] std::string text() const;
 
  private:
+  // shared(), of a repetition that the engine makes so many rules of.
+  const std::string& counted(std::string_view wanted, const std::string& repetition, std::uint64_t count);
+
   std::map<std::string, std::string> rules_;
+  std::map<std::string, std::string> by_body_;
+  std::map<std::string, int> last_number_;  // of names that were wanted more than once
+  std::uint64_t repetitions_ = 0;
+  std::size_t bytes_ = 0;
 };
 
+// One of the texts. Many of them are sorted by what they begin with: the engine compares each alternative with all
+// others.
+[[nodiscard]] std::string gbnf_any_word(GbnfRules& rules, std::string_view wanted, std::vector<std::string> texts);
 // Integers from least to most, in decimal.
 [[nodiscard]] std::string gbnf_integers(std::int64_t least, std::int64_t most);
-// The content of a JSON string, without its quotation marks, that matches the ECMAScript pattern. Throws
-// Error{unsupported} with what the pattern holds that cannot be had; Error{usage} where it is none.
-[[nodiscard]] std::string gbnf_pattern(GbnfRules& rules, const std::string& pattern);
-// The same for a text that stands by itself, all of it.
-[[nodiscard]] std::string gbnf_text_pattern(const std::string& pattern);
-// The content of a JSON string of that format; empty for a format that is not known.
-[[nodiscard]] std::string gbnf_format(std::string_view format);
 // A JSON string (with its quotation marks) that is none of the words.
 [[nodiscard]] std::string gbnf_other_than(GbnfRules& rules, std::string_view wanted,
                                           const std::vector<std::string>& words);

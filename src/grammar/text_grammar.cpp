@@ -1,6 +1,6 @@
 #include "grammar/text_grammar.hpp"
 
-#include "gbnf_rules.hpp"
+#include "pattern_grammar.hpp"
 
 namespace plimsoll::grammar {
 
@@ -10,6 +10,11 @@ std::string grammar_of_choices(const std::vector<std::string>& texts) {
   return "root ::= " + gbnf_any_of(literals) + "\n";
 }
 
-std::string grammar_of_pattern(const std::string& pattern) { return "root ::= " + gbnf_text_pattern(pattern) + "\n"; }
+std::string grammar_of_pattern(const std::string& pattern) {
+  GbnfRules rules;
+  const std::string root = rules.reserve("root");
+  rules.set(root, text_pattern(rules, pattern).gbnf);
+  return rules.text();
+}
 
 }  // namespace plimsoll::grammar

@@ -30,23 +30,39 @@ std::string in_class(char c) {
   return fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
 }
 
+constexpr int kMostExpressions = 100000;                  // of all functions together
+constexpr std::size_t kLargest = std::size_t{16} << 20U;  // so
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+bool is_schema_of_an_object(const Json& schema) {
+  if (!schema.is_object()) return schema == true;
+  const auto type = schema.find("type");
+  if (type == schema.end()) return true;
+  const auto is_object = [](const Json& one) { return one.is_string() && lower(one.get<std::string>()) == "object"; };
+  return type->is_array() ? std::ranges::any_of(*type, is_object) : is_object(*type);
+}
+
 // Rules of ours are of two letters or more with a number behind, those of a tool have "f0-" before them.
 class ToolGrammar {
  public:
   explicit ToolGrammar(const CallableTools& tools)
-      : form_(tools.form), parallel_(tools.parallel && tools.form != ToolForm::bare) {
+      : form_(tools.form), parallel_(tools.parallel && tools.form != ToolForm::bare), not_first_(tools.not_first) {
     for (const Json& tool : tools.tools) add_function(tool["function"]);
     add("call", fmt::format(R"("{{" ws "\"name\"" ws ":" ws ({}))", fmt::join(choices_, " | ")));
     lines_.emplace_back(kSpace);
     add_calls();
   }
 
-  std::string calls() {
+  ToolGrammarText calls() {
     add("root", head_ + " begun");
-    return text();
+    return {.gbnf = text(), .notes = std::move(notes_)};
   }
 
-  std::string text_or_calls(const std::string& text_grammar, const std::string& text_root) {
+  ToolGrammarText text_or_calls(const std::string& text_grammar, const std::string& text_root) {
     if (text_grammar.empty()) {
       add_opening();
       add("root", "at0");
@@ -54,23 +70,35 @@ class ToolGrammar {
       lines_.push_back(gbnf_with_prefix(text_grammar, "given-"));
       add("root", fmt::format("{} begun | given-{}", head_, text_root));
     }
-    return text();
+    return {.gbnf = text(), .notes = std::move(notes_)};
   }
 
  private:
   void add(const std::string& name, const std::string& body) { lines_.push_back(name + " ::= " + body); }
   [[nodiscard]] std::string text() const { return fmt::format("{}\n", fmt::join(lines_, "\n")); }
 
-  static std::string arguments_grammar(const Json& function) {
-    Json schema = function["parameters"];
-    static constexpr std::array kSayWhat{"type", "$ref", "allOf", "anyOf", "oneOf", "const", "enum"};
-    const bool says_what = std::ranges::any_of(kSayWhat, [&](const char* key) { return schema.contains(key); });
-    if (!says_what) schema["type"] = "object";
+  std::string arguments_grammar(const Json& function) {
+    const auto name = function["name"].get<std::string>();
+    const auto loosen = [&](const std::string& why) {
+      notes_.push_back(
+          {.kind = SchemaNote::Kind::loosened, .pointer = name + "#", .keyword = "parameters", .why = why});
+    };
+    const Json schema = schema_of_arguments(function);
+    if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are no schema of an object");
     try {
-      return from_json_schema(schema);
-    } catch (const Error&) {
-      return from_json_schema({{"type", "object"}});
+      SchemaGrammar made = grammar_of_schema(schema, budget_);
+      if (size_ += made.gbnf.size(); size_ <= kLargest) {
+        for (SchemaNote& note : made.notes) {
+          note.pointer = name + note.pointer;
+          notes_.push_back(std::move(note));
+        }
+        return std::move(made.gbnf);
+      }
+      loosen("all functions together come to too large a grammar");
+    } catch (const Error& error) {
+      loosen(error.what());
     }
+    return grammar_of_schema({{"type", "object"}}).gbnf;
   }
 
   void add_function(const Json& function) {
@@ -85,13 +113,16 @@ class ToolGrammar {
 
   // head_ and the rule "begun": a call's opening, and all that follows it.
   void add_calls() {
-    const std::string list = parallel_ ? R"("[" ws call (ws "," ws call)* ws "]")" : R"("[" ws call ws "]")";
+    const std::string again = fmt::format("{{0,{}}}", kMostCalls - 1);
+    add("next", R"(ws "," ws call)");
+    const std::string list = parallel_ ? fmt::format(R"("[" ws call next{} ws "]")", again) : R"("[" ws call ws "]")";
     switch (form_) {
       case ToolForm::hermes:
         head_ = fmt::format(R"("{}")", kHermesTag);
         lines_.emplace_back(kLine);
         add("tagged", fmt::format(R"(line call line "{}")", kHermesEnd));
-        add("begun", parallel_ ? fmt::format("tagged (line {} tagged)*", head_) : "tagged");
+        add("again", fmt::format("line {} tagged", head_));
+        add("begun", parallel_ ? "tagged again" + again : "tagged");
         break;
       case ToolForm::mistral:
         head_ = fmt::format(R"("{}")", kMistralTag);
@@ -125,27 +156,55 @@ class ToolGrammar {
         all += in_class(c);
       }
       std::string body;
+      if (i == 0 && opening.holds_json && !not_first_.empty()) {
+        body = fmt::format("| [{}] mark1 ", in_class(not_first_[0]));
+        all += in_class(not_first_[0]);
+      }
       for (const auto& [to, members] : classes) body += fmt::format("| [{}] {} ", members, rule_of(to));
       add(fmt::format("at{}", i), fmt::format("{}| [^{}] {}", body, all, rule_of(opening.states[i].otherwise)));
     }
     add("plain", R"([^\x00]*)");
+    add_marks();
+  }
+
+  // Forms that are whole answers are looked for at the text's beginning: text that begins like a thought must not pass
+  // for text.
+  void add_marks() {
+    for (std::size_t i = 1; i < not_first_.size(); ++i) {
+      const std::string c = in_class(not_first_[i]);
+      const std::string on = i + 1 < not_first_.size() ? fmt::format("[{}] mark{} | ", c, i + 1) : "";
+      add(fmt::format("mark{}", i), fmt::format("| {}[^{}] plain", on, c));
+    }
   }
 
   ToolForm form_;
   bool parallel_;
+  std::string_view not_first_;
   std::vector<std::string> names_;
   std::vector<std::string> choices_;  // what follows a call's "name":
   std::vector<std::string> lines_;
   std::string head_;
+  SchemaBudget budget_{kMostExpressions};
+  std::size_t size_ = 0;  // of all grammars
+  std::vector<SchemaNote> notes_;
 };
 
 }  // namespace
 
-std::string grammar_of_calls(const CallableTools& tools) { return ToolGrammar(tools).calls(); }
+ToolGrammarText grammar_of_calls(const CallableTools& tools) { return ToolGrammar(tools).calls(); }
 
-std::string grammar_of_text_or_calls(const CallableTools& tools, const std::string& text_grammar,
-                                     const std::string& text_root) {
+ToolGrammarText grammar_of_text_or_calls(const CallableTools& tools, const std::string& text_grammar,
+                                         const std::string& text_root) {
   return ToolGrammar(tools).text_or_calls(text_grammar, text_root);
+}
+
+Json schema_of_arguments(const Json& function) {
+  Json schema = function["parameters"];
+  if (!schema.is_object()) return {{"type", "object"}};
+  static constexpr std::array kSayWhat{"$ref", "allOf", "anyOf", "oneOf", "const", "enum"};
+  const bool says_what = std::ranges::any_of(kSayWhat, [&](const char* key) { return schema.contains(key); });
+  if (schema.contains("type") || !says_what) schema["type"] = "object";
+  return schema;
 }
 
 }  // namespace plimsoll::grammar

@@ -5,23 +5,6 @@
 namespace plimsoll::grammar {
 namespace {
 
-// Anywhere in the text: the state is how much of the tag has been seen.
-ToolOpening tagged(std::string_view tag) {
-  ToolOpening opening;
-  opening.states.resize(tag.size());
-  for (std::size_t seen = 0; seen < tag.size(); ++seen) {
-    ToolOpening::State& state = opening.states[seen];
-    state.held = seen;
-    for (const char c : tag) {
-      const std::string text = std::string(tag.substr(0, seen)) + c;
-      std::size_t match = seen + 1;
-      while (!text.ends_with(tag.substr(0, match))) --match;
-      if (match > 0) state.next[c] = match == tag.size() ? ToolOpening::kBegun : match;
-    }
-  }
-  return opening;
-}
-
 // From the text's first character on.
 class AnchoredMaker {
  public:
@@ -75,6 +58,23 @@ ToolOpening bare(const std::vector<std::string>& names) {
 
 }  // namespace
 
+// The state is how much of the tag has been seen.
+ToolOpening tag_anywhere(std::string_view tag) {
+  ToolOpening opening;
+  opening.states.resize(tag.size());
+  for (std::size_t seen = 0; seen < tag.size(); ++seen) {
+    ToolOpening::State& state = opening.states[seen];
+    state.held = seen;
+    for (const char c : tag) {
+      const std::string text = std::string(tag.substr(0, seen)) + c;
+      std::size_t match = seen + 1;
+      while (!text.ends_with(tag.substr(0, match))) --match;
+      if (match > 0) state.next[c] = match == tag.size() ? ToolOpening::kBegun : match;
+    }
+  }
+  return opening;
+}
+
 ToolForm tool_form(std::string_view template_source) {
   const auto has = [&](std::string_view words) { return template_source.contains(words); };
   if (has(kHermesTag)) return ToolForm::hermes;
@@ -91,9 +91,9 @@ std::size_t ToolOpening::next(std::size_t state, char c) const {
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
   switch (form) {
     case ToolForm::hermes:
-      return tagged(kHermesTag);
+      return tag_anywhere(kHermesTag);
     case ToolForm::mistral:
-      return tagged(kMistralTag);
+      return tag_anywhere(kMistralTag);
     case ToolForm::bare:
       return bare(names);
     case ToolForm::listed:

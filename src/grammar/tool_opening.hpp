@@ -34,6 +34,9 @@ struct ToolOpening {
 // `names`: of the functions. Only the bare form is told from other JSON by them.
 [[nodiscard]] ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names);
 
+// The tag wherever it stands in a text: kBegun behind its last character.
+[[nodiscard]] ToolOpening tag_anywhere(std::string_view tag);
+
 [[nodiscard]] std::vector<std::string> tool_names(const nlohmann::ordered_json& tools);
 
 // Words of the forms.

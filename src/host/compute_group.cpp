@@ -35,6 +35,13 @@ bool ComputeGroup::is_empty() const {
   return members_ == 0;
 }
 
+bool ComputeGroup::is_made_for(const std::vector<memory::Ledger::PlannedEntry>& compute_buffers) const {
+  const auto same = [](const memory::Ledger::PlannedEntry& a, const memory::Ledger::PlannedEntry& b) {
+    return a.tag.device == b.tag.device && a.tag.buffer == b.tag.buffer && a.bytes == b.bytes;
+  };
+  return std::ranges::equal(entries_, compute_buffers, same);
+}
+
 bool ComputeGroup::holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const {
   return std::ranges::all_of(compute, [&](const auto& needed) {
     return std::ranges::any_of(entries_, [&](const memory::Ledger::PlannedEntry& entry) {

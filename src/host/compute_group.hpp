@@ -33,6 +33,8 @@ class ComputeGroup {
   // Throws memory::Refused where the compute buffers do not fit.
   [[nodiscard]] std::unique_ptr<Member> join();
   [[nodiscard]] bool is_empty() const;  // it has no members
+  // Its compute buffers are exactly these.
+  [[nodiscard]] bool is_made_for(const std::vector<memory::Ledger::PlannedEntry>& compute_buffers) const;
   // Its compute buffers are large enough for these: see plan::compute_buffers_of().
   [[nodiscard]] bool holds(const std::map<std::pair<device::DeviceId, std::string>, Bytes>& compute) const;
 

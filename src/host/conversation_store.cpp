@@ -46,6 +46,66 @@ ConversationId ConversationStore::create(const std::string& model) {
   return next_++;
 }
 
+ConversationId ConversationStore::add(const std::string& model, run::SequenceSnapshot saved) {
+  const ConversationId id = create(model);
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = saved.fingerprint;
+  tokens_alone.tokens = saved.tokens;
+  if (saved.decoded == 0) {
+    swap_space_.put_tokens(id, std::move(tokens_alone));
+  } else {
+    const Bytes memory = saved.size();
+    swap_space_.put(id, tokens_alone, memory, [&saved] { return std::move(saved); });
+  }
+  return id;
+}
+
+namespace {
+
+run::SequenceSnapshot tokens_of(const run::Conversation& conversation) {
+  run::SequenceSnapshot tokens_alone;
+  tokens_alone.fingerprint = run::fingerprint_of(conversation.instance().context());
+  tokens_alone.tokens = conversation.tokens();
+  return tokens_alone;
+}
+
+}  // namespace
+
+std::optional<run::SequenceSnapshot> ConversationStore::save(ConversationId id,
+                                                             const std::function<bool(Bytes)>& may_take) {
+  std::optional<Move> move;
+  std::optional<run::Conversation> idle;
+  {
+    MutexLock lock(mutex_);
+    while (moving_.contains(id)) moved_.wait(lock);
+    Entry& entry = entry_of(id);
+    if (entry.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", id));
+    idle = std::exchange(entry.idle, std::nullopt);
+    if (idle) move.emplace(*this, id, entry.model);
+  }
+  if (!idle) {
+    std::optional<SwapSpace::Swapped> swapped_out = swap_space_.take(id);
+    if (!swapped_out) return std::nullopt;
+    run::SequenceSnapshot copy = swapped_out->snapshot;  // charged as long as the other is
+    swap_space_.put_back(id, std::move(*swapped_out));
+    return copy;
+  }
+  try {
+    run::SequenceSnapshot copy = may_take(idle->size_when_saved()) ? idle->save() : tokens_of(*idle);
+    put_back(id, std::move(*idle));
+    return copy;
+  } catch (...) {
+    put_back(id, std::move(*idle));
+    throw;
+  }
+}
+
+// Before its move ends; one that was ended meanwhile ends here.
+void ConversationStore::put_back(ConversationId id, run::Conversation conversation) {
+  const MutexLock lock(mutex_);
+  if (const auto entry = entries_.find(id); entry != entries_.end()) entry->second.idle = std::move(conversation);
+}
+
 ConversationStore::Entry& ConversationStore::entry_of(ConversationId id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) throw Error(ErrorCode::usage, fmt::format("there is no conversation {}", id));
@@ -99,9 +159,7 @@ std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(cons
 // Where the engine cannot save it, its tokens are enough to begin again.
 void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) {
   const auto& [id, conversation] = idle;
-  run::SequenceSnapshot tokens_alone;
-  tokens_alone.fingerprint = run::fingerprint_of(resident.instance->context());
-  tokens_alone.tokens = conversation.tokens();
+  run::SequenceSnapshot tokens_alone = tokens_of(conversation);
   try {
     if (stop.stop_requested()) return swap_space_.put_tokens(id, std::move(tokens_alone));
     swap_space_.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
@@ -157,9 +215,33 @@ void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& 
 
 namespace {
 
-// The memory is not always kept (see SwapSpace); the tokens then wait to be decoded again.
-run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
-  if (snapshot.decoded > 0 || snapshot.tokens.empty()) return executor.load(snapshot);
+// Saved by another process, with another kind of cache or another version of the engine.
+bool is_of_another_cache(const run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
+  const std::string here = run::fingerprint_of(executor.instance().context());
+  return snapshot.fingerprint != here && run::model_of(snapshot.fingerprint) == run::model_of(here);
+}
+
+// A model that was declared otherwise may have a shorter context, or one whose memory is laid out in another way.
+void require_it_fits(const Resident& resident, const run::SequenceSnapshot& snapshot, bool is_memory_of_use) {
+  const std::uint32_t most = resident.instance->context().facts().n_ctx_seq;
+  if (snapshot.tokens.size() >= most)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a conversation of '{}' has {} tokens, and a sequence holds {} by now: it begins anew",
+                            resident.name, snapshot.tokens.size(), most));
+  if (!is_memory_of_use && std::ranges::contains(snapshot.tokens, engine::kNoToken))
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a conversation of '{}' begins anew: the model computes otherwise by now, and pictures "
+                            "cannot be decoded again",
+                            resident.name));
+}
+
+// The memory is not always kept (see SwapSpace), or fits no more; the tokens then wait to be decoded again.
+run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot,
+                             bool is_memory_of_use) {
+  if (snapshot.tokens.empty()) return executor.create();
+  // One of another model is refused there.
+  if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(executor, snapshot)))
+    return executor.load(snapshot);
   run::Conversation conversation = executor.create();
   conversation.prompt(snapshot.tokens);
   return conversation;
@@ -179,15 +261,22 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
   if (!id) return resident.executor->create();
   std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
   if (!back) return resident.executor->create();
+  const bool is_memory_of_use = back->snapshot.fingerprint == run::fingerprint_of(resident.instance->context());
+  require_it_fits(resident, back->snapshot, is_memory_of_use);
   for (;;) {
     try {
-      return bring_back(*resident.executor, back->snapshot);
+      return bring_back(*resident.executor, back->snapshot, is_memory_of_use);
     } catch (...) {
-      // A cache that sequences share may be full of idle conversations.
-      if (!resident.instance->context().facts().kv_unified || !swap_out_one(resident, {})) {
-        swap_space_.put_back(*id, std::move(*back));
-        throw;
+      // A cache that sequences share may be full of idle conversations; where it is full of others, this one is
+      // decoded again once they leave it room.
+      const bool shares = resident.instance->context().facts().kv_unified;
+      if (shares && swap_out_one(resident, {})) continue;
+      if (shares && back->snapshot.decoded > 0 && back->snapshot.is_text()) {
+        back->snapshot.decoded = 0;
+        continue;
       }
+      swap_space_.put_back(*id, std::move(*back));
+      throw;
     }
   }
 }
@@ -207,15 +296,21 @@ void ConversationStore::drop_idle() {
   }
 }
 
-void ConversationStore::forget_states_of(const std::string& model) {
+std::vector<ConversationId> ConversationStore::all_of(const std::string& model) const {
   std::vector<ConversationId> ids;
-  {
-    const MutexLock lock(mutex_);
-    for (const auto& [id, entry] : entries_) {
-      if (entry.model == model) ids.push_back(id);
-    }
+  const MutexLock lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (entry.model == model) ids.push_back(id);
   }
-  for (const ConversationId id : ids) swap_space_.forget(id);
+  return ids;
+}
+
+void ConversationStore::forget_states_of(const std::string& model) {
+  for (const ConversationId id : all_of(model)) swap_space_.forget(id);
+}
+
+void ConversationStore::keep_tokens_of(const std::string& model) {
+  for (const ConversationId id : all_of(model)) swap_space_.drop_memory(id);
 }
 
 }  // namespace plimsoll::host

@@ -3,10 +3,12 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "host/lease.hpp"
@@ -26,6 +28,10 @@ class ConversationStore {
   ConversationStore(SwapLimits limits, memory::Ledger& ledger) : swap_space_(std::move(limits), ledger) {}
 
   [[nodiscard]] ConversationId create(const std::string& model);
+  [[nodiscard]] ConversationId add(const std::string& model, run::SequenceSnapshot saved);
+  // See Host::save_conversation().
+  [[nodiscard]] std::optional<run::SequenceSnapshot> save(ConversationId id,
+                                                          const std::function<bool(Bytes)>& may_take);
   // Throws Error: usage (there is none), busy (a lease has it).
   void end(ConversationId id);
   // One lease at a time has it. Throws Error: usage (that model has none of this number), busy.
@@ -47,6 +53,8 @@ class ConversationStore {
   void drop_idle();
   // What was computed of the model's conversations means nothing any more: they begin anew.
   void forget_states_of(const std::string& model);
+  // Its tokens do, and nothing else: they are decoded again. Once the model is not loaded.
+  void keep_tokens_of(const std::string& model);
 
   [[nodiscard]] SwapSpace& swap_space() noexcept { return swap_space_; }
   [[nodiscard]] const SwapSpace& swap_space() const noexcept { return swap_space_; }
@@ -63,11 +71,13 @@ class ConversationStore {
     run::Conversation conversation;
   };
   class Move;
+  [[nodiscard]] std::vector<ConversationId> all_of(const std::string& model) const;
   [[nodiscard]] Entry& entry_of(ConversationId id) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_moving(const std::string& model) const PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool swap_out_one(Resident& resident, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
   void swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
+  void put_back(ConversationId id, run::Conversation conversation) PLIMSOLL_EXCLUDES(mutex_);
 
   SwapSpace swap_space_;  // has a lock of its own
   mutable Mutex mutex_;

@@ -10,7 +10,8 @@ namespace plimsoll::host {
 
 using enum ModelState;
 
-Dispatcher::Dispatcher(const std::vector<ModelRules>& models) {
+Dispatcher::Dispatcher(const std::vector<ModelRules>& models, std::chrono::milliseconds time_slice)
+    : time_slice_(time_slice) {
   for (const ModelRules& rules : models) models_[rules.name].rules = rules;
 }
 
@@ -35,10 +36,19 @@ void Dispatcher::move(Model& model, ModelState to) {
 
 // --- what happened ---
 
-TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_slot, WhenShort when_short) {
-  model(name).leaving = false;
-  tickets_.push_back(
-      {.id = next_, .model = name, .when_busy = when_busy, .needs_slot = needs_slot, .when_short = when_short});
+TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_slot, WhenShort when_short,
+                         const Claim& claim) {
+  Model& wanted = model(name);
+  if (wanted.retired) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  wanted.leaving = false;
+  has_claims_ = has_claims_ || !claim.is_plain();
+  shares_.arrive(claim.tenant, claim.weight);
+  tickets_.push_back({.id = next_,
+                      .model = name,
+                      .when_busy = when_busy,
+                      .needs_slot = needs_slot,
+                      .when_short = when_short,
+                      .claim = claim});
   return next_++;
 }
 
@@ -47,20 +57,52 @@ void Dispatcher::withdraw(TicketId ticket) {
   if (found == tickets_.end()) return;
   Model& wanted = model(found->model);
   if (!found->needs_slot && is_loading(wanted)) wanted.keeps_loading = true;
+  shares_.leave(found->claim.tenant);
   tickets_.erase(found);
 }
 
 void Dispatcher::withdraw_all() {
+  for (const Ticket& ticket : tickets_) shares_.leave(ticket.claim.tenant);
   tickets_.clear();
   for (auto& [name, one] : models_) one.keeps_loading = false;
 }
 
 void Dispatcher::give_back(const std::string& name, Time now) {
-  Model& one = model(name);
-  if (one.leases == 0) throw Error(ErrorCode::internal, fmt::format("'{}' has no lease to give back", name));
+  const auto lease = std::ranges::find(leases_, name, [](const auto& pair) { return pair.second.model; });
+  if (lease == leases_.end()) throw Error(ErrorCode::internal, fmt::format("'{}' has no lease to give back", name));
+  give_back(lease->first, now);
+}
+
+const std::string& Dispatcher::model_of(TicketId lease) const {
+  const auto found = leases_.find(lease);
+  if (found == leases_.end()) throw Error(ErrorCode::internal, fmt::format("there is no lease {}", lease));
+  return found->second.model;
+}
+
+void Dispatcher::give_back(TicketId lease, Time now, std::optional<double> took) {
+  Model& one = model(model_of(lease));
+  const Claim& claim = leases_.at(lease).claim;
+  if (took) shares_.correct(claim.tenant, *took - claim.cost);
+  shares_.leave(claim.tenant);
+  leases_.erase(lease);
   --one.leases;
   if (!one.broken) one.losses = 0;
   one.last_used = now;
+}
+
+bool Dispatcher::wants_slots_back(const std::string& name) const {
+  const Model& one = model(name);
+  if (one.state != ready || one.leaving || one.broken) return true;
+  return std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return ticket.needs_slot && ticket.model == name; });
+}
+
+std::optional<TicketId> Dispatcher::take_another(const std::string& name, Time now) {
+  Model& one = model(name);
+  if (wants_slots_back(name) || one.leases >= one.rules.slots) return std::nullopt;
+  ++one.leases;
+  shares_.arrive({}, 1);  // what it takes is its request's, whose own lease says it
+  leases_[next_] = {.model = name, .claim = {}, .since = now};
+  return next_++;
 }
 
 void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.pinned = pinned; }
@@ -108,12 +150,18 @@ bool Dispatcher::in_transition() const {
 }
 
 // In the order of the tickets; those that came while their model was promised away wait for its return.
-void Dispatcher::grant_slots() {
+void Dispatcher::grant_slots(Time now) {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
     const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
     if (!open || one.broken || (ticket.needs_slot && one.leases >= one.rules.slots)) return false;
-    if (ticket.needs_slot) ++one.leases;
+    if (ticket.needs_slot) {
+      ++one.leases;
+      leases_[ticket.id] = {.model = ticket.model, .claim = ticket.claim, .since = now};
+      if (!ticket.comes_back) shares_.serve(ticket.claim.tenant, ticket.claim.cost);
+    } else {
+      shares_.leave(ticket.claim.tenant);
+    }
     decisions_.emplace_back(Grant{.ticket = ticket.id, .model = ticket.model});
     return true;
   });
@@ -232,9 +280,11 @@ void Dispatcher::evict_idle(Time now) {
 
 std::vector<Decision> Dispatcher::decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   refuse_failed(now);
-  grant_slots();
+  order(now);
+  grant_slots(now);
   make_way(capacity, policy, now);
-  grant_slots();  // of those that turned out not to have to go
+  grant_slots(now);  // of those that turned out not to have to go
+  preempt(now);
   evict_idle(now);
   return std::exchange(decisions_, {});
 }
@@ -246,6 +296,7 @@ bool Dispatcher::needs_capacity() const {
 
 std::optional<Dispatcher::Time> Dispatcher::next_look() const {
   std::optional<Time> soonest = look_again_;
+  if (preempt_at_ && (!soonest || *preempt_at_ < *soonest)) soonest = preempt_at_;
   for (const auto& [name, one] : models_) {
     if (!one.rules.time_to_live || one.state != ready || one.rules.pinned || !idle(one)) continue;
     const Time at = one.last_used + *one.rules.time_to_live;
@@ -258,11 +309,7 @@ std::optional<Dispatcher::Time> Dispatcher::next_look() const {
 
 ModelState Dispatcher::state(const std::string& name) const { return model(name).state; }
 std::size_t Dispatcher::leases(const std::string& name) const { return model(name).leases; }
-std::size_t Dispatcher::leases() const {
-  std::size_t sum = 0;
-  for (const auto& [name, one] : models_) sum += one.leases;
-  return sum;
-}
+std::size_t Dispatcher::leases() const { return leases_.size(); }
 bool Dispatcher::is_wanted(const std::string& name) const {
   return model(name).keeps_loading || std::ranges::contains(tickets_, name, &Ticket::model);
 }

@@ -14,7 +14,9 @@
 #include <plimsoll/base/error.hpp>
 #include <plimsoll/host/status.hpp>
 #include "base/clock.hpp"
+#include "host/claim.hpp"
 #include "host/eviction.hpp"
+#include "host/fair_shares.hpp"
 #include "host/free_capacity.hpp"
 
 namespace plimsoll::host {
@@ -61,12 +63,17 @@ struct Evict {
   std::string model;
   std::string whom_for;  // empty: idle for its time to live, or asked to go
 };
+struct Preempt {  // that lease is asked to give way; it says so with give_way(), or ends
+  TicketId lease;
+  std::string model;
+  TicketId whom_for;
+};
 struct Moved {  // nothing to do: the state has changed
   std::string model;
   ModelState from;
   ModelState to;
 };
-using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
+using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict, Preempt>;
 
 // The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a slot at
 // once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
@@ -76,22 +83,32 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict>;
 // even with everybody gone is refused at once: for good where our budget is short (over_budget), for now where others
 // hold the memory (out_of_device_memory).
 //
+// Where claims name tenants or priorities, tickets are served in another order: those of a higher priority first, and
+// among equals those of the tenant that has had least for its weight (FairShares). A ticket that has waited a minute
+// counts as one priority higher, so that nobody waits for ever. A lease may be asked to give way to a ticket of a
+// higher priority once it has had its time slice; it comes back before all others of its own priority.
+//
 // A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
 // until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are
 // refused with what it failed with.
 class Dispatcher {
  public:
   using Time = Clock::TimePoint;
-  explicit Dispatcher(const std::vector<ModelRules>& models);
+  static constexpr std::chrono::milliseconds kTimeSlice{2000};
+  explicit Dispatcher(const std::vector<ModelRules>& models, std::chrono::milliseconds time_slice = kTimeSlice);
 
   // What happened. Unknown models throw Error{usage}; calls out of order Error{internal}.
   TicketId ask(const std::string& model, WhenBusy when_busy, bool needs_slot = true,
-               WhenShort when_short = WhenShort::refuse);
+               WhenShort when_short = WhenShort::refuse, const Claim& claim = {});
   // Whoever asked waits no more; nothing happens where the ticket has been answered. What was asked for without a slot
   // is the host's own wish by then: a load that has begun goes on.
   void withdraw(TicketId ticket);
-  void withdraw_all();  // the host ends: nothing is wanted any more
-  void give_back(const std::string& model, Time now);
+  void withdraw_all();                                 // the host ends: nothing is wanted any more
+  void give_back(const std::string& model, Time now);  // its longest lease
+  // A lease has the number of its ticket. `took`: tokens; empty: as many as was expected.
+  void give_back(TicketId lease, Time now, std::optional<double> took = {});
+  // It gives its slot up and wants one again, before others of its priority; its model stays for it. The new ticket.
+  [[nodiscard]] TicketId give_way(TicketId lease, Time now);
   void pin(const std::string& model, bool pinned);
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);  // empty: stays
   // Evict it when it is idle. Where it is being loaded: who asked for that without a slot is refused.
@@ -114,6 +131,26 @@ class Dispatcher {
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
+  // One more slot for somebody who has one of that model: at once or not at all. Nobody who waits for a slot is passed,
+  // and a model that has been promised away gets no more work. Since nobody waits for more while holding one, requests
+  // that want several cannot wait for each other.
+  [[nodiscard]] std::optional<TicketId> take_another(const std::string& model, Time now);
+  // Whoever has more than one slot of it should give one back.
+  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
+  // --- the fleet becomes another one (dispatcher_fleet.cpp) ---
+  void add(const ModelRules& rules);        // a model that is absent, or one that was retired and is still here
+  void set_rules(const ModelRules& rules);  // of one that stays as it is
+  // Another model under this name: nothing of the one before is held any more. It is tried at once.
+  void renew(const ModelRules& rules);
+  // It is no model of the fleet any more: who waits for it is refused, and nobody may ask for it.
+  void retire(const std::string& model);
+  void forget(const std::string& model);  // throws Error{internal} where its memory is held
+  // The budgets have become smaller: as outdated() for as many models as are too many.
+  void shrink(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
+  [[nodiscard]] bool knows(const std::string& model) const;  // retired ones, too
+  [[nodiscard]] std::vector<std::string> retired() const;
+  [[nodiscard]] const ModelRules& rules(const std::string& model) const;
+
   // Everything that can be decided now. The devices have just been looked at.
   [[nodiscard]] std::vector<Decision> decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   // Where decide() threw (a policy of somebody's own): who waits for memory is refused with this, and what had been
@@ -131,6 +168,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<Error> failure(const std::string& model) const;
   [[nodiscard]] std::size_t leases(const std::string& model) const;
   [[nodiscard]] std::size_t leases() const;  // of all models
+  [[nodiscard]] const std::string& model_of(TicketId lease) const;
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
   [[nodiscard]] bool is_pinned(const std::string& model) const;
@@ -153,6 +191,7 @@ class Dispatcher {
     bool leaving = false;        // let_go(): evict when idle
     bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
     bool evicting = false;       // decided, not yet reported back
+    bool retired = false;        // no model of the fleet any more
     bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
     std::size_t failures = 0;    // of loads, in a row
     std::size_t losses = 0;      // of its device, without a lease in between that ended well
@@ -168,8 +207,18 @@ class Dispatcher {
     WhenBusy when_busy;
     bool needs_slot;
     WhenShort when_short;
-    bool boarded = false;    // was waiting when the model became ready
-    bool postponed = false;  // was said to be
+    Claim claim{};
+    bool boarded = false;         // was waiting when the model became ready
+    bool postponed = false;       // was said to be
+    bool comes_back = false;      // gave way
+    double start = 0;             // in its tenant's virtual time
+    std::optional<Time> since{};  // it was first seen to wait
+  };
+  struct Lease {
+    std::string model;
+    Claim claim;
+    Time since;
+    bool is_asked_to_go = false;
   };
 
   [[nodiscard]] Model& model(const std::string& name);
@@ -177,7 +226,11 @@ class Dispatcher {
   void move(Model& model, ModelState to);
   void fail(Model& model, Error failure, std::size_t in_a_row, Time now);
   void refuse_failed(Time now);
-  void grant_slots();
+  void grant_slots(Time now);
+  void leave(const Ticket& ticket);
+  void order(Time now);
+  void preempt(Time now);
+  [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
   void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const FreeCapacity& capacity,
                                                                     const EvictionPolicy& policy, Time now);
@@ -194,7 +247,12 @@ class Dispatcher {
   [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
 
   std::map<std::string, Model> models_;
-  std::deque<Ticket> tickets_;  // oldest first
+  const std::chrono::milliseconds time_slice_;
+  std::deque<Ticket> tickets_;  // oldest first, or in the order of claims
+  std::map<TicketId, Lease> leases_;
+  FairShares shares_;
+  bool has_claims_ = false;         // some ticket came with a claim that orders
+  std::optional<Time> preempt_at_;  // a time slice is over then
   TicketId next_ = 1;
   std::vector<Decision> decisions_;
   std::optional<Time> look_again_;                   // somebody waits for what others hold

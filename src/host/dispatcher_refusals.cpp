@@ -62,7 +62,7 @@ std::vector<Decision> Dispatcher::give_up(ErrorCode code, const std::string& why
   }
   look_again_.reset();
   if (!in_transition()) drain({}, {});  // who was to go for them stays
-  grant_slots();
+  grant_slots(now);
   evict_idle(now);
   return std::exchange(decisions_, {});
 }

@@ -11,6 +11,7 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include "engine/partial_sampling.hpp"
+#include "host/fleet_keys.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "run/speculative.hpp"
@@ -33,6 +34,7 @@ struct Preset {
   std::vector<std::string> aliases{};
   std::string system{};                // what a conversation without a system message begins with; empty: nothing
   std::optional<bool> thinking{};      // what the template is told, unless the request says it
+  std::string chat_template{};         // in the place of the model's; empty: that
   std::string template_values{};       // a JSON object of what else it may ask for; empty: nothing
   std::uint32_t n_ctx = 0;             // of prompt and answer together at most; 0: the model's
   engine::PartialSampling sampling{};  // over the model's
@@ -49,8 +51,10 @@ struct FleetModel {
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
   std::vector<std::string> aliases{};  // other names that requests may use
+  std::string chat_template{};         // Jinja text or a built-in name, in the place of the file's own; empty: that
   engine::PartialSampling sampling{};  // over what the file recommends, under what requests say
   std::vector<Preset> presets{};
+  std::string place{};  // where a fleet file declares it: "fleet.toml:12:1"; empty: none does
 };
 
 // Where the conversations of evicted models are kept.
@@ -58,6 +62,7 @@ struct SwapLimits {
   Bytes memory{std::uint64_t{1} << 30U};  // on the host; beyond it the longest swapped out go to disk
   Bytes disk{std::uint64_t{4} << 30U};    // beyond it only their tokens are kept: they are decoded again
   std::filesystem::path folder{};         // empty: "swap" in the user's Plimsoll cache
+  Bytes kept{};                           // on disk, by prompts that a server keeps beyond its end; 0: it keeps none
 };
 
 using memory::Thresholds;
@@ -69,6 +74,7 @@ struct Fleet {
   SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Thresholds thresholds{};
+  std::vector<FleetKey> keys{};  // of those who may ask, for a server
   bool prefault =
       true;  // false: host buffers are there at their first touch only; see tracker::Tracker::set_prefault()
 };

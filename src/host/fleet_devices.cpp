@@ -1,5 +1,6 @@
 #include "fleet_devices.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "tracker/uploads.hpp"
@@ -10,16 +11,32 @@ FleetDevices::FleetDevices(run::MemoryAccounting& accounting, const Fleet& fleet
                            std::vector<plan::DeviceVerdict> planned, const KeptModels& kept,
                            const SwapSpace& swap_space)
     : accounting_(accounting), planned_(std::move(planned)), kept_(kept), swap_space_(swap_space) {
+  const MutexLock lock(mutex_);
   for (const plan::Request& request : requests_of(fleet)) models_.insert(request.name);
 }
 
+std::vector<plan::DeviceVerdict> FleetDevices::planned() const {
+  const MutexLock lock(mutex_);
+  return planned_;
+}
+
+void FleetDevices::change(const Fleet& fleet, const std::vector<plan::DeviceState>& devices) {
+  const MutexLock lock(mutex_);
+  for (const plan::Request& request : requests_of(fleet)) models_.insert(request.name);
+  for (plan::DeviceVerdict& known : planned_) {
+    const auto now = std::ranges::find(devices, known.state.info.id, [](const auto& state) { return state.info.id; });
+    if (now != devices.end()) known.state.budget = now->budget;
+  }
+}
+
 bool FleetDevices::is_fleets(const std::string& owner) const {
+  const MutexLock lock(mutex_);
   return owner.starts_with(owner_of_group("")) || models_.contains(owner);
 }
 
 std::vector<plan::DeviceState> FleetDevices::readings() const {
   std::vector<plan::DeviceState> out;
-  for (const plan::DeviceVerdict& verdict : planned_) {
+  for (const plan::DeviceVerdict& verdict : planned()) {
     plan::DeviceState state = verdict.state;
     if (const auto now = accounting_.probe().read(state.info))
       state.reading = *now;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
 #include "run/memory_accounting.hpp"
@@ -14,14 +15,16 @@
 
 namespace plimsoll::host {
 
-// Any thread; it has no state of its own that changes. What it is made of outlives it.
+// Any thread. What it is made of outlives it.
 class FleetDevices {
  public:
   FleetDevices(run::MemoryAccounting& accounting, const Fleet& fleet, std::vector<plan::DeviceVerdict> planned,
                const KeptModels& kept, const SwapSpace& swap_space);
 
-  // Which there are, as they were when the fleet was planned.
-  [[nodiscard]] const std::vector<plan::DeviceVerdict>& planned() const noexcept { return planned_; }
+  // Which there are, as they were when the fleet was planned, with the budgets of now.
+  [[nodiscard]] std::vector<plan::DeviceVerdict> planned() const;
+  // Of another fleet; models that were there before stay the fleet's in this.
+  void change(const Fleet& fleet, const std::vector<plan::DeviceState>& devices);
   // What each says now; free is unknown where it says nothing.
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
   // As admission sees them: see Host::devices().
@@ -33,8 +36,9 @@ class FleetDevices {
   [[nodiscard]] bool is_fleets(const std::string& owner) const;
 
   run::MemoryAccounting& accounting_;
-  std::set<std::string> models_;  // and drafts
-  std::vector<plan::DeviceVerdict> planned_;
+  mutable Mutex mutex_;                                       // never held while calling out
+  std::set<std::string> models_ PLIMSOLL_GUARDED_BY(mutex_);  // and drafts, also those that were
+  std::vector<plan::DeviceVerdict> planned_ PLIMSOLL_GUARDED_BY(mutex_);
   const KeptModels& kept_;
   const SwapSpace& swap_space_;
 };

@@ -12,6 +12,7 @@
 #include <plimsoll/base/error.hpp>
 #include "plan/budget_requests.hpp"
 
+#include "key_tables.hpp"
 #include "model_keys.hpp"
 #include "table_reader.hpp"
 
@@ -34,6 +35,7 @@ void read_models(const toml::node& node, Fleet& fleet, const std::filesystem::pa
   for (const toml::node& node_of_model : *models) {
     const toml::table& table = *node_of_model.as_table();
     FleetModel model = read_model(table, folder, complaints);
+    model.place = fmt::format("{}:{}", table.source().begin.line, table.source().begin.column);
     if (std::ranges::contains(fleet.models, model.request.name, name_of))
       complaints.at(table.source(), fmt::format("two models are called '{}'", model.request.name));
     fleet.models.push_back(std::move(model));
@@ -59,6 +61,7 @@ void read_swap(const toml::table& table, Fleet& fleet, const std::filesystem::pa
   reader.text("memory", [&](const std::string& value) { set_bytes("memory", limits.memory, value); });
   reader.text("disk", [&](const std::string& value) { set_bytes("disk", limits.disk, value); });
   reader.text("folder", [&](const std::string& value) { limits.folder = from_folder(folder, value); });
+  reader.text("keep-prompts", [&](const std::string& value) { set_bytes("keep-prompts", limits.kept, value); });
   reader.read(table);
 }
 
@@ -122,14 +125,16 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_keep_in_host(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
+    } else if (name == "key") {
+      fleet.keys = read_keys(node, folder, complaints);
     } else if (name == "swap" && table != nullptr) {
       read_swap(*table, fleet, folder, complaints);
     } else if (name == "thresholds" && table != nullptr) {
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
-                                              "keep-in-host, [swap], [thresholds] and "
-                                              "[[model]]",
+                                              "keep-in-host, [swap], [thresholds], [[key]] "
+                                              "and [[model]]",
                                               name));
     }
   }
@@ -163,12 +168,31 @@ Fleet read_fleet(const std::filesystem::path& path) {
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) throw Error(ErrorCode::io, fmt::format("the fleet file '{}' cannot be read", path.string()));
   auto fleet = parse_fleet(text, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-  if (fleet) return std::move(*fleet);
-  std::string all = fmt::format("{} thing{} wrong with this fleet", fleet.error().size(),
-                                fleet.error().size() == 1 ? " is" : "s are");
-  for (const FleetFileError& error : fleet.error())
+  if (!fleet) throw WrongFleetFile(path, std::move(fleet.error()));
+  const std::string name = path.filename().string();
+  for (FleetModel& model : fleet->models) model.place = fmt::format("{}:{}", name, model.place);
+  return std::move(*fleet);
+}
+
+namespace {
+
+std::string all_of(const std::filesystem::path& path, const std::vector<FleetFileError>& errors) {
+  std::string all =
+      fmt::format("{} thing{} wrong with this fleet", errors.size(), errors.size() == 1 ? " is" : "s are");
+  for (const FleetFileError& error : errors)
     all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
-  throw Error(ErrorCode::usage, all, {{"errors", fleet.error().size()}});
+  return all;
+}
+
+}  // namespace
+
+WrongFleetFile::WrongFleetFile(std::filesystem::path path, std::vector<FleetFileError> errors)
+    : Error(ErrorCode::usage, all_of(path, errors), {{"errors", errors.size()}}),
+      path_(std::move(path)),
+      errors_(std::move(errors)) {}
+
+std::string WrongFleetFile::place_of(std::uint32_t line, std::uint32_t column) const {
+  return fmt::format("{}:{}:{}", path_.filename().string(), line, column);
 }
 
 }  // namespace plimsoll::host

@@ -33,6 +33,7 @@
 #include <string_view>
 #include <vector>
 
+#include <plimsoll/base/error.hpp>
 #include "host/fleet.hpp"
 
 namespace plimsoll::host {
@@ -41,6 +42,18 @@ struct FleetFileError {
   std::uint32_t line = 0;  // from 1
   std::uint32_t column = 0;
   std::string message;
+};
+
+// Thrown for a fleet file that is wrong: its text has a line "FILE:LINE:COLUMN: sentence" for each place.
+class WrongFleetFile : public Error {
+ public:
+  WrongFleetFile(std::filesystem::path path, std::vector<FleetFileError> errors);
+  [[nodiscard]] const std::vector<FleetFileError>& errors() const noexcept { return errors_; }
+  [[nodiscard]] std::string place_of(std::uint32_t line, std::uint32_t column) const;  // "fleet.toml:12:1"
+
+ private:
+  std::filesystem::path path_;
+  std::vector<FleetFileError> errors_;
 };
 
 // Everything that is wrong with it at once; of text that is no TOML only the first place. `folder`: where relative
@@ -52,8 +65,7 @@ struct FleetFileError {
 // options alone: no files. Throws Error{usage} for the first thing that is wrong.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
 
-// Throws Error{usage} with a line "FILE:LINE:COLUMN: sentence" for each thing that is wrong, Error{io} where it
-// cannot be read.
+// Each model with its place in the file. Throws WrongFleetFile (usage), Error{io} where it cannot be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
 
 }  // namespace plimsoll::host

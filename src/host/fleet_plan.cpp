@@ -141,6 +141,10 @@ FleetPlan plan_fleet(const Fleet& fleet, FreeCapacity capacity) {
                  .never = {},
                  .explanation = {}};
   plan.keep_in_host = fleet.keep_in_host;
+  for (const FleetModel& model : fleet.models) {
+    for (const Preset& preset : model.presets)
+      plan.presets.push_back({.name = preset.name, .model = model.request.name});
+  }
   if (fleet.keep_in_host > Bytes{}) plan.keeping = keeping_of(fleet, plan.capacity);
   Names possible;
   for (const FleetModel& model : fleet.models) {
@@ -208,6 +212,9 @@ std::string to_table(const FleetPlan& plan) {
                                      fmt::join(one.ready, " + "));
   }
   if (!plan.keeping.empty()) out += keeping_text(plan);
+  for (const PresetOfModel& preset : plan.presets)
+    out += fmt::format("  Preset: {}: {}'s weights and context, 0 bytes of its own\n", preset.name, preset.model);
+  out += to_text(plan.templates);
   return out;
 }
 
@@ -230,6 +237,9 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker) {
   Json unusable = Json::array();
   for (const CannotBeUsed& one : plan.unusable)
     unusable.push_back({{"name", one.name}, {"code", to_string(one.why.code())}, {"why", one.why.what()}});
+  Json presets = Json::array();
+  for (const PresetOfModel& preset : plan.presets)
+    presets.push_back({{"name", preset.name}, {"model", preset.model}, {"bytes", 0}});
   Json keeping = Json::array();
   for (const Keeping& one : plan.keeping)
     keeping.push_back({{"name", one.name}, {"bytes", one.bytes.value()}, {"within_budget", one.within_budget}});
@@ -243,6 +253,8 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker) {
           {"switches", switches},
           {"never", never},
           {"unusable", unusable},
+          {"presets", presets},
+          {"templates", to_json(plan.templates)},
           {"keep_in_host", plan.keep_in_host.value()},
           {"keeping", keeping}};
 }

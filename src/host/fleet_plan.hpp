@@ -7,6 +7,7 @@
 
 #include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
+#include "host/template_remarks.hpp"
 #include "tracker/tracker.hpp"
 
 namespace plimsoll::host {
@@ -48,6 +49,12 @@ struct Keeping {
   bool within_budget = false;  // alone; the longest unused leave for others
 };
 
+// A preset: another name for a model's own bytes.
+struct PresetOfModel {
+  std::string name;
+  std::string model;
+};
+
 struct FleetPlan {
   FreeCapacity capacity;                           // plans, budgets and readings
   std::vector<std::vector<std::string>> together;  // largest sets that fit, each as it is in the fleet's order
@@ -55,11 +62,13 @@ struct FleetPlan {
   std::vector<Switch> switches;                    // from each of those to each model that is not in it
   std::vector<NeverFits> never;
   std::vector<CannotBeUsed> unusable{};
-  std::vector<std::string> explanation;  // how each number came about, where a planner made them
-  Bytes keep_in_host{};                  // the fleet's budget
-  std::vector<Keeping> keeping{};        // where there is one: each model that would be kept when it goes
-  [[nodiscard]] bool all_fit() const;    // all at once
-  [[nodiscard]] bool has_all() const;    // each of them can be had at some time
+  std::vector<std::string> explanation;     // how each number came about, where a planner made them
+  std::vector<PresetOfModel> presets{};     // names that cost nothing
+  std::vector<TemplateRemark> templates{};  // where a planner looked at them
+  Bytes keep_in_host{};                     // the fleet's budget
+  std::vector<Keeping> keeping{};           // where there is one: each model that would be kept when it goes
+  [[nodiscard]] bool all_fit() const;       // all at once
+  [[nodiscard]] bool has_all() const;       // each of them can be had at some time
 };
 
 // Beyond this many models the sets are not listed, since there are too many of them.

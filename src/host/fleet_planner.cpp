@@ -13,6 +13,7 @@ FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
   FleetPlan plan = plan_fleet(fleet, FreeCapacity(std::move(all.models), std::move(devices), drafts_of(fleet)));
   require_a_usable_one(fleet, plan.capacity);
   plan.explanation = std::move(all.explanation);
+  plan.templates = template_remarks(fleet);
   add_alternatives(plan, fleet, planner);
   return plan;
 }

@@ -106,6 +106,22 @@ void FreeCapacity::replace(const plan::ModelPlan& plan) {
   *this = FreeCapacity(std::move(models_), std::move(devices_), std::move(drafts_));
 }
 
+void FreeCapacity::exchange(const std::string& model, std::vector<plan::ModelPlan> plans,
+                            const std::optional<std::string>& draft) {
+  const auto before = drafts_.find(model);
+  std::erase_if(models_, [&](const plan::ModelPlan& one) {
+    return one.name == model || (before != drafts_.end() && one.name == before->second);
+  });
+  drafts_.erase(model);
+  if (draft) drafts_[model] = *draft;
+  models_.append_range(std::move(plans));
+  *this = FreeCapacity(std::move(models_), std::move(devices_), std::move(drafts_));
+}
+
+void FreeCapacity::set_devices(std::vector<plan::DeviceState> devices) {
+  *this = FreeCapacity(std::move(models_), std::move(devices), std::move(drafts_));
+}
+
 Bytes FreeCapacity::required(const std::vector<std::string>& names) const {
   Bytes sum;
   for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(judge(names))) sum += verdict.required;

@@ -91,6 +91,10 @@ class FreeCapacity {
   void look_again(std::vector<plan::DeviceState> devices, std::optional<Moment> moment = {});
   // Another plan in the place of that model's.
   void replace(const plan::ModelPlan& plan);
+  // These in the place of a model and its draft; nothing: it is none of the models any more.
+  void exchange(const std::string& model, std::vector<plan::ModelPlan> plans, const std::optional<std::string>& draft);
+  // The same devices with other budgets.
+  void set_devices(std::vector<plan::DeviceState> devices);
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 

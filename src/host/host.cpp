@@ -10,17 +10,17 @@
 #include "base/log.hpp"
 #include "engine/backend.hpp"
 #include "host/fleet_plan.hpp"
+#include "host/lease_request.hpp"
 #include "plan/planner.hpp"
 
 #include "host_impl.hpp"
-#include "lease_state.hpp"
 #include "slots.hpp"
 
 namespace plimsoll::host {
 
 // A fleet with its plan, before anything is made of it.
 struct Host::Impl::Planned {
-  Fleet fleet;
+  std::shared_ptr<const Fleet> fleet;
   std::unique_ptr<ModelFiles> files;
   plan::Plan plan;
   FreeCapacity capacity;
@@ -28,6 +28,7 @@ struct Host::Impl::Planned {
 
 namespace {
 
+// Of the models that have leases: all but the drafts.
 std::vector<std::string> names_of(const Fleet& fleet) {
   std::vector<std::string> out;
   for (const FleetModel& model : fleet.models) out.push_back(model.request.name);
@@ -36,13 +37,7 @@ std::vector<std::string> names_of(const Fleet& fleet) {
 
 std::vector<ModelRules> rules_of(const Fleet& fleet, const FreeCapacity& capacity) {
   std::vector<ModelRules> rules;
-  for (const FleetModel& model : fleet.models) {
-    rules.push_back({.name = model.request.name,
-                     .slots = slots_of(capacity.plan_of(model.request.name)),
-                     .pinned = model.pinned,
-                     .priority = model.priority,
-                     .time_to_live = model.time_to_live});
-  }
+  for (const FleetModel& model : fleet.models) rules.push_back(rules_of(model, capacity.plan_of(model.request.name)));
   return rules;
 }
 
@@ -75,6 +70,14 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, dry_run::
 
 }  // namespace
 
+ModelRules rules_of(const FleetModel& model, const plan::ModelPlan& plan) {
+  return {.name = model.request.name,
+          .slots = slots_of(plan),
+          .pinned = model.pinned,
+          .priority = model.priority,
+          .time_to_live = model.time_to_live};
+}
+
 Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
                  HostOptions options)
     : Impl(
@@ -92,25 +95,25 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             accounting.set_budgets(plan.devices);
             require_a_usable_one(fleet, capacity);
             engine::start_backends();
-            return Planned{std::move(fleet), std::move(files), std::move(plan), std::move(capacity)};
+            return Planned{std::make_shared<const Fleet>(std::move(fleet)), std::move(files), std::move(plan),
+                           std::move(capacity)};
           }(),
           dry_runs, store, options) {}
 
 Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::DryRunSource& dry_runs,
                  plan::Store& store, const HostOptions& options)
     : accounting_(accounting),
-      fleet_(std::move(planned.fleet)),
-      names_(names_of(fleet_)),
       files_(std::move(planned.files)),
       log_charge_(accounting.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)),
+      fleet_(planned.fleet),
       plans_(planned.plan.models),
-      conversations_(fleet_.swap, accounting.ledger()),
-      kept_(fleet_.keep_in_host),
-      devices_(accounting, fleet_, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
-      queue_(rules_of(fleet_, planned.capacity), planned.capacity, options.policy, options.longest_queue, clock_,
-             *this),
+      conversations_(planned.fleet->swap, accounting.ledger()),
+      kept_(planned.fleet->keep_in_host),
+      devices_(accounting, *planned.fleet, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
+      queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity, options.policy, options.longest_queue,
+             clock_, *this, options.time_slice),
       loader_({.accounting = accounting,
-               .fleet = fleet_,
+               .fleet = planned.fleet,
                .dry_runs = dry_runs,
                .store = store,
                .devices = devices_,
@@ -120,12 +123,12 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .queue = queue_,
                .told = [this](const Outcome& outcome) { count(outcome); }},
               std::move(planned.plan.models), std::move(planned.capacity)) {
-  if (!fleet_.prefault) accounting.set_prefault(false);
+  if (!planned.fleet->prefault) accounting.set_prefault(false);
   {
     const MutexLock lock(mutex_);
-    for (const std::string& name : names_) counts_[name] = {};
+    for (const FleetModel& model : planned.fleet->models) counts_[model.request.name] = {};
   }
-  for (const FleetModel& model : fleet_.models) {
+  for (const FleetModel& model : planned.fleet->models) {
     if (model.load_at_start) queue_.want(model.request.name);
   }
 }
@@ -138,22 +141,13 @@ Host::Impl::~Impl() {
   queue_.take_residents().clear();
 }
 
-Queue::Granted Host::Impl::acquire(const std::string& model, const AcquireOptions& options) {
-  double waited = 0;
-  for (;;) {
-    if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
-    Queue::Request request(queue_, model, options, true);
-    Queue::Granted granted = request.wait();
-    waited += granted.waited;
-    if (granted.resident->is_intact()) {
-      const MutexLock lock(mutex_);
-      counts_[model].times.queue.add(waited);
-      return granted;
-    }
-    log::warn("host", "'{}': its file was changed while the model was in use; it is loaded again", model);
-    granted.resident.reset();  // before others may take it away
-    queue_.give_back_outdated(model);
-  }
+void Host::Impl::try_again_where_files_changed(const std::string& model) {
+  if (queue_.state(model) == ModelState::failed && files_->have_changed_since_tried(model)) queue_.retry(model);
+}
+
+void Host::Impl::note_wait(const std::string& model, double seconds) {
+  const MutexLock lock(mutex_);
+  if (const auto known = counts_.find(model); known != counts_.end()) known->second.times.queue.add(seconds);
 }
 
 void Host::Impl::load(const std::string& model, std::stop_token stop) {
@@ -165,9 +159,10 @@ void Host::Impl::load(const std::string& model, std::stop_token stop) {
 
 Bytes Host::Impl::held_by(const std::string& model) const {
   Bytes sum;
-  const auto& draft = model_of(fleet_, model).draft;
-  for (const std::string& name : {model, draft ? draft->request.name : std::string{}}) {
-    if (name.empty()) continue;
+  std::vector<std::string> names{model};
+  const std::map<std::string, std::string> drafts = drafts_of(*fleet());
+  if (const auto draft = drafts.find(model); draft != drafts.end()) names.push_back(draft->second);
+  for (const std::string& name : names) {
     for (const memory::Entry& entry : accounting_.ledger().entries_of(name)) {
       if (entry.charged) sum += entry.taken.current;
     }
@@ -182,7 +177,7 @@ void Host::Impl::moved(const Moved& moved, const std::string& why) {
 void Host::Impl::refused(const std::string& model, ModelState state, const std::string& why) {
   {
     const MutexLock lock(mutex_);
-    ++counts_[model].refusals;
+    if (const auto known = counts_.find(model); known != counts_.end()) ++known->second.refusals;
   }
   log_.refused(model, state, why);
 }
@@ -193,20 +188,24 @@ void Host::Impl::decided() {
   }
 }
 
+// Of a model that has left the fleet nothing is counted any more.
 void Host::Impl::count(const Outcome& outcome) {
   const MutexLock lock(mutex_);
+  const std::string& model = std::visit([](const auto& one) -> const std::string& { return one.model; }, outcome);
+  const auto known = counts_.find(model);
+  if (known == counts_.end()) return;
+  Counts& count = known->second;
   if (const auto* loaded = std::get_if<Loaded>(&outcome)) {
     const Resident& resident = *loaded->resident;
-    Counts& count = counts_[loaded->model];
     ++count.loads;
     count.last_load_ms = loaded->ms;
     count.times.load.add(loaded->ms / 1000);
     count.times.warm_up.add((resident.warm_up_ms + (resident.draft ? resident.draft->warm_up_ms : 0)) / 1000);
   } else if (const auto* failed = std::get_if<Failed>(&outcome)) {
-    if (failed->why.code() != ErrorCode::cancelled) ++counts_[failed->model].load_failures;
+    if (failed->why.code() != ErrorCode::cancelled) ++count.load_failures;
   } else if (const auto* evicted = std::get_if<Evicted>(&outcome)) {
-    ++counts_[evicted->model].evictions;
-    counts_[evicted->model].times.eviction.add(evicted->ms / 1000);
+    ++count.evictions;
+    count.times.eviction.add(evicted->ms / 1000);
   } else {
     for (const plan::ModelPlan& plan : std::get<Replanned>(outcome).plans)
       *std::ranges::find(plans_, plan.name, &plan::ModelPlan::name) = plan;
@@ -215,19 +214,24 @@ void Host::Impl::count(const Outcome& outcome) {
 
 HostStatus Host::Impl::status() const {
   HostStatus out;
-  out.models = queue_.status(names_);
+  out.models = queue_.status(names_of(*fleet()));
   out.waiting = queue_.waiting();
   out.events_dropped = log_.dropped();
   {
     const MutexLock lock(mutex_);
+    out.reloads = reloads_;
     for (ModelStatus& model : out.models) {
-      const Counts& count = counts_.at(model.name);
+      const auto known = counts_.find(model.name);
+      if (known == counts_.end()) continue;
+      const Counts& count = known->second;
       model.loads = count.loads;
       model.load_failures = count.load_failures;
       model.evictions = count.evictions;
       model.refusals = count.refusals;
       model.last_load_ms = count.last_load_ms;
       model.total_load_ms = count.times.load.sum() * 1000;
+      model.first_tokens = count.times.first_token.count();
+      model.total_first_token_ms = count.times.first_token.sum() * 1000;
     }
   }
   const SwappedBytes held = conversations_.swap_space().held();
@@ -245,11 +249,32 @@ std::map<std::string, ModelTimes> Host::Impl::times() const {
   return out;
 }
 
+void Host::Impl::count_first_token(const std::string& model, double seconds) {
+  const MutexLock lock(mutex_);
+  if (const auto known = counts_.find(model); known != counts_.end()) known->second.times.first_token.add(seconds);
+}
+
 std::string Host::Impl::planned_files(const std::string& model) const {
   (void)queue_.state(model);  // throws where there is no such model
   const std::vector<plan::ModelPlan> all = plans();
   const auto plan = std::ranges::find(all, model, &plan::ModelPlan::name);
   return plan == all.end() || plan->unusable ? "" : files_->identity_if_planned(model).value_or("");
+}
+
+std::shared_ptr<const Fleet> Host::Impl::fleet() const {
+  const MutexLock lock(mutex_);
+  return fleet_;
+}
+
+FleetPlan Host::Impl::fleet_plan() const {
+  std::shared_ptr<const Fleet> fleet;
+  std::vector<plan::ModelPlan> plans;
+  {
+    const MutexLock lock(mutex_);
+    fleet = fleet_;
+    plans = plans_;
+  }
+  return plan_fleet(*fleet, FreeCapacity(std::move(plans), devices_.states(), drafts_of(*fleet)));
 }
 
 std::vector<plan::ModelPlan> Host::Impl::plans() const {
@@ -265,23 +290,22 @@ Host::Host(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRunSource
 Host::~Host() = default;
 
 Lease Host::acquire(const std::string& model, AcquireOptions options) {
-  if (options.conversation) impl_->conversations().claim(*options.conversation, model);
-  auto state = std::make_unique<Lease::State>();
-  try {
-    state->resident = impl_->acquire(model, options).resident;
-  } catch (...) {
-    if (options.conversation) impl_->conversations().unclaim(*options.conversation);
-    throw;
-  }
-  state->host = impl_.get();
-  state->kept = options.conversation;
-  if (state->kept) state->acquire_sequence();  // where this throws, the lease is given back
-  return Lease(std::move(state));
+  return LeaseRequest(*this, model, std::move(options)).take();
 }
 
 ConversationId Host::new_conversation(const std::string& model) {
   (void)impl_->queue().state(model);  // throws where there is no such model
   return impl_->conversations().create(model);
+}
+
+ConversationId Host::add_conversation(const std::string& model, run::SequenceSnapshot saved) {
+  (void)impl_->queue().state(model);  // throws where there is no such model
+  return impl_->conversations().add(model, std::move(saved));
+}
+
+std::optional<run::SequenceSnapshot> Host::save_conversation(ConversationId conversation,
+                                                             const std::function<bool(Bytes)>& may_take) {
+  return impl_->conversations().save(conversation, may_take);
 }
 
 void Host::end_conversation(ConversationId conversation) { impl_->conversations().end(conversation); }
@@ -291,11 +315,18 @@ void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model
 void Host::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {
   impl_->queue().set_time_to_live(model, idle);
 }
+bool Host::has(const std::string& model) const { return impl_->queue().has(model); }
+void Host::count_first_token(const std::string& model, double seconds) { impl_->count_first_token(model, seconds); }
 HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log(); }
 run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting(); }
-const Fleet& Host::fleet() const noexcept { return impl_->fleet(); }
+std::shared_ptr<const Fleet> Host::fleet() const { return impl_->fleet(); }
+std::uint64_t Host::fleet_number() const noexcept { return impl_->fleet_number(); }
+ReloadReport Host::reload(const std::function<Fleet()>& read, plan::Planner& planner, const std::stop_token& stop) {
+  return impl_->reload(read, planner, stop);
+}
+FleetPlan Host::fleet_plan() const { return impl_->fleet_plan(); }
 std::vector<plan::ModelPlan> Host::plans() const { return impl_->plans(); }
 std::string Host::planned_files(const std::string& model) const { return impl_->planned_files(model); }
 std::shared_ptr<const engine::Model> Host::mapped_model(const std::string& model) const {

@@ -4,18 +4,24 @@
 //   host::Lease lease = host.acquire("chat");
 //   run::Generation answer(lease.conversation(), {.prompt = ...});
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include <plimsoll/host/status.hpp>
 #include "dry_run/dry_run_source.hpp"
 #include "host/eviction.hpp"
 #include "host/fleet.hpp"
+#include "host/fleet_plan.hpp"
 #include "host/host_log.hpp"
 #include "host/lease.hpp"
 #include "host/model_times.hpp"
+#include "host/reload_report.hpp"
+#include "plan/planner.hpp"
 #include "plan/store.hpp"
 #include "run/memory_accounting.hpp"
 
@@ -26,6 +32,7 @@ struct HostOptions {
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
   // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
   std::optional<plan::Plan> planned{};
+  std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice;  // of a lease, before it gives way to another one
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
 };
 
@@ -50,13 +57,21 @@ class Host {
   // usage (no such model or conversation), over_budget (it cannot fit, whoever goes), busy (see AcquireOptions; the
   // queue is full; the conversation has a lease already), cancelled, and what loading failed with, for this model
   // alone. A model that is failed is not tried again before that is due (see Dispatcher), or its files have changed
-  // since.
+  // since. LeaseRequest waits in steps.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {});
 
   // A conversation of that model, empty as yet; nothing is taken for it until it is first used. When its model goes,
   // its state is swapped out, and it goes on where it stood when the model is back.
   [[nodiscard]] ConversationId new_conversation(const std::string& model);
   void end_conversation(ConversationId conversation);  // throws Error{busy} while it has a lease
+  // One that was saved, maybe by another process: swapped out as yet. Its first lease brings it back; where its memory
+  // does not fit that context (another kind of cache, another version of the engine), its tokens are decoded again.
+  [[nodiscard]] ConversationId add_conversation(const std::string& model, run::SequenceSnapshot saved);
+  // A copy of it, wherever it is. Empty: nothing was ever said in it. `may_take` is asked before its memory is copied
+  // to the host; where it says no, the tokens alone come. Throws Error: usage (there is none), busy (a lease has it),
+  // and what saving throws.
+  [[nodiscard]] std::optional<run::SequenceSnapshot> save_conversation(ConversationId conversation,
+                                                                       const std::function<bool(Bytes)>& may_take);
 
   // Loads it without a lease, and waits for it; throws as acquire() does, but tries a failed model again at once. Where
   // `stop` ends the waiting, the load goes on: the host wants it until unload().
@@ -65,14 +80,35 @@ class Host {
   // meanwhile keeps it. Throws Error{usage} where it is pinned.
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
+  // Whoever generates on a lease tells here how long its request took to the first token, waiting included.
+  void count_first_token(const std::string& model, double seconds);
   // From now on it goes once it has been idle that long; empty: it stays. In the place of the fleet's own rule.
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
 
+  // The fleet that `read` gives, in the place of this one, all or nothing. One at a time: who comes meanwhile waits,
+  // and then reads. What is declared as it was keeps its weights, conversations, leases and queue. Of what changes or
+  // goes, leases go on to their end; who asks for it meanwhile waits for what it becomes, or is told that there is no
+  // such model; its conversations go on where the files are the same.
+  //
+  // Nothing is changed where `read` throws, the fleet contradicts itself, a model of a fleet file that is new or
+  // declared otherwise cannot be used or does not fit even alone, or one that fitted does not under the new budgets. A
+  // model that is declared as before, or that no fleet file declares (a folder's), fails by itself, as at the start.
+  // `planner` is the caller's own for this time, and plans what is new. Throws Error{cancelled} where `stop` was
+  // requested before the change began, else nothing: what was wrong is in the report.
+  [[nodiscard]] ReloadReport reload(const std::function<Fleet()>& read, plan::Planner& planner,
+                                    const std::stop_token& stop = {});
+
+  [[nodiscard]] bool has(const std::string& model) const;  // it is a model of the fleet, which acquire() knows
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
   [[nodiscard]] HostLog& log() noexcept;
   [[nodiscard]] run::MemoryAccounting& accounting() noexcept;
-  [[nodiscard]] const Fleet& fleet() const noexcept;
+  // As it is now; a reload puts another one in its place, and who holds this one keeps it.
+  [[nodiscard]] std::shared_ptr<const Fleet> fleet() const;
+  // Another one for each fleet.
+  [[nodiscard]] std::uint64_t fleet_number() const noexcept;
+  // What the fleet comes to, with the devices as they are.
+  [[nodiscard]] FleetPlan fleet_plan() const;
   // Of requests_of() the fleet, as they are planned by now.
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
   // Which files the model's plan was made from (engine::file_identity of each). Empty: it could not be planned, or
@@ -87,6 +123,7 @@ class Host {
 
  private:
   friend class Lease;
+  friend class LeaseRequest;
   struct Impl;  // src/host/host_impl.hpp
   std::unique_ptr<Impl> impl_;
 };

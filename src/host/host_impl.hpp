@@ -1,6 +1,7 @@
 // Host::Impl: joins the host's owners: Queue (who waits for what), Loader (how models come and go) and
 // ConversationStore (what was said). It counts and logs what they do, and decides nothing itself.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,11 @@
 
 namespace plimsoll::host {
 
+class Reload;
+
+// What the fleet says of a model that is planned so.
+[[nodiscard]] ModelRules rules_of(const FleetModel& model, const plan::ModelPlan& plan);
+
 // Any thread.
 struct Host::Impl final : private QueueObserver {
  public:
@@ -26,12 +32,17 @@ struct Host::Impl final : private QueueObserver {
        HostOptions options);
   ~Impl() override;
 
-  // A slot of a model whose files are as they were when it was loaded.
-  [[nodiscard]] Queue::Granted acquire(const std::string& model, const AcquireOptions& options);
+  void try_again_where_files_changed(const std::string& model);  // a failed one
+  void note_wait(const std::string& model, double seconds);      // of a lease, in the queue
   void load(const std::string& model, std::stop_token stop);
+  // host_reload.cpp
+  [[nodiscard]] ReloadReport reload(const std::function<Fleet()>& read, plan::Planner& planner,
+                                    const std::stop_token& stop);
   [[nodiscard]] HostStatus status() const;
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;
+  void count_first_token(const std::string& model, double seconds);
   [[nodiscard]] std::vector<plan::ModelPlan> plans() const;
+  [[nodiscard]] FleetPlan fleet_plan() const;
   [[nodiscard]] std::string planned_files(const std::string& model) const;
   [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& model) const {
     return loader_.mapped_model(model);
@@ -41,7 +52,8 @@ struct Host::Impl final : private QueueObserver {
   [[nodiscard]] ConversationStore& conversations() noexcept { return conversations_; }
   [[nodiscard]] HostLog& log() noexcept { return log_; }
   [[nodiscard]] const FleetDevices& devices() const noexcept { return devices_; }
-  [[nodiscard]] const Fleet& fleet() const noexcept { return fleet_; }
+  [[nodiscard]] std::shared_ptr<const Fleet> fleet() const;
+  [[nodiscard]] std::uint64_t fleet_number() const noexcept { return fleet_number_; }
   [[nodiscard]] run::MemoryAccounting& accounting() noexcept { return accounting_; }
 
  private:
@@ -66,14 +78,22 @@ struct Host::Impl final : private QueueObserver {
 
   void count(const Outcome& outcome);  // on the loader's thread
 
+  // --- host_reload.cpp ---
+  void take_over(const Reload& reload);  // on the loader's thread
+  [[nodiscard]] ModelRules rules_after(ModelRules rules, const FleetModel* before, const FleetModel& after) const;
+  void set_budgets(const std::vector<plan::DeviceState>& devices);
+  void count(const ReloadReport& report);
+
   run::MemoryAccounting& accounting_;
-  const Fleet fleet_;
-  const std::vector<std::string> names_;  // of the models that have leases: all but the drafts
   const std::unique_ptr<ModelFiles> files_;
   SystemClock clock_;
   HostLog log_{clock_};
   memory::Charge log_charge_;  // under the queue's lock
-  mutable Mutex mutex_;        // never held while calling out
+  Mutex reloading_;            // one reload at a time
+  std::atomic<std::uint64_t> fleet_number_ = 0;
+  mutable Mutex mutex_;  // never held while calling out
+  std::shared_ptr<const Fleet> fleet_ PLIMSOLL_GUARDED_BY(mutex_);
+  ReloadCounts reloads_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, Counts> counts_ PLIMSOLL_GUARDED_BY(mutex_);
   std::vector<plan::ModelPlan> plans_ PLIMSOLL_GUARDED_BY(mutex_);  // the models', then their drafts'
   ConversationStore conversations_;

@@ -15,10 +15,22 @@ Bytes KeptModels::sum() const {
   return sum;
 }
 
-bool KeptModels::make_room(Bytes wanted) {
-  if (wanted > budget_) return false;
+bool KeptModels::is_on() const {
+  const MutexLock lock(mutex_);
+  return budget_ > Bytes{};
+}
+
+void KeptModels::set_budget(Bytes budget) {
   Items leaving;  // freed without the lock
   const MutexLock lock(mutex_);
+  budget_ = budget;
+  while (!items_.empty() && sum() > budget_) leaving.splice(leaving.end(), items_, items_.begin());
+}
+
+bool KeptModels::make_room(Bytes wanted) {
+  Items leaving;  // freed without the lock
+  const MutexLock lock(mutex_);
+  if (wanted > budget_) return false;
   while (!items_.empty() && sum() + wanted > budget_) leaving.splice(leaving.end(), items_, items_.begin());
   return true;
 }

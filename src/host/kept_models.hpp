@@ -30,7 +30,9 @@ class KeptModels {
 
   explicit KeptModels(Bytes budget) : budget_(budget) {}
 
-  [[nodiscard]] bool is_on() const noexcept { return budget_ > Bytes{}; }
+  [[nodiscard]] bool is_on() const;
+  // From now on; what is beyond it leaves.
+  void set_budget(Bytes budget);
   // The longest unused leave until so much is free of the budget. False: it is more than all of it, and nothing left.
   bool make_room(Bytes wanted);
   // In the place of what was kept under that name. Who asked for room before is within the budget.
@@ -55,8 +57,8 @@ class KeptModels {
   [[nodiscard]] Items::iterator find(const std::string& name) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] Bytes sum() const PLIMSOLL_REQUIRES(mutex_);
 
-  const Bytes budget_;
   mutable Mutex mutex_;
+  Bytes budget_ PLIMSOLL_GUARDED_BY(mutex_);
   Items items_ PLIMSOLL_GUARDED_BY(mutex_);  // longest unused first
 };
 

@@ -40,10 +40,9 @@ Lease::State::~State() {
   }
   conversation.reset();
   draft.reset();
-  const std::string model = resident->name;
   const bool failed = resident->has_failed();
   resident.reset();  // before others may take it away
-  host->queue().give_back(model, failed);
+  host->queue().give_back(number, failed, took);
 }
 
 Lease::Lease(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
@@ -59,11 +58,45 @@ run::Conversation& Lease::conversation() {
   return *state_->conversation;
 }
 
-std::optional<LeasedDraft> Lease::draft() {
+std::optional<run::Draft> Lease::draft() {
   if (!state_->resident->draft) return std::nullopt;
   if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
-  return LeasedDraft{.conversation = *state_->draft,
-                     .speculation = model_of(state_->host->fleet(), model()).draft->speculation};
+  return run::Draft{.conversation = &*state_->draft, .speculation = state_->resident->speculation};
+}
+
+std::optional<Lease> Lease::another() const {
+  std::optional<Queue::Granted> granted = state_->host->queue().another(model());
+  if (!granted) return std::nullopt;
+  auto state = std::make_unique<State>();
+  state->host = state_->host;
+  state->number = granted->lease;
+  state->resident = std::move(granted->resident);
+  return Lease(std::move(state));
+}
+
+bool Lease::is_wanted_back() const { return state_->host->queue().wants_slots_back(model()); }
+
+bool Lease::has_slot() const noexcept { return state_->host != nullptr; }
+void Lease::note_tokens(double tokens) noexcept { state_->took = state_->took.value_or(0) + tokens; }
+
+void Lease::give_way(AcquireOptions how, const WaitSteps& steps) {
+  if (!state_->kept) throw Error(ErrorCode::usage, "this lease has no conversation that lasts");
+  const ConversationId conversation = *state_->kept;
+  state_->release_sequence();
+  state_->draft.reset();
+  const std::weak_ptr<Resident> before = state_->resident;
+  const std::string name = model();
+  state_->resident.reset();
+  Host::Impl* const host = std::exchange(state_->host, nullptr);
+  Queue::Request request(host->queue(), state_->number, std::move(how));
+  while (steps.tell && !request.is_answered_by(std::chrono::steady_clock::now() + steps.step)) steps.tell();
+  Queue::Granted granted = request.wait();
+  state_->number = granted.lease;
+  state_->resident = std::move(granted.resident);
+  state_->host = host;
+  if (before.lock() != state_->resident)
+    throw Error(ErrorCode::engine_failed, fmt::format("'{}' was loaded anew while its request waited", name));
+  resume(conversation);
 }
 
 void Lease::resume(ConversationId conversation) {

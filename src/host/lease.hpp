@@ -9,9 +9,10 @@
 #include <string>
 
 #include "host/dispatcher.hpp"
+#include "host/wait_steps.hpp"
 #include "run/batched_executor.hpp"
+#include "run/generation.hpp"
 #include "run/instance.hpp"
-#include "run/speculative.hpp"
 
 namespace plimsoll::host {
 
@@ -28,14 +29,12 @@ struct AcquireOptions {
   WhenShort when_short = WhenShort::refuse;
   std::optional<std::chrono::milliseconds> patience{};  // wait that long at most; empty: for as long as it takes
   std::stop_token stop{};
+  Claim claim{};
+  // Asked to stop where a request of a higher priority waits for the slot: see Lease::give_way(). Empty: it never is.
+  // What is called back then is quick, and asks nothing of the host.
+  std::optional<std::stop_source> give_way{};
   // Told at once where it has to wait, and whenever its place has changed, on the acquiring thread.
   std::function<void(const Dispatcher::Place&)> waiting{};
-};
-
-// For run::SpeculativeGeneration, which lays the conversation out anew; both are the lease's own.
-struct LeasedDraft {
-  run::Conversation& conversation;
-  run::SpeculationParams speculation;
 };
 
 // Move-only; giving it back may let others in. One thread at a time. Ends before its host does.
@@ -51,15 +50,30 @@ class Lease {
   // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
   // run::Reranker on its instance().
   [[nodiscard]] run::Conversation& conversation();
-  // A sequence of the model's draft; empty where the fleet gives the model none.
-  [[nodiscard]] std::optional<LeasedDraft> draft();
+  // A sequence of the model's draft, the lease's own; empty where the fleet gives the model none.
+  [[nodiscard]] std::optional<run::Draft> draft();
+  // Gives the slot up, and waits for one again, before all others of its priority. The conversation, which it has with
+  // resume() or from acquire(), is swapped out where others need its place, and is the same afterwards; so is its
+  // object, which is not used meanwhile. `how`: its `stop` ends the waiting, and `give_way` is asked the next time;
+  // `steps` while it waits. Throws Error: usage (it has no conversation that lasts), cancelled, engine_failed (the
+  // model had to be loaded anew), and what restoring throws. Where it throws, this lease has nothing any more.
+  void give_way(AcquireOptions how, const WaitSteps& steps = {});
+  [[nodiscard]] bool has_slot() const noexcept;
+  // How many tokens were computed with it, beside what its claim says; for the shares of its tenant.
+  void note_tokens(double tokens) noexcept;
   // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
   // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
   // busy (it has a lease already), unsupported, and what restoring its memory throws.
   void resume(ConversationId conversation);
 
+  // Another slot of the same model, where one is free and nobody waits for one: never waits. For a request of several
+  // answers, which goes on with the slots that it has.
+  [[nodiscard]] std::optional<Lease> another() const;
+  // Somebody waits for a slot, or the model is to go: what another() gave should be given back soon.
+  [[nodiscard]] bool is_wanted_back() const;
+
  private:
-  friend class Host;
+  friend class LeaseRequest;
   struct State;
   explicit Lease(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;

@@ -9,6 +9,8 @@ namespace plimsoll::host {
 
 struct Lease::State {
   Host::Impl* host = nullptr;  // while there is a lease to give back
+  TicketId number = 0;
+  std::optional<double> took;  // tokens
   std::shared_ptr<Resident> resident;
   std::optional<ConversationId> kept;
   std::optional<run::Conversation> conversation;

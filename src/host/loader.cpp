@@ -28,8 +28,7 @@ Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Fr
       plans_(std::move(plans)),
       capacity_(std::move(capacity)),
       runtimes_(outer_.accounting, outer_.store, outer_.devices.planned()),
-      weights_(outer_.accounting, outer_.fleet, outer_.devices, outer_.files, outer_.kept,
-               outer_.conversations.swap_space()),
+      weights_(outer_.accounting, outer_.devices, outer_.files, outer_.kept, outer_.conversations.swap_space()),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Loader::stop() {
@@ -53,6 +52,7 @@ void Loader::run(const std::stop_token& stop) {
     if (const auto* wanted = std::get_if<Load>(&job->task)) report(load(wanted->model, job->stop));
     if (const auto* victim = std::get_if<Evict>(&job->task))
       report(evict(*victim, std::move(job->resident), job->stop));
+    if (const auto* between = std::get_if<BetweenJobs>(&job->task)) between->work();
   }
 }
 
@@ -73,7 +73,10 @@ void Loader::report(Outcome outcome) noexcept {
   outer_.queue.finished(std::move(outcome));
 }
 
-const FleetModel& Loader::declared(const std::string& model) const { return model_of(outer_.fleet, model); }
+const FleetModel& Loader::declared(const std::string& model) const {
+  const auto leaving = leaving_.find(model);
+  return leaving != leaving_.end() ? leaving->second.declared : model_of(*outer_.fleet, model);
+}
 
 std::vector<std::string> Loader::with_draft(const std::string& model) const {
   std::vector<std::string> out{model};
@@ -104,15 +107,15 @@ std::vector<plan::ModelPlan> Loader::plan_anew_where_changed(const std::string& 
 
 plan::ModelPlan Loader::plan_anew(const plan::Request& request) {
   const std::string& name = request.name;
-  std::string files = outer_.files.identity_of(name);
+  std::string files = outer_.files.identity_now(name);
   outer_.kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
   const dry_run::RestAfterwards rest(outer_.dry_runs);
   plan::ModelPlan anew = plan::Planner(outer_.dry_runs, outer_.store)
-                             .plan({request}, {.budgets = outer_.fleet.budgets,
+                             .plan({request}, {.budgets = outer_.fleet->budgets,
                                                .ours = outer_.accounting.committed(),
                                                .alternatives = false,
-                                               .runtime = outer_.fleet.runtime})
+                                               .runtime = outer_.fleet->runtime})
                              .models.front();
   choose_group(anew);
   *std::ranges::find(plans_, name, &plan::ModelPlan::name) = anew;
@@ -207,7 +210,7 @@ std::shared_ptr<Resident> Loader::open_with_way_made(const std::string& name, co
 ComputeGroup& Loader::group_of(const plan::ModelPlan& model) {
   const std::string key = model.compute_group.empty() ? "model:" + model.name : model.compute_group;
   auto& group = compute_groups_[key];
-  if (!group) {
+  if (!group || (group->is_empty() && !group->is_made_for(capacity_.compute_buffers_of_group(model.compute_group)))) {
     group = std::make_unique<ComputeGroup>(outer_.accounting, model.compute_group,
                                            capacity_.compute_buffers_of_group(model.compute_group));
   }
@@ -250,6 +253,7 @@ std::shared_ptr<Resident> Loader::open(const std::string& name, const std::stop_
   resident->name = name;
   if (asked.draft) {
     resident->draft = make_ready(asked.draft->request.name, asked.warm_up, stop, [](run::Instance&) {});
+    resident->speculation = asked.draft->speculation;
   }
   static_cast<Ready&>(*resident) = make_ready(name, asked.warm_up, stop, [&](run::Instance& loaded) {
     if (resident->draft) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -32,10 +33,10 @@ class Loader {
  public:
   struct Surroundings {  // all of it outlives the loader
     run::MemoryAccounting& accounting;
-    const Fleet& fleet;
+    std::shared_ptr<const Fleet> fleet;  // until it becomes another one
     dry_run::DryRunSource& dry_runs;
     plan::Store& store;
-    const FleetDevices& devices;
+    FleetDevices& devices;
     ModelFiles& files;
     ConversationStore& conversations;
     KeptModels& kept;
@@ -52,8 +53,16 @@ class Loader {
   [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& name) const {
     return weights_.mapped(name);
   }
+  // On its own thread, between two jobs: the fleet becomes another one. Models that hold their memory keep it until
+  // they are evicted.
+  void change_fleet(std::shared_ptr<const Fleet> fleet, FleetChange change);
 
  private:
+  // A model that changes or goes, and holds its memory still.
+  struct Leaving {
+    FleetModel declared;  // as it was when it was loaded
+    Successor successor;
+  };
   void run(const std::stop_token& stop);
   [[nodiscard]] bool tidy_up();
   void report(Outcome outcome) noexcept;
@@ -78,14 +87,22 @@ class Loader {
   void let_go_of(std::shared_ptr<Resident> resident, const std::string& whom_for, const std::stop_token& stop);
   [[nodiscard]] std::vector<device::DeviceId> computed_on(const std::vector<std::string>& names) const;
 
+  // --- another fleet (loader_fleet.cpp) ---
+  void forget(const std::string& model, const FleetModel& declared, const ModelChange* successor);
+  void put_in_place(const ModelChange& model);
+  void choose_groups(std::vector<plan::ModelPlan>& plans);
+  [[nodiscard]] std::optional<Successor> succeed(const std::string& model);
+  [[nodiscard]] bool keeps_its_weights(const std::string& model) const;
+
   [[nodiscard]] const FleetModel& declared(const std::string& model) const;
   [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
   [[nodiscard]] Bytes needed_on_host(const std::string& model) const;  // charged, with its draft
   void pass_on_runtimes();
 
   Surroundings outer_;
-  std::vector<plan::ModelPlan> plans_;  // the models', then their drafts'
-  FreeCapacity capacity_;               // the queue has one of its own
+  std::vector<plan::ModelPlan> plans_;  // of the models and their drafts, as they are loaded or would be
+  std::map<std::string, Leaving> leaving_;
+  FreeCapacity capacity_;  // the queue has one of its own
   RuntimeMemory runtimes_;
   WeightKeeper weights_;
   std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups_;  // by name, or "model:NAME" without one

@@ -23,7 +23,7 @@ void Loader::let_go_of(std::shared_ptr<Resident> resident, const std::string& wh
   const bool goes_on_in_its_group = !whom_for.empty() && !plan.compute_group.empty() &&
                                     capacity_.plan_of(whom_for).compute_group == plan.compute_group;
   if (goes_on_in_its_group && !successors_place_) successors_place_ = group_of(plan).join();
-  weights_.keep(*resident, needed_on_host(whom_for));
+  if (keeps_its_weights(name)) weights_.keep(*resident, needed_on_host(whom_for));
   const double swap_ms = watch.elapsed_ms();
   resident.reset();
   log::info("host", "'{}': swapped out in {:.1f} ms, freed {:.1f} ms", name, swap_ms, watch.elapsed_ms() - swap_ms);
@@ -56,7 +56,10 @@ Outcome Loader::evict(const Evict& evict, std::shared_ptr<Resident> resident, co
     runtimes_.note_gone(gone, computed_on(gone));
     pass_on_runtimes();
   });
-  return Evicted{.model = evict.model, .whom_for = evict.whom_for, .ms = watch.elapsed_ms()};
+  std::optional<Successor> successor;
+  take([&] { successor = succeed(evict.model); });
+  return Evicted{
+      .model = evict.model, .whom_for = evict.whom_for, .ms = watch.elapsed_ms(), .successor = std::move(successor)};
 }
 
 }  // namespace plimsoll::host

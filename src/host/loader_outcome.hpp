@@ -1,12 +1,15 @@
 // Outcome: what became of a load or an eviction, as a value.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
 #include "plan/plan.hpp"
+
+#include "fleet_change.hpp"
 
 namespace plimsoll::host {
 
@@ -28,8 +31,9 @@ struct Replanned {
 };
 struct Evicted {
   std::string model;
-  std::string whom_for;  // empty: for nobody
-  double ms = 0;         // from swapping conversations out until the devices were read
+  std::string whom_for;                  // empty: for nobody
+  double ms = 0;                         // from swapping conversations out until the devices were read
+  std::optional<Successor> successor{};  // empty: it is still the model that it was
 };
 using Outcome = std::variant<Loaded, Failed, Replanned, Evicted>;
 

@@ -6,16 +6,7 @@
 
 namespace plimsoll::host {
 
-ModelFiles::ModelFiles(const Fleet& fleet) : drafts_(drafts_of(fleet)) {
-  for (const plan::Request& request : requests_of(fleet)) {
-    requests_[request.name] = request.dry_run;
-    set_planned(request.name, identity_of(request.name));
-  }
-  for (const FleetModel& model : fleet.models) note_tried(model.request.name);
-}
-
-std::string ModelFiles::identity_of(const std::string& name) const {
-  const dry_run::DryRunRequest& request = requests_.at(name);
+std::string identity_of(const dry_run::DryRunRequest& request) {
   std::string files = engine::file_identity(request.model.path);
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
@@ -23,13 +14,55 @@ std::string ModelFiles::identity_of(const std::string& name) const {
   return files;
 }
 
+ModelFiles::ModelFiles(const Fleet& fleet) {
+  set_drafts(drafts_of(fleet));
+  for (const plan::Request& request : requests_of(fleet)) declare(request, identity_of(request.dry_run));
+  for (const FleetModel& model : fleet.models) note_tried(model.request.name);
+}
+
+void ModelFiles::declare(const plan::Request& request, std::optional<std::string> planned) {
+  const MutexLock lock(mutex_);
+  requests_[request.name] = request.dry_run;
+  if (planned)
+    planned_[request.name] = std::move(*planned);
+  else
+    planned_.erase(request.name);
+}
+
+void ModelFiles::set_drafts(std::map<std::string, std::string> drafts) {
+  const MutexLock lock(mutex_);
+  drafts_ = std::move(drafts);
+}
+
+void ModelFiles::forget(const std::string& name) {
+  const MutexLock lock(mutex_);
+  requests_.erase(name);
+  planned_.erase(name);
+  tried_.erase(name);
+}
+
+std::string ModelFiles::identity_now(const std::string& name) const {
+  dry_run::DryRunRequest request;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = requests_.find(name);
+    if (found == requests_.end()) return {};
+    request = found->second;
+  }
+  return identity_of(request);
+}
+
 std::string ModelFiles::identity_of_all(const std::string& model) const {
-  const auto draft = drafts_.find(model);
-  return identity_of(model) + (draft == drafts_.end() ? std::string{} : identity_of(draft->second));
+  std::string draft;
+  {
+    const MutexLock lock(mutex_);
+    if (const auto found = drafts_.find(model); found != drafts_.end()) draft = found->second;
+  }
+  return identity_now(model) + (draft.empty() ? std::string{} : identity_now(draft));
 }
 
 std::optional<std::string> ModelFiles::identity_if_planned(const std::string& name) const {
-  std::string now = identity_of(name);
+  std::string now = identity_now(name);
   const MutexLock lock(mutex_);
   const auto known = planned_.find(name);
   if (known == planned_.end() || known->second != now) return std::nullopt;
@@ -55,7 +88,8 @@ void ModelFiles::note_tried(const std::string& model) {
 bool ModelFiles::have_changed_since_tried(const std::string& model) const {
   const std::string now = identity_of_all(model);
   const MutexLock lock(mutex_);
-  return tried_.at(model) != now;
+  const auto before = tried_.find(model);
+  return before == tried_.end() || before->second != now;
 }
 
 }  // namespace plimsoll::host

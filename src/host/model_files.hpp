@@ -10,8 +10,12 @@
 
 namespace plimsoll::host {
 
-// Any thread. Made before the fleet is planned: what is there then is taken for what was planned. Throws nothing for a
-// file that is missing; that is an identity like another.
+// What the files of that model or draft are now: engine::file_identity of each. One that is missing is an identity like
+// another.
+[[nodiscard]] std::string identity_of(const dry_run::DryRunRequest& request);
+
+// Any thread. Made before the fleet is planned: what is there then is taken for what was planned. A name that is not
+// known has no files.
 class ModelFiles {
  public:
   explicit ModelFiles(const Fleet& fleet);
@@ -21,7 +25,7 @@ class ModelFiles {
   // Of one model or draft: what its files are, where they are those of its plan; else empty.
   [[nodiscard]] std::optional<std::string> identity_if_planned(const std::string& name) const;
   // Of one model or draft: what its files are now. For set_planned(), read before they are planned.
-  [[nodiscard]] std::string identity_of(const std::string& name) const;
+  [[nodiscard]] std::string identity_now(const std::string& name) const;
   void set_planned(const std::string& name, std::string identity);
   void forget_planned(const std::string& name);  // it has no plan
 
@@ -29,11 +33,16 @@ class ModelFiles {
   void note_tried(const std::string& model);
   [[nodiscard]] bool have_changed_since_tried(const std::string& model) const;
 
+  // Another model or draft under that name, which was planned with these files; empty: it could not be planned.
+  void declare(const plan::Request& request, std::optional<std::string> planned);
+  void set_drafts(std::map<std::string, std::string> drafts);
+  void forget(const std::string& name);
+
  private:
   [[nodiscard]] std::string identity_of_all(const std::string& model) const;
-  std::map<std::string, dry_run::DryRunRequest> requests_;
-  std::map<std::string, std::string> drafts_;
-  mutable Mutex mutex_;
+  mutable Mutex mutex_;  // not held while files are looked at
+  std::map<std::string, dry_run::DryRunRequest> requests_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> drafts_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> planned_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> tried_ PLIMSOLL_GUARDED_BY(mutex_);
 };

@@ -11,6 +11,9 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
+#include "base/utf8.hpp"
+#include "engine/chat_template.hpp"
 #include "engine/sampling_json.hpp"
 #include "host/fleet_file.hpp"
 #include "options/table.hpp"
@@ -100,6 +103,18 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   });
 }
 
+// A template in the place of the file's own: Jinja text or a built-in name, or a file of such text.
+void add_template_keys(TableReader& reader, std::string& chat_template, const std::filesystem::path& folder) {
+  const auto choose = [&chat_template](const std::string& text) {
+    if (!chat_template.empty()) wrong("'chat-template' and 'chat-template-file' do not go together");
+    engine::ChatTemplate::check(text);
+    chat_template = text;
+  };
+  reader.text("chat-template", choose);
+  reader.text("chat-template-file",
+              [choose, folder](const std::string& value) { choose(read_text_file(from_folder(folder, value))); });
+}
+
 nlohmann::ordered_json json_of(const toml::table& table) {
   std::ostringstream text;
   text << toml::json_formatter(table);
@@ -113,7 +128,7 @@ void add_sampling(TableReader& reader, engine::PartialSampling& sampling) {
   });
 }
 
-Preset read_preset(const toml::table& table, Complaints& complaints) {
+Preset read_preset(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {
   Preset preset;
   TableReader reader(complaints, "a preset");
   bool thinking = false;
@@ -124,6 +139,7 @@ Preset read_preset(const toml::table& table, Complaints& complaints) {
   reader.number("ctx-size", preset.n_ctx, 1);
   reader.table("template-arguments",
                [&](const toml::table& values) { preset.template_values = json_of(values).dump(); });
+  add_template_keys(reader, preset.chat_template, folder);
   add_sampling(reader, preset.sampling);
   reader.read(table);
   if (table.contains("thinking")) preset.thinking = thinking;
@@ -131,10 +147,13 @@ Preset read_preset(const toml::table& table, Complaints& complaints) {
   return preset;
 }
 
-void add_naming(TableReader& reader, FleetModel& model, Complaints& complaints) {
+void add_naming(TableReader& reader, FleetModel& model, const std::filesystem::path& folder, Complaints& complaints) {
   reader.texts("aliases", [&](const std::string& value) { model.aliases.push_back(value); });
   add_sampling(reader, model.sampling);
-  reader.tables("preset", [&](const toml::table& table) { model.presets.push_back(read_preset(table, complaints)); });
+  add_template_keys(reader, model.chat_template, folder);
+  reader.tables("preset", [&, folder](const toml::table& table) {
+    model.presets.push_back(read_preset(table, folder, complaints));
+  });
 }
 
 // The keys of a model that proposes tokens to this one.
@@ -186,7 +205,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   add_file_keys(reader, model, folder);
   add_parameters(reader, model.request.dry_run);
   add_host_keys(reader, model);
-  add_naming(reader, model, complaints);
+  add_naming(reader, model, folder, complaints);
   DraftKeys draft;
   add_draft_keys(reader, draft, folder);
   reader.read(table);
@@ -194,7 +213,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   finish_context(model.request.dry_run, table);
   const std::string& path = model.request.dry_run.model.path;
   if (!table.contains("path")) complaints.at(table.source(), "a model has no 'path'");
-  if (model.request.name.empty()) model.request.name = std::filesystem::path(path).stem().string();
+  if (model.request.name.empty()) model.request.name = name_of_file(path);
   try {
     engine::validate(context);
     if (model.request.dry_run.projector.wanted()) engine::validate(model.request.dry_run.projector);

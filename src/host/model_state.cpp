@@ -34,7 +34,7 @@ bool may_follow(ModelState from, ModelState to) noexcept {
     case swapped:
       return to == loading || to == absent;
     case failed:
-      return to == loading;
+      return to == loading || to == absent;
     case loading:
       return to == warming || to == absent || to == swapped || to == failed;
     case warming:

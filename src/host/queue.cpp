@@ -24,30 +24,32 @@ struct Overloaded : Cases... {
 constexpr double kBytesPerMs = 1'000'000;
 constexpr std::chrono::milliseconds kWarmUpGuess{500};
 
-std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan) {
+}  // namespace
+
+std::chrono::milliseconds Queue::guessed_load_time(const plan::ModelPlan& plan) {
   const double bytes = static_cast<double>(plan.dry_run.model.tensor_bytes.value());
   return kWarmUpGuess + std::chrono::milliseconds(std::llround(bytes / kBytesPerMs));
 }
 
-}  // namespace
-
 Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
-             std::size_t longest, const Clock& clock, QueueObserver& observer)
+             std::size_t longest, const Clock& clock, QueueObserver& observer, std::chrono::milliseconds time_slice)
     : policy_(std::move(policy)),
       longest_(longest),
       clock_(clock),
       observer_(observer),
-      dispatcher_(rules),
+      dispatcher_(rules, time_slice),
       capacity_(std::move(capacity)) {
   const MutexLock lock(mutex_);
   for (const ModelRules& model : rules) {
     dispatcher_.expect_load_time(model.name, guessed_load_time(capacity_.plan_of(model.name)));
-    const auto why = capacity_.unusable(model.name);
-    if (!why) continue;
-    log::warn("host", "'{}' cannot be used: {}", model.name, why->what());
-    reasons_[model.name] = why->what();
-    dispatcher_.load_failed(model.name, clock_.now(), *why);
+    if (const auto why = capacity_.unusable(model.name)) fail_unusable(model.name, *why);
   }
+}
+
+void Queue::fail_unusable(const std::string& model, const Error& why) {
+  log::warn("host", "'{}' cannot be used: {}", model, why.what());
+  reasons_[model] = why.what();
+  dispatcher_.load_failed(model, clock_.now(), why);
 }
 
 // --- requests ---
@@ -58,30 +60,47 @@ void Queue::want(const std::string& model) {
   pump();
 }
 
-void Queue::end_lease(const std::string& model) noexcept {
+std::optional<Queue::Granted> Queue::another(const std::string& model) {
+  const MutexLock lock(mutex_);
+  if (ending_.stop_requested()) return std::nullopt;
+  const auto lease = dispatcher_.take_another(model, clock_.now());
+  if (!lease) return std::nullopt;
+  return Granted{.resident = residents_.at(model), .waited = 0, .lease = *lease};
+}
+
+bool Queue::wants_slots_back(const std::string& model) const {
+  const MutexLock lock(mutex_);
+  return ending_.stop_requested() || dispatcher_.wants_slots_back(model);
+}
+
+void Queue::end_lease(TicketId lease, std::optional<double> took) noexcept {
   try {
-    dispatcher_.give_back(model, clock_.now());
+    give_way_.erase(lease);
+    dispatcher_.give_back(lease, clock_.now(), took);
   } catch (const std::exception& error) {  // leases end in destructors
-    log::error("host", "giving '{}' back: {}", model, error.what());
+    log::error("host", "giving lease {} back: {}", lease, error.what());
   }
   pump();
   note_unused();
 }
 
-void Queue::give_back(const std::string& model, bool failed) noexcept {
+void Queue::give_back(TicketId lease, bool failed, std::optional<double> took) noexcept {
   const MutexLock lock(mutex_);
-  if (failed && is_resident(dispatcher_.state(model))) {
-    log::error("host", "'{}' computes no more; it goes", model);
-    reasons_[model] = "it computed no more";
-    dispatcher_.lost(model);
+  if (failed) {
+    const std::string& model = dispatcher_.model_of(lease);
+    if (is_resident(dispatcher_.state(model))) {
+      log::error("host", "'{}' computes no more; it goes", model);
+      reasons_[model] = "it computed no more";
+      dispatcher_.lost(model);
+    }
   }
-  end_lease(model);
+  end_lease(lease, took);
 }
 
-void Queue::give_back_outdated(const std::string& model) noexcept {
+void Queue::give_back_outdated(TicketId lease) noexcept {
   const MutexLock lock(mutex_);
-  dispatcher_.outdated(model);
-  end_lease(model);
+  dispatcher_.outdated(dispatcher_.model_of(lease));
+  end_lease(lease, {});
 }
 
 void Queue::retry(const std::string& model) {
@@ -185,7 +204,8 @@ void Queue::refuse(const Refuse& refuse) {
     waiter->second.refused = Error(refuse.code, refuse.why, refuse.numbers);
     waiter->second.news.notify_all();
   }
-  observer_.refused(refuse.model, dispatcher_.state(refuse.model), refuse.why);
+  const bool is_here = dispatcher_.knows(refuse.model);  // else it has just left the fleet
+  observer_.refused(refuse.model, is_here ? dispatcher_.state(refuse.model) : ModelState::absent, refuse.why);
 }
 
 void Queue::postpone(const Postpone& postpone) {
@@ -193,6 +213,13 @@ void Queue::postpone(const Postpone& postpone) {
     waiter->second.short_of = Error(ErrorCode::out_of_device_memory, postpone.why, postpone.numbers);
   log::warn("host", "{}; it is loaded when they give it back", postpone.why);
   observer_.refused(postpone.model, dispatcher_.state(postpone.model), postpone.why);
+}
+
+void Queue::preempt(const Preempt& preempt) {
+  const auto lease = give_way_.find(preempt.lease);
+  if (lease == give_way_.end()) return;
+  log::info("host", "a request for '{}' gives way to one of a higher priority", preempt.model);
+  (void)lease->second.request_stop();
 }
 
 void Queue::carry_out(const Decision& decision) {
@@ -204,6 +231,8 @@ void Queue::carry_out(const Decision& decision) {
     refuse(*refused);
   else if (const auto* postponed = std::get_if<Postpone>(&decision))
     postpone(*postponed);
+  else if (const auto* preempted = std::get_if<Preempt>(&decision))
+    preempt(*preempted);
   else
     tasks_.push_back(decision);
 }
@@ -223,6 +252,7 @@ void Queue::notify() noexcept {
 // --- the Loader's side ---
 
 std::optional<Job> Queue::take_job() {
+  if (auto call = take_call()) return Job{.task = BetweenJobs{std::move(call)}};
   if (tasks_.empty()) return std::nullopt;
   const Decision task = std::move(tasks_.front());
   tasks_.pop_front();
@@ -234,7 +264,9 @@ std::optional<Job> Queue::take_job() {
   const auto& evict = std::get<Evict>(task);
   std::shared_ptr<Resident> resident = std::exchange(residents_.at(evict.model), nullptr);
   residents_.erase(evict.model);
-  tokens_before_[evict.model] += resident->tokens_computed();
+  Tokens& tokens = tokens_before_[evict.model];
+  tokens.computed += resident->tokens_computed();
+  tokens.generated += resident->tokens_generated();
   return Job{.task = evict, .stop = ending_.get_token(), .resident = std::move(resident)};
 }
 
@@ -250,14 +282,15 @@ std::optional<Job> Queue::next(const std::stop_token& stop) {
     loader_wakes_at_ = dispatcher_.next_look();
     const auto has_news = [&] {
       mutex_.assert_held();
-      return !tasks_.empty() || dispatcher_.next_look() != loader_wakes_at_;
+      return !tasks_.empty() || !calls_.empty() || dispatcher_.next_look() != loader_wakes_at_;
     };
     if (loader_wakes_at_) {
       (void)work_.wait_until(lock, stop, *loader_wakes_at_, has_news);
     } else {
       (void)work_.wait(lock, stop, has_news);
     }
-    if (tasks_.empty() && !stop.stop_requested()) pump();  // a time to live is over, or memory may have come back
+    if (tasks_.empty() && calls_.empty() && !stop.stop_requested())
+      pump();  // a time to live is over, or memory may have come back
   }
   return std::nullopt;
 }
@@ -294,6 +327,7 @@ void Queue::apply(const Replanned& replanned) {
 void Queue::apply(const Evicted& evicted) {
   if (!evicted.whom_for.empty()) reasons_[evicted.model] = fmt::format("for '{}'", evicted.whom_for);
   dispatcher_.evicted(evicted.model, clock_.now());
+  if (evicted.successor) succeed(evicted.model, *evicted.successor);
 }
 
 void Queue::finished(Outcome outcome) noexcept {
@@ -332,25 +366,33 @@ std::size_t Queue::waiting() const {
 std::vector<ModelStatus> Queue::status(std::span<const std::string> models) const {
   std::vector<ModelStatus> out;
   const MutexLock lock(mutex_);
-  for (const std::string& name : models) {
+  std::vector<std::string> names(models.begin(), models.end());
+  for (const std::string& name : dispatcher_.retired()) {
+    if (!std::ranges::contains(models, name)) names.push_back(name);
+  }
+  for (const std::string& name : names) {
+    if (!dispatcher_.knows(name)) continue;
     const plan::ModelPlan& plan = capacity_.plan_of(name);
     const auto found = residents_.find(name);
     const Resident* here = found == residents_.end() ? nullptr : found->second.get();
-    const auto before = tokens_before_.find(name);
-    out.push_back(
-        {.name = name,
-         .compute_group = plan.compute_group,
-         .state = dispatcher_.state(name),
-         .pinned = dispatcher_.is_pinned(name),
-         .time_to_live = dispatcher_.time_to_live(name),
-         .slots = slots_of(plan),
-         .leases = dispatcher_.leases(name),
-         .waiting = dispatcher_.waiting(name),
-         .planned = plan.entries,
-         .last_used = dispatcher_.last_used(name),
-         .tokens = (before == tokens_before_.end() ? 0 : before->second) + (here ? here->tokens_computed() : 0),
-         .failure = dispatcher_.failure(name),
-         .seal = here ? here->seal_counts() : memory::SealCounts{}});
+    const auto gone = tokens_before_.find(name);
+    const Tokens before = gone == tokens_before_.end() ? Tokens{} : gone->second;
+    out.push_back({.name = name,
+                   .compute_group = plan.compute_group,
+                   .state = dispatcher_.state(name),
+                   .pinned = dispatcher_.is_pinned(name),
+                   .time_to_live = dispatcher_.time_to_live(name),
+                   .slots = slots_of(plan),
+                   .leases = dispatcher_.leases(name),
+                   .waiting = dispatcher_.waiting(name),
+                   .planned = plan.entries,
+                   .last_used = dispatcher_.last_used(name),
+                   .tokens = before.computed + (here ? here->tokens_computed() : 0),
+                   .generated = before.generated + (here ? here->tokens_generated() : 0),
+                   .cells = cells_of(plan),
+                   .cells_used = here ? here->cells_used() : 0,
+                   .failure = dispatcher_.failure(name),
+                   .seal = here ? here->seal_counts() : memory::SealCounts{}});
   }
   return out;
 }

@@ -2,9 +2,11 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -16,13 +18,19 @@
 #include "host/dispatcher.hpp"
 #include "host/lease.hpp"
 
+#include "fleet_change.hpp"
 #include "loader_outcome.hpp"
 
 namespace plimsoll::host {
 
+// Something that is neither a load nor an eviction, and changes what they are about.
+struct BetweenJobs {
+  std::function<void()> work;  // throws nothing
+};
+
 // What a load or an eviction needs to know.
 struct Job {
-  std::variant<Load, Evict> task;
+  std::variant<Load, Evict, BetweenJobs> task;
   std::stop_token stop{};                // a load: nobody waits for it any more; an eviction: the host ends
   std::shared_ptr<Resident> resident{};  // that is evicted
 };
@@ -53,12 +61,14 @@ class Queue {
  public:
   // All of them outlive the queue. A model that cannot be used is failed from the start.
   Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
-        std::size_t longest, const Clock& clock, QueueObserver& observer);
+        std::size_t longest, const Clock& clock, QueueObserver& observer,
+        std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice);
 
   // --- requests ---
   struct Granted {
     std::shared_ptr<Resident> resident;  // it is loaded for as long as the slot is not given back
     double waited = 0;                   // seconds
+    TicketId lease = 0;                  // its number, to give it back
   };
   // Asks for a model, and waits for its answer; whoever does not wait for it gives its place up with this. One thread.
   class Request {
@@ -66,10 +76,14 @@ class Queue {
     // With `needs_slot` it is a lease that is asked for; else the model may go again at once. Throws Error: usage
     // (there is no such model), busy (the queue is full), cancelled (the host ends).
     Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot);
+    // Gives that lease back, and asks for another one before all others of its priority. No patience is left.
+    Request(Queue& queue, TicketId lease, AcquireOptions options);
     ~Request();
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 
+    // Waits until then at most (empty: for as long as it takes). True: it is over, so wait() does not wait.
+    [[nodiscard]] bool is_answered_by(std::optional<std::chrono::steady_clock::time_point> most);
     // Once. The slot is the caller's to give back. Throws as Host::acquire() and Host::load().
     [[nodiscard]] Granted wait();
     [[nodiscard]] bool is_answered() const;  // wait() does not wait
@@ -79,6 +93,7 @@ class Queue {
     [[nodiscard]] bool is_over() const PLIMSOLL_REQUIRES(queue_.mutex_);
     [[noreturn]] void throw_why_not() const PLIMSOLL_REQUIRES(queue_.mutex_);
     void tell_place() PLIMSOLL_REQUIRES(queue_.mutex_);
+    void begin(TicketId ticket) PLIMSOLL_REQUIRES(queue_.mutex_);
 
     Queue& queue_;
     const std::string model_;
@@ -93,14 +108,21 @@ class Queue {
   };
   // The host itself wants it: nobody waits, and nobody has to.
   void want(const std::string& model);
-  // Ends a lease. `failed`: the model computes no more.
-  void give_back(const std::string& model, bool failed) noexcept;
+  // One more slot of a model that the caller has a slot of; empty: see Dispatcher::take_another(). Does not wait.
+  [[nodiscard]] std::optional<Granted> another(const std::string& model);
+  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
+  // Ends a lease. `failed`: the model computes no more. `took`: tokens; empty: as many as were expected.
+  void give_back(TicketId lease, bool failed, std::optional<double> took = {}) noexcept;
   // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.
-  void give_back_outdated(const std::string& model) noexcept;
+  void give_back_outdated(TicketId lease) noexcept;
   void retry(const std::string& model);
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);
+  // Has the Loader do this between two jobs, waits for it and throws what it throws. The load of one of these models,
+  // which is of no use any more, is stopped for it. False: `stop` was requested before it began.
+  bool between_jobs(const std::function<void()>& work, const std::set<std::string>& not_to_be_loaded,
+                    const std::stop_token& stop);
   // The host ends: refuses who waits, stops what is loaded, and lets nobody in any more.
   void close();
   void wait_until_unused();  // after close(): nobody waits, and nobody has a lease
@@ -113,10 +135,16 @@ class Queue {
   void warming(const std::string& model);
   void finished(Outcome outcome) noexcept;
   void set_runtimes(const RuntimeFigures& figures);
+  // Between two jobs. Answers with the models that change or go and still hold their memory: they go as soon as their
+  // leases end, and have a successor when they are evicted. Requests for the others are served by what they are now.
+  [[nodiscard]] std::set<std::string> change_fleet(const FleetChange& change);
 
   // --- what is true ---
   [[nodiscard]] ModelState state(const std::string& model) const;
-  // Without what the queue does not count: loads, evictions, refusals and their times.
+  [[nodiscard]] bool has(const std::string& model) const;  // it is a model of the fleet
+  [[nodiscard]] ModelRules rules(const std::string& model) const;
+  // Those of them that there are, then those that have left the fleet and hold their memory still. Without what the
+  // queue does not count: loads, evictions, refusals and their times.
   [[nodiscard]] std::vector<ModelStatus> status(std::span<const std::string> models) const;
   [[nodiscard]] std::size_t waiting() const;
 
@@ -131,6 +159,7 @@ class Queue {
   void grant(const Grant& grant) PLIMSOLL_REQUIRES(mutex_);
   void refuse(const Refuse& refuse) PLIMSOLL_REQUIRES(mutex_);
   void postpone(const Postpone& postpone) PLIMSOLL_REQUIRES(mutex_);
+  void preempt(const Preempt& preempt) PLIMSOLL_REQUIRES(mutex_);
   void stop_unwanted_load() PLIMSOLL_REQUIRES(mutex_);
   void notify() noexcept PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_unused() const PLIMSOLL_REQUIRES(mutex_);
@@ -140,7 +169,17 @@ class Queue {
   void apply(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
-  void end_lease(const std::string& model) noexcept PLIMSOLL_REQUIRES(mutex_);
+  void end_lease(TicketId lease, std::optional<double> took) noexcept PLIMSOLL_REQUIRES(mutex_);
+  void fail_unusable(const std::string& model, const Error& why) PLIMSOLL_REQUIRES(mutex_);
+  // --- queue_fleet.cpp ---
+  struct Call;
+  [[nodiscard]] std::function<void()> take_call() PLIMSOLL_REQUIRES(mutex_);
+  void take_back_loads() PLIMSOLL_REQUIRES(mutex_);
+  void forget_whom_for(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
+  void put_in_place(const ModelChange& model) PLIMSOLL_REQUIRES(mutex_);
+  void drop(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
+  void succeed(const std::string& model, const Successor& successor) PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] static std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan);
 
   const std::shared_ptr<const EvictionPolicy> policy_;
   const std::size_t longest_;
@@ -152,10 +191,16 @@ class Queue {
   Dispatcher dispatcher_ PLIMSOLL_GUARDED_BY(mutex_);
   FreeCapacity capacity_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<TicketId, Waiter> waiters_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<TicketId, std::stop_source> give_way_ PLIMSOLL_GUARDED_BY(mutex_);  // of tickets and leases that may
   std::map<std::string, std::shared_ptr<Resident>> residents_ PLIMSOLL_GUARDED_BY(mutex_);
-  std::map<std::string, std::uint64_t> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
-  std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);          // of the move that comes next
-  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                          // Load or Evict, not begun
+  struct Tokens {
+    std::uint64_t computed = 0;
+    std::uint64_t generated = 0;
+  };
+  std::map<std::string, Tokens> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
+  std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);   // of the move that comes next
+  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                   // Load or Evict, not begun
+  std::deque<Call*> calls_ PLIMSOLL_GUARDED_BY(mutex_);                      // not begun
   std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);
   std::optional<Dispatcher::Time> loader_wakes_at_ PLIMSOLL_GUARDED_BY(mutex_);
   std::stop_source ending_;

@@ -1,6 +1,7 @@
 // How a request waits for its model.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -20,6 +21,12 @@ std::optional<std::chrono::steady_clock::time_point> deadline_after(std::optiona
   return now + *patience;
 }
 
+Claim claim_of(const AcquireOptions& options) {
+  Claim claim = options.claim;
+  claim.may_give_way = options.give_way.has_value();
+  return claim;
+}
+
 }  // namespace
 
 Queue::Request::Request(Queue& queue, std::string model, AcquireOptions options, bool needs_slot)
@@ -32,9 +39,31 @@ Queue::Request::Request(Queue& queue, std::string model, AcquireOptions options,
   if (queue_.ending_.stop_requested()) throw Error(ErrorCode::cancelled, "the host is ending");
   if (const std::size_t waiting = queue_.dispatcher_.waiting(); waiting >= queue_.longest_)
     throw Error(ErrorCode::busy, fmt::format("{} requests wait already", waiting), {{"waiting", waiting}});
-  ticket_ = queue_.dispatcher_.ask(model_, options_.when_busy, needs_slot_, options_.when_short);
+  begin(queue_.dispatcher_.ask(model_, options_.when_busy, needs_slot_, options_.when_short, claim_of(options_)));
+}
+
+Queue::Request::Request(Queue& queue, TicketId lease, AcquireOptions options)
+    : queue_(queue),
+      model_([&] {
+        const MutexLock lock(queue.mutex_);
+        return queue.dispatcher_.model_of(lease);
+      }()),
+      options_(std::move(options)),
+      needs_slot_(true),
+      until_() {
+  const MutexLock lock(queue_.mutex_);
+  queue_.give_way_.erase(lease);
+  begin(queue_.dispatcher_.give_way(lease, queue_.clock_.now()));
+  if (!queue_.ending_.stop_requested()) return;
+  queue_.dispatcher_.withdraw(ticket_);
+  waiter_->refused = Error(ErrorCode::cancelled, "the host is ending");
+}
+
+void Queue::Request::begin(TicketId ticket) {
+  ticket_ = ticket;
   waiter_ = &queue_.waiters_[ticket_];
   waiter_->needs_slot = needs_slot_;
+  if (options_.give_way) queue_.give_way_[ticket_] = *options_.give_way;
   queue_.pump();
   at_once_ = waiter_->granted;
 }
@@ -45,8 +74,9 @@ Queue::Request::~Request() {
   const bool has_slot = waiter_->resident != nullptr;
   queue_.waiters_.erase(ticket_);
   if (has_slot) {
-    queue_.end_lease(model_);
+    queue_.end_lease(ticket_, {});
   } else if (!is_answered) {
+    queue_.give_way_.erase(ticket_);
     queue_.dispatcher_.withdraw(ticket_);
     queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
   }
@@ -86,7 +116,8 @@ void Queue::Request::tell_place() {
   }
 }
 
-Queue::Granted Queue::Request::wait() {
+bool Queue::Request::is_answered_by(std::optional<std::chrono::steady_clock::time_point> most) {
+  const auto until = most && until_ ? std::min(*most, *until_) : most ? most : until_;
   MutexLock lock(queue_.mutex_);
   waiter_->wants_place = static_cast<bool>(options_.waiting);
   while (!is_over()) {
@@ -95,14 +126,22 @@ Queue::Granted Queue::Request::wait() {
       queue_.mutex_.assert_held();
       return is_over() || (options_.waiting && queue_.dispatcher_.place_of(ticket_).position != *told_);
     };
-    if (until_) {
-      (void)waiter_->news.wait_until(lock, options_.stop, *until_, has_news);
-    } else {
+    if (!until) {
       (void)waiter_->news.wait(lock, options_.stop, has_news);
+    } else if (!waiter_->news.wait_until(lock, options_.stop, *until, has_news) && !is_over()) {
+      return false;
     }
   }
+  return true;
+}
+
+Queue::Granted Queue::Request::wait() {
+  (void)is_answered_by({});
+  const MutexLock lock(queue_.mutex_);
   if (!waiter_->granted) throw_why_not();
-  return {.resident = std::exchange(waiter_->resident, nullptr), .waited = at_once_ ? 0 : watch_.elapsed_ms() / 1000};
+  return {.resident = std::exchange(waiter_->resident, nullptr),
+          .waited = at_once_ ? 0 : watch_.elapsed_ms() / 1000,
+          .lease = ticket_};
 }
 
 void Queue::Request::throw_why_not() const {

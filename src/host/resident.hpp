@@ -8,6 +8,7 @@
 #include "base/mutex.hpp"
 #include "run/batched_executor.hpp"
 #include "run/instance.hpp"
+#include "run/speculative.hpp"
 
 #include "compute_group.hpp"
 
@@ -27,7 +28,8 @@ struct Ready {
 struct Resident : Ready {
   std::string name;
   std::optional<Ready> draft;  // has a sequence for each of the model's
-  Mutex sequences;             // held by who takes a free sequence of the context, or makes one free for itself
+  run::SpeculationParams speculation{};
+  Mutex sequences;  // held by who takes a free sequence of the context, or makes one free for itself
 
   // Its device, or its draft's, computes no more.
   [[nodiscard]] bool has_failed() const noexcept {
@@ -38,6 +40,8 @@ struct Resident : Ready {
     return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
   }
   [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return instance ? instance->tokens_computed() : 0; }
+  [[nodiscard]] std::uint64_t tokens_generated() const noexcept { return instance ? instance->tokens_generated() : 0; }
+  [[nodiscard]] std::size_t cells_used() const noexcept { return executor ? executor->cells_used() : 0; }
   [[nodiscard]] memory::SealCounts seal_counts() const {
     return instance ? instance->seal_counts() : memory::SealCounts{};
   }

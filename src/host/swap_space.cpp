@@ -15,7 +15,7 @@
 namespace plimsoll::host {
 namespace fs = std::filesystem;
 
-SwapSpace::SwapSpace(SwapLimits limits, memory::Ledger& ledger) : limits_(std::move(limits)), ledger_(ledger) {
+SwapSpace::SwapSpace(SwapLimits limits, memory::Ledger& ledger) : ledger_(ledger), limits_(std::move(limits)) {
   if (limits_.folder.empty()) limits_.folder = fs::path(plan::cache_folder()) / "swap";
 }
 
@@ -32,11 +32,6 @@ namespace {
 Bytes tokens_of(const run::SequenceSnapshot& snapshot) {
   return Bytes{snapshot.tokens.size() * sizeof(engine::Token) + snapshot.positions.size() * sizeof(engine::Position) +
                snapshot.spans.size() * sizeof(run::SequenceSnapshot::Span)};
-}
-
-// Vectors that stood for tokens are not kept, so these can be decoded again.
-bool is_text(const run::SequenceSnapshot& snapshot) {
-  return !std::ranges::contains(snapshot.tokens, LLAMA_TOKEN_NULL);
 }
 
 }  // namespace
@@ -82,13 +77,35 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
 void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone) {
   forget(id);
   MutexLock lock(mutex_);
-  if (!is_text(tokens_alone)) return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+  if (!tokens_alone.is_text())
+    return lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
   tokens_alone.memory = {};
   tokens_alone.decoded = 0;
   const Bytes bytes = tokens_of(tokens_alone);
   Swapped swapped_out{.snapshot = std::move(tokens_alone), .charge = charge_for(bytes)};
   if (swapped_out.charge.size() < bytes) return lose(id, "the host's budget has no room for its tokens");
   add(id, std::move(swapped_out));
+}
+
+void SwapSpace::drop_memory(std::uint64_t id) {
+  {
+    const MutexLock lock(mutex_);
+    if (lost_.contains(id)) return;  // which is told when somebody comes for it
+  }
+  if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+}
+
+void SwapSpace::set_limits(Bytes memory, Bytes disk) {
+  const MutexLock lock(mutex_);
+  limits_.memory = memory;
+  limits_.disk = disk;
+  while (held_.in_memory > limits_.memory && push_out_oldest()) {
+  }
+}
+
+Bytes SwapSpace::free_memory() const {
+  const MutexLock lock(mutex_);
+  return saturating_sub(limits_.memory, held_.in_memory);
 }
 
 void SwapSpace::put_back(std::uint64_t id, Swapped swapped_out) {
@@ -148,7 +165,7 @@ void SwapSpace::keep_tokens_alone(Entries::iterator entry) {
   elsewhere_.splice(elsewhere_.end(), in_memory_, entry);
   if (!entry->file.empty()) return;
   snapshot.decoded = 0;
-  if (is_text(snapshot)) return;
+  if (snapshot.is_text()) return;
   const std::uint64_t id = entry->id;
   held_.tokens -= tokens_of(snapshot);
   --held_.conversations;
@@ -207,7 +224,7 @@ std::optional<SwapSpace::Swapped> SwapSpace::take(std::uint64_t id) {
     lock.unlock();
     read_back(*entry);
   }
-  if (entry->swapped_out.snapshot.decoded > 0 || is_text(entry->swapped_out.snapshot))
+  if (entry->swapped_out.snapshot.decoded > 0 || entry->swapped_out.snapshot.is_text())
     return std::move(entry->swapped_out);
   throw Error(ErrorCode::unsupported,
               fmt::format("conversation {} begins anew: its file could not be read, and its pictures cannot be decoded "

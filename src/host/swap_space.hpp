@@ -61,6 +61,12 @@ class SwapSpace {
   [[nodiscard]] std::optional<Swapped> take(std::uint64_t id);
   void put_back(std::uint64_t id, Swapped swapped_out);
   void forget(std::uint64_t id);
+  // Its tokens alone stay.
+  void drop_memory(std::uint64_t id);
+  // From now on; the folder stays. What is beyond them leaves.
+  void set_limits(Bytes memory, Bytes disk);
+  // What conversations may still take of host memory.
+  [[nodiscard]] Bytes free_memory() const;
   // Others need the host's memory: the longest swapped out leave it until that much is free.
   void give_way(Bytes wanted);
   [[nodiscard]] SwappedBytes held() const;
@@ -84,9 +90,9 @@ class SwapSpace {
   void read_back(Entry& entry);
   [[nodiscard]] SwapFolder& folder();
 
-  SwapLimits limits_;
   memory::Ledger& ledger_;
   mutable Mutex mutex_;
+  SwapLimits limits_;  // but for the folder under the lock
   std::condition_variable_any moved_;
   Mutex folder_mutex_;
   std::unique_ptr<SwapFolder> folder_ PLIMSOLL_GUARDED_BY(folder_mutex_);

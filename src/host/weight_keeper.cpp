@@ -24,7 +24,7 @@ bool is_page_cache(const plan::ModelPlan& plan) {
 
 // Beside what the newcomer takes there, and what conversations may still be swapped out in.
 bool WeightKeeper::fits_in_host_memory(Bytes copy, Bytes newcomer) const {
-  const Bytes wanted = copy + newcomer + saturating_sub(fleet_.swap.memory, swap_space_.held().in_memory);
+  const Bytes wanted = copy + newcomer + swap_space_.free_memory();
   const memory::DeviceAccount account = accounting_.ledger().account(device::host());
   if (account.budget && saturating_sub(*account.budget, account.committed) < wanted) return false;
   return std::ranges::all_of(devices_.readings(), [&](const plan::DeviceState& state) {

@@ -4,8 +4,6 @@
 #include <stop_token>
 #include <string>
 
-#include "host/fleet.hpp"
-
 #include "fleet_devices.hpp"
 #include "kept_models.hpp"
 #include "mapped_models.hpp"
@@ -17,14 +15,9 @@ namespace plimsoll::host {
 // The Loader's: one thread. What it is made of outlives it.
 class WeightKeeper {
  public:
-  WeightKeeper(run::MemoryAccounting& accounting, const Fleet& fleet, const FleetDevices& devices,
-               const ModelFiles& files, KeptModels& kept, const SwapSpace& swap_space)
-      : accounting_(accounting),
-        fleet_(fleet),
-        devices_(devices),
-        files_(files),
-        kept_(kept),
-        swap_space_(swap_space) {}
+  WeightKeeper(run::MemoryAccounting& accounting, const FleetDevices& devices, const ModelFiles& files,
+               KeptModels& kept, const SwapSpace& swap_space)
+      : accounting_(accounting), devices_(devices), files_(files), kept_(kept), swap_space_(swap_space) {}
 
   // From the mapped file, from what was kept, or else from its file. Throws as Instance::load(), and
   // Error{model_unusable} where the file was changed meanwhile.
@@ -46,7 +39,6 @@ class WeightKeeper {
   [[nodiscard]] bool fits_in_host_memory(Bytes copy, Bytes newcomer) const;
 
   run::MemoryAccounting& accounting_;
-  const Fleet& fleet_;
   const FleetDevices& devices_;
   const ModelFiles& files_;
   KeptModels& kept_;

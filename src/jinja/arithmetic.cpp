@@ -85,13 +85,17 @@ Value calculate_real(Operator op, double a, double b) {
 
 Value joined(const Text& left, const Text& right) {
   const bool markup = left.markup || right.markup;
-  const auto part = [&](const Text& text) { return markup && !text.markup ? escape_html(text.text) : text.text; };
-  return Value(part(left) + part(right), markup);
+  const auto part = [&](const Text& text) {
+    return markup && !text.markup ? changed_by_runs(text, escape_html) : static_cast<const MarkedText&>(text);
+  };
+  MarkedText whole = part(left);
+  whole += part(right);
+  return Value(std::move(whole), markup);
 }
 
 Value repeated(const Value& value, Integer times) {
   const auto count = static_cast<std::size_t>(times < 0 ? 0 : std::min(times, kMostRepeated));
-  if (const Text* text = value.text()) return Value(repeat(text->text, count), text->markup);
+  if (const Text* text = value.text()) return Value(repeat(*text, count), text->markup);
   const Sequence& row = *value.sequence();
   std::vector<Value> items;
   Holding holding;
@@ -112,7 +116,7 @@ Value calculate(Operator op, const Value& left, const Value& right) {
   if (left.text() != nullptr && right.text() != nullptr && op == Operator::add)
     return joined(*left.text(), *right.text());
   if (left.text() != nullptr && op == Operator::modulo && right.undefined() == nullptr) {
-    return Value(format_percent(left.text()->text, right));
+    return Value(format_percent(*left.text(), right));
   }
   if (const auto a = left.integer(), b = right.integer(); a && b) return calculate_whole(op, *a, *b);
   if (const auto a = left.number(), b = right.number(); a && b) return calculate_real(op, *a, *b);

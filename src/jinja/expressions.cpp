@@ -37,20 +37,39 @@ std::optional<std::size_t> place(const Value& key, std::size_t size) {
   return at < 0 || at >= static_cast<Integer>(size) ? std::nullopt : std::optional(static_cast<std::size_t>(at));
 }
 
-// Python's slice: which items it takes.
-std::vector<std::size_t> places(Integer size, std::optional<Integer> start, std::optional<Integer> stop, Integer step) {
+// Python's slice of so many items.
+struct Bounded {
+  Integer from, to, step;
+};
+Bounded bounded(std::size_t count, std::optional<Integer> start, std::optional<Integer> stop, Integer step) {
   if (step == 0) fail("a slice's step is 0");
+  const auto size = static_cast<Integer>(count);
   const Integer low = step < 0 ? -1 : 0;
   const Integer high = step < 0 ? size - 1 : size;
   const auto bound = [&](std::optional<Integer> at, Integer missing) {
     return at ? std::clamp(*at < 0 ? *at + size : *at, low, high) : missing;
   };
-  const Integer from = bound(start, step < 0 ? high : low);
-  const Integer to = bound(stop, step < 0 ? low : high);
+  return {.from = bound(start, step < 0 ? high : low), .to = bound(stop, step < 0 ? low : high), .step = step};
+}
+
+std::vector<std::size_t> places(const Bounded& slice) {
   std::vector<std::size_t> out;
-  for (Integer at = from; step < 0 ? at > to : at < to; at += step) out.push_back(static_cast<std::size_t>(at));
+  for (Integer at = slice.from; slice.step < 0 ? at > slice.to : at < slice.to; at += slice.step)
+    out.push_back(static_cast<std::size_t>(at));
   charge_items(out.size() / 8);
   return out;
+}
+
+MarkedText slice_of(const MarkedText& text, const Bounded& slice) {
+  if (slice.step == 1) {
+    const Integer to = std::max(slice.from, slice.to);
+    return part_of(text,
+                   letters_between(text.text, static_cast<std::size_t>(slice.from), static_cast<std::size_t>(to)));
+  }
+  const std::vector<std::string_view> letters = letters_of(text.text);
+  MarkedText kept;
+  for (const std::size_t at : places(slice)) kept += part_of(text, letters[at]);
+  return kept;
 }
 
 bool compare(Comparator op, const Value& a, const Value& b) {
@@ -86,13 +105,19 @@ Value Renderer::value_of(const Expression& expression) {
   return value;
 }
 
+Value Renderer::given_value(const std::string& name, const nlohmann::ordered_json& value) const {
+  if (value.is_string() && std::ranges::contains(options_.own_variables, std::string_view(name)))
+    return Value(value.get_ref<const std::string&>());
+  return from_json(value, options_.owns);
+}
+
 Value Renderer::evaluate(const Variable& variable) {
   for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
     if (const Value* found = scope->find(variable.name)) return *found;
   }
   const std::string& name = syntax_.names[variable.name];
   const auto given = values_.find(name);
-  std::optional<Value> value = given != values_.end() ? std::optional(from_json(*given)) : find_global(name);
+  std::optional<Value> value = given != values_.end() ? std::optional(given_value(name, *given)) : find_global(name);
   if (!value) return make_undefined(fmt::format("'{}' is undefined", name));
   root_->values.emplace_back(variable.name, *value);
   return std::move(*value);
@@ -137,12 +162,12 @@ Value Renderer::evaluate(const Comparison& comparison) {
 }
 
 Value Renderer::evaluate(const Concatenation& concatenation) {
-  std::string whole;
+  MarkedText whole;
   Holding holding;
   for (const ExpressionPtr& part : concatenation.parts) {
-    const std::size_t before = whole.size();
-    whole += str(value_of(*part));
-    holding.grow(whole.size() - before);
+    const std::size_t before = whole.bytes();
+    whole += marked_str(value_of(*part));
+    holding.grow(whole.bytes() - before);
   }
   return Value(std::move(whole));
 }
@@ -238,8 +263,8 @@ Value Renderer::item(const Value& of, const Value& key) {
   } else if (const Sequence* row = of.sequence(); row != nullptr && row->shape <= Shape::range) {
     if (const auto at = place(key, row->items.size())) return row->items[*at];
   } else if (const Text* text = of.text(); text != nullptr && key.integer()) {
-    const std::u32string letters = decode(text->text);
-    if (const auto at = place(key, letters.size())) return Value(encode({&letters[*at], 1}), text->markup);
+    if (const auto at = place(key, count_letters(text->text)))
+      return Value(part_of(*text, letters_between(text->text, *at, *at + 1)), text->markup);
   }
   if (key.text() != nullptr && of.dict() == nullptr) return attribute(of, key.text()->text);
   if (key.text() != nullptr) {
@@ -259,16 +284,13 @@ Value Renderer::sliced(const Value& of, const SliceKey& slice) {
   const auto start = part(slice.start), stop = part(slice.stop), step = part(slice.step);
   if (of.undefined() != nullptr) fail_undefined(of);
   if (const Text* text = of.text()) {
-    const std::u32string letters = decode(text->text);
-    std::u32string kept;
-    for (const std::size_t at : places(static_cast<Integer>(letters.size()), start, stop, step.value_or(1)))
-      kept += letters[at];
-    return Value(encode(kept), text->markup);
+    const Bounded bounds = bounded(count_letters(text->text), start, stop, step.value_or(1));
+    return Value(slice_of(*text, bounds), text->markup);
   }
   const Sequence* row = of.sequence();
   if (row == nullptr || row->shape > Shape::range) fail("a '{}' cannot be sliced", type_name(of));
   std::vector<Value> kept;
-  for (const std::size_t at : places(static_cast<Integer>(row->items.size()), start, stop, step.value_or(1)))
+  for (const std::size_t at : places(bounded(row->items.size(), start, stop, step.value_or(1))))
     kept.push_back(row->items[at]);
   return make(row->shape == Shape::group ? Shape::tuple : row->shape, std::move(kept));
 }

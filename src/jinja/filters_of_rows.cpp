@@ -1,5 +1,6 @@
 // Filters that take lists and dicts apart.
 #include <algorithm>
+#include <ranges>
 
 #include "arithmetic.hpp"
 #include "filters.hpp"
@@ -132,16 +133,16 @@ Value sum(Renderer& renderer, const Value& input, const Args& args) {
 }
 
 Value join(Renderer& renderer, const Value& input, const Args& args) {
-  const std::string between = str(args.get(0, "d", Value("")));
+  const MarkedText between = marked_str(args.get(0, "d", Value("")));
   const Value path = args.get(1, "attribute");
-  std::string whole;
+  MarkedText whole;
   Holding holding;
   bool first = true;
   for (const Value& item : iterate(input)) {
-    const std::size_t before = whole.size();
+    const std::size_t before = whole.bytes();
     if (!std::exchange(first, false)) whole += between;
-    whole += str(at_path(renderer, item, path));
-    holding.grow(whole.size() - before);
+    whole += marked_str(at_path(renderer, item, path));
+    holding.grow(whole.bytes() - before);
   }
   return Value(std::move(whole));
 }
@@ -195,9 +196,10 @@ Value last(Renderer&, const Value& input, const Args&) {
 
 Value reverse(Renderer&, const Value& input, const Args&) {
   if (const Text* text = input.text()) {
-    std::u32string letters = decode(text->text);
-    std::ranges::reverse(letters);
-    return Value(encode(letters));
+    MarkedText reversed;
+    for (const std::string_view letter : letters_of(text->text) | std::views::reverse)
+      reversed += part_of(*text, letter);
+    return Value(std::move(reversed));
   }
   std::vector<Value> items = iterate(input);
   std::ranges::reverse(items);

@@ -11,13 +11,20 @@
 namespace plimsoll::jinja {
 namespace {
 
-Value like(const Value& input, std::string text) {
+Value like(const Value& input, MarkedText text) {
   return Value(std::move(text), input.text() != nullptr && input.text()->markup);
 }
 
 template <std::string (*change)(std::string_view)>
 Value changed(Renderer&, const Value& input, const Args&) {
-  return like(input, change(str(input)));
+  return like(input, changed_by_runs(marked_str(input), change));
+}
+
+// Where a letter's change depends on those beside it.
+template <std::string (*change)(std::string_view)>
+Value changed_whole(Renderer&, const Value& input, const Args&) {
+  const MarkedText text = marked_str(input);
+  return like(input, made_of(text, change(text.text)));
 }
 
 // Jinja's own title: a word begins behind white space and opening marks alone.
@@ -34,40 +41,42 @@ std::string title_of(std::string_view text) {
 Value trim(Renderer&, const Value& input, const Args& args) {
   const Value* letters = args.find(0, "chars");
   const bool given = letters != nullptr && !letters->none();
-  return like(input, std::string(strip(str(input), Side::both,
-                                       given ? std::optional<std::string_view>(text_of(*letters)) : std::nullopt)));
+  const MarkedText text = marked_str(input);
+  return like(input, part_of(text, strip(text.text, Side::both,
+                                         given ? std::optional<std::string_view>(text_of(*letters)) : std::nullopt)));
 }
 
 Value replace_in(Renderer&, const Value& input, const Args& args) {
   const Value* count = args.find(2, "count");
   const Integer most = count == nullptr || count->none() ? -1 : args.integer(2, "count", -1);
-  return Value(replace(str(input), str(args.need(0, "old")), str(args.need(1, "new")),
+  return Value(replace(marked_str(input), str(args.need(0, "old")), marked_str(args.need(1, "new")),
                        static_cast<long>(std::clamp<Integer>(most, -1, 1L << 40))));
 }
 
 Value center(Renderer&, const Value& input, const Args& args) {
-  return like(input,
-              pad(str(input), static_cast<std::size_t>(std::clamp<Integer>(args.integer(0, "width", 80), 0, 1L << 40)),
-                  Side::both));
+  return like(
+      input, pad(marked_str(input),
+                 static_cast<std::size_t>(std::clamp<Integer>(args.integer(0, "width", 80), 0, 1L << 40)), Side::both));
 }
 
 Value indent(Renderer&, const Value& input, const Args& args) {
   const Value width = args.get(0, "width", Value(4));
-  const std::string by =
-      width.text() != nullptr
-          ? str(width)
-          : repeat(" ", static_cast<std::size_t>(std::clamp<Integer>(args.integer(0, "width", 4), 0, 1L << 40)));
+  const MarkedText by = width.text() != nullptr ? static_cast<const MarkedText&>(*width.text())
+                                                : repeat(own_text(" "), static_cast<std::size_t>(std::clamp<Integer>(
+                                                                            args.integer(0, "width", 4), 0, 1L << 40)));
   const bool blank = args.flag(2, "blank", false);
-  const std::string text = text_of(input) + "\n";
-  std::string out;
+  MarkedText text = marked_text_of(input);
+  text += "\n";
+  MarkedText out;
   Holding holding;
   bool begins = true;
-  for (const std::string_view line : split_lines(text)) {
-    if (!begins) out += '\n';
+  for (const std::string_view line : split_lines(text.text)) {
+    const std::size_t before = out.bytes();
+    if (!begins) out += "\n";
     const bool indented = begins ? args.flag(1, "first", false) : blank || !line.empty();
     if (indented) out += by;
-    out += line;
-    holding.grow(by.size() + line.size() + 1);
+    out += part_of(text, line);
+    holding.grow(out.bytes() - before);
     begins = false;
   }
   return like(input, std::move(out));
@@ -75,16 +84,19 @@ Value indent(Renderer&, const Value& input, const Args& args) {
 
 Value truncate(Renderer&, const Value& input, const Args& args) {
   const Integer size = args.integer(0, "length", 255);
-  const std::string end = str(args.get(2, "end", Value("...")));
-  const auto kept = size - static_cast<Integer>(count_letters(end));
+  const MarkedText end = marked_str(args.get(2, "end", Value("...")));
+  const auto kept = size - static_cast<Integer>(count_letters(end.text));
   const Value* leeway = args.find(3, "leeway");
   const Integer room = leeway == nullptr || leeway->none() ? 5 : args.integer(3, "leeway", 5);
   if (input.undefined() != nullptr) return input;
   if (kept < 0 || room < 0) fail("'truncate' has no room for its end");
-  const std::u32string letters = decode(text_of(input));
-  if (static_cast<Integer>(letters.size()) <= size + room) return input;
-  const std::string cut = encode(std::u32string_view(letters).substr(0, static_cast<std::size_t>(kept)));
-  return Value((args.flag(1, "killwords", false) ? cut : std::string(split(cut, " ", 1, Side::right).front())) + end);
+  const std::string_view text = text_of(input);
+  if (static_cast<Integer>(count_letters(text)) <= size + room) return input;
+  const std::string_view cut = letters_between(text, 0, static_cast<std::size_t>(kept));
+  MarkedText out =
+      part_of(*input.text(), args.flag(1, "killwords", false) ? cut : split(cut, " ", 1, Side::right).front());
+  out += end;
+  return Value(std::move(out));
 }
 
 Value wordcount(Renderer&, const Value& input, const Args&) {
@@ -98,16 +110,18 @@ Value wordcount(Renderer&, const Value& input, const Args&) {
   return Value(words);
 }
 
+Value force_escape(const Value& input) { return Value(changed_by_runs(marked_str(input), escape_html), true); }
+
 Value escape(Renderer&, const Value& input, const Args&) {
-  return input.text() != nullptr && input.text()->markup ? input : Value(escape_html(str(input)), true);
+  return input.text() != nullptr && input.text()->markup ? input : force_escape(input);
 }
 
 Value format_of(Renderer&, const Value& input, const Args& args) {
-  if (args.named.empty()) return Value(format_percent(str(input), make(Shape::tuple, args.values)));
+  if (args.named.empty()) return Value(format_percent(marked_str(input), make(Shape::tuple, args.values)));
   if (!args.values.empty()) fail("'format' takes either values or names");
   auto dict = std::make_shared<Dict>();
-  for (const auto& [name, value] : args.named) dict->set(Value(name), value);
-  return Value(format_percent(str(input), std::shared_ptr<const Dict>(std::move(dict))));
+  for (const auto& [name, value] : args.named) dict->set(name_value(name), value);
+  return Value(format_percent(marked_str(input), std::shared_ptr<const Dict>(std::move(dict))));
 }
 
 Value json_of(Renderer&, const Value& input, const Args& args) {
@@ -202,14 +216,18 @@ Value default_of(Renderer&, const Value& input, const Args& args) {
   return missing ? args.get(0, "default_value", Value("")) : input;
 }
 
-Value urlencode(Renderer&, const Value& input, const Args&) {
+std::string percent_encoded(std::string_view text) {
   std::string out;
-  for (const char c : str(input)) {
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool plain = byte < 0x80 && (std::isalnum(byte) != 0 || std::string_view("_.-~/").contains(c));
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
   }
-  return Value(std::move(out));
+  return out;
+}
+
+Value urlencode(Renderer&, const Value& input, const Args&) {
+  return Value(changed_by_runs(marked_str(input), percent_encoded));
 }
 
 }  // namespace
@@ -218,8 +236,8 @@ const Filters& text_filters() {
   static const Filters kFilters = {
       {"upper", changed<upper>},
       {"lower", changed<lower>},
-      {"capitalize", changed<capitalize>},
-      {"title", changed<title_of>},
+      {"capitalize", changed_whole<capitalize>},
+      {"title", changed_whole<title_of>},
       {"trim", trim},
       {"replace", replace_in},
       {"center", center},
@@ -237,11 +255,12 @@ const Filters& text_filters() {
       {"default", default_of},
       {"d", default_of},
       {"urlencode", urlencode},
-      {"forceescape", [](Renderer&, const Value& input, const Args&) { return Value(escape_html(str(input)), true); }},
-      {"safe", [](Renderer&, const Value& input, const Args&) { return Value(str(input), true); }},
-      {"pprint", [](Renderer&, const Value& input, const Args&) { return Value(repr(input)); }},
-      {"string",
-       [](Renderer&, const Value& input, const Args&) { return input.text() != nullptr ? input : Value(str(input)); }}};
+      {"forceescape", [](Renderer&, const Value& input, const Args&) { return force_escape(input); }},
+      {"safe", [](Renderer&, const Value& input, const Args&) { return Value(marked_str(input), true); }},
+      {"pprint", [](Renderer&, const Value& input, const Args&) { return Value(marked_repr(input)); }},
+      {"string", [](Renderer&, const Value& input, const Args&) {
+         return input.text() != nullptr ? input : Value(marked_str(input));
+       }}};
   return kFilters;
 }
 

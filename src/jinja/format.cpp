@@ -106,46 +106,49 @@ std::string digits_of(double number, const Spec& spec) {
   }
 }
 
-// Sign and digits in their width.
-std::string place(std::string_view sign, const std::string& digits, const Spec& spec) {
-  const std::string whole = std::string(sign) + digits;
-  switch (spec.align) {
-    case '=': {
-      const std::size_t room = spec.width > sign.size() ? spec.width - sign.size() : 0;
-      return std::string(sign) + pad(digits, room, Side::right, spec.fill);
-    }
-    case '<':
-      return pad(whole, spec.width, Side::left, spec.fill);
-    case '^': {
-      const std::size_t letters = count_letters(whole);
-      const std::size_t room = spec.width > letters ? spec.width - letters : 0;
-      return repeat(spec.fill, room / 2) + whole + repeat(spec.fill, room - room / 2);
-    }
-    default:
-      return pad(whole, spec.width, Side::right, spec.fill);
-  }
+MarkedText placed(const MarkedText& text, const Spec& spec) {
+  const MarkedText fill = own_text(spec.fill);
+  if (spec.align != '^') return pad(text, spec.width, spec.align == '<' ? Side::left : Side::right, fill);
+  const std::size_t letters = count_letters(text.text);
+  const std::size_t room = spec.width > letters ? spec.width - letters : 0;
+  MarkedText out = repeat(fill, room / 2);
+  out += text;
+  out += repeat(fill, room - room / 2);
+  return out;
 }
 
-std::string format_number(const Value& value, const Spec& spec) {
+// Sign and digits in their width.
+MarkedText placed(std::string_view sign, const std::string& digits, const Spec& spec) {
+  MarkedText out = own_text(std::string(sign));
+  if (spec.align != '=') {
+    out += digits;
+    return placed(out, spec);
+  }
+  const std::size_t room = spec.width > sign.size() ? spec.width - sign.size() : 0;
+  out += pad(own_text(digits), room, Side::right, own_text(spec.fill));
+  return out;
+}
+
+MarkedText format_number(const Value& value, const Spec& spec) {
   const bool as_real =
       value.real() != nullptr || std::string_view("eEfFgG%").contains(spec.type == 0 ? ' ' : spec.type);
   const bool negative = as_real ? std::signbit(*value.number()) : *value.integer() < 0;
   std::string digits =
       as_real ? digits_of(*value.number(), spec) : digits_of(*value.integer(), spec.type, spec.alternate);
   if (spec.grouped != 0) digits = group_digits(std::move(digits), spec.grouped);
-  return place(negative ? "-" : spec.sign == '-' ? "" : std::string_view(&spec.sign, 1), digits, spec);
+  return placed(negative ? "-" : spec.sign == '-' ? "" : std::string_view(&spec.sign, 1), digits, spec);
 }
 
-std::string format_text(std::string text, Spec spec) {
-  if (spec.precision) text = encode(std::u32string_view(decode(text)).substr(0, *spec.precision));
+MarkedText format_text(MarkedText text, Spec spec) {
+  if (spec.precision) text = part_of(text, letters_between(text.text, 0, *spec.precision));
   if (spec.align == 0 || spec.align == '=') spec.align = '<';
-  return place("", text, spec);
+  return placed(text, spec);
 }
 
 bool numeric(char type) { return std::string_view("dieEfFgGxXobc%").contains(type); }
 
 // One "%..." of a format, from behind its sign; takes it off the text.
-std::string percent_field(std::string_view& form, const std::function<const Value&()>& next) {
+MarkedText percent_field(std::string_view& form, const std::function<const Value&()>& next) {
   Spec spec;
   bool left = false;
   for (; !form.empty() && std::string_view("-+ #0").contains(form[0]); form.remove_prefix(1)) {
@@ -166,7 +169,8 @@ std::string percent_field(std::string_view& form, const std::function<const Valu
   spec.align = left ? '<' : spec.fill == "0" && numeric(spec.type) ? '=' : '>';
   if (spec.align != '=') spec.fill = " ";
   const Value& value = next();
-  if (spec.type == 's' || spec.type == 'r') return format_text(spec.type == 's' ? str(value) : repr(value), spec);
+  if (spec.type == 's' || spec.type == 'r')
+    return format_text(spec.type == 's' ? marked_str(value) : marked_repr(value), spec);
   if (!numeric(spec.type)) fail("'%{}' is no format", spec.type);
   if (!value.number()) fail("'%{}' formats numbers, not a '{}'", spec.type, type_name(value));
   if (!std::string_view("dixXo").contains(spec.type)) return format_number(value, spec);
@@ -198,9 +202,10 @@ Value field(std::string_view path, const Args& args, Renderer& renderer, std::si
   return value;
 }
 
-std::string braces(std::string_view form, const Args& args, Renderer& renderer, std::size_t& automatic) {
+MarkedText braces(const MarkedText& marked, const Args& args, Renderer& renderer, std::size_t& automatic) {
   const Level level;
-  std::string out;
+  std::string_view form = marked.text;
+  MarkedText out;
   while (!form.empty()) {
     const char c = form[0];
     if ((c == '{' || c == '}') && form.substr(1).starts_with(c))
@@ -214,15 +219,16 @@ std::string braces(std::string_view form, const Args& args, Renderer& renderer, 
       std::string_view inside = form.substr(1, end - 1);
       form.remove_prefix(end + 1);
       const std::size_t colon = std::min(inside.find(':'), inside.size());
-      const std::string spec(inside.substr(std::min(colon + 1, inside.size())));
+      const MarkedText spec = part_of(marked, inside.substr(std::min(colon + 1, inside.size())));
       std::string_view name = inside.substr(0, colon);
       const std::size_t bang = std::min(name.find('!'), name.size());
       Value value = field(name.substr(0, bang), args, renderer, automatic);
-      if (bang < name.size()) value = name.substr(bang + 1) == "r" ? Value(repr(value)) : Value(str(value));
-      out += format_value(value, spec.contains('{') ? braces(spec, args, renderer, automatic) : spec);
+      if (bang < name.size())
+        value = name.substr(bang + 1) == "r" ? Value(marked_repr(value)) : Value(marked_str(value));
+      out += format_value(value, spec.text.contains('{') ? braces(spec, args, renderer, automatic).text : spec.text);
       continue;
     }
-    out += form[0];
+    out += part_of(marked, form.substr(0, 1));
     form.remove_prefix(1);
   }
   return out;
@@ -230,26 +236,27 @@ std::string braces(std::string_view form, const Args& args, Renderer& renderer, 
 
 }  // namespace
 
-std::string format_value(const Value& value, std::string_view spec_text) {
-  if (spec_text.empty()) return str(value);
+MarkedText format_value(const Value& value, std::string_view spec_text) {
+  if (spec_text.empty()) return marked_str(value);
   const Spec spec = read_spec(spec_text);
   if (value.number() && (value.boolean() == nullptr || spec.type != 0)) return format_number(value, spec);
   if (value.text() == nullptr && value.boolean() == nullptr) fail("a '{}' takes no format", type_name(value));
-  return format_text(str(value), spec);
+  return format_text(marked_str(value), spec);
 }
 
-std::string format_percent(std::string_view form, const Value& values) {
+MarkedText format_percent(const MarkedText& marked, const Value& values) {
+  std::string_view form = marked.text;
   const Sequence* row = values.sequence();
   const bool several = row != nullptr && (row->shape == Shape::tuple || row->shape == Shape::group);
   std::size_t used = 0;
-  std::string out;
+  MarkedText out;
   while (!form.empty()) {
     const std::size_t at = std::min(form.find('%'), form.size());
-    out += form.substr(0, at);
+    out += part_of(marked, form.substr(0, at));
     form.remove_prefix(at);
     if (!take(form, '%')) break;
     if (take(form, '%')) {
-      out += '%';
+      out += "%";
       continue;
     }
     std::optional<Value> named;
@@ -271,7 +278,7 @@ std::string format_percent(std::string_view form, const Value& values) {
   return out;
 }
 
-std::string format_braces(std::string_view form, const Args& args, Renderer& renderer) {
+MarkedText format_braces(const MarkedText& form, const Args& args, Renderer& renderer) {
   std::size_t automatic = 0;
   return braces(form, args, renderer, automatic);
 }

@@ -67,12 +67,12 @@ std::optional<Value> Cycler::attribute(std::string_view name) {
 // joiner(', '): nothing at first, then the separator.
 class Joiner final : public Native {
  public:
-  explicit Joiner(std::string separator) : separator_(std::move(separator)) {}
+  explicit Joiner(Value separator) : separator_(std::move(separator)) {}
   [[nodiscard]] std::string describe() const override { return "<Joiner>"; }
-  Value call(Renderer&, const Args&) override { return Value(std::exchange(used_, true) ? separator_ : ""); }
+  Value call(Renderer&, const Args&) override { return std::exchange(used_, true) ? separator_ : Value(""); }
 
  private:
-  std::string separator_;
+  Value separator_;
   bool used_ = false;
 };
 
@@ -105,7 +105,7 @@ void each_entry(const Args& args, Set set) {
       set(both[0], both[1]);
     }
   }
-  for (const auto& [name, value] : args.named) set(Value(name), value);
+  for (const auto& [name, value] : args.named) set(name_value(name), value);
 }
 
 Value dict(Renderer&, const Args& args) {
@@ -127,19 +127,20 @@ Value cycler(Renderer&, const Args& args) {
 }
 
 Value joiner(Renderer&, const Args& args) {
-  return Value(std::make_shared<Joiner>(str(args.get(0, "sep", Value(", ")))));
+  return Value(std::make_shared<Joiner>(Value(marked_str(args.get(0, "sep", Value(", "))))));
 }
 
 Value raise_exception(Renderer&, const Args& args) { throw Failure(str(args.need(0, "message"))); }
 
 Value strftime_now(Renderer& renderer, const Args& args) {
-  const std::string& form = text_of(args.need(0, "format"));
+  const MarkedText& marked = marked_text_of(args.need(0, "format"));
+  const std::string& form = marked.text;
   if (form.empty()) return Value("");
   const std::time_t seconds = std::chrono::system_clock::to_time_t(renderer.now());
   std::tm parts{};
   localtime_r(&seconds, &parts);
   std::array<char, 1024> text{};
-  return Value(std::string(text.data(), std::strftime(text.data(), text.size(), form.c_str(), &parts)));
+  return Value(made_of(marked, {text.data(), std::strftime(text.data(), text.size(), form.c_str(), &parts)}));
 }
 
 }  // namespace

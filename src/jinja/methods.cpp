@@ -12,7 +12,9 @@ namespace {
 std::string_view self_text(const Value& self) { return self.text()->text; }
 
 // A string like `self`: what is made of markup is markup.
-Value like(const Value& self, std::string text) { return Value(std::move(text), self.text()->markup); }
+Value like(const Value& self, MarkedText text) { return Value(std::move(text), self.text()->markup); }
+// `part`: of self_text().
+Value part_of_self(const Value& self, std::string_view part) { return like(self, part_of(*self.text(), part)); }
 
 std::optional<std::string_view> optional_text(const Args& args, std::size_t index, std::string_view name) {
   const Value* found = args.find(index, name);
@@ -25,12 +27,12 @@ long times(const Args& args, std::size_t index, std::string_view name) {
 
 template <Side side>
 Value strip_method(Renderer&, const Value& self, const Args& args) {
-  return like(self, std::string(strip(self_text(self), side, optional_text(args, 0, "chars"))));
+  return part_of_self(self, strip(self_text(self), side, optional_text(args, 0, "chars")));
 }
 
 Value texts(const Value& self, const std::vector<std::string_view>& parts) {
   std::vector<Value> items;
-  for (const std::string_view part : parts) items.push_back(like(self, std::string(part)));
+  for (const std::string_view part : parts) items.push_back(part_of_self(self, part));
   return make(Shape::list, std::move(items));
 }
 
@@ -45,7 +47,7 @@ Value partition_method(Renderer&, const Value& self, const Args& args) {
   const std::string& mark = text_of(args.need(0, "sep"));
   std::vector<std::string_view> parts = split(text, mark, 1, from);
   if (parts.size() == 2)
-    parts.insert(parts.begin() + 1, mark);
+    parts.insert(parts.begin() + 1, text.substr(parts[0].size(), mark.size()));
   else if (from == Side::left)
     parts.insert(parts.end(), {"", ""});
   else
@@ -54,7 +56,7 @@ Value partition_method(Renderer&, const Value& self, const Args& args) {
 }
 
 // `self[start:end]` of the arguments behind the first, and how many letters stand before it.
-std::pair<std::string, Integer> part_of(const Value& self, const Args& args) {
+std::pair<std::string, Integer> asked_part(const Value& self, const Args& args) {
   if (args.values.size() < 2) return {self.text()->text, 0};
   const std::u32string letters = decode(self_text(self));
   const auto size = static_cast<Integer>(letters.size());
@@ -72,7 +74,7 @@ std::pair<std::string, Integer> part_of(const Value& self, const Args& args) {
 
 template <bool at_end>
 Value affix_method(Renderer&, const Value& self, const Args& args) {
-  const std::string text = part_of(self, args).first;
+  const std::string text = asked_part(self, args).first;
   const auto fits = [&](const Value& affix) {
     return at_end ? text.ends_with(text_of(affix)) : text.starts_with(text_of(affix));
   };
@@ -83,7 +85,7 @@ Value affix_method(Renderer&, const Value& self, const Args& args) {
 
 template <bool last, bool must>
 Value find_method_of_text(Renderer&, const Value& self, const Args& args) {
-  const auto [text, before] = part_of(self, args);
+  const auto [text, before] = asked_part(self, args);
   charge_text(text.size());
   const std::string& wanted = text_of(args.need(0, "sub"));
   const std::size_t at = last ? text.rfind(wanted) : text.find(wanted);
@@ -94,7 +96,7 @@ Value find_method_of_text(Renderer&, const Value& self, const Args& args) {
 }
 
 Value count_method(Renderer&, const Value& self, const Args& args) {
-  const std::string text = part_of(self, args).first;
+  const std::string text = asked_part(self, args).first;
   const std::string& wanted = text_of(args.need(0, "sub"));
   charge_text(text.size());
   if (wanted.empty()) return Value(count_letters(text) + 1);
@@ -102,19 +104,19 @@ Value count_method(Renderer&, const Value& self, const Args& args) {
 }
 
 Value join_method(Renderer&, const Value& self, const Args& args) {
-  std::string whole;
+  MarkedText whole;
   Holding holding;
   bool first = true;
   for (const Value& item : iterate(args.need(0, "iterable"))) {
-    if (!std::exchange(first, false)) whole += self_text(self);
-    whole += text_of(item);
-    holding.grow(text_of(item).size() + self_text(self).size());
+    if (!std::exchange(first, false)) whole += *self.text();
+    whole += marked_text_of(item);
+    holding.grow(marked_text_of(item).bytes() + self.text()->bytes());
   }
   return like(self, std::move(whole));
 }
 
 Value replace_method(Renderer&, const Value& self, const Args& args) {
-  return like(self, replace(self_text(self), text_of(args.need(0, "old")), text_of(args.need(1, "new")),
+  return like(self, replace(*self.text(), text_of(args.need(0, "old")), marked_text_of(args.need(1, "new")),
                             times(args, 2, "count")));
 }
 
@@ -126,13 +128,14 @@ Value remove_method(Renderer&, const Value& self, const Args& args) {
     text.remove_suffix(affix.size());
   else if (!at_end && text.starts_with(affix))
     text.remove_prefix(affix.size());
-  return like(self, std::string(text));
+  return part_of_self(self, text);
 }
 
 template <Side side>
 Value pad_method(Renderer&, const Value& self, const Args& args) {
   const auto width = static_cast<std::size_t>(std::clamp<Integer>(args.integer(0, "width", 0), 0, 1L << 40));
-  return like(self, pad(self_text(self), width, side, args.values.size() > 1 ? text_of(args.values[1]) : " "));
+  return like(self,
+              pad(*self.text(), width, side, args.values.size() > 1 ? marked_text_of(args.values[1]) : own_text(" ")));
 }
 
 Value zfill_method(Renderer&, const Value& self, const Args& args) {
@@ -140,19 +143,27 @@ Value zfill_method(Renderer&, const Value& self, const Args& args) {
   const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
   const auto width = static_cast<std::size_t>(
       std::clamp<Integer>(args.integer(0, "width", 0) - static_cast<Integer>(sign), 0, 1L << 40));
-  return like(self, std::string(text.substr(0, sign)) + pad(text.substr(sign), width, Side::right, "0"));
+  MarkedText out = part_of(*self.text(), text.substr(0, sign));
+  out += pad(part_of(*self.text(), text.substr(sign)), width, Side::right, own_text("0"));
+  return like(self, std::move(out));
 }
 
 template <std::string (*change)(std::string_view)>
 Value change_method(Renderer&, const Value& self, const Args&) {
-  return like(self, change(self_text(self)));
+  return like(self, changed_by_runs(*self.text(), change));
+}
+
+// Where a letter's change depends on those beside it.
+template <std::string (*change)(std::string_view)>
+Value change_whole_method(Renderer&, const Value& self, const Args&) {
+  return like(self, made_of(*self.text(), change(self_text(self))));
 }
 
 Value swapcase_method(Renderer&, const Value& self, const Args&) {
   std::string out;
   for (const char32_t c : decode(self_text(self)))
     out += is(Letters::upper, c) ? lower(encode({&c, 1})) : upper(encode({&c, 1}));
-  return like(self, std::move(out));
+  return like(self, made_of(*self.text(), std::move(out)));
 }
 
 template <Letters kind>
@@ -190,7 +201,7 @@ Value splitlines_method(Renderer&, const Value& self, const Args& args) {
 }
 
 Value format_method(Renderer& renderer, const Value& self, const Args& args) {
-  return like(self, format_braces(self_text(self), args, renderer));
+  return like(self, format_braces(*self.text(), args, renderer));
 }
 
 Value format_map_method(Renderer& renderer, const Value& self, const Args& args) {
@@ -198,7 +209,7 @@ Value format_map_method(Renderer& renderer, const Value& self, const Args& args)
   const Value& map = args.need(0, "mapping");
   if (map.dict() == nullptr) fail("format_map takes a dict");
   for (const auto& [name, value] : map.dict()->entries()) named.named.emplace_back(str(name), value);
-  return like(self, format_braces(self_text(self), named, renderer));
+  return like(self, format_braces(*self.text(), named, renderer));
 }
 
 const std::unordered_map<std::string_view, Method>& text_methods() {
@@ -229,8 +240,8 @@ const std::unordered_map<std::string_view, Method>& text_methods() {
       {"upper", change_method<upper>},
       {"lower", change_method<lower>},
       {"casefold", change_method<lower>},
-      {"title", change_method<title>},
-      {"capitalize", change_method<capitalize>},
+      {"title", change_whole_method<title>},
+      {"capitalize", change_whole_method<capitalize>},
       {"swapcase", swapcase_method},
       {"isalpha", every_method<Letters::alpha>},
       {"isdigit", every_method<Letters::digit>},

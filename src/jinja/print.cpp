@@ -16,44 +16,50 @@ std::string hex_escape(char32_t c) {
   return fmt::format("\\U{:08x}", static_cast<unsigned>(c));
 }
 
-std::string join_repr(const Sequence& row) {
-  std::string out;
+MarkedText repr_of_items(std::string_view before, const Sequence& row, std::string_view behind) {
+  MarkedText out = own_text(std::string(before));
+  bool first = true;
   for (const Value& item : row.items) {
-    if (!out.empty()) out += ", ";
-    out += repr(item);
+    if (!std::exchange(first, false)) out += ", ";
+    out += marked_repr(item);
   }
+  out += behind;
   return out;
 }
 
-std::string repr_row(const Sequence& row) {
+MarkedText repr_row(const Sequence& row) {
   switch (row.shape) {
     case Shape::list:
-      return "[" + join_repr(row) + "]";
+      return repr_of_items("[", row, "]");
     case Shape::tuple:
     case Shape::group:
-      return "(" + join_repr(row) + (row.items.size() == 1 ? ",)" : ")");
+      return repr_of_items("(", row, row.items.size() == 1 ? ",)" : ")");
     case Shape::range: {
-      if (row.items.empty()) return "range(0, 0)";
+      if (row.items.empty()) return own_text("range(0, 0)");
       const Integer first = *row.items.front().integer();
       const Integer step = row.items.size() < 2 ? 1 : *row.items[1].integer() - first;
       const std::string ends = print_integer(first) + ", " + print_integer(*row.items.back().integer() + step);
-      return "range(" + ends + (step == 1 ? ")" : ", " + print_integer(step) + ")");
+      return own_text("range(" + ends + (step == 1 ? ")" : ", " + print_integer(step) + ")"));
     }
     case Shape::iterator:
-      return "<generator object>";
+      return own_text("<generator object>");
     default:
-      return std::string(type_name(std::make_shared<Sequence>(row.shape, std::vector<Value>{}))) + "([" +
-             join_repr(row) + "])";
+      return repr_of_items(std::string(type_name(std::make_shared<Sequence>(row.shape, std::vector<Value>{}))) + "([",
+                           row, "])");
   }
 }
 
-std::string repr_dict(const Dict& dict) {
-  std::string out;
+MarkedText repr_dict(const Dict& dict) {
+  MarkedText out = own_text("{");
+  bool first = true;
   for (const auto& [key, value] : dict.entries()) {
-    if (!out.empty()) out += ", ";
-    out += repr(key) + ": " + repr(value);
+    if (!std::exchange(first, false)) out += ", ";
+    out += marked_repr(key);
+    out += ": ";
+    out += marked_repr(value);
   }
-  return "{" + out + "}";
+  out += "}";
+  return out;
 }
 
 void write_beyond_ascii(std::string& out, char32_t c) {
@@ -62,8 +68,9 @@ void write_beyond_ascii(std::string& out, char32_t c) {
   unit(c < 0x10000 ? c : 0xDC00 + (c & 0x3FF));
 }
 
-// A string as JSON has it.
-void write_text(std::string& out, std::string_view text, bool ascii) {
+// What stands between a string's quotes in JSON.
+std::string escaped(std::string_view text, bool ascii) {
+  std::string out;
   static constexpr std::string_view kEscaped = "\"\\\n\r\t\b\f";
   static constexpr std::string_view kAs = "\"\\nrtbf";
   const auto write = [&](char32_t c, char byte) {
@@ -78,13 +85,12 @@ void write_text(std::string& out, std::string_view text, bool ascii) {
     }
   };
   charge_text(text.size() * 4);
-  out += '"';
   if (ascii) {
     for (const char32_t c : decode(text)) write(c, static_cast<char>(c));
   } else {
     for (const char c : text) write(static_cast<unsigned char>(c), c);
   }
-  out += '"';
+  return out;
 }
 
 class JsonWriter {
@@ -93,9 +99,9 @@ class JsonWriter {
 
   void write(const Value& value) {
     charge_items(1);
-    const std::size_t before = out_.size();
+    const std::size_t before = out_.bytes();
     if (const Text* text = value.text()) {
-      write_text(out_, text->text, form_.ascii);
+      write_text(*text);
     } else if (const Sequence* row = value.sequence(); row != nullptr && row->shape <= Shape::group) {
       write_row(*row);
     } else if (const Dict* dict = value.dict()) {
@@ -103,9 +109,9 @@ class JsonWriter {
     } else {
       out_ += scalar(value);
     }
-    holding_.grow(value.depth() == 0 ? out_.size() - before : 0);
+    holding_.grow(value.depth() == 0 ? out_.bytes() - before : 0);
   }
-  [[nodiscard]] std::string take() { return std::move(out_); }
+  [[nodiscard]] MarkedText take() { return std::move(out_); }
 
  private:
   static std::string scalar(const Value& value) {
@@ -118,13 +124,18 @@ class JsonWriter {
     if (value.undefined() != nullptr) fail_undefined(value);
     fail("a '{}' has no form in JSON", type_name(value));
   }
+  void write_text(const MarkedText& text) {
+    out_ += "\"";
+    out_ += changed_by_runs(text, [this](std::string_view piece) { return escaped(piece, form_.ascii); });
+    out_ += "\"";
+  }
   void new_line() {
     if (!form_.indent) return;
-    out_ += '\n';
+    out_ += "\n";
     for (std::size_t i = 0; i < level_; ++i) out_ += *form_.indent;
   }
   template <class Items, class Each>
-  void write_all(char open, char close, const Items& items, Each each) {
+  void write_all(std::string_view open, std::string_view close, const Items& items, Each each) {
     out_ += open;
     ++level_;
     bool first = true;
@@ -138,13 +149,13 @@ class JsonWriter {
     out_ += close;
   }
   void write_row(const Sequence& row) {
-    write_all('[', ']', row.items, [this](const Value& item) { write(item); });
+    write_all("[", "]", row.items, [this](const Value& item) { write(item); });
   }
   void write_dict(const Dict& dict) {
     auto entries = dict.entries();
     if (form_.sort_keys)
       std::ranges::stable_sort(entries, [](const auto& a, const auto& b) { return less(a.first, b.first); });
-    write_all('{', '}', entries, [this](const auto& entry) {
+    write_all("{", "}", entries, [this](const auto& entry) {
       write(entry.first.text() != nullptr ? entry.first : Value(scalar(entry.first)));
       out_ += form_.after_key;
       write(entry.second);
@@ -152,7 +163,7 @@ class JsonWriter {
   }
 
   const JsonForm& form_;
-  std::string out_;
+  MarkedText out_;
   std::size_t level_ = 0;
   Holding holding_;
 };
@@ -173,9 +184,11 @@ std::string print_real(double number) {
   return scientific || out.contains('.') ? out : out + ".0";
 }
 
-std::string quote(std::string_view text) {
-  const char mark = text.contains('\'') && !text.contains('"') ? '"' : '\'';
-  std::string out(1, mark);
+namespace {
+
+// What stands between a string's quotes in Python.
+std::string unquoted(std::string_view text, char mark) {
+  std::string out;
   for (const char32_t c : decode(text)) {
     if (c == '\n')
       out += "\\n";
@@ -190,31 +203,49 @@ std::string quote(std::string_view text) {
     else
       out += hex_escape(c);
   }
-  return out + mark;
-}
-
-std::string repr(const Value& value) {
-  charge_items(1);
-  if (const Text* text = value.text()) return text->markup ? "Markup(" + quote(text->text) + ")" : quote(text->text);
-  if (value.undefined() != nullptr) return "Undefined";
-  if (value.none()) return "None";
-  if (const bool* flag = value.boolean()) return *flag ? "True" : "False";
-  if (const double* real = value.real()) return print_real(*real);
-  if (const auto whole = value.integer()) return print_integer(*whole);
-  Holding holding;
-  std::string out = value.sequence() != nullptr ? repr_row(*value.sequence())
-                    : value.dict() != nullptr   ? repr_dict(*value.dict())
-                                                : value.native()->describe();
-  holding.grow(out.size());
   return out;
 }
 
-std::string str(const Value& value) {
-  if (const Text* text = value.text()) return text->text;
-  return value.undefined() != nullptr ? std::string() : repr(value);
+MarkedText repr_text(const Text& text) {
+  MarkedText out = own_text(text.markup ? "Markup(" : "");
+  out += quote(text);
+  if (text.markup) out += ")";
+  return out;
 }
 
-std::string to_json(const Value& value, const JsonForm& form) {
+}  // namespace
+
+MarkedText quote(const MarkedText& marked) {
+  const std::string& text = marked.text;
+  const char mark = text.contains('\'') && !text.contains('"') ? '"' : '\'';
+  MarkedText out = own_text({mark});
+  out += changed_by_runs(marked, [&](std::string_view piece) { return unquoted(piece, mark); });
+  out += std::string_view(&mark, 1);
+  return out;
+}
+
+MarkedText marked_repr(const Value& value) {
+  charge_items(1);
+  if (const Text* text = value.text()) return repr_text(*text);
+  if (value.undefined() != nullptr) return own_text("Undefined");
+  if (value.none()) return own_text("None");
+  if (const bool* flag = value.boolean()) return own_text(*flag ? "True" : "False");
+  if (const double* real = value.real()) return own_text(print_real(*real));
+  if (const auto whole = value.integer()) return own_text(print_integer(*whole));
+  Holding holding;
+  MarkedText out = value.sequence() != nullptr ? repr_row(*value.sequence())
+                   : value.dict() != nullptr   ? repr_dict(*value.dict())
+                                               : own_text(value.native()->describe());
+  holding.grow(out.bytes());
+  return out;
+}
+
+MarkedText marked_str(const Value& value) {
+  if (const Text* text = value.text()) return *text;
+  return value.undefined() != nullptr ? MarkedText{} : marked_repr(value);
+}
+
+MarkedText to_json(const Value& value, const JsonForm& form) {
   JsonWriter writer(form);
   writer.write(value);
   return writer.take();

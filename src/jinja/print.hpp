@@ -10,7 +10,7 @@ namespace plimsoll::jinja {
 
 [[nodiscard]] std::string print_integer(Integer number);
 [[nodiscard]] std::string print_real(double number);  // 1.0, 1e+16, inf
-[[nodiscard]] std::string quote(std::string_view text);
+[[nodiscard]] MarkedText quote(const MarkedText& text);
 
 struct JsonForm {
   bool ascii = false;
@@ -19,11 +19,11 @@ struct JsonForm {
   std::string after_key = ": ";
   bool sort_keys = false;
 };
-[[nodiscard]] std::string to_json(const Value& value, const JsonForm& form);
+[[nodiscard]] MarkedText to_json(const Value& value, const JsonForm& form);
 
-[[nodiscard]] std::string format_percent(std::string_view form, const Value& values);  // "%s is %d" % values
-[[nodiscard]] std::string format_braces(std::string_view form, const Args& args, Renderer& renderer);  // "{} is {x}"
+[[nodiscard]] MarkedText format_percent(const MarkedText& form, const Value& values);  // "%s is %d" % values
+[[nodiscard]] MarkedText format_braces(const MarkedText& form, const Args& args, Renderer& renderer);  // "{} is {x}"
 // As Python's format(value, "spec").
-[[nodiscard]] std::string format_value(const Value& value, std::string_view spec);
+[[nodiscard]] MarkedText format_value(const Value& value, std::string_view spec);
 
 }  // namespace plimsoll::jinja

@@ -79,16 +79,20 @@ Renderer::~Renderer() {
   for (const auto& scope : scopes_) scope->values.clear();
 }
 
-std::string Renderer::run() {
+MarkedText Renderer::run() {
   (void)run(syntax_.body);
   return std::move(whole_.text);
 }
 
-void Renderer::write(std::string_view text) {
-  if (out_ == &whole_ && text.size() > options_.limits.output - std::min(whole_.text.size(), options_.limits.output)) {
-    fail("the template writes more than {} MiB", options_.limits.output >> 20);
-  }
-  out_->holding.grow(text.size());
+void Renderer::make_room(std::size_t bytes, std::size_t marks) {
+  const std::size_t most = options_.limits.output;
+  if (out_ == &whole_ && bytes > most - std::min(whole_.text.text.size(), most))
+    fail("the template writes more than {} MiB", most >> 20);
+  out_->holding.grow(bytes + marks);
+}
+
+void Renderer::write(const MarkedText& text) {
+  make_room(text.text.size(), text.bytes() - text.text.size());
   out_->text += text;
 }
 
@@ -131,16 +135,17 @@ Renderer::Flow Renderer::execute(const Statement& statement) {
 }
 
 Renderer::Flow Renderer::perform(const Data& data) {
-  write(data.text);
+  make_room(data.text.size(), 0);
+  out_->text += data.text;
   return Flow::on;
 }
 
 Renderer::Flow Renderer::perform(const Print& print) {
   const Value value = value_of(*print.value);
   if (const Text* text = value.text())
-    write(text->text);
+    write(*text);
   else
-    write(str(value));
+    write(marked_str(value));
   return Flow::on;
 }
 
@@ -228,7 +233,7 @@ Renderer::Flow Renderer::perform(const CallBlock& block) {
   const Value callee = value_of(*call_of.callee);
   Args args = arguments_of(call_of.arguments);
   args.named.emplace_back("caller", Value(std::make_shared<MacroValue>(block.caller, kept_scope())));
-  write(str(call(callee, args)));
+  write(marked_str(call(callee, args)));
   return Flow::on;
 }
 
@@ -237,7 +242,7 @@ Renderer::Flow Renderer::perform(const FilterBlock& block) {
     const Inside inside(*this, std::make_shared<Scope>(scope_));
     (void)run(block.body);
   });
-  write(str(through(block.filter.get(), std::move(text))));
+  write(marked_str(through(block.filter.get(), std::move(text))));
   return Flow::on;
 }
 
@@ -282,7 +287,7 @@ Value Renderer::call_macro(const MacroBody& macro, const std::shared_ptr<Scope>&
   }
   if (macro.uses_kwargs) {
     auto dict = std::make_shared<Dict>();
-    for (auto& [name, value] : others) dict->set(Value(name), std::move(value));
+    for (auto& [name, value] : others) dict->set(name_value(name), std::move(value));
     scope_->set(special("kwargs"), std::shared_ptr<const Dict>(std::move(dict)));
   } else if (!others.empty()) {
     fail("'{}' takes no argument '{}'", macro.name, others[0].first);

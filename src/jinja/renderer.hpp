@@ -63,7 +63,7 @@ class Renderer {
   Renderer(const Renderer&) = delete;
   Renderer& operator=(const Renderer&) = delete;
 
-  [[nodiscard]] std::string run();
+  [[nodiscard]] MarkedText run();
   [[nodiscard]] int line() const noexcept { return line_; }
   [[nodiscard]] std::chrono::system_clock::time_point now() const { return options_.now; }
 
@@ -83,7 +83,7 @@ class Renderer {
  private:
   enum class Flow { on, leave, again };
   struct Output {
-    std::string text{};
+    MarkedText text{};
     Holding holding{};
   };
   class Inside;  // another scope, for as long as it lives
@@ -105,13 +105,15 @@ class Renderer {
   Flow perform(const Scoped& scoped);
   void run_loop(const For& loop, const Value& items, std::size_t depth, const std::shared_ptr<Scope>& around);
   void assign(const Target& target, const Value& value);
-  void write(std::string_view text);
+  void write(const MarkedText& text);
+  void make_room(std::size_t bytes, std::size_t marks);
   Value captured(const std::function<void()>& work);
   Value through(const Expression* filter, Value text);
   std::shared_ptr<Scope> kept_scope();
 
   // Expressions (expressions.cpp).
   Value value_of(const Expression& expression);
+  [[nodiscard]] Value given_value(const std::string& name, const nlohmann::ordered_json& value) const;
   Value evaluate(const Literal& literal) { return literal.value; }
   Value evaluate(const Variable& variable);
   Value evaluate(const RowDisplay& display);

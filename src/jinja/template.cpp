@@ -24,7 +24,7 @@ Template::~Template() = default;
 Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 
-std::string Template::render(const nlohmann::ordered_json& values, const RenderOptions& options) const {
+MarkedText Template::render(const nlohmann::ordered_json& values, const RenderOptions& options) const {
   const nlohmann::ordered_json none = nlohmann::ordered_json::object();
   Bounds bounds(options.limits, options.stop);
   Renderer renderer(parsed_->syntax, values.is_object() ? values : none, options);

@@ -11,6 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "jinja/marked_text.hpp"
+
 namespace plimsoll::jinja {
 
 // What one rendering may take. Whichever is reached ends it with Error{usage}.
@@ -23,6 +25,10 @@ struct Limits {
 
 struct RenderOptions {
   Limits limits{};
+  // Texts among the values that are as good as the template's own: of these variables, and of members of objects where
+  // `owns` says so. Any other came in.
+  std::vector<std::string_view> own_variables{};
+  bool (*owns)(std::string_view member, std::string_view text) = nullptr;
   std::stop_token stop{};  // a rendering that is asked to stop throws Error{cancelled}
   std::chrono::system_clock::time_point now = std::chrono::system_clock::now();  // of strftime_now, in local time
 };
@@ -37,7 +43,8 @@ class Template {
 
   // `values`: an object; its members are the template's variables. Throws Error{usage} where the template refuses them.
   // Any thread, and several at a time.
-  [[nodiscard]] std::string render(const nlohmann::ordered_json& values, const RenderOptions& options = {}) const;
+  // What came in with the values is marked in what is rendered, through every filter, method and operator.
+  [[nodiscard]] MarkedText render(const nlohmann::ordered_json& values, const RenderOptions& options = {}) const;
   // Whether the template reads or sets a variable of this name anywhere.
   [[nodiscard]] bool mentions(std::string_view variable) const;
 

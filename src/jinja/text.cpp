@@ -162,6 +162,24 @@ std::u32string decode(std::string_view text) {
   return letters;
 }
 
+std::vector<std::string_view> letters_of(std::string_view text) {
+  charge_text(text.size() * kReading);
+  std::vector<std::string_view> letters;
+  for (std::size_t at = 0; at < text.size(); at += letters.back().size())
+    letters.push_back(text.substr(at, letter_size(text.substr(at))));
+  return letters;
+}
+
+std::string_view letters_between(std::string_view text, std::size_t from, std::size_t to) {
+  charge_text(text.size() * kReading);
+  const auto skip = [&](std::size_t at, std::size_t letters) {
+    for (; letters > 0 && at < text.size(); --letters) at += letter_size(text.substr(at));
+    return at;
+  };
+  const std::size_t begin = skip(0, from);
+  return text.substr(begin, skip(begin, to - std::min(from, to)) - begin);
+}
+
 std::string encode(std::u32string_view letters) {
   std::string out;
   for (const char32_t c : letters) append(out, c);
@@ -265,21 +283,24 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   return lines;
 }
 
-std::string replace(std::string_view text, std::string_view old, std::string_view by, long most) {
+MarkedText replace(const MarkedText& marked, std::string_view old, const MarkedText& by, long most) {
+  const std::string_view text = marked.text;
   charge_text(text.size() * kReading);
   Holding holding;
-  std::string out;
+  MarkedText out;
   std::size_t from = 0;
   for (long done = 0; most < 0 || done < most; ++done) {
     // An empty one stands before each letter, and at the end.
     std::size_t at =
         text.find(old, old.empty() && done > 0 && from < text.size() ? from + letter_size(text.substr(from)) : from);
     if (at == std::string_view::npos || (old.empty() && done > 0 && from == text.size())) break;
-    holding.grow(at - from + by.size());
-    out.append(text.substr(from, at - from)).append(by);
+    holding.grow(at - from + by.bytes());
+    out.append(marked, from, at - from);
+    out += by;
     from = at + old.size();
   }
-  return out.append(text.substr(from));
+  out.append(marked, from, text.size() - from);
+  return out;
 }
 
 std::string escape_html(std::string_view text) {
@@ -309,25 +330,30 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
-std::string repeat(std::string_view text, std::size_t times) {
-  if (text.empty()) return {};
+std::string repeat(std::string_view text, std::size_t times) { return repeat(own_text(std::string(text)), times).text; }
+
+MarkedText repeat(const MarkedText& text, std::size_t times) {
+  if (text.text.empty()) return {};
   Holding holding;
-  if (times > (std::size_t{1} << 40) / text.size())
-    fail("a string of {} times {} bytes is too long", times, text.size());
-  holding.grow(text.size() * times);
-  std::string out;
-  out.reserve(text.size() * times);
+  if (times > (std::size_t{1} << 40) / text.bytes())
+    fail("a string of {} times {} bytes is too long", times, text.text.size());
+  holding.grow(text.bytes() * times);
+  MarkedText out;
+  out.text.reserve(text.text.size() * times);
   for (std::size_t i = 0; i < times; ++i) out += text;
   return out;
 }
 
-std::string pad(std::string_view text, std::size_t width, Side text_stands, std::string_view with) {
-  const std::size_t letters = count_letters(text);
+MarkedText pad(const MarkedText& text, std::size_t width, Side text_stands, const MarkedText& with) {
+  const std::size_t letters = count_letters(text.text);
   const std::size_t room = width > letters ? width - letters : 0;
   const std::size_t before = text_stands == Side::left    ? 0
                              : text_stands == Side::right ? room
                                                           : room / 2 + (room & width & 1U);
-  return repeat(with, before).append(text).append(repeat(with, room - before));
+  MarkedText out = repeat(with, before);
+  out += text;
+  out += repeat(with, room - before);
+  return out;
 }
 
 }  // namespace plimsoll::jinja

@@ -1,6 +1,7 @@
 #include "value.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "text.hpp"
 
@@ -37,11 +38,7 @@ bool less_rows(const Sequence& a, const Sequence& b) {
 
 }  // namespace
 
-Value::Value(std::string text, bool markup) {
-  auto made = std::make_shared<Text>(std::move(text), markup);
-  made->holding.grow(sizeof(Text) + made->text.size());
-  data_ = std::shared_ptr<const Text>(std::move(made));
-}
+Value::Value(MarkedText text, bool markup) : data_(std::make_shared<const Text>(std::move(text), markup)) {}
 
 std::optional<Integer> Value::integer() const noexcept {
   if (const bool* flag = boolean()) return Integer{*flag};
@@ -157,9 +154,12 @@ std::optional<Value> Native::attribute(std::string_view) { return std::nullopt; 
 Value make(Shape shape, std::vector<Value> items) { return std::make_shared<Sequence>(shape, std::move(items)); }
 Value make_undefined(std::string why) { return Undefined{std::make_shared<const std::string>(std::move(why))}; }
 
-Value from_json(const nlohmann::ordered_json& json) {
+Value from_json(const nlohmann::ordered_json& json, Owns owns, std::string_view member) {
   charge_items(1);
-  if (json.is_string()) return Value(json.get_ref<const std::string&>());
+  if (json.is_string()) {
+    const auto& text = json.get_ref<const std::string&>();
+    return Value(owns != nullptr && owns(member, text) ? own_text(text) : input_text(text));
+  }
   if (json.is_boolean()) return Value(json.get<bool>());
   if (json.is_number_unsigned()) return Value(json.get<std::uint64_t>());
   if (json.is_number_integer()) return Value(json.get<std::int64_t>());
@@ -168,13 +168,18 @@ Value from_json(const nlohmann::ordered_json& json) {
   if (json.is_array()) {
     std::vector<Value> items;
     items.reserve(json.size());
-    for (const auto& item : json) items.push_back(from_json(item));
+    for (const auto& item : json) items.push_back(from_json(item, owns));
     return make(Shape::list, std::move(items));
   }
   if (!json.is_object()) return {};
   auto dict = std::make_shared<Dict>();
-  for (const auto& [key, value] : json.items()) dict->set(Value(key), from_json(value));
+  for (const auto& [key, value] : json.items()) dict->set(Value(input_text(key)), from_json(value, owns, key));
   return std::shared_ptr<const Dict>(std::move(dict));
+}
+
+Value name_value(const std::string& name) {
+  const auto letter = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  return Value(std::ranges::all_of(name, letter) ? own_text(name) : input_text(name));
 }
 
 std::string_view type_name(const Value& value) {
@@ -260,18 +265,20 @@ std::vector<Value> iterate(const Value& value) {
     charge_items(dict->entries().size());
     for (const auto& [key, entry] : dict->entries()) items.push_back(key);
   } else if (const Text* text = value.text()) {
-    for (const char32_t letter : decode(text->text)) items.emplace_back(encode({&letter, 1}));
+    for (const std::string_view letter : letters_of(text->text)) items.emplace_back(part_of(*text, letter));
   } else if (value.undefined() == nullptr) {
     fail("a '{}' cannot be walked through", type_name(value));
   }
   return items;
 }
 
-const std::string& text_of(const Value& value) {
+const MarkedText& marked_text_of(const Value& value) {
   if (value.undefined() != nullptr) fail_undefined(value);
   if (value.text() == nullptr) fail("a string is needed, not a '{}'", type_name(value));
-  return value.text()->text;
+  return *value.text();
 }
+
+const std::string& text_of(const Value& value) { return marked_text_of(value).text; }
 
 void fail_undefined(const Value& value) {
   const auto& why = value.undefined()->why;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bounds.hpp"
+#include "jinja/marked_text.hpp"
 
 namespace plimsoll::jinja {
 
@@ -34,7 +35,8 @@ class Value {
                             std::shared_ptr<Sequence>, std::shared_ptr<const Dict>, std::shared_ptr<Native>>;
 
   Value() = default;  // None
-  Value(std::string text, bool markup = false);
+  Value(MarkedText text, bool markup = false);
+  Value(std::string text, bool markup = false) : Value(own_text(std::move(text)), markup) {}
   Value(std::string_view text) : Value(std::string(text)) {}
   Value(const char* text) : Value(std::string(text)) {}
   Value(Integer number) : data_(number) {}
@@ -70,9 +72,12 @@ class Value {
   Data data_;
 };
 
-struct Text {
-  std::string text;
-  bool markup = false;  // markupsafe's: what is added to it is escaped
+struct Text : MarkedText {
+  Text(MarkedText marked, bool is_markup) : MarkedText(std::move(marked)), markup(is_markup) {
+    holding.grow(sizeof(Text) + bytes());
+  }
+
+  bool markup;  // markupsafe's: what is added to it is escaped
   Holding holding{};
 };
 
@@ -142,7 +147,12 @@ class Native {
 
 [[nodiscard]] Value make(Shape shape, std::vector<Value> items);
 [[nodiscard]] Value make_undefined(std::string why);
-[[nodiscard]] Value from_json(const nlohmann::ordered_json& json);
+// Its strings came in, but for those that `owns` says are the template's own: it is asked with the name of the member
+// that a string stands under.
+using Owns = bool (*)(std::string_view member, std::string_view text);
+[[nodiscard]] Value from_json(const nlohmann::ordered_json& json, Owns owns = nullptr, std::string_view member = {});
+// A name that is written in the template, or that came in by `**`.
+[[nodiscard]] Value name_value(const std::string& name);
 
 [[nodiscard]] std::string_view type_name(const Value& value);  // Python's: 'str', 'dict'
 [[nodiscard]] bool truth(const Value& value);
@@ -152,8 +162,11 @@ class Native {
 [[nodiscard]] std::size_t length(const Value& value);
 [[nodiscard]] std::vector<Value> iterate(const Value& value);  // an iterator is used up
 [[nodiscard]] const std::string& text_of(const Value& value);  // fails where it is none
-[[nodiscard]] std::string str(const Value& value);
-[[nodiscard]] std::string repr(const Value& value);
+[[nodiscard]] const MarkedText& marked_text_of(const Value& value);
+[[nodiscard]] MarkedText marked_str(const Value& value);
+[[nodiscard]] MarkedText marked_repr(const Value& value);
+[[nodiscard]] inline std::string str(const Value& value) { return marked_str(value).text; }
+[[nodiscard]] inline std::string repr(const Value& value) { return marked_repr(value).text; }
 [[noreturn]] void fail_undefined(const Value& value);
 
 }  // namespace plimsoll::jinja

@@ -25,7 +25,10 @@ std::vector<ChatMessage> shown(const run::ChatHistory& history) {
 class FormTransform final : public run::HistoryTransform {
  public:
   explicit FormTransform(ChatForm form) : form_(std::move(form)) {}
-  std::string to_prompt(const run::ChatHistory& history) const override { return form_.to_prompt(shown(history)); }
+  engine::PromptText to_prompt(const run::ChatHistory& history) const override {
+    return run::with_messages_marked(
+        [this](const run::ChatHistory& messages) { return form_.to_prompt(shown(messages)); }, history);
+  }
   std::vector<std::string> stop_strings() const override { return form_.stop_strings; }
 
  private:
@@ -49,7 +52,7 @@ ChatForm form_of(std::shared_ptr<const run::HistoryTransform> transform) {
     run::ChatHistory written;
     for (const ChatMessage& message : history)
       written.push_back({.role = message.role, .content = message.content, .extra = {}});
-    return transform->to_prompt(written);
+    return transform->to_prompt(written).text;
   };
   return form;
 }
@@ -81,19 +84,32 @@ std::function<std::string(std::string_view, bool)> without_keywords(std::vector<
 
 struct Chat::State {
   State(std::shared_ptr<Model::State> of, ChatOptions options, const WaitOptions& wait) : model(std::move(of)) {
-    model->wait_for_sequence(wait, [this] { executor.emplace(*model->executor); });
+    model->wait_for_sequence(wait, [this] {
+      executor.emplace(*model->executor);
+      if (model->draft_executor) proposes.emplace(model->draft_executor->create());
+    });
     session.emplace(*executor, session_options(std::move(options)));
   }
   ~State() {
     session.reset();
+    proposes.reset();
     executor.reset();
     model->sequence_is_free();
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  // What a turn is generated with.
+  [[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options) {
+    run::GenerationParams params = library::params_of(options);
+    if (proposes)
+      params.draft = {.conversation = &*proposes, .speculation = library::speculation_of(*model->options.draft)};
+    return params;
+  }
+
   std::shared_ptr<Model::State> model;  // destroyed last
   std::optional<run::InteractiveExecutor> executor;
+  std::optional<run::Conversation> proposes;  // where the model has a draft
   std::optional<run::ChatSession> session;
 };
 
@@ -139,17 +155,17 @@ Chat::State& Chat::state() const { return *library::held(state_, "chat"); }
 
 Generation Chat::say(std::string text, GenerationOptions options) {
   run::ChatSession& session = *state().session;
-  return turn_of(state_, [&] { return session.say(std::move(text), library::params_of(options)); });
+  return turn_of(state_, [&] { return session.say(std::move(text), state().params_of(options)); });
 }
 
 Generation Chat::regenerate(GenerationOptions options) {
   run::ChatSession& session = *state().session;
-  return turn_of(state_, [&] { return session.regenerate(library::params_of(options)); });
+  return turn_of(state_, [&] { return session.regenerate(state().params_of(options)); });
 }
 
 Generation Chat::answer(GenerationOptions options) {
   run::ChatSession& session = *state().session;
-  return turn_of(state_, [&] { return session.answer(library::params_of(options)); });
+  return turn_of(state_, [&] { return session.answer(state().params_of(options)); });
 }
 
 std::vector<ChatMessage> Chat::history() const { return shown(state().session->history()); }

@@ -4,6 +4,7 @@
 #include <plimsoll/sampler.hpp>
 #include <utility>
 
+#include "engine/prompt_tokens.hpp"
 #include "engine/sampler.hpp"
 #include "run/decode_failure.hpp"
 #include "run/state_archive.hpp"
@@ -53,13 +54,12 @@ Conversation::State::State(Model::State& of, run::Conversation taken)
     : owner(of.shared_from_this()), model(of.weak_from_this()), own(std::move(taken)), conversation(&*own) {
   if (!of.draft_executor) return;
   own_draft = of.draft_executor->create();
-  draft = &*own_draft;
-  speculation = library::speculation_of(*of.options.draft);
+  draft = {.conversation = &*own_draft, .speculation = library::speculation_of(*of.options.draft)};
 }
 
 Conversation::State::State(std::shared_ptr<const void> keeper, run::Conversation& leased,
-                           run::Conversation* leased_draft, run::SpeculationParams params)
-    : owner(std::move(keeper)), conversation(&leased), draft(leased_draft), speculation(params) {}
+                           std::optional<run::Draft> leased_draft)
+    : owner(std::move(keeper)), conversation(&leased), draft(leased_draft) {}
 
 Conversation::State::~State() {
   own_draft.reset();
@@ -88,8 +88,8 @@ Conversation::State& Conversation::idle() const {
 
 Generation Conversation::generate(std::string_view text, GenerationOptions options) {
   const run::Conversation& conversation = *idle().conversation;
-  const engine::Vocab vocab = conversation.instance().model()->vocab();
-  return library::begin(state_, vocab.tokenize(text, conversation.size() == 0, true), std::move(options));
+  const engine::Model& model = *conversation.instance().model();
+  return library::begin(state_, engine::prompt_tokens(model, text, conversation.size() == 0), std::move(options));
 }
 
 Generation Conversation::generate(GenerationOptions options) {

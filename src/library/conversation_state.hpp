@@ -7,8 +7,7 @@
 #include <vector>
 
 #include <plimsoll/conversation.hpp>
-#include "run/conversation.hpp"
-#include "run/speculative.hpp"
+#include "run/generation.hpp"
 
 namespace plimsoll {
 
@@ -18,8 +17,7 @@ struct Conversation::State {
   // A copy of another one's past, of the same model. Throws Error: busy, unsupported (of a lease).
   State(Model::State& of, run::Conversation taken);
   // A lease's: `keeper` holds them.
-  State(std::shared_ptr<const void> keeper, run::Conversation& leased, run::Conversation* leased_draft,
-        run::SpeculationParams params);
+  State(std::shared_ptr<const void> keeper, run::Conversation& leased, std::optional<run::Draft> leased_draft);
   ~State();
 
   std::shared_ptr<const void> owner;  // destroyed last
@@ -27,8 +25,7 @@ struct Conversation::State {
   std::optional<run::Conversation> own;
   std::optional<run::Conversation> own_draft;
   run::Conversation* conversation;
-  run::Conversation* draft = nullptr;  // where the model has one
-  run::SpeculationParams speculation{};
+  std::optional<run::Draft> draft{};     // where the model has one
   std::atomic<bool> generating = false;  // a generation is under way
 };
 

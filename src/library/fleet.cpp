@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "host/fleet.hpp"
 #include "run/embedder.hpp"
 #include "run/reranker.hpp"
@@ -20,7 +21,7 @@ host::FleetModel host_model(const FleetModel& model) {
                        .time_to_live = model.time_to_live,
                        .load_at_start = model.load_at_start,
                        .warm_up = depth_of(model.options.warm_up)};
-  if (out.request.name.empty()) out.request.name = model.path.stem().string();
+  if (out.request.name.empty()) out.request.name = name_of_file(model.path.string());
   out.request.compute_group = model.compute_group;
   if (model.embeddings) run::plan_for_embeddings(out.request.dry_run, out.request.dry_run.context.pooling);
   if (model.ranking) run::plan_for_ranking(out.request.dry_run);

@@ -3,8 +3,6 @@
 #include <plimsoll/sampler.hpp>
 #include <utility>
 
-#include "run/speculative.hpp"
-
 #include "conversation_state.hpp"
 #include "generation_impl.hpp"
 #include "moved_from.hpp"
@@ -34,12 +32,10 @@ class Busy {
 };
 
 // Gives conversation and executor free as soon as it is over, not only when the handle goes.
-template <class Inner>
 class Running final : public Generation::Impl {
  public:
-  template <class... Arguments>
-  explicit Running(std::unique_ptr<Busy> busy, Arguments&&... arguments)
-      : busy_(std::move(busy)), inner_(std::in_place, std::forward<Arguments>(arguments)...) {}
+  Running(std::unique_ptr<Busy> busy, run::GenerationParams params)
+      : busy_(std::move(busy)), inner_(std::in_place, *(**busy_).conversation, std::move(params)) {}
 
   std::optional<std::string> next() override {
     if (!inner_) return std::nullopt;
@@ -68,8 +64,8 @@ class Running final : public Generation::Impl {
     busy_.reset();
   }
 
-  std::unique_ptr<Busy> busy_;  // destroyed last
-  std::optional<Inner> inner_;  // until it is over
+  std::unique_ptr<Busy> busy_;            // destroyed last
+  std::optional<run::Generation> inner_;  // until it is over
   Ended ended_;
 };
 
@@ -103,12 +99,6 @@ FinishReason reason_of(run::FinishReason reason) {
   return FinishReason::running;
 }
 
-// The draft cannot follow what is forgotten, and a caller who looks at logits wants those of one token after another.
-bool can_speculate(const run::Conversation* draft, const GenerationOptions& options) {
-  return draft != nullptr && !options.on_token && options.overflow != ContextOverflow::shift &&
-         options.overflow != ContextOverflow::reprefill;
-}
-
 }  // namespace
 
 std::string_view to_string(FinishReason reason) noexcept {
@@ -138,7 +128,9 @@ GenerationTiming timing_of(const run::GenerationTiming& timing) {
   return {.prompt_ms = timing.prompt_ms,
           .generate_ms = timing.generate_ms,
           .prompt_tokens = timing.prompt_tokens,
-          .generated_tokens = timing.generated_tokens};
+          .generated_tokens = timing.generated_tokens,
+          .draft_tokens = static_cast<std::int32_t>(timing.speculation.proposed),
+          .accepted_tokens = static_cast<std::int32_t>(timing.speculation.accepted)};
 }
 
 Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<Token> prompt,
@@ -147,12 +139,8 @@ Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<
   Conversation::State& state = **busy;
   run::GenerationParams params = params_of(options);
   params.prompt = std::move(prompt);
-  if (can_speculate(state.draft, options)) {
-    return Generation(std::make_unique<Running<run::SpeculativeGeneration>>(
-        std::move(busy), *state.conversation, *state.draft, std::move(params), state.speculation));
-  }
-  return Generation(
-      std::make_unique<Running<run::Generation>>(std::move(busy), *state.conversation, std::move(params)));
+  params.draft = state.draft;
+  return Generation(std::make_unique<Running>(std::move(busy), std::move(params)));
 }
 
 }  // namespace library

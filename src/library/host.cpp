@@ -101,9 +101,7 @@ Conversation& Lease::conversation() {
   host::Lease& lease = state().lease;
   if (conversation_) return *conversation_;
   run::Conversation& leased = lease.conversation();
-  const auto draft = lease.draft();
-  conversation_.emplace(std::make_shared<Conversation::State>(state_, leased, draft ? &draft->conversation : nullptr,
-                                                              draft ? draft->speculation : run::SpeculationParams{}));
+  conversation_.emplace(std::make_shared<Conversation::State>(state_, leased, lease.draft()));
   return *conversation_;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/prompt_tokens.hpp"
 #include "run/decode_failure.hpp"
 #include "run/open.hpp"
 #include "run/state_archive.hpp"
@@ -71,6 +72,7 @@ ModelInfo Model::info() const {
           .n_ctx = context.n_ctx,
           .n_ctx_seq = context.n_ctx_seq,
           .n_seq_max = context.n_seq_max,
+          .sound_rate = state.options.projector.wanted() ? state.instance->projector().facts().sample_rate : 0,
           .has_vocabulary = state.instance->model()->vocab().present()};
 }
 
@@ -98,7 +100,7 @@ void Model::infer(std::stop_token stop) const {
 }
 
 std::vector<Token> Model::tokenize(std::string_view text, bool with_begin_token) const {
-  return state()->instance->model()->vocab().tokenize(text, with_begin_token, true);
+  return engine::prompt_tokens(*state()->instance->model(), text, with_begin_token);
 }
 
 std::string Model::text_of(std::span<const Token> tokens, bool control_tokens) const {

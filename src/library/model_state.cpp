@@ -111,6 +111,7 @@ void Model::State::warm_up() {
   warm_up(*instance);
   if (!draft) return;
   draft->load({}, options.stop);
+  run::require_draft(*instance->model(), instance->name(), *draft->model(), draft->name());
   draft->create_context();
   warm_up(*draft);
 }

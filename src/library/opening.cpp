@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/planner.hpp"
 #include "plan/refusal.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 memory::Owner claim(Runtime::State& runtime, const std::string& name, const std::filesystem::path& path) {
   memory::OwnerNames& owners = runtime.accounting.owners();
-  return name.empty() ? owners.claim_numbered(path.stem().string()) : owners.claim(name);
+  return name.empty() ? owners.claim_numbered(name_of_file(path.string())) : owners.claim(name);
 }
 
 std::vector<plan::RuntimeRequest> runtime_of(const ModelOptions& options) {
@@ -128,8 +129,7 @@ std::vector<std::shared_ptr<Model::State>> reserved(std::shared_ptr<Runtime::Sta
                                                     std::span<const ContextOptions> contexts) {
   if (!planned.plan.fits()) throw refusal_of(planned.plan);
   runtime->accounting.set_budgets(planned.plan.devices);
-  std::vector<std::shared_ptr<Model::State>> out{
-      std::make_shared<Model::State>(std::move(runtime), planned, options)};
+  std::vector<std::shared_ptr<Model::State>> out{std::make_shared<Model::State>(std::move(runtime), planned, options)};
   const std::size_t first = planned.plan.models.size() - contexts.size();
   for (std::size_t i = 0; i < contexts.size(); ++i)
     out.push_back(std::make_shared<Model::State>(out.front(), planned, first + i, contexts[i]));

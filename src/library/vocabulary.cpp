@@ -2,6 +2,7 @@
 #include <plimsoll/model.hpp>
 
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 
 #include "moved_from.hpp"
 
@@ -28,7 +29,7 @@ const Vocabulary::State& Vocabulary::state() const { return *library::held(state
 std::int32_t Vocabulary::size() const { return state().vocab.n_tokens(); }
 
 std::vector<Token> Vocabulary::tokenize(std::string_view text, bool with_begin_token) const {
-  return state().vocab.tokenize(text, with_begin_token, true);
+  return engine::prompt_tokens(*state().model, text, with_begin_token);
 }
 
 std::string Vocabulary::text_of(std::span<const Token> tokens, bool control_tokens) const {

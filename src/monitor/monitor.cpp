@@ -33,7 +33,7 @@ void keep_last(std::deque<Value>& kept, Value value, std::size_t most) {
 
 Monitor::Monitor(host::Host& host, MonitorOptions options)
     : Monitor({.take_sample = [&host, devices = devices_of(host)] { return take_sample(host, devices); },
-               .thresholds = host.fleet().thresholds,
+               .thresholds = host.fleet()->thresholds,
                .ledger = host.accounting().ledger()},
               std::move(options)) {}
 
@@ -46,6 +46,11 @@ Monitor::Monitor(Subject subject, MonitorOptions options)
 }
 
 Monitor::~Monitor() = default;
+
+void Monitor::set_thresholds(memory::Thresholds thresholds) {
+  const std::lock_guard lock(sampling_);
+  watch_.set_thresholds(thresholds);
+}
 
 Sample Monitor::sample_now() {
   Sample sample;
@@ -127,7 +132,30 @@ std::vector<Alert> Monitor::alerts() const {
 
 Counters Monitor::counters() const {
   const std::lock_guard lock(mutex_);
-  return counters_;
+  Counters out = counters_;
+  out.paces = paces();
+  return out;
+}
+
+std::map<std::string, Pace> Monitor::paces() const {
+  std::map<std::string, Pace> out;
+  if (history_.size() < 2) return out;
+  const Sample& now = history_.back();
+  const auto first_within = [&](std::chrono::seconds time) -> const Sample& {
+    return *std::ranges::find_if(history_, [&](const Sample& sample) { return now.at - sample.at <= time; });
+  };
+  const auto last_before = [&](std::chrono::seconds time) -> const Sample& {
+    const auto older = std::ranges::find_last_if(history_, [&](const Sample& at) { return now.at - at.at >= time; });
+    return older.empty() ? history_.front() : older.front();
+  };
+  const Sample& before = last_before(kRateOver);
+  const Sample& a_minute_ago = first_within(kFirstTokensOver);
+  for (const ModelSample& model : now.models) {
+    Pace pace = rates_between(before, now, model.status.name);
+    pace.first_token_ms = mean_first_token_ms(a_minute_ago, now, model.status.name);
+    out.emplace(model.status.name, pace);
+  }
+  return out;
 }
 
 }  // namespace plimsoll::monitor

@@ -48,6 +48,9 @@ class Monitor {
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
+  // From the next sample on; levels that were reached before count as new.
+  void set_thresholds(memory::Thresholds thresholds);
+
   // A sample between the beats, watched, counted and kept like the others. Throws what take_sample() throws.
   Sample sample_now();
 
@@ -64,6 +67,7 @@ class Monitor {
   void keep_in_history(const Sample& sample);
   void drop_oldest_sample();
   void tell(const Alert& alert) const;
+  [[nodiscard]] std::map<std::string, Pace> paces() const;  // with the lock held
 
   std::function<Sample()> take_sample_;
   MonitorOptions options_;

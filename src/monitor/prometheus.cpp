@@ -93,6 +93,19 @@ void add_models(Exposition& out, const Sample& sample, const char* name, const c
   for (const ModelSample& model : sample.models) out.add({{"model", model.status.name}}, value(model.status));
 }
 
+void add_cells(Exposition& out, const Sample& sample) {
+  const auto add = [&](const char* name, const char* help, auto value) {
+    out.family(name, "gauge", help);
+    for (const ModelSample& model : sample.models) {
+      if (model.status.cells) out.add({{"model", model.status.name}}, value(model.status));
+    }
+  };
+  add("plimsoll_kv_cells", "Cells of the KV cache, one for a token, for all sequences together.",
+      [](const host::ModelStatus& m) { return *m.cells; });
+  add("plimsoll_kv_cells_used", "Cells that hold a token now, of kept prompts as well.",
+      [](const host::ModelStatus& m) { return m.cells_used; });
+}
+
 void add_work(Exposition& out, const Sample& sample) {
   using host::ModelStatus;
   add_states(out, sample);
@@ -108,6 +121,9 @@ void add_work(Exposition& out, const Sample& sample) {
       [](const ModelStatus& m) { return m.waiting; });
   add("plimsoll_tokens_total", "counter", "Tokens computed, prompts and answers.",
       [](const ModelStatus& m) { return m.tokens; });
+  add("plimsoll_generated_tokens_total", "counter", "Tokens of answers, counted as they come.",
+      [](const ModelStatus& m) { return m.generated; });
+  add_cells(out, sample);
   add("plimsoll_loads_total", "counter", "Loads that succeeded.", [](const ModelStatus& m) { return m.loads; });
   add("plimsoll_load_failures_total", "counter", "Loads that failed.",
       [](const ModelStatus& m) { return m.load_failures; });
@@ -123,10 +139,21 @@ void add_times(Exposition& out, const std::map<std::string, host::ModelTimes>& t
     for (const auto& [model, of_model] : times) out.add({{"model", model}}, of_model.*histogram);
   };
   add("plimsoll_request_queue_time_seconds", "Time from a request's arrival to its lease.", &host::ModelTimes::queue);
+  add("plimsoll_time_to_first_token_seconds", "Time from a request's arrival to its first token.",
+      &host::ModelTimes::first_token);
   add("plimsoll_model_load_seconds", "Time that loads took, from reservation to ready.", &host::ModelTimes::load);
   add("plimsoll_model_warm_up_seconds", "The part of a load from its context to ready.", &host::ModelTimes::warm_up);
   add("plimsoll_model_eviction_seconds", "Time that evictions took, from swap to the memory given back.",
       &host::ModelTimes::eviction);
+}
+
+void add_reloads(Exposition& out, const host::ReloadCounts& reloads) {
+  out.family("plimsoll_fleet_reloads_total", "counter", "How often the fleet was read again.");
+  out.add({{"result", "applied"}}, reloads.applied);
+  out.add({{"result", "refused"}}, reloads.refused);
+  out.family("plimsoll_fleet_last_reload_successful", "gauge",
+             "0 where the fleet as it was read last was not taken over.");
+  out.add({}, reloads.last_was_applied ? 1 : 0);
 }
 
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
@@ -155,6 +182,7 @@ std::string to_prometheus(const Sample& sample, const Counters& counters,
   add_devices(out, sample, counters);
   add_work(out, sample);
   add_times(out, times);
+  add_reloads(out, sample.reloads);
   add_rest(out, sample, counters);
   return out.text();
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
+#include "host/preset_json.hpp"
 #include "monitor/take_sample.hpp"
 
 namespace plimsoll::monitor {
@@ -55,7 +56,30 @@ Json seal_json(const OwnerSample& owner) {
           {"refused_after_seal", owner.seal.refused_after_seal}};
 }
 
-Json model_json(const ModelSample& model) {
+Json number_or_null(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+Json pace_json(const Pace& pace) {
+  return {{"tokens_per_second", number_or_null(pace.tokens_per_second)},
+          {"prompt_tokens_per_second", number_or_null(pace.prompt_tokens_per_second)},
+          {"first_token_ms", number_or_null(pace.first_token_ms)}};
+}
+
+Pace pace_of(const Counters& counters, const std::string& model) {
+  const auto found = counters.paces.find(model);
+  return found == counters.paces.end() ? Pace{} : found->second;
+}
+
+Json presets_json(const host::Fleet* fleet, const std::string& model) {
+  Json out = Json::array();
+  if (fleet == nullptr) return out;
+  for (const host::FleetModel& one : fleet->models) {
+    if (one.request.name != model) continue;
+    for (const host::Preset& preset : one.presets) out.push_back(host::to_json(preset));
+  }
+  return out;
+}
+
+Json model_json(const ModelSample& model, const Counters& counters, const host::Fleet* fleet) {
   const host::ModelStatus& status = model.status;
   Json json{{"name", status.name},
             {"compute_group", status.compute_group},
@@ -65,6 +89,12 @@ Json model_json(const ModelSample& model) {
             {"leases", status.leases},
             {"waiting", status.waiting},
             {"tokens", status.tokens},
+            {"generated", status.generated},
+            {"first_tokens", status.first_tokens},
+            {"first_token_ms", status.total_first_token_ms},
+            {"pace", pace_json(pace_of(counters, status.name))},
+            {"kv_cells", status.cells ? Json(*status.cells) : Json(nullptr)},
+            {"kv_cells_used", status.cells ? Json(status.cells_used) : Json(nullptr)},
             {"loads", status.loads},
             {"load_failures", status.load_failures},
             {"load_ms", status.total_load_ms},
@@ -72,7 +102,8 @@ Json model_json(const ModelSample& model) {
             {"refusals", status.refusals},
             {"seal", seal_json(model.memory)},
             {"memory", memory_json(model.memory)},
-            {"mapped", mapped_json(model.memory)}};
+            {"mapped", mapped_json(model.memory)},
+            {"presets", presets_json(fleet, status.name)}};
   if (status.failure)
     json["failure"] = {{"code", to_string(status.failure->code())}, {"message", status.failure->what()}};
   return json;
@@ -98,25 +129,29 @@ std::string device_row(const DeviceSample& device) {
                      amount(device.headroom, "no budget"));
 }
 
-std::string model_row(const ModelSample& model) {
+std::string model_row(const ModelSample& model, const Pace& pace) {
   const host::ModelStatus& status = model.status;
   Bytes planned;
   for (const StageSample& at : model.memory.stages) planned += at.planned;
-  return fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", status.name,
+  const std::string rate = pace.tokens_per_second ? fmt::format("{:.1f}", *pace.tokens_per_second) : "unknown";
+  const std::string first = pace.first_token_ms ? fmt::format("{:.0f} ms", *pace.first_token_ms) : "unknown";
+  const std::string cells = status.cells ? fmt::format("{}/{}", status.cells_used, *status.cells) : "none";
+  return fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>8} {:>11} {:>13} {:>6} {:>9}\n", status.name,
                      host::to_string(status.state), fmt::format("{}/{}", status.leases, status.slots), status.waiting,
-                     format_bytes(planned), format_bytes(taken_by(model.memory)), status.tokens, status.loads,
-                     status.evictions);
+                     format_bytes(planned), format_bytes(taken_by(model.memory)), status.tokens, rate, first, cells,
+                     status.loads, status.evictions);
 }
 
 }  // namespace
 
-std::string to_table(const Sample& sample) {
+std::string to_table(const Sample& sample, const Counters& counters) {
   std::string out = fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free",
                                 "budget", "ours", "foreign", "headroom");
   for (const DeviceSample& device : sample.devices) out += device_row(device);
-  out += fmt::format("\n  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>6} {:>9}\n", "model", "state", "leases",
-                     "waiting", "planned", "taken", "tokens", "loads", "evictions");
-  for (const ModelSample& model : sample.models) out += model_row(model);
+  out += fmt::format("\n  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>8} {:>11} {:>13} {:>6} {:>9}\n", "model",
+                     "state", "leases", "waiting", "planned", "taken", "tokens", "tokens/s", "first token", "KV cells",
+                     "loads", "evictions");
+  for (const ModelSample& model : sample.models) out += model_row(model, pace_of(counters, model.status.name));
   for (const OwnerSample& owner : sample.others) {
     if (taken_by(owner) > Bytes{})
       out += fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11}\n", owner.name, "", "", "", "",
@@ -129,7 +164,7 @@ std::string to_table(const Sample& sample) {
   return out;
 }
 
-nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters) {
+nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters, const host::Fleet* fleet) {
   Json out{{"schema", "plimsoll.status/1"},
            {"at", utc_text(sample.at)},
            {"waiting", sample.waiting},
@@ -144,7 +179,7 @@ nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters) {
            {"models", Json::array()},
            {"others", Json::array()}};
   for (const DeviceSample& device : sample.devices) out["devices"].push_back(device_json(device, counters));
-  for (const ModelSample& model : sample.models) out["models"].push_back(model_json(model));
+  for (const ModelSample& model : sample.models) out["models"].push_back(model_json(model, counters, fleet));
   for (const OwnerSample& owner : sample.others) {
     out["others"].push_back({{"name", owner.name},
                              {"seal", seal_json(owner)},

@@ -77,7 +77,8 @@ Sample sample_of(Observed observed) {
              .swapped_conversations = observed.status.swapped_conversations,
              .swapped_to_memory = observed.status.swapped_to_memory,
              .swapped_to_disk = observed.status.swapped_to_disk,
-             .events_dropped = observed.status.events_dropped};
+             .events_dropped = observed.status.events_dropped,
+             .reloads = observed.status.reloads};
   std::map<std::string, OwnerSample> others;
   for (host::ModelStatus& model : observed.status.models) {
     ModelSample sample{.status = std::move(model), .memory = {}};
@@ -176,18 +177,9 @@ Bytes taken_by(const OwnerSample& owner) {
   return sum;
 }
 
-std::optional<double> tokens_per_second(const Sample& before, const Sample& after, const std::string& model) {
-  const auto tokens = [&](const Sample& sample) -> std::optional<std::uint64_t> {
-    for (const ModelSample& at : sample.models) {
-      if (at.status.name == model) return at.status.tokens;
-    }
-    return std::nullopt;
-  };
-  const auto first = tokens(before);
-  const auto last = tokens(after);
-  const double seconds = std::chrono::duration<double>(after.at - before.at).count();
-  if (!first || !last || seconds <= 0 || *last < *first) return std::nullopt;
-  return static_cast<double>(*last - *first) / seconds;
+bool limit_is_far_below_total(const DeviceSample& device) {
+  constexpr std::uint64_t kParts = 4;
+  return device.budget && device.total && device.budget->value() < device.total->value() / kParts;
 }
 
 }  // namespace plimsoll::monitor

@@ -47,8 +47,7 @@ struct Observed {
 
 [[nodiscard]] Bytes taken_by(const OwnerSample& owner);  // on all devices
 
-// Between two samples. Empty: no time has passed, or the model is in only one of them.
-[[nodiscard]] std::optional<double> tokens_per_second(const Sample& before, const Sample& after,
-                                                      const std::string& model);
+// Drawn to the device's total, what counts against such a budget is hardly to be seen: pictures show the budget alone.
+[[nodiscard]] bool limit_is_far_below_total(const DeviceSample& device);
 
 }  // namespace plimsoll::monitor

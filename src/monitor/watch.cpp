@@ -101,6 +101,12 @@ void Watch::look_at_budget(const Sample& sample, const DeviceSample& device) {
     look_at_level(sample, device, "all", saturating_sub(*device.total, *device.free));
 }
 
+void Watch::set_thresholds(host::Thresholds thresholds) {
+  if (thresholds.warn == thresholds_.warn && thresholds.high == thresholds_.high) return;
+  thresholds_ = thresholds;
+  levels_.clear();
+}
+
 void Watch::look_at_level(const Sample& sample, const DeviceSample& device, const char* whose, Bytes used) {
   ThresholdWatch& watch = levels_.try_emplace({device.device, whose}, thresholds_).first->second;
   const auto change = watch.update(used, *device.budget);

@@ -25,6 +25,8 @@ class Watch {
   // The next sample. The first one is compared with nothing: levels begin below, seal counts at 0.
   [[nodiscard]] std::vector<Alert> look(const Sample& sample);
 
+  void set_thresholds(host::Thresholds thresholds);
+
   // The least that was ever free, by device; a device whose free memory is unknown is absent.
   [[nodiscard]] const std::map<std::string, Bytes>& lowest_free() const noexcept { return lowest_; }
 

@@ -68,6 +68,23 @@ std::vector<Option> files_of_a_model() {
                                  "mmproj"})))};
 }
 
+// How chats are written: nothing that a dry run or a ready model knows of.
+std::vector<Option> chat_templates() {
+  return {
+      {.flags = {"--chat-template"},
+       .value = "TEXT|NAME",
+       .text = "[chat template](chat-templates.md) in the place of the file's: Jinja text, or a name that llama.cpp "
+               "knows",
+       .by_default = "the file's own, else ChatML",
+       .key = "chat-template",
+       .changes = Changes::nothing},
+      file({.flags = {"--chat-template-file"},
+            .value = "FILE",
+            .text = "the same from a file",
+            .key = "chat-template-file",
+            .changes = Changes::nothing})};
+}
+
 std::vector<Option> budgets() {
   return of_group(
       Group::budget,
@@ -127,6 +144,7 @@ std::vector<Option> all_options() {
   std::vector<Option> all = which_model();
   append<engine::ModelParams>(all);
   all.append_range(files_of_a_model());
+  all.append_range(chat_templates());
   append<engine::ProjectorParams>(all);
   append<engine::ContextParams>(all);
   all.append_range(budgets());

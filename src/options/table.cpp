@@ -1,5 +1,6 @@
 #include "options/table.hpp"
 
+#include "base/utf8.hpp"
 #include "member.hpp"
 
 namespace plimsoll::options {
@@ -67,11 +68,35 @@ class Layers : public Member<ModelParams, std::int32_t> {
   }
 };
 
+// A file's name may be no UTF-8, and JSON's texts are: such a one is a list of its bytes.
+template <class Params>
+class Path : public Member<Params, std::string> {
+ public:
+  Path(std::string Params::* member, Option option)
+      : Member<Params, std::string>(member, std::move(option)), path_(member) {}
+  [[nodiscard]] Json to_json(const Params& params) const override {
+    const std::string& path = params.*path_;
+    if (is_utf8(path)) return path;
+    Json bytes = Json::array();
+    for (const char byte : path) bytes.push_back(static_cast<unsigned char>(byte));
+    return bytes;
+  }
+  void from_json(Params& params, const Json& json) const override {
+    std::string& path = params.*path_;
+    if (json.is_string()) return json.get_to(path), void();
+    path.clear();
+    for (const Json& byte : json) path += static_cast<char>(byte.get<unsigned char>());
+  }
+
+ private:
+  std::string Params::* path_;
+};
+
 // Each row: the engine's name, flags, what stands for the value, meaning, default where it is not the member's own.
 
 Rows<ModelParams> model_rows() {
   Rows<ModelParams> rows;
-  add(rows, &ModelParams::path, {"path"});
+  rows.push_back(std::make_unique<Path<ModelParams>>(&ModelParams::path, Option{"path"}));
   Option layers{"gpu_layers",
                 {"-ngl", "--gpu-layers", "--n-gpu-layers"},
                 "N",
@@ -127,7 +152,7 @@ Rows<ModelParams> model_rows() {
 
 Rows<ProjectorParams> projector_rows() {
   Rows<ProjectorParams> rows;
-  add(rows, &ProjectorParams::path, {"path"});
+  rows.push_back(std::make_unique<Path<ProjectorParams>>(&ProjectorParams::path, Option{"path"}));
   add(rows, &ProjectorParams::offload, {"offload", {"--no-mmproj-offload"}, "", "the projector stays on the CPU"});
   add(rows, &ProjectorParams::image_min_tokens,
       {"image_min_tokens", {"--image-min-tokens"}, "N", "vectors of a picture at least", "the file's own"});

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "engine/backend.hpp"
+#include "options/option.hpp"
 #include "tracker/tracker.hpp"
 
 namespace plimsoll::plan {
@@ -48,7 +50,7 @@ Json model_json(const ModelPlan& model) {
   Json entries = Json::array();
   for (const Entry& entry : model.entries) entries.push_back(to_json(entry));
   Json json{{"name", model.name},
-            {"path", model.request.model.path},
+            {"path", as_utf8(model.request.model.path)},
             {"architecture", model.dry_run.model.architecture},
             {"requested", requested(model)},
             {"context", context(model)},
@@ -58,7 +60,7 @@ Json model_json(const ModelPlan& model) {
   if (const engine::ModelParams& params = model.request.model; params.tensor_split.size() > 1)
     json["split"] = {{"devices", params.devices}, {"shares", params.tensor_split}};
   if (const engine::ProjectorParams& projector = model.request.projector; projector.wanted())
-    json["projector"] = {{"path", projector.path}, {"picture_tokens", model.dry_run.picture_tokens}};
+    json["projector"] = {{"path", as_utf8(projector.path)}, {"picture_tokens", model.dry_run.picture_tokens}};
   return json;
 }
 
@@ -82,14 +84,28 @@ Json device_json(const DeviceVerdict& verdict) {
   return json;
 }
 
+// As it stands in a fleet file, and in a request for a plan.
+Json value_of(const options::Option& option, const std::string& text) {
+  if (option.kind == options::Kind::flag) return text == "true";
+  const bool is_number = !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return is_number ? Json(std::stoll(text)) : Json(text);
+}
+
 Json alternative_json(const Alternative& alternative) {
   Json changes = Json::array();
+  Json keys = Json::object();
   for (const Change& change : alternative.changes) {
     changes.push_back({{"param", change.param}, {"from", change.from}, {"to", change.to}});
+    const options::Option option = options::option_of_param(change.param);
+    if (!option.key.empty()) keys[option.key] = value_of(option, change.to);
   }
   Json required = Json::object();
   for (const auto& [device, bytes] : alternative.required) required[device.name()] = bytes.value();
-  return {{"flags", alternative.flags}, {"changes", changes}, {"cost", alternative.cost}, {"required", required}};
+  return {{"flags", alternative.flags},
+          {"keys", keys},
+          {"changes", changes},
+          {"cost", alternative.cost},
+          {"required", required}};
 }
 
 template <class T>

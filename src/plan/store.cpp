@@ -18,6 +18,7 @@
 #include "engine/backend.hpp"
 #include "engine/engine_build.hpp"
 #include "engine/file_identity.hpp"
+#include "options/table.hpp"
 
 namespace plimsoll::plan {
 namespace {
@@ -87,7 +88,10 @@ std::string shape_of(const engine::ModelFacts& model) {
 // The file of the model that a dry run's key is about.
 std::string model_of_key(const std::string& key) {
   const auto json = nlohmann::ordered_json::parse(key.substr(std::min(key.size(), key.find('{'))), nullptr, false);
-  return json.is_object() && json.contains("model") ? json["model"].value("path", "") : "";
+  if (!json.is_object() || !json.contains("model") || !json["model"].contains("path")) return "";
+  engine::ModelParams model;
+  options::row_of<engine::ModelParams>("path").from_json(model, json["model"]["path"]);
+  return model.path;
 }
 
 bool is_model(const std::string& path, const std::string& asked) {

@@ -37,6 +37,8 @@ std::size_t BatchedExecutor::free_sequences() const {
   return schedule_->free();
 }
 
+std::size_t BatchedExecutor::cells_used() const noexcept { return schedule_->cells_used(); }
+
 DecodeStatus BatchedExecutor::infer(std::stop_token stop) {
   return schedule_->on_loop([&] { return schedule_->infer(stop); });
 }

@@ -79,7 +79,8 @@ std::vector<engine::Token> ChatSession::prompt(const GenerationParams& params) {
   const std::size_t room = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, capacity / 4));
   ChatHistory shown = history_;
   for (;;) {
-    std::vector<engine::Token> tokens = tokenize_prompt(*executor_.instance().model(), transform_->to_prompt(shown));
+    std::vector<engine::Token> tokens =
+        engine::prompt_tokens(*executor_.instance().model(), transform_->to_prompt(shown));
     const std::size_t needed = tokens.size() + (options_.forget_oldest ? room : 1);
     stats_.forgotten = history_.size() - shown.size();
     if (needed <= capacity || !options_.forget_oldest || !forget_oldest(shown)) return tokens;

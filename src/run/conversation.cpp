@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "engine/prompt_tokens.hpp"
 
 #include "inference.hpp"
 #include "sequence_schedule.hpp"
@@ -56,9 +57,7 @@ void Conversation::prompt(std::span<const Token> tokens) {
 }
 
 void Conversation::prompt(std::string_view text) {
-  const engine::Vocab vocab = instance().model()->vocab();
-  const bool begins = size() == 0;
-  prompt(vocab.tokenize(text, begins, true));
+  prompt(engine::prompt_tokens(*instance().model(), text, size() == 0));
 }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) {
@@ -191,6 +190,15 @@ engine::SequenceId Conversation::id() const { return sequence_->id; }
 Conversation Conversation::fork() const {
   const SequenceSchedule::Lock lock(schedule_->mutex());
   return {schedule_, schedule_->fork(*sequence_)};
+}
+
+void Conversation::copy_from(const Conversation& other) {
+  if (schedule_ != other.schedule_)
+    throw Error(ErrorCode::usage, "a conversation of another executor cannot be copied");
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  if (sequence_->continuation != nullptr)
+    throw Error(ErrorCode::usage, "this conversation is being decoded; it does one thing at a time");
+  if (sequence_ != other.sequence_) schedule_->copy(*other.sequence_, *sequence_);
 }
 
 void Conversation::rewind(std::size_t n) {

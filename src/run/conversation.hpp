@@ -83,6 +83,9 @@ class Conversation {
   // A second conversation with the same past: memory is shared where the context is unified, copied by the engine
   // where it is not. Waiting tokens and logits are copied. Throws Error{busy} where no sequence is free.
   [[nodiscard]] Conversation fork() const;
+  // Becomes such a second one of another conversation of the same executor, in the place of what it holds. Throws
+  // Error{usage} for one of another executor, and while this one is being decoded.
+  void copy_from(const Conversation& other);
   // Takes back the last n tokens. Where the model's memory cannot forget its tail (recurrent; a sliding window that has
   // moved on), all the rest waits to be decoded again. Throws Error{usage} where there are fewer.
   void rewind(std::size_t n);

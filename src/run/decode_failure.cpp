@@ -16,8 +16,7 @@ Error decode_failure(engine::DecodeStatus status, const std::string& doing) {
     case engine::DecodeStatus::out_of_memory:
       return {ErrorCode::out_of_device_memory, fmt::format("{} was refused memory", doing)};
     case engine::DecodeStatus::no_kv_slot:
-      return {ErrorCode::context_overflow,
-              fmt::format("{} failed: the sequences have filled the cache they share", doing)};
+      return {ErrorCode::busy, fmt::format("{} failed: others fill the cache that the sequences share", doing)};
     case engine::DecodeStatus::ok:
     case engine::DecodeStatus::failed:
       break;

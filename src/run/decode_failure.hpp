@@ -9,8 +9,9 @@ namespace plimsoll::run {
 
 class Instance;
 
-// `doing`: "generating on 'a'". aborted: cancelled; out_of_memory: out_of_device_memory; no_kv_slot: context_overflow,
-// since whoever calls this has planned for less than the cache holds; else engine_failed. Not for ok.
+// `doing`: "generating on 'a'". aborted: cancelled; out_of_memory: out_of_device_memory; no_kv_slot: busy, since what
+// is too long for the cache as a whole is refused before, and what others fill comes free again; else engine_failed.
+// Not for ok.
 [[nodiscard]] Error decode_failure(engine::DecodeStatus status, const std::string& doing);
 
 // Throws that, unless it is ok; memory::Refused where `instance` knows who refused the memory.

@@ -7,6 +7,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "drafting.hpp"
 #include "generation_work.hpp"
 
 namespace plimsoll::run {
@@ -32,6 +33,20 @@ namespace {
 // Pieces that may be made before a reader of a whole stream comes for them.
 constexpr std::size_t kStreamAhead = 64;
 
+// Whether their tokens are the same is looked at where the two models are opened: that takes the whole vocabulary.
+void require_usable(const Instance& target, const Draft& draft) {
+  const Instance& proposer = draft.conversation->instance();
+  require_memory_for_drafts(*target.model(), target.name());
+  if (target.model()->facts().n_vocab != proposer.model()->facts().n_vocab)
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' and '{}' have not the same vocabulary", target.name(), proposer.name()));
+  if (target.plan().dry_run.outputs < 2) {
+    throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
+                                              "plan it with --outputs 9",
+                                              target.name()));
+  }
+}
+
 }  // namespace
 
 Generation::Generation(Conversation& conversation, GenerationParams params) : conversation_(&conversation) {
@@ -48,7 +63,15 @@ Generation::Generation(Instance& instance, GenerationParams params)
 
 void Generation::begin(GenerationParams params) {
   Conversation& conversation = *conversation_;
-  work_ = std::make_unique<Work>(conversation, conversation.schedule_, conversation.sequence_, std::move(params));
+  std::unique_ptr<Drafting> drafting;
+  if (params.draft) {
+    require_usable(conversation.instance(), *params.draft);
+    const Conversation& proposes = *params.draft->conversation;
+    drafting = std::make_unique<Drafting>(*params.draft, proposes.schedule_, proposes.sequence_,
+                                          *conversation.schedule_, params.stop);
+  }
+  work_ = std::make_unique<Work>(conversation, conversation.schedule_, conversation.sequence_, std::move(params),
+                                 std::move(drafting));
   const std::vector<engine::Token>& prompt = work_->params().prompt;
   if (prompt.empty()) {
     if (conversation.size() == 0)
@@ -87,40 +110,53 @@ std::optional<std::string> Generation::cancel() {
   return rest.empty() ? std::nullopt : std::optional(std::move(rest));
 }
 
+// Where somebody's callback throws, what it has heard is read, and the rest comes again.
 void Generation::take(Output& output) {
   const GenerationParams& params = work_->params();
-  if (output.token != LLAMA_TOKEN_NULL) {
-    if (params.on_token && !params.on_token_reads_logits) params.on_token(output.token, {});
-    tokens_.push_back(output.token);
+  while (!output.tokens.empty()) {
+    if (params.on_token && !params.on_token_reads_logits) params.on_token(output.tokens.front(), {});
+    tokens_.push_back(output.tokens.front());
+    output.tokens.erase(output.tokens.begin());
   }
   reason_ = output.reason;
   if (reason_ == FinishReason::stop_string) stop_string_ = work_->stop_string();
   timing_.prompt_ms = output.prompt_ms;
   timing_.generate_ms = output.generate_ms;
   timing_.generated_tokens = static_cast<std::int32_t>(tokens_.size());
+  timing_.speculation = output.speculation;
 }
 
-std::optional<std::string> Generation::next() {
+std::optional<std::string> Generation::next() { return read(true); }
+
+std::optional<std::string> Generation::poll() { return read(false); }
+
+std::optional<std::string> Generation::read(bool waits) {
   if (reason_ == FinishReason::running && conversation_->instance().loop()->is_this_thread())
     throw Error(ErrorCode::usage,
                 "on_token and prompt_progress are called while tokens are decoded: nothing can be "
                 "generated inside them");
   while (reason_ == FinishReason::running) {
     if (work_->stop().stop_requested() && !work_->next_is_the_end()) return cancel();
+    if (waits && work_->is_paused()) throw Error(ErrorCode::usage, "this generation is paused");
     work_->begin();
-    Output output = work_->pop();
-    if (output.failure) std::rethrow_exception(output.failure);
+    std::optional<Output> output = work_->pop(waits);
+    if (!output) return std::string();
+    if (output->failure) std::rethrow_exception(output->failure);
     try {
-      take(output);
+      take(*output);
     } catch (...) {
-      work_->put_back(std::move(output));
+      work_->put_back(std::move(*output));
       throw;
     }
     if (reason_ != FinishReason::running) (void)work_->end(tokens_);
-    if (!output.text.empty()) return std::move(output.text);
+    if (!output->text.empty()) return std::move(output->text);
   }
   return std::nullopt;
 }
+
+void Generation::pause() { work_->pause(); }
+
+void Generation::go_on() { work_->go_on(conversation_->schedule_, conversation_->sequence_); }
 
 std::generator<std::string> pieces(Generation& generation) {
   generation.work_->read_ahead(kStreamAhead, false);

@@ -14,11 +14,19 @@
 #include "engine/sampler.hpp"
 #include "run/batched_executor.hpp"
 #include "run/context_overflow.hpp"
+#include "run/speculative.hpp"
 #include "run/text_stream.hpp"
 
 namespace plimsoll::run {
 
 inline constexpr std::int32_t kDefaultPredict = 256;
+
+// A conversation of a smaller model, which proposes tokens; the large one checks several at once and keeps those that
+// it would have chosen itself. The text is that of the large one alone; only its time differs.
+struct Draft {
+  Conversation* conversation = nullptr;  // laid out anew; outlives the generation, and is not used otherwise meanwhile
+  SpeculationParams speculation{};
+};
 
 struct GenerationParams {
   std::vector<engine::Token> prompt{};     // appended first; may be empty where the conversation has something to go on
@@ -34,18 +42,28 @@ struct GenerationParams {
   bool keep_end_token = false;  // the model's own end is appended to the conversation, where a next turn sees it
   bool show_special = false;    // control tokens as text instead of nothing
   OverflowOptions overflow{};   // predict < 0 ends where the context is full, unless this makes room
-  std::stop_token stop{};       // honoured within one micro-batch
+  std::optional<Draft> draft{};
+  std::stop_token stop{};  // honoured within one micro-batch
   // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait.
   // What was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that
   // cannot forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
   std::optional<std::size_t> read_ahead{};
   // Tokens of the prompt decoded. Called on the decode loop's thread, while next() waits.
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
+  // Called on the decode loop's thread once the prompt is in memory and its logits are there, before anything is chosen
+  // from them: the place to copy the conversation. Once.
+  std::function<void()> prompt_decoded{};
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
   // model's own opinion, before any sampler, and valid inside the call only. Called on the decode loop's thread while
   // next() waits; without logits, on the thread that calls next().
   std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
   bool on_token_reads_logits = true;  // false: it is given none
+  // The same for logits alone, without holding the generation back: it hears of tokens before they are read, and of
+  // some that never are. Called on the decode loop's thread.
+  std::function<void(engine::Token token, std::span<const float> logits)> on_logits{};
+  // For a reader of several generations: poll() has something to give. Called on the decode loop's thread with its
+  // locks held: it wakes somebody, and does nothing else.
+  std::function<void()> on_ready{};
 };
 
 enum class FinishReason {
@@ -62,6 +80,7 @@ struct GenerationTiming {
   double generate_ms = 0;  // first sampled token to the last one
   std::int32_t prompt_tokens = 0;
   std::int32_t generated_tokens = 0;
+  SpeculationCounts speculation{};
 };
 
 // One request: tokens appended to a conversation, text out. When it is over, the conversation holds the prompt and
@@ -72,7 +91,8 @@ class Generation {
  public:
   // On a sequence of its own, of an instance that nobody else uses; given back when it is destroyed.
   // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is
-  // none, a broken grammar), busy (another executor has the instance's sequences).
+  // none, a broken grammar, a draft of other tokens, or rows of logits that do not suffice for one proposal), busy
+  // (another executor has the instance's sequences), unsupported (a draft for memory that cannot forget its tail).
   Generation(Instance& instance, GenerationParams params);
   // Goes on with a conversation that outlives it.
   Generation(Conversation& conversation, GenerationParams params);
@@ -87,6 +107,16 @@ class Generation {
   // context_overflow.
   [[nodiscard]] std::optional<std::string> next();
 
+  // The same for a reader of several, who waits for none: "" where no piece is there yet. Then on_ready says when to
+  // come again.
+  [[nodiscard]] std::optional<std::string> poll();
+
+  // Nothing is decoded for it any more until go_on(), and its conversation may be saved and restored meanwhile, into
+  // the same object: the text is what it would have been. poll() still gives what was made before. Throws Error{usage}
+  // with a draft.
+  void pause();
+  void go_on();
+
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
@@ -100,6 +130,7 @@ class Generation {
   struct Output;  // of the loop: a token, an end, or a failure
   void begin(GenerationParams params);
   void take(Output& output);
+  [[nodiscard]] std::optional<std::string> read(bool waits);
   [[nodiscard]] std::optional<std::string> cancel();
 
   std::optional<Conversation> own_;

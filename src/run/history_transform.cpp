@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include <plimsoll/base/error.hpp>
+#include "engine/marked_contents.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -23,24 +26,43 @@ const std::string& RoleNameTransform::name_of(const std::string& role) const {
   throw Error(ErrorCode::usage, fmt::format("there is no name for messages of the role '{}'", role));
 }
 
-std::string RoleNameTransform::to_prompt(const ChatHistory& history) const {
-  std::string text;
-  for (const engine::ChatMessage& message : history)
-    text += fmt::format("{}: {}\n", name_of(message.role), message.content);
-  return text + names_.assistant + ":";
+engine::PromptText with_messages_marked(const std::function<std::string(const ChatHistory&)>& write,
+                                        const ChatHistory& history) {
+  std::vector<std::string> contents;
+  for (const engine::ChatMessage& message : history) contents.push_back(message.content);
+  ChatHistory shown = history;
+  return engine::with_contents_marked(
+      [&](const std::vector<std::string>& texts) {
+        for (std::size_t i = 0; i < texts.size(); ++i) shown[i].content = texts[i];
+        return write(shown);
+      },
+      contents);
+}
+
+engine::PromptText RoleNameTransform::to_prompt(const ChatHistory& history) const {
+  engine::PromptText text;
+  for (const engine::ChatMessage& message : history) {
+    text += name_of(message.role) + ": ";
+    text.append_input(message.content);
+    text += "\n";
+  }
+  text += names_.assistant + ":";
+  return text;
 }
 
 std::vector<std::string> RoleNameTransform::stop_strings() const {
   return {"\n" + names_.user + ":", "\n" + names_.system + ":"};
 }
 
-std::string InstructTransform::to_prompt(const ChatHistory& history) const {
-  std::string text;
+engine::PromptText InstructTransform::to_prompt(const ChatHistory& history) const {
+  engine::PromptText text;
   for (const engine::ChatMessage& message : history) {
     if (message.role == "user") {
-      text += format_.prefix + message.content + format_.suffix;
-    } else if (message.role == "assistant" || (message.role == "system" && text.empty())) {
-      text += message.content;
+      text += format_.prefix;
+      text.append_input(message.content);
+      text += format_.suffix;
+    } else if (message.role == "assistant" || (message.role == "system" && text.text.empty())) {
+      text.append_input(message.content);
     } else {
       throw Error(ErrorCode::usage, fmt::format("instructions have no place for a message of '{}' here", message.role));
     }

@@ -1,5 +1,6 @@
-// HistoryTransform: a chat as the text that a model goes on with.
+// HistoryTransform: a chat as the prompt that a model goes on with.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ class HistoryTransform {
  public:
   virtual ~HistoryTransform() = default;
   // With what makes the model answer at its end. Throws Error{usage} where this form has no place for a message.
-  [[nodiscard]] virtual std::string to_prompt(const ChatHistory& history) const = 0;
+  // What messages say is marked as input: it is text, also where it looks like a special token.
+  [[nodiscard]] virtual engine::PromptText to_prompt(const ChatHistory& history) const = 0;
   // What shows that the model has begun to speak for somebody else; become stop strings.
   [[nodiscard]] virtual std::vector<std::string> stop_strings() const { return {}; }
 };
@@ -25,11 +27,19 @@ class TemplateTransform : public HistoryTransform {
  public:
   explicit TemplateTransform(const engine::Model& model) : template_(engine::ChatTemplate::of(model)) {}
   explicit TemplateTransform(engine::ChatTemplate chat_template) : template_(std::move(chat_template)) {}
-  [[nodiscard]] std::string to_prompt(const ChatHistory& history) const override { return template_.apply(history); }
+  [[nodiscard]] engine::PromptText to_prompt(const ChatHistory& history) const override {
+    return template_.apply(history);
+  }
 
  private:
   engine::ChatTemplate template_;
 };
+
+// The prompt of a form that gives no more than its text. What of it the messages say shows in a second one, written
+// with marks around each message. Where these change more than they mark (a form may look at what is said), each
+// message is looked for behind the one before it.
+[[nodiscard]] engine::PromptText with_messages_marked(const std::function<std::string(const ChatHistory&)>& write,
+                                                      const ChatHistory& history);
 
 // "User: ...\nAssistant: ...\n", for models that know no template.
 class RoleNameTransform : public HistoryTransform {
@@ -41,7 +51,7 @@ class RoleNameTransform : public HistoryTransform {
   };
   RoleNameTransform() = default;
   explicit RoleNameTransform(Names names) : names_(std::move(names)) {}
-  [[nodiscard]] std::string to_prompt(const ChatHistory& history) const override;
+  [[nodiscard]] engine::PromptText to_prompt(const ChatHistory& history) const override;
   [[nodiscard]] std::vector<std::string> stop_strings() const override;
 
  private:
@@ -59,7 +69,7 @@ struct InstructFormat {
 class InstructTransform : public HistoryTransform {
  public:
   explicit InstructTransform(InstructFormat format = {}) : format_(std::move(format)) {}
-  [[nodiscard]] std::string to_prompt(const ChatHistory& history) const override;
+  [[nodiscard]] engine::PromptText to_prompt(const ChatHistory& history) const override;
   [[nodiscard]] std::vector<std::string> stop_strings() const override;
 
  private:

@@ -191,9 +191,7 @@ void Instance::load_projector() {
 }
 
 engine::Projector& Instance::projector() {
-  if (!projector_)
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' was planned without a projector", plan_.name));
+  if (!projector_) throw Error(ErrorCode::usage, fmt::format("'{}' was planned without a projector", plan_.name));
   return *projector_;
 }
 

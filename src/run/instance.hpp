@@ -135,6 +135,9 @@ class Instance {
   [[nodiscard]] std::string how_growth_is_read() const { return meter_.how(); }
   // By decode() and encode(), prompts and answers alike. Any thread.
   [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return tokens_.load(std::memory_order_relaxed); }
+  // Of answers, as those who generate have counted them. Any thread.
+  [[nodiscard]] std::uint64_t tokens_generated() const noexcept { return generated_.load(std::memory_order_relaxed); }
+  void count_generated() noexcept { generated_.fetch_add(1, std::memory_order_relaxed); }
   // The backend broke off in a decode or encode (a lost device), or said again and again that it failed: nothing that
   // follows can be relied on. Any thread.
   [[nodiscard]] bool has_failed() const noexcept { return failures_.load(std::memory_order_relaxed) >= kMostFailures; }
@@ -190,6 +193,7 @@ class Instance {
   std::int32_t reallocations_at_ready_ = 0;
   std::atomic<bool> claimed_ = false;
   std::atomic<std::uint64_t> tokens_ = 0;
+  std::atomic<std::uint64_t> generated_ = 0;
   mutable std::mutex last_refusal_mutex_;
   std::optional<memory::Refusal> last_refusal_;
   std::atomic<int> failures_ = 0;      // in a row

@@ -15,7 +15,10 @@ void InstructExecutor::preamble(std::string_view text) {
 Generation InstructExecutor::infer(std::string_view instruction, GenerationParams params) {
   for (std::string& stop : InstructTransform(format_).stop_strings()) params.stop_strings.push_back(std::move(stop));
   params.keep_end_token = true;
-  return InteractiveExecutor::infer(format_.prefix + std::string(instruction) + format_.suffix, std::move(params));
+  engine::PromptText text = jinja::own_text(format_.prefix);
+  text.append_input(instruction);
+  text += format_.suffix;
+  return InteractiveExecutor::infer(text, std::move(params));
 }
 
 std::unique_ptr<HistoryTransform> InstructExecutor::history_transform() const {

@@ -9,12 +9,16 @@ InteractiveExecutor::InteractiveExecutor(BatchedExecutor& executor)
     : executor_(executor), conversation_(executor.create()) {}
 
 std::vector<engine::Token> InteractiveExecutor::tokens_of(std::string_view text) const {
-  const bool begins = conversation_.size() == 0;
-  return executor_.instance().model()->vocab().tokenize(text, begins, true);
+  return engine::prompt_tokens(*executor_.instance().model(), text, conversation_.size() == 0);
 }
 
 Generation InteractiveExecutor::infer(std::string_view text, GenerationParams params) {
   params.prompt = tokens_of(text);
+  return {conversation_, std::move(params)};
+}
+
+Generation InteractiveExecutor::infer(const engine::PromptText& text, GenerationParams params) {
+  params.prompt = engine::prompt_tokens(*executor_.instance().model(), text, conversation_.size() == 0);
   return {conversation_, std::move(params)};
 }
 

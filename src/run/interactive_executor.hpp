@@ -2,6 +2,7 @@
 #pragma once
 #include <string_view>
 
+#include "engine/prompt_tokens.hpp"
 #include "run/executor.hpp"
 
 namespace plimsoll::run {
@@ -17,6 +18,7 @@ class InteractiveExecutor : public Executor {
 
   // Appends the text and answers; params.prompt is replaced. One generation at a time.
   [[nodiscard]] Generation infer(std::string_view text, GenerationParams params = {});
+  [[nodiscard]] Generation infer(const engine::PromptText& text, GenerationParams params = {});
   // Goes on without a new text. Throws Error{usage} where nothing was said yet.
   [[nodiscard]] Generation resume(GenerationParams params = {});
   // Appends the text and decodes it; nothing is generated. Not ok: cancelled, or what infer() answers. The rest waits.

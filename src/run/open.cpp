@@ -5,7 +5,9 @@
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
+#include "base/utf8.hpp"
 #include "dry_run/local_dry_runs.hpp"
+#include "engine/prompt_tokens.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/refusal.hpp"
 
@@ -22,9 +24,8 @@ void make_ready(Instance& instance, const OpenOptions& options, plan::Store* sto
 
 std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& path, const OpenOptions& options) {
   if (options.require_enforcing) tracker::require_enforcing();
-  memory::Owner owner = options.name.empty()
-                            ? accounting.owners().claim_numbered(std::filesystem::path(path).stem().string())
-                            : accounting.owners().claim(options.name);
+  memory::Owner owner = options.name.empty() ? accounting.owners().claim_numbered(name_of_file(path))
+                                             : accounting.owners().claim(options.name);
   plan::Request request{.name = owner.name(),
                         .dry_run = {.model = options.model,
                                     .context = options.context,
@@ -54,7 +55,7 @@ std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& 
 }
 
 std::vector<engine::Token> tokenize_prompt(const engine::Model& model, std::string_view text) {
-  return model.vocab().tokenize(text, true, true);
+  return engine::prompt_tokens(model, text);
 }
 
 }  // namespace plimsoll::run

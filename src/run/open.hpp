@@ -34,7 +34,7 @@ struct OpenOptions {
 // Stages four to six of a plan that fits: load, context, warm-up, seal.
 void make_ready(Instance& instance, const OpenOptions& options, plan::Store* store);
 
-// A prompt as the model wants it: with its own begin token, special tokens read as such.
+// A prompt as the model wants it: engine::prompt_tokens() of a text whose special tokens are read as such.
 [[nodiscard]] std::vector<engine::Token> tokenize_prompt(const engine::Model& model, std::string_view text);
 
 }  // namespace plimsoll::run

@@ -201,10 +201,11 @@ bool SequenceSchedule::decode_batch() noexcept {
 // generates, so that the time between two tokens stays even while a long prompt arrives.
 std::size_t SequenceSchedule::largest_batch(const std::stop_token& stop) const {
   const engine::ContextFacts& facts = instance_.context().facts();
-  const bool small = stop.stop_possible() || std::ranges::any_of(sequences_, [](const auto& sequence) {
-                       if (sequence->continuation == nullptr || sequence->waiting() == 0) return false;
-                       return sequence->waiting() == 1 || sequence->continuation->stop().stop_possible();
-                     });
+  const bool small =
+      stop.stop_possible() || std::ranges::any_of(sequences_, [](const auto& sequence) {
+        if (sequence->continuation == nullptr || sequence->waiting() == 0) return false;
+        return sequence->waiting() == 1 || sequence->all_logits || sequence->continuation->stop().stop_possible();
+      });
   return small ? facts.n_ubatch : facts.n_batch;
 }
 
@@ -250,6 +251,7 @@ DecodeStatus SequenceSchedule::decode(std::vector<Share>& shares, const std::sto
     const bool trusted = status == DecodeStatus::aborted || !(model.is_recurrent || model.is_hybrid);
     for (const Share& share : shares) recover(*share.sequence, trusted);
   }
+  note_cells();
   return status;
 }
 

@@ -102,6 +102,7 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
     throw;
   }
   sequence->decoded = snapshot.decoded;
+  note_cells();
   const auto vector = std::ranges::find(snapshot.tokens, LLAMA_TOKEN_NULL);
   if (vector != snapshot.tokens.end())
     sequence->first_vector = static_cast<std::size_t>(vector - snapshot.tokens.begin());

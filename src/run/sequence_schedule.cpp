@@ -50,6 +50,13 @@ void SequenceSchedule::release(const std::shared_ptr<Sequence>& sequence) noexce
   std::erase(sequences_, sequence);
   const auto place = std::ranges::lower_bound(free_, sequence->id, std::ranges::greater{});
   free_.insert(place, sequence->id);  // reserved since the constructor: it held every id
+  note_cells();
+}
+
+void SequenceSchedule::note_cells() noexcept {
+  std::size_t sum = 0;
+  for (const auto& sequence : sequences_) sum += sequence->decoded;
+  cells_used_ = std::min<std::size_t>(sum, instance_.context().facts().n_ctx);
 }
 
 // Cells and positions are counted apart: a picture takes more of the ones than of the others where positions have
@@ -202,6 +209,7 @@ bool SequenceSchedule::cut_memory(Sequence& sequence, std::size_t size) {
   if (!window_reaches(sequence, size)) return false;
   if (!instance_.context().remove(sequence.id, sequence.positions[size], -1)) return false;
   sequence.decoded = size;
+  note_cells();
   return true;
 }
 
@@ -212,6 +220,7 @@ void SequenceSchedule::decode_again(Sequence& sequence) {
   }
   (void)instance_.context().remove(sequence.id, -1, -1);
   sequence.decoded = 0;
+  note_cells();
   forget_logits(sequence);
 }
 
@@ -236,21 +245,27 @@ void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
   forget_logits(sequence);
 }
 
+void SequenceSchedule::copy(Sequence& from, Sequence& to) {
+  own_logits(from);
+  truncate(to, 0);
+  if (from.decoded > 0) instance_.context().copy(from.id, to.id);
+  const engine::SequenceId id = to.id;
+  to = from;
+  to.id = id;
+  to.continuation = nullptr;
+  to.made_way = false;
+  note_cells();
+}
+
 std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
-  own_logits(sequence);
-  auto copy = create();
+  auto made = create();
   try {
-    if (sequence.decoded > 0) instance_.context().copy(sequence.id, copy->id);
-    const engine::SequenceId id = copy->id;
-    *copy = sequence;
-    copy->id = id;
-    copy->continuation = nullptr;
-    copy->made_way = false;
+    copy(sequence, *made);
   } catch (...) {
-    release(copy);
+    release(made);
     throw;
   }
-  return copy;
+  return made;
 }
 
 }  // namespace plimsoll::run

@@ -4,6 +4,7 @@
 // Only the instance's loop decodes. Who needs something computed (decoding, encoding, moving memory) goes there first,
 // with on_loop(), and takes the lock there: the loop would wait for ever for a lock whose holder waits for the loop.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -67,6 +68,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   void detach(Sequence& sequence, const Continuation& continuation) noexcept;
   void wake() noexcept { instance_.loop()->wake(*this); }  // with or without the lock
   [[nodiscard]] bool decode_batch() noexcept override;
+  [[nodiscard]] std::size_t cells_used() const noexcept { return cells_used_; }  // with or without the lock
   void on_full_cache(std::function<bool()> make_free) { make_free_ = std::move(make_free); }  // with the lock
 
   // All of these with the lock held.
@@ -86,6 +88,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   // Nothing of it is in memory any more; its tokens wait. Throws Error{unsupported} where vectors are among them.
   void decode_again(Sequence& sequence);
   [[nodiscard]] std::shared_ptr<Sequence> fork(Sequence& sequence);
+  void copy(Sequence& from, Sequence& to);  // `to` has no continuation; what it held is gone
   [[nodiscard]] std::shared_ptr<Sequence> restore(const SequenceSnapshot& snapshot);
   [[nodiscard]] SequenceSnapshot save(Sequence& sequence);
   [[nodiscard]] Bytes size_when_saved(Sequence& sequence);  // of its memory
@@ -103,6 +106,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
     std::size_t count;
     std::int32_t first_row;  // in the batch
   };
+  void note_cells() noexcept;  // after each change of what is in memory
   // Makes the engine do what copies and shifts have left for the next decode.
   void settle_memory();
   [[nodiscard]] std::vector<Sequence*> waiting() const;
@@ -135,6 +139,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   bool alone_ = false;                    // the next batch is of sequences with a continuation only
   std::vector<engine::SequenceId> free_;  // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
+  std::atomic<std::size_t> cells_used_ = 0;
 };
 
 }  // namespace plimsoll::run

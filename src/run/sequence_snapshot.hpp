@@ -1,5 +1,6 @@
 // SequenceSnapshot: a conversation as bytes on the host, to be put back later or in another process.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct SequenceSnapshot {
   engine::StateBytes memory;  // the engine's private format
 
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
+  // Vectors that stood for tokens are not kept: only text can be decoded again.
+  [[nodiscard]] bool is_text() const noexcept { return !std::ranges::contains(tokens, LLAMA_TOKEN_NULL); }
 };
 
 // All conversations of a context, to be put back together.

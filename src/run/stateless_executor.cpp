@@ -12,8 +12,8 @@ StatelessExecutor::StatelessExecutor(BatchedExecutor& executor, StatelessOptions
     throw Error(ErrorCode::usage, "a system message needs the model's template to stand in");
 }
 
-std::string StatelessExecutor::prompt_text(std::string_view text) const {
-  if (!template_) return std::string(text);
+engine::PromptText StatelessExecutor::prompt_text(std::string_view text) const {
+  if (!template_) return jinja::own_text(std::string(text));
   ChatHistory history;
   if (options_.system) history.push_back({.role = "system", .content = *options_.system, .extra = {}});
   history.push_back({.role = "user", .content = std::string(text), .extra = {}});
@@ -21,7 +21,7 @@ std::string StatelessExecutor::prompt_text(std::string_view text) const {
 }
 
 Generation StatelessExecutor::infer(std::string_view text, GenerationParams params) const {
-  params.prompt = tokenize_prompt(*executor_.instance().model(), prompt_text(text));
+  params.prompt = engine::prompt_tokens(*executor_.instance().model(), prompt_text(text));
   return {executor_.create(), std::move(params)};
 }
 

@@ -31,7 +31,7 @@ class StatelessExecutor : public Executor {
   [[nodiscard]] std::unique_ptr<HistoryTransform> history_transform() const override;
 
  private:
-  [[nodiscard]] std::string prompt_text(std::string_view text) const;
+  [[nodiscard]] engine::PromptText prompt_text(std::string_view text) const;
 
   BatchedExecutor& executor_;
   StatelessOptions options_;

@@ -49,7 +49,7 @@ bool is_from_another_page(const httplib::Request& request, const ServerOptions& 
 }
 
 bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options) {
-  if (!options.api_keys.empty()) return true;
+  if (options.asks_for_keys()) return true;
   const std::string host = request.get_header_value("Host");
   if (host.empty()) return true;  // no browser
   const std::string name = without_port(host);
@@ -66,7 +66,11 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
   if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
-  response.set_header("Access-Control-Expose-Headers", "x-request-id, request-id, x-plimsoll-ignored, retry-after");
+  response.set_header("Access-Control-Expose-Headers",
+                      "x-request-id, request-id, x-plimsoll-ignored, x-plimsoll-schema, x-plimsoll-schema-check, "
+                      "retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+                      "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+                      "x-ratelimit-reset-tokens");
   if (request.method != "OPTIONS") return;
   response.set_header("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
   // The official clients send a dozen of their own; who is let in may send any.
@@ -74,6 +78,9 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
   response.set_header("Access-Control-Allow-Headers",
                       asked.empty() ? "Authorization, Content-Type, x-api-key, anthropic-version" : asked);
   response.set_header("Access-Control-Max-Age", "86400");
+  // A page of the public network asks whether it may reach into a private one.
+  if (request.get_header_value("Access-Control-Request-Private-Network") == "true")
+    response.set_header("Access-Control-Allow-Private-Network", "true");
 }
 
 void put(httplib::Response& response, const api::Json& body, int status) {
@@ -85,6 +92,23 @@ void put(httplib::Response& response, const api::Problem& problem, api::ErrorSha
   if (const auto after = problem.retry_after()) response.set_header("Retry-After", std::to_string(after->count()));
   if (problem.status() == 401) response.set_header("WWW-Authenticate", "Bearer");
   put(response, api::error_body(problem, shape), problem.status());
+}
+
+namespace {
+
+bool is_of_1_0(const httplib::Request& request) { return request.version == "HTTP/1.0"; }
+
+}  // namespace
+
+bool knows_streams(const httplib::Request& request) {
+  return !is_of_1_0(request) || request.get_header_value("Connection") != "Keep-Alive";  // as the library reads it
+}
+
+void put_stream(const httplib::Request& request, httplib::Response& response, const char* type,
+                httplib::ContentProviderWithoutLength provider) {
+  if (!is_of_1_0(request)) return response.set_chunked_content_provider(type, std::move(provider));
+  response.set_header("Connection", "close");
+  response.set_content_provider(type, std::move(provider));
 }
 
 }  // namespace plimsoll::server

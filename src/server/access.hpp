@@ -38,4 +38,10 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
 void put(httplib::Response& response, const api::Json& body, int status = 200);
 void put(httplib::Response& response, const api::Problem& problem, api::ErrorShape shape);
 
+// False: it keeps its connection and knows no chunks (HTTP/1.0), so it could not tell where a stream ends.
+[[nodiscard]] bool knows_streams(const httplib::Request& request);
+// In chunks, or to the end of the connection for who knows none.
+void put_stream(const httplib::Request& request, httplib::Response& response, const char* type,
+                httplib::ContentProviderWithoutLength provider);
+
 }  // namespace plimsoll::server

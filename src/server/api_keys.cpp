@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <fstream>
 
 #include <plimsoll/base/error.hpp>
@@ -21,8 +22,22 @@ ApiKeys::Hash ApiKeys::hash(std::string_view key) {
   return out;
 }
 
-ApiKeys::ApiKeys(const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) hashes_.push_back(hash(key));
+ApiKeys::Hash ApiKeys::read_hash(const std::string& digits) {
+  Hash out{};
+  for (std::size_t i = 0; i < out.size() && 2 * i + 1 < digits.size(); ++i)
+    (void)std::from_chars(&digits[2 * i], &digits[2 * i] + 2, out[i], 16);
+  return out;
+}
+
+ApiKeys::ApiKeys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named) {
+  for (const std::string& key : keys) {
+    hashes_.push_back(hash(key));
+    owners_.push_back(fmt::format("key-{}", hashes_.size()));
+  }
+  for (const host::FleetKey& key : named) {
+    hashes_.push_back(key.sha256.empty() ? hash(key.key) : read_hash(key.sha256));
+    owners_.push_back(key.name);
+  }
 }
 
 std::optional<std::string> ApiKeys::owner_of(std::string_view key) const {
@@ -33,7 +48,7 @@ std::optional<std::string> ApiKeys::owner_of(std::string_view key) const {
     if (CRYPTO_memcmp(hashes_[i].data(), given.data(), given.size()) == 0) found = i;
   }
   if (!found) return std::nullopt;
-  return fmt::format("key-{}", *found + 1);
+  return owners_[*found];
 }
 
 std::vector<std::string> read_api_keys(const std::filesystem::path& path) {

@@ -7,11 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "host/fleet_keys.hpp"
+
 namespace plimsoll::server {
 
 class ApiKeys {
  public:
-  explicit ApiKeys(const std::vector<std::string>& keys);
+  // `keys` are known as "key-1", "key-2", ...; `named` by their names.
+  explicit ApiKeys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named = {});
 
   // Nobody is asked for a key.
   [[nodiscard]] bool open() const noexcept { return hashes_.empty(); }
@@ -21,7 +24,9 @@ class ApiKeys {
  private:
   using Hash = std::array<unsigned char, 32>;
   [[nodiscard]] static Hash hash(std::string_view key);
+  [[nodiscard]] static Hash read_hash(const std::string& digits);
   std::vector<Hash> hashes_;
+  std::vector<std::string> owners_;  // of each
 };
 
 }  // namespace plimsoll::server

@@ -13,9 +13,8 @@ namespace {
 api::Problem with_its_plan(const Error& error, const host::Host& host, const std::string& model,
                            const ServerOptions& options) {
   plan::Plan plan;
-  if (const auto found = options.ways_out.find(model); found != options.ways_out.end())
-    plan.alternatives = found->second;
-  const auto drafts = host::drafts_of(host.fleet());
+  if (options.ways_out) plan.alternatives = options.ways_out(model);
+  const auto drafts = host::drafts_of(*host.fleet());
   const auto draft = drafts.find(model);
   const std::vector<plan::ModelPlan> plans = host.plans();
   std::ranges::copy_if(plans, std::back_inserter(plan.models), [&](const plan::ModelPlan& one) {
@@ -29,39 +28,71 @@ api::Problem with_its_plan(const Error& error, const host::Host& host, const std
 
 }  // namespace
 
-const host::FleetModel& model_asked_for(const host::Host& host, const std::string& name) {
-  return *model_named(host.fleet(), name).model;
-}
-
-std::size_t place_of(const host::Host& host, const std::string& model) {
-  return static_cast<std::size_t>(&model_asked_for(host, model) - host.fleet().models.data());
-}
-
-plan::ModelPlan plan_at(const host::Host& host, std::size_t place) {
-  plan::ModelPlan plan = host.plans()[place];
-  if (plan.unusable) throw *plan.unusable;
-  return plan;
+std::shared_ptr<const host::FleetModel> model_asked_for(const host::Host& host, const std::string& name) {
+  return model_named(host.fleet(), name).model;
 }
 
 namespace {
 
-bool is_about_memory(const Error& error) {
-  return error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory;
+template <class All, class Name>
+auto of_name(All all, const std::string& model, Name name) {
+  const auto found = std::ranges::find(all, model, name);
+  if (found == all.end()) throw api::no_such_model(model);
+  return std::move(*found);
 }
 
 }  // namespace
 
-host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
+host::ModelStatus status_of(const host::Host& host, const std::string& model) {
+  return of_name(host.status().models, model, &host::ModelStatus::name);
+}
+
+plan::ModelPlan plan_of(const host::Host& host, const std::string& model) {
+  return of_name(host.plans(), model, &plan::ModelPlan::name);
+}
+
+plan::ModelPlan usable_plan_of(const host::Host& host, const std::string& model) {
+  plan::ModelPlan plan = plan_of(host, model);
+  if (plan.unusable) throw *plan.unusable;
+  return plan;
+}
+
+std::vector<KnownModel> known_models(const host::Host& host) {
+  std::vector<KnownModel> out;
+  const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+  const std::vector<plan::ModelPlan> plans = host.plans();
+  const host::HostStatus status = host.status();
+  for (const host::FleetModel& model : fleet->models) {
+    const auto plan = std::ranges::find(plans, model.request.name, &plan::ModelPlan::name);
+    const auto now = std::ranges::find(status.models, model.request.name, &host::ModelStatus::name);
+    if (plan == plans.end() || now == status.models.end() || plan->unusable) continue;
+    out.push_back({.model = {fleet, &model}, .plan = *plan, .status = *now});
+  }
+  return out;
+}
+
+void throw_with_plan(const Error& error, const host::Host& host, const std::string& model,
+                     const ServerOptions& options) {
+  if (!host.has(model)) throw api::no_such_model(model);  // it has left the fleet meanwhile
+  if (error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory)
+    throw with_its_plan(error, host, model, options);
+  throw error;
+}
+
+host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop) {
   host::AcquireOptions how{.stop = std::move(stop)};
   if (options.limits.waiting.count() > 0) {
     how.patience = options.limits.waiting;
     how.when_short = host::WhenShort::wait;  // others may give it back in time
   }
+  return how;
+}
+
+host::Lease lease_of(host::Host& host, const std::string& model, const ServerOptions& options, std::stop_token stop) {
   try {
-    return host.acquire(model, std::move(how));
+    return host.acquire(model, acquire_options(options, std::move(stop)));
   } catch (const Error& error) {
-    if (!is_about_memory(error)) throw;
-    throw with_its_plan(error, host, model, options);
+    throw_with_plan(error, host, model, options);
   }
 }
 
@@ -69,8 +100,7 @@ void load_model(host::Host& host, const std::string& model, const ServerOptions&
   try {
     host.load(model, std::move(stop));
   } catch (const Error& error) {
-    if (!is_about_memory(error)) throw;
-    throw with_its_plan(error, host, model, options);
+    throw_with_plan(error, host, model, options);
   }
 }
 

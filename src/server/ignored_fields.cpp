@@ -21,8 +21,8 @@ std::vector<std::string> IgnoredFields::note(const std::vector<std::string>& nam
 std::string IgnoredFields::to_prometheus() const {
   monitor::Exposition out;
   const std::lock_guard lock(mutex_);
-  out.family("plimsoll_ignored_fields_total", "counter", "Fields of requests that were ignored, by name.");
-  for (const auto& [name, field] : fields_) out.add({{"field", name}}, field.count);
+  out.family(family_, "counter", help_);
+  for (const auto& [name, field] : fields_) out.add({{label_, name}}, field.count);
   return out.text();
 }
 

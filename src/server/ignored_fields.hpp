@@ -1,4 +1,5 @@
-// IgnoredFields: which fields of requests were ignored since the server began: for the log and for /metrics.
+// IgnoredFields: strangers' words that were met since the server began, such as the fields of requests that were
+// ignored: for the log and for /metrics.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -12,6 +13,12 @@ namespace plimsoll::server {
 // Any thread.
 class IgnoredFields {
  public:
+  // As a metric: its name, its help, the label that the words are under.
+  explicit IgnoredFields(const char* family = "plimsoll_ignored_fields_total",
+                         const char* help = "Fields of requests that were ignored, by name.",
+                         const char* label = "field")
+      : family_(family), help_(help), label_(label) {}
+
   using Time = std::chrono::steady_clock::time_point;
 
   // Counts them; gives those that are to be told now: each name once a minute at most.
@@ -27,6 +34,9 @@ class IgnoredFields {
     std::uint64_t count = 0;
     Time told{};
   };
+  const char* family_;
+  const char* help_;
+  const char* label_;
   mutable std::mutex mutex_;
   std::map<std::string, Field> fields_;
 };

@@ -6,9 +6,11 @@
 
 #include <plimsoll/base/error.hpp>
 #include "api/llama_settings.hpp"
+#include "base/utf8.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
 
+#include "asked_model.hpp"
 #include "infill_prompt.hpp"
 
 namespace plimsoll::server {
@@ -17,7 +19,7 @@ namespace {
 using api::Json;
 
 // Where files lie is nobody's business out there; what they are called is.
-std::string file_name(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+std::string file_name(const std::string& path) { return as_utf8(std::filesystem::path(path).filename().string()); }
 
 std::string text_of(const engine::Vocab& vocab, engine::Token token) {
   return token == LLAMA_TOKEN_NULL ? std::string{} : vocab.piece(token, true);
@@ -25,9 +27,10 @@ std::string text_of(const engine::Vocab& vocab, engine::Token token) {
 
 // What a model's template is and has a place for, with llama-server's names, or why it cannot be read.
 void describe_template(Json& props, const PromptReader& reader) {
-  props["chat_template"] = reader.model().chat_template().value_or("");
+  props["chat_template"] = reader.template_source();
   try {
-    const engine::TemplateCapabilities& can = reader.chat_template()->chat.capabilities();
+    const std::shared_ptr<const ModelTemplate> own = reader.chat_template();
+    const engine::TemplateCapabilities& can = own->chat.capabilities();
     props["chat_template_caps"] = {{"supports_string_content", can.text_content},
                                    {"supports_typed_content", can.content_parts},
                                    {"supports_system_role", can.system},
@@ -51,9 +54,9 @@ void add_vocabulary(Json& props, const PromptReader& reader) {
 
 }  // namespace
 
-Json llama_props(const host::Host& host, std::size_t place, const PromptReader* reader) {
-  const host::ModelStatus status = host.status().models[place];
-  const plan::ModelPlan plan = host.plans()[place];
+Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader) {
+  const host::ModelStatus status = status_of(host, model);
+  const plan::ModelPlan plan = plan_of(host, model);
   Json props{
       {"default_generation_settings", {{"params", api::llama_settings({})}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
       {"total_slots", status.slots},
@@ -72,21 +75,22 @@ Json llama_props(const host::Host& host, std::size_t place, const PromptReader* 
 }
 
 // Leases have no numbers: as many slots as there are leases are at work.
-Json llama_slots(const host::Host& host, std::size_t place) {
-  const host::ModelStatus status = host.status().models[place];
-  const plan::ModelPlan plan = host.plans()[place];
+Json llama_slots(const host::Host& host, const std::string& model) {
+  const host::ModelStatus status = status_of(host, model);
+  const plan::ModelPlan plan = plan_of(host, model);
+  const bool has_draft = host::drafts_of(*host.fleet()).contains(model);
   Json out = Json::array();
   for (std::size_t i = 0; i < status.slots; ++i)
     out.push_back({{"id", i},
                    {"n_ctx", plan.dry_run.context.n_ctx_seq},
-                   {"speculative", host.fleet().models[place].draft.has_value()},
+                   {"speculative", has_draft},
                    {"is_processing", i < status.leases}});
   return out;
 }
 
-Json llama_adapters(const host::Host& host, std::size_t place) {
+Json llama_adapters(const host::Host& host, const std::string& model) {
   Json out = Json::array();
-  for (const engine::AdapterParams& adapter : host.plans()[place].request.adapters)
+  for (const engine::AdapterParams& adapter : plan_of(host, model).request.adapters)
     out.push_back({{"id", out.size()}, {"path", file_name(adapter.path)}, {"scale", adapter.scale}});
   return out;
 }

@@ -1,6 +1,6 @@
 // llama_props: what llama-server's clients are told about a model: its properties, slots and adapters.
 #pragma once
-#include <cstddef>
+#include <string>
 
 #include "api/json_text.hpp"
 #include "host/host.hpp"
@@ -9,10 +9,10 @@
 
 namespace plimsoll::server {
 
-// `place`: the model's in the fleet. `reader`: null where the vocabulary cannot be read now; template and tokens are
-// left out then.
-[[nodiscard]] api::Json llama_props(const host::Host& host, std::size_t place, const PromptReader* reader);
-[[nodiscard]] api::Json llama_slots(const host::Host& host, std::size_t place);
-[[nodiscard]] api::Json llama_adapters(const host::Host& host, std::size_t place);
+// Of a model of the fleet, by its own name. `reader`: null where the vocabulary cannot be read now; template and tokens
+// are left out then. Throw api::Problem 404.
+[[nodiscard]] api::Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader);
+[[nodiscard]] api::Json llama_slots(const host::Host& host, const std::string& model);
+[[nodiscard]] api::Json llama_adapters(const host::Host& host, const std::string& model);
 
 }  // namespace plimsoll::server

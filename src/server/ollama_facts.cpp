@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "engine/model.hpp"
 
+#include "asked_model.hpp"
 #include "infill_prompt.hpp"
 
 namespace plimsoll::server {
@@ -96,23 +97,18 @@ std::vector<std::string> capabilities(const plan::ModelPlan& plan, const PromptR
 
 std::vector<api::OllamaModel> ollama_models(const host::Host& host) {
   std::vector<api::OllamaModel> out;
-  const std::vector<plan::ModelPlan> plans = host.plans();
-  for (std::size_t i = 0; i < host.fleet().models.size(); ++i) {
-    if (!plans[i].unusable) out.push_back(model_of(host, plans[i]));
-  }
+  for (const KnownModel& known : known_models(host)) out.push_back(model_of(host, known.plan));
   return out;
 }
 
 std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host) {
   std::vector<api::OllamaLoaded> out;
-  const std::vector<plan::ModelPlan> plans = host.plans();
-  const host::HostStatus status = host.status();
-  for (std::size_t i = 0; i < status.models.size(); ++i) {
-    if (!is_resident(status.models[i].state)) continue;
-    api::OllamaLoaded loaded{.model = model_of(host, plans[i]),
-                             .expires_at = expires_at(status.models[i]),
-                             .context = plans[i].dry_run.context.n_ctx_seq};
-    for (const plan::Entry& entry : plans[i].entries) {
+  for (const KnownModel& known : known_models(host)) {
+    if (!is_resident(known.status.state)) continue;
+    api::OllamaLoaded loaded{.model = model_of(host, known.plan),
+                             .expires_at = expires_at(known.status),
+                             .context = known.plan.dry_run.context.n_ctx_seq};
+    for (const plan::Entry& entry : known.plan.entries) {
       loaded.bytes += entry.bytes.value();
       if (!entry.device.is_host()) loaded.device_bytes += entry.bytes.value();
     }
@@ -121,10 +117,10 @@ std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host) {
   return out;
 }
 
-api::OllamaShown ollama_shown(const host::Host& host, std::size_t place, const PromptReader& reader) {
-  const plan::ModelPlan plan = host.plans()[place];
+api::OllamaShown ollama_shown(const host::Host& host, const std::string& model, const PromptReader& reader) {
+  const plan::ModelPlan plan = plan_of(host, model);
   return {.model = model_of(host, plan),
-          .chat_template = reader.model().chat_template().value_or(""),
+          .chat_template = reader.template_source(),
           .model_info = model_info(plan, reader),
           .capabilities = capabilities(plan, reader),
           .context = reader.context().n_ctx_seq};

@@ -14,7 +14,7 @@ namespace plimsoll::server {
 [[nodiscard]] std::vector<api::OllamaModel> ollama_models(const host::Host& host);
 // Of those whose memory is held, or on its way to be.
 [[nodiscard]] std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host);
-// `place`: the model's in the fleet.
-[[nodiscard]] api::OllamaShown ollama_shown(const host::Host& host, std::size_t place, const PromptReader& reader);
+[[nodiscard]] api::OllamaShown ollama_shown(const host::Host& host, const std::string& model,
+                                            const PromptReader& reader);
 
 }  // namespace plimsoll::server

@@ -4,7 +4,7 @@
 
 namespace plimsoll::server {
 
-[[nodiscard]] std::string_view dashboard_page();       // dashboard/index.html
+[[nodiscard]] std::string_view dashboard_page();       // dashboard/page.html
 [[nodiscard]] std::string_view openapi_description();  // openapi/openapi.json
 
 }  // namespace plimsoll::server

@@ -60,6 +60,24 @@ std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model,
       *this, Entry{.id = host_.new_conversation(model), .model = model, .owner = owner, .tokens = {}});
 }
 
+std::unique_ptr<PromptCache::Handle> PromptCache::take_recent(const std::string& model, const std::string& owner,
+                                                              std::size_t place) {
+  const std::lock_guard lock(mutex_);
+  for (auto kept = idle_.end(); kept != idle_.begin();) {
+    --kept;
+    if (kept->model != model || kept->owner != owner || place-- > 0) continue;
+    Entry taken = take_out(kept);
+    (void)charge_.resize(memory::in_steps(held_));
+    return std::make_unique<Handle>(*this, std::move(taken));
+  }
+  return nullptr;
+}
+
+std::unique_ptr<PromptCache::Handle> PromptCache::add(const std::string& model, const std::string& owner,
+                                                      host::ConversationId id) {
+  return std::make_unique<Handle>(*this, Entry{.id = id, .model = model, .owner = owner, .tokens = {}});
+}
+
 PromptCache::Handle::~Handle() {
   const host::ConversationId id = kept_.id;
   try {
@@ -96,12 +114,45 @@ void PromptCache::put_back(Entry kept) {
   for (const host::ConversationId gone : surplus) drop(gone);
 }
 
+bool PromptCache::drop_oldest() {
+  std::optional<Entry> oldest;
+  {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return false;
+    oldest = take_out(idle_.begin());
+    (void)charge_.resize(memory::in_steps(held_));
+  }
+  drop(oldest->id);
+  return true;
+}
+
 void PromptCache::drop(host::ConversationId id) noexcept {
   try {
     host_.end_conversation(id);
   } catch (const std::exception& error) {
     log::debug("server", "a conversation could not be ended: {}", error.what());
   }
+}
+
+std::vector<PromptCache::Idle> PromptCache::idle() const {
+  std::vector<Idle> out;
+  const std::lock_guard lock(mutex_);
+  for (const Entry& kept : idle_) out.push_back({.id = kept.id, .model = kept.model, .owner = kept.owner});
+  return out;
+}
+
+void PromptCache::forget(const std::string& model) {
+  std::vector<host::ConversationId> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto kept = idle_.begin(); kept != idle_.end();) {
+      const auto next = std::next(kept);
+      if (kept->model == model) gone.push_back(take_out(kept).id);
+      kept = next;
+    }
+    (void)charge_.resize(memory::in_steps(held_));
+  }
+  for (const host::ConversationId id : gone) drop(id);
 }
 
 std::size_t PromptCache::size() const {

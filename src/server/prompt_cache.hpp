@@ -34,7 +34,22 @@ class PromptCache {
   class Handle;
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
                                              std::span<const engine::Token> tokens);
+  // The idle conversation that was used last, or `place` before it; null: there are not so many.
+  [[nodiscard]] std::unique_ptr<Handle> take_recent(const std::string& model, const std::string& owner,
+                                                    std::size_t place);
+  // One that comes from elsewhere: a conversation of that model that nobody else has.
+  [[nodiscard]] std::unique_ptr<Handle> add(const std::string& model, const std::string& owner,
+                                            host::ConversationId id);
+  struct Idle {
+    host::ConversationId id;
+    std::string model;
+    std::string owner;
+  };
+  [[nodiscard]] std::vector<Idle> idle() const;  // longest unused first
+  // The longest unused of all ends. False: none is idle.
+  bool drop_oldest();
   [[nodiscard]] std::size_t size() const;
+  void forget(const std::string& model);  // it has left the host's fleet
 
  private:
   struct Entry {
@@ -64,6 +79,7 @@ class PromptCache::Handle {
   Handle& operator=(const Handle&) = delete;
 
   [[nodiscard]] host::ConversationId id() const noexcept { return kept_.id; }
+  [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return kept_.tokens; }  // when it was taken
   void keep(std::vector<engine::Token> tokens);  // those that the conversation holds now
 
  private:

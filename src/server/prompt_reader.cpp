@@ -6,7 +6,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
-#include "run/open.hpp"
+#include "engine/prompt_tokens.hpp"
 
 #include "infill_prompt.hpp"
 
@@ -16,10 +16,11 @@ namespace {
 using engine::Token;
 
 // Kept as a failure where it cannot be read: completions need none.
-std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const engine::Model& model) {
+std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const engine::Model& model,
+                                                                       const std::string& chosen) {
   try {
-    const std::string source = model.chat_template().value_or("");
-    return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model),
+    const std::string source = chosen.empty() ? model.chat_template().value_or("") : chosen;
+    return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model, chosen),
                                                                .tools = grammar::tool_form(source),
                                                                .reasoning = api::reasoning_form(source)});
   } catch (const Error& error) {
@@ -30,60 +31,85 @@ std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const eng
 }  // namespace
 
 PromptReader::PromptReader(std::string name, std::shared_ptr<const engine::Model> model, engine::ModelFacts facts,
-                           const engine::ContextFacts& context, std::string files)
+                           const engine::ContextFacts& context, std::string files, std::string chosen)
     : name_(std::move(name)),
       model_(std::move(model)),
       facts_(std::move(facts)),
       context_(context),
       files_(std::move(files)),
-      template_(template_of(*model_)),
+      chosen_(std::move(chosen)),
+      template_(template_of(*model_, chosen_)),
       recommended_(engine::sampling_of_file(*model_)) {}
 
-PromptReader::PromptReader(const host::Lease& lease)
+PromptReader::PromptReader(const host::Lease& lease, std::string chosen)
     : PromptReader(lease.model(), lease.instance().model(), lease.instance().model()->facts(),
-                   lease.instance().context().facts()) {}
+                   lease.instance().context().facts(), {}, std::move(chosen)) {}
 
-const std::shared_ptr<const ModelTemplate>& PromptReader::chat_template() const {
-  if (!template_) throw template_.error();
-  return *template_;
+// A preset's is read for each request: that takes a few milliseconds.
+std::shared_ptr<const ModelTemplate> PromptReader::chat_template(const std::string& chosen) const {
+  const auto& found = chosen.empty() || chosen == chosen_ ? template_ : template_of(*model_, chosen);
+  if (!found) throw found.error();
+  return *found;
+}
+
+std::string PromptReader::template_source() const {
+  return chosen_.empty() ? model_->chat_template().value_or("") : chosen_;
 }
 
 namespace {
 
-// The prompt up to the end of its last message's content, which templates may have trimmed; empty: it is not there.
-std::string cut_behind(const std::string& text, std::string_view content) {
+// The prompt up to the end of its last message's content, which templates may have trimmed; none: it is not there.
+std::optional<engine::PromptText> cut_behind(engine::PromptText prompt, std::string_view content) {
   constexpr std::string_view kBlank = " \t\r\n";
   for (const bool trimmed : {false, true}) {
     if (trimmed) {
       content.remove_prefix(std::min(content.find_first_not_of(kBlank), content.size()));
       content = content.substr(0, content.find_last_not_of(kBlank) + 1);
     }
-    if (const std::size_t at = content.empty() ? std::string::npos : text.rfind(content); at != std::string::npos)
-      return text.substr(0, at + content.size());
+    const std::size_t at = content.empty() ? std::string::npos : prompt.text.rfind(content);
+    if (at == std::string::npos) continue;
+    prompt.cut(at + content.size());
+    return prompt;
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::string PromptReader::text_of(const api::ChatPrompt& chat) const {
-  const engine::ChatTemplate& form = chat_template()->chat;
+engine::PromptText PromptReader::text_of(const api::ChatPrompt& chat, const std::string& chosen,
+                                         std::stop_token stop) const {
+  const std::shared_ptr<const ModelTemplate> own = chat_template(chosen);
+  const engine::ChatTemplate& form = own->chat;
   const auto written = [&](const std::vector<engine::ChatMessage>& messages, bool new_turn) {
-    return form.apply(messages, new_turn, chat.tools, chat.template_values);
+    return form.apply(messages, new_turn, chat.tools, chat.template_values, stop);
   };
   if (!chat.goes_on) return written(chat.messages, chat.add_generation_prompt);
   const std::string& content = chat.messages.back().content;
-  if (std::string cut = cut_behind(written(chat.messages, false), content); !cut.empty()) return cut;
-  return written({chat.messages.begin(), chat.messages.end() - 1}, true) + content;
+  if (auto cut = cut_behind(written(chat.messages, false), content)) return std::move(*cut);
+  engine::PromptText before = written({chat.messages.begin(), chat.messages.end() - 1}, true);
+  before.append_input(content);
+  return before;
 }
 
-ReadPrompts PromptReader::read(const api::TextRequest& request) const {
+namespace {
+
+// The template begins a thought, or what the answer goes on with has begun one and not ended it.
+bool begins_in_a_thought(const std::string& prompt, const std::string& gone_on_with, const api::ReasoningForm& form) {
+  api::ReasoningReader begun(form, false);
+  (void)begun.push(gone_on_with);
+  return begun.inside() || api::ends_in_a_thought(prompt, form);
+}
+
+}  // namespace
+
+ReadPrompts PromptReader::read(const api::TextRequest& request, const std::string& chosen, std::stop_token stop) const {
   ReadPrompts out;
   if (const auto* chat = std::get_if<api::ChatPrompt>(&request.prompt)) {
-    out.chat = chat_template();
-    const std::string text = text_of(*chat);
+    out.chat = chat_template(chosen);
+    const engine::PromptText text = text_of(*chat, chosen, std::move(stop));
     if (chat->goes_on) out.gone_on_with = chat->messages.back().content;
-    out.begins_in_a_thought = out.chat->reasoning && api::ends_in_a_thought(text, *out.chat->reasoning);
+    out.begins_in_a_thought =
+        out.chat->reasoning && begins_in_a_thought(text.text, out.gone_on_with, *out.chat->reasoning);
     out.prompts.push_back(tokens_behind(chat->before, text));
     require_tokens(chat->before);
   } else if (const auto* gap = std::get_if<api::InfillPrompt>(&request.prompt)) {
@@ -100,7 +126,7 @@ ReadPrompts PromptReader::read(const api::TextRequest& request) const {
 }
 
 std::vector<Token> PromptReader::tokens_of(const std::string& text) const {
-  return run::tokenize_prompt(*model_, text);
+  return engine::prompt_tokens(*model_, text);
 }
 
 std::vector<Token> PromptReader::tokens_of(const api::MixedPrompt& parts) const {
@@ -116,10 +142,11 @@ std::vector<Token> PromptReader::tokens_of(const api::MixedPrompt& parts) const 
   return out;
 }
 
-std::vector<Token> PromptReader::tokens_behind(std::vector<Token> before, const std::string& text) const {
-  if (before.empty()) return tokens_of(text);
-  const std::vector<Token> more = vocab().tokenize(text, false, true);
-  before.insert(before.end(), more.begin(), more.end());
+// A begin token that the template writes stands there already.
+std::vector<Token> PromptReader::tokens_behind(std::vector<Token> before, const engine::PromptText& text) const {
+  const std::vector<Token> more = engine::prompt_tokens(*model_, text, before.empty());
+  const bool begins_again = !before.empty() && !more.empty() && more.front() == vocab().bos();
+  before.insert(before.end(), more.begin() + (begins_again ? 1 : 0), more.end());
   return before;
 }
 

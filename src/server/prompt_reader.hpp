@@ -35,10 +35,11 @@ struct ReadPrompts {
 class PromptReader {
  public:
   // `model`: whole, or its vocabulary alone; `facts` and `context` are then the plan's, made from these files.
+  // `chosen`: the chat template in the place of the file's own; empty: that.
   PromptReader(std::string name, std::shared_ptr<const engine::Model> model, engine::ModelFacts facts,
-               const engine::ContextFacts& context, std::string files = {});
+               const engine::ContextFacts& context, std::string files = {}, std::string chosen = {});
   // With what is loaded; ends before the lease.
-  explicit PromptReader(const host::Lease& lease);
+  PromptReader(const host::Lease& lease, std::string chosen);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& files() const noexcept { return files_; }  // see Host::planned_files()
@@ -46,16 +47,24 @@ class PromptReader {
   [[nodiscard]] const engine::ModelFacts& facts() const noexcept { return facts_; }
   [[nodiscard]] const engine::ContextFacts& context() const noexcept { return context_; }
   [[nodiscard]] engine::Vocab vocab() const noexcept { return model_->vocab(); }
-  // Throws Error{usage} where the file's template cannot be read.
-  [[nodiscard]] const std::shared_ptr<const ModelTemplate>& chat_template() const;
+  // Throws Error{usage} where the template cannot be read. `chosen`: a preset's; empty: the model's.
+  [[nodiscard]] std::shared_ptr<const ModelTemplate> chat_template(const std::string& chosen = {}) const;
+  // Jinja text, or the name of one that is built in; empty: it has none, and ChatML is used.
+  [[nodiscard]] std::string template_source() const;
+  [[nodiscard]] const std::string& chosen_template() const noexcept { return chosen_; }
 
-  // A chat as its prompt's text. Throws Error{usage} where the template refuses the messages.
-  [[nodiscard]] std::string text_of(const api::ChatPrompt& chat) const;
+  // A chat as its prompt's text; `chosen`: see chat_template(). Throws Error: usage (the template refuses the
+  // messages), cancelled (it is stopped).
+  [[nodiscard]] engine::PromptText text_of(const api::ChatPrompt& chat, const std::string& chosen = {},
+                                           std::stop_token stop = {}) const;
   // Sampling that the model's file recommends.
   [[nodiscard]] const engine::PartialSampling& recommended() const noexcept { return recommended_; }
   // Throws api::Problem 400 for an empty prompt, and Error: usage (the template refuses the messages, a token that the
   // model does not have), unsupported (text, and the model has no vocabulary).
-  [[nodiscard]] ReadPrompts read(const api::TextRequest& request) const;
+  // What a chat's messages and tools say is text, whatever it looks like. Throws Error{cancelled} where it is stopped:
+  // a template may take a second.
+  [[nodiscard]] ReadPrompts read(const api::TextRequest& request, const std::string& chosen = {},
+                                 std::stop_token stop = {}) const;
   // Throws Error{usage}: a token that the model does not have.
   void require_tokens(const std::vector<engine::Token>& tokens) const;
   // Throws Error{context_overflow} where the prompt leaves no token of the context free, or has more than `most` tokens
@@ -67,13 +76,14 @@ class PromptReader {
   [[nodiscard]] std::vector<engine::Token> tokens_of(const std::vector<engine::Token>& tokens) const { return tokens; }
   [[nodiscard]] std::vector<engine::Token> tokens_of(const api::MixedPrompt& parts) const;
   [[nodiscard]] std::vector<engine::Token> tokens_behind(std::vector<engine::Token> before,
-                                                         const std::string& text) const;
+                                                         const engine::PromptText& text) const;
 
   std::string name_;
   std::shared_ptr<const engine::Model> model_;
   engine::ModelFacts facts_;
   engine::ContextFacts context_;
   std::string files_;
+  std::string chosen_;
   std::expected<std::shared_ptr<const ModelTemplate>, Error> template_;
   engine::PartialSampling recommended_;
 };

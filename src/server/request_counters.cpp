@@ -21,7 +21,6 @@ void RequestCounters::text(const std::string& model, const api::Usage& usage, co
   text.completion += usage.completion_tokens;
   text.timings += usage.timings.value_or(api::Timings{});
   text.longest = std::max(text.longest, usage.prompt_tokens + usage.completion_tokens);
-  if (times.first()) text.first_token.add(*times.first());
   text.between_tokens.merge(times.between());
   if (to_its_end) ++text.answers;
 }
@@ -52,14 +51,9 @@ void RequestCounters::add_texts(monitor::Exposition& out) const {
   add("plimsoll_completion_tokens_total", "Tokens of answers.", [](const Text& text) { return text.completion; });
   add("plimsoll_answers_total", "Requests for text that were answered to their end.",
       [](const Text& text) { return text.answers; });
-  const auto add_times = [&](const char* name, const char* help, Histogram Text::* histogram) {
-    out.family(name, "histogram", help);
-    for (const auto& [model, text] : texts_) out.add({{"model", model}}, text.*histogram);
-  };
-  add_times("plimsoll_time_to_first_token_seconds", "Time from a request's arrival to its first token.",
-            &Text::first_token);
-  add_times("plimsoll_inter_token_latency_seconds", "Time from each token to the next one of its answer.",
-            &Text::between_tokens);
+  out.family("plimsoll_inter_token_latency_seconds", "histogram",
+             "Time from each token to the next one of its answer.");
+  for (const auto& [model, text] : texts_) out.add({{"model", model}}, text.between_tokens);
 }
 
 }  // namespace plimsoll::server

@@ -50,7 +50,6 @@ class RequestCounters {
     std::uint64_t answers = 0;
     api::Timings timings{};
     std::size_t longest = 0;  // tokens of a prompt and its answers
-    Histogram first_token{kUpToAMinute};
     Histogram between_tokens{kUpToAMinute};
   };
   void add_texts(monitor::Exposition& out) const;  // with the lock held

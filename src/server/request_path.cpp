@@ -6,6 +6,16 @@
 namespace plimsoll::server {
 namespace {
 
+// As it is asked of a proxy: "http://name:port/path".
+std::string_view without_scheme_and_host(std::string_view path) {
+  for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
+    if (!path.starts_with(scheme)) continue;
+    const std::size_t slash = path.find('/', scheme.size());
+    return slash == std::string_view::npos ? std::string_view("/") : path.substr(slash);
+  }
+  return path;
+}
+
 std::string without_spare_slashes(std::string_view path) {
   std::string out;
   for (const char c : path) {
@@ -46,7 +56,7 @@ bool is_of_v1(std::string_view method, std::string_view path) {
 }  // namespace
 
 std::string usual_path(std::string_view method, std::string_view path) {
-  const std::string plain = without_spare_slashes(path);
+  const std::string plain = without_spare_slashes(without_scheme_and_host(path));
   const std::string_view known = from_v1_on(plain);
   return is_of_v1(method, known) ? "/v1" + std::string(known) : std::string(known);
 }

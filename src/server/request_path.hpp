@@ -5,8 +5,9 @@
 
 namespace plimsoll::server {
 
-// "//v1/models/", "/v1/v1/models", "/api/v1/models", "/openai/v1/models" and, where OpenAI's and Anthropic's clients
-// ask for it, "/models" are "/v1/models". Everything else is left as it is, but for doubled and trailing slashes.
+// "//v1/models/", "/v1/v1/models", "/api/v1/models", "/openai/v1/models", "http://localhost/v1/models" and, where
+// OpenAI's and Anthropic's clients ask for it, "/models" are "/v1/models". Everything else is left as it is, but for
+// doubled and trailing slashes.
 [[nodiscard]] std::string usual_path(std::string_view method, std::string_view path);
 
 }  // namespace plimsoll::server

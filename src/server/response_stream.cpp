@@ -1,36 +1,15 @@
 #include "response_stream.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
-
-#include "engine/token_probability.hpp"
 
 #include "random_id.hpp"
 
 namespace plimsoll::server {
-namespace {
 
-using engine::Token;
-
-double log_of(float probability) { return std::log(std::max(static_cast<double>(probability), 1e-45)); }
-
-api::TokenLogprob logprob_of(const engine::Vocab& vocab, std::span<const float> logits, Token token, std::size_t top) {
-  const auto named = [&](const engine::TokenProbability& one) {
-    return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability), .id = one.token};
-  };
-  api::TokenLogprob out = named(engine::probability_of(logits, token));
-  if (top == 0) return out;
-  for (const engine::TokenProbability& one : engine::most_probable(logits, top)) out.top.push_back(named(one));
-  return out;
-}
-
-}  // namespace
-
-void ResponseStream::on_token(Token token, std::span<const float> logits) {
+void ResponseStream::on_token(engine::Token token, std::optional<api::TokenLogprob> logprob) {
   if (form_.reasoning && form_.reasoning->inside()) ++tokens_of_thoughts_;
   if (form_.shows_tokens) tokens_.push_back(token);
-  if (form_.top_logprobs) logprobs_.push_back(logprob_of(vocab_, logits, token, *form_.top_logprobs));
+  if (logprob) logprobs_.push_back(std::move(*logprob));
 }
 
 bool ResponseStream::text(std::string text) {
@@ -41,14 +20,22 @@ bool ResponseStream::text(std::string text) {
   return tell_read(std::move(read));
 }
 
-bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string) {
+bool ResponseStream::end(run::FinishReason reason, const std::string& stop_string, std::optional<double> mean_logprob) {
   if (form_.reasoning && !tell_read(form_.reasoning->finish())) return false;
-  if (form_.calls && !tell({}, form_.calls->finish())) return false;
+  if (form_.calls && !tell({}, form_.calls->finish(form_.calls_are_required))) return false;
   if (!(logprobs_.empty() && tokens_.empty()) && !tell({}, {})) return false;
   const bool length = reason == run::FinishReason::length;
-  const api::Finish finish = called_ ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
-  return listener_.end_of_choice(
-      {.choice = choice_, .finish = finish, .stop_string = stop_string, .timings = timings_});
+  const bool whole = called_ && !(length && form_.calls->cut());  // no call of it was cut
+  const api::Finish finish = whole ? api::Finish::tool_calls : length ? api::Finish::length : api::Finish::stop;
+  if (form_.check) schema_check_ = form_.check->verdict();
+  if (schema_check_ && length)
+    schema_check_ = {.kind = api::SchemaVerdict::Kind::undecided, .sentence = "the answer was cut"};
+  return listener_.end_of_choice({.choice = choice_,
+                                  .finish = finish,
+                                  .stop_string = stop_string,
+                                  .timings = timings_,
+                                  .mean_logprob = mean_logprob,
+                                  .schema_check = schema_check_});
 }
 
 bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
@@ -63,8 +50,12 @@ bool ResponseStream::tell(std::string thoughts, std::string text) {
   if (!form_.reasoning || form_.reasoning->answers()) piece.logprobs = std::exchange(logprobs_, {});
   piece.tokens = std::exchange(tokens_, {});
   const bool nothing = piece.text.empty() && piece.reasoning.empty() && piece.tool_calls.empty();
-  if (nothing && piece.logprobs.empty() && piece.tokens.empty()) return true;
+  if (nothing && piece.logprobs.empty() && piece.tokens.empty()) {
+    listener_.nothing_yet();
+    return true;
+  }
   if (form_.tells_times) piece.timings = timings_;
+  if (form_.check) form_.check->add(piece);
   return listener_.piece(piece);
 }
 

@@ -1,12 +1,13 @@
 // ResponseStream: one answer on its way from the model to whoever listens: its text without calls and thoughts, its
 // thoughts, its calls, and log-probabilities.
 #pragma once
+#include <chrono>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "api/answer.hpp"
+#include "api/answer_check.hpp"
 #include "api/reasoning.hpp"
 #include "api/tool_calls.hpp"
 #include "engine/vocab.hpp"
@@ -19,6 +20,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void progress(const api::PromptProgress& /*progress*/) {}
+  // Nothing has come for that long, or nothing that can be told yet.
+  virtual void nothing_yet() {}
+  [[nodiscard]] virtual std::chrono::milliseconds look_every() const { return std::chrono::seconds(60); }
   [[nodiscard]] virtual bool piece(const api::Piece& piece) = 0;
   [[nodiscard]] virtual bool end_of_choice(const api::ChoiceEnd& end) = 0;
 };
@@ -30,24 +34,29 @@ class ResponseStream {
   struct Form {
     std::optional<api::ToolCallReader> calls{};
     std::optional<api::ReasoningReader> reasoning{};
-    std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
-    bool shows_tokens = false;                  // pieces have the ids of their tokens
-    bool tells_times = false;                   // with each piece
+    bool shows_tokens = false;        // pieces have the ids of their tokens
+    bool tells_times = false;         // with each piece
+    bool calls_are_required = false;  // there is no other answer
+    std::optional<api::AnswerCheck> check{};
   };
 
-  ResponseStream(Listener& listener, std::size_t choice, engine::Vocab vocab, Form form)
-      : listener_(listener), choice_(choice), vocab_(vocab), form_(std::move(form)) {}
+  ResponseStream(Listener& listener, std::size_t choice, Form form)
+      : listener_(listener), choice_(choice), form_(std::move(form)) {}
 
-  // Each token, before its text. `logits`: one for each token of the vocabulary.
-  void on_token(engine::Token token, std::span<const float> logits);
+  // Each token, before its text; its log-probability where that is told.
+  void on_token(engine::Token token, std::optional<api::TokenLogprob> logprob);
   // False: nobody listens any more. So with end().
   [[nodiscard]] bool text(std::string text);
-  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string);
+  [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string,
+                         std::optional<double> mean_logprob = {});
   // What the next piece and the end tell of it.
   void set_timings(const api::Timings& timings) { timings_ = timings; }
 
+  [[nodiscard]] Listener& listener() const noexcept { return listener_; }
   [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
+  // After end(): what became of the check.
+  [[nodiscard]] const std::optional<api::SchemaVerdict>& schema_check() const noexcept { return schema_check_; }
 
  private:
   [[nodiscard]] bool tell_read(api::ReasoningReader::Read read);
@@ -56,9 +65,9 @@ class ResponseStream {
 
   Listener& listener_;
   std::size_t choice_;
-  engine::Vocab vocab_;
   Form form_;
   bool called_ = false;
+  std::optional<api::SchemaVerdict> schema_check_;
   std::optional<api::Timings> timings_;
   std::size_t tokens_of_thoughts_ = 0;
   std::vector<api::TokenLogprob> logprobs_;

@@ -13,19 +13,22 @@
 namespace plimsoll::server {
 namespace {
 
-const host::FleetModel& embedding_model(const host::Host& host, const std::string& name, bool ranking) {
+std::string embedding_model(const host::Host& host, const std::string& name, bool ranking) {
   const auto suits = [&](const host::FleetModel& model) {
     const engine::ContextParams& context = model.request.dry_run.context;
     return context.embeddings && (context.pooling == engine::Pooling::rank) == ranking;
   };
   const char* what = ranking ? "ranking" : "embeddings";
-  if (name.empty()) {
-    const auto found = std::ranges::find_if(host.fleet().models, suits);
-    if (found != host.fleet().models.end()) return *found;
+  const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+  // Editors send the name of a model that they know; where only one can be meant, it is that.
+  const bool is_meant = !find_model(fleet, name) && std::ranges::count_if(fleet->models, suits) == 1;
+  if (name.empty() || is_meant) {
+    const auto found = std::ranges::find_if(fleet->models, suits);
+    if (found != fleet->models.end()) return found->request.name;
     throw api::bad_request(fmt::format("this server has no model for {}", what)).at("model");
   }
-  const host::FleetModel& model = model_asked_for(host, name);
-  if (suits(model)) return model;
+  const std::shared_ptr<const host::FleetModel> model = model_asked_for(host, name);
+  if (suits(*model)) return model->request.name;
   throw api::bad_request(fmt::format("'{}' was not planned for {}; in the fleet file that is {}", name, what,
                                      ranking ? "embeddings = true and pooling = \"rank\"" : "embeddings = true"))
       .at("model");
@@ -80,9 +83,16 @@ Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
 
 }  // namespace
 
+// How many there are is known now alone: what is beyond the key's limit is owed, and its next request waits for it.
+void Server::Impl::charge_tokens(const httplib::Request& request, std::size_t tokens) {
+  const auto now = std::chrono::steady_clock::now();
+  key_usage.took(owner_of(request), tokens, 0, 0, now);
+  key_usage.owe(owner_of(request), static_cast<double>(tokens), now);
+}
+
 Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked) {
   const Stopwatch watch;
-  Embedded out{.model = embedding_model(host, asked.model, false).request.name, .vectors = {}};
+  Embedded out{.model = embedding_model(host, asked.model, false), .vectors = {}};
   Tokens inputs;
   const LeasedModel leased =
       lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
@@ -93,6 +103,7 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
     out.vectors.push_back(std::move(embedding.values));
   }
   counters.text(out.model, {.prompt_tokens = out.tokens}, TokenTimes::none(), true);
+  charge_tokens(request, out.tokens);
   return out;
 }
 
@@ -109,7 +120,7 @@ void Server::Impl::add_embedding_routes() {
 
   const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
-    const std::string model = embedding_model(host, asked.model, true).request.name;
+    const std::string model = embedding_model(host, asked.model, true);
     Tokens pairs;
     const LeasedModel leased =
         lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); });
@@ -123,6 +134,7 @@ void Server::Impl::add_embedding_routes() {
       tokens += one.tokens;
     }
     counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
+    charge_tokens(request, tokens);
     put(response, api::rank_answer(asked, model, scores, tokens));
   });
   for (const char* path : {"/v1/rerank", "/v1/reranking", "/rerank"}) http->Post(path, rank);

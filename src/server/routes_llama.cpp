@@ -6,6 +6,7 @@
 #include "api/fields.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
+#include "engine/prompt_tokens.hpp"
 #include "monitor/prometheus.hpp"
 
 #include "preset.hpp"
@@ -62,10 +63,7 @@ Json anthropic_model(const host::FleetModel& model) {
 
 Json anthropic_models(const host::Host& host) {
   Json data = Json::array();
-  const std::vector<plan::ModelPlan> plans = host.plans();
-  for (std::size_t i = 0; i < plans.size() && i < host.fleet().models.size(); ++i) {
-    if (!plans[i].unusable) data.push_back(anthropic_model(host.fleet().models[i]));
-  }
+  for (const KnownModel& known : known_models(host)) data.push_back(anthropic_model(*known.model));
   const auto id = [](const Json& model) { return model["id"]; };
   const Json first = data.empty() ? Json(nullptr) : id(data.front());
   const Json last = data.empty() ? Json(nullptr) : id(data.back());
@@ -85,7 +83,8 @@ Json failed_models(const host::Host& host) {
 
 std::string Server::Impl::metrics() {
   return monitor::to_prometheus(monitor::take_sample(host), monitor.counters(), host.times()) +
-         counters.to_prometheus() + ignored_fields.to_prometheus() +
+         counters.to_prometheus() + ignored_fields.to_prometheus() + unheld.to_prometheus() +
+         key_usage.to_prometheus() +
          (options.llama_metrics ? counters.to_llama_prometheus(host.status().waiting) : std::string{});
 }
 
@@ -105,18 +104,16 @@ void Server::Impl::add_llama_routes() {
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
               if (is_anthropics(request)) return put(response, anthropic_models(host));
               Json data = Json::array();
-              const host::HostStatus status = host.status();
-              const std::vector<plan::ModelPlan> plans = host.plans();
-              for (std::size_t i = 0; i < status.models.size(); ++i) {
-                if (!plans[i].unusable) add_with_presets(data, host.fleet().models[i], status.models[i], plans[i]);
-              }
+              for (const KnownModel& known : known_models(host))
+                add_with_presets(data, *known.model, known.status, known.plan);
               put(response, {{"object", "list"}, {"data", std::move(data)}});
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const NamedModel named = model_named(host.fleet(), request.matches[1]);
               if (is_anthropics(request)) return put(response, anthropic_model(*named.model));
-              const std::size_t place = place_of(host, named.model->request.name);
-              put(response, model_json(*named.model, named.preset, host.status().models[place], plan_at(host, place)));
+              const std::string& model = named.model->request.name;
+              put(response,
+                  model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
             }));
 
   http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -126,15 +123,17 @@ void Server::Impl::add_llama_routes() {
                const bool add_special = fields.flag("add_special").value_or(false);
                const bool parse_special = fields.flag("parse_special").value_or(true);
                const bool with_pieces = fields.flag("with_pieces").value_or(false);
-               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
-                 const engine::Vocab vocab = reader.vocab();
-                 const auto tokens = vocab.tokenize(text, add_special, parse_special);
-                 if (!with_pieces) return put(response, {{"tokens", tokens}});
-                 Json pieces = Json::array();
-                 for (const engine::Token token : tokens)
-                   pieces.push_back({{"id", token}, {"piece", vocab.piece(token, true)}});
-                 put(response, {{"tokens", std::move(pieces)}});
-               });
+               read_with(request, fields.text("model").value_or(""),
+                         [&](const PromptReader& reader, const std::stop_token&) {
+                           const engine::Vocab vocab = reader.vocab();
+                           const auto read = parse_special ? jinja::own_text(text) : jinja::input_text(text);
+                           const auto tokens = engine::prompt_tokens(reader.model(), read, add_special);
+                           if (!with_pieces) return put(response, {{"tokens", tokens}});
+                           Json pieces = Json::array();
+                           for (const engine::Token token : tokens)
+                             pieces.push_back({{"id", token}, {"piece", vocab.piece(token, true)}});
+                           put(response, {{"tokens", std::move(pieces)}});
+                         });
              }));
 
   http->Post("/detokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
@@ -143,20 +142,25 @@ void Server::Impl::add_llama_routes() {
                const Json& given = fields.need("tokens");
                if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
                const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
-               read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader) {
-                 const engine::Vocab vocab = reader.vocab();
-                 if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
-                   fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
-                 put(response, {{"content", vocab.detokenize(tokens, true)}});
-               });
+               read_with(
+                   request, fields.text("model").value_or(""), [&](const PromptReader& reader, const std::stop_token&) {
+                     const engine::Vocab vocab = reader.vocab();
+                     if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
+                       fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
+                     put(response, {{"content", vocab.detokenize(tokens, true)}});
+                   });
              }));
 
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
-               if (const NamedModel named = model_named(host.fleet(), asked.model); named.preset != nullptr)
-                 add_preset(*named.preset, asked);
-               read_with(request, asked.model, [&](const PromptReader& reader) {
-                 put(response, {{"prompt", reader.text_of(std::get<api::ChatPrompt>(asked.prompt))}});
+               const NamedModel named = model_named(host.fleet(), asked.model);
+               if (named.preset != nullptr) add_preset(*named.preset, asked);
+               read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
+                 const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
+                 const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);
+                 Json answer{{"prompt", prompt.text}};
+                 if (reader.vocab().present()) answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
+                 put(response, answer);
                });
              }));
 

@@ -14,34 +14,35 @@ using api::Json;
 
 api::Problem not_here(const std::string& what) { return {501, "unsupported", what}; }
 
-std::string asked_for(const httplib::Request& request) { return request.get_param_value("model"); }
+std::string asked_for(const host::Host& host, const httplib::Request& request) {
+  return model_asked_for(host, request.get_param_value("model"))->request.name;
+}
 
 }  // namespace
 
 std::string Server::Impl::model_in_body(const httplib::Request& request) const {
   const Json body = api::parse_object(request.body);
-  return model_asked_for(host, api::Fields(body).need_text("model")).request.name;
+  return model_asked_for(host, api::Fields(body).need_text("model"))->request.name;
 }
 
 void Server::Impl::add_llama_model_routes() {
   http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
-              const std::size_t place = place_of(host, asked_for(request));
-              const std::string name = plan_at(host, place).name;
-              put(response, llama_props(host, place, vocabularies.find(name).get()));
+              const std::string name = usable_plan_of(host, asked_for(host, request)).name;
+              put(response, llama_props(host, name, vocabularies.find(name).get()));
             }));
   http->Get("/slots", answering([this](const httplib::Request& request, httplib::Response& response) {
-              const Json slots = llama_slots(host, place_of(host, asked_for(request)));
+              const Json slots = llama_slots(host, asked_for(host, request));
               const auto works = [](const Json& slot) { return slot["is_processing"].get<bool>(); };
               if (request.has_param("fail_on_no_slot") && std::ranges::all_of(slots, works))
                 throw api::Problem(503, "busy", "no slot available");
               put(response, slots);
             }));
   http->Get("/lora-adapters", answering([this](const httplib::Request& request, httplib::Response& response) {
-              put(response, llama_adapters(host, place_of(host, asked_for(request))));
+              put(response, llama_adapters(host, asked_for(host, request)));
             }));
   http->Post("/models/load", answering([this](const httplib::Request& request, httplib::Response& response) {
                const std::string model = model_in_body(request);
-               const auto work = begin_work();
+               const auto work = begin_work(request);
                const auto watched = watch(request).watched;
                ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
                put(response, {{"success", true}});
@@ -50,6 +51,7 @@ void Server::Impl::add_llama_model_routes() {
                host.unload(model_in_body(request));
                put(response, {{"success", true}});
              }));
+  add_llama_slot_routes();
   add_llama_refusals();
 }
 
@@ -61,9 +63,6 @@ void Server::Impl::add_llama_refusals() {
   http->Post("/props", refuse("properties are read here, not changed; a request's own fields change its sampling"));
   http->Post("/lora-adapters",
              refuse("adapters keep the scales that they were planned with; --lora-scaled FILE:SCALE sets them"));
-  http->Post(R"(/slots/(\d+))",
-             refuse("conversations are found by their beginning here, and swapped out by themselves; no slot is saved, "
-                    "restored or erased by its number"));
 }
 
 }  // namespace plimsoll::server

@@ -24,10 +24,9 @@ void Server::Impl::add_ollama_routes() {
             }));
   http->Post("/api/show", answering([this](const httplib::Request& request, httplib::Response& response) {
                const std::string name = api::asked_ollama_model(api::parse_object(request.body));
-               const host::FleetModel& model = model_asked_for(host, name);
-               const auto place = static_cast<std::size_t>(&model - host.fleet().models.data());
-               read_with(request, model.request.name, [&](const PromptReader& reader) {
-                 put(response, api::ollama_show(ollama_shown(host, place, reader)));
+               const std::string model = model_asked_for(host, name)->request.name;
+               read_with(request, model, [&](const PromptReader& reader, const std::stop_token&) {
+                 put(response, api::ollama_show(ollama_shown(host, model, reader)));
                });
              }));
   add_ollama_embedding();

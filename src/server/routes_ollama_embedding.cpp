@@ -16,8 +16,8 @@ Server::Impl::Embedded Server::Impl::embed_for_ollama(const httplib::Request& re
   if (!asked.request.inputs.empty()) {
     out = embed(request, asked.request);
   } else {
-    out.model = model_asked_for(host, asked.request.model).request.name;
-    const auto work = begin_work();
+    out.model = model_asked_for(host, asked.request.model)->request.name;
+    const auto work = begin_work(request);
     const auto watched = watch(request).watched;
     if (!goes) ahead_of_vocabularies(context(), [&] { load_model(host, out.model, options, watched->token()); });
   }

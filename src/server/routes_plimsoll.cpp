@@ -38,6 +38,16 @@ Json history_json(const monitor::Sample& sample) {
   return {{"at", utc_text(sample.at)}, {"devices", std::move(devices)}};
 }
 
+// Names that have no entry in the ledger: a preset is its model's bytes.
+Json presets_json(const host::Fleet& fleet) {
+  Json out = Json::array();
+  for (const host::FleetModel& model : fleet.models) {
+    for (const host::Preset& preset : model.presets)
+      out.push_back({{"name", preset.name}, {"model", model.request.name}, {"bytes", 0}});
+  }
+  return out;
+}
+
 Json entry_json(const memory::Entry& entry) {
   return {{"device", entry.tag.device.name()}, {"buffer", entry.tag.buffer},
           {"owner", entry.tag.owner},          {"stage", memory::to_string(entry.tag.stage)},
@@ -134,7 +144,8 @@ void add_asked(std::vector<plan::Request>& requests, const host::Host& host, con
   const auto model = asked.is_object() ? asked.find("model") : asked.end();
   if (!asked.is_object() || model == asked.end() || !model->is_string())
     throw api::bad_request(fmt::format("'{}' must be an object with the name of a 'model'", path)).at(path);
-  const host::FleetModel found = host::with_keys(model_asked_for(host, model->get<std::string>()), keys_as_toml(asked));
+  const host::FleetModel found =
+      host::with_keys(*model_asked_for(host, model->get<std::string>()), keys_as_toml(asked));
   requests.push_back(found.request);
   requests.back().name += suffix;
   if (!found.draft) return;
@@ -162,7 +173,7 @@ std::vector<plan::Request> asked_requests(const host::Host& host, const Json& bo
 
 void Server::Impl::add_plimsoll_routes() {
   http->Get("/plimsoll/v1/status", answering([this](const httplib::Request&, httplib::Response& response) {
-              put(response, monitor::to_json(monitor::take_sample(host), monitor.counters()));
+              put(response, monitor::to_json(monitor::take_sample(host), monitor.counters(), host.fleet().get()));
             }));
   http->Get("/plimsoll/v1/history", answering([this](const httplib::Request&, httplib::Response& response) {
               Json samples = Json::array();
@@ -178,38 +189,38 @@ void Server::Impl::add_plimsoll_routes() {
               Json entries = Json::array();
               for (const memory::Entry& entry : host.accounting().ledger().entries())
                 entries.push_back(entry_json(entry));
-              put(response, {{"schema", "plimsoll.ledger/1"}, {"entries", std::move(entries)}});
+              put(response, {{"schema", "plimsoll.ledger/1"},
+                             {"entries", std::move(entries)},
+                             {"presets", presets_json(*host.fleet())}});
             }));
   http->Get("/plimsoll/v1/plan", answering([this](const httplib::Request&, httplib::Response& response) {
-              const host::FreeCapacity capacity(host.plans(), host.devices(), host::drafts_of(host.fleet()));
-              put(response, host::to_json(host::plan_fleet(host.fleet(), capacity), tracker::mode()));
+              put(response, host::to_json(host.fleet_plan(), tracker::mode()));
             }));
   http->Post("/plimsoll/v1/plan", answering([this](const httplib::Request& request, httplib::Response& response) {
                const auto requests = asked_requests(host, api::parse_object(request.body));
-               const auto work = begin_work();
+               const auto work = begin_work(request);
                if (!plan) {
                  throw api::Problem(501, "unsupported", "this server cannot plan models");
                }
                const std::lock_guard lock(planning);
                put(response, plan::to_json(plan(requests), tracker::mode()));
              }));
-  http->Get("/plimsoll/v1/events", answering([this](const httplib::Request&, httplib::Response& response) {
+  http->Get("/plimsoll/v1/events", answering([this](const httplib::Request& request, httplib::Response& response) {
               response.set_header("Cache-Control", "no-cache");
               auto feed = std::make_shared<EventFeed>(host, monitor);
-              response.set_chunked_content_provider(api::kEventStream,
-                                                    [this, feed](std::size_t, httplib::DataSink& sink) {
-                                                      if (!ending) return feed->write_news(sink);
-                                                      sink.done();
-                                                      return true;
-                                                    });
+              put_stream(request, response, api::kEventStream, [this, feed](std::size_t, httplib::DataSink& sink) {
+                if (!ending) return feed->write_news(sink);
+                sink.done();
+                return true;
+              });
             }));
 
   http->Post(R"(/plimsoll/v1/models/(.+)/(load|unload|pin))",
              answering([this](const httplib::Request& request, httplib::Response& response) {
-               const std::string name = model_asked_for(host, request.matches[1]).request.name;
+               const std::string name = model_asked_for(host, request.matches[1])->request.name;
                const std::string what = request.matches[2];
                if (what == "load") {
-                 const auto work = begin_work();
+                 const auto work = begin_work(request);
                  const auto watched = watch(request).watched;
                  ahead_of_vocabularies(context(), [&] { load_model(host, name, options, watched->token()); });
                } else if (what == "unload") {

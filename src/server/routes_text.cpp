@@ -1,6 +1,8 @@
 // The APIs for text: each of api::dialects() at its path, streamed or as a whole.
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <ranges>
 
 #include "base/log.hpp"
@@ -8,19 +10,48 @@
 #include "api/sse.hpp"
 #include "checked_lease.hpp"
 #include "keep_alive.hpp"
-
 #include "preset.hpp"
 #include "server_impl.hpp"
+#include "stream_listener.hpp"
 
 namespace plimsoll::server {
+
+// What a request needs while its answer is written, after its handler has returned. Ends from below.
+struct Answering {
+  std::unique_ptr<RequestMemory::Share> memory;  // of what is collected
+  std::shared_ptr<RequestCounters::Work> work;
+  std::unique_ptr<DisconnectWatcher::Watch> watched;
+  std::unique_ptr<api::AnswerWriter> writer;
+  std::unique_ptr<TextJob> job;
+  std::function<api::Problem(const std::exception&)> explain;
+  std::optional<api::KeepAlive> keep_alive;
+  HeartbeatRule heartbeat;
+  std::function<void()> keep;      // before the client hears of the end: it may refer to what was answered then
+  std::future<std::string> whole;  // made beside the connection's thread
+};
+
 namespace {
 
 constexpr int kClientGone = 499;
 
+// Of a token with its alternatives: texts, and the JSON that is made of them.
+constexpr std::size_t kOfALogprob = 512;
+
+std::size_t size_of(const api::Piece& piece) {
+  std::size_t logprobs = 0;
+  for (const api::TokenLogprob& one : piece.logprobs) logprobs += 1 + one.top.size();
+  std::size_t calls = 0;
+  for (const api::ToolCall& call : piece.tool_calls) calls += call.name.size() + call.arguments.size();
+  return piece.text.size() + piece.reasoning.size() + calls + piece.tokens.size() * sizeof(engine::Token) +
+         logprobs * kOfALogprob;
+}
+
 // Collects a whole answer.
 class Collector final : public Listener {
  public:
+  explicit Collector(RequestMemory::Share& memory) : memory_(memory) {}
   bool piece(const api::Piece& piece) override {
+    note(kCopiesOfAnAnswer * size_of(piece));
     api::Choice& choice = at(piece.choice);
     choice.text += piece.text;
     choice.reasoning += piece.reasoning;
@@ -33,6 +64,8 @@ class Collector final : public Listener {
     at(end.choice).finish = end.finish;
     at(end.choice).stop_string = end.stop_string;
     at(end.choice).timings = end.timings.value_or(api::Timings{});
+    at(end.choice).mean_logprob = end.mean_logprob.value_or(0);
+    at(end.choice).schema_check = end.schema_check;
     return true;
   }
   [[nodiscard]] std::vector<api::Choice> take() { return std::move(choices_); }
@@ -42,35 +75,30 @@ class Collector final : public Listener {
     if (index >= choices_.size()) choices_.resize(index + 1);
     return choices_[index];
   }
+  // In steps, since pieces are small.
+  void note(std::size_t bytes) {
+    constexpr std::size_t kStep = 16 << 10;
+    not_charged_ += bytes;
+    if (not_charged_ < kStep) return;
+    memory_.grow(Bytes{std::exchange(not_charged_, 0)});
+  }
+  static constexpr std::size_t kCopiesOfAnAnswer = 3;  // itself, its JSON, and the text of that
+
+  RequestMemory::Share& memory_;
+  std::size_t not_charged_ = 0;
   std::vector<api::Choice> choices_;
 };
 
-using Write = std::function<bool(const std::string& events)>;  // false: nobody reads them any more
+constexpr const char* kSchemaHeader = "x-plimsoll-schema";
+constexpr const char* kCheckHeader = "x-plimsoll-schema-check";
 
-// Writes events as they come.
-class StreamListener final : public Listener {
- public:
-  StreamListener(api::AnswerWriter& writer, const Write& write) : writer_(writer), write_(write) {}
-  void progress(const api::PromptProgress& progress) override { (void)write(writer_.progress(progress)); }
-  bool piece(const api::Piece& piece) override { return write(writer_.piece(piece)); }
-  bool end_of_choice(const api::ChoiceEnd& end) override { return write(writer_.end_of_choice(end)); }
-  [[nodiscard]] bool write(const std::string& events) { return events.empty() || write_(events); }
-
- private:
-  api::AnswerWriter& writer_;
-  const Write& write_;
-};
-
-// What a streamed request needs while its answer is written, after its handler has returned. Ends from below.
-struct Streaming {
-  std::shared_ptr<RequestCounters::Work> work;
-  std::unique_ptr<DisconnectWatcher::Watch> watched;
-  std::unique_ptr<api::AnswerWriter> writer;
-  std::unique_ptr<TextJob> job;
-  RequestOrigin origin;
-  std::optional<api::KeepAlive> keep_alive;
-  const char* type;
-};
+// Keeps what an answer was asked and said, unless the request says that nothing is to be stored.
+std::function<void()> keeper(StoredItems& items, const Answering& all, std::string owner, api::Json body) {
+  if (!body.contains("input") || body.value("store", api::Json(true)) == false) return [] {};
+  return [&items, &all, owner = std::move(owner), input = std::move(body["input"])] {
+    items.keep(owner, "resp_" + all.job->meta().id, input, all.writer->items());
+  };
+}
 
 void count(RequestCounters& counters, const TextJob& job, bool to_its_end) {
   counters.text(job.meta().model, job.usage(), job.times(), to_its_end);
@@ -85,44 +113,64 @@ bool is_timeout(const std::exception& error, const DisconnectWatcher::Watch& wat
 api::Problem timeout() { return {504, "timeout", "the request took longer than this server allows (--max-time)"}; }
 
 // Returns the status for log and counters: the one that was sent stood before the answer did.
-int stream(Streaming& streaming, RequestCounters& counters, const Write& write) {
-  StreamListener listener(*streaming.writer, write);
+int stream(Answering& all, RequestCounters& counters, const StreamListener::Write& write, HeartbeatRule rule) {
+  StreamListener listener(*all.writer, write, rule);
+  TextJob& job = *all.job;
   try {
-    if (!listener.write(streaming.writer->begin(streaming.job->meta()))) return kClientGone;
-    streaming.job->run(listener);
-    count(counters, *streaming.job, true);
-    return listener.write(streaming.writer->end(streaming.job->usage())) ? 200 : kClientGone;
+    while (rule.beats() && !job.is_started() && !job.wait_for(rule.step())) {
+      if (!listener.beat()) return kClientGone;
+    }
+    if (!job.is_started()) job.start();
+    if (!listener.write(all.writer->begin(job.meta()))) return kClientGone;
+    job.run(listener);
+    count(counters, job, true);
+    const std::string end = all.writer->end(job.usage());
+    all.keep();
+    return listener.write(end) ? 200 : kClientGone;
   } catch (const std::exception& error) {
-    const api::Problem problem =
-        is_timeout(error, *streaming.watched) ? timeout() : problem_of(error, streaming.origin);
+    const api::Problem problem = all.explain(error);
     if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", problem.what());
-    count(counters, *streaming.job, false);
-    (void)listener.write(streaming.writer->failure(problem));
+    if (job.is_started()) count(counters, job, false);
+    (void)listener.write(all.writer->failure(problem));
     return problem.status();
   }
 }
 
 // The library takes a client that has closed its half for gone before it streams to it: such a client gets all events
 // at once.
-void put_all_events(Streaming& streaming, RequestCounters& counters, httplib::Response& response) {
+void put_all_events(Answering& all, RequestCounters& counters, httplib::Response& response, const char* type) {
   std::string events;
-  (void)stream(streaming, counters, [&](const std::string& more) {
+  const auto collect = [&](const std::string& more) {
+    all.memory->grow(Bytes{more.size()});
     events += more;
     return true;
-  });
-  response.set_content(events, streaming.type);
+  };
+  (void)stream(all, counters, collect, {.interval = Milliseconds(0)});
+  response.set_content(events, type);
 }
 
 // Its slot is free, and its model may go.
-void end(Streaming& streaming, host::Host& host) {
-  const std::string model = streaming.job->meta().model;
-  streaming.job.reset();
-  keep_alive(host, model, streaming.keep_alive);
+void end(Answering& all, host::Host& host) {
+  const std::string model = all.job->meta().model;
+  all.job.reset();
+  keep_alive(host, model, all.keep_alive);
 }
 
-// Names of fields, fit for a header.
-api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counters) {
-  Collector collector;
+// Of each prompt's answers the `given` likeliest, those first; as they are where all are given.
+std::vector<api::Choice> best_of(std::vector<api::Choice> choices, std::size_t made, std::size_t given) {
+  if (given >= made) return choices;
+  std::vector<api::Choice> best;
+  for (auto of_a_prompt : choices | std::views::chunk(made)) {
+    std::ranges::stable_sort(of_a_prompt, std::ranges::greater{}, &api::Choice::mean_logprob);
+    for (api::Choice& choice : of_a_prompt | std::views::take(given)) best.push_back(std::move(choice));
+  }
+  return best;
+}
+
+api::Json whole(Answering& all, RequestCounters& counters) {
+  TextJob& job = *all.job;
+  Collector collector(*all.memory);
+  job.start();
   try {
     job.run(collector);
   } catch (...) {
@@ -130,7 +178,9 @@ api::Json whole(TextJob& job, api::AnswerWriter& writer, RequestCounters& counte
     throw;
   }
   count(counters, job, true);
-  return writer.whole({.meta = job.meta(), .choices = collector.take(), .usage = job.usage()});
+  return all.writer->whole({.meta = job.meta(),
+                            .choices = best_of(collector.take(), job.answers_per_prompt(), job.given_per_prompt()),
+                            .usage = job.usage()});
 }
 
 // Counting needs no length of an answer.
@@ -142,10 +192,10 @@ api::Json with_a_length(api::Json body) {
 }  // namespace
 
 void Server::Impl::only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked) {
-  const std::string model = model_asked_for(host, asked.request.model).request.name;
+  const std::string model = model_asked_for(host, asked.request.model)->request.name;
   const auto& stays = asked.request.keep_alive;
   if (!stays || !stays->idle || stays->idle->count() > 0) {
-    const auto work = begin_work();
+    const auto work = begin_work(request);
     const auto watched = watch(request).watched;
     ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
   }
@@ -159,40 +209,101 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
 
 void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
                                httplib::Response& response) {
-  api::Asked asked = dialect.read(api::parse_object(request.body));
+  api::Json body = api::parse_object(request.body);
+  stored_items.complete(owner_of(request), body);
+  api::Asked asked = dialect.read(body);
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;
-  auto streaming = std::make_shared<Streaming>();
-  streaming->work = begin_work();
+  auto all = std::make_shared<Answering>();
+  all->work = begin_work(request);
+  all->memory = request_memory.take(0);
   auto [client, watched] = watch(request);
-  streaming->watched = std::move(watched);
-  streaming->writer = std::move(asked.writer);
-  streaming->origin = origin_of(request, response);
-  streaming->keep_alive = asked.request.keep_alive;
-  streaming->type = dialect.stream_type;
+  all->watched = std::move(watched);
+  all->writer = std::move(asked.writer);
+  all->explain = [this, origin = origin_of(request, response),
+                  watch = all->watched.get()](const std::exception& error) {
+    return is_timeout(error, *watch) ? timeout() : explained(error, origin);
+  };
+  all->keep_alive = asked.request.keep_alive;
+  all->heartbeat = options.heartbeat;
+  if (asked.request.heartbeat) all->heartbeat.interval = *asked.request.heartbeat;
+  all->keep = keeper(stored_items, *all, owner_of(request), std::move(body));
   try {
-    streaming->job =
-        std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request), streaming->watched->token());
-    if (!streams) {
-      put(response, whole(*streaming->job, *streaming->writer, counters));
-      return end(*streaming, host);
+    all->job = std::make_unique<TextJob>(context(), std::move(asked.request), owner_of(request), all->watched->token());
+    if (const api::HeldForm& held = all->job->held(); !held.notes.empty()) {
+      response.set_header(kSchemaHeader, held.words());
+      unheld.tell(held, request.path);
     }
+    if (streams)
+      begin_stream(dialect, all, client, request, response);
+    else
+      put_whole(all, client, request, response);
   } catch (const std::exception& error) {
-    if (is_timeout(error, *streaming->watched)) throw timeout();
-    throw;
+    throw all->explain(error);
   }
+}
+
+// Its headers go out once its model is there, or after some waiting; until then a refusal has its own status.
+void Server::Impl::begin_stream(const api::Dialect& dialect, const std::shared_ptr<Answering>& all,
+                                const std::shared_ptr<Peer>& client, const httplib::Request& request,
+                                httplib::Response& response) {
+  const HeartbeatRule rule = all->heartbeat;
+  if (!rule.beats() || all->job->wait_for(rule.interval)) all->job->start();
   response.set_header("Cache-Control", "no-cache");
-  if (client->has_closed_its_half()) return put_all_events(*streaming, counters, response);
+  if (client->has_closed_its_half() || !knows_streams(request)) {
+    put_all_events(*all, counters, response, dialect.stream_type);
+    unheld.tell(*all->job);
+    return end(*all, host);
+  }
   client->answer_begins();
-  response.set_chunked_content_provider(
-      dialect.stream_type, [this, streaming, &request](std::size_t, httplib::DataSink& sink) {
-        const int status = stream(*streaming, counters,
-                                  [&](const std::string& events) { return sink.write(events.data(), events.size()); });
-        end(*streaming, host);  // before the last bytes left
-        write_down(request, status);
-        sink.done();
-        return true;
-      });
+  put_stream(request, response, dialect.stream_type, [this, all, rule, &request](std::size_t, httplib::DataSink& sink) {
+    const auto write = [&](const std::string& events) { return sink.write(events.data(), events.size()); };
+    const int status = stream(*all, counters, write, rule);
+    unheld.tell(*all->job);
+    end(*all, host);  // before the last bytes left
+    write_down(request, status);
+    sink.done();
+    return true;
+  });
+}
+
+void Server::Impl::put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
+                             const httplib::Request& request, httplib::Response& response) {
+  const HeartbeatRule rule = all->heartbeat;
+  const auto checked = std::make_shared<std::string>();  // by which kind of verdict, where it was
+  const auto make = [this, checked, answer = all.get()] {
+    const api::Json made = whole(*answer, counters);
+    if (const auto check = answer->job->usage().schema_check) *checked = to_word(check->kind);
+    unheld.tell(*answer->job);
+    answer->keep();
+    end(*answer, host);
+    return api::to_text(made);
+  };
+  const auto put_now = [&](const std::string& body) {
+    if (!checked->empty()) response.set_header(kCheckHeader, *checked);
+    response.set_content(body, kJson);
+  };
+  if (!options.keep_alive_spaces || !rule.beats() || !knows_streams(request)) return put_now(make());
+  all->whole = std::async(std::launch::async, make);
+  if (all->whole.wait_for(rule.interval) == std::future_status::ready || client->has_closed_its_half())
+    return put_now(all->whole.get());
+  client->answer_begins();
+  put_stream(request, response, kJson, [this, all, rule, &request](std::size_t, httplib::DataSink& sink) {
+    int status = 200;
+    std::string body;
+    while (all->whole.wait_for(rule.interval) != std::future_status::ready) (void)sink.write(" ", 1);
+    try {
+      body = all->whole.get();
+    } catch (const std::exception& error) {
+      const api::Problem problem = all->explain(error);
+      status = problem.status();
+      body = api::to_text(api::error_body(problem, shape_of(request.path)));
+    }
+    (void)sink.write(body.data(), body.size());
+    write_down(request, status);
+    sink.done();
+    return true;
+  });
 }
 
 void Server::Impl::add_text_routes() {
@@ -209,11 +320,13 @@ void Server::Impl::add_text_routes() {
 void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
-               api::TextRequest asked = read(api::parse_object(request.body));
-               if (const NamedModel model = model_named(host.fleet(), asked.model); model.preset != nullptr)
-                 add_preset(*model.preset, asked);
-               read_with(request, asked.model, [&](const PromptReader& reader) {
-                 const std::size_t tokens = reader.read(asked).prompts.front().size();
+               api::Json body = api::parse_object(request.body);
+               stored_items.complete(owner_of(request), body);
+               api::TextRequest asked = read(body);
+               const NamedModel model = model_named(host.fleet(), asked.model);
+               if (model.preset != nullptr) add_preset(*model.preset, asked);
+               read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
+                 const std::size_t tokens = reader.read(asked, model.chat_template(), stop).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
                });
              }));

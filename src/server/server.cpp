@@ -4,15 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <semaphore>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include "api/json_lines.hpp"
-#include "api/sse.hpp"
 #include "base/log.hpp"
+#include "plan/store.hpp"
 
 #include "checked_lease.hpp"
+#include "http_failure.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
 #include "request_path.hpp"
@@ -25,17 +26,30 @@ constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
+constexpr double kBytesOfAToken = 4;  // of a request's body, for its share beside others
+
+std::filesystem::path kept_folder(const host::SwapLimits& swap) {
+  const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
+  return folder / "kept";
+}
 
 }  // namespace
 
-Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan)
+Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan,
+                   ReloadAsked the_reload)
     : host(the_host),
       monitor(the_monitor),
       options(std::move(the_options)),
       plan(std::move(the_plan)),
-      keys(options.api_keys),
+      reload(std::move(the_reload)),
+      keys(options.api_keys, options.named_keys),
+      key_usage(options.named_keys, std::chrono::steady_clock::now()),
       prompts(host, options.cached_prompts),
+      slot_files(options.slot_folder, OwnersByKey(options.api_keys)),
+      kept_prompts(kept_folder(host.fleet()->swap), host.fleet()->swap.kept, OwnersByKey(options.api_keys)),
       vocabularies(host),
+      stored_items(host.accounting().ledger()),
+      request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
       http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
   add_text_routes();
@@ -44,8 +58,10 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_llama_model_routes();
   add_ollama_routes();
   add_plimsoll_routes();
+  add_reload_route();
   add_description();
   add_page();
+  kept_prompts.restore(host, prompts);
   port = listen_at(http->library(), options);
 }
 
@@ -59,38 +75,28 @@ void Server::Impl::add_common_handling() {
   library.set_tcp_nodelay(true);
   library.set_keep_alive_max_count(kRequestsPerConnection);
   library.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-    // The library offers no other way to say that a path is another one's name. What it hands out is its own, and no
-    // constant.
-    std::string& path = const_cast<httplib::Request&>(request).path;
-    path = usual_path(request.method, path);
-    return let_in(request, response);
+    // The library offers no other way to say that a path is another one's name, and how a body is to be read. What it
+    // hands out is its own, and no constant.
+    auto& own = const_cast<httplib::Request&>(request);
+    own.path = usual_path(own.method, own.path);
+    return let_in(own, response);
   });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty()) explain_failure(request, response);
   });
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    const std::string type = response.get_header_value("Content-Type");
-    if (type != api::kEventStream && type != api::kJsonLines) write_down(request, response.status);
+    if (!response.content_provider_) write_down(request, response.status);
   });
 }
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
   std::string allowed = response.status == 404 ? http->allowed_at(request.path) : "";
-  const int status = allowed.empty() ? response.status : 405;
-  const std::string what = status == 405 ? fmt::format("{} takes no {}, but {}", request.path, request.method, allowed)
-                           : status == 404 ? fmt::format("there is no {} {} here", request.method, request.path)
-                           : status == 413
-                               ? fmt::format("the body is larger than the {} that this server takes (--max-body)",
-                                             format_bytes(options.limits.body))
-                               : httplib::status_message(status);
-  const char* code = status == 404 ? "not_found" : status == 405 ? "method_not_allowed" : "invalid_request";
   if (!allowed.empty()) response.set_header("Allow", allowed);
-  put(response, api::Problem(status, code, what), shape_of(request.path));
-  response.status = status;
+  put(response, failure_of(request, response.status, allowed, options.limits.body), shape_of(request.path));
 }
 
-httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& request, httplib::Response& response) {
+httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request, httplib::Response& response) {
   using Answer = httplib::Server::HandlerResponse;
   allow_origin(request, response, options);
   response.set_header("X-Content-Type-Options", "nosniff");
@@ -119,9 +125,12 @@ httplib::Server::HandlerResponse Server::Impl::let_in(const httplib::Request& re
   if (ending && !is_about_the_server(request)) {
     return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
   }
-  if (keys.open() || is_public(request) || keys.owner_of(key_of(request))) return Answer::Unhandled;
-  return turn_away(
-      {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
+  if (!keys.open() && !is_public(request) && !keys.owner_of(key_of(request))) {
+    return turn_away(
+        {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
+  }
+  if (const auto problem = make_readable(request)) return turn_away(*problem);
+  return Answer::Unhandled;
 }
 
 void Server::Impl::write_down(const httplib::Request& request, int status) {
@@ -146,6 +155,9 @@ Server::Impl::Work Server::Impl::answering(Work work) {
       put(response, problem, shape_of(request.path));
     }
     tell_ignored(unknown, request, response);
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [name, value] : key_usage.headers_for(owner_of(request), shape_of(request.path), now))
+      response.set_header(name, value);
   };
 }
 
@@ -170,33 +182,50 @@ api::Problem Server::Impl::explained(const std::exception& error, const RequestO
   return problem;
 }
 
-std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work() {
+namespace {
+
+struct Begun {
+  explicit Begun(RequestCounters& counters) : work(counters) {}
+  RequestCounters::Work work;
+  std::unique_ptr<KeyUsage::Request> of_key;
+  std::unique_ptr<RequestMemory::Share> memory;
+};
+
+}  // namespace
+
+std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::Request& request) {
   if (ending) throw api::Problem(503, "ending", "the server is ending");
-  auto work = std::make_shared<RequestCounters::Work>(counters);
+  const auto begun = std::make_shared<Begun>(counters);
   if (counters.at_work() > options.limits.requests) {
     throw api::Problem(503, "busy",
                        fmt::format("{} requests are at work, and this server takes no more at once (--max-requests)",
                                    options.limits.requests))
         .retry_after(std::chrono::seconds(1));
   }
-  return work;
+  begun->of_key = key_usage.begin(owner_of(request), std::chrono::steady_clock::now());
+  begun->memory = request_memory.take(request.body.size());
+  return {begun, &begun->work};
 }
 
-void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const Reading& work) {
-  const std::string& name = model_asked_for(host, model).request.name;
-  const auto counted = begin_work();
-  if (const auto reader = vocabularies.find(name)) return work(*reader);
+void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const ReadingUntil& work) {
+  const std::string name = model_asked_for(host, model)->request.name;
+  const auto counted = begin_work(request);
   const auto watched = watch(request).watched;
+  if (const auto reader = vocabularies.find(name)) return work(*reader, watched->token());
   const host::Lease lease = lease_of(host, name, options, watched->token());
-  work(PromptReader(lease));
+  work(PromptReader(lease, template_of(host, name)), watched->token());
 }
 
 Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
                                                     const Reading& check) {
-  auto work = begin_work();
+  auto work = begin_work(request);
   auto watched = watch(request).watched;
-  const std::stop_token stop = watched->token();
-  return {std::move(work), std::move(watched), checked_lease(context(), model, stop, check)};
+  const auto how = [&, stop = watched->token()] {
+    host::AcquireOptions out = acquire_options(options, stop);
+    out.claim = key_usage.claim_of(owner_of(request), {}, static_cast<double>(request.body.size()) / kBytesOfAToken);
+    return out;
+  };
+  return {std::move(work), std::move(watched), checked_lease(context(), model, check, how)};
 }
 
 Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
@@ -214,20 +243,21 @@ std::string Server::Impl::owner_of(const httplib::Request& request) const {
 // Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.
 bool Server::Impl::ready() const {
   if (was_ready) return true;
-  const host::HostStatus status = host.status();
   const auto was_tried = [](const host::ModelStatus& model) {
     return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
   };
-  for (std::size_t i = 0; i < status.models.size(); ++i) {
-    if (host.fleet().models[i].load_at_start && !was_tried(status.models[i])) return false;
+  for (const KnownModel& known : known_models(host)) {
+    if (known.model->load_at_start && !was_tried(known.status)) return false;
   }
   was_ready = true;
   return true;
 }
 
-Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan)
-    : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan))) {}
+Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan, ReloadAsked reload)
+    : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan), std::move(reload))) {}
 Server::~Server() = default;
+
+host::ReloadReport Server::reload(const std::stop_token& stop) { return impl_->reload_fleet(stop); }
 
 int Server::port() const noexcept { return impl_->port; }
 
@@ -258,6 +288,11 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
   });
   impl.http->library().listen_after_bind();
   impl.http->library().decommission();  // ends the notifier where nothing ever listened
+  try {
+    impl.kept_prompts.save(impl.host, impl.prompts);
+  } catch (const std::exception& error) {
+    log::warn("server", "no prompt is kept beyond the end: {}", error.what());
+  }
 }
 
 }  // namespace plimsoll::server

@@ -16,12 +16,16 @@ namespace plimsoll::server {
 // Answers POST /plimsoll/v1/plan: what these would take, beside what the fleet has. Called by one thread at a time.
 using PlanAsked = std::function<plan::Plan(const std::vector<plan::Request>&)>;
 
+// Answers POST /plimsoll/v1/reload: the fleet is read again. Any thread.
+using ReloadAsked = std::function<host::ReloadReport(const std::stop_token& stop)>;
+
 // Host and monitor outlive it. Each connection has a thread, which waits most of the time.
 class Server {
  public:
   // Takes the port; connections wait there until serve(). Throws Error: io (the port is taken, or the
   // address is not this machine's), usage (a certificate without its key, or one that cannot be used).
-  Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan = {});
+  Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan = {},
+         ReloadAsked reload = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -33,6 +37,9 @@ class Server {
   // Answers until `stop`; then refuses new requests, waits for those at work as long as the limits say, and cancels the
   // rest. `listening` is called once connections are accepted.
   void serve(std::stop_token stop, const std::function<void()>& listening = {});
+  // What POST /plimsoll/v1/reload does, for whoever else wants it done. Any thread. Throws Error: unsupported (it was
+  // given no ReloadAsked), cancelled.
+  host::ReloadReport reload(const std::stop_token& stop);
 
  private:
   struct Impl;  // src/server/server_impl.hpp

@@ -3,6 +3,7 @@
 #include "host/host.hpp"
 #include "server/server_options.hpp"
 
+#include "key_usage.hpp"
 #include "prompt_cache.hpp"
 #include "vocabulary_cache.hpp"
 
@@ -13,6 +14,7 @@ struct ServerContext {
   host::Host& host;
   PromptCache& prompts;
   VocabularyCache& vocabularies;
+  KeyUsage& key_usage;
   const ServerOptions& options;
 };
 

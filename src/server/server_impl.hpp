@@ -20,26 +20,39 @@
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
 #include "ignored_fields.hpp"
+#include "kept_prompts.hpp"
+#include "key_usage.hpp"
 #include "peer.hpp"
 #include "request_counters.hpp"
+#include "request_memory.hpp"
 #include "request_problem.hpp"
 #include "server_context.hpp"
+#include "slot_files.hpp"
+#include "stored_items.hpp"
 #include "text_job.hpp"
+#include "unheld_schemas.hpp"
 
 namespace plimsoll::server {
 
+struct Answering;  // routes_text.cpp
+
 struct Server::Impl {
-  Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan);
+  Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOptions the_options, PlanAsked the_plan,
+       ReloadAsked the_reload);
 
   // --- server.cpp ---
   void add_common_handling();
-  [[nodiscard]] httplib::Server::HandlerResponse let_in(const httplib::Request& request, httplib::Response& response);
+  [[nodiscard]] httplib::Server::HandlerResponse let_in(httplib::Request& request, httplib::Response& response);
   // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
 
   // --- routes_*.cpp ---
   void add_text_routes();
   void answer_text(const api::Dialect& dialect, const httplib::Request& request, httplib::Response& response);
+  void begin_stream(const api::Dialect& dialect, const std::shared_ptr<Answering>& all,
+                    const std::shared_ptr<Peer>& client, const httplib::Request& request, httplib::Response& response);
+  void put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
+                 const httplib::Request& request, httplib::Response& response);
   // A request without words: its model is loaded, or goes where it is not to be kept.
   void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
@@ -52,15 +65,24 @@ struct Server::Impl {
     double load_ms = 0;  // until the model was there
   };
   [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked);
+  void charge_tokens(const httplib::Request& request, std::size_t tokens);
   void add_llama_routes();
   void add_llama_model_routes();
   void add_llama_refusals();
+  void add_llama_slot_routes();
+  [[nodiscard]] std::unique_ptr<PromptCache::Handle> conversation_in(const std::string& model, const std::string& owner,
+                                                                     std::size_t slot);
+  void save_slot(const httplib::Request& request, httplib::Response& response);
+  void restore_slot(const httplib::Request& request, httplib::Response& response);
+  void erase_slot(const httplib::Request& request, httplib::Response& response);
   [[nodiscard]] std::string model_in_body(const httplib::Request& request) const;  // throws api::Problem
   void add_ollama_routes();
   void add_ollama_embedding();
   [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked);
   void add_ollama_refusals();
   void add_plimsoll_routes();
+  void add_reload_route();
+  [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
   void add_page();
   void add_description();
 
@@ -71,12 +93,14 @@ struct Server::Impl {
   void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
   // What the library answers by itself: no such route, another method, a body too large, a request that is none.
   void explain_failure(const httplib::Request& request, httplib::Response& response) const;
-  // For requests that need a model: counted, and refused where too many are at work.
-  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work();
+  // For requests that need a model: counted, and refused where too many are at work, or its key may have no more.
+  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work(const httplib::Request& request);
   // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
   // first). Throws api::Problem, what `work` throws, and where the model's file was changed what acquiring throws.
+  // The token is asked to stop where the client disconnects or the server ends.
+  using ReadingUntil = std::function<void(const PromptReader&, const std::stop_token&)>;
+  void read_with(const httplib::Request& request, const std::string& model, const ReadingUntil& work);
   using Reading = std::function<void(const PromptReader&)>;
-  void read_with(const httplib::Request& request, const std::string& model, const Reading& work);
   // What a request that needs a ready model holds while it is at work; ends from below.
   struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
@@ -93,7 +117,7 @@ struct Server::Impl {
   };
   [[nodiscard]] Attended watch(const httplib::Request& request);
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, options}; }
+  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, key_usage, options}; }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error, const RequestOrigin& origin) const;
   [[nodiscard]] static RequestOrigin origin_of(const httplib::Request& request, const httplib::Response& response);
@@ -105,11 +129,18 @@ struct Server::Impl {
   ServerOptions options;
   PlanAsked plan;
   std::mutex planning;
+  ReloadAsked reload;
   ApiKeys keys;
+  KeyUsage key_usage;
   PromptCache prompts;
+  SlotFiles slot_files;
+  KeptPrompts kept_prompts;
   VocabularyCache vocabularies;
+  StoredItems stored_items;
+  RequestMemory request_memory;
   RequestCounters counters;
   IgnoredFields ignored_fields;
+  UnheldSchemas unheld;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;

@@ -3,13 +3,15 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include "host/fleet_keys.hpp"
 #include "plan/plan.hpp"
+#include "server/heartbeat.hpp"
 
 namespace plimsoll::server {
 
@@ -28,9 +30,10 @@ struct Limits {
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  int port = 8080;                      // 0: any that is free
-  std::vector<std::string> api_keys{};  // empty: nobody is asked for one
-  std::filesystem::path certificate{};  // PEM; both or neither
+  int port = 8080;                           // 0: any that is free
+  std::vector<std::string> api_keys{};       // and these; none at all: nobody is asked for one
+  std::vector<host::FleetKey> named_keys{};  // with shares and limits
+  std::filesystem::path certificate{};       // PEM; both or neither
   std::filesystem::path private_key{};
   // Without keys: names beside localhost, addresses and this machine's own under which it may be asked.
   std::vector<std::string> host_names{};
@@ -39,10 +42,15 @@ struct ServerOptions {
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
+  std::filesystem::path slot_folder{};  // where /slots saves conversations by name; empty: it saves none
+  HeartbeatRule heartbeat{};
+  bool keep_alive_spaces = false;  // an answer that is no stream is kept alive as well, by white space before it
   Limits limits{};
-  // By the name of a model that does not fit even alone: configurations that would (host::NeverFits), for the answer
-  // that refuses it.
-  std::map<std::string, std::vector<plan::Alternative>> ways_out{};
+  // For a model that does not fit even alone: configurations that would (host::NeverFits), for the answer that refuses
+  // it. Any thread.
+  std::function<std::vector<plan::Alternative>(const std::string& model)> ways_out{};
+
+  [[nodiscard]] bool asks_for_keys() const noexcept { return !api_keys.empty() || !named_keys.empty(); }
 };
 
 // Only this machine can reach it: "localhost", 127.0.0.0/8, ::1. "127.evil.example" is a name, not an address.

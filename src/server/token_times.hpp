@@ -16,12 +16,12 @@ class TokenTimes {
     return TokenTimes(Moment{});
   }  // of what is answered without tokens
 
-  // The next token is the first of another answer to the same request: no time between tokens lies before it.
-  void begin_answer() noexcept { last_.reset(); }
-  void token(Moment now) noexcept {
+  // When an answer's last token came; empty: it has none yet, and no time between tokens lies before its first.
+  using LastToken = std::optional<Moment>;
+  void token(LastToken& last, Moment now) noexcept {
     if (!first_) first_ = seconds(asked_, now);
-    if (last_) between_.add(seconds(*last_, now));
-    last_ = now;
+    if (last) between_.add(seconds(*last, now));
+    last = now;
   }
 
   // Seconds from the request to the first token of all; empty: there was none.
@@ -36,7 +36,6 @@ class TokenTimes {
 
   Moment asked_;
   std::optional<double> first_;
-  std::optional<Moment> last_;
   Histogram between_{kUpToAMinute};
 };
 

@@ -5,26 +5,17 @@
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
-#include "base/log.hpp"
+
+#include "asked_model.hpp"
 
 namespace plimsoll::server {
 
-namespace {
-
-// Once for each file: what else would be seen at the first request alone.
-void say_what_its_template_lacks(const PromptReader& reader) {
-  try {
-    const engine::TemplateCapabilities& can = reader.chat_template()->chat.capabilities();
-    if (!can.chats)
-      log::warn("server", "{}: its chat template shows no message of a user", reader.name());
-    else if (!can.tools)
-      log::info("server", "{}: its chat template knows no tools; they are told in the system message", reader.name());
-  } catch (const Error& error) {
-    log::warn("server", "{}: it cannot chat: {}", reader.name(), error.what());
-  }
+std::string template_of(const host::Host& host, const std::string& model) {
+  const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+  const auto found =
+      std::ranges::find(fleet->models, model, [](const host::FleetModel& one) { return one.request.name; });
+  return found == fleet->models.end() ? std::string{} : found->chat_template;
 }
-
-}  // namespace
 
 Bytes estimated_heap(const engine::Vocab& vocab) {
   // Of llama.cpp's tables, with the usual libraries: 40 bytes by id, 72 by text, 32 of text to show, 104 of a merge,
@@ -41,11 +32,13 @@ VocabularyCache::VocabularyCache(host::Host& host, std::size_t most)
 std::shared_ptr<const PromptReader> VocabularyCache::find(const std::string& model) {
   const std::string files = host_.planned_files(model);
   if (files.empty()) return nullptr;
+  const std::string chosen = template_of(host_, model);
   Entry& entry = entry_of(model);
-  if (auto reader = known(entry, files)) return reader;
+  look_at_the_fleet(model, entry);
+  if (auto reader = known(entry, files, chosen)) return reader;
   const std::lock_guard lock(entry.loading);
-  if (auto reader = known(entry, files)) return reader;
-  Loaded loaded = load(model, files);
+  if (auto reader = known(entry, files, chosen)) return reader;
+  Loaded loaded = load(model, files, chosen);
   if (!is_current(*loaded.reader)) return nullptr;  // the file was changed meanwhile
   auto reader = loaded.reader;
   keep(entry, std::move(loaded));
@@ -53,22 +46,44 @@ std::shared_ptr<const PromptReader> VocabularyCache::find(const std::string& mod
 }
 
 bool VocabularyCache::is_current(const PromptReader& reader) const {
-  return !reader.files().empty() && reader.files() == host_.planned_files(reader.name());
+  if (reader.files().empty() || reader.files() != host_.planned_files(reader.name())) return false;
+  const Entry& entry = entry_of(reader.name());
+  const std::lock_guard lock(mutex_);
+  return entry.fleet == host_.fleet_number();
 }
 
-VocabularyCache::Entry& VocabularyCache::entry_of(const std::string& model) {
+// After a reload the same file may have another context: what was read of it then is of no use.
+void VocabularyCache::look_at_the_fleet(const std::string& model, Entry& entry) {
+  const std::uint64_t now = host_.fleet_number();
+  {
+    const std::lock_guard lock(mutex_);
+    if (entry.fleet == now) return;
+  }
+  const engine::ContextFacts context = plan_of(host_, model).dry_run.context;
+  std::shared_ptr<const PromptReader> gone;  // given back after the lock
+  const std::lock_guard lock(mutex_);
+  entry.fleet = now;
+  if (!entry.reader || entry.reader->context() == context) return;
+  --kept_;
+  held_ -= std::exchange(entry.size, Bytes{});
+  gone = std::exchange(entry.reader, nullptr);
+}
+
+VocabularyCache::Entry& VocabularyCache::entry_of(const std::string& model) const {
   const std::lock_guard lock(mutex_);
   return entries_[model];
 }
 
-std::shared_ptr<const PromptReader> VocabularyCache::known(Entry& entry, const std::string& files) {
+std::shared_ptr<const PromptReader> VocabularyCache::known(Entry& entry, const std::string& files,
+                                                           const std::string& chosen) {
   const std::lock_guard lock(mutex_);
-  if (!entry.reader || entry.reader->files() != files) return nullptr;
+  if (!entry.reader || entry.reader->files() != files || entry.reader->chosen_template() != chosen) return nullptr;
   entry.last_used = ++uses_;
   return entry.reader;
 }
 
-VocabularyCache::Loaded VocabularyCache::load(const std::string& model, const std::string& files) const {
+VocabularyCache::Loaded VocabularyCache::load(const std::string& model, const std::string& files,
+                                              const std::string& chosen) const {
   const std::vector<plan::ModelPlan> plans = host_.plans();
   const auto plan = std::ranges::find(plans, model, &plan::ModelPlan::name);
   if (plan == plans.end()) throw Error(ErrorCode::usage, "there is no model '" + model + "'");
@@ -80,12 +95,10 @@ VocabularyCache::Loaded VocabularyCache::load(const std::string& model, const st
     params.devices = {"none"};  // devices are not even asked for their memory
     read = engine::Model::load(params, {.vocab_only = true});
   }
-  Loaded loaded{.reader = std::make_shared<const PromptReader>(model, std::move(read), plan->dry_run.model,
-                                                               plan->dry_run.context, files)};
-  if (is_the_hosts) return loaded;
-  loaded.size = estimated_heap(loaded.reader->vocab());
-  say_what_its_template_lacks(*loaded.reader);
-  return loaded;
+  auto reader = std::make_shared<const PromptReader>(model, std::move(read), plan->dry_run.model, plan->dry_run.context,
+                                                     files, chosen);
+  const Bytes size = is_the_hosts ? Bytes{} : estimated_heap(reader->vocab());
+  return {.reader = std::move(reader), .size = size};
 }
 
 void VocabularyCache::keep(Entry& entry, Loaded loaded) {

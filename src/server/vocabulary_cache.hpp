@@ -16,9 +16,10 @@
 
 namespace plimsoll::server {
 
-// Any thread; the host outlives it. Vocabularies are on the heap and charged to the host's budget by an estimate; one of
-// a model that the host has mapped is that model's, and takes nothing more. The longest unused goes where there are too many, or where the budget has no capacity for one more; a model that does not
-// fit beside them comes first: see clear().
+// Any thread; the host outlives it. Vocabularies are on the heap and charged to the host's budget by an estimate; one
+// of a model that the host has mapped is that model's, and takes nothing more. The longest unused goes where there are
+// too many, or where the budget has no capacity for one more; a model that does not fit beside them comes first: see
+// clear().
 class VocabularyCache {
  public:
   static constexpr const char* kOwner = "vocabularies";  // in the ledger
@@ -42,14 +43,17 @@ class VocabularyCache {
     std::shared_ptr<const PromptReader> reader;  // this and what follows: under mutex_
     Bytes size;
     std::uint64_t last_used = 0;
+    std::uint64_t fleet = 0;  // the host's number of the one that it was looked at with last
   };
   struct Loaded {
     std::shared_ptr<const PromptReader> reader;
     Bytes size;  // on the heap, beyond what is there anyway
   };
-  [[nodiscard]] Entry& entry_of(const std::string& model);
-  [[nodiscard]] std::shared_ptr<const PromptReader> known(Entry& entry, const std::string& files);
-  [[nodiscard]] Loaded load(const std::string& model, const std::string& files) const;
+  [[nodiscard]] Entry& entry_of(const std::string& model) const;
+  void look_at_the_fleet(const std::string& model, Entry& entry);
+  [[nodiscard]] std::shared_ptr<const PromptReader> known(Entry& entry, const std::string& files,
+                                                          const std::string& chosen);
+  [[nodiscard]] Loaded load(const std::string& model, const std::string& files, const std::string& chosen) const;
   void keep(Entry& entry, Loaded loaded);
   [[nodiscard]] bool fits();  // with the lock held, as what follows
   [[nodiscard]] std::shared_ptr<const PromptReader> take_oldest();
@@ -57,12 +61,15 @@ class VocabularyCache {
   host::Host& host_;
   std::size_t most_;
   mutable std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // one for each model that was asked for
-  std::size_t kept_ = 0;                  // readers in them
-  Bytes held_;                            // by these
+  mutable std::map<std::string, Entry> entries_;  // one for each model that was asked for
+  std::size_t kept_ = 0;                          // readers in them
+  Bytes held_;                                    // by these
   memory::Charge charge_;
   std::uint64_t uses_ = 0;
 };
+
+// The chat template that the fleet gives a model in the place of its file's; empty: none.
+[[nodiscard]] std::string template_of(const host::Host& host, const std::string& model);
 
 // What a vocabulary takes on the heap, estimated by its number of tokens.
 [[nodiscard]] Bytes estimated_heap(const engine::Vocab& vocab);

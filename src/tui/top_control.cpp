@@ -21,7 +21,8 @@ TopControl::TopControl(host::Host& host, monitor::Monitor& monitor, std::string 
 TopControl::~TopControl() = default;
 
 void TopControl::press(TopKey key) {
-  const auto& models = host_.fleet().models;
+  const std::shared_ptr<const host::Fleet> fleet = host_.fleet();
+  const auto& models = fleet->models;
   switch (key) {
     case TopKey::up:
       if (selected_ > 0) --selected_;
@@ -32,6 +33,8 @@ void TopControl::press(TopKey key) {
     case TopKey::quit:
       quit_ = true;
       return;
+    case TopKey::scale:
+      return switch_scale();
     case TopKey::load:
     case TopKey::unload:
     case TopKey::pin:
@@ -52,6 +55,18 @@ void TopControl::act(TopKey key, const std::string& model) {
   } catch (const Error& error) {
     answer(error.what());
   }
+}
+
+// From what the first device with a budget shows now to the other picture.
+void TopControl::switch_scale() {
+  const std::vector<monitor::Sample> samples = monitor_.history(1);
+  if (samples.empty()) return;
+  const auto& devices = samples.front().devices;
+  const auto device =
+      std::ranges::find_if(devices, [](const monitor::DeviceSample& at) { return at.budget.has_value(); });
+  if (device == devices.end()) return answer("no device has a budget to be drawn to");
+  scale_ = other_scale(scale_, *device);
+  answer(scale_ == BarScale::limit ? "bars are drawn to the budgets" : "bars are drawn to all of a device's memory");
 }
 
 void TopControl::load(const std::string& model) {
@@ -82,13 +97,16 @@ void TopControl::note(std::string text) {
 
 TopState TopControl::state() {
   TopState out;
-  std::vector<monitor::Sample> samples = monitor_.history(2);
-  if (samples.empty()) samples.push_back(monitor_.sample_now());
+  const std::optional<monitor::Sample> latest = monitor_.latest();
   out.title = title_;
-  out.sample = std::move(samples.back());
-  if (samples.size() > 1) out.before = std::move(samples.front());
+  out.sample = latest ? *latest : monitor_.sample_now();
+  out.scale = scale_;
   out.counters = monitor_.counters();
-  out.thresholds = host_.fleet().thresholds;
+  const std::shared_ptr<const host::Fleet> fleet = host_.fleet();
+  out.thresholds = fleet->thresholds;
+  for (const host::FleetModel& model : fleet->models) {
+    if (!model.presets.empty()) out.presets[model.request.name] = presets_in_words(model.presets);
+  }
   out.selected = selected_;
   std::vector<host::HostEvent> events = host_.log().events();
   if (events.size() > kEvents) events.erase(events.begin(), events.end() - kEvents);

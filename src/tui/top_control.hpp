@@ -15,7 +15,7 @@
 
 namespace plimsoll::tui {
 
-enum class TopKey { up, down, load, unload, pin, quit };
+enum class TopKey { up, down, load, unload, pin, scale, quit };
 
 // press() and state(): one thread. Host and monitor outlive it; loads that were asked for are cancelled when it ends.
 class TopControl {
@@ -45,6 +45,7 @@ class TopControl {
     std::atomic<bool> over = false;
     std::jthread thread;
   };
+  void switch_scale();
   void act(TopKey key, const std::string& model);
   void load(const std::string& model);
   void answer(std::string text);
@@ -53,6 +54,7 @@ class TopControl {
   monitor::Monitor& monitor_;
   std::string title_;
   std::size_t selected_ = 0;
+  BarScale scale_ = BarScale::automatic;
   bool quit_ = false;
   Answer answer_;
   std::mutex notes_mutex_;

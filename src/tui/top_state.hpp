@@ -1,7 +1,7 @@
 // TopState: everything that `plimsoll top` shows at one moment. A plain value.
 #pragma once
 #include <cstddef>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,15 +22,29 @@ struct Note {
 [[nodiscard]] Note note_of(const host::HostEvent& event);
 [[nodiscard]] Note note_of(const monitor::Alert& alert);  // begins with "!" unless it is a mere notice
 
+// "careful (temperature 0.2, thinking false), fast": a model's presets with their settings.
+[[nodiscard]] std::string presets_in_words(const std::vector<host::Preset>& presets);
+
+// What a device's bar is drawn to.
+enum class BarScale {
+  automatic,  // each budget that is far below its device's total, else the total
+  limit,      // budgets, where there are any
+  total,
+};
+// Of the three the one that shows the other picture of this device.
+[[nodiscard]] BarScale other_scale(BarScale scale, const monitor::DeviceSample& device);
+[[nodiscard]] bool is_drawn_to_limit(BarScale scale, const monitor::DeviceSample& device);
+
 struct TopState {
   std::string title;  // which fleet
   monitor::Sample sample;
-  std::optional<monitor::Sample> before;  // rates are between the two; empty: there are none yet
+  BarScale scale = BarScale::automatic;
   monitor::Counters counters;
   host::Thresholds thresholds;
-  std::vector<Note> notes;   // in any order
-  std::size_t selected = 0;  // model, by its place in the fleet
-  std::string answer;        // to the last key; empty: the keys are explained
+  std::map<std::string, std::string> presets;  // by model, in words; none: it has none
+  std::vector<Note> notes;                     // in any order
+  std::size_t selected = 0;                    // model, by its place in the fleet
+  std::string answer;                          // to the last key; empty: the keys are explained
 };
 
 }  // namespace plimsoll::tui

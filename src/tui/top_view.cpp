@@ -41,8 +41,23 @@ std::string repeated(const char* glyph, int count) {
   return out;
 }
 
+// What is committed and what is left, as shares of the budget; what of that others hold already cannot be had.
+Element bar_to_limit(const DeviceSample& device, Color ours_colour, int width) {
+  const Bytes budget = *device.budget;
+  const auto cells = [&](Bytes bytes) {
+    const double share = static_cast<double>(bytes.value()) / static_cast<double>(budget.value());
+    return static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
+  };
+  const int ours = device.committed > Bytes{} ? std::max(1, cells(device.committed)) : 0;  // little is not nothing
+  const Bytes untaken = saturating_sub(device.committed, device.taken);
+  const Bytes left = saturating_sub(device.free.value_or(budget), untaken);
+  const int free_end = std::max(ours, cells(device.committed + std::min(left, budget)));
+  return hbox(text(repeated("█", ours)) | color(ours_colour), text(repeated("·", free_end - ours)) | dim,
+              text(repeated("▒", width - free_end)) | color(Color::Magenta));
+}
+
 // Ours, others and free, as shares of the total, with the budget's mark between the cells.
-Element bar(const DeviceSample& device, Color ours_colour, int width) {
+Element bar_to_total(const DeviceSample& device, Color ours_colour, int width) {
   if (!device.total || !device.free || *device.total == Bytes{}) return text("how full it is is unknown") | dim;
   const auto cells = [&](Bytes bytes) {
     const double share = static_cast<double>(bytes.value()) / static_cast<double>(device.total->value());
@@ -74,35 +89,44 @@ Element device_rows(const TopState& state, const DeviceSample& device, int width
   const auto lowest = state.counters.lowest_free.find(device.device);
   const std::optional<Bytes> low =
       lowest == state.counters.lowest_free.end() ? std::nullopt : std::optional(lowest->second);
-  return vbox(hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar(device, colour, width - 26),
-                   filler(), text(share)),
-              text(fmt::format("  budget {}  ours {}  others {}  free {}  low {}", amount(device.budget, "none"),
-                               format_bytes(device.committed), amount(device.foreign, "unknown"),
-                               amount(device.free, "unknown"), amount(low, "unknown"))));
+  const bool to_limit = is_drawn_to_limit(state.scale, device);
+  const Element bar = to_limit ? bar_to_limit(device, colour, width - 26) : bar_to_total(device, colour, width - 26);
+  return vbox(
+      hbox(text(device.device) | bold | size(WIDTH, EQUAL, kDeviceName), bar, filler(), text(share)),
+      text(fmt::format("  budget {}{}  ours {}  others {}  free {}  low {}", amount(device.budget, "none"),
+                       to_limit ? " is the bar" : "", format_bytes(device.committed), amount(device.foreign, "unknown"),
+                       amount(device.free, "unknown"), amount(low, "unknown"))));
 }
 
 // --- models ---
 
+constexpr int kWideEnoughForStages = 92;
+
 // A column is a stage; what is added to a model shares one. Whose it is tells a cache from a swapped-out conversation,
-// and what a backend keeps from records.
+// and what a backend keeps from records. Where a screen is narrow, the smaller ones share the last.
 struct StageColumn {
   const char* name;
   std::vector<memory::Stage> stages;
 };
-const std::vector<StageColumn>& stage_columns() {
+const std::vector<StageColumn>& stage_columns(int width) {
   using memory::Stage;
-  static const std::vector<StageColumn> columns{{"wts", {Stage::weights}},
-                                                {"kv", {Stage::kv_cache, Stage::conversations}},
-                                                {"comp", {Stage::compute}},
-                                                {"out", {Stage::output}},
-                                                {"adapt", {Stage::adapter, Stage::projector}},
-                                                {"run", {Stage::runtime, Stage::bookkeeping, Stage::staging}}};
-  return columns;
+  static const std::vector<StageColumn> few{
+      {"wts", {Stage::weights}},
+      {"kv", {Stage::kv_cache, Stage::conversations}},
+      {"comp", {Stage::compute}},
+      {"rest", {Stage::output, Stage::adapter, Stage::projector, Stage::runtime, Stage::bookkeeping, Stage::staging}}};
+  static const std::vector<StageColumn> all{{"wts", {Stage::weights}},
+                                            {"kv", {Stage::kv_cache, Stage::conversations}},
+                                            {"comp", {Stage::compute}},
+                                            {"out", {Stage::output}},
+                                            {"adapt", {Stage::adapter, Stage::projector}},
+                                            {"run", {Stage::runtime, Stage::bookkeeping, Stage::staging}}};
+  return width < kWideEnoughForStages ? few : all;
 }
 
-std::string stage_cells(const OwnerSample& owner) {
+std::string stage_cells(const OwnerSample& owner, int width) {
   std::string out;
-  for (const StageColumn& column : stage_columns()) {
+  for (const StageColumn& column : stage_columns(width)) {
     Bytes taken;
     for (const monitor::StageSample& at : owner.stages) {
       if (std::ranges::contains(column.stages, at.stage)) taken += at.taken;
@@ -112,35 +136,50 @@ std::string stage_cells(const OwnerSample& owner) {
   return out;
 }
 
-std::string rate(const TopState& state, const std::string& model) {
-  const auto rate = state.before ? monitor::tokens_per_second(*state.before, state.sample, model) : std::nullopt;
+std::string short_rate(const std::optional<double>& rate) {
   return rate ? fmt::format("{:.{}f}", *rate, *rate < 100 ? 1 : 0) : "?";
 }
 
-Element owner_row(const std::string& mark, const std::string& name, const std::string& facts,
-                  const OwnerSample& owner) {
-  return hbox(text(mark), text(name) | size(WIDTH, EQUAL, kModelName), text(facts + stage_cells(owner)));
+std::string short_time(const std::optional<double>& ms) {
+  if (!ms) return "?";
+  if (*ms < 999.5) return fmt::format("{:.0f}ms", *ms);
+  return *ms < 99'950 ? fmt::format("{:.1f}s", *ms / 1000) : fmt::format("{:.0f}s", *ms / 1000);
 }
 
-Element model_row(const TopState& state, std::size_t index) {
+// Whole percents would call a thousand cells of a large cache none.
+std::string share_of_cells(const host::ModelStatus& status) {
+  if (!status.cells || *status.cells == 0) return "-";
+  const double percent = 100 * static_cast<double>(status.cells_used) / static_cast<double>(*status.cells);
+  return fmt::format("{:.{}f}%", percent, percent > 0 && percent < 9.95 ? 1 : 0);
+}
+
+Element owner_row(const std::string& mark, const std::string& name, const std::string& facts, const OwnerSample& owner,
+                  int width) {
+  return hbox(text(mark), text(name) | size(WIDTH, EQUAL, kModelName), text(facts + stage_cells(owner, width)));
+}
+
+Element model_row(const TopState& state, std::size_t index, int width) {
   const ModelSample& model = state.sample.models[index];
   const host::ModelStatus& status = model.status;
   const bool selected = index == state.selected;
   const std::string mark = fmt::format("{}{}", selected ? ">" : " ", status.pinned ? "*" : " ");
+  const auto found = state.counters.paces.find(status.name);
+  const monitor::Pace pace = found == state.counters.paces.end() ? monitor::Pace{} : found->second;
   const std::string facts =
-      fmt::format(" {:<8}{:>6}{:>6}{:>6}", host::to_string(status.state),
-                  fmt::format("{}/{}", status.leases, status.slots), status.waiting, rate(state, status.name));
-  Element row = owner_row(mark, status.name, facts, model.memory);
+      fmt::format(" {:<8}{:>6}{:>6}{:>6}{:>6}{:>6}", host::to_string(status.state),
+                  fmt::format("{}/{}", status.leases, status.slots), status.waiting, short_rate(pace.tokens_per_second),
+                  short_time(pace.first_token_ms), share_of_cells(status));
+  Element row = owner_row(mark, status.name, facts, model.memory, width);
   if (!host::is_resident(status.state)) row = row | dim;
   return selected ? row | inverted : row;
 }
 
-Elements model_rows(const TopState& state, int room) {
+Elements model_rows(const TopState& state, int room, int width) {
   Elements rows;
-  for (std::size_t i = 0; i < state.sample.models.size(); ++i) rows.push_back(model_row(state, i));
+  for (std::size_t i = 0; i < state.sample.models.size(); ++i) rows.push_back(model_row(state, i, width));
   for (const OwnerSample& owner : state.sample.others) {
     if (monitor::taken_by(owner) > Bytes{})
-      rows.push_back(owner_row("  ", owner.name, fmt::format("{:27}", ""), owner));
+      rows.push_back(owner_row("  ", owner.name, fmt::format("{:39}", ""), owner, width));
   }
   const int count = static_cast<int>(rows.size());
   if (count <= room) return rows;
@@ -148,12 +187,20 @@ Elements model_rows(const TopState& state, int room) {
   return {rows.begin() + first, rows.begin() + first + room};
 }
 
-Element model_header() {
+Element model_header(int width) {
   std::string stages;
-  for (const StageColumn& column : stage_columns()) stages += fmt::format("{:>6}", column.name);
-  return text(fmt::format("  {:<{}} {:<8}{:>6}{:>6}{:>6}{}", "model", kModelName, "state", "leases", "queue", "tok/s",
-                          stages)) |
+  for (const StageColumn& column : stage_columns(width)) stages += fmt::format("{:>6}", column.name);
+  return text(fmt::format("  {:<{}} {:<8}{:>6}{:>6}{:>6}{:>6}{:>6}{}", "model", kModelName, "state", "leases", "queue",
+                          "tok/s", "first", "cells", stages)) |
          underlined;
+}
+
+// Of the selected model; none where it has no presets.
+Elements preset_rows(const TopState& state) {
+  if (state.selected >= state.sample.models.size()) return {};
+  const auto found = state.presets.find(state.sample.models[state.selected].status.name);
+  if (found == state.presets.end()) return {};
+  return {text("  presets: " + found->second) | dim};
 }
 
 // --- the rest ---
@@ -182,7 +229,8 @@ Elements event_rows(const TopState& state, int room) {
 }
 
 Element footer(const TopState& state) {
-  return text(state.answer.empty() ? "up/down select   l load   u unload   p pin or unpin   q quit" : state.answer) |
+  return text(state.answer.empty() ? "up/down select  l load  u unload  p pin or unpin  t budget or total  q quit"
+                                   : state.answer) |
          dim;
 }
 
@@ -191,13 +239,16 @@ Element footer(const TopState& state) {
 Element render_top(const TopState& state, int width, int height) {
   const int devices = std::min(static_cast<int>(state.sample.devices.size()), std::max(1, (height - 12) / 2));
   const int room = height - 2 * devices - 5;  // title, two rules, header of the models, footer
-  Elements models = model_rows(state, std::max(1, room - kFewestEvents));
+  Elements presets = preset_rows(state);
+  const int beside = kFewestEvents + static_cast<int>(presets.size());
+  Elements models = model_rows(state, std::max(1, room - beside), width);
+  std::ranges::move(presets, std::back_inserter(models));
   Elements events = event_rows(state, std::max(0, room - static_cast<int>(models.size())));
   Elements rows{title_row(state)};
   for (int i = 0; i < devices; ++i)
     rows.push_back(device_rows(state, state.sample.devices[static_cast<std::size_t>(i)], width));
   rows.push_back(separator());
-  rows.push_back(model_header());
+  rows.push_back(model_header(width));
   std::ranges::move(models, std::back_inserter(rows));
   rows.push_back(separator());
   std::ranges::move(events, std::back_inserter(rows));

@@ -213,6 +213,25 @@ TEST(ChatCompletionsTest, Stream) {
   expect_golden("api/golden/chat_completion.sse", out += asked.writer->end(kUsage));
 }
 
+// Pieces of several choices come in between each other.
+TEST(ChatCompletionsTest, EachChoiceOfAStreamOpensOnceAndCountsItsOwnCalls) {
+  const Asked asked =
+      read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "hi"}], "n": 2, "stream": true})"));
+  std::string out = asked.writer->begin(test::kHeading);
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t choice : {1U, 0U})
+      out += asked.writer->piece({.choice = choice, .tool_calls = {test::weather_call()}});
+  }
+  std::vector<std::string> told;
+  for (const Json& event : test::events(out)) {
+    const Json& choice = event["choices"][0];
+    const Json& delta = choice["delta"];
+    told.push_back(choice["index"].dump() +
+                   (delta.contains("role") ? " opens" : delta["tool_calls"][0]["index"].dump()));
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"1 opens", "10", "0 opens", "00", "11", "01"}));
+}
+
 TEST(ChatCompletionsTest, AFailureInTheStreamIsAnEvent) {
   const Asked asked = read_chat_completion(request());
   EXPECT_EQ(asked.writer->failure(Problem(500, "internal", "oh")),

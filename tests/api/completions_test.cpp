@@ -49,10 +49,40 @@ TEST(CompletionsTest, WhatIsRefusedIsNamed) {
     expect_problem(field, "'" + field + "'", [&] { return read_completion(request("\"a\"", more)); });
   };
   refuse(R"(, "logprobs": "a")", "logprobs");
+  refuse(R"(, "best_of": 0)", "best_of");
+  refuse(R"(, "best_of": 2, "n": 3)", "best_of");
+  refuse(R"(, "best_of": 3, "stream": true)", "best_of");
+  refuse(R"(, "n_cmpl": 129)", "n_cmpl");
   const UnknownFields strict(UnknownRule::refuse);
-  refuse(R"(, "best_of": 3)", "best_of");
   refuse(R"(, "messages": [])", "messages");
   EXPECT_NO_THROW((void)read_completion(request("\"a\"", R"(, "suffix": "", "best_of": 2, "n": 2, "echo": true)")));
+}
+
+TEST(CompletionsTest, HowManyAnswers) {
+  const auto asked = [](const std::string& more) { return read_completion(request("\"a\"", more)).request; };
+  EXPECT_EQ(asked("").n, 1);
+  EXPECT_EQ(asked("").best_of, 1);
+  EXPECT_EQ(asked(R"(, "n": 3)").n, 3);
+  EXPECT_EQ(asked(R"(, "n": 3)").best_of, 3);
+  EXPECT_EQ(asked(R"(, "n": 3, "n_cmpl": 4)").n, 4);
+  EXPECT_EQ(asked(R"(, "n": 3, "best_of": 5)").best_of, 5);
+  EXPECT_EQ(asked(R"(, "n": 3, "best_of": 3, "stream": true)").best_of, 3);
+}
+
+TEST(CompletionsTest, AStreamCountsEachChoiceApart) {
+  const Asked asked = read_completion(request("\"a\"", R"(, "n": 2)"));
+  std::string out = asked.writer->begin(kHeading);
+  const auto piece = [&](std::size_t choice, const std::string& text) {
+    out += asked.writer->piece({.choice = choice, .text = text, .logprobs = {{.text = text, .logprob = -1}}});
+  };
+  piece(0, "ab");
+  piece(1, "c");
+  piece(0, "d");
+  piece(1, "e");
+  std::vector<std::size_t> offsets;
+  for (const Json& event : test::events(out))
+    offsets.push_back(event["choices"][0]["logprobs"]["text_offset"][0].get<std::size_t>());
+  EXPECT_EQ(offsets, (std::vector<std::size_t>{0, 0, 2, 1}));
 }
 
 TEST(CompletionsTest, ASuffixMakesAGap) {

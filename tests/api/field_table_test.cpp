@@ -61,6 +61,7 @@ const std::vector<Group>& groups() {
                                             {"tfs_z", "0.5"},
                                             {"speculative.n_max", "4"},
                                             {"verbose", "true"},
+                                            {"n_cmpl", "2"},
                                             {"id_slot", "1"},
                                             {"cache_prompt", "false"}}},
                                           {"vLLM's, SGLang's and TGI's clients",

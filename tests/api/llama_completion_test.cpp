@@ -98,6 +98,28 @@ TEST(LlamaCompletionTest, Stream) {
   EXPECT_EQ(all[1]["generation_settings"]["stream"], true);
 }
 
+TEST(LlamaCompletionTest, SeveralAnswersInBetweenEachOther) {
+  const Asked asked = ask(R"(["Day", "Night"])", R"(, "n_cmpl": 2, "stream": true)");
+  EXPECT_EQ(asked.request.n, 2);
+  ResponseMeta meta = heading();
+  meta.prompts.push_back({.tokens = {4, 5}, .text = "Night"});
+  meta.answers_per_prompt = 2;
+  std::string out = asked.writer->begin(meta);
+  out += asked.writer->piece({.choice = 3, .text = "a\n", .tokens = {7, 8}});
+  out += asked.writer->piece({.choice = 1, .text = "b", .tokens = {9}});
+  out += asked.writer->piece({.choice = 3, .text = "c", .tokens = {7}});
+  out += asked.writer->end_of_choice({.choice = 1, .timings = kTimings});
+  out += asked.writer->end_of_choice({.choice = 3, .timings = kTimings});
+  const std::vector<Json> all = events(out);
+  std::vector<std::pair<int, int>> counts;
+  for (const Json& event : all) counts.emplace_back(event["tokens_predicted"], event["tokens_evaluated"]);
+  EXPECT_THAT(counts, ElementsAre(std::pair(2, 2), std::pair(1, 3), std::pair(3, 2), std::pair(2, 3), std::pair(2, 2)));
+  EXPECT_EQ(all[3]["prompt"], "Day");
+  EXPECT_EQ(all[3]["has_new_line"], false);
+  EXPECT_EQ(all[4]["prompt"], "Night");
+  EXPECT_EQ(all[4]["has_new_line"], true);
+}
+
 TEST(LlamaCompletionTest, WholeOfOnePromptIsAnObject) {
   const Asked asked = ask("\"Day\"", R"(, "n_probs": 1, "return_tokens": true)");
   const TokenLogprob token{.text = "a", .logprob = -1, .top = {{.text = "b", .logprob = -0.5, .id = 9}}, .id = 7};

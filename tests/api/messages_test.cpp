@@ -130,7 +130,8 @@ TEST(MessagesTest, AnAgentsRequest) {
   const Asked asked = read_message(Json::parse(R"({"model": "m", "max_tokens": 32000, "stream": true,
     "metadata": {"user_id": "u"}, "speed": "fast", "diagnostics": {}, "thinking": {"type": "enabled", "budget_tokens": 9},
     "context_management": {"edits": [{"type": "clear"}]}, "output_config": {"effort": "high", "task_budget": {"n": 1}},
-    "system": [{"type": "text", "text": "now"}, {"type": "text", "text": "be", "cache_control": {"type": "ephemeral"}}],
+    "system": [{"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1; cch=0a1b2;"},
+               {"type": "text", "text": "be", "cache_control": {"type": "ephemeral"}}],
     "tools": [{"type": "web_search_20250305", "name": "web_search"}, {"name": "Bash", "input_schema": {"type": "object"}},
               {"type": "computer_20250124", "name": "computer"}],
     "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
@@ -143,6 +144,7 @@ TEST(MessagesTest, AnAgentsRequest) {
       {"role": "system", "content": "a reminder"}]})"));
   const std::vector<engine::ChatMessage>& messages = chat(asked).messages;
   ASSERT_EQ(messages.size(), 5U);
+  EXPECT_EQ(messages[0].content, "be");
   EXPECT_EQ(messages[1].content, "a\nb");
   EXPECT_EQ(messages[2].extra["reasoning_content"], "hm");
   EXPECT_EQ(messages[3].content, "[image left out: this model reads text]c");

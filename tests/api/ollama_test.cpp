@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,6 +132,20 @@ TEST(OllamaTest, MessagesWithCallsAndResults) {
   EXPECT_EQ(prompt.messages[1].extra["reasoning_content"], "hm");
   EXPECT_EQ(prompt.messages[2].extra["name"], "weather");
   EXPECT_EQ(prompt.tools[0]["function"]["name"], "weather");
+}
+
+// Ollama has no such field; the Vercel AI SDK's provider sends it all the same.
+TEST(OllamaTest, AToolMayBeAskedFor) {
+  const auto choice = [](const char* text) {
+    return prompt_of(
+               chat(fmt::format(
+                   R"(, "tools": [{{"function": {{"name": "look", "parameters": {{}}}}}}], "tool_choice": {})", text)))
+        .tool_choice;
+  };
+  EXPECT_EQ(choice(R"({"type": "function", "name": "look"})").name, "look");
+  EXPECT_EQ(choice(R"("none")").kind, ToolChoice::Kind::none);
+  EXPECT_EQ(choice("null").kind, ToolChoice::Kind::automatic);
+  expect_problem("tool_choice", "no function", [&] { return choice(R"({"type": "function", "name": "sink"})"); });
 }
 
 TEST(OllamaTest, PicturesAreRefused) {

@@ -67,14 +67,15 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
     SCOPED_TRACE(more);
     expect_problem(field, words, [&] { return read_response(request(more)); });
   };
-  refuse(R"(, "previous_response_id": "resp_1")", "previous_response_id", "nothing is stored");
-  refuse(R"(, "conversation": "c")", "conversation", "nothing is stored");
+  EXPECT_EQ(read_response(request(R"(, "previous_response_id": "resp_1")")).writer->whole({})["previous_response_id"],
+            "resp_1");
+  refuse(R"(, "conversation": "c")", "conversation", "conversations are not stored");
   refuse(R"(, "prompt": {"id": "p"})", "prompt", "nothing is stored");
   expect_problem("input", "is missing", [] { return read_response(Json::object()); });
   const auto item = [](const char* text) {
     return [text] { return read_response({{"input", Json::array({Json::parse(text)})}}); };
   };
-  expect_problem("input[0].type", "nothing is stored", item(R"({"type": "item_reference", "id": "x"})"));
+  expect_problem("input[0].type", "not (or no more) kept", item(R"({"type": "item_reference", "id": "x"})"));
   expect_problem("input", "nothing that is understood", item(R"({"type": "computer_call"})"));
   expect_problem("input[0].role", "is 'tool'", item(R"({"role": "tool", "content": "x"})"));
   expect_problem("input[0].content[0].type", "only text",
@@ -124,6 +125,43 @@ TEST(ResponsesTest, Stream) {
   out += asked.writer->piece({.tool_calls = {test::weather_call()}});
   out += asked.writer->end_of_choice({.finish = Finish::tool_calls});
   expect_golden("api/golden/response.sse", out += asked.writer->end(kUsage));
+}
+
+TEST(ResponsesTest, WhoAsksForASummaryOfThoughtsGetsThemAsOne) {
+  for (const char* asks :
+       {R"(, "reasoning": {"effort": "low", "summary": "auto"})", R"(, "reasoning": {"generate_summary": "concise"})",
+        R"(, "reasoning": {"effort": "low"})"}) {
+    const bool as_summary = std::string_view(asks).contains("summary");
+    Asked asked = read_response(request(asks));
+    std::string out = asked.writer->begin(kHeading);
+    out += asked.writer->piece({.reasoning = "Hm, "});
+    out += asked.writer->piece({.reasoning = "well."});
+    out += asked.writer->piece({.text = "Aye."});
+    out += asked.writer->end_of_choice({});
+    const std::vector<Json> events = test::events(out);
+    std::vector<std::string> kinds;
+    std::string thought;
+    for (const Json& event : events) {
+      if (const std::string type = event["type"]; type.contains("reasoning")) kinds.push_back(type);
+      if (event["type"].get<std::string>().contains("reasoning") && event.contains("delta")) thought += event["delta"];
+    }
+    EXPECT_EQ(thought, "Hm, well.");
+    const std::vector<std::string> summary{
+        "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
+        "response.reasoning_summary_text.delta", "response.reasoning_summary_text.done",
+        "response.reasoning_summary_part.done"};
+    const std::vector<std::string> content{"response.reasoning_text.delta", "response.reasoning_text.delta",
+                                           "response.reasoning_text.done"};
+    EXPECT_EQ(kinds, as_summary ? summary : content) << asks;
+    const Json item = asked.writer->items()[0];
+    EXPECT_EQ(item[as_summary ? "summary" : "content"][0]["text"], "Hm, well.");
+    EXPECT_TRUE(item[as_summary ? "content" : "summary"].empty());
+
+    asked = read_response(request(asks));
+    const Json whole = asked.writer->whole({.choices = {{.text = "Aye.", .reasoning = "Hm, well."}}});
+    EXPECT_EQ(whole["output"][0][as_summary ? "summary" : "content"], item[as_summary ? "summary" : "content"]);
+    EXPECT_EQ(asked.writer->items(), whole["output"]);
+  }
 }
 
 TEST(ResponsesTest, EventsAreCountedAndNamed) {

@@ -12,6 +12,7 @@ import pty
 import re
 import resource
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -29,6 +30,7 @@ SANITIZED = bool(os.environ.get("PLIMSOLL_TEST_SANITIZED"))
 # Under a sanitizer a process is said not to grow (src/device/host_probes.cpp): nothing is measured, no line is left.
 MEASURED = set() if SANITIZED else {"calibrated"}
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "models/demo"
+BOSUN = str(DEMO / "bosun-log.gguf")
 MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
 FAILED, USAGE, REFUSED, UNUSABLE, INTERRUPTED = 1, 2, 3, 4, 130
 # Small and on the CPU, with one thread: tests run side by side.
@@ -216,6 +218,76 @@ class Plans(Cli):
         (self.path / "config/plimsoll/config.toml").write_text("[plan]\nctx-size = 768\n")
         self.assertEqual(context(), 768)
         self.assertEqual(context("-c", "1024"), 1024)
+
+
+class Prompts(Cli):
+    """Where a prompt comes from, and what models are called."""
+
+    def generate(self, *arguments, **options):
+        return self.run_it("generate", "-m", BOSUN, *SMALL, "-c", 256, "--temp", 0, "-n", 6, *arguments, **options)[0]
+
+    def test_a_prompt_comes_from_a_flag_a_file_or_stdin(self):
+        said = self.generate("-p", "Day 12.\nCalm")
+        file = self.path / "prompt"
+        for text in (b"Day 12.\nCalm", b"\xef\xbb\xbfDay 12.\r\nCalm"):
+            file.write_bytes(text)
+            self.assertEqual(self.generate("-f", file), said)
+            self.assertEqual(self.generate("-f", "-", input=text), said)
+            self.assertEqual(self.generate(input=text), said)
+            with open(file) as stdin:
+                self.assertEqual(self.generate(stdin=stdin), said)
+        self.assertEqual(self.generate("-p", "Day 12.\nCalm", input=b"not this"), said)
+        for arguments, stdin in (([], {"stdin": subprocess.DEVNULL}), (["-p", ""], {"input": b"not this"}), ([], {"input": b""})):
+            _, err = self.run_it("generate", "-m", BOSUN, *SMALL, *arguments, status=USAGE, **stdin)
+            self.assertIn("the prompt is empty", err)
+        self.run_it("generate", "-m", BOSUN, *SMALL, "-f", self.path / "absent", status=USAGE)
+
+    def test_an_unknown_subcommand_says_what_is_near(self):
+        for written, near in (("genrate", "generate"), ("server", "serve"), ("paln", "plan")):
+            _, err = self.run_it(written, "-m", BOSUN, status=USAGE)
+            self.assertIn(f"there is no subcommand '{written}'; did you mean '{near}'?", err)
+        _, err = self.run_it("fly", status=USAGE)
+        self.assertRegex(err, "no subcommand 'fly'; there are .*serve")
+        self.assertNotIn("dry-run-worker", err)
+        out, _ = self.run_it("genrate", "--json", status=USAGE)
+        self.assertIn("did you mean", json.loads(out)["message"])
+
+    def test_names_that_are_no_utf8_are_models_like_others(self):
+        path = os.path.join(os.fsencode(self.path), b"B\xe4r.GGUF")
+        shutil.copy(BOSUN, path)
+        done = subprocess.run([os.fsencode(PROGRAM), b"plan", b"-m", path, b"-dev", b"none", b"-c", b"256", b"--json"],
+                              capture_output=True, env=self.environment, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        model = json.loads(done.stdout.decode())["models"][0]  # valid UTF-8
+        self.assertEqual(model["name"], "B\ufffdr")
+        self.assertTrue(model["path"].endswith("B\ufffdr.GGUF"))
+        again = subprocess.run([os.fsencode(PROGRAM), b"generate", b"-m", path, b"-dev", b"none", b"-c", b"256", b"-n", b"2", b"-p", b"Day", b"--json"],
+                               capture_output=True, env=self.environment, timeout=120)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        json.loads(again.stdout.decode())
+        fleet = self.path / "fleet.toml"
+        fleet.write_text(f'[[model]]\npath = "{BOSUN}"\nctx-size = 256\n')
+        self.run_it("plan", fleet)
+
+    def test_a_plan_says_what_a_template_lacks(self):
+        plan = ["plan", "-m", BOSUN, "-dev", "none", "-c", 256]
+        broken = self.path / "broken.jinja"
+        broken.write_text("{% for m in messages %}")
+        self.assertIn("  Chat: bosun-log: its chat template knows no tools", self.run_it(*plan, "--chat-template", "chatml")[0])
+        template = json.loads(self.run_it(*plan, "--chat-template", "{{ messages[0].content }}{{ tools }}", "--json")[0])["templates"][0]
+        self.assertEqual((template["name"], template["own"], template["chats"], template["tools"]), ("bosun-log", False, True, True))
+        _, err = self.run_it(*plan, "--chat-template-file", broken, status=USAGE)
+        self.assertRegex(err, "broken.jinja: the chat template cannot be read: line 1")
+        _, err = self.run_it(*plan, "--chat-template", "chatmll", status=USAGE)
+        self.assertRegex(err, "neither Jinja text nor .* chatml")
+        fleet = self.path / "fleet.toml"
+        fleet.write_text(f'[[model]]\nname = "a"\npath = "{MATE}"\nctx-size = 256\ndevice = "none"\n[[model.preset]]\nname = "terse"\nchat-template = "llama3"\n')
+        out = self.run_it("plan", fleet)[0]
+        self.assertIn("Preset: terse: a's weights and context, 0 bytes of its own", out)
+        self.assertIn("Chat: terse: its chat template knows no tools", out)
+        said = json.loads(self.run_it("plan", fleet, "--json")[0])
+        self.assertEqual(said["presets"], [{"name": "terse", "model": "a", "bytes": 0}])
+        self.assertEqual([t["name"] for t in said["templates"]], ["a", "terse"])
 
 
 class Usage(Cli):
@@ -877,9 +949,9 @@ class Top(Cli):
         lines = out.splitlines()
         self.assertEqual(len(lines), 24)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.assertRegex(out, r"> first +ready +0/1 +0 +\? +-? *[\d.]+[KMG]")
-        self.assertRegex(out, r"  second +absent +0/1 +0 +\? +- +- +- +- +- +-\n")
-        self.assertRegex(out, r"\nCPU +.*┃")
+        self.assertRegex(out, r"> first +ready +0/1 +0 +\? +\? +0% +-? *[\d.]+[KMG]")
+        self.assertRegex(out, r"  second +absent +0/1 +0 +\? +\? +0% +- +- +- +-\n")
+        self.assertRegex(out, r"\nCPU +█.*of budget\n  budget 1.00 GiB is the bar|\nCPU +.*┃")
         self.assertIn("first: warming -> ready", out)
 
     def test_several_frames_have_rates(self):
@@ -898,6 +970,8 @@ class Top(Cli):
         first, second = status["models"]
         self.assertEqual((first["state"], second["state"]), ("ready", "absent"))
         self.assertEqual(first["loads"], 1)
+        self.assertEqual((first["kv_cells"], first["kv_cells_used"], first["generated"], first["presets"]), (256, 0, 0, []))
+        self.assertEqual(first["pace"], {"tokens_per_second": None, "prompt_tokens_per_second": None, "first_token_ms": None})
         self.assertEqual(first["seal"], {"allocations_after_seal": 0, "refused_after_seal": 0})
         cache = next(m for m in first["memory"] if m["stage"] == "kv_cache")
         self.assertEqual(cache["taken"], cache["planned"])

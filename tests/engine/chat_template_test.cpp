@@ -16,13 +16,14 @@ constexpr const char* kPlain =
 TEST(ChatTemplateTest, JoinsMessagesWithTheModelsTokens) {
   const ChatTemplate chat(kPlain, "<s>", "</s>");
   EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief.", .extra = {}},
-                        {.role = "user", .content = "Hi", .extra = {}}}),
+                        {.role = "user", .content = "Hi", .extra = {}}})
+                .text,
             "<s>[system] Be brief.</s>[user] Hi</s>[assistant]");
 }
 
 TEST(ChatTemplateTest, LeavesTheGenerationPromptOutWhereNotWanted) {
   const ChatTemplate chat(kPlain, "", "");
-  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi", .extra = {}}}, false), "[user] Hi");
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi", .extra = {}}}, false).text, "[user] Hi");
 }
 
 TEST(ChatTemplateTest, ShowsToolsAndTheirCalls) {
@@ -39,7 +40,7 @@ TEST(ChatTemplateTest, ShowsToolsAndTheirCalls) {
       .content = "",
       .extra = nlohmann::ordered_json::parse(
           R"({"tool_calls": [{"type": "function", "id": "1", "function": {"name": "weather", "arguments": {"city": "Kiel"}}}]})")};
-  const std::string text = chat.apply({{.role = "user", .content = "Rain?", .extra = {}}, call}, false, tools);
+  const std::string text = chat.apply({{.role = "user", .content = "Rain?", .extra = {}}, call}, false, tools).text;
   EXPECT_EQ(text, "<weather>user:Rain?;assistant:weather({\"city\": \"Kiel\"});");
 }
 
@@ -53,14 +54,15 @@ TEST(ChatTemplateTest, GivesTheTemplatesOwnWordsWhereItRefuses) {
   const ChatTemplate chat(
       "{% if messages[0]['role'] == 'assistant' %}{{ raise_exception('an assistant cannot begin') }}{% endif %}ok", "",
       "");
-  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi", .extra = {}}}), "ok");
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi", .extra = {}}}).text, "ok");
   expect_error(ErrorCode::usage, "an assistant cannot begin",
                [&] { (void)chat.apply({{.role = "assistant", .content = "Hi", .extra = {}}}); });
 }
 
 TEST(ChatTemplateTest, TakesTextThatLooksLikeATemplateAsText) {
   const ChatTemplate chat(kPlain, "", "");
-  EXPECT_EQ(chat.apply({{.role = "user", .content = "{{ 1 + 1 }} ünï", .extra = {}}}, false), "[user] {{ 1 + 1 }} ünï");
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "{{ 1 + 1 }} ünï", .extra = {}}}, false).text,
+            "[user] {{ 1 + 1 }} ünï");
 }
 
 using Json = nlohmann::ordered_json;
@@ -115,25 +117,25 @@ TEST(ChatTemplateTest, ArgumentsAreTextWhereTheTemplateJoinsThem) {
       "{{ c.function.name + c.function.arguments }}{% endfor %}{% endfor %}",
       "", "");
   EXPECT_TRUE(chat.capabilities().arguments_as_text);
-  EXPECT_EQ(chat.apply({calling()}), R"(weather{"city":"Kiel"})");
+  EXPECT_EQ(chat.apply({calling()}).text, R"(weather{"city":"Kiel"})");
 }
 
 TEST(ChatTemplateTest, ContentIsAListWhereTheTemplateTakesNoText) {
   const ChatTemplate chat("{% for m in messages %}{% for p in m.content %}[{{ p.text }}]{% endfor %}{% endfor %}", "",
                           "");
   EXPECT_FALSE(chat.capabilities().text_content);
-  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi"}}), "[Hi]");
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "Hi"}}).text, "[Hi]");
 }
 
 TEST(ChatTemplateTest, PartsAreTextWhereTheTemplateTakesNoList) {
   const Json parts = Json::parse(R"({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]})");
   const ChatMessage message{.role = "user", .content = "ab", .extra = parts};
-  EXPECT_EQ(ChatTemplate(kPlain, "", "").apply({message}, false), "[user] ab");
+  EXPECT_EQ(ChatTemplate(kPlain, "", "").apply({message}, false).text, "[user] ab");
   const ChatTemplate takes_both(
       "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
       "<{{ p.text }}>{% endfor %}{% endif %}{% endfor %}",
       "", "");
-  EXPECT_EQ(takes_both.apply({message}), "<a><b>");
+  EXPECT_EQ(takes_both.apply({message}).text, "<a><b>");
 }
 
 TEST(ChatTemplateTest, ASystemMessageGoesToTheUserWhereThereIsNoPlaceForIt) {
@@ -142,9 +144,9 @@ TEST(ChatTemplateTest, ASystemMessageGoesToTheUserWhereThereIsNoPlaceForIt) {
       "[{{ m.role }}]{{ m.content }}{% endfor %}";
   const ChatTemplate chat(source, "", "");
   EXPECT_FALSE(chat.capabilities().system);
-  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}, {.role = "user", .content = "Hi"}}),
+  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}, {.role = "user", .content = "Hi"}}).text,
             "[user]Be brief.\nHi");
-  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}}), "[user]Be brief.");
+  EXPECT_EQ(chat.apply({{.role = "system", .content = "Be brief."}}).text, "[user]Be brief.");
 }
 
 TEST(ChatTemplateTest, ToolsAndTheirCallsAreToldWhereThereIsNoPlaceForThem) {
@@ -152,7 +154,7 @@ TEST(ChatTemplateTest, ToolsAndTheirCallsAreToldWhereThereIsNoPlaceForThem) {
       "{% for m in messages %}{{ '[' ~ m.role ~ ']' }}{{ m.content if m.role != 'tool' }}{% endfor %}", "", "");
   EXPECT_FALSE(chat.capabilities().tools || chat.capabilities().tool_calls || chat.capabilities().tool_results);
   const ChatMessage result{.role = "tool", .content = "rain", .extra = {{"tool_call_id", "1"}}};
-  const std::string text = chat.apply({{.role = "user", .content = "Rain?"}, calling(), result}, true, kTools);
+  const std::string text = chat.apply({{.role = "user", .content = "Rain?"}, calling(), result}, true, kTools).text;
   EXPECT_TRUE(text.starts_with("[system]You can call any of the following tools")) << text;
   EXPECT_TRUE(text.contains(R"("name": "weather")") && text.contains(R"("tool_calls": [)")) << text;
   EXPECT_TRUE(text.contains("[user]{\n  \"tool_response\"") && text.contains(R"("content": "rain")")) << text;
@@ -160,25 +162,77 @@ TEST(ChatTemplateTest, ToolsAndTheirCallsAreToldWhereThereIsNoPlaceForThem) {
 
 TEST(ChatTemplateTest, NoToolsAreNoneAsInTransformersOrLeftOut) {
   EXPECT_EQ(ChatTemplate("{{ tools is defined }}{{ tools is none }}{{ messages[0].content }}", "", "")
-                .apply({{.role = "user", .content = "a"}}),
+                .apply({{.role = "user", .content = "a"}})
+                .text,
             "TrueTruea");
-  EXPECT_EQ(
-      ChatTemplate("{{ tools|length }}{{ messages[0].content }}", "", "").apply({{.role = "user", .content = "a"}}),
-      "0a");
+  EXPECT_EQ(ChatTemplate("{{ tools|length }}{{ messages[0].content }}", "", "")
+                .apply({{.role = "user", .content = "a"}})
+                .text,
+            "0a");
 }
 
 TEST(ChatTemplateTest, FunctionsAreTextWhereTheTemplateAsksForThem) {
   const ChatTemplate chat("{{ functions }}|{{ datetime|length }}|{{ messages[0].content }}", "", "");
   EXPECT_TRUE(chat.capabilities().chats && chat.capabilities().tools);
-  EXPECT_EQ(chat.apply({{.role = "user", .content = "a"}}), "|24|a");
-  EXPECT_TRUE(chat.apply({{.role = "user", .content = "a"}}, true, kTools).contains(R"("name": "weather")"));
+  EXPECT_EQ(chat.apply({{.role = "user", .content = "a"}}).text, "|24|a");
+  EXPECT_TRUE(chat.apply({{.role = "user", .content = "a"}}, true, kTools).text.contains(R"("name": "weather")"));
 }
 
 TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
   const ChatTemplate chat("{{ messages[0].content }}{{ bos_token }}{{ date_string }}{{ enable_thinking }}", "<s>", "");
   EXPECT_EQ(
-      chat.apply({{.role = "user", .content = "a"}}, true, {}, {{"date_string", "1 May"}, {"enable_thinking", false}}),
+      chat.apply({{.role = "user", .content = "a"}}, true, {}, {{"date_string", "1 May"}, {"enable_thinking", false}})
+          .text,
       "a<s>1 MayFalse");
+}
+
+ChatMessage thoughtful(const char* content) {
+  ChatMessage message = calling();
+  message.content = content;
+  message.extra["reasoning_content"] = "hm";
+  return message;
+}
+
+TEST(ChatTemplateTest, ThoughtsStandWhereTheTemplateLooksForThem) {
+  for (const std::string name : {"reasoning_content", "thinking", "reasoning"}) {
+    const ChatTemplate chat("{% for m in messages %}{% if m." + name + " %}<" + name + ":{{ m." + name +
+                                " }}>{% endif %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}"
+                                "{{ c.function.arguments|tojson }}{% endfor %}{% endfor %}",
+                            "", "");
+    EXPECT_TRUE(chat.capabilities().thoughts) << name;
+    EXPECT_TRUE(chat.capabilities().thoughts_beside_content) << name;
+    EXPECT_EQ(chat.apply({thoughtful("Aye.")}).text, "<" + name + R"(:hm>Aye.weather{"city": "Kiel"})");
+  }
+  const ChatTemplate none("{% for m in messages %}{{ m.content }}{% endfor %}", "", "");
+  EXPECT_FALSE(none.capabilities().thoughts);
+  EXPECT_EQ(none.apply({{.role = "assistant", .content = "Aye.", .extra = {{"reasoning_content", "hm"}}}}).text,
+            "Aye.");
+}
+
+// As gpt-oss's has it: a message that calls has one text before the call, in the channel of thoughts.
+TEST(ChatTemplateTest, WhatATemplateTakesNoTextBesideBecomesTheEndOfTheThought) {
+  const ChatTemplate chat(
+      "{% for m in messages %}{% if m.tool_calls %}{% if m.content and m.thinking %}{{ raise_exception('one of both') "
+      "}}"
+      "{% endif %}<analysis>{{ m.thinking or m.content }}{{ m.tool_calls[0].function|tojson }}{% else %}{{ m.content }}"
+      "{% endif %}{% endfor %}",
+      "", "");
+  EXPECT_STREQ(chat.capabilities().thoughts_member, "thinking");
+  EXPECT_FALSE(chat.capabilities().thoughts_beside_content);
+  EXPECT_EQ(chat.apply({thoughtful("I look.")}).text, R"(<analysis>hm
+
+I look.{"name": "weather", "arguments": {"city": "Kiel"}})");
+  EXPECT_EQ(chat.apply({thoughtful("")}).text, R"(<analysis>hm{"name": "weather", "arguments": {"city": "Kiel"}})");
+}
+
+TEST(ChatTemplateTest, ThatThoughtsAreKeptIsSaidUnderTheTemplatesName) {
+  const ChatTemplate chat("{{ clear_thinking is defined }}{{ clear_thinking }}{% for m in messages %}{% endfor %}", "",
+                          "");
+  EXPECT_EQ(chat.apply({}, true, {}, {{"preserve_thinking", true}}).text, "TrueFalse");
+  EXPECT_EQ(chat.apply({}, true, {}, {{"preserve_thinking", false}}).text, "TrueTrue");
+  EXPECT_EQ(chat.apply({}, true, {}, {{"truncate_history_thinking", false}}).text, "TrueFalse");
+  EXPECT_EQ(chat.apply({}, true, {}, {{"preserve_thinking", true}, {"clear_thinking", true}}).text, "TrueTrue");
+  EXPECT_EQ(chat.apply({}).text, "False");
 }
 
 }  // namespace

@@ -199,6 +199,23 @@ TEST_F(GgufHeaderTest, NeverThrowsAnythingElseForChangedBytes) {
   EXPECT_GT(unusable, file.header_size());
 }
 
+TEST_F(GgufHeaderTest, SaysWhichPartOfAModelIsWanted) {
+  const auto part = [](char number) {
+    TinyGguf file = small_file();
+    file.raw("split.no", 2, std::string{number, '\0'}).raw("split.count", 2, std::string{'\3', '\0'});
+    return file.bytes();
+  };
+  const std::string second = folder_.write("a-00002-of-00003.gguf", part('\1'));
+  expect_error(ErrorCode::model_unusable,
+               "it is part 2 of 3 of a model; name '" + folder_.path("a-00001-of-00003.gguf"),
+               [&] { check_model_file(second); });
+  const std::string first = folder_.write("a-00001-of-00003.gguf", part('\0'));
+  expect_error(ErrorCode::model_unusable, "a-00003-of-00003.gguf' cannot be used: there is no such file",
+               [&] { check_model_file(first); });
+  expect_unusable(part('\0'), "NAME-00001-of-00003.gguf");  // of another name
+  expect_unusable(part('\1'), "part 2 of 3 of a model; name the first");
+}
+
 TEST(SplitFilesTest, KnowsTheEnginesNames) {
   EXPECT_EQ(
       split_files("/m/a-00001-of-00003.gguf"),

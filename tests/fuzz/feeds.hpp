@@ -9,6 +9,7 @@
 #include <plimsoll/base/error.hpp>
 #include "api/dialect.hpp"
 #include "api/embedding_request.hpp"
+#include "api/schema_check.hpp"
 #include "api/tool_calls.hpp"
 #include "grammar/json_schema.hpp"
 
@@ -58,7 +59,10 @@ inline void feed_reader(std::string_view text) {
 // A JSON Schema of a stranger.
 inline void feed_schema(std::string_view text) {
   try {
-    (void)grammar::from_json_schema(api::parse_object(text));
+    const api::Json schema = api::parse_object(text);
+    (void)grammar::grammar_of_schema(schema);
+    (void)api::SchemaCheck(schema).check(R"({"a": [1, "b", null]})");
+    (void)grammar::from_json_schema(schema);
   } catch (const api::Problem&) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage && error.code() != ErrorCode::unsupported) std::abort();

@@ -1,17 +1,15 @@
 // Grammars of schemas, under a sampler: what is written is valid, and what is not valid cannot be written.
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include <nlohmann/json-schema.hpp>
 
 #include "engine/sampler.hpp"
 #include "grammar/json_schema.hpp"
 
 #include "decoding.hpp"
-#include "random_logits.hpp"
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
+#include "written_under.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -120,39 +118,6 @@ void expect_valid(const Json& schema, const std::string& text) {
 
 class JsonSchemaGrammarTest : public testing::Test {
  protected:
-  // Random tokens that the grammar allows, to the end of the text. What closes is preferred, the more the longer it is.
-  static std::string write(const Model& model, const std::string& grammar, std::uint32_t seed) {
-    SamplingParams params{.seed = seed, .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
-    params.grammar = grammar;
-    const auto n_vocab = static_cast<std::size_t>(model.facts().n_vocab);
-    const Vocab vocab = model.vocab();
-    // Lone bytes are left out: the engine's grammars take overlong sequences of them for characters, and those are no
-    // UTF-8 (json_schema.hpp says so).
-    std::vector<bool> lone_byte(n_vocab);
-    std::vector<bool> closes(n_vocab);
-    for (std::size_t i = 0; i < n_vocab; ++i) {
-      const auto token = static_cast<Token>(i);
-      const std::string piece = vocab.piece(token);
-      lone_byte[i] = piece.size() == 1 && static_cast<unsigned char>(piece[0]) >= 0x80;
-      closes[i] = vocab.is_end_of_generation(token) || piece == "\"" || piece == "]" || piece == "}";
-      if (piece == "b") params.logit_bias.push_back({.token = token, .bias = 6});  // a pattern below waits for it
-    }
-    for (std::size_t i = 0; i < n_vocab; ++i) {
-      if (lone_byte[i]) params.logit_bias.push_back({.token = static_cast<Token>(i), .bias = -INFINITY});
-    }
-    Sampler sampler(model, params);
-    std::vector<Token> tokens;
-    while (tokens.size() < 1500) {
-      std::vector<float> logits = test::random_logits(n_vocab, tokens, seed);
-      for (std::size_t i = 0; i < n_vocab; ++i)
-        logits[i] += closes[i] ? 2.0F + 0.2F * static_cast<float>(tokens.size()) : 0;
-      tokens.push_back(sampler.sample(logits));
-      if (vocab.is_end_of_generation(tokens.back())) return vocab.detokenize(tokens);
-    }
-    ADD_FAILURE() << "no end after 1500 tokens";
-    return "";
-  }
-
   // Byte by byte; a text is allowed where its end is.
   bool allows(const std::string& grammar, const std::string& text) {
     Sampler sampler(*bytes_, {.grammar = grammar});
@@ -187,7 +152,11 @@ TEST_F(JsonSchemaGrammarTest, WhatIsWrittenIsValid) {
     SCOPED_TRACE(one.schema);
     const Json schema = Json::parse(one.schema);
     const std::string grammar = from_json_schema(schema);
-    for (std::uint32_t seed = 0; seed < 4; ++seed) expect_valid(schema, write(*demo, grammar, seed));
+    for (std::uint32_t seed = 0; seed < 4; ++seed) {
+      const auto text = test::written_under(*demo, grammar, seed);
+      ASSERT_TRUE(text) << "no end";
+      expect_valid(schema, *text);
+    }
   }
 }
 

@@ -41,6 +41,43 @@ TEST(FleetFileTest, HostMemoryIsTouchedUnlessTheFileSaysNo) {
               ElementsAre(HasSubstr("'prefault' takes true or false")));
 }
 
+TEST(FleetFileTest, ATemplateIsChosenByTextNameOrFile) {
+  const plimsoll::test::TemporaryFolder folder;
+  (void)folder.write("t.jinja", "{{ messages[0].content }}!");
+  const auto of_keys = [&](const std::string& keys) {
+    return parse_fleet("[[model]]\npath = \"a.gguf\"\n" + keys, folder.path());
+  };
+  EXPECT_EQ(of_keys("chat-template = \"chatml\"")->models[0].chat_template, "chatml");
+  EXPECT_EQ(of_keys("chat-template-file = \"t.jinja\"")->models[0].chat_template, "{{ messages[0].content }}!");
+  EXPECT_EQ(of_keys("[[model.preset]]\nname = \"p\"\nchat-template = \"llama3\"")->models[0].presets[0].chat_template,
+            "llama3");
+  EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nchat-template = \"chatmll\"\n"),
+              ElementsAre(HasSubstr("3:17: the chat template cannot be read: 'chatmll' is neither")));
+  EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nchat-template = \"{{ a\"\n"), ElementsAre(HasSubstr("line 1")));
+  EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nchat-template-file = \"absent\"\n"),
+              ElementsAre(HasSubstr("/fleet/absent' cannot be read")));
+  EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nchat-template = \"chatml\"\nchat-template-file = \"x\"\n"),
+              SizeIs(1));
+}
+
+TEST(FleetFileTest, AModelKnowsWhereItIsDeclared) {
+  const plimsoll::test::TemporaryFolder folder;
+  const std::string path =
+      folder.write("fleet.toml", "\n[[model]]\npath = \"a.gguf\"\n  [[model]]\npath = \"b.gguf\"\n");
+  const Fleet fleet = read_fleet(path);
+  EXPECT_EQ(fleet.models[0].place, "fleet.toml:2:1");
+  EXPECT_EQ(fleet.models[1].place, "fleet.toml:4:3");
+  (void)folder.write("fleet.toml", "[[model]]\ncolour = 1\n");
+  try {
+    (void)read_fleet(path);
+    FAIL();
+  } catch (const WrongFleetFile& wrong) {
+    EXPECT_EQ(wrong.code(), ErrorCode::usage);
+    ASSERT_EQ(wrong.errors().size(), 2U);
+    EXPECT_EQ(wrong.place_of(wrong.errors()[1].line, wrong.errors()[1].column), "fleet.toml:2:1");
+  }
+}
+
 TEST(FleetFileTest, AWrongSplitModeIsToldThoseThatAreTaken) {
   EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nsplit-mode = \"rows\"\n"),
               ElementsAre(HasSubstr("'split-mode' does not know 'rows'; it takes none, layer or row")));
@@ -109,6 +146,7 @@ keep-in-host = "12GiB"
 memory = "2GiB"
 disk = "8GiB"
 folder = "swap"
+keep-prompts = "3GiB"
 [thresholds]
 warn = "70%"
 high = "80%"
@@ -135,6 +173,7 @@ pinned = true
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
   EXPECT_EQ(fleet.swap.memory, 2_GiB);
   EXPECT_EQ(fleet.swap.disk, 8_GiB);
+  EXPECT_EQ(fleet.swap.kept, 3_GiB);
   EXPECT_EQ(fleet.swap.folder, "/fleet/swap");
   EXPECT_DOUBLE_EQ(fleet.thresholds.warn, 0.7);
   EXPECT_DOUBLE_EQ(fleet.thresholds.high, 0.8);

@@ -31,16 +31,16 @@ TEST(HostDraftTest, ADraftIsLoadedAndEvictedWithItsModel) {
       Lease lease = small.host.acquire("a");
       const auto draft = lease.draft();
       ASSERT_TRUE(draft);
-      run::SpeculativeGeneration generation(lease.conversation(), draft->conversation,
-                                            {.prompt = run::tokenize_prompt(*lease.instance().model(), "Day 12."),
-                                             .predict = 24,
-                                             .sampling = {.temperature = 0},
-                                             .ignore_end_of_generation = true},
-                                            draft->speculation);
+      run::Generation generation(lease.conversation(),
+                                 {.prompt = run::tokenize_prompt(*lease.instance().model(), "Day 12."),
+                                  .predict = 24,
+                                  .sampling = {.temperature = 0},
+                                  .ignore_end_of_generation = true,
+                                  .draft = draft});
       std::string text;
       while (const auto piece = generation.next()) text += *piece;
       EXPECT_EQ(text, expected);
-      EXPECT_GT(generation.counts().accepted, 0U);  // it is the same model
+      EXPECT_GT(generation.timing().speculation.accepted, 0U);  // it is the same model
       EXPECT_GT(taken_by_draft(), Bytes{});
     }
     EXPECT_EQ(small.ask("b", "Day 3."), other);

@@ -47,6 +47,31 @@ TEST(HostTest, AModelIsLoadedForItsFirstRequestAndSaysWhatItSaysAlone) {
   EXPECT_EQ(small.status("a").loads, 1U);
 }
 
+TEST(HostTest, TokensOfAnswersAndCellsInUseAreCountedByModel) {
+  SmallHost small(fleet_of("ab"));
+  const ConversationId conversation = small.host.new_conversation("a");
+  (void)small.go_on("a", conversation, "Day 12.", 8);
+  ModelStatus status = small.status("a");
+  EXPECT_EQ(status.generated, 8U);
+  EXPECT_GT(status.tokens, 8U);
+  ASSERT_TRUE(status.cells);
+  EXPECT_GT(status.cells_used, 8U);  // kept for its next turn
+  EXPECT_LT(status.cells_used, *status.cells);
+  EXPECT_EQ(small.status("b").generated, 0U);
+  small.host.unload("a");
+  small.settle();
+  status = small.status("a");
+  EXPECT_EQ(status.generated, 8U);
+  EXPECT_EQ(status.cells_used, 0U);
+
+  small.host.count_first_token("a", 0.25);
+  small.host.count_first_token("a", 0.5);
+  status = small.status("a");
+  EXPECT_EQ(status.first_tokens, 2U);
+  EXPECT_EQ(status.total_first_token_ms, 750);
+  EXPECT_NO_THROW(small.host.count_first_token("kraken", 1)) << "it may have left the fleet while its request worked";
+}
+
 TEST(HostTest, WaitsLoadsWarmUpsAndEvictionsAreTimedByModel) {
   Fleet fleet = fleet_of("ab");
   line_for(fleet, 1);

@@ -4,6 +4,7 @@
 // PLIMSOLL_INTERLEAVING_STEPS (300000) and PLIMSOLL_INTERLEAVING_SEED (1) ask for more, and for others.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <thread>
@@ -32,13 +33,17 @@ plan::ModelPlan plan_of(const std::string& name, std::uint64_t bytes) {
   return plan;
 }
 
+plan::DeviceState device_with(std::uint64_t budget) {
+  plan::DeviceState device;
+  device.info.id = device::DeviceId{"GPU0"};
+  device.budget = memory::Budget{.bytes = Bytes{budget}};
+  return device;
+}
+
 FreeCapacity capacity_of(const std::map<std::string, std::uint64_t>& sizes) {
   std::vector<plan::ModelPlan> plans;
   for (const auto& [name, bytes] : sizes) plans.push_back(plan_of(name, bytes));
-  plan::DeviceState device;
-  device.info.id = device::DeviceId{"GPU0"};
-  device.budget = memory::Budget{.bytes = Bytes{kBudget}};
-  return {std::move(plans), {device}};
+  return {std::move(plans), {device_with(kBudget)}};
 }
 
 struct Quiet {
@@ -78,7 +83,9 @@ class Episode {
       rules_.push_back({.name = name, .slots = 2, .pinned = below(6) == 0});
       if (below(4) == 0) rules_.back().time_to_live = std::chrono::milliseconds(50);
     }
-    queue_.emplace(rules_, capacity_of(sizes_), std::make_shared<Moody>(random_), 20, clock_, observer_);
+    has_claims_ = below(2) == 0;
+    queue_.emplace(rules_, capacity_of(sizes_), std::make_shared<Moody>(random_), 20, clock_, observer_,
+                   std::chrono::milliseconds(100));
     if (below(4) == 0) {
       host_wants_ = true;
       queue_->want(any_model());
@@ -87,7 +94,9 @@ class Episode {
 
   void step() {
     clock_.advance(std::chrono::milliseconds(below(20)));
-    switch (below(16)) {
+    switch (below(20)) {
+      case 19:
+        return has_claims_ ? give_way() : work();
       case 0:
       case 1:
       case 2:
@@ -103,9 +112,15 @@ class Episode {
         return give_back();
       case 9:
         return unload_or_pin();
-      case 10:
-        queue_->retry(any_model());
+      case 10: {
+        const std::string model = any_model();
+        if (queue_->has(model)) queue_->retry(model);
         return;
+      }
+      case 11:
+        return ask_for_more();
+      case 12:
+        return change_fleet();
       default:
         return work();
     }
@@ -113,7 +128,9 @@ class Episode {
 
   // Nobody asks any more: loads work, leases end, and everybody has been answered.
   void calm_down() {
-    for (const std::string& name : names_) queue_->pin(name, false);
+    for (const std::string& name : names_) {
+      if (queue_->has(name)) queue_->pin(name, false);
+    }
     for (int i = 0; i < 1000 && !(requests_.empty() && leases_.empty() && !job_); ++i) {
       clock_.advance(std::chrono::seconds(1));
       if (!job_) begin_job();
@@ -154,7 +171,7 @@ class Episode {
     std::uint64_t held = 0;
     std::size_t unanswered = 0;
     std::map<std::string, std::size_t> leases;
-    for (const std::string& name : leases_) ++leases[name];
+    for (const Leased& lease : leases_) ++leases[lease.model];
     std::map<std::string, std::size_t> wanted;
     for (const auto& request : requests_) {
       if (request.ticket->holds_slot()) ++leases[request.model];
@@ -170,7 +187,8 @@ class Episode {
         ASSERT_TRUE(model.state == ModelState::ready || model.state == ModelState::draining) << to_string(model.state);
       }
     }
-    ASSERT_LE(held, kBudget);
+    most_held_ = std::max(budget_, std::min(most_held_, held));
+    ASSERT_LE(held, most_held_) << "a budget of " << budget_;
     if (!host_wants_) {
       ASSERT_EQ(queue_->waiting(), unanswered);
     }
@@ -183,9 +201,15 @@ class Episode {
   }
 
  private:
+  struct Leased {
+    TicketId number;
+    std::string model;
+    std::stop_source give_way;
+  };
   struct Asked {
     std::string model;
     bool needs_slot;
+    std::stop_source give_way;
     std::unique_ptr<Queue::Request> ticket;
   };
 
@@ -196,12 +220,22 @@ class Episode {
     const std::string model = any_model();
     const bool needs_slot = below(8) != 0;
     if (!needs_slot) by_hand_.insert(model);
+    const bool is_in_fleet = queue_->has(model);
     try {
-      auto ticket = std::make_unique<Queue::Request>(
-          *queue_, model, AcquireOptions{.when_busy = below(4) == 0 ? WhenBusy::refuse : WhenBusy::wait}, needs_slot);
-      requests_.push_back({.model = model, .needs_slot = needs_slot, .ticket = std::move(ticket)});
+      AcquireOptions how{.when_busy = below(4) == 0 ? WhenBusy::refuse : WhenBusy::wait};
+      const std::stop_source give_way;
+      if (has_claims_) {
+        how.claim = {.tenant = std::string(1, static_cast<char>('x' + below(3))),
+                     .weight = 1.0 + static_cast<double>(below(3)),
+                     .priority = static_cast<int>(below(3)),
+                     .cost = static_cast<double>(below(100))};
+        if (below(2) == 0) how.give_way = give_way;
+      }
+      auto ticket = std::make_unique<Queue::Request>(*queue_, model, how, needs_slot);
+      requests_.push_back(
+          {.model = model, .needs_slot = needs_slot, .give_way = give_way, .ticket = std::move(ticket)});
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::busy);  // the queue is full
+      EXPECT_EQ(error.code(), is_in_fleet ? ErrorCode::busy : ErrorCode::usage) << error.what();  // the queue is full
     }
   }
 
@@ -217,7 +251,7 @@ class Episode {
         EXPECT_EQ(granted.resident != nullptr, asked.needs_slot);
         if (asked.needs_slot) {
           EXPECT_EQ(granted.resident->name, asked.model);
-          leases_.push_back(asked.model);
+          leases_.push_back({.number = granted.lease, .model = asked.model, .give_way = asked.give_way});
         }
       } catch (const Error&) {  // refused
       }
@@ -226,9 +260,40 @@ class Episode {
   }
 
   void give_back_one(std::size_t index, bool failed, bool outdated) {
-    const std::string model = leases_[index];
+    const TicketId lease = leases_[index].number;
     leases_.erase(leases_.begin() + static_cast<std::ptrdiff_t>(index));
-    outdated ? queue_->give_back_outdated(model) : queue_->give_back(model, failed);
+    outdated ? queue_->give_back_outdated(lease) : queue_->give_back(lease, failed, below(100));
+  }
+
+  // One that was asked to, else any.
+  void give_way() {
+    if (leases_.empty()) return;
+    const auto asked_to =
+        std::ranges::find_if(leases_, [](const Leased& one) { return one.give_way.stop_requested(); });
+    const auto one =
+        asked_to != leases_.end() ? asked_to : leases_.begin() + static_cast<std::ptrdiff_t>(below(leases_.size()));
+    const Leased lease = *one;
+    leases_.erase(one);
+    const std::stop_source anew;
+    requests_.push_back(
+        {.model = lease.model,
+         .needs_slot = true,
+         .give_way = anew,
+         .ticket = std::make_unique<Queue::Request>(*queue_, lease.number, AcquireOptions{.give_way = anew})});
+  }
+
+  // Somebody who has a slot wants another one: it is there, or it is not. Nobody who waits is passed.
+  void ask_for_more() {
+    if (leases_.empty()) return;
+    const std::string model = leases_[below(leases_.size())].model;
+    const bool somebody_waits = std::ranges::any_of(requests_, [&](const Asked& asked) {
+      return asked.model == model && asked.needs_slot && !asked.ticket->is_answered();
+    });
+    const std::optional<Queue::Granted> granted = queue_->another(model);
+    if (!granted) return;
+    EXPECT_FALSE(somebody_waits);
+    EXPECT_EQ(granted->resident->name, model);
+    leases_.push_back({.number = granted->lease, .model = model, .give_way = {}});
   }
 
   void give_back() {
@@ -237,12 +302,57 @@ class Episode {
 
   void unload_or_pin() {
     const std::string model = any_model();
+    if (!queue_->has(model)) return;
     if (below(2) == 0) return queue_->pin(model, below(3) == 0);
     try {
       queue_->unload(model);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::usage);  // pinned
     }
+  }
+
+  // Between two jobs: models come, become others and go, and so does the budget.
+  void change_fleet() {
+    if (job_) return;
+    budget_ = below(3) == 0 ? 40 + below(kBudget - 40) : kBudget;
+    FleetChange change{.comes = {}, .goes = {}, .rules = {}, .devices = {device_with(budget_)}};
+    std::map<std::string, std::uint64_t> sizes;
+    for (const std::string& name : names_) {
+      const ModelRules rules{.name = name, .slots = 2, .pinned = below(6) == 0};
+      const std::size_t what = below(6);
+      if (queue_->has(name) && what == 0 && name != names_.front()) {
+        change.goes.push_back(name);
+      } else if (queue_->has(name) && what == 1) {
+        change.rules.push_back(rules);
+      } else if (what == 2 || (!queue_->has(name) && what < 5)) {
+        sizes[name] = 10 + below(100);
+        change.comes.push_back({.rules = rules, .plans = {plan_of(name, sizes[name])}});
+      }
+    }
+    const std::set<std::string> held = queue_->change_fleet(change);
+    for (const std::string& name : change.goes) {
+      if (held.contains(name)) successors_[name] = {};
+      by_hand_.erase(name);
+    }
+    for (const ModelChange& model : change.comes) {
+      if (held.contains(model.name()))
+        successors_[model.name()] = {.model = model};
+      else
+        sizes_[model.name()] = sizes[model.name()];
+    }
+    for (const ModelStatus& model : queue_->status(names_)) {
+      const bool waits = held.contains(model.name);
+      ASSERT_TRUE(!waits || is_resident(model.state)) << model.name << " is " << to_string(model.state);
+    }
+  }
+
+  [[nodiscard]] std::optional<Successor> successor_of(const std::string& model) {
+    const auto found = successors_.find(model);
+    if (found == successors_.end()) return std::nullopt;
+    const Successor out = found->second;
+    successors_.erase(found);
+    if (out.model) sizes_[model] = out.model->plans.front().entries.front().bytes.value();
+    return out;
   }
 
   void begin_job() {
@@ -265,7 +375,8 @@ class Episode {
   void finish_well() {
     if (const auto* evict = std::get_if<Evict>(&job_->task)) {
       const Evict task = *evict;
-      return finish(Evicted{.model = task.model, .whom_for = task.whom_for});
+      return finish(
+          Evicted{.model = task.model, .whom_for = task.whom_for, .ms = 0, .successor = successor_of(task.model)});
     }
     auto resident = std::make_shared<Resident>();
     resident->name = std::get<Load>(job_->task).model;
@@ -306,10 +417,14 @@ class Episode {
   std::map<std::string, std::uint64_t> sizes_;
   std::optional<Queue> queue_;
   std::vector<Asked> requests_;
-  std::vector<std::string> leases_;
+  std::vector<Leased> leases_;
+  bool has_claims_ = false;
   std::optional<Job> job_;
   std::vector<std::weak_ptr<Resident>> residents_;
-  std::set<std::string> by_hand_;  // asked for without a slot: their loads may go on unwanted
+  std::set<std::string> by_hand_;                // asked for without a slot: their loads may go on unwanted
+  std::map<std::string, Successor> successors_;  // of models that hold their memory still
+  std::uint64_t budget_ = kBudget;
+  std::uint64_t most_held_ = kBudget;  // until enough have gone, a smaller budget is passed
   bool host_wants_ = false;
 };
 
@@ -362,13 +477,15 @@ TEST(QueueInterleavingTest, ThreadsThatAskForThreeModelsUnderABudgetForTwoAllGet
         std::mt19937 random(static_cast<unsigned>(thread));
         for (int i = 0; i < kRequests; ++i) {
           const std::string model(1, static_cast<char>('a' + random() % 3));
+          TicketId lease = 0;
           {
             Queue::Request request(queue, model, {}, true);
             const Queue::Granted slot = request.wait();
             EXPECT_EQ(slot.resident->name, model);
+            lease = slot.lease;
             ++granted;
           }
-          queue.give_back(model, false);
+          queue.give_back(lease, false);
         }
       });
     }

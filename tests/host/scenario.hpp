@@ -7,17 +7,22 @@
 //   ready a            => grant 1     its load is done
 //   free a             =>             a lease of it has ended
 //
+//   ask 2 a for=x weight=2 priority=1 cost=10 yields    with a claim; its lease may be asked to give way
+//   end 2 took=30      the lease of ticket 2 has ended
+//   yield 2 as 3       it gives way, and waits as ticket 3
+//
 // Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
 // memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
-// a`, `gone a` (its eviction is done; what it had of runtime stays with the backend), `lost a` (its device is), `change
-// a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others
-// hold). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
-// over_budget`, `postpone 1`.
+// a`, `more a` (one who has a lease of it wants another: `another` or `none`), `gone a` (its eviction is done; what it
+// had of runtime stays with the backend), `lost a` (its device is), `change a` (its file is), `pin a`, `unpin a`,
+// `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold). Decided: `load a`, `evict a`, `drain
+// a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone 1`, `preempt 1 for 2`.
 #pragma once
 #include <gtest/gtest.h>
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/dispatcher.hpp"
@@ -91,11 +96,17 @@ class Scenario {
     std::string name;
     words >> name;
     if (verb == "ask") {
-      std::string model;
-      std::string how;
-      words >> model >> how;
-      tickets_[name] = dispatcher_->ask(model, how == "refuse" ? WhenBusy::refuse : WhenBusy::wait, true,
-                                        how == "insist" ? WhenShort::wait : WhenShort::refuse);
+      ask(name, words);
+    } else if (verb == "end") {
+      std::string took;
+      words >> took;
+      dispatcher_->give_back(tickets_.at(name), now_,
+                             took.empty() ? std::nullopt : std::optional(std::stod(took.substr(took.find('=') + 1))));
+    } else if (verb == "yield") {
+      std::string as;
+      std::string anew;
+      words >> as >> anew;
+      tickets_[anew] = dispatcher_->give_way(tickets_.at(name), now_);
     } else if (verb == "withdraw") {
       dispatcher_->withdraw(tickets_.at(name));
     } else if (verb == "ready") {
@@ -120,6 +131,8 @@ class Scenario {
       dispatcher_->outdated(name);
     } else if (verb == "others") {
       others_ = Bytes{std::stoul(name)};
+    } else if (verb == "more") {
+      said_ = dispatcher_->take_another(name, now_) ? "another" : "none";
     } else if (verb == "free") {
       dispatcher_->give_back(name, now_);
     } else if (verb == "pin" || verb == "unpin") {
@@ -131,6 +144,25 @@ class Scenario {
     } else {
       throw std::invalid_argument("a scenario has no '" + verb + "'");
     }
+  }
+
+  void ask(const std::string& name, std::istringstream& words) {
+    std::string model;
+    WhenBusy when_busy = WhenBusy::wait;
+    WhenShort when_short = WhenShort::refuse;
+    Claim claim;
+    words >> model;
+    for (std::string word; words >> word;) {
+      const std::string value = word.substr(word.find('=') + 1);
+      if (word == "refuse") when_busy = WhenBusy::refuse;
+      if (word == "insist") when_short = WhenShort::wait;
+      if (word == "yields") claim.may_give_way = true;
+      if (word.starts_with("for=")) claim.tenant = value;
+      if (word.starts_with("weight=")) claim.weight = std::stod(value);
+      if (word.starts_with("priority=")) claim.priority = std::stoi(value);
+      if (word.starts_with("cost=")) claim.cost = std::stod(value);
+    }
+    tickets_[name] = dispatcher_->ask(model, when_busy, true, when_short, claim);
   }
 
   void begin() {
@@ -195,6 +227,7 @@ class Scenario {
   [[nodiscard]] std::string decisions() {
     std::string out;
     const auto add = [&](const std::string& text) { out += (out.empty() ? " " : "; ") + text; };
+    if (const std::string said = std::exchange(said_, {}); !said.empty()) add(said);
     look();
     for (const Decision& decision : dispatcher_->decide(*capacity_, policy_, now_)) {
       if (const auto* moved = std::get_if<Moved>(&decision)) {
@@ -206,12 +239,15 @@ class Scenario {
       if (const auto* refuse = std::get_if<Refuse>(&decision))
         add("refuse " + name_of(refuse->ticket) + " " + std::string(to_string(refuse->code)));
       if (const auto* postpone = std::get_if<Postpone>(&decision)) add("postpone " + name_of(postpone->ticket));
+      if (const auto* preempt = std::get_if<Preempt>(&decision))
+        add("preempt " + name_of(preempt->lease) + " for " + name_of(preempt->whom_for));
       if (const auto* load = std::get_if<Load>(&decision)) add("load " + load->model);
       if (const auto* evict = std::get_if<Evict>(&decision)) add("evict " + evict->model);
     }
     return out;
   }
 
+  std::string said_;
   plan::DeviceState device_;
   std::optional<Bytes> total_;
   Bytes others_;

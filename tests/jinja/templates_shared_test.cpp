@@ -2,6 +2,7 @@
 // refuses are refused.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -24,13 +25,37 @@ struct Pipe {
 
 struct Tally {
   std::size_t equal = 0, other = 0, refused_here = 0, refused_by_both = 0, refused_there = 0;
+  std::size_t said = 0, said_as_own = 0;  // contents found in the texts; those of them that are not marked as input
 };
+
+bool is_input(const MarkedText& text, std::size_t begin, std::size_t size) {
+  return std::ranges::any_of(text.input,
+                             [&](const Range& range) { return range.begin <= begin && range.end >= begin + size; });
+}
+
+// Whatever a message says is marked where it stands.
+void look_at_marks(const MarkedText& text, const nlohmann::ordered_json& messages, Tally& tally) {
+  constexpr std::size_t kLong = 8;  // shorter ones stand in templates as well
+  for (const auto& message : messages) {
+    if (!message.contains("content") || !message["content"].is_string()) continue;
+    const std::string content(test::trimmed(message["content"].get_ref<const std::string&>()));  // templates do so
+    const std::size_t at = content.size() < kLong ? std::string::npos : text.text.find(content);
+    if (at == std::string::npos) continue;
+    ++tally.said;
+    if (is_input(text, at, content.size())) continue;
+    ++tally.said_as_own;
+    std::cout << "not marked: " << content << "\n";
+  }
+}
 
 void compare(const nlohmann::ordered_json& expected, Tally& tally) {
   const std::string where = expected["name"].get<std::string>() + ", " + expected["conversation"].get<std::string>();
   const bool refused_there = expected.contains("error");
   try {
-    const std::string text = test::rendered(expected["template"].get<std::string>(), expected["values"]);
+    const MarkedText marked =
+        Template(expected["template"].get<std::string>()).render(expected["values"], {.now = test::referees_now()});
+    const std::string& text = marked.text;
+    if (expected["values"].contains("messages")) look_at_marks(marked, expected["values"]["messages"], tally);
     if (refused_there) {
       ++tally.refused_there;
     } else if (text == expected["text"].get<std::string>()) {
@@ -55,6 +80,8 @@ TEST(TemplatesSharedTest, AreWhatJinja2Gives) {
             << ", by Jinja2 alone: " << tally.refused_there << "\n";
   EXPECT_GE(rendered, 600U);
   EXPECT_GE(tally.equal * 100, rendered * 99);
+  EXPECT_GT(tally.said, rendered);
+  EXPECT_EQ(tally.said_as_own, 0U);
 }
 
 }  // namespace

@@ -139,6 +139,34 @@ TEST(Opening, ADraftChangesNothingButTheTime) {
   EXPECT_FALSE(conversation.generate(" And then", kGreedy).read_all().empty());
 }
 
+TEST(Opening, AChatSpeculatesAsWell) {
+  Runtime runtime;
+  const auto talk = [&](const ModelOptions& options, GenerationTiming& timing) {
+    Chat chat(runtime.open(kModel, options));
+    std::string said = chat.say("Who are you?", kGreedy).read_all();
+    said += chat.regenerate(kGreedy).read_all();
+    Generation last = chat.say("Where are we?", kGreedy);
+    said += last.read_all();
+    timing = last.timing();
+    return said;
+  };
+  GenerationTiming timing;
+  const std::string alone = talk(small(), timing);
+  EXPECT_EQ(timing.draft_tokens, 0);
+  ModelOptions options = small();
+  options.draft = DraftOptions{.path = kModel, .most = 4};
+  EXPECT_EQ(talk(options, timing), alone);
+  EXPECT_GT(timing.draft_tokens, 0);
+  EXPECT_GT(timing.accepted_tokens, 0);
+}
+
+TEST(Opening, ADraftOfAnotherVocabularyIsRefused) {
+  Runtime runtime;
+  ModelOptions options = small();
+  options.draft = DraftOptions{.path = test::kOtherModel, .most = 4};
+  expect_error(ErrorCode::usage, "not the same vocabulary", [&] { (void)runtime.open(kModel, options); });
+}
+
 TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
   Runtime runtime({.budgets = {{.device = device::host(), .amount = 256_MiB}}});
   std::vector<monitor::Alert> alerts;

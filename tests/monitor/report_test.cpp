@@ -21,16 +21,28 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 Counters counters() {
-  return {
-      .samples = 42, .alerts = {{AlertKind::threshold, 2}, {AlertKind::seal, 1}}, .lowest_free = {{"Vulkan0", 4_GiB}}};
+  return {.samples = 42,
+          .alerts = {{AlertKind::threshold, 2}, {AlertKind::seal, 1}},
+          .lowest_free = {{"Vulkan0", 4_GiB}},
+          .paces = {{"chat", {.tokens_per_second = 37.5, .prompt_tokens_per_second = 0, .first_token_ms = 125}}}};
 }
 
 std::string exposition() { return to_prometheus(sample_of(test::observed()), counters(), test::times()); }
 
-TEST(ReportTest, Table) { expect_golden("monitor/golden/status.txt", to_table(sample_of(test::observed()))); }
+TEST(ReportTest, Table) {
+  expect_golden("monitor/golden/status.txt", to_table(sample_of(test::observed()), counters()));
+}
 
 TEST(ReportTest, Json) {
-  expect_golden("monitor/golden/status.json", to_json(sample_of(test::observed()), counters()).dump(2) + "\n");
+  host::Fleet fleet;
+  fleet.models.emplace_back().request.name = "chat";
+  host::Preset careful{.name = "careful", .aliases = {"calm"}, .system = "Think twice.", .thinking = false};
+  careful.sampling.params.temperature = 0.25F;
+  careful.sampling.given = {"temperature", "top_k"};  // what was named counts, though it is the stock value
+  careful.chat_template = "chatml";
+  careful.template_values = R"({"tone": "dry"})";
+  fleet.models[0].presets = {careful, {.name = "short", .n_ctx = 512}};
+  expect_golden("monitor/golden/status.json", to_json(sample_of(test::observed()), counters(), &fleet).dump(2) + "\n");
 }
 
 TEST(ReportTest, Prometheus) { expect_golden("monitor/golden/metrics.prom", exposition()); }

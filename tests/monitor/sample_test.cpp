@@ -88,14 +88,15 @@ TEST(SampleTest, OwnersThatAreNoModelsStandApart) {
   EXPECT_EQ(sample.others[2].stages.at(0).stage, memory::Stage::conversations);
 }
 
-TEST(SampleTest, TokensPerSecondNeedTimeAndBothModels) {
-  Observed later = observed();
-  later.at += std::chrono::milliseconds(500);
-  later.status.models[0].tokens += 20;
-  const Sample before = sample_of(observed());
-  EXPECT_EQ(tokens_per_second(before, sample_of(later), "chat"), 40.0);
-  EXPECT_FALSE(tokens_per_second(before, before, "chat"));
-  EXPECT_FALSE(tokens_per_second(before, sample_of(later), "nobody"));
+TEST(SampleTest, ALimitIsFarBelowTheTotalWhereItIsLessThanAQuarter) {
+  DeviceSample device;
+  device.total = 8_GiB;
+  device.budget = 2_GiB;
+  EXPECT_FALSE(limit_is_far_below_total(device));
+  device.budget = 2_GiB - 1_B;
+  EXPECT_TRUE(limit_is_far_below_total(device));
+  device.total.reset();
+  EXPECT_FALSE(limit_is_far_below_total(device));
 }
 
 TEST(SampleTest, ACardOfTwoBackendsIsOneDeviceWithBothNames) {

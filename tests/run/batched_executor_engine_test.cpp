@@ -35,6 +35,26 @@ TEST_F(BatchedExecutorTest, HasItsInstanceToItself) {
   EXPECT_EQ(second.free_sequences(), 1U);
 }
 
+TEST_F(BatchedExecutorTest, CellsInUseFollowWhatIsInMemory) {
+  open("llama-dense", 3);
+  EXPECT_EQ(executor->cells_used(), 0U);
+  std::optional<Conversation> first = prompted(some_tokens(40));
+  Conversation second = prompted(some_tokens(10, 3));
+  EXPECT_EQ(executor->cells_used(), 0U);  // they wait
+  ASSERT_EQ(first->infer(), DecodeStatus::ok);
+  ASSERT_EQ(second.infer(), DecodeStatus::ok);
+  EXPECT_EQ(executor->cells_used(), 50U);
+  second.rewind(4);
+  EXPECT_EQ(executor->cells_used(), 46U);
+  const SequenceSnapshot saved = first->save();
+  first.reset();
+  EXPECT_EQ(executor->cells_used(), 6U);
+  const Conversation back = executor->load(saved);
+  EXPECT_EQ(executor->cells_used(), 46U);
+  const Conversation fork = back.fork();
+  EXPECT_EQ(executor->cells_used(), 86U);
+}
+
 TEST_F(BatchedExecutorTest, AShortPromptDoesNotWaitForALongOne) {
   open("llama-dense", 3);
   const Conversation long_one = prompted(some_tokens(200));

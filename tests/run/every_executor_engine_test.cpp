@@ -87,7 +87,8 @@ TEST(EveryExecutorTest, TakesNothingOnASealedContext) {
     Conversation proposals = draft_executor.create();
     GenerationParams params = kGreedy;
     params.prompt = instance->model()->vocab().tokenize("Day 12.", true, true);
-    SpeculativeGeneration generation(target, proposals, params);
+    params.draft = {.conversation = &proposals};
+    Generation generation(target, params);
     while (generation.next()) {
     }
   }

@@ -12,6 +12,8 @@
 namespace plimsoll::server {
 namespace {
 
+constexpr const char* kHashOfStarboard = "001dd523aef9118ea2901a6aa54338f3b57575c8d4cec5936b7cf53c2c0f7670";
+
 std::vector<std::string> keys_in(const std::string& text) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path() / "keys") << text;
@@ -30,6 +32,16 @@ TEST(ApiKeysTest, EachKeyIsSomebodyAndOthersAreNobody) {
   EXPECT_EQ(keys.owner_of("starboard"), "key-1");
   EXPECT_EQ(keys.owner_of("larboard"), "key-2");
   for (const char* other : {"", "starboar", "starboardx", "Starboard"}) EXPECT_EQ(keys.owner_of(other), std::nullopt);
+}
+
+TEST(ApiKeysTest, NamedOnesAreKnownByTheirNamesWhetherTheKeyIsGivenOrItsHash) {
+  // printf starboard | sha256sum
+  const ApiKeys keys({"plain"}, {{.name = "crew", .key = "larboard"}, {.name = "mate", .sha256 = kHashOfStarboard}});
+  EXPECT_EQ(keys.owner_of("plain"), "key-1");
+  EXPECT_EQ(keys.owner_of("larboard"), "crew");
+  EXPECT_EQ(keys.owner_of("starboard"), "mate");
+  EXPECT_EQ(keys.owner_of(kHashOfStarboard), std::nullopt);
+  EXPECT_EQ(keys.owner_of(""), std::nullopt);
 }
 
 TEST(ApiKeysTest, AFileHasAKeyALine) {

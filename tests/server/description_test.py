@@ -57,7 +57,7 @@ class Description(ServedCase):
             for method in set(item) & {"get", "post"}:
                 if path == "/plimsoll/v1/events":
                     continue  # has no end
-                status, body = (self.server.get if method == "get" else self.server.post)(path.replace("{name}", "kraken"))
+                status, body = (self.server.get if method == "get" else self.server.post)(path.replace("{name}", "kraken").replace("{id}", "0"))
                 sentence = json.dumps(body) if not isinstance(body, str) else body
                 self.assertNotIn(f"there is no {method.upper()}", sentence, path)
 

@@ -100,7 +100,7 @@ class LlamaServer(ServedCase):
         self.assertEqual(self.server.get("/slots?fail_on_no_slot=1")[0], 200)
         self.assertEqual(self.server.get("/lora-adapters"), (200, []))
         for path in ("/props", "/lora-adapters", "/slots/0?action=save"):
-            self.refused(self.server.post(path), 501, "planned|read here|found by")
+            self.refused(self.server.post(path), 501, "planned|read here|slot-save-path|no folder was given")
 
     def test_models_are_loaded_and_unloaded(self):
         for path in ("/models/load", "/models/unload", "/models/load"):

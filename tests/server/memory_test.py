@@ -100,6 +100,14 @@ class Memory(ServedCase):
         self.assertRegex(text, r'plimsoll_http_requests_total\{route="/v1/completions",status="200"\} [1-9]')
         self.assertNotIn("plimsoll_seal_allocations_total{model=\"bosun-log\"} 1", text)
 
+    def pace_of(self, name):
+        """Its first token of late, once the monitor has taken a sample since."""
+        while True:
+            pace = next(m["pace"] for m in self.server.get("/plimsoll/v1/status")[1]["models"] if m["name"] == name)
+            if pace["first_token_ms"] is not None:
+                return pace["first_token_ms"]
+            time.sleep(0.05)
+
     def test_times_are_counted_by_model(self):
         families = {"time_to_first_token_seconds": 2, "inter_token_latency_seconds": 6, "request_queue_time_seconds": 2}
 
@@ -117,6 +125,14 @@ class Memory(ServedCase):
         text = self.server.get("/metrics")[1]
         self.assertNotRegex(text, "plimsoll_(load|first_token)_seconds_total")
         status = self.server.get("/plimsoll/v1/status")[1]
+        asked = next(m for m in status["models"] if m["name"] == "bosun-log")
+        self.assertIn(f'plimsoll_generated_tokens_total{{model="bosun-log"}} {asked["generated"]}\n', text)
+        self.assertGreaterEqual(asked["generated"], 8)
+        self.assertGreaterEqual(asked["first_tokens"], 2)
+        self.assertGreater(asked["first_token_ms"], 0)
+        self.assertIn(f'plimsoll_kv_cells{{model="bosun-log"}} {asked["kv_cells"]}\n', text)
+        self.assertGreater(asked["kv_cells_used"], 0)  # its prompt is kept
+        self.assertGreater(asked["pace"]["first_token_ms"] or self.pace_of("bosun-log"), 0)
         for model in status["models"]:
             for family in ("model_load_seconds", "model_warm_up_seconds"):
                 self.assertIn(f'plimsoll_{family}_count{{model="{model["name"]}"}} {model["loads"]}\n', text)

@@ -55,6 +55,48 @@ TEST(PromptCacheTest, TheLongestUnusedGoes) {
   EXPECT_THROW(small.host.end_conversation(first), Error);  // it is no more
 }
 
+TEST(PromptCacheTest, TheLastUsedIsTheFirstOfTheRecentOnes) {
+  SmallHost small(fleet_of("a", 2));
+  PromptCache kept(small.host, 8);
+  const host::ConversationId first = ask(small.host, kept, "x", {1, 2, 3});
+  const host::ConversationId second = ask(small.host, kept, "x", {11, 12, 13});
+  (void)ask(small.host, kept, "y", {21, 22, 23});
+  EXPECT_EQ(kept.take_recent("a", "x", 2), nullptr);
+  EXPECT_EQ(kept.take_recent("b", "x", 0), nullptr);
+  {
+    const auto handle = kept.take_recent("a", "x", 1);
+    ASSERT_NE(handle, nullptr);
+    EXPECT_EQ(handle->id(), first);
+    EXPECT_EQ(handle->tokens(), (Tokens{1, 2, 3}));
+    handle->keep(handle->tokens());
+  }
+  EXPECT_EQ(kept.take_recent("a", "x", 1)->id(), second);  // and it ends with its handle
+  EXPECT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept.idle().back().id, first);
+}
+
+// What one server saved, another one goes on with.
+TEST(PromptCacheTest, AConversationComesFromElsewhere) {
+  std::optional<run::SequenceSnapshot> saved;
+  const Tokens prompt{5, 6, 7, 8};
+  {
+    SmallHost small(fleet_of("a", 2));
+    PromptCache kept(small.host, 8);
+    saved = small.host.save_conversation(ask(small.host, kept, "x", prompt), [](Bytes) { return true; });
+  }
+  ASSERT_TRUE(saved.has_value());
+  EXPECT_EQ(saved->tokens, prompt);
+  EXPECT_GT(saved->size(), Bytes{});
+  SmallHost small(fleet_of("a", 2));
+  PromptCache kept(small.host, 8);
+  const auto handle = kept.add("a", "x", small.host.add_conversation("a", *saved));
+  host::Lease lease = small.host.acquire("a");
+  lease.resume(handle->id());
+  EXPECT_EQ(lease.conversation().tokens(), prompt);
+  EXPECT_EQ(lease.conversation().waiting(), 0U);
+  EXPECT_THROW((void)small.host.add_conversation("b", *saved), Error);
+}
+
 TEST(PromptCacheTest, WhatIsNotKeptIsEnded) {
   SmallHost small(fleet_of("a", 2));
   PromptCache kept(small.host, 2);

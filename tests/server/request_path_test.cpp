@@ -13,6 +13,10 @@ TEST(RequestPathTest, EverySpellingOfAPathIsTheSame) {
   for (const char* path : {"responses", "embeddings", "rerank", "reranking", "messages", "messages/count_tokens",
                            "responses/input_tokens", "models"})
     EXPECT_EQ(usual_path("POST", "/" + std::string(path)), "/v1/" + std::string(path));
+  // As of a proxy.
+  EXPECT_EQ(usual_path("GET", "http://localhost:8080/v1/models"), "/v1/models");
+  EXPECT_EQ(usual_path("GET", "https://[::1]/models"), "/v1/models");
+  EXPECT_EQ(usual_path("GET", "http://localhost"), "/");
   EXPECT_EQ(usual_path("GET", "/models/a/b.gguf"), "/v1/models/a/b.gguf");
   EXPECT_EQ(usual_path("HEAD", "/models/"), "/v1/models");
 }

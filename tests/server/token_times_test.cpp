@@ -11,22 +11,26 @@ const TokenTimes::Moment kAsked{};
 
 TEST(TokenTimesTest, TheFirstIsCountedFromTheRequestTheOthersFromTheOneBefore) {
   TokenTimes times(kAsked);
+  TokenTimes::LastToken last;
   EXPECT_FALSE(times.first());
-  for (const int ms : {500, 625, 750}) times.token(kAsked + milliseconds(ms));
+  for (const int ms : {500, 625, 750}) times.token(last, kAsked + milliseconds(ms));
   EXPECT_EQ(times.first(), 0.5);
   EXPECT_EQ(times.between().count(), 2U);
   EXPECT_EQ(times.between().sum(), 0.25);
 }
 
-TEST(TokenTimesTest, WhatLiesBetweenTwoAnswersIsNoTimeBetweenTokens) {
+// Their tokens come in between each other's.
+TEST(TokenTimesTest, EachAnswerHasItsOwnTimesBetweenTokens) {
   TokenTimes times(kAsked);
-  times.begin_answer();
-  for (const int ms : {500, 625}) times.token(kAsked + milliseconds(ms));
-  times.begin_answer();
-  for (const int ms : {9000, 9125}) times.token(kAsked + milliseconds(ms));
+  TokenTimes::LastToken one;
+  TokenTimes::LastToken other;
+  times.token(one, kAsked + milliseconds(500));
+  times.token(other, kAsked + milliseconds(9000));
+  times.token(one, kAsked + milliseconds(9500));
+  times.token(other, kAsked + milliseconds(9125));
   EXPECT_EQ(times.first(), 0.5);
   EXPECT_EQ(times.between().count(), 2U);
-  EXPECT_EQ(times.between().sum(), 0.25);
+  EXPECT_EQ(times.between().sum(), 9.125);
 }
 
 }  // namespace

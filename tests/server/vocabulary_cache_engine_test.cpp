@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "checked_lease.hpp"
@@ -16,6 +17,8 @@ namespace {
 
 using host::test::fleet_of;
 using host::test::SmallHost;
+
+const auto kAtOnce = [] { return host::AcquireOptions(); };
 
 class VocabularyCacheTest : public testing::Test {
  protected:
@@ -126,8 +129,9 @@ TEST_F(VocabularyCacheTest, AModelComesBeforeThem) {
   PromptCache prompts(small.host, 2);
   VocabularyCache vocabularies(small.host);
   const ServerOptions options;
-  const ServerContext server{small.host, prompts, vocabularies, options};
-  (void)checked_lease(server, "a", {}, [](const PromptReader&) {});
+  KeyUsage keys({}, std::chrono::steady_clock::now());
+  const ServerContext server{small.host, prompts, vocabularies, keys, options};
+  (void)checked_lease(server, "a", [](const PromptReader&) {}, kAtOnce);
   EXPECT_EQ(small.status("a").loads, 1U);
   EXPECT_EQ(vocabularies.size(), 0U);
 }
@@ -137,20 +141,21 @@ TEST_F(VocabularyCacheTest, ALeaseIsTakenOnlyForWhatPassesItsCheck) {
   PromptCache prompts(small.host, 2);
   VocabularyCache vocabularies(small.host);
   const ServerOptions options;
-  const ServerContext server{small.host, prompts, vocabularies, options};
+  KeyUsage keys({}, std::chrono::steady_clock::now());
+  const ServerContext server{small.host, prompts, vocabularies, keys, options};
   int checks = 0;
   const auto refuse = [&](const PromptReader&) {
     ++checks;
     throw Error(ErrorCode::usage, "no");
   };
   const auto let_pass = [&](const PromptReader&) { ++checks; };
-  plimsoll::test::expect_error(ErrorCode::usage, "no", [&] { (void)checked_lease(server, "a", {}, refuse); });
+  plimsoll::test::expect_error(ErrorCode::usage, "no", [&] { (void)checked_lease(server, "a", refuse, kAtOnce); });
   EXPECT_EQ(small.status("a").loads, 0U);
-  (void)checked_lease(server, "a", {}, let_pass);
+  (void)checked_lease(server, "a", let_pass, kAtOnce);
   EXPECT_EQ(small.status("a").loads, 1U);
   EXPECT_EQ(checks, 2);
   replace_by(original_);  // not known to the host: checked with what it has loaded
-  plimsoll::test::expect_error(ErrorCode::usage, "no", [&] { (void)checked_lease(server, "a", {}, refuse); });
+  plimsoll::test::expect_error(ErrorCode::usage, "no", [&] { (void)checked_lease(server, "a", refuse, kAtOnce); });
   EXPECT_EQ(checks, 3);
   EXPECT_EQ(small.status("a").leases, 0U);
 }

@@ -59,6 +59,11 @@ inline Observed observed() {
   chat.loads = 2;
   chat.total_load_ms = 1500;
   chat.tokens = 12'345;
+  chat.generated = 2'345;
+  chat.first_tokens = 4;
+  chat.total_first_token_ms = 500;
+  chat.cells = 8'192;
+  chat.cells_used = 512;
   host::ModelStatus sea = model("sea \"log\"\\", host::ModelState::swapped);
   sea.evictions = 1;
   sea.refusals = 4;
@@ -86,6 +91,7 @@ inline Observed observed() {
 inline std::map<std::string, host::ModelTimes> times() {
   host::ModelTimes chat;
   for (const double seconds : {0.0, 0.0, 0.5, 90.0}) chat.queue.add(seconds);
+  for (const double seconds : {0.125, 0.125, 0.25, 0.0}) chat.first_token.add(seconds);
   for (const double seconds : {0.5, 1.0}) chat.load.add(seconds);
   for (const double seconds : {0.375, 0.0}) chat.warm_up.add(seconds);
   host::ModelTimes sea;

@@ -17,6 +17,11 @@ using host::test::fleet_of;
 using host::test::SmallHost;
 using ::testing::HasSubstr;
 
+host::Fleet with_a_budget(host::Fleet fleet) {
+  fleet.budgets = {{.device = device::host(), .amount = 1_GiB}};
+  return fleet;
+}
+
 class TopControlTest : public ::testing::Test {
  protected:
   // Waits for what happens on the host's thread.
@@ -27,7 +32,7 @@ class TopControlTest : public ::testing::Test {
     while (control.state().answer != answer) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
-  SmallHost small{fleet_of("ab")};
+  SmallHost small{with_a_budget(fleet_of("ab"))};
   monitor::Monitor monitor{small.host, {.beat = std::chrono::milliseconds(0)}};
   TopControl control{small.host, monitor, "fleet.toml"};
 };
@@ -64,6 +69,17 @@ TEST_F(TopControlTest, ARefusalIsTheAnswer) {
   while (control.state().answer == "'a' is being loaded") std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_NE(control.state().answer, "'a' is ready");
   EXPECT_EQ(small.state("a"), host::ModelState::absent);
+}
+
+TEST_F(TopControlTest, TheScaleIsSwitchedWhereThereIsABudget) {
+  (void)monitor.sample_now();
+  control.press(TopKey::scale);
+  const TopState once = control.state();
+  EXPECT_THAT(once.answer, HasSubstr("bars are drawn to"));
+  EXPECT_NE(once.scale, BarScale::automatic);
+  control.press(TopKey::scale);
+  EXPECT_NE(control.state().scale, once.scale);
+  EXPECT_NE(control.state().scale, BarScale::automatic);
 }
 
 TEST_F(TopControlTest, QuitQuitsAndNotesAreBounded) {

@@ -18,6 +18,7 @@ namespace {
 
 using monitor::test::observed;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 host::HostEvent moved(const std::string& model, host::ModelState from, host::ModelState to, const std::string& why) {
   return {.at = observed().at - std::chrono::seconds(90),
@@ -31,10 +32,7 @@ host::HostEvent moved(const std::string& model, host::ModelState from, host::Mod
 TopState state() {
   TopState out;
   out.title = "fleet.toml";
-  monitor::Observed before = observed();
-  before.at -= std::chrono::seconds(1);
-  before.status.models[0].tokens -= 37;
-  out.before = monitor::sample_of(before);
+  out.counters.paces = {{"chat", {.tokens_per_second = 37, .prompt_tokens_per_second = 0, .first_token_ms = 125}}};
   out.sample = monitor::sample_of(observed());
   out.counters.lowest_free = {{"Vulkan0", 4_GiB}};
   using enum host::ModelState;
@@ -75,10 +73,69 @@ TEST(TopFrameTest, NothingKnownIsNothingShownAsZero) {
   nothing.devices = {monitor::test::unknown_host()};
   TopState out = state();
   out.sample = monitor::sample_of(nothing);
-  out.before.reset();
+  out.counters.paces.clear();
   const std::string frame = top_frame(out);
   EXPECT_THAT(frame, HasSubstr("how full it is is unknown"));
   EXPECT_THAT(frame, HasSubstr("budget none  ours 8.00 MiB  others unknown  free unknown  low unknown"));
+}
+
+TEST(TopFrameTest, ABudgetFarBelowTheTotalIsTheBar) {
+  TopState out = state();
+  monitor::DeviceSample& card = out.sample.devices[0];
+  card.budget = 1_GiB;
+  card.committed = 512_MiB;
+  card.taken = 512_MiB;
+  const auto filled = [&] {
+    std::size_t cells = 0;
+    const std::string frame = top_frame(out);
+    const std::string line = lines(frame)[1];
+    for (std::size_t at = line.find("█"); at != std::string::npos; at = line.find("█", at + 1)) ++cells;
+    return cells;
+  };
+  EXPECT_EQ(filled(), 27U);  // of 54
+  EXPECT_THAT(top_frame(out), HasSubstr("budget 1.00 GiB is the bar"));
+  card.committed = 1_MiB;
+  EXPECT_EQ(filled(), 1U);  // little is not nothing
+  card.committed = 512_MiB;
+  EXPECT_THAT(top_frame(out), Not(HasSubstr("┃")));
+  out.scale = other_scale(out.scale, card);
+  EXPECT_EQ(out.scale, BarScale::total);
+  EXPECT_EQ(filled(), 13U);  // all that is used and not foreign, of 8 GiB; the budget's mark has one of their cells
+  EXPECT_THAT(top_frame(out), HasSubstr("┃"));
+  out.scale = other_scale(out.scale, card);
+  EXPECT_EQ(filled(), 27U);
+}
+
+TEST(TopFrameTest, WhatOthersHoldOfABudgetCannotBeHad) {
+  TopState out = state();
+  monitor::DeviceSample& card = out.sample.devices[0];
+  out.scale = BarScale::limit;  // 7 GiB, of which 3 are committed and 2 taken; 5 are free, one of them is promised
+  card.free = 3_GiB;
+  EXPECT_THAT(top_frame(out), HasSubstr("▒"));
+  card.free = 5_GiB;
+  EXPECT_THAT(lines(top_frame(out))[1], Not(HasSubstr("▒")));
+}
+
+TEST(TopFrameTest, TheSelectedModelsPresetsAreSpelledOut) {
+  TopState out = state();
+  host::Preset careful{.name = "careful", .thinking = false};
+  careful.sampling.params.temperature = 0.25F;
+  out.presets = {{"chat", presets_in_words({careful, {.name = "plain"}})}};
+  EXPECT_THAT(top_frame(out), HasSubstr("  presets: careful (thinking false, temperature 0.25); plain\n"));
+  out.selected = 1;
+  EXPECT_THAT(top_frame(out), Not(HasSubstr("presets:")));
+}
+
+TEST(TopViewTest, AWideTerminalHasAColumnForEachStage) {
+  const auto header = [](int width) {
+    auto screen = ftxui::Screen::Create(ftxui::Dimension::Fixed(width), ftxui::Dimension::Fixed(kHeight));
+    ftxui::Render(screen, render_top(state(), width, kHeight));
+    std::string line;
+    for (int x = 0; x < width; ++x) line += screen.PixelAt(x, 6).character;
+    return line;
+  };
+  EXPECT_THAT(header(100), HasSubstr("   wts    kv  comp   out adapt   run"));
+  EXPECT_THAT(header(80), HasSubstr("   wts    kv  comp  rest"));
 }
 
 TEST(TopViewTest, TheSelectedModelIsInverted) {

@@ -52,21 +52,35 @@ struct ModelStatus {
   std::uint64_t load_failures = 0;
   std::uint64_t evictions = 0;
   std::uint64_t refusals = 0;
-  std::uint64_t tokens = 0;        // computed since the host began, prompts and answers
-  double last_load_ms = 0;         // reservation to ready, the last time
-  double total_load_ms = 0;        // of all loads
-  std::optional<Error> failure{};  // while it is failed: with what
-  memory::SealCounts seal{};       // since it was last sealed
+  std::uint64_t tokens = 0;            // computed since the host began, prompts and answers
+  std::uint64_t generated = 0;         // of answers since the host began
+  std::uint64_t first_tokens = 0;      // answers whose first token came
+  double total_first_token_ms = 0;     // from request to first token, waiting included; of all of them
+  std::optional<std::size_t> cells{};  // of its KV cache, for all sequences together; empty: it keeps none
+  std::size_t cells_used = 0;          // now
+  double last_load_ms = 0;             // reservation to ready, the last time
+  double total_load_ms = 0;            // of all loads
+  std::optional<Error> failure{};      // while it is failed: with what
+  memory::SealCounts seal{};           // since it was last sealed
+};
+
+// How often the fleet was read again.
+struct ReloadCounts {
+  std::uint64_t applied = 0;
+  std::uint64_t refused = 0;
+  bool last_was_applied = true;
+  std::optional<std::chrono::system_clock::time_point> last_applied{};
 };
 
 struct HostStatus {
-  std::vector<ModelStatus> models{};  // in the fleet's order
+  std::vector<ModelStatus> models{};  // in the fleet's order; then those that have left it and hold their memory still
   std::size_t waiting = 0;            // requests without a lease yet
   std::size_t swapped_conversations = 0;
   Bytes swapped_to_memory;
   Bytes swapped_to_disk;
   Bytes kept_weights;  // of models that have gone, in host memory
   std::uint64_t events_dropped = 0;
+  ReloadCounts reloads{};
 };
 
 }  // namespace plimsoll::host

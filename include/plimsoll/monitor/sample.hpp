@@ -70,6 +70,7 @@ struct Sample {
   Bytes swapped_to_memory;  // as the ledger has it under the owner "swap"
   Bytes swapped_to_disk;
   std::uint64_t events_dropped = 0;
+  host::ReloadCounts reloads{};
 };
 
 enum class AlertKind {

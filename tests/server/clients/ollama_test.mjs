@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {base, entry, key, load, question, rope, ropes} from './support.mjs';
+import {all, base, entry, key, load, question, rope, ropes} from './support.mjs';
 
 const {Ollama} = load('ollama');
 const client = new Ollama({host: base, headers: {Authorization: `Bearer ${key}`}});
@@ -10,14 +10,13 @@ const model = 'mate-chat';
 const options = {temperature: 0, num_predict: 16};
 const asked = {model, messages: question, options};
 const tools = [{type: 'function', function: {name: 'ease', description: 'Works a rope', parameters: rope}}];
-const all = async (stream) => { const out = []; for await (const one of stream) out.push(one); return out; };
 const tagged = (name) => `${name}:latest`;
 const loaded = async () => (await client.ps()).models.map((one) => one.name);
 
 test('version, and the models that are here', async () => {
   assert.match((await client.version()).version, /^\d+\.\d+\.\d+$/);
   const listed = (await client.list()).models;
-  assert.deepEqual(listed.map((one) => one.name), ['mate-chat', 'bosun-log', 'vectors'].map(tagged));
+  assert.deepEqual(listed.map((one) => one.name), ['mate-chat', 'bosun-log', 'vectors', 'thinker'].map(tagged));
   assert.ok(listed.every((one) => one.size > 0 && one.details.format === 'gguf'));
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {base, entry, key, load, question, rope, ropes, soonAfterwards} from './support.mjs';
+import {all, base, entry, key, load, question, rope, ropes, soonAfterwards} from './support.mjs';
 
 const {default: OpenAI} = load('openai');
 const client = new OpenAI({baseURL: `${base}/v1`, apiKey: key, maxRetries: 0, timeout: 60_000});
@@ -11,11 +11,10 @@ const asked = {model, messages: question, temperature: 0, max_completion_tokens:
 const tools = ['haul', 'ease'].map((name) => ({type: 'function', function: {name, description: 'Works a rope', parameters: rope, strict: true}}));
 const forced = {model, messages: question, tools, tool_choice: {type: 'function', function: {name: 'ease'}}, parallel_tool_calls: false, max_completion_tokens: 450};
 const isOfTheRope = (call) => assert.ok(ropes.includes(JSON.parse(call.arguments).rope), call.arguments);
-const all = async (stream) => { const out = []; for await (const one of stream) out.push(one); return out; };
 const cosine = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0) / Math.hypot(...a) / Math.hypot(...b);
 
 test('models', async () => {
-  assert.deepEqual((await all(client.models.list())).map((m) => m.id), ['mate-chat', 'bosun-log', 'vectors']);
+  assert.deepEqual((await all(client.models.list())).map((m) => m.id), ['mate-chat', 'bosun-log', 'careful', 'vectors', 'thinker']);
   assert.equal((await client.models.retrieve('bosun-log')).object, 'model');
 });
 

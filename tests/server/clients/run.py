@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Clients of other languages, and a browser, against one `plimsoll serve`. run.py PROGRAM [PART]...
 
-PART is openai, anthropic, ollama or dashboard; without any: all. What they need is installed by scripts/test-clients.sh. Screenshots of
+PART is openai, anthropic, ollama, ai, langchain or dashboard; without any: all. What they need is installed by scripts/test-clients.sh. Screenshots of
 the dashboard go to build/dashboard."""
 import os
 import pathlib
@@ -30,6 +30,7 @@ name = "bosun-log"
 path = "{BOSUN}"
 parallel = 2
 ctx-size = 65536
+preset = [{{name = "careful", system = "Think twice.", thinking = false, sampling = {{temperature = 0.25}}}}]
 
 [[model]]
 name = "vectors"
@@ -37,22 +38,36 @@ path = "{MATE}"
 embeddings = true
 pooling = "mean"
 ctx-size = 256
+
+[[model]]
+name = "thinker"
+path = "thinker.gguf"
+ctx-size = 2048
 """
+# Its answer begins inside a thought, which the demo model never ends. In the place of its template another one, as long.
+TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
+            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+THINKING = ("{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+            "{{ '<|im_start|>assistant\\n<think>\\n' }}")
 COMMON = 'device = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\n'
 
 
+def thinker():
+    model, comment = pathlib.Path(MATE).read_bytes(), len(TEMPLATE) - len(THINKING) - len("{##}")
+    assert model.count(TEMPLATE.encode()) == 1
+    return model.replace(TEMPLATE.encode(), (THINKING + "{#" + " " * comment + "#}").encode())
+
+
 def main(program, *wanted):
-    parts = {
-        "openai": ["node", "--test", "--test-reporter=spec", HERE / "openai_test.mjs"],
-        "anthropic": ["node", "--test", "--test-reporter=spec", HERE / "anthropic_test.mjs"],
-        "ollama": ["node", "--test", "--test-reporter=spec", HERE / "ollama_test.mjs"],
-        "dashboard": ["node", HERE.parent / "dashboard/dashboard_test.mjs"],
-    }
+    parts = {name: ["node", "--test", "--test-reporter=spec", HERE / f"{name}_test.mjs"]
+             for name in ("openai", "anthropic", "ollama", "ai", "langchain")}
+    parts["dashboard"] = ["node", HERE.parent / "dashboard/dashboard_test.mjs"]
     if unknown := set(wanted) - parts.keys():
         sys.exit(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     with tempfile.TemporaryDirectory() as folder:
         fleet = pathlib.Path(folder) / "fleet.toml"
         fleet.write_text(FLEET.replace("[[model]]\n", "[[model]]\n" + COMMON))
+        (fleet.parent / "thinker.gguf").write_bytes(thinker())
         server = Serving(program, fleet, "--api-key", KEY)
         results = []
         try:

@@ -1,4 +1,4 @@
-// What both clients' tests share: the server under test, and the packages, which lie under build/clients.
+// What the clients' tests share: the server under test, and the packages, which lie under build/clients.
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -17,6 +17,13 @@ export const entry = {
   type: 'object', additionalProperties: false, required: ['port', 'day'],
   properties: {port: {type: 'string', maxLength: 12}, day: {type: 'integer', minimum: 1, maximum: 31}},
 };
+
+// Without bounds, which Anthropic's clients leave out of a schema; the demo model would not end a text by itself.
+export const moored = {
+  type: 'object', additionalProperties: false, required: ['moored', 'afloat'], properties: {moored: {type: 'boolean'}, afloat: {type: 'boolean'}},
+};
+
+export const all = async (stream) => { const out = []; for await (const one of stream) out.push(one); return out; };
 
 // Answers that would go on for long hold the slots of a model. Each of `holds` begins one and gives back how to let go of it;
 // once all are let go, `next` is answered soon.

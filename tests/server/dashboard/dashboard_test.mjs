@@ -2,128 +2,13 @@
 //   node dashboard_test.mjs BASE_URL SCREENSHOT_FOLDER
 // PLIMSOLL_CHROMIUM is the browser; PLIMSOLL_KEY the key of a server that asks for one; playwright-core is Debian's
 // (node-playwright), or the one that lies under build/clients.
-import {createRequire} from 'node:module';
-import {existsSync, mkdirSync} from 'node:fs';
-import {dirname, join} from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {join} from 'node:path';
 
-const [base, folder] = process.argv.slice(2);
-if (!base || !folder) {
-  console.error('usage: dashboard_test.mjs BASE_URL SCREENSHOT_FOLDER');
-  process.exit(2);
-}
-const checkout = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const home = [join(checkout, 'build/clients'), '/usr/share/nodejs'].find((path) => existsSync(join(path, 'node_modules/playwright-core')) || existsSync(join(path, 'playwright-core')));
-if (!home) throw new Error('there is no playwright-core: install node-playwright, or put it under build/clients/node_modules');
-const {chromium} = createRequire(join(home, 'x.js'))('playwright-core');
-mkdirSync(folder, {recursive: true});
+import {checkBar, readBars} from './bars.mjs';
+import {contrast, nearest} from './colours.mjs';
+import {base, card, check, counts, folder, key, launch, open, overflow, PATIENCE, press, start, stateOf, step, waitForState} from './harness.mjs';
 
-const PATIENCE = 60_000;  // for a load on a small machine
-const key = process.env.PLIMSOLL_KEY ?? '';
-let passed = 0, failed = 0;
-const formatBytes = (bytes) => {  // written again, so that the page is held against something
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let unit = 0;
-  for (; bytes >= (unit ? 1023.5 : 1024); ++unit) bytes /= 1024;
-  return `${unit === 0 ? bytes : bytes.toFixed(bytes < 9.995 ? 2 : bytes < 99.95 ? 1 : 0)} ${units[unit]}`;
-};
-
-function check(what, isTrue, seen = '') {
-  if (isTrue) { ++passed; console.log(`  ok    ${what}`); return; }
-  ++failed;
-  console.log(`  FAILED ${what}${seen === '' ? '' : `\n         saw: ${typeof seen === 'string' ? seen : JSON.stringify(seen)}`}`);
-}
-
-async function step(name, work) {
-  console.log(name);
-  try { await work(); } catch (error) { check(`${name}: went through`, false, String(error.message ?? error)); }
-}
-
-// No waitForFunction() anywhere: it evaluates text as script, which the page's policy forbids.
-// A page whose console errors, page errors and requests are written down, and every status it was given.
-async function open(browser, options = {}) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 900}, colorScheme: 'light', ...options});
-  const page = await context.newPage();
-  const seen = {errors: [], requests: [], statuses: new Map()};
-  page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') seen.errors.push(message.text()); });
-  page.on('pageerror', (error) => seen.errors.push(String(error)));
-  page.on('request', (request) => seen.requests.push(request.url()));
-  page.on('response', async (response) => {
-    if (!response.url().endsWith('/plimsoll/v1/status') || response.status() !== 200) return;
-    const status = await response.json().catch(() => null);
-    if (status) seen.statuses.set(status.at, status);
-  });
-  if (key) await context.addInitScript((value) => sessionStorage.setItem('plimsoll.key', value), key);
-  return {context, page, seen};
-}
-
-const start = (page) => page.goto(base).then(() => page.waitForSelector('[data-device]'));
-const card = (page, model) => page.locator('[data-model]').filter({has: page.getByRole('heading', {name: model, exact: true})});
-const stateOf = (page, model) => card(page, model).locator('.badge').textContent();
-async function waitForState(page, model, states) {
-  const wanted = new RegExp(`^(${states.join('|')})$`);
-  await card(page, model).locator('.badge').filter({hasText: wanted}).waitFor({timeout: PATIENCE});
-}
-async function press(page, model, action) {
-  const button = card(page, model).locator(`button[data-action=${action}]`);
-  await button.focus();
-  check(`${action}: the button has the focus`, await button.evaluate((node) => node === document.activeElement));
-  await page.keyboard.press('Enter');
-}
-const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-
-// The bars as they stand on the page, with the status they were drawn from.
-async function readBars(page, seen) {
-  for (let tries = 0; tries < 20; ++tries) {
-    const read = await page.evaluate(() => ({
-      at: document.getElementById('main').dataset.at,
-      devices: [...document.querySelectorAll('[data-device]')].map((card) => {
-        const bar = card.querySelector('.bar'), width = bar.getBoundingClientRect().width, from = bar.getBoundingClientRect().left;
-        const mark = card.querySelector('.mark');
-        return {
-          device: card.dataset.device,
-          headroom: card.querySelector('.headroom strong').textContent,
-          mark: mark.hidden ? null : (mark.getBoundingClientRect().left - from) / width,
-          segments: [...card.querySelectorAll('.segment')].map((segment) => ({
-            kind: segment.dataset.kind, label: segment.getAttribute('aria-label'), bytes: Number(segment.dataset.bytes),
-            left: Number.parseFloat(segment.style.left) / 100, width: Number.parseFloat(segment.style.width) / 100,
-          })),
-        };
-      }),
-    }));
-    const status = seen.statuses.get(read.at);
-    if (status) return {status, devices: read.devices};
-    await page.waitForTimeout(100);
-  }
-  throw new Error('no status was seen that the page was drawn from');
-}
-
-function checkBar(drawn, device, status) {
-  const name = `${device.device}:`;
-  const bytesOf = (...kinds) => drawn.segments.filter((s) => kinds.includes(s.kind)).reduce((sum, s) => sum + s.bytes, 0);
-  const taken = [...status.models, ...status.others].flatMap((owner) => owner.memory).filter((at) => at.device === device.device).reduce((sum, at) => sum + at.taken, 0);
-  check(`${name} the stages add up to what is taken`, bytesOf('taken') === taken, {drawn: bytesOf('taken'), taken});
-  check(`${name} the hatched part is what is foreign`, bytesOf('foreign') === (device.foreign ?? 0), {drawn: bytesOf('foreign'), foreign: device.foreign});
-  check(`${name} reserved and not taken is committed less taken`, bytesOf('promised') === device.committed - device.taken);
-  if (device.total !== null && device.free !== null && bytesOf('free') > 0) {
-    const all = drawn.segments.reduce((sum, s) => sum + s.bytes, 0), whole = Math.max(device.total, device.budget ?? 0);
-    check(`${name} all parts add up to the whole`, all === whole, {all, whole});
-    // Host memory that is taken and not touched yet is not missing from what is free: the bar shows it taken all the same.
-    const free = bytesOf('free', 'promised') - (whole - device.total), untouched = Math.max(0, taken - (device.process ?? taken));
-    check(`${name} what is drawn as free is what the probe read`, free <= device.free && free >= device.free - untouched, {free, read: device.free});
-  }
-  if (device.total === null) check(`${name} nothing is called free where the total is unknown`, bytesOf('free') === 0);
-  if (device.budget === null) check(`${name} has no budget and no headroom`, drawn.mark === null && drawn.headroom === 'no budget', drawn.headroom);
-  else {
-    const whole = Math.max(device.total ?? 0, device.budget);
-    check(`${name} the budget stands at its share of the whole`, Math.abs(drawn.mark - device.budget / whole) < 0.005, {at: drawn.mark, share: device.budget / whole});
-    check(`${name} the headroom is the server's`, drawn.headroom === formatBytes(device.headroom), drawn.headroom);
-  }
-  const edges = [...drawn.segments].sort((a, b) => a.left - b.left);
-  check(`${name} each part begins where the one before ends`, edges.every((s, i) => Math.abs(s.left - (i ? edges[i - 1].left + edges[i - 1].width : 0)) < 1e-4 || s.left === 0 || bytesOf('free', 'unknown') === 0));
-}
-
-const browser = await chromium.launch({executablePath: process.env.PLIMSOLL_CHROMIUM || undefined, args: ['--no-sandbox']});
+const browser = await launch();
 const {context, page, seen} = await open(browser);
 let model = '';
 
@@ -158,7 +43,7 @@ await step('Tab reaches everything, and one sees where one is', async () => {
     if (!at.isSeen) ++unseen;
     reached.add(at.what || at.kind.split(' ')[0]);
   }
-  const wanted = ['skip', 'segment', 'load', 'unload', 'pin', 'clear', 'chat-model', 'log', 'prompt', 'send', 'stop'];
+  const wanted = ['skip', 'segment', 'scale', 'load', 'unload', 'pin', 'clear', 'chat-model', 'log', 'prompt', 'send', 'stop'];
   check('all controls', wanted.every((what) => reached.has(what)), [...reached]);
   check('the focus is always visible', unseen === 0, unseen);
   const segment = page.locator('.segment[tabindex="0"]').first();
@@ -196,6 +81,74 @@ await step('The bars are what the numbers say', async () => {
   check('the history is drawn', (await page.locator('.history path.ours').first().getAttribute('d')).startsWith('M'));
 });
 
+await step('A bar is drawn to a budget far below the total, or to the total', async () => {
+  const {status, devices} = await readBars(page, seen);
+  for (const drawn of devices) {
+    const {budget, total} = status.devices.find((device) => device.device === drawn.device);
+    check(`${drawn.device}: by itself to the right one`, drawn.scale === (budget !== null && budget > 0 && (total === null || budget < total / 4) ? 'limit' : 'total'), drawn.scale);
+  }
+  const small = devices.find((drawn) => drawn.scale === 'limit');
+  check('there is such a device', Boolean(small));
+  const card = page.locator(`[data-device="${small.device}"]`), button = card.locator('[data-action=scale]');
+  check('the switch says what it shows', (await button.textContent()).startsWith('Show all '), await button.textContent());
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await card.locator('.bar[data-scale=total]').waitFor({timeout: PATIENCE});
+  const after = await readBars(page, seen);
+  for (const drawn of after.devices) checkBar(drawn, after.status.devices.find((d) => d.device === drawn.device), after.status);
+  check('the focus stays on the switch, which leads back', await page.evaluate(() => document.activeElement?.dataset.action) === 'scale' && (await button.textContent()).startsWith('Show the budget of '));
+  await page.reload();
+  await page.waitForSelector('[data-device]');
+  check('the choice is kept', await card.locator('.bar').getAttribute('data-scale') === 'total');
+  await page.locator(`[data-device="${small.device}"] [data-action=scale]`).press('Enter');
+  await card.locator('.bar[data-scale=limit]').waitFor({timeout: PATIENCE});
+});
+
+await step('Stages can be told apart, whatever colours one sees', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({colorScheme});
+    const swatches = await page.evaluate(() => [...document.querySelectorAll('#stage-key li')].map((item) => {
+      const style = getComputedStyle(item.querySelector('.swatch'));
+      return {name: item.textContent, colour: style.backgroundColor, pattern: style.backgroundImage};
+    }));
+    const ground = await page.evaluate(() => getComputedStyle(document.querySelector('.bar')).backgroundColor);
+    const plain = swatches.filter((swatch) => swatch.pattern === 'none');
+    const near = nearest({...Object.fromEntries(plain.map((swatch) => [swatch.name, swatch.colour])), free: ground});
+    check(`${colorScheme}: seven plain colours and the free part lie apart for everybody`, plain.length === 7 && near.distance > 0.1, near);
+    const looks = swatches.map((swatch) => swatch.colour + swatch.pattern);
+    check(`${colorScheme}: those with another one's colour have a pattern of their own`, new Set(looks).size === swatches.length && swatches.length === 10, looks);
+    const outline = await page.evaluate(() => {
+      const probe = document.createElement('i');
+      probe.style.color = 'var(--outline)';
+      document.body.append(probe);
+      const [r, g, b, a = '1'] = getComputedStyle(probe).color.match(/[\d.]+/g);
+      probe.remove();
+      return [r, g, b, a].map(Number);
+    });
+    const over = ground.match(/\d+/g).map(Number).map((below, i) => Math.round(outline[i] * outline[3] + below * (1 - outline[3])));
+    check(`${colorScheme}: each part has an outline that stands out from the free part`, contrast(`rgb(${over.join(', ')})`, ground) >= 3, over);
+  }
+  await page.emulateMedia({colorScheme: 'light'});
+});
+
+await step('Pace, cells and presets of a model', async () => {
+  const facts = await card(page, model).locator('.facts').textContent();
+  for (const name of ['Tokens a second', 'First token after', 'Waiting', 'Slots in use']) check(`${name} is told`, facts.includes(name));
+  const status = await (await context.request.get(new URL('/plimsoll/v1/status', base).href, {headers: {Authorization: `Bearer ${key}`}})).json();
+  const own = status.models.find((one) => one.name === model);
+  check('cells in use are told', new RegExp(`^KV cells: [\\d,]+ of ${own.kv_cells.toLocaleString('en-US')} used \\([\\d.]+ %\\)$`).test(await card(page, model).locator('.cells > span').textContent()), await card(page, model).locator('.cells').textContent());
+  const named = status.models.find((one) => one.presets.length > 0);
+  check('there is a model with presets', Boolean(named));
+  const presets = card(page, named.name).locator('.presets');
+  await presets.locator('summary').press('Enter');
+  const text = await presets.textContent();
+  for (const preset of named.presets) {
+    check(`${preset.name} is there`, text.includes(preset.name));
+    const {sampling = {}, ...rest} = preset.settings;
+    for (const [name, value] of Object.entries({...rest, ...sampling})) check(`${preset.name}: ${name} is spelled out`, text.includes(name) && text.includes(typeof value === 'string' ? value : JSON.stringify(value)), text);
+  }
+});
+
 await step('Pinning', async () => {
   const pin = card(page, model).locator('[data-action=pin]');
   const was = await pin.getAttribute('aria-pressed');
@@ -220,6 +173,8 @@ await step('A chat', async () => {
     check('with its pace and its first token', /\d+ tokens? .*first after \d/.test(await answer.locator('.meta').textContent()), await answer.locator('.meta').textContent());
   }
   await page.screenshot({path: join(folder, 'light.png'), fullPage: true});
+  await card(page, model).locator('.facts').filter({hasNotText: 'First token afternone of late'}).waitFor({timeout: PATIENCE});
+  check('the first token is timed', /First token after[\d.]+ (ms|s)/.test(await card(page, model).locator('.facts').textContent()), await card(page, model).locator('.facts').textContent());
   await page.locator('#max-tokens').fill('256');
   await page.locator('#prompt').focus();
   await page.keyboard.type('Go on.');
@@ -286,6 +241,28 @@ await step('Refusals, and a server that goes away', async () => {
   await press(page, model, 'pin');
   await card(page, model).locator('.result[data-kind=error]').waitFor({timeout: PATIENCE});
   check("the server's words are shown as they are", await card(page, model).locator('.result').textContent() === '42 GiB are <b>not</b> there');
+  const ways = [{flags: ['-c', '512'], keys: {'ctx-size': 512}, cost: 'a <b>shorter</b> context', changes: [], required: {}}];
+  await context.unroute('**/plimsoll/v1/models/*/*');
+  if (await stateOf(page, model) === 'ready') { await press(page, model, 'unload'); await waitForState(page, model, ['absent', 'swapped']); }
+  await context.route('**/plimsoll/v1/models/*/load', (route) => route.fulfill({status: 507, contentType: 'application/json',
+    body: JSON.stringify({schema: 'plimsoll.error/1', code: 'over_budget', message: 'it does not fit', plan: {alternatives: ways}})}));
+  await press(page, model, 'load');
+  const way = card(page, model).locator('[data-action=way]');
+  await way.waitFor({timeout: PATIENCE});
+  check('a way out is a button with its cost', await way.textContent() === '-c 512a <b>shorter</b> context', await way.textContent());
+  await way.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#plan[open]').waitFor({timeout: PATIENCE});
+  await page.locator('#plan-entries tbody tr').first().waitFor({timeout: PATIENCE});
+  check('its plan is asked of the server', /^It (fits|does not fit) beside/.test(await page.locator('#plan-verdict').textContent()), await page.locator('#plan-verdict').textContent());
+  check('stages and devices are listed', (await page.locator('#plan-entries').textContent()).includes('KV cache') && await page.locator('#plan-devices tbody tr').count() > 0);
+  check('what to write is there', await page.locator('#plan-keys').textContent() === 'ctx-size = 512' && await page.locator('#plan-flags').textContent() === '-c 512');
+  await page.screenshot({path: join(folder, 'plan.png')});
+  await page.setViewportSize({width: 360, height: 740});
+  check('nothing of it sticks out at 360 px', await overflow(page) <= 0 && await page.locator('#plan').evaluate((node) => node.getBoundingClientRect().right <= innerWidth));
+  await page.setViewportSize({width: 1280, height: 900});
+  await page.keyboard.press('Escape');
+  check('Escape closes it, and the focus is back', await page.locator('#plan[open]').count() === 0 && await page.evaluate(() => document.activeElement?.dataset.action) === 'way');
   await context.route('**/v1/chat/completions', (route) => route.fulfill({status: 503, contentType: 'application/json',
     body: JSON.stringify({error: {message: 'all slots are taken', type: 'x', param: null, code: 'busy'}})}));
   await page.locator('#prompt').fill('Hello?');
@@ -330,5 +307,5 @@ await step('A server that asks for a key', async () => {
 });
 
 await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed ? 1 : 0);

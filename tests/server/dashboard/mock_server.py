@@ -3,7 +3,7 @@
 
     mock_server.py [--port 8099] [--key SECRET] [--verbose]
 
-Two cards, the host and a device no probe knows; five models, one with an unpleasant name, one that never fits. No memory
+Two cards, the host with a small budget and a device no probe knows; five models, one with an unpleasant name, one that never fits. No memory
 is planned or taken. Ends with its parent's SIGTERM.
 """
 import argparse
@@ -14,42 +14,30 @@ import json
 import math
 import pathlib
 import random
+import re
+import sys
 import threading
 import time
 import urllib.parse
 
-PAGE = pathlib.Path(__file__).resolve().parents[3] / "src/server/dashboard/index.html"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from mock_fleet import CELLS, DEVICES, FLEET, GIB, MIB, OTHERS, PRESETS, STAGE_ORDER, WAYS  # noqa: E402
+
+FOLDER = pathlib.Path(__file__).resolve().parents[3] / "src/server/dashboard"
 # What the real server sends with the page: nothing may come from elsewhere.
 POLICY = ("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-MIB = 1 << 20
-GIB = 1 << 30
 HISTORY = 600
 REPLAYED = 60
-FLEET = {  # name -> compute group, slots, plan by (device, stage)
-    "mate": ("main", 4, {("CUDA0", "weights"): 4683 * MIB, ("CUDA0", "kv_cache"): 1024 * MIB, ("CUDA0", "output"): 3 * MIB,
-                         ("CPU", "output"): 2 * MIB}),
-    "bosun": ("main", 8, {("CUDA0", "weights"): 7921 * MIB + 12345, ("CUDA0", "kv_cache"): 2304 * MIB, ("CUDA0", "adapter"): 168 * MIB}),
-    "lookout": ("watch", 2, {("Vulkan1", "weights"): 2480 * MIB, ("Vulkan1", "kv_cache"): 640 * MIB, ("Vulkan1", "projector"): 812 * MIB,
-                             ("Vulkan1", "compute"): 304 * MIB, ("CPU", "weights"): 96 * MIB}),
-    "sea \"log\" <b>&amp;/\\": ("watch", 1, {("Vulkan1", "weights"): 1100 * MIB, ("Vulkan1", "kv_cache"): 220 * MIB}),
-    "leviathan": ("main", 1, {("CUDA0", "weights"): 38 * GIB, ("CUDA0", "kv_cache"): 4 * GIB}),
-}
-OTHERS = {
-    "backends": {("CUDA0", "runtime"): 412 * MIB, ("Vulkan1", "runtime"): 128 * MIB},
-    "group:main": {("CUDA0", "compute"): 584 * MIB, ("CPU", "compute"): 48 * MIB},
-    "group:watch": {("Vulkan1", "compute"): 96 * MIB},
-}
-DEVICES = {  # name -> description, total, budget, what others hold; None: unknown
-    "CUDA0": ("NVIDIA GeForce RTX 4090", 24564 * MIB, 22108 * MIB, 1180 * MIB),
-    "Vulkan1": ("AMD Radeon RX 7600 (RADV)", 8176 * MIB, 7358 * MIB, 410 * MIB),
-    "CPU": ("AMD Ryzen 9 7950X", 64216 * MIB, None, 9800 * MIB),
-    "RPC0": ("a device that no probe knows", None, None, None),
-}
-STAGE_ORDER = ["weights", "kv_cache", "compute", "output", "adapter", "projector", "runtime"]
 HELD = ("loading", "warming", "ready", "draining")
 WORDS = ("The load line of a ship says how deep she may lie in the water . Nothing below it is for cargo , whatever the owner "
          "says . So it is with a card : what is promised is held , and what is not promised is refused , with its numbers .").split()
+
+
+def page() -> bytes:
+    """As pack.cmake puts it together."""
+    text = (FOLDER / "page.html").read_text()
+    return re.sub(r"\{\{([\w.]+)\}\}", lambda part: (FOLDER / part[1]).read_text(), text).encode()
 
 
 def stamp(seconds: float) -> str:
@@ -65,7 +53,8 @@ class Model:
         self.taken = dict.fromkeys(self.plan, 0)
         self.peak = dict(self.taken)
         self.leases = self.waiting = self.tokens = self.loads = self.failures = self.evictions = self.refusals = 0
-        self.load_ms = 0.0
+        self.load_ms = self.first_token_ms = 0.0
+        self.generated = self.first_tokens = 0
         self.after_seal = 0
 
     def fill(self, share: float) -> None:
@@ -181,7 +170,26 @@ class World:
                     model.leases = 1 + self.samples // 7 % 3
                     model.waiting = 0 if self.samples % 20 else 2
                     model.tokens += 31 * model.leases
+                    model.generated += 30 * model.leases
+                    model.first_tokens += 1
+                    model.first_token_ms += 180.0
             self.remember(time.time(), self.devices())
+
+    def pace(self, model: Model) -> dict:
+        if model.first_tokens == 0:
+            return {"tokens_per_second": 0.0, "prompt_tokens_per_second": 0.0, "first_token_ms": None}
+        return {"tokens_per_second": 30.0 * model.leases, "prompt_tokens_per_second": 1.0 * model.leases, "first_token_ms": model.first_token_ms / model.first_tokens}
+
+    def plan(self, asked: dict) -> dict:
+        needed = WAYS[0]["required"]["CUDA0"] if "ctx-size" in asked else WAYS[1]["required"]["CUDA0"]
+        held = next(d["committed"] for d in self.devices() if d["device"] == "CUDA0")
+        short = max(0, held + needed - DEVICES["CUDA0"][2])
+        entries = [{"device": "CUDA0", "buffer": "CUDA0", "stage": "weights", "bytes": needed - 2 * GIB, "source": "exact"},
+                   {"device": "CUDA0", "buffer": "CUDA0", "stage": "kv_cache", "bytes": GIB, "source": "exact"},
+                   {"device": "CUDA0", "buffer": "CUDA_Host", "stage": "kv_cache", "bytes": GIB, "source": "exact"}]
+        return {"schema": "plimsoll.plan/1", "verdict": "refused" if short else "fits", "models": [{"name": asked["model"], "entries": entries}],
+                "devices": [{"device": "CUDA0", "budget": DEVICES["CUDA0"][2], "free": DEVICES["CUDA0"][1] - held, "ours": held, "required": needed,
+                             "short_by": short, "limit": "budget" if short else None, "fits": not short}], "alternatives": []}
 
     def status(self) -> dict:
         with self.lock:
@@ -190,7 +198,10 @@ class World:
                 return [{"device": d, "stage": s, "planned": plan[d, s], "taken": taken[d, s], "peak": peak[d, s]} for d, s in order]
 
             models = [{"name": m.name, "compute_group": m.compute_group, "state": m.state, "pinned": m.pinned, "slots": m.slots, "leases": m.leases,
-                       "waiting": m.waiting, "tokens": m.tokens, "loads": m.loads, "load_failures": m.failures, "load_ms": m.load_ms,
+                       "waiting": m.waiting, "tokens": m.tokens, "generated": m.generated, "first_tokens": m.first_tokens,
+                       "first_token_ms": m.first_token_ms, "pace": self.pace(m), "kv_cells": CELLS.get(m.name),
+                       "kv_cells_used": (CELLS[m.name] // 16 if m.state == "ready" else 0) if m.name in CELLS else None,
+                       "presets": PRESETS.get(m.name, []), "loads": m.loads, "load_failures": m.failures, "load_ms": m.load_ms,
                        "evictions": m.evictions, "refusals": m.refusals,
                        "seal": {"allocations_after_seal": m.after_seal, "refused_after_seal": 0}, "memory": memory(m.plan, m.taken, m.peak),
                        "mapped": {"CPU": 4683 * MIB} if m.name == "mate" and m.state == "ready" else {}} for m in self.models.values()]
@@ -262,11 +273,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_json(self, value, status: int = 200) -> None:
         self.answer(status, json.dumps(value).encode())
 
-    def fail(self, status: int, code: str, message: str) -> None:
+    def fail(self, status: int, code: str, message: str, **more) -> None:
         if self.path.startswith("/v1/"):
             self.answer_json({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}, status)
         else:
-            self.answer_json({"schema": "plimsoll.error/1", "code": code, "message": message}, status)
+            self.answer_json({"schema": "plimsoll.error/1", "code": code, "message": message, **more}, status)
 
     def is_let_in(self) -> bool:
         if not self.key or self.headers.get("Authorization") == f"Bearer {self.key}":
@@ -282,11 +293,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/":
-            return self.answer(200, PAGE.read_bytes(), "text/html; charset=utf-8", {"Content-Security-Policy": POLICY})
+            return self.answer(200, page(), "text/html; charset=utf-8", {"Content-Security-Policy": POLICY})
         if not self.is_let_in():
             return None
         if self.path == "/plimsoll/v1/status":
             return self.answer_json(self.world.status())
+        if self.path == "/plimsoll/v1/plan":
+            return self.answer_json({"schema": "plimsoll.fleet/1", "never": [{"name": "leviathan", "why": "42.0 GiB needed on CUDA0", "alternatives": WAYS}]})
         if self.path == "/plimsoll/v1/history":
             with self.world.lock:
                 return self.answer_json({"schema": "plimsoll.history/1", "samples": list(self.world.history)})
@@ -321,6 +334,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(400, "invalid_request", "the body is not JSON")
         if self.path == "/v1/chat/completions":
             return self.chat(body)
+        if self.path == "/plimsoll/v1/plan":
+            return self.answer_json(self.world.plan(body))
         parts = [urllib.parse.unquote(part) for part in self.path.split("/")]
         if len(parts) != 6 or parts[:4] != ["", "plimsoll", "v1", "models"]:
             return self.fail(404, "not_found", "there is nothing here")
@@ -332,7 +347,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(404, "model_not_found", f"there is no model '{name}' here; GET /v1/models lists those there are")
         if action == "load":
             if why := self.world.load(name):
-                return self.fail(409, "over_budget", why)
+                return self.fail(507, "over_budget", why, plan={"alternatives": WAYS if name == "leviathan" else []})
         elif action == "unload":
             self.world.unload(name)
         elif action == "pin" and isinstance(body.get("pinned"), bool):
@@ -361,10 +376,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             model.leases += 1
             chunk({"role": "assistant", "content": ""})
             chunk({"content": f"({turns})"})
+            model.first_tokens += 1
+            model.first_token_ms += 25.0
             for word in words:
                 time.sleep(0.02)
                 chunk({"content": word if word in ".,:" else " " + word})
                 model.tokens += 1
+                model.generated += 1
             chunk({}, "length" if len(words) < len(WORDS) else "stop")
             usage = {"prompt_tokens": 12, "completion_tokens": len(words) + 1, "total_tokens": len(words) + 13}
             self.wfile.write(f"data: {json.dumps({**base, 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n".encode())

@@ -1,0 +1,225 @@
+#include "serve_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iterator>
+
+#include <plimsoll/base/error.hpp>
+
+namespace plimsoll::app {
+
+server::ServerOptions server_options(const ServeOptions& options) {
+  server::ServerOptions out = options.server;
+  const auto body = parse_bytes(options.body);
+  if (!body) throw Error(ErrorCode::usage, fmt::format("--max-body: {}", body.error()));
+  out.limits.body = *body;
+  out.limits.waiting = std::chrono::seconds(options.waiting_s);
+  out.limits.working = std::chrono::seconds(options.working_s);
+  out.limits.draining = std::chrono::seconds(options.draining_s);
+  out.dashboard = !options.no_dashboard;
+  if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
+    throw Error(ErrorCode::usage,
+                "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
+  for (const std::string& file : options.api_key_files) {
+    if (file.ends_with(".toml"))
+      std::ranges::move(host::read_keys_file(file), std::back_inserter(out.named_keys));
+    else
+      std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
+  }
+  out.heartbeat.interval = std::chrono::milliseconds(std::llround(std::max(options.ping_s, 0.0) * 1000));
+  return out;
+}
+
+namespace {
+
+// What the models named on the command line are for; a fleet file says it for each model.
+void add_purpose_options(CLI::App& command, FleetPurpose& purpose) {
+  command.add_flag("--embedding", purpose.embeddings, "The models give vectors: /v1/embeddings")
+      ->envname("PLIMSOLL_EMBEDDING")
+      ->group("Model");
+  command.add_flag("--reranking", purpose.ranking, "The models rank: /v1/rerank")
+      ->envname("PLIMSOLL_RERANKING")
+      ->group("Model");
+  command
+      .add_option("--pooling", purpose.pooling,
+                  "How vectors of tokens become one: mean, cls, last, rank; with --embedding")
+      ->envname("PLIMSOLL_POOLING")
+      ->group("Model");
+  add_draft_options(command, purpose.draft);
+}
+
+void add_server_options(CLI::App& command, ServeOptions& o) {
+  const auto of = [](CLI::Option* option, const char* group) { return option->group(group); };
+  server::ServerOptions& s = o.server;
+  of(command.add_option("--host", s.address, "Address to listen at")->envname("PLIMSOLL_HOST")->capture_default_str(),
+     "Server");
+  of(command.add_option("--port", s.port, "Port; 0: any that is free")
+         ->check(CLI::Range(0, 65535))
+         ->envname("PLIMSOLL_PORT")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--api-key", s.api_keys,
+                     "Key that clients must send; may be repeated. Others can see it in the process list")
+         ->envname("PLIMSOLL_API_KEY")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_option("--api-key-file", o.api_key_files,
+                     "File with a key a line, or NAME.toml with [[key]] tables; may be repeated")
+         ->envname("PLIMSOLL_API_KEY_FILE")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command.add_option("--ssl-cert-file", s.certificate, "TLS certificate (PEM)")->envname("PLIMSOLL_SSL_CERT_FILE"),
+     "Server");
+  of(command.add_option("--ssl-key-file", s.private_key, "TLS private key (PEM)")->envname("PLIMSOLL_SSL_KEY_FILE"),
+     "Server");
+  of(command
+         .add_option("--cors-origin", s.cors_origins, "Origin whose pages may call; *: everybody's; may be repeated")
+         ->envname("PLIMSOLL_CORS_ORIGIN")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_option("--host-name", s.host_names,
+                     "Name under which others may ask it without a key, beside addresses and this machine's own; may "
+                     "be repeated")
+         ->envname("PLIMSOLL_HOST_NAME")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_option(
+             "-a,--alias", o.aliases,
+             "Other names of a model, with commas: NAME, or MODEL=NAME where there are several; may be repeated")
+         ->envname("PLIMSOLL_ALIAS")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command
+         .add_flag("--strict-fields", s.strict_fields,
+                   "Refuse fields that are not known or not supported, instead of ignoring and naming them")
+         ->envname("PLIMSOLL_STRICT_FIELDS"),
+     "Server");
+  of(command
+         .add_flag("--watch", o.watch,
+                   "Read the fleet file again when it changes, or the folders when models come and go; SIGHUP and "
+                   "POST /plimsoll/v1/reload do so at any time")
+         ->envname("PLIMSOLL_WATCH"),
+     "Server");
+  of(command
+         .add_option("--sse-ping-interval", o.ping_s,
+                     "Seconds that a stream is silent at most while its model loads, waits or reads; 0 or -1: as long "
+                     "as it takes")
+         ->check(CLI::Range(-1.0, 86'400.0))
+         ->envname("PLIMSOLL_SSE_PING_INTERVAL")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_flag("--keep-alive-spaces", s.keep_alive_spaces,
+                   "Answers that are no streams are kept alive as well, by white space before their JSON")
+         ->envname("PLIMSOLL_KEEP_ALIVE_SPACES"),
+     "Server");
+  of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
+  of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
+         ->envname("PLIMSOLL_METRICS_COMPAT"),
+     "Server");
+  of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
+         ->envname("PLIMSOLL_LOG_FORMAT")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--keep-in-host", o.keep_in_host,
+                     "Host memory for weights of models that have gone, so that they come back without their file")
+         ->envname("PLIMSOLL_KEEP_IN_HOST"),
+     "Server");
+  server::Limits& l = s.limits;
+  of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-prompt-tokens", l.prompt_tokens, "Tokens of a prompt; 0: what the context holds")
+         ->envname("PLIMSOLL_MAX_PROMPT_TOKENS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-answer-tokens", l.answer_tokens, "Tokens of an answer; 0: until the context is full")
+         ->envname("PLIMSOLL_MAX_ANSWER_TOKENS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-requests", l.requests, "Requests at work at once, those that wait included")
+         ->check(CLI::Range(1, 1'000'000))
+         ->envname("PLIMSOLL_MAX_REQUESTS")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-queue", o.queue, "Requests that wait for a model")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_MAX_QUEUE")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-connections", l.connections, "Connections at once, idle ones included")
+         ->check(CLI::Range(1, 30'000))
+         ->envname("PLIMSOLL_MAX_CONNECTIONS")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--backlog", l.backlog,
+                     "Connections that the system lets wait to be taken up; 0: as many as it allows (somaxconn)")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_BACKLOG")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--cached-prompts", s.cached_prompts, "Conversations whose memory is kept, for each model and key")
+         ->check(CLI::Range(0, 100'000))
+         ->envname("PLIMSOLL_CACHED_PROMPTS")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--slot-save-path", s.slot_folder,
+                     "Folder in which POST /slots saves conversations by name, to be restored by another server")
+         ->envname("PLIMSOLL_SLOT_SAVE_PATH")
+         ->type_name("FOLDER"),
+     "Server");
+  const auto seconds = CLI::Range(0, 1'000'000);
+  of(command
+         .add_option("--max-wait", o.waiting_s, "Seconds that a request waits for its model; 0: as long as it takes")
+         ->check(seconds)
+         ->envname("PLIMSOLL_MAX_WAIT")
+         ->capture_default_str(),
+     "Limits");
+  of(command.add_option("--max-time", o.working_s, "Seconds that a request may take; 0: as long as it takes")
+         ->check(seconds)
+         ->envname("PLIMSOLL_MAX_TIME")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--time-slice", o.slice_s,
+                     "Seconds that a request has its slot at least before it gives way to one of a higher priority")
+         ->check(CLI::Range(0.0, 86'400.0))
+         ->envname("PLIMSOLL_TIME_SLICE")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--drain-time", o.draining_s, "Seconds that requests at work are given when the server is to end")
+         ->check(seconds)
+         ->envname("PLIMSOLL_DRAIN_TIME")
+         ->capture_default_str(),
+     "Limits");
+}
+
+}  // namespace
+
+void add_serve_options(CLI::App& command, ServeOptions& options) {
+  command.add_option(
+      "sources", options.sources,
+      "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
+  add_model_options(command, options.model);
+  add_purpose_options(command, options.purpose);
+  add_server_options(command, options);
+  add_sampling_options(command, options.sampling);
+}
+
+}  // namespace plimsoll::app

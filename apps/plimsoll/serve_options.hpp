@@ -1,0 +1,44 @@
+// The flags of `plimsoll serve`.
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/server_options.hpp"
+
+#include "fleet_options.hpp"
+#include "options.hpp"
+
+namespace plimsoll::app {
+
+struct ServeOptions {
+  ModelOptions model;
+  SamplingOptions sampling;
+  std::set<std::string> sampling_given;
+  std::vector<std::string> aliases;
+  std::vector<std::string> sources;  // a fleet file, model files, a folder
+  server::ServerOptions server;
+  std::vector<std::string> api_key_files;
+  std::string body = "16MiB";
+  std::string keep_in_host;  // empty: what the fleet file says
+  std::size_t queue = 1000;
+  std::int64_t waiting_s = 0;
+  std::int64_t working_s = 0;
+  std::int64_t draining_s = 30;
+  double ping_s = 5;
+  double slice_s = 2;
+  std::string log_format = "text";
+  bool no_dashboard = false;
+  FleetPurpose purpose;
+  bool watch = false;  // what the fleet is read from
+};
+
+void add_serve_options(CLI::App& command, ServeOptions& options);
+
+// Throws Error{usage} for every value that means nothing.
+[[nodiscard]] server::ServerOptions server_options(const ServeOptions& options);
+
+}  // namespace plimsoll::app

@@ -1,0 +1,97 @@
+#include "served_fleet.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
+#include <plimsoll/base/error.hpp>
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "device/probe.hpp"
+#include "host/template_remarks.hpp"
+
+namespace plimsoll::app {
+namespace {
+
+// Without a budget for the host, the server takes this share of the host memory that is free at the start.
+// The rest is for page cache, other programs, and what nobody can plan.
+constexpr double kShareOfFree = 0.9;
+
+std::optional<Bytes> share_of_free_host_memory() {
+  const SystemClock clock;
+  device::DeviceInfo host;
+  host.id = device::host();
+  host.memory_is_hosts = true;
+  const auto reading = device::make_system_probes(clock)->read(host);
+  if (!reading || !reading->free) return std::nullopt;
+  const Bytes budget{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
+  log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
+            format_bytes(budget), kShareOfFree * 100);
+  return budget;
+}
+
+// [MODEL=]NAME,...; without a model: of the only one.
+void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos && fleet.models.size() != 1)
+      throw Error(ErrorCode::usage, fmt::format("--alias {} does not say of which model: MODEL=NAME", text));
+    const auto named = [&](const host::FleetModel& model) {
+      return equals == std::string::npos || model.request.name == text.substr(0, equals);
+    };
+    const auto found = std::ranges::find_if(fleet.models, named);
+    if (found == fleet.models.end())
+      throw Error(ErrorCode::usage, fmt::format("--alias {}: there is no model of that name", text));
+    std::istringstream names(equals == std::string::npos ? text : text.substr(equals + 1));
+    for (std::string name; std::getline(names, name, ',');) found->aliases.push_back(name);
+  }
+}
+
+// The command line's sampling, over the fleet file's.
+void lay_over_all(host::Fleet& fleet, const engine::PartialSampling& given) {
+  for (host::FleetModel& model : fleet.models) {
+    model.sampling.params = engine::laid_over(std::move(model.sampling.params), given);
+    model.sampling.given.insert(given.given.begin(), given.given.end());
+  }
+}
+
+}  // namespace
+
+void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names) {
+  host::Fleet of_names;
+  std::ranges::copy_if(fleet.models, std::back_inserter(of_names.models),
+                       [&](const host::FleetModel& model) { return std::ranges::contains(names, model.request.name); });
+  for (const host::TemplateRemark& one : host::template_remarks(of_names)) {
+    const std::string remark = engine::remark_on(one.facts);
+    if (remark.empty()) continue;
+    if (one.facts.chats)
+      log::info("server", "{}: {}", one.name, remark);
+    else
+      log::warn("server", "{}: {}", one.name, remark);
+  }
+}
+
+void ServedFleet::set_a_budget_for_the_host(host::Fleet& fleet) {
+  const auto is_hosts = [](const memory::BudgetRequest& budget) { return budget.device && budget.device->is_host(); };
+  if (std::ranges::any_of(fleet.budgets, is_hosts)) return;
+  if (!budget_for_the_host_) budget_for_the_host_ = share_of_free_host_memory();
+  if (budget_for_the_host_) fleet.budgets.push_back({.device = device::host(), .amount = *budget_for_the_host_});
+}
+
+host::Fleet ServedFleet::read() {
+  host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
+  if (!options_.keep_in_host.empty()) {
+    const auto kept = parse_bytes(options_.keep_in_host);
+    if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
+    fleet.keep_in_host = *kept;
+  }
+  add_aliases(fleet, options_.aliases);
+  lay_over_all(fleet, {.params = sampling(options_.sampling), .given = options_.sampling_given});
+  set_a_budget_for_the_host(fleet);
+  return fleet;
+}
+
+}  // namespace plimsoll::app

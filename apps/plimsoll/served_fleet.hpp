@@ -1,0 +1,30 @@
+// ServedFleet: the fleet that the flags of `plimsoll serve` and its fleet file or folders describe, whenever it is
+// read.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/fleet.hpp"
+
+#include "serve_options.hpp"
+
+namespace plimsoll::app {
+
+// What is to be said of these models' chat templates, in the log; of those alone that `names` has.
+void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names);
+
+// Any thread. The options outlive it.
+class ServedFleet {
+ public:
+  explicit ServedFleet(const ServeOptions& options) : options_(options) {}
+  // As the sources are now. Throws Error{usage} for what is wrong with sources or flags.
+  [[nodiscard]] host::Fleet read();
+
+ private:
+  void set_a_budget_for_the_host(host::Fleet& fleet);
+  const ServeOptions& options_;
+  std::optional<Bytes> budget_for_the_host_;  // as it was found first: by now our own models fill the memory
+};
+
+}  // namespace plimsoll::app

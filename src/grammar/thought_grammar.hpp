@@ -1,0 +1,20 @@
+// thought_grammar: a grammar that begins behind a thought.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace plimsoll::grammar {
+
+struct ThoughtPlace {
+  std::string_view begin{};
+  std::string_view end{};
+  std::string_view instead{};  // what may stand in a thought's place; empty: nothing
+  bool is_open = false;        // the text begins inside of one; else it may begin with one
+};
+
+// Any text up to the thought's end, a little whitespace, and then what the grammar allows from its rule `root`. The
+// root is "root". Any thread.
+[[nodiscard]] std::string grammar_behind_a_thought(const std::string& gbnf, const std::string& root,
+                                                   const ThoughtPlace& place);
+
+}  // namespace plimsoll::grammar

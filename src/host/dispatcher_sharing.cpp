@@ -1,0 +1,99 @@
+// In which order tickets are served where they come with claims, and which leases give way.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "host/dispatcher.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+// Waiting that long counts as one priority more.
+constexpr std::chrono::minutes kAging{1};
+
+}  // namespace
+
+// A tenant's tickets follow one another in its virtual time, each by what the one before it is expected to take.
+void Dispatcher::order(Time now) {
+  if (!has_claims_) return;
+  const auto priority = [&](const Ticket& ticket) { return ticket.claim.priority + (now - *ticket.since) / kAging; };
+  for (Ticket& ticket : tickets_) {
+    if (!ticket.since || now < *ticket.since) ticket.since = now;  // also where the clock was set back
+  }
+  std::ranges::stable_sort(
+      tickets_, {}, [&](const Ticket& ticket) { return std::tuple(-priority(ticket), !ticket.comes_back, ticket.id); });
+  std::map<std::string, double> next;
+  for (Ticket& ticket : tickets_) {
+    const std::string& tenant = ticket.claim.tenant;
+    double& start = next.try_emplace(tenant, shares_.time_of(tenant)).first->second;
+    ticket.start = start;
+    if (!ticket.comes_back) start += shares_.step_of(tenant, ticket.claim.cost);
+  }
+  std::ranges::stable_sort(tickets_, {}, [&](const Ticket& ticket) {
+    return std::tuple(-priority(ticket), !ticket.comes_back, ticket.start, ticket.id);
+  });
+}
+
+// Of the leases of a lower priority the lowest one, and of those the youngest; none: there is none, or its time slice
+// is not over.
+std::optional<TicketId> Dispatcher::lease_for(const Ticket& ticket, Time now) {
+  std::optional<TicketId> found;
+  for (const auto& [id, lease] : leases_) {
+    if (lease.model != ticket.model || !lease.claim.may_give_way || lease.is_asked_to_go) continue;
+    if (lease.claim.priority >= ticket.claim.priority) continue;
+    if (const Time over = lease.since + time_slice_; now < over) {
+      preempt_at_ = std::min(preempt_at_.value_or(over), over);
+      continue;
+    }
+    const auto rank = [&](TicketId one) {
+      return std::tuple(leases_.at(one).claim.priority, -leases_.at(one).since.time_since_epoch().count());
+    };
+    if (!found || rank(id) < rank(*found)) found = id;
+  }
+  return found;
+}
+
+// For each ticket that waits for a slot of a ready model, unless one is on its way to it.
+void Dispatcher::preempt(Time now) {
+  preempt_at_.reset();
+  if (!has_claims_) return;
+  std::map<std::string, std::size_t> on_their_way;  // slots, by model
+  for (const auto& [id, lease] : leases_) on_their_way[lease.model] += lease.is_asked_to_go ? 1 : 0;
+  for (const Ticket& ticket : tickets_) {
+    const Model& wanted = model(ticket.model);
+    if (!ticket.needs_slot || wanted.state != ModelState::ready || wanted.broken) continue;
+    if (std::size_t& coming = on_their_way[ticket.model]; coming > 0) {
+      --coming;
+      continue;
+    }
+    const auto lease = lease_for(ticket, now);
+    if (!lease) continue;
+    leases_.at(*lease).is_asked_to_go = true;
+    decisions_.emplace_back(Preempt{.lease = *lease, .model = ticket.model, .whom_for = ticket.id});
+  }
+}
+
+TicketId Dispatcher::give_way(TicketId lease, Time now) {
+  const std::string name = model_of(lease);
+  Model& one = model(name);
+  const Claim claim = leases_.at(lease).claim;
+  leases_.erase(lease);
+  --one.leases;
+  one.last_used = now;
+  tickets_.push_back({.id = next_,
+                      .model = name,
+                      .when_busy = WhenBusy::wait,
+                      .needs_slot = true,
+                      .when_short = WhenShort::refuse,
+                      .claim = claim,
+                      .boarded = !one.broken,
+                      .comes_back = true});
+  // What it computed with goes: nothing could go on.
+  if (one.broken || one.retired)
+    refuse(tickets_.back(), ErrorCode::engine_failed, fmt::format("'{}' goes while its request gives way", name));
+  return next_++;
+}
+
+}  // namespace plimsoll::host

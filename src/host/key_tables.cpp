@@ -1,0 +1,111 @@
+#include "key_tables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <iterator>
+
+#include <plimsoll/base/error.hpp>
+
+#include "model_keys.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+constexpr std::size_t kHashDigits = 64;
+constexpr std::int64_t kMostAMinute = 1'000'000'000;
+
+[[noreturn]] void wrong(const std::string& sentence) { throw Error(ErrorCode::usage, sentence); }
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path.string()));
+  return text;
+}
+
+std::string checked_key(std::string key, const char* where) {
+  const auto is_visible = [](unsigned char c) { return std::isgraph(c) != 0; };
+  if (key.empty() || !std::ranges::all_of(key, is_visible))
+    wrong(fmt::format("'{}' is empty, or has blanks or control characters in it", where));
+  return key;
+}
+
+// The first line of the file.
+std::string key_in(const std::filesystem::path& path) {
+  std::string text = text_of(path);
+  text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+  return checked_key(std::move(text), "key-file");
+}
+
+std::string checked_hash(std::string text) {
+  const auto is_digit = [](unsigned char c) { return std::isxdigit(c) != 0; };
+  if (text.size() != kHashDigits || !std::ranges::all_of(text, is_digit))
+    wrong(fmt::format("'sha256' takes the {} hexadecimal digits that sha256sum writes", kHashDigits));
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+FleetKey read_key(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {
+  FleetKey key;
+  TableReader reader(complaints, "a key");
+  reader.text("name", [&](const std::string& value) { key.name = checked_key(value, "name"); });
+  reader.text("key", [&](const std::string& value) { key.key = checked_key(value, "key"); });
+  reader.text("key-file", [&](const std::string& value) { key.key = key_in(from_folder(folder, value)); });
+  reader.text("sha256", [&](const std::string& value) { key.sha256 = checked_hash(value); });
+  reader.real("weight", key.weight);
+  reader.number("priority", key.priority, -100, 100);
+  reader.number("max-requests", key.max_requests, 1);
+  reader.number("requests-per-minute", key.requests_per_minute, 1, kMostAMinute);
+  reader.number("tokens-per-minute", key.tokens_per_minute, 1, kMostAMinute);
+  reader.read(table);
+  if (!table.contains("name")) complaints.at(table.source(), "a key has no 'name'");
+  if (!(key.weight > 0) || key.weight > 1e6F) complaints.at(table.source(), "'weight' must be above 0");
+  const int said = int{table.contains("key")} + int{table.contains("key-file")} + int{table.contains("sha256")};
+  if (said != 1) complaints.at(table.source(), "a key takes one of 'key', 'key-file' and 'sha256'");
+  return key;
+}
+
+}  // namespace
+
+std::vector<FleetKey> read_keys(const toml::node& node, const std::filesystem::path& folder, Complaints& complaints) {
+  std::vector<FleetKey> keys;
+  const toml::array* const tables = node.as_array();
+  if (tables == nullptr || !tables->is_array_of_tables()) {
+    complaints.at(node.source(), "keys are written as [[key]]");
+    return keys;
+  }
+  for (const toml::node& one : *tables) {
+    FleetKey key = read_key(*one.as_table(), folder, complaints);
+    if (!key.name.empty() && std::ranges::contains(keys, key.name, &FleetKey::name))
+      complaints.at(one.source(), fmt::format("two keys are called '{}'", key.name));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<FleetKey> read_keys_file(const std::filesystem::path& path) {
+  Complaints complaints;
+  std::vector<FleetKey> keys;
+  try {
+    const toml::table root = toml::parse(text_of(path));
+    for (const auto& [key, node] : root) {
+      if (key.str() == "key")
+        keys = read_keys(node, path.parent_path(), complaints);
+      else
+        complaints.at(key.source(), fmt::format("unknown key '{}' of a file of keys; it takes [[key]]", key.str()));
+    }
+    if (keys.empty() && complaints.list.empty()) complaints.at(root.source(), "it holds no [[key]]");
+  } catch (const toml::parse_error& error) {
+    complaints.at(error.source(), std::string(error.description()));
+  }
+  if (complaints.list.empty()) return keys;
+  std::string all = "this file of keys is wrong";
+  for (const FleetFileError& error : complaints.list)
+    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
+  wrong(all);
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,54 @@
+// RequestMemory: the host memory of requests at work: what they have brought, what was read of it, and their answers.
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include <plimsoll/base/bytes.hpp>
+#include "memory/charge.hpp"
+
+namespace plimsoll::server {
+
+// It stands in the ledger, by an estimate of what the heap takes, and is within the host's budget. Any thread; the
+// ledger outlives it.
+class RequestMemory {
+ public:
+  static constexpr const char* kOwner = "requests";  // in the ledger
+  // `make_way`: lets something go that the server keeps for later requests, where the budget has no room; false: there
+  // is nothing left. Called without a lock.
+  RequestMemory(memory::Ledger& ledger, std::function<bool()> make_way);
+
+  // Of one request, until it ends.
+  class Share;
+  // For a body of that size. Throws api::Problem 503 where the budget has no room for it.
+  [[nodiscard]] std::unique_ptr<Share> take(std::size_t body);
+  [[nodiscard]] Bytes held() const;
+
+ private:
+  void grow(Bytes bytes);  // throws as take()
+  [[nodiscard]] bool fits(Bytes bytes);
+  void give_back(Bytes bytes) noexcept;
+
+  std::function<bool()> make_way_;
+  mutable std::mutex mutex_;
+  Bytes held_;
+  memory::Charge charge_;
+};
+
+// One thread.
+class RequestMemory::Share {
+ public:
+  explicit Share(RequestMemory& all) : all_(all) {}
+  ~Share() { all_.give_back(held_); }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+  // Of an answer that is collected. Throws as take().
+  void grow(Bytes bytes);
+
+ private:
+  RequestMemory& all_;
+  Bytes held_;
+};
+
+}  // namespace plimsoll::server

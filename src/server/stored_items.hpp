@@ -1,0 +1,51 @@
+// StoredItems: what the answers of /v1/responses were made of, and what they were asked: for requests that refer to an
+// item by its id in the place of sending it again, as OpenAI's clients do unless they are told to store nothing, and
+// for those that go on from an answer (previous_response_id).
+#pragma once
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/json_text.hpp"
+#include "memory/charge.hpp"
+
+namespace plimsoll::server {
+
+// Any thread. In memory alone, charged to the host's budget: the oldest make way beyond `most`, and where the budget is
+// short.
+class StoredItems {
+ public:
+  static constexpr Bytes kMost{std::uint64_t{8} << 20U};
+  static constexpr const char* kOwner = "responses";
+
+  explicit StoredItems(memory::Ledger& ledger, Bytes most = kMost)
+      : most_(most), charge_(ledger, memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
+
+  // Of an answer: its items under their ids, and under its own what it was asked (`input`, whole) with them. `owner`:
+  // whose key the request had; nobody else finds them.
+  void keep(const std::string& owner, const std::string& answer, const api::Json& input, const api::Json& items);
+
+  // A request's input becomes whole: first comes what was asked and said up to the answer that it goes on from, and
+  // references become items. Throws api::Problem where that answer is not here (any more). A reference to what is not
+  // here stays one, which the reader refuses.
+  void complete(const std::string& owner, api::Json& body) const;
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // owner, id
+  // All of these with the lock held.
+  void put(Key key, const api::Json& value);
+  [[nodiscard]] std::optional<api::Json> find(const std::string& owner, const api::Json& id) const;
+  void drop_oldest();
+
+  const Bytes most_;
+  mutable std::mutex mutex_;
+  std::map<Key, std::string> texts_;  // text is smaller than its value
+  std::deque<Key> oldest_first_;
+  Bytes held_;
+  memory::Charge charge_;
+};
+
+}  // namespace plimsoll::server

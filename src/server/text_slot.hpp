@@ -1,0 +1,45 @@
+// TextSlot: a slot of a request's model, and the conversation in it.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/host.hpp"
+#include "run/generation.hpp"
+
+#include "server_context.hpp"
+
+namespace plimsoll::server {
+
+// One thread. What is in its conversation when it ends is kept for later requests, where it began with one of those
+// that are kept.
+class TextSlot {
+ public:
+  TextSlot(const ServerContext& server, std::string owner, host::Lease lease);
+  ~TextSlot();
+  TextSlot(const TextSlot&) = delete;
+  TextSlot& operator=(const TextSlot&) = delete;
+
+  [[nodiscard]] host::Lease& lease() noexcept { return lease_; }
+  [[nodiscard]] run::Conversation& conversation();
+  [[nodiscard]] std::vector<engine::Token> tokens();  // of the conversation; none where it was not used yet
+
+  // The conversation becomes this prompt; answers how many of its tokens are in memory. The first from the kept
+  // conversation that has the most in common with it, the second from what is here now.
+  std::size_t begin_with(const std::vector<engine::Token>& prompt);
+  std::size_t go_back_to(const std::vector<engine::Token>& prompt);
+
+  void count_first_token(double seconds) { server_.host.count_first_token(lease_.model(), seconds); }
+  void forget() noexcept { keeps_ = false; }  // it failed: nothing of it is kept
+
+ private:
+  ServerContext server_;
+  std::string owner_;
+  std::unique_ptr<PromptCache::Handle> kept_;  // before the lease, since it ends after it
+  host::Lease lease_;
+  bool is_used_ = false;
+  bool keeps_ = true;
+};
+
+}  // namespace plimsoll::server

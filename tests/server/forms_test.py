@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Answers that are held to a form: schemas with what no grammar holds, thoughts before a form, calls that are cut.
+forms_test.py PROGRAM [unittest arguments]"""
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from gguf_keys import with_keys  # noqa: E402
+from serving import MATE, SMALL, ServedCase  # noqa: E402
+
+PROGRAM = sys.argv[1]
+CHAT = "/v1/chat/completions"
+QUESTION = [{"role": "user", "content": "Who is the captain?"}]
+# Begins a thought, as DeepSeek's and others do, and knows Hermes' calls.
+TEMPLATE = ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}<tool_call>{{ tools | tojson }}</tool_call>\n{% endif %}"
+            "{% if add_generation_prompt %}assistant: {% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}{% endif %}")
+SHORT = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"]}
+STEER = {"name": "steer", "parameters": {"type": "object", "properties": {"to": {"enum": ["port", "starboard"]}}, "required": ["to"]}}
+
+
+def tools(**parameters):
+    return [{"type": "function", "function": {**STEER, **({"parameters": parameters} if parameters else {})}}]
+
+
+def schema(of):
+    return {"type": "json_schema", "json_schema": {"name": "a", "schema": of}}
+
+
+class Forms(ServedCase):
+    program = PROGRAM
+    arguments = ("-m", MATE, "-c", "2048", *SMALL)
+
+    def ask(self, **more):
+        status, headers, body = self.server.request("POST", CHAT, {"messages": QUESTION, "seed": 1, "max_tokens": 200, **more})
+        self.assertEqual(status, 200, body)
+        return {k.lower(): v for k, v in headers.items()}, body
+
+    def test_what_is_held_is_said_nowhere(self):
+        headers, body = self.ask(response_format=schema(SHORT))
+        self.assertNotIn("x-plimsoll-schema", headers)
+        self.assertNotIn("schema_check", body)
+        self.assertIn(json.loads(body["choices"][0]["message"]["content"])["a"], "xy")
+
+    def test_what_is_checked_is_said_before_and_after(self):
+        """A pattern that nothing matches, and one that everything does."""
+        for pattern, valid in (("^(?!.)x", False), ("^(?=.)", True)):
+            of = {"type": "object", "properties": {"a": {"enum": ["x", "y"], "pattern": pattern}}, "required": ["a"]}
+            headers, body = self.ask(response_format=schema(of))
+            self.assertEqual(headers["x-plimsoll-schema"], "unchecked #/properties/a/pattern")
+            self.assertEqual(headers["x-plimsoll-schema-check"], "valid" if valid else "invalid")
+            self.assertEqual(body["schema_check"]["valid"], valid)
+            self.assertEqual("error" in body["schema_check"], not valid)
+            events = self.server.events(CHAT, {"messages": QUESTION, "seed": 1, "response_format": schema(of), "stream": True})
+            checks = [e[1]["schema_check"]["valid"] for e in events if isinstance(e[1], dict) and "schema_check" in e[1]]
+            self.assertEqual(checks, [valid])
+            _, headers, _ = self.server.request("POST", CHAT, {"messages": QUESTION, "max_tokens": 1, "response_format": schema(of), "stream": True})
+            self.assertEqual({k.lower(): v for k, v in headers.items()}["x-plimsoll-schema"], "unchecked #/properties/a/pattern")
+        metrics = self.server.get("/metrics")[1]
+        self.assertRegex(metrics, r'plimsoll_schema_checks_total\{result="invalid"\} \d')
+        self.assertRegex(metrics, r'plimsoll_schema_unchecked_total\{keyword="pattern"\} \d')
+        self.assertIn("breaks its schema", self.server.log_text())
+
+    def test_every_api_says_it(self):
+        of = {"type": "object", "properties": {"a": {"enum": ["x"], "pattern": "^(?=x)"}, "b": {"type": None}}, "required": ["a"]}
+        said = "unchecked #/properties/a/pattern, loosened #/properties/b/type"
+        for path, body in (("/v1/responses", {"input": "Who?", "text": {"format": {"type": "json_schema", "name": "a", "schema": of}}, "max_output_tokens": 200}),
+                           ("/v1/messages", {"messages": QUESTION, "max_tokens": 200, "output_config": {"format": {"type": "json_schema", "schema": of}}}),
+                           ("/api/chat", {"model": "mate-chat", "messages": QUESTION, "format": of, "stream": False}),
+                           ("/api/generate", {"model": "mate-chat", "prompt": "Who?", "format": of, "stream": False}),
+                           ("/completion", {"prompt": "Who?", "json_schema": of, "n_predict": 200})):
+            with self.subTest(path=path):
+                status, headers, answer = self.server.request("POST", path, body)
+                self.assertEqual(status, 200, answer)
+                headers = {k.lower(): v for k, v in headers.items()}
+                self.assertEqual(headers["x-plimsoll-schema"], said)
+                self.assertIn("schema_check", answer)
+
+    def test_one_odd_tool_among_others(self):
+        many = [{"type": "function", "function": {**STEER, "name": f"steer{i}"}} for i in range(4)]
+        for odd, where in (({"type": None}, ""), ({"type": "object", "properties": {"a": {"enum": []}}}, "/properties/a/enum"),
+                           ({"type": "object", "properties": {"a": {"$ref": "#/$defs/gone"}}}, "/properties/a/$ref"),
+                           ({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a"}}}, "/properties/a/pattern")):
+            headers, _ = self.ask(tools=[*many, {"type": "function", "function": {"name": "odd", "parameters": odd}}], max_tokens=1)
+            self.assertEqual(headers["x-plimsoll-schema"], f"loosened odd#{where}")
+
+    def test_a_schema_that_means_nothing_is_refused_with_its_place(self):
+        for of, words in (({"type": "nothing"}, "'#'"), ({"type": "integer", "minimum": 2, "maximum": 1}, "allows nothing")):
+            self.refused(self.server.post(CHAT, {"messages": QUESTION, "response_format": schema(of)}), 400, words)
+        self.refused(self.server.post(CHAT, {"messages": QUESTION, "grammar": "root ::= b\nb ::= [a]{5000}"}), 400, "at line 2, column 10")
+
+    def test_forced_calls_that_are_cut_are_no_text(self):
+        whole = self.ask(tools=tools(), tool_choice="required", temperature=0)[1]
+        for length in range(1, whole["usage"]["completion_tokens"], 3):
+            asked = {"tools": tools(), "tool_choice": "required", "temperature": 0, "max_tokens": length, "parallel_tool_calls": False}
+            body = self.ask(**asked)[1]
+            message, finish = body["choices"][0]["message"], body["choices"][0]["finish_reason"]
+            self.assertIn(message["content"], (None, ""))
+            self.assertEqual(finish, "tool_calls" if message.get("tool_calls") else "length")
+            events = self.server.events(CHAT, {"messages": QUESTION, "seed": 1, **asked, "stream": True})
+            deltas = [c["delta"] for e in events if isinstance(e[1], dict) for c in e[1]["choices"]]
+            self.assertEqual("".join(d.get("content") or "" for d in deltas), "")
+
+
+class Thoughts(ServedCase):
+    """The template opens a thought; a budget ends it, since this model would not."""
+    program = PROGRAM
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        model = pathlib.Path(cls.folder.name) / "thinker.gguf"
+        with_keys(MATE, model, {"tokenizer.chat_template": TEMPLATE})
+        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
+        super().setUpClass()
+
+    ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "thinking_budget": 6, "temperature": 0}
+
+    def thought_and(self, **more):
+        status, body = self.server.post(CHAT, {**self.ASKED, **more})
+        self.assertEqual(status, 200, body)
+        message = body["choices"][0]["message"]
+        self.assertTrue(message["reasoning_content"])
+        self.assertNotIn("</think>", message["reasoning_content"])
+        self.assertGreaterEqual(body["usage"]["completion_tokens_details"]["reasoning_tokens"], 6)
+        return message
+
+    def streamed(self, **more):
+        events = self.server.events(CHAT, {**self.ASKED, **more, "stream": True})
+        deltas = [c["delta"] for e in events if isinstance(e[1], dict) for c in e[1]["choices"]]
+        self.assertTrue("".join(d.get("reasoning_content") or "" for d in deltas))
+        return deltas
+
+    def test_a_schema_begins_behind_the_thought(self):
+        message = self.thought_and(response_format=schema(SHORT))
+        self.assertIn(json.loads(message["content"])["a"], "xy")
+        deltas = self.streamed(response_format=schema(SHORT))
+        self.assertIn(json.loads("".join(d.get("content") or "" for d in deltas))["a"], "xy")
+
+    def test_so_does_a_choice(self):
+        self.assertIn(self.thought_and(guided_choice=["aye", "nay"])["content"], ("aye", "nay"))
+
+    def test_so_do_calls(self):
+        message = self.thought_and(tools=tools(), tool_choice="required", parallel_tool_calls=False)
+        self.assertIn(json.loads(message["tool_calls"][0]["function"]["arguments"])["to"], ("port", "starboard"))
+        self.assertFalse(message["content"])
+        deltas = self.streamed(tools=tools(), tool_choice="required", parallel_tool_calls=False)
+        self.assertEqual([d["tool_calls"][0]["function"]["name"] for d in deltas if d.get("tool_calls")], ["steer"])
+        self.assertFalse("".join(d.get("content") or "" for d in deltas))
+
+    def test_and_text_where_tools_may_be_called(self):
+        message = self.thought_and(tools=tools(), max_tokens=20)
+        self.assertNotIn("<think>", message["content"])
+
+    def test_a_thought_that_was_begun_is_gone_on_with(self):
+        begun = {"messages": [*QUESTION, {"role": "assistant", "content": "<think>\nI wonder"}]}
+        for form in ({"response_format": schema(SHORT)}, {}):
+            message = self.thought_and(**begun, **form, max_tokens=40 if not form else 300)
+            self.assertNotIn("<think>", message["content"])
+            self.assertTrue(message["content"])
+        self.assertIn(json.loads(self.thought_and(**begun, response_format=schema(SHORT))["content"])["a"], "xy")
+
+    def test_without_thinking_there_is_none(self):
+        status, body = self.server.post(CHAT, {**self.ASKED, "enable_thinking": False, "response_format": schema(SHORT)})
+        self.assertEqual(status, 200, body)
+        self.assertNotIn("reasoning_content", body["choices"][0]["message"])
+        self.assertIn(json.loads(body["choices"][0]["message"]["content"])["a"], "xy")
+
+    def test_in_other_apis(self):
+        status, body = self.server.post("/v1/messages", {"messages": QUESTION, "max_tokens": 300, "thinking": {"type": "enabled", "budget_tokens": 6}, "temperature": 0,
+                                                         "output_config": {"format": {"type": "json_schema", "schema": SHORT}}})
+        self.assertEqual(status, 200, body)
+        self.assertEqual([block["type"] for block in body["content"]], ["thinking", "text"])
+        self.assertIn(json.loads(body["content"][1]["text"])["a"], "xy")
+        status, body = self.server.post("/api/chat", {"model": "thinker", "messages": QUESTION, "stream": False, "format": SHORT, "think": True, "thinking_budget": 6,
+                                                      "options": {"temperature": 0, "num_predict": 300}})
+        self.assertEqual(status, 200, body)
+        self.assertNotIn("<think>", body["message"]["content"])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
