@@ -53,7 +53,6 @@ class ResponseStream {
   void set_timings(const api::Timings& timings) { timings_ = timings; }
 
   [[nodiscard]] Listener& listener() const noexcept { return listener_; }
-  [[nodiscard]] bool reads_calls() const noexcept { return form_.calls.has_value(); }
   [[nodiscard]] std::size_t tokens_of_thoughts() const noexcept { return tokens_of_thoughts_; }
   // After end(): what became of the check.
   [[nodiscard]] const std::optional<api::SchemaVerdict>& schema_check() const noexcept { return schema_check_; }

@@ -3,14 +3,12 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "api/dialect.hpp"
 #include "api/unknown_fields.hpp"
+#include "docs_table.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -215,17 +213,7 @@ std::string table() {
 }
 
 TEST(FieldTableTest, TheDocsSayWhatBecomesOfEachField) {
-  const std::string path = PLIMSOLL_SOURCE_DIR "/docs/server.md";
-  std::ifstream file(path);
-  const std::string page{std::istreambuf_iterator<char>(file), {}};
-  const std::string begin = "| from | done |";
-  const std::size_t at = page.find(begin);
-  ASSERT_NE(at, std::string::npos);
-  const std::size_t end = page.find("\n\n", at) + 1;
-  const std::string wanted = table();
-  if (std::getenv("PLIMSOLL_UPDATE_GOLDEN") != nullptr)
-    std::ofstream(path) << page.substr(0, at) << wanted << page.substr(end);
-  EXPECT_EQ(page.substr(at, end - at), wanted);
+  test::expect_docs_table("docs/server.md", "| from | done |", table());
 }
 
 // What the originals and their servers take for a value, whatever it says here.

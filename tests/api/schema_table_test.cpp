@@ -4,15 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "api/dialect.hpp"
 #include "api/held_form.hpp"
 
+#include "docs_table.hpp"
 #include "schema_forms.hpp"
 
 namespace plimsoll::api {
@@ -91,16 +89,7 @@ TEST(SchemaTableTest, EveryFormIsTakenInEachApiAndHeldAlike) {
 }
 
 TEST(SchemaTableTest, TheDocsSayWhatHoldsEachForm) {
-  const std::string path = PLIMSOLL_SOURCE_DIR "/docs/server.md";
-  std::ifstream file(path);
-  const std::string page{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t at = page.find("| held while it is written |");
-  ASSERT_NE(at, std::string::npos);
-  const std::size_t end = page.find("\n\n", at) + 1;
-  const std::string wanted = table();
-  if (std::getenv("PLIMSOLL_UPDATE_GOLDEN") != nullptr)
-    std::ofstream(path) << page.substr(0, at) << wanted << page.substr(end);
-  EXPECT_EQ(page.substr(at, end - at), wanted);
+  test::expect_docs_table("docs/server.md", "| held while it is written |", table());
 }
 
 }  // namespace
