@@ -41,6 +41,7 @@ SourceWatch::SourceWatch(std::vector<std::string> paths) : paths_(std::move(path
   inotify_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (inotify_ < 0) log::warn("server", "--watch: the system tells nothing of files; they are looked at now and then");
   add_watches();
+  first_state_ = state();
 }
 
 SourceWatch::~SourceWatch() {

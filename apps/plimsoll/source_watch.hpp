@@ -19,11 +19,14 @@ class SourceWatch {
   void drain();                                                       // what has happened was noted
   // What the paths are now: which files, their sizes and times. Two that are equal: nothing has changed.
   [[nodiscard]] std::string state() const;
+  // What they were when this was made.
+  [[nodiscard]] const std::string& first_state() const noexcept { return first_state_; }
 
  private:
   void add_watches();
   std::vector<std::string> paths_;
   int inotify_ = -1;
+  std::string first_state_;
 };
 
 }  // namespace plimsoll::app
