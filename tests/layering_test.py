@@ -9,6 +9,7 @@ LAYER = {
     "jinja": 0.5,                      # a language of text, for chat templates
     "memory": 1, "engine": 1, "grammar": 1,  # things
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
+    "remote": 1.5,                     # headers of models on other machines, as the engine reads them
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views

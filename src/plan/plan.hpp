@@ -35,7 +35,7 @@ struct ModelPlan {
   dry_run::DryRun dry_run;
   std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
-  std::string weights_of{};              // as in its request
+  std::string weights_of{};         // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
   friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
