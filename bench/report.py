@@ -27,6 +27,8 @@ def sentence(one: dict) -> str:
 
 def beside(one: dict) -> str:
     """What the figure was made of."""
+    if "beside" in one:
+        return one["beside"]
     if "ours_s" in one:
         return f"{one['ours_s']:.2f} s against {one['peer_s']:.2f} s"
     if "llama_server" in one:

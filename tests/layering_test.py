@@ -7,6 +7,7 @@ import sys
 LAYER = {
     "base": 0, "device": 0.5,          # ground: device stands on base
     "jinja": 0.5,                      # a language of text, for chat templates
+    "place": 0.5,                      # which model goes to which machine: values
     "memory": 1, "engine": 1, "grammar": 1,  # things
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
     "remote": 1.5,                     # headers of models on other machines, as the engine reads them
