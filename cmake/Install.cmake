@@ -8,6 +8,9 @@ install(TARGETS ${parts} plimsoll_hook plimsoll_hook_shared EXPORT plimsollTarge
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/plimsoll)
 install(TARGETS plimsoll RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET plimsoll_guard_preload)
+  install(TARGETS plimsoll_guard_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/plimsoll)
+endif()
 install(DIRECTORY include/plimsoll DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT plimsollTargets NAMESPACE plimsoll:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plimsoll)
 

@@ -15,6 +15,7 @@ LAYER = {
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views
     "server": 5, "tui": 5, "library": 5,  # faces: over HTTP, on a terminal, for programs
+    "guard": 5,                        # and in front of programs that are not ours
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+)/', re.M)  # a public header, or one of src/
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
