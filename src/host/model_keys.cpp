@@ -197,7 +197,8 @@ std::string from_folder(const std::filesystem::path& folder, const std::string& 
   return (folder / path).lexically_normal().string();  // an absolute path replaces the folder
 }
 
-FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {
+FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints,
+                      const std::vector<std::string>& elsewhere) {
   FleetModel model;
   model.request.compute_group = kDefaultGroup;
   engine::ContextParams& context = model.request.dry_run.context;
@@ -208,6 +209,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   add_naming(reader, model, folder, complaints);
   DraftKeys draft;
   add_draft_keys(reader, draft, folder);
+  for (const std::string& key : elsewhere) reader.elsewhere(key);
   reader.read(table);
 
   finish_context(model.request.dry_run, table);
