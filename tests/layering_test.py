@@ -5,7 +5,7 @@ import re
 import sys
 
 LAYER = {
-    "base": 0, "device": 0.5,          # ground: device stands on base
+    "base": 0, "broker": 0.3, "device": 0.5,  # ground: what other processes have stands on base, device on both
     "jinja": 0.5,                      # a language of text, for chat templates
     "place": 0.5,                      # which model goes to which machine: values
     "memory": 1, "engine": 1, "grammar": 1,  # things
