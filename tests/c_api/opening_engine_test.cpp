@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <vector>
 
@@ -35,6 +36,17 @@ std::uint64_t taken_by_models(plimsoll_runtime* runtime) {
   std::uint64_t sum = 0;
   for (const Json& device : status_of(runtime).at("devices")) sum += device.at("taken").get<std::uint64_t>();
   return sum;
+}
+
+// What is the engine's own arithmetic: the runtime stage is estimated and measured. By stage and buffer.
+std::map<std::string, std::uint64_t> exact(const Json& entries) {
+  std::map<std::string, std::uint64_t> out;
+  for (const Json& entry : entries) {
+    const std::string stage = entry.at("stage");
+    if (stage != "runtime")
+      out[stage + " " + entry.at("buffer").get<std::string>()] += entry.at("bytes").get<std::uint64_t>();
+  }
+  return out;
 }
 
 TEST_F(CApi, TheProcessEnforces) {
@@ -92,14 +104,15 @@ TEST_F(CApi, APlanTakesNothingAndIsWhatIsTaken) {
   plimsoll_model_info info{};
   info.size = sizeof info;
   expect_ok(plimsoll_model_info_get(model, &info));
-  EXPECT_EQ(info.taken, device.required);
+  EXPECT_GT(info.taken, 0U);
   EXPECT_EQ(info.n_ctx, 512U);
   EXPECT_EQ(info.n_seq_max, 1U);
   EXPECT_EQ(info.refused_after_seal, 0U);
   expect_ok(plimsoll_model_json(model, &text));
   const Json json = Json::parse(taken(text));
   EXPECT_EQ(json.at("name"), "mate-chat");
-  EXPECT_FALSE(json.at("planned").empty());
+  EXPECT_FALSE(exact(json.at("planned")).empty());
+  EXPECT_EQ(exact(json.at("planned")), exact(json.at("taken")));
   expect_ok(plimsoll_plan_close(plan));
 }
 
