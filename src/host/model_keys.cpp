@@ -226,7 +226,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   return model;
 }
 
-FleetModel with_keys(FleetModel model, std::string_view text) {
+FleetModel with_keys(FleetModel model, std::string_view text, const std::string& where) {
   toml::table table;
   try {
     table = toml::parse(text);
@@ -234,7 +234,7 @@ FleetModel with_keys(FleetModel model, std::string_view text) {
     wrong(std::string(error.description()));
   }
   Complaints complaints;
-  TableReader reader(complaints, "a request for a plan");
+  TableReader reader(complaints, where);
   add_parameters(reader, model.request.dry_run);
   reader.read(table);
   if (!complaints.list.empty()) wrong(complaints.list.front().message);

@@ -1,14 +1,10 @@
 #include "opening.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <utility>
 
 #include "base/utf8.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/planner.hpp"
-#include "plan/refusal.hpp"
 
 #include "model_state.hpp"
 
@@ -40,24 +36,6 @@ void require_consistent(const plan::PlannerOptions& planning, const std::vector<
                             plan::budget_without_use(planning.budgets, requests)}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
-}
-
-std::string changes_of(const plan::Alternative& alternative) {
-  std::vector<std::string> changes;
-  for (const plan::Change& change : alternative.changes)
-    changes.push_back(fmt::format("{} = {} instead of {}", change.param, change.to, change.from));
-  return fmt::format("{}", fmt::join(changes, ", "));
-}
-
-// The refusal with what would fit instead: the caller has no other place to see it.
-Error refusal_of(const plan::Plan& plan) {
-  const Error refused = plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
-  if (plan.alternatives.empty()) return refused;
-  std::vector<std::string> alternatives;
-  for (const plan::Alternative& alternative : plan.alternatives) alternatives.push_back(changes_of(alternative));
-  return {refused.code(),
-          fmt::format("{}; it would fit with {}", refused.what(), fmt::join(alternatives, ", or with ")),
-          refused.numbers()};
 }
 
 // Entries of the plan that stand for further contexts of `model`.

@@ -28,6 +28,9 @@ struct Planned {
 // The same for a further context of a model that is open.
 [[nodiscard]] Planned planned(const Model::State& model, const ContextOptions& context);
 
+// The refusal of a plan that does not fit, with what would fit instead: a caller has no other place to see it.
+[[nodiscard]] Error refusal_of(const plan::Plan& plan);
+
 // Permission for all of it. Throws the refusal of a plan that does not fit, with its alternatives.
 [[nodiscard]] std::shared_ptr<Model::State> reserved(std::shared_ptr<Runtime::State> runtime, Planned planned,
                                                      const ModelOptions& options);

@@ -160,14 +160,17 @@ def check_pages(root: pathlib.Path) -> int:
     return links
 
 
+SCHEMA_PAGES = ("docs/command-line.md", "docs/server.md", "docs/c-api.md")
+
+
 def check_schemas(root: pathlib.Path) -> None:
-    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text() + (root / "docs/server.md").read_text()))
+    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', "".join((root / page).read_text() for page in SCHEMA_PAGES)))
     used = set()
     for folder in ("src", "apps"):
         for source in (root / folder).rglob("*.cpp"):
             used |= set(re.findall(r'"schema", "(plimsoll\.\w+/\d+)"', source.read_text()))
     for schema in sorted(used ^ documented):
-        problem(f"{schema} is {'in the sources but in neither docs/command-line.md nor docs/server.md' if schema in used else 'documented, but no source writes it'}")
+        problem(f"{schema} is {f'in the sources but in none of {SCHEMA_PAGES}' if schema in used else 'documented, but no source writes it'}")
 
 
 def check_readme_program(root: pathlib.Path) -> None:
