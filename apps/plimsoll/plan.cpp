@@ -17,6 +17,7 @@
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
 #include "interrupt.hpp"
+#include "opening.hpp"
 #include "remote_models.hpp"
 
 namespace plimsoll::app {
@@ -70,10 +71,25 @@ std::vector<host::TemplateRemark> templates_of(const std::vector<plan::Request>&
   return host::template_remarks(fleet);
 }
 
+// What models are planned with.
+struct Planning {
+  plan::Planner& planner;
+  broker::MachineLedger* machine;
+  RemoteModels* remote = nullptr;  // where models were named on other machines
+
+  [[nodiscard]] plan::PlannerOptions settings(const PlanOptions& options) const {
+    plan::PlannerOptions settings = planner_options(options.model);
+    settings.machine = machine;
+    return settings;
+  }
+};
+
 // One or more models, judged together.
 int run_models(const GlobalOptions& global, const PlanOptions& options, const std::vector<plan::Request>& wanted,
-               plan::Planner& planner, const RemoteModels* remote) {
-  const auto settings = planner_options(options.model);
+               const Planning& planning) {
+  const plan::PlannerOptions settings = planning.settings(options);
+  plan::Planner& planner = planning.planner;
+  const RemoteModels* const remote = planning.remote;
   plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
   const std::vector<host::TemplateRemark> templates = templates_of(wanted, options);
   if (remote != nullptr) {
@@ -97,7 +113,8 @@ int run_models(const GlobalOptions& global, const PlanOptions& options, const st
   return refused;
 }
 
-plan::Compared compared(RemoteModel& model, const PlanOptions& options, plan::Planner& planner, RemoteModels& remote) {
+plan::Compared compared(RemoteModel& model, const PlanOptions& options, const Planning& planning) {
+  RemoteModels& remote = *planning.remote;
   remote.try_to_read(model);
   plan::Compared one{
       .name = model.file, .file = model.header ? model.header->model : model.bytes, .unusable = model.why};
@@ -105,7 +122,7 @@ plan::Compared compared(RemoteModel& model, const PlanOptions& options, plan::Pl
   ModelOptions own = options.model;
   own.given["--model"] = {model.header->path};
   try {
-    one.plan = planner.plan(requests(own, 1), planner_options(options.model));
+    one.plan = planning.planner.plan(requests(own, 1), planning.settings(options));
     one.plan->models.front().request.model.path = model.address;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::model_unusable && error.code() != ErrorCode::unsupported) throw;
@@ -116,16 +133,16 @@ plan::Compared compared(RemoteModel& model, const PlanOptions& options, plan::Pl
 
 // Several quantisations of which one is to be chosen.
 int run_comparison(const GlobalOptions& global, const PlanOptions& options, std::vector<RemoteModel> models,
-                   plan::Planner& planner, RemoteModels& remote) {
+                   const Planning& planning) {
   if (options.fit) throw Error(ErrorCode::usage, "--fit goes with one model: name a file behind the last colon");
   std::vector<plan::Compared> all;
-  for (RemoteModel& model : models) all.push_back(compared(model, options, planner, remote));
+  for (RemoteModel& model : models) all.push_back(compared(model, options, planning));
   if (global.json) {
     nlohmann::ordered_json json = plan::to_json(all, tracker::mode());
-    json["remote"] = remote.to_json();
+    json["remote"] = planning.remote->to_json();
     fmt::print("{}\n", json.dump(2, ' ', false, kReplace));
   } else {
-    fmt::print("{}{}", plan::to_table(all), remote.remarks());
+    fmt::print("{}{}", plan::to_table(all), planning.remote->remarks());
   }
   if (plan::largest_that_fits(all) != nullptr) return done;
   fmt::print(stderr, "plimsoll: none of them fits\n");
@@ -148,14 +165,15 @@ std::vector<plan::Request> wanted_of(const PlanOptions& options) {
 constexpr std::array kFileFlags{"--model", "--mmproj", "--lora"};
 
 // Reads the headers of what is named on other machines; afterwards the options name local files.
-int run_remote(const GlobalOptions& global, PlanOptions options, plan::Planner& planner) {
+int run_remote(const GlobalOptions& global, PlanOptions options, Planning planning) {
   RemoteModels remote(interrupts());
+  planning.remote = &remote;
   try {
     std::vector<std::string>& named = options.model.given["--model"];
     named.append_range(std::exchange(options.sources, {}));
     if (named.size() == 1 && remote::is_remote(named.front())) {
       std::vector<RemoteModel> models = remote.find(named.front());
-      if (models.size() > 1) return run_comparison(global, options, std::move(models), planner, remote);
+      if (models.size() > 1) return run_comparison(global, options, std::move(models), planning);
     }
     const auto read = [&](std::string& path) {
       if (remote::is_remote(path)) path = remote.read_one(path);
@@ -164,7 +182,7 @@ int run_remote(const GlobalOptions& global, PlanOptions options, plan::Planner& 
       if (options.model.has(flag)) std::ranges::for_each(options.model.given[flag], read);
     }
     read(options.draft.model);
-    return run_models(global, options, wanted_of(options), planner, &remote);
+    return run_models(global, options, wanted_of(options), planning);
   } catch (const Error& error) {
     throw Error(error.code(), remote.with_addresses(error.what()), error.numbers());
   }
@@ -192,8 +210,10 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   plan::Store store;
   plan::Planner planner(dry_runs, store);
   if (is_fleet) return run_fleet(global, options, planner);
-  if (is_remote) return run_remote(global, options, planner);
-  return run_models(global, options, wanted, planner, nullptr);
+  const std::shared_ptr<broker::MachineLedger> machine = join_machine("plan");
+  const Planning planning{.planner = planner, .machine = machine.get()};
+  if (is_remote) return run_remote(global, options, planning);
+  return run_models(global, options, wanted, planning);
 }
 
 }  // namespace
