@@ -61,6 +61,7 @@
  */
 #ifndef PLIMSOLL_H
 #define PLIMSOLL_H
+/* NOLINTBEGIN(readability-identifier-naming): C's names */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -153,7 +154,7 @@ typedef void (*plimsoll_log_function)(void *user_data, int32_t level, const char
 /* For the process; PLIMSOLL_LOG_WARN is the default. When it returns, the function of before is not called any more. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_set_log(int32_t level, plimsoll_log_function function, void *user_data);
 
-/* A wish to stop, for what waits or works: given in options, asked for from any thread, also from a signal's thread.
+/* A wish to stop, for what waits or works: given in options, asked for from any thread, but not from a signal's handler.
  * What it ends returns PLIMSOLL_CANCELLED; a generation ends with PLIMSOLL_FINISH_CANCELLED. It stays asked for.
  * Closing it does not ask for it. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_stop_create(plimsoll_stop **stop);
@@ -686,4 +687,5 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_monitor_prometheus(plimsoll_monitor *m
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(readability-identifier-naming) */
 #endif /* PLIMSOLL_H */

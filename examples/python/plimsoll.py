@@ -11,129 +11,29 @@ that it came from, and arrives there. PLIMSOLL_LIBRARY names another library tha
 import ctypes
 import json
 import os
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import byref, c_char_p, c_float, c_int32, c_int64, c_uint64, c_void_p
 
-# Before anything else opens libllama: then its calls pass through the hook (tracker_mode()).
-_library = ctypes.CDLL(os.environ.get("PLIMSOLL_LIBRARY", "libplimsoll.so.0"))
+import plimsoll_c as c
+from plimsoll_c import Error
 
-UNSET = -(2**31)
-RANDOM_SEED = 0xFFFFFFFF
 FINISH_REASONS = ("running", "end_of_generation", "stop_string", "length", "cancelled")
 OVERFLOWS = {"fail": 0, "stop": 1, "shift": 2, "reprefill": 3}
 WARM_UPS = {"automatic": 0, "full": 1, "quick": 2, "none": 3}
 FORMS = {"template": 0, "instruct": 1, "role_names": 2}
 POOLINGS = {"unspecified": -1, "none": 0, "mean": 1, "cls": 2, "last": 3}
 
-_ShareFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, c_float)
-_CountFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
-
-
-class _RuntimeOptions(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("prefault", c_int32), ("require_enforcing", c_int32), ("reserved", c_uint32),
-                ("budgets", POINTER(c_char_p)), ("n_budgets", c_uint64), ("store", c_char_p)]
-
-
-class _ModelOptions(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("warm_up", c_int32), ("n_ctx", c_int32), ("n_seq_max", c_int32),
-                ("gpu_layers", c_int32), ("n_threads", c_int32), ("name", c_char_p), ("settings", c_char_p),
-                ("overrides", c_char_p), ("projector", c_char_p), ("adapters", POINTER(c_char_p)),
-                ("adapter_scales", POINTER(c_float)), ("n_adapters", c_uint64), ("draft", c_char_p),
-                ("draft_most", c_int32), ("draft_least_probability", c_float), ("load_progress", _ShareFunction),
-                ("user_data", c_void_p), ("stop", c_void_p)]
-
-
-class _GenerationOptions(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("predict", c_int32), ("seed", c_uint32), ("temperature", c_float),
-                ("top_k", c_int32), ("top_p", c_float), ("min_p", c_float), ("typical_p", c_float),
-                ("penalty_last_n", c_int32), ("penalty_repeat", c_float), ("penalty_frequency", c_float),
-                ("penalty_presence", c_float), ("keep_stop_string", c_int32), ("ignore_end_of_generation", c_int32),
-                ("show_special", c_int32), ("overflow", c_int32), ("overflow_keep", c_uint64),
-                ("overflow_discard_share", c_double), ("stop_strings", POINTER(c_char_p)), ("n_stop_strings", c_uint64),
-                ("grammar", c_char_p), ("json_schema", c_char_p), ("sampling", c_char_p), ("patience_ms", c_int64),
-                ("stop", c_void_p), ("prompt_progress", _CountFunction), ("user_data", c_void_p)]
-
-
-class _ChatOptions(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("form", c_int32), ("forget_oldest", c_int32), ("reserved", c_uint32), ("system", c_char_p),
-                ("patience_ms", c_int64), ("stop", c_void_p)]
-
-
-class _GenerationInfo(ctypes.Structure):
-    _fields_ = [("size", c_uint32), ("finish_reason", c_int32), ("prompt_ms", c_double), ("generate_ms", c_double),
-                ("prompt_tokens", c_int32), ("generated_tokens", c_int32), ("draft_tokens", c_int32),
-                ("accepted_tokens", c_int32)]
-
-
-_OPTIONS = {_RuntimeOptions: "runtime_options", _ModelOptions: "model_options", _GenerationOptions: "generation_options",
-            _ChatOptions: "chat_options"}
-
-
-def _function(name, *arguments, returns=c_void_p):
-    function = getattr(_library, "plimsoll_" + name)
-    function.argtypes, function.restype = arguments, returns
-    return function
-
-
-_error_code = _function("error_code", c_void_p, returns=c_int32)
-_error_name = _function("error_name", c_void_p, returns=c_char_p)
-_error_message = _function("error_message", c_void_p, returns=c_char_p)
-_error_numbers = _function("error_numbers", c_void_p, returns=c_char_p)
-_error_free = _function("error_free", c_void_p, returns=None)
-
-
-class Error(Exception):
-    """What a call failed with: `code` ("over_budget"), the message, and `numbers`, a dictionary."""
-
-    def __init__(self, error):
-        super().__init__(_error_message(error).decode())
-        self.code = _error_name(error).decode()
-        self.numbers = json.loads(_error_numbers(error))
-        _error_free(error)
-
-
-def _call(name, *arguments, types):
-    """Calls plimsoll_NAME and raises its error."""
-    error = _function(name, *types)(*arguments)
-    if error:
-        raise Error(error)
-
 
 def version():
-    return _function("version", returns=c_char_p)().decode()
+    return c.function("version", returns=c_char_p)().decode()
 
 
 def tracker_mode():
     """"enforcing": refusals hold; "advisory": tracker_advice() says why not."""
-    return _function("tracker_mode", returns=c_char_p)().decode()
+    return c.function("tracker_mode", returns=c_char_p)().decode()
 
 
 def tracker_advice():
-    return _function("tracker_advice", returns=c_char_p)().decode()
-
-
-def _text(value):
-    return None if value is None else value.encode()
-
-
-def _texts(values):
-    encoded = [value.encode() for value in values]
-    return (c_char_p * len(encoded))(*encoded), len(encoded)
-
-
-def _taken(pointer, length=-1):
-    """A text that the library gave out, freed."""
-    text = ctypes.string_at(pointer, length).decode(errors="replace")
-    _call("free", pointer, types=(c_void_p,))
-    return text
-
-
-def _options(kind, **members):
-    options = kind()
-    _call(_OPTIONS[kind] + "_init", byref(options), ctypes.sizeof(options), types=(c_void_p, c_size_t))
-    for name, value in members.items():
-        if value is not None:
-            setattr(options, name, value.encode() if isinstance(value, str) else value)
-    return options
+    return c.function("tracker_advice", returns=c_char_p)().decode()
 
 
 class _Callback:
@@ -168,7 +68,7 @@ class _Handle:
     def close(self):
         handle, self._handle = getattr(self, "_handle", None), None
         if handle:
-            _call(self._kind + "_close", handle, types=(c_void_p,))
+            c.call(self._kind + "_close", handle, types=(c_void_p,))
 
     def __enter__(self):
         return self
@@ -185,15 +85,15 @@ class _Handle:
     def _made(self, name, *arguments, types=()):
         """The handle that plimsoll_NAME makes of this one."""
         out = c_void_p()
-        _call(name, self._handle, *arguments, byref(out), types=(c_void_p, *types, c_void_p))
+        c.call(name, self._handle, *arguments, byref(out), types=(c_void_p, *types, c_void_p))
         return out.value
 
     def _asked(self, name, *arguments, types=()):
         """The text that plimsoll_NAME gives."""
-        return _taken(self._made(name, *arguments, types=types))
+        return c.taken(self._made(name, *arguments, types=types))
 
     def _told(self, name, *arguments, types=()):
-        _call(name, self._handle, *arguments, types=(c_void_p, *types))
+        c.call(name, self._handle, *arguments, types=(c_void_p, *types))
 
 
 class Stop(_Handle):
@@ -203,7 +103,7 @@ class Stop(_Handle):
 
     def __init__(self):
         out = c_void_p()
-        _call("stop_create", byref(out), types=(c_void_p,))
+        c.call("stop_create", byref(out), types=(c_void_p,))
         super().__init__(out.value)
 
     def request(self):
@@ -216,10 +116,10 @@ class Runtime(_Handle):
     _kind = "runtime"
 
     def __init__(self, budgets=(), store=None, require_enforcing=False):
-        texts, count = _texts(budgets)
-        options = _options(_RuntimeOptions, budgets=texts, n_budgets=count, store=store, require_enforcing=require_enforcing)
+        texts, count = c.texts(budgets)
+        options = c.options(c.RuntimeOptions, budgets=texts, n_budgets=count, store=store, require_enforcing=require_enforcing)
         out = c_void_p()
-        _call("runtime_open", byref(options), byref(out), types=(c_void_p, c_void_p))
+        c.call("runtime_open", byref(options), byref(out), types=(c_void_p, c_void_p))
         super().__init__(out.value)
 
     def plan(self, path, **options):
@@ -240,11 +140,11 @@ class Runtime(_Handle):
         return [json.loads(line) for line in self._asked("runtime_events_json").splitlines()]
 
     def _with_model(self, name, path, members, *more):
-        progress = _Callback(_ShareFunction, members.pop("load_progress", None))
+        progress = _Callback(c.ShareFunction, members.pop("load_progress", None))
         stop = members.pop("stop", None)
         members["warm_up"] = WARM_UPS[members.pop("warm_up", "automatic")]
-        adapters, count = _texts(members.pop("adapters", ()))
-        options = _options(_ModelOptions, load_progress=progress.function, stop=stop._handle if stop else None,
+        adapters, count = c.texts(members.pop("adapters", ()))
+        options = c.options(c.ModelOptions, load_progress=progress.function, stop=stop._handle if stop else None,
                            adapters=adapters, n_adapters=count, **members)
         try:
             return self._made(name, os.fsencode(path), byref(options), *more,
@@ -293,7 +193,7 @@ class Model(_Handle):
         return Conversation(self._made("conversation_open", patience_ms, None, types=(c_int64, c_void_p)))
 
     def chat(self, system=None, form="template", forget_oldest=False, patience_ms=0):
-        options = _options(_ChatOptions, system=system, form=FORMS[form], forget_oldest=forget_oldest, patience_ms=patience_ms)
+        options = c.options(c.ChatOptions, system=system, form=FORMS[form], forget_oldest=forget_oldest, patience_ms=patience_ms)
         return Chat(self._made("chat_open", byref(options), types=(c_void_p,)))
 
     def info(self):
@@ -304,7 +204,7 @@ class Model(_Handle):
         self._told("model_tokenize", *_counted(text), with_begin_token, byref(tokens), byref(count),
                    types=(c_char_p, c_int64, c_int32, c_void_p, c_void_p))
         out = list((c_int32 * count.value).from_address(tokens.value)) if count.value else []
-        _call("free", tokens, types=(c_void_p,))
+        c.call("free", tokens, types=(c_void_p,))
         return out
 
     def text_of(self, tokens, control_tokens=False):
@@ -312,7 +212,7 @@ class Model(_Handle):
         text, length = c_void_p(), c_uint64()
         self._told("model_text_of", array, len(tokens), control_tokens, byref(text), byref(length),
                    types=(c_void_p, c_uint64, c_int32, c_void_p, c_void_p))
-        return _taken(text.value, length.value)
+        return c.taken(text.value, length.value)
 
 
 def _counted(text):
@@ -321,14 +221,14 @@ def _counted(text):
 
 
 def _generation(of, name, arguments, members):
-    progress = _Callback(_CountFunction, members.pop("prompt_progress", None))
-    strings, count = _texts(members.pop("stop_strings", ()))
+    progress = _Callback(c.CountFunction, members.pop("prompt_progress", None))
+    strings, count = c.texts(members.pop("stop_strings", ()))
     stop = members.pop("stop", None)
     for key in ("json_schema", "sampling"):
         if isinstance(members.get(key), (dict, bool)):
             members[key] = json.dumps(members[key])
     members["overflow"] = OVERFLOWS[members.pop("overflow", "fail")]
-    options = _options(_GenerationOptions, prompt_progress=progress.function, stop_strings=strings, n_stop_strings=count,
+    options = c.options(c.GenerationOptions, prompt_progress=progress.function, stop_strings=strings, n_stop_strings=count,
                        stop=stop._handle if stop else None, **members)
     types = (c_char_p, c_int64) if arguments else ()
     return Generation(of._made(name, *arguments, byref(options), types=types + (c_void_p,)), progress)
@@ -364,7 +264,7 @@ class Generation(_Handle):
         self._told("generation_stop")
 
     def info(self):
-        info = _GenerationInfo(size=ctypes.sizeof(_GenerationInfo))
+        info = c.GenerationInfo(size=ctypes.sizeof(c.GenerationInfo))
         self._told("generation_info_get", byref(info), types=(c_void_p,))
         return info
 
@@ -382,7 +282,7 @@ class Conversation(_Handle):
     def text(self, control_tokens=False):
         text, length = c_void_p(), c_uint64()
         self._told("conversation_text", control_tokens, byref(text), byref(length), types=(c_int32, c_void_p, c_void_p))
-        return _taken(text.value, length.value)
+        return c.taken(text.value, length.value)
 
     def save(self, path):
         self._told("conversation_save", os.fsencode(path), types=(c_char_p,))
@@ -406,7 +306,7 @@ class Embedder(_Handle):
 
     def embed(self, texts):
         """A list of vectors for each text: one, or with pooling "none" one for each token."""
-        array, count = _texts(texts)
+        array, count = c.texts(texts)
         result, out = _Embeddings(self._made("embedder_embed", array, count, None, types=(c_void_p, c_uint64, c_void_p))), []
         with result:
             for index in range(count):

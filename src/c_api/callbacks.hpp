@@ -60,6 +60,8 @@ void destroy_soon(std::shared_ptr<void> object);
 
 }  // namespace plimsoll::c_api
 
+// NOLINTBEGIN(readability-identifier-naming): C's names
 struct plimsoll_stop {
   std::stop_source source;
 };
+// NOLINTEND(readability-identifier-naming)

@@ -6,11 +6,14 @@
 #include <plimsoll.h>
 #include <plimsoll/base/error.hpp>
 
+// NOLINTBEGIN(readability-identifier-naming): C's names
 struct plimsoll_error {
   plimsoll_code code = PLIMSOLL_OK;
   std::string message;
   std::string numbers = "{}";  // JSON
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 namespace plimsoll::c_api {
 

@@ -14,6 +14,7 @@
 #include "callbacks.hpp"
 #include "in_use.hpp"
 
+// NOLINTBEGIN(readability-identifier-naming): C's names
 struct plimsoll_runtime {
   plimsoll::Runtime runtime;
 };
@@ -86,3 +87,4 @@ struct plimsoll_host {
 struct plimsoll_monitor {
   std::optional<plimsoll::Monitor> monitor;
 };
+// NOLINTEND(readability-identifier-naming)
