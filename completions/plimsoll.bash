@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top guard'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top ps guard'
   local global='-h --help --version -v --verbose --log-file --config'
   # options: model
   local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
@@ -77,6 +77,7 @@ _plimsoll() {
         --max-wait --max-time --time-slice --drain-time --sse-ping-interval --keep-alive-spaces --keep-in-host --metrics-compat --embedding --reranking --pooling
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
+    ps) words='-h --help --watch --interval --json' ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
     guard)
       words='-h --help --budget --name --warm-up --seal --report --any-engine -q --quiet --'

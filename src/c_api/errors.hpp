@@ -12,7 +12,6 @@ struct plimsoll_error {
   std::string message;
   std::string numbers = "{}";  // JSON
 };
-
 // NOLINTEND(readability-identifier-naming)
 
 namespace plimsoll::c_api {

@@ -935,6 +935,43 @@ class Quantizes(Cli):
         self.assertEqual([f.name for f in self.path.glob("new*")], [])
 
 
+class Ps(Cli):
+    def test_without_a_ledger_there_is_nobody(self):
+        self.environment["PLIMSOLL_BROKER"] = str(self.path / "ledger")
+        out, err = self.run_it("ps")
+        self.assertEqual((out, err), ("no process stands in the machine's ledger\n", ""))
+        out, _ = self.run_it("ps", "--json")
+        self.assertEqual(json.loads(out), {"schema": "plimsoll.machine/1", "ledger": None, "processes": [], "damaged": 0})
+        self.assertFalse((self.path / "ledger").exists())
+
+    def test_turned_off_it_says_so(self):
+        _, err = self.run_it("ps", status=FAILED)
+        self.assertIn("turned off (PLIMSOLL_BROKER=off)", err)
+
+    def test_what_is_no_ledger(self):
+        self.environment["PLIMSOLL_BROKER"] = str(self.path / "ledger")
+        (self.path / "ledger").write_bytes(b"nothing of ours" * 1000)
+        out, _ = self.run_it("ps")
+        self.assertIn("no process stands in", out)
+        self.run_it("ps", "--interval", 0, status=USAGE)
+
+    def test_a_program_that_works_is_shown_and_one_that_has_ended_is_not(self):
+        self.environment["PLIMSOLL_BROKER"] = str(self.path / "ledger")
+        self.run_it("generate", "-m", LLAMA, "--device", "none", "-c", 128, "-n", 2, "-p", "a")
+        self.assertTrue((self.path / "ledger").exists())
+        self.assertEqual(json.loads(self.run_it("ps", "--json")[0])["processes"], [])
+
+    def test_watching_ends_with_control_c(self):
+        self.environment["PLIMSOLL_BROKER"] = str(self.path / "ledger")
+        running = subprocess.Popen([PROGRAM, "ps", "--watch", "--json", "--interval", "50"], stdout=subprocess.PIPE,
+                                   env=self.environment, text=True)
+        self.addCleanup(running.stdout.close)
+        for _ in range(3):
+            self.assertEqual(json.loads(running.stdout.readline())["processes"], [])
+        running.send_signal(signal.SIGINT)
+        self.assertEqual(running.wait(timeout=60), INTERRUPTED)
+
+
 class Top(Cli):
     def setUp(self):
         super().setUp()

@@ -62,7 +62,7 @@ class Description(ServedCase):
                 self.assertNotIn(f"there is no {method.upper()}", sentence, path)
 
     def test_answers_follow_their_schemas(self):
-        for path in ("/health", "/v1/models", "/props", "/plimsoll/v1/status", "/plimsoll/v1/history", "/plimsoll/v1/devices", "/plimsoll/v1/ledger", "/plimsoll/v1/plan"):
+        for path in ("/health", "/v1/models", "/props", "/plimsoll/v1/status", "/plimsoll/v1/history", "/plimsoll/v1/devices", "/plimsoll/v1/machine", "/plimsoll/v1/ledger", "/plimsoll/v1/plan"):
             with self.subTest(path):
                 self.follows(self.server.get(path)[1], path, "get")
         short = {"model": "mate-chat", "temperature": 0}
