@@ -187,6 +187,21 @@ Position Conversation::next_position() const {
 
 engine::SequenceId Conversation::id() const { return sequence_->id; }
 
+void Conversation::set_adapter_scales(std::span<const float> scales) {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  schedule_->set_adapter_scales(*sequence_, scales);
+}
+
+void Conversation::set_weight(double weight) {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  sequence_->weight = weight;
+}
+
+engine::AdapterScales Conversation::adapter_scales() const {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  return sequence_->adapter_scales;
+}
+
 Conversation Conversation::fork() const {
   const SequenceSchedule::Lock lock(schedule_->mutex());
   return {schedule_, schedule_->fork(*sequence_)};
@@ -278,6 +293,8 @@ bool Conversation::shift_left(std::size_t count, std::size_t keep) {
   context.shift(sequence_->id, to, -1, from - to);
   erase_and_close(*sequence_, count, keep);
   sequence_->decoded -= count;
+  sequence_->cells.erase(keep, count);
+  schedule_->note_cells();
   find_first_vector(*sequence_);
   schedule_->forget_logits(*sequence_);
   return true;

@@ -42,7 +42,7 @@ void require_usable(const Instance& target, const Draft& draft) {
                 fmt::format("'{}' and '{}' have not the same vocabulary", target.name(), proposer.name()));
   if (target.plan().dry_run.outputs < 2) {
     throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
-                                              "plan it with --outputs 9",
+                                              "plan it with n_outputs_max 9",
                                               target.name()));
   }
 }
@@ -61,15 +61,17 @@ Generation::Generation(Conversation&& conversation, GenerationParams params)
 Generation::Generation(Instance& instance, GenerationParams params)
     : Generation(BatchedExecutor(instance).create(), std::move(params)) {}
 
+std::unique_ptr<Drafting> Generation::drafting_with(const std::optional<Draft>& draft, std::stop_token stop) {
+  if (!draft) return nullptr;
+  require_usable(conversation_->instance(), *draft);
+  const Conversation& proposes = *draft->conversation;
+  return std::make_unique<Drafting>(*draft, proposes.schedule_, proposes.sequence_, *conversation_->schedule_,
+                                    std::move(stop));
+}
+
 void Generation::begin(GenerationParams params) {
   Conversation& conversation = *conversation_;
-  std::unique_ptr<Drafting> drafting;
-  if (params.draft) {
-    require_usable(conversation.instance(), *params.draft);
-    const Conversation& proposes = *params.draft->conversation;
-    drafting = std::make_unique<Drafting>(*params.draft, proposes.schedule_, proposes.sequence_,
-                                          *conversation.schedule_, params.stop);
-  }
+  std::unique_ptr<Drafting> drafting = drafting_with(params.draft, params.stop);
   work_ = std::make_unique<Work>(conversation, conversation.schedule_, conversation.sequence_, std::move(params),
                                  std::move(drafting));
   const std::vector<engine::Token>& prompt = work_->params().prompt;
@@ -156,7 +158,10 @@ std::optional<std::string> Generation::read(bool waits) {
 
 void Generation::pause() { work_->pause(); }
 
-void Generation::go_on() { work_->go_on(conversation_->schedule_, conversation_->sequence_); }
+void Generation::go_on(const std::optional<Draft>& draft) {
+  if (!work_->is_paused()) return;
+  work_->go_on(conversation_->schedule_, conversation_->sequence_, drafting_with(draft, work_->stop()));
+}
 
 std::generator<std::string> pieces(Generation& generation) {
   generation.work_->read_ahead(kStreamAhead, false);

@@ -19,6 +19,8 @@
 
 namespace plimsoll::run {
 
+class Drafting;  // src/run/drafting.hpp
+
 inline constexpr std::int32_t kDefaultPredict = 256;
 
 // A conversation of a smaller model, which proposes tokens; the large one checks several at once and keeps those that
@@ -112,10 +114,10 @@ class Generation {
   [[nodiscard]] std::optional<std::string> poll();
 
   // Nothing is decoded for it any more until go_on(), and its conversation may be saved and restored meanwhile, into
-  // the same object: the text is what it would have been. poll() still gives what was made before. Throws Error{usage}
-  // with a draft.
+  // the same object: the text is what it would have been. poll() still gives what was made before. A draft is let go;
+  // it goes on with another one, or with none.
   void pause();
-  void go_on();
+  void go_on(const std::optional<Draft>& draft = std::nullopt);
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""
@@ -129,6 +131,7 @@ class Generation {
   class Work;     // what the decode loop does for it: src/run/generation_work.hpp
   struct Output;  // of the loop: a token, an end, or a failure
   void begin(GenerationParams params);
+  [[nodiscard]] std::unique_ptr<Drafting> drafting_with(const std::optional<Draft>& draft, std::stop_token stop);
   void take(Output& output);
   [[nodiscard]] std::optional<std::string> read(bool waits);
   [[nodiscard]] std::optional<std::string> cancel();

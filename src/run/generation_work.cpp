@@ -46,9 +46,13 @@ void Generation::Work::begin() {
 }
 
 void Generation::Work::pause() {
-  if (drafting_) throw Error(ErrorCode::usage, "a generation with a draft does not pause");
   if (!schedule_) return;  // it is over, or paused
   schedule_->detach(*sequence_, *this);
+  if (const auto drafting = std::exchange(drafting_, nullptr)) {
+    drafting->end();
+    is_drafting_ = false;
+    take_back_unchecked();
+  }
   schedule_.reset();
   sequence_.reset();
   is_begun_ = false;
@@ -56,8 +60,10 @@ void Generation::Work::pause() {
 }
 
 // Logits are not saved: where they were there and nothing had been chosen from them, the last token gives them anew.
-void Generation::Work::go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence) {
+void Generation::Work::go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence,
+                             std::unique_ptr<Drafting> drafting) {
   if (!std::exchange(is_paused_, false)) return;
+  drafting_ = std::move(drafting);
   schedule_ = std::move(schedule);
   sequence_ = std::move(sequence);
   if (last_is_appended_) conversation_.refresh();

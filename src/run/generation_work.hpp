@@ -39,7 +39,8 @@ class Generation::Work final : public Continuation {
   void begin();  // does nothing where it is begun, or paused
   void pause();
   // The conversation has that sequence by now.
-  void go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence);
+  void go_on(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence,
+             std::unique_ptr<Drafting> drafting);
   [[nodiscard]] bool is_paused() const noexcept { return is_paused_; }
   // Where there is none yet, it is waited for: in here, or by a reader who comes again.
   [[nodiscard]] std::optional<Output> pop(bool waits);
@@ -79,7 +80,7 @@ class Generation::Work final : public Continuation {
   std::shared_ptr<Sequence> sequence_;
   GenerationParams params_;
   std::shared_ptr<engine::Sampler> sampler_;
-  std::unique_ptr<Drafting> drafting_;  // where there is a draft, until the end
+  std::unique_ptr<Drafting> drafting_;  // where there is a draft, until the end or a pause
   // The reader's.
   bool is_begun_ = false;
   bool was_begun_ = false;  // before a pause
