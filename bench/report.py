@@ -27,6 +27,8 @@ def sentence(one: dict) -> str:
 
 def beside(one: dict) -> str:
     """What the figure was made of."""
+    if "beside" in one:
+        return one["beside"]
     if "ours_s" in one:
         return f"{one['ours_s']:.2f} s against {one['peer_s']:.2f} s"
     if "llama_server" in one:
@@ -47,6 +49,8 @@ def beside(one: dict) -> str:
     if "share_ms" in one:
         return f"{one['ours_ms']:.1f} ms; the share alone {one['share_ms']:.1f}"
     if "peer" in one and isinstance(one["peer"], (int, float)):
+        if "ours" in one:
+            return f"{number(one['ours'])} against {number(one['peer'])}"
         return f"llama-server {number(one['peer'])} {one['unit']}"
     if "ours_ms" in one:
         return f"{one['ours_ms']:.0f} ms against {one['peer_ms']:.0f} ms"

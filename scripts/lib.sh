@@ -28,3 +28,23 @@ step() {
 }
 
 package_list() { sed -e 's/#.*//' -e '/^ *$/d' "$here/scripts/packages/$1.txt" | sort -u; }
+
+# npm_install WANTED FOLDER COMMAND...: what WANTED, a package.json, names is fetched into FOLDER, once; COMMAND runs npm where
+# it is. Networks that ask for a registry of their own: COREPACK_NPM_REGISTRY, and npm's usual settings.
+npm_install() {
+  local wanted=$1 folder=$2
+  shift 2
+  ! cmp -s "$wanted" "$folder/installed.json" || return 0
+  step "fetching packages from npm" npm_fetch "$wanted" "$folder" "$@"
+}
+npm_fetch() {
+  local wanted=$1 folder=$2
+  shift 2
+  mkdir -p "$folder"
+  cp "$wanted" "$folder/package.json"
+  COREPACK_HOME=$folder/corepack COREPACK_ENABLE_DOWNLOAD_PROMPT=0 "$@" sh -c '
+    cd "$1"
+    command -v corepack >/dev/null && set -- corepack npm || set -- npm
+    exec "$@" install --no-package-lock --ignore-scripts --no-audit --no-fund' sh "$folder" || return 1
+  cp "$wanted" "$folder/installed.json"
+}

@@ -5,14 +5,18 @@ import re
 import sys
 
 LAYER = {
-    "base": 0, "device": 0.5,          # ground: device stands on base
+    "base": 0, "broker": 0.3, "device": 0.5,  # ground: what other processes have stands on base, device on both
     "jinja": 0.5,                      # a language of text, for chat templates
+    "place": 0.5,                      # which model goes to which machine: values
     "memory": 1, "engine": 1, "grammar": 1,  # things
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
+    "remote": 1.5,                     # headers of models on other machines, as the engine reads them
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "host": 3.5,             # work: a host has many runs
     "api": 4, "monitor": 4,            # views
     "server": 5, "tui": 5, "library": 5,  # faces: over HTTP, on a terminal, for programs
+    "guard": 5,                        # and in front of programs that are not ours
+    "c_api": 5.5,                         # for programs in other languages, over the library
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+)/', re.M)  # a public header, or one of src/
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
@@ -76,6 +80,21 @@ def too_large(root: pathlib.Path) -> list[str]:
     return bad
 
 
+def c_header(root: pathlib.Path) -> list[str]:
+    """What programs in C see is one header that needs nothing but the compiler's own, and that nothing below c_api reads."""
+    header = root / "include/plimsoll.h"
+    text = header.read_text()
+    bad = [f"include/plimsoll.h: includes <{name}>" for name in ANY_INCLUDE.findall(text) if name not in ("stddef.h", "stdint.h")]
+    lines = len(text.splitlines())
+    if lines > 800:
+        bad.append(f"include/plimsoll.h: {lines} lines")
+    bad += [f"{path.relative_to(root)}: a second C header" for path in (root / "include").rglob("*.h") if path != header]
+    for path in [*(root / "src").rglob("*.[ch]pp"), *(root / "include").rglob("*.hpp")]:
+        if "plimsoll.h" in ANY_INCLUDE.findall(path.read_text()) and path.parent != root / "src/c_api":
+            bad.append(f"{path.relative_to(root)}: includes <plimsoll.h>, which is for programs and c_api")
+    return bad
+
+
 def self_test() -> None:
     assert violations("base", '#include "engine/model.hpp"\n')
     assert violations("memory", "#include <plimsoll/engine/params.hpp>\n")
@@ -95,7 +114,7 @@ def main(root: pathlib.Path) -> int:
             bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
             if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
                 bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
-    bad += shared_and_private(root) + too_large(root)
+    bad += shared_and_private(root) + too_large(root) + c_header(root)
     folders = [root / "include", root / "src"]
     for path in values(root, folders):
         for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(path, folders):

@@ -15,6 +15,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "guarded_command.hpp"
 #include "interrupt.hpp"
 #include "llama_server_flags.hpp"
 #include "near_name.hpp"
@@ -78,7 +79,8 @@ int run_command(int argc, char** argv) {
   for (const app::AddCommand add :
        {app::add_devices, app::add_plan, app::add_generate, app::add_chat, app::add_calibrate, app::add_doctor,
         app::add_demo, app::add_bench, app::add_embed, app::add_rerank, app::add_tokenize, app::add_quantize,
-        app::add_serve, app::add_top, app::add_quantize_worker, app::add_dry_run_worker, app::add_option_table}) {
+        app::add_serve, app::add_top, app::add_ps, app::add_guard, app::add_place, app::add_quantize_worker,
+        app::add_dry_run_worker, app::add_option_table}) {
     add(program, global, status);
   }
   program.parse_complete_callback([&global] { set_up_log(global); });
@@ -107,8 +109,11 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (app::may_compute(argc, argv)) app::bound_waiting(argv);
-  app::handle_interrupts();
+  app::take_guarded_command(argc, argv);
+  if (!app::is_guard(argc, argv)) {  // a guarded program is as it would be alone
+    if (app::may_compute(argc, argv)) app::bound_waiting(argv);
+    app::handle_interrupts();
+  }
   const int status = run_command(argc, argv);
   // A pipe that was closed, or a full disk, shows only when the text is really written.
   if (std::fflush(stdout) != 0 && status == app::done) {

@@ -13,6 +13,7 @@
 #include "host/fleet.hpp"
 #include "options/table.hpp"
 #include "plan/budget_requests.hpp"
+#include "remote/address.hpp"
 
 #include "options.hpp"
 
@@ -180,6 +181,11 @@ std::vector<plan::Request> requests(const ModelOptions& options, std::size_t mos
                                 .control_vector = control_vector(options)};
   std::vector<plan::Request> requests;
   for (const auto& [path, name, projector] : models) {
+    if (remote::is_remote(path))
+      usage_error(
+          fmt::format("models are not downloaded: fetch '{}' yourself and name the file (`plimsoll plan {}` tells "
+                      "what it would take)",
+                      path, path));
     plan::Request request{.name = name.empty() ? name_of_file(path) : as_utf8(name), .dry_run = common};
     request.dry_run.model.path = path;
     if (!projector.empty()) request.dry_run.projector = projector_params(options, common.context, projector);

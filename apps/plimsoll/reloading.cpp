@@ -47,7 +47,12 @@ class Reloader {
  public:
   Reloader(Hangups& hangups, SourceWatch& sources, const std::function<void(const std::stop_token&)>& reload,
            const std::stop_token& stop)
-      : hangups_(hangups), sources_(sources), reload_(reload), stop_(stop), stopped_(stop), read_(sources.first_state()) {}
+      : hangups_(hangups),
+        sources_(sources),
+        reload_(reload),
+        stop_(stop),
+        stopped_(stop),
+        read_(sources.first_state()) {}
 
   void run() {
     while (!stop_.stop_requested()) {

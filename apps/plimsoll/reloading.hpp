@@ -14,8 +14,8 @@ namespace plimsoll::app {
 // Fleet file, model files and folders of the command line.
 [[nodiscard]] std::vector<std::string> watched_paths(const ServeOptions& options);
 
-// Until `stop`. `sources` is made before they are read first: a change since then is a change. What `reload` throws is logged. A SIGHUP that comes since the terminal is gone ends the program as
-// SIGTERM does.
+// Until `stop`. `sources` is made before they are read first: a change since then is a change. What `reload` throws is
+// logged. A SIGHUP that comes since the terminal is gone ends the program as SIGTERM does.
 void reload_when_asked(Hangups& hangups, SourceWatch& sources,
                        const std::function<void(const std::stop_token&)>& reload, const std::stop_token& stop);
 

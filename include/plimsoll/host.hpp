@@ -100,6 +100,9 @@ class Host {
   Host(Runtime runtime, const Fleet& fleet, HostOptions options = {});
   // Of a TOML file: see docs/hosting.md.
   Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options = {});
+  // Of such a file's text; relative paths in it begin at `folder`.
+  [[nodiscard]] static Host of_text(Runtime runtime, std::string_view fleet, const std::filesystem::path& folder,
+                                    HostOptions options = {});
 
   // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation),
   // over_budget (it cannot fit, whoever goes), busy, cancelled, and what loading failed with.
@@ -123,6 +126,7 @@ class Host {
   [[nodiscard]] Plan plan() const;  // of its models, as they are planned by now
 
   struct State;  // src/library/host_state.hpp
+  explicit Host(std::shared_ptr<State> state) : state_(std::move(state)) {}
   [[nodiscard]] const std::shared_ptr<State>& state() const;
 
  private:

@@ -118,9 +118,9 @@ class Model {
   [[nodiscard]] std::string media_marker() const;
   [[nodiscard]] Media media_from_file(const std::filesystem::path& path) const;
 
-  // A model with the weights of this one and a context of its own: only that context is planned, reserved and taken, under
-  // a name of its own. The weights stay while one of the two is held. The two compute in turns. Without adapters, control
-  // vector, projector and draft. Throws as Runtime::open(). Several at once: see Runtime.
+  // A model with the weights of this one and a context of its own: only that context is planned, reserved and taken,
+  // under a name of its own. The weights stay while one of the two is held. The two compute in turns. Without adapters,
+  // control vector, projector and draft. Throws as Runtime::open(). Several at once: see Runtime.
   [[nodiscard]] Model open_context(const ContextOptions& options = {}) const;
   // What that would take beside what is held already; nothing is taken.
   [[nodiscard]] Plan plan_context(const ContextOptions& options = {}) const;

@@ -37,6 +37,7 @@ class Monitor {
   [[nodiscard]] std::vector<monitor::Sample> history() const;   // oldest first
   [[nodiscard]] std::vector<monitor::Alert> alerts() const;     // oldest first
   [[nodiscard]] std::string prometheus() const;                 // the latest, as Prometheus' text format
+  [[nodiscard]] std::string json() const;  // the latest, schema "plimsoll.status/1"; "null" before the first
 
   struct State;
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/base/error.hpp>
 #include <plimsoll/plan/entry.hpp>
 
 namespace plimsoll {
@@ -42,6 +43,8 @@ class Plan {
   explicit Plan(plan::Plan plan);
 
   [[nodiscard]] bool fits() const;
+  // What opening it would throw: over_budget or out_of_device_memory, and what would fit; empty where it fits.
+  [[nodiscard]] std::optional<Error> refusal() const;
   [[nodiscard]] std::vector<PlannedModel> models() const;
   [[nodiscard]] std::vector<PlannedDevice> devices() const;
   [[nodiscard]] std::vector<Alternative> alternatives() const;  // nearest first, at most three; none where it fits

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -12,55 +13,50 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-class LeastTokens final : public CustomSampler {
+template <class Which>
+void forbid(llama_token_data_array& candidates, Which&& which) {
+  for (llama_token_data& one : std::span(candidates.data, candidates.size)) {
+    if (which(one.id)) one.logit = kNever;
+  }
+  candidates.sorted = false;
+  candidates.selected = -1;
+}
+
+class LeastTokens final : public OwnSampler {
  public:
   LeastTokens(std::vector<Token> ends, std::uint32_t tokens) : ends_(std::move(ends)), tokens_(tokens) {}
 
-  [[nodiscard]] std::string name() const override { return "least-tokens"; }
-
-  void apply(Candidates& candidates) override {
-    begun_ = true;
+  void apply(llama_token_data_array& candidates, std::uint32_t /*draw*/) override {
     if (seen_ >= tokens_) return;
-    for (Candidate& one : candidates.edit()) {
-      if (std::ranges::binary_search(ends_, one.id)) one.logit = kNever;
-    }
+    forbid(candidates, [this](Token token) { return std::ranges::binary_search(ends_, token); });
   }
 
-  void accept(Token /*token*/) override {
-    if (begun_) ++seen_;
+  void accept(Token /*token*/, bool chosen) override {
+    if (chosen) ++seen_;
   }
-  void reset() override {
-    begun_ = false;
-    seen_ = 0;
-  }
-  [[nodiscard]] std::unique_ptr<CustomSampler> clone() const override { return std::make_unique<LeastTokens>(*this); }
+  void reset() override { seen_ = 0; }
+  [[nodiscard]] std::unique_ptr<OwnSampler> clone() const override { return std::make_unique<LeastTokens>(*this); }
 
  private:
   std::vector<Token> ends_;  // rising
   std::uint32_t tokens_;
-  bool begun_ = false;
   std::uint32_t seen_ = 0;
 };
 
-class LimitedThought final : public CustomSampler {
+class LimitedThought final : public OwnSampler {
  public:
   LimitedThought(Vocab vocab, ThoughtLimit limit)
       : vocab_(vocab), limit_(std::move(limit)), end_(vocab.tokenize(limit_.end, false, true)) {
     reset();
   }
 
-  [[nodiscard]] std::string name() const override { return "thought-limit"; }
-
-  void apply(Candidates& candidates) override {
-    begun_ = true;
+  void apply(llama_token_data_array& candidates, std::uint32_t /*draw*/) override {
     if (!must_end()) return;
-    for (Candidate& one : candidates.edit()) {
-      if (one.id != end_[written_]) one.logit = kNever;
-    }
+    forbid(candidates, [this](Token token) { return token != end_[written_]; });
   }
 
-  void accept(Token token) override {
-    if (!begun_ || place_ == Place::over) return;
+  void accept(Token token, bool chosen) override {
+    if (!chosen || place_ == Place::over) return;
     if (must_end() && token == end_[written_]) {
       if (++written_ == end_.size()) place_ = Place::over;
       return;
@@ -72,15 +68,12 @@ class LimitedThought final : public CustomSampler {
   }
 
   void reset() override {
-    begun_ = false;
     place_ = limit_.is_open ? Place::inside : Place::before;
     said_.clear();
     tokens_ = 0;
     written_ = 0;
   }
-  [[nodiscard]] std::unique_ptr<CustomSampler> clone() const override {
-    return std::make_unique<LimitedThought>(*this);
-  }
+  [[nodiscard]] std::unique_ptr<OwnSampler> clone() const override { return std::make_unique<LimitedThought>(*this); }
 
  private:
   enum class Place { before, inside, over };
@@ -106,7 +99,6 @@ class LimitedThought final : public CustomSampler {
   Vocab vocab_;
   ThoughtLimit limit_;
   std::vector<Token> end_;
-  bool begun_ = false;
   Place place_ = Place::before;
   std::string said_;  // since the beginning of the answer, then of the thought
   std::int32_t tokens_ = 0;
@@ -115,7 +107,7 @@ class LimitedThought final : public CustomSampler {
 
 }  // namespace
 
-std::unique_ptr<CustomSampler> make_least_tokens(const Model& model, std::uint32_t tokens) {
+std::unique_ptr<OwnSampler> make_least_tokens(const Model& model, std::uint32_t tokens) {
   std::vector<Token> ends;
   const Vocab vocab = model.vocab();
   for (Token token = 0; token < vocab.n_tokens(); ++token) {
@@ -124,7 +116,7 @@ std::unique_ptr<CustomSampler> make_least_tokens(const Model& model, std::uint32
   return std::make_unique<LeastTokens>(std::move(ends), tokens);
 }
 
-std::unique_ptr<CustomSampler> make_thought_limit(const Model& model, const ThoughtLimit& limit) {
+std::unique_ptr<OwnSampler> make_thought_limit(const Model& model, const ThoughtLimit& limit) {
   if (!model.vocab().present()) throw Error(ErrorCode::unsupported, "a limit of thoughts needs a vocabulary");
   return std::make_unique<LimitedThought>(model.vocab(), limit);
 }

@@ -4,15 +4,15 @@
 #include <memory>
 #include <string>
 
-#include <plimsoll/engine/sampling.hpp>
 #include "engine/model.hpp"
+#include "engine/own_sampler.hpp"
 
 namespace plimsoll::engine {
 
-// An answer begins with the first choice: what was accepted before it is the prompt. The model outlives both.
+// Only what is chosen is of the answer. The model outlives both.
 
 // Forbids every token that ends a generation until the answer has so many.
-[[nodiscard]] std::unique_ptr<CustomSampler> make_least_tokens(const Model& model, std::uint32_t tokens);
+[[nodiscard]] std::unique_ptr<OwnSampler> make_least_tokens(const Model& model, std::uint32_t tokens);
 
 struct ThoughtLimit {
   std::int32_t tokens = 0;
@@ -22,6 +22,6 @@ struct ThoughtLimit {
 };
 // Once the thought at an answer's beginning is as long as that, only the tokens of its end can be chosen, one after the
 // other. Throws Error{unsupported} where the model has no vocabulary.
-[[nodiscard]] std::unique_ptr<CustomSampler> make_thought_limit(const Model& model, const ThoughtLimit& limit);
+[[nodiscard]] std::unique_ptr<OwnSampler> make_thought_limit(const Model& model, const ThoughtLimit& limit);
 
 }  // namespace plimsoll::engine

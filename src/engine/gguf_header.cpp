@@ -88,6 +88,23 @@ GgufHeader read_gguf_header(const std::string& path) {
   return header;
 }
 
+std::optional<std::uint64_t> gguf_header_bytes(const std::string& name, std::span<const std::byte> first,
+                                               std::uint64_t file_bytes) {
+  GgufReader reader(name, first, file_bytes);
+  try {
+    const GgufCounts counts = read_counts(reader);
+    std::uint64_t alignment = GGUF_DEFAULT_ALIGNMENT;
+    for (std::uint64_t i = 0; i < counts.keys; ++i) {
+      const GgufKey key = read_key(reader);
+      if (key.type == GGUF_TYPE_UINT32 && key.name == GGUF_KEY_GENERAL_ALIGNMENT) alignment = alignment_of(reader, key);
+    }
+    for (std::uint64_t i = 0; i < counts.tensors; ++i) (void)read_tensor(reader);
+    return std::min(aligned(reader.position(), alignment), file_bytes);
+  } catch (const GgufGoesOn&) {
+    return std::nullopt;
+  }
+}
+
 void check_model_file(const std::string& path) { (void)read_gguf_header(path); }
 
 std::vector<std::string> split_files(const std::string& path) {

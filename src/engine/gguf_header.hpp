@@ -1,7 +1,10 @@
 // GgufHeader: what a model file's header says, read by us before the engine sees the file. Never trusts a count: every
 // length is held against the bytes that are there, so a damaged or hostile file ends in a sentence.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,5 +28,10 @@ struct GgufHeader {
 // empty, not a GGUF, big-endian, of a future version, cut short, counts or sizes that cannot be, an unknown tensor
 // type, a tensor outside the file. Milliseconds, also for a 250,000-token vocabulary. Any thread.
 [[nodiscard]] GgufHeader read_gguf_header(const std::string& path);
+
+// How many bytes of a file come before its tensors, for who has only its first ones. `file_bytes` is the whole file's
+// length, `name` is for messages. Nothing: they go on behind `first`. Throws as above. Any thread.
+[[nodiscard]] std::optional<std::uint64_t> gguf_header_bytes(const std::string& name, std::span<const std::byte> first,
+                                                             std::uint64_t file_bytes);
 
 }  // namespace plimsoll::engine

@@ -111,9 +111,9 @@ std::string_view GgufReader::text(std::uint64_t longest) {
 }
 
 std::span<const std::byte> GgufReader::take(std::uint64_t count) {
-  if (count > bytes_.size() - at_) {
-    unusable(fmt::format("it is cut short: its header needs more than the {} bytes that are there", bytes_.size()));
-  }
+  if (count > file_bytes_ - at_)
+    unusable(fmt::format("it is cut short: its header needs more than the {} bytes that are there", file_bytes_));
+  if (count > bytes_.size() - at_) throw GgufGoesOn{};
   const auto piece = bytes_.subspan(at_, count);
   at_ += count;
   return piece;

@@ -8,10 +8,16 @@
 
 namespace plimsoll::engine {
 
+// Thrown where a file goes on behind the bytes of it that are there.
+struct GgufGoesOn {};
+
 class GgufReader {
  public:
   // `path` is for messages; `bytes` outlives the reader and everything it hands out.
-  GgufReader(std::string path, std::span<const std::byte> bytes) : path_(std::move(path)), bytes_(bytes) {}
+  GgufReader(std::string path, std::span<const std::byte> bytes) : GgufReader(std::move(path), bytes, bytes.size()) {}
+  // The first bytes of a file of `file_bytes`.
+  GgufReader(std::string path, std::span<const std::byte> bytes, std::uint64_t file_bytes)
+      : path_(std::move(path)), bytes_(bytes), file_bytes_(file_bytes) {}
 
   [[noreturn]] void unusable(const std::string& why) const;
 
@@ -27,11 +33,12 @@ class GgufReader {
   // What was read since `from`, a position() of before.
   [[nodiscard]] std::span<const std::byte> since(std::uint64_t from) const { return bytes_.subspan(from, at_ - from); }
   [[nodiscard]] std::uint64_t position() const noexcept { return at_; }
-  [[nodiscard]] std::uint64_t size() const noexcept { return bytes_.size(); }
+  [[nodiscard]] std::uint64_t size() const noexcept { return file_bytes_; }
 
  private:
   std::string path_;
   std::span<const std::byte> bytes_;
+  std::uint64_t file_bytes_;
   std::uint64_t at_ = 0;
 };
 

@@ -12,9 +12,6 @@
 namespace plimsoll::engine {
 namespace {
 
-// One choice applies a drawing link three times at most: see Sampler::choose.
-constexpr std::uint64_t kMostDrawsOfAChoice = 3;
-
 llama_token_data_array as_array(std::vector<llama_token_data>& candidates) {
   return {.data = candidates.data(), .size = candidates.size(), .selected = -1, .sorted = false};
 }
@@ -45,14 +42,6 @@ SamplingParams with_seed(SamplingParams params) {
   return params;
 }
 
-bool one_that_can_be(const SamplerSnapshot& snapshot) {
-  const auto sampled = static_cast<std::uint64_t>(std::ranges::count_if(snapshot.accepted, &AcceptedToken::sampled));
-  return std::ranges::all_of(snapshot.draws, [&](const Draws& draws) {
-    const std::uint64_t most = kMostDrawsOfAChoice * sampled;
-    return draws.of_one <= most && draws.of_several <= most;
-  });
-}
-
 }  // namespace
 
 Sampler::Sampler(std::size_t n_vocab, SamplerChain chain)
@@ -77,10 +66,8 @@ Sampler Sampler::of(const Model& model, SamplerChain chain, const Grammar& gramm
 }
 
 Sampler Sampler::resume(const Model& model, const SamplerSnapshot& snapshot) {
-  if (!one_that_can_be(snapshot))
-    throw Error(ErrorCode::usage, "the sampler's snapshot claims more draws than its tokens can have cost");
   Sampler sampler(model, snapshot.params);
-  sampler.chain_.skip_draws(snapshot.draws);
+  sampler.set_averages(snapshot.averages);
   for (const AcceptedToken& accepted : snapshot.accepted) {
     accepted.sampled ? sampler.accept_choice(accepted.token) : sampler.accept(accepted.token);
   }
@@ -99,6 +86,7 @@ Token Sampler::sample(std::span<const float> logits) {
   require_logits(logits);
   left_ = 0;
   seen_ = false;
+  chain_.begin_choice(chosen_);
   const bool few = narrow_to_choice(logits);
   llama_token_data_array array = few ? as_array(candidates_) : fill(candidates_, logits);
   choose(logits, array, few);
@@ -115,6 +103,7 @@ bool Sampler::look(std::span<const float> logits) {
 Token Sampler::sample_seen() {
   if (!std::exchange(seen_, false)) throw Error(ErrorCode::usage, "look() at logits before sample_seen()");
   llama_token_data_array array = as_array(candidates_);
+  chain_.begin_choice(chosen_);
   chain_.apply(array, narrowing_.links);
   return chosen(array);
 }
@@ -162,7 +151,8 @@ void Sampler::remember(Token token, bool sampled) {
       throw Error(ErrorCode::usage, fmt::format("the grammar leaves nothing to choose from: {}", error.what()));
     }
   }
-  chain_.accept(token);
+  chain_.accept(token, sampled);
+  if (sampled) ++chosen_;
   if (params_) accepted_.push_back({.token = token, .sampled = sampled});
 }
 
@@ -184,6 +174,7 @@ void Sampler::reset() {
   chain_.reset();
   if (grammar_) llama_sampler_reset(grammar_.get());
   accepted_.clear();
+  chosen_ = 0;
   left_ = 0;
   seen_ = false;
 }
@@ -193,6 +184,7 @@ Sampler Sampler::clone() const {
   if (grammar_) copy.grammar_.reset(llama_sampler_clone(grammar_.get()));
   copy.params_ = params_;
   copy.accepted_ = accepted_;
+  copy.chosen_ = chosen_;
   copy.candidates_ = candidates_;
   copy.left_ = left_;
   copy.seen_ = seen_;
@@ -207,16 +199,7 @@ std::vector<TokenProbability> Sampler::top_candidates(std::size_t n) const {
 
 SamplerSnapshot Sampler::snapshot() const {
   if (!params_) throw Error(ErrorCode::unsupported, "a sampler made from a chain of one's own cannot be saved");
-  SamplerSnapshot snapshot{.params = *params_, .accepted = accepted_, .draws = {}};
-  for (const SamplerLink& link : chain_.links()) {
-    if (!link.can_skip()) {
-      throw Error(
-          ErrorCode::unsupported,
-          fmt::format("a sampler with {} cannot be saved: the engine does not tell its running average", link.name()));
-    }
-    snapshot.draws.push_back(link.draws());
-  }
-  return snapshot;
+  return {.params = *params_, .accepted = accepted_, .averages = averages()};
 }
 
 }  // namespace plimsoll::engine

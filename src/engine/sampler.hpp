@@ -17,6 +17,10 @@
 namespace plimsoll::engine {
 
 // Move-only; one thread. The model must outlive it.
+//
+// What is random of a choice follows from the seed and from how many tokens were chosen before it: no generator has a
+// state of its own. So a sampler that has accepted the tokens of an answer goes on as the one that chose them, once it
+// has that one's averages().
 class Sampler {
  public:
   // Throws Error: usage (parameters that mean nothing, a grammar that does not parse, a bias for a token that is none),
@@ -51,6 +55,11 @@ class Sampler {
   void accept_choice(Token token);
   [[nodiscard]] bool grammar_allows(Token token) const;  // true where there is no grammar
 
+  // What neither seed nor tokens tell: mirostat's and adaptive-p's running averages, which depend on how likely the
+  // chosen tokens were. Empty for others.
+  [[nodiscard]] std::vector<float> averages() const { return chain_.averages(); }
+  void set_averages(std::span<const float> averages) { chain_.set_averages(averages); }  // throws Error{usage}
+
   // As it was made: the same seed draws the same again.
   void reset();
   [[nodiscard]] Sampler clone() const;       // with all it has become, the grammar's place too; independent of this one
@@ -61,8 +70,7 @@ class Sampler {
   // (most_probable() knows the others). Empty before the first.
   [[nodiscard]] std::vector<TokenProbability> top_candidates(std::size_t n) const;
 
-  // Throws Error{unsupported} for what cannot be continued from a value: chains of the caller's own, and mirostat and
-  // adaptive-p, whose running averages the engine does not tell.
+  // Throws Error{unsupported} for a chain of the caller's own.
   [[nodiscard]] SamplerSnapshot snapshot() const;
 
  private:
@@ -96,6 +104,7 @@ class Sampler {
   std::unique_ptr<llama_sampler, Deleter> grammar_;
   std::optional<SamplingParams> params_;  // empty: made from a chain
   std::size_t n_vocab_;
+  std::uint64_t chosen_ = 0;                  // tokens, of the answer
   std::vector<AcceptedToken> accepted_;       // kept where params_ are, for snapshots
   std::vector<llama_token_data> candidates_;  // of the last choice: the first left_ of them
   std::size_t left_ = 0;

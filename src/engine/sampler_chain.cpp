@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <ranges>
 
@@ -68,12 +69,13 @@ class ChainMaker {
   }
 
   void add_limits() {
-    if (params_.least_tokens > 0) chain_.add(make_least_tokens(model_, params_.least_tokens));
+    if (params_.least_tokens > 0)
+      chain_.add(SamplerLink::own("least-tokens", make_least_tokens(model_, params_.least_tokens)));
     if (params_.thought_tokens >= 0 && !params_.thought_end.empty())
-      chain_.add(make_thought_limit(model_, {.tokens = params_.thought_tokens,
-                                             .begin = params_.thought_begin,
-                                             .end = params_.thought_end,
-                                             .is_open = params_.thought_is_open}));
+      chain_.add(SamplerLink::own("thought-limit", make_thought_limit(model_, {.tokens = params_.thought_tokens,
+                                                                               .begin = params_.thought_begin,
+                                                                               .end = params_.thought_end,
+                                                                               .is_open = params_.thought_is_open})));
   }
 
   void add_mirostat() {
@@ -175,22 +177,34 @@ bool SamplerChain::choose_again(llama_token_data_array& candidates) {
   return true;
 }
 
-void SamplerChain::accept(Token token) {
-  for (SamplerLink& link : links_) link.accept(token);
+void SamplerChain::begin_choice(std::uint64_t choice) noexcept {
+  for (SamplerLink& link : links_) link.begin_choice(choice);
+}
+
+void SamplerChain::accept(Token token, bool chosen) {
+  for (SamplerLink& link : links_) link.accept(token, chosen);
 }
 
 void SamplerChain::reset() {
   for (SamplerLink& link : links_) link.reset();
 }
 
-void SamplerChain::skip_draws(std::span<const Draws> draws) {
-  if (draws.size() != links_.size())
-    throw Error(ErrorCode::usage, fmt::format("{} links cannot take the draws of {}", links_.size(), draws.size()));
-  for (std::size_t i = 0; i < draws.size(); ++i) {
-    if (draws[i] == Draws{}) continue;
-    if (!links_[i].seed() || !links_[i].can_skip())
-      throw Error(ErrorCode::usage, fmt::format("the sampler {} does not draw", links_[i].name()));
-    links_[i].skip_draws(draws[i]);
+std::vector<float> SamplerChain::averages() const {
+  std::vector<float> all;
+  for (const SamplerLink& link : links_) all.append_range(link.averages());
+  return all;
+}
+
+void SamplerChain::set_averages(std::span<const float> averages) {
+  const std::size_t needed = this->averages().size();
+  if (averages.size() != needed || !std::ranges::all_of(averages, [](float one) { return std::isfinite(one); }))
+    throw Error(ErrorCode::usage, fmt::format("the sampler keeps {} averages, {} were given, or one is no number",
+                                              needed, averages.size()));
+  for (SamplerLink& link : links_) {
+    const std::size_t of_link = link.averages().size();
+    if (of_link == 0) continue;
+    link.set_averages(averages.first(of_link));
+    averages = averages.subspan(of_link);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,8 +12,9 @@
 #include <vector>
 
 #include <plimsoll/engine/sampling.hpp>
+#include "engine/draw_seed.hpp"
 #include "engine/model.hpp"
-#include "engine/sampler_snapshot.hpp"
+#include "engine/own_sampler.hpp"
 
 namespace plimsoll::engine {
 
@@ -51,19 +53,21 @@ class SamplerLink {
   [[nodiscard]] static SamplerLink adaptive_p(float target, float decay, std::uint32_t seed);
 
   [[nodiscard]] static SamplerLink custom(std::unique_ptr<CustomSampler> sampler);
+  [[nodiscard]] static SamplerLink own(std::string name, std::unique_ptr<OwnSampler> sampler);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }  // "top_k", "dist" ...
-  // With all it has become. Throws Error{unsupported} for adaptive_p: the engine's copy begins to draw anew.
-  [[nodiscard]] SamplerLink clone() const;
+  [[nodiscard]] SamplerLink clone() const;                                  // with all it has become
+  // What is drawn depends on the seed, on which choice of the answer this is, and on how often it has been made.
+  void begin_choice(std::uint64_t choice) noexcept;
   void apply(llama_token_data_array& candidates);
-  void accept(Token token);
+  void accept(Token token, bool chosen);  // `chosen`: it is of the answer
   void reset();
 
   [[nodiscard]] std::optional<std::uint32_t> seed() const noexcept { return seed_; }  // of those that draw
-  // Since the beginning or the last reset(). Always 0 for links that keep more than a generator (mirostat, adaptive_p):
-  // they cannot be brought to a place by drawing.
-  [[nodiscard]] Draws draws() const noexcept { return draws_; }
-  [[nodiscard]] bool can_skip() const noexcept;  // all that it has become are draws() and accepted tokens
+  [[nodiscard]] bool is_callers_own() const noexcept { return custom_ != nullptr; }
+  // What does not follow from the accepted tokens: see OwnSampler.
+  [[nodiscard]] std::vector<float> averages() const { return own_ ? own_->averages() : std::vector<float>{}; }
+  void set_averages(std::span<const float> averages) { own_->set_averages(averages); }  // as many
 
   // For who need not list the whole vocabulary. How many of the largest logits it keeps, whatever the others are: 1 for
   // greedy, k for top_k; empty: it looks at all.
@@ -71,21 +75,25 @@ class SamplerLink {
   // Whether it changes no logits but those of add_touched(), each by itself: biases, penalties, DRY.
   [[nodiscard]] bool touches_few() const noexcept { return touches_few_; }
   void add_touched(std::vector<Token>& tokens) const;
-  void skip_draws(Draws draws);
 
  private:
-  enum class Kind { plain, draws, adapts, own };
+  using Make = std::function<llama_sampler*(std::uint32_t seed)>;
   struct Deleter {
     void operator()(llama_sampler* sampler) const noexcept { llama_sampler_free(sampler); }
   };
-  SamplerLink(std::string name, Kind kind, llama_sampler* native, std::optional<std::uint32_t> seed = {});
+  SamplerLink(std::string name, llama_sampler* native);
+  explicit SamplerLink(std::string name) : name_(std::move(name)) {}
+  [[nodiscard]] static SamplerLink drawing(std::string name, std::uint32_t seed, Make make);
+  [[nodiscard]] static SamplerLink drawing(std::string name, std::uint32_t seed, std::unique_ptr<OwnSampler> sampler);
+  [[nodiscard]] std::uint32_t next_draw() noexcept;
 
   std::string name_;
-  Kind kind_ = Kind::plain;
-  std::unique_ptr<llama_sampler, Deleter> native_;
+  std::unique_ptr<llama_sampler, Deleter> native_;  // one of these four
+  Make make_;                                       // anew for each draw: the engine has no other way to seed it
+  std::unique_ptr<OwnSampler> own_;
   std::unique_ptr<CustomSampler> custom_;
   std::optional<std::uint32_t> seed_;
-  Draws draws_;
+  DrawPlace place_;
   std::optional<std::size_t> keeps_largest_;
   bool touches_few_ = false;
   std::vector<Token> biased_;
@@ -113,10 +121,13 @@ class SamplerChain {
   void apply_first(llama_token_data_array& candidates, std::size_t count);
   // The last link alone, where it is one that may be asked again without harm (greedy, dist). false: it is not.
   [[nodiscard]] bool choose_again(llama_token_data_array& candidates);
-  void accept(Token token);
+  // Before apply(): the choice of the answer's so-manieth token.
+  void begin_choice(std::uint64_t choice) noexcept;
+  void accept(Token token, bool chosen);
   void reset();
-  // Throws Error{usage} where the numbers are not those of such a chain.
-  void skip_draws(std::span<const Draws> draws);
+  // Of all links, in their order.
+  [[nodiscard]] std::vector<float> averages() const;
+  void set_averages(std::span<const float> averages);  // throws Error{usage} for another number of them, or none
 
  private:
   std::vector<SamplerLink> links_;

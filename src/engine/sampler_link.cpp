@@ -1,17 +1,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
+#include "engine/adaptive_samplers.hpp"
 #include "engine/engine_log.hpp"
 #include "engine/sampler_chain.hpp"
 
 namespace plimsoll::engine {
 namespace {
 
-constexpr std::int32_t kMirostatWindow = 100;  // the paper's m, and llama.cpp's
+// What draws, for DrawPlace: each kind draws something of its own.
+constexpr std::uint32_t kChoosing = 0;
+constexpr std::uint32_t kXtc = 1;
 
 void numbers(const char* link, std::initializer_list<float> values) {
   if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
@@ -37,46 +39,61 @@ void drop_forbidden(llama_token_data_array& candidates) {
 
 }  // namespace
 
-SamplerLink::SamplerLink(std::string name, Kind kind, llama_sampler* native, std::optional<std::uint32_t> seed)
-    : name_(std::move(name)), kind_(kind), native_(native), seed_(seed) {
-  if (native == nullptr && kind != Kind::own)
+SamplerLink::SamplerLink(std::string name, llama_sampler* native) : name_(std::move(name)), native_(native) {
+  if (native == nullptr)
     throw Error(ErrorCode::usage, fmt::format("the engine does not make a {} sampler of these values", name_));
 }
 
+SamplerLink SamplerLink::drawing(std::string name, std::uint32_t seed, Make make) {
+  SamplerLink link(std::move(name));
+  link.make_ = std::move(make);
+  link.seed_ = seed;
+  return link;
+}
+
+SamplerLink SamplerLink::drawing(std::string name, std::uint32_t seed, std::unique_ptr<OwnSampler> sampler) {
+  SamplerLink link = own(std::move(name), std::move(sampler));
+  link.seed_ = seed;
+  return link;
+}
+
 SamplerLink SamplerLink::top_k(std::int32_t k) {
-  SamplerLink link("top_k", Kind::plain, llama_sampler_init_top_k(k));
+  SamplerLink link("top_k", llama_sampler_init_top_k(k));
   if (k > 0) link.keeps_largest_ = static_cast<std::size_t>(k);
   return link;
 }
 
 SamplerLink SamplerLink::top_p(float p, std::size_t min_keep) {
   numbers("top_p", {p});
-  return {"top_p", Kind::plain, llama_sampler_init_top_p(p, min_keep)};
+  return {"top_p", llama_sampler_init_top_p(p, min_keep)};
 }
 
 SamplerLink SamplerLink::min_p(float p, std::size_t min_keep) {
   numbers("min_p", {p});
-  return {"min_p", Kind::plain, llama_sampler_init_min_p(p, min_keep)};
+  return {"min_p", llama_sampler_init_min_p(p, min_keep)};
 }
 
 SamplerLink SamplerLink::typical(float p, std::size_t min_keep) {
   numbers("typical", {p});
-  return {"typ_p", Kind::plain, llama_sampler_init_typical(p, min_keep)};
+  return {"typ_p", llama_sampler_init_typical(p, min_keep)};
 }
 
 SamplerLink SamplerLink::top_n_sigma(float n) {
   numbers("top_n_sigma", {n});
-  return {"top_n_sigma", Kind::plain, llama_sampler_init_top_n_sigma(n)};
+  return {"top_n_sigma", llama_sampler_init_top_n_sigma(n)};
 }
 
 SamplerLink SamplerLink::xtc(float probability, float threshold, std::size_t min_keep, std::uint32_t seed) {
   numbers("xtc", {probability, threshold});
-  return {"xtc", Kind::draws, llama_sampler_init_xtc(probability, threshold, min_keep, seed), seed};
+  SamplerLink link = drawing(
+      "xtc", seed, [=](std::uint32_t draw) { return llama_sampler_init_xtc(probability, threshold, min_keep, draw); });
+  link.place_.link = kXtc;
+  return link;
 }
 
 SamplerLink SamplerLink::temperature(float temperature, float range, float exponent) {
   numbers("temperature", {temperature, range, exponent});
-  return {"temperature", Kind::plain, llama_sampler_init_temp_ext(temperature, range, exponent)};
+  return {"temperature", llama_sampler_init_temp_ext(temperature, range, exponent)};
 }
 
 SamplerLink SamplerLink::penalties(const Model& model, std::int32_t last_n, float repeat, float frequency,
@@ -84,7 +101,7 @@ SamplerLink SamplerLink::penalties(const Model& model, std::int32_t last_n, floa
   numbers("penalties", {repeat, frequency, presence});
   if (repeat <= 0) throw Error(ErrorCode::usage, "the penalty for repeated tokens must be above 0");
   const std::int32_t window = look_back(model, last_n);
-  SamplerLink link("penalties", Kind::plain,
+  SamplerLink link("penalties",
                    llama_sampler_init_penalties(model.facts().n_vocab, window, repeat, frequency, presence));
   link.touches_few_ = true;
   link.look_back_ = static_cast<std::size_t>(window);
@@ -98,9 +115,8 @@ SamplerLink SamplerLink::dry(const Model& model, float multiplier, float base, s
   std::vector<const char*> words;
   for (const std::string& breaker : breakers) words.push_back(breaker.c_str());
   const std::int32_t window = look_back(model, last_n);
-  SamplerLink link("dry", Kind::plain,
-                   llama_sampler_init_dry(model.vocab().handle(), multiplier, base, allowed_length, window,
-                                          words.data(), words.size()));
+  SamplerLink link("dry", llama_sampler_init_dry(model.vocab().handle(), multiplier, base, allowed_length, window,
+                                                 words.data(), words.size()));
   link.touches_few_ = true;
   link.look_back_ = static_cast<std::size_t>(window);
   return link;
@@ -116,7 +132,7 @@ SamplerLink SamplerLink::logit_bias(const Model& model, const std::vector<LogitB
     }
     values.push_back({.token = bias.token, .bias = bias.bias});
   }
-  SamplerLink link("logit_bias", Kind::plain,
+  SamplerLink link("logit_bias",
                    llama_sampler_init_logit_bias(n_vocab, static_cast<std::int32_t>(values.size()), values.data()));
   link.touches_few_ = true;
   for (const LogitBias& bias : biases) link.biased_.push_back(bias.token);
@@ -125,50 +141,57 @@ SamplerLink SamplerLink::logit_bias(const Model& model, const std::vector<LogitB
 
 SamplerLink SamplerLink::infill(const Model& model) {
   require_vocabulary(model, "infill");
-  return {"infill", Kind::plain, llama_sampler_init_infill(model.vocab().handle())};
+  return {"infill", llama_sampler_init_infill(model.vocab().handle())};
 }
 
 SamplerLink SamplerLink::grammar(const Model& model, const Grammar& grammar) {
-  return {"grammar", Kind::plain, make_grammar(model, grammar)};
+  return {"grammar", make_grammar(model, grammar)};
 }
 
 SamplerLink SamplerLink::greedy() {
-  SamplerLink link("greedy", Kind::plain, llama_sampler_init_greedy());
+  SamplerLink link("greedy", llama_sampler_init_greedy());
   link.keeps_largest_ = 1;
   return link;
 }
 
-SamplerLink SamplerLink::dist(std::uint32_t seed) { return {"dist", Kind::draws, llama_sampler_init_dist(seed), seed}; }
+SamplerLink SamplerLink::dist(std::uint32_t seed) { return drawing("dist", seed, llama_sampler_init_dist); }
 
 SamplerLink SamplerLink::mirostat(const Model& model, float tau, float eta, std::uint32_t seed) {
   numbers("mirostat", {tau, eta});
-  return {"mirostat", Kind::adapts, llama_sampler_init_mirostat(model.facts().n_vocab, seed, tau, eta, kMirostatWindow),
-          seed};
+  return drawing("mirostat", seed, make_mirostat(model.facts().n_vocab, tau, eta));
 }
 
 SamplerLink SamplerLink::mirostat_v2(float tau, float eta, std::uint32_t seed) {
   numbers("mirostat_v2", {tau, eta});
-  return {"mirostat_v2", Kind::adapts, llama_sampler_init_mirostat_v2(seed, tau, eta), seed};
+  return drawing("mirostat_v2", seed, make_mirostat_v2(tau, eta));
 }
 
 SamplerLink SamplerLink::adaptive_p(float target, float decay, std::uint32_t seed) {
   numbers("adaptive_p", {target, decay});
-  return {"adaptive_p", Kind::adapts, llama_sampler_init_adaptive_p(target, decay, seed), seed};
+  return drawing("adaptive_p", seed, make_adaptive_p(target, decay));
 }
 
 SamplerLink SamplerLink::custom(std::unique_ptr<CustomSampler> sampler) {
   if (!sampler) throw Error(ErrorCode::usage, "a custom sampler was expected, none was given");
-  SamplerLink link(sampler->name(), Kind::own, nullptr);
+  SamplerLink link(sampler->name());
   link.custom_ = std::move(sampler);
+  return link;
+}
+
+SamplerLink SamplerLink::own(std::string name, std::unique_ptr<OwnSampler> sampler) {
+  SamplerLink link(std::move(name));
+  link.own_ = std::move(sampler);
   return link;
 }
 
 SamplerLink SamplerLink::clone() const {
   if (custom_) return custom(custom_->clone());
-  if (name_ == "adaptive_p")
-    throw Error(ErrorCode::unsupported, "a sampler with adaptive_p cannot be cloned: the engine's copy draws anew");
-  SamplerLink copy(name_, kind_, llama_sampler_clone(native_.get()), seed_);
-  copy.draws_ = draws_;
+  SamplerLink copy(name_);
+  if (native_) copy.native_.reset(llama_sampler_clone(native_.get()));
+  if (own_) copy.own_ = own_->clone();
+  copy.make_ = make_;
+  copy.seed_ = seed_;
+  copy.place_ = place_;
   copy.keeps_largest_ = keeps_largest_;
   copy.touches_few_ = touches_few_;
   copy.biased_ = biased_;
@@ -182,22 +205,33 @@ void SamplerLink::add_touched(std::vector<Token>& tokens) const {
   tokens.insert(tokens.end(), recent_.begin(), recent_.end());
 }
 
+void SamplerLink::begin_choice(std::uint64_t choice) noexcept {
+  place_.choice = choice;
+  place_.attempt = 0;
+}
+
+std::uint32_t SamplerLink::next_draw() noexcept {
+  const std::uint32_t draw = seed_of_draw(seed_.value_or(0), place_);
+  ++place_.attempt;
+  return draw;
+}
+
 void SamplerLink::apply(llama_token_data_array& candidates) {
   if (custom_) {
     Candidates view(candidates);
-    custom_->apply(view);
-    return;
+    return custom_->apply(view);
   }
+  if (own_) return own_->apply(candidates, next_draw());
   if (name_ == "typ_p") drop_forbidden(candidates);
-  if (kind_ == Kind::draws) ++(candidates.size == 1 ? draws_.of_one : draws_.of_several);
-  llama_sampler_apply(native_.get(), &candidates);
+  if (!make_) return llama_sampler_apply(native_.get(), &candidates);
+  const std::unique_ptr<llama_sampler, Deleter> drawing(make_(next_draw()));
+  llama_sampler_apply(drawing.get(), &candidates);
 }
 
-void SamplerLink::accept(Token token) {
-  if (custom_) {
-    custom_->accept(token);
-    return;
-  }
+void SamplerLink::accept(Token token, bool chosen) {
+  if (custom_) return custom_->accept(token);
+  if (own_) return own_->accept(token, chosen);
+  if (!native_) return;  // what draws remembers nothing
   try {
     llama_sampler_accept(native_.get(), token);
   } catch (const std::exception& error) {
@@ -209,27 +243,11 @@ void SamplerLink::accept(Token token) {
 }
 
 void SamplerLink::reset() {
-  if (custom_) {
-    custom_->reset();
-  } else {
-    llama_sampler_reset(native_.get());
-  }
+  if (custom_) custom_->reset();
+  if (own_) own_->reset();
+  if (native_) llama_sampler_reset(native_.get());
   recent_.clear();
-  draws_ = {};
-}
-
-bool SamplerLink::can_skip() const noexcept { return kind_ == Kind::plain || kind_ == Kind::draws; }
-
-// One choice takes as much of the generator as another, whatever it is from; in which order does not matter.
-void SamplerLink::skip_draws(Draws draws) {
-  const auto draw_from = [&](std::size_t candidates) {
-    std::array<llama_token_data, 2> pair{{{.id = 0, .logit = 0, .p = 0}, {.id = 1, .logit = 0, .p = 0}}};
-    llama_token_data_array any{.data = pair.data(), .size = candidates, .selected = -1, .sorted = false};
-    llama_sampler_apply(native_.get(), &any);
-  };
-  for (std::uint64_t i = 0; i < draws.of_one; ++i) draw_from(1);
-  for (std::uint64_t i = 0; i < draws.of_several; ++i) draw_from(2);
-  draws_ = {.of_one = draws_.of_one + draws.of_one, .of_several = draws_.of_several + draws.of_several};
+  begin_choice(0);
 }
 
 }  // namespace plimsoll::engine

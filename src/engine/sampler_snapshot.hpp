@@ -1,6 +1,5 @@
-// SamplerSnapshot: all that a sampler has become, as a value: what it was made of, what it has seen, how often it drew.
+// SamplerSnapshot: all that a sampler has become, as a value: what it was made of, what it has seen, what it averages.
 #pragma once
-#include <cstdint>
 #include <vector>
 
 #include <plimsoll/engine/sampling.hpp>
@@ -13,17 +12,10 @@ struct AcceptedToken {
   friend bool operator==(const AcceptedToken&, const AcceptedToken&) = default;
 };
 
-// How often a link's generator was asked: engines draw or don't where one candidate is left, so those count apart.
-struct Draws {
-  std::uint64_t of_one = 0;
-  std::uint64_t of_several = 0;
-  friend bool operator==(const Draws&, const Draws&) = default;
-};
-
 struct SamplerSnapshot {
   SamplingParams params;  // with the seed that is in use
   std::vector<AcceptedToken> accepted;
-  std::vector<Draws> draws;  // of each link of the chain
+  std::vector<float> averages{};  // see Sampler::averages()
   friend bool operator==(const SamplerSnapshot&, const SamplerSnapshot&) = default;
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "plimsoll.sampler/1";
+constexpr const char* kSchema = "plimsoll.sampler/2";
 
 Json biases(const std::vector<LogitBias>& logit_bias) {
   Json list = Json::array();
@@ -178,9 +178,8 @@ Json to_json(const SamplerSnapshot& snapshot) {
       runs.push_back({{"sampled", accepted.sampled}, {"tokens", Json::array()}});
     runs.back()["tokens"].push_back(accepted.token);
   }
-  Json draws = Json::array();
-  for (const Draws& of_link : snapshot.draws) draws.push_back({of_link.of_one, of_link.of_several});
-  return {{"schema", kSchema}, {"params", to_json(snapshot.params)}, {"accepted", runs}, {"draws", draws}};
+  return {
+      {"schema", kSchema}, {"params", to_json(snapshot.params)}, {"accepted", runs}, {"averages", snapshot.averages}};
 }
 
 SamplerSnapshot sampler_snapshot_from_json(const Json& json) {
@@ -189,15 +188,13 @@ SamplerSnapshot sampler_snapshot_from_json(const Json& json) {
     if (json.at("schema") != kSchema)
       throw Error(ErrorCode::usage,
                   fmt::format("the sampler's snapshot is a {}, not a {}", json.at("schema").dump(), kSchema));
-    SamplerSnapshot snapshot{.params = sampling_params_from_json(json.at("params")), .accepted = {}, .draws = {}};
+    SamplerSnapshot snapshot{.params = sampling_params_from_json(json.at("params")), .accepted = {}};
     for (const Json& run : json.at("accepted")) {
       const bool sampled = run.at("sampled").get<bool>();
       for (const Json& token : run.at("tokens"))
         snapshot.accepted.push_back({.token = token.get<Token>(), .sampled = sampled});
     }
-    for (const Json& of_link : json.at("draws"))
-      snapshot.draws.push_back(
-          {.of_one = of_link.at(0).get<std::uint64_t>(), .of_several = of_link.at(1).get<std::uint64_t>()});
+    snapshot.averages = json.at("averages").get<std::vector<float>>();
     return snapshot;
   });
 }

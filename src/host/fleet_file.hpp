@@ -64,8 +64,9 @@ class WrongFleetFile : public Error {
                                                                             const std::filesystem::path& folder);
 
 // That model with these keys in the place of its own: TOML lines like those of [[model]], but of the table of
-// options alone: no files. Throws Error{usage} for the first thing that is wrong.
-[[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text);
+// options alone: no files. Throws Error{usage} for the first thing that is wrong; `where` says whose keys they are.
+[[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text,
+                                   const std::string& where = "a request for a plan");
 
 // Each model with its place in the file. Throws WrongFleetFile (usage), Error{io} where it cannot be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);

@@ -205,7 +205,8 @@ std::string from_folder(const std::filesystem::path& folder, const std::string& 
   return (folder / path).lexically_normal().string();  // an absolute path replaces the folder
 }
 
-FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {
+FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints,
+                      const std::vector<std::string>& elsewhere) {
   FleetModel model;
   model.request.compute_group = kDefaultGroup;
   engine::ContextParams& context = model.request.dry_run.context;
@@ -216,6 +217,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   add_naming(reader, model, folder, complaints);
   DraftKeys draft;
   add_draft_keys(reader, draft, folder);
+  for (const std::string& key : elsewhere) reader.elsewhere(key);
   reader.read(table);
 
   finish_context(model.request.dry_run, table);
@@ -233,7 +235,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   return model;
 }
 
-FleetModel with_keys(FleetModel model, std::string_view text) {
+FleetModel with_keys(FleetModel model, std::string_view text, const std::string& where) {
   toml::table table;
   try {
     table = toml::parse(text);
@@ -241,7 +243,7 @@ FleetModel with_keys(FleetModel model, std::string_view text) {
     wrong(std::string(error.description()));
   }
   Complaints complaints;
-  TableReader reader(complaints, "a request for a plan");
+  TableReader reader(complaints, where);
   add_parameters(reader, model.request.dry_run);
   reader.read(table);
   if (!complaints.list.empty()) wrong(complaints.list.front().message);

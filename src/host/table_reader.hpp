@@ -121,14 +121,22 @@ class TableReader {
     };
   }
 
+  // Somebody else reads it.
+  void elsewhere(const std::string& key) {
+    setters_[key] = [](const toml::node&) {};
+  }
+
   void read(const toml::table& table) {
     for (const auto& [key, node] : table) {
-      const auto found = setters_.find(std::string(key.str()));
-      if (found == setters_.end()) {
+      if (!setters_.contains(std::string(key.str())))
         complaints_.at(key.source(), fmt::format("unknown key '{}' of {}", key.str(), where_));
-      } else {
-        found->second(node);
-      }
+    }
+    read_known(table);
+  }
+  // Other keys are somebody else's.
+  void read_known(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      if (const auto found = setters_.find(std::string(key.str())); found != setters_.end()) found->second(node);
     }
   }
 

@@ -60,6 +60,12 @@ Host::Host(Runtime runtime, const Fleet& fleet, HostOptions options)
 Host::Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options)
     : state_(std::make_shared<State>(runtime.state(), host::read_fleet(fleet_file), std::move(options))) {}
 
+Host Host::of_text(Runtime runtime, std::string_view fleet, const std::filesystem::path& folder, HostOptions options) {
+  auto parsed = host::parse_fleet(fleet, folder);
+  if (!parsed) throw host::WrongFleetFile("fleet", parsed.error());
+  return Host(std::make_shared<State>(runtime.state(), *std::move(parsed), std::move(options)));
+}
+
 const std::shared_ptr<Host::State>& Host::state() const { return library::held(state_, "host"); }
 
 struct Lease::State {

@@ -4,6 +4,7 @@
 
 #include "monitor/monitor.hpp"
 #include "monitor/prometheus.hpp"
+#include "monitor/report.hpp"
 #include "monitor/take_sample.hpp"
 
 #include "host_state.hpp"
@@ -70,6 +71,12 @@ std::string Monitor::prometheus() const {
   const monitor::Sample sample = state.monitor.latest().value_or(monitor::Sample{});
   return monitor::to_prometheus(sample, state.monitor.counters(),
                                 state.host ? state.host->host.times() : std::map<std::string, host::ModelTimes>{});
+}
+
+std::string Monitor::json() const {
+  State& state = this->state();
+  const std::optional<monitor::Sample> sample = state.monitor.latest();
+  return sample ? monitor::to_json(*sample, state.monitor.counters()).dump(2) : "null";
 }
 
 }  // namespace plimsoll

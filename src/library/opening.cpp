@@ -1,14 +1,11 @@
 #include "opening.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <utility>
 
 #include "base/utf8.hpp"
+#include "host/making_room.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/planner.hpp"
-#include "plan/refusal.hpp"
 
 #include "model_state.hpp"
 
@@ -32,6 +29,7 @@ plan::PlannerOptions planning_of(const Runtime::State& runtime, const ModelOptio
   planning.budgets = runtime.accounting.budgets_with(runtime.budgets);
   planning.ours = runtime.accounting.committed();
   planning.runtime = runtime_of(options);
+  planning.machine = &runtime.accounting.machine();
   return planning;
 }
 
@@ -40,24 +38,6 @@ void require_consistent(const plan::PlannerOptions& planning, const std::vector<
                             plan::budget_without_use(planning.budgets, requests)}) {
     if (wrong) throw Error(ErrorCode::usage, *wrong);
   }
-}
-
-std::string changes_of(const plan::Alternative& alternative) {
-  std::vector<std::string> changes;
-  for (const plan::Change& change : alternative.changes)
-    changes.push_back(fmt::format("{} = {} instead of {}", change.param, change.to, change.from));
-  return fmt::format("{}", fmt::join(changes, ", "));
-}
-
-// The refusal with what would fit instead: the caller has no other place to see it.
-Error refusal_of(const plan::Plan& plan) {
-  const Error refused = plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
-  if (plan.alternatives.empty()) return refused;
-  std::vector<std::string> alternatives;
-  for (const plan::Alternative& alternative : plan.alternatives) alternatives.push_back(changes_of(alternative));
-  return {refused.code(),
-          fmt::format("{}; it would fit with {}", refused.what(), fmt::join(alternatives, ", or with ")),
-          refused.numbers()};
 }
 
 // Entries of the plan that stand for further contexts of `model`.
@@ -90,7 +70,7 @@ run::SpeculationParams speculation_of(const DraftOptions& options) {
 }
 
 Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options,
-                std::span<const ContextOptions> contexts) {
+                std::span<const ContextOptions> contexts, Purpose purpose) {
   Planned out;
   out.owners.push_back(claim(runtime, request.name, request.dry_run.model.path));
   request.name = out.owners.front().name();
@@ -104,7 +84,13 @@ Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptio
   const std::lock_guard lock(runtime.planning);
   const plan::PlannerOptions planning = planning_of(runtime, options);
   require_consistent(planning, requests);
-  out.plan = plan::Planner(runtime.dry_runs, runtime.store).plan(requests, planning);
+  const auto plan = [&] { return plan::Planner(runtime.dry_runs, runtime.store).plan(requests, planning); };
+  out.plan = plan();
+  constexpr int kMostTries = 3;
+  for (int tries = 0; purpose == Purpose::to_be_opened && tries < kMostTries && !out.plan.fits() &&
+                      host::make_room(runtime.accounting.machine(), out.plan.devices, options.stop);
+       ++tries)
+    out.plan = plan();
   return out;
 }
 
@@ -147,7 +133,7 @@ std::shared_ptr<Model::State> reserved(std::shared_ptr<Model::State> model, Plan
 std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,
                                      const ModelOptions& options) {
   if (options.draft) throw Error(ErrorCode::usage, "a draft proposes text: embeddings and ranking have none");
-  Planned all = planned(*runtime, std::move(request), options);
+  Planned all = planned(*runtime, std::move(request), options, {}, Purpose::to_be_opened);
   auto state = reserved(std::move(runtime), std::move(all), options);
   state->load();
   state->create_context();

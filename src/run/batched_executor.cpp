@@ -1,6 +1,6 @@
 #include "run/batched_executor.hpp"
 
-#include "sequence_schedule.hpp"
+#include "local_sequence.hpp"
 
 namespace plimsoll::run {
 
@@ -14,11 +14,12 @@ BatchedExecutor& BatchedExecutor::operator=(BatchedExecutor&&) noexcept = defaul
 
 Conversation BatchedExecutor::create() {
   const Lock lock(schedule_->mutex());
-  return {schedule_, schedule_->create()};
+  return Conversation(std::make_unique<LocalSequence>(schedule_, schedule_->create()));
 }
 
 Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
-  return {schedule_, schedule_->on_loop([&] { return schedule_->restore(snapshot); })};
+  return Conversation(
+      std::make_unique<LocalSequence>(schedule_, schedule_->on_loop([&] { return schedule_->restore(snapshot); })));
 }
 
 ContextSnapshot BatchedExecutor::save_all() const {
@@ -28,7 +29,7 @@ ContextSnapshot BatchedExecutor::save_all() const {
 std::vector<Conversation> BatchedExecutor::load_all(const ContextSnapshot& snapshot) {
   std::vector<Conversation> conversations;
   for (auto& sequence : schedule_->on_loop([&] { return schedule_->restore_all(snapshot); }))
-    conversations.push_back(Conversation(schedule_, std::move(sequence)));
+    conversations.emplace_back(std::make_unique<LocalSequence>(schedule_, std::move(sequence)));
   return conversations;
 }
 

@@ -11,7 +11,7 @@ namespace plimsoll::run {
 namespace {
 
 std::size_t tokens_kept(const Conversation& conversation, const OverflowOptions& options) {
-  const engine::Vocab vocab = conversation.instance().model()->vocab();
+  const engine::Vocab vocab = conversation.vocab();
   const std::vector<engine::Token> tokens = conversation.tokens();
   const bool begins = !tokens.empty() && vocab.present() && vocab.bos() == tokens.front();
   return std::max<std::size_t>(options.keep, begins ? 1 : 0);
@@ -32,7 +32,7 @@ void make_room(Conversation& conversation, const OverflowOptions& options, std::
   if (!gives_way || least > others) {
     throw Error(ErrorCode::context_overflow,
                 fmt::format("{} tokens more make {}, and the context of '{}' holds {}{}", needed, next + needed,
-                            conversation.instance().name(), capacity,
+                            conversation.model_name(), capacity,
                             gives_way ? fmt::format("; the first {} are to be kept", keep) : ""),
                 {{"needed", next + needed}, {"available", capacity}});
   }

@@ -15,7 +15,9 @@
 
 namespace plimsoll::run {
 
+class HeldSequence;  // run/held_sequence.hpp
 class Instance;
+class LocalSequence;     // src/run/local_sequence.hpp
 struct Sequence;         // src/run/sequence.hpp
 class SequenceSchedule;  // src/run/sequence_schedule.hpp
 
@@ -25,8 +27,12 @@ class SequenceSchedule;  // src/run/sequence_schedule.hpp
 //
 // Tokens are appended with prompt() and lie waiting until infer(), here or at the executor, has decoded them; then the
 // logits after the last one are here until the next prompt. Misuse throws Error{usage} and changes nothing.
+//
+// The context may be in another process. Then what needs it here (instance(), text and media as prompts, vectors,
+// logits, fork(), moving memory about) throws Error{unsupported}.
 class Conversation {
  public:
+  explicit Conversation(std::unique_ptr<HeldSequence> sequence);
   ~Conversation();
   Conversation(Conversation&&) noexcept;
   Conversation& operator=(Conversation&&) noexcept;
@@ -121,15 +127,16 @@ class Conversation {
   [[nodiscard]] Bytes size_when_saved() const;
 
   [[nodiscard]] Instance& instance() const;
+  // Of its model, wherever that computes.
+  [[nodiscard]] const std::string& model_name() const;
+  [[nodiscard]] const engine::ModelFacts& model_facts() const;
+  [[nodiscard]] engine::Vocab vocab() const;
+
+  [[nodiscard]] HeldSequence& sequence() const noexcept { return *sequence_; }
+  [[nodiscard]] LocalSequence& local() const;  // throws Error{unsupported}
 
  private:
-  friend class BatchedExecutor;
-  friend class Generation;
-  Conversation(std::shared_ptr<SequenceSchedule> schedule, std::shared_ptr<Sequence> sequence);
-  void release() noexcept;
-
-  std::shared_ptr<SequenceSchedule> schedule_;
-  std::shared_ptr<Sequence> sequence_;
+  std::unique_ptr<HeldSequence> sequence_;  // null: moved from
 };
 
 // The accessor that modify() lends: half-open ranges of positions, -1 is open. Valid inside the call only.
@@ -142,7 +149,7 @@ class Conversation::MemoryEdit {
   void divide(engine::Position from, engine::Position to, int by);            // throws Error{unsupported}
 
  private:
-  friend class Conversation;
+  friend class LocalSequence;
   MemoryEdit(SequenceSchedule& schedule, Sequence& sequence) : schedule_(schedule), sequence_(sequence) {}
   SequenceSchedule& schedule_;
   Sequence& sequence_;

@@ -6,9 +6,10 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
+#include "run/generation_work.hpp"
+#include "run/held_sequence.hpp"
 
-#include "drafting.hpp"
-#include "generation_work.hpp"
+#include "sequence_schedule.hpp"
 
 namespace plimsoll::run {
 
@@ -33,20 +34,6 @@ namespace {
 // Pieces that may be made before a reader of a whole stream comes for them.
 constexpr std::size_t kStreamAhead = 64;
 
-// Whether their tokens are the same is looked at where the two models are opened: that takes the whole vocabulary.
-void require_usable(const Instance& target, const Draft& draft) {
-  const Instance& proposer = draft.conversation->instance();
-  require_memory_for_drafts(*target.model(), target.name());
-  if (target.model()->facts().n_vocab != proposer.model()->facts().n_vocab)
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' and '{}' have not the same vocabulary", target.name(), proposer.name()));
-  if (target.plan().dry_run.outputs < 2) {
-    throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
-                                              "plan it with n_outputs_max 9",
-                                              target.name()));
-  }
-}
-
 }  // namespace
 
 Generation::Generation(Conversation& conversation, GenerationParams params) : conversation_(&conversation) {
@@ -61,40 +48,54 @@ Generation::Generation(Conversation&& conversation, GenerationParams params)
 Generation::Generation(Instance& instance, GenerationParams params)
     : Generation(BatchedExecutor(instance).create(), std::move(params)) {}
 
-std::unique_ptr<Drafting> Generation::drafting_with(const std::optional<Draft>& draft, std::stop_token stop) {
-  if (!draft) return nullptr;
-  require_usable(conversation_->instance(), *draft);
-  const Conversation& proposes = *draft->conversation;
-  return std::make_unique<Drafting>(*draft, proposes.schedule_, proposes.sequence_, *conversation_->schedule_,
-                                    std::move(stop));
+void Generation::begin(GenerationParams params) {
+  averages_ = params.answer_so_far.averages;
+  work_ = conversation_->sequence().work(*conversation_, std::move(params));
+  take_up_answer();
+  lay_out_prompt();
+  timing_.prompt_tokens = static_cast<std::int32_t>(conversation_->waiting());
 }
 
-void Generation::begin(GenerationParams params) {
-  Conversation& conversation = *conversation_;
-  std::unique_ptr<Drafting> drafting = drafting_with(params.draft, params.stop);
-  work_ = std::make_unique<Work>(conversation, conversation.schedule_, conversation.sequence_, std::move(params),
-                                 std::move(drafting));
+// Before anything is appended: what is no answer leaves the conversation as it was.
+void Generation::take_up_answer() {
+  const std::size_t count = work_->params().answer_so_far.tokens;
+  if (count == 0) return;
   const std::vector<engine::Token>& prompt = work_->params().prompt;
+  const std::vector<engine::Token> all = prompt.empty() ? conversation_->tokens() : prompt;
+  if (count > all.size())
+    throw Error(ErrorCode::usage, fmt::format("an answer of {} tokens cannot be the end of {}", count, all.size()));
+  work_->take_up(*conversation_, std::span(all).last(count));
+}
+
+void Generation::lay_out_prompt() {
+  Conversation& conversation = *conversation_;
+  std::span<const engine::Token> prompt = work_->params().prompt;
   if (prompt.empty()) {
     if (conversation.size() == 0)
       throw Error(ErrorCode::usage, "the prompt is empty, and the model has no token to begin with");
     if (!conversation.requires_inference() && !conversation.has_logits()) conversation.refresh();
-  } else {
-    // One place must stay free: a prompt that fills the context leaves nothing to say.
-    const bool encodes = conversation.instance().model()->facts().has_encoder;
-    const std::size_t needed = prompt.size() + (work_->params().predict == 0 ? 0 : 1);
-    if (!encodes && needed > conversation.capacity()) {
-      throw Error(
-          ErrorCode::context_overflow,
-          fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
-                      prompt.size(), conversation.instance().name(), conversation.capacity()),
-          {{"needed", needed}, {"available", conversation.capacity()}});
-    }
-    require_tokens(conversation.instance().model()->facts(), prompt);  // before anything is forgotten for them
-    if (!encodes) make_room(conversation, work_->params().overflow, needed);
-    conversation.prompt(prompt);
+    return;
   }
-  timing_.prompt_tokens = static_cast<std::int32_t>(conversation.waiting());
+  // One place must stay free: a prompt that fills the context leaves nothing to say. Of an answer the last token needs
+  // none.
+  const bool encodes = conversation.model_facts().has_encoder;
+  const bool has_answer = work_->params().answer_so_far.tokens > 0;
+  if (has_answer && work_->ends_where_full() && prompt.size() == conversation.room() + 1) {
+    work_->end_for_want_of_room();
+    prompt = prompt.first(prompt.size() - 1);
+  }
+  const bool says_nothing = work_->params().predict == 0 || has_answer;
+  const std::size_t needed = prompt.size() + (says_nothing ? 0 : 1);
+  if (!encodes && needed > conversation.capacity()) {
+    throw Error(
+        ErrorCode::context_overflow,
+        fmt::format("the prompt is {} tokens long, and the context of '{}' holds {} (one of them must stay free)",
+                    prompt.size(), conversation.model_name(), conversation.capacity()),
+        {{"needed", needed}, {"available", conversation.capacity()}});
+  }
+  require_tokens(conversation.model_facts(), prompt);  // before anything is forgotten for them
+  if (!encodes) make_room(conversation, work_->params().overflow, needed);
+  conversation.prompt(prompt);
 }
 
 Generation::~Generation() {
@@ -113,12 +114,16 @@ std::optional<std::string> Generation::cancel() {
 }
 
 // Where somebody's callback throws, what it has heard is read, and the rest comes again.
-void Generation::take(Output& output) {
+void Generation::take(GenerationOutput& output) {
   const GenerationParams& params = work_->params();
   while (!output.tokens.empty()) {
-    if (params.on_token && !params.on_token_reads_logits) params.on_token(output.tokens.front(), {});
-    tokens_.push_back(output.tokens.front());
+    const engine::Token token = output.tokens.front();
+    if (params.on_read)
+      params.on_read({.token = token, .opinion = output.opinions.empty() ? nullptr : &output.opinions.front()});
+    tokens_.push_back(token);
     output.tokens.erase(output.tokens.begin());
+    if (!output.opinions.empty()) output.opinions.erase(output.opinions.begin());
+    if (output.tokens.empty()) averages_ = std::move(output.averages);
   }
   reason_ = output.reason;
   if (reason_ == FinishReason::stop_string) stop_string_ = work_->stop_string();
@@ -128,20 +133,22 @@ void Generation::take(Output& output) {
   timing_.speculation = output.speculation;
 }
 
+std::uint32_t Generation::seed() const { return work_->seed(); }
+
 std::optional<std::string> Generation::next() { return read(true); }
 
 std::optional<std::string> Generation::poll() { return read(false); }
 
 std::optional<std::string> Generation::read(bool waits) {
-  if (reason_ == FinishReason::running && conversation_->instance().loop()->is_this_thread())
+  if (reason_ == FinishReason::running && conversation_->sequence().is_decoding_here())
     throw Error(ErrorCode::usage,
                 "on_token and prompt_progress are called while tokens are decoded: nothing can be "
                 "generated inside them");
   while (reason_ == FinishReason::running) {
-    if (work_->stop().stop_requested() && !work_->next_is_the_end()) return cancel();
+    if (work_->params().stop.stop_requested() && !work_->next_is_the_end()) return cancel();
     if (waits && work_->is_paused()) throw Error(ErrorCode::usage, "this generation is paused");
     work_->begin();
-    std::optional<Output> output = work_->pop(waits);
+    std::optional<GenerationOutput> output = work_->pop(waits);
     if (!output) return std::string();
     if (output->failure) std::rethrow_exception(output->failure);
     try {
@@ -158,10 +165,7 @@ std::optional<std::string> Generation::read(bool waits) {
 
 void Generation::pause() { work_->pause(); }
 
-void Generation::go_on(const std::optional<Draft>& draft) {
-  if (!work_->is_paused()) return;
-  work_->go_on(conversation_->schedule_, conversation_->sequence_, drafting_with(draft, work_->stop()));
-}
+void Generation::go_on(const std::optional<Draft>& draft) { work_->go_on(conversation_->sequence(), draft); }
 
 std::generator<std::string> pieces(Generation& generation) {
   generation.work_->read_ahead(kStreamAhead, false);

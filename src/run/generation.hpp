@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "engine/sampler.hpp"
+#include "engine/token_probability.hpp"
 #include "run/batched_executor.hpp"
 #include "run/context_overflow.hpp"
 #include "run/speculative.hpp"
@@ -19,7 +20,8 @@
 
 namespace plimsoll::run {
 
-class Drafting;  // src/run/drafting.hpp
+struct GenerationOutput;  // run/generation_work.hpp
+class GenerationWork;
 
 inline constexpr std::int32_t kDefaultPredict = 256;
 
@@ -30,11 +32,33 @@ struct Draft {
   SpeculationParams speculation{};
 };
 
+// What the model thought of a token before any sampler.
+struct TokenOpinion {
+  engine::TokenProbability chosen{};
+  std::vector<engine::TokenProbability> likeliest{};  // falling
+};
+
+struct ReadToken {
+  engine::Token token = 0;
+  const TokenOpinion* opinion = nullptr;  // where GenerationParams::likeliest asks for it
+};
+
+// An answer that was broken off: its text goes on as if it had not been.
+struct AnswerSoFar {
+  // So many of the last ones, of the prompt or where that is empty of the conversation, are the answer's beginning.
+  // They count for `predict` and stop strings, and were told before: neither they nor their text come again.
+  std::size_t tokens = 0;
+  std::vector<float> averages{};  // Generation::averages() behind them
+};
+
 struct GenerationParams {
   std::vector<engine::Token> prompt{};     // appended first; may be empty where the conversation has something to go on
   std::int32_t predict = kDefaultPredict;  // tokens to generate at most, the prompt's not counted; 0: only decode the
                                            // prompt; < 0: until the context is full
   engine::SamplingParams sampling{};
+  // With the seed that was in use (Generation::seed()) the text is the same to the letter as far as the engine computes
+  // the same from a prompt as token by token.
+  AnswerSoFar answer_so_far{};
   // Used instead of `sampling`, goes on where it stood, and is moved on: for a chain of one's own, or one over several
   // turns. Not shared between generations at work.
   std::shared_ptr<engine::Sampler> sampler{};
@@ -48,7 +72,7 @@ struct GenerationParams {
   std::stop_token stop{};  // honoured within one micro-batch
   // Pieces of text that may be made before next() asks for them; a reader that is slower makes the generation wait.
   // What was not read is taken back when the generation ends. Empty: 1, or 0 where taking back is costly (memory that
-  // cannot forget its tail). Always 0 with a `sampler` of the caller's own and where on_token reads logits.
+  // cannot forget its tail). Always 0 with a `sampler` of the caller's own and with on_token.
   std::optional<std::size_t> read_ahead{};
   // Tokens of the prompt decoded. Called on the decode loop's thread, while next() waits.
   std::function<void(std::size_t done, std::size_t of)> prompt_progress{};
@@ -57,12 +81,14 @@ struct GenerationParams {
   std::function<void()> prompt_decoded{};
   // Told each chosen token before its text appears, with the [n_vocab] logits that it was chosen from. They are the
   // model's own opinion, before any sampler, and valid inside the call only. Called on the decode loop's thread while
-  // next() waits; without logits, on the thread that calls next().
+  // next() waits.
   std::function<void(engine::Token token, std::span<const float> logits)> on_token{};
-  bool on_token_reads_logits = true;  // false: it is given none
-  // The same for logits alone, without holding the generation back: it hears of tokens before they are read, and of
-  // some that never are. Called on the decode loop's thread.
-  std::function<void(engine::Token token, std::span<const float> logits)> on_logits{};
+  // Told each token that is read, before its text: on the thread that calls next(), and without holding the generation
+  // back.
+  std::function<void(const ReadToken& token)> on_read{};
+  // How likely each is in the model's own opinion, for on_read, and so many of the likeliest. Empty: it is not
+  // computed.
+  std::optional<std::size_t> likeliest{};
   // For a reader of several generations: poll() has something to give. Called on the decode loop's thread with its
   // locks held: it wakes somebody, and does nothing else.
   std::function<void()> on_ready{};
@@ -93,7 +119,8 @@ class Generation {
  public:
   // On a sequence of its own, of an instance that nobody else uses; given back when it is destroyed.
   // Throws Error: context_overflow (the prompt leaves no room for a single token), usage (no prompt, a token that is
-  // none, a broken grammar, a draft of other tokens, or rows of logits that do not suffice for one proposal), busy
+  // none, a broken grammar, an answer so far that cannot be, a draft of other tokens, or rows of logits that do not
+  // suffice for one proposal), busy
   // (another executor has the instance's sequences), unsupported (a draft for memory that cannot forget its tail).
   Generation(Instance& instance, GenerationParams params);
   // Goes on with a conversation that outlives it.
@@ -106,7 +133,7 @@ class Generation {
 
   // The next piece of text, never empty; nothing at the end. Models without a vocabulary give their token ids as text,
   // "12 7 431". The first call decodes the prompt. Throws Error: engine_failed, sealed, out_of_device_memory,
-  // context_overflow.
+  // context_overflow, usage (the grammar does not allow the answer so far).
   [[nodiscard]] std::optional<std::string> next();
 
   // The same for a reader of several, who waits for none: "" where no piece is there yet. Then on_ready says when to
@@ -122,24 +149,27 @@ class Generation {
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return tokens_; }  // those generated
+  // What of the sampler does not follow from seed and tokens, behind the last token that was read.
+  [[nodiscard]] const std::vector<float>& averages() const noexcept { return averages_; }
+  [[nodiscard]] std::uint32_t seed() const;  // in use
   [[nodiscard]] const GenerationTiming& timing() const noexcept { return timing_; }
   [[nodiscard]] Conversation& conversation() noexcept { return *conversation_; }
 
  private:
   friend std::generator<std::string> pieces(Generation& generation);
   friend std::string stream(Generation& generation, const std::function<bool(std::string_view piece)>& show);
-  class Work;     // what the decode loop does for it: src/run/generation_work.hpp
-  struct Output;  // of the loop: a token, an end, or a failure
   void begin(GenerationParams params);
-  [[nodiscard]] std::unique_ptr<Drafting> drafting_with(const std::optional<Draft>& draft, std::stop_token stop);
-  void take(Output& output);
+  void take_up_answer();
+  void lay_out_prompt();
+  void take(GenerationOutput& output);
   [[nodiscard]] std::optional<std::string> read(bool waits);
   [[nodiscard]] std::optional<std::string> cancel();
 
   std::optional<Conversation> own_;
   Conversation* conversation_;
-  std::unique_ptr<Work> work_;
+  std::unique_ptr<GenerationWork> work_;
   std::vector<engine::Token> tokens_;  // that were read
+  std::vector<float> averages_;
   std::string stop_string_;
   FinishReason reason_ = FinishReason::running;
   GenerationTiming timing_;

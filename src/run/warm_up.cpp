@@ -1,4 +1,4 @@
-#include "run/warm_up.hpp"
+#include "run/warm_up_target.hpp"
 
 #include <algorithm>
 #include <array>
@@ -92,11 +92,11 @@ bool is_accelerated(const device::Meter& meter) {
 
 class WarmUp {
  public:
-  WarmUp(engine::Context& context, const device::Meter& meter, const WarmUpOptions& options)
-      : context_(context),
+  WarmUp(WarmUpTarget& target, const device::Meter& meter, const WarmUpOptions& options)
+      : target_(target),
         options_(options),
         accelerated_(is_accelerated(meter)),
-        shapes_(context, options.outputs, options.stop),
+        shapes_(target, options.outputs, options.stop),
         sweeper_(meter, options, report_) {}
 
   WarmUpReport run() {
@@ -163,16 +163,16 @@ class WarmUp {
   }
 
   bool fill() {
-    bool filled = !context_.facts().has_memory;
+    bool filled = !target_.facts().has_memory;
     if (!filled) sweeper_.step("filling the context", [&] { filled = shapes_.fill(options_.depth_limit); }, 0, 1);
     return filled;
   }
 
   void settle() {
-    if (context_.facts().has_memory) sweeper_.until_steady(shapes_.small_request());
+    if (target_.facts().has_memory) sweeper_.until_steady(shapes_.small_request());
   }
 
-  engine::Context& context_;
+  WarmUpTarget& target_;
   const WarmUpOptions& options_;
   const bool accelerated_;
   WarmUpReport report_;
@@ -197,9 +197,9 @@ Bytes WarmUpReport::growth() const {
   return sum;
 }
 
-WarmUpReport warm_up(engine::Context& context, const device::Meter& meter, const WarmUpOptions& options) {
+WarmUpReport warm_up(WarmUpTarget& target, const device::Meter& meter, const WarmUpOptions& options) {
   if (options.depth == WarmUpDepth::none) return {};
-  return WarmUp(context, meter, options).run();
+  return WarmUp(target, meter, options).run();
 }
 
 }  // namespace plimsoll::run

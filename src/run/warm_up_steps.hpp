@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/context.hpp"
-#include "run/warm_up.hpp"
+#include "run/warm_up_target.hpp"
 
 namespace plimsoll::run {
 
@@ -21,7 +20,7 @@ struct Step {
 // steps begin with an empty memory.
 class Shapes {
  public:
-  Shapes(engine::Context& context, std::uint32_t outputs, std::stop_token stop);
+  Shapes(WarmUpTarget& target, std::uint32_t outputs, std::stop_token stop);
 
   [[nodiscard]] std::vector<Step> shallow(WarmUpDepth depth, bool accelerated);
   // Fills sequence 0 up to its end, at most until `limit` has passed. False: not filled.
@@ -45,9 +44,9 @@ class Shapes {
   void copy_and_remove();
   void save_and_restore();
   void sample();
-  [[nodiscard]] llama_token some_token();
+  [[nodiscard]] std::int32_t some_token();
 
-  engine::Context& context_;
+  WarmUpTarget& target_;
   std::uint32_t outputs_;
   std::stop_token stop_;
   std::uint32_t next_token_ = 0;

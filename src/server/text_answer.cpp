@@ -11,8 +11,6 @@
 
 namespace plimsoll::server {
 
-using engine::Token;
-
 TextAnswer::TextAnswer(TextSlot& slot, Asked asked, Reader reader)
     : slot_(slot),
       asked_(std::move(asked)),
@@ -52,27 +50,18 @@ void TextAnswer::on_prompt_decoded() {
   if (!followers.empty()) reader_.ready.notify();
 }
 
-void TextAnswer::on_logits(Token token, std::span<const float> logits) {
-  const engine::Vocab vocab = slot_.lease().instance().model()->vocab();
-  api::TokenLogprob told = token_logprob(vocab, logits, token, asked_.top_logprobs.value_or(0));
-  const std::lock_guard lock(mutex_);
-  logprobs_.push_back(std::move(told));
-}
-
-void TextAnswer::on_token(Token token) {
+void TextAnswer::on_read(const run::ReadToken& token) {
   const auto now = std::chrono::steady_clock::now();
   const bool is_first = !reader_.times.first();
   reader_.times.token(last_token_, now);
   if (is_first) slot_.count_first_token(*reader_.times.first());
-  end_.token(token, now);
+  end_.token(token.token, now);
   std::optional<api::TokenLogprob> logprob;
-  if (asked_.top_logprobs || asked_.is_rated) {
-    const std::lock_guard lock(mutex_);
-    logprob = std::move(logprobs_.front());
-    logprobs_.pop_front();
+  if (token.opinion != nullptr) {
+    logprob = token_logprob(slot_.lease().instance().model()->vocab(), *token.opinion);
     sum_of_logprobs_ += logprob->logprob;
   }
-  stream_.on_token(token, asked_.top_logprobs ? std::move(logprob) : std::nullopt);
+  stream_.on_token(token.token, asked_.top_logprobs ? std::move(logprob) : std::nullopt);
 }
 
 void TextAnswer::add_callbacks(run::GenerationParams& params) {
@@ -81,10 +70,8 @@ void TextAnswer::add_callbacks(run::GenerationParams& params) {
   has_draft_ = params.draft.has_value();
   params.on_ready = [&ready = reader_.ready] { ready.notify(); };
   params.prompt_decoded = [this] { on_prompt_decoded(); };
-  params.on_token_reads_logits = false;
-  params.on_token = [this](Token token, std::span<const float>) { on_token(token); };
-  if (asked_.top_logprobs || asked_.is_rated)
-    params.on_logits = [this](Token token, std::span<const float> logits) { on_logits(token, logits); };
+  params.on_read = [this](const run::ReadToken& token) { on_read(token); };
+  if (asked_.top_logprobs || asked_.is_rated) params.likeliest = asked_.top_logprobs.value_or(0);
   if (!asked_.tells_progress) return;
   params.prompt_progress = [this](std::size_t done, std::size_t of) {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began_;

@@ -2,7 +2,6 @@
 #pragma once
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -83,8 +82,7 @@ class TextAnswer {
   [[noreturn]] void throw_cancelled() const;
   void tell_progress();
   void add_callbacks(run::GenerationParams& params);
-  void on_token(engine::Token token);
-  void on_logits(engine::Token token, std::span<const float> logits);
+  void on_read(const run::ReadToken& token);
   void on_prompt_decoded();
 
   TextSlot& slot_;
@@ -106,7 +104,6 @@ class TextAnswer {
   std::mutex mutex_;  // of what the decode loop leaves here
   bool prompt_is_decoded_ = false;
   std::vector<TextAnswer*> followers_;
-  std::deque<api::TokenLogprob> logprobs_;  // of tokens that are not read yet
   std::vector<api::PromptProgress> progress_;
 
   std::optional<run::Generation> generation_;  // the last member: its callbacks use the others

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/token_probability.hpp"
-
 namespace plimsoll::server {
 namespace {
 
@@ -12,14 +10,12 @@ double log_of(float probability) { return std::log(std::max(static_cast<double>(
 
 }  // namespace
 
-api::TokenLogprob token_logprob(const engine::Vocab& vocab, std::span<const float> logits, engine::Token token,
-                                std::size_t top) {
+api::TokenLogprob token_logprob(const engine::Vocab& vocab, const run::TokenOpinion& opinion) {
   const auto named = [&](const engine::TokenProbability& one) {
     return api::TokenLogprob{.text = vocab.piece(one.token, true), .logprob = log_of(one.probability), .id = one.token};
   };
-  api::TokenLogprob out = named(engine::probability_of(logits, token));
-  if (top == 0) return out;
-  for (const engine::TokenProbability& one : engine::most_probable(logits, top)) out.top.push_back(named(one));
+  api::TokenLogprob out = named(opinion.chosen);
+  for (const engine::TokenProbability& one : opinion.likeliest) out.top.push_back(named(one));
   return out;
 }
 

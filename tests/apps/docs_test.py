@@ -12,7 +12,6 @@
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -94,22 +93,31 @@ def check_bash_completion(root: pathlib.Path, sections: dict[str, set[str]]) -> 
                 problem(f"completions/plimsoll.bash offers {flag} for '{subcommand}', which does not have it")
 
 
-def check_option_tables(root: pathlib.Path, program: str) -> None:
-    said = subprocess.run([sys.executable, str(root / "scripts/option-tables.py"), program, "--check"], capture_output=True, text=True)
-    if said.returncode != 0:
-        problem(said.stdout.strip() + said.stderr)
+def check_made_pages(root: pathlib.Path, program: str) -> None:
+    for script in ("option-tables.py", "command-pages.py"):
+        said = subprocess.run([sys.executable, str(root / "scripts" / script), program, "--check"], capture_output=True, text=True)
+        if said.returncode != 0:
+            problem(said.stdout.strip() + said.stderr)
 
 
-def check_man_page(root: pathlib.Path) -> None:
-    page = str(root / "docs/man/plimsoll.1")
-    if shutil.which("groff"):
-        said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True)
-    elif shutil.which("mandoc"):
-        said = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True)
-    else:
-        return
-    if said.returncode != 0 or said.stderr.strip():
-        problem(f"the man page is not well-formed:\n{said.stderr}{said.stdout}")
+def check_man_pages(root: pathlib.Path) -> None:
+    for page in sorted((root / "docs/man").glob("*.1")):
+        said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", str(page)], capture_output=True, text=True)
+        if said.returncode != 0 or said.stderr.strip():
+            problem(f"{page.name} is not well-formed:\n{said.stderr}{said.stdout}")
+
+
+def check_completions(root: pathlib.Path) -> None:
+    """Each shell reads its own; fish says what it would offer."""
+    pages = {shell: root / "completions" / name for shell, name in (("bash", "plimsoll.bash"), ("zsh", "_plimsoll"), ("fish", "plimsoll.fish"))}
+    for shell, page in pages.items():
+        said = subprocess.run([shell, "-n", str(page)], capture_output=True, text=True)
+        if said.returncode != 0:
+            problem(f"{page.name} cannot be read by {shell}: {said.stderr}")
+    for typed, offered in (("plimsoll se", "serve"), ("plimsoll plan --ctx", "--ctx-size"), ("plimsoll serve --flash-attn ", "auto")):
+        said = subprocess.run(["fish", "--no-config", "-c", f"source {pages['fish']}; complete -C '{typed}'"], capture_output=True, text=True)
+        if offered not in [line.split("\t")[0] for line in said.stdout.splitlines()]:
+            problem(f"fish offers no {offered} for '{typed}': {said.stdout}{said.stderr}")
 
 
 def without_code(text: str) -> str:
@@ -152,14 +160,17 @@ def check_pages(root: pathlib.Path) -> int:
     return links
 
 
+SCHEMA_PAGES = ("docs/command-line.md", "docs/server.md", "docs/c-api.md")
+
+
 def check_schemas(root: pathlib.Path) -> None:
-    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', (root / "docs/command-line.md").read_text() + (root / "docs/server.md").read_text()))
+    documented = set(re.findall(r'"schema": ?"(plimsoll\.\w+/\d+)"', "".join((root / page).read_text() for page in SCHEMA_PAGES)))
     used = set()
     for folder in ("src", "apps"):
         for source in (root / folder).rglob("*.cpp"):
             used |= set(re.findall(r'"schema", "(plimsoll\.\w+/\d+)"', source.read_text()))
     for schema in sorted(used ^ documented):
-        problem(f"{schema} is {'in the sources but in neither docs/command-line.md nor docs/server.md' if schema in used else 'documented, but no source writes it'}")
+        problem(f"{schema} is {f'in the sources but in none of {SCHEMA_PAGES}' if schema in used else 'documented, but no source writes it'}")
 
 
 def check_readme_program(root: pathlib.Path) -> None:
@@ -177,8 +188,9 @@ def self_test() -> None:
 def main(root: pathlib.Path, program: str) -> int:
     self_test()
     check_flags(root, program)
-    check_option_tables(root, program)
-    check_man_page(root)
+    check_made_pages(root, program)
+    check_man_pages(root)
+    check_completions(root)
     links = check_pages(root)
     check_schemas(root)
     check_readme_program(root)

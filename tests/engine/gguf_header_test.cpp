@@ -1,7 +1,10 @@
 // Damaged and hostile files end in a sentence, before the engine sees them.
 #include <gtest/gtest.h>
 
+#include <gguf.h>
+
 #include <random>
+#include <span>
 
 #include "engine/gguf_header.hpp"
 #include "engine/model.hpp"
@@ -53,6 +56,24 @@ TEST_F(GgufHeaderTest, ReadsEveryKindOfValue) {
   file.raw("b", 7, "\1").raw("u8", 0, "\1").raw("i16", 3, std::string(2, 'x')).raw("u64", 10, std::string(8, 'x'));
   file.raw("f64", 12, std::string(8, 'x')).texts("empty", {});
   EXPECT_EQ(read_gguf_header(folder_.write("m.gguf", file.bytes())).tensors.size(), 3U + 2 * 9);
+}
+
+// From every number of a file's first bytes: that they are too few, or how many the header has.
+TEST_F(GgufHeaderTest, TellsFromTheFirstBytesHowLongAHeaderIs) {
+  const TinyGguf file = small_file().texts("tokens", {"a", "bc"}).numbers("types", {1, 2});
+  const std::string bytes = file.bytes();
+  const auto header_bytes = [&](std::size_t count, std::size_t of) {
+    return gguf_header_bytes("m", std::as_bytes(std::span(bytes)).first(count), of);
+  };
+  ASSERT_EQ(header_bytes(bytes.size(), bytes.size()), file.header_size());
+  for (std::size_t count = 0; count < bytes.size(); ++count) {
+    const auto end = header_bytes(count, bytes.size());
+    EXPECT_TRUE(!end || (end == file.header_size() && count + GGUF_DEFAULT_ALIGNMENT > *end)) << count;
+    EXPECT_TRUE(end || count < file.header_size()) << count;
+  }
+  // The same bytes of a file that ends there.
+  for (const std::size_t count : {std::size_t{3}, std::size_t{30}, file.header_size() / 2})
+    expect_error(ErrorCode::model_unusable, "'m' cannot be used", [&] { (void)header_bytes(count, count); });
 }
 
 TEST_F(GgufHeaderTest, SaysThatThereIsNoSuchFile) {

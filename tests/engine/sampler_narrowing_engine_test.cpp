@@ -37,6 +37,7 @@ class PlainSampler {
   }
   Token sample(std::span<const float> logits) {
     llama_token_data_array array = list(logits);
+    chain_.begin_choice(chosen_);
     chain_.apply(array);
     if (!allowed(array.data[array.selected].id) && !(keep_allowed(array) && chain_.choose_again(array))) {
       array = list(logits);
@@ -44,11 +45,12 @@ class PlainSampler {
       chain_.apply(array);
     }
     const Token chosen = array.data[array.selected].id;
-    accept(chosen);
+    chain_.accept(chosen, true);
+    ++chosen_;
     if (grammar_) llama_sampler_accept(grammar_.get(), chosen);
     return chosen;
   }
-  void accept(Token token) { chain_.accept(token); }
+  void accept(Token token) { chain_.accept(token, false); }
 
  private:
   llama_token_data_array list(std::span<const float> logits) {
@@ -78,6 +80,7 @@ class PlainSampler {
     void operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
   };
   SamplerChain chain_;
+  std::uint64_t chosen_ = 0;
   std::unique_ptr<llama_sampler, Free> grammar_;
   std::vector<llama_token_data> list_;
 };

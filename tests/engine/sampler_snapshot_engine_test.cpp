@@ -68,6 +68,19 @@ std::vector<std::pair<std::string, SamplingParams>> sets() {
           {"greedy grammar", {.seed = 4, .temperature = 0, .grammar = words}},
           {"lazy grammar",
            {.seed = 5, .temperature = 3, .top_k = 0, .grammar = words, .grammar_trigger_patterns = {"([a-e]+)"}}},
+          {"mirostat", {.seed = 1, .mirostat = 1}},
+          {"mirostat 2", {.seed = 1, .mirostat = 2}},
+          {"mirostat under a grammar", {.seed = 2, .grammar = words, .mirostat = 2}},
+          {"adaptive-p", {.seed = 2, .adaptive_target = 0.3F}},
+          {"adaptive-p under a grammar", {.seed = 2, .grammar = words, .adaptive_target = 0.3F}},
+          {"least tokens", {.seed = 2, .temperature = 2, .least_tokens = 40}},
+          {"thought limit",
+           {.seed = 2,
+            .temperature = 2,
+            .thought_tokens = 25,
+            .thought_begin = "<think>",
+            .thought_end = "ice",
+            .thought_is_open = true}},
           {"all",
            {.seed = 6,
             .temperature = 1.2F,
@@ -87,11 +100,25 @@ TEST_F(SamplerSnapshotTest, AnInterruptedRunEqualsAnUninterruptedOne) {
   }
 }
 
+TEST_F(SamplerSnapshotTest, WhoHasSeenTheTokensGoesOnAlike) {
+  for (const auto& [name, params] : sets()) {
+    SCOPED_TRACE(name);
+    const std::vector<Token> expected = uninterrupted(params);
+    for (std::size_t cut = prompt_.size(); cut < expected.size(); cut += 7) {
+      Sampler first = begin(params);
+      std::vector<Token> tokens = prompt_;
+      sample_on(first, n_vocab_, cut - prompt_.size(), tokens);
+      Sampler second = begin(params);
+      for (const Token token : std::span(tokens).subspan(prompt_.size())) second.accept_choice(token);
+      second.set_averages(first.averages());
+      sample_on(second, n_vocab_, expected.size() - cut, tokens);
+      EXPECT_EQ(tokens, expected) << cut;
+    }
+  }
+}
+
 TEST_F(SamplerSnapshotTest, ACloneGoesOnAlikeAndAlone) {
-  std::vector<std::pair<std::string, SamplingParams>> all = sets();
-  all.emplace_back("mirostat", SamplingParams{.seed = 1, .mirostat = 1});
-  all.emplace_back("mirostat 2", SamplingParams{.seed = 1, .mirostat = 2});
-  for (const auto& [name, params] : all) {
+  for (const auto& [name, params] : sets()) {
     SCOPED_TRACE(name);
     Sampler first = begin(params);
     std::vector<Token> tokens = prompt_;
@@ -102,11 +129,6 @@ TEST_F(SamplerSnapshotTest, ACloneGoesOnAlikeAndAlone) {
     sample_on(second, n_vocab_, 20, of_the_second);
     EXPECT_EQ(of_the_second, tokens);
   }
-}
-
-TEST_F(SamplerSnapshotTest, WhatTheEngineCannotCopyIsNotCloned) {
-  const Sampler sampler(*model_, {.adaptive_target = 0.4F});
-  expect_error(ErrorCode::unsupported, "adaptive_p cannot be cloned", [&] { (void)sampler.clone(); });
 }
 
 TEST_F(SamplerSnapshotTest, ACloneGoesItsOwnWayThroughTheGrammar) {
@@ -184,14 +206,13 @@ TEST_F(SamplerSnapshotTest, ASnapshotThatCannotBeIsRefused) {
   EXPECT_NO_THROW((void)Sampler::resume(*model_, good));
 
   SamplerSnapshot bad = good;
-  bad.draws.back().of_one = 1ULL << 60;
-  expect_error(ErrorCode::usage, "more draws", [&] { (void)Sampler::resume(*model_, bad); });
+  bad.averages.push_back(1);
+  expect_error(ErrorCode::usage, "keeps 0 averages", [&] { (void)Sampler::resume(*model_, bad); });
   bad = good;
-  bad.draws.pop_back();
-  expect_error(ErrorCode::usage, "links", [&] { (void)Sampler::resume(*model_, bad); });
-  bad = good;
-  bad.draws.front().of_several = 1;
-  expect_error(ErrorCode::usage, "does not draw", [&] { (void)Sampler::resume(*model_, bad); });
+  bad.params = {.seed = 1, .mirostat = 2};
+  expect_error(ErrorCode::usage, "keeps 1 averages", [&] { (void)Sampler::resume(*model_, bad); });
+  bad.averages = {NAN};
+  expect_error(ErrorCode::usage, "is no number", [&] { (void)Sampler::resume(*model_, bad); });
   bad = good;
   bad.accepted.push_back({.token = 1 << 20, .sampled = false});
   expect_error(ErrorCode::usage, "there is no token", [&] { (void)Sampler::resume(*model_, bad); });

@@ -143,15 +143,15 @@ TEST(SamplingJsonTest, ASnapshotComesBack) {
   const SamplerSnapshot snapshot{
       .params = everything_else(),
       .accepted = {{1, false}, {2, false}, {3, true}, {4, true}, {5, false}},
-      .draws = {{0, 0}, {7, 1}, {1ULL << 40, 3}},
+      .averages = {0.1F, 9.25e-7F},
   };
   EXPECT_EQ(sampler_snapshot_from_json(Json::parse(to_json(snapshot).dump())), snapshot);
   EXPECT_EQ(sampler_snapshot_from_json(to_json(SamplerSnapshot{})), SamplerSnapshot{});
 }
 
 TEST(SamplingJsonTest, ADamagedSnapshotIsRefused) {
-  const Json whole = to_json(SamplerSnapshot{.params = {}, .accepted = {{1, true}}, .draws = {{1, 1}}});
-  for (const char* key : {"schema", "params", "accepted", "draws"}) {
+  const Json whole = to_json(SamplerSnapshot{.params = {}, .accepted = {{1, true}}, .averages = {1}});
+  for (const char* key : {"schema", "params", "accepted", "averages"}) {
     Json damaged = whole;
     damaged.erase(key);
     expect_error(ErrorCode::usage, "snapshot", [&] { (void)sampler_snapshot_from_json(damaged); });
@@ -162,8 +162,8 @@ TEST(SamplingJsonTest, ADamagedSnapshotIsRefused) {
   endless["temperature"] = std::numeric_limits<double>::max();
   expect_error(ErrorCode::usage, "temperature", [&] { (void)sampling_params_from_json(endless); });
   Json of_the_future = whole;
-  of_the_future["schema"] = "plimsoll.sampler/2";
-  expect_error(ErrorCode::usage, "plimsoll.sampler/2", [&] { (void)sampler_snapshot_from_json(of_the_future); });
+  of_the_future["schema"] = "plimsoll.sampler/3";
+  expect_error(ErrorCode::usage, "plimsoll.sampler/3", [&] { (void)sampler_snapshot_from_json(of_the_future); });
 }
 
 TEST(PartialSamplingTest, WhatIsGivenLiesOverTheRest) {

@@ -88,11 +88,9 @@ TEST(HostComputeGroupsTest, ModelsOfOneComputeGroupMoveOnTogether) {
   std::atomic<bool> done = false;
   std::jthread busy([&] {
     Lease lease = small.host.acquire("a");
-    run::Generation generation(lease.conversation(), {.prompt = {5, 6, 7},
-                                                      .predict = 100,
-                                                      .ignore_end_of_generation = true,
-                                                      .on_token = [&](auto, auto) { ++of_a; },
-                                                      .on_token_reads_logits = false});
+    run::Generation generation(
+        lease.conversation(),
+        {.prompt = {5, 6, 7}, .predict = 100, .ignore_end_of_generation = true, .on_read = [&](auto&) { ++of_a; }});
     (void)run::stream(generation);
     done = true;
   });

@@ -27,6 +27,7 @@ TEST(Opening, APlanTakesNothingAndIsWhatIsTaken) {
   Runtime runtime;
   const Plan plan = runtime.plan(kModel, small());
   EXPECT_TRUE(plan.fits());
+  EXPECT_FALSE(plan.refusal());
   EXPECT_TRUE(plan.alternatives().empty());
   for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
   const Model model = runtime.open(kModel, small());
@@ -45,6 +46,9 @@ TEST(Opening, ARefusalTakesNothingAndNamesWhatWouldFit) {
   ASSERT_FALSE(plan.fits());
   ASSERT_FALSE(plan.alternatives().empty());
   EXPECT_GT(plan.devices().front().short_by, Bytes{});
+  ASSERT_TRUE(plan.refusal());
+  EXPECT_EQ(plan.refusal()->code(), ErrorCode::over_budget);
+  EXPECT_NE(std::string(plan.refusal()->what()).find("it would fit with"), std::string::npos);
   expect_error(ErrorCode::over_budget, "it would fit with", [&] { (void)runtime.open(kModel, options); });
   for (const DeviceStatus& device : runtime.devices()) EXPECT_EQ(device.committed, Bytes{});
 }
@@ -174,6 +178,7 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
                             .thresholds = {.warn = 0.01, .high = 0.02},
                             .on_alert = [&](const monitor::Alert& alert) { alerts.push_back(alert); }});
   EXPECT_FALSE(monitor.latest());
+  EXPECT_EQ(monitor.json(), "null");
   (void)monitor.sample_now();
   const Model model = runtime.open(kModel, small());
   const monitor::Sample sample = monitor.sample_now();
@@ -181,6 +186,17 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
   // Beside it others of the machine may have taken memory.
   EXPECT_TRUE(std::ranges::contains(alerts, monitor::AlertKind::threshold, &monitor::Alert::kind));
   EXPECT_NE(monitor.prometheus().find("plimsoll_"), std::string::npos);
+  EXPECT_NE(monitor.json().find("\"plimsoll.status/1\""), std::string::npos);
+}
+
+TEST(Opening, AFleetsTextIsReadFromItsFolder) {
+  Runtime runtime;
+  const std::filesystem::path folder = std::filesystem::path(kModel).parent_path();
+  const Host host = Host::of_text(runtime, "[[model]]\npath = \"mate-chat.gguf\"\ndevice = \"none\"\nctx-size = 512", folder);
+  ASSERT_EQ(host.status().models.size(), 1U);
+  EXPECT_EQ(host.status().models.front().name, "mate-chat");
+  EXPECT_EQ(host.plan().models().size(), 1U);
+  expect_error(ErrorCode::usage, "fleet:1:1", [&] { (void)Host::of_text(runtime, "pinned = true", folder); });
 }
 
 TEST(Opening, EventsTellHowTheLedgerCameAbout) {

@@ -96,19 +96,21 @@ TEST_P(GenerationLoopTest, ManyReadersOfEveryKindDisturbNobody) {
   EXPECT_EQ(executor.free_sequences(), static_cast<std::size_t>(kStreams));
 }
 
-// Where somebody throws in on_token, on the loop's thread (it reads logits) or on the reader's: the others go on.
+// Where somebody throws in on_token, on the loop's thread, or in on_read, on the reader's: the others go on.
 TEST_P(GenerationLoopTest, AnExceptionArrivesWhereItBelongsAndNowhereElse) {
   std::vector<std::vector<engine::Token>> expected;
   for (int i = 0; i < kStreams; ++i) expected.push_back(alone(i));
   at_once([&](int which) {
     GenerationParams params = params_of(which);
     const bool throws = which % 3 != 0;
-    params.on_token_reads_logits = which % 3 == 1;
     std::size_t seen = 0;
-    params.on_token = [&](engine::Token, std::span<const float> logits) {
-      EXPECT_EQ(logits.empty(), !params.on_token_reads_logits);
+    const auto hear = [&] {
       if (throws && ++seen == 4) throw std::runtime_error("enough");
     };
+    if (which % 3 == 1)
+      params.on_token = [&](engine::Token, std::span<const float>) { hear(); };
+    else
+      params.on_read = [&](const ReadToken&) { hear(); };
     Conversation conversation = executor.create();
     const std::size_t prompt = params.prompt.size();
     {

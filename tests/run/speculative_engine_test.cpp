@@ -189,10 +189,15 @@ TEST_F(SpeculativeTest, AnExceptionInTheMiddleOfACheckTakesTheRestBack) {
     Conversation proposals = draft_executor->create();
     params.draft = {.conversation = &proposals, .speculation = {.most = 5, .least_probability = 0}};
     std::size_t heard = 0;
-    params.on_token = [&](engine::Token, std::span<const float>) {
+    const auto hear = [&] {
       if (++heard == 4) throw std::runtime_error("enough");
     };
-    params.on_token_reads_logits = on_the_loop;
+    params.on_token = nullptr;
+    params.on_read = nullptr;
+    if (on_the_loop)
+      params.on_token = [&](engine::Token, std::span<const float>) { hear(); };
+    else
+      params.on_read = [&](const ReadToken&) { hear(); };
     Generation generation(conversation, params);
     EXPECT_THROW((void)all_of(generation), std::runtime_error);
     EXPECT_EQ(generation.tokens(), std::vector(expected.begin(), expected.begin() + 3));

@@ -1,14 +1,14 @@
-// Generation::Work with a draft: what is proposed is decoded at once, and kept as far as it is what would have been
+// LocalWork with a draft: what is proposed is decoded at once, and kept as far as it is what would have been
 // chosen anyway.
 #include <algorithm>
 #include <utility>
 
-#include "generation_work.hpp"
+#include "local_work.hpp"
 
 namespace plimsoll::run {
 
 // 0: the next token is decoded alone.
-std::size_t Generation::Work::most_proposals() {
+std::size_t LocalWork::most_proposals() {
   if (!drafting_ || drafting_->is_over() || sequence_->first_vector) return 0;  // a draft sees no pictures
   const Instance& instance = conversation_.instance();
   const std::size_t room = conversation_.room();
@@ -16,12 +16,12 @@ std::size_t Generation::Work::most_proposals() {
       {drafting_->params().most, instance.plan().dry_run.outputs - 1,
        static_cast<std::size_t>(conversation_.instance().context().facts().n_batch) - 1, room > 0 ? room - 1 : 0});
   // Checking n proposals gives up to n + 1 tokens.
-  if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - chosen_ - 1);
+  if (params_.predict >= 0) most = std::min(most, static_cast<std::size_t>(params_.predict) - said() - 1);
   const std::size_t history = sequence_->tokens.size() + 1;
   return history + most <= drafting_->capacity() ? most : 0;  // the draft's context may end before the target's
 }
 
-void Generation::Work::append_proposed(std::vector<engine::Token> proposed) {
+void LocalWork::append_proposed(std::vector<engine::Token> proposed) {
   if (proposed.empty()) return append(false);
   std::vector<engine::Token> all{last_};
   all.append_range(proposed);
@@ -32,10 +32,10 @@ void Generation::Work::append_proposed(std::vector<engine::Token> proposed) {
   proposed_ = std::move(proposed);
 }
 
-void Generation::Work::check(Sequence& sequence) {
+void LocalWork::check(Sequence& sequence) {
   const std::vector<engine::Token> proposed = std::exchange(proposed_, {});
   counts_.proposed += proposed.size();
-  Output output;
+  GenerationOutput output;
   FinishReason reason = FinishReason::running;
   try {
     for (std::size_t kept = 0;; ++kept) {
@@ -48,14 +48,14 @@ void Generation::Work::check(Sequence& sequence) {
   } catch (...) {  // somebody's callback: what was chosen before is told, and the rest can be chosen again
     take_back_unchecked();
     if (last_is_appended_) conversation_.refresh();
-    if (!output.tokens.empty()) push(std::move(output));
+    if (!output.tokens.empty()) hand_over(std::move(output));
     throw;
   }
   take_back_unchecked();
   tell(sequence, reason, std::move(output));
 }
 
-void Generation::Work::take_back_unchecked() {
+void LocalWork::take_back_unchecked() {
   proposed_.clear();
   if (unchecked_ == 0) return;
   conversation_.rewind(unchecked_);

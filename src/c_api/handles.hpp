@@ -1,0 +1,98 @@
+// handles: what a program holds of ours. A handle is a name and no address: it is looked up, and no memory is read
+// through it, so one that was closed, or that never was one, is an error and nothing worse.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include <plimsoll.h>
+
+namespace plimsoll::c_api {
+
+enum class Kind : std::uint8_t {
+  error = 1,
+  stop,
+  runtime,
+  plan,
+  model,
+  generation,
+  conversation,
+  chat,
+  embedder,
+  embeddings,
+  reranker,
+  ranking,
+  host,
+  lease,
+  monitor,
+};
+[[nodiscard]] const char* to_string(Kind kind) noexcept;
+
+// The kind of a handle's type.
+template <class T>
+inline constexpr Kind kKind{};
+template <>
+inline constexpr Kind kKind<plimsoll_error> = Kind::error;
+template <>
+inline constexpr Kind kKind<plimsoll_stop> = Kind::stop;
+template <>
+inline constexpr Kind kKind<plimsoll_runtime> = Kind::runtime;
+template <>
+inline constexpr Kind kKind<plimsoll_plan> = Kind::plan;
+template <>
+inline constexpr Kind kKind<plimsoll_model> = Kind::model;
+template <>
+inline constexpr Kind kKind<plimsoll_generation> = Kind::generation;
+template <>
+inline constexpr Kind kKind<plimsoll_conversation> = Kind::conversation;
+template <>
+inline constexpr Kind kKind<plimsoll_chat> = Kind::chat;
+template <>
+inline constexpr Kind kKind<plimsoll_embedder> = Kind::embedder;
+template <>
+inline constexpr Kind kKind<plimsoll_embeddings> = Kind::embeddings;
+template <>
+inline constexpr Kind kKind<plimsoll_reranker> = Kind::reranker;
+template <>
+inline constexpr Kind kKind<plimsoll_ranking> = Kind::ranking;
+template <>
+inline constexpr Kind kKind<plimsoll_host> = Kind::host;
+template <>
+inline constexpr Kind kKind<plimsoll_lease> = Kind::lease;
+template <>
+inline constexpr Kind kKind<plimsoll_monitor> = Kind::monitor;
+
+// By number, never used twice in a process. A handle is an odd number that has its kind in it: no aligned address is
+// one, and of one that was closed it can be said what it was. Any thread.
+class HandleTable {
+ public:
+  [[nodiscard]] void* insert(Kind kind, std::shared_ptr<void> object);
+  // Throw Error{usage}: null, closed already, of another kind, none at all.
+  [[nodiscard]] std::shared_ptr<void> find(const void* handle, Kind kind) const;
+  [[nodiscard]] std::shared_ptr<void> remove(const void* handle, Kind kind);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  [[noreturn]] void refuse(const void* handle, Kind kind) const;  // with the lock held
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::uintptr_t, std::shared_ptr<void>> objects_;
+  std::uint64_t last_ = 0;
+};
+
+// The process's. Never destroyed: a program may end with handles open, in any order.
+[[nodiscard]] HandleTable& handles();
+
+template <class T>
+[[nodiscard]] T* handle_of(std::shared_ptr<T> object) {
+  return static_cast<T*>(handles().insert(kKind<T>, std::move(object)));
+}
+template <class T>
+[[nodiscard]] std::shared_ptr<T> found(const T* handle) {
+  return std::static_pointer_cast<T>(handles().find(handle, kKind<T>));
+}
+
+}  // namespace plimsoll::c_api

@@ -1,0 +1,216 @@
+#include "host/cluster_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "model_keys.hpp"
+#include "table_reader.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+// Keys of [[model]] that a fleet file does not have.
+constexpr std::array kPlaceKeys{"replicas", "use", "kinds", "prefer", "avoid"};
+
+void set_size(const char* key, Bytes& target, const std::string& value) {
+  const auto parsed = parse_bytes(value);
+  if (!parsed) throw Error(ErrorCode::usage, fmt::format("'{}': {}", key, parsed.error()));
+  target = *parsed;
+}
+
+void require_keys(const toml::table& table, std::initializer_list<const char*> keys, const char* what,
+                  Complaints& complaints) {
+  for (const char* key : keys) {
+    if (!table.contains(key)) complaints.at(table.source(), fmt::format("a {} has no '{}'", what, key));
+  }
+}
+
+place::Device read_device(const toml::table& table, Complaints& complaints) {
+  place::Device device;
+  TableReader reader(complaints, "a device");
+  reader.text("name", [&](const std::string& value) { device.name = value; });
+  reader.text("kind", [&](const std::string& value) { device.kind = value; });
+  reader.text("budget", [&](const std::string& value) { set_size("budget", device.budget, value); });
+  reader.flag("down", device.is_down);
+  reader.read(table);
+  require_keys(table, {"name", "kind", "budget"}, "device", complaints);
+  if (device.kind == kHostKind)
+    complaints.at(table.source(), fmt::format("'{}' is the kind of a node's own memory", kHostKind));
+  return device;
+}
+
+place::Node read_node(const toml::table& table, Complaints& complaints) {
+  place::Node node;
+  TableReader reader(complaints, "a node");
+  reader.text("name", [&](const std::string& value) { node.name = value; });
+  reader.text("host", [&](const std::string& value) { set_size("host", node.host, value); });
+  reader.flag("down", node.is_down);
+  reader.tables("device", [&](const toml::table& device) { node.devices.push_back(read_device(device, complaints)); });
+  reader.read(table);
+  require_keys(table, {"name", "host"}, "node", complaints);
+  return node;
+}
+
+DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
+  DeviceKind kind;
+  TableReader reader(complaints, "a kind");
+  reader.text("name", [&](const std::string& value) { kind.name = value; });
+  reader.text("plan-on", [&](const std::string& value) { kind.plan_on = value; });
+  reader.text("runtime", [&](const std::string& value) { set_size("runtime", kind.runtime.emplace(), value); });
+  reader.read(table);
+  require_keys(table, {"name", "plan-on"}, "kind", complaints);
+  if (kind.name == kHostKind)
+    complaints.at(table.source(), fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
+  return kind;
+}
+
+// Of a text or of each of a list, from the file's folder.
+void make_absolute(toml::node& value, const std::filesystem::path& folder) {
+  if (toml::value<std::string>* const text = value.as_string())
+    *text = std::filesystem::absolute(from_folder(folder, text->get())).lexically_normal().string();
+  if (toml::array* const list = value.as_array()) {
+    for (toml::node& element : *list) make_absolute(element, folder);
+  }
+}
+
+// The lines that a node's fleet file takes over: it may lie in another folder.
+std::string fleet_keys(toml::table table, const std::filesystem::path& folder) {
+  for (const char* key : kPlaceKeys) table.erase(key);
+  table.erase("device");
+  for (const char* key : {"path", "mmproj", "model-draft", "lora", "control-vector", "chat-template-file"}) {
+    if (toml::node* const value = table.get(key)) make_absolute(*value, folder);
+  }
+  std::ostringstream out;
+  out << toml::toml_formatter(toml::table{{"model", toml::array{table}}});
+  return out.str();
+}
+
+void read_model_of_cluster(const toml::table& table, const std::filesystem::path& folder, ClusterFile& file,
+                           Complaints& complaints) {
+  ClusterModel model;
+  place::Model& wish = file.cluster.models.emplace_back();
+  float use = 1;
+  TableReader reader(complaints, "a model");
+  reader.number("replicas", wish.replicas, 0, 100'000);
+  reader.real("use", use);
+  reader.texts("kinds", [&](const std::string& value) { model.kinds.push_back(value); });
+  reader.texts("prefer", [&](const std::string& value) { wish.prefer.push_back(value); });
+  reader.texts("avoid", [&](const std::string& value) { wish.avoid.push_back(value); });
+  reader.read_known(table);
+  model.model = read_model(table, folder, complaints, {kPlaceKeys.begin(), kPlaceKeys.end()});
+  model.model.place = fmt::format("{}:{}", table.source().begin.line, table.source().begin.column);
+  model.keys = fleet_keys(table, folder);
+  if (!model.model.request.dry_run.model.devices.empty())
+    complaints.at(table.source(), "the device of a model follows from its place; name kinds");
+  wish.name = model.model.request.name;
+  wish.priority = model.model.priority;
+  wish.use = static_cast<double>(use);
+  file.models.push_back(std::move(model));
+}
+
+void read_tables(const toml::node& node, const char* what, Complaints& complaints, auto read) {
+  const toml::array* const tables = node.as_array();
+  if (tables == nullptr || !tables->is_array_of_tables())
+    return complaints.at(node.source(), fmt::format("{}s are written as [[{}]]", what, what));
+  for (const toml::node& table : *tables) read(*table.as_table());
+}
+
+ClusterFile read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
+  ClusterFile file;
+  for (const auto& [key, node] : root) {
+    if (key == "kind") {
+      read_tables(node, "kind", complaints, [&](const auto& t) { file.kinds.push_back(read_kind(t, complaints)); });
+    } else if (key == "node") {
+      read_tables(node, "node", complaints, [&](const auto& t) { file.cluster.nodes.push_back(read_node(t, complaints)); });
+    } else if (key == "model") {
+      read_tables(node, "model", complaints, [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
+    } else {
+      complaints.at(key.source(), fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]] and [[model]]", key.str()));
+    }
+  }
+  return file;
+}
+
+bool is_declared(const ClusterFile& file, const std::string& kind) {
+  return kind == kHostKind || std::ranges::contains(file.kinds, kind, &DeviceKind::name);
+}
+
+// What the tables say of one another.
+void check_names(const ClusterFile& file, const toml::source_region& place, Complaints& complaints) {
+  for (const place::Node& node : file.cluster.nodes) {
+    for (const place::Device& device : node.devices) {
+      if (!is_declared(file, device.kind))
+        complaints.at(place, fmt::format("'{}' of node '{}' is of kind '{}', which no [[kind]] declares", device.name, node.name, device.kind));
+    }
+  }
+  for (const ClusterModel& model : file.models) {
+    for (const std::string& kind : model.kinds) {
+      if (!is_declared(file, kind))
+        complaints.at(place, fmt::format("'{}' may go to kind '{}', which no [[kind]] declares", model.model.request.name, kind));
+    }
+  }
+  place::Cluster cluster = file.cluster;
+  for (place::Model& model : cluster.models) model.needs = {{}};  // they are not known yet
+  for (const std::string& sentence : contradictions(cluster)) complaints.at(place, sentence);
+}
+
+}  // namespace
+
+std::expected<ClusterFile, std::vector<FleetFileError>> parse_cluster(std::string_view text,
+                                                                      const std::filesystem::path& folder) {
+  Complaints complaints;
+  toml::table root;
+  try {
+    root = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    complaints.at(error.source(), std::string(error.description()));
+    return std::unexpected(std::move(complaints.list));
+  }
+  ClusterFile file = read_root(root, folder, complaints);
+  if (complaints.list.empty()) check_names(file, root.source(), complaints);
+  if (complaints.list.empty()) return file;
+  std::ranges::stable_sort(complaints.list, {}, [](const FleetFileError& e) { return std::pair(e.line, e.column); });
+  return std::unexpected(std::move(complaints.list));
+}
+
+ClusterFile read_cluster(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in) throw Error(ErrorCode::io, fmt::format("the cluster file '{}' cannot be read", path.string()));
+  auto file = parse_cluster(text, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+  if (!file) throw WrongFleetFile(path, std::move(file.error()));
+  return std::move(*file);
+}
+
+std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement, const place::Node& node) {
+  toml::array models;
+  std::map<std::string, int> seen;
+  for (const place::Placed& one : placement.placed) {
+    if (one.node != node.name) continue;
+    const auto model = std::ranges::find(file.models, one.model, [](const ClusterModel& m) { return m.model.request.name; });
+    toml::table table = *toml::parse(model->keys)["model"][0].as_table();
+    const int count = ++seen[one.model];  // more than one where there are more replicas than nodes
+    table.insert_or_assign("name", count == 1 ? one.model : fmt::format("{}-{}", one.model, count));
+    table.insert_or_assign("device", one.device.empty() ? "none" : one.device);
+    if (!table.contains("load-at-start")) table.insert_or_assign("load-at-start", true);
+    models.push_back(std::move(table));
+  }
+  if (models.empty()) return {};
+  toml::array budgets{fmt::format("CPU={}", node.host.value())};
+  for (const place::Device& device : node.devices) {
+    if (!device.is_down) budgets.push_back(fmt::format("{}={}", device.name, device.budget.value()));
+  }
+  std::ostringstream out;
+  out << "# " << node.name << ": written by `plimsoll place`\n"
+      << toml::toml_formatter(toml::table{{"budgets", budgets}, {"model", models}}) << "\n";
+  return out.str();
+}
+
+}  // namespace plimsoll::host

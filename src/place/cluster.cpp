@@ -1,0 +1,59 @@
+#include "place/cluster.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+namespace plimsoll::place {
+namespace {
+
+void check_nodes(const Cluster& cluster, std::set<std::string>& names, std::set<std::string>& kinds,
+                 std::vector<std::string>& wrong) {
+  for (const Node& node : cluster.nodes) {
+    if (node.name.empty()) wrong.emplace_back("a node has no name");
+    if (!names.insert(node.name).second) wrong.push_back(fmt::format("two nodes are called '{}'", node.name));
+    std::set<std::string> devices;
+    for (const Device& device : node.devices) {
+      kinds.insert(device.kind);
+      if (!devices.insert(device.name).second)
+        wrong.push_back(fmt::format("two devices of node '{}' are called '{}'", node.name, device.name));
+      if (device.kind.empty())
+        wrong.push_back(fmt::format("device '{}' of node '{}' has no kind", device.name, node.name));
+    }
+  }
+}
+
+void check_model(const Model& model, const std::set<std::string>& nodes, const std::set<std::string>& kinds,
+                 std::vector<std::string>& wrong) {
+  for (const auto* list : {&model.prefer, &model.avoid}) {
+    for (const std::string& node : *list) {
+      if (!nodes.contains(node)) wrong.push_back(fmt::format("'{}' names node '{}', which does not exist", model.name, node));
+    }
+  }
+  if (model.needs.empty()) wrong.push_back(fmt::format("'{}' says nothing of what it takes", model.name));
+  for (const Need& need : model.needs) {
+    if (!need.kind.empty() && !kinds.contains(need.kind))
+      wrong.push_back(fmt::format("'{}' is planned for devices of kind '{}', and no node has one", model.name, need.kind));
+  }
+  if (!std::isfinite(model.use) || model.use < 0)
+    wrong.push_back(fmt::format("the use of '{}' is {}, which is no amount", model.name, model.use));
+}
+
+}  // namespace
+
+std::vector<std::string> contradictions(const Cluster& cluster) {
+  std::vector<std::string> wrong;
+  std::set<std::string> nodes;
+  std::set<std::string> kinds;
+  check_nodes(cluster, nodes, kinds, wrong);
+  std::set<std::string> models;
+  for (const Model& model : cluster.models) {
+    if (model.name.empty()) wrong.emplace_back("a model has no name");
+    if (!models.insert(model.name).second) wrong.push_back(fmt::format("two models are called '{}'", model.name));
+    check_model(model, nodes, kinds, wrong);
+  }
+  return wrong;
+}
+
+}  // namespace plimsoll::place

@@ -1,0 +1,260 @@
+#include "remote/http_client.hpp"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <string_view>
+
+#include <plimsoll/base/error.hpp>
+#include "base/version.hpp"
+
+namespace plimsoll::remote {
+namespace {
+
+constexpr int kTries = 3;
+constexpr long kMostRedirects = 8;
+constexpr long kConnectSeconds = 15;
+
+std::string trimmed(std::string_view text) {
+  const std::size_t from = text.find_first_not_of(" \t\r\n");
+  if (from == std::string_view::npos) return {};
+  return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "bytes 0-1023/4096" -> 0 and 4096; a length of '*' is not told.
+struct ContentRange {
+  std::uint64_t from = 0;
+  std::optional<std::uint64_t> length;
+};
+std::optional<ContentRange> content_range(std::string_view text) {
+  constexpr std::string_view kUnit = "bytes ";
+  const std::size_t dash = text.find('-');
+  const std::size_t slash = text.find('/');
+  if (!text.starts_with(kUnit) || dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
+    return std::nullopt;
+  const auto from = number(text.substr(kUnit.size(), dash - kUnit.size()));
+  if (!from) return std::nullopt;
+  return ContentRange{.from = *from, .length = number(text.substr(slash + 1))};
+}
+
+// The address of rel="next" in a header Link.
+std::string next_of(std::string_view link) {
+  for (std::size_t at = link.find('<'); at != std::string_view::npos; at = link.find('<', at + 1)) {
+    const std::size_t end = link.find('>', at);
+    if (end == std::string_view::npos) return {};
+    const std::string_view rest = link.substr(end, link.find('<', end) - end);
+    if (rest.contains("rel=\"next\"") || rest.contains("rel=next")) return std::string(link.substr(at + 1, end - at - 1));
+  }
+  return {};
+}
+
+void start_library() {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) throw Error(ErrorCode::internal, "libcurl does not start");
+}
+
+}  // namespace
+
+// One question and its answer, as the library hands it out.
+struct HttpClient::Exchange {
+  std::size_t most = 0;  // bytes that are kept; what comes behind them ends the transfer
+  std::stop_token stop;
+  // Of the last answer: a redirect's is forgotten.
+  long status = 0;
+  std::vector<std::byte> bytes;
+  bool is_enough = false;
+  std::optional<ContentRange> range;
+  std::optional<std::uint64_t> content_length;
+  std::string etag;
+  std::string last_modified;
+  std::string next;
+  CURLcode result = CURLE_OK;
+  std::array<char, CURL_ERROR_SIZE> reason{};
+
+  void begin_answer() {
+    bytes.clear();
+    is_enough = false;
+    range.reset();
+    content_length.reset();
+    etag.clear();
+    last_modified.clear();
+    next.clear();
+  }
+
+  void take_header(std::string_view line) {
+    if (line.starts_with("HTTP/")) return begin_answer();
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    std::string name(line.substr(0, colon));
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string value = trimmed(line.substr(colon + 1));
+    if (name == "content-range") range = content_range(value);
+    if (name == "content-length") content_length = number(value);
+    if (name == "etag") etag = value;
+    if (name == "last-modified") last_modified = value;
+    if (name == "link") next = next_of(value);
+  }
+
+  // The sum of what the library gives and what is kept; less ends the transfer.
+  std::size_t take_body(std::string_view piece) {
+    const std::size_t kept = std::min(piece.size(), most - bytes.size());
+    const auto* begin = reinterpret_cast<const std::byte*>(piece.data());
+    bytes.insert(bytes.end(), begin, begin + kept);
+    is_enough = kept < piece.size();
+    return kept;
+  }
+
+  [[nodiscard]] bool may_pass() const {
+    if (is_enough) return false;
+    if (result == CURLE_OK) return status == 429 || status >= 500;
+    constexpr std::array kPassing{CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR,
+                                  CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM};
+    return std::ranges::contains(kPassing, result);
+  }
+
+  static std::size_t header_arrived(char* data, std::size_t size, std::size_t count, void* exchange) noexcept {
+    try {
+      static_cast<Exchange*>(exchange)->take_header({data, size * count});
+      return size * count;
+    } catch (...) {
+      return 0;  // no memory: the library ends the transfer
+    }
+  }
+  static std::size_t body_arrived(char* data, std::size_t size, std::size_t count, void* exchange) noexcept {
+    try {
+      return static_cast<Exchange*>(exchange)->take_body({data, size * count});
+    } catch (...) {
+      return 0;
+    }
+  }
+  static int progressed(void* exchange, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+    return static_cast<Exchange*>(exchange)->stop.stop_requested() ? 1 : 0;
+  }
+};
+
+namespace {
+
+std::string why_status(long status, const Hub& hub) {
+  switch (status) {
+    case 401:
+    case 403:
+      return hub.token.empty() ? "it is not open to everybody (set HF_TOKEN to a token of the hub that may read it)"
+                               : "the token of HF_TOKEN may not read it, or it does not exist";
+    case 404:
+      return "there is nothing at this address";
+    default:
+      return fmt::format("the server answers with status {}", status);
+  }
+}
+
+}  // namespace
+
+HttpClient::HttpClient(Options options) : options_(std::move(options)) {
+  start_library();
+  handle_ = curl_easy_init();
+  if (handle_ == nullptr) throw Error(ErrorCode::internal, "libcurl does not start");
+}
+
+HttpClient::~HttpClient() { curl_easy_cleanup(handle_); }
+
+void HttpClient::attempt(const std::string& url, const std::string& range, Exchange& exchange) {
+  auto* handle = static_cast<CURL*>(handle_);
+  curl_easy_reset(handle);  // connections are kept
+  exchange.begin_answer();
+  const auto set = [&](CURLoption option, auto value) { (void)curl_easy_setopt(handle, option, value); };
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_REDIR_PROTOCOLS_STR, url.starts_with("https:") ? "https" : "http,https");
+  set(CURLOPT_FOLLOWLOCATION, 1L);
+  set(CURLOPT_MAXREDIRS, kMostRedirects);
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
+  const std::string agent = fmt::format("plimsoll/{}", version());
+  set(CURLOPT_USERAGENT, agent.c_str());
+  if (!range.empty()) set(CURLOPT_RANGE, range.c_str());
+  if (!options_.hub.token.empty() && origin_of(url) == origin_of(options_.hub.endpoint)) {
+    set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
+    set(CURLOPT_XOAUTH2_BEARER, options_.hub.token.c_str());
+  }
+  set(CURLOPT_HEADERFUNCTION, &Exchange::header_arrived);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(&exchange));
+  set(CURLOPT_WRITEFUNCTION, &Exchange::body_arrived);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&exchange));
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, &Exchange::progressed);
+  set(CURLOPT_XFERINFODATA, static_cast<void*>(&exchange));
+  set(CURLOPT_ERRORBUFFER, exchange.reason.data());
+  exchange.result = curl_easy_perform(handle);
+  (void)curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &exchange.status);
+}
+
+void HttpClient::wait(int tried) const {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  (void)wake.wait_for(lock, options_.stop, options_.between_tries * tried, [] { return false; });
+}
+
+void HttpClient::repeat(const std::string& url, const std::string& range, Exchange& exchange) {
+  exchange.stop = options_.stop;
+  for (int tried = 1;; ++tried) {
+    attempt(url, range, exchange);
+    if (options_.stop.stop_requested()) throw Error(ErrorCode::cancelled, "cancelled");
+    if (!exchange.may_pass() || tried == kTries) break;
+    wait(tried);
+  }
+  if (exchange.result != CURLE_OK && !exchange.is_enough) {
+    const char* reason = exchange.reason[0] != '\0' ? exchange.reason.data() : curl_easy_strerror(exchange.result);
+    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, reason));
+  }
+}
+
+Piece HttpClient::read(const std::string& url, std::uint64_t from, std::uint64_t count) {
+  Exchange exchange;
+  exchange.most = from + count;  // without ranges it begins at the beginning
+  repeat(url, fmt::format("{}-{}", from, from + count - 1), exchange);
+  const auto fail = [&](const std::string& why) {
+    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, why));
+  };
+  if (exchange.status == 416) fail(fmt::format("it has no {} bytes", from + 1));
+  if (exchange.status != 200 && exchange.status != 206) fail(why_status(exchange.status, options_.hub));
+  Piece piece{.bytes = std::move(exchange.bytes),
+              .has_ranges = exchange.status == 206,
+              .length = exchange.content_length,
+              .version = exchange.etag.empty() ? exchange.last_modified : exchange.etag};
+  if (!piece.has_ranges) return piece;
+  if (!exchange.range || exchange.range->from != from) fail("the server answers with other bytes than were asked for");
+  piece.from = from;
+  piece.length = exchange.range->length;
+  if (piece.bytes.size() > count) piece.bytes.resize(count);
+  return piece;
+}
+
+HttpClient::Text HttpClient::text(const std::string& url, std::size_t longest) {
+  Exchange exchange;
+  exchange.most = longest;
+  repeat(url, {}, exchange);
+  if (exchange.status != 200)
+    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, why_status(exchange.status, options_.hub)));
+  if (exchange.is_enough)
+    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: it is longer than {} bytes", url, longest));
+  return {.text = std::string(reinterpret_cast<const char*>(exchange.bytes.data()), exchange.bytes.size()),
+          .next = std::move(exchange.next)};
+}
+
+}  // namespace plimsoll::remote
