@@ -111,8 +111,10 @@ bool Conversation::MemoryEdit::remove(Position from, Position to) {
     if (!inside(sequence_.positions[i - 1], from, to)) continue;
     sequence_.tokens.erase(sequence_.tokens.begin() + static_cast<std::ptrdiff_t>(i - 1));
     sequence_.positions.erase(sequence_.positions.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    sequence_.cells.erase(i - 1, 1);
   }
   sequence_.decoded = sequence_.tokens.size();
+  schedule_.note_cells();
   find_first_vector(sequence_);
   return true;
 }
