@@ -29,6 +29,7 @@ constexpr std::string_view kPrompts = "prompts are kept and swapped out by thems
 constexpr std::string_view kThreads = "the operating system places threads";
 constexpr std::string_view kText = "these routes take text";
 constexpr std::string_view kNoTools = "no tools are run here";
+constexpr std::string_view kWithoutEffect = "--lora-init-without-apply";
 constexpr std::string_view kTemplate = "the model's own template is used";
 constexpr std::string_view kDownload =
     "models are not downloaded here: fetch the file (hf download USER/MODEL FILE.gguf) and name it with --model";
@@ -51,6 +52,7 @@ const std::vector<Flag>& flags() {
       {{"--ui", "--webui"}, 0, Fate::same},
       {{"--offline"}, 0, Fate::same},
       {{"--no-mmproj", "--no-mmproj-auto"}, 0, Fate::same},
+      {{kWithoutEffect}, 0, Fate::same},  // see without_effect()
       // What is called otherwise.
       {{"--mlock"}, 0, Fate::ours, "--load-mode mlock"},
       {{"--no-ui", "--no-webui"}, 0, Fate::ours, "--no-dashboard"},
@@ -71,7 +73,7 @@ const std::vector<Flag>& flags() {
       {{"--props"}, 0, Fate::without_meaning, "properties are read, not changed"},
       {{"--no-slots", "--no-warmup", "--no-cont-batching", "-nocb"}, 0, Fate::without_meaning, kPlanned},
       {{"--context-shift"}, 0, Fate::without_meaning, "an answer ends where its context is full"},
-      {{"--no-op-offload", "--no-host"}, 0, Fate::without_meaning, kPlanned},
+      {{"--no-op-offload"}, 0, Fate::without_meaning, kPlanned},
       {{"-fit", "--fit", "-fitt", "--fit-target", "-fitc", "--fit-ctx"}, 1, Fate::without_meaning, kPlanned},
       {{"-dt", "--defrag-thold", "--moe-cache-mib", "-lzm", "--lazy-mode"}, 1, Fate::without_meaning, kPlanned},
       {{"--numa", "-C", "--cpu-mask", "-Cr", "--cpu-range", "--cpu-strict", "--prio", "--poll"},
@@ -154,7 +156,7 @@ const std::vector<Flag>& flags() {
        Fate::without_meaning,
        kRequests},
       {{"--reasoning-preserve", "--no-reasoning-preserve", "--skip-chat-parsing", "--no-skip-chat-parsing",
-        "--prefill-assistant", "--no-prefill-assistant", "--spm-infill", "--lora-init-without-apply", "--spec-default"},
+        "--prefill-assistant", "--no-prefill-assistant", "--spm-infill", "--spec-default"},
        0,
        Fate::without_meaning,
        kTemplate},
@@ -244,7 +246,9 @@ class Reader {
       : left_(left), serve_(serve), notes_(notes) {}
 
   [[nodiscard]] std::vector<std::string> read() {
+    const bool without_effect = std::ranges::contains(left_, kWithoutEffect);
     while (!left_.empty()) next();
+    if (without_effect) take_effect_from_adapters();
     return std::move(out_);
   }
 
@@ -273,6 +277,20 @@ class Reader {
     if (flag.fate == Fate::ours) add_ours(out_, flag, value);
     if (flag.fate == Fate::without_meaning)
       notes_.push_back(fmt::format("{} has no meaning here: {}", name, flag.text));
+  }
+
+  // Adapters are there, and get a scale above 0 later.
+  void take_effect_from_adapters() {
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+      const std::size_t equals = out_[i].find('=');
+      const std::string name = out_[i].substr(0, equals);
+      if (name != "--lora" && name != "--lora-scaled") continue;
+      std::string file = equals != std::string::npos ? out_[i].substr(equals + 1) : "";
+      if (equals == std::string::npos && i + 1 < out_.size()) file = out_[i + 1];
+      if (name == "--lora-scaled") file = file.substr(0, file.rfind(':'));
+      if (equals == std::string::npos) out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(i));
+      out_[i] = "--lora-scaled=" + file + ":0";
+    }
   }
 
   std::string take() {

@@ -85,11 +85,24 @@ engine::AdapterParams scaled(const char* flag, const std::string& text) {
   return file;
 }
 
+// In the order in which they were given: their places are the numbers by which requests name adapters.
 std::vector<engine::AdapterParams> scaled_files(const ModelOptions& options, const std::string& flag) {
-  std::vector<engine::AdapterParams> files;
-  for (const std::string& path : options.all(flag)) files.push_back({.path = path, .scale = 1.0F});
   const std::string scaled_flag = flag + "-scaled";
-  for (const std::string& text : options.all(scaled_flag)) files.push_back(scaled(scaled_flag.c_str(), text));
+  const std::vector<std::string> paths = options.all(flag);
+  const std::vector<std::string> texts = options.all(scaled_flag);
+  std::vector<engine::AdapterParams> files;
+  std::size_t next_path = 0;
+  std::size_t next_text = 0;
+  const auto add_path = [&] { files.push_back({.path = paths[next_path++], .scale = 1.0F}); };
+  const auto add_text = [&] { files.push_back(scaled(scaled_flag.c_str(), texts[next_text++])); };
+  if (options.command != nullptr) {
+    for (const CLI::Option* option : options.command->parse_order()) {
+      if (option->check_lname(flag.substr(2)) && next_path < paths.size()) add_path();
+      if (option->check_lname(scaled_flag.substr(2)) && next_text < texts.size()) add_text();
+    }
+  }
+  while (next_path < paths.size()) add_path();
+  while (next_text < texts.size()) add_text();
   return files;
 }
 

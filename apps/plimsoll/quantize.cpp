@@ -49,27 +49,13 @@ Number number(const std::string& text, const char* flag) {
   return value;
 }
 
-// KEY=TYPE:VALUE with the types int, float, bool and str, as llama.cpp's tools take it.
-quantize::MetadataOverride metadata(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::size_t colon = text.find(':', equals == std::string::npos ? 0 : equals);
-  if (equals == std::string::npos || colon == std::string::npos || equals == 0)
-    usage_error(fmt::format("--override-kv '{}' is not of the form KEY=TYPE:VALUE", text));
-  quantize::MetadataOverride entry{.key = text.substr(0, equals), .value = {}};
-  const std::string type = text.substr(equals + 1, colon - equals - 1);
-  const std::string value = text.substr(colon + 1);
-  if (type == "int") {
-    entry.value = number<std::int64_t>(value, "--override-kv");
-  } else if (type == "float") {
-    entry.value = number<double>(value, "--override-kv");
-  } else if (type == "bool" && (value == "true" || value == "false")) {
-    entry.value = value == "true";
-  } else if (type == "str") {
-    entry.value = value;
-  } else {
-    usage_error(fmt::format("--override-kv '{}': a value is int:5, float:0.5, bool:true or str:text", text));
-  }
-  return entry;
+std::vector<quantize::MetadataOverride> metadata(const std::string& text) {
+  auto entries = engine::metadata_overrides_from_string(text);
+  if (!entries)
+    usage_error(fmt::format("--override-kv '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, "
+                            "bool:true or str:text",
+                            text));
+  return std::move(*entries);
 }
 
 void read_arguments(QuantizeFlags& flags) {
@@ -108,7 +94,7 @@ quantize::Request request_of(QuantizeFlags flags) {
   std::istringstream layers(flags.prune_layers);
   for (std::string layer; std::getline(layers, layer, ',');)
     request.prune_layers.push_back(number<std::int32_t>(layer, "--prune-layers"));
-  for (const std::string& text : flags.metadata) request.metadata.push_back(metadata(text));
+  for (const std::string& text : flags.metadata) request.metadata.append_range(metadata(text));
   if (!flags.max_buffer.empty()) {
     const auto bytes = parse_bytes(flags.max_buffer);
     if (!bytes) usage_error(bytes.error());

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
@@ -42,13 +41,11 @@ void say_what_is_risky(const server::ServerOptions& options) {
               options.address);
 }
 
-void add_keys_of(const host::Fleet& fleet, server::ServerOptions& options) {
-  std::ranges::copy(fleet.keys, std::back_inserter(options.named_keys));
-  std::set<std::string> names;
-  for (const host::FleetKey& key : options.named_keys) {
-    if (!names.insert(key.name).second)
-      throw Error(ErrorCode::usage, fmt::format("two API keys are called '{}'", key.name));
-  }
+// Where somebody was asked for a key, nobody is let in without one because a file has lost its last line.
+void require_a_key_still(bool is_asked_now, const ServedFleet& served, const host::Fleet& fleet) {
+  if (is_asked_now && served.plain_keys().empty() && fleet.keys.empty())
+    throw Error(ErrorCode::usage,
+                "no API key is left, so that everybody could ask; where that is meant, start the server anew");
 }
 
 struct Planned {
@@ -109,7 +106,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   ServedFleet served(options);
   SourceWatch sources(options.watch ? watched_paths(options) : std::vector<std::string>{});
   host::Fleet fleet = served.read();
-  add_keys_of(fleet, server_settings);
+  server_settings.api_keys = served.plain_keys();
+  server_settings.named_keys = fleet.keys;
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   LaterPlans later;
   plan::Store store;
@@ -129,15 +127,29 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   monitor::Monitor monitor(host);
   say_what_is_risky(server_settings);
   const auto plan = [&](const std::vector<plan::Request>& requests) { return later.plan(requests, host); };
+  server::Server* running = nullptr;
+  bool asks_for_keys = server_settings.asks_for_keys();
+  std::vector<std::string> keys_before = served.plain_keys();
   const auto reload = [&](const std::stop_token& stop) {
     const ReloadNotice notice;
-    host::ReloadReport report = later.reload([&] { return served.read(); }, host, stop);
+    const auto read = [&] {
+      host::Fleet next = served.read();
+      require_a_key_still(asks_for_keys, served, next);
+      return next;
+    };
+    host::ReloadReport report = later.reload(read, host, stop);
     if (!report.applied) return report;
+    const std::vector<host::FleetKey>& named = host.fleet()->keys;
+    if (keys_before != served.plain_keys()) report.difference.settings.emplace_back("api-key-file");
+    keys_before = served.plain_keys();
+    asks_for_keys = !keys_before.empty() || !named.empty();
+    running->set_keys(keys_before, named);
     ways_out.replace(report);
     say_what_templates_lack(*host.fleet(), names_of(report.difference));
     return report;
   };
   server::Server server(host, monitor, server_settings, plan, reload);
+  running = &server;
   const std::stop_token stop = interrupts();
   const auto reload_logged = [&](const std::stop_token& ended) { (void)server.reload(ended); };
   std::jthread reloader;  // ends before the server does

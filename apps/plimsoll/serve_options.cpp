@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 
 #include <plimsoll/base/error.hpp>
 
@@ -23,12 +22,6 @@ server::ServerOptions server_options(const ServeOptions& options) {
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
                 "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
-  for (const std::string& file : options.api_key_files) {
-    if (file.ends_with(".toml"))
-      std::ranges::move(host::read_keys_file(file), std::back_inserter(out.named_keys));
-    else
-      std::ranges::copy(server::read_api_keys(file), std::back_inserter(out.api_keys));
-  }
   out.heartbeat.interval = std::chrono::milliseconds(std::llround(std::max(options.ping_s, 0.0) * 1000));
   return out;
 }
@@ -132,6 +125,11 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
          ->envname("PLIMSOLL_LOG_FORMAT")
          ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--eviction", o.eviction,
+                     "Which model goes first where another one needs its memory: balanced, lru, reload-time or priority")
+         ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command
          .add_option("--keep-in-host", o.keep_in_host,

@@ -23,6 +23,7 @@ struct ServeOptions {
   server::ServerOptions server;
   std::vector<std::string> api_key_files;
   std::string body = "16MiB";
+  std::string eviction;      // empty: what the fleet file says
   std::string keep_in_host;  // empty: what the fleet file says
   std::size_t queue = 1000;
   std::int64_t waiting_s = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
@@ -81,6 +82,21 @@ void ServedFleet::set_a_budget_for_the_host(host::Fleet& fleet) {
   if (budget_for_the_host_) fleet.budgets.push_back({.device = device::host(), .amount = *budget_for_the_host_});
 }
 
+void ServedFleet::add_keys(host::Fleet& fleet) {
+  plain_keys_ = options_.server.api_keys;
+  for (const std::string& file : options_.api_key_files) {
+    if (file.ends_with(".toml"))
+      std::ranges::move(host::read_keys_file(file), std::back_inserter(fleet.keys));
+    else
+      std::ranges::move(server::read_api_keys(file), std::back_inserter(plain_keys_));
+  }
+  std::set<std::string> names;
+  for (const host::FleetKey& key : fleet.keys) {
+    if (!names.insert(key.name).second)
+      throw Error(ErrorCode::usage, fmt::format("two API keys are called '{}'", key.name));
+  }
+}
+
 host::Fleet ServedFleet::read() {
   host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
   if (!options_.keep_in_host.empty()) {
@@ -88,9 +104,11 @@ host::Fleet ServedFleet::read() {
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
     fleet.keep_in_host = *kept;
   }
+  if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // what is none is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
   lay_over_all(fleet, {.params = sampling(options_.sampling), .given = options_.sampling_given});
   set_a_budget_for_the_host(fleet);
+  add_keys(fleet);
   return fleet;
 }
 

@@ -13,8 +13,8 @@ namespace plimsoll {
 
 struct FleetModel {
   std::filesystem::path path{};
-  // Its name is what requests ask for (empty: the file's name without its ending). Its `stop`, `load_progress` and
-  // `runtime` are not used.
+  // Its name is what requests ask for (empty: the file's name without its ending). Its `stop` and `load_progress` are
+  // not used.
   ModelOptions options{};
   std::string compute_group = "main";  // models of one group take turns and share compute buffers; empty: its own
   bool pinned = false;                 // never evicted for another model
@@ -32,6 +32,8 @@ struct Fleet {
   Bytes swap_disk{std::uint64_t{4} << 30U};      // beyond it only their tokens are kept: they are decoded again
   std::filesystem::path swap_folder{};           // empty: "swap" in the user's Plimsoll cache
   Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
+  // Which models go first for another one: "balanced", "lru", "reload-time" or "priority" (docs/hosting.md).
+  std::string eviction = "balanced";
   memory::Thresholds thresholds{};               // from which on a monitor of the host alerts
 };
 

@@ -32,7 +32,8 @@ enum class ContextOverflow {
 struct GenerationOptions {
   std::int32_t predict = 256;  // tokens at most; < 0: until the context is full
   SamplingParams sampling{};
-  // Used instead of `sampling`, and goes on where it stood. Not shared between generations at work.
+  // Used instead of `sampling`, and goes on where it stood. Not shared between generations at work; of a model with the
+  // same vocabulary, else Error{usage}.
   std::shared_ptr<Sampler> sampler{};
   std::vector<std::string> stop_strings{};
   bool keep_stop_string = false;          // show it, too

@@ -36,14 +36,13 @@ struct EvictionCandidate {
 };
 
 struct HostOptions {
-  // How much a candidate would be missed, >= 0; of sets of equal size the one with the smallest sum goes. Empty: the
-  // time to load it again, doubled for each step of priority, over the time it has been idle. Called on any thread,
-  // with the host's lock held: it must be quick and must not call the host. What it throws is an error for the requests
-  // that wait for memory.
+  // How much a candidate would be missed, >= 0; of sets of equal size the one with the smallest sum goes. Empty: as
+  // the fleet's `eviction` says. Called on any thread, with the host's lock held: it must be quick and must not call
+  // the host. What it throws is an error for the requests that wait for memory.
   std::function<double(const EvictionCandidate&)> regret{};
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
-  // Told each change of a model's state once the host is made, on the thread that caused it, perhaps with the host's
-  // lock held: it must be quick and must not call the host.
+  // Told each change of a model's state, from the first on, on the thread that caused it, perhaps with the host's lock
+  // held and before the host is made: it must be quick and must not call the host.
   std::function<void(const std::string& model, host::ModelState from, host::ModelState to)> on_change{};
 };
 
@@ -80,6 +79,17 @@ class Lease {
   std::optional<Conversation> conversation_;  // once asked for
 };
 
+// What came of another fleet, its models by their names.
+struct HostReload {
+  bool applied = false;  // false: nothing was changed
+  std::vector<std::string> added{};
+  std::vector<std::string> changed{};
+  std::vector<std::string> removed{};
+  std::vector<std::string> unchanged{};
+  std::vector<std::string> later{};    // settings that count for the next host only
+  std::vector<std::string> reasons{};  // why not; of what was applied: what is wrong with single models all the same
+};
+
 // A handle: copies are the same host, which ends with the last of its handles and leases: then loads are stopped, and
 // everything is given back. Any thread. Moved from, it throws Error{usage}.
 class Host {
@@ -104,6 +114,13 @@ class Host {
   void load(const std::string& model, std::stop_token stop = {}) const;  // without a lease; waits for it
   void unload(const std::string& model) const;                           // once nobody has a lease; does not wait
   void pin(const std::string& model, bool pinned) const;
+
+  // Another fleet in the place of this one: models come, go or become others, one after the other as their leases end,
+  // and the rest works on. Nothing is changed where it contradicts itself, a model that is new or declared otherwise
+  // cannot be used or does not fit even alone, or one that fitted does not under the new budgets: the reasons say so.
+  // Throws Error{cancelled} where `stop` was requested before the change began.
+  [[nodiscard]] HostReload reload(const Fleet& fleet, const std::stop_token& stop = {}) const;
+  [[nodiscard]] HostReload reload(const std::filesystem::path& fleet_file, const std::stop_token& stop = {}) const;
 
   [[nodiscard]] host::HostStatus status() const;
   [[nodiscard]] Plan plan() const;  // of its models, as they are planned by now

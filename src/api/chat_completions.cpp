@@ -235,6 +235,7 @@ Asked read_chat_completion(const Json& body) {
   read_sampling(fields, request);
   read_logprobs(fields, request);
   read_reports(fields, request);
+  read_adapters(fields, request);
   read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);

@@ -146,6 +146,7 @@ Asked read_completion(const Json& body) {
   read_sampling(fields, request);
   for (const char* key : {"logprobs", "n_probs"}) read_logprobs(fields, key, request);
   read_reports(fields, request);
+  read_adapters(fields, request);
   read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);

@@ -31,6 +31,8 @@ class AnswerWriter {
   [[nodiscard]] virtual Json whole(const Answer& answer) = 0;
   // Of an answer that came to its end: what later requests may refer to by its "id".
   [[nodiscard]] virtual Json items() const { return Json::array(); }
+  // The same as a whole, for who asks for it later, streamed or not; null: nobody can.
+  [[nodiscard]] virtual Json finished_answer() const { return nullptr; }
 };
 
 struct Asked {

@@ -58,12 +58,16 @@ class Limits final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-Json parse_object(std::string_view text) {
+Json parse_json(std::string_view text) {
   Limits limits;
   // to_text() replaces what of a stranger's bytes is no UTF-8.
   if (!Json::sax_parse(text, &limits))
     throw bad_request(fmt::format("the body is not JSON: {}", text.empty() ? "it is empty" : limits.wrong()));
-  Json json = Json::parse(text, nullptr, false);
+  return Json::parse(text, nullptr, false);
+}
+
+Json parse_object(std::string_view text) {
+  Json json = parse_json(text);
   if (!json.is_object()) throw bad_request("the body must be a JSON object");
   return json;
 }

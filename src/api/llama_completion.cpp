@@ -73,6 +73,7 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
   request.stream = fields.flag("stream").value_or(false);
   read_reports(fields, request);
+  read_adapters(fields, request);
   request.shows_tokens = true;
   form.return_tokens = fields.flag("return_tokens").value_or(false);
   form.response_fields = read_names(fields, "response_fields");

@@ -22,7 +22,7 @@ Json llama_settings(const TextRequest& request) {
   out["chat_format"] = "Content-only";
   out["timings_per_token"] = false;
   out["post_sampling_probs"] = false;
-  out["lora"] = Json::array();
+  out["lora"] = to_json(request.adapters.value_or(std::vector<AdapterScale>{}));
   return out;
 }
 

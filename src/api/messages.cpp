@@ -243,6 +243,7 @@ Asked read_message(const Json& body) {
   const bool thoughts = read_thinking(fields, request, chat) && wants_thoughts(fields);
   request.prompt = std::move(chat);
   read_reports(fields, request);
+  read_adapters(fields, request);
   read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
   fields.pass_over("container", "nothing is run here");

@@ -82,8 +82,8 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   std::string end(const Usage& usage) override {
-    return write(finish_ == Finish::length ? "response.incomplete" : "response.completed",
-                 {{"response", finished(finish_, usage)}});
+    finished_ = finished(finish_, usage);
+    return write(finish_ == Finish::length ? "response.incomplete" : "response.completed", {{"response", finished_}});
   }
 
   std::string failure(const Problem& problem) override {
@@ -97,6 +97,7 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   Json items() const override { return output_; }
+  Json finished_answer() const override { return finished_; }
 
   Json whole(const Answer& answer) override {
     meta_ = answer.meta;
@@ -109,7 +110,8 @@ class ResponseWriter final : public AnswerWriter {
     }
     for (const ToolCall& call : choice.tool_calls)
       output_.push_back(call_item(item_id("fc"), "completed", call, call.arguments));
-    return finished(choice.finish, answer.usage);
+    finished_ = finished(choice.finish, answer.usage);
+    return finished_;
   }
 
  private:
@@ -234,6 +236,7 @@ class ResponseWriter final : public AnswerWriter {
   bool begun_ = false;
   std::size_t sequence_ = 0;
   Json output_ = Json::array();  // what is done
+  Json finished_;                // the whole, at its end
   enum class Open { nothing, reasoning, message };
   Open open_ = Open::nothing;
   std::string text_;  // of what is open

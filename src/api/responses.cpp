@@ -171,7 +171,7 @@ Json asked_again(const Json& body) {
           {"previous_response_id", given(body, "previous_response_id", nullptr)},
           {"reasoning", reasoning_asked(body)},
           {"service_tier", "default"},
-          {"store", false},
+          {"store", given(body, "store", true)},
           {"temperature", given(body, "temperature", nullptr)},
           {"text", given(body, "text", {{"format", {{"type", "text"}}}})},
           {"tool_choice", given(body, "tool_choice", "auto")},
@@ -204,6 +204,7 @@ Asked read_response(const Json& body) {
   read_sampling(fields, request);
   read_included(fields, request);
   read_reports(fields, request);
+  read_adapters(fields, request);
   read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
   (void)read_include_usage(fields);  // the last event tells it always

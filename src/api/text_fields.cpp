@@ -96,6 +96,10 @@ void read_reports(Fields& fields, TextRequest& request) {
     request.heartbeat = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
 }
 
+void read_adapters(Fields& fields, TextRequest& request) {
+  if (const Json* list = fields.find("lora")) request.adapters = read_adapter_scales(*list, fields.path_of("lora"));
+}
+
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {
   const Json& given = fields.need(key);
   if (given.is_string()) return {given.get<std::string>()};

@@ -30,6 +30,8 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 void read_keep_alive(Fields& fields, TextRequest& request);
 // llama-server's timings_per_token, return_progress and sse_ping_interval; priority.
 void read_reports(Fields& fields, TextRequest& request);
+// llama-server's lora.
+void read_adapters(Fields& fields, TextRequest& request);
 // A string, token ids, or a list of either: `most` of them at most, which are called `what`.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
                                                           const char* what);

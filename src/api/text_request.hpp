@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <plimsoll/engine/sampling.hpp>
+#include "api/adapter_fields.hpp"
 #include "api/json_text.hpp"
 #include "api/keep_alive.hpp"
 #include "engine/chat_template.hpp"
@@ -89,6 +90,7 @@ struct TextRequest {
   std::optional<std::chrono::seconds> heartbeat{};  // a stream is never silent for longer; 0: it may be
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};
+  std::optional<std::vector<AdapterScale>> adapters{};  // of those that are not named nothing; empty: what is usual
 };
 
 inline constexpr std::int32_t kMostAnswers = 128;

@@ -97,6 +97,7 @@ struct JsonFields<engine::ContextFacts> {
     visit("kv_unified", facts.kv_unified);
     visit("swa_full", facts.swa_full);
     visit("has_memory", facts.has_memory);
+    visit.may_lack("is_causal", facts.is_causal);
     visit.choice("pooling", facts.pooling, Pooling::unspecified, Pooling::rank);
   }
 };

@@ -55,6 +55,7 @@ LocalDryRuns::~LocalDryRuns() = default;
 
 DryRun LocalDryRuns::dry_run(const DryRunRequest& request) {
   const bool same_file = subject_ && subject_->asked.model.path == request.model.path &&
+                         subject_->asked.model.metadata_overrides == request.model.metadata_overrides &&
                          subject_->file != FileState{} && subject_->file == state_of(request.model.path);
   if (!same_file) subject_.reset();
   if (!subject_) return dry_run_whole(request);

@@ -4,10 +4,17 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/model.hpp"
 
 namespace plimsoll::engine {
+
+// How much of each planned adapter is in what is computed, in the plan's order. 0: nothing. Empty: as they were planned.
+using AdapterScales = std::vector<float>;
+
+// By which an adapter is planned and warmed up: one whose scale is 0 is not in the graphs, and may get another later.
+[[nodiscard]] constexpr float planned_scale(float scale) noexcept { return scale == 0 ? 1.0F : scale; }
 
 // Keeps its model alive. Load and free on one thread; use follows the context's rule.
 class Adapter {

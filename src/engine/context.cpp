@@ -156,7 +156,7 @@ DecodeStatus Context::computed(std::int32_t (*work)(llama_context*, llama_batch)
 
 DecodeStatus Context::decode(const Batch& batch, std::stop_token stop) {
   validate_batch(batch);
-  const SeesAll attention(context_, batch.sees_all() && model_->facts().is_causal);
+  const SeesAll attention(context_, batch.sees_all() && facts_.is_causal);
   const EngineLogListener heard;  // failures come back as a status; the engine's words go to the debug log
   if (!model_->facts().has_decoder || !facts_.has_memory) return encode(batch);
   if (!stop.stop_possible()) return decode_view(batch.view());

@@ -97,6 +97,8 @@ class Context {
   [[nodiscard]] Position first_position(SequenceId sequence) const;
 
   void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
+  // Those that were set last, whatever their scales.
+  [[nodiscard]] const std::vector<std::shared_ptr<Adapter>>& adapters() const noexcept { return adapters_; }
   // The first one makes the engine allocate for all layers; after it, setting another and clearing take nothing. Throws
   // Error: usage (made for a model of another width or depth), out_of_device_memory.
   void set_control_vector(const ControlVector& vector);

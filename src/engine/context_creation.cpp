@@ -51,6 +51,8 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
           .kv_unified = params.kv_unified,
           .swa_full = params.swa_full,
           .has_memory = llama_get_memory(context) != nullptr,
+          .is_causal =
+              params.attention == Attention::unspecified ? model.is_causal : params.attention == Attention::causal,
           .pooling = params.embeddings ? static_cast<Pooling>(llama_pooling_type(context)) : Pooling::none};
 }
 
@@ -162,6 +164,7 @@ llama_context_params to_engine(const ContextParams& params, const ModelFacts& mo
   engine.n_threads = params.n_threads > 0 ? params.n_threads : default_threads();
   engine.n_threads_batch = params.n_threads_batch > 0 ? params.n_threads_batch : engine.n_threads;
   engine.pooling_type = to_engine(params.pooling);
+  engine.attention_type = to_engine(params.attention);
   engine.flash_attn_type = to_engine(params.flash_attn);
   engine.type_k = to_engine(params.type_k);
   engine.type_v = to_engine(params.type_v);

@@ -15,6 +15,8 @@ static_assert(std::to_underlying(FlashAttention::automatic) == LLAMA_FLASH_ATTN_
 static_assert(std::to_underlying(FlashAttention::on) == LLAMA_FLASH_ATTN_TYPE_ENABLED);
 static_assert(std::to_underlying(Pooling::unspecified) == LLAMA_POOLING_TYPE_UNSPECIFIED);
 static_assert(std::to_underlying(Pooling::rank) == LLAMA_POOLING_TYPE_RANK);
+static_assert(std::to_underlying(Attention::unspecified) == LLAMA_ATTENTION_TYPE_UNSPECIFIED);
+static_assert(std::to_underlying(Attention::non_causal) == LLAMA_ATTENTION_TYPE_NON_CAUSAL);
 static_assert(std::to_underlying(RopeScaling::unspecified) == LLAMA_ROPE_SCALING_TYPE_UNSPECIFIED);
 static_assert(std::to_underlying(RopeScaling::longrope) == LLAMA_ROPE_SCALING_TYPE_LONGROPE);
 static_assert(std::to_underlying(CacheType::q4_0) == GGML_TYPE_Q4_0);
@@ -30,6 +32,9 @@ static_assert(std::to_underlying(CacheType::bf16) == GGML_TYPE_BF16);
 }
 [[nodiscard]] constexpr enum llama_pooling_type to_engine(Pooling pooling) {
   return static_cast<enum llama_pooling_type>(pooling);
+}
+[[nodiscard]] constexpr llama_attention_type to_engine(Attention attention) {
+  return static_cast<llama_attention_type>(attention);
 }
 [[nodiscard]] constexpr llama_rope_scaling_type to_engine(RopeScaling scaling) {
   return static_cast<llama_rope_scaling_type>(scaling);

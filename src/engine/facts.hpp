@@ -47,6 +47,7 @@ struct ContextFacts {
   bool kv_unified = false;
   bool swa_full = false;
   bool has_memory = true;  // false: encoder-only models keep nothing between calls
+  bool is_causal = true;   // a token sees those before it alone
   // How the vectors of a sequence's tokens become one; none where the context was not made for embeddings.
   Pooling pooling = Pooling::none;
   friend bool operator==(const ContextFacts&, const ContextFacts&) = default;

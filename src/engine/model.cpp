@@ -8,9 +8,11 @@
 #include <cstdlib>
 
 #include <plimsoll/base/error.hpp>
+#include "base/log.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_log.hpp"
 #include "engine/gguf_header.hpp"
+#include "engine/metadata_override.hpp"
 #include "engine/threads.hpp"
 
 #include "engine_params.hpp"
@@ -40,6 +42,7 @@ struct EngineParams {
   std::vector<std::string> patterns;
   std::vector<llama_model_tensor_buft_override> overrides;
   std::vector<float> tensor_split;
+  std::vector<llama_model_kv_override> metadata;
 };
 
 void fill_devices(EngineParams& engine, const ModelParams& params) {
@@ -69,6 +72,14 @@ void fill_overrides(EngineParams& engine, const ModelParams& params) {
   engine.params.tensor_buft_overrides = engine.overrides.data();
 }
 
+// The list ends with an empty key.
+void fill_metadata(EngineParams& engine, const ModelParams& params) {
+  if (params.metadata_overrides.empty()) return;
+  for (const MetadataOverride& entry : params.metadata_overrides) engine.metadata.push_back(to_engine(entry));
+  engine.metadata.emplace_back();
+  engine.params.kv_overrides = engine.metadata.data();
+}
+
 struct Loading {
   const LoadOptions& options;
   bool stopped = false;
@@ -94,6 +105,7 @@ void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   engine.params.vocab_only = loading.options.vocab_only;
   engine.params.check_tensors = params.check_tensors;
   engine.params.use_extra_bufts = params.use_extra_bufts;
+  engine.params.no_host = !params.host_buffers;
   engine.params.progress_callback = on_progress;
   engine.params.progress_callback_user_data = &loading;
   if (!params.tensor_split.empty()) {
@@ -103,6 +115,7 @@ void fill(EngineParams& engine, const ModelParams& params, Loading& loading) {
   }
   fill_devices(engine, params);
   fill_overrides(engine, params);
+  fill_metadata(engine, params);
 }
 
 std::string text_of(const llama_model* model, const char* key) {
@@ -121,12 +134,15 @@ std::string described(std::string text, std::uint64_t n_params) {
   return text;
 }
 
-ModelFacts read_facts(const llama_model* model) {
+ModelFacts read_facts(const llama_model* model, const ModelParams& params) {
+  const auto metadata = [&](const std::string& key) {
+    return overridden(params.metadata_overrides, key).value_or(text_of(model, key.c_str()));
+  };
   std::array<char, 256> description{};
   llama_model_desc(model, description.data(), description.size());
-  const std::string architecture = text_of(model, "general.architecture");
+  const std::string architecture = metadata("general.architecture");
   const enum llama_rope_type rope = llama_model_rope_type(model);
-  const std::string experts = text_of(model, (architecture + ".expert_count").c_str());
+  const std::string experts = metadata(architecture + ".expert_count");
   return {.architecture = architecture,
           .description = described(description.data(), llama_model_n_params(model)),
           .n_params = llama_model_n_params(model),
@@ -145,7 +161,7 @@ ModelFacts read_facts(const llama_model* model) {
           .is_diffusion = llama_model_is_diffusion(model),
           .n_embd_out = llama_model_n_embd_out(model),
           .n_cls_out = static_cast<std::int32_t>(llama_model_n_cls_out(model)),
-          .is_causal = text_of(model, (architecture + ".attention.causal").c_str()) != "false",
+          .is_causal = metadata(architecture + ".attention.causal") != "false",
           .has_2d_positions = rope == LLAMA_ROPE_TYPE_MROPE || rope == LLAMA_ROPE_TYPE_IMROPE};
 }
 
@@ -163,6 +179,24 @@ std::vector<std::shared_ptr<const GuardedFile>> guard(const ModelParams& params,
   if (heard.told_of_missing_memory())
     throw Error(ErrorCode::out_of_device_memory, fmt::format("'{}' could not be loaded: {}", path, heard.reason()));
   throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", path, heard.reason()));
+}
+
+// The engine's log alone tells which of them it has used. tests/engine/engine_words_engine_test.cpp holds its words.
+void require_overrides_to_be_read(const ModelParams& params, const LoadOptions& options,
+                                  const EngineLogListener& heard) {
+  const auto told = [&](const char* words, const MetadataOverride& entry) {
+    return std::ranges::any_of(heard.lines(), [&](const std::string& line) {
+      return line.contains(words) && line.contains(fmt::format("'{}'", entry.key));
+    });
+  };
+  for (const MetadataOverride& entry : params.metadata_overrides) {
+    if (told("Bad metadata override type", entry))
+      throw Error(ErrorCode::usage,
+                  fmt::format("'{}' is metadata of another type than it is given as: {}", entry.key, to_string(entry)));
+    // A vocabulary alone, or a header without its vocabulary, is not read in full.
+    if (!options.header_only && !options.vocab_only && !told("Using metadata override", entry))
+      log::warn("engine", "'{}' was given in the place of metadata that nobody reads", to_string(entry));
+  }
 }
 
 }  // namespace
@@ -192,7 +226,8 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   auto model = std::shared_ptr<Model>(new Model);
   model->model_ = loaded;
   model->params_ = params;
-  model->facts_ = read_facts(loaded);
+  model->facts_ = read_facts(loaded, params);
+  require_overrides_to_be_read(params, options, heard);
   model->files_ = std::move(guarded);
   model->require_intact();
   return model;
@@ -239,6 +274,7 @@ const SpecialTokens& Model::special_tokens() const {
 Vocab Model::vocab() const noexcept { return Vocab(llama_model_get_vocab(model_)); }
 
 std::optional<std::string> Model::metadata(const std::string& key) const {
+  if (auto value = overridden(params_.metadata_overrides, key)) return value;
   const std::int32_t length = llama_model_meta_val_str(model_, key.c_str(), nullptr, 0);
   if (length < 0) return std::nullopt;
   std::string value(static_cast<std::size_t>(length) + 1, '\0');

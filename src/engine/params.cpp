@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include "base/utf8.hpp"
 
 #include "engine_params.hpp"
 
@@ -24,6 +25,7 @@ constexpr std::array kCacheTypes{CacheType::f32,  CacheType::f16,  CacheType::bf
 // The engine keeps about 60 bytes of host memory for each cell before anything else can be refused; no model is trained
 // on more.
 constexpr std::uint32_t kMostContext = 1U << 24U;
+constexpr std::size_t kLongestMetadata = 127;  // the engine's structs have 128 bytes
 
 template <class T, std::size_t N>
 std::optional<T> look_up(const std::array<std::pair<std::string_view, T>, N>& table, std::string_view name) {
@@ -105,6 +107,12 @@ std::optional<RopeScaling> rope_scaling_from_string(std::string_view name) {
   return look_up(kNames, name);
 }
 
+std::optional<Attention> attention_from_string(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, Attention>, 2> kNames{
+      {{"causal", Attention::causal}, {"non-causal", Attention::non_causal}}};
+  return look_up(kNames, name);
+}
+
 std::optional<Pooling> pooling_from_string(std::string_view name) { return look_up(kPoolings, name); }
 
 std::string_view to_string(Pooling pooling) noexcept {
@@ -172,6 +180,18 @@ void validate_cache_type(CacheType type) {
                     known ? ggml_type_name(engine) : std::to_string(static_cast<int>(type))));
 }
 
+void validate_metadata(const MetadataOverride& entry) {
+  const auto* text = std::get_if<std::string>(&entry.value);
+  if (entry.key.empty()) usage("a value in the place of the file's metadata has no key");
+  if (!is_utf8(entry.key) || (text != nullptr && !is_utf8(*text)))
+    usage("a value in the place of the file's metadata is no UTF-8");
+  if (entry.key.contains('\0') || (text != nullptr && text->contains('\0')))
+    usage("a value in the place of the file's metadata has a NUL in it");
+  if (entry.key.size() > kLongestMetadata || (text != nullptr && text->size() > kLongestMetadata))
+    usage(fmt::format("the engine takes metadata of {} bytes at most: '{}' is longer, or its value", kLongestMetadata,
+                      entry.key));
+}
+
 // The engine makes one device of several for it. Where one of them has no memory left, or our budget refuses a part, it
 // ends the process (an assertion in ggml-backend-meta.cpp); and it tells the sizes of the whole only, so no device's
 // part can be planned.
@@ -199,6 +219,7 @@ void validate(const ModelParams& params) {
     usage(fmt::format("the tensors can be split over {} devices at most", llama_max_devices()));
   }
   validate_placement(params);
+  for (const MetadataOverride& entry : params.metadata_overrides) validate_metadata(entry);
 }
 
 namespace {
@@ -233,6 +254,16 @@ void validate_rope(const ContextParams& params) {
   }
 }
 
+// The engine ends the process where a token would have to see one that is in no micro-batch yet.
+void validate_attention(const ContextParams& params) {
+  if (params.attention == Attention::unspecified) return;
+  if (!params.embeddings) usage("the attention of a model that writes text is its own; it is chosen for embeddings alone");
+  if (params.attention == Attention::non_causal && params.n_batch > params.n_ubatch)
+    usage(fmt::format("where every token sees all others a text is computed at once: the batch ({}) cannot be larger "
+                      "than the micro-batch ({})",
+                      params.n_batch, params.n_ubatch));
+}
+
 }  // namespace
 
 void validate(const ContextParams& params) {
@@ -256,6 +287,7 @@ void validate(const ContextParams& params) {
   }
   validate_sequences(params);
   validate_rope(params);
+  validate_attention(params);
   validate_cache_type(params.type_k);
   validate_cache_type(params.type_v);
   if (ggml_is_quantized(to_engine(params.type_v)) && params.flash_attn == FlashAttention::off) {

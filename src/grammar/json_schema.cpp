@@ -18,7 +18,7 @@ void check_root(const Json& schema) {
 SchemaGrammar read(const Json& schema, bool strict, SchemaBudget& budget) {
   check_root(schema);
   try {
-    SchemaReader reader(schema, strict, budget.expressions());
+    SchemaReader reader(schema, strict, budget);
     std::string gbnf = reader.read();
     return {.gbnf = std::move(gbnf), .notes = reader.notes().all()};
   } catch (const Json::exception& error) {

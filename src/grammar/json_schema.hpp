@@ -1,5 +1,6 @@
 // json_schema: a JSON Schema as a GBNF grammar, so that what a model writes is JSON of that shape.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -25,16 +26,35 @@ struct SchemaGrammar {
 };
 
 // Shared by the schemas of one request: a place that is referred to with something beside it is made anew each time,
-// and a chain of those doubles at each link.
+// and a chain of those doubles at each link, while what is joined along it grows.
 class SchemaBudget {
  public:
-  explicit SchemaBudget(int expressions = kMostExpressions) : expressions_(expressions) {}
-  [[nodiscard]] int& expressions() noexcept { return expressions_; }
+  SchemaBudget() : SchemaBudget(kMostExpressions, kMostValues) {}
+  // `values`: JSON values that are read and copied where schemas are joined.
+  SchemaBudget(std::size_t expressions, std::size_t values) : expressions_(expressions), values_(values) {}
 
-  static constexpr int kMostExpressions = 40000;
+  // False: nothing is left.
+  [[nodiscard]] bool take_expression() noexcept { return take(expressions_, 1); }
+  [[nodiscard]] bool take_values(std::size_t count) noexcept { return take(values_, count); }
+  [[nodiscard]] std::size_t values_left() const noexcept { return values_; }
+  [[nodiscard]] SchemaBudget eighth() const noexcept { return {expressions_ / 8, values_ / 8}; }
+  // In one respect or the other.
+  [[nodiscard]] bool is_below(const SchemaBudget& other) const noexcept {
+    return expressions_ < other.expressions_ || values_ < other.values_;
+  }
+
+  static constexpr std::size_t kMostExpressions = 40'000;
+  static constexpr std::size_t kMostValues = 2'000'000;
 
  private:
-  int expressions_;
+  static bool take(std::size_t& left, std::size_t count) noexcept {
+    const bool enough = count <= left;
+    left = enough ? left - count : 0;
+    return enough;
+  }
+
+  std::size_t expressions_;
+  std::size_t values_;
 };
 
 // Loosens what it cannot hold, place by place, and notes it. Throws Error: usage (the whole is no schema, or nothing

@@ -1,9 +1,13 @@
 #include "schema_cases.hpp"
 
 #include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <string_view>
 
 #include "grammar/normal_schema.hpp"
 #include "schema_merge.hpp"
+#include "schema_values.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -122,12 +126,48 @@ Json facts_for(const Json& condition, const Json& schema) {
   return facts;
 }
 
+bool has_only(const Json& schema, std::initializer_list<std::string_view> keys) {
+  return schema.is_object() && std::ranges::all_of(schema.items(), [&](const auto& item) {
+           return std::ranges::contains(keys, std::string_view(item.key())) || is_annotation(item.key());
+         });
+}
+
+bool lists_values(const Json& schema) {
+  if (!has_only(schema, {"const", "enum", kOther, "type"})) return false;
+  const Json* const type = schema.contains("type") ? &schema["type"] : nullptr;
+  return (!schema.contains("enum") || schema["enum"].is_array()) && (type == nullptr || *type == "string");
+}
+
+// Of the form that most have: members with one value each, of what lists its values here. Empty: it is another form.
+std::optional<bool> has_ruled_out_value(const Json& condition, const Json& schema) {
+  if (!has_only(condition, {"properties", "required"})) return std::nullopt;
+  const auto mine = schema.find("properties");
+  const auto theirs = condition.find("properties");
+  const auto needed = condition.find("required");
+  if (mine == schema.end() || theirs == condition.end() || !theirs->is_object()) return std::nullopt;
+  if (needed == condition.end() || !needed->is_array()) return std::nullopt;
+  bool ruled_out = false;
+  for (const auto& [name, of] : theirs->items()) {
+    const auto found = mine->find(name);
+    if (!has_only(of, {"const"}) || !of.contains("const") || found == mine->end() || !lists_values(*found) ||
+        !std::ranges::contains(*needed, Json(name)))
+      return std::nullopt;
+    ruled_out = ruled_out || !may_be(of["const"], *found);
+  }
+  return ruled_out;
+}
+
+bool cannot_hold(const Json& condition, const Json& schema) {
+  const auto known = has_ruled_out_value(condition, schema);  // without a copy of anything
+  return known ? *known : are_disjoint(facts_for(condition, schema), condition);
+}
+
 // Conditions that cannot hold here are their `else`, or nothing: of many on the same member most are decided by one.
 void drop_decided(Json& schema) {
   Json left = Json::array();
   Json otherwise = Json::array();
   for (Json& condition : schema[kConditions]) {
-    if (!are_disjoint(facts_for(condition["if"], schema), condition["if"]))
+    if (!cannot_hold(condition["if"], schema))
       left.push_back(std::move(condition));
     else if (condition.contains("else"))
       otherwise.push_back(std::move(condition["else"]));
@@ -162,6 +202,8 @@ Parts negation_of(const Json& schema) {
 }
 
 std::optional<SchemaCases> next_cases(const Json& schema) {
+  static constexpr std::array kOfCases{kConditions, "dependentRequired", "dependentSchemas", "not"};
+  if (std::ranges::none_of(kOfCases, [&](const char* key) { return schema.contains(key); })) return std::nullopt;
   SchemaCases out{.rest = schema};
   if (out.rest.contains(kConditions)) drop_decided(out.rest);
   if (schema.contains(kConditions) && !out.rest.contains(kConditions)) {
@@ -180,12 +222,10 @@ std::optional<SchemaCases> next_cases(const Json& schema) {
     out.keyword = "dependentSchemas";
     const Json first = take_first(out.rest, "dependentSchemas");
     out.parts = {without(first["name"]), all_of({{"required", Json::array({first["name"]})}}, first["value"])};
-  } else if (schema.contains("not")) {
+  } else {
     out.keyword = "not";
     out.parts = negation_of(schema["not"]);
     out.rest.erase("not");
-  } else {
-    return std::nullopt;
   }
   return out;
 }

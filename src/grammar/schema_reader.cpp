@@ -19,7 +19,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kDeepest = 200;
 constexpr std::size_t kMostCases = 12000;  // of all conditions together, times the members that each is written with
+constexpr std::size_t kMostOpenCases = 64;   // that are still to be read when one is
 constexpr std::size_t kLargest = std::size_t{8} << 20U;
+constexpr const char* kTooLarge = "it comes to too large a grammar";
 constexpr const char* kCircle = "refers to itself and to nothing else";
 constexpr const char* kNever = R"("null")";  // of a rule that nothing refers to
 
@@ -30,6 +32,13 @@ constexpr const char* kNever = R"("null")";  // of a rule that nothing refers to
 
 void add_once(std::vector<std::string>& list, std::string one) {
   if (!std::ranges::contains(list, one)) list.push_back(std::move(one));
+}
+
+// Cases of cases are called after what they are cases of: with a part for each, names would be most of the grammar.
+std::string_view without_case(std::string_view name) {
+  const std::size_t digits = name.find_last_not_of("0123456789");
+  const bool is_case = digits != std::string_view::npos && digits + 1 < name.size() && name.substr(0, digits + 1).ends_with("-c");
+  return is_case ? name.substr(0, digits - 1) : name;
 }
 
 }  // namespace
@@ -49,8 +58,13 @@ class SchemaReader::Inside {
   std::set<std::string> open_;
 };
 
-SchemaReader::SchemaReader(const Json& root, bool strict, int& expressions)
-    : root_(root), strict_(strict), expressions_(expressions), notes_(strict), references_(root) {}
+SchemaReader::SchemaReader(const Json& root, bool strict, SchemaBudget& budget)
+    : root_(root),
+      strict_(strict),
+      budget_(budget),
+      notes_(strict),
+      references_(root),
+      kept_(budget.eighth()) {}
 
 std::string SchemaReader::read() {
   (void)remembered(key_of(root_), "#", "root",
@@ -88,7 +102,11 @@ std::string SchemaReader::remembered(const std::string& key, const std::string& 
 }
 
 void SchemaReader::count(const std::string& pointer) {
-  if (--expressions_ < 0 || rules_.size() > kLargest) too_large("size", pointer, "it comes to too large a grammar");
+  if (!budget_.take_expression() || rules_.size() > kLargest) too_large("size", pointer, kTooLarge);
+}
+
+void SchemaReader::count_values(const Json& schema, const std::string& pointer) {
+  if (!budget_.take_values(values_in(schema))) too_large("size", pointer, kTooLarge);
 }
 
 std::string SchemaReader::expression(const Json& schema, const std::string& pointer, const std::string& name) {
@@ -135,6 +153,7 @@ std::string SchemaReader::of_joined(const Json& schema, const std::string& point
   if (schema == false) throw NothingAllowed(pointer, "allows nothing: what must hold in it contradicts itself");
   if (schema == true) return rules_.json("value");
   count(pointer);
+  count_values(schema, pointer);
   return remembered(schema.dump(), pointer, name,
                     [&](const std::string& rule) { return of_normal(schema, pointer, rule); });
 }
@@ -168,6 +187,7 @@ Json SchemaReader::flat(const Json& schema, const std::string& pointer) { return
 Json SchemaReader::flat(const Json& schema, const std::string& pointer, int depth) {
   if (depth > kDeepest) throw NothingAllowed(pointer, kCircle);
   count(pointer);
+  count_values(schema, pointer);
   Json out = normal_schema(schema, pointer, notes_);
   if (!out.is_object()) return out;
   const Json parts = out.value("allOf", Json::array());
@@ -185,6 +205,8 @@ Json SchemaReader::flat(const Json& schema, const std::string& pointer, int dept
 }
 
 Json SchemaReader::joined(const Json& first, const Json& second, const std::string& pointer) {
+  count_values(first, pointer);
+  count_values(second, pointer);
   return merge_schemas(first, second, pointer, notes_);
 }
 
@@ -240,23 +262,47 @@ void SchemaReader::check_exclusive(const Json& branches, const std::string& poin
   if (!exclusive) notes_.unchecked(pointer, "oneOf", "that no more than one branch matches");
 }
 
+// Cases double with each condition: beyond that many, conditions are left out before the rest of the schema has to be.
+bool SchemaReader::has_too_many_cases() const {
+  return cases_ > kMostCases || open_cases_ > kMostOpenCases || rules_.size() > kLargest / 2 || budget_.is_below(kept_);
+}
+
+// Each joined with the rest, but for those that contradict it.
+std::vector<Json> SchemaReader::possible_cases(const SchemaCases& cases, const std::string& pointer) {
+  std::vector<Json> out;
+  for (const Json& part : *cases.parts) {
+    const std::size_t noted = notes_.all().size();
+    try {
+      out.push_back(joined(cases.rest, flat(part, pointer), pointer));
+      if (out.back() != false) continue;
+      out.pop_back();
+    } catch (const NothingAllowed&) {  // as a branch that nothing satisfies
+    }
+    notes_.go_back_to(noted);
+  }
+  return out;
+}
+
 std::string SchemaReader::one_case_of(const SchemaCases& cases, const std::string& pointer, const std::string& name) {
-  if (!cases.parts || cases_ > kMostCases) {
+  if (!cases.parts || has_too_many_cases()) {
     notes_.unchecked(pointer, cases.keyword,
                      cases.parts ? "there are too many cases" : "a grammar cannot tell its cases");
     Json rest = cases.rest;
     if (cases.parts) rest.erase(cases.keyword == "if" ? kConditions : cases.keyword);
     return of_normal(rest.empty() ? Json(true) : rest, pointer, name);
   }
-  std::vector<std::string> alternatives;
   const std::size_t members = 1 + cases.rest.value("properties", Json::object()).size();
-  for (std::size_t i = 0; i < cases.parts->size(); ++i) {
+  const std::size_t open_before = open_cases_;
+  const std::vector<Json> wholes = possible_cases(cases, pointer);
+  std::vector<std::string> alternatives;
+  for (std::size_t i = 0; i < wholes.size(); ++i) {
     cases_ += members;
+    open_cases_ = open_before + wholes.size() - i - 1;
     add_where_possible(alternatives, [&] {
-      const Json whole = joined(cases.rest, flat((*cases.parts)[i], pointer), pointer);
-      return of_joined(whole, pointer, fmt::format("{}-c{}", name, i));
+      return of_joined(wholes[i], pointer, fmt::format("{}-c{}", without_case(name), ++case_count_));
     });
   }
+  open_cases_ = open_before;
   if (alternatives.empty()) throw NothingAllowed(pointer, fmt::format("allows nothing: see its {}", cases.keyword));
   return gbnf_any_of(alternatives);
 }

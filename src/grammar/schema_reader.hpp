@@ -12,6 +12,7 @@
 #include <plimsoll/base/error.hpp>
 
 #include "gbnf_rules.hpp"
+#include "grammar/json_schema.hpp"
 #include "grammar/schema_notes.hpp"
 #include "grammar/schema_references.hpp"
 #include "schema_cases.hpp"
@@ -28,8 +29,8 @@ class SchemaReader {
  public:
   using Json = nlohmann::ordered_json;
 
-  // `expressions`: how many the grammars that share them may still have; counted down.
-  SchemaReader(const Json& root, bool strict, int& expressions);
+  // The budget is used up by what is read; it must outlive the reader.
+  SchemaReader(const Json& root, bool strict, SchemaBudget& budget);
 
   // The grammar's text. Throws NothingAllowed; Error{unsupported} where it would be too large.
   std::string read();
@@ -64,13 +65,16 @@ class SchemaReader {
   const Json* referred_to(const std::string& target, const std::string& pointer);  // null: noted
   static std::string key_of(const Json& schema);
   void count(const std::string& pointer);
+  void count_values(const Json& schema, const std::string& pointer);
   Json flat(const Json& schema, const std::string& pointer, int depth);
   void add_where_possible(std::vector<std::string>& alternatives, const std::function<std::string()>& make);
+  [[nodiscard]] bool has_too_many_cases() const;
+  [[nodiscard]] std::vector<Json> possible_cases(const SchemaCases& cases, const std::string& pointer);
   void check_exclusive(const Json& branches, const std::string& pointer);
 
   const Json& root_;
   bool strict_;
-  int& expressions_;
+  SchemaBudget& budget_;
   GbnfRules rules_;
   SchemaNotes notes_;
   std::map<std::string, std::string> known_;  // rules by what they are of
@@ -78,7 +82,10 @@ class SchemaReader {
   std::set<std::string> open_;                // of these, the ones that are read without anything written before them
   SchemaReferences references_;
   int depth_ = 0;
-  std::size_t cases_ = 0;
+  SchemaBudget kept_;  // of the budget: for all but conditions
+  std::size_t cases_ = 0;       // read, times the members that each is written with
+  std::size_t case_count_ = 0;  // read
+  std::size_t open_cases_ = 0;  // of those around what is being read: still to be read
 };
 
 // A value of this type. Of the schema's normal form.

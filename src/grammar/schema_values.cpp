@@ -116,6 +116,13 @@ std::vector<std::string> types_of(const Json& schema) {
   return {"value"};
 }
 
+std::size_t values_in(const Json& schema) {
+  std::size_t count = 1;
+  if (!schema.is_structured()) return count;
+  for (const Json& one : schema) count += values_in(one);
+  return count;
+}
+
 std::optional<NumberBound> least_of(const Json& schema) { return bound(schema, "minimum", "exclusiveMinimum", true); }
 std::optional<NumberBound> most_of(const Json& schema) { return bound(schema, "maximum", "exclusiveMaximum", false); }
 

@@ -1,5 +1,6 @@
 // schema_values: what a schema in its normal form says about single values: const, enum, type, bounds.
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ namespace plimsoll::grammar {
 [[nodiscard]] bool contradict_values(const nlohmann::ordered_json& schema);
 // Where no type is said, the one that its keywords speak of; "value" where they speak of none.
 [[nodiscard]] std::vector<std::string> types_of(const nlohmann::ordered_json& schema);
+
+// All JSON values in it, its own included.
+[[nodiscard]] std::size_t values_in(const nlohmann::ordered_json& schema);
 
 [[nodiscard]] std::optional<NumberBound> least_of(const nlohmann::ordered_json& schema);
 [[nodiscard]] std::optional<NumberBound> most_of(const nlohmann::ordered_json& schema);

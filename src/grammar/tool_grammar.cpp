@@ -30,8 +30,10 @@ std::string in_class(char c) {
   return fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
 }
 
-constexpr int kMostExpressions = 100000;                  // of all functions together
-constexpr std::size_t kLargest = std::size_t{16} << 20U;  // so
+// Of all functions together.
+constexpr std::size_t kMostExpressions = 100'000;
+constexpr std::size_t kMostValues = 4'000'000;
+constexpr std::size_t kLargest = std::size_t{16} << 20U;
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -184,7 +186,7 @@ class ToolGrammar {
   std::vector<std::string> choices_;  // what follows a call's "name":
   std::vector<std::string> lines_;
   std::string head_;
-  SchemaBudget budget_{kMostExpressions};
+  SchemaBudget budget_{kMostExpressions, kMostValues};
   std::size_t size_ = 0;  // of all grammars
   std::vector<SchemaNote> notes_;
 };

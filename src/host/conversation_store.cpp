@@ -51,6 +51,7 @@ ConversationId ConversationStore::add(const std::string& model, run::SequenceSna
   run::SequenceSnapshot tokens_alone;
   tokens_alone.fingerprint = saved.fingerprint;
   tokens_alone.tokens = saved.tokens;
+  tokens_alone.adapter_scales = saved.adapter_scales;
   if (saved.decoded == 0) {
     swap_space_.put_tokens(id, std::move(tokens_alone));
   } else {
@@ -66,6 +67,7 @@ run::SequenceSnapshot tokens_of(const run::Conversation& conversation) {
   run::SequenceSnapshot tokens_alone;
   tokens_alone.fingerprint = run::fingerprint_of(conversation.instance().context());
   tokens_alone.tokens = conversation.tokens();
+  tokens_alone.adapter_scales = conversation.adapter_scales();
   return tokens_alone;
 }
 
@@ -146,10 +148,11 @@ bool ConversationStore::is_moving(const std::string& model) const {
   return std::ranges::any_of(moving_, [&](const auto& one) { return one.second == model; });
 }
 
-std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(const std::string& model) {
+std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(const std::string& model,
+                                                                            std::optional<ConversationId> but_not) {
   auto longest = entries_.end();
   for (auto one = entries_.begin(); one != entries_.end(); ++one) {
-    if (one->second.model != model || !one->second.idle) continue;
+    if (one->second.model != model || !one->second.idle || one->first == but_not) continue;
     if (longest == entries_.end() || one->second.idle_since < longest->second.idle_since) longest = one;
   }
   if (longest == entries_.end()) return std::nullopt;
@@ -170,12 +173,13 @@ void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std
 }
 
 // False: no conversation of it is idle, or on its way out.
-bool ConversationStore::swap_out_one(Resident& resident, const std::stop_token& stop) {
+bool ConversationStore::swap_out_one(Resident& resident, const std::stop_token& stop,
+                                     std::optional<ConversationId> but_not) {
   std::optional<Move> move;
   std::optional<Idle> idle;  // ends before the move does: its sequence is free then
   {
     MutexLock lock(mutex_);
-    idle = take_longest_idle(resident.name);
+    idle = take_longest_idle(resident.name, but_not);
     if (!idle) {
       if (!is_moving(resident.name)) return false;
       moved_.wait(lock);
@@ -243,21 +247,25 @@ run::Conversation bring_back(run::BatchedExecutor& executor, const run::Sequence
   if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(executor, snapshot)))
     return executor.load(snapshot);
   run::Conversation conversation = executor.create();
+  if (is_memory_of_use) conversation.set_adapter_scales(snapshot.adapter_scales);  // of the same adapters
   conversation.prompt(snapshot.tokens);
   return conversation;
 }
 
 }  // namespace
 
-run::Conversation ConversationStore::acquire(Resident& resident, std::optional<ConversationId> id) {
+run::Conversation ConversationStore::acquire(Resident& resident, std::optional<ConversationId> id,
+                                             std::optional<ConversationId> like) {
   if (id) {
     MutexLock lock(mutex_);
     while (moving_.contains(*id)) moved_.wait(lock);
     if (auto& idle = entry_of(*id).idle) return *std::exchange(idle, std::nullopt);
   }
   const MutexLock one_after_the_other(resident.sequences);  // a sequence that is made free is for who made it free
-  while (resident.executor->free_sequences() == 0 && swap_out_one(resident, {})) {
+  if (like) {
+    if (auto copy = copy_of(resident, *like)) return std::move(*copy);
   }
+  make_a_sequence_free(resident);
   if (!id) return resident.executor->create();
   std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
   if (!back) return resident.executor->create();
@@ -279,6 +287,75 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
       throw;
     }
   }
+}
+
+void ConversationStore::make_a_sequence_free(Resident& resident, std::optional<ConversationId> but_not_of) {
+  while (resident.executor->free_sequences() == 0 && swap_out_one(resident, {}, but_not_of)) {
+  }
+}
+
+namespace {
+
+// Recurrent memory, and a window that has moved on, cannot be cut back to a beginning.
+bool is_of_use_in_part(Resident& resident) {
+  const engine::ModelFacts& model = resident.instance->model()->facts();
+  const bool slides = model.n_swa > 0 && !resident.instance->context().facts().swa_full;
+  return !model.is_recurrent && !model.is_hybrid && !model.has_encoder && !slides;
+}
+
+}  // namespace
+
+// Whoever wants the other one waits meanwhile. Before that a sequence is made free: who waits for a move to end must
+// not have begun one.
+std::optional<run::Conversation> ConversationStore::copy_of(Resident& resident, ConversationId id) {
+  if (!is_of_use_in_part(resident)) return std::nullopt;
+  make_a_sequence_free(resident, id);
+  std::optional<Move> move;
+  std::optional<run::Conversation> idle;
+  {
+    MutexLock lock(mutex_);
+    while (moving_.contains(id)) moved_.wait(lock);
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || found->second.in_use || found->second.model != resident.name) return std::nullopt;
+    idle = std::exchange(found->second.idle, std::nullopt);
+    move.emplace(*this, id, resident.name);
+  }
+  if (!idle) return copy_of_swapped(resident, id);
+  Idle other{.id = id, .conversation = std::move(*idle)};
+  return copy_of_idle(resident, other);
+}
+
+// Where there is no sequence for a copy, the other one is swapped out, and what stays in the context is the copy.
+std::optional<run::Conversation> ConversationStore::copy_of_idle(Resident& resident, Idle& idle) {
+  if (resident.executor->free_sequences() == 0) {
+    swap_out(resident, idle, {});
+    return std::move(idle.conversation);
+  }
+  try {
+    std::optional<run::Conversation> copy = resident.executor->create();
+    copy->copy_from(idle.conversation);
+    put_back(idle.id, std::move(idle.conversation));
+    return copy;
+  } catch (...) {
+    put_back(idle.id, std::move(idle.conversation));
+    throw;
+  }
+}
+
+std::optional<run::Conversation> ConversationStore::copy_of_swapped(Resident& resident, ConversationId id) {
+  std::optional<SwapSpace::Swapped> back = swap_space_.take(id);
+  if (!back) return std::nullopt;
+  std::optional<run::Conversation> copy;
+  try {
+    const run::SequenceSnapshot& snapshot = back->snapshot;
+    if (snapshot.decoded > 0 && snapshot.fingerprint == run::fingerprint_of(resident.instance->context()) &&
+        resident.executor->free_sequences() > 0)
+      copy = resident.executor->load(snapshot);
+  } catch (const std::exception& error) {
+    log::debug("host", "a conversation of '{}' is not copied: {}", resident.name, error.what());
+  }
+  swap_space_.put_back(id, std::move(*back));
+  return copy;
 }
 
 void ConversationStore::keep(ConversationId id, run::Conversation conversation) {

@@ -41,7 +41,10 @@ class ConversationStore {
   // A sequence of the model's context, for a lease: the claimed conversation from where it is, else an empty one. Where
   // all sequences are taken, the longest idle conversation is swapped out. Throws what restoring throws; the
   // conversation is still swapped out then.
-  [[nodiscard]] run::Conversation acquire(Resident& resident, std::optional<ConversationId> id);
+  // `like`: for a conversation that is new; it begins as a copy of what that one holds, where it can be had: no lease
+  // has it, its memory is there, and a part of it is of use without the rest.
+  [[nodiscard]] run::Conversation acquire(Resident& resident, std::optional<ConversationId> id,
+                                          std::optional<ConversationId> like = std::nullopt);
   // Leaves it in the context, idle until its next lease.
   void keep(ConversationId id, run::Conversation conversation);
   // Its model goes. Once `stop` is requested, the tokens alone are kept.
@@ -71,11 +74,18 @@ class ConversationStore {
     run::Conversation conversation;
   };
   class Move;
+  [[nodiscard]] std::optional<run::Conversation> copy_of(Resident& resident, ConversationId id);
+  [[nodiscard]] std::optional<run::Conversation> copy_of_idle(Resident& resident, Idle& idle);
+  [[nodiscard]] std::optional<run::Conversation> copy_of_swapped(Resident& resident, ConversationId id);
+  void make_a_sequence_free(Resident& resident, std::optional<ConversationId> but_not_of = std::nullopt);
   [[nodiscard]] std::vector<ConversationId> all_of(const std::string& model) const;
   [[nodiscard]] Entry& entry_of(ConversationId id) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_moving(const std::string& model) const PLIMSOLL_REQUIRES(mutex_);
-  [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model) PLIMSOLL_REQUIRES(mutex_);
-  [[nodiscard]] bool swap_out_one(Resident& resident, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model,
+                                                      std::optional<ConversationId> but_not = std::nullopt)
+      PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] bool swap_out_one(Resident& resident, const std::stop_token& stop,
+                                  std::optional<ConversationId> but_not = std::nullopt) PLIMSOLL_EXCLUDES(mutex_);
   void swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
   void put_back(ConversationId id, run::Conversation conversation) PLIMSOLL_EXCLUDES(mutex_);
 

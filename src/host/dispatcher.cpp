@@ -90,21 +90,6 @@ void Dispatcher::give_back(TicketId lease, Time now, std::optional<double> took)
   one.last_used = now;
 }
 
-bool Dispatcher::wants_slots_back(const std::string& name) const {
-  const Model& one = model(name);
-  if (one.state != ready || one.leaving || one.broken) return true;
-  return std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return ticket.needs_slot && ticket.model == name; });
-}
-
-std::optional<TicketId> Dispatcher::take_another(const std::string& name, Time now) {
-  Model& one = model(name);
-  if (wants_slots_back(name) || one.leases >= one.rules.slots) return std::nullopt;
-  ++one.leases;
-  shares_.arrive({}, 1);  // what it takes is its request's, whose own lease says it
-  leases_[next_] = {.model = name, .claim = {}, .since = now};
-  return next_++;
-}
-
 void Dispatcher::pin(const std::string& name, bool pinned) { model(name).rules.pinned = pinned; }
 
 void Dispatcher::set_time_to_live(const std::string& name, std::optional<std::chrono::milliseconds> idle) {
@@ -157,7 +142,11 @@ void Dispatcher::grant_slots(Time now) {
     if (!open || one.broken || (ticket.needs_slot && one.leases >= one.rules.slots)) return false;
     if (ticket.needs_slot) {
       ++one.leases;
-      leases_[ticket.id] = {.model = ticket.model, .claim = ticket.claim, .since = now};
+      leases_[ticket.id] = {.model = ticket.model,
+                            .claim = ticket.claim,
+                            .since = now,
+                            .tenant = ticket.claim.tenant,
+                            .weight = ticket.claim.weight};
       if (!ticket.comes_back) shares_.serve(ticket.claim.tenant, ticket.claim.cost);
     } else {
       shares_.leave(ticket.claim.tenant);

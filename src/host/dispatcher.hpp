@@ -153,12 +153,15 @@ class Dispatcher {
   void retry(const std::string& model);  // it is due, where it is failed
   void evicted(const std::string& model, Time now);
 
-  // One more slot for somebody who has one of that model: at once or not at all. Nobody who waits for a slot is passed,
-  // and a model that has been promised away gets no more work. Since nobody waits for more while holding one, requests
-  // that want several cannot wait for each other.
-  [[nodiscard]] std::optional<TicketId> take_another(const std::string& model, Time now);
-  // Whoever has more than one slot of it should give one back.
-  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
+  // One more slot for somebody who has that lease: at once or not at all. Nobody who waits for a slot is passed, and a
+  // model that has been promised away gets no more work. Since nobody waits for more while holding one, requests that
+  // want several cannot wait for each other. Of several tenants that want more of a model, the one comes first that has
+  // fewest slots of it for its weight; whoever has not asked for a second wants no more.
+  [[nodiscard]] std::optional<TicketId> take_another(TicketId lease, Time now);
+  [[nodiscard]] std::optional<TicketId> take_another(const std::string& model, Time now);  // for its longest lease
+  // That one, which take_another() gave, should be given back: somebody waits for a slot, the model is to go, or another
+  // tenant that wants more has fewer for its weight.
+  [[nodiscard]] bool wants_slot_back(TicketId lease, Time now) const;
   // --- the fleet becomes another one (dispatcher_fleet.cpp) ---
   void add(const ModelRules& rules);        // a model that is absent, or one that was retired and is still here
   void set_rules(const ModelRules& rules);  // of one that stays as it is
@@ -244,6 +247,9 @@ class Dispatcher {
     Claim claim;
     Time since;
     bool is_asked_to_go = false;
+    std::string tenant{};  // in whose name: the claim's, or of one that take_another() gave its request's
+    double weight = 1;
+    std::optional<Time> wants_more{};  // when it asked for another one and got none, last
   };
 
   [[nodiscard]] Model& model(const std::string& name);
@@ -256,6 +262,9 @@ class Dispatcher {
   void order(Time now);
   void preempt(Time now);
   [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
+  [[nodiscard]] bool is_promised(const std::string& model) const;
+  [[nodiscard]] std::size_t held_by(const std::string& tenant, const std::string& model) const;
+  [[nodiscard]] bool somebody_has_less(const Lease& than, std::size_t held, Time now) const;
   void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   [[nodiscard]] std::optional<std::vector<std::string>> victims_for(Ticket& ticket, const FreeCapacity& capacity,
                                                                     const EvictionPolicy& policy, Time now);

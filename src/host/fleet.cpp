@@ -22,6 +22,16 @@ void look_at_other_names(const FleetModel& model, std::set<std::string>& names, 
   }
 }
 
+void look_at_adapters(const FleetModel& model, std::vector<std::string>& out) {
+  for (const Preset& preset : model.presets) {
+    for (const engine::AdapterParams& adapter : preset.adapters.value_or(std::vector<engine::AdapterParams>{})) {
+      if (!std::ranges::contains(model.request.dry_run.adapters, adapter.path, &engine::AdapterParams::path))
+        out.push_back(fmt::format("'{}' has an adapter '{}' that is none of '{}'", preset.name, adapter.path,
+                                  model.request.name));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> contradictions(const Fleet& fleet) {
@@ -43,6 +53,9 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
     }
     if (model.request.dry_run.context.embeddings && !model.presets.empty())
       out.push_back(fmt::format("'{}' is a model for embeddings; presets are for text", name));
+    look_at_adapters(model, out);
+    if (const auto twice = plan::contradiction(model.request.runtime))
+      out.push_back(fmt::format("'{}': {}", name, *twice));
     if (model.time_to_live && model.pinned)
       out.push_back(fmt::format("'{}' is pinned, so it cannot have a time to live", name));
   }
@@ -50,6 +63,7 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
   const Thresholds& at = fleet.thresholds;
   if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
     out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");
+  if (!eviction_policy(fleet.eviction)) out.push_back(unknown_eviction_policy(fleet.eviction));
   return out;
 }
 

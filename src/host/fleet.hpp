@@ -11,6 +11,7 @@
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
 #include "engine/partial_sampling.hpp"
+#include "host/eviction_policies.hpp"
 #include "host/fleet_keys.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
@@ -38,6 +39,8 @@ struct Preset {
   std::string template_values{};       // a JSON object of what else it may ask for; empty: nothing
   std::uint32_t n_ctx = 0;             // of prompt and answer together at most; 0: the model's
   engine::PartialSampling sampling{};  // over the model's
+  // How much of which of the model's adapters; of the others nothing. Empty: as the model has them.
+  std::optional<std::vector<engine::AdapterParams>> adapters{};
   friend bool operator==(const Preset&, const Preset&) = default;
 };
 
@@ -73,6 +76,7 @@ struct Fleet {
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   SwapLimits swap{};
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
+  std::string eviction = kDefaultEviction;  // by which policy: see eviction_policies.hpp
   Thresholds thresholds{};
   std::vector<FleetKey> keys{};  // of those who may ask, for a server
   bool prefault =
@@ -80,7 +84,7 @@ struct Fleet {
 };
 
 // One sentence for each thing that contradicts itself: no model, a name (an alias, a preset's) twice or none, a path
-// that is empty, thresholds out of order. Empty: it can be hosted.
+// that is empty, thresholds out of order, an eviction policy that is none. Empty: it can be hosted.
 [[nodiscard]] std::vector<std::string> contradictions(const Fleet& fleet);
 
 // What is to be planned: its models in their order, then their drafts.

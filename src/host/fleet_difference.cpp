@@ -15,7 +15,7 @@ using Keys = std::vector<std::string>;
 // computed in it.
 constexpr std::array kComputeTheSame{
     "gpu_layers", "device",      "split_mode", "tensor_split", "main_gpu",        "tensor_overrides",
-    "cpu_moe",    "n_cpu_moe",   "load_mode",  "n_ctx",        "use_extra_bufts", "check_tensors",
+    "cpu_moe",    "n_cpu_moe",   "load_mode",  "n_ctx",        "use_extra_bufts", "check_tensors", "host_buffers",
     "n_batch",    "n_ubatch",    "n_seq_max",  "type_k",       "type_v",          "n_outputs_max",
     "flash_attn", "offload_kqv", "op_offload", "n_threads",    "offload",         "n_threads_batch"};
 
@@ -72,6 +72,7 @@ ModelDifference difference_of(const FleetModel& before, const FleetModel& after)
   compare.parameters(old.context, now.context);
   compare.memory("model-draft", !is_same_draft(before.draft, after.draft), memory);
   compare.memory("compute-group", before.request.compute_group != after.request.compute_group, memory);
+  compare.memory("runtime", before.request.runtime != after.request.runtime, memory);
   compare.rule("pinned", before.pinned != after.pinned);
   compare.rule("priority", before.priority != after.priority);
   compare.rule("time-to-live", before.time_to_live != after.time_to_live);
@@ -104,6 +105,7 @@ Keys settings_that_differ(const Fleet& before, const Fleet& after) {
   differs("runtime", before.runtime != after.runtime);
   differs("prefault", before.prefault != after.prefault);
   differs("keep-in-host", before.keep_in_host != after.keep_in_host);
+  differs("eviction", before.eviction != after.eviction);
   differs("swap.memory", before.swap.memory != after.swap.memory);
   differs("swap.disk", before.swap.disk != after.swap.disk);
   differs("swap.folder", before.swap.folder != after.swap.folder);

@@ -87,6 +87,12 @@ void read_budgets(const toml::node& node, Fleet& fleet, Complaints& complaints) 
   if (const auto wrong = plan::contradiction(fleet.budgets)) complaints.at(node.source(), *wrong);
 }
 
+void read_keep_in_host(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+  const auto parsed = parse_bytes(node.value_exact<std::string>().value_or(""));
+  if (!parsed) return complaints.at(node.source(), "'keep-in-host' takes a size like \"8GiB\"");
+  fleet.keep_in_host = *parsed;
+}
+
 void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) {
   const toml::array* list = node.as_array();
   if (list == nullptr) return complaints.at(node.source(), "'runtime' takes a list like [\"CUDA0=600MiB\"]");
@@ -101,10 +107,11 @@ void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) 
   if (const auto wrong = plan::contradiction(fleet.runtime)) complaints.at(node.source(), *wrong);
 }
 
-void read_keep_in_host(const toml::node& node, Fleet& fleet, Complaints& complaints) {
-  const auto parsed = parse_bytes(node.value_exact<std::string>().value_or(""));
-  if (!parsed) return complaints.at(node.source(), "'keep-in-host' takes a size like \"8GiB\"");
-  fleet.keep_in_host = *parsed;
+void read_eviction(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+  const auto name = node.value_exact<std::string>();
+  if (!name) return complaints.at(node.source(), "'eviction' takes a policy like \"lru\"");
+  if (!eviction_policy(*name)) return complaints.at(node.source(), unknown_eviction_policy(*name));
+  fleet.eviction = *name;
 }
 
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
@@ -123,6 +130,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
         complaints.at(node.source(), "'prefault' takes true or false");
     } else if (name == "keep-in-host") {
       read_keep_in_host(node, fleet, complaints);
+    } else if (name == "eviction") {
+      read_eviction(node, fleet, complaints);
     } else if (name == "model") {
       read_models(node, fleet, folder, complaints);
     } else if (name == "key") {
@@ -133,7 +142,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
-                                              "keep-in-host, [swap], [thresholds], [[key]] "
+                                              "keep-in-host, eviction, [swap], [thresholds], [[key]] "
                                               "and [[model]]",
                                               name));
     }

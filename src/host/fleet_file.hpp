@@ -3,6 +3,7 @@
 //   budgets = ["90%", "Vulkan0=8GiB"]
 //   prefault = true               # the default: host memory is touched as it is taken
 //   keep-in-host = "8GiB"         # weights of models that have gone
+//   eviction = "balanced"         # by which policy models go: see eviction_policies.hpp
 //
 //   [swap]                        # conversations of evicted models
 //   memory = "1GiB"
@@ -22,6 +23,7 @@
 //   priority = 0
 //   time-to-live = "10min"
 //   load-at-start = false
+//   runtime = ["CUDA0=600MiB"]    # what its backend takes for itself, where that is known better than planned
 //   warm-up = "full"
 //   embeddings = true             # for vectors; with pooling = "rank" for ranking
 //   model-draft = "tiny.gguf"     # proposes tokens to this one; with gpu-layers-draft, draft-max, draft-p-min

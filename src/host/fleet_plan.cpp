@@ -64,7 +64,7 @@ Switch switch_to(const Fleet& fleet, const FreeCapacity& capacity, const Names& 
   for (const Candidate& one : may_go) names.push_back(one.name);
   std::erase_if(stay, [&](const std::string& name) { return std::ranges::contains(names, name); });
   FreeCapacity::Trial trial(capacity, wanted, stay, names);
-  const auto victims = choose_victims(may_go, LeastRecentlyUsed{}, Clock::TimePoint{}, trial);
+  const auto victims = choose_victims(may_go, *eviction_policy(fleet.eviction), Clock::TimePoint{}, trial);
   return {.ready = ready, .wanted = wanted, .evicted = victims.value_or(Names{}), .refused = !victims};
 }
 

@@ -105,6 +105,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                  plan::Store& store, const HostOptions& options)
     : accounting_(accounting),
       files_(std::move(planned.files)),
+      has_own_policy_(options.policy != nullptr),
+      log_(clock_, options.told),
       log_charge_(accounting.ledger(), memory::on_the_heap(memory::kRecords, memory::Stage::bookkeeping)),
       fleet_(planned.fleet),
       plans_(planned.plan.models),
@@ -112,7 +114,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
       kept_(planned.fleet->keep_in_host),
       devices_(accounting, *planned.fleet, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
       neighbours_(accounting),
-      queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity, options.policy, options.longest_queue,
+      queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity,
+             options.policy ? options.policy : eviction_policy(planned.fleet->eviction), options.longest_queue,
              clock_, *this, options.time_slice),
       loader_({.accounting = accounting,
                .fleet = planned.fleet,

@@ -28,12 +28,13 @@
 namespace plimsoll::host {
 
 struct HostOptions {
-  std::shared_ptr<const EvictionPolicy> policy = std::make_shared<LeastRecentlyUsed>();
+  std::shared_ptr<const EvictionPolicy> policy{};  // empty: the fleet's (Fleet::eviction), and a reload may change it
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
   // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
   std::optional<plan::Plan> planned{};
   std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice;  // of a lease, before it gives way to another one
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
+  HostLog::Listener told{};        // of every event from the first on: see HostLog::listen()
 };
 
 // Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used

@@ -89,7 +89,8 @@ struct Host::Impl final : private QueueObserver {
   run::MemoryAccounting& accounting_;
   const std::unique_ptr<ModelFiles> files_;
   SystemClock clock_;
-  HostLog log_{clock_};
+  const bool has_own_policy_;  // a reload does not choose another one
+  HostLog log_;
   memory::Charge log_charge_;  // under the queue's lock
   Mutex reloading_;            // one reload at a time
   std::atomic<std::uint64_t> fleet_number_ = 0;

@@ -85,6 +85,10 @@ std::uint64_t HostLog::dropped() const {
   return dropped_;
 }
 
+HostLog::HostLog(const Clock& clock, Listener listener) : HostLog(clock) {
+  if (listener) listen(std::move(listener));
+}
+
 void HostLog::listen(Listener listener) {
   const MutexLock lock(mutex_);
   listeners_.push_back(std::move(listener));

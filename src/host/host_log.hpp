@@ -36,7 +36,11 @@ struct HostEvent {
 class HostLog {
  public:
   static constexpr std::size_t kCapacity = 10'000;  // about 2 MiB
+  // Called with each event, after it was appended, on the thread that caused it, without any lock held but the host's:
+  // it must be quick and must not call the host. What it throws is logged.
+  using Listener = std::function<void(const HostEvent&)>;
   explicit HostLog(const Clock& clock, std::size_t capacity = kCapacity) : clock_(clock), capacity_(capacity) {}
+  HostLog(const Clock& clock, Listener listener);  // of all events
 
   void moved(const std::string& model, ModelState from, ModelState to, Bytes bytes, std::string why);
   void refused(const std::string& model, ModelState state, std::string why);
@@ -47,10 +51,7 @@ class HostLog {
   // What it takes of the heap, about.
   [[nodiscard]] Bytes held() const;
   bool drop_oldest();  // false: there is none
-  // Called with each event, after it was appended, on the thread that caused it, without any lock held but the host's:
-  // it must be quick and must not call the host. What it throws is logged.
-  using Listener = std::function<void(const HostEvent&)>;
-  void listen(Listener listener);
+  void listen(Listener listener);  // of those from now on
 
  private:
   void append(HostEvent event);

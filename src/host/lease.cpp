@@ -23,12 +23,12 @@ void Lease::State::release_sequence() {
   if (id) host->conversations().unclaim(*id);
 }
 
-void Lease::State::acquire_sequence() {
+void Lease::State::acquire_sequence(std::optional<ConversationId> like) {
   if (!resident->executor) {
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
   }
-  conversation = host->conversations().acquire(*resident, kept);
+  conversation = host->conversations().acquire(*resident, kept, like);
 }
 
 Lease::State::~State() {
@@ -64,8 +64,10 @@ std::optional<run::Draft> Lease::draft() {
   return run::Draft{.conversation = &*state_->draft, .speculation = state_->resident->speculation};
 }
 
+bool Lease::has_draft() const noexcept { return state_->resident->draft.has_value(); }
+
 std::optional<Lease> Lease::another() const {
-  std::optional<Queue::Granted> granted = state_->host->queue().another(model());
+  std::optional<Queue::Granted> granted = state_->host->queue().another(state_->number);
   if (!granted) return std::nullopt;
   auto state = std::make_unique<State>();
   state->host = state_->host;
@@ -74,14 +76,15 @@ std::optional<Lease> Lease::another() const {
   return Lease(std::move(state));
 }
 
-bool Lease::is_wanted_back() const { return state_->host->queue().wants_slots_back(model()); }
+bool Lease::is_wanted_back() const { return state_->host->queue().wants_slot_back(state_->number); }
 
 bool Lease::has_slot() const noexcept { return state_->host != nullptr; }
 void Lease::note_tokens(double tokens) noexcept { state_->took = state_->took.value_or(0) + tokens; }
 
 void Lease::give_way(AcquireOptions how, const WaitSteps& steps) {
-  if (!state_->kept) throw Error(ErrorCode::usage, "this lease has no conversation that lasts");
-  const ConversationId conversation = *state_->kept;
+  const std::optional<ConversationId> conversation = state_->kept;
+  if (!conversation && state_->resident->executor)
+    throw Error(ErrorCode::usage, "this lease has no conversation that lasts");
   state_->release_sequence();
   state_->draft.reset();
   const std::weak_ptr<Resident> before = state_->resident;
@@ -96,16 +99,16 @@ void Lease::give_way(AcquireOptions how, const WaitSteps& steps) {
   state_->host = host;
   if (before.lock() != state_->resident)
     throw Error(ErrorCode::engine_failed, fmt::format("'{}' was loaded anew while its request waited", name));
-  resume(conversation);
+  if (conversation) resume(*conversation);
 }
 
-void Lease::resume(ConversationId conversation) {
+void Lease::resume(ConversationId conversation, std::optional<ConversationId> like) {
   if (state_->kept == conversation) return;
   state_->release_sequence();
   state_->host->conversations().claim(conversation, model());
   state_->kept = conversation;
   try {
-    state_->acquire_sequence();
+    state_->acquire_sequence(like);
   } catch (...) {
     state_->release_sequence();
     throw;

@@ -52,9 +52,10 @@ class Lease {
   [[nodiscard]] run::Conversation& conversation();
   // A sequence of the model's draft, the lease's own; empty where the fleet gives the model none.
   [[nodiscard]] std::optional<run::Draft> draft();
+  [[nodiscard]] bool has_draft() const noexcept;
   // Gives the slot up, and waits for one again, before all others of its priority. The conversation, which it has with
   // resume() or from acquire(), is swapped out where others need its place, and is the same afterwards; so is its
-  // object, which is not used meanwhile. `how`: its `stop` ends the waiting, and `give_way` is asked the next time;
+  // object, which is not used meanwhile; a draft's is gone. A model for embeddings has none. `how`: its `stop` ends the waiting, and `give_way` is asked the next time;
   // `steps` while it waits. Throws Error: usage (it has no conversation that lasts), cancelled, engine_failed (the
   // model had to be loaded anew), and what restoring throws. Where it throws, this lease has nothing any more.
   void give_way(AcquireOptions how, const WaitSteps& steps = {});
@@ -64,12 +65,14 @@ class Lease {
   // That conversation becomes this lease's own, and outlives it; for those who can choose one only when the model is
   // ready. Another one that this lease has had is put back. Throws Error: usage (the model has no such conversation),
   // busy (it has a lease already), unsupported, and what restoring its memory throws.
-  void resume(ConversationId conversation);
+  // `like`: where that conversation is new, it begins as a copy of what another one holds, if it can be had cheaply.
+  void resume(ConversationId conversation, std::optional<ConversationId> like = std::nullopt);
 
   // Another slot of the same model, where one is free and nobody waits for one: never waits. For a request of several
   // answers, which goes on with the slots that it has.
   [[nodiscard]] std::optional<Lease> another() const;
-  // Somebody waits for a slot, or the model is to go: what another() gave should be given back soon.
+  // What another() gave should be given back soon: somebody waits for a slot, the model is to go, or another tenant that
+  // wants more has fewer slots for its weight.
   [[nodiscard]] bool is_wanted_back() const;
 
  private:

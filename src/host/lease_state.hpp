@@ -23,7 +23,7 @@ struct Lease::State {
 
   // What lasts goes back to its place, what does not is gone.
   void release_sequence();
-  void acquire_sequence();
+  void acquire_sequence(std::optional<ConversationId> like = std::nullopt);
 };
 
 }  // namespace plimsoll::host

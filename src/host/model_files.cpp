@@ -11,6 +11,7 @@ std::string identity_of(const dry_run::DryRunRequest& request) {
   for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
   for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
   if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
+  for (const engine::MetadataOverride& entry : request.model.metadata_overrides) files += to_string(entry);
   return files;
 }
 

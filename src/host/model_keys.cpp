@@ -91,6 +91,11 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   reader.flag("pinned", model.pinned);
   reader.number("priority", model.priority, -20, 20);
   reader.flag("load-at-start", model.load_at_start);
+  reader.texts("runtime", [&](const std::string& value) {
+    const auto runtime = plan::parse_runtime(value);
+    if (!runtime) wrong(runtime.error());
+    model.request.runtime.push_back(*runtime);
+  });
   reader.text("time-to-live", [&](const std::string& value) {
     model.time_to_live = parse_duration(value);
     if (!model.time_to_live)
@@ -141,7 +146,10 @@ Preset read_preset(const toml::table& table, const std::filesystem::path& folder
                [&](const toml::table& values) { preset.template_values = json_of(values).dump(); });
   add_template_keys(reader, preset.chat_template, folder);
   add_sampling(reader, preset.sampling);
+  std::vector<engine::AdapterParams> adapters;
+  reader.texts("lora", [&](const std::string& value) { adapters.push_back(scaled_file(folder, value)); });
   reader.read(table);
+  if (table.contains("lora")) preset.adapters = std::move(adapters);
   if (table.contains("thinking")) preset.thinking = thinking;
   if (preset.name.empty()) complaints.at(table.source(), "a preset has no 'name'");
   return preset;
@@ -215,6 +223,7 @@ FleetModel read_model(const toml::table& table, const std::filesystem::path& fol
   finish_context(model.request.dry_run, table);
   const std::string& path = model.request.dry_run.model.path;
   if (!table.contains("path")) complaints.at(table.source(), "a model has no 'path'");
+  if (const auto twice = plan::contradiction(model.request.runtime)) complaints.at(table.source(), *twice);
   if (model.request.name.empty()) model.request.name = name_of_file(path);
   try {
     engine::validate(context);

@@ -1,5 +1,8 @@
 #include "host/preset_json.hpp"
 
+#include <filesystem>
+
+#include "base/utf8.hpp"
 #include "engine/sampling_json.hpp"
 
 namespace plimsoll::host {
@@ -26,6 +29,13 @@ Json to_json(const Preset& preset) {
   if (!preset.chat_template.empty()) settings["chat-template"] = preset.chat_template;
   if (!preset.template_values.empty()) settings["template-arguments"] = Json::parse(preset.template_values);
   if (preset.n_ctx > 0) settings["ctx-size"] = preset.n_ctx;
+  if (preset.adapters) {
+    settings["lora"] = Json::array();
+    for (const engine::AdapterParams& adapter : *preset.adapters) {
+      const std::string file = as_utf8(std::filesystem::path(adapter.path).filename().string());
+      settings["lora"].push_back({{"path", file}, {"scale", adapter.scale}});
+    }
+  }
   if (Json sampling = sampling_json(preset.sampling); !sampling.empty()) settings["sampling"] = std::move(sampling);
   return {{"name", preset.name}, {"aliases", preset.aliases}, {"settings", std::move(settings)}};
 }

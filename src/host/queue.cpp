@@ -33,10 +33,10 @@ std::chrono::milliseconds Queue::guessed_load_time(const plan::ModelPlan& plan) 
 
 Queue::Queue(const std::vector<ModelRules>& rules, FreeCapacity capacity, std::shared_ptr<const EvictionPolicy> policy,
              std::size_t longest, const Clock& clock, QueueObserver& observer, std::chrono::milliseconds time_slice)
-    : policy_(std::move(policy)),
-      longest_(longest),
+    : longest_(longest),
       clock_(clock),
       observer_(observer),
+      policy_(std::move(policy)),
       dispatcher_(rules, time_slice),
       capacity_(std::move(capacity)) {
   const MutexLock lock(mutex_);
@@ -60,17 +60,17 @@ void Queue::want(const std::string& model) {
   pump();
 }
 
-std::optional<Queue::Granted> Queue::another(const std::string& model) {
+std::optional<Queue::Granted> Queue::another(TicketId of) {
   const MutexLock lock(mutex_);
   if (ending_.stop_requested()) return std::nullopt;
-  const auto lease = dispatcher_.take_another(model, clock_.now());
+  const auto lease = dispatcher_.take_another(of, clock_.now());
   if (!lease) return std::nullopt;
-  return Granted{.resident = residents_.at(model), .waited = 0, .lease = *lease};
+  return Granted{.resident = residents_.at(dispatcher_.model_of(of)), .waited = 0, .lease = *lease};
 }
 
-bool Queue::wants_slots_back(const std::string& model) const {
+bool Queue::wants_slot_back(TicketId lease) const {
   const MutexLock lock(mutex_);
-  return ending_.stop_requested() || dispatcher_.wants_slots_back(model);
+  return ending_.stop_requested() || dispatcher_.wants_slot_back(lease, clock_.now());
 }
 
 void Queue::end_lease(TicketId lease, std::optional<double> took) noexcept {

@@ -109,9 +109,9 @@ class Queue {
   };
   // The host itself wants it: nobody waits, and nobody has to.
   void want(const std::string& model);
-  // One more slot of a model that the caller has a slot of; empty: see Dispatcher::take_another(). Does not wait.
-  [[nodiscard]] std::optional<Granted> another(const std::string& model);
-  [[nodiscard]] bool wants_slots_back(const std::string& model) const;
+  // One more slot for who has that lease; empty: see Dispatcher::take_another(). Does not wait.
+  [[nodiscard]] std::optional<Granted> another(TicketId lease);
+  [[nodiscard]] bool wants_slot_back(TicketId lease) const;  // that another() gave
   // Ends a lease. `failed`: the model computes no more. `took`: tokens; empty: as many as were expected.
   void give_back(TicketId lease, bool failed, std::optional<double> took = {}) noexcept;
   // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.
@@ -136,6 +136,7 @@ class Queue {
   void warming(const std::string& model);
   void finished(Outcome outcome) noexcept;
   void set_runtimes(const RuntimeFigures& figures);
+  void set_policy(std::shared_ptr<const EvictionPolicy> policy);
   // Between two jobs. Answers with the models that change or go and still hold their memory: they go as soon as their
   // leases end, and have a successor when they are evicted. Requests for the others are served by what they are now.
   [[nodiscard]] std::set<std::string> change_fleet(const FleetChange& change);
@@ -188,11 +189,11 @@ class Queue {
   void succeed(const std::string& model, const Successor& successor) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] static std::chrono::milliseconds guessed_load_time(const plan::ModelPlan& plan);
 
-  const std::shared_ptr<const EvictionPolicy> policy_;
   const std::size_t longest_;
   const Clock& clock_;
   QueueObserver& observer_;
   mutable Mutex mutex_;
+  std::shared_ptr<const EvictionPolicy> policy_ PLIMSOLL_GUARDED_BY(mutex_);
   std::condition_variable_any work_;    // the Loader waits for it
   std::condition_variable_any unused_;  // wait_until_unused() waits for it
   Dispatcher dispatcher_ PLIMSOLL_GUARDED_BY(mutex_);

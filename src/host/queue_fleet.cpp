@@ -90,6 +90,11 @@ void Queue::drop(const std::string& model) {
   reasons_.erase(model);
 }
 
+void Queue::set_policy(std::shared_ptr<const EvictionPolicy> policy) {
+  const MutexLock lock(mutex_);
+  policy_ = std::move(policy);
+}
+
 std::set<std::string> Queue::change_fleet(const FleetChange& change) {
   const MutexLock lock(mutex_);
   std::set<std::string> held;

@@ -15,7 +15,7 @@
 namespace plimsoll::host {
 namespace {
 
-constexpr std::array kFromTheNextStart{"runtime", "prefault", "swap.folder", "swap.keep-prompts", "key"};
+constexpr std::array kFromTheNextStart{"runtime", "prefault", "swap.folder", "swap.keep-prompts"};
 
 std::vector<plan::Request> requests_of(const FleetModel& model) {
   std::vector<plan::Request> out{model.request};

@@ -1,5 +1,6 @@
 #include <plimsoll/chat.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "run/chat_session.hpp"
@@ -58,6 +59,8 @@ ChatForm form_of(std::shared_ptr<const run::HistoryTransform> transform) {
 }
 
 run::ChatOptions session_options(ChatOptions options) {
+  if (std::ranges::any_of(options.input_transforms, [](const auto& transform) { return !transform; }))
+    throw Error(ErrorCode::usage, "a transform of what the user says is an empty function");
   run::ChatOptions out;
   out.system = std::move(options.system);
   if (options.form.to_prompt) out.history_transform = std::make_unique<FormTransform>(std::move(options.form));
@@ -101,7 +104,7 @@ struct Chat::State {
 
   // What a turn is generated with.
   [[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options) {
-    run::GenerationParams params = library::params_of(options);
+    run::GenerationParams params = library::params_of(options, *model->instance->model());
     if (proposes)
       params.draft = {.conversation = &*proposes, .speculation = library::speculation_of(*model->options.draft)};
     return params;

@@ -124,7 +124,8 @@ void Conversation::infer(std::stop_token stop) {
 std::span<const float> Conversation::logits(std::size_t back) const { return idle().conversation->logits(back); }
 
 Token Conversation::sample(Sampler& sampler, std::size_t back) {
-  return idle().conversation->sample(*sampler.impl()->sampler, back);
+  run::Conversation& conversation = *idle().conversation;
+  return conversation.sample(*sampler.impl()->for_logits_of(*conversation.instance().model()), back);
 }
 
 std::vector<Token> Conversation::tokens() const {
@@ -160,7 +161,9 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
 }
 
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
-  idle().conversation->modify([&](run::Conversation::MemoryEdit& memory) {
+  State& state = idle();
+  if (!edit) throw Error(ErrorCode::usage, "there is nothing that would modify the conversation: the function is empty");
+  state.conversation->modify([&](run::Conversation::MemoryEdit& memory) {
     Edit lent(memory);
     edit(lent);
   });

@@ -1,5 +1,7 @@
 #include <plimsoll/fleet.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/utf8.hpp"
@@ -39,8 +41,12 @@ host::Fleet host_fleet(const Fleet& fleet, const Runtime::State& runtime) {
   host::Fleet out{.budgets = fleet.budgets,
                   .swap = {.memory = fleet.swap_memory, .disk = fleet.swap_disk, .folder = fleet.swap_folder},
                   .keep_in_host = fleet.keep_in_host,
+                  .eviction = fleet.eviction,
                   .thresholds = fleet.thresholds};
-  for (const FleetModel& model : fleet.models) out.models.push_back(host_model(model));
+  for (const FleetModel& model : fleet.models) {
+    out.models.push_back(host_model(model));
+    out.models.back().place = fmt::format("models[{}]", out.models.size() - 1);  // what is declared is refused as a whole
+  }
   if (out.budgets.empty()) out.budgets = runtime.budgets;
   return out;
 }

@@ -108,9 +108,9 @@ std::string_view to_string(FinishReason reason) noexcept {
 
 namespace library {
 
-run::GenerationParams params_of(const GenerationOptions& options) {
+run::GenerationParams params_of(const GenerationOptions& options, const engine::Model& model) {
   run::GenerationParams params{.predict = options.predict, .sampling = options.sampling};
-  if (options.sampler) params.sampler = options.sampler->impl()->sampler;
+  if (options.sampler) params.sampler = options.sampler->impl()->for_logits_of(model);
   params.stop_strings = options.stop_strings;
   params.keep_stop_string = options.keep_stop_string;
   params.ignore_end_of_generation = options.ignore_end_of_generation;
@@ -137,7 +137,7 @@ Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<
                  GenerationOptions options) {
   auto busy = std::make_unique<Busy>(std::move(conversation));
   Conversation::State& state = **busy;
-  run::GenerationParams params = params_of(options);
+  run::GenerationParams params = params_of(options, *state.conversation->instance().model());
   params.prompt = std::move(prompt);
   params.draft = state.draft;
   return Generation(std::make_unique<Running>(std::move(busy), std::move(params)));

@@ -22,7 +22,7 @@ struct Generation::Impl {
 
 namespace library {
 
-[[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options);
+[[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options, const engine::Model& model);
 [[nodiscard]] GenerationTiming timing_of(const run::GenerationTiming& timing);
 
 // Appends the prompt and generates. Throws Error{usage} where another generation is under way.

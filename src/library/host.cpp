@@ -1,9 +1,12 @@
 #include <plimsoll/host.hpp>
 
+#include <fmt/format.h>
+
 #include <mutex>
 #include <utility>
 
 #include "host/fleet_file.hpp"
+#include "plan/planner.hpp"
 
 #include "conversation_state.hpp"
 #include "embedding.hpp"
@@ -29,6 +32,11 @@ class RegretFunction final : public host::EvictionPolicy {
 host::HostOptions host_options(const HostOptions& options, bool require_enforcing) {
   host::HostOptions out{.longest_queue = options.longest_queue, .require_enforcing = require_enforcing};
   if (options.regret) out.policy = std::make_shared<RegretFunction>(options.regret);
+  if (options.on_change) {
+    out.told = [told = options.on_change](const host::HostEvent& event) {
+      if (event.kind == host::HostEventKind::moved) told(event.model, event.from, event.to);
+    };
+  }
   return out;
 }
 
@@ -43,12 +51,7 @@ host::AcquireOptions acquire_options(AcquireOptions options) {
 
 Host::State::State(std::shared_ptr<Runtime::State> of, host::Fleet fleet, HostOptions options)
     : runtime(std::move(of)),
-      host(runtime->accounting, std::move(fleet), dry_runs, store, host_options(options, runtime->require_enforcing)) {
-  if (!options.on_change) return;
-  host.log().listen([told = std::move(options.on_change)](const host::HostEvent& event) {
-    if (event.kind == host::HostEventKind::moved) told(event.model, event.from, event.to);
-  });
-}
+      host(runtime->accounting, std::move(fleet), dry_runs, store, host_options(options, runtime->require_enforcing)) {}
 
 Host::Host(Runtime runtime, const Fleet& fleet, HostOptions options)
     : state_(
@@ -85,6 +88,40 @@ void Host::load(const std::string& model, std::stop_token stop) const { state()-
 void Host::unload(const std::string& model) const { state()->host.unload(model); }
 
 void Host::pin(const std::string& model, bool pinned) const { state()->host.pin(model, pinned); }
+
+namespace {
+
+HostReload told_of(const host::ReloadReport& report) {
+  HostReload out{.applied = report.applied,
+                 .added = report.difference.added,
+                 .removed = report.difference.removed,
+                 .unchanged = report.difference.unchanged,
+                 .later = report.later};
+  for (const host::ModelDifference& model : report.difference.changed) out.changed.push_back(model.name);
+  for (const host::ReloadReason& reason : report.reasons)
+    out.reasons.push_back(reason.place.empty() ? reason.sentence
+                                               : fmt::format("{}: {}", reason.place, reason.sentence));
+  return out;
+}
+
+// The host's own dry runs and store are its thread's.
+HostReload reload_with(host::Host& host, const std::function<host::Fleet()>& read, const std::stop_token& stop) {
+  dry_run::LocalDryRuns dry_runs;
+  plan::Store store;
+  plan::Planner planner(dry_runs, store);
+  return told_of(host.reload(read, planner, stop));
+}
+
+}  // namespace
+
+HostReload Host::reload(const Fleet& fleet, const std::stop_token& stop) const {
+  State& of = *state();
+  return reload_with(of.host, [&] { return library::host_fleet(fleet, *of.runtime); }, stop);
+}
+
+HostReload Host::reload(const std::filesystem::path& fleet_file, const std::stop_token& stop) const {
+  return reload_with(state()->host, [&] { return host::read_fleet(fleet_file); }, stop);
+}
 
 host::HostStatus Host::status() const { return state()->host.status(); }
 

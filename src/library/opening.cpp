@@ -59,7 +59,8 @@ plan::Request request_of(const std::filesystem::path& path, const ModelOptions& 
                                     .context = options.context,
                                     .adapters = options.adapters,
                                     .control_vector = options.control_vector,
-                                    .projector = options.projector}};
+                                    .projector = options.projector},
+                        .runtime = runtime_of(options)};
   request.dry_run.model.path = path.string();
   return request;
 }

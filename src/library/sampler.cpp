@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "grammar/json_schema.hpp"
+#include "run/speculative.hpp"
 
 #include "model_state.hpp"
 #include "moved_from.hpp"
@@ -30,14 +31,21 @@ engine::Sampler sampler_of(const engine::Model& model, const SamplingParams& par
 Sampler::Sampler(const Model& model, const SamplingParams& params, std::unique_ptr<CustomSampler> first)
     : impl_(std::make_shared<Impl>()) {
   impl_->model = model.state();
-  impl_->sampler =
-      std::make_shared<engine::Sampler>(sampler_of(*model.state()->instance->model(), params, std::move(first)));
+  const engine::Model& weights = *model.state()->instance->model();
+  impl_->weights = &weights;
+  impl_->sampler = std::make_shared<engine::Sampler>(sampler_of(weights, params, std::move(first)));
 }
 Sampler::Sampler(Sampler&&) noexcept = default;
 Sampler& Sampler::operator=(Sampler&&) noexcept = default;
 Sampler::~Sampler() = default;
 
 const std::shared_ptr<Sampler::Impl>& Sampler::impl() const { return library::held(impl_, "sampler"); }
+
+const std::shared_ptr<engine::Sampler>& Sampler::Impl::for_logits_of(const engine::Model& model) const {
+  if (weights != &model && !run::same_vocabulary(*weights, model))
+    throw Error(ErrorCode::usage, "this sampler was made for a model with another vocabulary");
+  return sampler;
+}
 
 Token Sampler::sample(std::span<const float> logits) { return impl()->sampler->sample(logits); }
 

@@ -9,7 +9,11 @@ namespace plimsoll {
 
 struct Sampler::Impl {
   std::shared_ptr<const void> model;  // destroyed last
+  const engine::Model* weights = nullptr;
   std::shared_ptr<engine::Sampler> sampler;
+
+  // For logits of that model. Throws Error{usage} where its tokens are others.
+  [[nodiscard]] const std::shared_ptr<engine::Sampler>& for_logits_of(const engine::Model& model) const;
 };
 
 }  // namespace plimsoll

@@ -1,5 +1,7 @@
 #include "memory/seal.hpp"
 
+#include <utility>
+
 #include "memory/event_log.hpp"
 
 namespace plimsoll::memory {
@@ -28,8 +30,19 @@ bool Seal::closed(const std::string& owner) const {
   return closed_.contains(owner);
 }
 
+Seal::Exchange::Exchange(Seal& seal, std::string owner) : seal_(seal), owner_(std::move(owner)) {
+  const std::lock_guard lock(seal_.mutex_);
+  seal_.exchanging_.insert(owner_);
+}
+
+Seal::Exchange::~Exchange() {
+  const std::lock_guard lock(seal_.mutex_);
+  seal_.exchanging_.erase(seal_.exchanging_.find(owner_));
+}
+
 void Seal::record(SealViolation violation) {
   const std::lock_guard lock(mutex_);
+  if (!violation.refused && exchanging_.contains(violation.tag.owner)) return;
   SealCounts& counts = counts_[violation.tag.owner];
   ++(violation.refused ? counts.refused_after_seal : counts.allocations_after_seal);
   note(EventKind::seal_violation, violation.tag, violation.bytes);

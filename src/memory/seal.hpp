@@ -32,6 +32,20 @@ class Seal {
   void open(const std::string& owner);  // forgets nothing: counts stay
   [[nodiscard]] bool closed(const std::string& owner) const;
 
+  // While one lives, the owner gives buffers back and takes them anew on purpose: what lies inside its reservation is
+  // counted as nothing. The seal outlives it.
+  class Exchange {
+   public:
+    Exchange(Seal& seal, std::string owner);
+    ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+   private:
+    Seal& seal_;
+    std::string owner_;
+  };
+
   void record(SealViolation violation);
   [[nodiscard]] SealCounts counts(const std::string& owner) const;
   // The latest, kMostViolations at most; counts() knows of all.
@@ -45,6 +59,7 @@ class Seal {
   EventLog* log_;
   mutable std::mutex mutex_;
   std::set<std::string> closed_;
+  std::multiset<std::string> exchanging_;
   std::map<std::string, SealCounts> counts_;
   std::deque<SealViolation> violations_;
 };

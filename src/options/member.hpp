@@ -12,8 +12,10 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <plimsoll/base/error.hpp>
+#include "base/utf8.hpp"
 #include "options/table.hpp"
 
 namespace plimsoll::options {
@@ -96,6 +98,17 @@ inline void read(std::vector<engine::TensorOverride>& value, const Option&, cons
   value.push_back({.pattern = text.substr(0, equals), .buffer_type = text.substr(equals + 1)});
 }
 
+inline void read(std::vector<engine::MetadataOverride>& value, const Option&, const std::string& place,
+                 const std::string& text) {
+  const auto entries = engine::metadata_overrides_from_string(text);
+  if (!entries)
+    throw Error(ErrorCode::usage,
+                fmt::format("{} '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, bool:true or "
+                            "str:text",
+                            place, as_utf8(text)));
+  value.insert(value.end(), entries->begin(), entries->end());
+}
+
 inline std::string text_of(bool value) { return value ? "true" : "false"; }
 template <std::integral Number>
 std::string text_of(Number value) {
@@ -123,6 +136,11 @@ inline std::string text_of(const std::vector<engine::TensorOverride>& value) {
   for (const auto& one : value) text += fmt::format("{}{}={}", text.empty() ? "" : ",", one.pattern, one.buffer_type);
   return text;
 }
+inline std::string text_of(const std::vector<engine::MetadataOverride>& value) {
+  std::string text;
+  for (const auto& one : value) text += (text.empty() ? "" : ",") + to_string(one);
+  return text;
+}
 
 // JSON.
 template <class Value>
@@ -140,6 +158,12 @@ Json json_of(const std::optional<Value>& value) {
 inline Json json_of(const std::vector<engine::TensorOverride>& value) {
   Json json = Json::array();
   for (const auto& one : value) json.push_back({one.pattern, one.buffer_type});
+  return json;
+}
+inline Json json_of(const std::vector<engine::MetadataOverride>& value) {
+  Json json = Json::array();
+  for (const auto& one : value)
+    std::visit([&](const auto& of_its_type) { json.push_back({one.key, of_its_type}); }, one.value);
   return json;
 }
 
@@ -163,6 +187,21 @@ inline void take(std::vector<engine::TensorOverride>& value, const Json& json) {
   value.clear();
   for (const Json& pair : json) value.push_back({.pattern = pair.at(0), .buffer_type = pair.at(1)});
 }
+inline void take(std::vector<engine::MetadataOverride>& value, const Json& json) {
+  value.clear();
+  for (const Json& pair : json) {
+    engine::MetadataOverride& entry = value.emplace_back(engine::MetadataOverride{.key = pair.at(0), .value = {}});
+    const Json& given = pair.at(1);
+    if (given.is_boolean())
+      entry.value = given.get<bool>();
+    else if (given.is_number_integer())
+      entry.value = given.get<std::int64_t>();
+    else if (given.is_number())
+      entry.value = given.get<double>();
+    else
+      entry.value = given.get<std::string>();
+  }
+}
 
 // What a type says of its options, where the row does not.
 template <class Value>
@@ -180,7 +219,8 @@ Option described(Option option) {
     option.words.assign(std::begin(Choice<Value>::names), std::end(Choice<Value>::names));
     for (std::size_t i = 0; i < option.words.size(); ++i)
       option.wants += (i == 0 ? "" : i + 1 < option.words.size() ? ", " : " or ") + option.words[i];
-  } else if constexpr (std::same_as<Value, std::vector<engine::TensorOverride>>) {
+  } else if constexpr (std::same_as<Value, std::vector<engine::TensorOverride>> ||
+                       std::same_as<Value, std::vector<engine::MetadataOverride>>) {
     option.kind = Kind::list;
     option.repeats = true;
   }

@@ -37,6 +37,13 @@ struct Choice<engine::Pooling> {
 };
 
 template <>
+struct Choice<engine::Attention> {
+  static constexpr const char* names[]{"causal", "non-causal"};
+  static constexpr auto parse = engine::attention_from_string;
+  static constexpr auto first = engine::Attention::unspecified, last = engine::Attention::non_causal;
+};
+
+template <>
 struct Choice<engine::RopeScaling> {
   static constexpr const char* names[]{"none", "linear", "yarn", "longrope"};
   static constexpr auto parse = engine::rope_scaling_from_string;
@@ -144,6 +151,20 @@ Rows<ModelParams> model_rows() {
        "",
        "weights on the CPU stay as they lie in the file (mapped, charged to no budget) instead of being copied into a "
        "layout that the CPU computes faster with (`CPU_REPACK`, `AMX`)"});
+  add(rows, &ModelParams::host_buffers,
+      {"host_buffers",
+       {"--no-host"},
+       "",
+       "weights that stay on the host do not lie in an accelerator's pinned memory, so that the CPU's own layouts can be "
+       "used for them"})
+      .key = "host-buffers";
+  add(rows, &ModelParams::metadata_overrides,
+      {"metadata_overrides",
+       {"--override-kv"},
+       "KEY=TYPE:VALUE",
+       "a value in the place of the one in the file's metadata; the types are `int`, `float`, `bool` and `str`; "
+       "repeatable, or with commas between them"})
+      .has_env = false;
   add(rows, &ModelParams::check_tensors,
       {"check_tensors", {"--check-tensors"}, "", "validate tensor data while loading; slow"})
       .changes = Changes::nothing;
@@ -206,6 +227,12 @@ Rows<ContextParams> context_rows() {
            "with `embeddings`, how vectors become one: `none`, `mean`, `cls`, `last`; `rank` is for ranking",
            "the model's own",
            "pooling"});
+  context(&ContextParams::attention,
+          {"attention",
+           {"--attention"},
+           "TYPE",
+           "with `embeddings`, what a token sees: `causal` (those before it), `non-causal` (all of them)",
+           "the model's own"});
   context(&ContextParams::embeddings, {"embeddings", {}, "", "the model makes vectors, not text", "", "embeddings"});
   context(&ContextParams::kv_unified, {"kv_unified", {"-kvu", "--kv-unified"}, "", "one KV buffer for all sequences"});
   context(&ContextParams::swa_full, {"swa_full", {"--swa-full"}, "", "full-size cache for sliding-window layers"});

@@ -15,6 +15,7 @@
 #include <plimsoll/plan/entry.hpp>
 #include "dry_run/dry_run.hpp"
 #include "memory/ledger.hpp"
+#include "plan/runtime_request.hpp"
 
 namespace plimsoll::plan {
 
@@ -26,6 +27,9 @@ struct Request {
   // Whose weights it computes with, one of the same plan or one that is open already: only what it takes beside them
   // counts, and it lies where they do. Empty: its own.
   std::string weights_of{};
+  // What backends take for themselves for it, where that is known: overrules estimates and earlier measurements, and
+  // what is said for all models (PlannerOptions::runtime).
+  std::vector<RuntimeRequest> runtime{};
   friend bool operator==(const Request&, const Request&) = default;
 };
 

@@ -96,8 +96,8 @@ dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request) {
 }
 
 RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
-                                  const PlannerOptions& options) {
-  if (const auto given = runtime_asked_for(options.runtime, device)) return {.bytes = *given, .source = Source::given};
+                                  const std::vector<RuntimeRequest>& given) {
+  if (const auto bytes = runtime_asked_for(given, device)) return {.bytes = *bytes, .source = Source::given};
   const std::vector<dry_run::DeviceView>& views = devices();
   const auto view =
       std::ranges::find_if(views, [&](const dry_run::DeviceView& candidate) { return candidate.info.id == device; });
@@ -109,9 +109,12 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run:
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.dry_run.model = with_fixed_split(std::move(request.dry_run.model), states);
   const dry_run::DryRun answer = dry_run(request.dry_run);
+  for (const RuntimeRequest& one : request.runtime) check_is_device("runtime", one.device, devices());
+  std::vector<RuntimeRequest> given = options.runtime;  // the last one that names the device counts
+  given.append_range(request.runtime);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
-    runtime.emplace_back(device, runtime_of(device, answer, options));
+    runtime.emplace_back(device, runtime_of(device, answer, given));
   return lay_out(request, answer, runtime);
 }
 

@@ -75,7 +75,7 @@ class Planner {
   [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
                                        const PlannerOptions& options);
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
-                                         const PlannerOptions& options);
+                                         const std::vector<RuntimeRequest>& given);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
   [[nodiscard]] std::vector<std::string> device_names();
   [[nodiscard]] std::vector<Alternative> ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,

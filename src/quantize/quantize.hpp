@@ -12,10 +12,10 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include <plimsoll/engine/params.hpp>
 
 namespace plimsoll::quantize {
 
@@ -36,11 +36,7 @@ struct TensorTypeOverride {
   ggml_type type = GGML_TYPE_Q8_0;
 };
 
-// A value of the new file's metadata. Keys and texts have at most 127 bytes.
-struct MetadataOverride {
-  std::string key;
-  std::variant<std::int64_t, double, bool, std::string> value;
-};
+using engine::MetadataOverride;  // of the new file
 
 struct Request {
   std::string input;   // a GGUF file, or the first file of a split model

@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include <plimsoll/base/error.hpp>
 #include "engine/engine_process.hpp"
+#include "engine/metadata_override.hpp"
 #include "quantize/quantize.hpp"
 
 #include "imatrix.hpp"
@@ -37,26 +37,6 @@ std::string read_line(int file) {
     if (count <= 0 || c == '\n') return line;
     line += c;
   }
-}
-
-// Their lengths were checked by the parent.
-llama_model_kv_override entry_of(const MetadataOverride& entry) {
-  llama_model_kv_override out{};
-  std::strncpy(out.key, entry.key.c_str(), sizeof out.key - 1);
-  if (const auto* number = std::get_if<std::int64_t>(&entry.value)) {
-    out.tag = LLAMA_KV_OVERRIDE_TYPE_INT;
-    out.val_i64 = *number;
-  } else if (const auto* real = std::get_if<double>(&entry.value)) {
-    out.tag = LLAMA_KV_OVERRIDE_TYPE_FLOAT;
-    out.val_f64 = *real;
-  } else if (const auto* flag = std::get_if<bool>(&entry.value)) {
-    out.tag = LLAMA_KV_OVERRIDE_TYPE_BOOL;
-    out.val_bool = *flag;
-  } else {
-    out.tag = LLAMA_KV_OVERRIDE_TYPE_STR;
-    std::strncpy(out.val_str, std::get<std::string>(entry.value).c_str(), sizeof out.val_str - 1);
-  }
-  return out;
 }
 
 // The engine's struct, with everything it points to kept alive beside it. Lists end with an empty entry.
@@ -105,7 +85,7 @@ class EngineParams {
     params.imatrix = weights_.data();
     // What llama.cpp's own quantiser writes down about it.
     const auto add = [this](const char* key, auto value) {
-      metadata_.push_back(entry_of({.key = key, .value = value}));
+      metadata_.push_back(engine::to_engine({.key = key, .value = value}));
     };
     add("quantize.imatrix.file", request_.imatrix.substr(0, 127));
     if (!imatrix_.datasets.empty()) add("quantize.imatrix.dataset", imatrix_.datasets.front().substr(0, 127));
@@ -114,7 +94,7 @@ class EngineParams {
   }
 
   void add_metadata() {
-    for (const MetadataOverride& entry : request_.metadata) metadata_.push_back(entry_of(entry));
+    for (const MetadataOverride& entry : request_.metadata) metadata_.push_back(engine::to_engine(entry));
     metadata_.push_back({});
     if (metadata_.size() > 1) params.kv_overrides = metadata_.data();
   }

@@ -75,6 +75,17 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) { loca
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) { local().modify(edit); }
 void Conversation::clear() { sequence_->clear(); }
 
+void Conversation::set_adapter_scales(std::span<const float> scales) { local().set_adapter_scales(scales); }
+
+engine::AdapterScales Conversation::adapter_scales() const {
+  const LocalSequence* const local = sequence_->local();
+  return local != nullptr ? local->adapter_scales() : engine::AdapterScales{};
+}
+
+void Conversation::set_weight(double weight) {
+  if (LocalSequence* const local = sequence_->local()) local->set_weight(weight);
+}
+
 SequenceSnapshot Conversation::save() const { return sequence_->save(); }
 Bytes Conversation::size_when_saved() const { return sequence_->size_when_saved(); }
 
@@ -100,8 +111,10 @@ bool Conversation::MemoryEdit::remove(Position from, Position to) {
     if (!inside(sequence_.positions[i - 1], from, to)) continue;
     sequence_.tokens.erase(sequence_.tokens.begin() + static_cast<std::ptrdiff_t>(i - 1));
     sequence_.positions.erase(sequence_.positions.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    sequence_.cells.erase(i - 1, 1);
   }
   sequence_.decoded = sequence_.tokens.size();
+  schedule_.note_cells();
   find_first_vector(sequence_);
   return true;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/adapter.hpp"
 #include "engine/media.hpp"
 #include "engine/sampler.hpp"
 #include "run/sequence_snapshot.hpp"
@@ -85,6 +86,16 @@ class Conversation {
   [[nodiscard]] engine::Position next_position() const;  // where the next token goes
   [[nodiscard]] std::size_t room() const;                // tokens that still fit
   [[nodiscard]] engine::SequenceId id() const;
+
+  // How much of each planned adapter is in what this conversation computes, in the plan's order, whatever others have;
+  // none: as the instance says. Conversations with different scales are decoded in batches of their own, in turns. What
+  // was computed with others waits to be computed again. Throws Error: usage (another number of scales; while this one
+  // is being decoded; an encoder-decoder model's prompt is there already), unsupported (vectors are in it).
+  void set_adapter_scales(std::span<const float> scales);
+  [[nodiscard]] engine::AdapterScales adapter_scales() const;  // its own; empty: the instance's
+
+  // Of the tokens of prompts that a batch has, beside other conversations' prompts; above 0, 1 from the beginning.
+  void set_weight(double weight);
 
   // A second conversation with the same past: memory is shared where the context is unified, copied by the engine
   // where it is not. Waiting tokens and logits are copied. Throws Error{busy} where no sequence is free.

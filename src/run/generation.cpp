@@ -165,7 +165,7 @@ std::optional<std::string> Generation::read(bool waits) {
 
 void Generation::pause() { work_->pause(); }
 
-void Generation::go_on() { work_->go_on(conversation_->sequence()); }
+void Generation::go_on(const std::optional<Draft>& draft) { work_->go_on(conversation_->sequence(), draft); }
 
 std::generator<std::string> pieces(Generation& generation) {
   generation.work_->read_ahead(kStreamAhead, false);

@@ -141,10 +141,10 @@ class Generation {
   [[nodiscard]] std::optional<std::string> poll();
 
   // Nothing is decoded for it any more until go_on(), and its conversation may be saved and restored meanwhile, into
-  // the same object: the text is what it would have been. poll() still gives what was made before. Throws Error{usage}
-  // with a draft.
+  // the same object: the text is what it would have been. poll() still gives what was made before. A draft is let go;
+  // it goes on with another one, or with none.
   void pause();
-  void go_on();
+  void go_on(const std::optional<Draft>& draft = std::nullopt);
 
   [[nodiscard]] FinishReason finish_reason() const noexcept { return reason_; }
   [[nodiscard]] const std::string& stop_string() const noexcept { return stop_string_; }       // that ended it, or ""

@@ -54,8 +54,10 @@ void GenerationWork::pause() {
   is_paused_ = true;
 }
 
-void GenerationWork::go_on(HeldSequence& sequence) {
-  if (std::exchange(is_paused_, false)) start_again(sequence);
+void GenerationWork::go_on(HeldSequence& sequence, const std::optional<Draft>& draft) {
+  if (!std::exchange(is_paused_, false)) return;
+  params_.draft = draft;
+  start_again(sequence);
 }
 
 std::optional<GenerationOutput> GenerationWork::pop(bool waits) {

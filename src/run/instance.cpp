@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include <plimsoll/base/error.hpp>
 #include "base/clock.hpp"
@@ -238,7 +237,7 @@ void Instance::create_context() {
   attributed(tracker::Phase::context, "creating the context of", [&](tracker::Scope& scope) {
     std::unique_ptr<engine::Context> context;
     on_loop(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
-    if (!adapters_.empty()) context->set_adapters(adapters_);
+    set_all_adapters(*context);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
       const tracker::Scope adapter(plan_.name, tracker::Phase::adapter);
       context->set_control_vector(engine::load_control_vector(model_->facts(), vector));
@@ -246,23 +245,6 @@ void Instance::create_context() {
     context_ = std::move(context);
   });
   state_ = State::has_context;
-}
-
-void Instance::set_adapter_scales(std::span<const float> scales) {
-  if (scales.size() != adapters_.size()) {
-    throw Error(ErrorCode::usage,
-                fmt::format("'{}' has {} adapters, {} scales were given", plan_.name, adapters_.size(), scales.size()));
-  }
-  if (!std::ranges::all_of(scales, [](float scale) { return std::isfinite(scale); }))
-    throw Error(ErrorCode::usage, "the scale of an adapter is no number");
-  for (std::size_t i = 0; i < scales.size(); ++i) adapters_[i].second = scales[i];
-  on_loop([&] { context().set_adapters(adapters_); });
-}
-
-void Instance::set_control_vector(const std::optional<engine::ControlVector>& vector) {
-  if (plan_.request.control_vector.files.empty())
-    throw Error(ErrorCode::sealed, fmt::format("no control vector was planned for '{}'", plan_.name));
-  on_loop([&] { vector ? context().set_control_vector(*vector) : context().clear_control_vector(); });
 }
 
 engine::Context& Instance::context() {
@@ -273,6 +255,7 @@ engine::Context& Instance::context() {
 const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store) {
   must_be(State::has_context, "warm_up()");
   options.outputs = plan_.dry_run.outputs;
+  on_loop([&] { set_all_adapters(*context_); });
   for (auto& step : media_warm_up(*this)) options.more.push_back(std::move(step));
   const PipelineCacheWatch pipelines;
   const bool accelerated = std::ranges::any_of(devices_, [](const auto& view) { return !view.info.id.is_host(); });
@@ -287,6 +270,7 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   pipeline_cache_ = pipelines.state(accelerated);
   if (options.depth != WarmUpDepth::none) measure_runtime(store);
   runtime_growth_.reset();
+  on_loop([&] { use_adapters({}); });
   mark_ready();
   state_ = State::warm;
   return warm_up_;
@@ -304,6 +288,7 @@ void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime
   warm_up_ = earlier;
   runtime_growth_.reset();
   for (const auto& [device, bytes] : runtime) charge_runtime(device, bytes, bytes);
+  on_loop([&] { use_adapters({}); });
   mark_ready();
   state_ = State::warm;
 }
@@ -333,10 +318,14 @@ void Instance::seal() {
 // so that whoever reads them does none of the backend's work: what a backend takes on one thread and frees on another
 // adds up in the C library's arenas.
 template <class Work>
-engine::DecodeStatus Instance::computed(const engine::Batch& batch, Work&& work) {
+engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<const float> adapter_scales,
+                                        Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
   tracker::Scope scope(plan_.name, tracker::Phase::decode);
   on_loop(scope, [&] {
+    use_adapters(adapter_scales);
+    std::optional<memory::Seal::Exchange> exchange;
+    if (std::exchange(graphs_have_changed_, false)) exchange.emplace(accounting_.seal(), plan_.name);
     try {
       status = work();
       if (sharing_.compute_buffers != nullptr || batch.outputs() > 0) {
@@ -377,18 +366,19 @@ std::optional<memory::Refusal> Instance::last_refusal() const {
   return last_refusal_;
 }
 
-engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop) {
+engine::DecodeStatus Instance::decode(const engine::Batch& batch, std::stop_token stop,
+                                      std::span<const float> adapter_scales) {
   if (state_ == State::sealed && std::cmp_greater(batch.outputs(), plan_.dry_run.outputs)) {
     throw Error(ErrorCode::sealed,
                 fmt::format("this batch asks for {} rows of logits, '{}' holds {}; plan it with n_outputs_max {}",
                             batch.outputs(), plan_.name, plan_.dry_run.outputs, batch.outputs()),
                 {{"requested", static_cast<std::uint64_t>(batch.outputs())}, {"available", plan_.dry_run.outputs}});
   }
-  return computed(batch, [&] { return context().decode(batch, std::move(stop)); });
+  return computed(batch, adapter_scales, [&] { return context().decode(batch, std::move(stop)); });
 }
 
-engine::DecodeStatus Instance::encode(const engine::Batch& batch) {
-  return computed(batch, [&] { return context().encode(batch); });
+engine::DecodeStatus Instance::encode(const engine::Batch& batch, std::span<const float> adapter_scales) {
+  return computed(batch, adapter_scales, [&] { return context().encode(batch); });
 }
 
 void Instance::claim_sequences() {

@@ -91,9 +91,11 @@ class Instance {
 
   // engine::Context::decode under this instance's name in the accounting. A batch that asks for more rows of logits
   // than are held throws Error{sealed}: growing the output buffer now could spoil the context.
-  [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {});
+  // `adapter_scales`: how much of each planned adapter is in it; empty: as set_adapter_scales() says.
+  [[nodiscard]] engine::DecodeStatus decode(const engine::Batch& batch, std::stop_token stop = {},
+                                            std::span<const float> adapter_scales = {});
   // engine::Context::encode likewise.
-  [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch);
+  [[nodiscard]] engine::DecodeStatus encode(const engine::Batch& batch, std::span<const float> adapter_scales = {});
   // Who refused memory to the latest decode() or encode() that answered out_of_memory: our budget, the seal, or the
   // device. Any thread.
   [[nodiscard]] std::optional<memory::Refusal> last_refusal() const;
@@ -115,10 +117,11 @@ class Instance {
   void release_sequences() noexcept { claimed_ = false; }
 
   // How much of each planned adapter is in the answers from now on, in the plan's order; 0: nothing. Sequences in
-  // memory were computed with the old ones. With the next decode the engine gives its compute buffers back and takes
-  // them anew, of the same size: inside the reservation, and counted by the seal. Throws Error{usage} for another
-  // number of scales, or one that is no number.
+  // memory were computed with the old ones; those that have scales of their own keep them. With the next decode the
+  // engine gives its compute buffers back and takes them anew: inside the reservation, and no violation of the seal.
+  // Throws Error{usage} for another number of scales, or one that is no number.
   void set_adapter_scales(std::span<const float> scales);
+  void require_adapter_scales(std::span<const float> scales) const;  // throws likewise; none are always right
   // Another control vector in the place of the planned one; empty: none. Nothing is allocated for it itself. Throws
   // Error{sealed} where none was planned: there is no memory for it.
   void set_control_vector(const std::optional<engine::ControlVector>& vector);
@@ -153,7 +156,8 @@ class Instance {
   void on_loop(tracker::Scope& scope, Work&& work);
   void join(DecodeLoop& loop);
   template <class Work>
-  [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, Work&& work);
+  [[nodiscard]] engine::DecodeStatus computed(const engine::Batch& batch, std::span<const float> adapter_scales,
+                                              Work&& work);
   [[nodiscard]] engine::DecodeStatus explained(engine::DecodeStatus status, std::optional<memory::Refusal> refusal);
   void measure_runtime(plan::Store* store);
   [[nodiscard]] std::optional<EarlierWarmUp> earlier_warm_up(plan::Store* store) const;
@@ -165,6 +169,8 @@ class Instance {
   void note_uploads(const tracker::Uploads& uploads, double ms);
   void load_beside_the_model();
   void load_projector();
+  void set_all_adapters(engine::Context& context);
+  void use_adapters(std::span<const float> scales);
   void mark_ready();
 
   MemoryAccounting& accounting_;
@@ -181,6 +187,8 @@ class Instance {
   std::vector<tracker::UploadedWeight> uploaded_;  // of model_
   tracker::UploadCounts upload_counts_;
   std::vector<std::pair<std::shared_ptr<engine::Adapter>, float>> adapters_;
+  engine::AdapterScales scales_in_use_;  // by the latest batch; empty: other ones
+  bool graphs_have_changed_ = false;     // with the next batch the engine takes its compute buffers anew
   std::unique_ptr<engine::Projector> projector_;
   std::size_t largest_picture_ = 0;  // vectors of those that were encoded before the seal
   std::size_t largest_sound_ = 0;

@@ -253,6 +253,8 @@ bool LocalSequence::shift_left(std::size_t count, std::size_t keep) {
   context.shift(sequence_->id, to, -1, from - to);
   erase_and_close(*sequence_, count, keep);
   sequence_->decoded -= count;
+  sequence_->cells.erase(keep, count);
+  schedule_->note_cells();
   find_first_vector(*sequence_);
   schedule_->forget_logits(*sequence_);
   return true;
@@ -279,6 +281,21 @@ void LocalSequence::clear() {
   schedule_->truncate(*sequence_, 0);
 }
 
+void LocalSequence::set_adapter_scales(std::span<const float> scales) {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  schedule_->set_adapter_scales(*sequence_, scales);
+}
+
+engine::AdapterScales LocalSequence::adapter_scales() const {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  return sequence_->adapter_scales;
+}
+
+void LocalSequence::set_weight(double weight) {
+  const SequenceSchedule::Lock lock(schedule_->mutex());
+  sequence_->weight = weight;
+}
+
 SequenceSnapshot LocalSequence::save() const {
   return schedule_->on_loop([&] { return schedule_->save(*sequence_); });
 }
@@ -298,21 +315,22 @@ void require_usable(const Instance& target, const Draft& draft) {
                 fmt::format("'{}' and '{}' have not the same vocabulary", target.name(), proposer.name()));
   if (target.plan().dry_run.outputs < 2) {
     throw Error(ErrorCode::usage, fmt::format("'{}' was planned for one row of logits; checking proposals needs more: "
-                                              "plan it with --outputs 9",
+                                              "plan it with n_outputs_max 9",
                                               target.name()));
   }
 }
 
 }  // namespace
 
+std::unique_ptr<Drafting> LocalSequence::drafting_with(const std::optional<Draft>& draft, std::stop_token stop) const {
+  if (!draft) return nullptr;
+  require_usable(instance(), *draft);
+  const LocalSequence& proposes = draft->conversation->local();
+  return std::make_unique<Drafting>(*draft, proposes.schedule(), proposes.sequence(), *schedule_, std::move(stop));
+}
+
 std::unique_ptr<GenerationWork> LocalSequence::work(Conversation& conversation, GenerationParams params) {
-  std::unique_ptr<Drafting> drafting;
-  if (params.draft) {
-    require_usable(instance(), *params.draft);
-    const LocalSequence& proposes = params.draft->conversation->local();
-    drafting =
-        std::make_unique<Drafting>(*params.draft, proposes.schedule(), proposes.sequence(), *schedule_, params.stop);
-  }
+  std::unique_ptr<Drafting> drafting = drafting_with(params.draft, params.stop);
   return std::make_unique<LocalWork>(conversation, schedule_, sequence_, std::move(params), std::move(drafting));
 }
 

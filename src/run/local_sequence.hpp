@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -13,6 +14,9 @@
 #include "sequence_schedule.hpp"
 
 namespace plimsoll::run {
+
+class Drafting;
+struct Draft;
 
 // See Conversation, which says what each does.
 class LocalSequence final : public HeldSequence {
@@ -60,6 +64,11 @@ class LocalSequence final : public HeldSequence {
   [[nodiscard]] bool shift_left(std::size_t count, std::size_t keep);
   void reprefill_without(std::size_t count, std::size_t keep);
   void modify(const std::function<void(Conversation::MemoryEdit&)>& edit);
+  void set_adapter_scales(std::span<const float> scales);
+  [[nodiscard]] engine::AdapterScales adapter_scales() const;
+  void set_weight(double weight);
+  // Null where there is none. Throws Error: usage, unsupported (see Generation).
+  [[nodiscard]] std::unique_ptr<Drafting> drafting_with(const std::optional<Draft>& draft, std::stop_token stop) const;
 
  private:
   std::shared_ptr<SequenceSchedule> schedule_;

@@ -41,9 +41,13 @@ void LocalWork::start() {
 }
 
 bool LocalWork::stop_for_now() {
-  if (drafting_) throw Error(ErrorCode::usage, "a generation with a draft does not pause");
   if (!schedule_) return false;  // it is over, or paused
   schedule_->detach(*sequence_, *this);
+  if (const auto drafting = std::exchange(drafting_, nullptr)) {
+    drafting->end();
+    is_drafting_ = false;
+    take_back_unchecked();
+  }
   schedule_.reset();
   sequence_.reset();
   return true;
@@ -52,6 +56,7 @@ bool LocalWork::stop_for_now() {
 // Logits are not saved: where they were there and nothing had been chosen from them, the last token gives them anew.
 void LocalWork::start_again(HeldSequence& sequence) {
   const LocalSequence& local = *sequence.local();
+  drafting_ = local.drafting_with(params_.draft, params_.stop);
   schedule_ = local.schedule();
   sequence_ = local.sequence();
   if (last_is_appended_) conversation_.refresh();

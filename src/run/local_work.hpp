@@ -59,7 +59,7 @@ class LocalWork final : public GenerationWork, public Continuation {
   std::shared_ptr<SequenceSchedule> schedule_;
   std::shared_ptr<Sequence> sequence_;
   std::shared_ptr<engine::Sampler> sampler_;
-  std::unique_ptr<Drafting> drafting_;  // where there is a draft, until the end
+  std::unique_ptr<Drafting> drafting_;  // where there is a draft, until the end or a pause
 
   // The loop's, and the reader's where it has none of it attached.
   bool prompt_is_done_ = false;

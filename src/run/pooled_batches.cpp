@@ -15,9 +15,9 @@ namespace {
 
 // A vector of a whole sequence is made inside one micro-batch, of the tokens it sees there. Only the last token's
 // vector does not depend on what its micro-batch was, where every token looks back through the memory.
-bool may_take_several_calls(const engine::ContextFacts& facts, const engine::ModelFacts& model) {
+bool may_take_several_calls(const engine::ContextFacts& facts) {
   const bool by_token = facts.pooling == engine::Pooling::none || facts.pooling == engine::Pooling::last;
-  return by_token && facts.has_memory && model.is_causal;
+  return by_token && facts.has_memory && facts.is_causal;
 }
 
 // Where each sequence has a cache of its own, the engine cuts a batch into micro-batches in which all sequences are
@@ -133,12 +133,12 @@ BatchLimits batch_limits(const engine::Context& context) {
   }
   return {.tokens = std::min<std::size_t>({facts.n_ubatch, facts.n_batch, facts.n_ctx}),
           .sequences = keeps_sequences_whole(context) ? facts.n_seq_max : 1,
-          .longest = longest_input(facts, model)};
+          .longest = longest_input(facts)};
 }
 
-std::size_t longest_input(const engine::ContextFacts& facts, const engine::ModelFacts& model) {
+std::size_t longest_input(const engine::ContextFacts& facts) {
   const std::size_t of_a_sequence = facts.has_memory ? facts.n_ctx_seq : facts.n_ubatch;
-  if (may_take_several_calls(facts, model)) return of_a_sequence;
+  if (may_take_several_calls(facts)) return of_a_sequence;
   return std::min<std::size_t>({facts.n_ubatch, facts.n_batch, of_a_sequence});
 }
 
@@ -147,13 +147,14 @@ void run_pooled(Instance& instance, std::span<const std::vector<engine::Token>> 
   engine::Context& context = instance.context();
   const BatchLimits limits = batch_limits(context);
   check_inputs(instance, inputs, limits);
-  const SequenceClaim claim(instance);
   std::vector<std::size_t> lengths;
   for (const auto& input : inputs) lengths.push_back(input.size());
 
   std::size_t done = 0;
   for (const std::vector<std::size_t>& group : pack(lengths, limits)) {
+    if (work.between_batches && done > 0) work.between_batches();
     if (work.stop.stop_requested()) throw Error(ErrorCode::cancelled, "computing the embeddings was cancelled");
+    const SequenceClaim claim(instance);
     const EmptyContext empty(context);
     if (lengths[group.front()] > limits.tokens) {
       run_long(instance, group.front(), inputs[group.front()], limits.tokens, work.stop, take);

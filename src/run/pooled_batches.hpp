@@ -33,6 +33,7 @@ using TakeRow = std::function<void(std::size_t input, std::span<const float> row
 struct PooledWork {
   std::stop_token stop{};  // honoured between batches and, on the CPU, inside them
   std::function<void(std::size_t done, std::size_t of)> progress{};  // inputs, after each batch
+  std::function<void()> between_batches{};  // nobody has the sequences meanwhile; the instance may have been used
 };
 
 // Every input in its order; the context is empty before and after, also where this throws. Throws Error: usage (no

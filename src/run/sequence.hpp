@@ -5,7 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include "engine/adapter.hpp"
 #include "engine/context.hpp"
+
+#include "cell_runs.hpp"
 
 namespace plimsoll::run {
 
@@ -68,6 +71,11 @@ struct Sequence {
 
   Continuation* continuation = nullptr;  // decoded for it; null: only beside others
   bool made_way = false;                 // not decoded until another one has ended: see full_cache.cpp
+
+  CellRuns cells;                        // of those in memory, where sequences share a cache
+  double weight = 1;                     // its share of the prompts' tokens of a batch
+  engine::AdapterScales adapter_scales;  // what it is computed with; empty: the instance's
+  std::uint64_t waits_since = 0;         // counted in batches of the schedule
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

@@ -1,5 +1,6 @@
 // SequenceSchedule: what goes into a batch, and what is true after it.
 #include <algorithm>
+#include <iterator>
 
 #include <plimsoll/base/error.hpp>
 
@@ -19,28 +20,66 @@ std::vector<Sequence*> SequenceSchedule::waiting() const {
   return found;
 }
 
-// Who waits with few goes first and whole; the long prompts share what is left. Tokens and vectors cannot share a
-// batch, nor can vectors that see each other share one with anything: the oldest conversation decides which it is. Rows
-// of logits are limited by what was planned; who wants all of them comes before everyone, so that what others leave is
-// not always too little.
+namespace {
+
+// The engine reserves its graphs again where the adapters change: those who have the same ones keep their turn for so
+// many batches, or for a micro-batch's tokens of prompts, where others wait.
+constexpr std::size_t kBatchesOfATurn = 8;
+
+Sequence* longest_waiting(std::span<Sequence* const> queue) {
+  return *std::ranges::min_element(queue, {}, &Sequence::waits_since);  // of several, the oldest
+}
+
+}  // namespace
+
+// Who decides what the next batch is of.
+Sequence& SequenceSchedule::next_in_turn(const std::vector<Sequence*>& queue) const {
+  Sequence* const longest = longest_waiting(queue);
+  const bool is_over = turn_.batches >= kBatchesOfATurn || turn_.tokens >= instance_.context().facts().n_ubatch;
+  if (is_over || longest->adapter_scales == turn_.adapter_scales) return *longest;
+  std::vector<Sequence*> same;
+  std::ranges::copy_if(queue, std::back_inserter(same), [&](const Sequence* sequence) {
+    return sequence->adapter_scales == turn_.adapter_scales;
+  });
+  return same.empty() ? *longest : *longest_waiting(same);
+}
+
+void SequenceSchedule::count_batch(const std::vector<Share>& shares, std::size_t tokens) {
+  ++batches_;
+  for (const Share& share : shares) share.sequence->waits_since = batches_;
+  const engine::AdapterScales& scales = shares.front().sequence->adapter_scales;
+  if (scales != turn_.adapter_scales) turn_ = {.adapter_scales = scales};
+  ++turn_.batches;
+  turn_.tokens += tokens;
+}
+
+// Who waits with few goes first and whole; the long prompts share what is left, by their weights. Tokens and vectors cannot share a
+// batch, nor can those with different adapters, nor can vectors that see each other share one with anything: who has
+// waited longest decides which it is. Rows of logits are limited by what was planned; who wants all of them comes before
+// everyone, so that what others leave is not always too little.
 std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) const {
   std::vector<Sequence*> queue = waiting();
   if (queue.empty()) return {};
-  const VectorBlock* first = queue.front()->block_due();
-  if (first != nullptr && first->at_once)
-    return {{.sequence = queue.front(), .count = queue.front()->due(), .first_row = 0}};
+  Sequence& first = next_in_turn(queue);
+  const VectorBlock* vectors = first.block_due();
+  if (vectors != nullptr && vectors->at_once) return {{.sequence = &first, .count = first.due(), .first_row = 0}};
   std::erase_if(queue, [&](const Sequence* sequence) {
     const VectorBlock* block = sequence->block_due();
-    return (block != nullptr) != (first != nullptr) || (block != nullptr && block->at_once);
+    return (block != nullptr) != (vectors != nullptr) || (block != nullptr && block->at_once) ||
+           sequence->adapter_scales != first.adapter_scales;
   });
   std::ranges::stable_sort(
       queue, {}, [](const Sequence* sequence) { return std::pair(!sequence->all_logits, sequence->waiting()); });
 
   std::size_t rows = instance_.plan().dry_run.outputs;
+  double weights = 0;  // of those that have no share yet
+  for (const Sequence* sequence : queue) weights += sequence->weight;
   std::vector<Share> out;
   for (std::size_t i = 0; i < queue.size() && most > 0 && rows > 0; ++i) {
     Sequence* const sequence = queue[i];
-    const std::size_t fair = std::max<std::size_t>(1, most / (queue.size() - i));
+    const double part = i + 1 < queue.size() ? std::min(sequence->weight / weights, 1.0) : 1.0;
+    const std::size_t fair = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(most) * part));
+    weights -= sequence->weight;
     std::size_t count = std::min(sequence->due(), fair);
     if (sequence->all_logits) {  // in one batch or not at all
       const bool fits = sequence->waiting() <= most && sequence->waiting() <= rows;
@@ -243,8 +282,9 @@ DecodeStatus SequenceSchedule::infer(const std::stop_token& stop) {
 DecodeStatus SequenceSchedule::decode(std::vector<Share>& shares, const std::stop_token& stop) {
   const engine::Batch batch = compose(shares);
   for (const auto& sequence : sequences_) own_logits(*sequence);
-  const DecodeStatus status = instance_.decode(batch, stop);
+  const DecodeStatus status = instance_.decode(batch, stop, shares.front().sequence->adapter_scales);
   if (status == DecodeStatus::ok) {
+    count_batch(shares, static_cast<std::size_t>(batch.size()));
     advance(shares);
   } else if (status != DecodeStatus::no_kv_slot) {
     const engine::ModelFacts& model = instance_.model()->facts();

@@ -59,6 +59,7 @@ SequenceSnapshot SequenceSchedule::save(Sequence& sequence) {
           .positions = sequence.positions,
           .decoded = sequence.decoded,
           .spans = spans_of(sequence),
+          .adapter_scales = sequence.adapter_scales,
           .memory = engine::SequenceState::save(context, sequence.id).bytes()};
 }
 
@@ -79,6 +80,7 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
   const bool whole =
       snapshot.tokens.size() == snapshot.positions.size() && snapshot.decoded <= snapshot.tokens.size() && spans_inside;
   if (!whole) throw Error(ErrorCode::usage, "this state contradicts itself");
+  instance_.require_adapter_scales(snapshot.adapter_scales);
   const std::size_t end = snapshot.positions.empty() ? 0 : static_cast<std::size_t>(snapshot.positions.back()) + 1;
   const std::size_t needed = std::max(end, snapshot.tokens.size());
   if (needed > context.facts().n_ctx_seq) {
@@ -102,6 +104,7 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
     throw;
   }
   sequence->decoded = snapshot.decoded;
+  sequence->adapter_scales = snapshot.adapter_scales;
   note_cells();
   const auto vector = std::ranges::find(snapshot.tokens, LLAMA_TOKEN_NULL);
   if (vector != snapshot.tokens.end())

@@ -53,10 +53,19 @@ void SequenceSchedule::release(const std::shared_ptr<Sequence>& sequence) noexce
   note_cells();
 }
 
+// Copies share cells only where there is one cache for all.
 void SequenceSchedule::note_cells() noexcept {
+  const engine::ContextFacts& facts = instance_.context().facts();
   std::size_t sum = 0;
-  for (const auto& sequence : sequences_) sum += sequence->decoded;
-  cells_used_ = std::min<std::size_t>(sum, instance_.context().facts().n_ctx);
+  std::vector<const CellRuns*> runs;
+  for (const auto& sequence : sequences_) {
+    sum += sequence->decoded;
+    if (!facts.kv_unified) continue;
+    sequence->cells.set_size(sequence->decoded, families_);
+    runs.push_back(&sequence->cells);
+  }
+  if (facts.kv_unified) sum = CellRuns::distinct(runs);
+  cells_used_ = std::min<std::size_t>(sum, facts.n_ctx);
 }
 
 // Cells and positions are counted apart: a picture takes more of the ones than of the others where positions have
@@ -76,7 +85,7 @@ void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count,
 void SequenceSchedule::encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens) {
   engine::Batch batch;
   batch.add_prompt(tokens, 0, sequence.id, false);
-  require_decoded(instance_.encode(batch), fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
+  require_decoded(instance_.encode(batch, sequence.adapter_scales), fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
 }
 
 void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens) {
@@ -88,6 +97,7 @@ void require_tokens(const engine::ModelFacts& model, std::span<const engine::Tok
 }
 
 void SequenceSchedule::push_tokens(Sequence& sequence, std::span<const engine::Token> tokens) {
+  if (sequence.waiting() == 0) sequence.waits_since = batches_;
   for (const engine::Token token : tokens) {
     sequence.positions.push_back(sequence.next_position());
     sequence.tokens.push_back(token);
@@ -98,6 +108,7 @@ void SequenceSchedule::push_block(Sequence& sequence, VectorBlock block, Positio
   const Position begin = sequence.next_position();
   block.first = sequence.tokens.size();
   if (!sequence.first_vector) sequence.first_vector = block.first;
+  if (sequence.waiting() == 0) sequence.waits_since = batches_;
   for (std::size_t i = 0; i < block.count; ++i) {
     sequence.positions.push_back(block.positions.empty() ? begin + static_cast<Position>(i) : block.positions[i][0]);
     sequence.tokens.push_back(LLAMA_TOKEN_NULL);
@@ -224,6 +235,17 @@ void SequenceSchedule::decode_again(Sequence& sequence) {
   forget_logits(sequence);
 }
 
+void SequenceSchedule::set_adapter_scales(Sequence& sequence, std::span<const float> scales) {
+  instance_.require_adapter_scales(scales);
+  if (std::ranges::equal(sequence.adapter_scales, scales)) return;
+  if (sequence.continuation != nullptr)
+    throw Error(ErrorCode::usage, "this conversation is being decoded; it does one thing at a time");
+  if (instance_.model()->facts().has_encoder && !sequence.tokens.empty())
+    throw Error(ErrorCode::usage, "this conversation's prompt was encoded with other adapters, and is not kept");
+  if (sequence.decoded > 0) decode_again(sequence);
+  sequence.adapter_scales.assign(scales.begin(), scales.end());
+}
+
 void SequenceSchedule::truncate(Sequence& sequence, std::size_t size) {
   if (size >= sequence.tokens.size()) return;
   if (size < sequence.decoded && !cut_memory(sequence, size)) {
@@ -254,6 +276,8 @@ void SequenceSchedule::copy(Sequence& from, Sequence& to) {
   to.id = id;
   to.continuation = nullptr;
   to.made_way = false;
+  from.cells.part();
+  to.cells.part();
   note_cells();
 }
 

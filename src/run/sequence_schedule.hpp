@@ -78,11 +78,15 @@ class SequenceSchedule final : public DecodeLoop::Source {
 
   void append(Sequence& sequence, std::span<const engine::Token> tokens, bool all_logits);
   void append_vectors(Sequence& sequence, std::span<const float> vectors);
+  // What is in memory was computed with others, and waits to be computed again. Throws Error: usage (another number of
+  // scales; it is being decoded; its prompt was encoded), unsupported (vectors that are not kept).
+  void set_adapter_scales(Sequence& sequence, std::span<const float> scales);
   // A prompt in pieces, media among them, which are encoded here. All of it, or nothing where something is thrown.
   void append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks);
   // Keeps the first `size` tokens; all that cannot stay in memory waits again.
   void truncate(Sequence& sequence, std::size_t size);
   void forget_logits(Sequence& sequence) noexcept;
+  void note_cells() noexcept;  // after each change of what is in memory
   // The sequence's rows of logits become its own, before the engine reuses their place.
   void own_logits(Sequence& sequence);
   // Nothing of it is in memory any more; its tokens wait. Throws Error{unsupported} where vectors are among them.
@@ -106,7 +110,8 @@ class SequenceSchedule final : public DecodeLoop::Source {
     std::size_t count;
     std::int32_t first_row;  // in the batch
   };
-  void note_cells() noexcept;  // after each change of what is in memory
+  [[nodiscard]] Sequence& next_in_turn(const std::vector<Sequence*>& queue) const;
+  void count_batch(const std::vector<Share>& shares, std::size_t tokens);
   // Makes the engine do what copies and shifts have left for the next decode.
   void settle_memory();
   [[nodiscard]] std::vector<Sequence*> waiting() const;
@@ -139,6 +144,13 @@ class SequenceSchedule final : public DecodeLoop::Source {
   bool alone_ = false;                    // the next batch is of sequences with a continuation only
   std::vector<engine::SequenceId> free_;  // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
+  std::uint64_t batches_ = 0;   // decoded so far
+  std::uint64_t families_ = 0;  // of cells, see CellRuns
+  struct Turn {  // of those who have the same adapters
+    engine::AdapterScales adapter_scales{};
+    std::size_t batches = 0;
+    std::size_t tokens = 0;
+  } turn_;
   std::atomic<std::size_t> cells_used_ = 0;
 };
 

@@ -21,13 +21,30 @@ std::string rope_of(const engine::ContextParams& params) {
   return all(params) == all(own) ? "" : fmt::format(" rope {}", fmt::join(all(params), "/"));
 }
 
+// Another number of experts, say, computes something else.
+std::string metadata_of(const engine::ModelParams& params) {
+  std::string text;
+  for (const engine::MetadataOverride& entry : params.metadata_overrides)
+    text += (text.empty() ? " metadata " : "+") + to_string(entry);
+  return text;
+}
+
+// What is in the cache was computed with them, by scales that a snapshot has itself.
+std::string adapters_of(const engine::Context& context) {
+  std::string text;
+  for (const auto& adapter : context.adapters())
+    text += (text.empty() ? " lora " : "+") + engine::file_fingerprint(adapter->path());
+  return text;
+}
+
 }  // namespace
 
 std::string fingerprint_of(const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
-  return fmt::format("{} llama {} cache {}/{}{}{}{}", engine::file_fingerprint(context.model()->params().path),
+  return fmt::format("{} llama {} cache {}/{}{}{}{}{}{}", engine::file_fingerprint(context.model()->params().path),
                      engine::engine_version().llama, engine::to_string(facts.type_k), engine::to_string(facts.type_v),
-                     facts.flash_attn ? " flash" : "", facts.swa_full ? " swa_full" : "", rope_of(context.params()));
+                     facts.flash_attn ? " flash" : "", facts.swa_full ? " swa_full" : "", rope_of(context.params()),
+                     metadata_of(context.model()->params()), adapters_of(context));
 }
 
 std::string_view model_of(std::string_view fingerprint) noexcept {

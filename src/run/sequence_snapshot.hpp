@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
+#include "engine/adapter.hpp"
 #include "engine/context.hpp"
 #include "engine/sequence_state.hpp"
 
@@ -26,6 +27,7 @@ struct SequenceSnapshot {
     friend bool operator==(const Span&, const Span&) = default;
   };
   std::vector<Span> spans{};
+  engine::AdapterScales adapter_scales{};  // what it was computed with; empty: the instance's
   engine::StateBytes memory;  // the engine's private format
 
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
@@ -40,7 +42,7 @@ struct ContextSnapshot {
 };
 
 // What must agree for a snapshot to fit: the model file's own (engine::file_fingerprint), the engine's version, the
-// cache's types and layout. The context may be longer or shorter.
+// cache's types and layout, the adapters' files. The context may be longer or shorter.
 [[nodiscard]] std::string fingerprint_of(const engine::Context& context);
 // The part of it that says which model file.
 [[nodiscard]] std::string_view model_of(std::string_view fingerprint) noexcept;

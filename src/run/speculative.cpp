@@ -9,7 +9,6 @@
 #include "engine/model.hpp"
 
 namespace plimsoll::run {
-namespace {
 
 bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
   if (one.facts().n_vocab != other.facts().n_vocab) return false;
@@ -22,20 +21,23 @@ bool same_vocabulary(const engine::Model& one, const engine::Model& other) {
   return a.bos() == b.bos() && a.eos() == b.eos();
 }
 
-}  // namespace
-
 plan::Request plan_with_draft(plan::Request& target, std::string draft_file, const SpeculationParams& speculation) {
   if (!(speculation.least_probability >= 0) || speculation.least_probability > 1) {
     throw Error(ErrorCode::usage,
-                fmt::format("--draft-p-min cannot be {}; it is a probability", speculation.least_probability));
+                fmt::format("the least probability of a draft's tokens cannot be {}; it is a probability",
+                            speculation.least_probability));
   }
   engine::ContextParams& context = target.dry_run.context;
   if (speculation.most < 1 || speculation.most >= context.n_batch) {
-    throw Error(ErrorCode::usage, fmt::format("--draft-max {} needs batches of {} tokens, and --batch-size is {}",
+    throw Error(ErrorCode::usage, fmt::format("to check {} tokens of a draft takes batches of {}, and n_batch is {}",
                                               speculation.most, speculation.most + 1, context.n_batch));
   }
-  plan::Request draft{.name = target.name + "-draft", .dry_run = target.dry_run, .compute_group = target.compute_group};
+  plan::Request draft{.name = target.name + "-draft",
+                      .dry_run = target.dry_run,
+                      .compute_group = target.compute_group,
+                      .runtime = target.runtime};
   draft.dry_run.model.path = std::move(draft_file);
+  draft.dry_run.model.metadata_overrides.clear();  // they are of the other file
   draft.dry_run.adapters.clear();
   draft.dry_run.control_vector = {};
   draft.dry_run.projector = {};

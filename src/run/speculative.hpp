@@ -30,6 +30,9 @@ struct SpeculationCounts {
 [[nodiscard]] plan::Request plan_with_draft(plan::Request& target, std::string draft_file,
                                             const SpeculationParams& speculation);
 
+// The same tokens with the same text, or none at all in both. Looks at each.
+[[nodiscard]] bool same_vocabulary(const engine::Model& one, const engine::Model& other);
+
 // Proposals that are not kept are taken back from memory. Where the target's memory cannot forget a tail (recurrent and
 // hybrid models), that would decode everything again: Error{unsupported}.
 void require_memory_for_drafts(const engine::Model& target, std::string_view target_name);

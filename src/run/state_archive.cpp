@@ -146,6 +146,7 @@ Json header_of(const SequenceSnapshot& snapshot) {
               {"decoded", snapshot.decoded}};
   for (const SequenceSnapshot::Span& span : snapshot.spans)
     header["spans"].push_back({span.first, span.count, span.next});
+  if (!snapshot.adapter_scales.empty()) header["adapter_scales"] = snapshot.adapter_scales;
   return header;
 }
 
@@ -157,6 +158,7 @@ SequenceSnapshot snapshot_of(const Json& header, engine::StateBytes memory) {
                             .memory = std::move(memory)};
   for (const Json& span : header.value("spans", Json::array()))
     snapshot.spans.push_back({.first = span.at(0), .count = span.at(1), .next = span.at(2)});
+  snapshot.adapter_scales = header.value("adapter_scales", engine::AdapterScales{});
   return snapshot;
 }
 

@@ -49,7 +49,6 @@ bool is_from_another_page(const httplib::Request& request, const ServerOptions& 
 }
 
 bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options) {
-  if (options.asks_for_keys()) return true;
   const std::string host = request.get_header_value("Host");
   if (host.empty()) return true;  // no browser
   const std::string name = without_port(host);

@@ -4,15 +4,16 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "api/problem.hpp"
 
 namespace plimsoll::server {
 
 using engine::Token;
 
 AnswerScheduler::AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease,
-                                 const std::vector<Token>& first_prompt, GivingWay giving_way)
-    : server_(server), owner_(std::move(owner)), giving_way_(std::move(giving_way)) {
-  slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(lease)));
+                                 SlotRules rules, const std::vector<Token>& first_prompt, GivingWay giving_way)
+    : server_(server), owner_(std::move(owner)), rules_(std::move(rules)), giving_way_(std::move(giving_way)) {
+  slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(lease), rules_));
   cached_at_first_ = slots_.front()->begin_with(first_prompt);
 }
 
@@ -25,7 +26,11 @@ TextSlot* AnswerScheduler::free_slot() {
   if (ours != slots_.end()) return ours->get();
   auto lease = slots_.front()->lease().another();
   if (!lease) return nullptr;
-  slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(*lease)));
+  try {
+    slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(*lease), rules_));
+  } catch (const api::Problem&) {  // the host's memory is short: the answer waits for a slot that is there
+    return nullptr;
+  }
   return slots_.back().get();
 }
 

@@ -27,8 +27,8 @@ class AnswerScheduler {
     std::function<host::AcquireOptions()> how{};  // to acquire it again
     std::function<std::stop_token()> next{};      // `asked` from then on
   };
-  // The slot's conversation becomes the first answer's prompt.
-  AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease,
+  // The slot's conversation becomes the first answer's prompt. `rules`: of all answers' slots.
+  AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules,
                   const std::vector<engine::Token>& first_prompt, GivingWay giving_way);
 
   [[nodiscard]] run::Instance& instance() { return slots_.front()->lease().instance(); }
@@ -63,6 +63,7 @@ class AnswerScheduler {
 
   ServerContext server_;
   std::string owner_;
+  SlotRules rules_;
   std::vector<std::unique_ptr<TextSlot>> slots_;  // the first is the request's own
   run::ReadySignal ready_;
   GivingWay giving_way_;

@@ -29,26 +29,75 @@ ApiKeys::Hash ApiKeys::read_hash(const std::string& digits) {
   return out;
 }
 
-ApiKeys::ApiKeys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named) {
+std::string ApiKeys::lasting_id(std::string_view what, const std::string& of) {
+  constexpr std::size_t kBytes = 16;
+  const Hash digest = hash(fmt::format("plimsoll, {}\n{}", what, of));
+  std::string out;
+  for (std::size_t i = 0; i < kBytes; ++i) out += fmt::format("{:02x}", digest[i]);
+  return out;
+}
+
+std::vector<ApiKeys::Entry> ApiKeys::entries_of(const std::vector<std::string>& keys,
+                                                const std::vector<host::FleetKey>& named) {
+  std::vector<Entry> out;
   for (const std::string& key : keys) {
-    hashes_.push_back(hash(key));
-    owners_.push_back(fmt::format("key-{}", hashes_.size()));
+    const Hash its = hash(key);
+    const std::size_t number = numbers_.try_emplace(its, numbers_.size() + 1).first->second;
+    out.push_back({.hash = its,
+                   .owner = fmt::format("key {}", number),
+                   .lasting_id = lasting_id("owner of conversations", key)});
   }
   for (const host::FleetKey& key : named) {
-    hashes_.push_back(key.sha256.empty() ? hash(key.key) : read_hash(key.sha256));
-    owners_.push_back(key.name);
+    out.push_back({.hash = key.sha256.empty() ? hash(key.key) : read_hash(key.sha256),
+                   .owner = key.name,
+                   .lasting_id = lasting_id("owner of conversations by name", key.name)});
   }
+  return out;
+}
+
+ApiKeys::ApiKeys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named)
+    : entries_(entries_of(keys, named)) {}
+
+std::vector<std::string> ApiKeys::replace(const std::vector<std::string>& keys,
+                                          const std::vector<host::FleetKey>& named) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Entry> next = entries_of(keys, named);
+  std::vector<std::string> gone;
+  if (entries_.empty() && !next.empty()) gone.emplace_back();  // everybody was nobody in particular
+  for (const Entry& entry : entries_) {
+    if (!std::ranges::contains(next, entry.owner, &Entry::owner)) gone.push_back(entry.owner);
+  }
+  entries_ = std::move(next);
+  return gone;
+}
+
+bool ApiKeys::open() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.empty();
 }
 
 std::optional<std::string> ApiKeys::owner_of(std::string_view key) const {
-  if (open()) return "";
+  const std::lock_guard lock(mutex_);
+  if (entries_.empty()) return "";
   const Hash given = hash(key);
-  std::optional<std::size_t> found;
-  for (std::size_t i = 0; i < hashes_.size(); ++i) {  // all of them, so that time tells nothing
-    if (CRYPTO_memcmp(hashes_[i].data(), given.data(), given.size()) == 0) found = i;
+  const Entry* found = nullptr;
+  for (const Entry& entry : entries_) {  // all of them, so that time tells nothing
+    if (CRYPTO_memcmp(entry.hash.data(), given.data(), given.size()) == 0) found = &entry;
   }
-  if (!found) return std::nullopt;
-  return owners_[*found];
+  return found == nullptr ? std::nullopt : std::optional(found->owner);
+}
+
+std::string ApiKeys::lasting_id_of(const std::string& owner) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(entries_, owner, &Entry::owner);
+  return found == entries_.end() ? std::string{} : found->lasting_id;
+}
+
+std::optional<std::string> ApiKeys::owner_with(const std::string& lasting_id) const {
+  const std::lock_guard lock(mutex_);
+  if (lasting_id.empty()) return entries_.empty() ? std::optional<std::string>("") : std::nullopt;
+  const auto found = std::ranges::find(entries_, lasting_id, &Entry::lasting_id);
+  return found == entries_.end() ? std::nullopt : std::optional(found->owner);
 }
 
 std::vector<std::string> read_api_keys(const std::filesystem::path& path) {

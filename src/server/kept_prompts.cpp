@@ -70,7 +70,7 @@ void KeptPrompts::save(host::Host& host, const PromptCache& prompts) const {
       const auto taken = save_one(host, prompt, left, file);
       if (!taken) continue;
       left = saturating_sub(left, *taken);
-      entries.push_back({.file = file, .model = prompt.model, .key = owners_.hash_of(prompt.owner)});
+      entries.push_back({.file = file, .model = prompt.model, .key = keys_.lasting_id_of(prompt.owner)});
     } catch (const std::exception& error) {
       log::warn("server", "a prompt of '{}' is not kept beyond the end: {}", prompt.model, error.what());
     }
@@ -116,7 +116,7 @@ std::vector<KeptPrompts::Entry> KeptPrompts::read_index() const {
 }
 
 void KeptPrompts::restore_one(host::Host& host, PromptCache& prompts, const Entry& entry) const {
-  const auto owner = owners_.owner_with(entry.key);
+  const auto owner = keys_.owner_with(entry.key);
   const std::vector<plan::ModelPlan> plans = host.plans();
   const auto plan = std::ranges::find(plans, entry.model, &plan::ModelPlan::name);
   if (!owner || plan == plans.end() || plan->unusable) return;
@@ -126,8 +126,9 @@ void KeptPrompts::restore_one(host::Host& host, PromptCache& prompts, const Entr
   run::SequenceSnapshot saved = run::read_sequence_archive(folder_ / entry.file);
   if (run::model_of(saved.fingerprint) != engine::file_fingerprint(plan->request.model.path)) return;
   const std::vector<engine::Token> tokens = saved.tokens;
+  const engine::AdapterScales scales = saved.adapter_scales;
   charge.clear();  // it is charged as a conversation that is swapped out
-  const auto handle = prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)));
+  const auto handle = prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)), scales);
   handle->keep(tokens);
 }
 

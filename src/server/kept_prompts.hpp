@@ -8,18 +8,18 @@
 #include <plimsoll/base/bytes.hpp>
 #include "host/host.hpp"
 
-#include "owners_by_key.hpp"
+#include "api_keys.hpp"
 #include "prompt_cache.hpp"
 
 namespace plimsoll::server {
 
-// One thread. The files say which model file a conversation is of and which API key it belongs to: nobody else gets it.
+// One thread; the keys outlive it. The files say which model file a conversation is of and which API key it belongs to: nobody else gets it.
 class KeptPrompts {
  public:
   static constexpr const char* kOwner = "kept prompts";  // in the ledger: a conversation on its way to its file or back
   // `most` bytes of files; 0: nothing is kept.
-  KeptPrompts(std::filesystem::path folder, Bytes most, OwnersByKey owners)
-      : folder_(std::move(folder)), most_(most), owners_(std::move(owners)) {}
+  KeptPrompts(std::filesystem::path folder, Bytes most, const ApiKeys& keys)
+      : folder_(std::move(folder)), most_(most), keys_(keys) {}
 
   // Those of the cache that nobody uses, the last used first, as many as fit; of one whose memory does not, the tokens.
   // They take the place of what was kept before. What cannot be saved is left out, and the log says why.
@@ -43,7 +43,7 @@ class KeptPrompts {
 
   std::filesystem::path folder_;
   Bytes most_;
-  OwnersByKey owners_;
+  const ApiKeys& keys_;
 };
 
 }  // namespace plimsoll::server

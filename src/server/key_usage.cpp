@@ -45,17 +45,30 @@ void add_headers(KeyUsage::Headers& out, RateLimit& limit, const std::string& of
 
 }  // namespace
 
-KeyUsage::KeyUsage(const std::vector<host::FleetKey>& keys, Time now) {
+KeyUsage::KeyUsage(const std::vector<host::FleetKey>& keys, Time now) { replace(keys, now); }
+
+void KeyUsage::replace(const std::vector<host::FleetKey>& keys, Time now) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::shared_ptr<Usage>> next;
   for (const host::FleetKey& key : keys) {
-    usage_.emplace(key.name, Usage{.rules = key,
-                                   .requests_left = RateLimit(key.requests_per_minute, now),
-                                   .tokens_left = RateLimit(key.tokens_per_minute, now)});
+    std::shared_ptr<Usage>& usage = next[key.name];
+    if (const auto before = usage_.find(key.name); before != usage_.end()) {
+      usage = before->second;
+      usage->requests_left.set_limit(key.requests_per_minute, now);
+      usage->tokens_left.set_limit(key.tokens_per_minute, now);
+      usage->rules = key;
+    } else {
+      usage = std::make_shared<Usage>(Usage{.rules = key,
+                                            .requests_left = RateLimit(key.requests_per_minute, now),
+                                            .tokens_left = RateLimit(key.tokens_per_minute, now)});
+    }
   }
+  usage_ = std::move(next);
 }
 
 KeyUsage::Usage* KeyUsage::find(const std::string& key) {
   const auto found = usage_.find(key);
-  return found == usage_.end() ? nullptr : &found->second;
+  return found == usage_.end() ? nullptr : found->second.get();
 }
 
 void KeyUsage::refuse(Usage& usage, const std::string& limit, const std::string& sentence, Seconds until) {
@@ -80,12 +93,12 @@ std::unique_ptr<KeyUsage::Request> KeyUsage::begin(const std::string& key, Time 
   usage->requests_left.take(1, now);
   ++usage->requests;
   ++usage->at_work;
-  return std::make_unique<Request>(*this, key);
+  return std::make_unique<Request>(*this, usage_.at(key));
 }
 
 KeyUsage::Request::~Request() {
   const std::lock_guard lock(all_.mutex_);
-  if (Usage* const usage = all_.find(key_)) --usage->at_work;
+  --usage_->at_work;
 }
 
 void KeyUsage::take_prompt(const std::string& key, std::size_t tokens, Time now) {
@@ -121,7 +134,7 @@ host::Claim KeyUsage::claim_of(const std::string& key, std::optional<int> asked,
   const std::lock_guard lock(mutex_);
   const auto found = usage_.find(key);
   if (found == usage_.end()) return {.priority = std::min(asked.value_or(0), 0), .cost = cost};
-  const host::FleetKey& rules = found->second.rules;
+  const host::FleetKey& rules = found->second->rules;
   return {.tenant = key,
           .weight = static_cast<double>(rules.weight),
           .priority = std::min(asked.value_or(rules.priority), rules.priority),
@@ -143,7 +156,7 @@ std::string KeyUsage::to_prometheus() const {
   const std::lock_guard lock(mutex_);
   const auto add = [&](const char* name, const char* type, const char* help, const auto& value) {
     out.family(name, type, help);
-    for (const auto& [key, usage] : usage_) out.add({{"key", key}}, value(usage));
+    for (const auto& [key, usage] : usage_) out.add({{"key", key}}, value(*usage));
   };
   add("plimsoll_key_requests_at_work", "gauge", "Requests of an API key that are at work or wait.",
       [](const Usage& usage) { return usage.at_work; });
@@ -157,7 +170,7 @@ std::string KeyUsage::to_prometheus() const {
       [](const Usage& usage) { return usage.completion; });
   out.family("plimsoll_key_refused_total", "counter", "Requests refused for an API key's limit, by limit.");
   for (const auto& [key, usage] : usage_) {
-    for (const auto& [limit, count] : usage.refused) out.add({{"key", key}, {"limit", limit}}, count);
+    for (const auto& [limit, count] : usage->refused) out.add({{"key", key}, {"limit", limit}}, count);
   }
   return out.text();
 }

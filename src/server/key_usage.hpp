@@ -24,6 +24,8 @@ class KeyUsage {
   using Time = RateLimit::Time;
 
   KeyUsage(const std::vector<host::FleetKey>& keys, Time now);
+  // From now on these. Who is among them by its name goes on with what it has had; a new limit counts at once.
+  void replace(const std::vector<host::FleetKey>& keys, Time now);
 
   // A request of that key is at work while it lives.
   class Request;
@@ -60,19 +62,19 @@ class KeyUsage {
                                   std::chrono::duration<double> until);
 
   mutable std::mutex mutex_;
-  std::map<std::string, Usage> usage_;  // by name
+  std::map<std::string, std::shared_ptr<Usage>> usage_;  // by name; requests at work hold theirs
 };
 
 class KeyUsage::Request {
  public:
-  Request(KeyUsage& all, std::string key) : all_(all), key_(std::move(key)) {}
+  Request(KeyUsage& all, std::shared_ptr<Usage> usage) : all_(all), usage_(std::move(usage)) {}
   ~Request();
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
  private:
   KeyUsage& all_;
-  std::string key_;
+  std::shared_ptr<Usage> usage_;
 };
 
 }  // namespace plimsoll::server

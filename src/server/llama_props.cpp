@@ -88,10 +88,12 @@ Json llama_slots(const host::Host& host, const std::string& model) {
   return out;
 }
 
-Json llama_adapters(const host::Host& host, const std::string& model) {
+Json llama_adapters(const host::Host& host, const std::string& model, const AdapterScales& scales) {
+  const plan::ModelPlan plan = plan_of(host, model);
+  const engine::AdapterScales now = scales.of(model, plan.request.adapters);
   Json out = Json::array();
-  for (const engine::AdapterParams& adapter : plan_of(host, model).request.adapters)
-    out.push_back({{"id", out.size()}, {"path", file_name(adapter.path)}, {"scale", adapter.scale}});
+  for (const engine::AdapterParams& adapter : plan.request.adapters)
+    out.push_back({{"id", out.size()}, {"path", file_name(adapter.path)}, {"scale", now[out.size()]}});
   return out;
 }
 

@@ -13,6 +13,6 @@ namespace plimsoll::server {
 // are left out then. Throw api::Problem 404.
 [[nodiscard]] api::Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader);
 [[nodiscard]] api::Json llama_slots(const host::Host& host, const std::string& model);
-[[nodiscard]] api::Json llama_adapters(const host::Host& host, const std::string& model);
+[[nodiscard]] api::Json llama_adapters(const host::Host& host, const std::string& model, const AdapterScales& scales);
 
 }  // namespace plimsoll::server

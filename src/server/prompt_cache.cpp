@@ -8,7 +8,8 @@ namespace plimsoll::server {
 namespace {
 
 // A conversation is cut back to what it has in common with the new prompt. Where that loses more tokens than it saves,
-// the conversation is left for the request that continues it; so few tokens are decoded again in no time.
+// the conversation is left for the request that continues it, and what they have in common is copied. So few tokens are
+// decoded again in no time.
 constexpr std::size_t kNoLoss = 128;
 
 bool is_worth_it(std::size_t common, std::size_t all) { return all - common <= std::max(common, kNoLoss); }
@@ -38,26 +39,35 @@ PromptCache::Entry PromptCache::take_out(std::list<Entry>::iterator kept) {
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model, const std::string& owner,
-                                                       std::span<const engine::Token> tokens) {
+                                                       std::span<const engine::Token> tokens,
+                                                       const engine::AdapterScales& scales) {
+  Entry fresh{.id = 0, .model = model, .owner = owner, .scales = scales, .tokens = {}};
+  std::optional<host::ConversationId> like;
   {
     const std::lock_guard lock(mutex_);
     auto best = idle_.end();
     std::size_t most_common = 0;
+    std::size_t most_alike = kNoLoss;
     for (auto kept = idle_.begin(); kept != idle_.end(); ++kept) {
-      if (kept->model != model || kept->owner != owner) continue;
+      if (kept->model != model || kept->owner != owner || kept->scales != scales) continue;
       const std::size_t common = common_beginning(kept->tokens, tokens);
+      if (common > most_alike) {
+        like = kept->id;
+        most_alike = common;
+      }
       if (common <= most_common || !is_worth_it(common, kept->tokens.size())) continue;
       best = kept;
       most_common = common;
     }
-    if (best != idle_.end()) {
+    // To go on with one spares as much as a copy of another that has little more in common.
+    if (best != idle_.end() && most_alike <= most_common + kNoLoss) {
       Entry kept = take_out(best);
       (void)charge_.resize(memory::in_steps(held_));
       return std::make_unique<Handle>(*this, std::move(kept));
     }
   }
-  return std::make_unique<Handle>(
-      *this, Entry{.id = host_.new_conversation(model), .model = model, .owner = owner, .tokens = {}});
+  fresh.id = host_.new_conversation(model);
+  return std::make_unique<Handle>(*this, std::move(fresh), like);
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::take_recent(const std::string& model, const std::string& owner,
@@ -74,8 +84,9 @@ std::unique_ptr<PromptCache::Handle> PromptCache::take_recent(const std::string&
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::add(const std::string& model, const std::string& owner,
-                                                      host::ConversationId id) {
-  return std::make_unique<Handle>(*this, Entry{.id = id, .model = model, .owner = owner, .tokens = {}});
+                                                      host::ConversationId id, engine::AdapterScales scales) {
+  return std::make_unique<Handle>(
+      *this, Entry{.id = id, .model = model, .owner = owner, .scales = std::move(scales), .tokens = {}});
 }
 
 PromptCache::Handle::~Handle() {
@@ -142,12 +153,20 @@ std::vector<PromptCache::Idle> PromptCache::idle() const {
 }
 
 void PromptCache::forget(const std::string& model) {
+  drop_all_that([&](const Entry& kept) { return kept.model == model; });
+}
+
+void PromptCache::forget_owner(const std::string& owner) {
+  drop_all_that([&](const Entry& kept) { return kept.owner == owner; });
+}
+
+void PromptCache::drop_all_that(const std::function<bool(const Entry&)>& goes) {
   std::vector<host::ConversationId> gone;
   {
     const std::lock_guard lock(mutex_);
     for (auto kept = idle_.begin(); kept != idle_.end();) {
       const auto next = std::next(kept);
-      if (kept->model == model) gone.push_back(take_out(kept).id);
+      if (goes(*kept)) gone.push_back(take_out(kept).id);
       kept = next;
     }
     (void)charge_.resize(memory::in_steps(held_));

@@ -12,6 +12,14 @@ void RateLimit::fill(Time now) {
   at_ = now;
 }
 
+void RateLimit::set_limit(std::uint64_t per_minute, Time now) {
+  fill(now);
+  const auto next = static_cast<double>(per_minute);
+  left_ = is_limited() ? std::min(left_ + std::max(next - per_minute_, 0.0), next) : next;
+  per_minute_ = next;
+  at_ = now;
+}
+
 std::chrono::duration<double> RateLimit::until(double amount, Time now) {
   if (!is_limited()) return Seconds(0);
   fill(now);

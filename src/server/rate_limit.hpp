@@ -15,6 +15,8 @@ class RateLimit {
   RateLimit(std::uint64_t per_minute, Time now)
       : per_minute_(static_cast<double>(per_minute)), left_(per_minute_), at_(now) {}
 
+  // Another one from now on: what is left is no more than it, and what it has more is there at once.
+  void set_limit(std::uint64_t per_minute, Time now);
   [[nodiscard]] bool is_limited() const noexcept { return per_minute_ > 0; }
   // How long until that much can be taken; 0: now. More than a whole minute's can be taken from a full bucket, which
   // owes the rest.

@@ -7,9 +7,9 @@
 namespace plimsoll::server {
 namespace {
 
-// What a body is made into while it is read and answered: the text itself, its JSON, messages, the rendered prompt, and
-// its tokens with their places.
-constexpr std::uint64_t kCopies = 8;
+// What a body is made into while it is read and answered: its JSON, messages, the rendered prompt, and its tokens with
+// their places.
+constexpr std::uint64_t kCopies = 7;
 // Whatever it asks for: its connection's buffers, a sampler, and pieces that were made before they are read.
 constexpr Bytes kEach{std::uint64_t{32} << 10U};
 // Of all together: what a few small requests take is lost in what the heap keeps anyway, and a model that just fits
@@ -57,6 +57,12 @@ Bytes RequestMemory::held() const {
 std::unique_ptr<RequestMemory::Share> RequestMemory::take(std::size_t body) {
   auto share = std::make_unique<Share>(*this);
   if (body > 0) share->grow(kEach + Bytes{body * kCopies});
+  return share;
+}
+
+std::unique_ptr<RequestMemory::Share> RequestMemory::receive(std::size_t body) {
+  auto share = std::make_unique<Share>(*this);
+  share->grow(Bytes{body});
   return share;
 }
 

@@ -1,4 +1,5 @@
-// RequestMemory: the host memory of requests at work: what they have brought, what was read of it, and their answers.
+// RequestMemory: the host memory of requests at work: what they bring, what was read of it, their sequences' tokens and
+// logits, and their answers.
 #pragma once
 #include <functional>
 #include <memory>
@@ -20,8 +21,10 @@ class RequestMemory {
 
   // Of one request, until it ends.
   class Share;
-  // For a body of that size. Throws api::Problem 503 where the budget has no room for it.
+  // For a body of that size, beside the body itself. Throws api::Problem 503 where the budget has no room for it.
   [[nodiscard]] std::unique_ptr<Share> take(std::size_t body);
+  // For a body that is about to arrive. Throws likewise.
+  [[nodiscard]] std::unique_ptr<Share> receive(std::size_t body);
   [[nodiscard]] Bytes held() const;
 
  private:

@@ -49,6 +49,7 @@ bool is_of_v1(std::string_view method, std::string_view path) {
       "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings", "/rerank",
       "/reranking",        "/messages",  "/messages/count_tokens",  "/models"};
   if (std::ranges::contains(kAlone, path)) return true;
+  if (begins(path, "/responses")) return method != "POST";
   // Others have commands behind it, which are posted.
   return begins(path, "/models") && (method == "GET" || method == "HEAD");
 }

@@ -40,7 +40,7 @@ void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* 
   if (reader.facts().has_encoder && reader.facts().has_decoder)
     throw api::bad_request(fmt::format("'{}' is an encoder-decoder model: it gives no vectors of texts", reader.name()))
         .at("model");
-  const std::size_t longest = run::longest_input(reader.context(), reader.facts());
+  const std::size_t longest = run::longest_input(reader.context());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].empty()) throw api::bad_request(fmt::format("'{}[{}]' is empty", field, i)).at(field);
     reader.require_tokens(inputs[i]);
@@ -53,7 +53,7 @@ void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* 
 }
 
 void cut_long_ones(const PromptReader& reader, Tokens& inputs) {
-  const std::size_t longest = run::longest_input(reader.context(), reader.facts());
+  const std::size_t longest = run::longest_input(reader.context());
   for (std::vector<engine::Token>& input : inputs) input.resize(std::min(input.size(), longest));
 }
 
@@ -90,15 +90,18 @@ void Server::Impl::charge_tokens(const httplib::Request& request, std::size_t to
   key_usage.owe(owner_of(request), static_cast<double>(tokens), now);
 }
 
-Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked) {
+Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                                           const std::shared_ptr<Peer>& client) {
   const Stopwatch watch;
   Embedded out{.model = embedding_model(host, asked.model, false), .vectors = {}};
   Tokens inputs;
-  const LeasedModel leased =
-      lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); });
+  LeasedModel leased =
+      lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); }, client);
   out.load_ms = watch.elapsed_ms();
-  run::Embedder embedder(leased.lease.instance());
-  for (run::Embedding& embedding : embedder.embed(inputs, {.stop = leased.watched->token()})) {
+  run::Embedder embedder(leased.lease->instance());
+  const run::EmbedParams params{.stop = leased.watched->token(),
+                                .between_batches = [&] { give_way_if_asked(request, leased); }};
+  for (run::Embedding& embedding : embedder.embed(inputs, params)) {
     out.tokens += embedding.tokens;
     out.vectors.push_back(std::move(embedding.values));
   }
@@ -107,37 +110,49 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
   return out;
 }
 
+api::Json Server::Impl::rank(const httplib::Request& request, const api::RankRequest& asked,
+                             const std::shared_ptr<Peer>& client) {
+  const std::string model = embedding_model(host, asked.model, true);
+  Tokens pairs;
+  LeasedModel leased =
+      lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); }, client);
+  run::Reranker reranker(leased.lease->instance());
+  auto ranked = reranker.rank(pairs, {.top_n = asked.top_n,
+                                      .stop = leased.watched->token(),
+                                      .between_batches = [&] { give_way_if_asked(request, leased); }});
+  run::best_first(ranked);
+  std::vector<api::Score> scores;
+  std::size_t tokens = 0;
+  for (const run::Ranked& one : ranked) {
+    scores.push_back({.document = one.document, .score = one.score});
+    tokens += one.tokens;
+  }
+  counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
+  charge_tokens(request, tokens);
+  return api::rank_answer(asked, model, scores, tokens);
+}
+
 void Server::Impl::add_embedding_routes() {
   http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
-               const Embedded done = embed(request, asked);
-               put(response, api::embedding_answer(asked, done.model, done.vectors, done.tokens));
+               put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
+                 const Embedded done = embed(request, asked, client);
+                 return api::embedding_answer(asked, done.model, done.vectors, done.tokens);
+               });
              }));
   http->Post("/embedding", answering([this](const httplib::Request& request, httplib::Response& response) {
-               const Embedded done = embed(request, api::read_llama_embedding(api::parse_object(request.body)));
-               put(response, api::llama_embedding_answer(done.vectors));
+               const api::EmbeddingRequest asked = api::read_llama_embedding(api::parse_object(request.body));
+               put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
+                 return api::llama_embedding_answer(embed(request, asked, client).vectors);
+               });
              }));
-
-  const auto rank = answering([this](const httplib::Request& request, httplib::Response& response) {
+  const auto ranks = answering([this](const httplib::Request& request, httplib::Response& response) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
-    const std::string model = embedding_model(host, asked.model, true);
-    Tokens pairs;
-    const LeasedModel leased =
-        lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); });
-    run::Reranker reranker(leased.lease.instance());
-    auto ranked = reranker.rank(pairs, {.top_n = asked.top_n, .stop = leased.watched->token()});
-    run::best_first(ranked);
-    std::vector<api::Score> scores;
-    std::size_t tokens = 0;
-    for (const run::Ranked& one : ranked) {
-      scores.push_back({.document = one.document, .score = one.score});
-      tokens += one.tokens;
-    }
-    counters.text(model, {.prompt_tokens = tokens}, TokenTimes::none(), true);
-    charge_tokens(request, tokens);
-    put(response, api::rank_answer(asked, model, scores, tokens));
+    put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
+      return rank(request, asked, client);
+    });
   });
-  for (const char* path : {"/v1/rerank", "/v1/reranking", "/rerank"}) http->Post(path, rank);
+  for (const char* path : {"/v1/rerank", "/v1/reranking", "/rerank"}) http->Post(path, ranks);
 }
 
 }  // namespace plimsoll::server

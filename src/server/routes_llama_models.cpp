@@ -38,8 +38,15 @@ void Server::Impl::add_llama_model_routes() {
               put(response, slots);
             }));
   http->Get("/lora-adapters", answering([this](const httplib::Request& request, httplib::Response& response) {
-              put(response, llama_adapters(host, asked_for(host, request)));
+              put(response, llama_adapters(host, asked_for(host, request), adapter_scales));
             }));
+  http->Post("/lora-adapters", answering([this](const httplib::Request& request, httplib::Response& response) {
+               const std::string model = asked_for(host, request);
+               const std::size_t planned = plan_of(host, model).request.adapters.size();
+               const auto named = api::read_adapter_scales(api::parse_json(request.body), "");
+               adapter_scales.set(model, scales_of(named, planned, model));
+               put(response, {{"success", true}});
+             }));
   http->Post("/models/load", answering([this](const httplib::Request& request, httplib::Response& response) {
                const std::string model = model_in_body(request);
                const auto work = begin_work(request);
@@ -61,8 +68,6 @@ void Server::Impl::add_llama_refusals() {
     return answering([why](const httplib::Request&, httplib::Response&) { throw not_here(why); });
   };
   http->Post("/props", refuse("properties are read here, not changed; a request's own fields change its sampling"));
-  http->Post("/lora-adapters",
-             refuse("adapters keep the scales that they were planned with; --lora-scaled FILE:SCALE sets them"));
 }
 
 }  // namespace plimsoll::server

@@ -92,8 +92,8 @@ void Server::Impl::save_slot(const httplib::Request& request, httplib::Response&
   const auto handle = conversation_in(model, owner, asked.slot);
   handle->keep(handle->tokens());  // whatever becomes of the file
   LeasedModel leased = lease_model(request, model, [](const PromptReader&) {});
-  leased.lease.resume(handle->id());
-  const run::Conversation& conversation = leased.lease.conversation();
+  leased.lease->resume(handle->id());
+  const run::Conversation& conversation = leased.lease->conversation();
   const memory::Charge charge = charged(host, conversation.size_when_saved());
   const Stopwatch watch;
   const run::SequenceSnapshot saved = conversation.save();
@@ -117,11 +117,12 @@ void Server::Impl::restore_slot(const httplib::Request& request, httplib::Respon
   memory::Charge charge = charged(host, size);
   const Stopwatch watch;
   run::SequenceSnapshot saved = run::read_sequence_archive(file);
-  require_same_model(leased.lease.instance(), saved);
+  require_same_model(leased.lease->instance(), saved);
   charge.clear();  // it is charged as a conversation that is swapped out
-  handle = prompts.add(model, owner, host.add_conversation(model, std::move(saved)));
-  leased.lease.resume(handle->id());
-  const std::vector<engine::Token> tokens = leased.lease.conversation().tokens();
+  const engine::AdapterScales scales = saved.adapter_scales;
+  handle = prompts.add(model, owner, host.add_conversation(model, std::move(saved)), scales);
+  leased.lease->resume(handle->id());
+  const std::vector<engine::Token> tokens = leased.lease->conversation().tokens();
   handle->keep(tokens);
   put(response, {{"id_slot", asked.slot},
                  {"filename", asked.filename},

@@ -10,15 +10,16 @@ namespace plimsoll::server {
 
 // Without an input, the model is only loaded.
 Server::Impl::Embedded Server::Impl::embed_for_ollama(const httplib::Request& request,
-                                                      const api::OllamaEmbedding& asked) {
+                                                      const api::OllamaEmbedding& asked,
+                                                      const std::shared_ptr<Peer>& client) {
   const bool goes = asked.keep_alive && asked.keep_alive->idle && asked.keep_alive->idle->count() == 0;
   Embedded out;
   if (!asked.request.inputs.empty()) {
-    out = embed(request, asked.request);
+    out = embed(request, asked.request, client);
   } else {
     out.model = model_asked_for(host, asked.request.model)->request.name;
     const auto work = begin_work(request);
-    const auto watched = watch(request).watched;
+    const auto watched = watch(request, client).watched;
     if (!goes) ahead_of_vocabularies(context(), [&] { load_model(host, out.model, options, watched->token()); });
   }
   keep_alive(host, out.model, asked.keep_alive);
@@ -29,14 +30,18 @@ void Server::Impl::add_ollama_embedding() {
   http->Post("/api/embed", answering([this](const httplib::Request& request, httplib::Response& response) {
                const Stopwatch stopwatch;
                const api::OllamaEmbedding asked = api::read_ollama_embed(api::parse_object(request.body));
-               const Embedded done = embed_for_ollama(request, asked);
-               put(response, api::ollama_embed_answer(
-                                 asked, done.vectors,
-                                 {.tokens = done.tokens, .load_ms = done.load_ms, .total_ms = stopwatch.elapsed_ms()}));
+               put_patiently(request, response, [=, this, &request](const std::shared_ptr<Peer>& client) {
+                 const Embedded done = embed_for_ollama(request, asked, client);
+                 return api::ollama_embed_answer(
+                     asked, done.vectors,
+                     {.tokens = done.tokens, .load_ms = done.load_ms, .total_ms = stopwatch.elapsed_ms()});
+               });
              }));
   http->Post("/api/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
                const api::OllamaEmbedding asked = api::read_ollama_embeddings(api::parse_object(request.body));
-               put(response, api::ollama_embeddings_answer(embed_for_ollama(request, asked).vectors));
+               put_patiently(request, response, [=, this, &request](const std::shared_ptr<Peer>& client) {
+                 return api::ollama_embeddings_answer(embed_for_ollama(request, asked, client).vectors);
+               });
              }));
 }
 

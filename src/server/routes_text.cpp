@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <future>
 #include <ranges>
 
 #include "base/log.hpp"
@@ -26,8 +25,7 @@ struct Answering {
   std::function<api::Problem(const std::exception&)> explain;
   std::optional<api::KeepAlive> keep_alive;
   HeartbeatRule heartbeat;
-  std::function<void()> keep;      // before the client hears of the end: it may refer to what was answered then
-  std::future<std::string> whole;  // made beside the connection's thread
+  std::function<void()> keep;  // before the client hears of the end: it may refer to what was answered then
 };
 
 namespace {
@@ -96,7 +94,7 @@ constexpr const char* kCheckHeader = "x-plimsoll-schema-check";
 std::function<void()> keeper(StoredItems& items, const Answering& all, std::string owner, api::Json body) {
   if (!body.contains("input") || body.value("store", api::Json(true)) == false) return [] {};
   return [&items, &all, owner = std::move(owner), input = std::move(body["input"])] {
-    items.keep(owner, "resp_" + all.job->meta().id, input, all.writer->items());
+    items.keep(owner, "resp_" + all.job->meta().id, input, all.writer->items(), all.writer->finished_answer());
   };
 }
 
@@ -269,7 +267,6 @@ void Server::Impl::begin_stream(const api::Dialect& dialect, const std::shared_p
 
 void Server::Impl::put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
                              const httplib::Request& request, httplib::Response& response) {
-  const HeartbeatRule rule = all->heartbeat;
   const auto checked = std::make_shared<std::string>();  // by which kind of verdict, where it was
   const auto make = [this, checked, answer = all.get()] {
     const api::Json made = whole(*answer, counters);
@@ -279,31 +276,10 @@ void Server::Impl::put_whole(const std::shared_ptr<Answering>& all, const std::s
     end(*answer, host);
     return api::to_text(made);
   };
-  const auto put_now = [&](const std::string& body) {
-    if (!checked->empty()) response.set_header(kCheckHeader, *checked);
-    response.set_content(body, kJson);
-  };
-  if (!options.keep_alive_spaces || !rule.beats() || !knows_streams(request)) return put_now(make());
-  all->whole = std::async(std::launch::async, make);
-  if (all->whole.wait_for(rule.interval) == std::future_status::ready || client->has_closed_its_half())
-    return put_now(all->whole.get());
-  client->answer_begins();
-  put_stream(request, response, kJson, [this, all, rule, &request](std::size_t, httplib::DataSink& sink) {
-    int status = 200;
-    std::string body;
-    while (all->whole.wait_for(rule.interval) != std::future_status::ready) (void)sink.write(" ", 1);
-    try {
-      body = all->whole.get();
-    } catch (const std::exception& error) {
-      const api::Problem problem = all->explain(error);
-      status = problem.status();
-      body = api::to_text(api::error_body(problem, shape_of(request.path)));
-    }
-    (void)sink.write(body.data(), body.size());
-    write_down(request, status);
-    sink.done();
-    return true;
-  });
+  put_late(request, response, client, all->heartbeat,
+           {.make = make, .explain = all->explain, .holds = all, .before_headers = [checked, &response] {
+              if (!checked->empty()) response.set_header(kCheckHeader, *checked);
+            }});
 }
 
 void Server::Impl::add_text_routes() {

@@ -26,6 +26,7 @@ constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
+constexpr const char* kBody = "body";  // among the library's data of an answer
 constexpr double kBytesOfAToken = 4;  // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
@@ -45,14 +46,15 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       keys(options.api_keys, options.named_keys),
       key_usage(options.named_keys, std::chrono::steady_clock::now()),
       prompts(host, options.cached_prompts),
-      slot_files(options.slot_folder, OwnersByKey(options.api_keys)),
-      kept_prompts(kept_folder(host.fleet()->swap), host.fleet()->swap.kept, OwnersByKey(options.api_keys)),
+      slot_files(options.slot_folder, keys),
+      kept_prompts(kept_folder(host.fleet()->swap), host.fleet()->swap.kept, keys),
       vocabularies(host),
       stored_items(host.accounting().ledger()),
       request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
       http(std::make_unique<HttpRoutes>(make_http(options))) {
   add_common_handling();
   add_text_routes();
+  add_response_routes();
   add_embedding_routes();
   add_llama_routes();
   add_llama_model_routes();
@@ -114,7 +116,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
     put(response, problem, shape_of(request.path));
     return Answer::Handled;
   };
-  if (!is_meant_for_us(request, options))
+  if (keys.open() && !is_meant_for_us(request, options))
     return turn_away({403, "forbidden_host",
                       "without an API key this server is asked as localhost, by its address or by a name that "
                       "--host-name gives it"});
@@ -130,6 +132,14 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
         {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
   }
   if (const auto problem = make_readable(request)) return turn_away(*problem);
+  // Charged before it arrives, for as long as there is an answer to it. A larger one is refused before it is read.
+  const std::size_t body = request.get_header_value_u64("Content-Length");
+  if (body == 0 || body > options.limits.body.value()) return Answer::Unhandled;
+  try {
+    response.user_data.set(kBody, std::shared_ptr<RequestMemory::Share>(request_memory.receive(body)));
+  } catch (const api::Problem& problem) {
+    return turn_away(problem);
+  }
   return Answer::Unhandled;
 }
 
@@ -216,21 +226,41 @@ void Server::Impl::read_with(const httplib::Request& request, const std::string&
   work(PromptReader(lease, template_of(host, name)), watched->token());
 }
 
-Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
-                                                    const Reading& check) {
-  auto work = begin_work(request);
-  auto watched = watch(request).watched;
-  const auto how = [&, stop = watched->token()] {
-    host::AcquireOptions out = acquire_options(options, stop);
-    out.claim = key_usage.claim_of(owner_of(request), {}, static_cast<double>(request.body.size()) / kBytesOfAToken);
-    return out;
-  };
-  return {std::move(work), std::move(watched), checked_lease(context(), model, check, how)};
+host::AcquireOptions Server::Impl::how_to_acquire(const httplib::Request& request, const LeasedModel& leased) const {
+  host::AcquireOptions out = acquire_options(options, leased.watched->token());
+  out.claim = key_usage.claim_of(owner_of(request), {}, static_cast<double>(request.body.size()) / kBytesOfAToken);
+  return out;
 }
 
-Server::Impl::Attended Server::Impl::watch(const httplib::Request& request) {
+Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
+                                                    const Reading& check, const std::shared_ptr<Peer>& client) {
+  LeasedModel leased{.work = begin_work(request), .watched = watch(request, client).watched};
+  const auto how = [&] {
+    host::AcquireOptions out = how_to_acquire(request, leased);
+    leased.give_way = std::stop_source();
+    if (client) out.give_way = leased.give_way;
+    return out;
+  };
+  leased.lease = checked_lease(context(), model, check, how);
+  return leased;
+}
+
+void Server::Impl::give_way_if_asked(const httplib::Request& request, LeasedModel& leased) {
+  if (!leased.give_way.stop_requested()) return;
+  host::AcquireOptions how = how_to_acquire(request, leased);
+  how.patience.reset();
+  leased.give_way = std::stop_source();
+  how.give_way = leased.give_way;
+  leased.lease->give_way(std::move(how));
+}
+
+std::shared_ptr<Peer> Server::Impl::peer_of(const httplib::Request& request) const {
+  return std::make_shared<Peer>(request, !options.certificate.empty());
+}
+
+Server::Impl::Attended Server::Impl::watch(const httplib::Request& request, std::shared_ptr<Peer> client) {
   const std::chrono::seconds limit = options.limits.working;
-  auto client = std::make_shared<Peer>(request, !options.certificate.empty());
+  if (!client) client = peer_of(request);
   auto watched = disconnect_watcher.watch([client] { return client->is_gone(); },
                                           limit.count() > 0 ? std::optional(limit) : std::nullopt);
   return {.client = std::move(client), .watched = std::move(watched)};
@@ -256,6 +286,14 @@ bool Server::Impl::ready() const {
 Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan, ReloadAsked reload)
     : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan), std::move(reload))) {}
 Server::~Server() = default;
+
+void Server::set_keys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named) {
+  impl_->key_usage.replace(named, std::chrono::steady_clock::now());
+  for (const std::string& gone : impl_->keys.replace(keys, named)) {
+    impl_->prompts.forget_owner(gone);
+    impl_->stored_items.forget(gone);
+  }
+}
 
 host::ReloadReport Server::reload(const std::stop_token& stop) { return impl_->reload_fleet(stop); }
 

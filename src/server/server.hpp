@@ -40,6 +40,9 @@ class Server {
   // What POST /plimsoll/v1/reload does, for whoever else wants it done. Any thread. Throws Error: unsupported (it was
   // given no ReloadAsked), cancelled.
   host::ReloadReport reload(const std::stop_token& stop);
+  // In the place of the options' keys. What is kept of those that are gone is dropped; their requests at work end as
+  // they would have. Any thread.
+  void set_keys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named);
 
  private:
   struct Impl;  // src/server/server_impl.hpp

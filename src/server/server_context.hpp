@@ -3,8 +3,10 @@
 #include "host/host.hpp"
 #include "server/server_options.hpp"
 
+#include "adapter_scales.hpp"
 #include "key_usage.hpp"
 #include "prompt_cache.hpp"
+#include "request_memory.hpp"
 #include "vocabulary_cache.hpp"
 
 namespace plimsoll::server {
@@ -15,6 +17,8 @@ struct ServerContext {
   PromptCache& prompts;
   VocabularyCache& vocabularies;
   KeyUsage& key_usage;
+  AdapterScales& adapter_scales;
+  RequestMemory& memory;
   const ServerOptions& options;
 };
 

@@ -15,6 +15,7 @@
 #include "server/server.hpp"
 
 #include "access.hpp"
+#include "adapter_scales.hpp"
 #include "api_keys.hpp"
 #include "asked_model.hpp"
 #include "disconnect_watcher.hpp"
@@ -53,8 +54,21 @@ struct Server::Impl {
                     const std::shared_ptr<Peer>& client, const httplib::Request& request, httplib::Response& response);
   void put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
                  const httplib::Request& request, httplib::Response& response);
+  // Makes an answer that is no stream, and keeps it alive meanwhile where the options say so.
+  struct LateAnswer {
+    std::function<std::string()> make;
+    std::function<api::Problem(const std::exception&)> explain;
+    std::shared_ptr<void> holds{};             // what `make` uses
+    std::function<void()> before_headers{};    // where it is there before they have to go out
+  };
+  void put_late(const httplib::Request& request, httplib::Response& response, const std::shared_ptr<Peer>& client,
+                const HeartbeatRule& rule, LateAnswer answer);
+  // The same with the server's own rule.
+  using MakeAnswer = std::function<api::Json(const std::shared_ptr<Peer>& client)>;
+  void put_patiently(const httplib::Request& request, httplib::Response& response, MakeAnswer make);
   // A request without words: its model is loaded, or goes where it is not to be kept.
   void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
+  void add_response_routes();
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
   void add_embedding_routes();
   // Of a request for vectors, in any API.
@@ -64,7 +78,10 @@ struct Server::Impl {
     std::size_t tokens = 0;
     double load_ms = 0;  // until the model was there
   };
-  [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked);
+  [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                               const std::shared_ptr<Peer>& client);
+  [[nodiscard]] api::Json rank(const httplib::Request& request, const api::RankRequest& asked,
+                               const std::shared_ptr<Peer>& client);
   void charge_tokens(const httplib::Request& request, std::size_t tokens);
   void add_llama_routes();
   void add_llama_model_routes();
@@ -78,7 +95,8 @@ struct Server::Impl {
   [[nodiscard]] std::string model_in_body(const httplib::Request& request) const;  // throws api::Problem
   void add_ollama_routes();
   void add_ollama_embedding();
-  [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked);
+  [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked,
+                                          const std::shared_ptr<Peer>& client);
   void add_ollama_refusals();
   void add_plimsoll_routes();
   void add_reload_route();
@@ -105,19 +123,26 @@ struct Server::Impl {
   struct LeasedModel {
     std::shared_ptr<RequestCounters::Work> work;
     std::unique_ptr<DisconnectWatcher::Watch> watched;
-    host::Lease lease;
+    std::stop_source give_way{};  // asked where a request of a higher priority waits for the slot
+    std::optional<host::Lease> lease{};
   };
-  // See checked_lease().
-  [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model,
-                                        const Reading& check);
+  // See checked_lease(). `client`: of a request that may give way; null: it does not.
+  [[nodiscard]] LeasedModel lease_model(const httplib::Request& request, const std::string& model, const Reading& check,
+                                        const std::shared_ptr<Peer>& client = nullptr);
+  // Between two pieces of work.
+  void give_way_if_asked(const httplib::Request& request, LeasedModel& leased);
+  [[nodiscard]] host::AcquireOptions how_to_acquire(const httplib::Request& request, const LeasedModel& leased) const;
   // A request's client, and what notices that it disconnects.
   struct Attended {
     std::shared_ptr<Peer> client;
     std::unique_ptr<DisconnectWatcher::Watch> watched;
   };
-  [[nodiscard]] Attended watch(const httplib::Request& request);
+  [[nodiscard]] Attended watch(const httplib::Request& request, std::shared_ptr<Peer> client = nullptr);
+  [[nodiscard]] std::shared_ptr<Peer> peer_of(const httplib::Request& request) const;
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] ServerContext context() { return {host, prompts, vocabularies, key_usage, options}; }
+  [[nodiscard]] ServerContext context() { 
+    return {host, prompts, vocabularies, key_usage, adapter_scales, request_memory, options};
+  }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error, const RequestOrigin& origin) const;
   [[nodiscard]] static RequestOrigin origin_of(const httplib::Request& request, const httplib::Response& response);
@@ -132,6 +157,7 @@ struct Server::Impl {
   ReloadAsked reload;
   ApiKeys keys;
   KeyUsage key_usage;
+  AdapterScales adapter_scales;
   PromptCache prompts;
   SlotFiles slot_files;
   KeptPrompts kept_prompts;

@@ -50,7 +50,9 @@ std::filesystem::path SlotFiles::path_of(const std::string& name, const std::str
         fmt::format("'filename' must be the name of a file, without a folder and of {} bytes at most", kLongest))
         .at("filename");
   }
-  const std::string key = owners_.hash_of(owner);
+  const std::string key = keys_.lasting_id_of(owner);
+  if (key.empty() && !owner.empty())  // it was removed while its request was read
+    throw api::Problem(401, "invalid_api_key", "this API key is not taken any more");
   return key.empty() ? folder_ / name : folder_ / key / name;
 }
 

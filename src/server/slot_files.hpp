@@ -3,15 +3,14 @@
 #include <filesystem>
 #include <string>
 
-#include "owners_by_key.hpp"
+#include "api_keys.hpp"
 
 namespace plimsoll::server {
 
-// Any thread. Each owner (an API key) has files of its own. Nobody reaches another folder by a file's name.
+// Any thread; the keys outlive it. Each owner (an API key) has files of its own. Nobody reaches another folder by a file's name.
 class SlotFiles {
  public:
-  SlotFiles(std::filesystem::path folder, OwnersByKey owners)
-      : folder_(std::move(folder)), owners_(std::move(owners)) {}
+  SlotFiles(std::filesystem::path folder, const ApiKeys& keys) : folder_(std::move(folder)), keys_(keys) {}
 
   [[nodiscard]] bool any() const noexcept { return !folder_.empty(); }
   // Throws api::Problem: 501 where no folder was given, 400 where the name is none.
@@ -19,7 +18,7 @@ class SlotFiles {
 
  private:
   std::filesystem::path folder_;
-  OwnersByKey owners_;
+  const ApiKeys& keys_;
 };
 
 // One that is a name and nothing else: no way into another folder, no letter that a file system or a terminal reads in

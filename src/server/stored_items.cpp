@@ -30,6 +30,19 @@ void StoredItems::drop_oldest() {
   oldest_first_.pop_front();
 }
 
+void StoredItems::drop(const Key& key) {
+  const auto found = texts_.find(key);
+  if (found == texts_.end()) return;
+  held_ -= size_of(found->first, found->second);
+  texts_.erase(found);
+  std::erase(oldest_first_, key);
+}
+
+// No id of an item has a blank.
+StoredItems::Key StoredItems::key_of_whole(const std::string& owner, const std::string& answer) {
+  return {owner, "whole " + answer};
+}
+
 void StoredItems::put(Key key, const Json& value) {
   const auto [place, is_new] = texts_.try_emplace(std::move(key), api::to_text(value));
   if (!is_new) return;
@@ -37,13 +50,15 @@ void StoredItems::put(Key key, const Json& value) {
   held_ += size_of(place->first, place->second);
 }
 
-void StoredItems::keep(const std::string& owner, const std::string& answer, const Json& input, const Json& items) {
+void StoredItems::keep(const std::string& owner, const std::string& answer, const Json& input, const Json& items,
+                       const Json& whole) {
   if (items.empty()) return;
   Json conversation = as_list(input);
   for (const Json& item : items) conversation.push_back(item);
   const std::lock_guard lock(mutex_);
   for (const Json& item : items) put({owner, item.at("id").get<std::string>()}, item);
   put({owner, answer}, conversation);
+  if (!whole.is_null()) put(key_of_whole(owner, answer), whole);
   while (held_ > most_) drop_oldest();
   while (!charge_.resize(memory::in_steps(held_))) drop_oldest();  // what is left of nothing always fits
 }
@@ -75,6 +90,34 @@ void StoredItems::complete(const std::string& owner, Json& body) const {
     const std::optional<Json> found = find(owner, item.value("id", Json()));
     if (found && found->is_object()) item = *found;
   }
+}
+
+std::optional<Json> StoredItems::answer(const std::string& owner, const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  return find(owner, key_of_whole(owner, id).second);
+}
+
+bool StoredItems::remove(const std::string& owner, const std::string& answer) {
+  const std::lock_guard lock(mutex_);
+  const Key whole = key_of_whole(owner, answer);
+  const auto given = find(owner, whole.second);
+  if (!given) return false;
+  for (const Json& item : given->value("output", Json::array())) drop({owner, item.value("id", std::string())});
+  drop({owner, answer});
+  drop(whole);
+  (void)charge_.resize(memory::in_steps(held_));
+  return true;
+}
+
+void StoredItems::forget(const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(oldest_first_, [&](const Key& key) { return key.first == owner; });
+  std::erase_if(texts_, [&](const auto& one) {
+    if (one.first.first != owner) return false;
+    held_ -= size_of(one.first, one.second);
+    return true;
+  });
+  (void)charge_.resize(memory::in_steps(held_));
 }
 
 }  // namespace plimsoll::server

@@ -24,14 +24,20 @@ class StoredItems {
   explicit StoredItems(memory::Ledger& ledger, Bytes most = kMost)
       : most_(most), charge_(ledger, memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
 
-  // Of an answer: its items under their ids, and under its own what it was asked (`input`, whole) with them. `owner`:
-  // whose key the request had; nobody else finds them.
-  void keep(const std::string& owner, const std::string& answer, const api::Json& input, const api::Json& items);
+  // Of an answer: its items under their ids, and under its own what it was asked (`input`, whole) with them, and itself
+  // as it was given. `owner`: whose key the request had; nobody else finds them.
+  void keep(const std::string& owner, const std::string& answer, const api::Json& input, const api::Json& items,
+            const api::Json& whole = nullptr);
+  // As it was given; empty: it is not here (any more).
+  [[nodiscard]] std::optional<api::Json> answer(const std::string& owner, const std::string& id) const;
+  // With its items. False: it is not here (any more).
+  bool remove(const std::string& owner, const std::string& answer);
 
   // A request's input becomes whole: first comes what was asked and said up to the answer that it goes on from, and
   // references become items. Throws api::Problem where that answer is not here (any more). A reference to what is not
   // here stays one, which the reader refuses.
   void complete(const std::string& owner, api::Json& body) const;
+  void forget(const std::string& owner);
 
  private:
   using Key = std::pair<std::string, std::string>;  // owner, id
@@ -39,6 +45,8 @@ class StoredItems {
   void put(Key key, const api::Json& value);
   [[nodiscard]] std::optional<api::Json> find(const std::string& owner, const api::Json& id) const;
   void drop_oldest();
+  void drop(const Key& key);
+  [[nodiscard]] static Key key_of_whole(const std::string& owner, const std::string& answer);
 
   const Bytes most_;
   mutable std::mutex mutex_;

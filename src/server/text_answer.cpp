@@ -109,7 +109,7 @@ void TextAnswer::pause() {
 }
 
 void TextAnswer::go_on() {
-  if (generation_) generation_->go_on();
+  if (generation_) generation_->go_on(slot_.lease().draft());
 }
 
 TextAnswer::Told TextAnswer::tell() {

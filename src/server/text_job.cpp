@@ -53,7 +53,7 @@ host::AcquireOptions TextJob::how_to_acquire() {
   how.claim = server_.key_usage.claim_of(owner_, request_.priority,
                                          static_cast<double>(usage().prompt_tokens) + kAnswerCounts * answer);
   give_way_ = std::stop_source();
-  if (!model_.model->draft) how.give_way = give_way_;
+  how.give_way = give_way_;
   return how;
 }
 
@@ -81,7 +81,9 @@ void TextJob::start() {
                                               return how;
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
-  answers_.emplace(server_, owner_, std::move(lease), read_.prompts.front(), std::move(giving_way));
+  SlotRules rules{.scales = adapter_scales(lease.instance().plan().request.adapters),
+                  .weight = server_.key_usage.claim_of(owner_, {}, 0).weight};
+  answers_.emplace(server_, owner_, std::move(lease), std::move(rules), read_.prompts.front(), std::move(giving_way));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
            .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
@@ -112,10 +114,17 @@ void TextJob::check(const PromptReader& reader) {
     reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
   }
   reader.require_tokens(request_.stop_tokens);
+  (void)adapter_scales(plan_of(server_.host, request_.model).request.adapters);
   sampling_ = sampling_for(reader);
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
   if (!std::exchange(is_charged_, true))
     server_.key_usage.take_prompt(owner_, usage().prompt_tokens, std::chrono::steady_clock::now());
+}
+
+engine::AdapterScales TextJob::adapter_scales(const std::vector<engine::AdapterParams>& planned) const {
+  if (request_.adapters) return scales_of(*request_.adapters, planned.size(), request_.model);
+  if (model_.preset != nullptr && model_.preset->adapters) return scales_of(*model_.preset->adapters, planned);
+  return server_.adapter_scales.of(request_.model, planned);
 }
 
 engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) {

@@ -55,6 +55,8 @@ class TextJob {
   [[nodiscard]] host::AcquireOptions how_to_acquire();
   void settle() noexcept;
   [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader);
+  // How much of each adapter is in its answers: as the request says, else its preset, else what is usual.
+  [[nodiscard]] engine::AdapterScales adapter_scales(const std::vector<engine::AdapterParams>& planned) const;
   void limit_thoughts(engine::SamplingParams& sampling) const;
   [[nodiscard]] std::int32_t most_tokens(const std::vector<engine::Token>& prompt) const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;

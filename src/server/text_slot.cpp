@@ -1,5 +1,6 @@
 #include "text_slot.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -7,8 +8,24 @@
 
 namespace plimsoll::server {
 
-TextSlot::TextSlot(const ServerContext& server, std::string owner, host::Lease lease)
-    : server_(server), owner_(std::move(owner)), lease_(std::move(lease)) {}
+namespace {
+
+// On the heap, for as long as a sequence is computed: its tokens with their places, and rows of logits.
+Bytes heap_of(const run::Instance& instance, std::size_t rows) {
+  const auto n_vocab = static_cast<std::size_t>(instance.plan().dry_run.model.n_vocab);
+  const std::size_t tokens = instance.plan().dry_run.context.n_ctx_seq;
+  return Bytes{rows * n_vocab * sizeof(float) + tokens * (sizeof(engine::Token) + sizeof(engine::Position))};
+}
+
+}  // namespace
+
+TextSlot::TextSlot(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules)
+    : server_(server), owner_(std::move(owner)), lease_(std::move(lease)), rules_(std::move(rules)) {
+  memory_ = server_.memory.take(0);
+  const dry_run::DryRun& planned = lease_.instance().plan().dry_run;
+  const std::size_t checked = lease_.has_draft() ? planned.outputs / std::max(1U, planned.context.n_seq_max) : 1;
+  memory_->grow(heap_of(lease_.instance(), checked) * (lease_.has_draft() ? 2U : 1U));
+}
 
 // Tokens that still wait to be decoded (the last one; most of a prompt whose client has gone) are taken back: the next
 // request would decode them for nobody.
@@ -34,9 +51,9 @@ std::vector<engine::Token> TextSlot::tokens() {
 
 std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
   if (!kept_) {
-    kept_ = server_.prompts.take(lease_.model(), owner_, prompt);
+    kept_ = server_.prompts.take(lease_.model(), owner_, prompt, rules_.scales);
     try {
-      lease_.resume(kept_->id());
+      lease_.resume(kept_->id(), kept_->like());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported) throw;
       lease_.resume(kept_->id());  // its memory could not be kept, which is said once: it begins anew
@@ -45,6 +62,15 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
   return go_back_to(prompt);
 }
 
-std::size_t TextSlot::go_back_to(const std::vector<engine::Token>& prompt) { return conversation().replace(prompt); }
+// A conversation that is new has none of its own yet; nor has one that was kept while the adapters were others.
+std::size_t TextSlot::go_back_to(const std::vector<engine::Token>& prompt) {
+  run::Conversation& conversation = this->conversation();
+  if (conversation.adapter_scales() != rules_.scales) {
+    conversation.clear();
+    conversation.set_adapter_scales(rules_.scales);
+  }
+  conversation.set_weight(rules_.weight);
+  return conversation.replace(prompt);
+}
 
 }  // namespace plimsoll::server

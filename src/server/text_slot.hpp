@@ -12,11 +12,18 @@
 
 namespace plimsoll::server {
 
+// How a conversation is computed.
+struct SlotRules {
+  engine::AdapterScales scales{};  // how much of each planned adapter is in it
+  double weight = 1;               // its share of prompts' tokens beside others
+};
+
 // One thread. What is in its conversation when it ends is kept for later requests, where it began with one of those
 // that are kept.
 class TextSlot {
  public:
-  TextSlot(const ServerContext& server, std::string owner, host::Lease lease);
+  // Throws api::Problem 503 where the host's budget has no room for what a sequence takes beside its cache.
+  TextSlot(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules);
   ~TextSlot();
   TextSlot(const TextSlot&) = delete;
   TextSlot& operator=(const TextSlot&) = delete;
@@ -38,6 +45,8 @@ class TextSlot {
   std::string owner_;
   std::unique_ptr<PromptCache::Handle> kept_;  // before the lease, since it ends after it
   host::Lease lease_;
+  SlotRules rules_;
+  std::unique_ptr<RequestMemory::Share> memory_;
   bool is_used_ = false;
   bool keeps_ = true;
 };

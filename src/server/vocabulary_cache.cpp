@@ -92,6 +92,7 @@ VocabularyCache::Loaded VocabularyCache::load(const std::string& model, const st
   if (!read) {
     engine::ModelParams params;
     params.path = plan->request.model.path;
+    params.metadata_overrides = plan->request.model.metadata_overrides;
     params.devices = {"none"};  // devices are not even asked for their memory
     read = engine::Model::load(params, {.vocab_only = true});
   }

@@ -106,6 +106,16 @@ class Plans(Cli):
         self.assertEqual(host["budget"], 9 << 20)
         self.assertEqual(host["short_by"], host["required"] - host["budget"])
 
+    def test_metadata_can_be_overruled(self):
+        base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 0, "-t", 1]
+        own = json.loads(self.run_it(*base, "--json")[0])["models"][0]["context"]["n_ctx"]
+        changed = json.loads(self.run_it(*base, "--override-kv", "llama.context_length=int:256", "--json")[0])["models"][0]
+        self.assertEqual((own > 256, changed["context"]["n_ctx"]), (True, 256))
+        both = self.run_it(*base, "--override-kv", "llama.context_length=int:512,general.name=str:a, b", "--json")[0]
+        self.assertEqual(json.loads(both)["models"][0]["context"]["n_ctx"], 512)
+        for wrong in ("llama.context_length", "llama.context_length=int:many", "=int:3", "llama.context_length=str:256"):
+            self.assertIn("llama.context_length" if wrong[0] == "l" else "=int:3", self.run_it(*base, "--override-kv", wrong, status=USAGE)[1])
+
     def test_a_guess_can_be_overruled(self):
         base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 300, "-t", 1]
         given = json.loads(self.run_it(*base, "--runtime", "CPU=40MiB", "--json")[0])["models"][0]["entries"]

@@ -50,6 +50,16 @@ TEST_F(LlamaServerFlagsTest, AFlagThatServeHasIsItsOwn) {
   EXPECT_THAT(notes_, IsEmpty());
 }
 
+TEST_F(LlamaServerFlagsTest, AdaptersCanBeThereWithoutEffect) {
+  EXPECT_THAT(read({"serve", "--lora", "a.gguf", "--lora-init-without-apply", "--lora=b.gguf", "--lora-scaled",
+                    "c:d.gguf:0.5", "--port", "1"}),
+              ElementsAre("serve", "--lora-scaled=a.gguf:0", "--lora-scaled=b.gguf:0", "--lora-scaled=c:d.gguf:0",
+                          "--port", "1"));
+  EXPECT_THAT(read({"serve", "--lora", "a.gguf"}), ElementsAre("serve", "--lora", "a.gguf"));
+  EXPECT_THAT(read({"serve", "--lora-init-without-apply"}), ElementsAre("serve"));
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
 TEST_F(LlamaServerFlagsTest, NegativeCountsSayNothing) {
   EXPECT_THAT(read({"serve", "-n", "-1", "--parallel", "-1"}), ElementsAre("serve"));
 }

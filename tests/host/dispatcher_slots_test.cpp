@@ -83,5 +83,52 @@ ready b => grant 2
 )");
 }
 
+// Weights count for further slots, too: as long as somebody wants more that has fewer for its weight.
+TEST(DispatcherSlotsTest, FurtherSlotsAreSharedByWeight) {
+  expect_played(R"(
+budget 100
+model a 60 slots=8
+ask 1 a for=x => load a
+ready a => grant 1
+ask 2 a for=y weight=3 => grant 2
+more 1 as 1a => another
+more 1 as 1b => another
+more 1 as 1c => another
+more 2 as 2a => another
+more 2 as 2b => another
+more 2 as 2c => another
+more 2 as 2d => none
+back 1a => wanted
+back 2a => kept
+end 1a =>
+more 1 => none
+more 2 as 2d => another
+more 2 => none
+back 1b => wanted
+end 1b =>
+more 1 => none
+more 2 as 2e => another
+more 2 => none
+back 1c => kept
+)");
+}
+
+TEST(DispatcherSlotsTest, WhoeverWantsNoMoreIsInNobodysWay) {
+  expect_played(R"(
+budget 100
+model a 60 slots=4
+ask 1 a for=x => load a
+ready a => grant 1
+ask 2 a for=y => grant 2
+more 1 as 1a => another
+more 1 as 1b => another
+more 2 => none
+end 1b =>
+more 1 => none
+wait 1500 =>
+more 1 => another
+)");
+}
+
 }  // namespace
 }  // namespace plimsoll::host

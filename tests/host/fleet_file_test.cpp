@@ -210,6 +210,24 @@ TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
                 ElementsAre(HasSubstr("1:16: 'keep-in-host' takes a size like \"8GiB\"")));
 }
 
+TEST(FleetFileTest, TheEvictionPolicyIsOneOfThoseThereAre) {
+  EXPECT_EQ(good("[[model]]\npath = 'a'").eviction, "balanced");
+  EXPECT_EQ(good("eviction = 'lru'\n[[model]]\npath = 'a'").eviction, "lru");
+  EXPECT_THAT(wrong("eviction = 'mru'\n[[model]]\npath = 'a'"),
+              ElementsAre(HasSubstr("1:12: 'mru' is no eviction policy; there are balanced, lru,")));
+  EXPECT_THAT(wrong("eviction = 3\n[[model]]\npath = 'a'"), ElementsAre(HasSubstr("1:12: 'eviction' takes a policy")));
+}
+
+TEST(FleetFileTest, WhatABackendTakesIsSaidForAModelToo) {
+  const Fleet fleet = good("[[model]]\npath = 'a'\nruntime = ['CUDA0=600MiB', 'CUDA1=1GiB']\nmodel-draft = 'b'");
+  const std::vector<plan::RuntimeRequest> given{{.device = device::DeviceId{"CUDA0"}, .bytes = 600_MiB},
+                                                {.device = device::DeviceId{"CUDA1"}, .bytes = 1_GiB}};
+  EXPECT_EQ(fleet.models[0].request.runtime, given);
+  EXPECT_EQ(fleet.models[0].draft->request.runtime, given);
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nruntime = ['much']"), ElementsAre(HasSubstr("3:12: ")));
+  EXPECT_THAT(wrong("[[model]]\npath = 'a'\nruntime = ['CUDA0=1MiB', 'CUDA0=2MiB']"), ElementsAre(HasSubstr("CUDA0")));
+}
+
 TEST(FleetFileTest, EverythingWrongIsSaidAtOnceWithItsPlace) {
   EXPECT_THAT(
       wrong(R"(budgets = ["a lot"]
@@ -267,6 +285,7 @@ TEST(FleetFileTest, NamesAndPresets) {
   const Fleet fleet = good(R"([[model]]
 path = "a.gguf"
 aliases = ["gpt-4", "b"]
+lora = ["l.gguf", "m.gguf:0"]
 [model.sampling]
 temperature = 0.5
 [[model.preset]]
@@ -275,6 +294,7 @@ aliases = ["t"]
 system = "be"
 thinking = false
 ctx-size = 512
+lora = ["m.gguf:0.5"]
 [model.preset.template-arguments]
 reasoning_effort = "low"
 [model.preset.sampling]
@@ -297,6 +317,9 @@ name = "plain"
   EXPECT_EQ(terse.sampling.params.top_k, 1);
   EXPECT_EQ(terse.sampling.given.size(), 1U);
   EXPECT_EQ(model.presets[1].thinking, std::nullopt);
+  EXPECT_THAT(terse.adapters, testing::Optional(ElementsAre(
+                                  engine::AdapterParams{.path = "/fleet/m.gguf", .scale = 0.5F})));
+  EXPECT_EQ(model.presets[1].adapters, std::nullopt);
 }
 
 TEST(FleetFileTest, WhatIsWrongWithNamesAndPresets) {
@@ -304,6 +327,8 @@ TEST(FleetFileTest, WhatIsWrongWithNamesAndPresets) {
   EXPECT_THAT(wrong(model + "[[model.preset]]\nsystem = \"x\"\n"), ElementsAre(HasSubstr("a preset has no 'name'")));
   EXPECT_THAT(wrong(model + "[[model.preset]]\nname = \"x\"\npath = \"y\"\n"),
               ElementsAre(HasSubstr("unknown key 'path' of a preset")));
+  EXPECT_THAT(wrong(model + "lora = [\"l.gguf\"]\n[[model.preset]]\nname = \"x\"\nlora = [\"m.gguf\"]\n"),
+              ElementsAre(HasSubstr("'x' has an adapter '/fleet/m.gguf' that is none of 'a'")));
   EXPECT_THAT(wrong(model + "[model.sampling]\nhat = 1\n"), ElementsAre(HasSubstr("no sampling parameter 'hat'")));
   EXPECT_THAT(wrong(model + "[model.sampling]\ntop_p = 2.0\n"), ElementsAre(HasSubstr("top_p cannot be 2")));
   EXPECT_THAT(wrong(model + "aliases = [\"a\"]\n"), ElementsAre(HasSubstr("two models are called 'a'")));

@@ -142,8 +142,16 @@ class Scenario {
       std::string even_at_work;
       words >> even_at_work;
       said_ = dispatcher_->yield(name, !even_at_work.empty()) ? "goes" : "stays";
-    } else if (verb == "more") {
-      said_ = dispatcher_->take_another(name, now_) ? "another" : "none";
+    } else if (verb == "more") {  // NAME of a model: its longest lease; TICKET [as LEASE]: that one
+      const auto ticket = tickets_.find(name);
+      const auto lease = ticket == tickets_.end() ? dispatcher_->take_another(name, now_)
+                                                  : dispatcher_->take_another(ticket->second, now_);
+      std::string as;
+      std::string given;
+      if (words >> as >> given && lease) tickets_[given] = *lease;
+      said_ = lease ? "another" : "none";
+    } else if (verb == "back") {
+      said_ = dispatcher_->wants_slot_back(tickets_.at(name), now_) ? "wanted" : "kept";
     } else if (verb == "free") {
       dispatcher_->give_back(name, now_);
     } else if (verb == "pin" || verb == "unpin") {

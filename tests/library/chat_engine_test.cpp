@@ -124,48 +124,6 @@ TEST(Conversations, GoOnFromAFile) {
   expect_error(ErrorCode::busy, "", [&] { (void)second.fork(); });
 }
 
-TEST(Hosts, LeasesOutliveTheHostsHandle) {
-  Fleet fleet;
-  for (const auto& [name, file] : {std::pair{"mate", kModel}, {"log", test::kOtherModel}})
-    fleet.models.push_back({.path = file, .options = small()}), fleet.models.back().options.name = name;
-  std::optional<Lease> lease;
-  std::optional<Generation> answer;
-  {
-    const Host host(Runtime(), fleet);
-    lease = host.acquire("mate");
-    answer = lease->conversation().generate("Day 12.", kGreedy);
-    EXPECT_TRUE(host.plan().fits());
-    EXPECT_EQ(host.status().models.size(), 2U);
-    expect_error(ErrorCode::usage, "", [&] { (void)host.acquire("nobody"); });
-  }
-  lease.reset();
-  EXPECT_FALSE(answer->read_all().empty());
-}
-
-TEST(Hosts, APolicyOfOnesOwnChoosesWhoGoes) {
-  Fleet fleet;
-  for (const char* name : {"a", "b", "c"}) {
-    ModelOptions options = small();
-    options.name = name;
-    options.context.n_ctx = 16384;
-    fleet.models.push_back({.path = test::kOtherModel, .options = options, .compute_group = ""});
-  }
-  Runtime runtime;
-  Bytes needed;
-  for (const plan::Entry& entry :
-       runtime.plan(test::kOtherModel, fleet.models.front().options).models().front().entries)
-    if (entry.charged) needed += entry.bytes;
-  fleet.budgets = {{.device = device::host(), .amount = needed * 2 + needed - Bytes{needed.value() / 2}}};
-  const Host host(runtime, fleet, {.regret = [](const EvictionCandidate& candidate) {
-                    return candidate.name == "a" ? 100.0 : 1.0;  // the oldest is missed most
-                  }});
-  for (const char* name : {"a", "b", "c"}) (void)host.acquire(name);
-  const auto status = host.status();
-  EXPECT_EQ(status.models[0].state, host::ModelState::ready);
-  EXPECT_EQ(status.models[1].state, host::ModelState::swapped);
-  EXPECT_EQ(status.models[2].state, host::ModelState::ready);
-}
-
 TEST(Embedders, GiveVectorsAndAreSealed) {
   Runtime runtime;
   EmbedderOptions options{.model = small(4), .pooling = engine::Pooling::mean};

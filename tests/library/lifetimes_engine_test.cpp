@@ -113,6 +113,44 @@ TEST(Lifetimes, ValuesThatWereMovedFromSaySo) {
   expect_error(ErrorCode::usage, "this saved conversation was moved from", [&] { conversation.restore(saved); });
 }
 
+TEST(Lifetimes, ASamplerOfAnotherVocabularyIsRefused) {
+  Runtime runtime;
+  const Model model = runtime.open(kModel, small());
+  const Model other = runtime.open(test::kOtherModel, small());
+  Conversation conversation = model.conversation();
+  conversation.prompt("Day 12.");
+  conversation.infer();
+  GenerationOptions options = kGreedy;
+  options.sampler = std::make_shared<Sampler>(other, SamplingParams{});
+  const char* const why = "a model with another vocabulary";
+  expect_error(ErrorCode::usage, why, [&] { (void)conversation.sample(*options.sampler); });
+  expect_error(ErrorCode::usage, why, [&] { (void)conversation.generate(options); });
+  conversation.clear();
+  {
+    const Conversation gone = std::move(conversation);
+  }
+  Chat chat(model);
+  expect_error(ErrorCode::usage, why, [&] { (void)chat.say("x", options); });
+  EXPECT_FALSE(chat.say("x", kGreedy).read_all().empty());
+  // Another handle of the same file has the same tokens.
+  const Model same = runtime.open(kModel, small());
+  options.sampler = std::make_shared<Sampler>(same, SamplingParams{.temperature = 0});
+  EXPECT_FALSE(chat.say("y", options).read_all().empty());
+}
+
+TEST(Lifetimes, AnEmptyFunctionIsAUsageErrorAndNotTheEnd) {
+  const Model model = Runtime().open(kModel, small());
+  {
+    Conversation conversation = model.conversation();
+    expect_error(ErrorCode::usage, "the function is empty", [&] { conversation.modify({}); });
+    EXPECT_FALSE(conversation.generate("Day 12.", kGreedy).read_all().empty());
+  }
+  ChatOptions options;
+  options.input_transforms.emplace_back();
+  expect_error(ErrorCode::usage, "empty function", [&] { const Chat chat(model, options); });
+  EXPECT_FALSE(Chat(model).say("x", kGreedy).read_all().empty());  // its sequence was given back
+}
+
 TEST(Lifetimes, NothingIsGeneratedInsideACallback) {
   const Model model = Runtime().open(kModel, small(2));
   GenerationOptions options = kGreedy;

@@ -54,5 +54,27 @@ TEST(SealTest, KeepsTheLatestViolationsAndCountsThemAll) {
   EXPECT_EQ(seal.violations().back().bytes, Bytes{many - 1});
 }
 
+TEST(SealTest, WhatIsTakenAnewOnPurposeIsNoViolation) {
+  Seal seal;
+  seal.close("a");
+  const auto taken = [&](const char* owner, bool refused) {
+    seal.record({.tag = {.device = {}, .owner = owner, .stage = Stage::compute, .buffer = "CPU"},
+                 .bytes = Bytes{1},
+                 .refused = refused});
+  };
+  {
+    const Seal::Exchange exchange(seal, "a");
+    const Seal::Exchange inner(seal, "a");
+    taken("a", false);
+    taken("a", true);
+    taken("b", false);
+  }
+  EXPECT_EQ(seal.counts("a").allocations_after_seal, 0U);
+  EXPECT_EQ(seal.counts("a").refused_after_seal, 1U) << "what does not fit is refused all the same";
+  EXPECT_EQ(seal.counts("b").allocations_after_seal, 1U);
+  taken("a", false);
+  EXPECT_EQ(seal.counts("a").allocations_after_seal, 1U);
+}
+
 }  // namespace
 }  // namespace plimsoll::memory

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <expect_error.hpp>
 #include <temporary_folder.hpp>
 #include "dry_run/dry_run_source.hpp"
 #include "plan/planner.hpp"
@@ -107,6 +108,36 @@ TEST(RuntimeFloorPlannerTest, APlanHasNeverLessThanTheContextThatWasMeasuredTher
     EXPECT_GE(runtime->bytes, kContext);
     EXPECT_EQ(runtime->source, Source::estimated);
   }
+}
+
+// What is known of one model overrules what is said for all of them.
+TEST(RuntimeFloorPlannerTest, WhatIsGivenForAModelIsItsOwn) {
+  OneDevice source(an_accelerator("Vulkan"));
+  test::TemporaryFolder folder;
+  Store store(folder / "plimsoll.db");
+  const device::DeviceId device = source.view().info.id;
+  Request own = request("own");
+  own.runtime = {{.device = device, .bytes = 700_MiB}};
+  const auto runtime_of = [&](const PlannerOptions& options) {
+    std::map<std::string, std::pair<Bytes, Source>> out;
+    for (const ModelPlan& model : Planner(source, store).plan({own, request("other")}, options).models) {
+      const auto found = std::ranges::find(model.entries, memory::Stage::runtime, &Entry::stage);
+      if (found != model.entries.end()) out[model.name] = {found->bytes, found->source};
+    }
+    return out;
+  };
+  const auto alone = runtime_of({.budgets = {}, .ours = {}, .alternatives = false});
+  EXPECT_EQ(alone.at("own"), std::pair(700_MiB, Source::given));
+  EXPECT_EQ(alone.at("other").second, Source::estimated);
+  const auto beside = runtime_of({.budgets = {},
+                                  .ours = {},
+                                  .alternatives = false,
+                                  .runtime = {{.device = device, .bytes = 600_MiB}}});
+  EXPECT_EQ(beside.at("own"), std::pair(700_MiB, Source::given));
+  EXPECT_EQ(beside.at("other"), std::pair(600_MiB, Source::given));
+  own.runtime = {{.device = device::DeviceId{"CUDA7"}, .bytes = 1_MiB}};
+  test::expect_error(ErrorCode::usage, "'CUDA7', but there is no such device",
+                     [&] { (void)runtime_of({.budgets = {}, .ours = {}, .alternatives = false}); });
 }
 
 }  // namespace

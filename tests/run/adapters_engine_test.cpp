@@ -106,17 +106,15 @@ TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
       instance->model()->facts(), {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}}));
   EXPECT_EQ(logits(*instance), both);
 
-  // The engine takes its compute buffers anew, of the same size: seen by the seal, and let through.
+  // The engine takes its compute buffers anew, of the same size: that is no violation.
   EXPECT_EQ(instance->seal_counts().refused_after_seal, 0U);
-  const std::uint64_t counted = instance->seal_counts().allocations_after_seal;
-  EXPECT_GT(counted, 0U);
+  EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
   LedgerSnapshot after = instance->snapshot();
   LedgerSnapshot expected = before;
   std::ranges::sort(after, {}, by_place);
   std::ranges::sort(expected, {}, by_place);
   EXPECT_EQ(after, expected);
   EXPECT_EQ(logits(*instance), both);
-  EXPECT_EQ(instance->seal_counts().allocations_after_seal, counted) << "as long as nothing is switched";
 }
 
 TEST_F(PlannedAdaptersTest, WhatWasNotPlannedIsRefused) {

@@ -302,5 +302,40 @@ TEST(EmbedderTest, GettersRefuseWhatThePoolingDoesNotGive) {
   expect_error(ErrorCode::usage, "no sequence 9", [&] { (void)instance->context().sequence_embeddings(9); });
 }
 
+// With a causal model's own attention a token's vector does not know what follows; where every token sees all, it does.
+TEST(EmbedderTest, AttentionSaysWhatATokenSees) {
+  MemoryAccounting accounting;
+  const auto first_vector = [&](engine::Attention attention, std::vector<engine::Token> input) {
+    plan::Request request = embedding_request(model_path("llama-dense"), kNone, 1);
+    request.dry_run.context.attention = attention;
+    const auto instance = ready(accounting, request);
+    EXPECT_EQ(instance->context().facts(), instance->plan().dry_run.context);
+    EXPECT_EQ(instance->context().facts().is_causal, attention != engine::Attention::non_causal);
+    Embedder embedder(*instance);
+    EXPECT_EQ(embedder.longest_input(), attention == engine::Attention::non_causal ? 64U : 256U);
+    std::vector<float> values = embedder.embed(std::vector{std::move(input)}).front().values;
+    values.resize(embedder.width());
+    return values;
+  };
+  const std::vector<engine::Token> one{1, 2, 3, 4};
+  const std::vector<engine::Token> other{1, 9, 8, 7};
+  for (const engine::Attention attention : {engine::Attention::unspecified, engine::Attention::causal})
+    EXPECT_LT(distance(first_vector(attention, one), first_vector(attention, other)), kTolerance);
+  EXPECT_GT(distance(first_vector(engine::Attention::non_causal, one), first_vector(engine::Attention::non_causal, other)),
+            10 * kTolerance);
+}
+
+TEST(EmbedderTest, AttentionIsOfVectorsAlone) {
+  engine::ContextParams context;
+  context.attention = engine::Attention::causal;
+  expect_error(ErrorCode::usage, "embeddings alone", [&] { engine::validate(context); });
+  context.embeddings = true;
+  engine::validate(context);
+  context.attention = engine::Attention::non_causal;
+  expect_error(ErrorCode::usage, "at once", [&] { engine::validate(context); });
+  context.n_batch = context.n_ubatch;
+  engine::validate(context);
+}
+
 }  // namespace
 }  // namespace plimsoll::run

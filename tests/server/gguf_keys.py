@@ -26,6 +26,21 @@ def skip_value(file, kind):
         file.seek(SIZES[kind], io.SEEK_CUR)
 
 
+def numbers_of(source, names):
+    """The whole numbers of 32 bits among these keys, by name."""
+    file = io.BytesIO(pathlib.Path(source).read_bytes())
+    file.seek(16)
+    found = {}
+    for _ in range(number(file, "Q")):
+        name = file.read(number(file, "Q")).decode()
+        kind = number(file, "I")
+        if name in names and kind == UINT32:
+            found[name] = number(file, "I")
+        else:
+            skip_value(file, kind)
+    return found
+
+
 def written(name, value):
     """A key with its value: a text, True or False, or a whole number."""
     key = struct.pack("<Q", len(name)) + name.encode()

@@ -49,6 +49,22 @@ TEST(RateLimitTest, WhatIsGivenBackIsThereAgainAndTimeNeverGoesBack) {
   EXPECT_EQ(limit.left(kBegin), 60U);
 }
 
+TEST(RateLimitTest, AnotherLimitCountsAtOnce) {
+  RateLimit limit(60, kBegin);
+  limit.take(50, kBegin);
+  limit.set_limit(100, kBegin);
+  EXPECT_EQ(limit.left(kBegin), 50U) << "what it has more is there";
+  limit.set_limit(20, kBegin);
+  EXPECT_EQ(limit.left(kBegin), 20U) << "no more than a minute's";
+  limit.take(30, kBegin);
+  limit.set_limit(15, kBegin);
+  EXPECT_NEAR(seconds_until(limit, 1, kBegin), 11 * 4, 1e-9) << "what is owed stays owed";
+  limit.set_limit(0, kBegin);
+  EXPECT_EQ(seconds_until(limit, 1e9, kBegin), 0);
+  limit.set_limit(5, kBegin);
+  EXPECT_EQ(limit.left(kBegin), 5U);
+}
+
 TEST(RateLimitTest, NoLimitIsNone) {
   RateLimit limit(0, kBegin);
   limit.take(1e9, kBegin);
@@ -88,6 +104,25 @@ TEST_F(KeyUsageTest, AKeyHasSoManyRequestsAtOnce) {
   expect_refused("concurrency", seconds(1), [&] { (void)usage.begin("crew", kBegin); });
   two.reset();
   EXPECT_NE(usage.begin("crew", kBegin), nullptr);
+}
+
+TEST_F(KeyUsageTest, OtherKeysAndRulesCountFromThenOn) {
+  auto first = usage.begin("crew", kBegin);
+  auto of_a_guest = usage.begin("guest", kBegin);
+  usage.replace({{.name = "crew", .key = "new", .weight = 7, .max_requests = 1, .requests_per_minute = 3},
+                 {.name = "mate", .key = "other"}},
+                kBegin);
+  expect_refused("concurrency", seconds(1), [&] { (void)usage.begin("crew", kBegin); });
+  EXPECT_EQ(usage.begin("guest", kBegin), nullptr);
+  EXPECT_NE(usage.begin("mate", kBegin), nullptr);
+  EXPECT_EQ(usage.claim_of("crew", {}, 1).weight, 7);
+  EXPECT_EQ(usage.claim_of("guest", {}, 1).tenant, "");
+  usage.take_prompt("crew", 1'000'000, kBegin);  // no limit any more
+  of_a_guest.reset();                            // whose key is gone
+  first.reset();
+  for (int i = 0; i < 3; ++i) EXPECT_NE(usage.begin("crew", kBegin), nullptr);
+  expect_refused("requests", seconds(20), [&] { (void)usage.begin("crew", kBegin); });
+  EXPECT_THAT(usage.to_prometheus(), HasSubstr(R"(plimsoll_key_requests_total{key="crew"} 4)"));
 }
 
 TEST_F(KeyUsageTest, AndSoManyInAMinute) {

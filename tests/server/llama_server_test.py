@@ -99,7 +99,7 @@ class LlamaServer(ServedCase):
         self.assertEqual([(s["id"], s["n_ctx"], s["is_processing"]) for s in slots], [(0, 512, False), (1, 512, False)])
         self.assertEqual(self.server.get("/slots?fail_on_no_slot=1")[0], 200)
         self.assertEqual(self.server.get("/lora-adapters"), (200, []))
-        for path in ("/props", "/lora-adapters", "/slots/0?action=save"):
+        for path in ("/props", "/slots/0?action=save"):
             self.refused(self.server.post(path), 501, "planned|read here|slot-save-path|no folder was given")
 
     def test_models_are_loaded_and_unloaded(self):

@@ -65,6 +65,86 @@ class Fleet(unittest.TestCase):
         return {m["name"]: m for m in self.server.get("/plimsoll/v1/status")[1]["models"]}[name]["loads"]
 
 
+class Keys(Fleet):
+    """Keys, weights and limits change with the fleet; files of keys are read again, too."""
+
+    def setUp(self):
+        self.keys = pathlib.Path(tempfile.mkdtemp()) / "keys"
+        self.keys.write_text("plain-one\n")
+        self.arguments = ("--api-key-file", str(self.keys))
+        super().setUp()
+
+    def tearDown(self):
+        super().tearDown()
+        shutil.rmtree(self.keys.parent)
+
+    def write(self, text, *keys):
+        super().write(text + "".join(f'[[key]]\nname = "{name}"\nkey = "{key}"\n{more}\n' for name, key, more in keys))
+
+    def ask_with(self, key, **fields):
+        return self.server.post("/v1/completions", {"prompt": "Day 1. The ship lies at anchor.", "max_tokens": 2, **fields},
+                                {"Authorization": f"Bearer {key}"})
+
+    def reload_with(self, key, status=200):
+        answer = self.server.post(RELOAD, {}, {"Authorization": f"Bearer {key}"})
+        self.assertEqual(answer[0], status, answer)
+        return answer[1]
+
+    def test_new_ones_are_let_in_and_old_ones_are_not(self):
+        self.assertEqual((self.ask_with("plain-one")[0], self.ask_with("crew-1")[0]), (200, 401))
+        self.write(model("a", BOSUN), ("crew", "crew-1", "requests-per-minute = 2"))
+        report = self.reload_with("plain-one")
+        self.assertEqual((report["settings"], report["from_next_start"]), (["key"], []))
+        self.assertEqual([self.ask_with("crew-1")[0] for _ in range(3)], [200, 200, 429])
+        self.write(model("a", BOSUN), ("crew", "crew-2", "requests-per-minute = 60"))
+        self.keys.write_text("plain-two\n")
+        self.assertEqual(self.reload_with("plain-one")["settings"], ["key", "api-key-file"])
+        self.assertEqual([self.ask_with(key)[0] for key in ("crew-2", "plain-two", "crew-1", "plain-one")], [200, 200, 401, 401])
+        self.assertEqual(self.reload_with("plain-two")["settings"], [])
+        self.assertRegex(self.server.request("GET", "/metrics", headers={"Authorization": "Bearer plain-two"})[2],
+                         r'plimsoll_key_requests_total\{key="crew"\} 3')
+
+    def test_nobody_comes_by_what_another_has_left(self):
+        cached = lambda key: self.ask_with(key)[1]["usage"]["prompt_tokens_details"]["cached_tokens"]
+        self.assertEqual(cached("plain-one"), 0)
+        self.assertGreater(cached("plain-one"), 0)
+        self.keys.write_text("plain-two\nplain-one\n")
+        self.reload_with("plain-one")
+        self.assertEqual(cached("plain-two"), 0)
+        self.assertGreater(cached("plain-one"), 0)
+        self.keys.write_text("plain-two\n")
+        self.reload_with("plain-one")
+        self.keys.write_text("plain-one\nplain-two\n")
+        self.reload_with("plain-two")
+        self.assertEqual(cached("plain-one"), 0, "what it had was dropped with it")
+        self.assertGreater(cached("plain-two"), 0)
+
+    def test_wrong_ones_change_nothing(self):
+        self.write(model("a", BOSUN), ("crew", "one", ""), ("crew", "two", ""))
+        self.assertIn("two keys are called 'crew'", json.dumps(self.reload_with("plain-one", 422)))
+        self.write(model("a", BOSUN))
+        self.keys.unlink()
+        self.assertIn("cannot be read", json.dumps(self.reload_with("plain-one", 422)))
+        self.keys.write_text("two words\n")
+        self.reload_with("plain-one", 422)
+        self.assertEqual((self.ask_with("plain-one")[0], self.ask_with("one")[0]), (200, 401))
+        self.keys.write_text("plain-one\n")
+        self.reload_with("plain-one")
+
+
+class LastKey(Fleet):
+    def test_the_last_key_is_not_lost_by_accident(self):
+        self.assertEqual(self.ask("a")[0], 200)  # nobody is asked for one
+        self.write(model("a", BOSUN) + '[[key]]\nname = "crew"\nkey = "secret"\n')
+        self.reload()
+        self.assertEqual(self.ask("a")[0], 401)
+        self.write(model("a", BOSUN))
+        status, answer = self.server.post(RELOAD, {}, {"x-api-key": "secret"})
+        self.assertEqual(status, 422)
+        self.assertIn("no API key is left", json.dumps(answer))
+        self.assertEqual(self.ask("a")[0], 401)
+
+
 class ByRequest(Fleet):
     def test_new_changed_and_gone_models(self):
         said = self.ask("a")[1]["choices"][0]["text"]

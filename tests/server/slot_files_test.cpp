@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "api/problem.hpp"
 #include "slot_files.hpp"
 
@@ -17,26 +19,21 @@ TEST(SlotFilesTest, AFileHasANameAndNoWay) {
 }
 
 TEST(SlotFilesTest, EachOwnerHasAFolder) {
-  const SlotFiles open("/slots", OwnersByKey({}));
+  const ApiKeys none({});
+  const SlotFiles open("/slots", none);
   EXPECT_EQ(open.path_of("talk", ""), "/slots/talk");
   EXPECT_THROW((void)open.path_of("../talk", ""), api::Problem);
-  EXPECT_THROW((void)SlotFiles({}, OwnersByKey({})).path_of("talk", ""), api::Problem);
-  const SlotFiles keyed("/slots", OwnersByKey({"one", "two"}));
-  EXPECT_NE(keyed.path_of("talk", "key-1"), keyed.path_of("talk", "key-2"));
+  EXPECT_THROW((void)SlotFiles({}, none).path_of("talk", ""), api::Problem);
+  const ApiKeys two({"one", "two"}, {{.name = "crew", .key = "larboard"}, {.name = "mate", .key = "starboard"}});
+  const SlotFiles keyed("/slots", two);
+  std::set<std::filesystem::path> folders;
+  for (const char* owner : {"key 1", "key 2", "crew", "mate"})
+    folders.insert(keyed.path_of("talk", owner).parent_path());
+  EXPECT_EQ(folders.size(), 4U);
+  EXPECT_FALSE(folders.contains("/slots"));
   // The same key in another place has the same files.
-  const SlotFiles reordered("/slots", OwnersByKey({"two", "one"}));
-  EXPECT_EQ(keyed.path_of("talk", "key-1"), reordered.path_of("talk", "key-2"));
-}
-
-TEST(OwnersByKeyTest, AKeyThatIsGoneHasNoOwner) {
-  const OwnersByKey owners({"one", "two"});
-  EXPECT_EQ(owners.owner_with(owners.hash_of("key-2")), "key-2");
-  EXPECT_EQ(OwnersByKey({"two"}).owner_with(owners.hash_of("key-2")), "key-1");
-  EXPECT_EQ(OwnersByKey({"three"}).owner_with(owners.hash_of("key-2")), std::nullopt);
-  EXPECT_EQ(owners.owner_with(""), std::nullopt);  // what a server without keys has kept
-  EXPECT_EQ(OwnersByKey({}).owner_with(""), "");
-  EXPECT_EQ(OwnersByKey({}).owner_with(owners.hash_of("key-1")), std::nullopt);
-  EXPECT_FALSE(owners.hash_of("key-1").contains("one"));
+  const ApiKeys other_way_round({"two", "one"});
+  EXPECT_EQ(keyed.path_of("talk", "key 1"), SlotFiles("/slots", other_way_round).path_of("talk", "key 2"));
 }
 
 }  // namespace

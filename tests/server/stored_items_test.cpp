@@ -87,6 +87,27 @@ TEST_F(StoredItemsTest, AnAnswerIsGoneOnFromWithAllThatCameBeforeIt) {
   EXPECT_TRUE(refused("anna", "msg_1"));  // an item is no answer
 }
 
+TEST_F(StoredItemsTest, AnAnswerIsGivenAgainUntilItIsRemoved) {
+  StoredItems items(ledger);
+  const Json whole{{"id", "resp_1"}, {"output", Json::array({item("msg_1")})}};
+  items.keep("anna", "resp_1", "Who?", whole["output"], whole);
+  items.keep("anna", "resp_2", "Who?", Json::array({item("msg_2")}), {{"id", "resp_2"}});
+  EXPECT_EQ(items.answer("anna", "resp_1"), whole);
+  EXPECT_EQ(items.answer("bert", "resp_1"), std::nullopt);
+  EXPECT_EQ(items.answer("anna", "msg_1"), std::nullopt);
+  EXPECT_FALSE(items.remove("bert", "resp_1"));
+  EXPECT_TRUE(items.remove("anna", "resp_1"));
+  EXPECT_FALSE(items.remove("anna", "resp_1"));
+  EXPECT_EQ(items.answer("anna", "resp_1"), std::nullopt);
+  EXPECT_FALSE(has(items, "anna", "msg_1"));
+  EXPECT_TRUE(has(items, "anna", "msg_2"));
+  items.forget("bert");
+  EXPECT_TRUE(has(items, "anna", "msg_2"));
+  items.forget("anna");
+  EXPECT_FALSE(has(items, "anna", "msg_2"));
+  EXPECT_EQ(charged(), Bytes{});
+}
+
 TEST_F(StoredItemsTest, TheOldestMakeWay) {
   StoredItems items(ledger, 4_KiB);
   for (int i = 0; i < 10; ++i)

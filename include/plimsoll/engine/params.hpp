@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace plimsoll::engine {
@@ -14,6 +15,7 @@ enum class SplitMode { none = 0, layer = 1, row = 2, tensor = 3 };
 enum class LoadMode { automatic = -1, none = 0, mmap = 1, mlock = 2, mmap_mlock = 3, direct_io = 4 };
 enum class FlashAttention { automatic = -1, off = 0, on = 1 };
 enum class Pooling { unspecified = -1, none = 0, mean = 1, cls = 2, last = 3, rank = 4 };
+enum class Attention { unspecified = -1, causal = 0, non_causal = 1 };
 enum class RopeScaling { unspecified = -1, none = 0, linear = 1, yarn = 2, longrope = 3 };
 // The types that the engine takes for a KV cache.
 enum class CacheType { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, iq4_nl = 20, bf16 = 30 };
@@ -30,6 +32,13 @@ struct TensorOverride {
   friend bool operator==(const TensorOverride&, const TensorOverride&) = default;
 };
 
+// A value in the place of the one in a file's metadata. Keys and texts have 127 bytes at most, and are UTF-8.
+struct MetadataOverride {
+  std::string key;
+  std::variant<std::int64_t, double, bool, std::string> value;
+  friend bool operator==(const MetadataOverride&, const MetadataOverride&) = default;
+};
+
 struct ModelParams {
   std::string path;                      // a GGUF file, or the first file of a split model
   std::vector<std::string> devices;      // ggml names; empty: every accelerator; {"none"}: the CPU alone
@@ -44,6 +53,10 @@ struct ModelParams {
   // Weights may be copied into a layout of the CPU's own (CPU_REPACK, AMX): faster, but then a buffer that is charged,
   // where mapped pages of the file are not. False: they stay as they lie in the file.
   bool use_extra_bufts = true;
+  // Weights that stay on the host lie in an accelerator's pinned memory, from where it takes them for large batches.
+  // False: in the CPU's buffers, also of the layouts above.
+  bool host_buffers = true;
+  std::vector<MetadataOverride> metadata_overrides;
   bool check_tensors = false;  // validate tensor data while loading: slow
   friend bool operator==(const ModelParams&, const ModelParams&) = default;
 };
@@ -92,6 +105,7 @@ struct ContextParams {
   CacheType type_v = CacheType::f16;
   FlashAttention flash_attn = FlashAttention::automatic;
   Pooling pooling = Pooling::unspecified;
+  Attention attention = Attention::unspecified;  // what a token sees, of embeddings; unspecified: as the model's own
   bool embeddings = false;  // must be decided here: switching it on later can crash the engine
   bool offload_kqv = true;  // KV cache on the accelerator
   bool op_offload = true;
@@ -121,6 +135,11 @@ struct ContextParams {
 
 // none|linear|yarn|longrope
 [[nodiscard]] std::optional<RopeScaling> rope_scaling_from_string(std::string_view name);
+// causal|non-causal
+[[nodiscard]] std::optional<Attention> attention_from_string(std::string_view name);
+// KEY=TYPE:VALUE with the types int, float, bool and str, several with commas between them. Empty: of no such form.
+[[nodiscard]] std::optional<std::vector<MetadataOverride>> metadata_overrides_from_string(std::string_view text);
+[[nodiscard]] std::string to_string(const MetadataOverride& entry);  // KEY=TYPE:VALUE
 // none|mean|cls|last|rank
 [[nodiscard]] std::optional<Pooling> pooling_from_string(std::string_view name);
 [[nodiscard]] std::string_view to_string(Pooling pooling) noexcept;  // "unspecified" too
