@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-clients test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-clients test-guard test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -9,6 +9,7 @@ help:
 	@echo "make build        build ./plimsoll"
 	@echo "make test-full    every test, the whole plan = ledger matrix included"
 	@echo "make test-clients clients from npm, and a browser, against the server"
+	@echo "make test-guard   the guard before llama.cpp's programs, C#, Python and node-llama-cpp"
 	@echo "make test-asan    the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-tsan    the tests under the thread sanitizer"
 	@echo "make fuzz         damaged files and requests for what reads them"
@@ -31,6 +32,8 @@ test-full:
 	@scripts/test.sh release full
 test-clients:
 	@scripts/test-clients.sh
+test-guard:
+	@scripts/test-guard.sh
 test-asan:
 	@scripts/test.sh asan fast
 test-tsan:

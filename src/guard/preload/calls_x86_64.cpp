@@ -200,23 +200,25 @@ plimsoll_guard_entries:
 .endm
 PLIMSOLL_ENTRY llama_model_load_from_file, 0
 PLIMSOLL_ENTRY llama_model_load_from_splits, 1
-PLIMSOLL_ENTRY llama_adapter_lora_init, 2
-PLIMSOLL_ENTRY llama_init_from_model, 3
-PLIMSOLL_ENTRY llama_decode, 4
-PLIMSOLL_ENTRY llama_encode, 5
-PLIMSOLL_ENTRY llama_process, 6
-PLIMSOLL_ENTRY llama_free, 7
-PLIMSOLL_ENTRY llama_model_free, 8
-PLIMSOLL_ENTRY llama_set_adapters_lora, 9
-PLIMSOLL_ENTRY llama_set_adapter_lora, 10
-PLIMSOLL_ENTRY llama_rm_adapter_lora, 11
-PLIMSOLL_ENTRY llama_clear_adapter_lora, 12
-PLIMSOLL_ENTRY llama_set_adapter_cvec, 13
-PLIMSOLL_ENTRY llama_apply_adapter_cvec, 14
-PLIMSOLL_ENTRY llama_set_embeddings, 15
-PLIMSOLL_ENTRY llama_set_causal_attn, 16
-PLIMSOLL_ENTRY llama_set_sampler, 17
-PLIMSOLL_ENTRY llama_set_warmup, 18
+PLIMSOLL_ENTRY llama_model_load_from_file_ptr, 2
+PLIMSOLL_ENTRY llama_model_init_from_user, 3
+PLIMSOLL_ENTRY llama_adapter_lora_init, 4
+PLIMSOLL_ENTRY llama_init_from_model, 5
+PLIMSOLL_ENTRY llama_decode, 6
+PLIMSOLL_ENTRY llama_encode, 7
+PLIMSOLL_ENTRY llama_process, 8
+PLIMSOLL_ENTRY llama_free, 9
+PLIMSOLL_ENTRY llama_model_free, 10
+PLIMSOLL_ENTRY llama_set_adapters_lora, 11
+PLIMSOLL_ENTRY llama_set_adapter_lora, 12
+PLIMSOLL_ENTRY llama_rm_adapter_lora, 13
+PLIMSOLL_ENTRY llama_clear_adapter_lora, 14
+PLIMSOLL_ENTRY llama_set_adapter_cvec, 15
+PLIMSOLL_ENTRY llama_apply_adapter_cvec, 16
+PLIMSOLL_ENTRY llama_set_embeddings, 17
+PLIMSOLL_ENTRY llama_set_causal_attn, 18
+PLIMSOLL_ENTRY llama_set_sampler, 19
+PLIMSOLL_ENTRY llama_set_warmup, 20
 )");
 
 namespace plimsoll::guard {

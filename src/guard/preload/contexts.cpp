@@ -28,8 +28,10 @@ std::string stem_of(const char* path) {
   return stem.empty() ? "model" : stem;
 }
 
+// Null: it comes from somewhere else than a file with a name.
 const char* file_of(LlamaCall call, const Registers& registers) {
   if (call == LlamaCall::model_load_from_file) return registers.pointer<const char>(0);
+  if (call != LlamaCall::model_load_from_splits) return nullptr;
   const auto* files = registers.pointer<const char* const>(0);
   return files == nullptr || registers.integers[1] == 0 ? nullptr : files[0];
 }
@@ -71,11 +73,11 @@ std::string Contexts::name_of(const llama_model* model) const {
   return found == models_.end() ? kProgram : found->second.owner.name();
 }
 
-// What was loaded before the guard could see it is taken for a model.
+// Nothing may be computed with what has none.
 bool Contexts::has_weights(const llama_model* model) const {
   const std::lock_guard lock(mutex_);
   const auto found = models_.find(model);
-  return found == models_.end() || found->second.has_weights;
+  return found != models_.end() && found->second.has_weights;
 }
 
 Contexts::ContextPointer Contexts::find(const llama_context* context) const {
@@ -125,7 +127,7 @@ llama_context* Contexts::make_ready(LlamaLibrary& llama, llama_context* made, co
   if (row.made == Bytes{} || !context.has_weights) {
     row.state = ContextState::not_seen;
     row.why =
-        context.has_weights ? "nothing that it took passed the guard" : "its model has no weights: a trial of sizes";
+        context.has_weights ? "nothing that it took passed the guard" : "no weights of its model were seen: a trial of sizes";
     return made;
   }
   if (const std::string why_not = llama.why_not_warmed(); !why_not.empty()) {
@@ -190,15 +192,17 @@ void Contexts::warm_up(LlamaLibrary& llama, llama_context* made, const void* par
   run::WarmUpOptions options{.depth = settings_.warm_up, .outputs = wishes.outputs};
   row.why = wishes.why_not_warmed;
   if (!row.why.empty()) options.depth = run::WarmUpDepth::none;
-  // On the CPU alone a backend takes one work buffer; where its graph cannot be stopped after the first layer, filling
-  // it would cost as much as a long prompt.
-  if (!on_cards && options.depth == run::WarmUpDepth::automatic && facts.nodes_of_first_layers == 0) {
-    options.depth = run::WarmUpDepth::none;
-    row.why = "it computes on the CPU alone";
+  if (options.depth == run::WarmUpDepth::automatic) {
+    // On the CPU alone a backend takes one work buffer, which the first layer of the largest graph uses as far as all of
+    // it does; where a graph cannot be stopped behind that layer, filling the buffer would cost as much as a long prompt.
+    if (!on_cards && facts.nodes_of_first_layers == 0) {
+      options.depth = run::WarmUpDepth::none;
+      row.why = "it computes on the CPU alone";
+    }
+    if (!on_cards || warmed_.contains(kind_of(row)))
+      options.earlier = run::EarlierWarmUp{.grew_at_depth = grown_at_depth_.contains(kind_of(row)), .compiling = {}};
   }
   row.depth = options.depth;
-  if (options.depth == run::WarmUpDepth::automatic && warmed_.contains(kind_of(row)))
-    options.earlier = run::EarlierWarmUp{.grew_at_depth = grown_at_depth_.contains(kind_of(row)), .compiling = {}};
   row.warm_up = run::warm_up(target, *context.meter, options);
   if (options.depth != run::WarmUpDepth::none) target.leave_as_new();
 

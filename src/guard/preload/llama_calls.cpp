@@ -29,6 +29,8 @@ extern "C" std::uint64_t plimsoll_guard_called(std::uint32_t which, const Regist
   switch (call) {
     case LlamaCall::model_load_from_file:
     case LlamaCall::model_load_from_splits:
+    case LlamaCall::model_load_from_file_ptr:
+    case LlamaCall::model_init_from_user:
       return contexts().load_model(*llama, call, *registers);
     case LlamaCall::adapter_lora_init:
       return contexts().load_adapter(*llama, call, *registers);

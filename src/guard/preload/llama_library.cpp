@@ -94,6 +94,8 @@ std::size_t LlamaLibrary::stack_bytes(LlamaCall call) const noexcept {
   switch (call) {
     case LlamaCall::model_load_from_file:
     case LlamaCall::model_load_from_splits:
+    case LlamaCall::model_load_from_file_ptr:
+    case LlamaCall::model_init_from_user:
       return model_params_bytes_;
     case LlamaCall::init_from_model:
       return context_params_bytes_;
