@@ -2,7 +2,7 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top guard'
   local global='-h --help --version -v --verbose --log-file --config'
   # options: model
   local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
@@ -78,6 +78,9 @@ _plimsoll() {
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
+    guard)
+      words='-h --help --budget --name --warm-up --seal --report --any-engine -q --quiet --'
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix
         --output-tensor-type --token-embedding-type --tensor-type --prune-layers --override-kv --max-buffer-size --json'

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top"]
+SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top", "guard"]
 # Flags of other programs that the pages mention.
 FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix",
            # llama-server's, which `serve` takes as well
