@@ -20,7 +20,7 @@ MODELS = pathlib.Path(sys.argv[2])
 PROGRAMS = dict(one.split("=", 1) for one in sys.argv[4:] if "=" in one)
 LLAMA = str(MODELS / "llama-dense.gguf")
 MAMBA = str(MODELS / "mamba-dense.gguf")
-BERT = str(MODELS / "bert-dense.gguf")
+QWEN = str(MODELS / "qwen2-dense.gguf")
 USAGE, FAILED = 2, 1
 MIB = 1 << 20
 
@@ -341,17 +341,17 @@ class Contexts(Guard):
                 yield PROGRAMS[name]
 
     def test_it_answers_as_alone(self):
-        words = [f"model@0={LLAMA}", "context=256", "ask", f"model@0={MAMBA}", "context=128", "ask", f"model@0={BERT}",
+        words = [f"model@0={LLAMA}", "context=256", "ask", f"model@0={MAMBA}", "context=128", "ask", f"model@0={QWEN}",
                  "embeddings=64", "free", "outputs=20", "ask"]
         for program in self.each():
             done = self.guard(program, *words)
             self.assertEqual(done.stdout, self.alone(program, *words).stdout)
             self.assertEqual([c["state"] for c in done.report["contexts"]], ["freed"] * 3)
             self.assertTrue(all(e["current"] == 0 for e in done.report["ledger"]), done.report["ledger"])
-            self.assertEqual({m["name"] for m in done.report["models"]}, {"llama-dense", "mamba-dense", "bert-dense"})
+            self.assertEqual({m["name"] for m in done.report["models"]}, {"llama-dense", "mamba-dense", "qwen2-dense"})
 
     def test_a_second_context_is_refused_and_the_first_goes_on(self):
-        words = [f"model@0={LLAMA}", "context=4096", "ask", f"model@0={MODELS / 'qwen2-dense.gguf'}", "context=4096", "ask"]
+        words = [f"model@0={LLAMA}", "context=4096", "ask", f"model@0={QWEN}", "context=4096", "ask"]
         for program in self.each():
             taken = {e["stage"]: e for e in self.guard(program, *words).report["ledger"] if e["owner"] == "llama-dense/context"}
             self.report_file.unlink()
