@@ -58,11 +58,12 @@ def resident(pid: int) -> int:
     return sum(int(lines[key].split()[0]) for key in ("RssAnon", "RssShmem")) * 1024
 
 
-def llama_server(model: str, env: dict) -> dict:
+def llama_server(model: str, env: dict, before_it: tuple = ()) -> dict:
+    """`before_it`: what the server is started by."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     start = time.monotonic()
-    server = subprocess.Popen([program("llama-server"), "-m", model, *CONTEXT, "--port", str(port)], env=env,
+    server = subprocess.Popen([*before_it, program("llama-server"), "-m", model, *CONTEXT, "--port", str(port)], env=env,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_healthy(server, url)
