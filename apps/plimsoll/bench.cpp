@@ -90,7 +90,7 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
     request.dry_run.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
   const Opened opened = open(request, planner_options(options.model),
-                             {.warm_up = warm_up, .prefault = !options.model.has("--no-prefault")});
+                             {.warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "bench"});
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   std::vector<Series> all{{fmt::format("pp{}", options.prompt), {}}, {fmt::format("tg{}", options.generate), {}}};
   for (int i = 0; i < options.repetitions; ++i) repeat(*opened.instance, options, all[0], all[1]);

@@ -173,7 +173,11 @@ int run(const ChatOptions& options) {
   const std::string chosen = chat_template(model);
   const Opened opened =
       open(request, planner_options(model),
-           {.fit = options.fit, .draft = draft, .warm_up = warm_up, .prefault = !model.has("--no-prefault")},
+           {.fit = options.fit,
+            .draft = draft,
+            .warm_up = warm_up,
+            .prefault = !model.has("--no-prefault"),
+            .program = "chat"},
            [](const run::Instance& loaded) {
              if (!loaded.model()->vocab().present())
                throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");

@@ -25,6 +25,7 @@ void add_tokenize(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize(CLI::App& app, GlobalOptions& global, int& status);
 void add_serve(CLI::App& app, GlobalOptions& global, int& status);
 void add_top(CLI::App& app, GlobalOptions& global, int& status);
+void add_ps(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
 void add_dry_run_worker(CLI::App& app, GlobalOptions& global, int& status);   // not for people
 void add_option_table(CLI::App& app, GlobalOptions& global, int& status);     // not for people

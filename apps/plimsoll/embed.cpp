@@ -86,9 +86,10 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
     for (const std::string& text : texts) inputs.push_back(loaded.model()->vocab().tokenize(text, true, true));
     ms = watch.elapsed_ms();
   };
-  const Opened opened =
-      open(request, planner_options(options.model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault")}, tokenize);
+  const Opened opened = open(
+      request, planner_options(options.model),
+      {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "embed"},
+      tokenize);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Embedder embedder(*opened.instance);

@@ -158,7 +158,7 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
       options.model.has("--model") ? options.model.all("--model").front() : fleet.models.front().request.name;
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
-  run::MemoryAccounting accounting;
+  run::MemoryAccounting accounting(join_machine("generate"));
   host::Host host(accounting, fleet, dry_runs, store);
   host::Lease lease = host.acquire(name, {.stop = interrupts()});
 
@@ -200,7 +200,8 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
                               .draft = draft,
                               .warm_up = warm_up,
                               .progress = progress,
-                              .prefault = !options.model.has("--no-prefault")},
+                              .prefault = !options.model.has("--no-prefault"),
+                              .program = "generate"},
                              check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();

@@ -29,6 +29,7 @@ plan::Plan LaterPlans::plan(const std::vector<plan::Request>& requests, const ho
   for (const plan::DeviceState& device : host.devices()) {
     if (device.info.memory() == device.info.id) now.ours.emplace_back(device.info.id, device.ours);
   }
+  now.machine = &host.machine();
   const dry_run::RestAfterwards rest(dry_runs_);
   plan::Store store;
   return plan::Planner(dry_runs_, store).plan(requests, now);

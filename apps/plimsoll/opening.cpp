@@ -4,7 +4,9 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/clock.hpp"
+#include "broker/machine_ledger.hpp"
 #include "dry_run/dry_run_process.hpp"
+#include "host/making_room.hpp"
 #include "plan/plan_json.hpp"
 #include "plan/plan_table.hpp"
 #include "run/speculative.hpp"
@@ -72,6 +74,10 @@ StageFigures make_ready(run::MemoryAccounting& accounting, run::Instance& instan
 
 }  // namespace
 
+std::shared_ptr<broker::MachineLedger> join_machine(const char* program) {
+  return broker::MachineLedger::open({.program = program, .path = {}});
+}
+
 run::WarmUpDepth warm_up_depth(const std::string& text) {
   const auto depth = run::warm_up_depth_from_string(text);
   if (!depth)
@@ -93,9 +99,18 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& budgets, c
             const std::function<void(run::Instance&)>& check_loaded) {
   Opened opened;
   opened.store = std::make_unique<plan::Store>();
-  opened.plan = plan_one(request, budgets, options, *opened.store);
+  opened.machine = join_machine(options.program);
+  plan::PlannerOptions planning = budgets;
+  planning.machine = opened.machine.get();
+  opened.plan = plan_one(request, planning, options, *opened.store);
+  // Where only other processes are in the way, their idle models may go.
+  constexpr int kMostTries = 3;
+  for (int tries = 0; tries < kMostTries && !opened.plan.fits() &&
+                      host::make_room(*opened.machine, opened.plan.devices, interrupts());
+       ++tries)
+    opened.plan = plan_one(request, planning, options, *opened.store);
   if (!opened.plan.fits()) return opened;
-  opened.accounting = std::make_unique<run::MemoryAccounting>();
+  opened.accounting = std::make_unique<run::MemoryAccounting>(opened.machine);
   opened.accounting->set_prefault(options.prefault);
   opened.accounting->set_budgets(opened.plan.devices);
   opened.instance =

@@ -11,6 +11,10 @@
 #include "options.hpp"
 #include "progress.hpp"
 
+namespace plimsoll::broker {
+class MachineLedger;
+}
+
 namespace plimsoll::app {
 
 struct OpeningOptions {
@@ -18,8 +22,12 @@ struct OpeningOptions {
   std::optional<plan::Request> draft{};  // a model that proposes what the first one then checks
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   Progress::Style progress = Progress::Style::automatic;
-  bool prefault = true;  // host memory is touched as it is taken
+  bool prefault = true;              // host memory is touched as it is taken
+  const char* program = "plimsoll";  // what `plimsoll ps` calls this process
 };
+
+// This process's place in the machine's ledger.
+[[nodiscard]] std::shared_ptr<broker::MachineLedger> join_machine(const char* program);
 
 // The value of --warm-up.
 inline constexpr const char* kWarmUpDepths = "auto, full, quick or none";
@@ -39,6 +47,7 @@ struct StageFigures {
 // Everything in the order in which it must go again.
 struct Opened {
   std::unique_ptr<plan::Store> store;
+  std::shared_ptr<broker::MachineLedger> machine;
   std::unique_ptr<run::MemoryAccounting> accounting;
   plan::Plan plan;
   std::unique_ptr<run::Instance> instance;  // empty: refused

@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
+#include "opening.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -66,7 +67,7 @@ std::vector<host::TemplateRemark> templates_of(const std::vector<plan::Request>&
 
 int run(const GlobalOptions& global, const PlanOptions& options) {
   constexpr std::size_t kMany = 1000;
-  const auto settings = planner_options(options.model);
+  auto settings = planner_options(options.model);
   std::vector<plan::Request> wanted;
   if (options.fleet.empty()) wanted = requests(options.model, kMany);
   if (!options.draft.model.empty()) {
@@ -84,6 +85,8 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   plan::Store store;
   plan::Planner planner(dry_runs, store);
   if (!options.fleet.empty()) return run_fleet(global, options, planner);
+  const std::shared_ptr<broker::MachineLedger> machine = join_machine("plan");
+  settings.machine = machine.get();
   const plan::Plan plan = options.fit ? planner.fit(wanted, settings) : planner.plan(wanted, settings);
 
   const std::vector<host::TemplateRemark> templates = templates_of(wanted, options);

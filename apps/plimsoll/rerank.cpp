@@ -66,9 +66,10 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   const auto has_vocabulary = [&](const run::Instance& loaded) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };
-  const Opened opened =
-      open(request, planner_options(options.model),
-           {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault")}, has_vocabulary);
+  const Opened opened = open(
+      request, planner_options(options.model),
+      {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "rerank"},
+      has_vocabulary);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Reranker reranker(*opened.instance);

@@ -22,6 +22,7 @@
 #include "exit_status.hpp"
 #include "interrupt.hpp"
 #include "later_plans.hpp"
+#include "opening.hpp"
 #include "reloading.hpp"
 #include "serve_options.hpp"
 #include "served_fleet.hpp"
@@ -55,11 +56,15 @@ struct Planned {
   host::FleetPlan of_fleet;  // what it comes to
 };
 
-Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, plan::Store& store) {
+Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
+                  broker::MachineLedger& machine) {
   plan::Planner planner(dry_runs, store);
-  plan::Plan models = planner.plan(
-      host::requests_of(fleet),
-      {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
+  plan::Plan models = planner.plan(host::requests_of(fleet), {.budgets = fleet.budgets,
+                                                              .ours = {},
+                                                              .alternatives = false,
+                                                              .runtime = fleet.runtime,
+                                                              .skip_unusable = true,
+                                                              .machine = &machine});
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   host::FleetPlan of_fleet =
@@ -110,12 +115,13 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   plan::Store store;
   if (const auto wrong = host::contradictions(fleet); !wrong.empty())
     throw Error(ErrorCode::usage, fmt::format("{}", fmt::join(wrong, "; ")));
-  Planned planned = plan_once(fleet, dry_runs, store);
+  const std::shared_ptr<broker::MachineLedger> machine = join_machine("serve");
+  Planned planned = plan_once(fleet, dry_runs, store, *machine);
   if (!something_fits(fleet, planned.of_fleet)) return refused;
   say_what_templates_lack(fleet, names_of(fleet));
   WaysOut ways_out(planned.of_fleet.never);
   server_settings.ways_out = [&ways_out](const std::string& model) { return ways_out.of(model); };
-  run::MemoryAccounting accounting;
+  run::MemoryAccounting accounting(machine);
   host::Host host(accounting, std::move(fleet), dry_runs, store,
                   {.longest_queue = options.queue,
                    .planned = std::move(planned.models),

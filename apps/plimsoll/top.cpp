@@ -18,6 +18,7 @@
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
 #include "interrupt.hpp"
+#include "opening.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -99,7 +100,7 @@ int run(const GlobalOptions& global, const TopOptions& options) {
   const host::Fleet fleet = fleet_of(options.fleet, options.model);
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
-  run::MemoryAccounting accounting;
+  run::MemoryAccounting accounting(join_machine("top"));
   host::Host host(accounting, fleet, dry_runs, store);
   return headless ? run_headless(global, options, host) : run_on_terminal(options, host);
 }

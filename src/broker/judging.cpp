@@ -38,15 +38,21 @@ Sums sums_of(std::span<const Standing> standings) noexcept {
       sums.asking = plus(sums.asking, one.now.asking);
       sums.first_asker = std::min(one.slot, sums.first_asker.value_or(one.slot));
     }
+    if (!one.is_own && one.expects_first) sums.expected = plus(sums.expected, one.now.expecting);
   }
   return sums;
+}
+
+std::uint64_t promised_to_others(const Sums& sums) noexcept {
+  return plus(plus(minus(sums.promised, sums.promised_to_own), sums.asking), sums.expected);
 }
 
 Judgement judge(const Want& want, const Sums& sums) noexcept {
   constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
   const auto left = [&](std::uint64_t asking) {
-    const std::uint64_t free = want.free ? minus(want.free->value(), plus(sums.promised, asking)) : kNoEnd;
-    const std::uint64_t held = plus(plus(sums.reserved, sums.coming_back), asking);
+    const std::uint64_t asked = plus(asking, sums.expected);
+    const std::uint64_t free = want.free ? minus(want.free->value(), plus(sums.promised, asked)) : kNoEnd;
+    const std::uint64_t held = plus(plus(sums.reserved, sums.coming_back), asked);
     const std::uint64_t under_limit = want.limit ? minus(want.limit->value(), held) : kNoEnd;
     return std::pair(free, under_limit);
   };
@@ -59,7 +65,7 @@ Judgement judge(const Want& want, const Sums& sums) noexcept {
   out.why = {.account = want.account,
              .requested = want.more,
              .available = Bytes{std::min(now.first, now.second)},
-             .promised = Bytes{plus(minus(sums.promised, sums.promised_to_own), sums.asking)},
+             .promised = Bytes{promised_to_others(sums)},
              .coming_back = Bytes{sums.coming_back},
              .by_limit = now.second < now.first};
   return out;

@@ -23,6 +23,7 @@ struct Standing {
   bool is_own = false;
   bool is_dead = false;  // it asks and promises nothing; what it has taken may be on its way back
   Number now{};
+  bool expects_first = false;      // it has waited longer than this process for what others let go
   std::optional<Before> before{};  // empty: it was not there at that moment, or nobody looked
 };
 
@@ -40,11 +41,15 @@ struct Sums {
   std::uint64_t promised_to_own = 0;  // of it
   std::uint64_t reserved = 0;         // by all, taken or not
   std::uint64_t reserved_by_own = 0;
-  std::uint64_t asking = 0;  // by others
+  std::uint64_t asking = 0;    // by others
+  std::uint64_t expected = 0;  // by others who come first
   std::uint64_t coming_back = 0;
   std::optional<std::size_t> first_asker{};  // of the others that ask, the one with the lowest slot
 };
 [[nodiscard]] Sums sums_of(std::span<const Standing> standings) noexcept;
+
+// What is asked for or expected included.
+[[nodiscard]] std::uint64_t promised_to_others(const Sums& sums) noexcept;
 
 enum class Verdict {
   fits,

@@ -83,7 +83,7 @@ Others MachineLedger::others(AccountId account, const Moment& before) const {
   impl_->look_at_others();
   (void)impl_->notice_deaths({});
   const Sums sums = sums_of(impl_->standings(account, before));
-  return {.promised = Bytes{sums.promised - sums.promised_to_own + sums.asking},
+  return {.promised = Bytes{promised_to_others(sums)},
           .reserved = Bytes{sums.reserved - sums.reserved_by_own},
           .coming_back = Bytes{sums.coming_back}};
 }
@@ -218,6 +218,7 @@ void MachineLedger::Impl::grant(std::span<const Want> wants) noexcept {
     if (Number* const one = number(want.account)) {
       one->reserved += want.more.value();
       one->asking = 0;
+      one->expecting -= std::min(one->expecting, want.more.value());
     }
   }
 }

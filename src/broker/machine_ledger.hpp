@@ -14,6 +14,7 @@
 //
 // There is no daemon, and no lock that a process could die or stop with: docs/decisions/0036-one-ledger.md.
 #pragma once
+#include <chrono>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include "broker/memory_key.hpp"
+#include "broker/moment.hpp"
 #include "broker/picture.hpp"
 
 namespace plimsoll::broker {
@@ -55,16 +57,25 @@ struct Others {
   Bytes coming_back{};  // of dead ones
 };
 
-// What the ledger said before a device was read. A value.
-class Moment {
- public:
-  Moment() = default;
-
- private:
-  friend class MachineLedger;
-  struct Placed;
-  std::shared_ptr<const std::vector<Placed>> placed_;
+// A model of another process that may go for this one. Amounts are by this process's accounts; memories that it has no
+// account of are left out.
+struct Offer {
+  std::uint64_t process = 0;  // not its pid: a number that no other process ever has
+  pid_t pid = 0;
+  std::string program{};
+  ShownModel model{};
 };
+
+// What another process asks of this one.
+struct Asked {
+  std::uint64_t id = 0;
+  std::string model{};
+  bool even_at_work = false;  // it is to go once it is idle, and to take no new work
+  std::string program{};      // that asks
+  pid_t pid = 0;
+};
+
+enum class Answer { none, goes, stays, nobody };  // nobody: the process that was asked is not there any more
 
 struct OpenOptions {
   std::string program{};  // what `plimsoll ps` calls this process: "serve", "guard: llama-server"
@@ -104,11 +115,26 @@ class MachineLedger {
 
   // What `plimsoll ps` shows of this process, and what others may ask to go. In the place of what was shown before.
   void show(std::vector<ShownModel> models) noexcept;
+  // --- who is short asks others to let models go (machine_ledger_asking.cpp) ---
+  [[nodiscard]] std::vector<Offer> offers() const;
+  // Asks for that model of an offer. At most kMostAsks stand at once; the oldest go for more.
+  [[nodiscard]] std::uint64_t ask(const Offer& offer, bool even_at_work) noexcept;
+  // For as long as this process waits for others to go, what it needs in all is not for those who come later; not
+  // longer than this, unless it says so again. What it reserves is taken off.
+  void expect(std::span<const Want> wants, std::chrono::milliseconds how_long) noexcept;
+  void expect_nothing() noexcept;
+  [[nodiscard]] Answer answer_to(std::uint64_t ask) const;
+  void forget(std::uint64_t ask) noexcept;
+  // What others ask of this process and it has not answered yet.
+  [[nodiscard]] std::vector<Asked> asked() const;
+  void answer(std::uint64_t ask, bool goes) noexcept;
+
   // Mends what somebody has done to the file or to this process's entry in it, and what no call of this process has
   // met yet. For who lives long: once a second or so.
   void mend() noexcept;
 
   static constexpr std::size_t kMostAccounts = 24;
+  static constexpr std::size_t kMostAsks = 16;
   static constexpr AccountId kNoAccount = static_cast<AccountId>(-1);
 
  private:

@@ -83,6 +83,9 @@ struct MachineLedger::Impl {
   Identity identity PLIMSOLL_GUARDED_BY(mutex);
   Numbers numbers PLIMSOLL_GUARDED_BY(mutex);
   Models models PLIMSOLL_GUARDED_BY(mutex);
+  Asks asks PLIMSOLL_GUARDED_BY(mutex);
+  Answers answers PLIMSOLL_GUARDED_BY(mutex);
+  std::uint64_t asked_so_far PLIMSOLL_GUARDED_BY(mutex) = 0;
   std::vector<MemoryKey> keys PLIMSOLL_GUARDED_BY(mutex);
   std::map<std::size_t, Other> others PLIMSOLL_GUARDED_BY(mutex);  // by slot: those that stand in it now
   // Dead ones whose slot cannot be cleared: a child that one forked still has it, or another process is at it.
@@ -104,5 +107,6 @@ void close_in_children(int descriptor) noexcept;
 void forget_in_children(int descriptor) noexcept;
 
 [[nodiscard]] MemoryKey key_of(const KeyRecord& record);
+[[nodiscard]] ShownModel shown(const ModelRecord& record);
 
 }  // namespace plimsoll::broker

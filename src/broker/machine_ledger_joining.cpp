@@ -98,7 +98,7 @@ bool MachineLedger::Impl::take_slot(std::size_t candidate) {
   identity.pid = self.pid;
   if (identity.joined_ms == 0) identity.joined_ms = static_cast<std::uint64_t>(boot_time().count());
   put(identity.program, options.program);
-  numbers.incarnation = models.incarnation = identity.incarnation;
+  numbers.incarnation = models.incarnation = asks.incarnation = answers.incarnation = identity.incarnation;
   others.clear();
   publish();
   return true;
@@ -108,8 +108,6 @@ bool MachineLedger::Impl::take_slot(std::size_t candidate) {
 void MachineLedger::Impl::publish() noexcept {
   identity.keys = numbers.keys = keys.size();
   numbers.count = keys.size();
-  Asks asks{.incarnation = identity.incarnation};
-  Answers answers{.incarnation = identity.incarnation};
   (void)file->write(slot, asks);
   (void)file->write(slot, answers);
   (void)file->write(slot, models);
@@ -186,7 +184,8 @@ void MachineLedger::show(std::vector<ShownModel> shown) noexcept {
     for (std::size_t k = 0; k < to.parts; ++k)
       to.part[k] = {.account = from.parts[k].account,
                     .reserved = from.parts[k].reserved.value(),
-                    .taken = from.parts[k].taken.value()};
+                    .taken = from.parts[k].taken.value(),
+                    .comes_back = from.parts[k].comes_back.value()};
   }
   models.checksum = checksum_of_record(models);
   if (models.checksum == impl_->models.checksum) return;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/log.hpp"
@@ -86,6 +87,13 @@ std::vector<Standing> MachineLedger::Impl::standings(AccountId account, const Mo
     });
     return found == before.placed_->end() ? std::nullopt : std::optional(found->before);
   };
+  const auto now = static_cast<std::uint64_t>(boot_time().count());
+  const auto expects = [&](const Numbers& one) { return one.expecting_since_ms > 0 && now < one.expecting_until_ms; };
+  const auto comes_first = [&](const Numbers& theirs) {
+    if (!expects(theirs) || !expects(numbers)) return expects(theirs);
+    return std::tie(theirs.expecting_since_ms, theirs.incarnation) <
+           std::tie(numbers.expecting_since_ms, numbers.incarnation);
+  };
   out.push_back({.slot = slot,
                  .is_own = true,
                  .now = numbers.accounts[account],
@@ -96,6 +104,7 @@ std::vector<Standing> MachineLedger::Impl::standings(AccountId account, const Mo
       out.push_back({.slot = place,
                      .is_dead = other.numbers.died_ms != 0,
                      .now = other.numbers.accounts[i],
+                     .expects_first = comes_first(other.numbers),
                      .before = before_of(other.numbers.incarnation, i)});
     }
   }
@@ -166,7 +175,7 @@ void MachineLedger::Impl::bury(Other& other, const std::vector<std::optional<Byt
     other.numbers.died_ms = std::max<std::uint64_t>(now, 1);
     for (std::size_t i = 0; i < count; ++i) {
       Number& number = other.numbers.accounts[i];
-      number.reserved = number.asking = 0;
+      number.reserved = number.asking = number.expecting = 0;
       number.known_when_noticed = known_now(i);
     }
     (void)file->write(place, other.numbers);

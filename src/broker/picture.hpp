@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>
@@ -21,16 +22,19 @@ struct ShownPart {
   std::size_t account = 0;  // AccountId of the process whose model it is
   Bytes reserved{};
   Bytes taken{};
+  Bytes comes_back{};  // to the device, once it is gone
   friend bool operator==(const ShownPart&, const ShownPart&) = default;
 };
 
-enum class Work : std::uint8_t { loading, ready, busy, going };  // ready: loaded and idle; going: on its way out
+// ready: loaded and idle; going: on its way out; none: it is no model.
+enum class Work : std::uint8_t { loading, ready, busy, going, none };
+[[nodiscard]] std::string_view to_string(Work work) noexcept;
 
 // One model, or whatever else holds bytes in a process ("group:main", "swap"). At most kMostParts memories each.
 struct ShownModel {
   std::string name{};  // at most kLongestName bytes are kept
   Work work = Work::ready;
-  bool can_go = false;  // idle or not, it may be evicted for others: unpinned, and its process answers
+  bool can_go = false;  // it may be asked to go for others: unpinned, and its process answers
   int priority = 0;
   BootTime idle_since{};  // of a ready one
   std::chrono::milliseconds reload_time{};

@@ -10,11 +10,9 @@
 #include "process_identity.hpp"
 
 namespace plimsoll::broker {
-namespace {
-
 ShownModel shown(const ModelRecord& record) {
   ShownModel out{.name = text_of(record.name),
-                 .work = static_cast<Work>(std::min<std::uint8_t>(record.work, static_cast<std::uint8_t>(Work::going))),
+                 .work = static_cast<Work>(std::min<std::uint8_t>(record.work, static_cast<std::uint8_t>(Work::none))),
                  .can_go = record.can_go != 0,
                  .priority = record.priority,
                  .idle_since = BootTime(record.idle_since_ms),
@@ -22,9 +20,12 @@ ShownModel shown(const ModelRecord& record) {
   for (std::size_t i = 0; i < std::min<std::size_t>(record.parts, kParts); ++i)
     out.parts.push_back({.account = record.part[i].account,
                          .reserved = Bytes{record.part[i].reserved},
-                         .taken = Bytes{record.part[i].taken}});
+                         .taken = Bytes{record.part[i].taken},
+                         .comes_back = Bytes{record.part[i].comes_back}});
   return out;
 }
+
+namespace {
 
 void add_models(ShownProcess& process, const LedgerFile& file, std::size_t slot, const Identity& identity) {
   const auto models = file.read<Models>(slot);

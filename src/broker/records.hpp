@@ -59,7 +59,8 @@ struct Identity {
 // can be told.
 struct Number {
   std::uint64_t reserved = 0;
-  std::uint64_t asking = 0;  // announced, not granted: counts for others as if it were
+  std::uint64_t asking = 0;     // announced, not granted: counts for others as if it were
+  std::uint64_t expecting = 0;  // others have been asked to let so much go
   std::uint64_t placed = 0;
   std::uint64_t given = 0;
   std::uint64_t known_when_noticed = 0;  // of a dead one: what was free, or taken by the living
@@ -71,6 +72,8 @@ struct Numbers {
   std::uint64_t incarnation = 0;
   std::uint64_t keys = 0;
   std::uint64_t died_ms = 0;  // somebody noticed then that its process is gone; 0: it is not
+  std::uint64_t expecting_since_ms = 0;
+  std::uint64_t expecting_until_ms = 0;
   std::uint64_t count = 0;
   std::array<Number, kAccounts> accounts{};
 };
@@ -79,6 +82,7 @@ struct PartRecord {
   std::uint64_t account = 0;
   std::uint64_t reserved = 0;
   std::uint64_t taken = 0;
+  std::uint64_t comes_back = 0;
 };
 
 struct ModelRecord {
@@ -104,7 +108,7 @@ struct Models {
 struct AskRecord {
   std::uint64_t id = 0;
   std::uint64_t of = 0;  // the incarnation that is asked
-  std::uint64_t at_ms = 0;
+  std::uint64_t even_at_work = 0;
   std::array<char, 64> model{};
 };
 

@@ -27,7 +27,12 @@ BackendAccounting::BackendAccounting(memory::Ledger& ledger, const device::Probe
     : ledger_(ledger), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
 
 BackendAccounting::~BackendAccounting() {
-  for (const auto& [tag, bytes] : charged_) ledger_.give_back(tag, bytes);
+  for (const auto& [tag, bytes] : charged_) give_back(tag, bytes);
+}
+
+void BackendAccounting::give_back(const memory::Tag& tag, Bytes bytes) noexcept {
+  ledger_.leaving(tag, bytes);
+  ledger_.give_back(tag, bytes);
 }
 
 Bytes BackendAccounting::held_on(const device::DeviceId& device) const {
@@ -64,11 +69,11 @@ void BackendAccounting::charge(const device::DeviceId& device, Bytes bytes) {
   const memory::Tag tag = tag_of(device);
   const auto found = std::ranges::find(charged_, tag, &std::pair<memory::Tag, Bytes>::first);
   if (found != charged_.end()) {
-    ledger_.give_back(tag, found->second);
+    give_back(tag, found->second);
     charged_.erase(found);
   }
   if (bytes == Bytes{}) return;
-  if (ledger_.take(tag, bytes)) {
+  if (ledger_.take_what_is_there(tag, bytes)) {
     charged_.emplace_back(tag, bytes);
   } else {
     log::warn("host", "backends keep {} on {}, which is more than its budget has room for", format_bytes(bytes),

@@ -38,6 +38,7 @@ class BackendAccounting {
   [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes known_in(const device::DeviceInfo& memory) const;
   [[nodiscard]] Bytes held_in(const device::DeviceInfo& memory) const;
+  void give_back(const memory::Tag& tag, Bytes bytes) noexcept;
   void charge(const device::DeviceId& device, Bytes bytes);
   void lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by);
 

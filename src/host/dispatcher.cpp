@@ -185,7 +185,7 @@ void Dispatcher::drain(const std::vector<std::string>& victims, const std::strin
   draining_for_.clear();
   for (const std::string& name : victims) draining_for_[name] = whom_for;
   for (auto& [name, one] : models_) {
-    const bool wanted_away = draining_for_.contains(name) || one.leaving || one.broken;
+    const bool wanted_away = draining_for_.contains(name) || one.leaving || one.yielding || one.broken;
     if (wanted_away && one.state == ready) move(one, draining);
     if (!wanted_away && one.state == draining && !one.evicting) move(one, ready);
   }
@@ -196,30 +196,30 @@ void Dispatcher::begin_load(const std::string& name) {
   decisions_.emplace_back(Load{name});
 }
 
-// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, or put off.
-std::optional<std::vector<std::string>> Dispatcher::victims_for(const Ticket& ticket, const FreeCapacity& capacity,
+// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, put off, or others
+// are asked.
+std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, const FreeCapacity& capacity,
                                                                 const EvictionPolicy& policy, Time now) {
-  const std::vector<std::string> here = resident();
-  const auto choose = [&](bool idle_only) {
-    const std::vector<Candidate> may_go = candidates(idle_only, now);
-    std::vector<std::string> names;
-    for (const Candidate& one : may_go) names.push_back(one.name);
-    std::vector<std::string> stay;
-    std::ranges::set_difference(here, names, std::back_inserter(stay));  // both are in the order of names
-    FreeCapacity::Trial trial(capacity, ticket.model, stay, names);
-    return choose_victims(may_go, policy, now, trial);
-  };
-  if (auto victims = choose(true)) return victims;
-  auto victims = choose(false);
+  auto victims = choose(ticket, capacity, policy, Among::idle_ones, now);
+  const bool are_at_work = !victims;
+  if (!victims) victims = choose(ticket, capacity, policy, Among::all_of_ours, now);
+  if (!victims && ticket.when_busy == WhenBusy::wait) victims = choose(ticket, capacity, policy, Among::all, now);
   if (!victims) {
     turn_away(ticket, capacity, now);
-  } else if (ticket.when_busy == WhenBusy::refuse) {
-    refuse(
-        ticket, ErrorCode::busy,
-        fmt::format("'{}' needs the memory of '{}', and that is at work", ticket.model, fmt::join(*victims, "', '")));
-    victims.reset();
+    return std::nullopt;
   }
-  return victims;
+  if (!victims->offers.empty()) {
+    ask_others(ticket, *victims, capacity, now);
+    return std::nullopt;
+  }
+  ticket.short_since.reset();
+  if (are_at_work && ticket.when_busy == WhenBusy::refuse) {
+    refuse(ticket, ErrorCode::busy,
+           fmt::format("'{}' needs the memory of '{}', and that is at work", ticket.model,
+                       fmt::join(victims->ours, "', '")));
+    return std::nullopt;
+  }
+  return std::move(victims->ours);
 }
 
 // The oldest ticket that needs memory decides who goes. While it waits for busy ones, a later one may have what is
@@ -231,7 +231,10 @@ void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& po
   std::vector<std::string> victims;
   std::set<std::string> seen;
   const std::deque<Ticket> all = tickets_;
-  for (const Ticket& ticket : all) {
+  for (const Ticket& one : all) {
+    const auto found = std::ranges::find(tickets_, one.id, &Ticket::id);
+    if (found == tickets_.end()) continue;
+    Ticket& ticket = *found;
     if (is_resident(model(ticket.model).state) || seen.contains(ticket.model)) continue;
     if (promised.empty()) {
       auto chosen = victims_for(ticket, capacity, policy, now);

@@ -30,6 +30,18 @@ struct ModelRules {
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes
 };
 
+// How a model stands, for other processes.
+struct ModelStanding {
+  ModelState state = ModelState::absent;
+  bool is_idle = false;  // nobody has it, and nobody who waits for it is served before it may go
+  bool is_yielding = false;
+  bool pinned = false;
+  int priority = 0;
+  Clock::TimePoint last_used{};
+  std::chrono::milliseconds load_time{};
+  friend bool operator==(const ModelStanding&, const ModelStanding&) = default;
+};
+
 using TicketId = std::uint64_t;
 
 // What to do where the memory that a model needs belongs to models at work.
@@ -73,7 +85,14 @@ struct Moved {  // nothing to do: the state has changed
   ModelState from;
   ModelState to;
 };
-using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict, Preempt>;
+// Its ticket waits until these models of other processes have gone, or will not; said again and again meanwhile.
+struct AskOthers {
+  TicketId ticket;
+  std::string model;
+  std::vector<std::string> offers;  // by their candidates' names; none: it is too early to ask those that are at work
+  std::vector<std::pair<device::DeviceId, Bytes>> needs;  // of the model, by memory
+};
+using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict, Preempt, AskOthers>;
 
 // The rules, in short. Tickets are served in the order in which they came. Who asks for a ready model gets a slot at
 // once, unless the model has been promised away; who was waiting when a model became ready is served before it can go
@@ -113,6 +132,9 @@ class Dispatcher {
   void set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle);  // empty: stays
   // Evict it when it is idle. Where it is being loaded: who asked for that without a slot is refused.
   void let_go(const std::string& model);
+  // Another process asks for its memory: it goes when it is idle. At work it is let be, unless `even_at_work`: then it
+  // gives no new leases, and who wants it waits for its return. False: it stays.
+  [[nodiscard]] bool yield(const std::string& model, bool even_at_work);
   // A file of it was changed under it: no new leases, pinned or not it goes when the last one ends, and who wants it
   // has it loaded anew.
   void outdated(const std::string& model);
@@ -172,6 +194,7 @@ class Dispatcher {
   [[nodiscard]] std::size_t waiting(const std::string& model) const;
   [[nodiscard]] std::size_t waiting() const noexcept { return tickets_.size(); }
   [[nodiscard]] bool is_pinned(const std::string& model) const;
+  [[nodiscard]] ModelStanding standing(const std::string& model) const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_live(const std::string& model) const;
   [[nodiscard]] std::optional<Time> last_used(const std::string& model) const;
   [[nodiscard]] std::vector<std::string> resident() const;
@@ -189,6 +212,7 @@ class Dispatcher {
     ModelState state = ModelState::absent;
     bool was_loaded = false;     // swapped out rather than absent when it goes
     bool leaving = false;        // let_go(): evict when idle
+    bool yielding = false;       // as leaving, whatever is asked meanwhile
     bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
     bool evicting = false;       // decided, not yet reported back
     bool retired = false;        // no model of the fleet any more
@@ -213,6 +237,7 @@ class Dispatcher {
     bool comes_back = false;      // gave way
     double start = 0;             // in its tenant's virtual time
     std::optional<Time> since{};  // it was first seen to wait
+    std::optional<Time> short_since{};  // and that others hold what it needs
   };
   struct Lease {
     std::string model;
@@ -232,8 +257,19 @@ class Dispatcher {
   void preempt(Time now);
   [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
   void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
-  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(const Ticket& ticket, const FreeCapacity& capacity,
+  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(Ticket& ticket, const FreeCapacity& capacity,
                                                                     const EvictionPolicy& policy, Time now);
+  // --- dispatcher_neighbours.cpp ---
+  struct Victims {
+    std::vector<std::string> ours;
+    std::vector<std::string> offers;
+    bool some_offers_are_at_work = false;
+  };
+  enum class Among { idle_ones, all_of_ours, all };  // of others those at work in the last case only
+  [[nodiscard]] std::optional<Victims> choose(const Ticket& ticket, const FreeCapacity& capacity,
+                                              const EvictionPolicy& policy, Among among, Time now) const;
+  void ask_others(Ticket& ticket, const Victims& victims, const FreeCapacity& capacity, Time now);
+  void look_again_by(Time at);
   void begin_load(const std::string& name);
   void turn_away(const Ticket& ticket, const FreeCapacity& capacity, Time now);
   void postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now);

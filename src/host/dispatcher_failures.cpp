@@ -77,6 +77,7 @@ void Dispatcher::evicted(const std::string& name, Time now) {
   Model& one = model(name);
   one.evicting = false;
   one.leaving = false;
+  one.yielding = false;
   draining_for_.erase(name);
   if (!std::exchange(one.broken, false) || one.losses < 2) return move(one, ModelState::swapped);
   fail(one, Error(ErrorCode::engine_failed, fmt::format("'{}' broke off {} times in a row", name, one.losses)),

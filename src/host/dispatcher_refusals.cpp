@@ -48,7 +48,7 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
 }
 
 void Dispatcher::postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now) {
-  look_again_ = now + kLookAgain;
+  look_again_by(now + kLookAgain);
   bool& said = std::ranges::find(tickets_, ticket.id, &Ticket::id)->postponed;
   if (std::exchange(said, true)) return;
   decisions_.emplace_back(

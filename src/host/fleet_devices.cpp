@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/machine_ledger.hpp"
+#include "plan/others.hpp"
 #include "tracker/uploads.hpp"
 
 namespace plimsoll::host {
@@ -36,6 +38,7 @@ bool FleetDevices::is_fleets(const std::string& owner) const {
 
 std::vector<plan::DeviceState> FleetDevices::readings() const {
   std::vector<plan::DeviceState> out;
+  const broker::Moment before = accounting_.machine().moment();
   for (const plan::DeviceVerdict& verdict : planned()) {
     plan::DeviceState state = verdict.state;
     if (const auto now = accounting_.probe().read(state.info))
@@ -44,6 +47,9 @@ std::vector<plan::DeviceState> FleetDevices::readings() const {
       state.reading.free.reset();  // what was read at the start says nothing of now
     out.push_back(std::move(state));
   }
+  plan::take_off_others(out, accounting_.machine(), before, [this](const plan::DeviceState& state) {
+    return accounting_.ledger().account(state.info.id).taken;
+  });
   return out;
 }
 
@@ -77,11 +83,12 @@ std::vector<plan::DeviceState> FleetDevices::states() const {
   return with_ours_set_aside(accounting_of(entries), readings());
 }
 
-void FleetDevices::look(FreeCapacity& capacity) const {
+void FleetDevices::look(FreeCapacity& capacity, std::vector<OfferOfOthers> offers) const {
   const std::vector<memory::Entry> entries = accounting_.ledger().entries();
   const Accounting charged = accounting_of(entries);
   std::vector<plan::DeviceState> now = readings();
   Moment moment = moment_of(charged, now);
+  moment.offers = std::move(offers);
   capacity.look_again(with_ours_set_aside(charged, std::move(now)), std::move(moment));
 }
 

@@ -25,11 +25,12 @@ class FleetDevices {
   [[nodiscard]] std::vector<plan::DeviceVerdict> planned() const;
   // Of another fleet; models that were there before stay the fleet's in this.
   void change(const Fleet& fleet, const std::vector<plan::DeviceState>& devices);
-  // What each says now; free is unknown where it says nothing.
+  // What each says now, less what other processes have been promised of it; free is unknown where it says nothing.
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> states() const;
-  void look(FreeCapacity& capacity) const;
+  // `offers`: of other processes, from before this.
+  void look(FreeCapacity& capacity, std::vector<OfferOfOthers> offers = {}) const;
 
  private:
   [[nodiscard]] Accounting accounting_of(const std::vector<memory::Entry>& entries) const;

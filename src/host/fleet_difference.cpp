@@ -91,7 +91,7 @@ bool are_same(const std::vector<memory::BudgetRequest>& a, const std::vector<mem
                             : std::pair(std::get<memory::Percent>(one.amount).value(), false);
   };
   return std::ranges::equal(a, b, [&](const auto& one, const auto& other) {
-    return one.device == other.device && amount(one) == amount(other);
+    return one.device == other.device && amount(one) == amount(other) && one.shared == other.shared;
   });
 }
 

@@ -22,11 +22,20 @@ struct Holding {
   Bytes promised;    // the owner's, and not taken yet: it is free, and not for others
 };
 
+// A model of another process that may be asked to go. Its candidate's name is like no model's of this fleet.
+struct OfferOfOthers {
+  Candidate candidate{};
+  bool is_at_work = false;  // it has leases: asked only by who has waited a while
+  std::vector<std::pair<device::DeviceId, Bytes>> comes_back{};
+};
+
 // What the devices say at one moment, with everything in its place. Devices whose memory is the host's are one memory.
 struct Moment {
   std::vector<std::pair<device::DeviceId, Bytes>> free;    // as read, with what makes way for any model counted as free
   std::vector<std::pair<device::DeviceId, Bytes>> others;  // what other processes hold, where that is known
+  std::vector<std::pair<device::DeviceId, Bytes>> promised_to_others;  // and what they will take: it is not in `free`
   std::vector<Holding> holdings;
+  std::vector<OfferOfOthers> offers{};
 };
 
 // What is missing for a model now, though the budgets have room for it.
@@ -57,15 +66,16 @@ class FreeCapacity {
   // capacity outlives it, and does not change meanwhile.
   class Trial final : public EvictionTrial {
    public:
-    // `may_go`: loaded, and not among those that stay. Its indices are the candidates'.
+    // `may_go`: loaded, and not among those that stay. Its indices are the candidates', then come those of `offers`.
     Trial(const FreeCapacity& capacity, const std::string& newcomer, const std::vector<std::string>& stay,
-          const std::vector<std::string>& may_go);
-    void remove(std::size_t candidate) override { shift(may_go_[candidate], true); }
-    void restore(std::size_t candidate) override { shift(may_go_[candidate], false); }
+          const std::vector<std::string>& may_go, const std::vector<std::size_t>& offers = {});
+    void remove(std::size_t candidate) override { shift_candidate(candidate, true); }
+    void restore(std::size_t candidate) override { shift_candidate(candidate, false); }
     [[nodiscard]] bool fits() const override;
 
    private:
     friend class FreeCapacity;
+    void shift_candidate(std::size_t candidate, bool goes);
     void shift(std::size_t model, bool goes);
     void shift_group(std::size_t group, bool goes);
     template <class Report>
@@ -73,6 +83,7 @@ class FreeCapacity {
 
     const FreeCapacity& capacity_;
     std::vector<std::size_t> may_go_;        // models
+    std::vector<std::size_t> offers_;        // of others, at this moment
     std::vector<std::uint64_t> needed_;      // by device: what the newcomer takes that is not there already
     std::vector<std::uint64_t> total_;       // by device: the newcomer and those that stay
     std::vector<std::size_t> members_;       // by compute group: how many of those
@@ -84,6 +95,10 @@ class FreeCapacity {
   // Where admits() says no though the budgets say yes: what is missing, and who holds it.
   [[nodiscard]] Shortage shortage(const std::string& newcomer, const std::vector<std::string>& stay,
                                   const std::vector<std::string>& gone) const;
+  // Of other processes, at this moment. Their indices are the Trial's.
+  [[nodiscard]] const std::vector<OfferOfOthers>& offers() const noexcept;
+  // What a model takes that is not there already, by the device that stands for each memory.
+  [[nodiscard]] std::vector<std::pair<device::DeviceId, Bytes>> needs_of(const std::string& model) const;
   // Charged bytes of these models on all devices.
   [[nodiscard]] Bytes required(const std::vector<std::string>& names) const;
 
@@ -141,6 +156,7 @@ class FreeCapacity {
   void lay_out();
   void lay_out_row(std::size_t model);
   void lay_out_moment();
+  void lay_out_offers();
   [[nodiscard]] bool is_held(const Held& held) const;
   [[nodiscard]] bool are_within_budgets(const Amounts& total) const;
   [[nodiscard]] bool are_free(const Amounts& total) const;
@@ -160,6 +176,7 @@ class FreeCapacity {
   std::vector<Amounts> group_rows_;
   std::vector<Memory> memories_;
   std::vector<Held> held_;                          // by model, then by compute group; empty: no moment was looked at
+  std::vector<Amounts> offered_;                    // by offer: what comes back, by memory
   std::vector<std::optional<std::uint64_t>> free_;  // by device, of the moment
 };
 

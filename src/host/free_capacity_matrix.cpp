@@ -83,6 +83,7 @@ void FreeCapacity::look_again(std::vector<plan::DeviceState> devices, std::optio
 void FreeCapacity::lay_out_moment() {
   held_.clear();
   free_.clear();
+  offered_.clear();
   if (!moment_) return;
   held_.resize(models_.size() + group_plans_.size());
   for (const plan::DeviceState& device : devices_) {
@@ -108,6 +109,25 @@ void FreeCapacity::lay_out_moment() {
       held.promised[k] += holding.promised.value();
     }
   }
+  lay_out_offers();
+}
+
+void FreeCapacity::lay_out_offers() {
+  for (const OfferOfOthers& offer : moment_->offers) {
+    Amounts& comes_back = offered_.emplace_back(memories_.size());
+    for (std::size_t k = 0; k < memories_.size(); ++k) {
+      for (const auto& [device, bytes] : offer.comes_back) {
+        const bool lies_here = std::ranges::any_of(
+            memories_[k].devices, [&](std::size_t index) { return devices_[index].info.id == device; });
+        if (lies_here) comes_back[k] += bytes.value();
+      }
+    }
+  }
+}
+
+const std::vector<OfferOfOthers>& FreeCapacity::offers() const noexcept {
+  static const std::vector<OfferOfOthers> none;
+  return moment_ ? moment_->offers : none;
 }
 
 bool FreeCapacity::is_held(const Held& held) const {
@@ -165,8 +185,10 @@ bool FreeCapacity::fits(const std::vector<std::string>& names) const {
 // --- one newcomer, and who goes for it ---
 
 FreeCapacity::Trial::Trial(const FreeCapacity& capacity, const std::string& newcomer,
-                           const std::vector<std::string>& stay, const std::vector<std::string>& may_go)
+                           const std::vector<std::string>& stay, const std::vector<std::string>& may_go,
+                           const std::vector<std::size_t>& offers)
     : capacity_(capacity),
+      offers_(offers),
       needed_(capacity.devices_.size()),
       total_(capacity.devices_.size()),
       members_(capacity.group_plans_.size()),
@@ -195,6 +217,23 @@ FreeCapacity::Trial::Trial(const FreeCapacity& capacity, const std::string& newc
   }
   for (const std::string& name : stay) (void)count_with_draft(name);
   for (const std::string& name : may_go) may_go_.push_back(count_with_draft(name));
+}
+
+std::vector<std::pair<device::DeviceId, Bytes>> FreeCapacity::needs_of(const std::string& model) const {
+  const Trial trial(*this, model, {}, {});
+  std::vector<std::pair<device::DeviceId, Bytes>> out;
+  for (const Memory& memory : memories_) {
+    std::uint64_t needed = 0;
+    for (const std::size_t device : memory.devices) needed += trial.needed_[device];
+    if (needed > 0) out.emplace_back(devices_[memory.stands_for_it].info.id, Bytes{needed});
+  }
+  return out;
+}
+
+void FreeCapacity::Trial::shift_candidate(std::size_t candidate, bool goes) {
+  if (candidate < may_go_.size()) return shift(may_go_[candidate], goes);
+  const Amounts& offered = capacity_.offered_[offers_[candidate - may_go_.size()]];
+  goes ? add(comes_back_, offered) : subtract(comes_back_, offered);
 }
 
 void FreeCapacity::Trial::shift_group(std::size_t group, bool goes) {
@@ -289,10 +328,16 @@ Shortage FreeCapacity::shortage(const std::string& newcomer, const std::vector<s
                                 format_bytes(one.needed), one.device.name(), format_bytes(one.available));
     if (out.numbers.empty()) out.numbers = {{"needed", one.needed.value()}, {"available", one.available.value()}};
     if (!moment_) continue;
-    const auto others = amount(moment_->others, one.device);
-    if (!others) continue;
-    out.sentence += fmt::format(" and others hold {}", format_bytes(*others));
-    if (out.numbers.size() == 2) out.numbers.emplace_back("held_by_others", others->value());
+    const bool is_first = out.numbers.size() == 2;
+    if (const auto others = amount(moment_->others, one.device)) {
+      out.sentence += fmt::format(" and others hold {}", format_bytes(*others));
+      if (is_first) out.numbers.emplace_back("held_by_others", others->value());
+    }
+    if (const auto promised = amount(moment_->promised_to_others, one.device)) {
+      out.sentence +=
+          fmt::format(" and {} are promised to other processes ('plimsoll ps' lists them)", format_bytes(*promised));
+      if (is_first) out.numbers.emplace_back("promised_to_others", promised->value());
+    }
   }
   return out;
 }

@@ -61,7 +61,8 @@ plan::Plan plan_of(const Fleet& fleet, std::optional<plan::Plan> made, dry_run::
                          .ours = accounting.committed(),
                          .alternatives = false,
                          .runtime = fleet.runtime,
-                         .skip_unusable = true});
+                         .skip_unusable = true,
+                         .machine = &accounting.machine()});
   }
   if (!std::ranges::equal(requests, made->models, {}, &plan::Request::name, &plan::ModelPlan::name))
     throw Error(ErrorCode::usage, "this plan is of another fleet");
@@ -110,6 +111,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
       conversations_(planned.fleet->swap, accounting.ledger()),
       kept_(planned.fleet->keep_in_host),
       devices_(accounting, *planned.fleet, std::move(planned.plan.devices), kept_, conversations_.swap_space()),
+      neighbours_(accounting),
       queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity, options.policy, options.longest_queue,
              clock_, *this, options.time_slice),
       loader_({.accounting = accounting,
@@ -128,12 +130,14 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
     const MutexLock lock(mutex_);
     for (const FleetModel& model : planned.fleet->models) counts_[model.request.name] = {};
   }
+  neighbours_.start(queue_, [this] { return drafts_of(*this->fleet()); });
   for (const FleetModel& model : planned.fleet->models) {
     if (model.load_at_start) queue_.want(model.request.name);
   }
 }
 
 Host::Impl::~Impl() {
+  neighbours_.stop();
   queue_.close();
   queue_.wait_until_unused();
   loader_.stop();
@@ -321,6 +325,7 @@ HostStatus Host::status() const { return impl_->status(); }
 std::map<std::string, ModelTimes> Host::times() const { return impl_->times(); }
 HostLog& Host::log() noexcept { return impl_->log(); }
 run::MemoryAccounting& Host::accounting() noexcept { return impl_->accounting(); }
+broker::MachineLedger& Host::machine() const noexcept { return impl_->accounting().machine(); }
 std::shared_ptr<const Fleet> Host::fleet() const { return impl_->fleet(); }
 std::uint64_t Host::fleet_number() const noexcept { return impl_->fleet_number(); }
 ReloadReport Host::reload(const std::function<Fleet()>& read, plan::Planner& planner, const std::stop_token& stop) {

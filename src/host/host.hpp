@@ -103,6 +103,7 @@ class Host {
   [[nodiscard]] std::map<std::string, ModelTimes> times() const;  // by model; drafts count as their models'
   [[nodiscard]] HostLog& log() noexcept;
   [[nodiscard]] run::MemoryAccounting& accounting() noexcept;
+  [[nodiscard]] broker::MachineLedger& machine() const noexcept;  // where this process stands among others
   // As it is now; a reload puts another one in its place, and who holds this one keeps it.
   [[nodiscard]] std::shared_ptr<const Fleet> fleet() const;
   // Another one for each fleet.

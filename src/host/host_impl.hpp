@@ -16,6 +16,7 @@
 #include "kept_models.hpp"
 #include "loader.hpp"
 #include "model_files.hpp"
+#include "neighbours.hpp"
 #include "queue.hpp"
 
 namespace plimsoll::host {
@@ -70,7 +71,8 @@ struct Host::Impl final : private QueueObserver {
        const HostOptions& options);
 
   // --- as the queue's observer: with its lock held ---
-  void look_at_devices(FreeCapacity& capacity) override { devices_.look(capacity); }
+  void look_at_devices(FreeCapacity& capacity) override { devices_.look(capacity, neighbours_.offers()); }
+  void ask_others(const AskOthers& wanted) override { neighbours_.ask(wanted); }
   void moved(const Moved& moved, const std::string& why) override;
   void refused(const std::string& model, ModelState state, const std::string& why) override;
   void decided() override;
@@ -99,6 +101,7 @@ struct Host::Impl final : private QueueObserver {
   ConversationStore conversations_;
   KeptModels kept_;
   FleetDevices devices_;
+  Neighbours neighbours_;
   Queue queue_;
   Loader loader_;
 };

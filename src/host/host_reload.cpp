@@ -8,6 +8,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 #include "host/fleet_file.hpp"
+#include "run/machine_memory.hpp"
 
 #include "host_impl.hpp"
 #include "reload.hpp"
@@ -133,7 +134,9 @@ void Host::Impl::set_budgets(const std::vector<plan::DeviceState>& devices) {
   std::vector<plan::DeviceVerdict> verdicts;
   for (const plan::DeviceState& state : devices) {
     verdicts.push_back({.state = state, .required = {}, .short_by = {}, .limit = {}});
-    if (!state.budget) accounting_.ledger().set_budget(state.info.id, std::nullopt);
+    if (state.budget) continue;
+    accounting_.ledger().set_budget(state.info.id, std::nullopt);
+    accounting_.machine_memory().limit(state.info.id, std::nullopt);
   }
   accounting_.set_budgets(verdicts);
 }

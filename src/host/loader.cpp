@@ -11,6 +11,21 @@
 
 namespace plimsoll::host {
 
+namespace {
+
+// Of what is being thrown.
+bool is_refused_by_others() noexcept {
+  try {
+    throw;
+  } catch (const memory::Refused& refused) {
+    return refused.refusal().by == memory::RefusedBy::others;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
 Error current_failure() noexcept {
   try {
     throw;
@@ -115,7 +130,8 @@ plan::ModelPlan Loader::plan_anew(const plan::Request& request) {
                              .plan({request}, {.budgets = outer_.fleet->budgets,
                                                .ours = outer_.accounting.committed(),
                                                .alternatives = false,
-                                               .runtime = outer_.fleet->runtime})
+                                               .runtime = outer_.fleet->runtime,
+                                               .machine = &outer_.accounting.machine()})
                              .models.front();
   choose_group(anew);
   *std::ranges::find(plans_, name, &plan::ModelPlan::name) = anew;
@@ -285,7 +301,7 @@ Outcome Loader::load(const std::string& name, const std::stop_token& stop) noexc
       return Failed{.model = name, .why = {ErrorCode::cancelled, "its load was stopped: nobody waits for it any more"}};
     }
     log::warn("host", "'{}' could not be loaded: {}", name, why.what());
-    return Failed{.model = name, .why = std::move(why)};
+    return Failed{.model = name, .why = std::move(why), .by_others = is_refused_by_others()};
   }
 }
 

@@ -233,6 +233,8 @@ void Queue::carry_out(const Decision& decision) {
     postpone(*postponed);
   else if (const auto* preempted = std::get_if<Preempt>(&decision))
     preempt(*preempted);
+  else if (const auto* asked = std::get_if<AskOthers>(&decision))
+    observer_.ask_others(*asked);
   else
     tasks_.push_back(decision);
 }
@@ -302,6 +304,7 @@ void Queue::warming(const std::string& model) {
 }
 
 void Queue::apply(Loaded loaded) {
+  outrun_.erase(loaded.model);
   residents_[loaded.model] = std::move(loaded.resident);
   dispatcher_.loaded(loaded.model, clock_.now(), std::chrono::milliseconds(std::llround(loaded.ms)));
 }
@@ -310,7 +313,7 @@ void Queue::apply(Loaded loaded) {
 void Queue::apply(const Failed& failed) {
   reasons_[failed.model] = failed.why.what();
   const bool was_stopped = loading_ && loading_->stop.stop_requested() && failed.why.code() == ErrorCode::cancelled;
-  if (was_stopped)
+  if (was_stopped || may_try_again(failed))
     dispatcher_.load_stopped(failed.model);
   else
     dispatcher_.load_failed(failed.model, clock_.now(), failed.why);
@@ -349,52 +352,6 @@ void Queue::finished(Outcome outcome) noexcept {
 void Queue::set_runtimes(const RuntimeFigures& figures) {
   const MutexLock lock(mutex_);
   for (const ModelRuntime& one : figures) capacity_.set_runtime(one.model, one.device, one.figure);
-}
-
-// --- what is true ---
-
-ModelState Queue::state(const std::string& model) const {
-  const MutexLock lock(mutex_);
-  return dispatcher_.state(model);
-}
-
-std::size_t Queue::waiting() const {
-  const MutexLock lock(mutex_);
-  return dispatcher_.waiting();
-}
-
-std::vector<ModelStatus> Queue::status(std::span<const std::string> models) const {
-  std::vector<ModelStatus> out;
-  const MutexLock lock(mutex_);
-  std::vector<std::string> names(models.begin(), models.end());
-  for (const std::string& name : dispatcher_.retired()) {
-    if (!std::ranges::contains(models, name)) names.push_back(name);
-  }
-  for (const std::string& name : names) {
-    if (!dispatcher_.knows(name)) continue;
-    const plan::ModelPlan& plan = capacity_.plan_of(name);
-    const auto found = residents_.find(name);
-    const Resident* here = found == residents_.end() ? nullptr : found->second.get();
-    const auto gone = tokens_before_.find(name);
-    const Tokens before = gone == tokens_before_.end() ? Tokens{} : gone->second;
-    out.push_back({.name = name,
-                   .compute_group = plan.compute_group,
-                   .state = dispatcher_.state(name),
-                   .pinned = dispatcher_.is_pinned(name),
-                   .time_to_live = dispatcher_.time_to_live(name),
-                   .slots = slots_of(plan),
-                   .leases = dispatcher_.leases(name),
-                   .waiting = dispatcher_.waiting(name),
-                   .planned = plan.entries,
-                   .last_used = dispatcher_.last_used(name),
-                   .tokens = before.computed + (here ? here->tokens_computed() : 0),
-                   .generated = before.generated + (here ? here->tokens_generated() : 0),
-                   .cells = cells_of(plan),
-                   .cells_used = here ? here->cells_used() : 0,
-                   .failure = dispatcher_.failure(name),
-                   .seal = here ? here->seal_counts() : memory::SealCounts{}});
-  }
-  return out;
 }
 
 }  // namespace plimsoll::host

@@ -42,6 +42,7 @@ class QueueObserver {
   virtual void look_at_devices(FreeCapacity& capacity) = 0;
   virtual void moved(const Moved& moved, const std::string& why) = 0;
   virtual void refused(const std::string& model, ModelState state, const std::string& why) = 0;
+  virtual void ask_others(const AskOthers&) {}
   virtual void decided() {}  // everything that could be, for now
 };
 
@@ -148,6 +149,11 @@ class Queue {
   [[nodiscard]] std::vector<ModelStatus> status(std::span<const std::string> models) const;
   [[nodiscard]] std::size_t waiting() const;
 
+  // --- other processes (queue_status.cpp) ---
+  // See Dispatcher::yield(). `whom_for`: for the log.
+  bool yield(const std::string& model, bool even_at_work, const std::string& whom_for);
+  [[nodiscard]] std::map<std::string, ModelStanding> standings() const;  // of those that are resident
+
  private:
   struct Loading {
     std::string model;
@@ -167,6 +173,7 @@ class Queue {
   [[nodiscard]] std::optional<Job> take_job() PLIMSOLL_REQUIRES(mutex_);
   void apply(Loaded loaded) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] bool may_try_again(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
   void end_lease(TicketId lease, std::optional<double> took) noexcept PLIMSOLL_REQUIRES(mutex_);
@@ -199,6 +206,7 @@ class Queue {
   };
   std::map<std::string, Tokens> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
   std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);   // of the move that comes next
+  std::map<std::string, int> outrun_ PLIMSOLL_GUARDED_BY(mutex_);  // loads in a row for which others were quicker
   std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                   // Load or Evict, not begun
   std::deque<Call*> calls_ PLIMSOLL_GUARDED_BY(mutex_);                      // not begun
   std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);

@@ -71,8 +71,9 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
     moment.free.emplace_back(device, *state.reading.free + leaves);
     if (!state.reading.total) continue;
     const Bytes process = std::max(ours, state.reading.used_by_us.value_or(Bytes{}));
-    moment.others.emplace_back(device,
-                               saturating_sub(saturating_sub(*state.reading.total, *state.reading.free), process));
+    const Bytes read_as_free = *state.reading.free + state.promised_to_others + state.held_back;
+    moment.others.emplace_back(device, saturating_sub(saturating_sub(*state.reading.total, read_as_free), process));
+    if (state.promised_to_others > Bytes{}) moment.promised_to_others.emplace_back(device, state.promised_to_others);
   }
   return moment;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.hpp"
+#include "host/making_room.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/planner.hpp"
 #include "plan/refusal.hpp"
@@ -32,6 +33,7 @@ plan::PlannerOptions planning_of(const Runtime::State& runtime, const ModelOptio
   planning.budgets = runtime.accounting.budgets_with(runtime.budgets);
   planning.ours = runtime.accounting.committed();
   planning.runtime = runtime_of(options);
+  planning.machine = &runtime.accounting.machine();
   return planning;
 }
 
@@ -89,7 +91,7 @@ run::SpeculationParams speculation_of(const DraftOptions& options) {
 }
 
 Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options,
-                std::span<const ContextOptions> contexts) {
+                std::span<const ContextOptions> contexts, Purpose purpose) {
   Planned out;
   out.owners.push_back(claim(runtime, request.name, request.dry_run.model.path));
   request.name = out.owners.front().name();
@@ -103,7 +105,13 @@ Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptio
   const std::lock_guard lock(runtime.planning);
   const plan::PlannerOptions planning = planning_of(runtime, options);
   require_consistent(planning, requests);
-  out.plan = plan::Planner(runtime.dry_runs, runtime.store).plan(requests, planning);
+  const auto plan = [&] { return plan::Planner(runtime.dry_runs, runtime.store).plan(requests, planning); };
+  out.plan = plan();
+  constexpr int kMostTries = 3;
+  for (int tries = 0; purpose == Purpose::to_be_opened && tries < kMostTries && !out.plan.fits() &&
+                      host::make_room(runtime.accounting.machine(), out.plan.devices, options.stop);
+       ++tries)
+    out.plan = plan();
   return out;
 }
 
@@ -146,7 +154,7 @@ std::shared_ptr<Model::State> reserved(std::shared_ptr<Model::State> model, Plan
 std::shared_ptr<Model::State> opened(std::shared_ptr<Runtime::State> runtime, plan::Request request,
                                      const ModelOptions& options) {
   if (options.draft) throw Error(ErrorCode::usage, "a draft proposes text: embeddings and ranking have none");
-  Planned all = planned(*runtime, std::move(request), options);
+  Planned all = planned(*runtime, std::move(request), options, {}, Purpose::to_be_opened);
   auto state = reserved(std::move(runtime), std::move(all), options);
   state->load();
   state->create_context();

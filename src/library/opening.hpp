@@ -22,9 +22,11 @@ struct Planned {
   std::vector<memory::Owner> owners;  // of the models of the plan: the model, its draft where it has one, its contexts
   plan::Plan plan;
 };
-// Claims the names and plans under them; a plan that does not fit is an answer.
+// Claims the names and plans under them; a plan that does not fit is an answer. To be opened: where only other
+// processes are in the way, they are asked to let idle models go first.
+enum class Purpose { to_be_told, to_be_opened };
 [[nodiscard]] Planned planned(Runtime::State& runtime, plan::Request request, const ModelOptions& options,
-                              std::span<const ContextOptions> contexts = {});
+                              std::span<const ContextOptions> contexts = {}, Purpose purpose = Purpose::to_be_told);
 // The same for a further context of a model that is open.
 [[nodiscard]] Planned planned(const Model::State& model, const ContextOptions& context);
 

@@ -64,6 +64,11 @@ std::expected<BudgetRequest, std::string> parse_budget(std::string_view text) {
     request.device = device::DeviceId{std::string(text.substr(0, equals))};
     amount = text.substr(equals + 1);
   }
+  constexpr std::string_view kShared = ",shared";
+  if (amount.ends_with(kShared)) {
+    request.shared = true;
+    amount.remove_suffix(kShared.size());
+  }
   auto parsed = parse_amount(amount);
   if (!parsed) return std::unexpected(fmt::format("the budget '{}' cannot be read: {}", text, parsed.error()));
   request.amount = *parsed;
@@ -72,10 +77,16 @@ std::expected<BudgetRequest, std::string> parse_budget(std::string_view text) {
 
 std::optional<Budget> resolve_budget(const std::vector<BudgetRequest>& requests, const device::DeviceInfo& device,
                                      std::optional<Bytes> total) {
-  if (const BudgetRequest* request = last_that_names(requests, device)) return apply(request->amount, total);
+  const auto resolved = [&](const std::variant<Bytes, Percent>& amount, bool shared) {
+    auto budget = apply(amount, total);
+    if (budget) budget->shared = shared;
+    return budget;
+  };
+  if (const BudgetRequest* request = last_that_names(requests, device))
+    return resolved(request->amount, request->shared);
   if (device.type == device::DeviceType::cpu || device.id.is_host()) return std::nullopt;
-  if (const BudgetRequest* request = last_general(requests)) return apply(request->amount, total);
-  return apply(kDefaultAcceleratorBudget, total);
+  if (const BudgetRequest* request = last_general(requests)) return resolved(request->amount, request->shared);
+  return resolved(kDefaultAcceleratorBudget, true);
 }
 
 }  // namespace plimsoll::memory

@@ -7,6 +7,8 @@ std::expected<void, Refusal> LedgerCapacity::try_acquire(const Tag& tag, Bytes b
 }
 
 void LedgerCapacity::release(const Tag& tag, Bytes bytes) noexcept { ledger_.give_back(tag, bytes); }
+void LedgerCapacity::placed(const Tag& tag, Bytes bytes) noexcept { ledger_.placed(tag, bytes); }
+void LedgerCapacity::leaving(const Tag& tag, Bytes bytes) noexcept { ledger_.leaving(tag, bytes); }
 
 std::expected<void, Refusal> SealedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   if (!seal_.closed(tag.owner)) return next_.try_acquire(tag, bytes);
@@ -29,6 +31,8 @@ std::expected<void, Refusal> SealedCapacity::try_acquire(const Tag& tag, Bytes b
 }
 
 void SealedCapacity::release(const Tag& tag, Bytes bytes) noexcept { next_.release(tag, bytes); }
+void SealedCapacity::placed(const Tag& tag, Bytes bytes) noexcept { next_.placed(tag, bytes); }
+void SealedCapacity::leaving(const Tag& tag, Bytes bytes) noexcept { next_.leaving(tag, bytes); }
 
 std::expected<void, Refusal> TracedCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   auto granted = next_.try_acquire(tag, bytes);
@@ -41,6 +45,9 @@ void TracedCapacity::release(const Tag& tag, Bytes bytes) noexcept {
   log_.append(EventKind::given_back, tag, bytes);
 }
 
+void TracedCapacity::placed(const Tag& tag, Bytes bytes) noexcept { next_.placed(tag, bytes); }
+void TracedCapacity::leaving(const Tag& tag, Bytes bytes) noexcept { next_.leaving(tag, bytes); }
+
 std::expected<void, Refusal> RetryingCapacity::try_acquire(const Tag& tag, Bytes bytes) {
   auto granted = next_.try_acquire(tag, bytes);
   if (granted || granted.error().by == RefusedBy::seal || !evict_(tag, bytes)) return granted;
@@ -48,5 +55,7 @@ std::expected<void, Refusal> RetryingCapacity::try_acquire(const Tag& tag, Bytes
 }
 
 void RetryingCapacity::release(const Tag& tag, Bytes bytes) noexcept { next_.release(tag, bytes); }
+void RetryingCapacity::placed(const Tag& tag, Bytes bytes) noexcept { next_.placed(tag, bytes); }
+void RetryingCapacity::leaving(const Tag& tag, Bytes bytes) noexcept { next_.leaving(tag, bytes); }
 
 }  // namespace plimsoll::memory

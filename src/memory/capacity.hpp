@@ -23,6 +23,9 @@ class AnyCapacity {
   virtual ~AnyCapacity() = default;
   [[nodiscard]] virtual std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) = 0;
   virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
+  // See Ledger::placed() and leaving(): the device has given them; before it gets them back.
+  virtual void placed(const Tag& tag, Bytes bytes) noexcept = 0;
+  virtual void leaving(const Tag& tag, Bytes bytes) noexcept = 0;
 };
 
 // Limited and recorded: the ledger refuses beyond the budget, and counts.
@@ -31,6 +34,8 @@ class LedgerCapacity final : public AnyCapacity {
   explicit LedgerCapacity(Ledger& ledger) : ledger_(ledger) {}
   [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
+  void placed(const Tag& tag, Bytes bytes) noexcept override;
+  void leaving(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
   Ledger& ledger_;
@@ -43,6 +48,8 @@ class SealedCapacity final : public AnyCapacity {
   SealedCapacity(AnyCapacity& next, Ledger& ledger, Seal& seal) : next_(next), ledger_(ledger), seal_(seal) {}
   [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
+  void placed(const Tag& tag, Bytes bytes) noexcept override;
+  void leaving(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
   AnyCapacity& next_;
@@ -59,6 +66,8 @@ class TracedCapacity final : public AnyCapacity {
   TracedCapacity(AnyCapacity& next, EventLog& log) : next_(next), log_(log) {}
   [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
+  void placed(const Tag& tag, Bytes bytes) noexcept override;
+  void leaving(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
   AnyCapacity& next_;
@@ -72,6 +81,8 @@ class RetryingCapacity final : public AnyCapacity {
   RetryingCapacity(AnyCapacity& next, Evict evict) : next_(next), evict_(std::move(evict)) {}
   [[nodiscard]] std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) override;
   void release(const Tag& tag, Bytes bytes) noexcept override;
+  void placed(const Tag& tag, Bytes bytes) noexcept override;
+  void leaving(const Tag& tag, Bytes bytes) noexcept override;
 
  private:
   AnyCapacity& next_;

@@ -20,14 +20,22 @@ Charge& Charge::operator=(Charge&& other) noexcept {
 
 bool Charge::resize(Bytes bytes) {
   if (ledger_ == nullptr) return bytes == Bytes{};
-  if (bytes > size_ && !ledger_->take(tag_, bytes - size_)) return false;
-  if (bytes < size_) ledger_->give_back(tag_, size_ - bytes);
+  if (bytes > size_) {
+    if (!ledger_->take(tag_, bytes - size_)) return false;
+    ledger_->placed(tag_, bytes - size_);
+  } else if (bytes < size_) {
+    ledger_->leaving(tag_, size_ - bytes);
+    ledger_->give_back(tag_, size_ - bytes);
+  }
   size_ = bytes;
   return true;
 }
 
 void Charge::clear() noexcept {
-  if (ledger_ != nullptr && size_ > Bytes{}) ledger_->give_back(tag_, size_);
+  if (ledger_ != nullptr && size_ > Bytes{}) {
+    ledger_->leaving(tag_, size_);
+    ledger_->give_back(tag_, size_);
+  }
   size_ = Bytes{};
 }
 

@@ -62,6 +62,27 @@ std::optional<Refusal> Ledger::State::judge_locked(const device::DeviceId& devic
                  .largest = largest_locked(device)};
 }
 
+std::optional<Refusal> Ledger::State::ask_others_locked(const std::map<device::DeviceId, Bytes>& more,
+                                                        const std::string& owner, std::optional<Stage> stage) {
+  if (outer == nullptr) return std::nullopt;
+  std::vector<OuterLedger::More> wanted;
+  for (const auto& [memory, bytes] : more) {
+    if (bytes > Bytes{}) wanted.push_back({.memory = memory, .bytes = bytes});
+  }
+  if (wanted.empty()) return std::nullopt;
+  auto granted = outer->reserve(wanted);
+  if (granted) return std::nullopt;
+  Refusal refusal = std::move(granted.error());
+  refusal.owner = owner;
+  refusal.stage = stage;
+  refusal.largest = largest_locked(refusal.device);
+  return refusal;
+}
+
+void Ledger::State::release_to_others_locked(const device::DeviceId& device, Bytes before, Bytes after) noexcept {
+  if (outer != nullptr && after < before) outer->release(memory_of_locked(device), saturating_sub(before, after));
+}
+
 void Ledger::State::plan_locked(const Tag& tag, Bytes bytes) {
   charged[tag].planned += bytes;
   owners[{tag.device, tag.owner}].reserved += bytes;
@@ -70,7 +91,10 @@ void Ledger::State::plan_locked(const Tag& tag, Bytes bytes) {
 
 void Ledger::State::unplan_locked(const Tag& tag, Bytes bytes) {
   charged[tag].planned -= bytes;
-  owners[{tag.device, tag.owner}].reserved -= bytes;
+  Owner& owner = owners[{tag.device, tag.owner}];
+  const Bytes before = owner.committed();
+  owner.reserved -= bytes;
+  release_to_others_locked(tag.device, before, owner.committed());
   note(EventKind::released, tag, bytes);
 }
 
@@ -78,7 +102,10 @@ void Ledger::State::note(EventKind kind, const Tag& tag, Bytes bytes) {
   if (log != nullptr) log->append(kind, tag, bytes);
 }
 
-Ledger::Ledger(EventLog* log) : state_(std::make_shared<State>()) { state_->log = log; }
+Ledger::Ledger(EventLog* log, OuterLedger* outer) : state_(std::make_shared<State>()) {
+  state_->log = log;
+  state_->outer = outer;
+}
 Ledger::~Ledger() = default;
 
 void Ledger::set_budget(const device::DeviceId& device, std::optional<Bytes> budget) {
@@ -119,6 +146,11 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner,
   }
   auto impl = std::make_shared<Reservation::Impl>();
   impl->accounting = state_;
+  if (state_->outer != nullptr) {
+    std::vector<device::DeviceId> memories;
+    for (const auto& [device, bytes] : sums) memories.push_back(memory_of(device));
+    state_->outer->look(memories, kForReservations);
+  }
 
   const std::lock_guard lock(state_->mutex);
   std::map<device::DeviceId, Bytes> more_in;  // each memory, over the devices that share it
@@ -133,6 +165,8 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner,
       return std::unexpected(std::move(*over));
     }
   }
+  if (auto refused = state_->ask_others_locked(more_in, owner, std::nullopt))
+    return std::unexpected(std::move(*refused));
   for (const PlannedEntry& entry : entries) {
     impl->entries[entry.tag] += entry.bytes;
     state_->plan_locked(entry.tag, entry.bytes);
@@ -144,14 +178,34 @@ std::expected<Reservation, Refusal> Ledger::reserve(const std::string& owner,
 }
 
 std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
+  if (state_->outer != nullptr && bytes > reserved(tag.owner, tag.device).unused)
+    state_->outer->look({memory_of(tag.device)}, kForTaking);
+  return take(tag, bytes, Whether::about_to_be);
+}
+
+std::expected<void, Refusal> Ledger::take_what_is_there(const Tag& tag, Bytes bytes) {
+  auto taken = take(tag, bytes, Whether::is);
+  if (taken) placed(tag, bytes);
+  return taken;
+}
+
+std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes, Whether there) {
   const std::lock_guard lock(state_->mutex);
   State::Owner& owner = state_->owners[{tag.device, tag.owner}];
   State::Owner after = owner;
   after.taken += bytes;
-  if (auto over = state_->judge_locked(tag.device, tag.owner, tag.stage, bytes,
-                                       saturating_sub(after.committed(), owner.committed()))) {
+  const Bytes more = saturating_sub(after.committed(), owner.committed());
+  auto refused = state_->judge_locked(tag.device, tag.owner, tag.stage, bytes, more);
+  if (!refused) {
+    const device::DeviceId& memory = state_->memory_of_locked(tag.device);
+    if (there == Whether::about_to_be)
+      refused = state_->ask_others_locked({{memory, more}}, tag.owner, tag.stage);
+    else if (state_->outer != nullptr)
+      state_->outer->reserve_anyway(memory, more);
+  }
+  if (refused) {
     state_->note(EventKind::refused, tag, bytes);
-    return std::unexpected(std::move(*over));
+    return std::unexpected(std::move(*refused));
   }
   owner = after;
   State::Cell& cell = state_->charged[tag];
@@ -165,9 +219,24 @@ std::expected<void, Refusal> Ledger::take(const Tag& tag, Bytes bytes) {
 // process. NOLINTNEXTLINE(bugprone-exception-escape)
 void Ledger::give_back(const Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
-  state_->owners[{tag.device, tag.owner}].taken -= bytes;
+  State::Owner& owner = state_->owners[{tag.device, tag.owner}];
+  const Bytes before = owner.committed();
+  owner.taken -= bytes;
+  state_->release_to_others_locked(tag.device, before, owner.committed());
   state_->charged[tag].taken.remove(bytes);
   state_->note(EventKind::given_back, tag, bytes);
+}
+
+void Ledger::placed(const Tag& tag, Bytes bytes) noexcept {
+  if (state_->outer == nullptr) return;
+  const std::lock_guard lock(state_->mutex);
+  state_->outer->placed(state_->memory_of_locked(tag.device), bytes);
+}
+
+void Ledger::leaving(const Tag& tag, Bytes bytes) noexcept {
+  if (state_->outer == nullptr) return;
+  const std::lock_guard lock(state_->mutex);
+  state_->outer->leaving(state_->memory_of_locked(tag.device), bytes);
 }
 
 Ledger::Reserved Ledger::reserved(const std::string& owner, const device::DeviceId& device) const {

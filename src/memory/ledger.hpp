@@ -16,6 +16,7 @@
 namespace plimsoll::memory {
 
 class EventLog;
+class OuterLedger;
 
 // A device's account: what may still be placed, judged against its budget.
 struct DeviceAccount {
@@ -26,11 +27,12 @@ struct DeviceAccount {
   Bytes committed;
 };
 
-// Any thread: one internal lock, never held while calling out.
+// Any thread: one internal lock, never held while calling out, but for the outer ledger.
 class Ledger {
  public:
-  // Every change is written to `log` too, where one is given; it outlives the ledger and its reservations.
-  explicit Ledger(EventLog* log = nullptr);
+  // Every change is written to `log` too, and asked of `outer`, where they are given; they outlive the ledger and its
+  // reservations.
+  explicit Ledger(EventLog* log = nullptr, OuterLedger* outer = nullptr);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -56,6 +58,12 @@ class Ledger {
   // beyond it, it must fit within the budget. On success the bytes are counted as taken: charge first, undo on failure.
   [[nodiscard]] std::expected<void, Refusal> take(const Tag& tag, Bytes bytes);
   void give_back(const Tag& tag, Bytes bytes) noexcept;
+  // What was taken is there by now; and, before it is given back, that it will be there no more. For other processes,
+  // which cannot be promised what a device's reading does not show yet.
+  void placed(const Tag& tag, Bytes bytes) noexcept;
+  // take() and placed() of bytes that are there already, by a backend's own doing: other processes are told, not asked.
+  [[nodiscard]] std::expected<void, Refusal> take_what_is_there(const Tag& tag, Bytes bytes);
+  void leaving(const Tag& tag, Bytes bytes) noexcept;
 
   // What the owner's reservations on that device hold, and how much of it beyond what it has taken there.
   struct Reserved {
@@ -80,6 +88,8 @@ class Ledger {
 
  private:
   friend class Reservation;
+  enum class Whether { about_to_be, is };  // there
+  [[nodiscard]] std::expected<void, Refusal> take(const Tag& tag, Bytes bytes, Whether there);
   std::shared_ptr<State> state_;  // shared with reservations, which may outlive the ledger
 };
 

@@ -7,6 +7,7 @@
 
 #include "memory/event_log.hpp"
 #include "memory/ledger.hpp"
+#include "memory/outer_ledger.hpp"
 
 namespace plimsoll::memory {
 
@@ -31,6 +32,7 @@ struct Ledger::State {
   std::map<device::DeviceId, Bytes> budgets;                 // by memory
   std::map<device::DeviceId, device::DeviceId> same_memory;  // of a device that shares another's
   EventLog* log = nullptr;
+  OuterLedger* outer = nullptr;
 
   // The device whose account this one's is.
   [[nodiscard]] const device::DeviceId& memory_of_locked(const device::DeviceId& device) const {
@@ -42,6 +44,11 @@ struct Ledger::State {
   // Why `more` may not be committed on the device, of `requested` that the owner asked for; empty where it may.
   [[nodiscard]] std::optional<Refusal> judge_locked(const device::DeviceId& device, const std::string& owner,
                                                     std::optional<Stage> stage, Bytes requested, Bytes more) const;
+  // The same of all processes together: asks the outer ledger, where there is one.
+  [[nodiscard]] std::optional<Refusal> ask_others_locked(const std::map<device::DeviceId, Bytes>& more,
+                                                         const std::string& owner, std::optional<Stage> stage);
+  // What its owner commits less by now than it did is for other processes.
+  void release_to_others_locked(const device::DeviceId& device, Bytes before, Bytes after) noexcept;
   void plan_locked(const Tag& tag, Bytes bytes);
   void unplan_locked(const Tag& tag, Bytes bytes);
   void note(EventKind kind, const Tag& tag, Bytes bytes);

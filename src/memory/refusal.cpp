@@ -28,6 +28,12 @@ std::string why(const Refusal& refusal) {
       return fmt::format("{} are left within the budget of {}", available, limit);
     case RefusedBy::seal:
       return fmt::format("it is sealed, and {} of the {} that it has reserved there are left", available, limit);
+    case RefusedBy::others:
+      if (refusal.limit)
+        return fmt::format("{} of the {} that all Plimsoll processes share there are left ('plimsoll ps' lists them)",
+                           available, limit);
+      return fmt::format("{} are left there beside what other processes are promised ({}; 'plimsoll ps' lists them)",
+                         available, format_bytes(refusal.promised.value_or(Bytes{})));
     case RefusedBy::device:
       break;
   }
@@ -37,6 +43,7 @@ std::string why(const Refusal& refusal) {
 Error::Numbers numbers_of(const Refusal& refusal) {
   Error::Numbers numbers{{"requested", refusal.requested.value()}};
   if (refusal.available) numbers.emplace_back("available", refusal.available->value());
+  if (refusal.promised) numbers.emplace_back("promised_to_others", refusal.promised->value());
   if (refusal.limit) numbers.emplace_back("limit", refusal.limit->value());
   return numbers;
 }
@@ -50,6 +57,7 @@ ErrorCode code_of(RefusedBy by) noexcept {
     case RefusedBy::seal:
       return ErrorCode::sealed;
     case RefusedBy::device:
+    case RefusedBy::others:
       break;
   }
   return ErrorCode::out_of_device_memory;

@@ -91,10 +91,11 @@ std::vector<Option> budgets() {
       {repeated(
            {"",
             {"--budget"},
-            "[DEVICE=]SIZE|PERCENT",
+            "[DEVICE=]SIZE|PERCENT[,shared]",
             "how far a device may be filled; without a device: every accelerator, or the host of a machine that has "
-            "none; repeatable, one for each device",
-            "90 % of an accelerator; none on the host, but in [`serve`](#serve) 90 % of what it has free at the "
+            "none; with `,shared`: by all Plimsoll processes together ([broker](broker.md)); repeatable, one for each "
+            "device",
+            "90 % of an accelerator, shared; none on the host, but in [`serve`](#serve) 90 % of what it has free at the "
             "start"}),
        repeated(
            {"",

@@ -32,6 +32,8 @@ std::string_view to_string(Limit limit) noexcept {
       return "free";
     case Limit::host:
       return "host";
+    case Limit::shared:
+      return "shared budget";
   }
   return "budget";
 }
@@ -140,7 +142,7 @@ DeviceVerdict judge(const DeviceState& state, Bytes required) {
   }
   if (state.reading.free && saturating_sub(required, *state.reading.free) > verdict.short_by) {
     verdict.short_by = required - *state.reading.free;
-    verdict.limit = Limit::free;
+    verdict.limit = state.held_back > Bytes{} ? Limit::shared : Limit::free;
   }
   return verdict;
 }

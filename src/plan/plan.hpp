@@ -35,7 +35,7 @@ struct ModelPlan {
   dry_run::DryRun dry_run;
   std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
   std::string compute_group{};
-  std::string weights_of{};              // as in its request
+  std::string weights_of{};         // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
   friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
@@ -45,12 +45,15 @@ struct DeviceState {
   device::DeviceInfo info;
   device::MemoryReading reading;
   std::optional<memory::Budget> budget;
-  Bytes ours;  // committed there already
+  Bytes ours;                  // committed there already
+  Bytes promised_to_others{};  // by the machine's ledger, and not taken yet: not in the reading's `free`
+  Bytes held_back{};  // nor is this, which is free: others have reserved what a shared budget allows
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
-// What refuses. host: the device's memory is the host's, and together the two need more than the host has free.
-enum class Limit { budget, free, host };
+// What refuses. host: the device's memory is the host's, and together the two need more than the host has free. shared:
+// the budget is shared with other processes, and they have reserved too much of it.
+enum class Limit { budget, free, host, shared };
 [[nodiscard]] std::string_view to_string(Limit limit) noexcept;
 
 struct DeviceVerdict {

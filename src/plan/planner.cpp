@@ -9,7 +9,9 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
+#include "broker/machine_ledger.hpp"
 #include "plan/budget_requests.hpp"
+#include "plan/others.hpp"
 #include "plan/runtime_floor.hpp"
 
 #include "placement.hpp"
@@ -64,9 +66,10 @@ bool Planner::readings_are_old() const {
   return devices_.empty() || clock_.now() - read_at_ > kOldestReading || clock_.now() < read_at_;
 }
 
-const std::vector<dry_run::DeviceView>& Planner::devices() {
+const std::vector<dry_run::DeviceView>& Planner::devices(const broker::MachineLedger* machine) {
   if (!readings_are_old()) return devices_;
   read_at_ = clock_.now();
+  before_reading_ = machine == nullptr ? broker::Moment{} : machine->moment();
   devices_ = dry_runs_.devices();
   return devices_;
 }
@@ -138,7 +141,7 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
 }
 
 std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
-  const std::vector<dry_run::DeviceView>& views = devices();
+  const std::vector<dry_run::DeviceView>& views = devices(options.machine);
   check_devices_are_there(options, views);
   const std::vector<memory::BudgetRequest> budgets =
       budgets_of_memories(budgets_of_machine(options.budgets, views), views);
@@ -154,6 +157,9 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
       if (memory_of(device, devices()) == view.info.memory()) state.ours += bytes;
     }
     states.push_back(std::move(state));
+  }
+  if (options.machine != nullptr) {
+    take_off_others(states, *options.machine, before_reading_, [](const DeviceState& state) { return state.ours; });
   }
   return states;
 }
@@ -201,6 +207,19 @@ Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& op
   return fitted;
 }
 
+namespace {
+
+std::string less_others(const DeviceState& state) {
+  std::string out;
+  if (state.promised_to_others > Bytes{})
+    out += fmt::format(", less {} promised to other processes", format_bytes(state.promised_to_others));
+  if (state.held_back > Bytes{})
+    out += fmt::format(", less {} beyond the budget that they share", format_bytes(state.held_back));
+  return out;
+}
+
+}  // namespace
+
 void Planner::explain(Plan& plan) const {
   for (const ModelPlan& model : plan.models) {
     if (model.unusable) {
@@ -246,7 +265,7 @@ void Planner::explain(Plan& plan) const {
         "{}: required {}, budget {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
         format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none",
         format_bytes(state.ours), state.reading.free ? format_bytes(*state.reading.free) : "unknown",
-        state.reading.source,
+        state.reading.source + less_others(state),
         verdict.fits() ? "fits"
                        : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));
   }

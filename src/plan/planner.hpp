@@ -8,10 +8,15 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "broker/moment.hpp"
 #include "dry_run/dry_run_source.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "plan/store.hpp"
+
+namespace plimsoll::broker {
+class MachineLedger;
+}
 
 namespace plimsoll::plan {
 
@@ -29,6 +34,9 @@ struct PlannerOptions {
   // A model that cannot be used (missing, damaged, unknown, or with parameters it cannot have) is reported as
   // ModelPlan::unusable. False: its error is thrown, and there is no plan.
   bool skip_unusable = false;
+  // Where other processes stand, too: what they have been promised is not free. It outlives the call. Null: nobody else
+  // is seen.
+  broker::MachineLedger* machine = nullptr;
 };
 
 // No reading of a device that is older than this decides: memory comes and goes.
@@ -53,7 +61,7 @@ class Planner {
   [[nodiscard]] Plan fit(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
   // Read anew where the last reading is older than kOldestReading; references to an earlier answer are void then.
-  [[nodiscard]] const std::vector<dry_run::DeviceView>& devices();
+  [[nodiscard]] const std::vector<dry_run::DeviceView>& devices(const broker::MachineLedger* machine = nullptr);
   // How many dry runs were really made, and how many were remembered.
   [[nodiscard]] int dry_runs_made() const noexcept { return made_; }
   [[nodiscard]] int dry_runs_remembered() const noexcept { return remembered_; }
@@ -79,6 +87,7 @@ class Planner {
   const Clock& clock_;
   std::vector<dry_run::DeviceView> devices_;
   Clock::TimePoint read_at_{};
+  broker::Moment before_reading_{};              // of the machine's ledger
   std::map<std::string, bool> told_of_lowered_;  // once for each device
   int made_ = 0;
   int remembered_ = 0;

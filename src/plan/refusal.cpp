@@ -10,9 +10,15 @@ namespace {
 bool budget_is_short(const DeviceVerdict& verdict) { return verdict.over_budget > Bytes{}; }
 
 std::string holders(const DeviceVerdict& verdict) {
-  const auto others = held_by_others(verdict.state);
-  if (budget_is_short(verdict) || !others || *others == Bytes{}) return {};
-  return fmt::format(": {} are held by others there", format_bytes(*others));
+  if (budget_is_short(verdict)) return {};
+  const Bytes others = held_by_others(verdict.state).value_or(Bytes{});
+  const Bytes promised = verdict.state.promised_to_others;
+  std::string out;
+  if (others > Bytes{}) out = fmt::format(": {} are held by others there", format_bytes(others));
+  if (promised > Bytes{})
+    out += fmt::format("{} {} are promised to other processes ('plimsoll ps' lists them)", out.empty() ? ":" : ", and",
+                       format_bytes(promised));
+  return out;
 }
 
 }  // namespace
@@ -34,7 +40,8 @@ Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept {
 
 std::optional<Bytes> held_by_others(const DeviceState& state) {
   if (!state.reading.total || !state.reading.free) return std::nullopt;
-  const Bytes used = saturating_sub(*state.reading.total, *state.reading.free);
+  const Bytes free = *state.reading.free + state.promised_to_others + state.held_back;
+  const Bytes used = saturating_sub(*state.reading.total, free);
   return saturating_sub(used, std::max(state.ours, state.reading.used_by_us.value_or(Bytes{})));
 }
 
@@ -64,6 +71,8 @@ Error refused(const std::string& what, const std::vector<DeviceVerdict>& verdict
                          {"available", saturating_sub(first->required, first->short_by).value()},
                          {"short_by", first->short_by.value()}};
   if (const auto others = held_by_others(first->state)) numbers.emplace_back("held_by_others", others->value());
+  if (const Bytes promised = first->state.promised_to_others; promised > Bytes{})
+    numbers.emplace_back("promised_to_others", promised.value());
   return {kind == Refusal::over_budget ? ErrorCode::over_budget : ErrorCode::out_of_device_memory,
           fmt::format("{}: {}", what, why_refused(verdicts)), std::move(numbers)};
 }

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "engine/backend.hpp"
 #include "run/pipeline_cache.hpp"
+#include "run/shown_models.hpp"
 #include "tracker/refusal_throws.hpp"
 #include "tracker/scope.hpp"
 
@@ -58,6 +59,8 @@ Instance::Instance(MemoryAccounting& accounting, plan::ModelPlan plan, const std
       reservation_(reserve(accounting, plan_, sharing_)) {
   if (sharing_.compute_buffers != nullptr) borrowing_ = sharing_.compute_buffers->lend_to(plan_.name);
   if (sharing_.loop != nullptr) join(*sharing_.loop);
+  accounting_.shown().set(plan_.name, {.work = broker::Work::loading});
+  accounting_.shown().publish();
 }
 
 Instance::~Instance() {
@@ -68,7 +71,13 @@ Instance::~Instance() {
   adapters_.clear();
   uploaded_.clear();
   model_.reset();
-  for (const auto& [tag, bytes] : runtime_) accounting_.ledger().give_back(tag, bytes);
+  for (const auto& [tag, bytes] : runtime_) {
+    accounting_.ledger().leaving(tag, bytes);
+    accounting_.ledger().give_back(tag, bytes);
+  }
+  reservation_.release();
+  accounting_.shown().forget(plan_.name);
+  accounting_.shown().publish();
 }
 
 void Instance::must_be(State state, const char* what) const {
@@ -286,8 +295,8 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
 void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
   const memory::Tag tag{
       .device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
-  reservation_.resize(tag, reserved);
-  if (accounting_.ledger().take(tag, taken)) runtime_.emplace_back(tag, taken);
+  reservation_.resize(tag, reserved, memory::Reservation::Growth::is_taken);
+  if (accounting_.ledger().take_what_is_there(tag, taken)) runtime_.emplace_back(tag, taken);
 }
 
 void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime) {
@@ -316,6 +325,8 @@ void Instance::seal() {
   counts_at_seal_ = accounting_.seal().counts(plan_.name);
   accounting_.seal().close(plan_.name);
   state_ = State::sealed;
+  accounting_.shown().set(plan_.name, {.work = broker::Work::busy});
+  accounting_.shown().publish();
 }
 
 // Shared compute buffers are left only when nothing reads them any more. Rows that were asked for are waited for here,

@@ -1,20 +1,36 @@
 #include "run/memory_accounting.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "broker/machine_ledger.hpp"
+#include "run/machine_memory.hpp"
+#include "run/shown_models.hpp"
 
 namespace plimsoll::run {
 
-MemoryAccounting::MemoryAccounting() : probe_(device::make_system_probes(clock_)) { tracker_.start(); }
+MemoryAccounting::MemoryAccounting(std::shared_ptr<broker::MachineLedger> machine)
+    : probe_(device::make_system_probes(clock_)),
+      machine_(machine ? std::move(machine) : std::shared_ptr(broker::MachineLedger::open())),
+      machine_memory_(std::make_unique<MachineMemory>(*machine_, *probe_)),
+      ledger_(&events_, machine_memory_.get()),
+      shown_(std::make_unique<ShownModels>(ledger_, *machine_memory_, *machine_)) {
+  tracker_.start();
+}
 
 MemoryAccounting::~MemoryAccounting() { tracker_.stop(); }
 
 void MemoryAccounting::set_budgets(const std::vector<plan::DeviceVerdict>& devices) {
-  for (const plan::DeviceVerdict& verdict : devices) ledger_.join(verdict.state.info.id, verdict.state.info.memory());
+  for (const plan::DeviceVerdict& verdict : devices) {
+    ledger_.join(verdict.state.info.id, verdict.state.info.memory());
+    machine_memory_->know(verdict.state.info);
+  }
   const std::lock_guard lock(budgets_mutex_);
   for (const plan::DeviceVerdict& verdict : devices) {
     const auto& budget = verdict.state.budget;
     if (!budget) continue;
-    budgets_[verdict.state.info.memory()] = budget->bytes;
+    budgets_[verdict.state.info.memory()] = *budget;
+    machine_memory_->limit(verdict.state.info.id, budget->shared ? std::optional(budget->bytes) : std::nullopt);
     ledger_.set_budget(verdict.state.info.id, budget->bytes);
   }
 }
@@ -26,9 +42,9 @@ std::vector<memory::BudgetRequest> MemoryAccounting::budgets_with(
   };
   std::vector<memory::BudgetRequest> out;
   const std::lock_guard lock(budgets_mutex_);
-  for (const auto& [memory, bytes] : budgets_) {
+  for (const auto& [memory, budget] : budgets_) {
     if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, memory); }))
-      out.push_back({.device = memory, .amount = bytes});
+      out.push_back({.device = memory, .amount = budget.bytes, .shared = budget.shared});
   }
   out.insert(out.end(), asked.begin(), asked.end());
   return out;

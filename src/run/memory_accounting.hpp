@@ -1,6 +1,7 @@
 // MemoryAccounting: ledger, seal, event log and tracker of a process, joined: what every model of it is held against.
 #pragma once
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -14,13 +15,21 @@
 #include "plan/plan.hpp"
 #include "tracker/tracker.hpp"
 
+namespace plimsoll::broker {
+class MachineLedger;
+}
+
 namespace plimsoll::run {
+
+class MachineMemory;
+class ShownModels;
 
 // One per process at a time: constructing a second one while the first lives throws Error{internal}. It outlives every
 // model that was opened with it. Any thread.
 class MemoryAccounting {
  public:
-  MemoryAccounting();
+  // `machine`: where this process stands among others; it joins them itself where none is given.
+  explicit MemoryAccounting(std::shared_ptr<broker::MachineLedger> machine = {});
   ~MemoryAccounting();
   MemoryAccounting(const MemoryAccounting&) = delete;
   MemoryAccounting& operator=(const MemoryAccounting&) = delete;
@@ -44,19 +53,25 @@ class MemoryAccounting {
   [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
   [[nodiscard]] memory::OwnerNames& owners() noexcept { return owners_; }
   [[nodiscard]] const device::Probe& probe() const noexcept { return *probe_; }
+  [[nodiscard]] broker::MachineLedger& machine() const noexcept { return *machine_; }
+  [[nodiscard]] MachineMemory& machine_memory() noexcept { return *machine_memory_; }
+  [[nodiscard]] ShownModels& shown() noexcept { return *shown_; }
 
  private:
   SystemClock clock_;
+  std::unique_ptr<device::Probe> probe_;
+  std::shared_ptr<broker::MachineLedger> machine_;
+  std::unique_ptr<MachineMemory> machine_memory_;
   memory::EventLog events_{clock_};
-  memory::Ledger ledger_{&events_};
+  memory::Ledger ledger_;
+  std::unique_ptr<ShownModels> shown_;
   memory::Seal seal_{&events_};
   memory::OwnerNames owners_;
   memory::LedgerCapacity limited_{ledger_};
   memory::SealedCapacity sealed_{limited_, ledger_, seal_};
   tracker::Tracker tracker_{ledger_, sealed_};
-  std::unique_ptr<device::Probe> probe_;
   mutable std::mutex budgets_mutex_;
-  std::map<device::DeviceId, Bytes> budgets_;  // by the device that stands for the memory
+  std::map<device::DeviceId, memory::Budget> budgets_;  // by the device that stands for the memory
 };
 
 }  // namespace plimsoll::run

@@ -44,6 +44,7 @@ std::unique_ptr<Instance> open(MemoryAccounting& accounting, const std::string& 
   planning.budgets = accounting.budgets_with(options.planner.budgets);
   planning.ours = accounting.committed();
   planning.alternatives = false;
+  planning.machine = &accounting.machine();
   plan::Plan plan = plan::Planner(dry_runs, store).plan({request}, planning);
   if (!plan.fits()) throw plan::refused(fmt::format("'{}' does not fit", plan.models.front().name), plan.devices);
 

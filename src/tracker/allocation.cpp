@@ -54,6 +54,10 @@ std::expected<void, memory::Refusal> Allocation::acquire() {
   return {};
 }
 
+void Allocation::placed() const noexcept {
+  for (const Charge& charge : charges_) capacity_.placed(charge.tag, charge.bytes);
+}
+
 std::vector<Charge> Allocation::charges_for_buffer(std::vector<Charge> inner) noexcept {
   if (inner.empty()) return std::exchange(charges_, {});
   for (const Charge& charge : charges_) add(inner, charge.tag, charge.bytes);

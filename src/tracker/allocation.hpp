@@ -32,6 +32,8 @@ class Allocation {
   [[nodiscard]] std::expected<void, memory::Refusal> acquire();
   // A nested request was refused by us: then it is not the device that this one got nothing from.
   [[nodiscard]] bool refused_inside() const noexcept { return refused_inside_; }
+  // The device has given what was asked for: tells the others.
+  void placed() const noexcept;
   // The buffer exists: hands over the charges for it. `inner`: those that a nested request left with this buffer.
   [[nodiscard]] std::vector<Charge> charges_for_buffer(std::vector<Charge> inner) noexcept;
   // Of a buffer that is gone. What it drew from a request that is still on its way goes back there.

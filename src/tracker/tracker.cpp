@@ -137,6 +137,7 @@ ggml_backend_buffer_t Tracker::place(const hook::Request& request) {
     Scope::note(std::move(refusal));
     return hook::refuse();
   }
+  allocation.placed();
   const std::lock_guard lock(mutex_);
   if (const auto known = placed_->find(buffer); known != placed_->end()) {
     known->second.charges = allocation.charges_for_buffer(std::move(known->second.charges));
@@ -207,6 +208,7 @@ void Tracker::before_free(ggml_backend_buffer_t buffer) noexcept {
   if (place.empty()) return;  // ggml's empty placeholders, and what was there before us
   Placed& placed = place.mapped();
   if (placed.charged) {
+    for (const Charge& charge : placed.charges) capacity_.leaving(charge.tag, charge.bytes);
     Allocation::give_back(capacity_, placed.charges);
   } else {
     for (const Charge& charge : placed.charges) ledger_.forget_uncharged(charge.tag, charge.bytes);

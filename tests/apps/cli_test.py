@@ -54,7 +54,7 @@ class Cli(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.path = pathlib.Path(self.folder.name)
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
-        self.environment.update(XDG_CACHE_HOME=str(self.path / "cache"), XDG_CONFIG_HOME=str(self.path / "config"))
+        self.environment.update(XDG_CACHE_HOME=str(self.path / "cache"), XDG_CONFIG_HOME=str(self.path / "config"), PLIMSOLL_BROKER="off")
 
     def run_it(self, *arguments, status=0, **options):
         options.setdefault("timeout", 120)

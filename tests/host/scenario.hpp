@@ -15,8 +15,11 @@
 // memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
 // a`, `more a` (one who has a lease of it wants another: `another` or `none`), `gone a` (its eviction is done; what it
 // had of runtime stays with the backend), `lost a` (its device is), `change a` (its file is), `pin a`, `unpin a`,
-// `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold). Decided: `load a`, `evict a`, `drain
-// a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone 1`, `preempt 1 for 2`.
+// `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold), `offer x 30 [idle=500] [reload=200]
+// [at-work]` (of that a model of another process, which may be asked to go), `withhold x` (it may not any more), `asked
+// a [even-at-work]` (another process asks for its memory: `goes` or `stays`). Decided: `load a`, `evict a`, `drain a`,
+// `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone 1`, `preempt 1 for 2`, `ask
+// for 1: x, y` (of others), `wait for 1` (for others at work).
 #pragma once
 #include <gtest/gtest.h>
 
@@ -131,6 +134,14 @@ class Scenario {
       dispatcher_->outdated(name);
     } else if (verb == "others") {
       others_ = Bytes{std::stoul(name)};
+    } else if (verb == "offer") {
+      offer(name, words);
+    } else if (verb == "withhold") {
+      std::erase_if(offers_, [&](const OfferOfOthers& one) { return one.candidate.name == name; });
+    } else if (verb == "asked") {
+      std::string even_at_work;
+      words >> even_at_work;
+      said_ = dispatcher_->yield(name, !even_at_work.empty()) ? "goes" : "stays";
     } else if (verb == "more") {
       said_ = dispatcher_->take_another(name, now_) ? "another" : "none";
     } else if (verb == "free") {
@@ -163,6 +174,21 @@ class Scenario {
       if (word.starts_with("cost=")) claim.cost = std::stod(value);
     }
     tickets_[name] = dispatcher_->ask(model, when_busy, true, when_short, claim);
+  }
+
+  void offer(const std::string& name, std::istringstream& words) {
+    std::uint64_t bytes = 0;
+    words >> bytes;
+    OfferOfOthers made{.candidate = {.name = name, .last_used = now_, .reload_time = std::chrono::milliseconds(1000)},
+                       .comes_back = {{device_.info.id, Bytes{bytes}}}};
+    for (std::string word; words >> word;) {
+      const std::string value = word.substr(word.find('=') + 1);
+      if (word == "at-work") made.is_at_work = true;
+      if (word.starts_with("idle=")) made.candidate.last_used = now_ - std::chrono::milliseconds(std::stoi(value));
+      if (word.starts_with("reload=")) made.candidate.reload_time = std::chrono::milliseconds(std::stoi(value));
+    }
+    std::erase_if(offers_, [&](const OfferOfOthers& one) { return one.candidate.name == name; });
+    offers_.push_back(std::move(made));
   }
 
   void begin() {
@@ -206,6 +232,7 @@ class Scenario {
     }
     moment.free = {{device_.info.id, free}};
     moment.others = {{device_.info.id, others_}};
+    moment.offers = offers_;
     device_.reading.free = free + held;
     capacity_->look_again({device_}, moment);
   }
@@ -241,6 +268,11 @@ class Scenario {
       if (const auto* postpone = std::get_if<Postpone>(&decision)) add("postpone " + name_of(postpone->ticket));
       if (const auto* preempt = std::get_if<Preempt>(&decision))
         add("preempt " + name_of(preempt->lease) + " for " + name_of(preempt->whom_for));
+      if (const auto* asked = std::get_if<AskOthers>(&decision)) {
+        std::string text = (asked->offers.empty() ? "wait for " : "ask for ") + name_of(asked->ticket);
+        for (const std::string& name : asked->offers) text += (name == asked->offers.front() ? ": " : ", ") + name;
+        add(text);
+      }
       if (const auto* load = std::get_if<Load>(&decision)) add("load " + load->model);
       if (const auto* evict = std::get_if<Evict>(&decision)) add("evict " + evict->model);
     }
@@ -251,6 +283,7 @@ class Scenario {
   plan::DeviceState device_;
   std::optional<Bytes> total_;
   Bytes others_;
+  std::vector<OfferOfOthers> offers_;
   Bytes kept_;  // by the backend, of models that are gone
   std::vector<ModelRules> rules_;
   std::vector<plan::ModelPlan> plans_;

@@ -143,6 +143,8 @@ class Yielding final : public AnyCapacity {
     return next_.try_acquire(asked, bytes);
   }
   void release(const Tag& asked, Bytes bytes) noexcept override { next_.release(asked, bytes); }
+  void placed(const Tag& asked, Bytes bytes) noexcept override { next_.placed(asked, bytes); }
+  void leaving(const Tag& asked, Bytes bytes) noexcept override { next_.leaving(asked, bytes); }
 
  private:
   AnyCapacity& next_;
@@ -235,6 +237,8 @@ class Refusing final : public AnyCapacity {
     return std::unexpected(Refusal{});
   }
   void release(const Tag&, Bytes) noexcept override { ADD_FAILURE() << "released what was never granted"; }
+  void placed(const Tag&, Bytes) noexcept override { ADD_FAILURE() << "placed what was never granted"; }
+  void leaving(const Tag&, Bytes) noexcept override { ADD_FAILURE() << "left what was never placed"; }
 
  private:
   bool throws_;

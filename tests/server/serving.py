@@ -26,6 +26,7 @@ class Serving:
         self.folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self.folder.name)
         variables = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
+        variables.setdefault("PLIMSOLL_BROKER", "off")  # side by side, under budgets of their own
         variables.update(XDG_CACHE_HOME=str(path / "cache"), XDG_CONFIG_HOME=str(path / "config"), **(environment or {}))
         self.log = open(path / "log", "w+")
         self.process = subprocess.Popen([program, "serve", "--port", "0", *map(str, arguments)], stdout=subprocess.PIPE,

@@ -31,12 +31,13 @@ class Percent {
 struct BudgetRequest {
   std::optional<device::DeviceId> device;
   std::variant<Bytes, Percent> amount;
+  bool shared = false;  // what all Plimsoll processes of the machine have reserved counts against it (docs/broker.md)
 };
 
-// "Vulkan0=8GiB", "90%", "CPU=50%". The error is a sentence that names the text.
+// "Vulkan0=8GiB", "90%", "CPU=50%,shared". The error is a sentence that names the text.
 [[nodiscard]] std::expected<BudgetRequest, std::string> parse_budget(std::string_view text);
 
-// Where an accelerator has no budget of its own: 90 % of its total. The rest is for what cannot be planned:
+// Where an accelerator has no budget of its own: 90 % of its total, shared. The rest is for what cannot be planned:
 // the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
 inline constexpr Percent kDefaultAcceleratorBudget{90};
 
@@ -49,6 +50,7 @@ struct Thresholds {
 struct Budget {
   Bytes bytes;
   bool lowered = false;  // was above the device's total and has been lowered to it: worth a warning
+  bool shared = false;   // with other processes
   friend bool operator==(const Budget&, const Budget&) = default;
 };
 

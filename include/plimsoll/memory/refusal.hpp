@@ -16,6 +16,7 @@ enum class RefusedBy {
   budget,  // our budget: the device was not asked
   seal,    // the owner is sealed, and its reservation has too little left: the device was not asked
   device,  // the device itself, after budget and seal had let the request through
+  others,  // what is free there is promised to other processes: the device was not asked
 };
 
 struct Refusal {
@@ -25,13 +26,14 @@ struct Refusal {
   std::optional<Stage> stage{};      // what for; empty: for a reservation of several stages
   Bytes requested{};                 // on that device
   std::optional<Bytes> available{};  // within the budget, or inside the reservation; empty: a device does not say
+  std::optional<Bytes> promised{};   // to other processes, of what is free; where they refuse
   std::optional<Bytes> limit{};      // the budget, or what the owner has reserved there; empty: a device does not say
   std::vector<Entry> largest{};      // the largest entries on that device, at most kLargestShown, largest first
 
   static constexpr std::size_t kLargestShown = 5;
 };
 
-// over_budget, sealed, out_of_device_memory.
+// over_budget, sealed, out_of_device_memory (the device, others).
 [[nodiscard]] ErrorCode code_of(RefusedBy by) noexcept;
 
 // A sentence without a full stop: who asked for what, how much there is of it, and who holds most.

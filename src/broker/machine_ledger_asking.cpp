@@ -1,0 +1,148 @@
+// Who is short asks others to let a model go; who is asked answers, and what becomes of the model is shown.
+#include <algorithm>
+
+#include "machine_ledger_impl.hpp"
+
+namespace plimsoll::broker {
+namespace {
+
+static_assert(MachineLedger::kMostAsks == kAsks);
+
+// Makes room at the end of records of fixed number: the oldest goes.
+template <class Records>
+auto& next_place(Records& records, std::uint64_t& count) noexcept {
+  if (count >= records.size()) {
+    std::shift_left(records.begin(), records.end(), 1);
+    count = records.size() - 1;
+  }
+  return records[count++];
+}
+
+template <class Records>
+auto in_use(const Records& records, std::uint64_t count) noexcept {
+  return std::span(records).first(std::min<std::size_t>(count, records.size()));
+}
+
+}  // namespace
+
+std::vector<Offer> MachineLedger::offers() const {
+  std::vector<Offer> out;
+  const MutexLock lock(impl_->mutex);
+  if (!impl_->stands()) return out;
+  impl_->look_at_others();
+  (void)impl_->notice_deaths({});
+  for (const auto& [slot, other] : impl_->others) {
+    if (other.numbers.died_ms != 0 || !other.is_known) continue;
+    const auto models = impl_->file->read<Models>(slot);
+    const auto identity = impl_->file->read<Identity>(slot);
+    if (!models || !identity || models->incarnation != other.numbers.incarnation ||
+        identity->incarnation != other.numbers.incarnation)
+      continue;
+    for (const ModelRecord& record : std::span(models->models).first(std::min<std::size_t>(models->count, kModels))) {
+      ShownModel model = shown(record);
+      if (!model.can_go) continue;
+      std::erase_if(model.parts, [&](ShownPart& part) {
+        part.account = part.account < kAccounts ? other.ours[part.account] : kNoAccount;
+        return part.account == kNoAccount;
+      });
+      if (model.parts.empty()) continue;
+      out.push_back({.process = other.numbers.incarnation,
+                     .pid = static_cast<pid_t>(identity->pid),
+                     .program = text_of(identity->program),
+                     .model = std::move(model)});
+    }
+  }
+  return out;
+}
+
+void MachineLedger::expect(std::span<const Want> wants, std::chrono::milliseconds how_long) noexcept {
+  const MutexLock lock(impl_->mutex);
+  const std::uint64_t now = static_cast<std::uint64_t>(boot_time().count());
+  Numbers& numbers = impl_->numbers;
+  if (numbers.expecting_since_ms == 0 || now >= numbers.expecting_until_ms) numbers.expecting_since_ms = now;
+  numbers.expecting_until_ms = now + static_cast<std::uint64_t>(how_long.count());
+  for (Number& one : numbers.accounts) one.expecting = 0;
+  for (const Want& want : wants) {
+    if (Number* const one = impl_->number(want.account)) one->expecting += want.more.value();
+  }
+  impl_->write_numbers();
+}
+
+void MachineLedger::expect_nothing() noexcept {
+  const MutexLock lock(impl_->mutex);
+  if (impl_->numbers.expecting_since_ms == 0) return;
+  impl_->numbers.expecting_since_ms = impl_->numbers.expecting_until_ms = 0;
+  for (Number& one : impl_->numbers.accounts) one.expecting = 0;
+  impl_->write_numbers();
+}
+
+std::uint64_t MachineLedger::ask(const Offer& offer, bool even_at_work) noexcept {
+  const MutexLock lock(impl_->mutex);
+  AskRecord& record = next_place(impl_->asks.asks, impl_->asks.count);
+  record.id = impl_->identity.incarnation + ++impl_->asked_so_far;
+  record.of = offer.process;
+  record.even_at_work = even_at_work ? 1 : 0;
+  put(record.model, offer.model.name);
+  if (impl_->stands()) (void)impl_->file->write(impl_->slot, impl_->asks);
+  return record.id;
+}
+
+void MachineLedger::forget(std::uint64_t ask) noexcept {
+  const MutexLock lock(impl_->mutex);
+  auto& asks = impl_->asks;
+  const auto end = asks.asks.begin() + static_cast<std::ptrdiff_t>(asks.count);
+  const auto kept = std::remove_if(asks.asks.begin(), end, [&](const AskRecord& one) { return one.id == ask; });
+  if (kept == end) return;
+  asks.count = static_cast<std::uint64_t>(kept - asks.asks.begin());
+  if (impl_->stands()) (void)impl_->file->write(impl_->slot, asks);
+}
+
+Answer MachineLedger::answer_to(std::uint64_t ask) const {
+  const MutexLock lock(impl_->mutex);
+  if (!impl_->stands()) return Answer::nobody;
+  const auto asks = in_use(impl_->asks.asks, impl_->asks.count);
+  const auto asked = std::ranges::find(asks, ask, &AskRecord::id);
+  if (asked == asks.end()) return Answer::nobody;
+  impl_->look_at_others();
+  (void)impl_->notice_deaths({});
+  for (const auto& [slot, other] : impl_->others) {
+    if (other.numbers.incarnation != asked->of) continue;
+    const auto answers = impl_->file->read<Answers>(slot);
+    if (!answers || answers->incarnation != asked->of) return Answer::none;
+    for (const AnswerRecord& one : in_use(answers->answers, answers->count)) {
+      if (one.id == ask) return one.goes != 0 ? Answer::goes : Answer::stays;
+    }
+    return Answer::none;
+  }
+  return Answer::nobody;
+}
+
+std::vector<Asked> MachineLedger::asked() const {
+  std::vector<Asked> out;
+  const MutexLock lock(impl_->mutex);
+  if (!impl_->stands()) return out;
+  impl_->look_at_others();
+  const auto answers = in_use(impl_->answers.answers, impl_->answers.count);
+  for (const auto& [slot, other] : impl_->others) {
+    const auto asks = impl_->file->read<Asks>(slot);
+    if (!asks || asks->incarnation != other.numbers.incarnation || asks->count == 0 || impl_->is_dead(other)) continue;
+    for (const AskRecord& one : in_use(asks->asks, asks->count)) {
+      if (one.of != impl_->identity.incarnation || std::ranges::contains(answers, one.id, &AnswerRecord::id)) continue;
+      const auto identity = impl_->file->read<Identity>(slot);
+      out.push_back({.id = one.id,
+                     .model = text_of(one.model),
+                     .even_at_work = one.even_at_work != 0,
+                     .program = identity ? text_of(identity->program) : "",
+                     .pid = identity ? static_cast<pid_t>(identity->pid) : 0});
+    }
+  }
+  return out;
+}
+
+void MachineLedger::answer(std::uint64_t ask, bool goes) noexcept {
+  const MutexLock lock(impl_->mutex);
+  next_place(impl_->answers.answers, impl_->answers.count) = {.id = ask, .goes = goes ? 1U : 0U};
+  if (impl_->stands()) (void)impl_->file->write(impl_->slot, impl_->answers);
+}
+
+}  // namespace plimsoll::broker

@@ -1,0 +1,205 @@
+#include "neighbours.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+
+#include "base/log.hpp"
+#include "run/machine_memory.hpp"
+#include "run/shown_models.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kBeat = 100ms;
+constexpr auto kShowAnew = 1s;         // what is taken changes without anybody saying so
+constexpr auto kLongestAnswer = 1s;    // who does not answer in it is passed over
+constexpr auto kLongestGoing = 5min;   // conversations are saved first, and work at it is finished
+constexpr auto kPassedOver = 10s;
+constexpr auto kExpectation = 2s;      // unless it is said again
+
+std::string name_of(const broker::Offer& offer) {
+  return fmt::format("process {} ({}): {}", offer.pid, offer.program, offer.model.name);
+}
+
+broker::Work work_of(const ModelStanding& standing) {
+  if (standing.state == ModelState::loading || standing.state == ModelState::warming) return broker::Work::loading;
+  if (standing.is_yielding || standing.state == ModelState::draining) return broker::Work::going;
+  return standing.is_idle ? broker::Work::ready : broker::Work::busy;
+}
+
+}  // namespace
+
+Neighbours::Neighbours(run::MemoryAccounting& accounting) : accounting_(accounting), machine_(accounting.machine()) {}
+
+Neighbours::~Neighbours() { stop(); }
+
+void Neighbours::start(Queue& queue, Drafts drafts) {
+  queue_ = &queue;
+  drafts_ = std::move(drafts);
+  if (machine_.is_on()) thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+}
+
+void Neighbours::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+  machine_.expect_nothing();
+}
+
+void Neighbours::work(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  while (!stop.stop_requested()) {
+    try {
+      answer_asks();
+      show_models();
+    } catch (const std::exception& error) {
+      log::warn("host", "other processes were not answered: {}", error.what());
+    }
+    std::unique_lock lock(mutex);
+    (void)stopped.wait_for(lock, stop, kBeat, [] { return false; });
+  }
+}
+
+// --- what others ask of this process ---
+
+void Neighbours::answer_asks() {
+  for (const broker::Asked& asked : machine_.asked()) {
+    const std::string whom_for = fmt::format("for process {} ({})", asked.pid, asked.program);
+    const bool goes = queue_->yield(asked.model, asked.even_at_work, whom_for);
+    log::info("host", "process {} ({}) asks for the memory of '{}', which {}", asked.pid, asked.program, asked.model,
+              goes ? "goes" : "stays");
+    machine_.answer(asked.id, goes);
+    shown_at_ = {};
+  }
+}
+
+void Neighbours::show_models() {
+  auto now = queue_->standings();
+  const Time at = std::chrono::steady_clock::now();
+  if (now == shown_ && at - shown_at_ < kShowAnew) return;
+  run::ShownModels& shown = accounting_.shown();
+  const auto drafts = drafts_();
+  for (const auto& [name, standing] : now) {
+    const auto idle = std::max(std::chrono::duration_cast<broker::BootTime>(SystemClock().now() - standing.last_used),
+                               broker::BootTime(0));
+    shown.set(name, {.work = work_of(standing),
+                     .can_go = !standing.pinned && (standing.state == ModelState::ready || standing.is_yielding),
+                     .priority = standing.priority,
+                     .idle_since = broker::boot_time() - idle,
+                     .reload_time = standing.load_time});
+    if (const auto draft = drafts.find(name); draft != drafts.end()) shown.set(draft->second, {.comes_with = name});
+  }
+  for (const auto& [name, standing] : shown_) {
+    if (!now.contains(name)) shown.forget(name);
+  }
+  machine_.mend();
+  shown.publish();
+  shown_ = std::move(now);
+  shown_at_ = at;
+}
+
+// --- what this process asks of others ---
+
+std::optional<OfferOfOthers> Neighbours::as_offer(const broker::Offer& offer) const {
+  const auto idle = std::max(broker::boot_time() - offer.model.idle_since, broker::BootTime(0));
+  OfferOfOthers out{.candidate = {.name = name_of(offer),
+                                  .last_used = SystemClock().now() - idle,
+                                  .reload_time = offer.model.reload_time,
+                                  .priority = offer.model.priority},
+                    .is_at_work = offer.model.work == broker::Work::busy};
+  for (const broker::ShownPart& part : offer.model.parts) {
+    if (const auto device = accounting_.machine_memory().device_of(part.account))
+      out.comes_back.emplace_back(*device, part.comes_back);
+  }
+  return out.comes_back.empty() ? std::nullopt : std::optional(std::move(out));
+}
+
+void Neighbours::pass_over(const broker::Offer& offer, bool whole_process) {
+  passed_over_[{offer.process, whole_process ? "" : offer.model.name}] = std::chrono::steady_clock::now() + kPassedOver;
+}
+
+bool Neighbours::is_passed_over(const broker::Offer& offer) {
+  const Time now = std::chrono::steady_clock::now();
+  std::erase_if(passed_over_, [&](const auto& one) { return one.second <= now; });
+  return passed_over_.contains({offer.process, ""}) || passed_over_.contains({offer.process, offer.model.name});
+}
+
+void Neighbours::look_for_answers(const std::vector<broker::Offer>& there) {
+  const Time now = std::chrono::steady_clock::now();
+  std::erase_if(pending_, [&](auto& one) {
+    Pending& pending = one.second;
+    const auto ends = [&](bool is_passed_over, bool whole_process, const char* why) {
+      if (is_passed_over) {
+        log::info("host", "{} is passed over: it {}", one.first, why);
+        pass_over(pending.offer, whole_process);
+      }
+      machine_.forget(pending.ask);
+      return true;
+    };
+    const auto shown = std::ranges::find_if(there, [&](const broker::Offer& offer) {
+      return offer.process == pending.offer.process && offer.model.name == pending.offer.model.name;
+    });
+    if (shown == there.end()) return ends(false, false, "");  // gone, or pinned by now
+    switch (machine_.answer_to(pending.ask)) {
+      case broker::Answer::none:
+        return now - pending.since > kLongestAnswer && ends(true, true, "does not answer");
+      case broker::Answer::stays:
+        return ends(true, false, "stays");
+      case broker::Answer::nobody:
+        return ends(true, true, "is not there any more");
+      case broker::Answer::goes:
+        break;
+    }
+    const bool was_going = std::exchange(pending.goes, pending.goes || shown->model.work == broker::Work::going);
+    if (was_going && shown->model.work != broker::Work::going) return ends(true, false, "was wanted again");
+    return now - pending.since > kLongestGoing && ends(true, false, "does not go");
+  });
+}
+
+std::vector<OfferOfOthers> Neighbours::offers() {
+  std::vector<OfferOfOthers> out;
+  if (!machine_.is_on()) return out;
+  const std::vector<broker::Offer> there = machine_.offers();
+  const MutexLock lock(mutex_);
+  look_for_answers(there);
+  offers_.clear();
+  for (const broker::Offer& offer : there) {
+    const bool is_asked = pending_.contains(name_of(offer));
+    const bool may_be_asked = offer.model.work == broker::Work::ready || offer.model.work == broker::Work::busy;
+    if (!is_asked && (!may_be_asked || is_passed_over(offer))) continue;
+    if (auto made = as_offer(offer)) {
+      if (is_asked) made->is_at_work = false;  // it is on its way, whatever it does still
+      offers_[made->candidate.name] = offer;
+      out.push_back(std::move(*made));
+    }
+  }
+  return out;
+}
+
+void Neighbours::ask(const AskOthers& wanted) {
+  std::vector<broker::Want> wants;
+  for (const auto& [device, bytes] : wanted.needs) {
+    if (const auto account = accounting_.machine_memory().account_of(device))
+      wants.push_back({.account = *account, .more = bytes});
+  }
+  machine_.expect(wants, kExpectation);
+  const MutexLock lock(mutex_);
+  for (const std::string& name : wanted.offers) {
+    const auto offer = offers_.find(name);
+    if (offer == offers_.end() || pending_.contains(name)) continue;
+    const bool even_at_work = offer->second.model.work == broker::Work::busy;
+    log::info("host", "'{}' needs the memory of {}: it is asked to go", wanted.model, name);
+    pending_[name] = {.ask = machine_.ask(offer->second, even_at_work),
+                      .offer = offer->second,
+                      .since = std::chrono::steady_clock::now()};
+  }
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,82 @@
+// What is true of the queue and its models, for this process and for others.
+#include <algorithm>
+#include <utility>
+
+#include "queue.hpp"
+#include "resident.hpp"
+#include "slots.hpp"
+
+namespace plimsoll::host {
+
+ModelState Queue::state(const std::string& model) const {
+  const MutexLock lock(mutex_);
+  return dispatcher_.state(model);
+}
+
+std::size_t Queue::waiting() const {
+  const MutexLock lock(mutex_);
+  return dispatcher_.waiting();
+}
+
+std::vector<ModelStatus> Queue::status(std::span<const std::string> models) const {
+  std::vector<ModelStatus> out;
+  const MutexLock lock(mutex_);
+  std::vector<std::string> names(models.begin(), models.end());
+  for (const std::string& name : dispatcher_.retired()) {
+    if (!std::ranges::contains(models, name)) names.push_back(name);
+  }
+  for (const std::string& name : names) {
+    if (!dispatcher_.knows(name)) continue;
+    const plan::ModelPlan& plan = capacity_.plan_of(name);
+    const auto found = residents_.find(name);
+    const Resident* here = found == residents_.end() ? nullptr : found->second.get();
+    const auto gone = tokens_before_.find(name);
+    const Tokens before = gone == tokens_before_.end() ? Tokens{} : gone->second;
+    out.push_back({.name = name,
+                   .compute_group = plan.compute_group,
+                   .state = dispatcher_.state(name),
+                   .pinned = dispatcher_.is_pinned(name),
+                   .time_to_live = dispatcher_.time_to_live(name),
+                   .slots = slots_of(plan),
+                   .leases = dispatcher_.leases(name),
+                   .waiting = dispatcher_.waiting(name),
+                   .planned = plan.entries,
+                   .last_used = dispatcher_.last_used(name),
+                   .tokens = before.computed + (here ? here->tokens_computed() : 0),
+                   .generated = before.generated + (here ? here->tokens_generated() : 0),
+                   .cells = cells_of(plan),
+                   .cells_used = here ? here->cells_used() : 0,
+                   .failure = dispatcher_.failure(name),
+                   .seal = here ? here->seal_counts() : memory::SealCounts{}});
+  }
+  return out;
+}
+
+// --- other processes ---
+
+bool Queue::yield(const std::string& model, bool even_at_work, const std::string& whom_for) {
+  const MutexLock lock(mutex_);
+  if (!dispatcher_.knows(model) || !dispatcher_.yield(model, even_at_work)) return false;
+  reasons_[model] = whom_for;
+  pump();
+  return true;
+}
+
+// Another process was quicker by some milliseconds: who goes for the model, of ours or of others, is decided once more.
+bool Queue::may_try_again(const Failed& failed) {
+  constexpr int kMostTries = 5;
+  if (!failed.by_others || ++outrun_[failed.model] >= kMostTries) {
+    outrun_.erase(failed.model);
+    return false;
+  }
+  return true;
+}
+
+std::map<std::string, ModelStanding> Queue::standings() const {
+  std::map<std::string, ModelStanding> out;
+  const MutexLock lock(mutex_);
+  for (const std::string& name : dispatcher_.resident()) out.emplace(name, dispatcher_.standing(name));
+  return out;
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Two servers that share a budget, and programs beside them: who is short asks the other to let idle models go."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from serving import BOSUN, MATE, SMALL, Serving
+
+PROGRAM = sys.argv[1]
+CONTEXT = ["-c", "256", "-np", "2", "--no-mmap"]
+
+
+def planned(model, *arguments):
+    """What it takes of the host, in bytes."""
+    said = subprocess.run([PROGRAM, "plan", "-m", model, *SMALL, *CONTEXT, *arguments, "--json"], check=True, capture_output=True,
+                          env={**os.environ, "PLIMSOLL_BROKER": "off"})
+    return next(d["required"] for d in json.loads(said.stdout)["devices"] if d["device"] == "CPU")
+
+
+class Neighbours(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.environment = {"PLIMSOLL_BROKER": str(pathlib.Path(self.folder.name) / "ledger")}
+        self.mate, self.bosun = planned(MATE), planned(BOSUN)
+        # Either of them with what a server keeps for itself, never both.
+        room = min(self.mate, self.bosun)
+        self.assertGreater(room, 8 << 20)
+        self.budget = ["--budget", f"CPU={max(self.mate, self.bosun) + room // 2},shared"]
+
+    def serve(self, model, *arguments, **options):
+        server = Serving(PROGRAM, "-m", model, *SMALL, *CONTEXT, *self.budget, "-v", *arguments, environment=self.environment,
+                         **options)
+        self.addCleanup(lambda: server.process.poll() is None and server.stop())
+        return server
+
+    def ask(self, server, name, text="Day 12.", timeout=None):
+        status, answer = server.post("/v1/completions", {"model": name, "prompt": text, "max_tokens": 8, "temperature": 0})
+        self.assertEqual(status, 200, answer)
+        return answer["choices"][0]["text"]
+
+    def ps(self):
+        said = subprocess.run([PROGRAM, "ps", "--json"], check=True, capture_output=True,
+                              env={**os.environ, **self.environment})
+        return json.loads(said.stdout)
+
+    def models(self):
+        """By name: state and whether its process has taken it."""
+        return {model["name"]: model for process in self.ps()["processes"] for model in process["models"]}
+
+    def test_two_servers_are_asked_in_turns(self):
+        a, b = self.serve(MATE), self.serve(BOSUN)
+        texts = {(self.ask(a, "mate-chat"), self.ask(b, "bosun-log")) for _ in range(8)}
+        self.assertEqual(len(texts), 1)
+        for server in (a, b):
+            self.assertIn("asks for the memory of", server.log_text())
+            self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.ps()["processes"], [])
+
+    def test_two_servers_that_are_asked_at_once_all_the_time(self):
+        a, b = self.serve(MATE), self.serve(BOSUN)
+        answers, failures = [], []
+
+        def work(server, name):
+            for _ in range(6):
+                try:
+                    answers.append(self.ask(server, name))
+                except AssertionError as failure:
+                    failures.append(failure)
+
+        threads = [threading.Thread(target=work, args=one) for one in ((a, "mate-chat"), (b, "bosun-log")) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(len(answers), 24)
+
+    def test_a_pinned_model_stays_and_the_other_server_says_who_has_the_memory(self):
+        fleet = pathlib.Path(self.folder.name) / "fleet.toml"
+        fleet.write_text(f'[[model]]\nname = "mate-chat"\npath = "{MATE}"\ndevice = "none"\nctx-size = 256\nparallel = 2\n'
+                         'threads = 1\nbatch-size = 128\nubatch-size = 128\nload-mode = "none"\nload-at-start = true\npinned = true\n')
+        a = Serving(PROGRAM, str(fleet), *self.budget, environment=self.environment)
+        self.addCleanup(lambda: a.process.poll() is None and a.stop())
+        b = self.serve(BOSUN, wait_ready=False)
+        status, answer = b.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "max_tokens": 4})
+        self.assertEqual(status, 503, answer)
+        self.assertRegex(json.dumps(answer), "needed on CPU, where .* are free")
+        self.ask(a, "mate-chat")
+
+    def test_a_server_that_does_not_answer_is_passed_over(self):
+        a = self.serve(MATE)
+        a.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(a.process.send_signal, signal.SIGCONT)
+        b = self.serve(BOSUN, wait_ready=False)
+        start = time.monotonic()
+        status, answer = b.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "max_tokens": 4})
+        self.assertEqual(status, 503, answer)
+        self.assertLess(time.monotonic() - start, 60)
+        self.assertIn("does not answer", b.log_text())
+        a.process.send_signal(signal.SIGCONT)
+        self.ask(b, "bosun-log")
+
+    def test_a_server_that_is_killed_leaves_its_memory_to_the_other(self):
+        a, b = self.serve(MATE), self.serve(BOSUN, wait_ready=False)
+        self.ask(a, "mate-chat")
+        a.process.kill()
+        a.process.wait()
+        self.ask(b, "bosun-log")
+        self.assertEqual([p["program"] for p in self.ps()["processes"]], ["serve"])
+
+    def test_a_program_without_a_host_asks_too(self):
+        a = self.serve(MATE)
+        self.ask(a, "mate-chat")
+        done = subprocess.run([PROGRAM, "generate", "-m", BOSUN, *SMALL, *CONTEXT, *self.budget, "-n", "4", "-p", "Day 12."],
+                              capture_output=True, env={**os.environ, **self.environment}, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("asks for the memory of 'mate-chat', which goes", a.log_text())
+        self.ask(a, "mate-chat")
+
+    def test_ps_shows_both(self):
+        a = self.serve(MATE)
+        self.ask(a, "mate-chat")
+        until = time.monotonic() + 60
+        while self.models().get("mate-chat", {}).get("state") != "ready":
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+        process = self.ps()["processes"][0]
+        self.assertEqual((process["pid"], process["program"], process["alive"]), (a.process.pid, "serve", True))
+        host = next(m for m in process["memories"] if m["memory"] == "host")
+        self.assertGreaterEqual(host["reserved"], self.mate)
+        model = self.models()["mate-chat"]
+        self.assertTrue(model["may_go"])
+        self.assertGreaterEqual(model["idle_ms"], 0)
+        self.assertEqual([m["memory"] for m in model["memories"]], ["host"])
+        self.assertGreater(model["memories"][0]["taken"], 0)
+        table = subprocess.run([PROGRAM, "ps"], check=True, capture_output=True, text=True,
+                               env={**os.environ, **self.environment}).stdout
+        self.assertRegex(table, rf"(?m)^ *{a.process.pid}  serve .* host$")
+        self.assertRegex(table, r"mate-chat +ready +\d+ s ")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=2)
