@@ -61,6 +61,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_ollama_routes();
   add_plimsoll_routes();
   add_reload_route();
+  add_machine_route();
   add_description();
   add_page();
   kept_prompts.restore(host, prompts);

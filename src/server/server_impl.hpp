@@ -12,6 +12,7 @@
 #include "api/embedding_request.hpp"
 #include "api/ollama_embedding.hpp"
 #include "api/unknown_fields.hpp"
+#include "broker/picture.hpp"
 #include "server/server.hpp"
 
 #include "access.hpp"
@@ -101,6 +102,8 @@ struct Server::Impl {
   void add_plimsoll_routes();
   void add_reload_route();
   [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
+  void add_machine_route();
+  [[nodiscard]] broker::Picture machine() const;
   void add_page();
   void add_description();
 
