@@ -26,7 +26,7 @@ def measure(quick: bool):
     broken = sum(not one["passed"] for one in random)
     figures = [
         figure("reserve and release, alone", alone, LIMIT_ALONE_US, "µs"),
-        figure("reserve and release, 16 processes at once", sixteen, LIMIT_SIXTEEN_US, "µs", note=f"99th percentile {p99:.0f} µs"),
+        figure("reserve and release, 16 processes at once", sixteen, LIMIT_SIXTEEN_US, "µs", beside=f"99th percentile {p99:.0f} µs"),
         figure(f"runs of 1,000 random processes that crossed the card or left something over, of {len(random)}", broken, 0, ""),
     ]
     return figures, {"runs": runs, "random_processes": random}

@@ -78,7 +78,7 @@ Taken listed(run::Instance& instance, const engine::SamplingParams& params, cons
   run::BatchedExecutor executor(instance);
   run::Conversation conversation = executor.create();
   engine::SamplerChain chain = engine::make_chain(*instance.model(), params);
-  for (const engine::Token token : kPrompt) chain.accept(token);
+  for (const engine::Token token : kPrompt) chain.accept(token, false);
   conversation.prompt(kPrompt);
   std::vector<llama_token_data> list;
   Taken taken;
@@ -90,9 +90,10 @@ Taken listed(run::Instance& instance, const engine::SamplingParams& params, cons
     for (std::size_t id = 0; id < logits.size(); ++id)
       list[id] = {.id = static_cast<engine::Token>(id), .logit = logits[id], .p = 0};
     llama_token_data_array array{.data = list.data(), .size = list.size(), .selected = -1, .sorted = false};
+    chain.begin_choice(static_cast<std::uint64_t>(i));
     chain.apply(array);
     taken.tokens.push_back(array.data[array.selected].id);
-    chain.accept(taken.tokens.back());
+    chain.accept(taken.tokens.back(), true);
     conversation.prompt(taken.tokens.back());
     if (i == 0) {
       watch = {};

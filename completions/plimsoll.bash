@@ -2,22 +2,23 @@
 
 _plimsoll() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top ps guard'
+  local commands='devices plan generate chat calibrate doctor demo bench embed rerank tokenize quantize serve top ps guard place'
   local global='-h --help --version -v --verbose --log-file --config'
   # options: model
   local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
-    --main-gpu -ot --override-tensor --cpu-moe -cmoe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --check-tensors
-    --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled --control-vector-layer-range -mm --mmproj
-    --chat-template --chat-template-file --no-mmproj-offload --image-min-tokens --image-max-tokens'
+    --main-gpu -ot --override-tensor --cpu-moe -cmoe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --no-host
+    --override-kv --check-tensors --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled
+    --control-vector-layer-range -mm --mmproj --chat-template --chat-template-file --no-mmproj-offload
+    --image-min-tokens --image-max-tokens'
   # end of options
   # options: draft
   local draft='-md --model-draft -ngld --gpu-layers-draft --draft-max --draft-p-min'
   # end of options
   # options: context, budget
   local context='-c --ctx-size -b --batch-size -ub --ubatch-size -np --parallel --outputs -ctk --cache-type-k -ctv
-    --cache-type-v -fa --flash-attn -kvu --kv-unified --swa-full -nkvo --no-kv-offload --rope-scaling --rope-freq-base
-    --rope-freq-scale --yarn-orig-ctx --yarn-ext-factor --yarn-attn-factor --yarn-beta-fast --yarn-beta-slow -t
-    --threads -tb --threads-batch --budget --runtime --no-prefault'
+    --cache-type-v -fa --flash-attn --attention -kvu --kv-unified --swa-full -nkvo --no-kv-offload --rope-scaling
+    --rope-freq-base --rope-freq-scale --yarn-orig-ctx --yarn-ext-factor --yarn-attn-factor --yarn-beta-fast
+    --yarn-beta-slow -t --threads -tb --threads-batch --budget --runtime --no-prefault'
   # end of options
   local sampling='-s --seed --temp --temperature --top-k --top-p --min-p --typical --repeat-last-n --repeat-penalty
     --frequency-penalty --presence-penalty --grammar --grammar-file --samplers --dynatemp-range --dynatemp-exp
@@ -42,6 +43,7 @@ _plimsoll() {
     -ctk | --cache-type-k) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -ctv | --cache-type-v) mapfile -t COMPREPLY < <(compgen -W 'f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl' -- "$word"); return ;;
     -fa | --flash-attn) mapfile -t COMPREPLY < <(compgen -W 'on off auto' -- "$word"); return ;;
+    --attention) mapfile -t COMPREPLY < <(compgen -W 'causal non-causal' -- "$word"); return ;;
     --rope-scaling) mapfile -t COMPREPLY < <(compgen -W 'none linear yarn longrope' -- "$word"); return ;;
     -md | --model-draft) mapfile -t COMPREPLY < <(compgen -f -X '!*.gguf' -- "$word"; compgen -d -- "$word"); return ;;
     -ngld | --gpu-layers-draft) mapfile -t COMPREPLY < <(compgen -W 'all auto 0' -- "$word"); return ;;
@@ -78,6 +80,9 @@ _plimsoll() {
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     ps) words='-h --help --watch --interval --json' ;;
+    place)
+      words='-h --help --before --write --json'
+      mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
     guard)
       words='-h --help --budget --name --warm-up --seal --report --any-engine -q --quiet --'

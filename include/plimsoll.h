@@ -588,7 +588,7 @@ typedef struct plimsoll_host_options {
   uint32_t reserved;
   uint64_t longest_queue; /* 1000; requests that wait; who comes then is PLIMSOLL_BUSY */
   plimsoll_change_function on_change;
-  plimsoll_regret_function regret; /* NULL: the time to load it again over the time it has been idle, by priority */
+  plimsoll_regret_function regret; /* NULL: as the fleet's `eviction` says */
   void *user_data;                 /* of both */
 } plimsoll_host_options;
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_options_init(plimsoll_host_options *options, size_t size);

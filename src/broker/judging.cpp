@@ -47,6 +47,10 @@ std::uint64_t promised_to_others(const Sums& sums) noexcept {
   return plus(plus(minus(sums.promised, sums.promised_to_own), sums.asking), sums.expected);
 }
 
+std::uint64_t reserved_by_others(const Sums& sums) noexcept {
+  return plus(plus(minus(sums.reserved, sums.reserved_by_own), sums.asking), sums.expected);
+}
+
 Judgement judge(const Want& want, const Sums& sums) noexcept {
   constexpr std::uint64_t kNoEnd = std::numeric_limits<std::uint64_t>::max();
   const auto left = [&](std::uint64_t asking) {

@@ -50,6 +50,7 @@ struct Sums {
 
 // What is asked for or expected included.
 [[nodiscard]] std::uint64_t promised_to_others(const Sums& sums) noexcept;
+[[nodiscard]] std::uint64_t reserved_by_others(const Sums& sums) noexcept;
 
 enum class Verdict {
   fits,

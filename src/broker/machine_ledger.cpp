@@ -84,7 +84,7 @@ Others MachineLedger::others(AccountId account, const Moment& before) const {
   (void)impl_->notice_deaths({});
   const Sums sums = sums_of(impl_->standings(account, before));
   return {.promised = Bytes{promised_to_others(sums)},
-          .reserved = Bytes{sums.reserved - sums.reserved_by_own},
+          .reserved = Bytes{reserved_by_others(sums)},
           .coming_back = Bytes{sums.coming_back}};
 }
 

@@ -13,24 +13,24 @@
 namespace plimsoll::guard {
 
 struct EngineRow {
-  std::string library;  // the file that has ggml's allocator
-  std::string ggml;     // empty: it does not say
-  std::string llama;
+  std::string library{};  // the file that has ggml's allocator
+  std::string ggml{};     // empty: it does not say
+  std::string llama{};
   bool guarded = false;
-  std::string why_not;  // a sentence without a full stop; empty: it is guarded
+  std::string why_not{};  // a sentence without a full stop; empty: it is guarded
 };
 
 struct DeviceRow {
-  device::DeviceId device;
-  std::string description;
-  std::optional<Bytes> budget;
-  Bytes taken;
-  Bytes peak;  // of what passed the guard, at one moment
+  device::DeviceId device{};
+  std::string description{};
+  std::optional<Bytes> budget{};
+  Bytes taken{};
+  Bytes peak{};  // of what passed the guard, at one moment
 };
 
 struct ModelRow {
-  std::string name;
-  std::string file;
+  std::string name{};
+  std::string file{};
   bool loaded = false;  // false: freed again
 };
 
@@ -43,31 +43,31 @@ enum class ContextState {
 [[nodiscard]] std::string_view to_string(ContextState state) noexcept;
 
 struct ContextRow {
-  std::string name;
-  std::string model;
+  std::string name{};
+  std::string model{};
   ContextState state = ContextState::ready;
-  std::string why;  // of a refused one, and where the warm-up was left out or is not complete
+  std::string why{};  // of a refused one, and where the warm-up was left out or is not complete
   std::uint32_t n_ctx = 0;
   std::uint32_t n_batch = 0;
   std::uint32_t n_ubatch = 0;
   std::uint32_t n_seq_max = 0;
   run::WarmUpDepth depth = run::WarmUpDepth::none;
-  run::WarmUpReport warm_up;
-  Bytes made;     // what the engine took to make it
-  Bytes warmed;   // what came with the warm-up, seen by the guard or by the device's reading alone
-  Bytes runtime;  // of both: what only the device's reading shows
+  run::WarmUpReport warm_up{};
+  Bytes made{};     // what the engine took to make it
+  Bytes warmed{};   // what came with the warm-up, seen by the guard or by the device's reading alone
+  Bytes runtime{};  // of both: what only the device's reading shows
   bool sealed = false;
-  memory::SealCounts after;  // what was asked for once it was ready
-  Bytes taken_after;
+  memory::SealCounts after{};  // what was asked for once it was ready
+  Bytes taken_after{};
   std::uint64_t computed = 0;  // calls of llama_decode and its like by the program
 };
 
 struct Report {
-  std::string name;
+  std::string name{};
   int pid = 0;
   std::string program{};  // its file
-  Clock::TimePoint started;
-  Clock::TimePoint written;
+  Clock::TimePoint started{};
+  Clock::TimePoint written{};
   bool ended = false;
   std::vector<EngineRow> engines{};
   std::vector<DeviceRow> devices{};

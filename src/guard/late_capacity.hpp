@@ -23,6 +23,8 @@ class LateCapacity final : public memory::AnyCapacity {
 
   [[nodiscard]] std::expected<void, memory::Refusal> try_acquire(const memory::Tag& tag, Bytes bytes) override;
   void release(const memory::Tag& tag, Bytes bytes) noexcept override { next_.release(tag, bytes); }
+  void placed(const memory::Tag& tag, Bytes bytes) noexcept override { next_.placed(tag, bytes); }
+  void leaving(const memory::Tag& tag, Bytes bytes) noexcept override { next_.leaving(tag, bytes); }
 
  private:
   [[nodiscard]] bool is_held(const std::string& owner) const;

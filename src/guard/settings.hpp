@@ -24,11 +24,11 @@ enum class SealMode {
 
 struct Settings {
   // What was asked for, of each guard around the program: the tightest budget holds.
-  std::vector<std::vector<memory::BudgetRequest>> budgets;
-  std::string name;  // what the program is called in lines and reports; empty: by its file
+  std::vector<std::vector<memory::BudgetRequest>> budgets{};
+  std::string name{};  // what the program is called in lines and reports; empty: by its file
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   SealMode seal = SealMode::refuse;
-  std::string report;       // file; empty: none
+  std::string report{};       // file; empty: none
   bool any_engine = false;  // guard engines of versions that are not known, too
   bool quiet = false;       // say nothing but what was refused
   int first_process = 0;    // the one that was started; its children are others
@@ -46,11 +46,11 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 
 // What a started guard adds to its environment. A variable that is not named keeps its value.
 struct Wishes {
-  std::vector<std::string> budgets;
-  std::string name;
-  std::string warm_up;
-  std::string seal;
-  std::string report;
+  std::vector<std::string> budgets{};
+  std::string name{};
+  std::string warm_up{};
+  std::string seal{};
+  std::string report{};
   bool any_engine = false;
   bool quiet = false;
 };

@@ -279,6 +279,7 @@ class Dispatcher {
                                               const EvictionPolicy& policy, Among among, Time now) const;
   void ask_others(Ticket& ticket, const Victims& victims, const FreeCapacity& capacity, Time now);
   void look_again_by(Time at);
+  [[nodiscard]] bool waits_a_little(TicketId id, Time now);
   void begin_load(const std::string& name);
   void turn_away(const Ticket& ticket, const FreeCapacity& capacity, Time now);
   void postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now);

@@ -12,6 +12,22 @@ namespace {
 // takes about a second.
 constexpr std::chrono::seconds kLookAgain{1};
 
+// What others have just been promised is taken in a moment, and then they can be asked for it.
+constexpr std::chrono::milliseconds kTakeInAMoment{100};
+constexpr std::chrono::seconds kLongestMoment{10};
+
+bool may_soon_be_asked(const Shortage& shortage) {
+  std::uint64_t needed = 0;
+  std::uint64_t available = 0;
+  std::uint64_t promised = 0;
+  for (const auto& [name, bytes] : shortage.numbers) {
+    if (name == "needed") needed = bytes;
+    if (name == "available") available = bytes;
+    if (name == "promised_to_others") promised = bytes;
+  }
+  return promised > 0 && needed <= available + promised;
+}
+
 bool all_fit(const std::vector<plan::DeviceVerdict>& verdicts) {
   return std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits);
 }
@@ -42,9 +58,19 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
   }
   const Shortage shortage = capacity.shortage(ticket.model, stay, go);
+  if (ticket.when_busy == WhenBusy::wait && may_soon_be_asked(shortage) && waits_a_little(ticket.id, now)) return;
   std::string why = fmt::format("'{}' does not fit{} now: {}", ticket.model, beside, shortage.sentence);
   if (ticket.when_short == WhenShort::wait) return postpone(ticket, std::move(why), shortage.numbers, now);
   refuse(ticket, ErrorCode::out_of_device_memory, std::move(why), shortage.numbers);
+}
+
+// False: it has waited long enough.
+bool Dispatcher::waits_a_little(TicketId id, Time now) {
+  Ticket& ticket = *std::ranges::find(tickets_, id, &Ticket::id);
+  if (!ticket.short_since || now < *ticket.short_since) ticket.short_since = now;
+  if (now - *ticket.short_since >= kLongestMoment) return false;
+  look_again_by(now + kTakeInAMoment);
+  return true;
 }
 
 void Dispatcher::postpone(const Ticket& ticket, std::string why, Error::Numbers numbers, Time now) {

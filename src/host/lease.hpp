@@ -55,8 +55,8 @@ class Lease {
   [[nodiscard]] bool has_draft() const noexcept;
   // Gives the slot up, and waits for one again, before all others of its priority. The conversation, which it has with
   // resume() or from acquire(), is swapped out where others need its place, and is the same afterwards; so is its
-  // object, which is not used meanwhile; a draft's is gone. A model for embeddings has none. `how`: its `stop` ends the waiting, and `give_way` is asked the next time;
-  // `steps` while it waits. Throws Error: usage (it has no conversation that lasts), cancelled, engine_failed (the
+  // object, which is not used meanwhile; a draft's is gone. A model for embeddings has none. `how`: its `stop` ends the
+  // waiting, and `give_way` is asked the next time; `steps` while it waits. Throws Error: usage (it has no conversation that lasts), cancelled, engine_failed (the
   // model had to be loaded anew), and what restoring throws. Where it throws, this lease has nothing any more.
   void give_way(AcquireOptions how, const WaitSteps& steps = {});
   [[nodiscard]] bool has_slot() const noexcept;

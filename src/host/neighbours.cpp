@@ -90,7 +90,7 @@ void Neighbours::show_models() {
     const auto idle = std::max(std::chrono::duration_cast<broker::BootTime>(SystemClock().now() - standing.last_used),
                                broker::BootTime(0));
     shown.set(name, {.work = work_of(standing),
-                     .can_go = !standing.pinned && (standing.state == ModelState::ready || standing.is_yielding),
+                     .can_go = !standing.pinned,
                      .priority = standing.priority,
                      .idle_since = broker::boot_time() - idle,
                      .reload_time = standing.load_time});
@@ -113,7 +113,7 @@ std::optional<OfferOfOthers> Neighbours::as_offer(const broker::Offer& offer) co
                                   .last_used = SystemClock().now() - idle,
                                   .reload_time = offer.model.reload_time,
                                   .priority = offer.model.priority},
-                    .is_at_work = offer.model.work == broker::Work::busy};
+                    .is_at_work = offer.model.work != broker::Work::ready};
   for (const broker::ShownPart& part : offer.model.parts) {
     if (const auto device = accounting_.machine_memory().device_of(part.account))
       out.comes_back.emplace_back(*device, part.comes_back);
@@ -172,8 +172,7 @@ std::vector<OfferOfOthers> Neighbours::offers() {
   offers_.clear();
   for (const broker::Offer& offer : there) {
     const bool is_asked = pending_.contains(name_of(offer));
-    const bool may_be_asked = offer.model.work == broker::Work::ready || offer.model.work == broker::Work::busy;
-    if (!is_asked && (!may_be_asked || is_passed_over(offer))) continue;
+    if (!is_asked && is_passed_over(offer)) continue;
     if (auto made = as_offer(offer)) {
       if (is_asked) made->is_at_work = false;  // it is on its way, whatever it does still
       offers_[made->candidate.name] = offer;
@@ -194,6 +193,9 @@ void Neighbours::ask(const AskOthers& wanted) {
   for (const std::string& name : wanted.offers) {
     const auto offer = offers_.find(name);
     if (offer == offers_.end() || pending_.contains(name)) continue;
+    // One that is being loaded, or is on its way out for somebody else, is waited for.
+    const broker::Work work = offer->second.model.work;
+    if (work != broker::Work::ready && work != broker::Work::busy) continue;
     const bool even_at_work = offer->second.model.work == broker::Work::busy;
     log::info("host", "'{}' needs the memory of {}: it is asked to go", wanted.model, name);
     pending_[name] = {.ask = machine_.ask(offer->second, even_at_work),

@@ -41,8 +41,8 @@ Sampler::~Sampler() = default;
 
 const std::shared_ptr<Sampler::Impl>& Sampler::impl() const { return library::held(impl_, "sampler"); }
 
-const std::shared_ptr<engine::Sampler>& Sampler::Impl::for_logits_of(const engine::Model& model) const {
-  if (weights != &model && !run::same_vocabulary(*weights, model))
+const std::shared_ptr<engine::Sampler>& Sampler::Impl::for_logits_of(const engine::Model& of) const {
+  if (weights != &of && !run::same_vocabulary(*weights, of))
     throw Error(ErrorCode::usage, "this sampler was made for a model with another vocabulary");
   return sampler;
 }

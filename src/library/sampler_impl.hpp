@@ -13,7 +13,7 @@ struct Sampler::Impl {
   std::shared_ptr<engine::Sampler> sampler;
 
   // For logits of that model. Throws Error{usage} where its tokens are others.
-  [[nodiscard]] const std::shared_ptr<engine::Sampler>& for_logits_of(const engine::Model& model) const;
+  [[nodiscard]] const std::shared_ptr<engine::Sampler>& for_logits_of(const engine::Model& of) const;
 };
 
 }  // namespace plimsoll

@@ -23,9 +23,10 @@ class AnyCapacity {
   virtual ~AnyCapacity() = default;
   [[nodiscard]] virtual std::expected<void, Refusal> try_acquire(const Tag& tag, Bytes bytes) = 0;
   virtual void release(const Tag& tag, Bytes bytes) noexcept = 0;
-  // See Ledger::placed() and leaving(): the device has given them; before it gets them back.
-  virtual void placed(const Tag& tag, Bytes bytes) noexcept = 0;
-  virtual void leaving(const Tag& tag, Bytes bytes) noexcept = 0;
+  // See Ledger::placed() and leaving(): the device has given them; before it gets them back. A source that stands before
+  // another passes them on; where nobody else is told, nothing is done.
+  virtual void placed(const Tag&, Bytes) noexcept {}
+  virtual void leaving(const Tag&, Bytes) noexcept {}
 };
 
 // Limited and recorded: the ledger refuses beyond the budget, and counts.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.hpp"
+#include "monitor/exposition.hpp"
 
 namespace plimsoll::monitor {
 namespace {
@@ -115,6 +116,26 @@ Json process_json(const broker::ShownProcess& process, broker::BootTime now) {
 }
 
 }  // namespace
+
+std::string to_prometheus(const broker::Picture& picture) {
+  Exposition out;
+  out.family("plimsoll_machine_processes", "gauge", "Plimsoll processes of this machine that share a ledger.");
+  if (!picture.path.empty()) out.add({}, picture.processes.size());
+  const auto add = [&](const char* name, const char* help, Bytes broker::ShownAccount::* amount) {
+    out.family(name, "gauge", help);
+    for (const broker::ShownProcess& process : picture.processes) {
+      const std::string pid = std::to_string(process.pid);
+      const std::string program = as_utf8(process.program);
+      for (const broker::ShownAccount& account : process.accounts)
+        out.add({{"memory", name_of(account.memory)}, {"pid", pid}, {"program", program}}, (account.*amount).value());
+    }
+  };
+  add("plimsoll_machine_reserved_bytes", "Memory that a Plimsoll process of this machine has reserved, taken or not.",
+      &broker::ShownAccount::reserved);
+  add("plimsoll_machine_taken_bytes", "Memory that a Plimsoll process of this machine has taken.",
+      &broker::ShownAccount::taken);
+  return out.text();
+}
 
 std::string name_of(const broker::MemoryKey& memory) {
   if (!memory.pci.empty()) return as_utf8(memory.pci);

@@ -14,6 +14,10 @@ namespace plimsoll::monitor {
 // plimsoll.machine/1: docs/command-line.md#ps. Bytes are integers; unknown is null.
 [[nodiscard]] nlohmann::ordered_json to_json(const broker::Picture& picture, broker::BootTime now);
 
+// Families of metrics beside those of a host. One process of the machine says enough: of several servers, one has to be
+// asked.
+[[nodiscard]] std::string to_prometheus(const broker::Picture& picture);
+
 // "0000:c1:00.0", "host": what a memory is called whatever backend offers it.
 [[nodiscard]] std::string name_of(const broker::MemoryKey& memory);
 

@@ -6,6 +6,14 @@
 #include "device/memory_key.hpp"
 
 namespace plimsoll::plan {
+namespace {
+
+// A device whose memory is the host's has no memory that it could share: what others have of the host is not all its.
+bool is_shared(const DeviceState& state) {
+  return state.budget && state.budget->shared && (!state.info.memory_is_hosts || state.info.id.is_host());
+}
+
+}  // namespace
 
 void take_off_others(std::vector<DeviceState>& states, broker::MachineLedger& machine, const broker::Moment& before,
                      const std::function<Bytes(const DeviceState&)>& own) {
@@ -17,7 +25,7 @@ void take_off_others(std::vector<DeviceState>& states, broker::MachineLedger& ma
     state.promised_to_others = std::min(others.promised, *free);
     *free -= state.promised_to_others;
     const Bytes of_others = others.reserved + others.coming_back;
-    if (!state.budget || !state.budget->shared || of_others == Bytes{}) continue;
+    if (!is_shared(state) || of_others == Bytes{}) continue;
     const Bytes left = saturating_sub(state.budget->bytes, of_others + own(state));
     state.held_back = saturating_sub(*free, left);
     *free -= state.held_back;

@@ -30,8 +30,10 @@ void MemoryAccounting::set_budgets(const std::vector<plan::DeviceVerdict>& devic
     const auto& budget = verdict.state.budget;
     if (!budget) continue;
     budgets_[verdict.state.info.memory()] = *budget;
-    machine_memory_->limit(verdict.state.info.id, budget->shared ? std::optional(budget->bytes) : std::nullopt);
     ledger_.set_budget(verdict.state.info.id, budget->bytes);
+    const device::DeviceInfo& info = verdict.state.info;
+    if (info.memory_is_hosts && !info.id.is_host()) continue;  // the host's memory has the host's limit
+    machine_memory_->limit(info.id, budget->shared ? std::optional(budget->bytes) : std::nullopt);
   }
 }
 

@@ -108,6 +108,7 @@ void AnswerScheduler::give_way(const Work& work, Listener& listener) {
   if (answers_.empty()) return;
   slots_.front()->lease().give_way(giving_way_.how(),
                                    {.tell = [&listener] { listener.nothing_yet(); }, .step = listener.look_every()});
+  slots_.front()->came_back();
   giving_way_.asked = giving_way_.next();
   listen();
   answers_.front()->go_on();

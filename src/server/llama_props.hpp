@@ -5,6 +5,7 @@
 #include "api/json_text.hpp"
 #include "host/host.hpp"
 
+#include "adapter_scales.hpp"
 #include "prompt_reader.hpp"
 
 namespace plimsoll::server {

@@ -63,6 +63,8 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
 }
 
 // A conversation that is new has none of its own yet; nor has one that was kept while the adapters were others.
+void TextSlot::came_back() { conversation().set_weight(rules_.weight); }
+
 std::size_t TextSlot::go_back_to(const std::vector<engine::Token>& prompt) {
   run::Conversation& conversation = this->conversation();
   if (conversation.adapter_scales() != rules_.scales) {

@@ -37,6 +37,8 @@ class TextSlot {
   std::size_t begin_with(const std::vector<engine::Token>& prompt);
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
 
+  void came_back();  // its lease gave way, and has its conversation again
+
   void count_first_token(double seconds) { server_.host.count_first_token(lease_.model(), seconds); }
   void forget() noexcept { keeps_ = false; }  // it failed: nothing of it is kept
 

@@ -128,7 +128,7 @@ TEST(DispatcherReadingsTest, TheRefusalSaysWhoHoldsIt) {
   device.info.id = gpu;
   device.budget = memory::Budget{.bytes = 100_MiB};
   FreeCapacity capacity({plan}, {device});
-  capacity.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .holdings = {}});
+  capacity.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .promised_to_others = {}, .holdings = {}});
   (void)dispatcher.ask("a", WhenBusy::wait);
   const auto decisions = dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
   ASSERT_EQ(decisions.size(), 1U);
@@ -154,6 +154,7 @@ TEST(DispatcherReadingsTest, WhatIsPromisedToThoseThatStayIsNotFree) {
   FreeCapacity capacity(plans, {device});
   Moment moment{.free = {{gpu, 90_B}},
                 .others = {},
+                .promised_to_others = {},
                 .holdings = {{.owner = "a", .device = gpu, .comes_back = 10_B, .promised = 50_B}}};
   capacity.look_again({device}, moment);
   EXPECT_FALSE(capacity.admits("b", {"a"}, {}));
@@ -178,7 +179,7 @@ TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsCompute
   device.info.id = gpu;
   FreeCapacity capacity(plans, {device});
   const auto with_free = [&](Bytes free, bool a_is_here) {
-    Moment moment{.free = {{gpu, free}}, .others = {}, .holdings = {}};
+    Moment moment{.free = {{gpu, free}}, .others = {}, .promised_to_others = {}, .holdings = {}};
     if (a_is_here) {
       moment.holdings = {{.owner = "a", .device = gpu, .comes_back = 30_B, .promised = {}},
                          {.owner = "group:main", .device = gpu, .comes_back = 20_B, .promised = {}}};

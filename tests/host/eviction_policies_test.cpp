@@ -72,7 +72,9 @@ TEST(EvictionPoliciesTest, WhatIsNoneIsSaidWithThoseThereAre) {
   const std::string sentence = unknown_eviction_policy("mru");
   for (const std::string& name : eviction_policy_names()) EXPECT_TRUE(sentence.contains(name)) << sentence;
   Fleet fleet;
-  fleet.models.push_back({.request = {.name = "a", .dry_run = {.model = {.path = "a.gguf"}}}});
+  fleet.models.emplace_back();
+  fleet.models.back().request.name = "a";
+  fleet.models.back().request.dry_run.model.path = "a.gguf";
   EXPECT_TRUE(contradictions(fleet).empty());
   fleet.eviction = "mru";
   EXPECT_THAT(contradictions(fleet), ElementsAre(sentence));

@@ -5,6 +5,7 @@
 
 #include "host/host.hpp"
 #include "host/lease_request.hpp"
+#include "run/embedder.hpp"
 
 #include "expect_error.hpp"
 #include "small_fleet.hpp"
@@ -131,6 +132,35 @@ TEST(HostPreemptionTest, WithoutAConversationThatLastsNobodyGivesWay) {
   Lease lease = small.host.acquire("a");
   expect_error(ErrorCode::usage, "no conversation that lasts", [&] { lease.give_way({}); });
   EXPECT_TRUE(lease.has_slot());
+}
+
+// Between two batches of texts; what has been computed stays.
+TEST(HostPreemptionTest, ARequestForVectorsGivesWayBetweenItsBatches) {
+  Fleet fleet = fleet_of("a", 1);
+  run::plan_for_embeddings(fleet.models[0].request.dry_run, engine::Pooling::mean);
+  SmallHost small(fleet, {.time_slice = 0ms});
+  std::stop_source asked;
+  Lease lease = small.host.acquire("a", {.claim = {.tenant = "x"}, .give_way = asked});
+  std::vector<std::string> texts;
+  for (int i = 0; i < 40; ++i) texts.push_back("Day " + std::to_string(i) + ". Wind north, all hands on deck.");
+  const auto undisturbed = run::Embedder(lease.instance()).embed(texts);
+  LeaseRequest urgent(small.host, "a", kUrgent);
+  bool was_served = false;
+  run::EmbedParams params;
+  params.between_batches = [&] {
+    if (was_served || !asked.stop_requested()) return;
+    lease.give_way({.claim = {.tenant = "x"}}, {.tell =
+                                                    [&] {
+                                                      if (std::exchange(was_served, true)) return;
+                                                      Lease other = urgent.take();
+                                                      (void)run::Embedder(other.instance()).embed(texts[0]);
+                                                    },
+                                                .step = 1ms});
+  };
+  const auto vectors = run::Embedder(lease.instance()).embed(texts, params);
+  EXPECT_TRUE(was_served);
+  ASSERT_EQ(vectors.size(), undisturbed.size());
+  for (std::size_t i = 0; i < vectors.size(); ++i) EXPECT_EQ(vectors[i].values, undisturbed[i].values) << i;
 }
 
 TEST(LeaseRequestTest, WaitsInStepsAndKeepsItsPlace) {

@@ -115,7 +115,7 @@ TEST_F(AdapterBatchesTest, TakeTurnsWhileBothGenerate) {
   }
   EXPECT_EQ(std::ranges::count(order, 'l'), 32);
   std::size_t switches = 0;
-  for (std::size_t i = 1; i < order.size(); ++i) switches += order[i] != order[i - 1] ? 1 : 0;
+  for (std::size_t i = 1; i < order.size(); ++i) switches += order[i] != order[i - 1] ? 1U : 0U;
   EXPECT_EQ(switches, 7U) << order;
 }
 

@@ -305,7 +305,7 @@ TEST(EmbedderTest, GettersRefuseWhatThePoolingDoesNotGive) {
 // With a causal model's own attention a token's vector does not know what follows; where every token sees all, it does.
 TEST(EmbedderTest, AttentionSaysWhatATokenSees) {
   MemoryAccounting accounting;
-  const auto first_vector = [&](engine::Attention attention, std::vector<engine::Token> input) {
+  const auto first_vector = [&](engine::Attention attention, const std::vector<engine::Token>& input) {
     plan::Request request = embedding_request(model_path("llama-dense"), kNone, 1);
     request.dry_run.context.attention = attention;
     const auto instance = ready(accounting, request);
@@ -313,7 +313,7 @@ TEST(EmbedderTest, AttentionSaysWhatATokenSees) {
     EXPECT_EQ(instance->context().facts().is_causal, attention != engine::Attention::non_causal);
     Embedder embedder(*instance);
     EXPECT_EQ(embedder.longest_input(), attention == engine::Attention::non_causal ? 64U : 256U);
-    std::vector<float> values = embedder.embed(std::vector{std::move(input)}).front().values;
+    std::vector<float> values = embedder.embed(std::span<const std::vector<engine::Token>>(&input, 1)).front().values;
     values.resize(embedder.width());
     return values;
   };

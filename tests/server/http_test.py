@@ -130,6 +130,22 @@ class Http(ServedCase):
             error = self.refused(ask(input="Where?", previous_response_id=gone), 400, "is not .or no more. kept here: send the whole conversation")
             self.assertEqual((error["code"], error["param"]), ("previous_response_not_found", "previous_response_id"))
 
+    def test_an_answer_is_given_again_and_forgotten(self):
+        body = {"input": "Who is the captain?", "max_output_tokens": 8, "temperature": 0}
+        first = self.server.post("/v1/responses", body)[1]
+        self.assertEqual(self.server.get("/v1/responses/" + first["id"]), (200, first))
+        streamed = [data for _, data in self.server.events("/v1/responses", {**body, "stream": True})][-1]["response"]
+        self.assertEqual(self.server.get("/v1/responses/" + streamed["id"]), (200, streamed))
+        path = "/v1/responses/" + first["id"]
+        status, _, told = self.server.request("DELETE", path)
+        self.assertEqual((status, told), (200, {"id": first["id"], "object": "response", "deleted": True}))
+        for gone in (path, "/v1/responses/resp_none", "/v1/responses/" + self.server.post("/v1/responses", {**body, "store": False})[1]["id"]):
+            self.refused(self.server.get(gone), 404, "is not .or no more. kept here")
+            self.assertEqual(self.server.request("DELETE", gone)[0], 404)
+        self.refused(self.server.post("/v1/responses", {**body, "previous_response_id": first["id"]}), 400, "not .or no more. kept here")
+        reference = {"type": "item_reference", "id": first["output"][0]["id"]}
+        self.assertEqual(self.server.post("/v1/responses", {**body, "input": [reference, {"role": "user", "content": "Where?"}]})[0], 400)
+
     def test_items_of_an_answer_may_be_referred_to(self):
         first = self.server.post("/v1/responses", {"input": "Who is the captain?", "max_output_tokens": 8})[1]
         reference = {"type": "item_reference", "id": first["output"][0]["id"]}

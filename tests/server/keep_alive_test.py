@@ -116,6 +116,21 @@ class KeepAlive(unittest.TestCase):
         self.assertEqual((status, body["error"]["code"]), (200, "busy"))
         self.assertRegex(server.log_text(), "POST /v1/chat/completions 503")
 
+    def test_white_space_keeps_vectors_alive(self):
+        server = self.serving("--sse-ping-interval", 0.002, "--keep-alive-spaces", "--embeddings", "--pooling", "mean", context=512)
+        texts = [f"Day {i}. Wind north, sails and ropes, all hands on deck. " * 4 for i in range(200)]
+        few = server.post("/v1/embeddings", {"input": texts[:2]})[1]["data"]
+        for path, fields, read in (("/v1/embeddings", {"input": texts}, lambda body: [one["embedding"] for one in body["data"]]),
+                                   ("/api/embed", {"input": texts}, lambda body: body["embeddings"])):
+            answer = self.begin(server, path, fields).getresponse()
+            self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "application/json"))
+            text = answer.read().decode()
+            self.assertTrue(text.startswith(" "), text[:20])
+            vectors = read(json.loads(text))
+            self.assertEqual(len(vectors), len(texts))
+            self.assertAlmostEqual(vectors[1][0], few[1]["embedding"][0], places=2)
+        self.assertEqual(server.post("/v1/embeddings", {"input": []})[0], 400)
+
     def test_an_answer_that_comes_soon_is_as_ever(self):
         server = self.serving("--sse-ping-interval", 60, "--keep-alive-spaces")
         status, headers, body = server.request("POST", "/v1/chat/completions", CHAT)

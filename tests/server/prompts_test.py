@@ -177,6 +177,54 @@ class Agents(ServedCase):
         self.assertEqual(sum(plain[k] for k in ("input_tokens", "cache_read_input_tokens")),
                          sum(joined[k] for k in ("input_tokens", "cache_read_input_tokens")))
 
+    def test_a_tool_loop_reads_what_is_new_and_no_more(self):
+        """As Claude Code goes on: thoughts with signatures, calls and results in the history, streamed and whole in turns."""
+        tools = [{"name": "read_log", "description": "Reads a page of the log.",
+                  "input_schema": {"type": "object", "properties": {"day": {"type": "integer"}}, "required": ["day"]}}]
+        messages = [{"role": "user", "content": [{"type": "text", "text": "What was on day 3?"}]}]
+        before = 0
+        for turn in range(4):
+            body = {"model": "mate-chat", "max_tokens": 6, "temperature": 0, "tools": tools, "messages": messages,
+                    "thinking": {"type": "enabled", "budget_tokens": 1024}, "system": [
+                        {"type": "text", "text": f"x-anthropic-billing-header: cch={turn:05x};"},
+                        {"type": "text", "text": "You keep the log. " * 6, "cache_control": {"type": "ephemeral"}}]}
+            counted = self.server.post("/v1/messages/count_tokens?beta=true", {k: body[k] for k in body if k != "max_tokens"})
+            self.assertEqual(counted[0], 200, counted)
+            if turn % 2:
+                events = [data for name, data in self.server.events("/v1/messages?beta=true", {**body, "stream": True}) if name != "ping"]
+                usage = events[0]["message"]["usage"]
+            else:
+                status, answer = self.server.post("/v1/messages?beta=true", body)
+                self.assertEqual(status, 200, answer)
+                usage = answer["usage"]
+            whole = usage["input_tokens"] + usage["cache_read_input_tokens"]
+            self.assertEqual(whole, counted[1]["input_tokens"])
+            # Templates write the end of the last turn anew, once something follows it.
+            self.assertGreaterEqual(usage["cache_read_input_tokens"], before - 16, f"turn {turn}")
+            before = whole
+            call = {"type": "tool_use", "id": f"toolu_{turn}", "name": "read_log", "input": {"day": turn}}
+            messages += [{"role": "assistant", "content": [{"type": "thinking", "thinking": "Let me see.", "signature": "c2ln"},
+                                                           {"type": "text", "text": "I look."}, call]},
+                         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call["id"], "content": f"Day {turn}: calm."}]}]
+
+    def test_a_session_on_responses_reads_what_is_new_and_no_more(self):
+        """As Codex goes on: the whole conversation each time, with calls and encrypted thoughts, and nothing kept here."""
+        items = [{"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Keep the log. " * 8}]},
+                 {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What was on day 3?"}]}]
+        before = 0
+        for turn in range(3):
+            body = {"model": "mate-chat", "instructions": "You are a mate. " * 6, "input": items, "store": False, "stream": True,
+                    "max_output_tokens": 6, "temperature": 0, "include": ["reasoning.encrypted_content"], "parallel_tool_calls": False,
+                    "prompt_cache_key": "one-session",
+                    "tools": [{"type": "function", "name": "shell", "description": "Runs a command.", "strict": False,
+                               "parameters": {"type": "object", "properties": {"command": {"type": "string"}}}}]}
+            final = [data for _, data in self.server.events("/v1/responses", body)][-1]["response"]
+            usage = final["usage"]
+            self.assertGreaterEqual(usage["input_tokens_details"]["cached_tokens"], before - 16, f"turn {turn}")
+            before = usage["input_tokens"]
+            items = [*items, {"type": "function_call", "call_id": f"call_{turn}", "name": "shell", "arguments": '{"command": "ls"}'},
+                     {"type": "function_call_output", "call_id": f"call_{turn}", "output": f"page {turn}"}]
+
     def test_too_long_is_said_in_the_words_that_clients_look_for(self):
         long = {"model": "mate-chat", "max_tokens": 8, "messages": [{"role": "user", "content": "word " * 4000}]}
         status, answer = self.server.post("/v1/messages", long)
@@ -185,6 +233,26 @@ class Agents(ServedCase):
         status, counted = self.server.post("/v1/messages/count_tokens", long)
         self.assertEqual(status, 200, counted)
         self.assertGreater(counted["input_tokens"], 1024)
+
+
+class Beginnings(ServedCase):
+    """Two sequences: one keeps a long conversation, the other one begins as it did."""
+    arguments = ("-m", MATE, "-np", "2", "-c", "2048", *SMALL)
+
+    def cached(self, *more):
+        system = {"role": "system", "content": "You keep the log of the ship, and nothing else. " * 8}
+        status, answer = self.server.post("/v1/chat/completions", {"messages": [system, *more], "max_tokens": 4, "temperature": 0})
+        self.assertEqual(status, 200, answer)
+        return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+    def test_a_conversation_that_begins_alike_shares_the_beginning_and_spoils_nothing(self):
+        long = [user("Who is the captain? " * 40), {"role": "assistant", "content": "Nobody. " * 40}]
+        self.assertEqual(self.cached(*long, user("And the mate?")), 0)
+        beginning = self.cached(user("What is the weather?"))
+        self.assertGreater(beginning, 50)
+        # The long one is still there as a whole.
+        self.assertGreater(self.cached(*long, user("And the mate?"), {"role": "assistant", "content": "Me."}, user("Good.")),
+                           beginning + 200)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,9 @@ TEST_F(VocabularyCacheTest, AModelComesBeforeThem) {
   VocabularyCache vocabularies(small.host);
   const ServerOptions options;
   KeyUsage keys({}, std::chrono::steady_clock::now());
-  const ServerContext server{small.host, prompts, vocabularies, keys, options};
+  AdapterScales scales;
+  RequestMemory memory(small.accounting.ledger(), [] { return false; });
+  const ServerContext server{small.host, prompts, vocabularies, keys, scales, memory, options};
   (void)checked_lease(server, "a", [](const PromptReader&) {}, kAtOnce);
   EXPECT_EQ(small.status("a").loads, 1U);
   EXPECT_EQ(vocabularies.size(), 0U);
@@ -142,7 +144,9 @@ TEST_F(VocabularyCacheTest, ALeaseIsTakenOnlyForWhatPassesItsCheck) {
   VocabularyCache vocabularies(small.host);
   const ServerOptions options;
   KeyUsage keys({}, std::chrono::steady_clock::now());
-  const ServerContext server{small.host, prompts, vocabularies, keys, options};
+  AdapterScales scales;
+  RequestMemory memory(small.accounting.ledger(), [] { return false; });
+  const ServerContext server{small.host, prompts, vocabularies, keys, scales, memory, options};
   int checks = 0;
   const auto refuse = [&](const PromptReader&) {
     ++checks;

@@ -68,6 +68,8 @@ class Accounts {
     explicit Door(Accounts& accounts, memory::AnyCapacity& next) : accounts_(accounts), next_(next) {}
     [[nodiscard]] std::expected<void, memory::Refusal> try_acquire(const memory::Tag& tag, Bytes bytes) override;
     void release(const memory::Tag& tag, Bytes bytes) noexcept override;
+    void placed(const memory::Tag& tag, Bytes bytes) noexcept override { next_.placed(tag, bytes); }
+    void leaving(const memory::Tag& tag, Bytes bytes) noexcept override { next_.leaving(tag, bytes); }
 
    private:
     Accounts& accounts_;

@@ -225,7 +225,7 @@ void Contexts::charge_backends(const device::Meter& meter, const device::Meter::
     if (unseen == Bytes{}) continue;
     const memory::Tag tag{
         .device = card.id, .owner = kBackends, .stage = memory::Stage::runtime, .buffer = card.id.name()};
-    if (auto granted = accounts_.ledger().take(tag, unseen); !granted)
+    if (auto granted = accounts_.ledger().take_what_is_there(tag, unseen); !granted)
       throw memory::Refused(std::move(granted.error()), "what the backend has taken for itself");
   }
 }
@@ -244,7 +244,7 @@ void Contexts::charge_runtime(Context& context) {
     if (unseen == Bytes{}) continue;
     const memory::Tag tag{
         .device = card, .owner = context.owner.name(), .stage = memory::Stage::runtime, .buffer = card.name()};
-    if (auto granted = accounts_.ledger().take(tag, unseen); !granted)
+    if (auto granted = accounts_.ledger().take_what_is_there(tag, unseen); !granted)
       throw memory::Refused(std::move(granted.error()), "what the warm-up took beside its buffers");
     context.runtime.emplace_back(tag, unseen);
     context.row.runtime += unseen;
