@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
   const int rounds = std::atoi(argv[2]);
   const auto [alone, alone_p99] = together(argv[1], 1, rounds);
   const auto [sixteen, sixteen_p99] = together(argv[1], 16, rounds);
-  fmt::print("{{\"alone_us\": {}, \"alone_p99_us\": {}, \"sixteen_us\": {}, \"sixteen_p99_us\": {}}}\n", alone, alone_p99,
-             sixteen, sixteen_p99);
+  fmt::print("{{\"alone_us\": {}, \"alone_p99_us\": {}, \"sixteen_us\": {}, \"sixteen_p99_us\": {}}}\n", alone,
+             alone_p99, sixteen, sixteen_p99);
   return 0;
 }

@@ -85,7 +85,7 @@ _plimsoll() {
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
     guard)
-      words='-h --help --budget --name --warm-up --seal --report --any-engine -q --quiet --'
+      words='-h --help --budget --name --warm-up --seal --report --any-engine -q --quiet'
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     quantize)
       words='-h --help -t --threads --dry-run --force --allow-requantize --leave-output-tensor --pure --keep-split --imatrix

@@ -16,6 +16,15 @@ constexpr std::chrono::seconds kLookAgain{1};
 constexpr std::chrono::milliseconds kTakeInAMoment{100};
 constexpr std::chrono::seconds kLongestMoment{10};
 
+// What others show of their models is some beats old.
+constexpr std::chrono::milliseconds kShownByThen{500};
+
+bool others_stand_here(const FreeCapacity& capacity) {
+  return std::ranges::any_of(capacity.devices(), [](const plan::DeviceState& state) {
+    return state.held_back > Bytes{} || state.promised_to_others > Bytes{};
+  });
+}
+
 bool may_soon_be_asked(const Shortage& shortage) {
   std::uint64_t needed = 0;
   std::uint64_t available = 0;
@@ -58,7 +67,10 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
   }
   const Shortage shortage = capacity.shortage(ticket.model, stay, go);
-  if (ticket.when_busy == WhenBusy::wait && may_soon_be_asked(shortage) && waits_a_little(ticket.id, now)) return;
+  const bool is_early = !ticket.short_since || now - *ticket.short_since < kShownByThen;
+  if (ticket.when_busy == WhenBusy::wait &&
+      (may_soon_be_asked(shortage) || (is_early && others_stand_here(capacity))) && waits_a_little(ticket.id, now))
+    return;
   std::string why = fmt::format("'{}' does not fit{} now: {}", ticket.model, beside, shortage.sentence);
   if (ticket.when_short == WhenShort::wait) return postpone(ticket, std::move(why), shortage.numbers, now);
   refuse(ticket, ErrorCode::out_of_device_memory, std::move(why), shortage.numbers);

@@ -16,12 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kBeat = 100ms;
-constexpr auto kShowAnew = 1s;         // what is taken changes without anybody saying so
-constexpr auto kLongestAnswer = 1s;    // who does not answer in it is passed over
-constexpr auto kLongestGoing = 5min;   // conversations are saved first, and work at it is finished
+constexpr auto kBeat = 50ms;
+constexpr auto kShowAnew = 1s;        // what is taken changes without anybody saying so
+constexpr auto kLongestAnswer = 1s;   // who does not answer in it is passed over
+constexpr auto kLongestGoing = 5min;  // conversations are saved first, and work at it is finished
 constexpr auto kPassedOver = 10s;
-constexpr auto kExpectation = 2s;      // unless it is said again
+constexpr auto kExpectation = 2s;  // unless it is said again
 
 std::string name_of(const broker::Offer& offer) {
   return fmt::format("process {} ({}): {}", offer.pid, offer.program, offer.model.name);

@@ -87,7 +87,8 @@ Json model_json(const broker::ShownProcess& process, const broker::ShownModel& m
   Json parts = Json::array();
   for (const broker::ShownPart& part : model.parts) {
     if (part.account >= process.accounts.size()) continue;
-    parts.push_back(with_amounts({{"memory", name_of(process.accounts[part.account].memory)}}, part.reserved, part.taken));
+    parts.push_back(
+        with_amounts({{"memory", name_of(process.accounts[part.account].memory)}}, part.reserved, part.taken));
   }
   const bool is_idle = model.work == broker::Work::ready;
   return {{"name", as_utf8(model.name)},
@@ -148,7 +149,8 @@ std::string to_table(const broker::Picture& picture, broker::BootTime now) {
                                 "state", "idle", "reserved", "taken", "memory");
   for (const broker::ShownProcess& process : picture.processes) add_process(out, process, now);
   if (picture.damaged > 0)
-    out += fmt::format("{} entries are damaged; their processes mend them with their next reservation\n", picture.damaged);
+    out +=
+        fmt::format("{} entries are damaged; their processes mend them with their next reservation\n", picture.damaged);
   if (std::ranges::any_of(picture.processes, [](const auto& process) { return !process.same_pids; }))
     out += "*: as it is called in its own pid namespace (a container)\n";
   return out;

@@ -75,7 +75,7 @@ struct Sequence {
   CellRuns cells;                        // of those in memory, where sequences share a cache
   double weight = 1;                     // its share of the prompts' tokens of a batch
   engine::AdapterScales adapter_scales;  // what it is computed with; empty: the instance's
-  std::uint64_t waits_since = 0;         // counted in batches of the schedule
+  std::uint64_t waits_since = 0;         // in half batches: who was part of one comes after who has come since
 
   bool all_logits = false;               // of what waits, else of its last token only
   std::vector<std::int32_t> batch_rows;  // of the last batch, while their logits are still the engine's

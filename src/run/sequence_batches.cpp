@@ -46,7 +46,7 @@ Sequence& SequenceSchedule::next_in_turn(const std::vector<Sequence*>& queue) co
 
 void SequenceSchedule::count_batch(const std::vector<Share>& shares, std::size_t tokens) {
   ++batches_;
-  for (const Share& share : shares) share.sequence->waits_since = batches_;
+  for (const Share& share : shares) share.sequence->waits_since = 2 * batches_ + 1;
   const engine::AdapterScales& scales = shares.front().sequence->adapter_scales;
   if (scales != turn_.adapter_scales) turn_ = {.adapter_scales = scales};
   ++turn_.batches;

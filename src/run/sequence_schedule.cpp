@@ -97,7 +97,7 @@ void require_tokens(const engine::ModelFacts& model, std::span<const engine::Tok
 }
 
 void SequenceSchedule::push_tokens(Sequence& sequence, std::span<const engine::Token> tokens) {
-  if (sequence.waiting() == 0) sequence.waits_since = batches_;
+  if (sequence.waiting() == 0) sequence.waits_since = 2 * batches_;
   for (const engine::Token token : tokens) {
     sequence.positions.push_back(sequence.next_position());
     sequence.tokens.push_back(token);
@@ -108,7 +108,7 @@ void SequenceSchedule::push_block(Sequence& sequence, VectorBlock block, Positio
   const Position begin = sequence.next_position();
   block.first = sequence.tokens.size();
   if (!sequence.first_vector) sequence.first_vector = block.first;
-  if (sequence.waiting() == 0) sequence.waits_since = batches_;
+  if (sequence.waiting() == 0) sequence.waits_since = 2 * batches_;
   for (std::size_t i = 0; i < block.count; ++i) {
     sequence.positions.push_back(block.positions.empty() ? begin + static_cast<Position>(i) : block.positions[i][0]);
     sequence.tokens.push_back(LLAMA_TOKEN_NULL);

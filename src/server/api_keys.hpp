@@ -48,8 +48,8 @@ class ApiKeys {
                                               const std::vector<host::FleetKey>& named);
 
   mutable std::mutex mutex_;
+  std::map<Hash, std::size_t> numbers_;  // of every key without a name that was ever here; before what is made with it
   std::vector<Entry> entries_;
-  std::map<Hash, std::size_t> numbers_;  // of every key without a name that was ever here
 };
 
 }  // namespace plimsoll::server

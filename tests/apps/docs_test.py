@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top", "ps", "guard"]
+SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor", "demo", "bench", "embed", "rerank", "tokenize", "quantize", "serve", "top", "ps", "guard", "place"]
 # Flags of other programs that the pages mention.
 FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix",
            # llama-server's, which `serve` takes as well
@@ -160,7 +160,7 @@ def check_pages(root: pathlib.Path) -> int:
     return links
 
 
-SCHEMA_PAGES = ("docs/command-line.md", "docs/server.md", "docs/c-api.md")
+SCHEMA_PAGES = ("docs/command-line.md", "docs/server.md", "docs/c-api.md", "docs/guard.md")
 
 
 def check_schemas(root: pathlib.Path) -> None:

@@ -219,8 +219,8 @@ class Starts(Guard):
     def test_settings_may_stand_in_the_environment(self):
         done = self.run_it([PROGRAMS["links"], f"model@0={LLAMA}", "context=256"],
                            env={**self.environment, "LD_PRELOAD": PROGRAMS["library"], "PLIMSOLL_GUARD_BUDGET": "CPU=1KiB"})
-        self.assertIn("model null", done.stdout)
-        self.assertIn("within the budget of 1 KiB", done.stderr)
+        self.assertIn("context null", done.stdout)  # its weights are mapped, and charged to nobody
+        self.assertIn("within the budget of 1.00 KiB", done.stderr)
         done = self.run_it([PROGRAMS["links"], f"model@0={LLAMA}", "context=256"],
                            env={**self.environment, "LD_PRELOAD": PROGRAMS["library"], "PLIMSOLL_GUARD_BUDGET": "nonsense"})
         self.assertIn("PLIMSOLL_GUARD_BUDGET", done.stderr)
@@ -280,7 +280,7 @@ class Fakes(Guard):
     def test_a_budget_refuses_the_model_or_the_context(self):
         done = self.fake(options=["--budget", "Fake0=7MiB"])
         self.assertIn("context null", done.stdout)
-        self.assertRegex(done.stderr, r"'fake' asked for 8 MiB of weights on Fake0: 7 MiB are left within the budget of 7 MiB")
+        self.assertRegex(done.stderr, r"'fake' asked for 8.00 MiB of weights on Fake0: 7.00 MiB are left within the budget of 7.00 MiB")
         done = self.fake(options=["--budget", "9MiB"])
         self.assertIn("context null", done.stdout)
         self.assertEqual(done.report["contexts"][0]["state"], "refused")

@@ -76,8 +76,8 @@ class Tools(Others):
         command = ["llama-batched-bench", "-m", BOSUN, "-c", "512", "-npp", "16", "-ntg", "8", "-npl", "1,2", "-t", "1"]
         alone, guarded = self.both(*command)
         rows = lambda text: re.findall(r"^\|\s*16 \|\s*8 \|\s*(\d) \|\s*(\d+) \|", text, re.M)
-        self.assertEqual(rows(alone.stdout), [("1", "24"), ("2", "48")])
-        self.assertEqual(rows(guarded.stdout), rows(alone.stdout))
+        self.assertEqual(rows(alone.stdout + alone.stderr), [("1", "24"), ("2", "48")])
+        self.assertEqual(rows(guarded.stdout + guarded.stderr), rows(alone.stdout + alone.stderr))
         self.assert_all_given_back()
 
     def test_llama_completion(self):

@@ -13,7 +13,7 @@ TEST(NeighboursTest, AnIdleModelOfAnotherProcessIsAskedAndNobodyIsRefusedMeanwhi
 budget 100
 total 100
 model a 60
-others 50
+others 50 =>
 offer x 50 =>
 ask 1 a => ask for 1: x
 wait 100 => ask for 1: x
@@ -29,7 +29,7 @@ budget 100
 total 100
 model a 50
 model b 50
-others 40
+others 40 =>
 ask 1 a => load a
 ready a => grant 1
 free a =>
@@ -45,7 +45,7 @@ budget 100
 total 100
 model a 50
 model b 50
-others 40
+others 40 =>
 ask 1 a => load a
 ready a => grant 1
 free a =>
@@ -62,7 +62,7 @@ budget 100
 total 100
 model a 50
 model b 90
-others 45
+others 45 =>
 offer x 45 idle=60000 =>
 ask 1 a => load a
 ready a => grant 1
@@ -79,7 +79,7 @@ TEST(NeighboursTest, NobodyIsAskedInVain) {
 budget 100
 total 100
 model a 60
-others 90
+others 90 =>
 offer x 40 =>
 ask 1 a => refuse 1 out_of_device_memory
 )");
@@ -90,7 +90,7 @@ TEST(NeighboursTest, WhatOurBudgetForbidsIsNotAskedOfOthers) {
 budget 50
 total 100
 model a 60
-others 90
+others 90 =>
 offer x 90 =>
 ask 1 a => refuse 1 over_budget
 )");
@@ -101,7 +101,7 @@ TEST(NeighboursTest, WhoStaysIsPassedOver) {
 budget 100
 total 100
 model a 60
-others 80
+others 80 =>
 offer x 40 idle=9000 =>
 offer y 40 idle=100 =>
 ask 1 a => ask for 1: x
@@ -115,7 +115,7 @@ TEST(NeighboursTest, AModelAtWorkIsAskedOnlyByWhoHasWaited) {
 budget 100
 total 100
 model a 60
-others 50
+others 50 =>
 offer x 50 at-work =>
 ask 1 a => wait for 1
 wait 1000 => wait for 1
@@ -128,7 +128,7 @@ TEST(NeighboursTest, WhoDoesNotWaitForWorkOfOursDoesNotWaitForThatOfOthers) {
 budget 100
 total 100
 model a 60
-others 50
+others 50 =>
 offer x 50 at-work =>
 ask 1 a refuse => refuse 1 out_of_device_memory
 )");
@@ -139,7 +139,7 @@ TEST(NeighboursTest, AnIdleModelIsAskedBeforeOneAtWork) {
 budget 100
 total 100
 model a 60
-others 80
+others 80 =>
 offer x 40 at-work =>
 offer y 40 =>
 ask 1 a => ask for 1: y
@@ -170,8 +170,9 @@ ask 1 a => load a
 ready a => grant 1
 free a =>
 ask 2 b => load b
-asked a => goes; drain a
-ask 3 a => keep a; grant 3
+asked a => goes
+ask 3 a => grant 3
+ready b => grant 2
 )");
 }
 

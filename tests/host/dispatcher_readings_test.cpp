@@ -128,7 +128,8 @@ TEST(DispatcherReadingsTest, TheRefusalSaysWhoHoldsIt) {
   device.info.id = gpu;
   device.budget = memory::Budget{.bytes = 100_MiB};
   FreeCapacity capacity({plan}, {device});
-  capacity.look_again({device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .promised_to_others = {}, .holdings = {}});
+  capacity.look_again(
+      {device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .promised_to_others = {}, .holdings = {}});
   (void)dispatcher.ask("a", WhenBusy::wait);
   const auto decisions = dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
   ASSERT_EQ(decisions.size(), 1U);

@@ -131,7 +131,7 @@ TEST(FleetFileTest, ADraftThatMeansNothingIsAComplaint) {
               ElementsAre(HasSubstr("probability")));
   EXPECT_THAT(wrong("[[model]]\npath = 'a'\nmodel-draft = 'b'\ndraft-p-min = 'x'"), ElementsAre(HasSubstr("a number")));
   EXPECT_THAT(wrong("[[model]]\npath = 'a'\nbatch-size = 4\nmodel-draft = 'b'\ndraft-max = 4"),
-              ElementsAre(HasSubstr("needs batches of 5")));
+              ElementsAre(HasSubstr("batches of 5")));
   EXPECT_THAT(wrong("[[model]]\npath = 'a'\nembeddings = true\nmodel-draft = 'b'"),
               ElementsAre(HasSubstr("for embeddings")));
   EXPECT_THAT(wrong("[[model]]\nname = 'a'\npath = 'a'\nmodel-draft = 'b'\n[[model]]\nname = 'a-draft'\npath = 'c'"),

@@ -11,7 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-
 constexpr broker::BootTime kNow{100'000};
 const broker::MemoryKey kCard{.pci = "0000:c1:00.0", .uuid = "5c7a", .name = "CUDA0 NVIDIA H200"};
 
@@ -22,15 +21,15 @@ broker::Picture picture() {
                               .accounts = {{.memory = broker::host_key(), .reserved = 2_MiB, .taken = 1_MiB},
                                            {.memory = kCard, .reserved = 8_GiB, .taken = 7_GiB}},
                               .models_left_out = 3};
-  server.models = {{.name = "chat",
-                    .work = broker::Work::ready,
-                    .can_go = true,
-                    .priority = 2,
-                    .idle_since = broker::BootTime(10'000),
-                    .reload_time = std::chrono::milliseconds(800),
-                    .parts = {{.account = 1, .reserved = 8_GiB, .taken = 7_GiB},
-                              {.account = 0, .reserved = 1_MiB, .taken = 1_MiB}}},
-                   {.name = "records", .work = broker::Work::none, .parts = {{.account = 0, .reserved = 64_KiB}}}};
+  server.models = {
+      {.name = "chat",
+       .work = broker::Work::ready,
+       .can_go = true,
+       .priority = 2,
+       .idle_since = broker::BootTime(10'000),
+       .reload_time = std::chrono::milliseconds(800),
+       .parts = {{.account = 1, .reserved = 8_GiB, .taken = 7_GiB}, {.account = 0, .reserved = 1_MiB, .taken = 1_MiB}}},
+      {.name = "records", .work = broker::Work::none, .parts = {{.account = 0, .reserved = 64_KiB}}}};
   broker::ShownProcess dead{.pid = 12,
                             .same_pids = false,
                             .program = "generate",

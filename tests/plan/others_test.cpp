@@ -31,11 +31,10 @@ class OthersTest : public testing::Test {
     ASSERT_TRUE(other->reserve({}, std::vector<broker::Want>{{.account = account, .more = bytes}}));
   }
   [[nodiscard]] DeviceState state(std::optional<memory::Budget> budget = {}) const {
-    std::vector<DeviceState> states{
-        {.info = card(),
-         .reading = {.total = 1000_B, .free = 400_B, .used_by_us = {}, .source = "card"},
-         .budget = budget,
-         .ours = own}};
+    std::vector<DeviceState> states{{.info = card(),
+                                     .reading = {.total = 1000_B, .free = 400_B, .used_by_us = {}, .source = "card"},
+                                     .budget = budget,
+                                     .ours = own}};
     take_off_others(states, *here, here->moment(), [&](const DeviceState&) { return own; });
     return states.front();
   }
@@ -98,11 +97,11 @@ TEST_F(OthersTest, AShortSharedBudgetIsNamedAsThat) {
   promise(250_B);
   other->placed(account, 250_B);
   const DeviceState on = state(memory::Budget{.bytes = 300_B, .shared = true});
-  const ModelPlan model{.name = "a",
-                        .request = {},
-                        .dry_run = {},
-                        .entries = {{.device = card().id, .buffer = "Vulkan0", .stage = memory::Stage::weights,
-                                     .bytes = 80_B}}};
+  const ModelPlan model{
+      .name = "a",
+      .request = {},
+      .dry_run = {},
+      .entries = {{.device = card().id, .buffer = "Vulkan0", .stage = memory::Stage::weights, .bytes = 80_B}}};
   const std::vector<DeviceVerdict> verdicts = admit({model}, {on});
   EXPECT_EQ(verdicts.front().limit, Limit::shared);
   EXPECT_EQ(verdicts.front().short_by, 30_B);

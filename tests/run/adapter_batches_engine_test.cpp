@@ -39,8 +39,9 @@ class AdapterBatchesTest : public BatchedExecutorTest {
   }
   // What another instance computes with these scales for everybody.
   std::vector<float> alone(const AdapterScales& scales, const std::vector<engine::Token>& tokens) {
-    MemoryAccounting other;
-    const auto fresh = test::ready(other, request(1, 0.5F));
+    plan::Request other = request(1, 0.5F);
+    other.name = "alone";
+    const auto fresh = test::ready(accounting, other);
     fresh->set_adapter_scales(scales);
     BatchedExecutor only(*fresh);
     Conversation conversation = only.create();
@@ -155,18 +156,23 @@ TEST_F(AdapterBatchesTest, OthersAreComputedAgain) {
 
 TEST_F(AdapterBatchesTest, AreSavedAndRestoredWithTheConversation) {
   open(request(1, 1));
-  std::optional<Conversation> conversation = prompted_with({0, 1}, some_tokens(12));
-  ASSERT_EQ(conversation->infer(), DecodeStatus::ok);
   std::stringstream file;
-  write_archive(sink_of(file), conversation->save());
-  conversation.reset();
+  {
+    Conversation conversation = prompted_with({0, 1}, some_tokens(12));
+    ASSERT_EQ(conversation.infer(), DecodeStatus::ok);
+    write_archive(sink_of(file), conversation.save());
+  }
   const SequenceSnapshot saved = read_sequence_archive(file);
   EXPECT_EQ(saved.adapter_scales, (AdapterScales{0, 1}));
-  Conversation back = executor->load(saved);
-  EXPECT_EQ(back.adapter_scales(), (AdapterScales{0, 1}));
-  back.prompt(engine::Token{7});
-  ASSERT_EQ(back.infer(), DecodeStatus::ok);
-  expect_alone(back, {0, 1});
+  {
+    Conversation back = executor->load(saved);
+    EXPECT_EQ(back.adapter_scales(), (AdapterScales{0, 1}));
+    back.prompt(engine::Token{7});
+    ASSERT_EQ(back.infer(), DecodeStatus::ok);
+    expect_alone(back, {0, 1});
+  }
+  executor.reset();
+  instance.reset();
 
   plan::Request others = request(1, 1);
   std::swap(others.dry_run.adapters[0], others.dry_run.adapters[1]);

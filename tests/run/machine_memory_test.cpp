@@ -88,8 +88,8 @@ TEST_F(MachineMemoryTest, TwoBackendsOfOneCardAreOneMemoryInEachProcess) {
   EXPECT_FALSE(b.reserve(device::DeviceId{"Vulkan3"}, 41_B));
   EXPECT_EQ(b.memory.account_of(device::DeviceId{"Vulkan3"}), b.memory.account_of(device::DeviceId{"CUDA0"}));
   b.memory.look({device::DeviceId{"CUDA0"}}, 0ms);
-  EXPECT_FALSE(b.memory.reserve({{.memory = device::DeviceId{"CUDA0"}, .bytes = 30_B},
-                                 {.memory = device::DeviceId{"Vulkan3"}, .bytes = 30_B}}));
+  EXPECT_FALSE(b.memory.reserve(
+      {{.memory = device::DeviceId{"CUDA0"}, .bytes = 30_B}, {.memory = device::DeviceId{"Vulkan3"}, .bytes = 30_B}}));
 }
 
 TEST_F(MachineMemoryTest, TheHostsMemoryIsKnownAndASoftwareDevicesIsIt) {

@@ -293,7 +293,7 @@ TEST_F(SpeculativeTest, WhatCannotBeIsNamed) {
   target_executor.reset();
   draft_executor.reset();
   open(test::lively_request("llama-dense", 1), test::lively_request("llama-dense", 1), 1);
-  expect_error(ErrorCode::usage, "--outputs 9", make);
+  expect_error(ErrorCode::usage, "n_outputs_max 9", make);
   target_executor.reset();
   draft_executor.reset();
   open(test::lively_request("mamba-dense", 1), test::lively_request("mamba-dense", 1));

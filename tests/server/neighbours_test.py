@@ -14,7 +14,7 @@ import unittest
 from serving import BOSUN, MATE, SMALL, Serving
 
 PROGRAM = sys.argv[1]
-CONTEXT = ["-c", "256", "-np", "2", "--no-mmap"]
+CONTEXT = ["-c", "8192", "-np", "2", "--no-mmap"]  # the cache is most of it, and exactly planned
 
 
 def planned(model, *arguments):
@@ -32,13 +32,13 @@ class Neighbours(unittest.TestCase):
         self.mate, self.bosun = planned(MATE), planned(BOSUN)
         # Either of them with what a server keeps for itself, never both.
         room = min(self.mate, self.bosun)
-        self.assertGreater(room, 8 << 20)
+        self.assertGreater(room, 20 << 20)
         self.budget = ["--budget", f"CPU={max(self.mate, self.bosun) + room // 2},shared"]
 
     def serve(self, model, *arguments, **options):
         server = Serving(PROGRAM, "-m", model, *SMALL, *CONTEXT, *self.budget, "-v", *arguments, environment=self.environment,
                          **options)
-        self.addCleanup(lambda: server.process.poll() is None and server.stop())
+        self.addCleanup(server.stop)
         return server
 
     def ask(self, server, name, text="Day 12.", timeout=None):
@@ -55,13 +55,20 @@ class Neighbours(unittest.TestCase):
         """By name: state and whether its process has taken it."""
         return {model["name"]: model for process in self.ps()["processes"] for model in process["models"]}
 
+    def wait_until_idle(self, name):
+        until = time.monotonic() + 60
+        while self.models().get(name, {}).get("state") != "ready":
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+
     def test_two_servers_are_asked_in_turns(self):
         a, b = self.serve(MATE), self.serve(BOSUN)
         texts = {(self.ask(a, "mate-chat"), self.ask(b, "bosun-log")) for _ in range(8)}
         self.assertEqual(len(texts), 1)
         for server in (a, b):
             self.assertIn("asks for the memory of", server.log_text())
-            self.assertEqual(server.stop(), 0)
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.process.wait(timeout=60), 0)
         self.assertEqual(self.ps()["processes"], [])
 
     def test_two_servers_that_are_asked_at_once_all_the_time(self):
@@ -85,28 +92,32 @@ class Neighbours(unittest.TestCase):
 
     def test_a_pinned_model_stays_and_the_other_server_says_who_has_the_memory(self):
         fleet = pathlib.Path(self.folder.name) / "fleet.toml"
-        fleet.write_text(f'[[model]]\nname = "mate-chat"\npath = "{MATE}"\ndevice = "none"\nctx-size = 256\nparallel = 2\n'
+        fleet.write_text(f'[[model]]\nname = "mate-chat"\npath = "{MATE}"\ndevice = "none"\nctx-size = 8192\nparallel = 2\n'
                          'threads = 1\nbatch-size = 128\nubatch-size = 128\nload-mode = "none"\nload-at-start = true\npinned = true\n')
         a = Serving(PROGRAM, str(fleet), *self.budget, environment=self.environment)
-        self.addCleanup(lambda: a.process.poll() is None and a.stop())
+        self.addCleanup(a.stop)
         b = self.serve(BOSUN, wait_ready=False)
         status, answer = b.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "max_tokens": 4})
-        self.assertEqual(status, 503, answer)
+        self.assertEqual(status, 507, answer)
         self.assertRegex(json.dumps(answer), "needed on CPU, where .* are free")
         self.ask(a, "mate-chat")
 
     def test_a_server_that_does_not_answer_is_passed_over(self):
         a = self.serve(MATE)
+        self.wait_until_idle("mate-chat")
         a.process.send_signal(signal.SIGSTOP)
         self.addCleanup(a.process.send_signal, signal.SIGCONT)
         b = self.serve(BOSUN, wait_ready=False)
         start = time.monotonic()
         status, answer = b.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "max_tokens": 4})
-        self.assertEqual(status, 503, answer)
+        self.assertEqual(status, 507, answer)
         self.assertLess(time.monotonic() - start, 60)
         self.assertIn("does not answer", b.log_text())
         a.process.send_signal(signal.SIGCONT)
-        self.ask(b, "bosun-log")
+        until = time.monotonic() + 120  # it is passed over for ten seconds
+        while b.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "max_tokens": 4})[0] != 200:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.5)
 
     def test_a_server_that_is_killed_leaves_its_memory_to_the_other(self):
         a, b = self.serve(MATE), self.serve(BOSUN, wait_ready=False)
@@ -128,14 +139,11 @@ class Neighbours(unittest.TestCase):
     def test_ps_shows_both(self):
         a = self.serve(MATE)
         self.ask(a, "mate-chat")
-        until = time.monotonic() + 60
-        while self.models().get("mate-chat", {}).get("state") != "ready":
-            self.assertLess(time.monotonic(), until)
-            time.sleep(0.05)
+        self.wait_until_idle("mate-chat")
         process = self.ps()["processes"][0]
         self.assertEqual((process["pid"], process["program"], process["alive"]), (a.process.pid, "serve", True))
         host = next(m for m in process["memories"] if m["memory"] == "host")
-        self.assertGreaterEqual(host["reserved"], self.mate)
+        self.assertGreater(host["reserved"], self.mate // 2)
         model = self.models()["mate-chat"]
         self.assertTrue(model["may_go"])
         self.assertGreaterEqual(model["idle_ms"], 0)

@@ -68,10 +68,12 @@ std::vector<Library> all_libraries() {
   return libraries;
 }
 
-// The program finds the guard's own first, and what comes after the guard is what it would have found.
+// The program finds the guard's own first, and what comes after the guard is what it would have found; also where it has
+// a function of that name itself, since it stands before the engine then, as we do (plimsoll's own hook).
 void* function_for(const Library& library, const char* name) {
   if (library.handle == nullptr) return nullptr;
-  void* found = real_dlsym(library.handle, name);
+  void* found = library.file.empty() ? real_dlsym(RTLD_NEXT, name) : nullptr;
+  if (found == nullptr) found = real_dlsym(library.handle, name);
   if (is_ours(found)) found = real_dlsym(RTLD_NEXT, name);
   if (is_ours(found)) found = nullptr;
   if (found == nullptr) (void)dlerror();  // nobody asked for this but us
