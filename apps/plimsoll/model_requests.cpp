@@ -40,7 +40,7 @@ Params params_of(const ModelOptions& options) {
     for (const std::string& text : options.all(flag)) {
       if (row->kind == options::Kind::flag) {
         row->read(params, flag, flag.starts_with("--no-") ? "false" : "true");
-      } else if (row->kind == options::Kind::list) {  // llama.cpp's lists have commas, too
+      } else if (row->kind == options::Kind::list && !row->has_commas) {  // llama.cpp's lists have commas, too
         std::istringstream list(text);
         for (std::string part; std::getline(list, part, ',');) row->read(params, flag, part);
       } else {

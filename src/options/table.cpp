@@ -158,13 +158,14 @@ Rows<ModelParams> model_rows() {
        "weights that stay on the host do not lie in an accelerator's pinned memory, so that the CPU's own layouts can be "
        "used for them"})
       .key = "host-buffers";
-  add(rows, &ModelParams::metadata_overrides,
+  Option& overrides = add(rows, &ModelParams::metadata_overrides,
       {"metadata_overrides",
        {"--override-kv"},
        "KEY=TYPE:VALUE",
        "a value in the place of the one in the file's metadata; the types are `int`, `float`, `bool` and `str`; "
-       "repeatable, or with commas between them"})
-      .has_env = false;
+       "repeatable, or with commas between them"});
+  overrides.has_env = false;
+  overrides.has_commas = true;
   add(rows, &ModelParams::check_tensors,
       {"check_tensors", {"--check-tensors"}, "", "validate tensor data while loading; slow"})
       .changes = Changes::nothing;

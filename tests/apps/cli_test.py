@@ -107,7 +107,7 @@ class Plans(Cli):
         self.assertEqual(host["short_by"], host["required"] - host["budget"])
 
     def test_metadata_can_be_overruled(self):
-        base = ["plan", "-m", LLAMA, "-dev", "none", "-c", 0, "-t", 1]
+        base = ["plan", "-m", BOSUN, "-dev", "none", "-c", 0, "-t", 1]
         own = json.loads(self.run_it(*base, "--json")[0])["models"][0]["context"]["n_ctx"]
         changed = json.loads(self.run_it(*base, "--override-kv", "llama.context_length=int:256", "--json")[0])["models"][0]
         self.assertEqual((own > 256, changed["context"]["n_ctx"]), (True, 256))
@@ -370,7 +370,7 @@ class Usage(Cli):
         source = (pathlib.Path(__file__).parents[2] / "apps/plimsoll/waiting.cpp").read_text()
         computing = set(re.findall(r'"([a-z]+)"', source[source.index("kComputing"):source.index("};")]))
         self.assertEqual(computing & names, computing)
-        self.assertEqual(names - computing, {"devices", "plan", "doctor", "tokenize", "quantize"})
+        self.assertEqual(names - computing, {"devices", "plan", "doctor", "tokenize", "quantize", "guard", "place", "ps"})
 
 
 class BadFiles(Cli):
