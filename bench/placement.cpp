@@ -1,5 +1,6 @@
 // Placing models on a made-up cluster: how long it takes, how much of the devices is used, how much moves when some of
-// them are lost. placement MODELS DEVICES LOST WANTED; one JSON object. WANTED: what models take together, of what there is.
+// them are lost. placement MODELS DEVICES LOST WANTED; one JSON object. WANTED: what models take together, of what
+// there is.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -27,7 +28,8 @@ Cluster made_up(std::size_t models, std::size_t devices, double wanted) {
   double capacity = 0;
   for (std::size_t d = 0; d < devices; ++d) {
     const std::uint64_t gib = kSizes[(d / kDevicesOfANode) % kSizes.size()];
-    if (d % kDevicesOfANode == 0) cluster.nodes.push_back({.name = "n" + std::to_string(d / kDevicesOfANode), .host = 512_GiB});
+    if (d % kDevicesOfANode == 0)
+      cluster.nodes.push_back({.name = "n" + std::to_string(d / kDevicesOfANode), .host = 512_GiB});
     cluster.nodes.back().devices.push_back({.name = "CUDA" + std::to_string(d % kDevicesOfANode),
                                             .kind = std::to_string(gib) + "GiB",
                                             .budget = Bytes{gib << 30U}});
@@ -39,12 +41,14 @@ Cluster made_up(std::size_t models, std::size_t devices, double wanted) {
   double sum = 0;
   for (const double one : sizes) sum += one;
   for (std::size_t m = 0; m < models; ++m) {
-    const double bytes = std::clamp(sizes[m] / sum * capacity * wanted, double(1U << 20U), double(std::uint64_t{23} << 30U));
+    const double bytes =
+        std::clamp(sizes[m] / sum * capacity * wanted, double(1U << 20U), double(std::uint64_t{23} << 30U));
     place::Model& model = cluster.models.emplace_back();
     model.name = "m" + std::to_string(m);
     model.priority = static_cast<int>(random() % 3);
     for (const std::uint64_t gib : kSizes)
-      model.needs.push_back({.kind = std::to_string(gib) + "GiB", .device = Bytes{static_cast<std::uint64_t>(bytes)}, .host = 256_MiB});
+      model.needs.push_back(
+          {.kind = std::to_string(gib) + "GiB", .device = Bytes{static_cast<std::uint64_t>(bytes)}, .host = 256_MiB});
   }
   return cluster;
 }

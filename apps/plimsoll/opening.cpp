@@ -105,8 +105,8 @@ Opened open(const plan::Request& request, const plan::PlannerOptions& budgets, c
   opened.plan = plan_one(request, planning, options, *opened.store);
   // Where only other processes are in the way, their idle models may go.
   constexpr int kMostTries = 3;
-  for (int tries = 0; tries < kMostTries && !opened.plan.fits() &&
-                      host::make_room(*opened.machine, opened.plan.devices, interrupts());
+  for (int tries = 0;
+       tries < kMostTries && !opened.plan.fits() && host::make_room(*opened.machine, opened.plan.devices, interrupts());
        ++tries)
     opened.plan = plan_one(request, planning, options, *opened.store);
   if (!opened.plan.fits()) return opened;

@@ -1,5 +1,5 @@
-// plimsoll option-table, command-table: the table of options, and every subcommand with what it takes, as JSON, of which
-// scripts/option-tables.py and scripts/command-pages.py make pages and completions. Not for people.
+// plimsoll option-table, command-table: the table of options, and every subcommand with what it takes, as JSON, of
+// which scripts/option-tables.py and scripts/command-pages.py make pages and completions. Not for people.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -36,7 +36,8 @@ namespace {
 std::vector<std::string> flags_of(const CLI::Option& option, std::string& text) {
   std::vector<std::string> flags;
   for (const std::string& name : option.get_snames()) flags.push_back("-" + name);
-  for (std::size_t colon = text.find(": "); text.starts_with('-') && colon != std::string::npos; colon = text.find(": ")) {
+  for (std::size_t colon = text.find(": "); text.starts_with('-') && colon != std::string::npos;
+       colon = text.find(": ")) {
     flags.push_back(text.substr(0, colon));
     text.erase(0, colon + 2);
   }

@@ -35,7 +35,8 @@ std::vector<place::Placed> placed_before(const std::string& path) {
 }
 
 // One for each node with models; that of a node without any is removed, so that no old one is served.
-void write_fleets(const host::ClusterFile& file, const place::Placement& placement, const std::filesystem::path& folder) {
+void write_fleets(const host::ClusterFile& file, const place::Placement& placement,
+                  const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw Error(ErrorCode::io, fmt::format("'{}' cannot be made: {}", folder.string(), error.message()));
@@ -78,13 +79,18 @@ int run(const GlobalOptions& global, const PlaceOptions& options) {
 }  // namespace
 
 void add_place(CLI::App& app, GlobalOptions& global, int& status) {
-  CLI::App* command = app.add_subcommand("place", "Which model of a cluster goes to which node and device, by exact bytes");
+  CLI::App* command =
+      app.add_subcommand("place", "Which model of a cluster goes to which node and device, by exact bytes");
   auto options = std::make_shared<PlaceOptions>();
-  command->add_option("cluster", options->cluster, "Cluster file (TOML): kinds of devices, nodes and models")->required();
-  command->add_option("--before", options->before,
-                      "Where models are now, as --json wrote it: they stay where they can, and as few bytes move as possible")
+  command->add_option("cluster", options->cluster, "Cluster file (TOML): kinds of devices, nodes and models")
+      ->required();
+  command
+      ->add_option(
+          "--before", options->before,
+          "Where models are now, as --json wrote it: they stay where they can, and as few bytes move as possible")
       ->type_name("FILE");
-  command->add_option("--write", options->folder, "Write NODE.toml there, the fleet file that each node serves")->type_name("FOLDER");
+  command->add_option("--write", options->folder, "Write NODE.toml there, the fleet file that each node serves")
+      ->type_name("FOLDER");
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

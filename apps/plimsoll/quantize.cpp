@@ -52,9 +52,10 @@ Number number(const std::string& text, const char* flag) {
 std::vector<quantize::MetadataOverride> metadata(const std::string& text) {
   auto entries = engine::metadata_overrides_from_string(text);
   if (!entries)
-    usage_error(fmt::format("--override-kv '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, "
-                            "bool:true or str:text",
-                            text));
+    usage_error(
+        fmt::format("--override-kv '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, "
+                    "bool:true or str:text",
+                    text));
   return std::move(*entries);
 }
 

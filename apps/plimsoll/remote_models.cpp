@@ -55,8 +55,9 @@ void RemoteModels::read(RemoteModel& model) {
 std::string RemoteModels::read_one(const std::string& address) {
   std::vector<RemoteModel> models = find(address);
   if (models.size() > 1)
-    throw Error(ErrorCode::usage, fmt::format("'{}' stands for {} models here: name a file behind the last colon, such as {}",
-                                              address, models.size(), models.front().address));
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' stands for {} models here: name a file behind the last colon, such as {}", address,
+                            models.size(), models.front().address));
   read(models.front());
   return models.front().header->path;
 }
@@ -79,8 +80,9 @@ std::string RemoteModels::remarks() const {
   std::string out;
   for (const RemoteModel& model : read_) {
     if (model.header->has_ranges) continue;
-    out += fmt::format("{}: its server gives no pieces of files: the first {} were read, and its length is what the server says\n",
-                       model.address, format_bytes(model.header->read));
+    out += fmt::format(
+        "{}: its server gives no pieces of files: the first {} were read, and its length is what the server says\n",
+        model.address, format_bytes(model.header->read));
   }
   return out;
 }

@@ -17,8 +17,8 @@ namespace plimsoll::app {
 struct RemoteModel {
   std::string address;  // hf:OWNER/REPO:FILE, or the URL
   std::string url;
-  std::string file;     // in the repository; else as the address ends
-  Bytes bytes{};        // as the hub lists it; 0: not listed
+  std::string file;  // in the repository; else as the address ends
+  Bytes bytes{};     // as the hub lists it; 0: not listed
   std::optional<remote::ModelHeader> header{};
   std::optional<Error> why{};
 };

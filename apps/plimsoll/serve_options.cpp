@@ -127,8 +127,9 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->capture_default_str(),
      "Server");
   of(command
-         .add_option("--eviction", o.eviction,
-                     "Which model goes first where another one needs its memory: balanced, lru, reload-time or priority")
+         .add_option(
+             "--eviction", o.eviction,
+             "Which model goes first where another one needs its memory: balanced, lru, reload-time or priority")
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command

@@ -18,8 +18,8 @@ void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::st
 class ServedFleet {
  public:
   explicit ServedFleet(const ServeOptions& options) : options_(options) {}
-  // As the sources are now; its keys are those of --api-key-file, too. Throws Error{usage} for what is wrong with sources
-  // or flags.
+  // As the sources are now; its keys are those of --api-key-file, too. Throws Error{usage} for what is wrong with
+  // sources or flags.
   [[nodiscard]] host::Fleet read();
   // Those without a name: --api-key, and the files as they were read last.
   [[nodiscard]] const std::vector<std::string>& plain_keys() const noexcept { return plain_keys_; }

@@ -34,7 +34,7 @@ struct Fleet {
   Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
   // Which models go first for another one: "balanced", "lru", "reload-time" or "priority" (docs/hosting.md).
   std::string eviction = "balanced";
-  memory::Thresholds thresholds{};               // from which on a monitor of the host alerts
+  memory::Thresholds thresholds{};  // from which on a monitor of the host alerts
 };
 
 }  // namespace plimsoll

@@ -63,8 +63,7 @@ void dry_run_adapters(const DryRunRequest& request, engine::Context& context, Dr
   {
     const tracker::Scope scope({}, tracker::Phase::adapter);
     for (const engine::AdapterParams& adapter : request.adapters) {
-      adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path),
-                            engine::planned_scale(adapter.scale));
+      adapters.emplace_back(engine::Adapter::load(context.model(), adapter.path), engine::planned_scale(adapter.scale));
     }
     if (!request.control_vector.files.empty()) {
       auto loras = std::exchange(seen.adapter, {});

@@ -10,7 +10,8 @@
 
 namespace plimsoll::engine {
 
-// How much of each planned adapter is in what is computed, in the plan's order. 0: nothing. Empty: as they were planned.
+// How much of each planned adapter is in what is computed, in the plan's order. 0: nothing. Empty: as they were
+// planned.
 using AdapterScales = std::vector<float>;
 
 // By which an adapter is planned and warmed up: one whose scale is 0 is not in the graphs, and may get another later.

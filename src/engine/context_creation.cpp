@@ -39,21 +39,21 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
                         const EngineLogListener& heard) {
   const std::uint32_t n_batch = llama_n_batch(context);
   const std::uint32_t outputs = outputs_for(params, model);
-  return {.n_ctx = llama_n_ctx(context),
-          .n_ctx_seq = llama_n_ctx_seq(context),
-          .n_batch = n_batch,
-          .n_ubatch = llama_n_ubatch(context),
-          .n_seq_max = llama_n_seq_max(context),
-          .n_outputs_max = outputs == 0 ? n_batch : std::min(outputs, n_batch),
-          .type_k = params.type_k,
-          .type_v = params.type_v,
-          .flash_attn = flash_attention_in_use(params, heard),
-          .kv_unified = params.kv_unified,
-          .swa_full = params.swa_full,
-          .has_memory = llama_get_memory(context) != nullptr,
-          .is_causal =
-              params.attention == Attention::unspecified ? model.is_causal : params.attention == Attention::causal,
-          .pooling = params.embeddings ? static_cast<Pooling>(llama_pooling_type(context)) : Pooling::none};
+  return {
+      .n_ctx = llama_n_ctx(context),
+      .n_ctx_seq = llama_n_ctx_seq(context),
+      .n_batch = n_batch,
+      .n_ubatch = llama_n_ubatch(context),
+      .n_seq_max = llama_n_seq_max(context),
+      .n_outputs_max = outputs == 0 ? n_batch : std::min(outputs, n_batch),
+      .type_k = params.type_k,
+      .type_v = params.type_v,
+      .flash_attn = flash_attention_in_use(params, heard),
+      .kv_unified = params.kv_unified,
+      .swa_full = params.swa_full,
+      .has_memory = llama_get_memory(context) != nullptr,
+      .is_causal = params.attention == Attention::unspecified ? model.is_causal : params.attention == Attention::causal,
+      .pooling = params.embeddings ? static_cast<Pooling>(llama_pooling_type(context)) : Pooling::none};
 }
 
 std::uint32_t metadata_number(const Model& model, const std::string& key) {

@@ -58,7 +58,8 @@ std::optional<std::vector<MetadataOverride>> metadata_overrides_from_string(std:
   std::vector<MetadataOverride> out;
   for (;;) {
     std::size_t comma = text.find(',');
-    while (comma != std::string_view::npos && !begins_an_entry(text.substr(comma + 1))) comma = text.find(',', comma + 1);
+    while (comma != std::string_view::npos && !begins_an_entry(text.substr(comma + 1)))
+      comma = text.find(',', comma + 1);
     auto entry = read_one(text.substr(0, comma));
     if (!entry) return std::nullopt;
     out.push_back(std::move(*entry));

@@ -257,11 +257,13 @@ void validate_rope(const ContextParams& params) {
 // The engine ends the process where a token would have to see one that is in no micro-batch yet.
 void validate_attention(const ContextParams& params) {
   if (params.attention == Attention::unspecified) return;
-  if (!params.embeddings) usage("the attention of a model that writes text is its own; it is chosen for embeddings alone");
+  if (!params.embeddings)
+    usage("the attention of a model that writes text is its own; it is chosen for embeddings alone");
   if (params.attention == Attention::non_causal && params.n_batch > params.n_ubatch)
-    usage(fmt::format("where every token sees all others a text is computed at once: the batch ({}) cannot be larger "
-                      "than the micro-batch ({})",
-                      params.n_batch, params.n_ubatch));
+    usage(
+        fmt::format("where every token sees all others a text is computed at once: the batch ({}) cannot be larger "
+                    "than the micro-batch ({})",
+                    params.n_batch, params.n_ubatch));
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kDeepest = 200;
-constexpr std::size_t kMostCases = 12000;  // of all conditions together, times the members that each is written with
-constexpr std::size_t kMostOpenCases = 64;   // that are still to be read when one is
+constexpr std::size_t kMostCases = 12000;   // of all conditions together, times the members that each is written with
+constexpr std::size_t kMostOpenCases = 64;  // that are still to be read when one is
 constexpr std::size_t kLargest = std::size_t{8} << 20U;
 constexpr const char* kTooLarge = "it comes to too large a grammar";
 constexpr const char* kCircle = "refers to itself and to nothing else";
@@ -37,7 +37,8 @@ void add_once(std::vector<std::string>& list, std::string one) {
 // Cases of cases are called after what they are cases of: with a part for each, names would be most of the grammar.
 std::string_view without_case(std::string_view name) {
   const std::size_t digits = name.find_last_not_of("0123456789");
-  const bool is_case = digits != std::string_view::npos && digits + 1 < name.size() && name.substr(0, digits + 1).ends_with("-c");
+  const bool is_case =
+      digits != std::string_view::npos && digits + 1 < name.size() && name.substr(0, digits + 1).ends_with("-c");
   return is_case ? name.substr(0, digits - 1) : name;
 }
 
@@ -59,12 +60,7 @@ class SchemaReader::Inside {
 };
 
 SchemaReader::SchemaReader(const Json& root, bool strict, SchemaBudget& budget)
-    : root_(root),
-      strict_(strict),
-      budget_(budget),
-      notes_(strict),
-      references_(root),
-      kept_(budget.eighth()) {}
+    : root_(root), strict_(strict), budget_(budget), notes_(strict), references_(root), kept_(budget.eighth()) {}
 
 std::string SchemaReader::read() {
   (void)remembered(key_of(root_), "#", "root",

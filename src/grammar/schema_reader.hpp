@@ -82,7 +82,7 @@ class SchemaReader {
   std::set<std::string> open_;                // of these, the ones that are read without anything written before them
   SchemaReferences references_;
   int depth_ = 0;
-  SchemaBudget kept_;  // of the budget: for all but conditions
+  SchemaBudget kept_;           // of the budget: for all but conditions
   std::size_t cases_ = 0;       // read, times the members that each is written with
   std::size_t case_count_ = 0;  // read
   std::size_t open_cases_ = 0;  // of those around what is being read: still to be read

@@ -28,7 +28,7 @@ struct Settings {
   std::string name{};  // what the program is called in lines and reports; empty: by its file
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   SealMode seal = SealMode::refuse;
-  std::string report{};       // file; empty: none
+  std::string report{};     // file; empty: none
   bool any_engine = false;  // guard engines of versions that are not known, too
   bool quiet = false;       // say nothing but what was refused
   int first_process = 0;    // the one that was started; its children are others

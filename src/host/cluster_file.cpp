@@ -67,7 +67,8 @@ DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
   reader.read(table);
   require_keys(table, {"name", "plan-on"}, "kind", complaints);
   if (kind.name == kHostKind)
-    complaints.at(table.source(), fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
+    complaints.at(table.source(),
+                  fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
   return kind;
 }
 
@@ -128,11 +129,15 @@ ClusterFile read_root(const toml::table& root, const std::filesystem::path& fold
     if (key == "kind") {
       read_tables(node, "kind", complaints, [&](const auto& t) { file.kinds.push_back(read_kind(t, complaints)); });
     } else if (key == "node") {
-      read_tables(node, "node", complaints, [&](const auto& t) { file.cluster.nodes.push_back(read_node(t, complaints)); });
+      read_tables(node, "node", complaints,
+                  [&](const auto& t) { file.cluster.nodes.push_back(read_node(t, complaints)); });
     } else if (key == "model") {
-      read_tables(node, "model", complaints, [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
+      read_tables(node, "model", complaints,
+                  [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
     } else {
-      complaints.at(key.source(), fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]] and [[model]]", key.str()));
+      complaints.at(
+          key.source(),
+          fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]] and [[model]]", key.str()));
     }
   }
   return file;
@@ -147,13 +152,15 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
   for (const place::Node& node : file.cluster.nodes) {
     for (const place::Device& device : node.devices) {
       if (!is_declared(file, device.kind))
-        complaints.at(place, fmt::format("'{}' of node '{}' is of kind '{}', which no [[kind]] declares", device.name, node.name, device.kind));
+        complaints.at(place, fmt::format("'{}' of node '{}' is of kind '{}', which no [[kind]] declares", device.name,
+                                         node.name, device.kind));
     }
   }
   for (const ClusterModel& model : file.models) {
     for (const std::string& kind : model.kinds) {
       if (!is_declared(file, kind))
-        complaints.at(place, fmt::format("'{}' may go to kind '{}', which no [[kind]] declares", model.model.request.name, kind));
+        complaints.at(
+            place, fmt::format("'{}' may go to kind '{}', which no [[kind]] declares", model.model.request.name, kind));
     }
   }
   place::Cluster cluster = file.cluster;
@@ -194,7 +201,8 @@ std::string fleet_file_of(const ClusterFile& file, const place::Placement& place
   std::map<std::string, int> seen;
   for (const place::Placed& one : placement.placed) {
     if (one.node != node.name) continue;
-    const auto model = std::ranges::find(file.models, one.model, [](const ClusterModel& m) { return m.model.request.name; });
+    const auto model =
+        std::ranges::find(file.models, one.model, [](const ClusterModel& m) { return m.model.request.name; });
     toml::table table = *toml::parse(model->keys)["model"][0].as_table();
     const int count = ++seen[one.model];  // more than one where there are more replicas than nodes
     table.insert_or_assign("name", count == 1 ? one.model : fmt::format("{}-{}", one.model, count));

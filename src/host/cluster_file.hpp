@@ -59,13 +59,14 @@ struct ClusterFile {
 };
 
 // Everything that is wrong with it at once, as parse_fleet() does.
-[[nodiscard]] std::expected<ClusterFile, std::vector<FleetFileError>> parse_cluster(std::string_view text,
-                                                                                    const std::filesystem::path& folder);
+[[nodiscard]] std::expected<ClusterFile, std::vector<FleetFileError>> parse_cluster(
+    std::string_view text, const std::filesystem::path& folder);
 // Throws WrongFleetFile (usage), Error{io} where it cannot be read.
 [[nodiscard]] ClusterFile read_cluster(const std::filesystem::path& path);
 
-// The fleet file of one node: budgets, and the models that are placed there, each on its device and loaded at the start.
-// Empty where nothing is placed there.
-[[nodiscard]] std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement, const place::Node& node);
+// The fleet file of one node: budgets, and the models that are placed there, each on its device and loaded at the
+// start. Empty where nothing is placed there.
+[[nodiscard]] std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement,
+                                        const place::Node& node);
 
 }  // namespace plimsoll::host

@@ -48,13 +48,15 @@ void require_devices(const ClusterFile& file, plan::Planner& planner) {
   for (const dry_run::DeviceView& view : planner.devices()) names.push_back(view.info.id.name());
   for (const DeviceKind& kind : file.kinds) {
     if (!std::ranges::contains(names, kind.plan_on))
-      throw Error(ErrorCode::usage, fmt::format("kind '{}' is to be planned on '{}', which this machine does not have; it has {}",
-                                                kind.name, kind.plan_on, fmt::join(names, ", ")));
+      throw Error(ErrorCode::usage,
+                  fmt::format("kind '{}' is to be planned on '{}', which this machine does not have; it has {}",
+                              kind.name, kind.plan_on, fmt::join(names, ", ")));
   }
 }
 
 // What the widest place of that kind has, as the ways out say.
-std::optional<memory::BudgetRequest> widest(const place::Missing& missing, const place::Need& need, const DeviceKind& kind) {
+std::optional<memory::BudgetRequest> widest(const place::Missing& missing, const place::Need& need,
+                                            const DeviceKind& kind) {
   for (const place::WayOut& way : missing.ways_out) {
     if (way.kind != place::WayOut::Kind::smaller || way.device.empty() != need.kind.empty()) continue;
     const Bytes weight = need.kind.empty() ? need.host : need.device;
@@ -73,7 +75,8 @@ std::vector<std::pair<std::string, Error>> plan_needs(ClusterFile& file, plan::P
     place::Model& wish = file.cluster.models[m];
     for (const DeviceKind& kind : kinds_of(file, file.models[m])) {
       try {
-        wish.needs.push_back(need_of(planner.plan(requests_for(file.models[m].model, kind), options_for(kind, false)), kind));
+        wish.needs.push_back(
+            need_of(planner.plan(requests_for(file.models[m].model, kind), options_for(kind, false)), kind));
       } catch (const Error& error) {
         if (error.code() != ErrorCode::model_unusable && error.code() != ErrorCode::unsupported) throw;
         unusable.emplace_back(wish.name, error);
@@ -103,7 +106,8 @@ void add_other_needs(ClusterFile& file, const place::Placement& placement, plan:
           changed.dry_run = alternative.requests[r];
           other.models.push_back(planner.plan({changed}, options_for(kinds[k], false)).models.front());
         }
-        wish.others.push_back({.flags = fmt::format("{}", fmt::join(alternative.flags, " ")), .need = need_of(other, kinds[k])});
+        wish.others.push_back(
+            {.flags = fmt::format("{}", fmt::join(alternative.flags, " ")), .need = need_of(other, kinds[k])});
       }
     }
   }

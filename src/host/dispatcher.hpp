@@ -159,8 +159,8 @@ class Dispatcher {
   // fewest slots of it for its weight; whoever has not asked for a second wants no more.
   [[nodiscard]] std::optional<TicketId> take_another(TicketId lease, Time now);
   [[nodiscard]] std::optional<TicketId> take_another(const std::string& model, Time now);  // for its longest lease
-  // That one, which take_another() gave, should be given back: somebody waits for a slot, the model is to go, or another
-  // tenant that wants more has fewer for its weight.
+  // That one, which take_another() gave, should be given back: somebody waits for a slot, the model is to go, or
+  // another tenant that wants more has fewer for its weight.
   [[nodiscard]] bool wants_slot_back(TicketId lease, Time now) const;
   // --- the fleet becomes another one (dispatcher_fleet.cpp) ---
   void add(const ModelRules& rules);        // a model that is absent, or one that was retired and is still here
@@ -235,11 +235,11 @@ class Dispatcher {
     bool needs_slot;
     WhenShort when_short;
     Claim claim{};
-    bool boarded = false;         // was waiting when the model became ready
-    bool postponed = false;       // was said to be
-    bool comes_back = false;      // gave way
-    double start = 0;             // in its tenant's virtual time
-    std::optional<Time> since{};  // it was first seen to wait
+    bool boarded = false;               // was waiting when the model became ready
+    bool postponed = false;             // was said to be
+    bool comes_back = false;            // gave way
+    double start = 0;                   // in its tenant's virtual time
+    std::optional<Time> since{};        // it was first seen to wait
     std::optional<Time> short_since{};  // and that others hold what it needs
   };
   struct Lease {

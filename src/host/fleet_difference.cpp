@@ -14,10 +14,10 @@ using Keys = std::vector<std::string>;
 // Parameters that change where a model's memory lies, how much of it there is or how fast it is, and nothing that is
 // computed in it.
 constexpr std::array kComputeTheSame{
-    "gpu_layers", "device",      "split_mode", "tensor_split", "main_gpu",        "tensor_overrides",
-    "cpu_moe",    "n_cpu_moe",   "load_mode",  "n_ctx",        "use_extra_bufts", "check_tensors", "host_buffers",
-    "n_batch",    "n_ubatch",    "n_seq_max",  "type_k",       "type_v",          "n_outputs_max",
-    "flash_attn", "offload_kqv", "op_offload", "n_threads",    "offload",         "n_threads_batch"};
+    "gpu_layers", "device",    "split_mode", "tensor_split",    "main_gpu",      "tensor_overrides", "cpu_moe",
+    "n_cpu_moe",  "load_mode", "n_ctx",      "use_extra_bufts", "check_tensors", "host_buffers",     "n_batch",
+    "n_ubatch",   "n_seq_max", "type_k",     "type_v",          "n_outputs_max", "flash_attn",       "offload_kqv",
+    "op_offload", "n_threads", "offload",    "n_threads_batch"};
 
 class Comparison {
  public:

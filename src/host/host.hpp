@@ -29,7 +29,7 @@ namespace plimsoll::host {
 
 struct HostOptions {
   std::shared_ptr<const EvictionPolicy> policy{};  // empty: the fleet's (Fleet::eviction), and a reload may change it
-  std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
+  std::size_t longest_queue = 1000;                // requests that wait; who comes then is refused with Error{busy}
   // Of requests_of() the fleet, within its budgets, where a planner has made it just now; empty: the host plans.
   std::optional<plan::Plan> planned{};
   std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice;  // of a lease, before it gives way to another one

@@ -50,7 +50,7 @@ class HostLog {
   [[nodiscard]] std::uint64_t dropped() const;
   // What it takes of the heap, about.
   [[nodiscard]] Bytes held() const;
-  bool drop_oldest();  // false: there is none
+  bool drop_oldest();              // false: there is none
   void listen(Listener listener);  // of those from now on
 
  private:

@@ -56,8 +56,9 @@ class Lease {
   // Gives the slot up, and waits for one again, before all others of its priority. The conversation, which it has with
   // resume() or from acquire(), is swapped out where others need its place, and is the same afterwards; so is its
   // object, which is not used meanwhile; a draft's is gone. A model for embeddings has none. `how`: its `stop` ends the
-  // waiting, and `give_way` is asked the next time; `steps` while it waits. Throws Error: usage (it has no conversation that lasts), cancelled, engine_failed (the
-  // model had to be loaded anew), and what restoring throws. Where it throws, this lease has nothing any more.
+  // waiting, and `give_way` is asked the next time; `steps` while it waits. Throws Error: usage (it has no conversation
+  // that lasts), cancelled, engine_failed (the model had to be loaded anew), and what restoring throws. Where it
+  // throws, this lease has nothing any more.
   void give_way(AcquireOptions how, const WaitSteps& steps = {});
   [[nodiscard]] bool has_slot() const noexcept;
   // How many tokens were computed with it, beside what its claim says; for the shares of its tenant.
@@ -71,8 +72,8 @@ class Lease {
   // Another slot of the same model, where one is free and nobody waits for one: never waits. For a request of several
   // answers, which goes on with the slots that it has.
   [[nodiscard]] std::optional<Lease> another() const;
-  // What another() gave should be given back soon: somebody waits for a slot, the model is to go, or another tenant that
-  // wants more has fewer slots for its weight.
+  // What another() gave should be given back soon: somebody waits for a slot, the model is to go, or another tenant
+  // that wants more has fewer slots for its weight.
   [[nodiscard]] bool is_wanted_back() const;
 
  private:

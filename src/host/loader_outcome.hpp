@@ -22,7 +22,7 @@ struct Loaded {
 };
 struct Failed {
   std::string model;
-  Error why;  // cancelled: it was stopped
+  Error why;               // cancelled: it was stopped
   bool by_others = false;  // another process was promised the memory meanwhile
 };
 // A file has changed: nothing was loaded, and who goes for the model is decided once more.

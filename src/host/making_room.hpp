@@ -1,5 +1,5 @@
-// making_room: a plan does not fit since others hold the memory: models of other processes are asked to go. For programs
-// without a host; a host's dispatcher decides that itself.
+// making_room: a plan does not fit since others hold the memory: models of other processes are asked to go. For
+// programs without a host; a host's dispatcher decides that itself.
 #pragma once
 #include <stop_token>
 #include <vector>

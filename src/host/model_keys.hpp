@@ -13,8 +13,8 @@ namespace plimsoll::host {
 // Relative paths begin at the file's folder.
 [[nodiscard]] std::string from_folder(const std::filesystem::path& folder, const std::string& path);
 
-// What is wrong with it alone is a complaint; how it goes with the others is not looked at. Keys that are read elsewhere
-// may stand there, too.
+// What is wrong with it alone is a complaint; how it goes with the others is not looked at. Keys that are read
+// elsewhere may stand there, too.
 [[nodiscard]] FleetModel read_model(const toml::table& table, const std::filesystem::path& folder,
                                     Complaints& complaints, const std::vector<std::string>& elsewhere = {});
 

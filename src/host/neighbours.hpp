@@ -55,7 +55,7 @@ class Neighbours {
   broker::MachineLedger& machine_;
   Queue* queue_ = nullptr;  // the thread's
   Drafts drafts_;
-  Mutex mutex_;  // not held while the queue is called
+  Mutex mutex_;                                                              // not held while the queue is called
   std::map<std::string, broker::Offer> offers_ PLIMSOLL_GUARDED_BY(mutex_);  // by the candidate's name
   std::map<std::string, Pending> pending_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::pair<std::uint64_t, std::string>, Time> passed_over_ PLIMSOLL_GUARDED_BY(mutex_);  // until then

@@ -208,8 +208,8 @@ class Queue {
   std::map<std::string, Tokens> tokens_before_ PLIMSOLL_GUARDED_BY(mutex_);  // by residents that are gone
   std::map<std::string, std::string> reasons_ PLIMSOLL_GUARDED_BY(mutex_);   // of the move that comes next
   std::map<std::string, int> outrun_ PLIMSOLL_GUARDED_BY(mutex_);  // loads in a row for which others were quicker
-  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);                   // Load or Evict, not begun
-  std::deque<Call*> calls_ PLIMSOLL_GUARDED_BY(mutex_);                      // not begun
+  std::deque<Decision> tasks_ PLIMSOLL_GUARDED_BY(mutex_);         // Load or Evict, not begun
+  std::deque<Call*> calls_ PLIMSOLL_GUARDED_BY(mutex_);            // not begun
   std::optional<Loading> loading_ PLIMSOLL_GUARDED_BY(mutex_);
   std::optional<Dispatcher::Time> loader_wakes_at_ PLIMSOLL_GUARDED_BY(mutex_);
   std::stop_source ending_;

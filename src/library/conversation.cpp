@@ -162,7 +162,8 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) {
 
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) {
   State& state = idle();
-  if (!edit) throw Error(ErrorCode::usage, "there is nothing that would modify the conversation: the function is empty");
+  if (!edit)
+    throw Error(ErrorCode::usage, "there is nothing that would modify the conversation: the function is empty");
   state.conversation->modify([&](run::Conversation::MemoryEdit& memory) {
     Edit lent(memory);
     edit(lent);

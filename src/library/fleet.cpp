@@ -45,7 +45,8 @@ host::Fleet host_fleet(const Fleet& fleet, const Runtime::State& runtime) {
                   .thresholds = fleet.thresholds};
   for (const FleetModel& model : fleet.models) {
     out.models.push_back(host_model(model));
-    out.models.back().place = fmt::format("models[{}]", out.models.size() - 1);  // what is declared is refused as a whole
+    out.models.back().place =
+        fmt::format("models[{}]", out.models.size() - 1);  // what is declared is refused as a whole
   }
   if (out.budgets.empty()) out.budgets = runtime.budgets;
   return out;

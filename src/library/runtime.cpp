@@ -51,8 +51,8 @@ Plan Runtime::plan(const std::filesystem::path& path, const ModelOptions& option
 }
 
 ReservedModel Runtime::reserve(const std::filesystem::path& path, const ModelOptions& options) {
-  library::Planned planned = library::planned(*state(), library::request_of(path, options), options, {},
-                                              library::Purpose::to_be_opened);
+  library::Planned planned =
+      library::planned(*state(), library::request_of(path, options), options, {}, library::Purpose::to_be_opened);
   Plan plan(planned.plan);
   return {library::reserved(state(), std::move(planned), options), std::move(plan)};
 }
@@ -68,8 +68,8 @@ Plan Runtime::plan(const std::filesystem::path& path, const ModelOptions& option
 
 std::vector<Model> Runtime::open(const std::filesystem::path& path, const ModelOptions& options,
                                  std::span<const ContextOptions> contexts) {
-  library::Planned planned = library::planned(*state(), library::request_of(path, options), options, contexts,
-                                              library::Purpose::to_be_opened);
+  library::Planned planned =
+      library::planned(*state(), library::request_of(path, options), options, contexts, library::Purpose::to_be_opened);
   std::vector<Model> out;
   for (auto& one : library::reserved(state(), std::move(planned), options, contexts))
     out.push_back(library::opened(std::move(one)));

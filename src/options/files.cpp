@@ -95,7 +95,8 @@ std::vector<Option> budgets() {
             "how far a device may be filled; without a device: every accelerator, or the host of a machine that has "
             "none; with `,shared`: by all Plimsoll processes together ([broker](broker.md)); repeatable, one for each "
             "device",
-            "90 % of an accelerator, shared; none on the host, but in [`serve`](#serve) 90 % of what it has free at the "
+            "90 % of an accelerator, shared; none on the host, but in [`serve`](#serve) 90 % of what it has free at "
+            "the "
             "start"}),
        repeated(
            {"",

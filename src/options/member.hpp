@@ -102,10 +102,11 @@ inline void read(std::vector<engine::MetadataOverride>& value, const Option&, co
                  const std::string& text) {
   const auto entries = engine::metadata_overrides_from_string(text);
   if (!entries)
-    throw Error(ErrorCode::usage,
-                fmt::format("{} '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, bool:true or "
-                            "str:text",
-                            place, as_utf8(text)));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("{} '{}' is not of the form KEY=TYPE:VALUE, where a value is int:5, float:0.5, bool:true or "
+                    "str:text",
+                    place, as_utf8(text)));
   value.insert(value.end(), entries->begin(), entries->end());
 }
 

@@ -28,11 +28,11 @@ struct Option {
   Kind kind = Kind::text;
   Group group = Group::model;
   Changes changes = Changes::dry_run;
-  bool repeats = false;    // each time it is given counts, not the last alone
-  bool has_env = true;     // the command line also takes it from env()
-  bool is_file = false;    // a shell completes file names
+  bool repeats = false;     // each time it is given counts, not the last alone
+  bool has_env = true;      // the command line also takes it from env()
+  bool is_file = false;     // a shell completes file names
   bool has_commas = false;  // of a list: its values may have commas, so it tells them apart itself
-  std::int64_t least = 0;  // of a number
+  std::int64_t least = 0;   // of a number
   std::int64_t most = std::numeric_limits<std::int32_t>::max();
 
   [[nodiscard]] const std::string& long_flag() const;  // "--ctx-size"; empty without flags

@@ -155,15 +155,17 @@ Rows<ModelParams> model_rows() {
       {"host_buffers",
        {"--no-host"},
        "",
-       "weights that stay on the host do not lie in an accelerator's pinned memory, so that the CPU's own layouts can be "
+       "weights that stay on the host do not lie in an accelerator's pinned memory, so that the CPU's own layouts can "
+       "be "
        "used for them"})
       .key = "host-buffers";
-  Option& overrides = add(rows, &ModelParams::metadata_overrides,
-      {"metadata_overrides",
-       {"--override-kv"},
-       "KEY=TYPE:VALUE",
-       "a value in the place of the one in the file's metadata; the types are `int`, `float`, `bool` and `str`; "
-       "repeatable, or with commas between them"});
+  Option& overrides =
+      add(rows, &ModelParams::metadata_overrides,
+          {"metadata_overrides",
+           {"--override-kv"},
+           "KEY=TYPE:VALUE",
+           "a value in the place of the one in the file's metadata; the types are `int`, `float`, `bool` and `str`; "
+           "repeatable, or with commas between them"});
   overrides.has_env = false;
   overrides.has_commas = true;
   add(rows, &ModelParams::check_tensors,

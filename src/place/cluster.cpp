@@ -28,13 +28,15 @@ void check_model(const Model& model, const std::set<std::string>& nodes, const s
                  std::vector<std::string>& wrong) {
   for (const auto* list : {&model.prefer, &model.avoid}) {
     for (const std::string& node : *list) {
-      if (!nodes.contains(node)) wrong.push_back(fmt::format("'{}' names node '{}', which does not exist", model.name, node));
+      if (!nodes.contains(node))
+        wrong.push_back(fmt::format("'{}' names node '{}', which does not exist", model.name, node));
     }
   }
   if (model.needs.empty()) wrong.push_back(fmt::format("'{}' says nothing of what it takes", model.name));
   for (const Need& need : model.needs) {
     if (!need.kind.empty() && !kinds.contains(need.kind))
-      wrong.push_back(fmt::format("'{}' is planned for devices of kind '{}', and no node has one", model.name, need.kind));
+      wrong.push_back(
+          fmt::format("'{}' is planned for devices of kind '{}', and no node has one", model.name, need.kind));
   }
   if (!std::isfinite(model.use) || model.use < 0)
     wrong.push_back(fmt::format("the use of '{}' is {}, which is no amount", model.name, model.use));

@@ -9,9 +9,9 @@
 namespace plimsoll::place {
 
 struct Device {
-  std::string name;  // on its node: "CUDA0"
-  std::string kind;  // devices of one kind take the same bytes for the same model: "h100"
-  Bytes budget{};    // what may be taken of it
+  std::string name;      // on its node: "CUDA0"
+  std::string kind;      // devices of one kind take the same bytes for the same model: "h100"
+  Bytes budget{};        // what may be taken of it
   bool is_down = false;  // it is known, and nothing goes there
   friend bool operator==(const Device&, const Device&) = default;
 };
@@ -45,7 +45,7 @@ struct Model {
   std::vector<OtherNeed> others{};
   unsigned replicas = 1;  // on different nodes, as far as there are nodes
   int priority = 0;       // where not everything fits, the higher stays
-  double use = 1;         // expected requests, in any unit that is the same for all; of equal priority, more comes first
+  double use = 1;  // expected requests, in any unit that is the same for all; of equal priority, more comes first
   std::vector<std::string> prefer{};  // nodes, where there is a choice
   std::vector<std::string> avoid{};   // nodes, never
   friend bool operator==(const Model&, const Model&) = default;

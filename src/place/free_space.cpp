@@ -59,7 +59,8 @@ std::vector<Spot> FreeSpace::widest(const Need& need, std::size_t most) const {
   std::vector<Spot> out;
   const auto sizes = by_size_.find(need.kind);
   if (sizes == by_size_.end()) return out;
-  for (auto at = sizes->second.rbegin(); at != sizes->second.rend() && out.size() < most; ++at) out.push_back(at->second);
+  for (auto at = sizes->second.rbegin(); at != sizes->second.rend() && out.size() < most; ++at)
+    out.push_back(at->second);
   return out;
 }
 

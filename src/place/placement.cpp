@@ -23,12 +23,13 @@ std::string to_sentence(const WayOut& way) {
     case WayOut::Kind::smaller:
       return fmt::format("{} less would fit {}, where most is free", format_bytes(way.bytes), where(way));
     case WayOut::Kind::more_host:
-      return fmt::format("{} has room; {} lacks {} of host memory", way.device.empty() ? way.node : way.device, way.node,
-                         format_bytes(way.bytes));
+      return fmt::format("{} has room; {} lacks {} of host memory", way.device.empty() ? way.node : way.device,
+                         way.node, format_bytes(way.bytes));
     case WayOut::Kind::instead_of:
       return fmt::format("it fits {} in the place of {}", where(way), fmt::join(way.models, ", "));
     case WayOut::Kind::other_node:
-      return fmt::format("there is room {}, where it may not go (it avoids that node, or another replica is there)", where(way));
+      return fmt::format("there is room {}, where it may not go (it avoids that node, or another replica is there)",
+                         where(way));
   }
   return {};
 }

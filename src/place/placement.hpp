@@ -23,11 +23,11 @@ struct Placed {
 // What would make room for a replica that has no place.
 struct WayOut {
   enum class Kind {
-    other_need,    // the model with other flags
-    smaller,       // the largest free capacity is so much too small
-    more_host,     // a device has room, its node's memory has not
-    instead_of,    // without these replicas of the same or a lower priority
-    other_node,    // a node that it avoids, or that has a replica of it already, has room
+    other_need,  // the model with other flags
+    smaller,     // the largest free capacity is so much too small
+    more_host,   // a device has room, its node's memory has not
+    instead_of,  // without these replicas of the same or a lower priority
+    other_node,  // a node that it avoids, or that has a replica of it already, has room
   };
   Kind kind = Kind::smaller;
   std::string node{};
@@ -47,7 +47,7 @@ struct Missing {
 };
 
 struct Placement {
-  std::vector<Placed> placed{};    // in the order of models and replicas
+  std::vector<Placed> placed{};  // in the order of models and replicas
   std::vector<Missing> missing{};
   Bytes taken{};        // of devices; of models on the host, of hosts
   Bytes had_to_move{};  // of replicas that were there before and whose place is gone
@@ -56,11 +56,10 @@ struct Placement {
   friend bool operator==(const Placement&, const Placement&) = default;
 };
 
-// Pure, and the same for the same input. `before`: where replicas are now. They stay where they can, so that as few bytes
-// move as possible; to make room for one that has lost its place, others of the same priority move while they are at
-// most a tenth of what had to move, and those of a lower priority go.
-// What needs a place comes in this order: the highest priority, what has lost its place, what is used most, what is
-// largest. Each goes where the least stays free.
+// Pure, and the same for the same input. `before`: where replicas are now. They stay where they can, so that as few
+// bytes move as possible; to make room for one that has lost its place, others of the same priority move while they are
+// at most a tenth of what had to move, and those of a lower priority go. What needs a place comes in this order: the
+// highest priority, what has lost its place, what is used most, what is largest. Each goes where the least stays free.
 // Throws Error{usage} where the cluster contradicts itself (contradictions()).
 [[nodiscard]] Placement place(const Cluster& cluster, const std::vector<Placed>& before = {});
 

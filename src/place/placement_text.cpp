@@ -25,7 +25,8 @@ std::string row(const std::string& name, const std::string& kind, Bytes budget, 
                      format_bytes(saturating_sub(budget, taken)), is_down ? "  down" : "");
 }
 
-std::string placed_rows(const Cluster& cluster, const Placement& placement, const std::string& node, const std::string& device) {
+std::string placed_rows(const Cluster& cluster, const Placement& placement, const std::string& node,
+                        const std::string& device) {
   std::string out;
   for (const Placed& one : placement.placed) {
     if (one.node != node || one.device != device) continue;
@@ -41,7 +42,8 @@ std::string node_rows(const Cluster& cluster, const Placement& placement, const 
   for (const Placed& one : placement.placed) {
     if (one.node == node.name) host += one.need.host;
   }
-  std::string out = row(node.name, "host", node.host, host, node.is_down) + placed_rows(cluster, placement, node.name, "");
+  std::string out =
+      row(node.name, "host", node.host, host, node.is_down) + placed_rows(cluster, placement, node.name, "");
   for (const Device& device : node.devices) {
     Bytes taken;
     for (const Placed& one : placement.placed) {
@@ -76,7 +78,8 @@ std::string to_table(const Cluster& cluster, const Placement& placement) {
   std::string out = fmt::format("  {:<14} {:<10} {:>11} {:>11} {:>11}\n", "node", "kind", "budget", "taken", "free");
   for (const Node& node : cluster.nodes) out += node_rows(cluster, placement, node);
   if (placement.moved > Bytes{} || placement.stopped > Bytes{})
-    out += fmt::format("\n  Moved: {}; {} had lost their place.\n", format_bytes(placement.moved), format_bytes(placement.had_to_move));
+    out += fmt::format("\n  Moved: {}; {} had lost their place.\n", format_bytes(placement.moved),
+                       format_bytes(placement.had_to_move));
   if (placement.missing.empty()) return out + "\n  Every model has its place.\n";
   out += "\n  Without a place:\n";
   for (const Missing& one : placement.missing) {
@@ -91,7 +94,8 @@ Json to_json(const Cluster& cluster, const Placement& placement) {
   for (const Node& node : cluster.nodes) {
     Json devices = Json::array();
     for (const Device& device : node.devices)
-      devices.push_back({{"name", device.name}, {"kind", device.kind}, {"budget", device.budget.value()}, {"down", device.is_down}});
+      devices.push_back(
+          {{"name", device.name}, {"kind", device.kind}, {"budget", device.budget.value()}, {"down", device.is_down}});
     nodes.push_back({{"name", node.name}, {"host", node.host.value()}, {"down", node.is_down}, {"devices", devices}});
   }
   Json placed = Json::array();
@@ -125,7 +129,8 @@ std::vector<Placed> placed_of_json(const std::string& text) {
     }
     return out;
   } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorCode::usage, fmt::format("it is no placement ({}), as `plimsoll place --json` writes it", kSchema));
+    throw Error(ErrorCode::usage,
+                fmt::format("it is no placement ({}), as `plimsoll place --json` writes it", kSchema));
   }
 }
 

@@ -175,7 +175,8 @@ std::optional<Placer::Room> Placer::room_for(Id id, std::size_t spots, MayBeSent
       while (!fits() && !candidates.empty()) {
         const auto order = [&](Id other) {
           const Need& given = need_of(replicas_[other]);
-          const bool enough = (wanted.kind.empty() || device + given.device >= wanted.device) && host + given.host >= wanted.host;
+          const bool enough =
+              (wanted.kind.empty() || device + given.device >= wanted.device) && host + given.host >= wanted.host;
           const auto size = static_cast<double>(weight(given).value());
           return std::tuple(model_of(replicas_[other]).priority, !enough, enough ? size : -size, other);
         };
@@ -184,8 +185,9 @@ std::optional<Placer::Room> Placer::room_for(Id id, std::size_t spots, MayBeSent
         device += given.device;
         host += given.host;
         room.without.push_back(*next);
-        room.highest_priority = std::max(room.without.size() == 1 ? model_of(replicas_[*next]).priority : room.highest_priority,
-                                         model_of(replicas_[*next]).priority);
+        room.highest_priority =
+            std::max(room.without.size() == 1 ? model_of(replicas_[*next]).priority : room.highest_priority,
+                     model_of(replicas_[*next]).priority);
         room.bytes += weight(given);
         candidates.erase(next);
       }
@@ -243,7 +245,8 @@ std::optional<std::size_t> Placer::need_at(const Model& model, const Spot& spot)
 
 std::string Placer::name_of(Id id) const {
   const Model& model = model_of(replicas_[id]);
-  return model.replicas == 1 ? model.name : fmt::format("{} ({} of {})", model.name, replicas_[id].number + 1, model.replicas);
+  return model.replicas == 1 ? model.name
+                             : fmt::format("{} ({} of {})", model.name, replicas_[id].number + 1, model.replicas);
 }
 
 Placed Placer::placed(const Replica& replica) const {

@@ -23,8 +23,8 @@ class Placer {
     std::size_t model = 0;
     unsigned number = 0;
     std::optional<Spot> spot{};
-    std::size_t need = 0;              // which of the model's, where it is placed
-    const Placed* before = nullptr;    // where it was
+    std::size_t need = 0;            // which of the model's, where it is placed
+    const Placed* before = nullptr;  // where it was
   };
   using Id = std::size_t;  // of a replica
   // Replicas that must go from a spot so that another one fits there.
@@ -66,8 +66,8 @@ class Placer {
   FreeSpace space_;
   std::map<std::string, std::size_t> nodes_;
   std::vector<Replica> replicas_;
-  std::vector<std::set<std::size_t>> avoided_;            // by model
-  std::vector<std::multiset<std::size_t>> nodes_of_;      // by model: where its replicas are
+  std::vector<std::set<std::size_t>> avoided_;        // by model
+  std::vector<std::multiset<std::size_t>> nodes_of_;  // by model: where its replicas are
   std::map<Spot, std::set<Id>> residents_;
   std::map<int, std::size_t> placed_by_priority_;
   std::set<Id, ComesFirst> waiting_;

@@ -46,8 +46,7 @@ std::string judgement(const Plan& plan) {
   }
   std::string out = fmt::format("{}", fmt::join(shortages, ", "));
   if (plan.stands_on_estimates()) out += "; only an estimate stands in the way";
-  if (!plan.alternatives.empty())
-    out += fmt::format("; fits with {}", fmt::join(plan.alternatives.front().flags, " "));
+  if (!plan.alternatives.empty()) out += fmt::format("; fits with {}", fmt::join(plan.alternatives.front().flags, " "));
   return out;
 }
 

@@ -33,7 +33,8 @@ std::string escaped(std::string_view path) {
 std::string unescaped(std::string_view path) {
   std::string out;
   for (std::size_t i = 0; i < path.size(); ++i) {
-    const bool escape = path[i] == '%' && i + 2 < path.size() && std::isxdigit(static_cast<unsigned char>(path[i + 1])) != 0 &&
+    const bool escape = path[i] == '%' && i + 2 < path.size() &&
+                        std::isxdigit(static_cast<unsigned char>(path[i + 1])) != 0 &&
                         std::isxdigit(static_cast<unsigned char>(path[i + 2])) != 0;
     out += escape ? static_cast<char>(std::stoi(std::string(path.substr(i + 1, 2)), nullptr, 16)) : path[i];
     if (escape) i += 2;
@@ -63,8 +64,7 @@ Hub hub_of_environment() {
     hub.endpoint = endpoint;
   while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
   if (origin_of(hub.endpoint).empty())
-    throw Error(ErrorCode::usage,
-                fmt::format("HF_ENDPOINT is '{}', which is no address (https://HOST)", hub.endpoint));
+    throw Error(ErrorCode::usage, fmt::format("HF_ENDPOINT is '{}', which is no address (https://HOST)", hub.endpoint));
   if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) hub.token = token;
   return hub;
 }
@@ -102,7 +102,8 @@ std::string file_name_of(std::string_view url) {
   const std::string path = at_query(url).first;
   const std::size_t begin = origin_of(url).size();
   const std::size_t slash = path.rfind('/');
-  std::string name = slash == std::string::npos || slash < begin ? "" : unescaped(std::string_view(path).substr(slash + 1));
+  std::string name =
+      slash == std::string::npos || slash < begin ? "" : unescaped(std::string_view(path).substr(slash + 1));
   std::erase_if(name, [](char c) { return c == '/' || std::iscntrl(static_cast<unsigned char>(c)) != 0; });
   constexpr std::size_t kLongest = 200;
   if (name.size() > kLongest) name.erase(0, name.size() - kLongest);

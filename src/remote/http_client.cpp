@@ -56,7 +56,8 @@ std::string next_of(std::string_view link) {
     const std::size_t end = link.find('>', at);
     if (end == std::string_view::npos) return {};
     const std::string_view rest = link.substr(end, link.find('<', end) - end);
-    if (rest.contains("rel=\"next\"") || rest.contains("rel=next")) return std::string(link.substr(at + 1, end - at - 1));
+    if (rest.contains("rel=\"next\"") || rest.contains("rel=next"))
+      return std::string(link.substr(at + 1, end - at - 1));
   }
   return {};
 }
@@ -121,7 +122,7 @@ struct HttpClient::Exchange {
     if (is_enough) return false;
     if (result == CURLE_OK) return status == 429 || status >= 500;
     constexpr std::array kPassing{CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR,
-                                  CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM};
+                                  CURLE_RECV_ERROR,      CURLE_HTTP2,        CURLE_HTTP2_STREAM};
     return std::ranges::contains(kPassing, result);
   }
 

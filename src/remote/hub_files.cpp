@@ -48,7 +48,9 @@ std::optional<Part> part_of(const std::string& path) {
   return part;
 }
 
-std::string first_part(const std::string& path, const Part& part) { return std::string(path).replace(part.at, 5, "00001"); }
+std::string first_part(const std::string& path, const Part& part) {
+  return std::string(path).replace(part.at, 5, "00001");
+}
 
 std::string listing_error(const std::string& url) {
   return fmt::format("'{}' cannot be read: the answer is no list of files", url);
@@ -98,7 +100,8 @@ std::vector<HubModel> hub_models(HttpClient& client, const Hub& hub, const HubNa
     url = origin_of(text.next) == origin_of(hub.endpoint) ? text.next : "";
   }
   std::vector<HubModel> models;
-  for (const auto& [file, bytes] : found) models.push_back({.file = file, .url = url_of(hub, name, file), .bytes = bytes});
+  for (const auto& [file, bytes] : found)
+    models.push_back({.file = file, .url = url_of(hub, name, file), .bytes = bytes});
   std::ranges::stable_sort(models, {}, &HubModel::bytes);
   return models;
 }

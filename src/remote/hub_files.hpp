@@ -13,7 +13,7 @@ namespace plimsoll::remote {
 struct HubModel {
   std::string file;  // in the repository; of a split, the first
   std::string url;
-  Bytes bytes{};     // of all its files
+  Bytes bytes{};  // of all its files
   friend bool operator==(const HubModel&, const HubModel&) = default;
 };
 

@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kFirstPiece = 1U << 20U;  // most of a small vocabulary's header
+constexpr std::uint64_t kFirstPiece = 1U << 20U;       // most of a small vocabulary's header
 constexpr std::uint64_t kLongestHeader = 256U << 20U;  // the largest seen have 20 MiB
 
 // What was asked of a server about one file.
@@ -76,7 +76,8 @@ class HeaderReader {
 
   void take(Piece piece) {
     if (!piece.length) unreadable(url_, "the server does not say how long it is");
-    if (*piece.length == 0) throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: it is empty", url_));
+    if (*piece.length == 0)
+      throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: it is empty", url_));
     if (file_.length != 0 && (file_.length != *piece.length || file_.version != piece.version))
       unreadable(url_, "it changed while it was read");
     file_.read += piece.bytes.size();

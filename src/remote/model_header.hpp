@@ -13,10 +13,10 @@ namespace plimsoll::remote {
 // A model's header on this machine. The file is as long as the model's, and holes are where its tensors would be: what
 // is planned for it is what is planned for the model, to the byte. It cannot be run.
 struct ModelHeader {
-  std::string path;         // of the first file of a split
-  Bytes model{};            // all files as they are on the server
-  Bytes read{};             // of them, now; what was kept from an earlier time is not read again
-  bool has_ranges = true;   // false: the server sent its files from their beginning, and was cut off
+  std::string path;        // of the first file of a split
+  Bytes model{};           // all files as they are on the server
+  Bytes read{};            // of them, now; what was kept from an earlier time is not read again
+  bool has_ranges = true;  // false: the server sent its files from their beginning, and was cut off
 };
 
 // Where headers are kept, and how much of that.

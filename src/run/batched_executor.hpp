@@ -33,8 +33,8 @@ class BatchedExecutor {
   // load(), Error{busy} where fewer sequences are free than are needed, and nothing has changed.
   [[nodiscard]] std::vector<Conversation> load_all(const ContextSnapshot& snapshot);
   [[nodiscard]] std::size_t free_sequences() const;
-  // Cells that hold tokens of conversations, of engine::ContextFacts::n_ctx; those that forks share count once. Does not
-  // wait for a batch that is being decoded.
+  // Cells that hold tokens of conversations, of engine::ContextFacts::n_ctx; those that forks share count once. Does
+  // not wait for a batch that is being decoded.
   [[nodiscard]] std::size_t cells_used() const noexcept;
 
   // Decodes one batch of what waits, at most n_batch tokens, and one micro-batch where it can be stopped or where a

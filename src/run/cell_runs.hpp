@@ -8,8 +8,8 @@
 
 namespace plimsoll::run {
 
-// Cells have no names at the engine: those that one sequence has decoded are counted from 0 on, in a family of their own
-// for each time that it went on by itself. A copy of the runs is a copy of the sequence that shares its cells.
+// Cells have no names at the engine: those that one sequence has decoded are counted from 0 on, in a family of their
+// own for each time that it went on by itself. A copy of the runs is a copy of the sequence that shares its cells.
 class CellRuns {
  public:
   // The sequence has so many tokens in memory now: those beyond what was known lie in cells of its own.

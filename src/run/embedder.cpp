@@ -49,7 +49,8 @@ std::vector<Embedding> Embedder::embed(std::span<const std::vector<engine::Token
     embeddings[i].width = width_;
     embeddings[i].tokens = inputs[i].size();
   }
-  run_pooled(instance_, inputs, {.stop = params.stop, .progress = params.progress, .between_batches = params.between_batches},
+  run_pooled(instance_, inputs,
+             {.stop = params.stop, .progress = params.progress, .between_batches = params.between_batches},
              [&](std::size_t input, std::span<const float> row) {
                std::vector<float>& values = embeddings[input].values;
                values.insert(values.end(), row.begin(), row.end());

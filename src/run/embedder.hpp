@@ -26,7 +26,7 @@ struct EmbedParams {
   Normalisation normalisation = Normalisation::l2;
   std::stop_token stop{};  // honoured between batches and, on the CPU, inside them
   std::function<void(std::size_t done, std::size_t of)> progress{};  // inputs, after each batch
-  std::function<void()> between_batches{};  // the place to let others use the instance
+  std::function<void()> between_batches{};                           // the place to let others use the instance
 };
 
 struct Embedding {

@@ -48,8 +48,8 @@ class GenerationWork {
 
   // At most so many pieces are made before they are read. `reads_all`: the reader does not leave before the end.
   void read_ahead(std::size_t pieces, bool reads_all);
-  void begin();                        // does nothing where it is begun, or paused
-  void pause();                        // throws Error{usage} where it cannot
+  void begin();                                                           // does nothing where it is begun, or paused
+  void pause();                                                           // throws Error{usage} where it cannot
   void go_on(HeldSequence& sequence, const std::optional<Draft>& draft);  // which the conversation has by now
   [[nodiscard]] bool is_paused() const noexcept { return is_paused_; }
   // Where there is none yet, it is waited for: in here, or by a reader who comes again.

@@ -22,7 +22,8 @@ void Instance::require_adapter_scales(std::span<const float> scales) const {
 
 void Instance::set_adapter_scales(std::span<const float> scales) {
   if (scales.empty() && !adapters_.empty())
-    throw Error(ErrorCode::usage, fmt::format("'{}' has {} adapters, no scale was given", plan_.name, adapters_.size()));
+    throw Error(ErrorCode::usage,
+                fmt::format("'{}' has {} adapters, no scale was given", plan_.name, adapters_.size()));
   require_adapter_scales(scales);
   (void)context();
   on_loop([&] {

@@ -111,7 +111,8 @@ std::vector<Ranked> Reranker::rank(std::span<const std::vector<engine::Token>> p
     ranked[i].document = i;
     ranked[i].tokens = pairs[i].size();
   }
-  run_pooled(instance_, pairs, {.stop = params.stop, .progress = params.progress, .between_batches = params.between_batches},
+  run_pooled(instance_, pairs,
+             {.stop = params.stop, .progress = params.progress, .between_batches = params.between_batches},
              [&](std::size_t input, std::span<const float> row) {
                std::vector<float>& classes = ranked[input].classes;
                classes.assign(row.begin(), row.end());

@@ -21,7 +21,7 @@ struct RankParams {
   bool truncate = false;  // a document that is too long loses its end, instead of being refused
   std::stop_token stop{};
   std::function<void(std::size_t done, std::size_t of)> progress{};  // documents, after each batch
-  std::function<void()> between_batches{};  // the place to let others use the instance
+  std::function<void()> between_batches{};                           // the place to let others use the instance
 };
 
 struct Ranked {

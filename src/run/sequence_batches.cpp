@@ -38,9 +38,8 @@ Sequence& SequenceSchedule::next_in_turn(const std::vector<Sequence*>& queue) co
   const bool is_over = turn_.batches >= kBatchesOfATurn || turn_.tokens >= instance_.context().facts().n_ubatch;
   if (is_over || longest->adapter_scales == turn_.adapter_scales) return *longest;
   std::vector<Sequence*> same;
-  std::ranges::copy_if(queue, std::back_inserter(same), [&](const Sequence* sequence) {
-    return sequence->adapter_scales == turn_.adapter_scales;
-  });
+  std::ranges::copy_if(queue, std::back_inserter(same),
+                       [&](const Sequence* sequence) { return sequence->adapter_scales == turn_.adapter_scales; });
   return same.empty() ? *longest : *longest_waiting(same);
 }
 
@@ -53,10 +52,10 @@ void SequenceSchedule::count_batch(const std::vector<Share>& shares, std::size_t
   turn_.tokens += tokens;
 }
 
-// Who waits with few goes first and whole; the long prompts share what is left, by their weights. Tokens and vectors cannot share a
-// batch, nor can those with different adapters, nor can vectors that see each other share one with anything: who has
-// waited longest decides which it is. Rows of logits are limited by what was planned; who wants all of them comes before
-// everyone, so that what others leave is not always too little.
+// Who waits with few goes first and whole; the long prompts share what is left, by their weights. Tokens and vectors
+// cannot share a batch, nor can those with different adapters, nor can vectors that see each other share one with
+// anything: who has waited longest decides which it is. Rows of logits are limited by what was planned; who wants all
+// of them comes before everyone, so that what others leave is not always too little.
 std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) const {
   std::vector<Sequence*> queue = waiting();
   if (queue.empty()) return {};

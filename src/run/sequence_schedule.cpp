@@ -85,7 +85,8 @@ void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count,
 void SequenceSchedule::encode_prompt(Sequence& sequence, std::span<const engine::Token> tokens) {
   engine::Batch batch;
   batch.add_prompt(tokens, 0, sequence.id, false);
-  require_decoded(instance_.encode(batch, sequence.adapter_scales), fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
+  require_decoded(instance_.encode(batch, sequence.adapter_scales),
+                  fmt::format("encoding the prompt on '{}'", instance_.name()), instance_);
 }
 
 void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens) {

@@ -144,9 +144,9 @@ class SequenceSchedule final : public DecodeLoop::Source {
   bool alone_ = false;                    // the next batch is of sequences with a continuation only
   std::vector<engine::SequenceId> free_;  // lowest last
   std::vector<std::shared_ptr<Sequence>> sequences_;  // in use, oldest first
-  std::uint64_t batches_ = 0;   // decoded so far
-  std::uint64_t families_ = 0;  // of cells, see CellRuns
-  struct Turn {  // of those who have the same adapters
+  std::uint64_t batches_ = 0;                         // decoded so far
+  std::uint64_t families_ = 0;                        // of cells, see CellRuns
+  struct Turn {                                       // of those who have the same adapters
     engine::AdapterScales adapter_scales{};
     std::size_t batches = 0;
     std::size_t tokens = 0;

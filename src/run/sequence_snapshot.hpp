@@ -28,7 +28,7 @@ struct SequenceSnapshot {
   };
   std::vector<Span> spans{};
   engine::AdapterScales adapter_scales{};  // what it was computed with; empty: the instance's
-  engine::StateBytes memory;  // the engine's private format
+  engine::StateBytes memory;               // the engine's private format
 
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
   // Vectors that stood for tokens are not kept: only text can be decoded again.

@@ -26,10 +26,10 @@ inline constexpr const char* kJson = "application/json";
 // A page of another origin asks, which the options do not let in: browsers send such requests with whatever keys and
 // addresses their user has.
 [[nodiscard]] bool is_from_another_page(const httplib::Request& request, const ServerOptions& options);
-// For a server without keys. It is the address we listen at that protects us, and a page elsewhere could give itself a name that
-// leads there. Such a page always comes under a name of its own: asked as `localhost`, by an address, by this machine's
-// own name or by one of the options', we are meant. Where nobody but this machine can reach us, only its loopback
-// addresses and those names are answered.
+// For a server without keys. It is the address we listen at that protects us, and a page elsewhere could give itself a
+// name that leads there. Such a page always comes under a name of its own: asked as `localhost`, by an address, by this
+// machine's own name or by one of the options', we are meant. Where nobody but this machine can reach us, only its
+// loopback addresses and those names are answered.
 [[nodiscard]] bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options);
 
 // Headers for pages of other origins, where the options let them in.

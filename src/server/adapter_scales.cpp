@@ -36,8 +36,8 @@ engine::AdapterScales scales_of(const std::vector<api::AdapterScale>& named, std
   engine::AdapterScales scales(planned, 0.0F);
   for (const api::AdapterScale& one : named) {
     if (one.id >= planned) {
-      throw api::bad_request(
-          fmt::format("'{}' has no adapter {}; {} were planned, and GET /lora-adapters lists them", model, one.id, planned))
+      throw api::bad_request(fmt::format("'{}' has no adapter {}; {} were planned, and GET /lora-adapters lists them",
+                                         model, one.id, planned))
           .at("lora");
     }
     scales[one.id] = one.scale;

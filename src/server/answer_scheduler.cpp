@@ -10,8 +10,8 @@ namespace plimsoll::server {
 
 using engine::Token;
 
-AnswerScheduler::AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease,
-                                 SlotRules rules, const std::vector<Token>& first_prompt, GivingWay giving_way)
+AnswerScheduler::AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules,
+                                 const std::vector<Token>& first_prompt, GivingWay giving_way)
     : server_(server), owner_(std::move(owner)), rules_(std::move(rules)), giving_way_(std::move(giving_way)) {
   slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(lease), rules_));
   cached_at_first_ = slots_.front()->begin_with(first_prompt);

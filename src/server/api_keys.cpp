@@ -43,9 +43,8 @@ std::vector<ApiKeys::Entry> ApiKeys::entries_of(const std::vector<std::string>& 
   for (const std::string& key : keys) {
     const Hash its = hash(key);
     const std::size_t number = numbers_.try_emplace(its, numbers_.size() + 1).first->second;
-    out.push_back({.hash = its,
-                   .owner = fmt::format("key {}", number),
-                   .lasting_id = lasting_id("owner of conversations", key)});
+    out.push_back(
+        {.hash = its, .owner = fmt::format("key {}", number), .lasting_id = lasting_id("owner of conversations", key)});
   }
   for (const host::FleetKey& key : named) {
     out.push_back({.hash = key.sha256.empty() ? hash(key.key) : read_hash(key.sha256),

@@ -13,7 +13,8 @@
 
 namespace plimsoll::server {
 
-// One thread; the keys outlive it. The files say which model file a conversation is of and which API key it belongs to: nobody else gets it.
+// One thread; the keys outlive it. The files say which model file a conversation is of and which API key it belongs to:
+// nobody else gets it.
 class KeptPrompts {
  public:
   static constexpr const char* kOwner = "kept prompts";  // in the ledger: a conversation on its way to its file or back

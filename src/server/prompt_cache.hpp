@@ -41,8 +41,8 @@ class PromptCache {
   [[nodiscard]] std::unique_ptr<Handle> take_recent(const std::string& model, const std::string& owner,
                                                     std::size_t place);
   // One that comes from elsewhere: a conversation of that model that nobody else has.
-  [[nodiscard]] std::unique_ptr<Handle> add(const std::string& model, const std::string& owner,
-                                            host::ConversationId id, engine::AdapterScales scales = {});
+  [[nodiscard]] std::unique_ptr<Handle> add(const std::string& model, const std::string& owner, host::ConversationId id,
+                                            engine::AdapterScales scales = {});
   struct Idle {
     host::ConversationId id;
     std::string model;

@@ -117,9 +117,9 @@ api::Json Server::Impl::rank(const httplib::Request& request, const api::RankReq
   LeasedModel leased =
       lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); }, client);
   run::Reranker reranker(leased.lease->instance());
-  auto ranked = reranker.rank(pairs, {.top_n = asked.top_n,
-                                      .stop = leased.watched->token(),
-                                      .between_batches = [&] { give_way_if_asked(request, leased); }});
+  auto ranked = reranker.rank(pairs, {.top_n = asked.top_n, .stop = leased.watched->token(), .between_batches = [&] {
+                                        give_way_if_asked(request, leased);
+                                      }});
   run::best_first(ranked);
   std::vector<api::Score> scores;
   std::size_t tokens = 0;

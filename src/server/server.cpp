@@ -27,7 +27,7 @@ constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
-constexpr double kBytesOfAToken = 4;  // of a request's body, for its share beside others
+constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
   const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;

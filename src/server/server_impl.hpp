@@ -59,8 +59,8 @@ struct Server::Impl {
   struct LateAnswer {
     std::function<std::string()> make;
     std::function<api::Problem(const std::exception&)> explain;
-    std::shared_ptr<void> holds{};             // what `make` uses
-    std::function<void()> before_headers{};    // where it is there before they have to go out
+    std::shared_ptr<void> holds{};           // what `make` uses
+    std::function<void()> before_headers{};  // where it is there before they have to go out
   };
   void put_late(const httplib::Request& request, httplib::Response& response, const std::shared_ptr<Peer>& client,
                 const HeartbeatRule& rule, LateAnswer answer);
@@ -143,7 +143,7 @@ struct Server::Impl {
   [[nodiscard]] Attended watch(const httplib::Request& request, std::shared_ptr<Peer> client = nullptr);
   [[nodiscard]] std::shared_ptr<Peer> peer_of(const httplib::Request& request) const;
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
-  [[nodiscard]] ServerContext context() { 
+  [[nodiscard]] ServerContext context() {
     return {host, prompts, vocabularies, key_usage, adapter_scales, request_memory, options};
   }
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.

@@ -7,7 +7,8 @@
 
 namespace plimsoll::server {
 
-// Any thread; the keys outlive it. Each owner (an API key) has files of its own. Nobody reaches another folder by a file's name.
+// Any thread; the keys outlive it. Each owner (an API key) has files of its own. Nobody reaches another folder by a
+// file's name.
 class SlotFiles {
  public:
   SlotFiles(std::filesystem::path folder, const ApiKeys& keys) : folder_(std::move(folder)), keys_(keys) {}

@@ -14,9 +14,10 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(AdapterFieldsTest, NumbersAndScales) {
-  EXPECT_THAT(read_adapter_scales(Json::parse(R"([{"id": 1, "scale": -0.5}, {"id": 0, "scale": 2}, {"id": 3}])"), "lora"),
-              ElementsAre(AdapterScale{.id = 1, .scale = -0.5F}, AdapterScale{.id = 0, .scale = 2},
-                          AdapterScale{.id = 3, .scale = 0}));
+  EXPECT_THAT(
+      read_adapter_scales(Json::parse(R"([{"id": 1, "scale": -0.5}, {"id": 0, "scale": 2}, {"id": 3}])"), "lora"),
+      ElementsAre(AdapterScale{.id = 1, .scale = -0.5F}, AdapterScale{.id = 0, .scale = 2},
+                  AdapterScale{.id = 3, .scale = 0}));
   EXPECT_THAT(read_adapter_scales(Json::array(), ""), IsEmpty());
 }
 

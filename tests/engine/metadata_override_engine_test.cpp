@@ -64,10 +64,10 @@ TEST(MetadataOverrideEngineTest, FactsAreOfTheSameValues) {
 }
 
 TEST(MetadataOverrideEngineTest, AnotherTypeIsRefused) {
-  expect_error(ErrorCode::usage, "another type", [] { (void)Model::load(params_with("llama.context_length=str:many")); });
-  expect_error(ErrorCode::usage, "another type", [] {
-    (void)Model::load(params_with("llama.context_length=float:8.0"), {.header_only = true});
-  });
+  expect_error(ErrorCode::usage, "another type",
+               [] { (void)Model::load(params_with("llama.context_length=str:many")); });
+  expect_error(ErrorCode::usage, "another type",
+               [] { (void)Model::load(params_with("llama.context_length=float:8.0"), {.header_only = true}); });
 }
 
 TEST(MetadataOverrideEngineTest, WhatNobodyReadsIsSaid) {
@@ -79,9 +79,8 @@ TEST(MetadataOverrideEngineTest, WhatNobodyReadsIsSaid) {
 }
 
 TEST(MetadataOverrideEngineTest, AnArchitectureThatDoesNotFitIsUnusable) {
-  expect_error(ErrorCode::model_unusable, "llama-dense", [] {
-    (void)Model::load(params_with("general.architecture=str:none_of_them"));
-  });
+  expect_error(ErrorCode::model_unusable, "llama-dense",
+               [] { (void)Model::load(params_with("general.architecture=str:none_of_them")); });
 }
 
 }  // namespace

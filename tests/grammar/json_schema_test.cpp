@@ -129,8 +129,7 @@ Json conditions(int count) {
 Json refused_branches(int members, int branches) {
   Json schema{{"properties", {{"kind", {{"const", "none"}}}}}, {"required", {"kind"}}};
   for (int i = 0; i < members; ++i) schema["properties"]["p" + std::to_string(i)] = {{"type", "null"}};
-  for (int i = 0; i < branches; ++i)
-    schema["anyOf"].push_back({{"properties", {{"kind", {{"const", i}}}}}});
+  for (int i = 0; i < branches; ++i) schema["anyOf"].push_back({{"properties", {{"kind", {{"const", i}}}}}});
   schema["anyOf"].push_back({{"maxProperties", 1}});
   return schema;
 }
@@ -170,8 +169,9 @@ TEST(JsonSchemaTest, ConditionsOnOneMemberAreAllTold) {
   for (int i = 0; i < 100; ++i) {
     const std::string name = std::to_string(i);
     schema["properties"]["kind"]["enum"].push_back("k" + name);
-    schema["allOf"].push_back({{"if", {{"properties", {{"kind", {{"const", "k" + name}}}}}, {"required", {"kind"}}}},
-                               {"then", {{"properties", {{"m" + name, {{"type", "null"}}}}}, {"required", {"m" + name}}}}});
+    schema["allOf"].push_back(
+        {{"if", {{"properties", {{"kind", {{"const", "k" + name}}}}}, {"required", {"kind"}}}},
+         {"then", {{"properties", {{"m" + name, {{"type", "null"}}}}}, {"required", {"m" + name}}}}});
   }
   EXPECT_LT(values_taken(schema), SchemaBudget::kMostValues / 2);
   const SchemaGrammar made = grammar_of_schema(schema);

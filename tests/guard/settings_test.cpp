@@ -43,9 +43,8 @@ TEST(GuardSettingsTest, EveryGuardAroundAProgramHasItsBudgets) {
 }
 
 TEST(GuardSettingsTest, AValueThatMeansNothingIsToldWithItsVariable) {
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"PLIMSOLL_GUARD_BUDGET", "much"},
-                                                                      {"PLIMSOLL_GUARD_WARM_UP", "hot"},
-                                                                      {"PLIMSOLL_GUARD_SEAL", "wax"}}) {
+  for (const auto& [name, value] : std::map<std::string, std::string>{
+           {"PLIMSOLL_GUARD_BUDGET", "much"}, {"PLIMSOLL_GUARD_WARM_UP", "hot"}, {"PLIMSOLL_GUARD_SEAL", "wax"}}) {
     const auto settings = read_settings(environment_of({{name, value}}));
     ASSERT_FALSE(settings) << name;
     EXPECT_THAT(settings.error(), HasSubstr(name));

@@ -71,16 +71,19 @@ TEST(ClusterFileTest, ReadsKindsNodesAndModels) {
 }
 
 TEST(ClusterFileTest, EverythingThatIsWrongIsToldAtOnceWithItsPlace) {
-  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\ncolour = 1\n[[node.device]]\nname = \"CUDA0\"\nbudget = \"many\"\n[[model]]\nname = \"a\"\n"
-                    "replicas = -1\ndevice = \"CUDA0\"\npath = \"a.gguf\"\nnodes = 3\n[extra]\n"),
-              ElementsAre(HasSubstr("1: a node has no 'host'"), HasSubstr("3: unknown key 'colour' of a node"),
-                          HasSubstr("4: a device has no 'kind'"), HasSubstr("6: 'budget'"),
-                          HasSubstr("7: the device of a model follows from its place"),
-                          HasSubstr("9: 'replicas' is -1"), HasSubstr("12: unknown key 'nodes' of a model"),
-                          HasSubstr("13: unknown key 'extra' of a cluster")));
-  EXPECT_THAT(wrong("[[node]]\nname=\"n\"\nhost=\"1GiB\"\n[[node]]\nname=\"n\"\nhost=\"1GiB\"\n[[node.device]]\nname=\"d\"\nkind=\"x\"\nbudget=\"1GiB\"\n"
+  EXPECT_THAT(
+      wrong("[[node]]\nname = \"n\"\ncolour = 1\n[[node.device]]\nname = \"CUDA0\"\nbudget = \"many\"\n[[model]]\nname "
+            "= \"a\"\n"
+            "replicas = -1\ndevice = \"CUDA0\"\npath = \"a.gguf\"\nnodes = 3\n[extra]\n"),
+      ElementsAre(HasSubstr("1: a node has no 'host'"), HasSubstr("3: unknown key 'colour' of a node"),
+                  HasSubstr("4: a device has no 'kind'"), HasSubstr("6: 'budget'"),
+                  HasSubstr("7: the device of a model follows from its place"), HasSubstr("9: 'replicas' is -1"),
+                  HasSubstr("12: unknown key 'nodes' of a model"), HasSubstr("13: unknown key 'extra' of a cluster")));
+  EXPECT_THAT(wrong("[[node]]\nname=\"n\"\nhost=\"1GiB\"\n[[node]]\nname=\"n\"\nhost=\"1GiB\"\n[[node.device]]\nname="
+                    "\"d\"\nkind=\"x\"\nbudget=\"1GiB\"\n"
                     "[[model]]\nname=\"a\"\npath=\"a.gguf\"\nkinds=[\"tpu\"]\nprefer=[\"m\"]\n"),
-              testing::IsSupersetOf({HasSubstr("kind 'x', which no [[kind]] declares"), HasSubstr("kind 'tpu', which no [[kind]] declares"),
+              testing::IsSupersetOf({HasSubstr("kind 'x', which no [[kind]] declares"),
+                                     HasSubstr("kind 'tpu', which no [[kind]] declares"),
                                      HasSubstr("two nodes are called 'n'"), HasSubstr("names node 'm'")}));
   EXPECT_THAT(wrong("[[kind]]\nname = \"host\"\nplan-on = \"CPU\"\n"), ElementsAre(HasSubstr("needs no table")));
   EXPECT_THAT(wrong("[[node]"), ElementsAre(HasSubstr("1: ")));
@@ -89,8 +92,9 @@ TEST(ClusterFileTest, EverythingThatIsWrongIsToldAtOnceWithItsPlace) {
 TEST(ClusterFileTest, ANodesFleetFileHasItsBudgetsAndItsModelsOnTheirDevices) {
   const auto file = parse_cluster(kTwoNodes, "/c");
   ASSERT_TRUE(file);
-  const place::Placement placement{.placed = {{.model = "chat", .node = "rack1", .device = "CUDA0", .need = {.kind = "h100"}},
-                                              {.model = "chat", .replica = 1, .node = "rack1", .need = {}}}};
+  const place::Placement placement{
+      .placed = {{.model = "chat", .node = "rack1", .device = "CUDA0", .need = {.kind = "h100"}},
+                 {.model = "chat", .replica = 1, .node = "rack1", .need = {}}}};
   const std::string text = fleet_file_of(*file, placement, file->cluster.nodes[0]);
   EXPECT_THAT(text, Not(HasSubstr("replicas")));
   const auto fleet = parse_fleet(text, "/somewhere/else");

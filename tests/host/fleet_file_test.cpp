@@ -317,8 +317,8 @@ name = "plain"
   EXPECT_EQ(terse.sampling.params.top_k, 1);
   EXPECT_EQ(terse.sampling.given.size(), 1U);
   EXPECT_EQ(model.presets[1].thinking, std::nullopt);
-  EXPECT_THAT(terse.adapters, testing::Optional(ElementsAre(
-                                  engine::AdapterParams{.path = "/fleet/m.gguf", .scale = 0.5F})));
+  EXPECT_THAT(terse.adapters,
+              testing::Optional(ElementsAre(engine::AdapterParams{.path = "/fleet/m.gguf", .scale = 0.5F})));
   EXPECT_EQ(model.presets[1].adapters, std::nullopt);
 }
 

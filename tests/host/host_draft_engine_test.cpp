@@ -65,9 +65,8 @@ TEST(HostDraftTest, ARequestWithADraftGivesWay) {
       .speculation = {.most = 4}};
   SmallHost small(fleet, {.time_slice = 0ms});
   std::stop_source asked;
-  Lease lease = small.host.acquire("a", {.conversation = small.host.new_conversation("a"),
-                                         .claim = {.tenant = "x"},
-                                         .give_way = asked});
+  Lease lease = small.host.acquire(
+      "a", {.conversation = small.host.new_conversation("a"), .claim = {.tenant = "x"}, .give_way = asked});
   run::GenerationParams params{.prompt = run::tokenize_prompt(*lease.instance().model(), "Day 12."),
                                .predict = 24,
                                .sampling = {.temperature = 0},

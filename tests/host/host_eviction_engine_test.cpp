@@ -44,7 +44,7 @@ TEST(HostEvictionTest, TheFleetChoosesThePolicyAndAReloadAnotherOne) {
   ASSERT_TRUE(report.applied);
   EXPECT_EQ(report.difference.settings, std::vector<std::string>{"eviction"});
   EXPECT_TRUE(report.later.empty());
-  (void)small.ask("a");                    // b is idle for longest now
+  (void)small.ask("a");  // b is idle for longest now
   EXPECT_EQ(gone_after(small, "c"), "a");
 }
 

@@ -1,5 +1,5 @@
-// queue_world: a queue of the host with a double in the engine's place, its models, its clock and its devices, all drawn
-// from one source of numbers, so that a seed reproduces them.
+// queue_world: a queue of the host with a double in the engine's place, its models, its clock and its devices, all
+// drawn from one source of numbers, so that a seed reproduces them.
 #pragma once
 #include <cstdint>
 #include <map>

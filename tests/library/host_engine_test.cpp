@@ -82,8 +82,9 @@ TEST(Hosts, TellEveryChangeFromTheFirstOn) {
                   }});
   (void)host.acquire("mate");
   const std::lock_guard lock(mutex);
-  EXPECT_THAT(told, ElementsAre(std::pair("none", host::ModelState::failed), std::pair("mate", host::ModelState::loading),
-                                std::pair("mate", host::ModelState::warming), std::pair("mate", host::ModelState::ready)));
+  EXPECT_THAT(told,
+              ElementsAre(std::pair("none", host::ModelState::failed), std::pair("mate", host::ModelState::loading),
+                          std::pair("mate", host::ModelState::warming), std::pair("mate", host::ModelState::ready)));
 }
 
 TEST(Hosts, BecomeAnotherFleetWhileTheyWork) {

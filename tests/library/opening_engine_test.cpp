@@ -192,7 +192,8 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
 TEST(Opening, AFleetsTextIsReadFromItsFolder) {
   Runtime runtime;
   const std::filesystem::path folder = std::filesystem::path(kModel).parent_path();
-  const Host host = Host::of_text(runtime, "[[model]]\npath = \"mate-chat.gguf\"\ndevice = \"none\"\nctx-size = 512", folder);
+  const Host host =
+      Host::of_text(runtime, "[[model]]\npath = \"mate-chat.gguf\"\ndevice = \"none\"\nctx-size = 512", folder);
   ASSERT_EQ(host.status().models.size(), 1U);
   EXPECT_EQ(host.status().models.front().name, "mate-chat");
   EXPECT_EQ(host.plan().models().size(), 1U);

@@ -51,7 +51,8 @@ TEST(PlacementTest, TheHighestPriorityComesFirstThenWhatIsUsedMost) {
 }
 
 TEST(PlacementTest, HostMemoryIsHeldToo) {
-  const Cluster cluster{.nodes = {node("n", {24_GiB, 24_GiB}, 1_GiB)}, .models = {model("a", 4_GiB), model("b", 4_GiB)}};
+  const Cluster cluster{.nodes = {node("n", {24_GiB, 24_GiB}, 1_GiB)},
+                        .models = {model("a", 4_GiB), model("b", 4_GiB)}};
   const Placement placement = place(cluster);
   ASSERT_EQ(placement.missing.size(), 1U);
   EXPECT_THAT(to_sentence(placement.missing[0].ways_out.back()), HasSubstr("lacks 1.00 GiB of host memory"));
@@ -71,7 +72,8 @@ TEST(PlacementTest, ReplicasStandOnDifferentNodes) {
 }
 
 TEST(PlacementTest, PreferredNodesComeFirstWhereThereIsAChoice) {
-  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {80_GiB})}, .models = {model("a", 20_GiB), model("b", 70_GiB)}};
+  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {80_GiB})},
+                  .models = {model("a", 20_GiB), model("b", 70_GiB)}};
   cluster.models[0].prefer = {"n2"};
   EXPECT_THAT(places(place(cluster)), ElementsAre("a@n1/CUDA0", "b@n2/CUDA0"));  // b needs it
   cluster.models.pop_back();
@@ -86,7 +88,8 @@ TEST(PlacementTest, AModelGoesToAnyKindThatItWasPlannedForOrToAHost) {
 }
 
 TEST(PlacementTest, NothingMovesWithoutNeed) {
-  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {80_GiB})}, .models = {model("a", 20_GiB), model("b", 20_GiB)}};
+  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {80_GiB})},
+                  .models = {model("a", 20_GiB), model("b", 20_GiB)}};
   const std::vector<Placed> before = place(cluster).placed;
   cluster.models.push_back(model("c", 24_GiB));  // it would have had n1
   const Placement after = place(cluster, before);
@@ -138,12 +141,14 @@ TEST(PlacementTest, ASmallOneMovesForALargeOneThatHasLostItsPlace) {
 }
 
 TEST(PlacementTest, WhatDoesNotFitSaysWhatWould) {
-  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {16_GiB})}, .models = {model("a", 20_GiB, 1), model("b", 20_GiB)}};
+  Cluster cluster{.nodes = {node("n1", {24_GiB}), node("n2", {16_GiB})},
+                  .models = {model("a", 20_GiB, 1), model("b", 20_GiB)}};
   cluster.models[1].others = {{.flags = "-c 32768", .need = {.kind = "a", .device = 17_GiB, .host = 1_GiB}},
                               {.flags = "-c 8192", .need = {.kind = "a", .device = 15_GiB, .host = 1_GiB}}};
   std::vector<std::string> ways;
   for (const WayOut& way : place(cluster).missing.at(0).ways_out) ways.push_back(to_sentence(way));
-  EXPECT_THAT(ways, ElementsAre("with -c 8192 it fits on CUDA0 of n2", "4.00 GiB less would fit on CUDA0 of n2, where most is free"));
+  EXPECT_THAT(ways, ElementsAre("with -c 8192 it fits on CUDA0 of n2",
+                                "4.00 GiB less would fit on CUDA0 of n2, where most is free"));
   cluster.models[1].priority = 1;
   cluster.models[1].use = 0.5;
   ways.clear();
@@ -152,7 +157,8 @@ TEST(PlacementTest, WhatDoesNotFitSaysWhatWould) {
 }
 
 TEST(PlacementTest, ContradictionsAreNamedTogether) {
-  Cluster cluster{.nodes = {node("n", {24_GiB}), node("n", {24_GiB})}, .models = {model("a", 1_GiB), model("a", 1_GiB)}};
+  Cluster cluster{.nodes = {node("n", {24_GiB}), node("n", {24_GiB})},
+                  .models = {model("a", 1_GiB), model("a", 1_GiB)}};
   cluster.models[0].prefer = {"nowhere"};
   cluster.models[1].needs[0].kind = "tpu";
   expect_error(ErrorCode::usage, "two nodes are called 'n'; 'a' names node 'nowhere'", [&] { (void)place(cluster); });

@@ -26,7 +26,10 @@ Cluster any_cluster() {
                               .budget = amount(100),
                               .is_down = *rc::gen::inRange(0, 8) == 0});
   }
-  cluster.nodes.push_back({.name = "kinds", .devices = {{.name = "a", .kind = "a", .is_down = true}, {.name = "b", .kind = "b", .is_down = true}}, .is_down = true});
+  cluster.nodes.push_back(
+      {.name = "kinds",
+       .devices = {{.name = "a", .kind = "a", .is_down = true}, {.name = "b", .kind = "b", .is_down = true}},
+       .is_down = true});
   const int models = *rc::gen::inRange(0, 12);
   for (int m = 0; m < models; ++m) {
     Model& model = cluster.models.emplace_back();

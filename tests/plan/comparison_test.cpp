@@ -19,8 +19,8 @@ Plan plan_of(Bytes weights) {
   dry_run.entries.at(3).bytes = weights;
   Plan plan;
   plan.models = {lay_out(request(), dry_run, {{kGpu, {.bytes = 384_MiB, .source = Source::estimated}}})};
-  plan.devices = admit(plan.models, {state_of(kGpu, 8_GiB, 7_GiB, 2_GiB, 100_MiB),
-                                     state_of(kHost, 16_GiB, std::nullopt, std::nullopt)});
+  plan.devices = admit(
+      plan.models, {state_of(kGpu, 8_GiB, 7_GiB, 2_GiB, 100_MiB), state_of(kHost, 16_GiB, std::nullopt, std::nullopt)});
   if (!plan.fits()) plan.alternatives.emplace_back().flags = {"-c", "1024"};
   return plan;
 }
@@ -28,8 +28,12 @@ Plan plan_of(Bytes weights) {
 std::vector<Compared> three() {
   return {{.name = "m-Q4_K_M.gguf", .file = 740_MiB, .plan = plan_of(700_MiB)},
           {.name = "m-Q6_K.gguf", .file = 1000_MiB, .plan = plan_of(960_MiB)},
-          {.name = "a-folder-with-a-long-name/and-a-model-with-a-longer-one-F16.gguf", .file = 2500_MiB, .plan = plan_of(2400_MiB)},
-          {.name = "m-broken.gguf", .file = 3000_MiB, .unusable = Error(ErrorCode::model_unusable, "'x' cannot be used: it is damaged")}};
+          {.name = "a-folder-with-a-long-name/and-a-model-with-a-longer-one-F16.gguf",
+           .file = 2500_MiB,
+           .plan = plan_of(2400_MiB)},
+          {.name = "m-broken.gguf",
+           .file = 3000_MiB,
+           .unusable = Error(ErrorCode::model_unusable, "'x' cannot be used: it is damaged")}};
 }
 
 TEST(ComparisonTest, AsATable) { expect_golden("plan/golden/comparison.txt", to_table(three())); }

@@ -129,10 +129,8 @@ TEST(RuntimeFloorPlannerTest, WhatIsGivenForAModelIsItsOwn) {
   const auto alone = runtime_of({.budgets = {}, .ours = {}, .alternatives = false});
   EXPECT_EQ(alone.at("own"), std::pair(700_MiB, Source::given));
   EXPECT_EQ(alone.at("other").second, Source::estimated);
-  const auto beside = runtime_of({.budgets = {},
-                                  .ours = {},
-                                  .alternatives = false,
-                                  .runtime = {{.device = device, .bytes = 600_MiB}}});
+  const auto beside =
+      runtime_of({.budgets = {}, .ours = {}, .alternatives = false, .runtime = {{.device = device, .bytes = 600_MiB}}});
   EXPECT_EQ(beside.at("own"), std::pair(700_MiB, Source::given));
   EXPECT_EQ(beside.at("other"), std::pair(600_MiB, Source::given));
   own.runtime = {{.device = device::DeviceId{"CUDA7"}, .bytes = 1_MiB}};

@@ -19,7 +19,9 @@ using test::ScriptedServer;
 
 HttpClient::Options quick() { return {.between_tries = std::chrono::milliseconds(1)}; }
 
-std::string text_of(const Piece& piece) { return {reinterpret_cast<const char*>(piece.bytes.data()), piece.bytes.size()}; }
+std::string text_of(const Piece& piece) {
+  return {reinterpret_cast<const char*>(piece.bytes.data()), piece.bytes.size()};
+}
 
 class HttpClientTest : public testing::Test {
  protected:
@@ -76,14 +78,17 @@ TEST_F(HttpClientTest, WhatGoesOnFailingIsSaidWithTheAddress) {
   expect_error(ErrorCode::io, "nothing at this address", [&] { (void)client.read(missing.url("/m"), 0, 8); });
   EXPECT_EQ(missing.requests().size(), 1U);
   std::string gone;
-  { gone = ScriptedServer([](const ScriptedRequest&) { return ""; }).url("/m"); }
+  {
+    gone = ScriptedServer([](const ScriptedRequest&) { return ""; }).url("/m");
+  }
   expect_error(ErrorCode::io, gone, [&] { (void)client.read(gone, 0, 8); });
 }
 
 TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   const ScriptedServer store([&](const ScriptedRequest& r) { return piece_of(bytes, r); });
   const ScriptedServer hub([&](const ScriptedRequest&) {
-    return http_answer("302 Found", "", "Location: " + store.url("/blob", "localhost") + "\r\nETag: \"of the redirect\"\r\n");
+    return http_answer("302 Found", "",
+                       "Location: " + store.url("/blob", "localhost") + "\r\nETag: \"of the redirect\"\r\n");
   });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_secret"}});
   const Piece piece = with_token.read(hub.url("/o/r/resolve/main/m.gguf"), 0, 4);
@@ -99,18 +104,17 @@ TEST_F(HttpClientTest, WhatIsNotOpenSaysWhatToDo) {
   const ScriptedServer hub([](const ScriptedRequest&) { return http_answer("401 Unauthorized", ""); });
   expect_error(ErrorCode::io, "set HF_TOKEN", [&] { (void)client.read(hub.url("/m"), 0, 1); });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_x"}});
-  expect_error(ErrorCode::io, "the token of HF_TOKEN may not read it", [&] { (void)with_token.read(hub.url("/m"), 0, 1); });
+  expect_error(ErrorCode::io, "the token of HF_TOKEN may not read it",
+               [&] { (void)with_token.read(hub.url("/m"), 0, 1); });
 }
 
 TEST_F(HttpClientTest, RedirectsEnd) {
-  const ScriptedServer server([&](const ScriptedRequest& r) {
-    return http_answer("302 Found", "", "Location: " + r.path() + "x\r\n");
-  });
+  const ScriptedServer server(
+      [&](const ScriptedRequest& r) { return http_answer("302 Found", "", "Location: " + r.path() + "x\r\n"); });
   expect_error(ErrorCode::io, "redirect", [&] { (void)client.read(server.url("/m"), 0, 1); });
   EXPECT_EQ(server.requests().size(), 9U);
-  const ScriptedServer to_file([](const ScriptedRequest&) {
-    return http_answer("302 Found", "", "Location: file:///etc/hostname\r\n");
-  });
+  const ScriptedServer to_file(
+      [](const ScriptedRequest&) { return http_answer("302 Found", "", "Location: file:///etc/hostname\r\n"); });
   expect_error(ErrorCode::io, "cannot be read", [&] { (void)client.read(to_file.url("/m"), 0, 1); });
 }
 

@@ -55,7 +55,8 @@ TEST(HubFilesTest, ANextPageElsewhereIsNotFollowed) {
 }
 
 TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
-  for (const char* body : {"<html>", "{}", R"([{"type":"file","path":"m.gguf"}])", R"([{"type":"file","path":"m.gguf","size":-1}])", "[1]"}) {
+  for (const char* body : {"<html>", "{}", R"([{"type":"file","path":"m.gguf"}])",
+                           R"([{"type":"file","path":"m.gguf","size":-1}])", "[1]"}) {
     const ScriptedServer server([&](const ScriptedRequest&) { return http_answer("200 OK", body); });
     const Hub hub{.endpoint = server.url("")};
     HttpClient client({.hub = hub});
@@ -65,7 +66,8 @@ TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
 
 TEST(HubFilesTest, ATypeOfWeightsIsFoundInTheNames) {
   std::vector<HubModel> models;
-  for (const char* file : {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf", "m-UD-Q4_K_M.gguf"})
+  for (const char* file :
+       {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf", "m-UD-Q4_K_M.gguf"})
     models.emplace_back().file = file;
   const auto of = [&](const std::string& file) { return files_of(named(models, {.repository = "o/r", .file = file})); };
   EXPECT_EQ(of("Q8_0"), std::vector<std::string>{"m.q8_0.gguf"});

@@ -114,8 +114,9 @@ TEST_F(ModelHeaderTest, ALieAboutTheLengthIsSeen) {
     const std::size_t from = r.range()->from;
     const std::string piece = from < bytes.size() ? bytes.substr(from) : "";
     const std::size_t last = from + std::max<std::size_t>(piece.size(), 1) - 1;
-    return http_answer("206 Partial Content", piece,
-                       "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(last) + "/" + length + "\r\n");
+    return http_answer(
+        "206 Partial Content", piece,
+        "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(last) + "/" + length + "\r\n");
   };
   refuses(ErrorCode::io, "does not have them", ScriptedServer(lie));
   refuses(ErrorCode::io, "it has no", ScriptedServer([&](const ScriptedRequest& r) {
@@ -166,7 +167,8 @@ TEST_F(ModelHeaderTest, AFileThatChangesBetweenTwoPiecesIsNotJoined) {
 
 TEST_F(ModelHeaderTest, TheFolderKeepsWhatWasAskedForLast) {
   const ScriptedServer server([&](const ScriptedRequest& r) { return piece_of(bytes, r, kVersion); });
-  for (int i = 0; i < 5; ++i) (void)fetch_header(client, server.url("/" + std::to_string(i)), {.path = folder.path(), .most = 3});
+  for (int i = 0; i < 5; ++i)
+    (void)fetch_header(client, server.url("/" + std::to_string(i)), {.path = folder.path(), .most = 3});
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 3);
 }
 
@@ -177,8 +179,8 @@ TEST_F(ModelHeaderTest, HoldsNoMoreOfTheDiskThanTheHeader) {
     const std::string piece = is_last ? "x" : bytes;
     const std::uint64_t from = is_last ? large - 1 : 0;
     return http_answer("206 Partial Content", piece,
-                       "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(from + piece.size() - 1) + "/" +
-                           std::to_string(large) + "\r\n");
+                       "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(from + piece.size() - 1) +
+                           "/" + std::to_string(large) + "\r\n");
   });
   struct stat facts{};
   ASSERT_EQ(stat(fetch(server.url("/m.gguf")).path.c_str(), &facts), 0);

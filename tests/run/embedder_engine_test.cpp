@@ -321,8 +321,9 @@ TEST(EmbedderTest, AttentionSaysWhatATokenSees) {
   const std::vector<engine::Token> other{1, 9, 8, 7};
   for (const engine::Attention attention : {engine::Attention::unspecified, engine::Attention::causal})
     EXPECT_LT(distance(first_vector(attention, one), first_vector(attention, other)), kTolerance);
-  EXPECT_GT(distance(first_vector(engine::Attention::non_causal, one), first_vector(engine::Attention::non_causal, other)),
-            10 * kTolerance);
+  EXPECT_GT(
+      distance(first_vector(engine::Attention::non_causal, one), first_vector(engine::Attention::non_causal, other)),
+      10 * kTolerance);
 }
 
 TEST(EmbedderTest, AttentionIsOfVectorsAlone) {

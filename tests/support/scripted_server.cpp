@@ -39,8 +39,8 @@ ScriptedServer::ScriptedServer(Answer answer) : answer_(std::move(answer)) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_ANY);
   socklen_t size = sizeof address;
-  if (listener_ < 0 || bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
-      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+  if (listener_ < 0 || bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_, 64) != 0 || getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     throw std::runtime_error("no server for the test");
   port_ = ntohs(address.sin_port);
   thread_ = std::jthread([this] { serve(); });
@@ -89,7 +89,8 @@ void ScriptedServer::answer(int connection) {
 }
 
 std::string http_answer(const std::string& status, const std::string& body, const std::string& headers) {
-  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n{}\r\n{}", status, body.size(), headers, body);
+  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n{}\r\n{}", status, body.size(), headers,
+                     body);
 }
 
 std::string piece_of(const std::string& bytes, const ScriptedRequest& request, const std::string& headers) {

@@ -45,8 +45,10 @@ class ScriptedServer {
 };
 
 // "HTTP/1.1 200 OK", these header lines, the body's length and the body.
-[[nodiscard]] std::string http_answer(const std::string& status, const std::string& body, const std::string& headers = {});
+[[nodiscard]] std::string http_answer(const std::string& status, const std::string& body,
+                                      const std::string& headers = {});
 // As a server answers that has a file with these bytes and gives pieces of it.
-[[nodiscard]] std::string piece_of(const std::string& bytes, const ScriptedRequest& request, const std::string& headers = {});
+[[nodiscard]] std::string piece_of(const std::string& bytes, const ScriptedRequest& request,
+                                   const std::string& headers = {});
 
 }  // namespace plimsoll::test

@@ -126,8 +126,8 @@ llama_context* Contexts::make_ready(LlamaLibrary& llama, llama_context* made, co
   row.depth = run::WarmUpDepth::none;
   if (row.made == Bytes{} || !context.has_weights) {
     row.state = ContextState::not_seen;
-    row.why =
-        context.has_weights ? "nothing that it took passed the guard" : "no weights of its model were seen: a trial of sizes";
+    row.why = context.has_weights ? "nothing that it took passed the guard"
+                                  : "no weights of its model were seen: a trial of sizes";
     return made;
   }
   if (const std::string why_not = llama.why_not_warmed(); !why_not.empty()) {
@@ -193,8 +193,9 @@ void Contexts::warm_up(LlamaLibrary& llama, llama_context* made, const void* par
   row.why = wishes.why_not_warmed;
   if (!row.why.empty()) options.depth = run::WarmUpDepth::none;
   if (options.depth == run::WarmUpDepth::automatic) {
-    // On the CPU alone a backend takes one work buffer, which the first layer of the largest graph uses as far as all of
-    // it does; where a graph cannot be stopped behind that layer, filling the buffer would cost as much as a long prompt.
+    // On the CPU alone a backend takes one work buffer, which the first layer of the largest graph uses as far as all
+    // of it does; where a graph cannot be stopped behind that layer, filling the buffer would cost as much as a long
+    // prompt.
     if (!on_cards && facts.nodes_of_first_layers == 0) {
       options.depth = run::WarmUpDepth::none;
       row.why = "it computes on the CPU alone";

@@ -68,8 +68,8 @@ std::vector<Library> all_libraries() {
   return libraries;
 }
 
-// The program finds the guard's own first, and what comes after the guard is what it would have found; also where it has
-// a function of that name itself, since it stands before the engine then, as we do (plimsoll's own hook).
+// The program finds the guard's own first, and what comes after the guard is what it would have found; also where it
+// has a function of that name itself, since it stands before the engine then, as we do (plimsoll's own hook).
 void* function_for(const Library& library, const char* name) {
   if (library.handle == nullptr) return nullptr;
   void* found = library.file.empty() ? real_dlsym(RTLD_NEXT, name) : nullptr;
