@@ -65,7 +65,8 @@ LD_LIBRARY_PATH=$(pkg-config --variable=libdir libplimsoll) run 'pkg-config in C
 # Every part that the library stands on is named: a program may need any of them.
 for archive in "$work"/prefix/lib*/libplimsoll_*.a "$work"/prefix/lib*/*/libplimsoll_*.a; do
   part=$(basename "$archive" .a)
-  case $part in libplimsoll_\* | libplimsoll_tui | libplimsoll_server | libplimsoll_api) continue ;; esac
+  # Those of the program alone; they would link their libraries into every program.
+  case $part in libplimsoll_\* | libplimsoll_tui | libplimsoll_server | libplimsoll_api | libplimsoll_guard | libplimsoll_remote) continue ;; esac
   case " $(pkg-config --libs --static plimsoll) " in
   *[-,]l"${part#lib}"[\ ,]*) ;;
   *) fail "pkg-config --libs does not name $part" ;;
