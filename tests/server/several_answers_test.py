@@ -67,9 +67,12 @@ class SeveralAnswers(ServedCase):
         self.assertGreaterEqual(decoded, tokens + 4 * 15 - 20)  # less where it begins as another prompt did
         self.assertLessEqual(decoded, tokens + 4 * 16)
 
+    # The first may be ahead by as much as the server reads ahead (256 pieces) before the others begin: a copy of its prompt
+    # waits for the thread that tells. What is longer than twice that ends after all have begun, on the busiest machine.
     def test_a_stream_has_them_in_between_each_other(self):
-        whole = self.complete(n=4, max_tokens=48)["choices"]
-        chunks = [data for _, data in self.server.events("/v1/completions", asked(n=4, max_tokens=48, stream=True))[:-1]]
+        more = {"n": 4, "max_tokens": 600}
+        whole = self.complete(**more)["choices"]
+        chunks = [data for _, data in self.server.events("/v1/completions", asked(stream=True, **more))[:-1]]
         choices = [c for chunk in chunks for c in chunk["choices"]]
         for i in range(4):
             self.assertEqual("".join(c["text"] for c in choices if c["index"] == i), whole[i]["text"])
