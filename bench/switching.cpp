@@ -90,6 +90,10 @@ struct Switched {
   std::vector<host::ModelStatus> models;
 };
 
+bool is_model_of(const host::Fleet& fleet, std::string_view owner) {
+  return std::ranges::any_of(fleet.models, [&](const auto& model) { return model.request.name == owner; });
+}
+
 // Two conversations, each going on by one token after every switch.
 Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan::Store& store) {
   Switched out{.texts = std::vector<std::string>(options.models.size()), .models = {}};
@@ -111,9 +115,8 @@ Switched switch_in_turns(const Options& options, const host::Fleet& fleet, plan:
         for (const std::string& rest : run::pieces(generation)) out.texts[i] += rest;
       }
       for (const memory::Entry& entry : accounting.ledger().entries()) {
-        const bool others = entry.tag.owner != name && entry.tag.owner != host::owner_of_group(host::kDefaultGroup);
-        if (others && entry.charged && entry.tag.owner != "backends" && entry.taken.current > Bytes{})
-          out.evicted = false;
+        const bool others = entry.tag.owner != name && is_model_of(fleet, entry.tag.owner);
+        if (others && entry.charged && entry.taken.current > Bytes{}) out.evicted = false;
       }
     }
   }
