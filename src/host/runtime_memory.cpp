@@ -31,10 +31,11 @@ void RuntimeMemory::warm_up(run::Instance& instance, run::WarmUpDepth depth, con
   } else {
     (void)instance.warm_up({.depth = depth, .stop = stop}, &store_);
     if (instance.warm_up_report().complete()) {
+      if (find(instance.plan()) != nullptr) instance.trim_runtime();
       known_[name] = {
           .key = key_of(instance.plan()), .report = instance.warm_up_report(), .runtime = instance.runtime()};
     } else {
-      for (const auto& [device, bytes] : instance.runtime()) lower_bounds_[{name, device}] = bytes;
+      for (const auto& share : instance.runtime()) lower_bounds_[{name, share.device}] = share.taken;
     }
   }
   instance.seal();
@@ -48,9 +49,11 @@ void RuntimeMemory::note_gone(const std::vector<std::string>& names, const std::
   for (const std::string& name : names) {
     const auto known = known_.find(name);
     if (known == known_.end()) continue;
-    for (auto& [device, bytes] : known->second.runtime) {
-      const auto left = std::ranges::find(left_behind, device, &std::pair<device::DeviceId, Bytes>::first);
-      if (left != left_behind.end()) bytes = saturating_sub(bytes, left->second);
+    for (run::Instance::RuntimeShare& share : known->second.runtime) {
+      const auto left = std::ranges::find(left_behind, share.device, &std::pair<device::DeviceId, Bytes>::first);
+      if (left == left_behind.end()) continue;
+      share.taken = saturating_sub(share.taken, left->second);
+      share.reserved = saturating_sub(share.reserved, left->second);
     }
   }
 }
@@ -66,17 +69,28 @@ std::string RuntimeMemory::key_of(const plan::ModelPlan& model) const {
   return key;
 }
 
+const RuntimeMemory::Known* RuntimeMemory::find(const plan::ModelPlan& model) const {
+  if (const auto own = known_.find(model.name); own != known_.end()) return &own->second;
+  if (known_.empty()) return nullptr;
+  const auto reserved = [](const Known& known) {
+    Bytes sum;
+    for (const run::Instance::RuntimeShare& share : known.runtime) sum += share.reserved;
+    return sum;
+  };
+  const std::string key = key_of(model);
+  const Known* least = nullptr;
+  for (const auto& [name, known] : known_) {
+    if (known.key == key && (least == nullptr || reserved(known) < reserved(*least))) least = &known;
+  }
+  return least;
+}
+
 RuntimeFigures RuntimeMemory::figures(const std::vector<plan::ModelPlan>& plans) const {
   RuntimeFigures out;
   for (const plan::ModelPlan& model : plans) {
-    auto known = known_.find(model.name);
-    if (known == known_.end() && !known_.empty()) {
-      const std::string key = key_of(model);
-      known = std::ranges::find_if(known_, [&](const auto& one) { return one.second.key == key; });
-    }
-    if (known != known_.end()) {
-      for (const auto& [device, bytes] : known->second.runtime)
-        out.push_back({model.name, device, {.bytes = bytes, .source = plan::Source::measured}});
+    if (const Known* const known = find(model)) {
+      for (const run::Instance::RuntimeShare& share : known->runtime)
+        out.push_back({model.name, share.device, {.bytes = share.reserved, .source = plan::Source::measured}});
       continue;
     }
     for (const plan::Entry& entry : model.entries) {

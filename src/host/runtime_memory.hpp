@@ -20,7 +20,8 @@ class RuntimeMemory {
   RuntimeMemory(run::MemoryAccounting& accounting, plan::Store& store, std::vector<plan::DeviceVerdict> devices);
 
   // Warms it up and seals it. What this process has warmed before finds its pipelines compiled, and what it takes has
-  // been measured. Throws as Instance::warm_up().
+  // been measured. Where another of its shape and configuration was warmed here, nothing is reserved beyond what it
+  // took. Throws as Instance::warm_up().
   void warm_up(run::Instance& instance, run::WarmUpDepth depth, const std::stop_token& stop);
   // They have gone, and computed on these devices: what backends keep of them is no model's any more, and their next
   // load finds it made.
@@ -28,8 +29,9 @@ class RuntimeMemory {
   // Whatever was made for it is made again.
   void forget(const std::string& name) { known_.erase(name); }
 
-  // What each model is expected to take: what it took when this process warmed it; else what a model of the same shape
-  // and configuration took, which leaves it its pipelines; else what its plan says, of which backends hold a part.
+  // What each model is expected to take: what was reserved for it when this process had warmed it; else the least that a
+  // model of the same shape and configuration was left with, which leaves it its pipelines; else what its plan says, of
+  // which backends hold a part.
   [[nodiscard]] RuntimeFigures figures(const std::vector<plan::ModelPlan>& plans) const;
 
  private:
@@ -39,6 +41,8 @@ class RuntimeMemory {
     run::Instance::Runtime runtime;  // what the model takes anew each time
   };
   [[nodiscard]] std::string key_of(const plan::ModelPlan& model) const;
+  // Of the model, else of the one like it that takes least; null: neither was warmed here.
+  [[nodiscard]] const Known* find(const plan::ModelPlan& model) const;
 
   plan::Store& store_;
   std::vector<plan::DeviceVerdict> devices_;

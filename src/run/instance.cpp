@@ -70,9 +70,10 @@ Instance::~Instance() {
   adapters_.clear();
   uploaded_.clear();
   model_.reset();
-  for (const auto& [tag, bytes] : runtime_) {
-    accounting_.ledger().leaving(tag, bytes);
-    accounting_.ledger().give_back(tag, bytes);
+  for (const RuntimeShare& share : runtime_) {
+    const memory::Tag tag = runtime_tag(share.device);
+    accounting_.ledger().leaving(tag, share.taken);
+    accounting_.ledger().give_back(tag, share.taken);
   }
   reservation_.release();
   accounting_.shown().forget(plan_.name);
@@ -277,26 +278,31 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
 }
 
 void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
-  const memory::Tag tag{
-      .device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
+  const memory::Tag tag = runtime_tag(device);
   reservation_.resize(tag, reserved, memory::Reservation::Growth::is_taken);
-  if (accounting_.ledger().take_what_is_there(tag, taken)) runtime_.emplace_back(tag, taken);
+  if (accounting_.ledger().take_what_is_there(tag, taken))
+    runtime_.push_back({.device = device, .taken = taken, .reserved = reserved});
+}
+
+memory::Tag Instance::runtime_tag(const device::DeviceId& device) const {
+  return {.device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
+}
+
+void Instance::trim_runtime() {
+  for (RuntimeShare& share : runtime_) {
+    reservation_.resize(runtime_tag(share.device), share.taken, memory::Reservation::Growth::is_taken);
+    share.reserved = share.taken;
+  }
 }
 
 void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime) {
   must_be(State::has_context, "reuse_warm_up()");
   warm_up_ = earlier;
   runtime_growth_.reset();
-  for (const auto& [device, bytes] : runtime) charge_runtime(device, bytes, bytes);
+  for (const RuntimeShare& share : runtime) charge_runtime(share.device, share.taken, share.reserved);
   on_loop([&] { use_adapters({}); });
   mark_ready();
   state_ = State::warm;
-}
-
-Instance::Runtime Instance::runtime() const {
-  Runtime out;
-  for (const auto& [tag, bytes] : runtime_) out.emplace_back(tag.device, bytes);
-  return out;
 }
 
 void Instance::mark_ready() {

@@ -45,8 +45,15 @@ using LedgerSnapshot = std::vector<plan::Entry>;
 class Instance {
  public:
   enum class State { reserved, loaded, has_context, warm, sealed };
-  // The runtime stage as measured and charged, by device.
-  using Runtime = std::vector<std::pair<device::DeviceId, Bytes>>;
+  // The runtime stage on one device: as measured, and what is reserved for it, which is more where the warm-up may not
+  // have seen all of it.
+  struct RuntimeShare {
+    device::DeviceId device;
+    Bytes taken;
+    Bytes reserved;
+    friend bool operator==(const RuntimeShare&, const RuntimeShare&) = default;
+  };
+  using Runtime = std::vector<RuntimeShare>;
 
   // Permission for every charged entry of the plan, all or none. Throws memory::Refused (over_budget) where the
   // accounting refuses; nothing of the engine has been touched then. `devices` are those of the plan. `owner`: the
@@ -75,6 +82,8 @@ class Instance {
   // In the place of warm_up() where this process has warmed the same plan before: what that compiled and measured still
   // holds (see runtime()), so only the context's own first steps are left, and the first decode does them.
   void reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime);
+  // Gives back what of the runtime stage is reserved and was not taken: what the warm-up did not see is there already.
+  void trim_runtime();
   // From now on only what is held: any allocation beyond the reservation is refused, any inside it counted.
   void seal();
 
@@ -126,7 +135,7 @@ class Instance {
   // Error{sealed} where none was planned: there is no memory for it.
   void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
-  [[nodiscard]] Runtime runtime() const;
+  [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
 
   [[nodiscard]] LedgerSnapshot snapshot() const;
   // Since this instance was sealed.
@@ -164,6 +173,7 @@ class Instance {
   void keep_warm_up(plan::Store* store) const;
   [[nodiscard]] Bytes planned_runtime(const device::DeviceId& device) const;
   void charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved);
+  [[nodiscard]] memory::Tag runtime_tag(const device::DeviceId& device) const;
   void begin_loading();
   [[nodiscard]] tracker::Uploads::Request upload_request(std::shared_ptr<const tracker::KeptWeights> kept) const;
   void note_uploads(const tracker::Uploads& uploads, double ms);
@@ -182,7 +192,7 @@ class Instance {
   device::Meter meter_;
   State state_ = State::reserved;
   memory::Reservation reservation_;
-  std::vector<std::pair<memory::Tag, Bytes>> runtime_;  // measured and charged as taken
+  Runtime runtime_;  // measured and charged
   std::shared_ptr<engine::Model> model_;
   std::vector<tracker::UploadedWeight> uploaded_;  // of model_
   tracker::UploadCounts upload_counts_;

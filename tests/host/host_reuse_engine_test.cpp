@@ -58,5 +58,54 @@ TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsSwappedOut) {
   EXPECT_EQ(mapped_bytes(), while_ready);  // not a second time
 }
 
+// A store that knows the warm-ups of both models, so that the next host warms them in short.
+void warm_up_in_full(Fleet fleet, const std::string& store) {
+  SmallHost small(std::move(fleet), {}, store);
+  for (const char* name : {"a", "b", "c"}) (void)small.ask(name);
+}
+
+// a and c are of one shape, b is of another.
+Fleet planned_with(Bytes runtime) {
+  Fleet fleet = fleet_of("abc");
+  for (FleetModel& model : fleet.models) model.request.runtime = {{.device = device::host(), .bytes = runtime}};
+  return fleet;
+}
+
+// What was planned stays reserved after a warm-up in short. Where that leaves another model no room, a model goes; its
+// load is not refused.
+TEST(HostReuseTest, WhatAShortWarmUpLeavesReservedCountsForTheNextModel) {
+  plimsoll::test::TemporaryFolder folder;
+  const std::string store = folder / "plimsoll.db";
+  Fleet fleet = planned_with(64_MiB);
+  warm_up_in_full(fleet, store);
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, "ab") - 32_MiB}};
+  SmallHost small(fleet, {}, store);
+  (void)small.ask("a");
+  (void)small.ask("b");
+  EXPECT_EQ(small.state("a"), ModelState::swapped);
+  EXPECT_EQ(small.state("b"), ModelState::ready);
+}
+
+// What one of its shape has made in this process is not made again, so nothing stays reserved for that.
+TEST(HostReuseTest, OfAShapeThatWasWarmedHereOnlyWhatItTookIsReserved) {
+  plimsoll::test::TemporaryFolder folder;
+  const std::string store = folder / "plimsoll.db";
+  Fleet fleet = planned_with(64_MiB);
+  warm_up_in_full(fleet, store);
+  fleet.budgets = {{.device = device::host(), .amount = together(fleet, "ac") + kSlack}};
+  SmallHost small(fleet, {}, store);
+  const auto reserved_runtime = [&](const std::string& name) {
+    Bytes sum;
+    for (const memory::Entry& entry : small.accounting.ledger().entries_of(name))
+      if (entry.tag.stage == memory::Stage::runtime) sum += entry.planned;
+    return sum;
+  };
+  (void)small.ask("a");
+  (void)small.ask("c");
+  EXPECT_EQ(small.state("a"), ModelState::ready);
+  EXPECT_EQ(reserved_runtime("a"), 64_MiB);
+  EXPECT_LT(reserved_runtime("c"), 32_MiB);
+}
+
 }  // namespace
 }  // namespace plimsoll::host::test

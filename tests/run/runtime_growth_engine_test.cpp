@@ -30,7 +30,7 @@ class RuntimeGrowthEngineTest : public ::testing::Test {
     (void)instance->warm_up({}, &store);
     EXPECT_EQ(others.back(), 1);
     const Instance::Runtime charged = instance->runtime();
-    return charged.empty() ? 0_B : charged.front().second;
+    return charged.empty() ? 0_B : charged.front().taken;
   }
 
   MemoryAccounting accounting;

@@ -62,8 +62,8 @@ void line_for(Fleet& fleet, std::size_t count) {
   fleet.budgets = {{.device = device::host(), .amount = together(fleet, names.substr(0, count)) + kSlack}};
 }
 
-SmallHost::SmallHost(Fleet fleet, HostOptions options)
-    : host(accounting, swapped_to(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
+SmallHost::SmallHost(Fleet fleet, HostOptions options, const std::string& remembers)
+    : store(remembers), host(accounting, swapped_to(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
 
 std::string SmallHost::ask(const std::string& model, const std::string& prompt) {
   Lease lease = host.acquire(model);

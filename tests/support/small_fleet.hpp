@@ -31,7 +31,8 @@ void line_for(Fleet& fleet, std::size_t count);
 // A host of its own, with everything it stands on.
 class SmallHost {
  public:
-  explicit SmallHost(Fleet fleet, HostOptions options = {});
+  // `remembers`: the file of its store; as it is, nothing.
+  explicit SmallHost(Fleet fleet, HostOptions options = {}, const std::string& remembers = "/dev/null/plimsoll.db");
 
   // The greedy continuation of a prompt on a fresh conversation.
   [[nodiscard]] std::string ask(const std::string& model, const std::string& prompt = "Day 12.");
@@ -47,7 +48,7 @@ class SmallHost {
   run::MemoryAccounting accounting;
   plimsoll::test::FaultInjector faults{accounting.tracker()};
   dry_run::LocalDryRuns dry_runs;
-  plan::Store store{"/dev/null/plimsoll.db"};  // remembers nothing
+  plan::Store store;
   Host host;
 };
 
