@@ -131,7 +131,7 @@ def measure(quick: bool):
     figures = [
         figure(f"{name}: requests that were neither answered nor refused by name", len(tally.unexplained), 0, answers=sum(tally.statuses.values()),
                broken_off=tally.broken_off),
-        figure(f"{name}: bytes above the line", max(max(0, l["committed"] - l["budget"]) for l in looks), 0, "B"),
+        figure(f"{name}: bytes above the budget", max(max(0, l["committed"] - l["budget"]) for l in looks), 0, "B"),
         figure(f"{name}: allocations after seal", max(l["after_seal"] for l in looks), 0),
         figure(f"{name}: process memory beside swapped-out conversations, last third against the second", growth / 1048576, 8, "MiB", evictions=looks[-1]["evictions"]),
         figure(f"{name}: descriptors left at the end beyond those at the beginning", looks[-1]["descriptors"] - looks[0]["descriptors"], 8),

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/clock.hpp"
+#include "memory/event_log.hpp"
 #include "tracker/scope.hpp"
 #include "tracker/tracker.hpp"
 

@@ -1,3 +1,4 @@
+// clang-format Language: C
 /*
  * plimsoll.h: the C interface of Plimsoll. GGUF language models with every byte of memory planned before it is taken.
  *
@@ -20,27 +21,29 @@
  * what the function's comment says, and its out parameters are NULL or 0. No C++ exception leaves the library.
  *
  * HANDLES are opaque. Each is made by a function of this header and given back by its ..._close(). A handle is a name
- * and no address: the library looks it up and reads no memory through it. A handle that is NULL, that was closed, that is
- * of another kind, or that never was one, is an error (PLIMSOLL_USAGE) and nothing worse, and closing twice likewise.
- * Handles hold what they need, so they may be closed in any order: a model's memory is given back once the model and
- * everything that was made from it are closed. ..._close(NULL) does nothing. An error of a ..._close(), of
- * plimsoll_free(), plimsoll_stop_request() and plimsoll_generation_stop() needs no plimsoll_error_free(); freeing it all
- * the same does no harm.
+ * and no address: the library looks it up and reads no memory through it. A handle that is NULL, that was closed, that
+ * is of another kind, or that never was one, is an error (PLIMSOLL_USAGE) and nothing worse, and closing twice
+ * likewise. Handles hold what they need, so they may be closed in any order: a model's memory is given back once the
+ * model and everything that was made from it are closed. ..._close(NULL) does nothing. An error of a ..._close(), of
+ * plimsoll_free(), plimsoll_stop_request() and plimsoll_generation_stop() needs no plimsoll_error_free(); freeing it
+ * all the same does no harm.
  *
  * THREADS. Every function may be called from any thread, and different handles from different threads at once.
  *   - plimsoll_runtime, plimsoll_plan, plimsoll_model, plimsoll_embedder, plimsoll_embeddings, plimsoll_reranker,
  *     plimsoll_ranking, plimsoll_host, plimsoll_monitor, plimsoll_stop: several threads may use one handle at once.
- *   - plimsoll_generation, plimsoll_conversation, plimsoll_chat, plimsoll_lease: one call at a time. A second call while
- *     one is under way is an error (PLIMSOLL_USAGE); it does not wait. Closing, and plimsoll_generation_stop(), may be
- *     called at any time. What a call under way uses lives until that call returns.
+ *   - plimsoll_generation, plimsoll_conversation, plimsoll_chat, plimsoll_lease: one call at a time. A second call
+ *     while one is under way is an error (PLIMSOLL_USAGE); it does not wait. Closing, and plimsoll_generation_stop(),
+ *     may be called at any time. What a call under way uses lives until that call returns.
  * Strings that a function lends (const char *) live as its comment says.
  *
  * CALLBACKS get the user_data that was given with them. They must return: no longjmp, no exception of another language.
  * A C++ exception that leaves a callback is caught, and becomes PLIMSOLL_CALLBACK_FAILED with its what().
  *   - A callback marked [quiet] is called from inside the engine, perhaps on another thread and with locks held. It may
  *     call plimsoll_error_...(), plimsoll_free(), plimsoll_stop_request(), plimsoll_generation_stop() and every
- *     ..._close(); all else returns PLIMSOLL_USAGE. What it closes is destroyed once the call that it came from is over.
- *   - A callback marked [free] may call everything. The handle that it came from is in use meanwhile, but may be closed.
+ *     ..._close(); all else returns PLIMSOLL_USAGE. What it closes is destroyed once the call that it came from is
+ *     over.
+ *   - A callback marked [free] may call everything. The handle that it came from is in use meanwhile, but may be
+ *     closed.
  *
  * TEXT is UTF-8. Names, paths and documents end with a NUL byte. Text with a length counts bytes; a length of -1 means
  * that it ends with a NUL byte. Lengths are 64 bits everywhere; 2,147,483,647 bytes is the most that the engine takes,
@@ -148,15 +151,22 @@ PLIMSOLL_API const char *plimsoll_tracker_mode(void);
 PLIMSOLL_API const char *plimsoll_tracker_advice(void);
 
 /* Lines of the log that are at least this important. Without a function they go to stderr. */
-enum { PLIMSOLL_LOG_DEBUG = 1, PLIMSOLL_LOG_INFO = 2, PLIMSOLL_LOG_WARN = 3, PLIMSOLL_LOG_ERROR = 4, PLIMSOLL_LOG_OFF = 5 };
-/* [quiet] Any thread, one at a time; nothing can be closed inside it. `component`: the part that speaks ("engine"); both are lent for the call. */
+enum {
+  PLIMSOLL_LOG_DEBUG = 1,
+  PLIMSOLL_LOG_INFO = 2,
+  PLIMSOLL_LOG_WARN = 3,
+  PLIMSOLL_LOG_ERROR = 4,
+  PLIMSOLL_LOG_OFF = 5
+};
+/* [quiet] Any thread, one at a time; nothing can be closed inside it. `component`: the part that speaks ("engine");
+ * both are lent for the call. */
 typedef void (*plimsoll_log_function)(void *user_data, int32_t level, const char *component, const char *message);
 /* For the process; PLIMSOLL_LOG_WARN is the default. When it returns, the function of before is not called any more. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_set_log(int32_t level, plimsoll_log_function function, void *user_data);
 
-/* A wish to stop, for what waits or works: given in options, asked for from any thread, but not from a signal's handler.
- * What it ends returns PLIMSOLL_CANCELLED; a generation ends with PLIMSOLL_FINISH_CANCELLED. It stays asked for.
- * Closing it does not ask for it. */
+/* A wish to stop, for what waits or works: given in options, asked for from any thread, but not from a signal's
+ * handler. What it ends returns PLIMSOLL_CANCELLED; a generation ends with PLIMSOLL_FINISH_CANCELLED. It stays asked
+ * for. Closing it does not ask for it. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_stop_create(plimsoll_stop **stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_request(plimsoll_stop *stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_close(plimsoll_stop *stop);
@@ -198,7 +208,12 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_runtime_events_json(plimsoll_runtime *
  * Plan: what a model would take, to the byte, and whether it fits
  */
 
-enum { PLIMSOLL_WARM_UP_AUTOMATIC = 0, PLIMSOLL_WARM_UP_FULL = 1, PLIMSOLL_WARM_UP_QUICK = 2, PLIMSOLL_WARM_UP_NONE = 3 };
+enum {
+  PLIMSOLL_WARM_UP_AUTOMATIC = 0,
+  PLIMSOLL_WARM_UP_FULL = 1,
+  PLIMSOLL_WARM_UP_QUICK = 2,
+  PLIMSOLL_WARM_UP_NONE = 3
+};
 enum { PLIMSOLL_UNSET = INT32_MIN }; /* of a number: `settings` says it, or it has its default */
 
 typedef struct plimsoll_model_options {
@@ -210,7 +225,8 @@ typedef struct plimsoll_model_options {
   int32_t n_threads;  /* PLIMSOLL_UNSET: the physical cores that this process may use */
   const char *name;   /* who holds the bytes in the ledger; NULL: the file's name without its ending */
   /* Every other parameter, as lines of a [[model]] in a fleet file (docs/command-line.md has them all), such as
-   * "cache-type-k = \"q8_0\"\nflash-attn = \"on\"\ndevice = \"none\"". A number above that is set overrules its line. */
+   * "cache-type-k = \"q8_0\"\nflash-attn = \"on\"\ndevice = \"none\"". A number above that is set overrules its
+   * line. */
   const char *settings;
   const char *overrides; /* more such lines, which overrule all of the above: plimsoll_plan_alternative() gives some */
   const char *projector; /* a GGUF file that turns pictures and sounds into vectors; NULL: none */
@@ -221,7 +237,7 @@ typedef struct plimsoll_model_options {
   int32_t draft_most;            /* 8; tokens proposed at a time */
   float draft_least_probability; /* 0.5; proposals end with the first token that the draft gives less */
   plimsoll_share_function load_progress;
-  void *user_data; /* of load_progress */
+  void *user_data;     /* of load_progress */
   plimsoll_stop *stop; /* ends loading and warming up */
 } plimsoll_model_options;
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_options_init(plimsoll_model_options *options, size_t size);
@@ -303,32 +319,33 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_text_of(plimsoll_model *model, c
  * Generation: one answer on its way
  */
 
-enum { PLIMSOLL_OVERFLOW_FAIL = 0,      /* PLIMSOLL_CONTEXT_OVERFLOW */
-       PLIMSOLL_OVERFLOW_STOP = 1,      /* end with PLIMSOLL_FINISH_LENGTH */
-       PLIMSOLL_OVERFLOW_SHIFT = 2,     /* forget some, move the rest up; where the memory cannot do that, as the next */
-       PLIMSOLL_OVERFLOW_REPREFILL = 3  /* forget some, decode the rest again */
+enum {
+  PLIMSOLL_OVERFLOW_FAIL = 0,     /* PLIMSOLL_CONTEXT_OVERFLOW */
+  PLIMSOLL_OVERFLOW_STOP = 1,     /* end with PLIMSOLL_FINISH_LENGTH */
+  PLIMSOLL_OVERFLOW_SHIFT = 2,    /* forget some, move the rest up; where the memory cannot do that, as the next */
+  PLIMSOLL_OVERFLOW_REPREFILL = 3 /* forget some, decode the rest again */
 };
 #define PLIMSOLL_RANDOM_SEED UINT32_C(0xFFFFFFFF)
 
 /* Defaults are llama.cpp's. */
 typedef struct plimsoll_generation_options {
   uint32_t size;
-  int32_t predict;          /* 256; tokens at most; < 0: until the context is full */
-  uint32_t seed;            /* PLIMSOLL_RANDOM_SEED */
-  float temperature;        /* 0.8; <= 0: always the likeliest token */
-  int32_t top_k;            /* 40; <= 0: off */
-  float top_p;              /* 0.95; 1: off */
-  float min_p;              /* 0.05; 0: off */
-  float typical_p;          /* 1: off */
-  int32_t penalty_last_n;   /* 64; tokens looked back on; 0: off; -1: the model's training context */
-  float penalty_repeat;     /* 1: off */
-  float penalty_frequency;  /* 0: off */
-  float penalty_presence;   /* 0: off */
+  int32_t predict;                /* 256; tokens at most; < 0: until the context is full */
+  uint32_t seed;                  /* PLIMSOLL_RANDOM_SEED */
+  float temperature;              /* 0.8; <= 0: always the likeliest token */
+  int32_t top_k;                  /* 40; <= 0: off */
+  float top_p;                    /* 0.95; 1: off */
+  float min_p;                    /* 0.05; 0: off */
+  float typical_p;                /* 1: off */
+  int32_t penalty_last_n;         /* 64; tokens looked back on; 0: off; -1: the model's training context */
+  float penalty_repeat;           /* 1: off */
+  float penalty_frequency;        /* 0: off */
+  float penalty_presence;         /* 0: off */
   plimsoll_bool keep_stop_string; /* 0; 1: the stop string that ended it is shown */
   plimsoll_bool ignore_end_of_generation;
-  plimsoll_bool show_special; /* 0; 1: control tokens as text instead of nothing */
-  int32_t overflow;           /* PLIMSOLL_OVERFLOW_FAIL: where the context is full before the answer ends */
-  uint64_t overflow_keep;     /* 0; tokens at the beginning that are never forgotten */
+  plimsoll_bool show_special;    /* 0; 1: control tokens as text instead of nothing */
+  int32_t overflow;              /* PLIMSOLL_OVERFLOW_FAIL: where the context is full before the answer ends */
+  uint64_t overflow_keep;        /* 0; tokens at the beginning that are never forgotten */
   double overflow_discard_share; /* 0.5; of the others, those forgotten at a time */
   const char *const *stop_strings;
   uint64_t n_stop_strings;
@@ -354,8 +371,8 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_generate(plimsoll_model *model, 
  * thread is stopped. */
 PLIMSOLL_API plimsoll_error *plimsoll_generation_close(plimsoll_generation *generation);
 
-/* The next piece of text: whole characters, never empty, with a NUL byte behind it; NULL at the end. Lent until the next
- * call with this generation. `length` may be NULL. Errors: PLIMSOLL_ENGINE_FAILED, _SEALED, _OUT_OF_DEVICE_MEMORY,
+/* The next piece of text: whole characters, never empty, with a NUL byte behind it; NULL at the end. Lent until the
+ * next call with this generation. `length` may be NULL. Errors: PLIMSOLL_ENGINE_FAILED, _SEALED, _OUT_OF_DEVICE_MEMORY,
  * _CONTEXT_OVERFLOW, _CALLBACK_FAILED. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_generation_next(plimsoll_generation *generation, const char **piece,
                                                           uint64_t *length);
@@ -370,8 +387,13 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_generation_rest(plimsoll_generation *g
 /* Ends it with PLIMSOLL_FINISH_CANCELLED, within one micro-batch. Any thread, also while a call is under way. */
 PLIMSOLL_API plimsoll_error *plimsoll_generation_stop(plimsoll_generation *generation);
 
-enum { PLIMSOLL_FINISH_RUNNING = 0, PLIMSOLL_FINISH_END_OF_GENERATION = 1, PLIMSOLL_FINISH_STOP_STRING = 2,
-       PLIMSOLL_FINISH_LENGTH = 3, PLIMSOLL_FINISH_CANCELLED = 4 };
+enum {
+  PLIMSOLL_FINISH_RUNNING = 0,
+  PLIMSOLL_FINISH_END_OF_GENERATION = 1,
+  PLIMSOLL_FINISH_STOP_STRING = 2,
+  PLIMSOLL_FINISH_LENGTH = 3,
+  PLIMSOLL_FINISH_CANCELLED = 4
+};
 typedef struct plimsoll_generation_info {
   uint32_t size;
   int32_t finish_reason;
@@ -420,13 +442,12 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_prompt_tokens(plimsoll_co
                                                                      const int32_t *tokens, uint64_t count);
 /* Makes it consist of these tokens. `reused` (may be NULL): how many of them its memory has already. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_replace(plimsoll_conversation *conversation,
-                                                               const int32_t *tokens, uint64_t count,
-                                                               uint64_t *reused);
+                                                               const int32_t *tokens, uint64_t count, uint64_t *reused);
 /* For a loop of one's own: decodes what waits; then lends the logits after the last token, n_vocab of them, until the
  * next call with this conversation. `stop` may be NULL. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_infer(plimsoll_conversation *conversation, plimsoll_stop *stop);
-PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_logits(plimsoll_conversation *conversation,
-                                                              const float **logits, uint64_t *count);
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_logits(plimsoll_conversation *conversation, const float **logits,
+                                                              uint64_t *count);
 
 /* Tokens that it has, and that fit at all. Either may be NULL. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_size(plimsoll_conversation *conversation, uint64_t *size,
@@ -450,9 +471,10 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_save(plimsoll_conversatio
  * Chat: a history that can be edited, and a memory of the model that follows it
  */
 
-enum { PLIMSOLL_FORM_TEMPLATE = 0,  /* the model's own template */
-       PLIMSOLL_FORM_INSTRUCT = 1,  /* "### Instruction:" and "### Response:" */
-       PLIMSOLL_FORM_ROLE_NAMES = 2 /* "User: ...\nAssistant: ...\n", for models that know no template */
+enum {
+  PLIMSOLL_FORM_TEMPLATE = 0,  /* the model's own template */
+  PLIMSOLL_FORM_INSTRUCT = 1,  /* "### Instruction:" and "### Response:" */
+  PLIMSOLL_FORM_ROLE_NAMES = 2 /* "User: ...\nAssistant: ...\n", for models that know no template */
 };
 typedef struct plimsoll_chat_options {
   uint32_t size;
@@ -506,9 +528,13 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_chat_load(plimsoll_chat *chat, const c
  * Embeddings and ranking
  */
 
-enum { PLIMSOLL_POOLING_UNSPECIFIED = -1, /* the model's own */
-       PLIMSOLL_POOLING_NONE = 0,         /* a vector for each token */
-       PLIMSOLL_POOLING_MEAN = 1, PLIMSOLL_POOLING_CLS = 2, PLIMSOLL_POOLING_LAST = 3 };
+enum {
+  PLIMSOLL_POOLING_UNSPECIFIED = -1, /* the model's own */
+  PLIMSOLL_POOLING_NONE = 0,         /* a vector for each token */
+  PLIMSOLL_POOLING_MEAN = 1,
+  PLIMSOLL_POOLING_CLS = 2,
+  PLIMSOLL_POOLING_LAST = 3
+};
 /* n_seq_max of the options: texts that go through the model together. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_embedder_open(plimsoll_runtime *runtime, const char *path,
                                                         const plimsoll_model_options *options, int32_t pooling,
@@ -579,7 +605,8 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_ranking_get(plimsoll_ranking *ranking,
 /* [quiet] With the host's lock held: it must be quick, and must close nothing. States: "absent", "loading", "warming",
  * "ready", "draining", "swapped", "failed". */
 typedef void (*plimsoll_change_function)(void *user_data, const char *model, const char *from, const char *to);
-/* [quiet] Likewise. How much a model would be missed, >= 0: of sets of equal size the one with the smallest sum goes. */
+/* [quiet] Likewise. How much a model would be missed, >= 0: of sets of equal size the one with the smallest sum
+ * goes. */
 typedef double (*plimsoll_regret_function)(void *user_data, const char *model, int64_t idle_ms, int64_t reload_ms,
                                            int32_t priority);
 
@@ -593,8 +620,8 @@ typedef struct plimsoll_host_options {
 } plimsoll_host_options;
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_options_init(plimsoll_host_options *options, size_t size);
 
-/* The fleet of a TOML file: docs/hosting.md. Plans every model; loads those that are to be loaded at start, which is not
- * waited for. */
+/* The fleet of a TOML file: docs/hosting.md. Plans every model; loads those that are to be loaded at start, which is
+ * not waited for. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_open(plimsoll_runtime *runtime, const char *fleet_file,
                                                     const plimsoll_host_options *options, plimsoll_host **host);
 /* The same of a text; relative paths in it begin at `folder` (NULL: the working folder). */
@@ -628,8 +655,8 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_lease_rank(plimsoll_lease *lease, cons
                                                      const char *const *documents, uint64_t count,
                                                      const plimsoll_rank_options *options, plimsoll_ranking **ranking);
 
-/* A conversation that outlives its leases, and its model's stay on the device. Nothing is taken for it until it is first
- * used. Never 0. */
+/* A conversation that outlives its leases, and its model's stay on the device. Nothing is taken for it until it is
+ * first used. Never 0. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_new_conversation(plimsoll_host *host, const char *model,
                                                                 uint64_t *conversation);
 /* PLIMSOLL_BUSY while it has a lease. */
@@ -659,8 +686,8 @@ typedef struct plimsoll_monitor_options {
   uint32_t size;
   uint32_t interval_ms; /* 1000; 0: no thread, only plimsoll_monitor_sample() */
   uint64_t history;     /* 600; samples that are kept */
-  double warn;          /* 0.85 and 0.95: shares of each budget from which on it alerts; of a runtime's budgets, a host */
-  double high;          /* has its fleet's */
+  double warn; /* 0.85 and 0.95: shares of each budget from which on it alerts; of a runtime's budgets, a host */
+  double high; /* has its fleet's */
   plimsoll_alert_function on_alert;
   void *user_data; /* of on_alert */
 } plimsoll_monitor_options;

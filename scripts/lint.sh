@@ -9,7 +9,7 @@ fix=
 if [ "${1:-}" = --fix ]; then fix=1; shift; fi
 cd "$here"
 files=("$@")
-[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files '*.cpp' '*.hpp')
+[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files '*.cpp' '*.hpp' '*.h' '*.c')
 if [ "$fix" ]; then
   scripts/in-root --set lint -- clang-format-21 -i "${files[@]}"
   exit

@@ -20,6 +20,7 @@ LAYER = {
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<plimsoll/|")(\w+)/', re.M)  # a public header, or one of src/
 ANY_INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
+CODE = (".cpp", ".hpp", ".c", ".h", ".py", ".sh", ".cmake", ".txt", ".js", ".mjs", ".css", ".html", ".cs")
 VALUES = ("dry_run", "plan", "memory", "grammar")  # their public headers come without the engine and without a JSON library
 
 
@@ -95,6 +96,19 @@ def c_header(root: pathlib.Path) -> list[str]:
     return bad
 
 
+def too_long(root: pathlib.Path) -> list[str]:
+    """A file that is longer holds a second concept. The C header is one file by its nature: see c_header()."""
+    bad = []
+    for folder in ("src", "include", "apps", "tests", "bench", "examples", "scripts", "cmake"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix not in CODE or "node_modules" in path.parts or path == root / "include/plimsoll.h":
+                continue
+            lines = len(path.read_text(errors="replace").splitlines())
+            if lines > 400:
+                bad.append(f"{path.relative_to(root)}: {lines} lines, where 400 are the most")
+    return bad
+
+
 def self_test() -> None:
     assert violations("base", '#include "engine/model.hpp"\n')
     assert violations("memory", "#include <plimsoll/engine/params.hpp>\n")
@@ -114,7 +128,7 @@ def main(root: pathlib.Path) -> int:
             bad += [f"{path.relative_to(root)}: {v}" for v in violations(part, path.read_text())]
             if part in ("base", "memory") and re.search(r'#\s*include\s*[<"](llama|ggml)', path.read_text()):
                 bad.append(f"{path.relative_to(root)}: '{part}' knows neither llama nor ggml")
-    bad += shared_and_private(root) + too_large(root) + c_header(root)
+    bad += shared_and_private(root) + too_large(root) + c_header(root) + too_long(root)
     folders = [root / "include", root / "src"]
     for path in values(root, folders):
         for name in {"llama.h", "ggml.h", "ggml-backend.h", "nlohmann/json.hpp"} & reached(path, folders):

@@ -23,7 +23,7 @@ struct BenchOptions {
   std::int32_t prompt = 512;
   std::int32_t generate = 128;
   int repetitions = 5;
-  std::string warm_up = "auto";
+  OpeningFlags opening;
 };
 
 struct Series {
@@ -81,7 +81,7 @@ Json to_json(const run::Instance& instance, const std::vector<Series>& all) {
 }
 
 int run(const GlobalOptions& global, const BenchOptions& options) {
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
+  const OpeningOptions opening = opening_options(options.model, options.opening, "bench");
   if (options.prompt < 1 || options.generate < 0 || options.repetitions < 1) {
     throw Error(ErrorCode::usage, "a benchmark needs a prompt of at least one token and one repetition");
   }
@@ -89,8 +89,7 @@ int run(const GlobalOptions& global, const BenchOptions& options) {
   if (!request.dry_run.context.n_ctx) {  // room for what is measured, and no more
     request.dry_run.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
   }
-  const Opened opened = open(request, planner_options(options.model),
-                             {.warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "bench"});
+  const Opened opened = open(request, planner_options(options.model), opening);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   std::vector<Series> all{{fmt::format("pp{}", options.prompt), {}}, {fmt::format("tg{}", options.generate), {}}};
   for (int i = 0; i < options.repetitions; ++i) repeat(*opened.instance, options, all[0], all[1]);
@@ -111,7 +110,7 @@ void add_bench(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt")->capture_default_str();
   command->add_option("-n,--n-gen", options->generate, "Tokens to generate")->capture_default_str();
   command->add_option("-r,--repetitions", options->repetitions, "How often each is measured")->capture_default_str();
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->capture_default_str();
+  command->add_option("--warm-up", options->opening.warm_up, kWarmUpDepths)->capture_default_str();
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

@@ -78,9 +78,7 @@ int run(const GlobalOptions& global, const CalibrateOptions& options) {
   for (const plan::Request& request : requests(options.model, 1000)) {
     plan::PlannerOptions planning = planner_options(options.model);
     planning.beyond_estimates = true;
-    const Opened opened = open(
-        request, planning,
-        {.warm_up = run::WarmUpDepth::full, .prefault = !options.model.has("--no-prefault"), .program = "calibrate"});
+    const Opened opened = open(request, planning, opening_options(options.model, {.warm_up = "full"}, "calibrate"));
     if (!opened.instance) return report_refusal(opened.plan, global.json);
     if (global.json) {
       fmt::print("{}\n", to_json(opened).dump(2));

@@ -31,8 +31,7 @@ struct ChatOptions {
   std::string system;
   std::int32_t predict = run::kDefaultPredict;
   std::vector<std::string> stop_strings;
-  std::string warm_up = "auto";
-  bool fit = false;
+  OpeningFlags opening;
   bool forget_oldest = false;
 };
 
@@ -165,23 +164,16 @@ int talk(Talk& talk) {
 }
 
 int run(const ChatOptions& options) {
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
   ModelOptions model = options.model;
+  OpeningOptions opening = opening_options(model, options.opening, "chat");
   if (!model.has("--model")) model.given["--model"] = {demo_models().back()};  // the one that answers questions
   plan::Request request = requests(model, 1).front();
-  const std::optional<plan::Request> draft = draft_request(options.draft, request);
+  opening.draft = draft_request(options.draft, request);
   const std::string chosen = chat_template(model);
-  const Opened opened =
-      open(request, planner_options(model),
-           {.fit = options.fit,
-            .draft = draft,
-            .warm_up = warm_up,
-            .prefault = !model.has("--no-prefault"),
-            .program = "chat"},
-           [](const run::Instance& loaded) {
-             if (!loaded.model()->vocab().present())
-               throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
-           });
+  const Opened opened = open(request, planner_options(model), opening, [](const run::Instance& loaded) {
+    if (!loaded.model()->vocab().present())
+      throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
+  });
   if (!opened.instance) return report_refusal(opened.plan, false);
   run::BatchedExecutor batched(*opened.instance);
   run::InteractiveExecutor executor(batched);
@@ -218,9 +210,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   command->add_option("--stop", options->stop_strings, "Text to stop before; may be repeated")
       ->take_all()
       ->allow_extra_args(false);
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
-      ->envname("PLIMSOLL_FIT");
+  add_opening_flags(*command, options->opening);
   command
       ->add_flag("--forget-oldest", options->forget_oldest,
                  "Where the conversation no longer fits the context, leave its oldest exchanges out of the prompt")

@@ -26,8 +26,7 @@ struct EmbedOptions {
   std::vector<std::string> tokens;
   std::string pooling;
   int normalize = 2;
-  std::string warm_up = "auto";
-  bool fit = false;
+  OpeningFlags opening;
 };
 
 engine::Pooling pooling(const std::string& text) {
@@ -71,7 +70,7 @@ void print_lines(const std::vector<run::Embedding>& embeddings) {
 }
 
 int run(const GlobalOptions& global, const EmbedOptions& options) {
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
+  const OpeningOptions opening = opening_options(options.model, options.opening, "embed");
   const run::Normalisation normalised = normalisation(options.normalize);
   plan::Request request = requests(options.model, 1).front();
   std::vector<std::vector<engine::Token>> inputs = token_lists(options.tokens);
@@ -86,10 +85,7 @@ int run(const GlobalOptions& global, const EmbedOptions& options) {
     for (const std::string& text : texts) inputs.push_back(loaded.model()->vocab().tokenize(text, true, true));
     ms = watch.elapsed_ms();
   };
-  const Opened opened = open(
-      request, planner_options(options.model),
-      {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "embed"},
-      tokenize);
+  const Opened opened = open(request, planner_options(options.model), opening, tokenize);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Embedder embedder(*opened.instance);
@@ -129,9 +125,7 @@ void add_embed(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--embd-normalize", options->normalize, "2: vectors of length 1; -1: as the model gives them")
       ->envname("PLIMSOLL_EMBD_NORMALIZE")
       ->capture_default_str();
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
-      ->envname("PLIMSOLL_FIT");
+  add_opening_flags(*command, options->opening);
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

@@ -36,8 +36,7 @@ struct GenerateOptions {
   bool ignore_eos = false;
   std::string report;
   std::string fleet;
-  std::string warm_up = "auto";
-  bool fit = false;
+  OpeningFlags opening;
   bool progress = false;
 };
 
@@ -146,7 +145,7 @@ int end_of(run::FinishReason reason, const RequestFigures& figures) {
 int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.report.empty())
     throw Error(ErrorCode::usage, "--report cannot stand beside --fleet: it is about one model");
-  if (options.fit)
+  if (options.opening.fit)
     throw Error(ErrorCode::usage, "--fit cannot stand beside --fleet: a fleet is planned as it is written");
   if (!options.draft.model.empty())
     throw Error(ErrorCode::usage, "with --fleet, a draft is named in the fleet file (model-draft)");
@@ -177,13 +176,14 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
 
 int run(const GlobalOptions& global, const GenerateOptions& options) {
   if (!options.fleet.empty()) return run_on_fleet(global, options);
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
+  OpeningOptions opening = opening_options(options.model, options.opening, "generate");
   plan::Request request = requests(options.model, 1).front();
   if (!options.media.empty() && !request.dry_run.projector.wanted())
     throw Error(ErrorCode::usage, "--image needs a projector; name one with --mmproj");
   if (!options.media.empty() && !options.draft.model.empty())
     throw Error(ErrorCode::usage, "a draft model sees no pictures; leave --model-draft or --image out");
-  const std::optional<plan::Request> draft = draft_request(options.draft, request);
+  opening.draft = draft_request(options.draft, request);
+  if (options.progress) opening.progress = Progress::Style::lines;
 
   Asked asked;
   asked.params = generation_params(options);
@@ -194,15 +194,7 @@ int run(const GlobalOptions& global, const GenerateOptions& options) {
       read_media(options, loaded.projector(), asked);
     const engine::Sampler parses(*loaded.model(), asked.params.sampling);
   };
-  const Progress::Style progress = options.progress ? Progress::Style::lines : Progress::Style::automatic;
-  const Opened opened = open(request, planner_options(options.model),
-                             {.fit = options.fit,
-                              .draft = draft,
-                              .warm_up = warm_up,
-                              .progress = progress,
-                              .prefault = !options.model.has("--no-prefault"),
-                              .program = "generate"},
-                             check_request);
+  const Opened opened = open(request, planner_options(options.model), opening, check_request);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
   asked.params.stop = interrupts();
   const run::SpeculationParams speculation = app::speculation(options.draft);
@@ -253,13 +245,11 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
       ->allow_extra_args(false);
   command->add_flag("--ignore-eos", options->ignore_eos, "Go on past the model's own end");
   command->add_option("--report", options->report, "Write ledger, warm-up, seal and timing there as JSON");
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
   command->add_option("--fleet", options->fleet, "Fleet file (TOML); --model then names one of its models")
       ->envname("PLIMSOLL_FLEET");
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
-      ->envname("PLIMSOLL_FIT");
+  add_opening_flags(*command, options->opening);
   command->add_flag("--progress", options->progress,
-                    "Say on stderr when a stage is over, also where stderr is no terminal");
+                    "Say on stderr when a stage is over, also where stderr is not a terminal");
   add_json(*command, global);
   command->callback([&global, &status, options, command] {
     options->has_prompt = command->count("--prompt") > 0;

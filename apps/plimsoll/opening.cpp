@@ -72,19 +72,7 @@ StageFigures make_ready(run::MemoryAccounting& accounting, run::Instance& instan
   return figures;
 }
 
-}  // namespace
-
-std::shared_ptr<broker::MachineLedger> join_machine(const char* program) {
-  return broker::MachineLedger::open({.program = program, .path = {}});
-}
-
-run::WarmUpDepth warm_up_depth(const std::string& text) {
-  const auto depth = run::warm_up_depth_from_string(text);
-  if (!depth)
-    throw Error(ErrorCode::usage, fmt::format("--warm-up does not know '{}'; it takes {}", text, kWarmUpDepths));
-  return *depth;
-}
-
+// Dry runs in a child process, so that a file that makes the engine give up ends in exit status 4.
 plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& budgets, const OpeningOptions& options,
                     plan::Store& store) {
   std::vector<plan::Request> requests{request};
@@ -93,6 +81,26 @@ plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& bu
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Planner planner(dry_runs, store);
   return options.fit ? planner.fit(requests, budgets) : planner.plan(requests, budgets);
+}
+
+}  // namespace
+
+std::shared_ptr<broker::MachineLedger> join_machine(const char* program) {
+  return broker::MachineLedger::open({.program = program, .path = {}});
+}
+
+void add_opening_flags(CLI::App& command, OpeningFlags& flags) {
+  command.add_option("--warm-up", flags.warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
+  command.add_flag("--fit", flags.fit, "Where it does not fit, use the nearest configuration that does")
+      ->envname("PLIMSOLL_FIT");
+}
+
+OpeningOptions opening_options(const ModelOptions& model, const OpeningFlags& flags, const char* program) {
+  const auto depth = run::warm_up_depth_from_string(flags.warm_up);
+  if (!depth)
+    throw Error(ErrorCode::usage,
+                fmt::format("--warm-up does not know '{}'; it takes {}", flags.warm_up, kWarmUpDepths));
+  return {.fit = flags.fit, .warm_up = *depth, .prefault = !model.has("--no-prefault"), .program = program};
 }
 
 Opened open(const plan::Request& request, const plan::PlannerOptions& budgets, const OpeningOptions& options,

@@ -22,17 +22,23 @@ struct OpeningOptions {
   std::optional<plan::Request> draft{};  // a model that proposes what the first one then checks
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
   Progress::Style progress = Progress::Style::automatic;
-  bool prefault = true;              // host memory is touched as it is taken
-  const char* program = "plimsoll";  // what `plimsoll ps` calls this process
+  bool prefault = true;  // host memory is touched as it is taken
+  const char* program = "plimsoll";
 };
 
 // This process's place in the machine's ledger.
 [[nodiscard]] std::shared_ptr<broker::MachineLedger> join_machine(const char* program);
 
+// The flags of how a model is made ready.
+struct OpeningFlags {
+  std::string warm_up = "auto";
+  bool fit = false;
+};
 // The value of --warm-up.
 inline constexpr const char* kWarmUpDepths = "auto, full, quick or none";
-// Throws Error{usage}.
-[[nodiscard]] run::WarmUpDepth warm_up_depth(const std::string& text);
+void add_opening_flags(CLI::App& command, OpeningFlags& flags);
+// `program`: what `plimsoll ps` calls this process. Throws Error{usage}.
+[[nodiscard]] OpeningOptions opening_options(const ModelOptions& model, const OpeningFlags& flags, const char* program);
 
 // What the stages took and left behind.
 struct StageFigures {
@@ -54,10 +60,6 @@ struct Opened {
   std::unique_ptr<run::Instance> draft;     // where one was asked for
   StageFigures figures;
 };
-
-// Dry runs in a child process, so that a file that makes the engine give up ends in exit status 4.
-[[nodiscard]] plan::Plan plan_one(const plan::Request& request, const plan::PlannerOptions& budgets,
-                                  const OpeningOptions& options, plan::Store& store);
 
 // Plans (target and draft as one), and where it fits reserves both, loads, warms up and seals. Throws what the stages
 // throw; Error{cancelled} on Ctrl-C. `check_loaded` is run once the weights are there and nothing else is: the place

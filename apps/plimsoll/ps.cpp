@@ -5,9 +5,9 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "base/sleep.hpp"
 #include "broker/machine_ledger.hpp"
 #include "monitor/machine_report.hpp"
 
@@ -44,19 +44,10 @@ void print(const GlobalOptions& global, bool watches) {
   std::fflush(stdout);
 }
 
-bool waited(std::chrono::milliseconds time) {
-  const auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) {
-    if (interrupts().stop_requested()) return false;
-    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(20)));
-  }
-  return true;
-}
-
 int run(const GlobalOptions& global, const PsOptions& options) {
   print(global, options.watch);
   if (!options.watch) return done;
-  while (waited(std::chrono::milliseconds(options.interval_ms))) {
+  while (sleep_unless_stopped(std::chrono::milliseconds(options.interval_ms), interrupts())) {
     if (!global.json && isatty(STDOUT_FILENO) == 0) fmt::print("\n");
     print(global, true);
   }

@@ -73,7 +73,7 @@ void read_arguments(QuantizeFlags& flags) {
   request.only_copy = type == "COPY" || type == "copy";
   const auto known = quantize::file_type_from_string(type);
   if (!known && !request.only_copy)
-    usage_error(fmt::format("there is no file type '{}'; there are {} and COPY", type, quantize::file_type_names()));
+    usage_error(fmt::format("unknown file type '{}'; there are {} and COPY", type, quantize::file_type_names()));
   request.type = known.value_or(LLAMA_FTYPE_ALL_F32);
 }
 

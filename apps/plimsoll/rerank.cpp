@@ -27,8 +27,7 @@ struct RerankOptions {
   bool sigmoid = false;
   bool truncate = false;
   std::int64_t top_n = 0;
-  std::string warm_up = "auto";
-  bool fit = false;
+  OpeningFlags opening;
 };
 
 Json to_json(const run::Instance& instance, const run::Reranker& reranker, const std::vector<run::Ranked>& ranked) {
@@ -53,7 +52,7 @@ void print_lines(const std::vector<run::Ranked>& ranked, const std::vector<std::
 }
 
 int run(const GlobalOptions& global, const RerankOptions& options) {
-  const run::WarmUpDepth warm_up = warm_up_depth(options.warm_up);
+  const OpeningOptions opening = opening_options(options.model, options.opening, "rerank");
   if (options.top_n < 0) throw Error(ErrorCode::usage, "--top-n cannot be negative");
   if (options.query.empty() && options.tokens.empty())
     throw Error(ErrorCode::usage, "no query was given; name one with --query");
@@ -66,10 +65,7 @@ int run(const GlobalOptions& global, const RerankOptions& options) {
   const auto has_vocabulary = [&](const run::Instance& loaded) {
     if (pairs.empty()) (void)loaded.model()->vocab().tokenize(options.query, false, false);
   };
-  const Opened opened = open(
-      request, planner_options(options.model),
-      {.fit = options.fit, .warm_up = warm_up, .prefault = !options.model.has("--no-prefault"), .program = "rerank"},
-      has_vocabulary);
+  const Opened opened = open(request, planner_options(options.model), opening, has_vocabulary);
   if (!opened.instance) return report_refusal(opened.plan, global.json);
 
   run::Reranker reranker(*opened.instance);
@@ -113,9 +109,7 @@ void add_rerank(CLI::App& app, GlobalOptions& global, int& status) {
   command->add_option("--top-n", options->top_n, "The best N only, best first; 0: all, in their order")
       ->capture_default_str();
   command->add_flag("--truncate", options->truncate, "Cut the end off documents that are too long");
-  command->add_option("--warm-up", options->warm_up, kWarmUpDepths)->envname("PLIMSOLL_WARM_UP")->capture_default_str();
-  command->add_flag("--fit", options->fit, "Where it does not fit, use the nearest configuration that does")
-      ->envname("PLIMSOLL_FIT");
+  add_opening_flags(*command, options->opening);
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });
 }

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 #include "grammar/json_schema.hpp"
 
 #include "options.hpp"
@@ -21,10 +21,8 @@ constexpr const char* kGroup = "Sampling";
 [[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
 
 std::string whole_file(const std::string& path, const char* what) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) usage_error(fmt::format("the {} file '{}' cannot be read", what, path));
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (text.empty()) usage_error(fmt::format("the {} file '{}' is empty", what, path));
+  std::string text = read_text_file(path, what);
+  if (text.empty()) usage_error(fmt::format("the {} '{}' is empty", what, path));
   return text;
 }
 
@@ -32,9 +30,9 @@ std::string grammar(const SamplingOptions& o) {
   const int given = !o.grammar.empty() + !o.grammar_file.empty() + !o.json_schema.empty() + !o.json_schema_file.empty();
   if (given > 1)
     usage_error("only one of --grammar, --grammar-file, --json-schema and --json-schema-file can be given");
-  if (!o.grammar_file.empty()) return whole_file(o.grammar_file, "grammar");
+  if (!o.grammar_file.empty()) return whole_file(o.grammar_file, "grammar file");
   if (o.json_schema.empty() && o.json_schema_file.empty()) return o.grammar;
-  const std::string text = o.json_schema.empty() ? whole_file(o.json_schema_file, "schema") : o.json_schema;
+  const std::string text = o.json_schema.empty() ? whole_file(o.json_schema_file, "schema file") : o.json_schema;
   const auto schema = nlohmann::ordered_json::parse(text, nullptr, false);
   if (schema.is_discarded()) usage_error("the schema is not valid JSON");
   return grammar::from_json_schema(schema);

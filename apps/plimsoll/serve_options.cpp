@@ -115,7 +115,7 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
      "Server");
   of(command
          .add_flag("--keep-alive-spaces", s.keep_alive_spaces,
-                   "Answers that are no streams are kept alive as well, by white space before their JSON")
+                   "Answers that are not streams are kept alive as well, by white space before their JSON")
          ->envname("PLIMSOLL_KEEP_ALIVE_SPACES"),
      "Server");
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "base/sleep.hpp"
 #include "dry_run/dry_run_process.hpp"
 #include "host/host.hpp"
 #include "monitor/report.hpp"
@@ -40,18 +40,8 @@ bool settled(const host::Host& host) {
   for (;;) {
     const host::HostStatus status = host.status();
     if (status.waiting == 0 && std::ranges::none_of(status.models, moving)) return true;
-    if (interrupts().stop_requested()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (!sleep_unless_stopped(std::chrono::milliseconds(10), interrupts())) return false;
   }
-}
-
-bool slept(std::chrono::milliseconds time) {
-  const auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) {
-    if (interrupts().stop_requested()) return false;
-    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(10)));
-  }
-  return true;
 }
 
 int say_interrupted() {
@@ -61,7 +51,7 @@ int say_interrupted() {
 
 int print_frames(tui::TopControl& control, monitor::Monitor& monitor, int count, std::chrono::milliseconds interval) {
   for (int i = 0; i < count; ++i) {
-    if (i > 0 && !slept(interval)) return say_interrupted();
+    if (i > 0 && !sleep_unless_stopped(interval, interrupts())) return say_interrupted();
     (void)monitor.sample_now();
     fmt::print("{}{}", i > 0 ? "\n" : "", tui::top_frame(control.state()));
     std::fflush(stdout);

@@ -25,7 +25,7 @@ struct PlannedDevice {
   std::string device;
   Bytes required;                 // by the charged entries of all models
   std::optional<Bytes> budget{};  // empty: none
-  std::optional<Bytes> free{};    // empty: the device does not say
+  std::optional<Bytes> free{};    // less what other processes are promised; empty: the device does not say
   Bytes short_by;                 // 0: it fits
 };
 

@@ -25,8 +25,8 @@
 namespace plimsoll {
 
 struct RuntimeOptions {
-  std::vector<memory::BudgetRequest>
-      budgets{};                   // a device that none names: 90 % of an accelerator, no limit on the host
+  // A device that none names: 90 % of an accelerator, shared by all Plimsoll processes; no limit on the host.
+  std::vector<memory::BudgetRequest> budgets{};
   std::filesystem::path store{};   // what earlier runs have measured; empty: plimsoll.db in the user's Plimsoll cache
   bool prefault = true;            // host memory is touched as it is taken, so that it is really there
   bool require_enforcing = false;  // throw where allocations cannot be refused, instead of going on with advice only

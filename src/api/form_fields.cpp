@@ -31,7 +31,7 @@ class FormReader {
     if (given == nullptr) return;
     if (!given->is_string()) return take_schema(key, *given);
     Json parsed = Json::parse(given->get<std::string>(), nullptr, false);
-    if (parsed.is_discarded()) fields_.fail(key, "is a text that is no JSON");
+    if (parsed.is_discarded()) fields_.fail(key, "is a text that is not JSON");
     take_schema(key, std::move(parsed));
   }
 

@@ -6,11 +6,10 @@
 #include <algorithm>
 
 #include "api/problem.hpp"
+#include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
 #include "grammar/json_schema.hpp"
 #include "grammar/thought_grammar.hpp"
-
-#include "tool_holding.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -90,8 +89,7 @@ HeldForm hold_to_form(engine::SamplingParams& sampling, const TextRequest& reque
     const auto& chat = std::get<ChatPrompt>(request.prompt);
     const bool may_begin_one = may_think(request, *forms, true) && !forms->begins_in_a_thought;
     const std::string_view mark = may_begin_one ? forms->reasoning->begin : std::string_view{};
-    for (SchemaNote& note : hold_to_tools_beside_thoughts(sampling, chat, forms->tools, mark))
-      held.notes.push_back(std::move(note));
+    for (SchemaNote& note : hold_to_tools(sampling, chat, forms->tools, mark)) held.notes.push_back(std::move(note));
   }
   refuse_loosened(held.notes);
   const bool lazy = !sampling.grammar_trigger_patterns.empty() || !sampling.grammar_trigger_tokens.empty();

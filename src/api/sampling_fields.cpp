@@ -53,7 +53,7 @@ class SamplingReader {
     std::vector<std::string> names = given->is_string() ? of_letters(given->get<std::string>()) : texts("samplers");
     for (const std::string& name : names) {
       if (engine::sampler_from_name(name).empty())
-        fields_.fail("samplers", fmt::format("has '{}', which is no sampler's name", name));
+        fields_.fail("samplers", fmt::format("has '{}', which is not the name of a sampler", name));
     }
     request_.sampling.samplers = std::move(names);
     request_.sampling_given.insert("samplers");
@@ -119,7 +119,7 @@ class SamplingReader {
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token);
     const bool is_number = end == key.data() + key.size() && !key.empty();
     if (is_number && (error != std::errc() || token < 0))
-      fields_.fail("logit_bias", fmt::format("has '{}' as a member, which is no token id", key));
+      fields_.fail("logit_bias", fmt::format("has '{}' as a member, which is not a token id", key));
     if (is_number)
       request_.sampling.logit_bias.push_back({.token = token, .bias = bias});
     else

@@ -79,7 +79,7 @@ class SchemaCheck::Impl {
 
   SchemaVerdict check(const std::string& json) {
     if (!unreadable_.empty()) return undecided("the schema cannot be read: " + unreadable_);
-    if (!nlohmann::json::accept(json)) return {Kind::invalid, "it is no whole JSON"};
+    if (!nlohmann::json::accept(json)) return {Kind::invalid, "it is not complete JSON"};
     nlohmann::json value;
     try {
       value = nlohmann::json(parse_object(fmt::format(R"({{"value":{}}})", json))["value"]);

@@ -9,8 +9,6 @@
 #include "api/problem.hpp"
 #include "grammar/tool_grammar.hpp"
 
-#include "tool_holding.hpp"
-
 namespace plimsoll::api {
 namespace {
 
@@ -33,8 +31,9 @@ void check_tools(const ChatPrompt& chat) {
     const Json& function = chat.tools[i]["function"];
     const auto name = function["name"].get<std::string>();
     if (!is_name(name))
-      throw bad_request(fmt::format("'{}' is no function's name: it takes 1 to {} letters, digits, '_', '-' and '.'",
-                                    name, kLongestName))
+      throw bad_request(
+          fmt::format("'{}' is not the name of a function: it takes 1 to {} letters, digits, '_', '-' and '.'", name,
+                      kLongestName))
           .at(path);
     if (!names.insert(name).second) throw bad_request(fmt::format("the function '{}' is there twice", name)).at(path);
   }
@@ -46,12 +45,7 @@ void check_tools(const ChatPrompt& chat) {
 }
 
 std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
-                                               grammar::ToolForm form) {
-  return hold_to_tools_beside_thoughts(sampling, chat, form, {});
-}
-
-std::vector<grammar::SchemaNote> hold_to_tools_beside_thoughts(engine::SamplingParams& sampling, const ChatPrompt& chat,
-                                                               grammar::ToolForm form, std::string_view mark) {
+                                               grammar::ToolForm form, std::string_view mark) {
   if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
   Json callable = Json::array();
   for (const Json& tool : chat.tools) {

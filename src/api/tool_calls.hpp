@@ -19,9 +19,10 @@ void check_tools(const ChatPrompt& chat);
 // Sets the grammar, so that calls are of these tools with arguments that follow their schemas. Chosen automatically any
 // text is allowed until a call begins; a grammar that is there already is what an answer without calls has to follow.
 // Required, calls are all there can be, from the first token on. Nothing is changed where there are no tools, or none
-// may be called. What the grammar does not hold of the tools' parameters is given back.
+// may be called. What the grammar does not hold of the tools' parameters is given back. `mark`: what a thought begins
+// with, where the answer may begin with one; no text does then.
 std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
-                                               grammar::ToolForm form);
+                                               grammar::ToolForm form, std::string_view mark = {});
 
 // Text in, text without calls and calls out. Holds back what may still become a call, and whitespace, which next to a
 // call is not shown. A call that ends before its JSON does is neither. What comes out does not depend on how the text

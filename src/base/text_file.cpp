@@ -2,18 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include <plimsoll/base/error.hpp>
-
 namespace plimsoll {
 
-std::string read_text_file(const std::string& path) {
+std::string read_text_file(const std::string& path, std::string_view what, ErrorCode code) {
+  std::error_code error;
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw Error(ErrorCode::usage, fmt::format("the file '{}' cannot be read", path));
-  return text;
+  if (!file || std::filesystem::is_directory(path, error))  // which opens, and throws where it is read
+    throw Error(code, fmt::format("the {} '{}' cannot be read", what, path));
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace plimsoll

@@ -114,7 +114,7 @@ std::expected<LedgerFile, std::string> LedgerFile::open(const Location& location
 std::optional<std::string> LedgerFile::check_owner() const {
   struct stat found{};
   if (::fstat(file_, &found) != 0) return why(location_.path);
-  if (!S_ISREG(found.st_mode)) return fmt::format("'{}' is no file", location_.path);
+  if (!S_ISREG(found.st_mode)) return fmt::format("'{}' is not a regular file", location_.path);
   if (!location_.for_all && (found.st_uid != ::geteuid() || found.st_nlink != 1))
     return fmt::format("'{}' belongs to another user", location_.path);
   return std::nullopt;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <new>
 #include <unordered_set>
 
 #include <plimsoll/base/error.hpp>
+#include "base/mutex.hpp"
 
 #include "call.hpp"
 
@@ -15,8 +15,8 @@ namespace plimsoll::c_api {
 namespace {
 
 struct Given {
-  std::mutex mutex;
-  std::unordered_set<void*> blocks;
+  Mutex mutex;
+  std::unordered_set<void*> blocks PLIMSOLL_GUARDED_BY(mutex);
 };
 Given& given() {
   static Given& the_blocks = *new Given;
@@ -27,8 +27,9 @@ void* allocated(std::size_t bytes) {
   void* const block = std::malloc(std::max<std::size_t>(bytes, 1));
   if (block == nullptr) throw std::bad_alloc();
   try {
-    const std::lock_guard lock(given().mutex);
-    given().blocks.insert(block);
+    Given& all = given();
+    const MutexLock lock(all.mutex);
+    all.blocks.insert(block);
   } catch (...) {
     std::free(block);
     throw;
@@ -53,8 +54,9 @@ void give_tokens(const std::vector<std::int32_t>& tokens, std::int32_t** out, st
 }
 
 std::size_t allocations() {
-  const std::lock_guard lock(given().mutex);
-  return given().blocks.size();
+  Given& all = given();
+  const MutexLock lock(all.mutex);
+  return all.blocks.size();
 }
 
 }  // namespace plimsoll::c_api
@@ -65,8 +67,9 @@ extern "C" plimsoll_error* plimsoll_free(void* memory) {
   return closing([&] {
     if (memory == nullptr) return;
     {
-      const std::lock_guard lock(given().mutex);
-      if (given().blocks.erase(memory) == 0)
+      Given& all = given();
+      const plimsoll::MutexLock lock(all.mutex);
+      if (all.blocks.erase(memory) == 0)
         throw plimsoll::Error(plimsoll::ErrorCode::usage,
                               "this memory was freed already, or the library never gave it out");
     }

@@ -32,7 +32,7 @@ std::string what_was_thrown() noexcept try {
   } catch (const std::exception& error) {
     return error.what();
   } catch (...) {
-    return "of a type that is no std::exception";
+    return "of a type that is not a std::exception";
   }
 } catch (...) {
   return {};
@@ -51,7 +51,7 @@ void CallbackRun::run(const std::function<std::int32_t()>& callback) noexcept {
     if (callback() != 0) stop_.request_stop();
   } catch (...) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!failure_) failure_ = what_was_thrown();
     }
     stop_.request_stop();
@@ -59,14 +59,14 @@ void CallbackRun::run(const std::function<std::int32_t()>& callback) noexcept {
 }
 
 void CallbackRun::bury(std::shared_ptr<void> object) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   buried_.push_back(std::move(object));
 }
 
 void CallbackRun::rethrow() {
   std::optional<std::string> failure;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     failure = std::exchange(failure_, std::nullopt);
   }
   if (failure) throw CallbackFailed(std::move(*failure));
@@ -74,7 +74,7 @@ void CallbackRun::rethrow() {
 
 void CallbackRun::clear() noexcept {
   std::vector<std::shared_ptr<void>> gone;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   gone.swap(buried_);
 }
 

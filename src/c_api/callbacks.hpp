@@ -6,13 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include <plimsoll.h>
+
+#include "base/mutex.hpp"
 
 namespace plimsoll::c_api {
 
@@ -42,9 +43,9 @@ class CallbackRun {
   std::stop_source stop_;
   std::shared_ptr<void> followed_;  // holds the stop
   std::optional<std::stop_callback<std::function<void()>>> follower_;
-  std::mutex mutex_;
-  std::optional<std::string> failure_;
-  std::vector<std::shared_ptr<void>> buried_;
+  Mutex mutex_;
+  std::optional<std::string> failure_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<void>> buried_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 // Calls it as a quiet callback of nobody's call, in which nothing can be closed. False and `why`: an exception came.

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "base/mutex.hpp"
 #include "base/utf8.hpp"
 
 #include "handles.hpp"
@@ -29,23 +29,23 @@ class KeptErrors {
 
   [[nodiscard]] plimsoll_error* no_memory() const noexcept { return no_memory_; }
   [[nodiscard]] plimsoll_error* keep(const std::shared_ptr<plimsoll_error>& error) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto there = by_message_.find(error->message);
     return there == by_message_.end() ? kept(error) : there->second;
   }
   [[nodiscard]] bool has(const plimsoll_error* error) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::ranges::any_of(by_message_, [&](const auto& one) { return one.second == error; });
   }
 
  private:
-  plimsoll_error* kept(const std::shared_ptr<plimsoll_error>& error) {
+  plimsoll_error* kept(const std::shared_ptr<plimsoll_error>& error) PLIMSOLL_REQUIRES(mutex_) {
     plimsoll_error*& place = by_message_[error->message];
     return place = handle_of(error);
   }
 
-  mutable std::mutex mutex_;
-  std::map<std::string, plimsoll_error*> by_message_;
+  mutable Mutex mutex_;
+  std::map<std::string, plimsoll_error*> by_message_ PLIMSOLL_GUARDED_BY(mutex_);
   plimsoll_error* no_memory_;
 };
 
@@ -96,10 +96,6 @@ plimsoll_code code_of(ErrorCode code) noexcept {
   static_assert(static_cast<int>(ErrorCode::internal) + 1 == PLIMSOLL_INTERNAL);
   const plimsoll_code number = static_cast<plimsoll_code>(code) + 1;
   return number <= PLIMSOLL_INTERNAL ? number : number + kOwnCodes;
-}
-
-plimsoll_error* error_value(const Error& error) {
-  return handle_of(made(code_of(error.code()), error.what(), error.numbers()));
 }
 
 plimsoll_error* caught() noexcept {

@@ -33,7 +33,5 @@ class CallbackFailed : public std::exception {
 [[nodiscard]] plimsoll_error* caught() noexcept;
 // The same, kept for ever and made once for each sentence: of what closes handles, whose errors nobody need free.
 [[nodiscard]] plimsoll_error* caught_and_kept() noexcept;
-// An error with these numbers, where there is no exception.
-[[nodiscard]] plimsoll_error* error_value(const Error& error);
 
 }  // namespace plimsoll::c_api

@@ -36,7 +36,7 @@ SamplingParams sampling_of(const plimsoll_generation_options& given) {
 void add_json(SamplingParams& sampling, const char* text) {
   if (text == nullptr) return;
   const auto json = nlohmann::ordered_json::parse(text_of(text, -1, "sampling"), nullptr, false);
-  if (json.is_discarded()) throw Error(ErrorCode::usage, "'sampling' is no JSON");
+  if (json.is_discarded()) throw Error(ErrorCode::usage, "'sampling' is not JSON");
   sampling = engine::laid_over(std::move(sampling), engine::partial_sampling_from_json(json));
 }
 

@@ -101,7 +101,7 @@ void HandleTable::refuse(const void* handle, Kind kind) const {
   const std::uintptr_t value = number_of(handle);
   if (value == 0) misused("no " + word + " was given: the handle is NULL");
   if (!is_kind(value) || value >> kNumberShift == 0 || value >> kNumberShift > last_)
-    misused("this is no handle of the library, where " + with_article(kind) + " is needed");
+    misused("this is not a handle of the library, where " + with_article(kind) + " is needed");
   if (kind_in(value) != kind)
     misused("this handle is " + with_article(kind_in(value)) + ", where " + with_article(kind) + " is needed");
   misused((kind == Kind::embeddings ? "these " : "this ") + word + (kind == Kind::embeddings ? " were" : " was") +

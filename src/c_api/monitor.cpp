@@ -31,14 +31,14 @@ Json json_of(const Alert& alert) {
 }
 
 // The monitor whose alert is being told on this thread.
-thread_local const plimsoll_monitor* telling = nullptr;
+thread_local const plimsoll_monitor* alerting = nullptr;
 
-class Telling {
+class AlertScope {
  public:
-  explicit Telling(const plimsoll_monitor* monitor) noexcept : outer_(std::exchange(telling, monitor)) {}
-  ~Telling() { telling = outer_; }
-  Telling(const Telling&) = delete;
-  Telling& operator=(const Telling&) = delete;
+  explicit AlertScope(const plimsoll_monitor* monitor) noexcept : outer_(std::exchange(alerting, monitor)) {}
+  ~AlertScope() { alerting = outer_; }
+  AlertScope(const AlertScope&) = delete;
+  AlertScope& operator=(const AlertScope&) = delete;
 
  private:
   const plimsoll_monitor* outer_;
@@ -53,7 +53,7 @@ plimsoll::MonitorOptions options_of(const plimsoll_monitor_options* given, const
   out.thresholds = {.warn = options.warn, .high = options.high};
   if (options.on_alert != nullptr) {
     out.on_alert = [options, object](const Alert& alert) {
-      const Telling now(object);
+      const AlertScope scope(object);
       const std::string text = json_of(alert).dump(-1, ' ', false, Json::error_handler_t::replace);
       options.on_alert(options.user_data, text.c_str());
     };
@@ -63,7 +63,7 @@ plimsoll::MonitorOptions options_of(const plimsoll_monitor_options* given, const
 
 // Its end waits for its thread. Where the last to use it is its own callback, another thread waits.
 void destroy(plimsoll_monitor* monitor) {
-  if (telling == monitor) {
+  if (alerting == monitor) {
     std::thread([monitor] { delete monitor; }).detach();
   } else {
     delete monitor;
@@ -103,7 +103,7 @@ plimsoll_error* plimsoll_monitor_open_runtime(plimsoll_runtime* runtime, const p
 
 plimsoll_error* plimsoll_monitor_close(plimsoll_monitor* monitor) {
   return closed(monitor, [](const plimsoll_monitor& object) {
-    if (telling == &object)
+    if (alerting == &object)
       throw plimsoll::Error(plimsoll::ErrorCode::usage,
                             "a monitor cannot be closed from its own callback: closing waits for that");
   });

@@ -84,11 +84,11 @@ void Context::validate_batch(const Batch& batch) const {
   const std::int32_t n_vocab = model.n_vocab;
   for (std::int32_t i = 0; i < batch.size(); ++i) {
     if (!batch.has_embeddings() && (batch.token(i) < 0 || batch.token(i) >= n_vocab)) {
-      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", batch.token(i), n_vocab));
+      throw Error(ErrorCode::usage, fmt::format("unknown token {}: this model has {}", batch.token(i), n_vocab));
     }
     require_sequence(batch.sequence(i));
     if (batch.position(i) < 0)
-      throw Error(ErrorCode::usage, fmt::format("{} is no position of a token", batch.position(i)));
+      throw Error(ErrorCode::usage, fmt::format("{} is not a position of a token", batch.position(i)));
   }
   // Embeddings are read from every token, and what is encoded has a row for each. The engine ends the process where a
   // call asks for more than it was told of.
@@ -258,15 +258,6 @@ void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position fr
   if (!facts_.kv_unified) pending_moves_ = true;
 }
 
-void Context::keep(SequenceId sequence) {
-  require_sequence(sequence);
-  if (!facts_.has_memory) return;
-  // The engine's own keep looks at one cache only, and each sequence may have its own.
-  for (SequenceId other = 0; std::cmp_less(other, facts_.n_seq_max); ++other) {
-    if (other != sequence) (void)llama_memory_seq_rm(llama_get_memory(context_), other, -1, -1);
-  }
-}
-
 void Context::shift(SequenceId sequence, Position from, Position to, Position by) {
   require_sequence(sequence);
   if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
@@ -321,12 +312,6 @@ void Context::set_control_vector(const ControlVector& vector) {
 }
 
 void Context::clear_control_vector() { (void)llama_set_adapter_cvec(context_, nullptr, 0, 0, 0, 0); }
-
-void Context::set_threads(std::int32_t n_threads, std::int32_t n_threads_batch) {
-  if (n_threads < 1 || n_threads_batch < 1)
-    throw Error(ErrorCode::usage, "a context needs at least one of its threads");
-  llama_set_n_threads(context_, n_threads, n_threads_batch);
-}
 
 GraphCounts Context::graph_counts() const {
   const llama_perf_context_data data = llama_perf_context(context_);

@@ -85,7 +85,6 @@ class Context {
   // Replaces to_sequence. A part can be copied only where sequences share one cache (kv_unified): else
   // Error{unsupported}.
   void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
-  void keep(SequenceId sequence);
   void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
   // The engine notes copies between caches and shifts, and moves the memory with the next decode. Until then a saved
   // state would be wrong, and a restored one would be overwritten: SequenceState throws Error{usage}.
@@ -103,7 +102,6 @@ class Context {
   // Error: usage (made for a model of another width or depth), out_of_device_memory.
   void set_control_vector(const ControlVector& vector);
   void clear_control_vector();
-  void set_threads(std::int32_t n_threads, std::int32_t n_threads_batch);
   void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;
   [[nodiscard]] llama_context* handle() const noexcept { return context_; }

@@ -70,8 +70,9 @@ void validate_cache_type(const Model& model, CacheType type, const char* which) 
   if (block > 1 && width > 0 && width % block != 0) {
     throw Error(
         ErrorCode::usage,
-        fmt::format("a cache of type {} stores {} numbers at a time, which this model's heads of {} are no multiple of",
-                    to_string(type), block, width));
+        fmt::format(
+            "a cache of type {} stores {} numbers at a time, which this model's heads of {} are not a multiple of",
+            to_string(type), block, width));
   }
 }
 

@@ -49,7 +49,7 @@ void check_shape(const std::string& path, const ggml_tensor& tensor, std::int32_
 
 void add_file(ControlVector& sum, const AdapterParams& file, const ModelFacts& model) {
   if (!std::isfinite(file.scale))
-    throw Error(ErrorCode::usage, fmt::format("the scale of the control vector '{}' is no number", file.path));
+    throw Error(ErrorCode::usage, fmt::format("the scale of the control vector '{}' is not a number", file.path));
   check_model_file(file.path);  // so that the engine reads none that is damaged
   ggml_context* made = nullptr;
   const std::unique_ptr<gguf_context, FreeGguf> header(

@@ -40,7 +40,7 @@ Json names_of(const std::string& list) {
 
 Json number_of(const std::string& text) {
   Json number = Json::parse(text, nullptr, false);
-  if (!number.is_number()) throw Error(ErrorCode::usage, "it is no number");
+  if (!number.is_number()) throw Error(ErrorCode::usage, "it is not a number");
   return number;
 }
 

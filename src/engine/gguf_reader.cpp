@@ -89,7 +89,7 @@ std::uint64_t bytes_of(const GgufReader& reader, std::string_view name, std::uin
   const auto block = static_cast<std::uint64_t>(ggml_blck_size(static_cast<ggml_type>(type)));
   const std::uint64_t width = ggml_type_size(static_cast<ggml_type>(type));
   if (!shape.empty() && shape[0] % block != 0) {
-    reader.unusable(fmt::format("it is damaged: rows of its tensor '{}' are no whole number of blocks", name));
+    reader.unusable(fmt::format("it is damaged: rows of its tensor '{}' are not a whole number of blocks", name));
   }
   if (elements / block > std::numeric_limits<std::uint64_t>::max() / width) {
     reader.unusable(fmt::format("it is damaged: its tensor '{}' has an impossible size", name));

@@ -22,7 +22,7 @@ std::string why_not(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // it stays: the engine may have it, too
   if (library == nullptr) return fmt::format("it cannot be loaded: {}", dlerror());
   const auto init = reinterpret_cast<ggml_backend_reg_t (*)()>(dlsym(library, "ggml_backend_init"));
-  if (init == nullptr) return "it is no backend that can be loaded: build ggml with GGML_BACKEND_DL=ON";
+  if (init == nullptr) return "it is not a backend that can be loaded: build ggml with GGML_BACKEND_DL=ON";
   if (const auto score = reinterpret_cast<int (*)()>(dlsym(library, "ggml_backend_score"));
       score != nullptr && score() == 0)
     return "it needs what this machine has not";

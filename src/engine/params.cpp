@@ -141,7 +141,7 @@ void validate_devices(const std::vector<std::string>& devices) {
 
 // Which of the devices holds everything, where nothing is split. The engine takes a negative number for "none at all".
 void validate_main_gpu(const ModelParams& params) {
-  if (params.main_gpu < 0) usage(fmt::format("{} is no device; they are counted from 0", params.main_gpu));
+  if (params.main_gpu < 0) usage(fmt::format("{} is not a device; they are counted from 0", params.main_gpu));
   if (params.split_mode != SplitMode::none || params.main_gpu == 0) return;
   std::size_t devices = params.devices.size();
   for (std::size_t i = 0; params.devices.empty() && i < ggml_backend_dev_count(); ++i) {
@@ -176,7 +176,7 @@ void validate_cache_type(CacheType type) {
   if (std::ranges::find(kCacheTypes, type) != kCacheTypes.end()) return;
   const ggml_type engine = to_engine(type);
   const bool known = engine >= 0 && engine < GGML_TYPE_COUNT && ggml_type_name(engine) != nullptr;
-  usage(fmt::format("{} is no type for a cache",
+  usage(fmt::format("{} is not a type for a cache",
                     known ? ggml_type_name(engine) : std::to_string(static_cast<int>(type))));
 }
 
@@ -184,7 +184,7 @@ void validate_metadata(const MetadataOverride& entry) {
   const auto* text = std::get_if<std::string>(&entry.value);
   if (entry.key.empty()) usage("a value in the place of the file's metadata has no key");
   if (!is_utf8(entry.key) || (text != nullptr && !is_utf8(*text)))
-    usage("a value in the place of the file's metadata is no UTF-8");
+    usage("a value in the place of the file's metadata is not UTF-8");
   if (entry.key.contains('\0') || (text != nullptr && text->contains('\0')))
     usage("a value in the place of the file's metadata has a NUL in it");
   if (entry.key.size() > kLongestMetadata || (text != nullptr && text->size() > kLongestMetadata))
@@ -250,7 +250,7 @@ void validate_rope(const ContextParams& params) {
   }
   for (const float value :
        {params.yarn_ext_factor, params.yarn_attn_factor, params.yarn_beta_fast, params.yarn_beta_slow}) {
-    if (!std::isfinite(value)) usage(fmt::format("{} is no number for YaRN", value));
+    if (!std::isfinite(value)) usage(fmt::format("{} is not a number for YaRN", value));
   }
 }
 

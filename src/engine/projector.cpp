@@ -6,11 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_log.hpp"
 #include "engine/threads.hpp"
@@ -62,7 +61,8 @@ mtmd_caps check_file(const ProjectorParams& params) {
                 fmt::format("the projector '{}' cannot be used: {}", params.path, error.what()));
   }
   if (!can.inp_vision && !can.inp_audio) {
-    throw Error(ErrorCode::model_unusable, fmt::format("'{}' is no projector: it neither sees nor hears", params.path));
+    throw Error(ErrorCode::model_unusable,
+                fmt::format("'{}' is not a projector: it neither sees nor hears", params.path));
   }
   return can;
 }
@@ -131,10 +131,7 @@ Projector::~Projector() {
 }
 
 Media Projector::media_from_file(const std::filesystem::path& path) const {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path))
-    throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path.string()));
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::string bytes = read_text_file(path.string(), "file", ErrorCode::io);
   try {
     return media_from_bytes({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   } catch (const Error& error) {
@@ -144,7 +141,7 @@ Media Projector::media_from_file(const std::filesystem::path& path) const {
 
 Media Projector::media_from_bytes(std::span<const std::uint8_t> file) const {
   const EngineLogListener heard;
-  if (file.empty()) throw Error(ErrorCode::usage, "an empty file is no picture and no sound");
+  if (file.empty()) throw Error(ErrorCode::usage, "an empty file is neither a picture nor a sound");
   const mtmd_helper_bitmap_wrapper read =
       mtmd_helper_bitmap_init_from_buf(context_, file.data(), file.size(), false, mtmd_helper_init_opt_default());
   if (read.video_ctx != nullptr) {
@@ -153,7 +150,7 @@ Media Projector::media_from_bytes(std::span<const std::uint8_t> file) const {
     throw Error(ErrorCode::unsupported, "this is a video; give its pictures one by one");
   }
   if (read.bitmap == nullptr) {
-    throw Error(ErrorCode::usage, fmt::format("this is no picture or sound that can be read: {}",
+    throw Error(ErrorCode::usage, fmt::format("this is not a picture or sound that can be read: {}",
                                               heard.first_error().empty() ? "it is damaged or of an unknown kind"
                                                                           : limited(heard.first_error())));
   }

@@ -42,6 +42,11 @@ SamplingParams with_seed(SamplingParams params) {
   return params;
 }
 
+void require_known(Token token, std::size_t n_vocab) {
+  if (token < 0 || std::cmp_greater_equal(token, n_vocab))
+    throw Error(ErrorCode::usage, fmt::format("unknown token {}: this model has {}", token, n_vocab));
+}
+
 }  // namespace
 
 Sampler::Sampler(std::size_t n_vocab, SamplerChain chain)
@@ -157,14 +162,12 @@ void Sampler::remember(Token token, bool sampled) {
 }
 
 void Sampler::accept(Token token) {
-  if (token < 0 || std::cmp_greater_equal(token, n_vocab_))
-    throw Error(ErrorCode::usage, fmt::format("there is no token {}; the model has {}", token, n_vocab_));
+  require_known(token, n_vocab_);
   remember(token, false);
 }
 
 void Sampler::accept_choice(Token token) {
-  if (token < 0 || std::cmp_greater_equal(token, n_vocab_))
-    throw Error(ErrorCode::usage, fmt::format("there is no token {}; the model has {}", token, n_vocab_));
+  require_known(token, n_vocab_);
   if (!grammar_allows(token))
     throw Error(ErrorCode::usage, fmt::format("the grammar does not allow token {} here", token));
   remember(token, true);

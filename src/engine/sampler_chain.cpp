@@ -198,7 +198,7 @@ std::vector<float> SamplerChain::averages() const {
 void SamplerChain::set_averages(std::span<const float> averages) {
   const std::size_t needed = this->averages().size();
   if (averages.size() != needed || !std::ranges::all_of(averages, [](float one) { return std::isfinite(one); }))
-    throw Error(ErrorCode::usage, fmt::format("the sampler keeps {} averages, {} were given, or one is no number",
+    throw Error(ErrorCode::usage, fmt::format("the sampler keeps {} averages, {} were given, or one is not a number",
                                               needed, averages.size()));
   for (SamplerLink& link : links_) {
     const std::size_t of_link = link.averages().size();
@@ -230,7 +230,7 @@ llama_sampler* make_grammar(const Model& model, const Grammar& grammar) {
   }
   if (made == nullptr) {
     // What the engine says of it is that it failed.
-    throw Error(ErrorCode::usage, fmt::format("the grammar cannot be read: it is no GBNF, has no rule '{}', or uses a "
+    throw Error(ErrorCode::usage, fmt::format("the grammar cannot be read: it is not GBNF, has no rule '{}', or uses a "
                                               "rule that it does not define",
                                               grammar.root));
   }

@@ -64,7 +64,6 @@ class SamplerLink {
   void reset();
 
   [[nodiscard]] std::optional<std::uint32_t> seed() const noexcept { return seed_; }  // of those that draw
-  [[nodiscard]] bool is_callers_own() const noexcept { return custom_ != nullptr; }
   // What does not follow from the accepted tokens: see OwnSampler.
   [[nodiscard]] std::vector<float> averages() const { return own_ ? own_->averages() : std::vector<float>{}; }
   void set_averages(std::span<const float> averages) { own_->set_averages(averages); }  // as many

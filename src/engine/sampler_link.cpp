@@ -17,7 +17,7 @@ constexpr std::uint32_t kXtc = 1;
 
 void numbers(const char* link, std::initializer_list<float> values) {
   if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
-    throw Error(ErrorCode::usage, fmt::format("{} was given something that is no number", link));
+    throw Error(ErrorCode::usage, fmt::format("{} was given something that is not a number", link));
 }
 
 void require_vocabulary(const Model& model, const char* link) {

@@ -52,7 +52,6 @@ std::string Vocab::detokenize(const std::vector<Token>& tokens, bool special) co
 }
 
 bool Vocab::is_end_of_generation(Token token) const { return llama_vocab_is_eog(vocab_, token); }
-bool Vocab::is_control(Token token) const { return llama_vocab_is_control(vocab_, token); }
 bool Vocab::is_unknown(Token token) const {
   return (static_cast<unsigned>(attributes(token)) & LLAMA_TOKEN_ATTR_UNKNOWN) != 0;
 }
@@ -63,10 +62,7 @@ std::string_view Vocab::text(Token token) const {
 }
 Token Vocab::bos() const { return llama_vocab_bos(vocab_); }
 Token Vocab::eos() const { return llama_vocab_eos(vocab_); }
-Token Vocab::eot() const { return llama_vocab_eot(vocab_); }
-Token Vocab::newline() const { return llama_vocab_nl(vocab_); }
 bool Vocab::adds_bos() const { return llama_vocab_get_add_bos(vocab_); }
-bool Vocab::adds_eos() const { return llama_vocab_get_add_eos(vocab_); }
 Token Vocab::fim_prefix() const { return llama_vocab_fim_pre(vocab_); }
 Token Vocab::fim_suffix() const { return llama_vocab_fim_suf(vocab_); }
 Token Vocab::fim_middle() const { return llama_vocab_fim_mid(vocab_); }

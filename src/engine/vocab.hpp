@@ -28,16 +28,12 @@ class Vocab {
   [[nodiscard]] std::string detokenize(const std::vector<Token>& tokens, bool special = false) const;
 
   [[nodiscard]] bool is_end_of_generation(Token token) const;
-  [[nodiscard]] bool is_control(Token token) const;
   [[nodiscard]] bool is_unknown(Token token) const;  // what stands for a text that no token says
   [[nodiscard]] llama_token_attr attributes(Token token) const;
   [[nodiscard]] std::string_view text(Token token) const;  // as the file has it: not what it says, see piece()
   [[nodiscard]] Token bos() const;                         // LLAMA_TOKEN_NULL where there is none; the same below
   [[nodiscard]] Token eos() const;
-  [[nodiscard]] Token eot() const;
-  [[nodiscard]] Token newline() const;
   [[nodiscard]] bool adds_bos() const;
-  [[nodiscard]] bool adds_eos() const;
   // Of models that fill gaps: before the text in front of it, before the text behind it, where the gap is filled.
   [[nodiscard]] Token fim_prefix() const;
   [[nodiscard]] Token fim_suffix() const;

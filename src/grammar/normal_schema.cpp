@@ -59,20 +59,20 @@ class Normal {
       if (kTypes.contains(name))
         list.push_back(name);
       else
-        wrong(key, fmt::format("has a type {} that is none", one.dump()));
+        wrong(key, fmt::format("has an unknown type {}", one.dump()));
     }
     if (value.is_array() && value.empty()) wrong(key, "allows nothing: its list of types is empty");
     if (!list.empty()) out_[key] = list.size() == 1 ? list[0] : list;
   }
 
   void values(const std::string& key, const Json& value) {
-    if (!value.is_array()) return wrong(key, "has an enum that is no list");
+    if (!value.is_array()) return wrong(key, "has an enum that is not a list");
     if (value.empty()) return wrong(key, "allows nothing: its enum is empty");
     out_[key] = value;
   }
 
   void schema(const std::string& key, const Json& value) {
-    if (!is_schema(value)) return wrong(key, fmt::format("has {} that is no schema", key));
+    if (!is_schema(value)) return wrong(key, fmt::format("has {} that is not a schema", key));
     out_[key] = value;
   }
 
@@ -88,14 +88,14 @@ class Normal {
     for (std::size_t i = 0; i < value.size(); ++i) {
       if (!is_schema(value[i]))
         notes_.wrong(pointer_to(pointer_to(pointer_, key), std::to_string(i)), "",
-                     fmt::format("has {} that is no schema", value[i].dump().substr(0, 32)));
+                     fmt::format("has {} that is not a schema", value[i].dump().substr(0, 32)));
       list.push_back(is_schema(value[i]) ? value[i] : Json(true));
     }
     out_[key] = std::move(list);
   }
 
   void schemas_by_name(const std::string& key, const Json& value) {
-    if (!value.is_object()) return wrong(key, fmt::format("has {} that are no object", key));
+    if (!value.is_object()) return wrong(key, fmt::format("has {} that are not an object", key));
     Json checked = value;
     for (auto& [name, one] : checked.items()) {
       if (key == "properties" && one.is_object() && one.value("required", Json()) == true) required_.push_back(name);
@@ -108,17 +108,17 @@ class Normal {
 
   void names(const std::string& key, const Json& value) {
     if (value.is_boolean()) return;  // draft 3's: the object's affair
-    if (!value.is_array()) return wrong(key, fmt::format("has {} that is no list", key));
+    if (!value.is_array()) return wrong(key, fmt::format("has {} that is not a list", key));
     for (const Json& name : value) {
       if (!name.is_string())
-        wrong(key, "requires a member whose name is no text");
+        wrong(key, "requires a member whose name is not a text");
       else
         required_.push_back(name);
     }
   }
 
   void names_by_name(const std::string& key, const Json& value) {
-    if (!value.is_object()) return wrong(key, fmt::format("has {} that is no object", key));
+    if (!value.is_object()) return wrong(key, fmt::format("has {} that is not an object", key));
     for (const auto& [name, list] : value.items()) {
       const bool texts = list.is_array() && std::ranges::all_of(list, [](const Json& one) { return one.is_string(); });
       if (texts)
@@ -126,7 +126,7 @@ class Normal {
       else if (key == "dependencies" && is_schema(list))
         out_["dependentSchemas"][name] = list;
       else
-        notes_.wrong(pointer_to(pointer_, key), name, "is no list of names");
+        notes_.wrong(pointer_to(pointer_, key), name, "is not a list of names");
     }
   }
 
@@ -134,12 +134,12 @@ class Normal {
     if (value.is_number() || (value.is_boolean() && key.starts_with("exclusive")))
       out_[key] = value;
     else
-      wrong(key, fmt::format("has a {} that is no number", key));
+      wrong(key, fmt::format("has a {} that is not a number", key));
   }
 
   void step(const std::string& key, const Json& value) {
     if (!value.is_number() || !(value.get<double>() > 0))
-      return wrong(key, "has a multipleOf that is no number above 0");
+      return wrong(key, "has a multipleOf that is not a number above 0");
     out_[key] = value;
   }
 
@@ -147,7 +147,7 @@ class Normal {
     const bool whole = value.is_number_unsigned() || (value.is_number_integer() && value >= 0);
     const bool as_real = value.is_number_float() && value.get<double>() >= 0 && value.get<double>() < 9e15 &&
                          value.get<double>() == static_cast<double>(static_cast<std::uint64_t>(value.get<double>()));
-    if (!whole && !as_real) return wrong(key, fmt::format("has a {} that is no count", key));
+    if (!whole && !as_real) return wrong(key, fmt::format("has a {} that is not a count", key));
     out_[key] = as_real ? Json(static_cast<std::uint64_t>(value.get<double>())) : value;
   }
 
@@ -157,24 +157,24 @@ class Normal {
   }
 
   void text(const std::string& key, const Json& value) {
-    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is no text", key));
+    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is not a text", key));
     out_[key] = value;
   }
 
   void reference(const std::string& key, const Json& value) {
-    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is no text", key));
+    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is not a text", key));
     out_["$ref"] = value;
   }
 
   void encoding(const std::string& key, const Json& value) {
-    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is no text", key));
+    if (!value.is_string()) return wrong(key, fmt::format("has a {} that is not a text", key));
     if (pattern_of_encoding(value.get<std::string>()).empty())
       return notes_.loosened(pointer_, key, fmt::format("'{}' is not known", value.get<std::string>()));
     out_[key] = value;
   }
 
   void format(const std::string& key, const Json& value) {
-    if (!value.is_string()) return wrong(key, "has a format that is no text");
+    if (!value.is_string()) return wrong(key, "has a format that is not a text");
     const auto name = value.get<std::string>();
     if (name == "int32" || name == "uint32" || name == "int64" || name == "uint64") {
       const bool is_signed = name.front() == 'i';
@@ -193,7 +193,7 @@ class Normal {
   }
 
   void condition(const std::string& key, const Json& value) {
-    if (!is_schema(value)) return wrong(key, fmt::format("has {} that is no schema", key));
+    if (!is_schema(value)) return wrong(key, fmt::format("has {} that is not a schema", key));
     condition_[key] = value;
   }
 

@@ -52,10 +52,11 @@ class NumberGrammar {
   std::string integer() {
     // Of a step below 1 every integer is a multiple, or it is a number's affair.
     if (step_ && *step_ < 1) {
-      if (std::abs(1 / *step_ - std::round(1 / *step_)) > 1e-9) note_step("an integer with a step that is none");
+      if (std::abs(1 / *step_ - std::round(1 / *step_)) > 1e-9)
+        note_step("an integer whose step is not a whole number");
       step_.reset();
     } else if (step_ && *step_ != std::floor(*step_)) {
-      note_step("an integer with a step that is none");
+      note_step("an integer whose step is not a whole number");
       step_.reset();
     }
     if (!step_) return within();

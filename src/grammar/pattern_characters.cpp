@@ -69,7 +69,7 @@ std::pair<std::uint64_t, std::optional<std::uint64_t>> PatternCharacters::counts
   const std::uint64_t least = peek() == ',' ? 0 : number();  // {,5} is Python's
   std::optional<std::uint64_t> most = least;
   if (take(',')) most = peek() == '}' ? std::nullopt : std::optional(number());
-  if (!take('}') || (most && *most < least)) broken("a quantifier that is none");
+  if (!take('}') || (most && *most < least)) broken("a malformed quantifier");
   return {least, most};
 }
 
@@ -77,7 +77,7 @@ std::uint64_t PatternCharacters::number() {
   std::uint64_t value = 0;
   std::size_t count = 0;
   for (; peek() >= '0' && peek() <= '9' && count < kMostDigits; ++count) value = value * 10 + (next() - '0');
-  if (count == 0) broken("a quantifier that is none");
+  if (count == 0) broken("a malformed quantifier");
   return value;
 }
 
@@ -93,7 +93,7 @@ CodeRanges PatternCharacters::set() {
     }
     ++at_;
     const CodeRanges to = member();
-    if (to.size() != 1 || to[0].first != to[0].last || to[0].first < from[0].first) broken("a range that is none");
+    if (to.size() != 1 || to[0].first != to[0].last || to[0].first < from[0].first) broken("a malformed range");
     all.push_back({from[0].first, to[0].first});
   }
   return negated ? complement_of(all) : normal_ranges(all);
@@ -148,7 +148,7 @@ CodeRanges PatternCharacters::hex(int count) {
     const char32_t c = next();
     const bool digit = c >= '0' && c <= '9';
     const char32_t lower = c | 0x20U;
-    if (!digit && (lower < 'a' || lower > 'f')) broken("an escape that is none");
+    if (!digit && (lower < 'a' || lower > 'f')) broken("a malformed escape");
     code = code * 16 + (digit ? c - '0' : lower - 'a' + 10);
   }
   return {{code, code}};

@@ -56,7 +56,7 @@ class StringGrammar {
       if (error.code() == ErrorCode::unsupported)
         reader_.notes().unchecked(pointer_, key, error.what());
       else
-        reader_.notes().wrong(pointer_, key, fmt::format("has a pattern that is none: {}", error.what()));
+        reader_.notes().wrong(pointer_, key, fmt::format("has a malformed pattern: {}", error.what()));
       return std::nullopt;
     }
   }

@@ -86,7 +86,7 @@ class ToolGrammar {
           {.kind = SchemaNote::Kind::loosened, .pointer = name + "#", .keyword = "parameters", .why = why});
     };
     const Json schema = schema_of_arguments(function);
-    if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are no schema of an object");
+    if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are not a schema of an object");
     try {
       SchemaGrammar made = grammar_of_schema(schema, budget_);
       if (size_ += made.gbnf.size(); size_ <= kLargest) {

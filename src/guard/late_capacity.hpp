@@ -12,24 +12,20 @@ namespace plimsoll::guard {
 
 // An owner that is sealed takes from its reservation. Beyond it a card refuses an owner that is held to it; on the
 // host, and to other owners, what the budget lets through is granted and counted. Any thread.
-class LateCapacity final : public memory::AnyCapacity {
+class LateCapacity final : public memory::CapacityAdaptor {
  public:
   LateCapacity(memory::AnyCapacity& next, memory::Ledger& ledger, memory::Seal& seal)
-      : next_(next), sealed_(next, ledger, seal), seal_(seal) {}
+      : CapacityAdaptor(next), sealed_(next, ledger, seal), seal_(seal) {}
 
   // Once it is sealed, it gets no more than its reservation holds.
   void hold(const std::string& owner);
   void let_grow(const std::string& owner);
 
   [[nodiscard]] std::expected<void, memory::Refusal> try_acquire(const memory::Tag& tag, Bytes bytes) override;
-  void release(const memory::Tag& tag, Bytes bytes) noexcept override { next_.release(tag, bytes); }
-  void placed(const memory::Tag& tag, Bytes bytes) noexcept override { next_.placed(tag, bytes); }
-  void leaving(const memory::Tag& tag, Bytes bytes) noexcept override { next_.leaving(tag, bytes); }
 
  private:
   [[nodiscard]] bool is_held(const std::string& owner) const;
 
-  memory::AnyCapacity& next_;
   memory::SealedCapacity sealed_;
   memory::Seal& seal_;
   mutable std::mutex mutex_;

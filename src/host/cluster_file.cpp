@@ -4,8 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
+#include <initializer_list>
 #include <map>
 #include <sstream>
 #include <string>
@@ -19,12 +18,6 @@ namespace {
 // Keys of [[model]] that a fleet file does not have.
 constexpr std::array kPlaceKeys{"replicas", "use", "kinds", "prefer", "avoid"};
 
-void set_size(const char* key, Bytes& target, const std::string& value) {
-  const auto parsed = parse_bytes(value);
-  if (!parsed) throw Error(ErrorCode::usage, fmt::format("'{}': {}", key, parsed.error()));
-  target = *parsed;
-}
-
 void require_keys(const toml::table& table, std::initializer_list<const char*> keys, const char* what,
                   Complaints& complaints) {
   for (const char* key : keys) {
@@ -37,7 +30,7 @@ place::Device read_device(const toml::table& table, Complaints& complaints) {
   TableReader reader(complaints, "a device");
   reader.text("name", [&](const std::string& value) { device.name = value; });
   reader.text("kind", [&](const std::string& value) { device.kind = value; });
-  reader.text("budget", [&](const std::string& value) { set_size("budget", device.budget, value); });
+  reader.text("budget", [&](const std::string& value) { set_bytes("budget", device.budget, value); });
   reader.flag("down", device.is_down);
   reader.read(table);
   require_keys(table, {"name", "kind", "budget"}, "device", complaints);
@@ -50,9 +43,10 @@ place::Node read_node(const toml::table& table, Complaints& complaints) {
   place::Node node;
   TableReader reader(complaints, "a node");
   reader.text("name", [&](const std::string& value) { node.name = value; });
-  reader.text("host", [&](const std::string& value) { set_size("host", node.host, value); });
+  reader.text("host", [&](const std::string& value) { set_bytes("host", node.host, value); });
   reader.flag("down", node.is_down);
-  reader.tables("device", [&](const toml::table& device) { node.devices.push_back(read_device(device, complaints)); });
+  reader.tables("device", "[[node.device]]",
+                [&](const toml::table& device) { node.devices.push_back(read_device(device, complaints)); });
   reader.read(table);
   require_keys(table, {"name", "host"}, "node", complaints);
   return node;
@@ -63,7 +57,7 @@ DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
   TableReader reader(complaints, "a kind");
   reader.text("name", [&](const std::string& value) { kind.name = value; });
   reader.text("plan-on", [&](const std::string& value) { kind.plan_on = value; });
-  reader.text("runtime", [&](const std::string& value) { set_size("runtime", kind.runtime.emplace(), value); });
+  reader.text("runtime", [&](const std::string& value) { set_bytes("runtime", kind.runtime.emplace(), value); });
   reader.read(table);
   require_keys(table, {"name", "plan-on"}, "kind", complaints);
   if (kind.name == kHostKind)
@@ -106,7 +100,6 @@ void read_model_of_cluster(const toml::table& table, const std::filesystem::path
   reader.texts("avoid", [&](const std::string& value) { wish.avoid.push_back(value); });
   reader.read_known(table);
   model.model = read_model(table, folder, complaints, {kPlaceKeys.begin(), kPlaceKeys.end()});
-  model.model.place = fmt::format("{}:{}", table.source().begin.line, table.source().begin.column);
   model.keys = fleet_keys(table, folder);
   if (!model.model.request.dry_run.model.devices.empty())
     complaints.at(table.source(), "the device of a model follows from its place; name kinds");
@@ -116,30 +109,15 @@ void read_model_of_cluster(const toml::table& table, const std::filesystem::path
   file.models.push_back(std::move(model));
 }
 
-void read_tables(const toml::node& node, const char* what, Complaints& complaints, auto read) {
-  const toml::array* const tables = node.as_array();
-  if (tables == nullptr || !tables->is_array_of_tables())
-    return complaints.at(node.source(), fmt::format("{}s are written as [[{}]]", what, what));
-  for (const toml::node& table : *tables) read(*table.as_table());
-}
-
 ClusterFile read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   ClusterFile file;
-  for (const auto& [key, node] : root) {
-    if (key == "kind") {
-      read_tables(node, "kind", complaints, [&](const auto& t) { file.kinds.push_back(read_kind(t, complaints)); });
-    } else if (key == "node") {
-      read_tables(node, "node", complaints,
-                  [&](const auto& t) { file.cluster.nodes.push_back(read_node(t, complaints)); });
-    } else if (key == "model") {
-      read_tables(node, "model", complaints,
-                  [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
-    } else {
-      complaints.at(
-          key.source(),
-          fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]] and [[model]]", key.str()));
-    }
-  }
+  TableReader reader(complaints, "a cluster; known are [[kind]], [[node]] and [[model]]");
+  reader.tables("kind", "[[kind]]", [&](const auto& table) { file.kinds.push_back(read_kind(table, complaints)); });
+  reader.tables("node", "[[node]]",
+                [&](const auto& table) { file.cluster.nodes.push_back(read_node(table, complaints)); });
+  reader.tables("model", "[[model]]",
+                [&](const auto& table) { read_model_of_cluster(table, folder, file, complaints); });
+  reader.read(root);
   return file;
 }
 
@@ -170,31 +148,15 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
 
 }  // namespace
 
-std::expected<ClusterFile, std::vector<FleetFileError>> parse_cluster(std::string_view text,
-                                                                      const std::filesystem::path& folder) {
-  Complaints complaints;
-  toml::table root;
-  try {
-    root = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    complaints.at(error.source(), std::string(error.description()));
-    return std::unexpected(std::move(complaints.list));
-  }
-  ClusterFile file = read_root(root, folder, complaints);
-  if (complaints.list.empty()) check_names(file, root.source(), complaints);
-  if (complaints.list.empty()) return file;
-  std::ranges::stable_sort(complaints.list, {}, [](const FleetFileError& e) { return std::pair(e.line, e.column); });
-  return std::unexpected(std::move(complaints.list));
+ParsedConfig<ClusterFile> parse_cluster(std::string_view text, const std::filesystem::path& folder) {
+  return parse_config(text, [&](const toml::table& root, Complaints& complaints) {
+    ClusterFile file = read_root(root, folder, complaints);
+    if (complaints.list.empty()) check_names(file, root.source(), complaints);
+    return file;
+  });
 }
 
-ClusterFile read_cluster(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) throw Error(ErrorCode::io, fmt::format("the cluster file '{}' cannot be read", path.string()));
-  auto file = parse_cluster(text, path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
-  if (!file) throw WrongFleetFile(path, std::move(file.error()));
-  return std::move(*file);
-}
+ClusterFile read_cluster(const std::filesystem::path& path) { return read_config("cluster file", path, parse_cluster); }
 
 std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement, const place::Node& node) {
   toml::array models;

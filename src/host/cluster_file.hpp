@@ -24,14 +24,14 @@
 //   prefer = ["rack1"]
 //   avoid = []
 #pragma once
-#include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "host/fleet_file.hpp"
+#include "host/config_file.hpp"
+#include "host/fleet.hpp"
 #include "place/placement.hpp"
 
 namespace plimsoll::host {
@@ -58,10 +58,8 @@ struct ClusterFile {
   std::vector<ClusterModel> models{};
 };
 
-// Everything that is wrong with it at once, as parse_fleet() does.
-[[nodiscard]] std::expected<ClusterFile, std::vector<FleetFileError>> parse_cluster(
-    std::string_view text, const std::filesystem::path& folder);
-// Throws WrongFleetFile (usage), Error{io} where it cannot be read.
+[[nodiscard]] ParsedConfig<ClusterFile> parse_cluster(std::string_view text, const std::filesystem::path& folder);
+// Throws WrongConfigFile (usage), Error{io} where it cannot be read.
 [[nodiscard]] ClusterFile read_cluster(const std::filesystem::path& path);
 
 // The fleet file of one node: budgets, and the models that are placed there, each on its device and loaded at the

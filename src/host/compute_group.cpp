@@ -18,7 +18,7 @@ ComputeGroup::ComputeGroup(run::MemoryAccounting& accounting, std::string name,
 ComputeGroup::~ComputeGroup() = default;
 
 std::unique_ptr<ComputeGroup::Member> ComputeGroup::join() {
-  const std::lock_guard lock(members_mutex_);
+  const MutexLock lock(members_mutex_);
   if (members_ == 0) take_compute_buffers();
   accounting_.seal().open(owner_of_group(name_));  // it may be the first that needs one of the buffer types
   ++members_;
@@ -31,7 +31,7 @@ std::unique_ptr<ComputeGroup::Member> ComputeGroup::join() {
 }
 
 bool ComputeGroup::is_empty() const {
-  const std::lock_guard lock(members_mutex_);
+  const MutexLock lock(members_mutex_);
   return members_ == 0;
 }
 
@@ -65,12 +65,12 @@ void ComputeGroup::take_compute_buffers() {
 }
 
 void ComputeGroup::close_seal() {
-  const std::lock_guard lock(members_mutex_);
+  const MutexLock lock(members_mutex_);
   if (compute_buffers_) accounting_.seal().close(owner_of_group(name_));
 }
 
 void ComputeGroup::leave() {
-  const std::lock_guard lock(members_mutex_);
+  const MutexLock lock(members_mutex_);
   if (--members_ > 0 || !compute_buffers_) return;
   compute_buffers_.reset();
   accounting_.seal().open(owner_of_group(name_));

@@ -3,11 +3,11 @@
 #pragma once
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "memory/reservation.hpp"
 #include "plan/plan.hpp"
 #include "run/decode_loop.hpp"
@@ -46,8 +46,8 @@ class ComputeGroup {
   run::MemoryAccounting& accounting_;
   std::string name_;
   std::vector<memory::Ledger::PlannedEntry> entries_;  // of the compute buffers
-  mutable std::mutex members_mutex_;
-  std::size_t members_ = 0;
+  mutable Mutex members_mutex_;
+  std::size_t members_ PLIMSOLL_GUARDED_BY(members_mutex_) = 0;
   memory::Reservation reservation_;
   std::unique_ptr<tracker::SharedComputeBuffers> compute_buffers_;
   run::DecodeLoop loop_;  // the last member: its thread clears the compute buffers

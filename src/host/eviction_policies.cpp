@@ -59,7 +59,7 @@ std::shared_ptr<const EvictionPolicy> eviction_policy(std::string_view name) {
 }
 
 std::string unknown_eviction_policy(std::string_view name) {
-  return fmt::format("'{}' is no eviction policy; there are {}", name, fmt::join(eviction_policy_names(), ", "));
+  return fmt::format("unknown eviction policy '{}'; there are {}", name, fmt::join(eviction_policy_names(), ", "));
 }
 
 }  // namespace plimsoll::host

@@ -28,47 +28,24 @@
 //   embeddings = true             # for vectors; with pooling = "rank" for ranking
 //   model-draft = "tiny.gguf"     # proposes tokens to this one; with gpu-layers-draft, draft-max, draft-p-min
 #pragma once
-#include <cstdint>
-#include <expected>
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include <plimsoll/base/error.hpp>
+#include "host/config_file.hpp"
 #include "host/fleet.hpp"
 
 namespace plimsoll::host {
 
-struct FleetFileError {
-  std::uint32_t line = 0;  // from 1
-  std::uint32_t column = 0;
-  std::string message;
-};
-
-// Thrown for a fleet file that is wrong: its text has a line "FILE:LINE:COLUMN: sentence" for each place.
-class WrongFleetFile : public Error {
- public:
-  WrongFleetFile(std::filesystem::path path, std::vector<FleetFileError> errors);
-  [[nodiscard]] const std::vector<FleetFileError>& errors() const noexcept { return errors_; }
-  [[nodiscard]] std::string place_of(std::uint32_t line, std::uint32_t column) const;  // "fleet.toml:12:1"
-
- private:
-  std::filesystem::path path_;
-  std::vector<FleetFileError> errors_;
-};
-
-// Everything that is wrong with it at once; of text that is no TOML only the first place. `folder`: where relative
-// paths begin.
-[[nodiscard]] std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view text,
-                                                                            const std::filesystem::path& folder);
+// `folder`: where relative paths begin.
+[[nodiscard]] ParsedConfig<Fleet> parse_fleet(std::string_view text, const std::filesystem::path& folder);
 
 // That model with these keys in the place of its own: TOML lines like those of [[model]], but of the table of
 // options alone: no files. Throws Error{usage} for the first thing that is wrong; `where` says whose keys they are.
 [[nodiscard]] FleetModel with_keys(FleetModel model, std::string_view text,
                                    const std::string& where = "a request for a plan");
 
-// Each model with its place in the file. Throws WrongFleetFile (usage), Error{io} where it cannot be read.
+// Each model with its place in the file. Throws WrongConfigFile (usage), Error{io} where it cannot be read.
 [[nodiscard]] Fleet read_fleet(const std::filesystem::path& path);
 
 }  // namespace plimsoll::host

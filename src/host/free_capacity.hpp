@@ -160,7 +160,6 @@ class FreeCapacity {
   [[nodiscard]] bool is_held(const Held& held) const;
   [[nodiscard]] bool are_within_budgets(const Amounts& total) const;
   [[nodiscard]] bool are_free(const Amounts& total) const;
-  [[nodiscard]] std::optional<std::uint64_t> free_on(std::size_t device) const;
   [[nodiscard]] std::vector<Missing> missing(const std::string& newcomer, const std::vector<std::string>& stay,
                                              const std::vector<std::string>& gone) const;
 

@@ -17,10 +17,10 @@ namespace plimsoll::host {
 namespace {
 
 std::vector<ReloadReason> reasons_of(const Error& error) {
-  const auto* const wrong = dynamic_cast<const WrongFleetFile*>(&error);
+  const auto* const wrong = dynamic_cast<const WrongConfigFile*>(&error);
   if (wrong == nullptr) return {{.sentence = error.what()}};
   std::vector<ReloadReason> out;
-  for (const FleetFileError& one : wrong->errors())
+  for (const ConfigFileError& one : wrong->errors())
     out.push_back({.place = wrong->place_of(one.line, one.column), .sentence = one.message});
   return out;
 }

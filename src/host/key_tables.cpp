@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 
 #include <plimsoll/base/error.hpp>
+#include "base/text_file.hpp"
 
 #include "model_keys.hpp"
 
@@ -19,13 +18,6 @@ constexpr std::int64_t kMostAMinute = 1'000'000'000;
 
 [[noreturn]] void wrong(const std::string& sentence) { throw Error(ErrorCode::usage, sentence); }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw Error(ErrorCode::io, fmt::format("'{}' cannot be read", path.string()));
-  return text;
-}
-
 std::string checked_key(std::string key, const char* where) {
   const auto is_visible = [](unsigned char c) { return std::isgraph(c) != 0; };
   if (key.empty() || !std::ranges::all_of(key, is_visible))
@@ -34,8 +26,8 @@ std::string checked_key(std::string key, const char* where) {
 }
 
 // The first line of the file.
-std::string key_in(const std::filesystem::path& path) {
-  std::string text = text_of(path);
+std::string key_in(const std::string& path) {
+  std::string text = read_text_file(path);
   text.resize(std::min(text.find_first_of("\r\n"), text.size()));
   return checked_key(std::move(text), "key-file");
 }
@@ -70,42 +62,25 @@ FleetKey read_key(const toml::table& table, const std::filesystem::path& folder,
 
 }  // namespace
 
-std::vector<FleetKey> read_keys(const toml::node& node, const std::filesystem::path& folder, Complaints& complaints) {
-  std::vector<FleetKey> keys;
-  const toml::array* const tables = node.as_array();
-  if (tables == nullptr || !tables->is_array_of_tables()) {
-    complaints.at(node.source(), "keys are written as [[key]]");
-    return keys;
-  }
-  for (const toml::node& one : *tables) {
-    FleetKey key = read_key(*one.as_table(), folder, complaints);
-    if (!key.name.empty() && std::ranges::contains(keys, key.name, &FleetKey::name))
-      complaints.at(one.source(), fmt::format("two keys are called '{}'", key.name));
-    keys.push_back(std::move(key));
-  }
-  return keys;
+void add_key(const toml::table& table, std::vector<FleetKey>& keys, const std::filesystem::path& folder,
+             Complaints& complaints) {
+  FleetKey key = read_key(table, folder, complaints);
+  if (!key.name.empty() && std::ranges::contains(keys, key.name, &FleetKey::name))
+    complaints.at(table.source(), fmt::format("two keys are called '{}'", key.name));
+  keys.push_back(std::move(key));
 }
 
 std::vector<FleetKey> read_keys_file(const std::filesystem::path& path) {
-  Complaints complaints;
-  std::vector<FleetKey> keys;
-  try {
-    const toml::table root = toml::parse(text_of(path));
-    for (const auto& [key, node] : root) {
-      if (key.str() == "key")
-        keys = read_keys(node, path.parent_path(), complaints);
-      else
-        complaints.at(key.source(), fmt::format("unknown key '{}' of a file of keys; it takes [[key]]", key.str()));
-    }
-    if (keys.empty() && complaints.list.empty()) complaints.at(root.source(), "it holds no [[key]]");
-  } catch (const toml::parse_error& error) {
-    complaints.at(error.source(), std::string(error.description()));
-  }
-  if (complaints.list.empty()) return keys;
-  std::string all = "this file of keys is wrong";
-  for (const FleetFileError& error : complaints.list)
-    all += fmt::format("\n  {}:{}:{}: {}", path.string(), error.line, error.column, error.message);
-  wrong(all);
+  return read_config("key file", path, [](std::string_view text, const std::filesystem::path& folder) {
+    return parse_config(text, [&](const toml::table& root, Complaints& complaints) {
+      std::vector<FleetKey> keys;
+      TableReader reader(complaints, "a key file; it takes [[key]]");
+      reader.tables("key", "[[key]]", [&](const toml::table& table) { add_key(table, keys, folder, complaints); });
+      reader.read(root);
+      if (keys.empty() && complaints.list.empty()) complaints.at(root.source(), "it holds no [[key]]");
+      return keys;
+    });
+  });
 }
 
 }  // namespace plimsoll::host

@@ -10,7 +10,7 @@
 namespace plimsoll::host {
 
 // Relative paths of `key-file` begin at the folder.
-[[nodiscard]] std::vector<FleetKey> read_keys(const toml::node& node, const std::filesystem::path& folder,
-                                              Complaints& complaints);
+void add_key(const toml::table& table, std::vector<FleetKey>& keys, const std::filesystem::path& folder,
+             Complaints& complaints);
 
 }  // namespace plimsoll::host

@@ -34,7 +34,7 @@ Error current_failure() noexcept {
   } catch (const std::exception& error) {
     return {ErrorCode::internal, error.what()};
   } catch (...) {
-    return {ErrorCode::internal, "something was thrown that is no exception"};
+    return {ErrorCode::internal, "something was thrown that is not an exception"};
   }
 }
 

@@ -47,7 +47,7 @@ std::optional<Successor> Loader::succeed(const std::string& model) {
   forget(model, gone.declared, gone.successor.model ? &*gone.successor.model : nullptr);
   if (gone.successor.model) put_in_place(*gone.successor.model);
   log::info("host", "'{}' has left its memory, and {}", model,
-            gone.successor.model ? "is from now on what the fleet says" : "is no model of the fleet any more");
+            gone.successor.model ? "is from now on what the fleet says" : "is not a model of the fleet any more");
   return gone.successor;
 }
 

@@ -159,7 +159,7 @@ void add_naming(TableReader& reader, FleetModel& model, const std::filesystem::p
   reader.texts("aliases", [&](const std::string& value) { model.aliases.push_back(value); });
   add_sampling(reader, model.sampling);
   add_template_keys(reader, model.chat_template, folder);
-  reader.tables("preset", [&, folder](const toml::table& table) {
+  reader.tables("preset", "[[model.preset]]", [&, folder](const toml::table& table) {
     model.presets.push_back(read_preset(table, folder, complaints));
   });
 }
@@ -207,7 +207,7 @@ std::string from_folder(const std::filesystem::path& folder, const std::string& 
 
 FleetModel read_model(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints,
                       const std::vector<std::string>& elsewhere) {
-  FleetModel model;
+  FleetModel model{.place = fmt::format("{}:{}", table.source().begin.line, table.source().begin.column)};
   model.request.compute_group = kDefaultGroup;
   engine::ContextParams& context = model.request.dry_run.context;
   TableReader reader(complaints, "a model");

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <set>
 
 #include "base/log.hpp"
+#include "base/sleep.hpp"
 #include "run/machine_memory.hpp"
 #include "run/shown_models.hpp"
 
@@ -53,18 +52,14 @@ void Neighbours::stop() {
 }
 
 void Neighbours::work(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  while (!stop.stop_requested()) {
+  do {
     try {
       answer_asks();
       show_models();
     } catch (const std::exception& error) {
       log::warn("host", "other processes were not answered: {}", error.what());
     }
-    std::unique_lock lock(mutex);
-    (void)stopped.wait_for(lock, stop, kBeat, [] { return false; });
-  }
+  } while (sleep_unless_stopped(kBeat, stop));
 }
 
 // --- what others ask of this process ---

@@ -9,34 +9,34 @@
 #include <limits>
 #include <map>
 #include <string>
-#include <vector>
 
+#include <plimsoll/base/bytes.hpp>
 #include <plimsoll/base/error.hpp>
-#include "host/fleet_file.hpp"
 #include "options/option.hpp"
+
+#include "config_reader.hpp"
 
 namespace plimsoll::host {
 
-// Collects what is wrong, with its place.
-class Complaints {
- public:
-  void at(const toml::source_region& place, std::string message) {
-    list.push_back({.line = place.begin.line, .column = place.begin.column, .message = std::move(message)});
-  }
-  std::vector<FleetFileError> list;
-};
+// Of a text that is a size.
+inline void set_bytes(const char* key, Bytes& target, const std::string& value) {
+  const auto parsed = parse_bytes(value);
+  if (!parsed) throw Error(ErrorCode::usage, fmt::format("'{}': {}", key, parsed.error()));
+  target = *parsed;
+}
 
 // Reads one table: each key goes to its setter; an unknown key and a value of another kind are complaints.
 class TableReader {
  public:
   using Setter = std::function<void(const toml::node&)>;
 
+  // `where`: "a model"; may go on with what is known: "a fleet; known are ...".
   TableReader(Complaints& complaints, std::string where) : complaints_(complaints), where_(std::move(where)) {}
 
-  void text(const char* key, std::function<void(const std::string&)> set) {
-    setters_[key] = [this, key, set = std::move(set)](const toml::node& node) {
+  void text(const char* key, std::function<void(const std::string&)> set, const char* wanted = "a text") {
+    setters_[key] = [this, key, wanted, set = std::move(set)](const toml::node& node) {
       const auto value = node.value_exact<std::string>();
-      value ? guarded(node, [&] { set(*value); }) : wrong_kind(node, key, "a text");
+      value ? guarded(node, [&] { set(*value); }) : wrong_kind(node, key, wanted);
     };
   }
   // A text that may be written as a number, too.
@@ -95,13 +95,13 @@ class TableReader {
         return typed<bool>(key, "true or false", std::move(set));
     }
   }
-  void texts(const char* key, std::function<void(const std::string&)> add) {
-    setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
+  void texts(const char* key, std::function<void(const std::string&)> add, const char* wanted = "a list of texts") {
+    setters_[key] = [this, key, wanted, add = std::move(add)](const toml::node& node) {
       const toml::array* array = node.as_array();
-      if (array == nullptr) return wrong_kind(node, key, "a list of texts");
+      if (array == nullptr) return wrong_kind(node, key, wanted);
       for (const toml::node& element : *array) {
         const auto value = element.value_exact<std::string>();
-        value ? guarded(element, [&] { add(*value); }) : wrong_kind(element, key, "a list of texts");
+        value ? guarded(element, [&] { add(*value); }) : wrong_kind(element, key, wanted);
       }
     };
   }
@@ -112,11 +112,12 @@ class TableReader {
       inner != nullptr ? guarded(node, [&] { read(*inner); }) : wrong_kind(node, key, "a table");
     };
   }
-  // [[model.KEY]]
-  void tables(const char* key, std::function<void(const toml::table&)> add) {
-    setters_[key] = [this, key, add = std::move(add)](const toml::node& node) {
+  // `header`: how each begins, "[[model.preset]]".
+  void tables(const char* key, const char* header, std::function<void(const toml::table&)> add) {
+    setters_[key] = [this, key, header, add = std::move(add)](const toml::node& node) {
       const toml::array* const array = node.as_array();
-      if (array == nullptr || !array->is_array_of_tables()) return wrong_kind(node, key, "tables");
+      if (array == nullptr || !array->is_array_of_tables())
+        return complaints_.at(node.source(), fmt::format("each '{}' is written as {}", key, header));
       for (const toml::node& element : *array) guarded(element, [&] { add(*element.as_table()); });
     };
   }

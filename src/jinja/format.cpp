@@ -171,7 +171,7 @@ MarkedText percent_field(std::string_view& form, const std::function<const Value
   const Value& value = next();
   if (spec.type == 's' || spec.type == 'r')
     return format_text(spec.type == 's' ? marked_str(value) : marked_repr(value), spec);
-  if (!numeric(spec.type)) fail("'%{}' is no format", spec.type);
+  if (!numeric(spec.type)) fail("'%{}' is not a format", spec.type);
   if (!value.number()) fail("'%{}' formats numbers, not a '{}'", spec.type, type_name(value));
   if (!std::string_view("dixXo").contains(spec.type)) return format_number(value, spec);
   const Value whole = value.real() == nullptr ? value : Value(static_cast<Integer>(*value.real()));

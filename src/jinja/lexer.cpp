@@ -293,7 +293,7 @@ class Lexer {
     Integer number = 0;
     for (const char c : digits) {
       const int value = digit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
-      if (value >= base) wrong(fmt::format("'{}' is no number", digits));
+      if (value >= base) wrong(fmt::format("'{}' is not a number", digits));
       if (__builtin_mul_overflow(number, base, &number) || __builtin_add_overflow(number, value, &number))
         wrong("a number is too large");
     }

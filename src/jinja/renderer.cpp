@@ -209,7 +209,7 @@ void Renderer::assign(const Target& target, const Value& value) {
   } else {
     auto* space = dynamic_cast<Namespace*>(evaluate(Variable{target.name}).native());
     if (space == nullptr)
-      fail("'{}' is no namespace, and only attributes of one can be set", syntax_.names[target.name]);
+      fail("'{}' is not a namespace, and only attributes of one can be set", syntax_.names[target.name]);
     space->set(target.attribute, value);
   }
 }

@@ -62,7 +62,7 @@ Host::Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions
 
 Host Host::of_text(Runtime runtime, std::string_view fleet, const std::filesystem::path& folder, HostOptions options) {
   auto parsed = host::parse_fleet(fleet, folder);
-  if (!parsed) throw host::WrongFleetFile("fleet", parsed.error());
+  if (!parsed) throw host::WrongConfigFile("fleet", "fleet", parsed.error());
   return Host(std::make_shared<State>(runtime.state(), *std::move(parsed), std::move(options)));
 }
 

@@ -11,7 +11,7 @@ Quantized quantize_file(const std::filesystem::path& input, const std::filesyste
                         const std::string& type, const QuantizeOptions& options) {
   const auto file_type = quantize::file_type_from_string(type);
   if (!file_type)
-    throw Error(ErrorCode::usage, "'" + type + "' is no type of file; there are " + quantize::file_type_names());
+    throw Error(ErrorCode::usage, "unknown file type '" + type + "'; there are " + quantize::file_type_names());
   const quantize::Request request{.input = input.string(),
                                   .output = output.string(),
                                   .type = *file_type,

@@ -55,7 +55,7 @@ void Sampler::reset() { impl()->sampler->reset(); }
 
 std::string grammar_of_json_schema(std::string_view schema) {
   const auto json = nlohmann::ordered_json::parse(schema, nullptr, false);
-  if (json.is_discarded()) throw Error(ErrorCode::usage, "the schema is no JSON");
+  if (json.is_discarded()) throw Error(ErrorCode::usage, "the schema is not JSON");
   return grammar::from_json_schema(json);
 }
 

@@ -53,7 +53,8 @@ std::optional<Budget> apply(const std::variant<Bytes, Percent>& amount, std::opt
 }  // namespace
 
 void Percent::throw_out_of_range(double value) {
-  throw Error(ErrorCode::usage, fmt::format("{} % is no share of a device: it is above 0 % and at most 100 %", value));
+  throw Error(ErrorCode::usage,
+              fmt::format("{} % is not a share of a device: it is above 0 % and at most 100 %", value));
 }
 
 std::expected<BudgetRequest, std::string> parse_budget(std::string_view text) {

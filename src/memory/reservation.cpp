@@ -21,16 +21,6 @@ Reservation& Reservation::operator=(Reservation&& other) noexcept {
 
 Reservation::~Reservation() { release(); }
 
-Bytes Reservation::on(const device::DeviceId& device) const {
-  Bytes sum;
-  if (state_ == nullptr) return sum;
-  const std::lock_guard lock(state_->accounting->mutex);
-  for (const auto& [tag, bytes] : state_->entries) {
-    if (tag.device == device) sum += bytes;
-  }
-  return sum;
-}
-
 void Reservation::resize(const Tag& tag, Bytes bytes, Growth growth) {
   if (state_ == nullptr || tag.owner != owner_) {
     throw Error(ErrorCode::internal, "a reservation can only resize entries of its own owner");
@@ -65,20 +55,6 @@ void Reservation::resize(const Tag& tag, Bytes bytes, Growth growth) {
     accounting.unplan_locked(tag, before - bytes);
   }
   state_->entries[tag] = bytes;
-}
-
-void Reservation::merge(Reservation&& other) {
-  if (other.state_ == nullptr || &other == this) return;
-  if (state_ == nullptr) {
-    *this = std::move(other);
-    return;
-  }
-  if (owner_ != other.owner_ || state_->accounting != other.state_->accounting) {
-    throw Error(ErrorCode::internal, "only reservations of one owner and one ledger can be merged");
-  }
-  const std::lock_guard lock(state_->accounting->mutex);
-  for (const auto& [tag, bytes] : other.state_->entries) state_->entries[tag] += bytes;
-  other.state_.reset();
 }
 
 void Reservation::release() noexcept {

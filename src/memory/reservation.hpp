@@ -21,15 +21,12 @@ class Reservation {
 
   [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
   [[nodiscard]] const std::string& owner() const noexcept { return owner_; }
-  [[nodiscard]] Bytes on(const device::DeviceId& device) const;  // sum of its entries there
 
   // Replaces the bytes of one entry (adds the entry where it is new). Growing may be refused by the budget and then
   // throws Refused (over_budget) and changes nothing; shrinking always succeeds. Other processes may be in its way, too
   // (out_of_device_memory), unless the bytes are taken already.
   enum class Growth { is_to_be_taken, is_taken };
   void resize(const Tag& tag, Bytes bytes, Growth growth = Growth::is_to_be_taken);
-  // Takes over the other's entries; both must have the same owner and ledger.
-  void merge(Reservation&& other);
   void release() noexcept;
 
   struct Impl;  // src/memory/ledger_state.hpp

@@ -40,25 +40,18 @@ Seal::Exchange::~Exchange() {
   seal_.exchanging_.erase(seal_.exchanging_.find(owner_));
 }
 
-void Seal::record(SealViolation violation) {
+void Seal::record(const SealViolation& violation) {
   const std::lock_guard lock(mutex_);
   if (!violation.refused && exchanging_.contains(violation.tag.owner)) return;
   SealCounts& counts = counts_[violation.tag.owner];
   ++(violation.refused ? counts.refused_after_seal : counts.allocations_after_seal);
   note(EventKind::seal_violation, violation.tag, violation.bytes);
-  violations_.push_back(std::move(violation));
-  if (violations_.size() > kMostViolations) violations_.pop_front();
 }
 
 SealCounts Seal::counts(const std::string& owner) const {
   const std::lock_guard lock(mutex_);
   const auto found = counts_.find(owner);
   return found == counts_.end() ? SealCounts{} : found->second;
-}
-
-std::vector<SealViolation> Seal::violations() const {
-  const std::lock_guard lock(mutex_);
-  return {violations_.begin(), violations_.end()};
 }
 
 }  // namespace plimsoll::memory

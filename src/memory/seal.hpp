@@ -1,13 +1,9 @@
 // Seal: "from now on only what is already held". A mode of an owner, not of a device; testable without a GPU.
 #pragma once
-#include <cstddef>
-#include <cstdint>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
-#include <vector>
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/entry.hpp>
@@ -46,12 +42,8 @@ class Seal {
     std::string owner_;
   };
 
-  void record(SealViolation violation);
+  void record(const SealViolation& violation);
   [[nodiscard]] SealCounts counts(const std::string& owner) const;
-  // The latest, kMostViolations at most; counts() knows of all.
-  [[nodiscard]] std::vector<SealViolation> violations() const;
-
-  static constexpr std::size_t kMostViolations = 1000;
 
  private:
   void note(EventKind kind, const Tag& tag, Bytes bytes) const;
@@ -61,7 +53,6 @@ class Seal {
   std::set<std::string> closed_;
   std::multiset<std::string> exchanging_;
   std::map<std::string, SealCounts> counts_;
-  std::deque<SealViolation> violations_;
 };
 
 }  // namespace plimsoll::memory

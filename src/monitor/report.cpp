@@ -1,10 +1,7 @@
 #include "monitor/report.hpp"
 
-#include <fmt/format.h>
-
 #include "base/clock.hpp"
 #include "host/preset_json.hpp"
-#include "monitor/take_sample.hpp"
 
 namespace plimsoll::monitor {
 namespace {
@@ -118,51 +115,7 @@ Json alerts_json(const Counters& counters) {
   return alerts;
 }
 
-std::string amount(const std::optional<Bytes>& bytes, const char* absent) {
-  return bytes ? format_bytes(*bytes) : absent;
-}
-
-std::string device_row(const DeviceSample& device) {
-  return fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", device.device,
-                     amount(device.total, "unknown"), amount(device.free, "unknown"), amount(device.budget, "none"),
-                     format_bytes(device.committed), amount(device.foreign, "unknown"),
-                     amount(device.headroom, "no budget"));
-}
-
-std::string model_row(const ModelSample& model, const Pace& pace) {
-  const host::ModelStatus& status = model.status;
-  Bytes planned;
-  for (const StageSample& at : model.memory.stages) planned += at.planned;
-  const std::string rate = pace.tokens_per_second ? fmt::format("{:.1f}", *pace.tokens_per_second) : "unknown";
-  const std::string first = pace.first_token_ms ? fmt::format("{:.0f} ms", *pace.first_token_ms) : "unknown";
-  const std::string cells = status.cells ? fmt::format("{}/{}", status.cells_used, *status.cells) : "none";
-  return fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>8} {:>11} {:>13} {:>6} {:>9}\n", status.name,
-                     host::to_string(status.state), fmt::format("{}/{}", status.leases, status.slots), status.waiting,
-                     format_bytes(planned), format_bytes(taken_by(model.memory)), status.tokens, rate, first, cells,
-                     status.loads, status.evictions);
-}
-
 }  // namespace
-
-std::string to_table(const Sample& sample, const Counters& counters) {
-  std::string out = fmt::format("  {:<10} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}\n", "device", "total", "free",
-                                "budget", "ours", "foreign", "headroom");
-  for (const DeviceSample& device : sample.devices) out += device_row(device);
-  out += fmt::format("\n  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11} {:>9} {:>8} {:>11} {:>13} {:>6} {:>9}\n", "model",
-                     "state", "leases", "waiting", "planned", "taken", "tokens", "tokens/s", "first token", "KV cells",
-                     "loads", "evictions");
-  for (const ModelSample& model : sample.models) out += model_row(model, pace_of(counters, model.status.name));
-  for (const OwnerSample& owner : sample.others) {
-    if (taken_by(owner) > Bytes{})
-      out += fmt::format("  {:<16} {:<9} {:>7} {:>7} {:>11} {:>11}\n", owner.name, "", "", "", "",
-                         format_bytes(taken_by(owner)));
-  }
-  if (sample.swapped_conversations > 0) {
-    out += fmt::format("\n  {} conversations are swapped out: {} in memory, {} on disk\n", sample.swapped_conversations,
-                       format_bytes(sample.swapped_to_memory), format_bytes(sample.swapped_to_disk));
-  }
-  return out;
-}
 
 nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters, const host::Fleet* fleet) {
   Json out{{"schema", "plimsoll.status/1"},

@@ -39,7 +39,7 @@ void check_model(const Model& model, const std::set<std::string>& nodes, const s
           fmt::format("'{}' is planned for devices of kind '{}', and no node has one", model.name, need.kind));
   }
   if (!std::isfinite(model.use) || model.use < 0)
-    wrong.push_back(fmt::format("the use of '{}' is {}, which is no amount", model.name, model.use));
+    wrong.push_back(fmt::format("the use of '{}' is {}, which is not an amount", model.name, model.use));
 }
 
 }  // namespace

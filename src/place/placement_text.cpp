@@ -130,7 +130,7 @@ std::vector<Placed> placed_of_json(const std::string& text) {
     return out;
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorCode::usage,
-                fmt::format("it is no placement ({}), as `plimsoll place --json` writes it", kSchema));
+                fmt::format("it is not a placement ({}), as `plimsoll place --json` writes it", kSchema));
   }
 }
 

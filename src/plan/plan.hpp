@@ -51,7 +51,7 @@ struct DeviceState {
   std::optional<memory::Budget> budget;
   Bytes ours;                  // committed there already
   Bytes promised_to_others{};  // by the machine's ledger, and not taken yet: not in the reading's `free`
-  Bytes held_back{};  // nor is this, which is free: others have reserved what a shared budget allows
+  Bytes held_back{};           // nor is this, which is free: others have reserved what a shared budget allows
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 

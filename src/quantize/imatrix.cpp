@@ -21,7 +21,7 @@ struct Free {
 };
 
 [[noreturn]] void unfit(const std::string& path, const std::string& why) {
-  throw Error(ErrorCode::usage, fmt::format("'{}' is no importance matrix: {}", path, why));
+  throw Error(ErrorCode::usage, fmt::format("'{}' is not an importance matrix: {}", path, why));
 }
 
 std::string text_at(const gguf_context* file, const char* key) {

@@ -38,7 +38,7 @@ void validate(const Request& request) {
     }
   }
   for (const std::int32_t layer : request.prune_layers) {
-    if (layer < 0) usage(fmt::format("{} is no layer", layer));
+    if (layer < 0) usage(fmt::format("{} is not a layer", layer));
   }
   for (const MetadataOverride& entry : request.metadata) {
     const auto* text = std::get_if<std::string>(&entry.value);
@@ -128,7 +128,7 @@ class Target {
       if (fs::equivalent(path, part, error)) usage(fmt::format("'{}' is the input itself", path));
     }
     if (!fs::exists(path, error)) return;
-    if (!fs::is_regular_file(path, error)) usage(fmt::format("'{}' is there and is no file", path));
+    if (!fs::is_regular_file(path, error)) usage(fmt::format("'{}' exists and is not a regular file", path));
     if (!overwrite_) usage(fmt::format("'{}' is there already (--force replaces it)", path));
   }
 

@@ -64,7 +64,8 @@ Hub hub_of_environment() {
     hub.endpoint = endpoint;
   while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
   if (origin_of(hub.endpoint).empty())
-    throw Error(ErrorCode::usage, fmt::format("HF_ENDPOINT is '{}', which is no address (https://HOST)", hub.endpoint));
+    throw Error(ErrorCode::usage,
+                fmt::format("HF_ENDPOINT is '{}', which is not an address (https://HOST)", hub.endpoint));
   if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) hub.token = token;
   return hub;
 }

@@ -7,11 +7,10 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
+#include "base/sleep.hpp"
 #include "base/version.hpp"
 
 namespace plimsoll::remote {
@@ -204,20 +203,13 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   (void)curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &exchange.status);
 }
 
-void HttpClient::wait(int tried) const {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  (void)wake.wait_for(lock, options_.stop, options_.between_tries * tried, [] { return false; });
-}
-
 void HttpClient::repeat(const std::string& url, const std::string& range, Exchange& exchange) {
   exchange.stop = options_.stop;
   for (int tried = 1;; ++tried) {
     attempt(url, range, exchange);
     if (options_.stop.stop_requested()) throw Error(ErrorCode::cancelled, "cancelled");
     if (!exchange.may_pass() || tried == kTries) break;
-    wait(tried);
+    (void)sleep_unless_stopped(options_.between_tries * tried, options_.stop);
   }
   if (exchange.result != CURLE_OK && !exchange.is_enough) {
     const char* reason = exchange.reason[0] != '\0' ? exchange.reason.data() : curl_easy_strerror(exchange.result);

@@ -52,7 +52,6 @@ class HttpClient {
   struct Exchange;
   void attempt(const std::string& url, const std::string& range, Exchange& exchange);
   void repeat(const std::string& url, const std::string& range, Exchange& exchange);
-  void wait(int tried) const;
   Options options_;
   void* handle_;  // CURL*
 };

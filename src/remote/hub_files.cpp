@@ -53,12 +53,12 @@ std::string first_part(const std::string& path, const Part& part) {
 }
 
 std::string listing_error(const std::string& url) {
-  return fmt::format("'{}' cannot be read: the answer is no list of files", url);
+  return fmt::format("'{}' cannot be read: the answer is not a list of files", url);
 }
 
 std::uint64_t size_of(const nlohmann::json& entry) {
   const auto& size = entry.at("size");
-  if (!size.is_number_unsigned()) throw nlohmann::json::type_error::create(302, "a size is no amount", &size);
+  if (!size.is_number_unsigned()) throw nlohmann::json::type_error::create(302, "a size is not an amount", &size);
   return size.get<std::uint64_t>();
 }
 

@@ -24,7 +24,7 @@ void make_room(Conversation& conversation, const OverflowOptions& options, std::
   const std::size_t next = std::max(conversation.size(), static_cast<std::size_t>(conversation.next_position()));
   if (next + needed <= capacity) return;
   if (!(options.discard_share > 0) || options.discard_share > 1)
-    throw Error(ErrorCode::usage, fmt::format("{} is no share of tokens to forget", options.discard_share));
+    throw Error(ErrorCode::usage, fmt::format("{} is not a share of tokens to forget", options.discard_share));
   const bool gives_way = options.strategy == ContextOverflow::shift || options.strategy == ContextOverflow::reprefill;
   const std::size_t keep = std::min(tokens_kept(conversation, options), conversation.size());
   const std::size_t others = conversation.size() - keep;

@@ -17,7 +17,7 @@ void Instance::require_adapter_scales(std::span<const float> scales) const {
                 fmt::format("'{}' has {} adapters, {} scales were given", plan_.name, planned, scales.size()));
   }
   if (!std::ranges::all_of(scales, [](float scale) { return std::isfinite(scale); }))
-    throw Error(ErrorCode::usage, "the scale of an adapter is no number");
+    throw Error(ErrorCode::usage, "the scale of an adapter is not a number");
 }
 
 void Instance::set_adapter_scales(std::span<const float> scales) {

@@ -93,7 +93,7 @@ void require_tokens(const engine::ModelFacts& model, std::span<const engine::Tok
   const std::int32_t n_vocab = model.n_vocab;
   for (const engine::Token token : tokens) {
     if (token < 0 || token >= n_vocab)
-      throw Error(ErrorCode::usage, fmt::format("{} is no token of this model, which has {}", token, n_vocab));
+      throw Error(ErrorCode::usage, fmt::format("unknown token {}: this model has {}", token, n_vocab));
   }
 }
 

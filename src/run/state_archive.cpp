@@ -122,7 +122,7 @@ void write(const Sink& sink, const Json& header, const Memory& memory) {
 Content read(std::istream& in, std::string_view kind, const ArchiveProgress& progress) {
   Reader reader(in);
   const auto magic = reader.block<std::string>(kMagic.size());
-  if (magic != kMagic) throw Error(ErrorCode::usage, "this is no state that was saved here");
+  if (magic != kMagic) throw Error(ErrorCode::usage, "this is not a state that was saved here");
   if (const std::uint64_t version = reader.number(); version != kVersion)
     throw Error(ErrorCode::usage, fmt::format("this state is of format {}, and {} is known", version, kVersion));
   const std::uint64_t header_length = reader.number();

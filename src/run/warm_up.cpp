@@ -133,7 +133,7 @@ class WarmUp {
       report_.settled = sweeper_.until_quiet(shapes_.deep(WarmUpDepth::full), kQuietSweepsInARow) && report_.settled;
     }
     report_.depth_growth = report_.growth() - before;
-    settle();
+    until_steady();
   }
 
   // False: something grew that should not have, or was compiled, so that a full one is due.
@@ -144,7 +144,7 @@ class WarmUp {
       if (earlier.compiling && earlier.compiling()) return false;
       if (sweeper_.once(short_ones(steps)) >= kQuiet) return false;
       if (earlier.grew_at_depth && !repeat_at_depth()) return false;
-      settle();
+      until_steady();
     }
     report_.settled = report_.reached_depth = report_.repeated = true;
     return true;
@@ -168,7 +168,7 @@ class WarmUp {
     return filled;
   }
 
-  void settle() {
+  void until_steady() {
     if (target_.facts().has_memory) sweeper_.until_steady(shapes_.small_request());
   }
 

@@ -40,8 +40,8 @@ bool is_known_method(std::string_view method) {
 
 std::string unreadable(const httplib::Request& request) {
   if (request.method.empty() || request.path.empty()) {
-    return "this is no HTTP request that is understood here: a first line, then at most 100 headers of at most 8 KiB "
-           "each";
+    return "this is not an HTTP request that is understood here: a first line, then at most 100 headers of at most 8 "
+           "KiB each";
   }
   if (const std::string encoding = word_of(request, "Content-Encoding"); !encoding.empty())
     return fmt::format("the body cannot be decoded as the {} that its Content-Encoding names", encoding);
@@ -83,7 +83,7 @@ api::Problem failure_of(const httplib::Request& request, int status, const std::
   }
   if (status == 414) return {414, "invalid_request", "the path with its query is longer than 8 KiB"};
   if (status == 400 && !request.method.empty() && !is_known_method(request.method))
-    return {501, "unsupported", "this is no method of HTTP that is known here"};
+    return {501, "unsupported", "this method of HTTP is unknown here"};
   if (status == 400) return {400, "invalid_request", unreadable(request)};
   return {status, "invalid_request", httplib::status_message(status)};
 }

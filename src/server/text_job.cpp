@@ -58,7 +58,7 @@ host::AcquireOptions TextJob::how_to_acquire() {
 }
 
 // What it took, for the share and the limits of its key.
-void TextJob::settle() noexcept {
+void TextJob::note_usage() noexcept {
   const auto now = std::chrono::steady_clock::now();
   std::size_t prompts = 0;
   for (const std::vector<Token>& prompt : read_.prompts) prompts += prompt.size();
@@ -103,7 +103,7 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   return out;
 }
 
-TextJob::~TextJob() { settle(); }
+TextJob::~TextJob() { note_usage(); }
 
 void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)

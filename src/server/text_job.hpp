@@ -53,7 +53,7 @@ class TextJob {
  private:
   void check(const PromptReader& reader);
   [[nodiscard]] host::AcquireOptions how_to_acquire();
-  void settle() noexcept;
+  void note_usage() noexcept;
   [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader);
   // How much of each adapter is in its answers: as the request says, else its preset, else what is usual.
   [[nodiscard]] engine::AdapterScales adapter_scales(const std::vector<engine::AdapterParams>& planned) const;

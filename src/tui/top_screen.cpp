@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <ftxui/component/component.hpp>
 #include <ftxui/component/screen_interactive.hpp>
 #include <ftxui/screen/terminal.hpp>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "base/log.hpp"
+#include "base/sleep.hpp"
 #include "tui/top_view.hpp"
 
 namespace plimsoll::tui {
@@ -59,18 +58,12 @@ Left run_top(TopControl& control, const ScreenOptions& options) {
                      if (control.quit() || interrupted) screen.Exit();
                      return true;
                    });
-  std::mutex mutex;
-  std::condition_variable_any wake;
   const std::stop_callback on_interrupt(options.stop, [&] {
     interrupted = true;
     screen.PostEvent(ftxui::Event::Custom);
   });
   std::jthread refresh([&](const std::stop_token& stop) {
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested()) {
-      (void)wake.wait_for(lock, stop, options.interval, [] { return false; });
-      screen.PostEvent(ftxui::Event::Custom);
-    }
+    while (sleep_unless_stopped(options.interval, stop)) screen.PostEvent(ftxui::Event::Custom);
   });
   screen.Loop(top);
   return interrupted ? Left::by_interrupt : Left::by_key;

@@ -12,7 +12,7 @@ namespace plimsoll::api {
 namespace {
 
 using test::expect_problem;
-using test::kHeading;
+using test::kMeta;
 using test::kUsage;
 
 Json request(const std::string& more = "") {
@@ -205,7 +205,7 @@ TEST(ChatCompletionsTest, TimesInLlamaServersWords) {
 
 TEST(ChatCompletionsTest, Stream) {
   const Asked asked = read_chat_completion(request(R"(, "stream_options": {"include_usage": true})"));
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.choice = 0, .text = "Ah\xC3\xAF"});
   out += asked.writer->piece({.choice = 0, .tool_calls = {test::weather_call()}});
   out += asked.writer->end_of_choice({.choice = 0, .finish = Finish::tool_calls});
@@ -217,7 +217,7 @@ TEST(ChatCompletionsTest, Stream) {
 TEST(ChatCompletionsTest, EachChoiceOfAStreamOpensOnceAndCountsItsOwnCalls) {
   const Asked asked =
       read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "hi"}], "n": 2, "stream": true})"));
-  std::string out = asked.writer->begin(test::kHeading);
+  std::string out = asked.writer->begin(test::kMeta);
   for (int round = 0; round < 2; ++round) {
     for (std::size_t choice : {1U, 0U})
       out += asked.writer->piece({.choice = choice, .tool_calls = {test::weather_call()}});
@@ -242,7 +242,7 @@ TEST(ChatCompletionsTest, AFailureInTheStreamIsAnEvent) {
 TEST(ChatCompletionsTest, Whole) {
   const Asked asked = read_chat_completion(request());
   const Json whole = asked.writer->whole(
-      {.meta = kHeading,
+      {.meta = kMeta,
        .choices = {{.text = "hi",
                     .logprobs = {{.text = "hi", .logprob = -0.5, .top = {{.text = "ho", .logprob = -1}}}}},
                    {.tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},

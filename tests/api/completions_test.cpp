@@ -12,7 +12,7 @@ namespace plimsoll::api {
 namespace {
 
 using test::expect_problem;
-using test::kHeading;
+using test::kMeta;
 using test::kUsage;
 
 Json request(const std::string& prompt, const std::string& more = "") {
@@ -71,7 +71,7 @@ TEST(CompletionsTest, HowManyAnswers) {
 
 TEST(CompletionsTest, AStreamCountsEachChoiceApart) {
   const Asked asked = read_completion(request("\"a\"", R"(, "n": 2)"));
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   const auto piece = [&](std::size_t choice, const std::string& text) {
     out += asked.writer->piece({.choice = choice, .text = text, .logprobs = {{.text = text, .logprob = -1}}});
   };
@@ -96,7 +96,7 @@ TEST(CompletionsTest, ASuffixMakesAGap) {
 
 TEST(CompletionsTest, Stream) {
   const Asked asked = read_completion(request("\"a\""));
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.text = "ab", .logprobs = {{.text = "ab", .logprob = -1}}});
   out += asked.writer->piece({.text = "c", .logprobs = {{.text = "c", .logprob = -2}}});
   out += asked.writer->end_of_choice({.finish = Finish::length});
@@ -106,7 +106,7 @@ TEST(CompletionsTest, Stream) {
 TEST(CompletionsTest, Whole) {
   const Asked asked = read_completion(request("\"a\""));
   const Json whole = asked.writer->whole(
-      {.meta = kHeading,
+      {.meta = kMeta,
        .choices = {{.text = "ab", .logprobs = {{.text = "a", .logprob = -1}, {.text = "b", .logprob = -2}}},
                    {.text = "c"}},
        .usage = kUsage});

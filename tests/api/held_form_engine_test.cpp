@@ -3,11 +3,8 @@
 
 #include "api/dialect.hpp"
 #include "api/held_form.hpp"
-#include "engine/sampler.hpp"
 
-#include "decoding.hpp"
-#include "temporary_folder.hpp"
-#include "tiny_gguf.hpp"
+#include "byte_grammar.hpp"
 #include "tool_examples.hpp"
 
 namespace plimsoll::api {
@@ -19,7 +16,7 @@ const ReasoningForm kChannels{.begin = "<|channel|>analysis<|message|>",
                               .instead = "<|channel|>final<|message|>",
                               .of_control_tokens = true};
 
-class HeldFormEngineTest : public testing::Test {
+class HeldFormEngineTest : public test::ByteGrammarTest {
  protected:
   static std::string grammar(const Json& more, const TemplateForms& forms) {
     Json body{{"messages", Json::array({{{"role", "user"}, {"content", "a"}}})}};
@@ -29,19 +26,6 @@ class HeldFormEngineTest : public testing::Test {
     (void)hold_to_form(sampling, request, forms);
     return sampling.grammar;
   }
-
-  bool allows(const std::string& gbnf, const std::string& text) {
-    engine::Sampler sampler(*bytes_, {.grammar = gbnf});
-    for (const char c : text) {
-      const engine::Token token = 3 + static_cast<unsigned char>(c);
-      if (!sampler.grammar_allows(token)) return false;
-      sampler.accept_choice(token);
-    }
-    return sampler.grammar_allows(bytes_->vocab().eos());
-  }
-
-  test::TemporaryFolder folder_;
-  std::shared_ptr<engine::Model> bytes_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
 };
 
 const Json kNumber =

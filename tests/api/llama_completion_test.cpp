@@ -25,7 +25,7 @@ std::vector<RawPrompt> prompts(const std::string& prompt) {
 }
 
 ResponseMeta heading() {
-  ResponseMeta meta = test::kHeading;
+  ResponseMeta meta = test::kMeta;
   meta.prompts = {{.tokens = {1, 2, 3}, .text = "Day"}};
   return meta;
 }

@@ -12,7 +12,7 @@ namespace plimsoll::api {
 namespace {
 
 using test::expect_problem;
-using test::kHeading;
+using test::kMeta;
 using test::kUsage;
 
 Json request(const std::string& more = "") {
@@ -160,7 +160,7 @@ TEST(MessagesTest, AnAgentsRequest) {
 
 TEST(MessagesTest, Stream) {
   const Asked asked = read_message(request());
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.text = "I "});
   out += asked.writer->piece({.text = "look."});
   out += asked.writer->piece({.tool_calls = {test::weather_call(), test::weather_call()}});
@@ -170,7 +170,7 @@ TEST(MessagesTest, Stream) {
 
 TEST(MessagesTest, AStreamThatEndsAtAStopString) {
   const Asked asked = read_message(request());
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.text = "a"});
   out += asked.writer->end_of_choice({.finish = Finish::stop, .stop_string = "END"});
   out += asked.writer->end(kUsage);
@@ -190,7 +190,7 @@ TEST(MessagesTest, Whole) {
   const Asked asked = read_message(request());
   EXPECT_EQ(
       asked.writer
-          ->whole({.meta = kHeading,
+          ->whole({.meta = kMeta,
                    .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
                    .usage = kUsage})
           .dump(),

@@ -156,7 +156,7 @@ TEST(OllamaTest, PicturesAreRefused) {
 }
 
 TEST(OllamaTest, WithoutWordsAModelIsOnlyLoaded) {
-  const Answer nothing{.meta = test::kHeading};
+  const Answer nothing{.meta = test::kMeta};
   const Asked loads = read_ollama_chat(Json::parse(R"({"model": "mate"})"));
   EXPECT_TRUE(loads.only_loads);
   EXPECT_EQ(loads.writer->whole(nothing)["done_reason"], "load");
@@ -180,7 +180,7 @@ TEST(OllamaTest, PromptsToGenerate) {
 
 TEST(OllamaTest, AStreamedChat) {
   const Asked asked = chat();
-  std::string out = asked.writer->begin(test::kHeading);
+  std::string out = asked.writer->begin(test::kMeta);
   out += asked.writer->piece({.text = "Ro"});
   out += asked.writer->piece({.tool_calls = {test::weather_call()}});
   out += asked.writer->end_of_choice({.finish = Finish::tool_calls});
@@ -198,7 +198,7 @@ TEST(OllamaTest, AStreamedChat) {
 TEST(OllamaTest, AWholeResponseHasItsContext) {
   const Asked asked = generate(R"(, "prompt": "a")");
   ASSERT_TRUE(asked.request.shows_tokens);
-  ResponseMeta meta = test::kHeading;
+  ResponseMeta meta = test::kMeta;
   meta.prompts = {{.tokens = {1, 2}, .text = "a"}};
   const Json whole = asked.writer->whole(
       {.meta = meta, .choices = {{.text = "b", .finish = Finish::length, .tokens = {3}}}, .usage = kTimed});

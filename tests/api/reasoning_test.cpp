@@ -85,7 +85,7 @@ Json chat_request(const std::string& more = "") {
 }
 
 std::string streamed(AnswerWriter& writer) {
-  std::string out = writer.begin(test::kHeading);
+  std::string out = writer.begin(test::kMeta);
   out += writer.piece({.reasoning = "Hm"});
   out += writer.piece({.reasoning = "."});
   out += writer.piece({.text = "Aye."});
@@ -94,7 +94,7 @@ std::string streamed(AnswerWriter& writer) {
   return out;
 }
 
-const Answer kAnswer{.meta = test::kHeading, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
+const Answer kAnswer{.meta = test::kMeta, .choices = {{.text = "Aye.", .reasoning = "Hm."}}, .usage = test::kUsage};
 
 TEST(ReasoningTest, InChatCompletions) {
   const Asked asked = read_chat_completion(chat_request());
@@ -160,7 +160,7 @@ TEST(ReasoningTest, InResponses) {
 
 TEST(ReasoningTest, ThoughtsAloneAreAnEmptyMessageToo) {
   const Asked asked = read_response(Json::parse(R"({"input": "hi"})"));
-  std::string out = asked.writer->begin(test::kHeading);
+  std::string out = asked.writer->begin(test::kMeta);
   out += asked.writer->piece({.reasoning = "Hm"});
   out += asked.writer->end_of_choice({.finish = Finish::length});
   out += asked.writer->end(test::kUsage);

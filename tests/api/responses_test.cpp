@@ -12,7 +12,7 @@ namespace plimsoll::api {
 namespace {
 
 using test::expect_problem;
-using test::kHeading;
+using test::kMeta;
 using test::kUsage;
 
 Json request(const std::string& more = "") { return Json::parse(R"({"input": "hi")" + more + "}"); }
@@ -119,7 +119,7 @@ TEST(ResponsesTest, AnAgentsRequest) {
 
 TEST(ResponsesTest, Stream) {
   const Asked asked = read_response(request(R"(, "temperature": 0.5)"));
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.text = "I "});
   out += asked.writer->piece({.text = "look."});
   out += asked.writer->piece({.tool_calls = {test::weather_call()}});
@@ -133,7 +133,7 @@ TEST(ResponsesTest, WhoAsksForASummaryOfThoughtsGetsThemAsOne) {
         R"(, "reasoning": {"effort": "low"})"}) {
     const bool as_summary = std::string_view(asks).contains("summary");
     Asked asked = read_response(request(asks));
-    std::string out = asked.writer->begin(kHeading);
+    std::string out = asked.writer->begin(kMeta);
     out += asked.writer->piece({.reasoning = "Hm, "});
     out += asked.writer->piece({.reasoning = "well."});
     out += asked.writer->piece({.text = "Aye."});
@@ -166,7 +166,7 @@ TEST(ResponsesTest, WhoAsksForASummaryOfThoughtsGetsThemAsOne) {
 
 TEST(ResponsesTest, EventsAreCountedAndNamed) {
   const Asked asked = read_response(request());
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->piece({.text = "a"});
   out += asked.writer->end_of_choice({.finish = Finish::length});
   out += asked.writer->end(kUsage);
@@ -184,7 +184,7 @@ TEST(ResponsesTest, EventsAreCountedAndNamed) {
 
 TEST(ResponsesTest, AnEmptyAnswerIsAMessage) {
   const Asked asked = read_response(request());
-  std::string out = asked.writer->begin(kHeading);
+  std::string out = asked.writer->begin(kMeta);
   out += asked.writer->end_of_choice({});
   out += asked.writer->end(kUsage);
   EXPECT_EQ(test::events(out).back()["response"]["output"][0]["content"][0]["text"], "");
@@ -197,7 +197,7 @@ TEST(ResponsesTest, Failures) {
             "event: error\ndata: {\"type\":\"error\",\"sequence_number\":0,\"code\":\"internal\",\"message\":\"oh\","
             "\"param\":null}\n\n");
   const Asked late = read_response(request());
-  (void)late.writer->begin(kHeading);
+  (void)late.writer->begin(kMeta);
   const std::vector<Json> events = test::events(late.writer->failure(problem));
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[1]["type"], "response.failed");
@@ -207,7 +207,7 @@ TEST(ResponsesTest, Failures) {
 TEST(ResponsesTest, Whole) {
   const Asked asked = read_response(request(R"(, "tools": [{"type": "function", "name": "weather"}], "top_p": 0.5)"));
   const Json whole = asked.writer->whole(
-      {.meta = kHeading,
+      {.meta = kMeta,
        .choices = {{.text = "I look.", .tool_calls = {test::weather_call()}, .finish = Finish::tool_calls}},
        .usage = kUsage});
   EXPECT_EQ(whole["object"], "response");

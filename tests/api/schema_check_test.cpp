@@ -42,7 +42,7 @@ TEST(SchemaCheckTest, SaysWhereAndWhy) {
   EXPECT_EQ(verdict.kind, Kind::invalid);
   EXPECT_TRUE(verdict.sentence.contains("/a")) << verdict.sentence;
   EXPECT_TRUE(verdict.sentence.contains("^x")) << verdict.sentence;
-  EXPECT_EQ(check("{}", "{\"a\": 1"), (SchemaVerdict{Kind::invalid, "it is no whole JSON"}));
+  EXPECT_EQ(check("{}", "{\"a\": 1"), (SchemaVerdict{Kind::invalid, "it is not complete JSON"}));
   EXPECT_EQ(check("{}", "1, \"b\": 2").kind, Kind::invalid);
 }
 

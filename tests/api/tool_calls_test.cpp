@@ -26,8 +26,8 @@ TEST(ToolCallsTest, WhatIsChecked) {
   const auto refuse = [](const ChatPrompt& chat, const std::string& field, const std::string& words) {
     expect_problem(field, words, [&] { return check_tools(chat), 0; });
   };
-  refuse(chat_with(R"({"name": "", "parameters": {}})"), "tools[0]", "is no function's name");
-  refuse(chat_with(R"({"name": "a\"b", "parameters": {}})"), "tools[0]", "is no function's name");
+  refuse(chat_with(R"({"name": "", "parameters": {}})"), "tools[0]", "is not the name of a function");
+  refuse(chat_with(R"({"name": "a\"b", "parameters": {}})"), "tools[0]", "is not the name of a function");
   refuse(chat_with(fmt::format(R"({{"name": "{}", "parameters": {{}}}})", std::string(129, 'a'))), "tools[0]", "name");
   Json twice = test::two_tools();
   twice.push_back(twice[0]);

@@ -6,10 +6,9 @@
 #include "api/tool_calls.hpp"
 #include "engine/sampler.hpp"
 
+#include "byte_grammar.hpp"
 #include "decoding.hpp"
 #include "random_logits.hpp"
-#include "temporary_folder.hpp"
-#include "tiny_gguf.hpp"
 #include "tool_examples.hpp"
 
 namespace plimsoll::api {
@@ -18,7 +17,7 @@ namespace {
 using grammar::ToolForm;
 using Kind = ToolChoice::Kind;
 
-class ToolGrammarTest : public testing::Test {
+class ToolGrammarTest : public test::ByteGrammarTest {
  protected:
   static std::string grammar(ToolForm form, const ChatPrompt& chat, const std::string& given = "") {
     engine::SamplingParams sampling{.grammar = given};
@@ -26,20 +25,6 @@ class ToolGrammarTest : public testing::Test {
     EXPECT_NO_THROW(engine::validate(sampling));
     return sampling.grammar;
   }
-
-  // Byte by byte; a text is allowed where its end is.
-  bool allows(const std::string& gbnf, const std::string& text) {
-    engine::Sampler sampler(*bytes_, {.grammar = gbnf});
-    for (const char c : text) {
-      const engine::Token token = 3 + static_cast<unsigned char>(c);
-      if (!sampler.grammar_allows(token)) return false;
-      sampler.accept_choice(token);
-    }
-    return sampler.grammar_allows(bytes_->vocab().eos());
-  }
-
-  test::TemporaryFolder folder_;
-  std::shared_ptr<engine::Model> bytes_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
 };
 
 TEST_F(ToolGrammarTest, RequiredCallsAreAllThereIs) {

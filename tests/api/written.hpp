@@ -7,7 +7,7 @@
 
 namespace plimsoll::test {
 
-inline const api::ResponseMeta kHeading{
+inline const api::ResponseMeta kMeta{
     .id = "0123abcd", .created = 1'700'000'000, .model = "mate", .prompt_tokens = 12, .cached_tokens = 5};
 inline const api::Usage kUsage{.prompt_tokens = 12, .cached_tokens = 5, .completion_tokens = 7};
 

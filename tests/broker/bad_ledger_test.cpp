@@ -125,7 +125,7 @@ TEST_F(BadLedgerTest, WhatAnEarlierBootLeftIsNobodys) {
 TEST_F(BadLedgerTest, WhatIsNoFileIsSaid) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   const Member a(path);
-  EXPECT_THAT(a.ledger->why_off(), HasSubstr("is no file"));
+  EXPECT_THAT(a.ledger->why_off(), HasSubstr("is not a regular file"));
 }
 
 TEST_F(BadLedgerTest, ALinkIsNotFollowed) {
@@ -272,7 +272,7 @@ TEST_F(BadLedgerTest, AFileThatWasReplacedByWhatIsNoneTurnsItOff) {
   ASSERT_EQ(::unlink(path.c_str()), 0);
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   EXPECT_TRUE(a.reserve(60_B, 1_B));
-  EXPECT_THAT(a.ledger->why_off(), HasSubstr("is no file"));
+  EXPECT_THAT(a.ledger->why_off(), HasSubstr("is not a regular file"));
   EXPECT_THAT(said, ElementsAre(HasSubstr("is not seen any more")));
 }
 

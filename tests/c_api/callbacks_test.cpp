@@ -15,12 +15,7 @@ namespace {
 using test::expect_code;
 using test::expect_error;
 using test::expect_ok;
-
-plimsoll_stop* new_stop() {
-  plimsoll_stop* stop = nullptr;
-  expect_ok(plimsoll_stop_create(&stop));
-  return stop;
-}
+using test::new_stop;
 
 TEST(CApiCallbacks, NotZeroAsksForTheStop) {
   CallbackRun run;

@@ -34,6 +34,12 @@ inline void expect_code(plimsoll_code code, const std::string& words, plimsoll_e
   EXPECT_NE(is.message.find(words), std::string::npos) << is.message << "\nhas no: " << words;
 }
 
+[[nodiscard]] inline plimsoll_stop* new_stop() {
+  plimsoll_stop* stop = nullptr;
+  expect_ok(plimsoll_stop_create(&stop));
+  return stop;
+}
+
 // A text that the library gave out; freed.
 [[nodiscard]] inline std::string taken(char* text) {
   std::string out = text == nullptr ? "" : text;

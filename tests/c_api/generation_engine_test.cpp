@@ -306,7 +306,7 @@ TEST_F(CApi, GenerationOptionsThatMeanNothingAreNamed) {
   };
   plimsoll_generation_options options = greedy();
   options.sampling = "{temperature";
-  expect_refused("'sampling' is no JSON", options);
+  expect_refused("'sampling' is not JSON", options);
   options.sampling = R"({"temperatur": 1})";
   expect_refused("temperatur", options);
   options = greedy();

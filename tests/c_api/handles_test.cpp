@@ -18,13 +18,8 @@ namespace {
 using test::expect_code;
 using test::expect_error;
 using test::expect_ok;
+using test::new_stop;
 using test::seen;
-
-plimsoll_stop* new_stop() {
-  plimsoll_stop* stop = nullptr;
-  expect_ok(plimsoll_stop_create(&stop));
-  return stop;
-}
 
 TEST(CApiHandles, AHandleIsFoundUntilItIsClosed) {
   plimsoll_stop* const stop = new_stop();
@@ -65,7 +60,7 @@ TEST(CApiHandles, WhatNeverWasAHandleIsNotRead) {
   int on_the_stack = 0;
   for (const std::uintptr_t value : {reinterpret_cast<std::uintptr_t>(&on_the_stack), std::uintptr_t{1},
                                      std::uintptr_t{4}, ~std::uintptr_t{0}, std::uintptr_t{0xDEADBEEF00000005}})
-    expect_code(PLIMSOLL_USAGE, "this is no handle of the library, where a stop is needed",
+    expect_code(PLIMSOLL_USAGE, "this is not a handle of the library, where a stop is needed",
                 plimsoll_stop_request(reinterpret_cast<plimsoll_stop*>(value)));
 }
 

@@ -12,15 +12,16 @@ static void *function(const char *name) {
   return found;
 }
 /* ISO C has no conversion from an object's pointer to a function's. */
-#define OPEN(name) \
-  do { \
-    void *found = function(#name); \
+#define OPEN(name)                          \
+  do {                                      \
+    void *found = function(#name);          \
     memcpy(&name##_, &found, sizeof found); \
   } while (0)
 
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
-  if (argc > 3 && !dlopen("libllama.so.0", strcmp(argv[3], "global") == 0 ? RTLD_NOW | RTLD_GLOBAL : RTLD_NOW)) return 3;
+  if (argc > 3 && !dlopen("libllama.so.0", strcmp(argv[3], "global") == 0 ? RTLD_NOW | RTLD_GLOBAL : RTLD_NOW))
+    return 3;
   library = dlopen(argv[1], RTLD_LAZY | RTLD_LOCAL);
   if (!library) {
     fprintf(stderr, "%s\n", dlerror());

@@ -186,8 +186,8 @@ TEST(ContextTest, RefusesBatchesThatTheEngineWouldEndTheProcessFor) {
   refused("65 tokens", [](Batch& b) {
     for (int i = 0; i < 65; ++i) b.add(1, i, 0, i == 64);
   });
-  refused("no token", [](Batch& b) { b.add(-1, 0, 0, true); });
-  refused("no token", [](Batch& b) { b.add(128, 0, 0, true); });
+  refused("unknown token", [](Batch& b) { b.add(-1, 0, 0, true); });
+  refused("unknown token", [](Batch& b) { b.add(128, 0, 0, true); });
   refused("no sequence 2", [](Batch& b) { b.add(1, 0, 2, true); });
   refused("no sequence -1", [](Batch& b) { b.add(1, 0, -1, true); });
   refused("position", [](Batch& b) { b.add(1, -1, 0, true); });
@@ -287,14 +287,6 @@ TEST(ContextTest, CountsGraphsThatAreUsedAgain) {
   for (int i = 0; i < 5; ++i) (void)logits_after(*context, {1});
   EXPECT_GT(context->graph_counts().reused, 0);
   EXPECT_EQ(context->graph_counts().reallocations, 0);
-}
-
-TEST(ContextTest, TakesOnlyThreadCountsThatExist) {
-  const auto context = Context::create(llama(), small_context());
-  expect_error(ErrorCode::usage, "threads", [&] { context->set_threads(0, 1); });
-  expect_error(ErrorCode::usage, "threads", [&] { context->set_threads(1, -1); });
-  context->set_threads(1, 2);
-  EXPECT_FALSE(logits_after(*context, {1}).empty());
 }
 
 }  // namespace

@@ -83,15 +83,6 @@ TEST_P(MemoryTest, ACopiedSequenceGoesOnTheSame) {
   expect_same(logits_after(*context, {9}, 1), expected, 1e-4F);
 }
 
-TEST_P(MemoryTest, KeepingOneSequenceForgetsTheOthers) {
-  const auto context = Context::create(model_, small_context(2));
-  (void)logits_after(*context, some_tokens(8), 0);
-  (void)logits_after(*context, some_tokens(8), 1);
-  context->keep(1);
-  EXPECT_EQ(context->last_position(0), -1);
-  EXPECT_EQ(context->last_position(1), 7);
-}
-
 TEST_P(MemoryTest, AClearedContextStartsAfresh) {
   const auto context = Context::create(model_, small_context());
   const std::vector<float> expected = logits_after(*context, some_tokens(12));
@@ -154,7 +145,6 @@ TEST_P(MemoryTest, SequencesThatAreNotThereAreNamed) {
     refused([&] { (void)context->remove(sequence, 0, -1); });
     refused([&] { context->copy(0, sequence); });
     refused([&] { context->copy(sequence, 0); });
-    refused([&] { context->keep(sequence); });
     refused([&] { context->shift(sequence, 0, -1, 1); });
     refused([&] { (void)context->last_position(sequence); });
     refused([&] { (void)context->first_position(sequence); });
@@ -182,7 +172,6 @@ void use_every_operation(const std::string& path) {
   tolerate([&] { (void)logits_after(*context, {3}, 1); });
   tolerate([&] { SequenceState::save(*context, 1).restore(*context, 2); });
   (void)context->first_position(2);
-  context->keep(2);
   (void)logits_after(*context, {4}, 2);
   context->clear(true);
   (void)logits_after(*context, some_tokens(3));

@@ -136,7 +136,7 @@ TEST_F(NumbersTest, ModelsAndThreadsOutOfReachAreSaid) {
   alone.main_gpu = 1;
   expect_error(ErrorCode::usage, "no accelerator 1", [&] { validate(alone); });
   alone.main_gpu = -5;
-  expect_error(ErrorCode::usage, "-5 is no device", [&] { validate(alone); });
+  expect_error(ErrorCode::usage, "-5 is not a device", [&] { validate(alone); });
 }
 
 TEST_F(NumbersTest, TensorsSplitOverDevicesEndTheProcessWhereOneRefusesAndAreNotTaken) {

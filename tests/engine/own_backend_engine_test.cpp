@@ -40,7 +40,7 @@ TEST_F(OwnBackendTest, AFileThatIsNotThereOrNoLibraryIsSaid) {
 TEST_F(OwnBackendTest, ALibraryThatIsNoBackendIsSaid) {
   Dl_info base{};
   ASSERT_NE(dladdr(reinterpret_cast<void*>(&ggml_backend_buft_name), &base), 0);
-  EXPECT_THAT(problem_of(base.dli_fname), HasSubstr("it is no backend"));
+  EXPECT_THAT(problem_of(base.dli_fname), HasSubstr("it is not a backend"));
 }
 
 TEST_F(OwnBackendTest, ABackendForAnotherInterfaceIsRefusedWithBothNumbers) {

@@ -177,7 +177,7 @@ TEST_F(Projectors, RefuseFilesThatAreNone) {
   const auto load = [&](const std::string& path) { (void)Projector::load(model, {.path = path}); };
   expect_error(ErrorCode::model_unusable, "absent.gguf", [&] { load(folder_ / "absent.gguf"); });
   expect_error(ErrorCode::model_unusable, "junk.gguf", [&] { load(folder_.write("junk.gguf", "junk")); });
-  expect_error(ErrorCode::model_unusable, "is no projector", [&] { load(folder_ / "model.gguf"); });
+  expect_error(ErrorCode::model_unusable, "is not a projector", [&] { load(folder_ / "model.gguf"); });
   expect_error(ErrorCode::model_unusable, "n_embd = 48", [&] { load(params(ProjectorKind::fixed, 48).path); });
   auto headless = test::tiny_projector(ProjectorKind::fixed);
   headless.remove("clip.vision.embedding_length");

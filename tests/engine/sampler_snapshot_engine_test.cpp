@@ -212,10 +212,10 @@ TEST_F(SamplerSnapshotTest, ASnapshotThatCannotBeIsRefused) {
   bad.params = {.seed = 1, .mirostat = 2};
   expect_error(ErrorCode::usage, "keeps 1 averages", [&] { (void)Sampler::resume(*model_, bad); });
   bad.averages = {NAN};
-  expect_error(ErrorCode::usage, "is no number", [&] { (void)Sampler::resume(*model_, bad); });
+  expect_error(ErrorCode::usage, "is not a number", [&] { (void)Sampler::resume(*model_, bad); });
   bad = good;
   bad.accepted.push_back({.token = 1 << 20, .sampled = false});
-  expect_error(ErrorCode::usage, "there is no token", [&] { (void)Sampler::resume(*model_, bad); });
+  expect_error(ErrorCode::usage, "unknown token", [&] { (void)Sampler::resume(*model_, bad); });
   bad = good;
   bad.accepted.push_back({.token = model_->vocab().tokenize("Z", false, false).back(), .sampled = true});
   expect_error(ErrorCode::usage, "does not allow", [&] { (void)Sampler::resume(*model_, bad); });

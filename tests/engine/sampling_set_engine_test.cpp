@@ -250,8 +250,8 @@ TEST_F(SamplingSetTest, WhatReadsTheVocabularyNeedsOne) {
 TEST_F(SamplingSetTest, ATokenThatIsNoneIsRefused) {
   Sampler sampler(*model_, {});
   for (const Token token : {-1, static_cast<Token>(n_vocab_)}) {
-    expect_error(ErrorCode::usage, "there is no token", [&] { sampler.accept(token); });
-    expect_error(ErrorCode::usage, "there is no token", [&] { sampler.accept_choice(token); });
+    expect_error(ErrorCode::usage, "unknown token", [&] { sampler.accept(token); });
+    expect_error(ErrorCode::usage, "unknown token", [&] { sampler.accept_choice(token); });
   }
 }
 

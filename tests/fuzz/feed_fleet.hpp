@@ -11,7 +11,7 @@ inline void feed_fleet(std::string_view text) {
   const auto fleet = host::parse_fleet(text, "/models");
   if (fleet) return;
   if (fleet.error().empty()) std::abort();
-  for (const host::FleetFileError& error : fleet.error()) {
+  for (const host::ConfigFileError& error : fleet.error()) {
     if (error.message.empty()) std::abort();
   }
 }

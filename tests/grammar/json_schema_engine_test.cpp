@@ -3,12 +3,10 @@
 
 #include <nlohmann/json-schema.hpp>
 
-#include "engine/sampler.hpp"
 #include "grammar/json_schema.hpp"
 
+#include "byte_grammar.hpp"
 #include "decoding.hpp"
-#include "temporary_folder.hpp"
-#include "tiny_gguf.hpp"
 #include "written_under.hpp"
 
 namespace plimsoll::grammar {
@@ -116,22 +114,7 @@ void expect_valid(const Json& schema, const std::string& text) {
   EXPECT_NO_THROW(validator.validate(value));
 }
 
-class JsonSchemaGrammarTest : public testing::Test {
- protected:
-  // Byte by byte; a text is allowed where its end is.
-  bool allows(const std::string& grammar, const std::string& text) {
-    Sampler sampler(*bytes_, {.grammar = grammar});
-    for (const char c : text) {
-      const Token token = 3 + static_cast<unsigned char>(c);
-      if (!sampler.grammar_allows(token)) return false;
-      sampler.accept_choice(token);
-    }
-    return sampler.grammar_allows(bytes_->vocab().eos());
-  }
-
-  test::TemporaryFolder folder_;
-  std::shared_ptr<Model> bytes_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
-};
+class JsonSchemaGrammarTest : public test::ByteGrammarTest {};
 
 TEST_F(JsonSchemaGrammarTest, AllowsWhatIsValidAndNothingElse) {
   for (const Case& one : cases()) {

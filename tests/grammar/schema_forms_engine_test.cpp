@@ -6,10 +6,8 @@
 #include "engine/sampler.hpp"
 #include "grammar/json_schema.hpp"
 
-#include "decoding.hpp"
+#include "byte_grammar.hpp"
 #include "schema_forms.hpp"
-#include "temporary_folder.hpp"
-#include "tiny_gguf.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -17,22 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using test::SchemaForm;
 
-class SchemaFormsTest : public testing::Test {
- protected:
-  // Byte by byte; a text is allowed where its end is.
-  bool allows(engine::Sampler sampler, const std::string& text) {
-    for (const char c : text) {
-      const engine::Token token = 3 + static_cast<unsigned char>(c);
-      if (!sampler.grammar_allows(token)) return false;
-      sampler.accept_choice(token);
-    }
-    return sampler.grammar_allows(model_->vocab().eos());
-  }
-  engine::Sampler sampler(const std::string& gbnf) { return {*model_, {.grammar = gbnf}}; }
-
-  test::TemporaryFolder folder_;
-  std::shared_ptr<engine::Model> model_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
-};
+class SchemaFormsTest : public test::ByteGrammarTest {};
 
 SchemaForm::Held held(const SchemaGrammar& made) {
   SchemaForm::Held worst = SchemaForm::by_grammar;

@@ -3,34 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/sampler.hpp"
-
-#include "decoding.hpp"
+#include "byte_grammar.hpp"
 #include "expect_error.hpp"
-#include "temporary_folder.hpp"
-#include "tiny_gguf.hpp"
 
 namespace plimsoll::grammar {
 namespace {
 
-class TextGrammarTest : public testing::Test {
- protected:
-  // The whole text is allowed, and it may end there.
-  [[nodiscard]] bool allows(const std::string& grammar, const std::string& text) const {
-    engine::SamplingParams params;
-    params.grammar = grammar;
-    engine::Sampler sampler(*model_, params);
-    for (const char c : text) {  // as tokens of single bytes
-      const engine::Token token = 3 + static_cast<unsigned char>(c);
-      if (!sampler.grammar_allows(token)) return false;
-      sampler.accept_choice(token);
-    }
-    return sampler.grammar_allows(model_->vocab().eos());
-  }
-
-  test::TemporaryFolder folder_;
-  std::shared_ptr<engine::Model> model_ = test::load_on_cpu(folder_.write("tiny.gguf", test::tiny_llama().bytes()));
-};
+class TextGrammarTest : public test::ByteGrammarTest {};
 
 TEST_F(TextGrammarTest, OneOfTheChoices) {
   const std::string grammar = grammar_of_choices({"aye", "nay \"sir\"\n"});

@@ -85,7 +85,7 @@ TEST_F(ChangedFileTest, AFileThatCannotBeUsedAtTheStartIsItsModelsFailureUntilIt
 
 TEST_F(ChangedFileTest, WhoIsMendedComesInTheOthersPlaceWithinABudgetForOne) {
   Fleet fleet = copies("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const std::string whole = plimsoll::test::read_whole_file(folder_.path("b.gguf"));
   std::filesystem::resize_file(folder_.path("b.gguf"), 8192);
   SmallHost small(fleet);

@@ -4,9 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "host/fleet_file.hpp"
+
+#include "expect_error.hpp"
+#include "temporary_folder.hpp"
+
 namespace plimsoll::host {
 namespace {
 
+using plimsoll::test::expect_error;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -47,7 +53,7 @@ avoid = ["desk"]
 std::vector<std::string> wrong(const std::string& text) {
   std::vector<std::string> out;
   if (const auto file = parse_cluster(text, "."); !file) {
-    for (const FleetFileError& error : file.error()) out.push_back(std::to_string(error.line) + ": " + error.message);
+    for (const ConfigFileError& error : file.error()) out.push_back(std::to_string(error.line) + ": " + error.message);
   }
   return out;
 }
@@ -87,6 +93,13 @@ TEST(ClusterFileTest, EverythingThatIsWrongIsToldAtOnceWithItsPlace) {
                                      HasSubstr("two nodes are called 'n'"), HasSubstr("names node 'm'")}));
   EXPECT_THAT(wrong("[[kind]]\nname = \"host\"\nplan-on = \"CPU\"\n"), ElementsAre(HasSubstr("needs no table")));
   EXPECT_THAT(wrong("[[node]"), ElementsAre(HasSubstr("1: ")));
+}
+
+TEST(ClusterFileTest, AWrongFileIsCalledACluster) {
+  const plimsoll::test::TemporaryFolder folder;
+  expect_error(ErrorCode::usage, "1 thing is wrong with this cluster file\n  ",
+               [&] { (void)read_cluster(folder.write("cluster.toml", "[[node]")); });
+  expect_error(ErrorCode::io, "the cluster file '", [&] { (void)read_cluster(folder.path()); });
 }
 
 TEST(ClusterFileTest, ANodesFleetFileHasItsBudgetsAndItsModelsOnTheirDevices) {

@@ -9,7 +9,7 @@ namespace {
 // Whatever happens in whatever order: every request is answered once nobody holds a lease for ever, what is resident
 // fits, and no busy or pinned model is evicted.
 RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheBudgetHolds, ()) {
-  constexpr std::uint64_t kLine = 100;
+  constexpr std::uint64_t kBudget = 100;
   std::vector<ModelRules> rules;
   std::vector<plan::ModelPlan> plans;
   const int count = *rc::gen::inRange(2, 6);
@@ -27,7 +27,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheBudgetHolds, ()) {
   }
   plan::DeviceState device;
   device.info.id = device::DeviceId{"GPU0"};
-  device.budget = memory::Budget{.bytes = Bytes{kLine}};
+  device.budget = memory::Budget{.bytes = Bytes{kBudget}};
   const FreeCapacity capacity(plans, {device});
   const LeastRecentlyUsed policy;
   Dispatcher dispatcher(rules);

@@ -18,7 +18,7 @@ using ::testing::SizeIs;
 Fleet good(std::string_view text) {
   auto fleet = parse_fleet(text, "/fleet");
   if (!fleet) {
-    for (const FleetFileError& error : fleet.error())
+    for (const ConfigFileError& error : fleet.error())
       ADD_FAILURE() << error.line << ":" << error.column << ": " << error.message;
     return {};
   }
@@ -29,7 +29,7 @@ std::vector<std::string> wrong(std::string_view text) {
   const auto fleet = parse_fleet(text, "/fleet");
   std::vector<std::string> out;
   if (fleet) return out;
-  for (const FleetFileError& error : fleet.error())
+  for (const ConfigFileError& error : fleet.error())
     out.push_back(std::to_string(error.line) + ":" + std::to_string(error.column) + ": " + error.message);
   return out;
 }
@@ -71,7 +71,7 @@ TEST(FleetFileTest, AModelKnowsWhereItIsDeclared) {
   try {
     (void)read_fleet(path);
     FAIL();
-  } catch (const WrongFleetFile& wrong) {
+  } catch (const WrongConfigFile& wrong) {
     EXPECT_EQ(wrong.code(), ErrorCode::usage);
     ASSERT_EQ(wrong.errors().size(), 2U);
     EXPECT_EQ(wrong.place_of(wrong.errors()[1].line, wrong.errors()[1].column), "fleet.toml:2:1");
@@ -205,7 +205,8 @@ pinned = true
 
 TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
   EXPECT_EQ(good("[[model]]\npath = 'a'").keep_in_host, 0_B);
-  for (const char* value : {"'much'", "12", "true"})
+  EXPECT_THAT(wrong("keep-in-host = 'much'\n[[model]]\npath = 'a'"), ElementsAre(HasSubstr("1:16: 'keep-in-host': ")));
+  for (const char* value : {"12", "true"})
     EXPECT_THAT(wrong(std::string("keep-in-host = ") + value + "\n[[model]]\npath = 'a'"),
                 ElementsAre(HasSubstr("1:16: 'keep-in-host' takes a size like \"8GiB\"")));
 }
@@ -214,7 +215,7 @@ TEST(FleetFileTest, TheEvictionPolicyIsOneOfThoseThereAre) {
   EXPECT_EQ(good("[[model]]\npath = 'a'").eviction, "balanced");
   EXPECT_EQ(good("eviction = 'lru'\n[[model]]\npath = 'a'").eviction, "lru");
   EXPECT_THAT(wrong("eviction = 'mru'\n[[model]]\npath = 'a'"),
-              ElementsAre(HasSubstr("1:12: 'mru' is no eviction policy; there are balanced, lru,")));
+              ElementsAre(HasSubstr("1:12: unknown eviction policy 'mru'; there are balanced, lru,")));
   EXPECT_THAT(wrong("eviction = 3\n[[model]]\npath = 'a'"), ElementsAre(HasSubstr("1:12: 'eviction' takes a policy")));
 }
 
@@ -259,6 +260,14 @@ TEST(FleetFileTest, AProjectorHasTheKeysThatItHasAsFlags) {
               ElementsAre(HasSubstr("at least 9 tokens and at most 4")));
 }
 
+TEST(FleetFileTest, TablesAndListsSayHowTheyAreWritten) {
+  EXPECT_THAT(wrong("budgets = '90%'\nswap = 3\n[model]\npath = 'a'\n"),
+              ElementsAre("1:11: 'budgets' takes a list like [\"90%\", \"Vulkan0=8GiB\"]", "2:8: 'swap' takes a table",
+                          "3:1: each 'model' is written as [[model]]"));
+  EXPECT_THAT(wrong("runtime = ['CUDA0=1GiB', 'CUDA0=2GiB']\n[[model]]\npath = 'a'\n[model.preset]\nname = 'p'\n"),
+              ElementsAre(HasSubstr("1:11: "), "4:1: each 'preset' is written as [[model.preset]]"));
+}
+
 TEST(FleetFileTest, WhatIsNoTomlIsSaidWithItsPlace) {
   EXPECT_THAT(wrong("[[model]]\nname = chat\n"), ElementsAre(HasSubstr("2:")));
 }
@@ -277,7 +286,9 @@ TEST(FleetFileTest, AFileIsReadFromItsOwnFolderAndItsErrorsNameIt) {
   const std::string path = folder.write("fleet.toml", "[[model]]\npath = \"m/a.gguf\"\n");
   EXPECT_EQ(read_fleet(path).models.front().request.dry_run.model.path, folder / "m/a.gguf");
   const std::string bad = folder.write("bad.toml", "[[model]]\n");
-  plimsoll::test::expect_error(ErrorCode::usage, bad + ":1:1: a model has no 'path'", [&] { (void)read_fleet(bad); });
+  plimsoll::test::expect_error(ErrorCode::usage,
+                               "1 thing is wrong with this fleet file\n  " + bad + ":1:1: a model has no 'path'",
+                               [&] { (void)read_fleet(bad); });
   plimsoll::test::expect_error(ErrorCode::io, "cannot be read", [&] { (void)read_fleet(folder / "none.toml"); });
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 using plimsoll::test::expect_error;
 using test::alone;
+using test::budget_for;
 using test::fleet_of;
-using test::line_for;
 using test::SmallHost;
 
 TEST(HostConversationsTest, MoreConversationsThanSequencesTakeTurns) {
@@ -50,7 +50,7 @@ TEST(HostConversationsTest, AConversationHasOneLeaseAndBelongsToOneModel) {
 
 TEST(HostConversationsTest, ConversationsThatDoNotFitTheSwapAreDecodedAgain) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   fleet.swap = {.memory = 0_B, .disk = 0_B, .folder = {}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
   SmallHost small(fleet);
@@ -65,7 +65,7 @@ TEST(HostConversationsTest, ConversationsThatDoNotFitTheSwapAreDecodedAgain) {
 
 TEST(HostConversationsTest, ConversationsAreSwappedOutOnDiskWhereMemoryIsShort) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   fleet.swap = {.memory = 0_B, .disk = 64_MiB, .folder = {}};
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 16);
   SmallHost small(fleet);

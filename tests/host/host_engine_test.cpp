@@ -18,8 +18,8 @@ namespace {
 
 using plimsoll::test::expect_error;
 using test::alone;
+using test::budget_for;
 using test::fleet_of;
-using test::line_for;
 using test::mapped;
 using test::SmallHost;
 
@@ -74,7 +74,7 @@ TEST(HostTest, TokensOfAnswersAndCellsInUseAreCountedByModel) {
 
 TEST(HostTest, WaitsLoadsWarmUpsAndEvictionsAreTimedByModel) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   (void)small.ask("a");
   ModelTimes first = small.host.times().at("a");
@@ -97,7 +97,7 @@ TEST(HostTest, WaitsLoadsWarmUpsAndEvictionsAreTimedByModel) {
 
 TEST(HostTest, ThereAreAsManyTimesAsLoadsAndEvictions) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   for (const char* model : {"a", "b", "a", "b"}) (void)small.ask(model);
   small.settle();
@@ -116,7 +116,7 @@ TEST(HostTest, ThereAreAsManyTimesAsLoadsAndEvictions) {
 // SciSharp/LLamaSharp#759 as it should have been: A is ready, B does not fit beside it.
 TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const std::string uninterrupted = alone(fleet.models[0].request, "Day 12.", 24);
   const std::string other = alone(fleet.models[1].request, "Day 3.", 8);
   SmallHost small(fleet);
@@ -137,7 +137,7 @@ TEST(HostTest, WhereTwoModelsDoNotFitTheyTakeTurnsAndAConversationGoesOnExactly)
 
 TEST(HostTest, WhileAIsLeasedBWaitsAndAKeepsAnswering) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   std::optional<Lease> lease = small.host.acquire("a");
   expect_error(ErrorCode::busy, "at work", [&] { (void)small.host.acquire("b", {.when_busy = WhenBusy::refuse}); });
@@ -165,7 +165,7 @@ TEST(HostTest, WhileAIsLeasedBWaitsAndAKeepsAnswering) {
 
 TEST(HostTest, AWaitingRequestCanBeCancelled) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   const Lease lease = small.host.acquire("a");
   std::stop_source stop;
@@ -181,7 +181,7 @@ TEST(HostTest, EightThreadsAndThreeModelsWithinABudgetForTwo) {
   constexpr int kRequests = 500;
   constexpr int kThreads = 8;
   Fleet fleet = fleet_of("abc", 4);
-  line_for(fleet, 2);
+  budget_for(fleet, 2);
   const std::string days[]{"Day 1.", "Day 12.", "Day 30."};
   std::map<std::pair<std::string, std::string>, std::string> expected;
   for (const FleetModel& model : fleet.models) {
@@ -230,7 +230,7 @@ TEST(HostTest, EightThreadsAndThreeModelsWithinABudgetForTwo) {
 TEST(HostTest, AModelThatCanNeverFitIsRefusedAtOnceAndNobodyGoes) {
   Fleet fleet = fleet_of("ab");
   fleet.models[1].request.dry_run.context.n_ctx = 64 * 1024;  // four times the cache
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   (void)small.ask("a");
   expect_error(ErrorCode::over_budget, "'b' does not fit", [&] { (void)small.host.acquire("b"); });
@@ -243,7 +243,7 @@ TEST(HostTest, ANewcomerThatNeedsTwoPlacesSparesThePinnedAndTheLeased) {
   Fleet fleet = fleet_of("abcde");
   fleet.models[4].request.dry_run.context.n_ctx = 40 * 1024;  // more than twice the cache
   fleet.models[0].pinned = true;
-  line_for(fleet, 4);
+  budget_for(fleet, 4);
   SmallHost small(fleet);
   for (const char* name : {"a", "b", "c", "d"}) (void)small.ask(name);
   std::optional<Lease> lease = small.host.acquire("b");
@@ -269,7 +269,7 @@ TEST(HostTest, WhereSomebodyElseTookTheMemoryTheLoadFailsTypedAndTheOthersGoOn) 
 
 // Refuses each allocation of a switch once; answers how many there were.
 int refuse_each_of_a_switch(Fleet fleet) {
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   const std::string a = small.ask("a");
   const std::string b = small.ask("b");
@@ -310,7 +310,7 @@ TEST(HostTest, EveryAllocationRefusedOnceDuringASwitchLeavesAConsistentState) {
 
 TEST(HostTest, AHundredSwitchesEndWhereTheyBegan) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   for (int i = 0; i < 3; ++i) {
     (void)small.ask("a");

@@ -20,7 +20,7 @@ ReloadReport reload(SmallHost& small, Fleet next) {
 // Three models, two of which have room; b is dearer than the others.
 Fleet three(const std::string& eviction) {
   Fleet fleet = fleet_of("abc");
-  line_for(fleet, 2);
+  budget_for(fleet, 2);
   fleet.models[1].priority = 1;
   fleet.eviction = eviction;
   return fleet;

@@ -30,14 +30,14 @@ namespace plimsoll::host {
 namespace {
 
 using plimsoll::test::expect_error;
+using test::budget_for;
 using test::fleet_of;
-using test::line_for;
 using test::SmallHost;
 
 // A load has no lease: its model may have gone for another one before whoever asked for it has woken up.
 TEST(HostFailuresTest, ALoadBesideRequestsForAnotherModelIsAnswered) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   std::atomic<bool> over = false;
   std::jthread asking([&] {
@@ -58,7 +58,7 @@ class Throwing final : public EvictionPolicy {
 
 TEST(HostFailuresTest, APolicyThatThrowsIsAnErrorForWhoWaitsAndTheHostGoesOnAndEnds) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const auto policy = std::make_shared<Throwing>();
   SmallHost small(fleet, {.policy = policy});
   (void)small.ask("a");
@@ -70,7 +70,7 @@ TEST(HostFailuresTest, APolicyThatThrowsIsAnErrorForWhoWaitsAndTheHostGoesOnAndE
 
 TEST(HostFailuresTest, APolicyThatThrowsOnTheHostsOwnThreadDoesNotEndTheProcess) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const auto policy = std::make_shared<Throwing>();
   SmallHost small(fleet, {.policy = policy});
   std::optional<Lease> lease;
@@ -92,7 +92,7 @@ TEST(HostFailuresTest, AListenerOfTheLogThatThrowsStopsNothing) {
 
 TEST(HostFailuresTest, AListenerOfOnesPlaceThatThrowsIsHeardAndNobodyWaitsForIt) {
   Fleet fleet = fleet_of("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   const Lease lease = small.host.acquire("a");
   EXPECT_THROW(
@@ -140,7 +140,7 @@ Fleet slow_to_warm_up(const std::string& names) {
 
 TEST(HostFailuresTest, ALoadIsStoppedWhenItsLastClientLeavesAndTheNextModelIsLoaded) {
   Fleet fleet = slow_to_warm_up("ab");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   expect_error(ErrorCode::busy, "within 200 ms",
                [&] { (void)small.host.acquire("a", {.patience = std::chrono::milliseconds(200)}); });

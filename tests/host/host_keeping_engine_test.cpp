@@ -60,7 +60,7 @@ TEST(HostKeepingTest, WithoutABudgetOrBeyondItNothingStays) {
 // A budget for one model: whoever comes needs what the other has left.
 TEST(HostKeepingTest, WhatIsKeptMakesWayForAnyModel) {
   Fleet fleet = copied("ab", 1_GiB);
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const std::string expected[] = {alone(fleet.models[0].request, "Day 12.", 8),
                                   alone(fleet.models[1].request, "Day 12.", 8)};
   SmallHost small(fleet);

@@ -275,11 +275,11 @@ TEST_F(HostReloadTest, AnotherFileUnderTheSamePathIsAChange) {
 
 TEST_F(HostReloadTest, SmallerBudgetsMakeModelsGo) {
   Fleet fleet = fleet_of("abc");
-  line_for(fleet, 3);
+  budget_for(fleet, 3);
   SmallHost small(fleet);
   for (const char* name : {"a", "b", "c"}) (void)small.ask(name);
   Fleet next = fleet;
-  line_for(next, 1);
+  budget_for(next, 1);
   const ReloadReport report = reload(small, next);
   ASSERT_TRUE(report.applied);
   EXPECT_EQ(report.difference.settings, Names{"budgets"});
@@ -321,7 +321,7 @@ TEST_F(HostReloadTest, ManyReloadsBesideManyRequests) {
   Fleet other = fleet_of("abcd");
   other.models.erase(other.models.begin() + 1);  // without b
   model(other, "a").request.dry_run.context.n_ctx = 8192;
-  line_for(one, 2);
+  budget_for(one, 2);
   other.budgets = one.budgets;
   SmallHost small(one);
   std::atomic<int> answered = 0;

@@ -37,7 +37,7 @@ TEST(HostReuseTest, ALeaseGoesOnWithAConversationThatIsChosenWhenTheModelIsReady
 // Mapped weights count against no budget, so they stay mapped: the next load is a context and no more.
 TEST(HostReuseTest, AMappedModelStaysMappedWhileItIsSwappedOut) {
   Fleet fleet = mapped(fleet_of("ab"));
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   const std::string expected = alone(fleet.models[0].request, "Day 12.", 8);
   SmallHost small(fleet);
   const auto mapped_bytes = [&] {

@@ -75,7 +75,7 @@ TEST(HostSlotsTest, WhoWaitsIsToldOfAndServedFirst) {
 // The model is promised away: it goes once what is under way has ended, and takes no more on.
 TEST(HostSlotsTest, AModelThatIsToGoGivesNoFurtherSlots) {
   Fleet fleet = fleet_of("ab", 2);
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   SmallHost small(fleet);
   std::optional<Lease> first = small.host.acquire("a");
   std::jthread waits([&] { EXPECT_FALSE(small.ask("b").empty()); });

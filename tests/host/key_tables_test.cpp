@@ -23,7 +23,7 @@ std::vector<std::string> wrong(const std::string& text) {
   const auto fleet = parse_fleet(kModel + text, "/fleet");
   std::vector<std::string> out;
   if (fleet) return out;
-  for (const FleetFileError& error : fleet.error()) out.push_back(std::to_string(error.line) + ": " + error.message);
+  for (const ConfigFileError& error : fleet.error()) out.push_back(std::to_string(error.line) + ": " + error.message);
   return out;
 }
 
@@ -69,7 +69,7 @@ TEST(KeyTablesTest, EveryFaultIsToldWithItsLine) {
   EXPECT_THAT(wrong("[[key]]\nname = \"crew\"\nkey = \"x\"\n[[key]]\nname = \"crew\"\nkey = \"y\"\n"),
               ElementsAre("6: two keys are called 'crew'"));
   EXPECT_THAT(wrong("[[key]]\nname = \"crew\"\nkey-file = \"nowhere\"\n"),
-              ElementsAre("5: '/fleet/nowhere' cannot be read"));
+              ElementsAre("5: the file '/fleet/nowhere' cannot be read"));
 }
 
 class KeysFileTest : public testing::Test {
@@ -92,7 +92,8 @@ TEST_F(KeysFileTest, SaysWhatIsWrong) {
   expect_error(ErrorCode::usage, "unknown key 'model'", [&] { (void)keys_in("[[model]]\npath = \"a\"\n"); });
   expect_error(ErrorCode::usage, "keys.toml:1:1: a key has no 'name'",
                [&] { (void)keys_in("[[key]]\nkey = \"x\"\n"); });
-  expect_error(ErrorCode::io, "cannot be read", [&] { (void)read_keys_file(folder.path() / "nowhere.toml"); });
+  expect_error(ErrorCode::usage, "1 thing is wrong with this key file", [&] { (void)keys_in("[[key"); });
+  expect_error(ErrorCode::io, "the key file '", [&] { (void)read_keys_file(folder.path() / "nowhere.toml"); });
   expect_error(ErrorCode::usage, "keys.toml:1", [&] { (void)keys_in("[[key"); });
 }
 

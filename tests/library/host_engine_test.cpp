@@ -120,7 +120,7 @@ TEST(Hosts, StayAsTheyAreWhereAnotherFleetCannotBe) {
   EXPECT_THAT(report.reasons, ElementsAre(HasSubstr("/nowhere/fleet.toml")));
   Fleet odd = fleet_of({{"mate", kModel}});
   odd.eviction = "mru";
-  EXPECT_THAT(host.reload(odd).reasons, ElementsAre(HasSubstr("'mru' is no eviction policy")));
+  EXPECT_THAT(host.reload(odd).reasons, ElementsAre(HasSubstr("unknown eviction policy 'mru'")));
   EXPECT_EQ(host.status().models.size(), 1U);
   EXPECT_FALSE(host.acquire("mate").conversation().generate("Day 12.", kGreedy).read_all().empty());
 }

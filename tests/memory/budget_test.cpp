@@ -68,7 +68,7 @@ TEST(ResolveBudgetTest, TheLastRequestThatNamesTheDeviceWinsThenTheLastGeneralOn
   EXPECT_EQ(line_of(gpu("Vulkan1"), asked), 400_B);
 }
 
-TEST(ResolveBudgetTest, ALineAboveTheDeviceIsLoweredToItAndSaysSo) {
+TEST(ResolveBudgetTest, ABudgetAboveTheDeviceIsLoweredToItAndSaysSo) {
   const auto budget = resolve_budget(requests({"2KiB"}), gpu(), 1000_B);
   ASSERT_TRUE(budget);
   EXPECT_EQ(budget->bytes, 1000_B);
@@ -76,7 +76,7 @@ TEST(ResolveBudgetTest, ALineAboveTheDeviceIsLoweredToItAndSaysSo) {
   EXPECT_FALSE(resolve_budget(requests({"1000"}), gpu(), 1000_B)->lowered);
 }
 
-TEST(ResolveBudgetTest, WhereTheTotalIsUnknownAShareIsNoLineAndASizeIsOne) {
+TEST(ResolveBudgetTest, WhereTheTotalIsUnknownAShareIsNoBudgetAndASizeIsOne) {
   EXPECT_FALSE(resolve_budget({}, gpu(), std::nullopt));
   EXPECT_FALSE(resolve_budget(requests({"50%"}), gpu(), std::nullopt));
   EXPECT_EQ(resolve_budget(requests({"8GiB"}), gpu(), std::nullopt)->bytes, 8_GiB);

@@ -1,7 +1,6 @@
-// What every CapacitySource promises, and the one idea of each.
+// What every capacity promises, and the one idea of each.
 #include "memory/capacity.hpp"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,19 +12,15 @@
 namespace plimsoll::memory {
 namespace {
 
-using ::testing::ElementsAre;
-
 const device::DeviceId kGpu{"Vulkan0"};
 Tag tag(const std::string& owner, Stage stage = Stage::compute) {
   return {.device = kGpu, .owner = owner, .stage = stage, .buffer = "Vulkan0"};
 }
-constexpr Bytes kLine = 100_B;
+constexpr Bytes kBudget = 100_B;
 
 // The accounting and everything a source may stand on.
 struct Ground {
-  Ground() { ledger.set_budget(kGpu, kLine); }
-  ManualClock clock;
-  EventLog log{clock};
+  Ground() { ledger.set_budget(kGpu, kBudget); }
   Ledger ledger;
   Seal seal;
   LedgerCapacity limited{ledger};
@@ -41,34 +36,26 @@ template <>
 struct Make<SealedCapacity> : Ground {
   SealedCapacity source{limited, ledger, seal};
 };
-template <>
-struct Make<TracedCapacity> : Ground {
-  TracedCapacity source{limited, log};
-};
-template <>
-struct Make<RetryingCapacity> : Ground {
-  RetryingCapacity source{limited, [](const Tag&, Bytes) { return false; }};
-};
 
 template <class Source>
-class CapacitySourceTest : public ::testing::Test {
+class CapacityTest : public ::testing::Test {
  protected:
   Make<Source> make;
   Source& source = make.source;
   Ledger& ledger = make.ledger;
 };
-using Sources = ::testing::Types<LedgerCapacity, SealedCapacity, TracedCapacity, RetryingCapacity>;
-TYPED_TEST_SUITE(CapacitySourceTest, Sources);
+using Sources = ::testing::Types<LedgerCapacity, SealedCapacity>;
+TYPED_TEST_SUITE(CapacityTest, Sources);
 
-TYPED_TEST(CapacitySourceTest, GrantsUpToTheLineAndChargesWhatItGrants) {
-  ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
-  EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
-  this->source.release(tag("a"), kLine);
+TYPED_TEST(CapacityTest, GrantsUpToTheBudgetAndChargesWhatItGrants) {
+  ASSERT_TRUE(this->source.try_acquire(tag("a"), kBudget));
+  EXPECT_EQ(this->ledger.taken_on(kGpu), kBudget);
+  this->source.release(tag("a"), kBudget);
   EXPECT_TRUE(this->ledger.empty());
 }
 
-TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndChargesNothing) {
-  ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
+TYPED_TEST(CapacityTest, RefusesAByteMoreAndChargesNothing) {
+  ASSERT_TRUE(this->source.try_acquire(tag("a"), kBudget));
   const auto refused = this->source.try_acquire(tag("b"), 1_B);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().by, RefusedBy::budget);
@@ -76,21 +63,21 @@ TYPED_TEST(CapacitySourceTest, RefusesAByteMoreAndChargesNothing) {
   EXPECT_EQ(refused.error().owner, "b");
   EXPECT_EQ(refused.error().requested, 1_B);
   EXPECT_EQ(refused.error().available, 0_B);
-  EXPECT_EQ(refused.error().limit, kLine);
+  EXPECT_EQ(refused.error().limit, kBudget);
   ASSERT_EQ(refused.error().largest.size(), 1U);
   EXPECT_EQ(refused.error().largest[0].tag.owner, "a");
-  EXPECT_EQ(this->ledger.taken_on(kGpu), kLine);
+  EXPECT_EQ(this->ledger.taken_on(kGpu), kBudget);
 }
 
-TYPED_TEST(CapacitySourceTest, WhatIsReleasedMayBeAcquiredAgain) {
+TYPED_TEST(CapacityTest, WhatIsReleasedMayBeAcquiredAgain) {
   for (int round = 0; round < 3; ++round) {
-    ASSERT_TRUE(this->source.try_acquire(tag("a"), kLine));
-    this->source.release(tag("a"), kLine);
+    ASSERT_TRUE(this->source.try_acquire(tag("a"), kBudget));
+    this->source.release(tag("a"), kBudget);
   }
   EXPECT_TRUE(this->ledger.empty());
 }
 
-TYPED_TEST(CapacitySourceTest, ThreadsNeverHoldMoreThanTheLineTogether) {
+TYPED_TEST(CapacityTest, ThreadsNeverHoldMoreThanTheBudgetTogether) {
   std::atomic<int> held{0};
   std::atomic<int> most{0};
   {
@@ -135,19 +122,13 @@ TEST_F(SealedCapacityTest, AfterSealingOnlyTheReservationIsThereAndEveryUseIsCou
 }
 
 // Lets other threads go first, just before the ledger is asked: the moment at which it may change.
-class Yielding final : public AnyCapacity {
+class Yielding final : public CapacityAdaptor {
  public:
-  explicit Yielding(AnyCapacity& next) : next_(next) {}
+  explicit Yielding(AnyCapacity& next) : CapacityAdaptor(next) {}
   std::expected<void, Refusal> try_acquire(const Tag& asked, Bytes bytes) override {
     std::this_thread::yield();
-    return next_.try_acquire(asked, bytes);
+    return next().try_acquire(asked, bytes);
   }
-  void release(const Tag& asked, Bytes bytes) noexcept override { next_.release(asked, bytes); }
-  void placed(const Tag& asked, Bytes bytes) noexcept override { next_.placed(asked, bytes); }
-  void leaving(const Tag& asked, Bytes bytes) noexcept override { next_.leaving(asked, bytes); }
-
- private:
-  AnyCapacity& next_;
 };
 
 TEST_F(SealedCapacityTest, ThreadsOfASealedOwnerTakeNoMoreThanItsReservationTogether) {
@@ -171,63 +152,6 @@ TEST_F(SealedCapacityTest, ThreadsOfASealedOwnerTakeNoMoreThanItsReservationToge
   EXPECT_EQ(beyond, 0);
 }
 
-TEST(TracedCapacityTest, EveryAnswerBecomesAnEvent) {
-  Ground ground;
-  TracedCapacity source(ground.limited, ground.log);
-  (void)source.try_acquire(tag("a"), 60_B);
-  (void)source.try_acquire(tag("b"), 60_B);
-  source.release(tag("a"), 60_B);
-  std::vector<EventKind> kinds;
-  for (const Event& event : ground.log.events()) kinds.push_back(event.kind);
-  EXPECT_THAT(kinds, ElementsAre(EventKind::taken, EventKind::refused, EventKind::given_back));
-}
-
-class BrokenClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { throw std::runtime_error("no time"); }
-};
-
-TEST(TracedCapacityTest, AnEventThatCannotBeWrittenLosesItsLineAndNotTheBytes) {
-  Ground ground;
-  const BrokenClock clock;
-  EventLog log(clock);
-  TracedCapacity source(ground.limited, log);
-  ASSERT_TRUE(source.try_acquire(tag("a"), 60_B));
-  source.release(tag("a"), 60_B);
-  EXPECT_TRUE(ground.ledger.empty());
-  EXPECT_EQ(log.lost(), 2U);
-}
-
-class RetryingCapacityTest : public ::testing::Test, protected Ground {};
-
-TEST_F(RetryingCapacityTest, AsksForRoomOnceAndTriesAgain) {
-  ASSERT_TRUE(limited.try_acquire(tag("victim"), 80_B));
-  int asked = 0;
-  RetryingCapacity source(limited, [&](const Tag& wanted, Bytes bytes) {
-    EXPECT_EQ(wanted, tag("a"));
-    EXPECT_EQ(bytes, 60_B);
-    if (++asked == 1) limited.release(tag("victim"), 80_B);
-    return true;
-  });
-  EXPECT_TRUE(source.try_acquire(tag("a"), 60_B));
-  EXPECT_EQ(asked, 1);
-  EXPECT_FALSE(source.try_acquire(tag("a"), 60_B));  // room was promised and did not come
-  EXPECT_EQ(asked, 2);
-}
-
-TEST_F(RetryingCapacityTest, ASealIsNoLackOfRoom) {
-  SealedCapacity sealed(limited, ledger, seal);
-  seal.close("a");
-  RetryingCapacity source(sealed, [](const Tag&, Bytes) -> bool { throw std::logic_error("asked for room"); });
-  EXPECT_EQ(source.try_acquire(tag("a"), 1_B).error().by, RefusedBy::seal);
-}
-
-TEST_F(RetryingCapacityTest, HoldsNothingWhenMakingRoomThrows) {
-  RetryingCapacity source(limited, [](const Tag&, Bytes) -> bool { throw std::runtime_error("no victim"); });
-  EXPECT_THROW((void)source.try_acquire(tag("a"), 101_B), std::runtime_error);
-  EXPECT_TRUE(ledger.empty());
-}
-
 // A next link that says no, or cannot answer: whatever stands in front of it has kept nothing.
 class Refusing final : public AnyCapacity {
  public:
@@ -248,9 +172,7 @@ TEST(CapacityChainTest, GivesBackWhenTheNextRefusesOrThrows) {
   for (const bool throws : {false, true}) {
     Ground ground;
     Refusing next(throws);
-    SealedCapacity sealed(next, ground.ledger, ground.seal);
-    TracedCapacity traced(sealed, ground.log);
-    RetryingCapacity source(traced, [](const Tag&, Bytes) { return true; });
+    SealedCapacity source(next, ground.ledger, ground.seal);
     const auto held = ground.ledger.reserve("a", {{tag("a"), 50_B}});
     ground.seal.close("a");
     try {

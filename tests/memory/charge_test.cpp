@@ -27,7 +27,7 @@ TEST_F(ChargeTest, WhatIsKeptIsChargedAndGivenBack) {
   EXPECT_TRUE(ledger.empty());
 }
 
-TEST_F(ChargeTest, BeyondTheLineNothingChanges) {
+TEST_F(ChargeTest, BeyondTheBudgetNothingChanges) {
   EXPECT_TRUE(charge.resize(60_B));
   EXPECT_FALSE(charge.resize(101_B));
   EXPECT_EQ(charge.size(), 60_B);

@@ -25,7 +25,7 @@ Refusal refusal_by(RefusedBy by) {
           .largest = {holding("b", Stage::weights, 700_MiB), holding("a", Stage::weights, 224_MiB)}};
 }
 
-TEST(RefusalTest, OurLineSaysWhatIsLeftAndWhoHoldsMost) {
+TEST(RefusalTest, OurBudgetSaysWhatIsLeftAndWhoHoldsMost) {
   const Refused error(refusal_by(RefusedBy::budget), "creating the context of 'a'");
   EXPECT_STREQ(error.what(),
                "creating the context of 'a' failed: 'a' asked for 256 MiB of kv_cache on Vulkan0: 100 MiB are left "

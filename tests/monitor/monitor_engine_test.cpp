@@ -17,8 +17,8 @@
 namespace plimsoll::monitor {
 namespace {
 
+using host::test::budget_for;
 using host::test::fleet_of;
-using host::test::line_for;
 using host::test::SmallHost;
 using ::testing::Contains;
 using ::testing::HasSubstr;
@@ -36,7 +36,7 @@ const DeviceSample& cpu(const Sample& sample) {
 
 TEST(MonitorTest, ASampleSaysWhatTheLedgerSays) {
   host::Fleet fleet = fleet_of("ab");
-  line_for(fleet, 2);
+  budget_for(fleet, 2);
   SmallHost small(fleet);
   (void)small.ask("a");
   const Sample sample = take_sample(small.host);
@@ -59,7 +59,7 @@ TEST(MonitorTest, ASampleSaysWhatTheLedgerSays) {
 
 TEST(MonitorTest, ABudgetThatFillsUpIsAnAlertACountAndALogLine) {
   host::Fleet fleet = fleet_of("a");
-  line_for(fleet, 1);
+  budget_for(fleet, 1);
   fleet.thresholds = {.warn = 0.5, .high = 0.99};
   SmallHost small(fleet);
   std::vector<std::string> logged;

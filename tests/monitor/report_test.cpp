@@ -1,4 +1,4 @@
-// A scripted sample as table, JSON and Prometheus text, held against golden/*. The test monitor.promtool has the last
+// A scripted sample as JSON and Prometheus text, held against golden/*. The test monitor.promtool has the last
 // one checked by Prometheus' own tool.
 #include "monitor/report.hpp"
 
@@ -28,10 +28,6 @@ Counters counters() {
 }
 
 std::string exposition() { return to_prometheus(sample_of(test::observed()), counters(), test::times()); }
-
-TEST(ReportTest, Table) {
-  expect_golden("monitor/golden/status.txt", to_table(sample_of(test::observed()), counters()));
-}
 
 TEST(ReportTest, Json) {
   host::Fleet fleet;

@@ -178,22 +178,23 @@ TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
   }
 }
 
+// As an earlier version would have left it.
+void make_database(const std::filesystem::path& path, const char* sql) {
+  std::filesystem::create_directories(path.parent_path());
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+}
+
 TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
-  folder.write("old/nothing", "");
   const std::string old = folder / "old/plimsoll.db";
-  {
-    sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(database,
-                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-                           "INSERT INTO survey VALUES ('key', '{}');"
-                           "CREATE TABLE runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
-                           "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT "
-                           "ROWID; INSERT INTO runtime (key, cache, bytes) VALUES ('card', 'cold', 199);",
-                           nullptr, nullptr, nullptr),
-              SQLITE_OK);
-    sqlite3_close(database);
-  }
+  make_database(old,
+                "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                "INSERT INTO survey VALUES ('key', '{}');"
+                "CREATE TABLE runtime (key TEXT NOT NULL, cache TEXT NOT NULL, bytes INTEGER NOT NULL, "
+                "measured_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, cache)) WITHOUT "
+                "ROWID; INSERT INTO runtime (key, cache, bytes) VALUES ('card', 'cold', 199);");
   Store store(old);
   ASSERT_TRUE(store.usable());
   EXPECT_FALSE(store.find_runtime("card"));
@@ -204,21 +205,13 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
 }
 
 TEST_F(StoreTest, MeasurementsOfVersionTwoAreKept) {
-  folder.write("two/nothing", "");
   const std::string old = folder / "two/plimsoll.db";
-  {
-    sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open(old.c_str(), &database), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(database,
-                           "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-                           "CREATE TABLE measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
-                           "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT '2026-11-29T10:00:00.000Z');"
-                           "INSERT INTO measurement (key, cache, bytes) VALUES ('card', 'cold', 199);"
-                           "PRAGMA user_version = 2;",
-                           nullptr, nullptr, nullptr),
-              SQLITE_OK);
-    sqlite3_close(database);
-  }
+  make_database(old,
+                "CREATE TABLE survey (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                "CREATE TABLE measurement (id INTEGER PRIMARY KEY, key TEXT NOT NULL, cache TEXT NOT NULL, "
+                "bytes INTEGER NOT NULL, at TEXT NOT NULL DEFAULT '2026-11-29T10:00:00.000Z');"
+                "INSERT INTO measurement (key, cache, bytes) VALUES ('card', 'cold', 199);"
+                "PRAGMA user_version = 2;");
   Store store(old);
   ASSERT_TRUE(store.usable());
   EXPECT_EQ(store.find_runtime("card"), 199_B);

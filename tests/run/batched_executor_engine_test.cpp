@@ -144,7 +144,7 @@ TEST_F(BatchedExecutorTest, MisuseIsNamedAndChangesNothing) {
   expect_error(ErrorCode::usage, "before a prompt", [&] { (void)one.logits(); });
   one.prompt(some_tokens(3));
   expect_error(ErrorCode::usage, "before infer()", [&] { (void)one.logits(); });
-  expect_error(ErrorCode::usage, "is no token", [&] { one.prompt(engine::Token{-1}); });
+  expect_error(ErrorCode::usage, "unknown token", [&] { one.prompt(engine::Token{-1}); });
   expect_error(ErrorCode::usage, "no tokens", [&] { one.prompt(std::vector<engine::Token>{}); });
   expect_error(ErrorCode::usage, "taken back of 3", [&] { one.rewind(4); });
   expect_error(ErrorCode::context_overflow, "holds 256", [&] { one.prompt(some_tokens(254)); });
@@ -160,7 +160,7 @@ TEST_F(BatchedExecutorTest, AReplacementThatIsNoneLeavesWhatWasThere) {
   ASSERT_EQ(one.infer(), DecodeStatus::ok);
   std::vector<engine::Token> other = some_tokens(30);
   other[12] = 1'000'000;
-  expect_error(ErrorCode::usage, "no token of this model", [&] { (void)one.replace(other); });
+  expect_error(ErrorCode::usage, "unknown token", [&] { (void)one.replace(other); });
   EXPECT_EQ(one.tokens(), some_tokens(20));
   EXPECT_FALSE(one.requires_inference());
   expect_fresh(one);

@@ -73,7 +73,7 @@ TEST_F(GenerationTest, APromptThatIsNoneForgetsNothing) {
   const std::vector<engine::Token> before = conversation.tokens();
   params.prompt = {5, 6, 7, 8, 9, 1'000'000};
   params.overflow = {.strategy = ContextOverflow::reprefill};
-  test::expect_error(ErrorCode::usage, "no token of this model", [&] { Generation generation(conversation, params); });
+  test::expect_error(ErrorCode::usage, "unknown token", [&] { Generation generation(conversation, params); });
   EXPECT_EQ(conversation.tokens(), before);
 }
 

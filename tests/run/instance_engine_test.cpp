@@ -89,7 +89,7 @@ TEST(InstanceTest, ASecondModelThatDoesNotFitIsRefusedAndTheFirstGoesOn) {
   EXPECT_EQ(text_of(*first), before);
 }
 
-TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
+TEST(InstanceTest, APlanOfTheWholeBudgetFitsAndOneByteLessDoesNot) {
   plan::PlannerOptions options;
   const plan::Plan plan = plan_of(small_request("llama-dense", "CPU"));
   const Bytes required = plan::required_on(device::host(), plan.models);
@@ -104,7 +104,7 @@ TEST(InstanceTest, APlanWithinAHairOfTheLineFitsAndOneByteLessDoesNot) {
 }
 
 // The budget holds even when a plan is wrong: a context larger than the one reserved is refused at the allocation.
-TEST(InstanceTest, AnAllocationBeyondTheLineIsRefusedAndTheNeighbourAnswers) {
+TEST(InstanceTest, AnAllocationBeyondTheBudgetIsRefusedAndTheNeighbourAnswers) {
   MemoryAccounting accounting;
   auto neighbour = ready(accounting, small_request("llama-dense", "CPU"));
   const std::string before = text_of(*neighbour);

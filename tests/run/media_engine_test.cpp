@@ -287,7 +287,7 @@ TEST_P(MediaMisuse, APlanWhoseMicroBatchIsTooSmallIsRefusedByName) {
 TEST_P(MediaMisuse, AProjectorThatIsNoneIsTheFilesFault) {
   plan::Request wrong = request(ProjectorKind::fixed);
   wrong.dry_run.projector.path = wrong.dry_run.model.path;
-  expect_error(ErrorCode::model_unusable, "is no projector", [&] { (void)test::plan_of(wrong); });
+  expect_error(ErrorCode::model_unusable, "is not a projector", [&] { (void)test::plan_of(wrong); });
   wrong.dry_run.projector.path = folder_ / "absent.gguf";
   expect_error(ErrorCode::model_unusable, "absent.gguf", [&] { (void)test::plan_of(wrong); });
 }

@@ -91,7 +91,7 @@ TEST_F(OpenTwiceTest, ANameOfOnesOwnIsRefusedWhileAnotherHasIt) {
   EXPECT_EQ(accounting.ledger().account(device::host()).committed, before);
 }
 
-TEST_F(OpenTwiceTest, AnOpenThatNamesNoLineTakesNoneAway) {
+TEST_F(OpenTwiceTest, AnOpenThatNamesNoBudgetTakesNoneAway) {
   const std::string path = copy_of("llama-dense", "one", "model.gguf");
   OpenOptions with_budget;
   with_budget.planner.budgets = {{.device = device::host(), .amount = 1_GiB}};

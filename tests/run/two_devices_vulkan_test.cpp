@@ -42,7 +42,7 @@ Bytes weights_on(const device::DeviceId& device, const plan::Plan& plan) {
   return sum;
 }
 
-TEST_F(TwoDevices, LayersAreSharedOutByTheRoomUnderTheLines) {
+TEST_F(TwoDevices, LayersAreSharedOutByFreeCapacity) {
   const plan::Plan second_larger = test::plan_of(on_both("llama-dense"), under(1_GiB, 3_GiB));
   EXPECT_EQ(second_larger.models.front().request.model.tensor_split, (std::vector<float>{64, 192}));
   const plan::Plan first_full = test::plan_of(on_both("llama-dense"), under(0_B, 3_GiB));
@@ -105,7 +105,7 @@ TEST_F(TwoDevices, SealedItTakesNothing) {
 
 // A plan that is wrong about the second device: what lies on both is refused there, typed, and all of it is given back;
 // the neighbour on the first one answers.
-TEST_F(TwoDevices, TheLineOfOneHoldsEvenWhenThePlanIsWrong) {
+TEST_F(TwoDevices, TheBudgetOfOneHoldsEvenWhenThePlanIsWrong) {
   MemoryAccounting accounting;
   const auto neighbour = test::ready(accounting, test::small_request("qwen3-dense", kFirst.name()));
   plan::Plan wrong = test::plan_of(on_both("llama-dense"), under(4_GiB, 4_GiB));

@@ -73,7 +73,7 @@ TEST(UploadsTest, SmallModelsAreTheEngines) {
 }
 
 // Its budget has room for the model and for nothing else.
-TEST(UploadsTest, ALineWithoutRoomCostsSpeedAndNothingElse) {
+TEST(UploadsTest, ABudgetThatIsFullCostsSpeedAndNothingElse) {
   MemoryAccounting accounting;
   const auto instance = reserved(accounting, on_vulkan(test::arch_model("llama-dense")), kUploadAlways);
   accounting.ledger().set_budget(device::host(), accounting.ledger().account(device::host()).committed + 1_MiB);

@@ -66,10 +66,10 @@ TEST(HttpFailureTest, EachHasASentenceAndItsStatus) {
   expect(plain, 400, "", 400, "not as long as its Content-Length");
   expect(request_with({{"Content-Encoding", "gzip"}}), 400, "", 400, "decoded as the gzip");
   expect(request_with({{"Transfer-Encoding", "chunked"}}), 400, "", 400, "chunks are damaged");
-  expect(httplib::Request{}, 400, "", 400, "no HTTP request");
+  expect(httplib::Request{}, 400, "", 400, "not an HTTP request");
   httplib::Request brewing = plain;
   brewing.method = "BREW";
-  expect(brewing, 400, "", 501, "no method of HTTP");
+  expect(brewing, 400, "", 501, "method of HTTP is unknown");
   expect(plain, 417, "", 417, "Expectation Failed");
 }
 

@@ -89,7 +89,7 @@ class Http(ServedCase):
         self.assertEqual(status, 200, answer)
 
     def test_requests_that_are_none(self):
-        self.says(self.send({"Connection": "close"}, None, method="BREW"), 501, "no method of HTTP")
+        self.says(self.send({"Connection": "close"}, None, method="BREW"), 501, "method of HTTP is unknown")
         self.says(self.send({"Connection": "close"}, None, method="GET", path="/v1/models?" + "x" * 9000), 414, "longer than 8 KiB")
         for headers in ({f"X-{i}": "y" for i in range(150)}, {"X": "y" * 9000}):
             self.says(self.send({**headers, "Connection": "close"}, None, method="GET", path="/v1/models"), 400, "8 KiB")

@@ -56,7 +56,7 @@ Bytes together(const Fleet& fleet, const std::string& names) {
   return {};
 }
 
-void line_for(Fleet& fleet, std::size_t count) {
+void budget_for(Fleet& fleet, std::size_t count) {
   std::string names;
   for (const FleetModel& model : fleet.models) names += model.request.name;
   fleet.budgets = {{.device = device::host(), .amount = together(fleet, names.substr(0, count)) + kSlack}};

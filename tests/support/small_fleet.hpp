@@ -26,7 +26,7 @@ inline constexpr Bytes kSlack = 12_MiB;  // less than a model; what the runtime 
 [[nodiscard]] Bytes together(const Fleet& fleet, const std::string& names);
 
 // A budget on the CPU with room for the largest `count` of them, and not for one more.
-void line_for(Fleet& fleet, std::size_t count);
+void budget_for(Fleet& fleet, std::size_t count);
 
 // A host of its own, with everything it stands on.
 class SmallHost {

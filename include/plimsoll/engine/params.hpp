@@ -106,8 +106,8 @@ struct ContextParams {
   FlashAttention flash_attn = FlashAttention::automatic;
   Pooling pooling = Pooling::unspecified;
   Attention attention = Attention::unspecified;  // what a token sees, of embeddings; unspecified: as the model's own
-  bool embeddings = false;  // must be decided here: switching it on later can crash the engine
-  bool offload_kqv = true;  // KV cache on the accelerator
+  bool embeddings = false;                       // must be decided here: switching it on later can crash the engine
+  bool offload_kqv = true;                       // KV cache on the accelerator
   bool op_offload = true;
   bool swa_full = false;    // full-size cache for sliding-window layers
   bool kv_unified = false;  // one KV buffer shared by all sequences

@@ -109,8 +109,8 @@ class Candidates {
 };
 
 // Called on the thread that samples: for a generation the model's decode loop, else whoever calls sample(). What it
-// throws comes out of Sampler::sample(), or of the generation, as it is; the
-// sampler's state is then that of some moment of the choice: reset() it.
+// throws comes out of Sampler::sample(), or of the generation, as it is; the sampler's state is then that of some
+// moment of the choice: reset() it.
 class CustomSampler {
  public:
   virtual ~CustomSampler() = default;

@@ -40,7 +40,7 @@ struct Refusal {
 [[nodiscard]] std::string to_sentence(const Refusal& refusal);
 
 // The refusal as a failure: what loading, warming up and decoding throw. Its numbers, in bytes, are "requested", and
-// "available" and "limit" where they are known.
+// "available", "limit" and "promised_to_others" where they are known.
 class Refused final : public Error {
  public:
   // `doing` begins the message: "loading 'a'"; empty: the message is the sentence.

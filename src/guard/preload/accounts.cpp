@@ -16,14 +16,14 @@ Accounts::Accounts(const Settings& settings)
 std::expected<void, memory::Refusal> Accounts::Door::try_acquire(const memory::Tag& tag, Bytes bytes) {
   if (!accounts_.knows(tag.device)) accounts_.learn_devices();
   const std::lock_guard lock(accounts_.gate_);
-  auto granted = next_.try_acquire(tag, bytes);
+  auto granted = next().try_acquire(tag, bytes);
   granted ? accounts_.note_peaks(tag) : accounts_.note_refusal(granted.error());
   return granted;
 }
 
 void Accounts::Door::release(const memory::Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(accounts_.gate_);
-  next_.release(tag, bytes);
+  next().release(tag, bytes);
 }
 
 bool Accounts::knows(const device::DeviceId& device) const {

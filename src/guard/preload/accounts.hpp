@@ -63,17 +63,14 @@ class Accounts {
 
  private:
   // Every request passes here first: a device that is new gets its budget, and the gate is kept while accounts change.
-  class Door final : public memory::AnyCapacity {
+  class Door final : public memory::CapacityAdaptor {
    public:
-    explicit Door(Accounts& accounts, memory::AnyCapacity& next) : accounts_(accounts), next_(next) {}
+    explicit Door(Accounts& accounts, memory::AnyCapacity& next) : CapacityAdaptor(next), accounts_(accounts) {}
     [[nodiscard]] std::expected<void, memory::Refusal> try_acquire(const memory::Tag& tag, Bytes bytes) override;
     void release(const memory::Tag& tag, Bytes bytes) noexcept override;
-    void placed(const memory::Tag& tag, Bytes bytes) noexcept override { next_.placed(tag, bytes); }
-    void leaving(const memory::Tag& tag, Bytes bytes) noexcept override { next_.leaving(tag, bytes); }
 
    private:
     Accounts& accounts_;
-    memory::AnyCapacity& next_;
   };
   [[nodiscard]] bool knows(const device::DeviceId& device) const;
   void set_budget(const device::DeviceInfo& info);

@@ -95,7 +95,7 @@ function makeDevice(device) {
   parts.bar.append(parts.segments, parts.bracket);
   node.append(
     element('div', {class: 'device-head'}, element('div', {}, element('h3', {text: device.device}), parts.description, parts.turn), parts.headroom),
-    element('div', {class: 'gauge'}, parts.mark, parts.bar), parts.owners, parts.scale, parts.readout, parts.keys, parts.facts,
+    element('div', {class: 'level'}, parts.mark, parts.bar), parts.owners, parts.scale, parts.readout, parts.keys, parts.facts,
     element('figure', {class: 'history'}, parts.chart, parts.caption));
   // One tab stop for the bar; arrows, Home and End go through its segments; what is pointed at is spelled out below it.
   const show = (segment) => { parts.shown = segment; setText(parts.readout, segment?.dataset.text ?? parts.idle ?? ''); };

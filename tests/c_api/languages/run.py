@@ -19,10 +19,10 @@ STORY = [r" Wind south-west, force 6\. .*", r"Day 13\. .*"]
 COMMON = ["tracker: enforcing", r"over_budget.*; instead: .+", "thrown while loading: .*over board", "told of loading: [Tt]rue", *STORY]
 
 CSHARP = [*COMMON, "ended by: Length", "answered: True", "cancelled", "thrown in a callback: InvalidOperationException: over board",
-          "wrong settings: PlimsollException: 'sampling' is no JSON", "after the end: PlimsollException: this model was closed already",
+          "wrong settings: PlimsollException: 'sampling' is not JSON", "after the end: PlimsollException: this model was closed already",
           r"numbers of a vector: \d+"]
 NODE = [*COMMON, "ended by: length; the loop went on: true", "chat: user assistant true", "stopped: cancelled",
-        "thrown in a callback: RangeError: over board", "wrong settings: PlimsollError: 'sampling' is no JSON",
+        "thrown in a callback: RangeError: over board", "wrong settings: PlimsollError: 'sampling' is not JSON",
         "after the end: PlimsollError: this model was closed already", r"numbers of a vector: \d+"]
 FIRST = ["tracker: enforcing", "advice: ", "required: opened"]
 BEHIND = ["tracker: advisory", "advice: libggml-base was loaded before libplimsoll.*LD_PRELOAD.*", "required: unsupported"]
