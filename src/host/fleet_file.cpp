@@ -116,6 +116,8 @@ void read_eviction(const toml::node& node, Fleet& fleet, Complaints& complaints)
 
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   Fleet fleet;
+  TableReader isolation(complaints, "a fleet");
+  add_isolation_keys(isolation, fleet.isolation);
   for (const auto& [key, node] : root) {
     const toml::table* const table = node.as_table();
     const std::string_view name = key.str();
@@ -130,6 +132,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
         complaints.at(node.source(), "'prefault' takes true or false");
     } else if (name == "keep-in-host") {
       read_keep_in_host(node, fleet, complaints);
+    } else if (is_isolation_key(name)) {
+      isolation.read_known(toml::table{{key, node}});
     } else if (name == "eviction") {
       read_eviction(node, fleet, complaints);
     } else if (name == "model") {
@@ -142,11 +146,12 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
-                                              "keep-in-host, eviction, [swap], [thresholds], [[key]] "
-                                              "and [[model]]",
+                                              "keep-in-host, eviction, isolation, max-decode-time, process-memory, "
+                                              "most-deaths, [swap], [thresholds], [[key]] and [[model]]",
                                               name));
     }
   }
+  settle_isolation(fleet);
   return fleet;
 }
 
