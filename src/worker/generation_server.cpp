@@ -54,12 +54,8 @@ void GenerationServer::Answer::begin(GenerationRequest request) {
       if (self && self->reader) send(*self->reader);
     });
   };
-  const bool tells_progress = request.tells_progress;
-  if (tells_progress || faults_are_on()) {
-    params.prompt_progress = [in_loop, tells_progress, tokens = conversation.tokens()](std::size_t done,
-                                                                                       std::size_t of) {
-      fault_at(tokens);
-      if (!tells_progress) return;
+  if (request.tells_progress) {
+    params.prompt_progress = [in_loop](std::size_t done, std::size_t of) {
       in_loop([done, of](rpc::Reader::Client& host) {
         auto call = host.progressRequest();
         call.setDone(done);
@@ -68,11 +64,11 @@ void GenerationServer::Answer::begin(GenerationRequest request) {
       });
     };
   }
-  if (request.tells_prompt_decoded) {
-    params.prompt_decoded = [in_loop] {
-      in_loop([](rpc::Reader::Client& host) {
-        host.promptDecodedRequest().send().detach([](kj::Exception&&) {});
-      });
+  if (request.tells_prompt_decoded || faults_are_on()) {
+    params.prompt_decoded = [in_loop, tells = request.tells_prompt_decoded, tokens = conversation.tokens()] {
+      fault_at(tokens);
+      if (!tells) return;
+      in_loop([](rpc::Reader::Client& host) { host.promptDecodedRequest().send().detach([](kj::Exception&&) {}); });
     };
   }
   if (draft && request.speculation)

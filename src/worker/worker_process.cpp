@@ -170,11 +170,14 @@ void WorkerProcess::supervise() {
 
 void WorkerProcess::live_again() {
   const std::shared_ptr<Life> life = begin_life();
+  {
+    const std::lock_guard lock(mutex_);
+    ++restarts_;
+  }
   observer_.make_again(life);
   {
     const std::lock_guard lock(mutex_);
     is_ready_ = true;
-    ++restarts_;
     changed_.notify_all();
   }
   observer_.is_back();
