@@ -68,7 +68,7 @@ RemoteModel::~RemoteModel() {
 }
 
 std::shared_ptr<OpenModel> RemoteModel::open_in(const std::shared_ptr<Life>& life) {
-  auto open = std::make_shared<OpenModel>();
+  auto open = loop_.shared<OpenModel>();
   open->life = life;
   const std::string text = to_text(request_);
   const std::string facts = as_ours([&] {

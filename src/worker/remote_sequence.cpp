@@ -69,7 +69,7 @@ std::unique_ptr<RemoteSequence> RemoteSequence::create(RemoteModel& model) {
 std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const run::SequenceSnapshot& snapshot) {
   std::unique_ptr<RemoteSequence> made(new RemoteSequence(model));
   auto packed = std::make_shared<PackedSnapshot>(pack(snapshot));
-  auto there = std::make_shared<There>();
+  auto there = model.loop().shared<There>();
   there->open = model.open();
   try {
     const State state = as_ours([&] {
@@ -101,7 +101,7 @@ void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
   if (const auto here = this->there(); here && here->open == open) return;
   std::vector<engine::Token> all = tokens_;
   all.append_range(more);
-  auto there = std::make_shared<There>();
+  auto there = model_.loop().shared<There>();
   there->open = open;
   const State state = as_ours([&] {
     return model_.loop().run([&]() -> kj::Promise<State> {

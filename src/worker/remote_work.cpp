@@ -156,7 +156,7 @@ kj::Promise<bool> RemoteWork::send(const RemoteWork& work, const std::string& pa
 // With the link's mutex. In a new life the sequence is made again first, with what has been said.
 void RemoteWork::begin_in(const std::shared_ptr<OpenModel>& open, bool is_back) {
   run::GenerationParams params = params_;
-  auto begun = std::make_shared<Begun>();
+  auto begun = loop_.shared<Begun>();
   begun->open = open;
   std::vector<engine::Token> said;
   std::uint64_t number = 0;

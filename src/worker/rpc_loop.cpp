@@ -20,7 +20,8 @@ void Inbox::arm() {
   if (!jobs_.empty()) wake_->fulfill();
 }
 
-void Inbox::work_off() {
+// False: there was nothing.
+bool Inbox::work_off_once() {
   std::vector<std::move_only_function<void()>> jobs;
   {
     const std::lock_guard lock(mutex_);
@@ -33,7 +34,17 @@ void Inbox::work_off() {
       log::error("worker", "work on the event loop failed: {}", error.what());
     }
   }
+  return !jobs.empty();
+}
+
+void Inbox::work_off() {
+  (void)work_off_once();
   arm();
+}
+
+void Inbox::finish() {
+  while (work_off_once()) {
+  }
 }
 
 void Inbox::taskFailed(kj::Exception&& failure) {
@@ -57,6 +68,7 @@ RpcLoop::RpcLoop() {
       changed.notify_one();
     }
     stop.promise.wait(io.waitScope);
+    inbox.finish();
   });
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return is_there; });

@@ -21,9 +21,11 @@ class Inbox final : private kj::TaskSet::ErrorHandler {
  public:
   Inbox();
   void post(std::move_only_function<void()> job);
+  void finish();  // on the loop's thread, at its end: what was posted before is done
 
  private:
   void arm();
+  [[nodiscard]] bool work_off_once();
   void work_off();
   void taskFailed(kj::Exception&& failure) override;
 
@@ -42,6 +44,11 @@ class RpcLoop {
   RpcLoop& operator=(const RpcLoop&) = delete;
 
   void post(std::move_only_function<void()> job) { inbox_->post(std::move(job)); }
+  // What holds objects of the RPC library, which are deleted on the loop's thread, whoever lets go of it last.
+  template <class T>
+  [[nodiscard]] std::shared_ptr<T> shared() {
+    return std::shared_ptr<T>(new T(), [this](T* object) { post([object] { delete object; }); });
+  }
   // Runs it there and waits for what it promises; what that or the call throws is thrown here, as it is. Not from the
   // loop's own thread.
   template <class Work>

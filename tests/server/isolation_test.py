@@ -91,7 +91,7 @@ class Isolation(unittest.TestCase):
 
     def serve(self, *arguments, **options):
         server = Serving(PROGRAM, *arguments, **options)
-        self.addCleanup(server.stop)
+        self.addCleanup(lambda: self.assertEqual(server.stop(), 0))
         return server
 
     def isolated(self, *arguments, **options):

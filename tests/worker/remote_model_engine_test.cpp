@@ -274,8 +274,10 @@ TEST_F(RemoteModelTest, NoDescriptorAndNoProcessStays) {
     open();
     const pid_t pid = lone->process.pid();
     kill(pid, SIGKILL);
-    Generation generation(lone->model.create(), params());
-    (void)stream(generation);
+    {
+      Generation generation(lone->model.create(), params());
+      (void)stream(generation);
+    }
     const pid_t second = lone->process.pid();
     lone.reset();
     EXPECT_EQ(kill(pid, 0), -1);
