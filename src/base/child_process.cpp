@@ -235,6 +235,11 @@ std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) 
   }
 }
 
+int ChildProcess::take_socket() noexcept {
+  close(std::exchange(from_, -1));
+  return std::exchange(to_, -1);
+}
+
 pid_t ChildProcess::pid() const noexcept {
   const std::lock_guard lock(mutex_);
   return std::max(pid_, 0);

@@ -41,8 +41,9 @@ class ChildProcess {
   // `stop` is requested.
   [[nodiscard]] std::optional<std::string> read_line(const std::stop_token& stop = {});
 
-  // For a child that speaks otherwise than in lines, over its stdin: the other end of that, which stays this object's.
-  [[nodiscard]] int socket() const noexcept { return to_; }
+  // For a child that speaks otherwise than in lines, over its stdin: the other end of that, which is the caller's from
+  // now on. What the child writes to its stdout is read by nobody. Once, in the place of lines.
+  [[nodiscard]] int take_socket() noexcept;
   // Any thread, as kill(). 0: it has been waited for.
   [[nodiscard]] pid_t pid() const noexcept;
   void kill() noexcept;  // at once; it is still to be waited for. Does nothing once it has been

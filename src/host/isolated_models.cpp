@@ -209,6 +209,7 @@ IsolatedModels::Opened IsolatedModels::open(const Asked& asked, const std::stop_
                               .compute_buffers = without_process(group.planned_buffers()),
                               .devices = within(asked.devices, owners),
                               .warm_up = asked.warm_up};
+  std::erase_if(request.plan.entries, [](const auto& entry) { return entry.buffer == plan::kProcessBuffer; });
   auto model = std::make_unique<worker::RemoteModel>(*loop_, group.process(), std::move(request),
                                                      engine::Model::load(header, {.vocab_only = true}));
   const bool has_others = group.add(model.get());

@@ -1,7 +1,6 @@
 #include "worker/worker_process.hpp"
 
 #include <capnp/rpc-twoparty.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <csignal>
@@ -90,11 +89,9 @@ void WorkerProcess::start() {
   supervisor_ = std::thread([this] { supervise(); });
 }
 
-// The loop has a copy of the socket, which closes with the connection.
 std::shared_ptr<Life> WorkerProcess::begin_life() {
   auto life = std::make_shared<Life>(options_.program);
-  const int socket = fcntl(life->process.socket(), F_DUPFD_CLOEXEC, 0);
-  if (socket < 0) throw Error(ErrorCode::io, "no descriptor is free for the process of a model");
+  const int socket = life->process.take_socket();
   (void)loop_.run([&]() -> kj::Promise<bool> {
     auto connection = kj::heap<Connection>();
     connection->stream = loop_.io().wrapUnixSocketFd(kj::AutoCloseFd(socket));
