@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 get_property(parts GLOBAL PROPERTY PLIMSOLL_PARTS)
 list(REMOVE_ITEM parts plimsoll_c_api)  # it is inside libplimsoll.so
-install(TARGETS ${parts} plimsoll_hook plimsoll_hook_shared plimsoll_shared EXPORT plimsollTargets
+install(TARGETS ${parts} plimsoll_worker_rpc plimsoll_hook plimsoll_hook_shared plimsoll_shared EXPORT plimsollTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   OBJECTS DESTINATION ${CMAKE_INSTALL_LIBDIR}/plimsoll)

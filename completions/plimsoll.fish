@@ -635,6 +635,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l cached-prompts -x
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l slot-save-path -r -F -d 'Folder in which POST /slots saves conversations by name, to be restored by another server'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-wait -x -d 'Seconds that a request waits for its model'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-time -x -d 'Seconds that a request may take'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-decode-time -x -d 'Seconds that a batch may take in a process of its own'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l isolate -d 'Models compute in processes of their own'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l time-slice -x -d 'Seconds that a request has its slot at least before it gives way to one of a higher priority'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l drain-time -x -d 'Seconds that requests at work are given when the server is to end'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -s s -l seed -x -d 'Seed'

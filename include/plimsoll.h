@@ -120,7 +120,8 @@ enum {
   PLIMSOLL_ARITHMETIC = 12,          /* a sum of bytes left its range */
   PLIMSOLL_INTERNAL = 13,            /* a broken promise of the library's own */
   PLIMSOLL_CALLBACK_FAILED = 14,     /* a callback of the program let an exception out */
-  PLIMSOLL_OUT_OF_HOST_MEMORY = 15   /* malloc had nothing left */
+  PLIMSOLL_OUT_OF_HOST_MEMORY = 15,  /* malloc had nothing left */
+  PLIMSOLL_MODEL_CRASHED = 16        /* this request has ended the process of its model twice */
 };
 
 /* What these four lend lives until the error is freed. NULL is no error: PLIMSOLL_OK, "ok", "" and "{}". Any thread. */

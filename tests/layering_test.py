@@ -12,7 +12,7 @@ LAYER = {
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
     "remote": 1.5,                     # headers of models on other machines, as the engine reads them
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
-    "run": 3, "host": 3.5,             # work: a host has many runs
+    "run": 3, "worker": 3.2, "host": 3.5,  # work: a run in a process of its own; a host has many
     "api": 4, "monitor": 4,            # views
     "server": 5, "tui": 5, "library": 5,  # faces: over HTTP, on a terminal, for programs
     "guard": 5,                        # and in front of programs that are not ours

@@ -29,6 +29,7 @@ void add_guard(CLI::App& app, GlobalOptions& global, int& status);
 void add_place(CLI::App& app, GlobalOptions& global, int& status);
 void add_ps(CLI::App& app, GlobalOptions& global, int& status);
 void add_quantize_worker(CLI::App& app, GlobalOptions& global, int& status);  // not for people
+void add_model_worker(CLI::App& app, GlobalOptions& global, int& status);     // not for people
 void add_dry_run_worker(CLI::App& app, GlobalOptions& global, int& status);   // not for people
 void add_option_table(CLI::App& app, GlobalOptions& global, int& status);     // not for people
 

@@ -35,6 +35,7 @@ ExitStatus exit_status(ErrorCode code) noexcept {
     case ErrorCode::sealed:
     case ErrorCode::io:
     case ErrorCode::engine_failed:
+    case ErrorCode::model_crashed:
     case ErrorCode::arithmetic:
     case ErrorCode::internal:
       break;

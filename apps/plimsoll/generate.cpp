@@ -158,11 +158,11 @@ int run_on_fleet(const GlobalOptions& global, const GenerateOptions& options) {
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryAccounting accounting(join_machine("generate"));
-  host::Host host(accounting, fleet, dry_runs, store);
+  host::Host host(accounting, fleet, dry_runs, store, {.worker_program = {program_path(), "model-worker"}});
   host::Lease lease = host.acquire(name, {.stop = interrupts()});
 
   run::GenerationParams params = generation_params(options);
-  params.prompt = prompt_tokens(*lease.instance().model(), options);
+  params.prompt = prompt_tokens(*lease.served().vocabulary(), options);
   params.stop = interrupts();
   params.draft = lease.draft();
   std::string text;

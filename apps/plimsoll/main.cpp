@@ -76,13 +76,13 @@ int run_command(int argc, char** argv) {
   program.fallthrough();
   program.option_defaults()
       ->take_last();  // a flag given again replaces the one before, as in llama.cpp; lists say otherwise
-  for (const app::AddCommand add : {app::add_devices,        app::add_plan,        app::add_generate,
-                                    app::add_chat,           app::add_calibrate,   app::add_doctor,
-                                    app::add_demo,           app::add_bench,       app::add_embed,
-                                    app::add_rerank,         app::add_tokenize,    app::add_quantize,
-                                    app::add_serve,          app::add_top,         app::add_ps,
-                                    app::add_guard,          app::add_place,       app::add_quantize_worker,
-                                    app::add_dry_run_worker, app::add_option_table}) {
+  for (const app::AddCommand add : {app::add_devices,        app::add_plan,         app::add_generate,
+                                    app::add_chat,           app::add_calibrate,    app::add_doctor,
+                                    app::add_demo,           app::add_bench,        app::add_embed,
+                                    app::add_rerank,         app::add_tokenize,     app::add_quantize,
+                                    app::add_serve,          app::add_top,          app::add_ps,
+                                    app::add_guard,          app::add_place,        app::add_quantize_worker,
+                                    app::add_dry_run_worker, app::add_model_worker, app::add_option_table}) {
     add(program, global, status);
   }
   program.parse_complete_callback([&global] { set_up_log(global); });

@@ -75,6 +75,7 @@ Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, pla
   plan::Plan models = planner.plan(
       host::requests_of(fleet),
       {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
+  host::add_processes(fleet, models.models);
   add_what_others_may_give(models.devices, machine);
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
@@ -137,7 +138,8 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   host::Host host(accounting, std::move(fleet), dry_runs, store,
                   {.longest_queue = options.queue,
                    .planned = std::move(planned.models),
-                   .time_slice = std::chrono::milliseconds(std::llround(options.slice_s * 1000))});
+                   .time_slice = std::chrono::milliseconds(std::llround(options.slice_s * 1000)),
+                   .worker_program = {program_path(), "model-worker"}});
   monitor::Monitor monitor(host);
   say_what_is_risky(server_settings);
   const auto plan = [&](const std::vector<plan::Request>& requests) { return later.plan(requests, host); };

@@ -133,6 +133,12 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command
+         .add_flag("--isolate", o.isolate,
+                   "Models compute in a process of their own, one for each compute group; what ends it does not end the "
+                   "server")
+         ->envname("PLIMSOLL_ISOLATE"),
+     "Server");
+  of(command
          .add_option("--keep-in-host", o.keep_in_host,
                      "Host memory for weights of models that have gone, so that they come back without their file")
          ->envname("PLIMSOLL_KEEP_IN_HOST"),
@@ -192,6 +198,13 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command.add_option("--max-time", o.working_s, "Seconds that a request may take; 0: as long as it takes")
          ->check(seconds)
          ->envname("PLIMSOLL_MAX_TIME")
+         ->capture_default_str(),
+     "Limits");
+  of(command
+         .add_option("--max-decode-time", o.decode_s,
+                     "Seconds that a batch may take in a process of its own before that counts as dead; 0: no limit")
+         ->check(CLI::Range(0.0, 86'400.0))
+         ->envname("PLIMSOLL_MAX_DECODE_TIME")
          ->capture_default_str(),
      "Limits");
   of(command

@@ -30,6 +30,8 @@ struct ServeOptions {
   std::int64_t working_s = 0;
   std::int64_t draining_s = 30;
   double ping_s = 5;
+  bool isolate = false;
+  double decode_s = 0;
   double slice_s = 2;
   std::string log_format = "text";
   bool no_dashboard = false;

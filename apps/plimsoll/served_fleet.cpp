@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <iterator>
 #include <set>
 #include <sstream>
@@ -104,6 +106,10 @@ host::Fleet ServedFleet::read() {
     if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
     fleet.keep_in_host = *kept;
   }
+  if (options_.isolate) fleet.isolation.own_process = true;
+  if (options_.decode_s > 0)
+    fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));
+  host::settle_isolation(fleet);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // what is none is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
   lay_over_all(fleet, {.params = sampling(options_.sampling), .given = options_.sampling_given});

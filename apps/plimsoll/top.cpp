@@ -91,7 +91,7 @@ int run(const GlobalOptions& global, const TopOptions& options) {
   dry_run::DryRunProcess dry_runs({program_path(), "dry-run-worker"});
   plan::Store store;
   run::MemoryAccounting accounting(join_machine("top"));
-  host::Host host(accounting, fleet, dry_runs, store);
+  host::Host host(accounting, fleet, dry_runs, store, {.worker_program = {program_path(), "model-worker"}});
   return headless ? run_headless(global, options, host) : run_on_terminal(options, host);
 }
 

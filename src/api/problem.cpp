@@ -23,6 +23,7 @@ int http_status(ErrorCode code) noexcept {
     case ErrorCode::sealed:
     case ErrorCode::io:
     case ErrorCode::engine_failed:
+    case ErrorCode::model_crashed:
     case ErrorCode::arithmetic:
     case ErrorCode::internal:
       break;

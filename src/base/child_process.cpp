@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -171,12 +172,16 @@ ChildProcess::~ChildProcess() {
   if (pid_ <= 0) return;
   // Nothing it still holds is of use to anyone, and tearing a model's vocabulary down takes longer than a small dry
   // run.
-  kill(pid_, SIGKILL);
+  ::kill(pid_, SIGKILL);
   (void)wait();
 }
 
 int ChildProcess::wait() noexcept {
+  siginfo_t ended{};
+  while (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
   int status = 0;
+  const std::lock_guard lock(mutex_);
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
@@ -221,7 +226,7 @@ std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) 
     }
     if (poll(files.data(), files.size(), -1) < 0) {
       if (errno == EINTR) continue;
-      kill(pid_, SIGKILL);  // nothing can be read of it any more
+      ::kill(pid_, SIGKILL);  // nothing can be read of it any more
       return std::nullopt;
     }
     if (stop.stop_requested()) continue;
@@ -230,14 +235,31 @@ std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) 
   }
 }
 
-ChildProcess::End ChildProcess::end() {
+int ChildProcess::take_socket() noexcept {
+  close(std::exchange(from_, -1));
+  return std::exchange(to_, -1);
+}
+
+pid_t ChildProcess::pid() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::max(pid_, 0);
+}
+
+// Until it is waited for under the lock, nobody else has its number.
+void ChildProcess::kill() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
+ChildProcess::End ChildProcess::end(std::size_t kept) {
   while (read_into(errors_, stderr_)) {
+    if (stderr_.size() > kept) stderr_.erase(0, stderr_.size() - kept);
   }
   const int status = wait();
   std::string how = WIFSIGNALED(status)
                         ? fmt::format("crashed ({})", strsignal(WTERMSIG(status)))
                         : fmt::format("ended with status {}", WIFEXITED(status) ? WEXITSTATUS(status) : status);
-  return {.how = std::move(how), .errors = std::move(stderr_)};
+  return {.how = std::move(how), .errors = std::move(stderr_), .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0};
 }
 
 }  // namespace plimsoll

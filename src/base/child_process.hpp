@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -40,12 +41,21 @@ class ChildProcess {
   // `stop` is requested.
   [[nodiscard]] std::optional<std::string> read_line(const std::stop_token& stop = {});
 
+  // For a child that speaks otherwise than in lines, over its stdin: the other end of that, which is the caller's from
+  // now on. What the child writes to its stdout is read by nobody. Once, in the place of lines.
+  [[nodiscard]] int take_socket() noexcept;
+  // Any thread, as kill(). 0: it has been waited for.
+  [[nodiscard]] pid_t pid() const noexcept;
+  void kill() noexcept;  // at once; it is still to be waited for. Does nothing once it has been
+
   struct End {
     std::string how;     // "crashed (Segmentation fault)", "ended with status 1"
     std::string errors;  // all that the child wrote to stderr
+    int signal = 0;      // that ended it; 0: it ended itself
   };
-  // Only after read_line() came back empty, once.
-  [[nodiscard]] End end();
+  // Only after read_line() came back empty, or in the place of reading, once: waits until the child has closed its
+  // stderr and ended. Of what it writes there the last `kept` bytes are kept.
+  [[nodiscard]] End end(std::size_t kept = static_cast<std::size_t>(-1));
 
  private:
   struct Ends;
@@ -54,6 +64,7 @@ class ChildProcess {
   void take(Ends& ends);
   [[nodiscard]] int wait() noexcept;
 
+  mutable std::mutex mutex_;  // of the number, which may be another process's once it has been waited for
   pid_t pid_ = -1;
   int to_ = -1;  // a socket: writing to a closed one is an error, not a signal
   int from_ = -1;

@@ -26,6 +26,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "io";
     case ErrorCode::engine_failed:
       return "engine_failed";
+    case ErrorCode::model_crashed:
+      return "model_crashed";
     case ErrorCode::arithmetic:
       return "arithmetic";
     case ErrorCode::internal:

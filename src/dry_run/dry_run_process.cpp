@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "base/error_names.hpp"
 #include "dry_run/dry_run_json.hpp"
 #include "dry_run/local_dry_runs.hpp"
 #include "engine/backend.hpp"
@@ -20,14 +21,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Every code, so that what the child threw is thrown again as the same.
-ErrorCode code_from(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::internal); ++i) {
-    if (to_string(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
-  }
-  return ErrorCode::internal;
-}
-
 Json error_json(ErrorCode code, const std::string& message, const Error::Numbers& numbers) {
   Json list = Json::array();
   for (const auto& [name, value] : numbers) list.push_back({name, value});
@@ -37,7 +30,7 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
 [[noreturn]] void throw_error(const Json& error) {
   Error::Numbers numbers;
   for (const Json& pair : error.at("numbers")) numbers.emplace_back(pair.at(0), pair.at(1));
-  throw Error(code_from(error.at("code")), error.at("message").get<std::string>(), std::move(numbers));
+  throw Error(error_code_from(error.at("code").get<std::string>()), error.at("message").get<std::string>(), std::move(numbers));
 }
 
 bool write_all(int file, std::string_view text) {

@@ -23,7 +23,7 @@ std::unique_ptr<ChildProcess> start_engine_process(const std::vector<std::string
 }
 
 std::string why_engine_ended(ChildProcess& process) {
-  const auto [how, errors] = process.end();
+  const auto [how, errors, signal] = process.end();
   const std::size_t assertion = errors.find("GGML_");
   if (assertion == std::string::npos) return "the engine " + how;
   return "the engine gave up: " + errors.substr(assertion, errors.find('\n', assertion) - assertion);

@@ -23,8 +23,9 @@ memory::Tag tag_of(const device::DeviceId& device) {
 }  // namespace
 
 BackendAccounting::BackendAccounting(memory::Ledger& ledger, const device::Probe& probe,
-                                     const std::vector<device::DeviceInfo>& devices)
-    : ledger_(ledger), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
+                                     const std::vector<device::DeviceInfo>& devices,
+                                     std::function<bool(const std::string& owner)> is_elsewhere)
+    : ledger_(ledger), is_elsewhere_(std::move(is_elsewhere)), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
 
 BackendAccounting::~BackendAccounting() {
   for (const auto& [tag, bytes] : charged_) give_back(tag, bytes);
@@ -49,10 +50,12 @@ bool BackendAccounting::lies_in(const device::DeviceId& device, const device::De
 }
 
 // What others of us hold there, by the ledger: buffers and measured runtime, whatever device they are charged under.
-Bytes BackendAccounting::known_in(const device::DeviceInfo& memory) const {
+Bytes BackendAccounting::known_in(const device::DeviceInfo& memory, device::Whose read) const {
   Bytes sum;
   for (const memory::Entry& entry : ledger_.entries()) {
-    if (entry.charged && entry.tag.owner != kOwner && lies_in(entry.tag.device, memory)) sum += entry.taken.current;
+    if (!entry.charged || entry.tag.owner == kOwner || !lies_in(entry.tag.device, memory)) continue;
+    if (read == device::Whose::this_process && is_elsewhere_(entry.tag.owner)) continue;
+    sum += entry.taken.current;
   }
   return sum;
 }
@@ -105,7 +108,8 @@ std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::charge_what_s
       return !info.id.is_host() && std::ranges::contains(left, info.id) && device::share_memory(info, memory);
     });
     const device::DeviceId whose = there == devices_.end() ? memory.id : there->id;
-    Bytes kept = saturating_sub(device::growth(before_[i], now[i]).bytes, known_in(memory));
+    const device::Growth grown = device::growth(before_[i], now[i]);
+    Bytes kept = saturating_sub(grown.bytes, known_in(memory, grown.whose));
     if (kept < kNoise) kept = Bytes{};
     const Bytes held = held_in(memory);
     growth.emplace_back(whose, saturating_sub(kept, held));

@@ -1,6 +1,8 @@
 // BackendAccounting: what backends go on holding after a model has left: device contexts, compiled pipelines. It
 // belongs to no model any more, but it is there, and the next load finds it made.
 #pragma once
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,7 +19,10 @@ class BackendAccounting {
 
   // Now is the moment before anything: what is there already is not counted. Only accelerators are read: the CPU's
   // backend keeps nothing beyond a context.
-  BackendAccounting(memory::Ledger& ledger, const device::Probe& probe, const std::vector<device::DeviceInfo>& devices);
+  // `is_elsewhere`: what that owner holds lies in another process.
+  BackendAccounting(
+      memory::Ledger& ledger, const device::Probe& probe, const std::vector<device::DeviceInfo>& devices,
+      std::function<bool(const std::string& owner)> is_elsewhere = [](const std::string&) { return false; });
   ~BackendAccounting();
   BackendAccounting(const BackendAccounting&) = delete;
   BackendAccounting& operator=(const BackendAccounting&) = delete;
@@ -36,13 +41,14 @@ class BackendAccounting {
 
  private:
   [[nodiscard]] bool lies_in(const device::DeviceId& device, const device::DeviceInfo& memory) const;
-  [[nodiscard]] Bytes known_in(const device::DeviceInfo& memory) const;
+  [[nodiscard]] Bytes known_in(const device::DeviceInfo& memory, device::Whose read) const;
   [[nodiscard]] Bytes held_in(const device::DeviceInfo& memory) const;
   void give_back(const memory::Tag& tag, Bytes bytes) noexcept;
   void charge(const device::DeviceId& device, Bytes bytes);
   void lower(const device::DeviceInfo& memory, const device::DeviceId& first, Bytes by);
 
   memory::Ledger& ledger_;
+  const std::function<bool(const std::string& owner)> is_elsewhere_;
   const std::vector<device::DeviceInfo> devices_;
   device::Meter meter_;
   device::Meter::Reading before_;

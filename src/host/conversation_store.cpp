@@ -65,7 +65,7 @@ namespace {
 
 run::SequenceSnapshot tokens_of(const run::Conversation& conversation) {
   run::SequenceSnapshot tokens_alone;
-  tokens_alone.fingerprint = run::fingerprint_of(conversation.instance().context());
+  tokens_alone.fingerprint = conversation.fingerprint();
   tokens_alone.tokens = conversation.tokens();
   tokens_alone.adapter_scales = conversation.adapter_scales();
   return tokens_alone;
@@ -220,14 +220,14 @@ void ConversationStore::swap_out_all(Resident& resident, const std::stop_token& 
 namespace {
 
 // Saved by another process, with another kind of cache or another version of the engine.
-bool is_of_another_cache(const run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot) {
-  const std::string here = run::fingerprint_of(executor.instance().context());
+bool is_of_another_cache(const run::ServedModel& model, const run::SequenceSnapshot& snapshot) {
+  const std::string here = model.fingerprint();
   return snapshot.fingerprint != here && run::model_of(snapshot.fingerprint) == run::model_of(here);
 }
 
 // A model that was declared otherwise may have a shorter context, or one whose memory is laid out in another way.
 void require_it_fits(const Resident& resident, const run::SequenceSnapshot& snapshot, bool is_memory_of_use) {
-  const std::uint32_t most = resident.instance->context().facts().n_ctx_seq;
+  const std::uint32_t most = resident.model->context_facts().n_ctx_seq;
   if (snapshot.tokens.size() >= most)
     throw Error(ErrorCode::unsupported,
                 fmt::format("a conversation of '{}' has {} tokens, and a sequence holds {} by now: it begins anew",
@@ -240,13 +240,13 @@ void require_it_fits(const Resident& resident, const run::SequenceSnapshot& snap
 }
 
 // The memory is not always kept (see SwapSpace), or fits no more; the tokens then wait to be decoded again.
-run::Conversation bring_back(run::BatchedExecutor& executor, const run::SequenceSnapshot& snapshot,
+run::Conversation bring_back(run::ServedModel& model, const run::SequenceSnapshot& snapshot,
                              bool is_memory_of_use) {
-  if (snapshot.tokens.empty()) return executor.create();
+  if (snapshot.tokens.empty()) return model.create();
   // One of another model is refused there.
-  if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(executor, snapshot)))
-    return executor.load(snapshot);
-  run::Conversation conversation = executor.create();
+  if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(model, snapshot)))
+    return model.load(snapshot);
+  run::Conversation conversation = model.create();
   if (is_memory_of_use) conversation.set_adapter_scales(snapshot.adapter_scales);  // of the same adapters
   conversation.prompt(snapshot.tokens);
   return conversation;
@@ -266,18 +266,18 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
     if (auto copy = copy_of(resident, *like)) return std::move(*copy);
   }
   make_a_sequence_free(resident);
-  if (!id) return resident.executor->create();
+  if (!id) return resident.model->create();
   std::optional<SwapSpace::Swapped> back = swap_space_.take(*id);
-  if (!back) return resident.executor->create();
-  const bool is_memory_of_use = back->snapshot.fingerprint == run::fingerprint_of(resident.instance->context());
+  if (!back) return resident.model->create();
+  const bool is_memory_of_use = back->snapshot.fingerprint == resident.model->fingerprint();
   require_it_fits(resident, back->snapshot, is_memory_of_use);
   for (;;) {
     try {
-      return bring_back(*resident.executor, back->snapshot, is_memory_of_use);
+      return bring_back(*resident.model, back->snapshot, is_memory_of_use);
     } catch (...) {
       // A cache that sequences share may be full of idle conversations; where it is full of others, this one is
       // decoded again once they leave it room.
-      const bool shares = resident.instance->context().facts().kv_unified;
+      const bool shares = resident.model->context_facts().kv_unified;
       if (shares && swap_out_one(resident, {})) continue;
       if (shares && back->snapshot.decoded > 0 && back->snapshot.is_text()) {
         back->snapshot.decoded = 0;
@@ -290,7 +290,7 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
 }
 
 void ConversationStore::make_a_sequence_free(Resident& resident, std::optional<ConversationId> but_not_of) {
-  while (resident.executor->free_sequences() == 0 && swap_out_one(resident, {}, but_not_of)) {
+  while (resident.model->free_sequences() == 0 && swap_out_one(resident, {}, but_not_of)) {
   }
 }
 
@@ -298,8 +298,8 @@ namespace {
 
 // Recurrent memory, and a window that has moved on, cannot be cut back to a beginning.
 bool is_of_use_in_part(Resident& resident) {
-  const engine::ModelFacts& model = resident.instance->model()->facts();
-  const bool slides = model.n_swa > 0 && !resident.instance->context().facts().swa_full;
+  const engine::ModelFacts& model = resident.model->model_facts();
+  const bool slides = model.n_swa > 0 && !resident.model->context_facts().swa_full;
   return !model.is_recurrent && !model.is_hybrid && !model.has_encoder && !slides;
 }
 
@@ -327,12 +327,12 @@ std::optional<run::Conversation> ConversationStore::copy_of(Resident& resident, 
 
 // Where there is no sequence for a copy, the other one is swapped out, and what stays in the context is the copy.
 std::optional<run::Conversation> ConversationStore::copy_of_idle(Resident& resident, Idle& idle) {
-  if (resident.executor->free_sequences() == 0) {
+  if (resident.model->free_sequences() == 0) {
     swap_out(resident, idle, {});
     return std::move(idle.conversation);
   }
   try {
-    std::optional<run::Conversation> copy = resident.executor->create();
+    std::optional<run::Conversation> copy = resident.model->create();
     copy->copy_from(idle.conversation);
     put_back(idle.id, std::move(idle.conversation));
     return copy;
@@ -348,9 +348,9 @@ std::optional<run::Conversation> ConversationStore::copy_of_swapped(Resident& re
   std::optional<run::Conversation> copy;
   try {
     const run::SequenceSnapshot& snapshot = back->snapshot;
-    if (snapshot.decoded > 0 && snapshot.fingerprint == run::fingerprint_of(resident.instance->context()) &&
-        resident.executor->free_sequences() > 0)
-      copy = resident.executor->load(snapshot);
+    if (snapshot.decoded > 0 && snapshot.fingerprint == resident.model->fingerprint() &&
+        resident.model->free_sequences() > 0)
+      copy = resident.model->load(snapshot);
   } catch (const std::exception& error) {
     log::debug("host", "a conversation of '{}' is not copied: {}", resident.name, error.what());
   }

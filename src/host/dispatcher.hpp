@@ -141,6 +141,9 @@ class Dispatcher {
   // Its device computes no more: as outdated(), and where that happens again before a lease has ended well, it is
   // failed once it has gone.
   void lost(const std::string& model);
+  // Its process has died so often that it is not started again: it goes, and is failed with this until somebody asks
+  // for it to be loaded.
+  void given_up(const std::string& model, const Error& why);
   void warming(const std::string& model);
   void loaded(const std::string& model, Time now, std::chrono::milliseconds took);
   // Who waits for it is refused with this. Short memory leaves it as it was; else it is failed. A model that is absent
@@ -222,8 +225,9 @@ class Dispatcher {
     bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
     std::size_t failures = 0;    // of loads, in a row
     std::size_t losses = 0;      // of its device, without a lease in between that ended well
+    std::optional<Error> given_up{};  // fails with this once it has gone
     std::optional<Error> failure{};
-    Time retry_at{};
+    std::optional<Time> retry_at{};   // empty: when somebody asks for it to be loaded
     std::size_t leases = 0;
     Time last_used{};
     std::chrono::milliseconds load_time{1000};

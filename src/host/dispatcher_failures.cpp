@@ -57,6 +57,11 @@ void Dispatcher::replanned(const std::string& name, std::size_t slots) {
 
 void Dispatcher::retry(const std::string& name) { model(name).retry_at = Time::min(); }
 
+void Dispatcher::given_up(const std::string& name, const Error& why) {
+  outdated(name);
+  if (Model& one = model(name); one.broken) one.given_up = why;
+}
+
 void Dispatcher::outdated(const std::string& name) {
   Model& one = model(name);
   if (one.state != ModelState::ready && one.state != ModelState::draining) return;
@@ -79,7 +84,14 @@ void Dispatcher::evicted(const std::string& name, Time now) {
   one.leaving = false;
   one.yielding = false;
   draining_for_.erase(name);
-  if (!std::exchange(one.broken, false) || one.losses < 2) return move(one, ModelState::swapped);
+  const bool was_broken = std::exchange(one.broken, false);
+  if (auto why = std::exchange(one.given_up, std::nullopt)) {
+    move(one, ModelState::failed);
+    one.failure = std::move(why);
+    one.retry_at.reset();
+    return;
+  }
+  if (!was_broken || one.losses < 2) return move(one, ModelState::swapped);
   fail(one, Error(ErrorCode::engine_failed, fmt::format("'{}' broke off {} times in a row", name, one.losses)),
        one.losses - 1, now);
 }
@@ -88,16 +100,23 @@ void Dispatcher::evicted(const std::string& name, Time now) {
 void Dispatcher::refuse_failed(Time now) {
   const auto is_failed = [&](const Ticket& ticket) {
     const Model& one = model(ticket.model);
-    return one.state == ModelState::failed && now < one.retry_at &&
-           one.retry_at - now <= kRetryAfter.back();  // else the clock was set back
+    if (one.state != ModelState::failed) return false;
+    if (!one.retry_at) return true;
+    return now < *one.retry_at && *one.retry_at - now <= kRetryAfter.back();  // else the clock was set back
   };
   if (std::ranges::none_of(tickets_, is_failed)) return;
   const std::deque<Ticket> all = tickets_;
   for (const Ticket& ticket : all) {
     if (!is_failed(ticket)) continue;
     const Model& one = model(ticket.model);
-    const auto due_in = std::chrono::ceil<std::chrono::seconds>(one.retry_at - now);
     Error::Numbers numbers = one.failure->numbers();
+    if (!one.retry_at) {
+      refuse(ticket, one.failure->code(),
+             fmt::format("'{}': {}; it is tried again when it is asked to be loaded", ticket.model, one.failure->what()),
+             std::move(numbers));
+      continue;
+    }
+    const auto due_in = std::chrono::ceil<std::chrono::seconds>(*one.retry_at - now);
     numbers.emplace_back("retry_in_s", static_cast<std::uint64_t>(due_in.count()));
     refuse(ticket, one.failure->code(),
            fmt::format("{}; it is tried again in {} s at the earliest, or when it is asked to be loaded",

@@ -32,6 +32,29 @@ void look_at_adapters(const FleetModel& model, std::vector<std::string>& out) {
   }
 }
 
+// One process computes for a compute group.
+void look_at_isolation(const Fleet& fleet, std::vector<std::string>& out) {
+  std::map<std::string, const FleetModel*> first;
+  for (const FleetModel& model : fleet.models) {
+    const std::string& name = model.request.name;
+    const std::string& group = model.request.compute_group;
+    if (model.isolation.is_wanted() && model.request.dry_run.context.kv_unified &&
+        !model.request.dry_run.context.embeddings)
+      out.push_back(fmt::format("'{}' has one KV cache for all sequences (kv-unified), which a model in a process of "
+                                "its own cannot have yet",
+                                name));
+    const FleetModel* const other = group.empty() ? &model : first.try_emplace(group, &model).first->second;
+    if (other->isolation.is_wanted() != model.isolation.is_wanted())
+      out.push_back(fmt::format("'{}' and '{}' are of the compute group '{}', and one of them alone has isolation = "
+                                "\"process\"; a process computes for a whole group",
+                                other->request.name, name, group));
+    else if (model.isolation.is_wanted() && other->isolation != model.isolation)
+      out.push_back(fmt::format("'{}' and '{}' are of the compute group '{}', and its process has other limits for "
+                                "each of them",
+                                other->request.name, name, group));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> contradictions(const Fleet& fleet) {
@@ -60,6 +83,7 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
       out.push_back(fmt::format("'{}' is pinned, so it cannot have a time to live", name));
   }
   for (const FleetModel& model : fleet.models) look_at_other_names(model, names, out);
+  look_at_isolation(fleet, out);
   const Thresholds& at = fleet.thresholds;
   if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
     out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");

@@ -13,6 +13,7 @@
 #include "engine/partial_sampling.hpp"
 #include "host/eviction_policies.hpp"
 #include "host/fleet_keys.hpp"
+#include "host/isolation.hpp"
 #include "plan/plan.hpp"
 #include "plan/runtime_request.hpp"
 #include "run/speculative.hpp"
@@ -51,6 +52,7 @@ struct FleetModel {
   int priority = 0;         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
   bool load_at_start = false;
+  Isolation isolation{};
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
   std::vector<std::string> aliases{};  // other names that requests may use
@@ -75,6 +77,7 @@ struct Fleet {
   std::vector<memory::BudgetRequest> budgets{};
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   SwapLimits swap{};
+  Isolation isolation{};  // of models that say nothing of it themselves: see settle_isolation()
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   std::string eviction = kDefaultEviction;  // by which policy: see eviction_policies.hpp
   Thresholds thresholds{};

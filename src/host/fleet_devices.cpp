@@ -15,6 +15,7 @@ FleetDevices::FleetDevices(run::MemoryAccounting& accounting, const Fleet& fleet
     : accounting_(accounting), planned_(std::move(planned)), kept_(kept), swap_space_(swap_space) {
   const MutexLock lock(mutex_);
   for (const plan::Request& request : requests_of(fleet)) models_.insert(request.name);
+  isolated_ = isolated_owners(fleet);
 }
 
 std::vector<plan::DeviceVerdict> FleetDevices::planned() const {
@@ -25,6 +26,7 @@ std::vector<plan::DeviceVerdict> FleetDevices::planned() const {
 void FleetDevices::change(const Fleet& fleet, const std::vector<plan::DeviceState>& devices) {
   const MutexLock lock(mutex_);
   for (const plan::Request& request : requests_of(fleet)) models_.insert(request.name);
+  isolated_ = isolated_owners(fleet);
   for (plan::DeviceVerdict& known : planned_) {
     const auto now = std::ranges::find(devices, known.state.info.id, [](const auto& state) { return state.info.id; });
     if (now != devices.end()) known.state.budget = now->budget;
@@ -34,6 +36,11 @@ void FleetDevices::change(const Fleet& fleet, const std::vector<plan::DeviceStat
 bool FleetDevices::is_fleets(const std::string& owner) const {
   const MutexLock lock(mutex_);
   return owner.starts_with(owner_of_group("")) || models_.contains(owner);
+}
+
+bool FleetDevices::is_elsewhere(const std::string& owner) const {
+  const MutexLock lock(mutex_);
+  return isolated_.contains(owner);
 }
 
 std::vector<plan::DeviceState> FleetDevices::readings() const {
@@ -74,7 +81,8 @@ Accounting FleetDevices::accounting_of(const std::vector<memory::Entry>& entries
           .makes_way = {{SwapSpace::kOwner, swap_space_.held().in_memory},
                         {tracker::KeptWeights::kOwner, weights.copies},
                         {tracker::Uploads::kOwner, staging_of(entries)}},
-          .kept_models = weights.models};
+          .kept_models = weights.models,
+          .is_elsewhere = [this](const std::string& owner) { return is_elsewhere(owner); }};
 }
 
 // Sets of models are judged as if none of them were there yet.

@@ -25,6 +25,8 @@ class FleetDevices {
   [[nodiscard]] std::vector<plan::DeviceVerdict> planned() const;
   // Of another fleet; models that were there before stay the fleet's in this.
   void change(const Fleet& fleet, const std::vector<plan::DeviceState>& devices);
+  // What that owner holds lies in another process.
+  [[nodiscard]] bool is_elsewhere(const std::string& owner) const;
   // What each says now, less what other processes have been promised of it; free is unknown where it says nothing.
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
   // As admission sees them: see Host::devices().
@@ -39,6 +41,7 @@ class FleetDevices {
   run::MemoryAccounting& accounting_;
   mutable Mutex mutex_;                                       // never held while calling out
   std::set<std::string> models_ PLIMSOLL_GUARDED_BY(mutex_);  // and drafts, also those that were
+  std::set<std::string> isolated_ PLIMSOLL_GUARDED_BY(mutex_);  // owners of what lies in other processes
   std::vector<plan::DeviceVerdict> planned_ PLIMSOLL_GUARDED_BY(mutex_);
   const KeptModels& kept_;
   const SwapSpace& swap_space_;

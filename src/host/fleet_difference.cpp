@@ -72,6 +72,7 @@ ModelDifference difference_of(const FleetModel& before, const FleetModel& after)
   compare.parameters(old.context, now.context);
   compare.memory("model-draft", !is_same_draft(before.draft, after.draft), memory);
   compare.memory("compute-group", before.request.compute_group != after.request.compute_group, memory);
+  compare.memory("isolation", before.isolation != after.isolation, memory);
   compare.memory("runtime", before.request.runtime != after.request.runtime, memory);
   compare.rule("pinned", before.pinned != after.pinned);
   compare.rule("priority", before.priority != after.priority);

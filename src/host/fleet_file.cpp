@@ -87,9 +87,10 @@ void add_settings(TableReader& reader, Fleet& fleet) {
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   Fleet fleet;
   TableReader reader(complaints,
-                     "a fleet; known are budgets, runtime, prefault, keep-in-host, eviction, [swap], [thresholds], "
-                     "[[key]] and [[model]]");
+                     "a fleet; known are budgets, runtime, prefault, keep-in-host, eviction, isolation, max-decode-time, "
+                     "process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
   add_settings(reader, fleet);
+  add_isolation_keys(reader, fleet.isolation);
   reader.table("swap", [&](const toml::table& table) { read_swap(table, fleet, folder, complaints); });
   reader.table("thresholds", [&](const toml::table& table) { read_thresholds(table, fleet, complaints); });
   reader.tables("key", "[[key]]", [&](const toml::table& table) { add_key(table, fleet.keys, folder, complaints); });
@@ -97,6 +98,7 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
   reader.read(root);
   if (const auto wrong = plan::contradiction(fleet.budgets)) complaints.at(root.get("budgets")->source(), *wrong);
   if (const auto wrong = plan::contradiction(fleet.runtime)) complaints.at(root.get("runtime")->source(), *wrong);
+  settle_isolation(fleet);
   return fleet;
 }
 

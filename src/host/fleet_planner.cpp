@@ -8,11 +8,13 @@ FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner) {
   plan::Plan all = planner.plan(
       requests_of(fleet),
       {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
+  add_processes(fleet, all.models);
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
   FleetPlan plan = plan_fleet(fleet, FreeCapacity(std::move(all.models), std::move(devices), drafts_of(fleet)));
   require_a_usable_one(fleet, plan.capacity);
   plan.explanation = std::move(all.explanation);
+  plan.explanation.append_range(explain_processes(fleet));
   plan.templates = template_remarks(fleet);
   add_alternatives(plan, fleet, planner);
   return plan;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include <plimsoll/base/error.hpp>
+#include "plan/process_entry.hpp"
 
 namespace plimsoll::host {
 
@@ -16,6 +17,10 @@ std::vector<plan::DeviceVerdict> admit_by_budgets(const std::vector<plan::ModelP
                                                   std::vector<plan::DeviceState> devices) {
   for (plan::DeviceState& device : devices) device.reading.free.reset();
   return plan::admit(models, devices);
+}
+
+memory::Stage stage_in_group(const std::string& buffer) {
+  return buffer == plan::kProcessBuffer ? memory::Stage::runtime : memory::Stage::compute;
 }
 
 bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceState>& devices) {
@@ -42,7 +47,7 @@ FreeCapacity::FreeCapacity(std::vector<plan::ModelPlan> models, std::vector<plan
                                     .compute_group = compute_group};
     for (const auto& [place, bytes] : plan::compute_buffers_of(compute_group, possible)) {
       compute_buffers.entries.push_back(
-          {.device = place.first, .buffer = place.second, .stage = memory::Stage::compute, .bytes = bytes});
+          {.device = place.first, .buffer = place.second, .stage = stage_in_group(place.second), .bytes = bytes});
     }
     group_plans_.push_back(std::move(compute_buffers));
   }
@@ -64,7 +69,7 @@ std::vector<plan::ModelPlan> FreeCapacity::group_members(const std::string& mode
         !fits_alone(other, devices_))
       continue;
     out.push_back(other);
-    std::erase_if(out.back().entries, [](const plan::Entry& entry) { return entry.stage != memory::Stage::compute; });
+    std::erase_if(out.back().entries, [](const plan::Entry& entry) { return !plan::is_of_compute_group(entry); });
   }
   return out;
 }

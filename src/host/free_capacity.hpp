@@ -10,6 +10,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "host/eviction.hpp"
+#include "memory/group_owner.hpp"
 #include "plan/plan.hpp"
 
 namespace plimsoll::host {
@@ -179,8 +180,7 @@ class FreeCapacity {
   std::vector<std::optional<std::uint64_t>> free_;  // by device, of the moment
 };
 
-// Under this owner a compute group's compute buffers stand in the ledger: "group:main".
-[[nodiscard]] inline std::string owner_of_group(const std::string& compute_group) { return "group:" + compute_group; }
+using memory::owner_of_group;
 
 // "3.2 GiB needed on Vulkan0, 1.1 GiB too much (budget)", for each device that says no.
 [[nodiscard]] std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts);

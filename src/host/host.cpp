@@ -88,6 +88,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             require_sense(fleet);
             auto files = std::make_unique<ModelFiles>(fleet);
             plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, accounting);
+            add_processes(fleet, plan.models);
             dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
             FreeCapacity capacity(plan.models, states(plan.devices), drafts_of(fleet));
             for (const plan::ModelPlan& one : plan.models) {
@@ -126,6 +127,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .conversations = conversations_,
                .kept = kept_,
                .queue = queue_,
+               .worker_program = options.worker_program,
                .told = [this](const Outcome& outcome) { count(outcome); }},
               std::move(planned.plan.models), std::move(planned.capacity)) {
   if (!planned.fleet->prefault) accounting.set_prefault(false);

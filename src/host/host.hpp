@@ -34,6 +34,8 @@ struct HostOptions {
   std::optional<plan::Plan> planned{};
   std::chrono::milliseconds time_slice = Dispatcher::kTimeSlice;  // of a lease, before it gives way to another one
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
+  // What is run as the process of models that have one (isolation.hpp), and its arguments; empty: such a model fails.
+  std::vector<std::string> worker_program{};
   HostLog::Listener told{};        // of every event from the first on: see HostLog::listen()
 };
 

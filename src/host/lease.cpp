@@ -24,7 +24,7 @@ void Lease::State::release_sequence() {
 }
 
 void Lease::State::acquire_sequence(std::optional<ConversationId> like) {
-  if (!resident->executor) {
+  if (!resident->model->has_conversations()) {
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' was planned for embeddings and has no conversations", resident->name));
   }
@@ -51,7 +51,12 @@ Lease& Lease::operator=(Lease&&) noexcept = default;
 Lease::~Lease() = default;
 
 const std::string& Lease::model() const noexcept { return state_->resident->name; }
-run::Instance& Lease::instance() const noexcept { return *state_->resident->instance; }
+run::ServedModel& Lease::served() const noexcept { return *state_->resident->model; }
+
+run::Instance& Lease::instance() const {
+  if (run::Instance* const instance = served().instance()) return *instance;
+  throw Error(ErrorCode::unsupported, fmt::format("'{}' computes in a process of its own", model()));
+}
 
 run::Conversation& Lease::conversation() {
   if (!state_->conversation) state_->acquire_sequence();
@@ -60,7 +65,7 @@ run::Conversation& Lease::conversation() {
 
 std::optional<run::Draft> Lease::draft() {
   if (!state_->resident->draft) return std::nullopt;
-  if (!state_->draft) state_->draft = state_->resident->draft->executor->create();
+  if (!state_->draft) state_->draft = state_->resident->draft->model->create();
   return run::Draft{.conversation = &*state_->draft, .speculation = state_->resident->speculation};
 }
 
@@ -83,7 +88,7 @@ void Lease::note_tokens(double tokens) noexcept { state_->took = state_->took.va
 
 void Lease::give_way(AcquireOptions how, const WaitSteps& steps) {
   const std::optional<ConversationId> conversation = state_->kept;
-  if (!conversation && state_->resident->executor)
+  if (!conversation && state_->resident->model->has_conversations())
     throw Error(ErrorCode::usage, "this lease has no conversation that lasts");
   state_->release_sequence();
   state_->draft.reset();

@@ -10,9 +10,9 @@
 
 #include "host/dispatcher.hpp"
 #include "host/wait_steps.hpp"
-#include "run/batched_executor.hpp"
 #include "run/generation.hpp"
 #include "run/instance.hpp"
+#include "run/served_model.hpp"
 
 namespace plimsoll::host {
 
@@ -45,10 +45,11 @@ class Lease {
   ~Lease();
 
   [[nodiscard]] const std::string& model() const noexcept;
-  [[nodiscard]] run::Instance& instance() const noexcept;
+  [[nodiscard]] run::ServedModel& served() const noexcept;
+  [[nodiscard]] run::Instance& instance() const;  // throws Error{unsupported} where it is in another process
   // This lease's own sequence of the model's context, decoded together with the other leases'. Throws
-  // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for run::Embedder or
-  // run::Reranker on its instance().
+  // Error{unsupported} for a model that was planned for embeddings: it has one lease at a time, for what served()
+  // embeds or ranks.
   [[nodiscard]] run::Conversation& conversation();
   // A sequence of the model's draft, the lease's own; empty where the fleet gives the model none.
   [[nodiscard]] std::optional<run::Draft> draft();

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "plan/planner.hpp"
+#include "run/local_model.hpp"
 
 namespace plimsoll::host {
 
@@ -42,8 +43,11 @@ Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Fr
     : outer_(std::move(surroundings)),
       plans_(std::move(plans)),
       capacity_(std::move(capacity)),
-      runtimes_(outer_.accounting, outer_.store, outer_.devices.planned()),
+      runtimes_(outer_.accounting, outer_.store, outer_.devices.planned(),
+                [this](const std::string& owner) { return outer_.devices.is_elsewhere(owner); }),
       weights_(outer_.accounting, outer_.devices, outer_.files, outer_.kept, outer_.conversations.swap_space()),
+      isolated_(outer_.accounting, outer_.worker_program,
+                [this](const std::string& model, const Error& why) { outer_.queue.given_up(model, why); }),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Loader::stop() {
@@ -99,8 +103,16 @@ std::vector<std::string> Loader::with_draft(const std::string& model) const {
   return out;
 }
 
+// What models take for themselves in processes of their own says nothing of this one.
+std::vector<plan::ModelPlan> Loader::plans_of_this_process() const {
+  const std::set<std::string> elsewhere = isolated_owners(*outer_.fleet);
+  std::vector<plan::ModelPlan> out = plans_;
+  std::erase_if(out, [&](const plan::ModelPlan& plan) { return elsewhere.contains(plan.name); });
+  return out;
+}
+
 void Loader::pass_on_runtimes() {
-  const RuntimeFigures figures = runtimes_.figures(plans_);
+  const RuntimeFigures figures = runtimes_.figures(plans_of_this_process());
   for (const ModelRuntime& one : figures) capacity_.set_runtime(one.model, one.device, one.figure);
   outer_.queue.set_runtimes(figures);
 }
@@ -126,13 +138,15 @@ plan::ModelPlan Loader::plan_anew(const plan::Request& request) {
   outer_.kept.forget(name);
   log::info("host", "'{}' is planned anew: its file is not what was planned", name);
   const dry_run::RestAfterwards rest(outer_.dry_runs);
-  plan::ModelPlan anew = plan::Planner(outer_.dry_runs, outer_.store)
-                             .plan({request}, {.budgets = outer_.fleet->budgets,
-                                               .ours = outer_.accounting.committed(),
-                                               .alternatives = false,
-                                               .runtime = outer_.fleet->runtime,
-                                               .machine = &outer_.accounting.machine()})
-                             .models.front();
+  std::vector<plan::ModelPlan> plans = plan::Planner(outer_.dry_runs, outer_.store)
+                                           .plan({request}, {.budgets = outer_.fleet->budgets,
+                                                             .ours = outer_.accounting.committed(),
+                                                             .alternatives = false,
+                                                             .runtime = outer_.fleet->runtime,
+                                                             .machine = &outer_.accounting.machine()})
+                                           .models;
+  add_processes(*outer_.fleet, plans);
+  plan::ModelPlan anew = std::move(plans.front());
   choose_group(anew);
   *std::ranges::find(plans_, name, &plan::ModelPlan::name) = anew;
   capacity_.replace(anew);
@@ -145,6 +159,7 @@ plan::ModelPlan Loader::plan_anew(const plan::Request& request) {
 // A compute group's compute buffers are as large as they were made. Where nobody computes in them, they are made again;
 // else a model that needs more computes in memory of its own.
 void Loader::choose_group(plan::ModelPlan& plan) {
+  if (!isolated_.holds(plan)) plan.compute_group.clear();
   const auto group = compute_groups_.find(plan.compute_group);
   if (plan.compute_group.empty() || group == compute_groups_.end()) return;
   if (group->second->is_empty())
@@ -223,18 +238,42 @@ std::shared_ptr<Resident> Loader::open_with_way_made(const std::string& name, co
 
 // --- loading ---
 
-ComputeGroup& Loader::group_of(const plan::ModelPlan& model) {
+run::ComputeGroup& Loader::group_of(const plan::ModelPlan& model) {
   const std::string key = model.compute_group.empty() ? "model:" + model.name : model.compute_group;
   auto& group = compute_groups_[key];
   if (!group || (group->is_empty() && !group->is_made_for(capacity_.compute_buffers_of_group(model.compute_group)))) {
-    group = std::make_unique<ComputeGroup>(outer_.accounting, model.compute_group,
+    group = std::make_unique<run::ComputeGroup>(outer_.accounting, model.compute_group,
                                            capacity_.compute_buffers_of_group(model.compute_group));
   }
   return *group;
 }
 
-Ready Loader::make_ready(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
-                         const std::function<void(run::Instance&)>& has_context) {
+// In a process of its own everything is one step.
+Ready Loader::make_isolated(const std::string& name, const FleetModel& asked, const std::stop_token& stop) {
+  const plan::ModelPlan& plan = capacity_.plan_of(name);
+  IsolatedModels::Opened opened =
+      isolated_.open({.plan = plan,
+                      .rules = asked.isolation,
+                      .process = asked.request.name,
+                      .compute_buffers = capacity_.compute_buffers_of_group(plan.compute_group),
+                      .devices = outer_.devices.planned(),
+                      .warm_up = asked.warm_up},
+                     stop);
+  log::info("host", "'{}' in process {}: loaded in {:.1f} ms, warm-up {:.1f} ms", name, opened.model->process()->pid,
+            opened.load_ms, opened.warm_up_ms);
+  return {.member = {}, .holds = std::move(opened.holds), .model = std::move(opened.model), .warm_up_ms = opened.warm_up_ms};
+}
+
+Ready Loader::make_ready(const std::string& name, const FleetModel& asked, const std::stop_token& stop,
+                         const std::function<void(const engine::Model&)>& has_context) {
+  if (!asked.isolation.is_wanted()) return make_ready_here(name, asked.warm_up, stop, has_context);
+  Ready ready = make_isolated(name, asked, stop);
+  has_context(*ready.model->vocabulary());
+  return ready;
+}
+
+Ready Loader::make_ready_here(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
+                              const std::function<void(const engine::Model&)>& has_context) {
   const plan::ModelPlan& plan = capacity_.plan_of(name);
   const auto stop_here = [&] {
     if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name));
@@ -242,20 +281,20 @@ Ready Loader::make_ready(const std::string& name, run::WarmUpDepth depth, const 
   const Stopwatch watch;
   Ready ready;
   ready.member = group_of(plan).join();
-  ready.instance =
+  auto instance =
       std::make_unique<run::Instance>(outer_.accounting, plan, outer_.devices.planned(), ready.member->sharing());
   const double reserved_ms = watch.elapsed_ms();
-  weights_.load(*ready.instance, stop);
+  weights_.load(*instance, stop);
   const double loaded_ms = watch.elapsed_ms();
   stop_here();
-  ready.instance->create_context();
+  instance->create_context();
   const double context_ms = watch.elapsed_ms();
   stop_here();
-  has_context(*ready.instance);
-  runtimes_.warm_up(*ready.instance, depth, stop);
+  has_context(*instance->model());
+  runtimes_.warm_up(*instance, depth, stop);
   ready.member->seal();
-  weights_.keep_mapped(*ready.instance);
-  if (!plan.request.context.embeddings) ready.executor.emplace(*ready.instance);
+  weights_.keep_mapped(*instance);
+  ready.model = std::make_unique<run::LocalModel>(std::move(instance));
   ready.warm_up_ms = watch.elapsed_ms() - context_ms;
   log::info("host", "'{}': reserved in {:.1f} ms, weights {:.1f} ms, context {:.1f} ms, warm-up {:.1f} ms", name,
             reserved_ms, loaded_ms - reserved_ms, context_ms - loaded_ms, ready.warm_up_ms);
@@ -268,18 +307,18 @@ std::shared_ptr<Resident> Loader::open(const std::string& name, const std::stop_
   auto resident = std::make_shared<Resident>();
   resident->name = name;
   if (asked.draft) {
-    resident->draft = make_ready(asked.draft->request.name, asked.warm_up, stop, [](run::Instance&) {});
+    resident->draft = make_ready(asked.draft->request.name, asked, stop, [](const engine::Model&) {});
     resident->speculation = asked.draft->speculation;
   }
-  static_cast<Ready&>(*resident) = make_ready(name, asked.warm_up, stop, [&](run::Instance& loaded) {
+  static_cast<Ready&>(*resident) = make_ready(name, asked, stop, [&](const engine::Model& loaded) {
     if (resident->draft) {
-      const run::Instance& draft = *resident->draft->instance;
-      run::require_draft(*loaded.model(), name, *draft.model(), draft.name());
+      const run::ServedModel& draft = *resident->draft->model;
+      run::require_draft(loaded, name, *draft.vocabulary(), draft.name());
     }
     outer_.queue.warming(name);
   });
-  if (resident->executor) {
-    resident->executor->on_full_cache(
+  if (resident->model->has_conversations()) {
+    resident->model->on_full_cache(
         [store = &outer_.conversations, self = resident.get()] { return store->make_free(*self); });
   }
   return resident;

@@ -13,10 +13,11 @@
 #include "host/fleet.hpp"
 #include "host/free_capacity.hpp"
 #include "plan/store.hpp"
+#include "run/compute_group.hpp"
 
-#include "compute_group.hpp"
 #include "conversation_store.hpp"
 #include "fleet_devices.hpp"
+#include "isolated_models.hpp"
 #include "loader_outcome.hpp"
 #include "model_files.hpp"
 #include "queue.hpp"
@@ -41,6 +42,7 @@ class Loader {
     ConversationStore& conversations;
     KeptModels& kept;
     Queue& queue;
+    std::vector<std::string> worker_program;  // see HostOptions
     std::function<void(const Outcome&)> told;  // of each outcome, before the queue is
   };
   // Begins at once. `capacity`: of the same plans.
@@ -77,9 +79,12 @@ class Loader {
   [[nodiscard]] bool is_about_host_memory(const Error& error) const;
   [[nodiscard]] std::shared_ptr<Resident> open_with_way_made(const std::string& name, const std::stop_token& stop);
   [[nodiscard]] std::shared_ptr<Resident> open(const std::string& name, const std::stop_token& stop);
-  [[nodiscard]] Ready make_ready(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
-                                 const std::function<void(run::Instance&)>& has_context);
-  [[nodiscard]] ComputeGroup& group_of(const plan::ModelPlan& model);
+  [[nodiscard]] Ready make_ready(const std::string& name, const FleetModel& asked, const std::stop_token& stop,
+                                 const std::function<void(const engine::Model&)>& has_context);
+  [[nodiscard]] Ready make_ready_here(const std::string& name, run::WarmUpDepth depth, const std::stop_token& stop,
+                                      const std::function<void(const engine::Model&)>& has_context);
+  [[nodiscard]] Ready make_isolated(const std::string& name, const FleetModel& asked, const std::stop_token& stop);
+  [[nodiscard]] run::ComputeGroup& group_of(const plan::ModelPlan& model);
 
   // --- a model goes (loader_evicting.cpp) ---
   [[nodiscard]] Outcome evict(const Evict& evict, std::shared_ptr<Resident> resident,
@@ -98,6 +103,7 @@ class Loader {
   [[nodiscard]] std::vector<std::string> with_draft(const std::string& model) const;
   [[nodiscard]] Bytes needed_on_host(const std::string& model) const;  // charged, with its draft
   void pass_on_runtimes();
+  [[nodiscard]] std::vector<plan::ModelPlan> plans_of_this_process() const;
 
   Surroundings outer_;
   std::vector<plan::ModelPlan> plans_;  // of the models and their drafts, as they are loaded or would be
@@ -105,10 +111,11 @@ class Loader {
   FreeCapacity capacity_;  // the queue has one of its own
   RuntimeMemory runtimes_;
   WeightKeeper weights_;
-  std::map<std::string, std::unique_ptr<ComputeGroup>> compute_groups_;  // by name, or "model:NAME" without one
+  std::map<std::string, std::unique_ptr<run::ComputeGroup>> compute_groups_;  // by name, or "model:NAME" without one
+  IsolatedModels isolated_;
   // A place in the compute group of a model that has gone for another one of the same group, so that the compute
   // buffers stay.
-  std::unique_ptr<ComputeGroup::Member> successors_place_;
+  std::unique_ptr<run::ComputeGroup::Member> successors_place_;
   bool trims_when_idle_ = false;
   std::jthread thread_;
 };

@@ -19,8 +19,8 @@ void Loader::let_go_of(std::shared_ptr<Resident> resident, const std::string& wh
     runtimes_.forget(name);
     weights_.forget(name);
   }
-  if (resident->executor) outer_.conversations.swap_out_all(*resident, stop);
-  const bool goes_on_in_its_group = !whom_for.empty() && !plan.compute_group.empty() &&
+  if (resident->model->has_conversations()) outer_.conversations.swap_out_all(*resident, stop);
+  const bool goes_on_in_its_group = resident->member && !whom_for.empty() && !plan.compute_group.empty() &&
                                     capacity_.plan_of(whom_for).compute_group == plan.compute_group;
   if (goes_on_in_its_group && !successors_place_) successors_place_ = group_of(plan).join();
   if (keeps_its_weights(name)) weights_.keep(*resident, needed_on_host(whom_for));

@@ -91,6 +91,7 @@ void add_host_keys(TableReader& reader, FleetModel& model) {
   reader.flag("pinned", model.pinned);
   reader.number("priority", model.priority, -20, 20);
   reader.flag("load-at-start", model.load_at_start);
+  add_isolation_keys(reader, model.isolation);
   reader.texts("runtime", [&](const std::string& value) {
     const auto runtime = plan::parse_runtime(value);
     if (!runtime) wrong(runtime.error());
@@ -200,6 +201,32 @@ void finish_context(dry_run::DryRunRequest& dry_run, const toml::table& table) {
 }
 
 }  // namespace
+
+void add_isolation_keys(TableReader& reader, Isolation& isolation) {
+  reader.text("isolation", [&](const std::string& value) {
+    if (value != "process" && value != "none")
+      wrong(fmt::format("'isolation' does not know '{}'; it takes process or none", value));
+    isolation.own_process = value == "process";
+  });
+  reader.text("max-decode-time", [&](const std::string& value) {
+    isolation.most_decode_time = parse_duration(value);
+    if (!isolation.most_decode_time)
+      wrong(fmt::format("'max-decode-time' does not know '{}'; it takes a number and ms, s, min, h or d", value));
+  });
+  reader.text("process-memory", [&](const std::string& value) {
+    const auto bytes = parse_bytes(value);
+    if (!bytes) wrong(fmt::format("'process-memory': {}", bytes.error()));
+    isolation.most_host_memory = *bytes;
+  });
+  reader.text_or_number("most-deaths", [&](const std::string& value) {
+    std::size_t most = 0;
+    const char* const last = value.data() + value.size();
+    const auto [end, error] = std::from_chars(value.data(), last, most);
+    if (error != std::errc{} || end != last)
+      wrong(fmt::format("'most-deaths' does not know '{}'; it takes a number, 0 for no limit", value));
+    isolation.most_deaths = most;
+  });
+}
 
 std::string from_folder(const std::filesystem::path& folder, const std::string& path) {
   return (folder / path).lexically_normal().string();  // an absolute path replaces the folder

@@ -103,6 +103,14 @@ void Queue::give_back_outdated(TicketId lease) noexcept {
   end_lease(lease, {});
 }
 
+void Queue::given_up(const std::string& model, const Error& why) noexcept {
+  const MutexLock lock(mutex_);
+  if (!dispatcher_.knows(model)) return;
+  reasons_[model] = why.what();
+  dispatcher_.given_up(model, why);
+  pump();
+}
+
 void Queue::retry(const std::string& model) {
   const MutexLock lock(mutex_);
   dispatcher_.retry(model);

@@ -116,6 +116,8 @@ class Queue {
   void give_back(TicketId lease, bool failed, std::optional<double> took = {}) noexcept;
   // Ends a lease of a model whose file has changed: it is loaded anew for whoever comes next.
   void give_back_outdated(TicketId lease) noexcept;
+  // It is not started again after so many deaths: see Dispatcher::given_up().
+  void given_up(const std::string& model, const Error& why) noexcept;
   void retry(const std::string& model);
   void unload(const std::string& model);
   void pin(const std::string& model, bool pinned);

@@ -47,7 +47,8 @@ std::vector<ModelStatus> Queue::status(std::span<const std::string> models) cons
                    .cells = cells_of(plan),
                    .cells_used = here ? here->cells_used() : 0,
                    .failure = dispatcher_.failure(name),
-                   .seal = here ? here->seal_counts() : memory::SealCounts{}});
+                   .seal = here ? here->seal_counts() : memory::SealCounts{},
+                   .process = here ? here->process() : std::nullopt});
   }
   return out;
 }

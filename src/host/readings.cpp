@@ -39,7 +39,8 @@ double touched(const Accounting& accounting, const std::vector<plan::DeviceState
     if (!state.info.memory_is_hosts) continue;
     if (state.reading.used_by_us) used = state.reading.used_by_us;
     for (const memory::Entry& entry : accounting.entries) {  // each entry has one of these names
-      if (entry.charged && entry.tag.device == state.info.id) charged += entry.taken.current;
+      if (entry.charged && entry.tag.device == state.info.id && !accounting.is_elsewhere(entry.tag.owner))
+        charged += entry.taken.current;
     }
   }
   if (!used || charged <= *used) return 1;
@@ -58,9 +59,12 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
       // A holding keeps the name it is charged under; FreeCapacity knows which of these are one memory.
       if (entry.tag.device != device || !accounting.is_fleets(entry.tag.owner) || accounting.has_gone(entry.tag.owner))
         continue;
-      const Bytes there = state.info.memory_is_hosts ? part(entry.taken.current, share) : entry.taken.current;
-      // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much.
-      const bool stays = entry.tag.stage == memory::Stage::runtime;
+      const bool is_elsewhere = accounting.is_elsewhere(entry.tag.owner);
+      const bool is_in_part = state.info.memory_is_hosts && !is_elsewhere;
+      const Bytes there = is_in_part ? part(entry.taken.current, share) : entry.taken.current;
+      // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much. Of a model
+      // in a process of its own it goes with that.
+      const bool stays = entry.tag.stage == memory::Stage::runtime && !is_elsewhere;
       moment.holdings.push_back({.owner = entry.tag.owner,
                                  .device = device,
                                  .comes_back = stays ? Bytes{} : there,
@@ -84,10 +88,12 @@ std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
   for (plan::DeviceState& state : readings) {
     state.ours = {};
     Bytes fleets;
+    Bytes fleets_elsewhere;
     for (const memory::Entry& entry : accounting.entries) {
       if (!entry.charged) continue;
       if (accounting.is_fleets(entry.tag.owner)) {
-        if (device::lies_in(entry.tag.device, state.info, infos(readings))) fleets += entry.taken.current;
+        if (device::lies_in(entry.tag.device, state.info, infos(readings)))
+          (accounting.is_elsewhere(entry.tag.owner) ? fleets_elsewhere : fleets) += entry.taken.current;
       } else if (under_one_budget(entry.tag.device, state.info, readings)) {
         const auto leaves = accounting.makes_way.find(entry.tag.owner);
         state.ours += saturating_sub(std::max(entry.planned, entry.taken.current),
@@ -96,7 +102,7 @@ std::vector<plan::DeviceState> with_ours_set_aside(const Accounting& accounting,
     }
     if (!state.reading.free) continue;
     if (state.info.memory_is_hosts) *state.reading.free += makes_way(accounting);
-    *state.reading.free += state.info.memory_is_hosts ? part(fleets, share) : fleets;
+    *state.reading.free += fleets_elsewhere + (state.info.memory_is_hosts ? part(fleets, share) : fleets);
   }
   return readings;
 }

@@ -19,6 +19,8 @@ struct Accounting {
   std::map<std::string, Bytes> makes_way{};  // what leaves host memory for a newcomer, by owner: swapped-out
                                              // conversations, copies of weights, what a load passes weights through
   Bytes kept_models{};                       // makes way, too: under the names of models that have left
+  // What it holds lies in another process, which has touched all of it.
+  std::function<bool(const std::string& owner)> is_elsewhere = [](const std::string&) { return false; };
 };
 
 // How much of the bytes that are charged in host memory is really used, 0 to 1: buffers are charged as a whole, and

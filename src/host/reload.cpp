@@ -97,6 +97,7 @@ void Reload::plan(plan::Planner& planner) {
     if (device.info.memory() == device.info.id) options.ours.emplace_back(device.info.id, device.ours);
   }
   plan::Plan plan = planner.plan(requests, options);
+  add_processes(*next_, plan.models);
   for (plan::ModelPlan& model : plan.models) {
     if (model.unusable) files_[model.name].reset();
     planned_[model.name] = std::move(model);

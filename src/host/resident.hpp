@@ -5,22 +5,20 @@
 #include <optional>
 #include <string>
 
+#include <plimsoll/host/status.hpp>
 #include "base/mutex.hpp"
-#include "run/batched_executor.hpp"
-#include "run/instance.hpp"
+#include "run/compute_group.hpp"
+#include "run/served_model.hpp"
 #include "run/speculative.hpp"
-
-#include "compute_group.hpp"
 
 namespace plimsoll::host {
 
-// A model that is ready. Members are destroyed from the last to the first: executor, instance, then the place in the
-// compute group.
+// A model that is ready, and its place in the compute group, which ends after it.
 struct Ready {
-  std::unique_ptr<ComputeGroup::Member> member;
-  std::unique_ptr<run::Instance> instance;
-  std::optional<run::BatchedExecutor> executor{};  // empty: a model for embeddings
-  double warm_up_ms = 0;                           // context to ready
+  std::unique_ptr<run::ComputeGroup::Member> member;  // where it computes in this process
+  std::shared_ptr<void> holds;                        // where it computes in one of its own: see IsolatedModels
+  std::unique_ptr<run::ServedModel> model;
+  double warm_up_ms = 0;  // context to ready
 };
 
 // Leases share it; the Queue keeps it for as long as the model is loaded. Its idle conversations are the
@@ -33,18 +31,20 @@ struct Resident : Ready {
 
   // Its device, or its draft's, computes no more.
   [[nodiscard]] bool has_failed() const noexcept {
-    return instance->has_failed() || (draft && draft->instance->has_failed());
+    return model->has_failed() || (draft && draft->model->has_failed());
   }
   // False: a file of it was changed while it was mapped.
-  [[nodiscard]] bool is_intact() const {
-    return instance->model()->is_intact() && (!draft || draft->instance->model()->is_intact());
+  [[nodiscard]] bool is_intact() const { return model->is_intact() && (!draft || draft->model->is_intact()); }
+  // A double of tests has no model.
+  [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return model ? model->tokens_computed() : 0; }
+  [[nodiscard]] std::uint64_t tokens_generated() const noexcept { return model ? model->tokens_generated() : 0; }
+  [[nodiscard]] std::optional<ProcessStatus> process() const {
+    const auto facts = model ? model->process() : std::nullopt;
+    if (!facts) return std::nullopt;
+    return ProcessStatus{.pid = facts->pid, .restarts = facts->restarts};
   }
-  [[nodiscard]] std::uint64_t tokens_computed() const noexcept { return instance ? instance->tokens_computed() : 0; }
-  [[nodiscard]] std::uint64_t tokens_generated() const noexcept { return instance ? instance->tokens_generated() : 0; }
-  [[nodiscard]] std::size_t cells_used() const noexcept { return executor ? executor->cells_used() : 0; }
-  [[nodiscard]] memory::SealCounts seal_counts() const {
-    return instance ? instance->seal_counts() : memory::SealCounts{};
-  }
+  [[nodiscard]] std::size_t cells_used() const noexcept { return model ? model->cells_used() : 0; }
+  [[nodiscard]] memory::SealCounts seal_counts() const { return model ? model->seal_counts() : memory::SealCounts{}; }
 };
 
 }  // namespace plimsoll::host

@@ -19,10 +19,11 @@ std::vector<device::DeviceInfo> infos(const std::vector<plan::DeviceVerdict>& de
 }  // namespace
 
 RuntimeMemory::RuntimeMemory(run::MemoryAccounting& accounting, plan::Store& store,
-                             std::vector<plan::DeviceVerdict> devices)
+                             std::vector<plan::DeviceVerdict> devices,
+                             std::function<bool(const std::string& owner)> is_elsewhere)
     : store_(store),
       devices_(std::move(devices)),
-      backends_(accounting.ledger(), accounting.probe(), infos(devices_)) {}
+      backends_(accounting.ledger(), accounting.probe(), infos(devices_), std::move(is_elsewhere)) {}
 
 void RuntimeMemory::warm_up(run::Instance& instance, run::WarmUpDepth depth, const std::stop_token& stop) {
   const std::string& name = instance.name();

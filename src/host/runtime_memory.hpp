@@ -1,5 +1,6 @@
 // RuntimeMemory: what models take beside their buffers, as far as this process has found out.
 #pragma once
+#include <functional>
 #include <map>
 #include <stop_token>
 #include <string>
@@ -17,7 +18,10 @@ namespace plimsoll::host {
 // The Loader's: one thread. Made once the backends are started. What it is made of outlives it.
 class RuntimeMemory {
  public:
-  RuntimeMemory(run::MemoryAccounting& accounting, plan::Store& store, std::vector<plan::DeviceVerdict> devices);
+  // `is_elsewhere`: see BackendAccounting.
+  RuntimeMemory(
+      run::MemoryAccounting& accounting, plan::Store& store, std::vector<plan::DeviceVerdict> devices,
+      std::function<bool(const std::string& owner)> is_elsewhere = [](const std::string&) { return false; });
 
   // Warms it up and seals it. What this process has warmed before finds its pipelines compiled, and what it takes has
   // been measured. Where another of its shape and configuration was warmed here, nothing is reserved beyond what it

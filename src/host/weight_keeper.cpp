@@ -58,7 +58,7 @@ void WeightKeeper::keep_model(const run::Instance& instance) {
 void WeightKeeper::keep(const Resident& resident, Bytes newcomer) {
   if (!kept_.is_on() || resident.has_failed() || !resident.is_intact()) return;
   for (const run::Instance* instance :
-       {resident.instance.get(), resident.draft ? resident.draft->instance.get() : nullptr}) {
+       {resident.model->instance(), resident.draft ? resident.draft->model->instance() : nullptr}) {
     if (instance == nullptr) continue;
     if (instance->uploaded().empty()) {
       keep_model(*instance);

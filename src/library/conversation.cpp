@@ -88,7 +88,7 @@ Conversation::State& Conversation::idle() const {
 
 Generation Conversation::generate(std::string_view text, GenerationOptions options) {
   const run::Conversation& conversation = *idle().conversation;
-  const engine::Model& model = *conversation.instance().model();
+  const engine::Model& model = conversation.vocabulary();
   return library::begin(state_, engine::prompt_tokens(model, text, conversation.size() == 0), std::move(options));
 }
 
@@ -136,7 +136,7 @@ std::string Conversation::text(bool control_tokens) const {
   const run::Conversation& conversation = *library::held(state_, "conversation")->conversation;
   std::vector<Token> tokens = conversation.tokens();
   std::erase(tokens, engine::kNoToken);
-  return conversation.instance().model()->vocab().detokenize(tokens, control_tokens);
+  return conversation.vocab().detokenize(tokens, control_tokens);
 }
 
 std::size_t Conversation::size() const { return library::held(state_, "conversation")->conversation->size(); }

@@ -1,5 +1,6 @@
 #include "monitor/prometheus.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 
@@ -85,6 +86,16 @@ void add_states(Exposition& out, const Sample& sample) {
   }
 }
 
+void add_processes(Exposition& out, const Sample& sample) {
+  const auto has_process = [](const ModelSample& model) { return model.status.process.has_value(); };
+  if (std::ranges::none_of(sample.models, has_process)) return;
+  out.family("plimsoll_process_restarts_total", "counter",
+             "Times that the process of a model has died and was started again, since the model was loaded.");
+  for (const ModelSample& model : sample.models) {
+    if (has_process(model)) out.add({{"model", model.status.name}}, model.status.process->restarts);
+  }
+}
+
 // One value of each model.
 template <class Value>
 void add_models(Exposition& out, const Sample& sample, const char* name, const char* type, const char* help,
@@ -109,6 +120,7 @@ void add_cells(Exposition& out, const Sample& sample) {
 void add_work(Exposition& out, const Sample& sample) {
   using host::ModelStatus;
   add_states(out, sample);
+  add_processes(out, sample);
   const auto add = [&](const char* name, const char* type, const char* help, auto value) {
     add_models(out, sample, name, type, help, value);
   };

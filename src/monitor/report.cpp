@@ -101,6 +101,7 @@ Json model_json(const ModelSample& model, const Counters& counters, const host::
             {"memory", memory_json(model.memory)},
             {"mapped", mapped_json(model.memory)},
             {"presets", presets_json(fleet, status.name)}};
+  if (status.process) json["process"] = {{"pid", status.process->pid}, {"restarts", status.process->restarts}};
   if (status.failure)
     json["failure"] = {{"code", to_string(status.failure->code())}, {"message", status.failure->what()}};
   return json;

@@ -135,9 +135,9 @@ Sample take_sample(run::MemoryAccounting& accounting, host::HostStatus status,
                                 .account = accounting.ledger().account(info.id)});
   }
   for (const host::ModelStatus& model : observed.status.models)
-    observed.seals[model.name] = accounting.seal().counts(model.name);
+    observed.seals[model.name] = model.process ? model.seal : accounting.seal().counts(model.name);
   for (const memory::Entry& entry : observed.entries)
-    observed.seals[entry.tag.owner] = accounting.seal().counts(entry.tag.owner);
+    observed.seals.try_emplace(entry.tag.owner, accounting.seal().counts(entry.tag.owner));
   return sample_of(std::move(observed));
 }
 

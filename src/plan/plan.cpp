@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "plan/process_entry.hpp"
+
 namespace plimsoll::plan {
 
 using memory::Stage;
@@ -94,7 +96,7 @@ std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(con
     if (model.compute_group != compute_group) continue;
     std::map<std::pair<device::DeviceId, std::string>, Bytes> own;
     for (const Entry& entry : model.entries) {
-      if (entry.charged && entry.stage == Stage::compute) own[{entry.device, entry.buffer}] += entry.bytes;
+      if (entry.charged && is_of_compute_group(entry)) own[{entry.device, entry.buffer}] += entry.bytes;
     }
     for (const auto& [place, bytes] : own) largest[place] = std::max(largest[place], bytes);
   }
@@ -107,7 +109,7 @@ Bytes required_on(const device::DeviceId& device, const std::vector<ModelPlan>& 
   for (const ModelPlan& model : models) {
     if (!model.compute_group.empty()) compute_groups.insert(model.compute_group);
     for (const Entry& entry : model.entries) {
-      const bool shared = !model.compute_group.empty() && entry.stage == Stage::compute;
+      const bool shared = !model.compute_group.empty() && is_of_compute_group(entry);
       if (entry.charged && entry.device == device && !shared) sum += entry.bytes;
     }
   }

@@ -31,12 +31,13 @@ LocalSequence& Conversation::local() const {
 Instance& Conversation::instance() const { return local().instance(); }
 const std::string& Conversation::model_name() const { return sequence_->model_name(); }
 const engine::ModelFacts& Conversation::model_facts() const { return sequence_->model_facts(); }
-engine::Vocab Conversation::vocab() const { return sequence_->vocab(); }
+const engine::Model& Conversation::vocabulary() const { return sequence_->vocabulary(); }
+std::string Conversation::fingerprint() const { return sequence_->fingerprint(); }
 
 void Conversation::prompt(std::span<const Token> tokens) { sequence_->append(tokens); }
 
 void Conversation::prompt(std::string_view text) {
-  prompt(engine::prompt_tokens(*instance().model(), text, size() == 0));
+  prompt(engine::prompt_tokens(vocabulary(), text, size() == 0));
 }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) { local().prompt(text, media); }
@@ -75,16 +76,9 @@ void Conversation::reprefill_without(std::size_t count, std::size_t keep) { loca
 void Conversation::modify(const std::function<void(MemoryEdit&)>& edit) { local().modify(edit); }
 void Conversation::clear() { sequence_->clear(); }
 
-void Conversation::set_adapter_scales(std::span<const float> scales) { local().set_adapter_scales(scales); }
-
-engine::AdapterScales Conversation::adapter_scales() const {
-  const LocalSequence* const local = sequence_->local();
-  return local != nullptr ? local->adapter_scales() : engine::AdapterScales{};
-}
-
-void Conversation::set_weight(double weight) {
-  if (LocalSequence* const local = sequence_->local()) local->set_weight(weight);
-}
+void Conversation::set_adapter_scales(std::span<const float> scales) { sequence_->set_adapter_scales(scales); }
+engine::AdapterScales Conversation::adapter_scales() const { return sequence_->adapter_scales(); }
+void Conversation::set_weight(double weight) { sequence_->set_weight(weight); }
 
 SequenceSnapshot Conversation::save() const { return sequence_->save(); }
 Bytes Conversation::size_when_saved() const { return sequence_->size_when_saved(); }

@@ -130,7 +130,9 @@ class Conversation {
   // Of its model, wherever that computes.
   [[nodiscard]] const std::string& model_name() const;
   [[nodiscard]] const engine::ModelFacts& model_facts() const;
-  [[nodiscard]] engine::Vocab vocab() const;
+  [[nodiscard]] const engine::Model& vocabulary() const;  // it, or as much of it as has its vocabulary
+  [[nodiscard]] engine::Vocab vocab() const { return vocabulary().vocab(); }
+  [[nodiscard]] std::string fingerprint() const;  // see fingerprint_of()
 
   [[nodiscard]] HeldSequence& sequence() const noexcept { return *sequence_; }
   [[nodiscard]] LocalSequence& local() const;  // throws Error{unsupported}

@@ -57,6 +57,13 @@ void DecodeLoop::wake(Source& source) noexcept {
   wake_.notify_one();
 }
 
+std::optional<std::chrono::nanoseconds> DecodeLoop::decoding_for() const noexcept {
+  using Clock = std::chrono::steady_clock;
+  const Clock::rep since = decoding_since_;
+  if (since == 0) return std::nullopt;
+  return Clock::now() - Clock::time_point(Clock::duration(since));
+}
+
 // The device was left idle by the one before, so only what is in the shared compute buffers matters.
 void DecodeLoop::change_to(Owner owner) {
   if (std::exchange(last_owner_, owner) == owner || !before_change_) return;
@@ -104,7 +111,9 @@ void DecodeLoop::loop() {
     decoding_ = source;
     lock.unlock();
     change_to(source->owner_);
+    decoding_since_ = std::chrono::steady_clock::now().time_since_epoch().count();
     const bool more = source->decode_batch();
+    decoding_since_ = 0;
     lock.lock();
     if (decoding_ != nullptr && more) source->ready_ = true;
     decoding_ = nullptr;

@@ -1,11 +1,14 @@
 // DecodeLoop: the one thread on which the contexts of a compute group are computed.
 #pragma once
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -46,6 +49,8 @@ class DecodeLoop {
   void add(Owner owner, Source& source);
   void remove(Source& source);         // its decode_batch() is not running and is not called any more
   void wake(Source& source) noexcept;  // it has something to decode
+  // How long the batch that is being decoded has been so; empty: none is. Any thread, and it does not wait.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> decoding_for() const noexcept;
   [[nodiscard]] bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
 
  private:
@@ -71,6 +76,7 @@ class DecodeLoop {
   std::size_t last_source_ = 0;       // index of the one that decoded last
   const Source* decoding_ = nullptr;  // null: none, or it was removed meanwhile
   Owner last_owner_ = 0;              // the loop's thread only
+  std::atomic<std::chrono::steady_clock::rep> decoding_since_ = 0;  // 0: not now
   std::thread thread_;                // the last member: it uses the others
 };
 

@@ -72,7 +72,10 @@ std::optional<GenerationOutput> GenerationWork::pop(bool waits) {
   reader_waits_ = false;
   GenerationOutput output = std::move(queue_.front());
   queue_.pop_front();
-  if (!output.text.empty()) --pieces_;
+  if (!output.text.empty()) {
+    --pieces_;
+    has_read();
+  }
   if (output.failure) is_begun_ = was_begun_ = false;
   if (output.reason != FinishReason::running) is_over_ = true;
   if (!is_paused_ && pieces_ < ahead_ && std::exchange(is_held_, false)) reader_has_come();

@@ -71,6 +71,7 @@ class GenerationWork {
   [[nodiscard]] virtual bool stop_for_now() = 0;
   virtual void start_again(HeldSequence& sequence) = 0;
   virtual void reader_has_come() noexcept = 0;  // is_held_ was true
+  virtual void has_read() noexcept {}           // a piece; with the lock, as the one before
 
   GenerationParams params_;
   TextStream text_;  // whoever makes the answer

@@ -25,7 +25,8 @@ class HeldSequence {
   [[nodiscard]] virtual const std::string& model_name() const = 0;
   [[nodiscard]] virtual const engine::ModelFacts& model_facts() const = 0;
   [[nodiscard]] virtual const engine::ContextFacts& context_facts() const = 0;
-  [[nodiscard]] virtual engine::Vocab vocab() const = 0;
+  [[nodiscard]] virtual const engine::Model& vocabulary() const = 0;  // see ServedModel
+  [[nodiscard]] virtual std::string fingerprint() const = 0;  // see fingerprint_of()
 
   virtual void append(std::span<const engine::Token> tokens) = 0;
   virtual std::size_t replace(std::span<const engine::Token> tokens) = 0;
@@ -38,6 +39,9 @@ class HeldSequence {
   virtual void rewind(std::size_t n) = 0;
   virtual void refresh() = 0;
   virtual void clear() = 0;
+  virtual void set_adapter_scales(std::span<const float> scales) = 0;
+  [[nodiscard]] virtual engine::AdapterScales adapter_scales() const = 0;
+  virtual void set_weight(double weight) = 0;
   [[nodiscard]] virtual SequenceSnapshot save() const = 0;
   [[nodiscard]] virtual Bytes size_when_saved() const = 0;
 

@@ -28,7 +28,8 @@ LocalSequence::~LocalSequence() {
 const std::string& LocalSequence::model_name() const { return instance().name(); }
 const engine::ModelFacts& LocalSequence::model_facts() const { return instance().model()->facts(); }
 const engine::ContextFacts& LocalSequence::context_facts() const { return instance().context().facts(); }
-engine::Vocab LocalSequence::vocab() const { return instance().model()->vocab(); }
+const engine::Model& LocalSequence::vocabulary() const { return *instance().model(); }
+std::string LocalSequence::fingerprint() const { return fingerprint_of(instance().context()); }
 
 bool LocalSequence::is_decoding_here() const noexcept { return instance().loop()->is_this_thread(); }
 

@@ -33,7 +33,8 @@ class LocalSequence final : public HeldSequence {
   [[nodiscard]] const std::string& model_name() const override;
   [[nodiscard]] const engine::ModelFacts& model_facts() const override;
   [[nodiscard]] const engine::ContextFacts& context_facts() const override;
-  [[nodiscard]] engine::Vocab vocab() const override;
+  [[nodiscard]] const engine::Model& vocabulary() const override;
+  [[nodiscard]] std::string fingerprint() const override;
 
   void append(std::span<const engine::Token> tokens) override;
   [[nodiscard]] std::size_t replace(std::span<const engine::Token> tokens) override;
@@ -46,6 +47,9 @@ class LocalSequence final : public HeldSequence {
   void rewind(std::size_t n) override;
   void refresh() override;
   void clear() override;
+  void set_adapter_scales(std::span<const float> scales) override;
+  [[nodiscard]] engine::AdapterScales adapter_scales() const override;
+  void set_weight(double weight) override;
   [[nodiscard]] SequenceSnapshot save() const override;
   [[nodiscard]] Bytes size_when_saved() const override;
   [[nodiscard]] std::unique_ptr<GenerationWork> work(Conversation& conversation, GenerationParams params) override;
@@ -64,9 +68,6 @@ class LocalSequence final : public HeldSequence {
   [[nodiscard]] bool shift_left(std::size_t count, std::size_t keep);
   void reprefill_without(std::size_t count, std::size_t keep);
   void modify(const std::function<void(Conversation::MemoryEdit&)>& edit);
-  void set_adapter_scales(std::span<const float> scales);
-  [[nodiscard]] engine::AdapterScales adapter_scales() const;
-  void set_weight(double weight);
   // Null where there is none. Throws Error: usage, unsupported (see Generation).
   [[nodiscard]] std::unique_ptr<Drafting> drafting_with(const std::optional<Draft>& draft, std::stop_token stop) const;
 

@@ -31,7 +31,7 @@ class AnswerScheduler {
   AnswerScheduler(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules,
                   const std::vector<engine::Token>& first_prompt, GivingWay giving_way);
 
-  [[nodiscard]] run::Instance& instance() { return slots_.front()->lease().instance(); }
+  [[nodiscard]] run::ServedModel& model() { return slots_.front()->lease().served(); }
   [[nodiscard]] std::size_t cached_at_first() const noexcept { return cached_at_first_; }  // tokens of that prompt
 
   // What the request took, for the share of its tenant: see host::Lease::note_tokens().

@@ -42,8 +42,8 @@ PromptReader::PromptReader(std::string name, std::shared_ptr<const engine::Model
       recommended_(engine::sampling_of_file(*model_)) {}
 
 PromptReader::PromptReader(const host::Lease& lease, std::string chosen)
-    : PromptReader(lease.model(), lease.instance().model(), lease.instance().model()->facts(),
-                   lease.instance().context().facts(), {}, std::move(chosen)) {}
+    : PromptReader(lease.model(), lease.served().vocabulary(), lease.served().model_facts(),
+                   lease.served().context_facts(), {}, std::move(chosen)) {}
 
 // A preset's is read for each request: that takes a few milliseconds.
 std::shared_ptr<const ModelTemplate> PromptReader::chat_template(const std::string& chosen) const {

@@ -98,10 +98,9 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
   LeasedModel leased =
       lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); }, client);
   out.load_ms = watch.elapsed_ms();
-  run::Embedder embedder(leased.lease->instance());
   const run::EmbedParams params{.stop = leased.watched->token(),
                                 .between_batches = [&] { give_way_if_asked(request, leased); }};
-  for (run::Embedding& embedding : embedder.embed(inputs, params)) {
+  for (run::Embedding& embedding : leased.lease->served().embed(inputs, params)) {
     out.tokens += embedding.tokens;
     out.vectors.push_back(std::move(embedding.values));
   }
@@ -116,10 +115,10 @@ api::Json Server::Impl::rank(const httplib::Request& request, const api::RankReq
   Tokens pairs;
   LeasedModel leased =
       lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); }, client);
-  run::Reranker reranker(leased.lease->instance());
-  auto ranked = reranker.rank(pairs, {.top_n = asked.top_n, .stop = leased.watched->token(), .between_batches = [&] {
-                                        give_way_if_asked(request, leased);
-                                      }});
+  const run::RankParams params{.top_n = asked.top_n, .stop = leased.watched->token(), .between_batches = [&] {
+                                 give_way_if_asked(request, leased);
+                               }};
+  auto ranked = leased.lease->served().rank(pairs, params);
   run::best_first(ranked);
   std::vector<api::Score> scores;
   std::size_t tokens = 0;

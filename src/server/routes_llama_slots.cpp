@@ -64,11 +64,11 @@ Bytes size_of(const std::filesystem::path& file) {
   return Bytes{size};
 }
 
-void require_same_model(run::Instance& instance, const run::SequenceSnapshot& saved) {
-  const std::string fingerprint = run::fingerprint_of(instance.context());
+void require_same_model(const run::ServedModel& model, const run::SequenceSnapshot& saved) {
+  const std::string fingerprint = model.fingerprint();
   if (run::model_of(saved.fingerprint) != run::model_of(fingerprint))
     throw api::bad_request(
-        fmt::format("this conversation is not one of '{}': it was saved with another model", instance.name()))
+        fmt::format("this conversation is not one of '{}': it was saved with another model", model.name()))
         .at("filename");
 }
 
@@ -117,7 +117,7 @@ void Server::Impl::restore_slot(const httplib::Request& request, httplib::Respon
   memory::Charge charge = charged(host, size);
   const Stopwatch watch;
   run::SequenceSnapshot saved = run::read_sequence_archive(file);
-  require_same_model(leased.lease->instance(), saved);
+  require_same_model(leased.lease->served(), saved);
   charge.clear();  // it is charged as a conversation that is swapped out
   const engine::AdapterScales scales = saved.adapter_scales;
   handle = prompts.add(model, owner, host.add_conversation(model, std::move(saved)), scales);

@@ -58,7 +58,7 @@ void TextAnswer::on_read(const run::ReadToken& token) {
   end_.token(token.token, now);
   std::optional<api::TokenLogprob> logprob;
   if (token.opinion != nullptr) {
-    logprob = token_logprob(slot_.lease().instance().model()->vocab(), *token.opinion);
+    logprob = token_logprob(slot_.lease().served().vocabulary()->vocab(), *token.opinion);
     sum_of_logprobs_ += logprob->logprob;
   }
   stream_.on_token(token.token, asked_.top_logprobs ? std::move(logprob) : std::nullopt);

@@ -81,7 +81,7 @@ void TextJob::start() {
                                               return how;
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
-  SlotRules rules{.scales = adapter_scales(lease.instance().plan().request.adapters),
+  SlotRules rules{.scales = adapter_scales(lease.served().plan().request.adapters),
                   .weight = server_.key_usage.claim_of(owner_, {}, 0).weight};
   answers_.emplace(server_, owner_, std::move(lease), std::move(rules), read_.prompts.front(), std::move(giving_way));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -97,7 +97,7 @@ void TextJob::start() {
 std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   std::vector<api::ReadPrompt> out;
   if (!request_.shows_tokens) return out;
-  const engine::Vocab vocab = answers_->instance().model()->vocab();
+  const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
   for (const std::vector<Token>& prompt : read_.prompts)
     out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true)});
   return out;
@@ -196,7 +196,7 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
 
 std::string TextJob::echoed(const std::vector<Token>& prompt) {
   if (read_.chat) return read_.gone_on_with;
-  return answers_->instance().model()->vocab().detokenize(prompt);
+  return answers_->model().vocabulary()->vocab().detokenize(prompt);
 }
 
 std::size_t TextJob::answers_per_prompt() const noexcept {

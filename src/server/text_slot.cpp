@@ -11,9 +11,9 @@ namespace plimsoll::server {
 namespace {
 
 // On the heap, for as long as a sequence is computed: its tokens with their places, and rows of logits.
-Bytes heap_of(const run::Instance& instance, std::size_t rows) {
-  const auto n_vocab = static_cast<std::size_t>(instance.plan().dry_run.model.n_vocab);
-  const std::size_t tokens = instance.plan().dry_run.context.n_ctx_seq;
+Bytes heap_of(const plan::ModelPlan& plan, std::size_t rows) {
+  const auto n_vocab = static_cast<std::size_t>(plan.dry_run.model.n_vocab);
+  const std::size_t tokens = plan.dry_run.context.n_ctx_seq;
   return Bytes{rows * n_vocab * sizeof(float) + tokens * (sizeof(engine::Token) + sizeof(engine::Position))};
 }
 
@@ -22,9 +22,9 @@ Bytes heap_of(const run::Instance& instance, std::size_t rows) {
 TextSlot::TextSlot(const ServerContext& server, std::string owner, host::Lease lease, SlotRules rules)
     : server_(server), owner_(std::move(owner)), lease_(std::move(lease)), rules_(std::move(rules)) {
   memory_ = server_.memory.take(0);
-  const dry_run::DryRun& planned = lease_.instance().plan().dry_run;
+  const dry_run::DryRun& planned = lease_.served().plan().dry_run;
   const std::size_t checked = lease_.has_draft() ? planned.outputs / std::max(1U, planned.context.n_seq_max) : 1;
-  memory_->grow(heap_of(lease_.instance(), checked) * (lease_.has_draft() ? 2U : 1U));
+  memory_->grow(heap_of(lease_.served().plan(), checked) * (lease_.has_draft() ? 2U : 1U));
 }
 
 // Tokens that still wait to be decoded (the last one; most of a prompt whose client has gone) are taken back: the next

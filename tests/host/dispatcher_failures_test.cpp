@@ -130,6 +130,28 @@ ask 8 a => load a
 )");
 }
 
+TEST(DispatcherFailuresTest, AModelWhoseProcessIsGivenUpIsFailedUntilItIsAskedToBeLoaded) {
+  expect_played(R"(
+budget 100
+model a 60 slots=2
+ask 1 a => load a
+ready a => grant 1
+give-up a => drain a
+ask 2 a =>
+lost a =>
+free a => evict a
+gone a => failed a; refuse 2 engine_failed
+wait 3600000 =>
+ask 3 a => refuse 3 engine_failed
+retry a =>
+ask 4 a => load a
+ready a => grant 4
+free a =>
+give-up a => drain a; evict a
+gone a => failed a
+)");
+}
+
 TEST(DispatcherFailuresTest, ALeaseThatEndsWellOrAnotherFileBeginsTheCountOfLossesAnew) {
   expect_played(R"(
 budget 100

@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "models/demo"
 MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
 BOSUN = str(DEMO / "bosun-log.gguf")
+PASSED_ON = ("PLIMSOLL_IN_ROOT", "PLIMSOLL_ISOLATE")  # with the last one any of these tests asks models in processes of their own
 SMALL = ["--device", "none", "-t", "1", "-b", "128", "-ub", "128"]
 
 
@@ -25,7 +26,7 @@ class Serving:
     def __init__(self, program, *arguments, environment=None, wait_ready=True):
         self.folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self.folder.name)
-        variables = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
+        variables = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k in PASSED_ON}
         variables.setdefault("PLIMSOLL_BROKER", "off")  # side by side, under budgets of their own
         variables.update(XDG_CACHE_HOME=str(path / "cache"), XDG_CONFIG_HOME=str(path / "config"), **(environment or {}))
         self.log = open(path / "log", "w+")

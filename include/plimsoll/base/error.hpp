@@ -24,6 +24,7 @@ enum class ErrorCode {
   engine_failed,         // the engine reported a failure that none of the above names
   arithmetic,            // a sum of bytes left its range
   internal,              // a broken promise of our own
+  model_crashed,         // this request has ended the process of its model twice, and is not tried again
 };
 
 // The stable spelling: "over_budget". Used in JSON and in logs.

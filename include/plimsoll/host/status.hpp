@@ -37,6 +37,13 @@ enum class ModelState {
   return state != ModelState::absent && state != ModelState::swapped && state != ModelState::failed;
 }
 
+// Of a model that computes in a process of its own.
+struct ProcessStatus {
+  std::int64_t pid = 0;        // 0: it has died, and is going to be started again
+  std::uint64_t restarts = 0;  // since the model was loaded
+  friend bool operator==(const ProcessStatus&, const ProcessStatus&) = default;
+};
+
 struct ModelStatus {
   std::string name;
   std::string compute_group;
@@ -62,6 +69,7 @@ struct ModelStatus {
   double total_load_ms = 0;            // of all loads
   std::optional<Error> failure{};      // while it is failed: with what
   memory::SealCounts seal{};           // since it was last sealed
+  std::optional<ProcessStatus> process{};  // while it is loaded in one of its own
 };
 
 // How often the fleet was read again.

@@ -15,14 +15,14 @@
 #include "run/memory_accounting.hpp"
 #include "tracker/shared_compute_buffers.hpp"
 
-namespace plimsoll::host {
+namespace plimsoll::run {
 
 // Any thread.
 class ComputeGroup {
  public:
   // `compute_buffers`: see FreeCapacity::compute_buffers_of_group(); empty for a model that shares with nobody, which
   // has its compute group's loop only.
-  ComputeGroup(run::MemoryAccounting& accounting, std::string name,
+  ComputeGroup(MemoryAccounting& accounting, std::string name,
                std::vector<memory::Ledger::PlannedEntry> compute_buffers);
   ~ComputeGroup();
   ComputeGroup(const ComputeGroup&) = delete;
@@ -33,6 +33,7 @@ class ComputeGroup {
   // Throws memory::Refused where the compute buffers do not fit.
   [[nodiscard]] std::unique_ptr<Member> join();
   [[nodiscard]] bool is_empty() const;  // it has no members
+  [[nodiscard]] const DecodeLoop& loop() const noexcept { return loop_; }
   // Its compute buffers are exactly these.
   [[nodiscard]] bool is_made_for(const std::vector<memory::Ledger::PlannedEntry>& compute_buffers) const;
   // Its compute buffers are large enough for these: see plan::compute_buffers_of().
@@ -43,14 +44,14 @@ class ComputeGroup {
   void close_seal();
   void leave();
 
-  run::MemoryAccounting& accounting_;
+  MemoryAccounting& accounting_;
   std::string name_;
   std::vector<memory::Ledger::PlannedEntry> entries_;  // of the compute buffers
   mutable Mutex members_mutex_;
   std::size_t members_ PLIMSOLL_GUARDED_BY(members_mutex_) = 0;
   memory::Reservation reservation_;
   std::unique_ptr<tracker::SharedComputeBuffers> compute_buffers_;
-  run::DecodeLoop loop_;  // the last member: its thread clears the compute buffers
+  DecodeLoop loop_;  // the last member: its thread clears the compute buffers
 };
 
 class ComputeGroup::Member {
@@ -61,7 +62,7 @@ class ComputeGroup::Member {
   Member& operator=(const Member&) = delete;
   // Its instance is sealed: the compute buffers may only be what they are now.
   void seal() { compute_group_.close_seal(); }
-  [[nodiscard]] run::Sharing sharing() noexcept {
+  [[nodiscard]] Sharing sharing() noexcept {
     return {.compute_buffers = compute_group_.compute_buffers_.get(), .loop = &compute_group_.loop_};
   }
 
@@ -69,4 +70,4 @@ class ComputeGroup::Member {
   ComputeGroup& compute_group_;
 };
 
-}  // namespace plimsoll::host
+}  // namespace plimsoll::run

@@ -1,0 +1,228 @@
+#include "isolated_models.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+#include "memory/group_owner.hpp"
+#include "plan/process_entry.hpp"
+#include "worker/limits.hpp"
+#include "worker/remote_model.hpp"
+#include "worker/rpc_loop.hpp"
+#include "worker/worker_process.hpp"
+
+#include "reported_bytes.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+std::string key_of(const plan::ModelPlan& plan, const std::string& process) {
+  if (!plan.compute_group.empty()) return plan.compute_group;
+  return "model:" + (process.empty() ? plan.name : process);
+}
+
+bool is_of_compute_group(const memory::Tag& tag) {
+  return tag.stage == memory::Stage::compute || tag.buffer == plan::kProcessBuffer;
+}
+
+std::vector<memory::Ledger::PlannedEntry> without_process(std::vector<memory::Ledger::PlannedEntry> entries) {
+  std::erase_if(entries, [](const auto& entry) { return entry.tag.buffer == plan::kProcessBuffer; });
+  return entries;
+}
+
+// What the process itself takes, as it measured that.
+std::vector<memory::Entry> with_process(std::vector<memory::Entry> held, const std::string& owner, Bytes process) {
+  memory::Entry& entry = held.emplace_back();
+  entry.tag = {.device = device::host(), .owner = owner, .stage = memory::Stage::runtime, .buffer = plan::kProcessBuffer};
+  entry.planned = entry.taken.current = process;
+  return held;
+}
+
+worker::Limits limits_of(const Isolation& rules) {
+  return {.most_decode_time = rules.most_decode_time, .most_host_memory = rules.most_host_memory};
+}
+
+}  // namespace
+
+// A process and the models in it. Members are destroyed from the last to the first: the process before what it has taken
+// is given back.
+class IsolatedModels::Group final : private worker::WorkerObserver {
+ public:
+  using GivesUp = std::function<void(const std::string& model, const Error& why)>;
+  Group(worker::RpcLoop& loop, worker::WorkerOptions options, const GivesUp& gives_up)
+      : gives_up_(gives_up), process_(loop, std::move(options), *this) {
+    process_.start();
+  }
+
+  [[nodiscard]] worker::WorkerProcess& process() noexcept { return process_; }
+  std::optional<ReportedBytes>& compute_buffers() noexcept { return compute_buffers_; }
+  std::vector<memory::Ledger::PlannedEntry>& planned_buffers() noexcept { return planned_buffers_; }
+  // Answers whether there were others.
+  bool add(worker::RemoteModel* model) {
+    const std::lock_guard lock(mutex_);
+    models_.push_back(model);
+    return models_.size() > 1;
+  }
+  // Likewise whether there are others still. Waits while the process is being made ready again.
+  bool leave(worker::RemoteModel* model) {
+    const std::lock_guard lock(mutex_);
+    std::erase(models_, model);
+    return !models_.empty();
+  }
+  [[nodiscard]] std::vector<std::string> owners() const {
+    std::vector<std::string> out;
+    const std::lock_guard lock(mutex_);
+    for (const worker::RemoteModel* model : models_) out.push_back(model->name());
+    if (compute_buffers_) out.push_back(compute_buffers_->owner());
+    return out;
+  }
+
+ private:
+  void died(const worker::Life& life, const worker::Death& death) override {
+    const std::lock_guard lock(mutex_);
+    for (worker::RemoteModel* model : models_) model->note_death(life, death.by_itself);
+  }
+  // All models first: an answer may need its draft's. Then what may have ended the process, one after the other.
+  void make_again(const std::shared_ptr<worker::Life>& life) override {
+    const std::lock_guard lock(mutex_);
+    for (worker::RemoteModel* model : models_) model->load_again(life);
+    for (const bool suspects : {true, false}) {
+      for (worker::RemoteModel* model : models_) model->go_on(suspects);
+    }
+  }
+  void is_back() override {
+    const std::lock_guard lock(mutex_);
+    for (worker::RemoteModel* model : models_) model->go_on(false);
+  }
+  void gives_up(const Error& why) override {
+    std::vector<std::string> names;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const worker::RemoteModel* model : models_) names.push_back(model->name());
+    }
+    for (const std::string& name : names) gives_up_(name, why);
+  }
+  void gave_up(const Error& why) override {
+    const std::lock_guard lock(mutex_);
+    for (worker::RemoteModel* model : models_) model->fail_all(why);
+  }
+
+  const GivesUp& gives_up_;
+  std::vector<memory::Ledger::PlannedEntry> planned_buffers_;
+  std::optional<ReportedBytes> compute_buffers_;
+  mutable std::mutex mutex_;
+  std::vector<worker::RemoteModel*> models_;  // in the order in which they came
+  worker::WorkerProcess process_;
+};
+
+// Of one model, after which its bytes are given back; the process ends with the last one's, before that.
+struct IsolatedModels::Place {
+  std::optional<ReportedBytes> bytes;
+  std::shared_ptr<Group> group;
+};
+
+IsolatedModels::IsolatedModels(run::MemoryAccounting& accounting, std::vector<std::string> program,
+                               std::function<void(const std::string& model, const Error& why)> gives_up)
+    : accounting_(accounting), program_(std::move(program)), gives_up_(std::move(gives_up)) {}
+
+IsolatedModels::~IsolatedModels() = default;
+
+// The process may take what is reserved for it, and what this host's budget has left: it is asked here before it stays.
+std::vector<plan::DeviceVerdict> IsolatedModels::within(std::vector<plan::DeviceVerdict> devices,
+                                                        const std::vector<std::string>& owners) const {
+  memory::Ledger& ledger = accounting_.ledger();
+  for (plan::DeviceVerdict& verdict : devices) {
+    const device::DeviceId& device = verdict.state.info.id;
+    const memory::DeviceAccount account = ledger.account(device);
+    verdict.state.budget.reset();
+    if (!account.budget) continue;
+    Bytes own;
+    for (const std::string& owner : owners) {
+      Bytes reserved;
+      Bytes taken;
+      for (const memory::Entry& entry : ledger.entries_of(owner)) {
+        if (!entry.charged || ledger.memory_of(entry.tag.device) != ledger.memory_of(device)) continue;
+        reserved += entry.planned;
+        taken += entry.taken.current;
+      }
+      own += std::max(reserved, taken);
+    }
+    verdict.state.budget = memory::Budget{.bytes = own + saturating_sub(*account.budget, account.committed)};
+  }
+  return devices;
+}
+
+std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& asked) {
+  const std::string name = key_of(asked.plan, asked.process);
+  std::weak_ptr<Group>& there = groups_[name];
+  if (auto group = there.lock()) return group;
+  if (program_.empty())
+    throw Error(ErrorCode::unsupported, fmt::format("'{}' is to compute in a process of its own, and this program does "
+                                                    "not say which program that is to be",
+                                                    asked.plan.name));
+  if (!loop_) loop_ = std::make_unique<worker::RpcLoop>();
+  worker::WorkerOptions options{.program = program_, .name = name};
+  options.program.append_range(worker::arguments_of(limits_of(asked.rules)));
+  if (asked.rules.most_deaths) options.most_deaths = *asked.rules.most_deaths;
+  auto group = std::make_shared<Group>(*loop_, std::move(options), gives_up_);
+  there = group;
+  return group;
+}
+
+bool IsolatedModels::holds(const plan::ModelPlan& plan) const {
+  if (plan.compute_group.empty()) return true;
+  const auto there = groups_.find(plan.compute_group);
+  const auto group = there == groups_.end() ? nullptr : there->second.lock();
+  if (!group) return true;
+  return std::ranges::all_of(plan::compute_buffers_of(plan.compute_group, {plan}), [&](const auto& needed) {
+    return std::ranges::any_of(group->planned_buffers(), [&](const memory::Ledger::PlannedEntry& entry) {
+      return entry.tag.device == needed.first.first && entry.tag.buffer == needed.first.second &&
+             entry.bytes >= needed.second;
+    });
+  });
+}
+
+IsolatedModels::Opened IsolatedModels::open(const Asked& asked, const std::stop_token& stop) {
+  const plan::ModelPlan& plan = asked.plan;
+  auto place = std::make_shared<Place>();
+  auto entries = plan::reservation_entries(plan);
+  if (!plan.compute_group.empty())
+    std::erase_if(entries, [](const auto& entry) { return is_of_compute_group(entry.tag); });
+  place->bytes.emplace(accounting_.ledger(), plan.name, entries);
+  place->group = group_of(asked);
+  Group& group = *place->group;
+  if (!plan.compute_group.empty() && !group.compute_buffers()) {
+    group.compute_buffers().emplace(accounting_.ledger(), memory::owner_of_group(plan.compute_group),
+                                    asked.compute_buffers);
+    group.planned_buffers() = asked.compute_buffers;
+  }
+
+  engine::ModelParams header = plan.request.model;
+  header.devices = {"none"};  // devices are not even asked for their memory
+  std::vector<std::string> owners = group.owners();
+  owners.push_back(plan.name);
+  worker::OpenRequest request{.plan = plan,
+                              .compute_buffers = without_process(group.planned_buffers()),
+                              .devices = within(asked.devices, owners),
+                              .warm_up = asked.warm_up};
+  std::erase_if(request.plan.entries, [](const auto& entry) { return entry.buffer == plan::kProcessBuffer; });
+  auto model = std::make_unique<worker::RemoteModel>(*loop_, group.process(), std::move(request),
+                                                     engine::Model::load(header, {.vocab_only = true}));
+  const bool has_others = group.add(model.get());
+  model->on_close([there = place->group](worker::RemoteModel* closing) { return there->leave(closing); });
+  model->load(stop, !has_others);
+  if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", plan.name));
+  const worker::Opened& opened = model->opened();
+  const bool is_in_group = group.compute_buffers() && !plan.compute_group.empty();
+  place->bytes->report(is_in_group ? opened.held : with_process(opened.held, plan.name, opened.process));
+  if (is_in_group)
+    group.compute_buffers()->report(
+        with_process(opened.held_by_group, group.compute_buffers()->owner(), opened.process));
+  return {.holds = std::move(place), .model = std::move(model), .load_ms = opened.load_ms, .warm_up_ms = opened.warm_up_ms};
+}
+
+}  // namespace plimsoll::host

@@ -1,0 +1,13 @@
+// faults: how a test makes the process of a model break down: PLIMSOLL_TEST_WORKER_FAULT=HOW@TOKEN, HOW being abort,
+// segv, loop or alloc. It happens on the decode loop, once a prompt with that token has been decoded.
+#pragma once
+#include <span>
+
+#include <plimsoll/engine/params.hpp>
+
+namespace plimsoll::worker {
+
+[[nodiscard]] bool faults_are_on();
+void fault_at(std::span<const engine::Token> tokens);
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,278 @@
+#include "remote_sequence.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+
+#include "remote_work.hpp"
+#include "worker/rpc_errors.hpp"
+#include "snapshots.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+RemoteSequence::State state_of(rpc::State::Reader from) {
+  return {.waiting = from.getWaiting(), .has_logits = from.getHasLogits()};
+}
+
+}  // namespace
+
+// Of one life of the process.
+struct RemoteSequence::There {
+  std::shared_ptr<OpenModel> open;
+  kj::Maybe<rpc::Sequence::Client> sequence;  // the loop's thread alone
+};
+
+RemoteSequence::RemoteSequence(RemoteModel& model) : model_(model) { ++model_.sequences_; }
+
+RemoteSequence::~RemoteSequence() {
+  leave_life();
+  --model_.sequences_;
+}
+
+RemoteSequence::State RemoteSequence::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void RemoteSequence::set(State state) const {
+  const std::lock_guard lock(mutex_);
+  state_ = state;
+}
+
+std::shared_ptr<RemoteSequence::There> RemoteSequence::there() const {
+  const std::lock_guard lock(mutex_);
+  return there_;
+}
+
+// What was there before is given back on the loop's thread.
+void RemoteSequence::put(std::shared_ptr<There> there, State state) const {
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+    std::swap(there_, there);
+  }
+  if (there) model_.loop().post([before = std::move(there)] { before->sequence = nullptr; });
+}
+
+void RemoteSequence::leave_life() noexcept { put(nullptr, {}); }
+
+std::unique_ptr<RemoteSequence> RemoteSequence::create(RemoteModel& model) {
+  std::unique_ptr<RemoteSequence> made(new RemoteSequence(model));
+  made->be_there();
+  return made;
+}
+
+std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const run::SequenceSnapshot& snapshot) {
+  std::unique_ptr<RemoteSequence> made(new RemoteSequence(model));
+  auto packed = std::make_shared<PackedSnapshot>(pack(snapshot));
+  auto there = model.loop().shared<There>();
+  there->open = model.open();
+  try {
+    const State state = as_ours([&] {
+      return model.loop().run([&]() -> kj::Promise<State> {
+        KJ_IF_MAYBE(client, there->open->model) {
+          auto call = client->restoreRequest();
+          write(call.initSnapshot(), kj::mv(*packed));
+          call.setWeight(made->weight_);
+          return call.send().then([there](auto&& done) {
+            there->sequence = done.getSequence();
+            return state_of(done.getState());
+          });
+        }
+        return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+      });
+    });
+    made->put(std::move(there), state);
+  } catch (const WorkerGone&) {  // its tokens are decoded again in the next life
+    if (!snapshot.is_text())
+      throw Error(ErrorCode::unsupported, "the process of the model has died, and pictures cannot be decoded again");
+  }
+  made->tokens_ = snapshot.tokens;
+  made->scales_ = snapshot.adapter_scales;
+  return made;
+}
+
+// With its tokens, which wait to be decoded.
+void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::span<const engine::Token> more) const {
+  if (const auto here = this->there(); here && here->open == open) return;
+  std::vector<engine::Token> all = tokens_;
+  all.append_range(more);
+  auto there = model_.loop().shared<There>();
+  there->open = open;
+  const State state = as_ours([&] {
+    return model_.loop().run([&]() -> kj::Promise<State> {
+      KJ_IF_MAYBE(client, open->model) {
+        auto call = client->createRequest();
+        write_list(call.initTokens(static_cast<capnp::uint>(all.size())), all);
+        write_list(call.initScales(static_cast<capnp::uint>(scales_.size())), scales_);
+        call.setWeight(weight_);
+        return call.send().then([there](auto&& made) {
+          there->sequence = made.getSequence();
+          return state_of(made.getState());
+        });
+      }
+      return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+    });
+  });
+  put(std::move(there), state);
+}
+
+void RemoteSequence::be_there() const {
+  for (;;) {
+    const std::shared_ptr<OpenModel> open = model_.open();
+    try {
+      return be_there_in(open, {});
+    } catch (const WorkerGone&) {  // the next life
+    }
+  }
+}
+
+rpc::Sequence::Client RemoteSequence::client() const {
+  if (const auto here = there()) {
+    KJ_IF_MAYBE(sequence, here->sequence) return *sequence;
+  }
+  kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
+}
+
+// What `ask` gives of the sequence in the life of now; asked again in the next one where that ends meanwhile.
+template <class Ask>
+auto RemoteSequence::ask(Ask&& ask) const {
+  for (;;) {
+    be_there();
+    try {
+      return as_ours([&] {
+        return model_.loop().run([&] {
+          rpc::Sequence::Client sequence = client();
+          return ask(sequence);
+        });
+      });
+    } catch (const WorkerGone&) {
+    }
+  }
+}
+
+void RemoteSequence::append(std::span<const engine::Token> tokens) {
+  set(ask([&](rpc::Sequence::Client& sequence) {
+    auto call = sequence.appendRequest();
+    write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
+    return call.send().then([](auto&& done) { return state_of(done.getState()); });
+  }));
+  tokens_.append_range(tokens);
+}
+
+std::size_t RemoteSequence::replace(std::span<const engine::Token> tokens) {
+  const auto [state, in_memory] = ask([&](rpc::Sequence::Client& sequence) {
+    auto call = sequence.replaceRequest();
+    write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
+    return call.send().then([](auto&& done) {
+      return std::pair(state_of(done.getState()), static_cast<std::size_t>(done.getInMemory()));
+    });
+  });
+  set(state);
+  tokens_.assign(tokens.begin(), tokens.end());
+  return in_memory;
+}
+
+// Where the two are not in one life the tokens alone are copied, and decoded again.
+void RemoteSequence::copy_from(const run::HeldSequence& of_other) {
+  const auto* other = dynamic_cast<const RemoteSequence*>(&of_other);
+  if (other == nullptr || &other->model_ != &model_)
+    throw Error(ErrorCode::usage, "a conversation of another executor cannot be copied");
+  if (other == this) return;
+  if (!becomes_copy(*other)) (void)replace(other->tokens_);
+}
+
+bool RemoteSequence::becomes_copy(const RemoteSequence& other) {
+  be_there();
+  const auto here = there();
+  const auto of_other = other.there();
+  if (!of_other || of_other->open != here->open) return false;
+  try {
+    auto [state, tokens] = as_ours([&] {
+      return model_.loop().run([&] {
+        auto call = client().copyFromRequest();
+        call.setOther(other.client());
+        return call.send().then(
+            [](auto&& done) { return std::pair(state_of(done.getState()), tokens_of(done.getTokens())); });
+      });
+    });
+    set(state);
+    tokens_ = std::move(tokens);
+    scales_ = other.scales_;
+    return true;
+  } catch (const WorkerGone&) {
+    return false;
+  }
+}
+
+void RemoteSequence::rewind(std::size_t n) {
+  if (n > tokens_.size())
+    throw Error(ErrorCode::usage, fmt::format("{} tokens cannot be taken back of {}", n, tokens_.size()));
+  set(ask([&](rpc::Sequence::Client& sequence) {
+    auto call = sequence.rewindRequest();
+    call.setCount(n);
+    return call.send().then([](auto&& done) { return state_of(done.getState()); });
+  }));
+  tokens_.resize(tokens_.size() - n);
+}
+
+void RemoteSequence::refresh() {
+  set(ask([&](rpc::Sequence::Client& sequence) {
+    return sequence.refreshRequest().send().then([](auto&& done) { return state_of(done.getState()); });
+  }));
+}
+
+void RemoteSequence::clear() { rewind(tokens_.size()); }
+
+void RemoteSequence::set_adapter_scales(std::span<const float> scales) {
+  set(ask([&](rpc::Sequence::Client& sequence) {
+    auto call = sequence.setScalesRequest();
+    write_list(call.initScales(static_cast<capnp::uint>(scales.size())), scales);
+    return call.send().then([](auto&& done) { return state_of(done.getState()); });
+  }));
+  scales_.assign(scales.begin(), scales.end());
+}
+
+void RemoteSequence::set_weight(double weight) {
+  if (std::exchange(weight_, weight) == weight) return;
+  (void)ask([&](rpc::Sequence::Client& sequence) {
+    auto call = sequence.setWeightRequest();
+    call.setWeight(weight);
+    return call.send().then([](auto&&) { return true; });
+  });
+}
+
+run::SequenceSnapshot RemoteSequence::save() const {
+  auto packed = ask([&](rpc::Sequence::Client& sequence) {
+    return sequence.saveRequest().send().then([](auto&& done) {
+      return received(done.getSnapshot()).then([](PackedSnapshot&& one) {
+        return std::make_shared<PackedSnapshot>(kj::mv(one));
+      });
+    });
+  });
+  return unpack(kj::mv(*packed));
+}
+
+Bytes RemoteSequence::size_when_saved() const {
+  return Bytes{ask([&](rpc::Sequence::Client& sequence) {
+    return sequence.sizeWhenSavedRequest().send().then([](auto&& done) { return std::uint64_t{done.getSize()}; });
+  })};
+}
+
+void RemoteSequence::note_answer(std::size_t noted, std::span<const engine::Token> said, State state) {
+  if (said.size() < noted)
+    tokens_.resize(tokens_.size() - (noted - said.size()));
+  else
+    tokens_.append_range(said.subspan(noted));
+  set(state);
+}
+
+std::unique_ptr<run::GenerationWork> RemoteSequence::work(run::Conversation&, run::GenerationParams params) {
+  return std::make_unique<RemoteWork>(*this, std::move(params));
+}
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,373 @@
+#include "remote_work.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include <plimsoll/base/error.hpp>
+#include "base/log.hpp"
+
+#include "worker/rpc_errors.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+// Pieces that may be on their way or unread. A round trip for each token would be the pace of a fast model.
+constexpr std::size_t kLeastWindow = 16;
+
+bool can_forget_its_tail(const engine::ModelFacts& model) {
+  return !model.is_recurrent && !model.is_hybrid && model.n_swa <= 0;
+}
+
+// The next process has to draw what this one would have drawn.
+void fix_seed(engine::SamplingParams& sampling) {
+  while (sampling.seed == engine::kRandomSeed) sampling.seed = std::random_device{}();
+}
+
+RemoteSequence* draft_of(const run::GenerationParams& params) {
+  return params.draft ? dynamic_cast<RemoteSequence*>(&params.draft->conversation->sequence()) : nullptr;
+}
+
+}  // namespace
+
+struct RemoteWork::Begun {
+  std::shared_ptr<OpenModel> open;
+  std::size_t said = 0;                           // tokens of the answer that were there when it was begun
+  kj::Maybe<rpc::Generation::Client> generation;  // the loop's thread alone
+  void cancel() {
+    KJ_IF_MAYBE(one, generation) one->cancelRequest().send().detach([](kj::Exception&&) {});
+  }
+};
+
+class RemoteWork::ReaderServer final : public rpc::Reader::Server {
+ public:
+  ReaderServer(std::shared_ptr<Inbound> inbound, std::uint64_t number, Strand& callbacks)
+      : inbound_(std::move(inbound)), number_(number), callbacks_(callbacks) {}
+
+  kj::Promise<void> told(ToldContext context) override {
+    with_work([&](RemoteWork& work) { work.deliver(context.getParams()); });
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> progress(ProgressContext context) override {
+    with_work([&](RemoteWork& work) {
+      if (work.params_.prompt_progress)
+        work.params_.prompt_progress(context.getParams().getDone(), context.getParams().getOf());
+    });
+    return kj::READY_NOW;
+  }
+  // What is called may ask the process something, and wait for that: not here.
+  kj::Promise<void> promptDecoded(PromptDecodedContext) override {
+    bool is_first = false;
+    with_work([&](RemoteWork&) { is_first = !std::exchange(inbound_->prompt_was_decoded, true); });
+    if (!is_first) return kj::READY_NOW;
+    callbacks_.post([inbound = inbound_] {
+      const std::lock_guard calling(inbound->calling);
+      RemoteWork* work = nullptr;
+      {
+        const std::lock_guard lock(inbound->mutex);
+        work = inbound->work;
+      }
+      if (work == nullptr) return;
+      try {
+        work->params_.prompt_decoded();
+      } catch (...) {
+        work->push({.failure = std::current_exception()});
+      }
+    });
+    return kj::READY_NOW;
+  }
+
+ private:
+  template <class Do>
+  void with_work(Do&& what) {
+    const std::lock_guard lock(inbound_->mutex);
+    if (inbound_->work != nullptr && inbound_->number == number_) what(*inbound_->work);
+  }
+
+  std::shared_ptr<Inbound> inbound_;
+  std::uint64_t number_;
+  Strand& callbacks_;  // the model's, which outlives its process's calls to here
+};
+
+RemoteWork::RemoteWork(RemoteSequence& sequence, run::GenerationParams params)
+    : GenerationWork(std::move(params)), sequence_(&sequence), loop_(sequence.model().loop()) {
+  fix_seed(params_.sampling);
+  (void)to_text(params_);  // throws what cannot be
+  const bool forgets = can_forget_its_tail(sequence.model_facts());
+  ahead_ = params_.read_ahead.value_or(forgets ? 1 : 0);
+  window_ = forgets ? std::max(ahead_, kLeastWindow) : std::max<std::size_t>(ahead_, 1);
+}
+
+RemoteWork::~RemoteWork() {
+  on_stop_.reset();
+  stop_listening();
+}
+
+std::string RemoteWork::stop_string() const {
+  const std::lock_guard lock(inbound_->mutex);
+  return inbound_->stop_string;
+}
+
+void RemoteWork::Cancel::operator()() const noexcept {
+  work->loop_.post([inbound = work->inbound_] {
+    std::shared_ptr<Begun> begun;
+    {
+      const std::lock_guard lock(inbound->mutex);
+      begun = inbound->begun;
+    }
+    if (begun) begun->cancel();
+  });
+}
+
+// Where no process is there, it is begun once one is: who asks does not wait for that.
+void RemoteWork::start() {
+  was_begun_ = true;
+  RemoteModel& model = sequence_->model();
+  {
+    const std::lock_guard lock(link_->mutex_);
+    link_->work_ = this;
+    model.add(link_);
+    try {
+      if (const std::shared_ptr<OpenModel> open = model.open_at_once()) begin_in(open, false);
+    } catch (const WorkerGone&) {  // it goes on in the next life
+    } catch (...) {
+      link_->work_ = nullptr;
+      throw;
+    }
+  }
+  on_stop_.emplace(params_.stop, Cancel{.work = this});
+}
+
+kj::Promise<bool> RemoteWork::send(const RemoteWork& work, const std::string& params, std::shared_ptr<Begun> begun,
+                                   std::uint64_t number) {
+  auto call = work.sequence_->client().generateRequest();
+  call.setParams(params.c_str());
+  call.setReader(kj::heap<ReaderServer>(work.inbound_, number, work.sequence_->model().callbacks()));
+  if (const RemoteSequence* draft = draft_of(work.params_)) call.setDraft(draft->client());
+  return call.send().then([begun](auto&& made) {
+    begun->generation = made.getGeneration();
+    return true;
+  });
+}
+
+// With the link's mutex. In a new life the sequence is made again first, with what has been said.
+void RemoteWork::begin_in(const std::shared_ptr<OpenModel>& open, bool is_back) {
+  run::GenerationParams params = params_;
+  auto begun = loop_.shared<Begun>();
+  begun->open = open;
+  std::vector<engine::Token> said;
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(inbound_->mutex);
+    if (inbound_->is_over) return;
+    said = inbound_->told;
+    inbound_->work = this;
+    inbound_->begun = begun;
+    inbound_->pieces = 0;
+    number = ++inbound_->number;
+    begun->said = said.size();
+    params.answer_so_far.tokens += said.size();
+    if (!said.empty()) params.answer_so_far.averages = inbound_->averages;
+    if (inbound_->prompt_was_decoded) params.prompt_decoded = nullptr;
+  }
+  params.read_ahead = window_;
+  sequence_->be_there_in(open, std::span(said).subspan(std::min(noted_, said.size())));
+  if (const RemoteSequence* draft = draft_of(params_)) draft->be_there_in(draft->model().open_in_life_of(*open), {});
+  const std::string text = to_text(params);
+  (void)as_ours([&] { return loop_.run([&] { return send(*this, text, begun, number); }); });
+  if (is_back) log::info("worker", "an answer of '{}' goes on behind {} tokens", sequence_->model_name(), said.size());
+  if (params_.stop.stop_requested()) loop_.post([begun] { begun->cancel(); });
+}
+
+// On the loop's thread, with the inbound's lock.
+void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
+  RemoteModel& model = sequence_->model();
+  model.note(told.getCounts());
+  for (const auto one : told.getOutputs()) {
+    ReadOutput read = worker::read(one);
+    inbound_->told.append_range(read.output.tokens);
+    if (!read.output.tokens.empty()) inbound_->averages = read.output.averages;
+    if (!read.output.text.empty()) ++inbound_->pieces;
+    if (!read.stop_string.empty()) inbound_->stop_string = read.stop_string;
+    if (read.output.failure || read.output.reason != run::FinishReason::running) inbound_->is_over = true;
+    if (!read.output.failure && inbound_->is_over && inbound_->begun) inbound_->begun->open->life->did_its_work = true;
+    push(std::move(read.output));
+  }
+  inbound_->changed.notify_all();
+}
+
+// With the queue's lock: so many pieces of this life are read that more may come.
+void RemoteWork::has_read() noexcept {
+  loop_.post([inbound = inbound_, unread = pieces_] {
+    std::size_t read = 0;
+    std::shared_ptr<Begun> begun;
+    {
+      const std::lock_guard lock(inbound->mutex);
+      read = inbound->pieces - std::min(inbound->pieces, unread);
+      begun = inbound->begun;
+    }
+    if (!begun) return;
+    KJ_IF_MAYBE(generation, begun->generation) {
+      auto call = generation->readRequest();
+      call.setPieces(read);
+      call.send().detach([](kj::Exception&&) {});
+    }
+  });
+}
+
+void RemoteWork::over(Error failure) {
+  {
+    const std::lock_guard lock(inbound_->mutex);
+    if (inbound_->is_over) return;
+    inbound_->is_over = true;
+    inbound_->changed.notify_all();
+  }
+  push({.failure = std::make_exception_ptr(std::move(failure))});
+}
+
+void WorkLink::process_is_back(const std::shared_ptr<OpenModel>& open) {
+  std::shared_ptr<RemoteWork::Inbound> inbound;
+  std::size_t passed = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (work_ == nullptr) return;
+    inbound = work_->inbound_;
+    {
+      const std::lock_guard of_inbound(inbound->mutex);
+      if (inbound->begun && inbound->begun->open == open) return;
+    }
+    is_on_trial_ = is_suspect();
+    passed = told_before_ + kLeastWindow;
+    try {
+      work_->begin_in(open, true);
+    } catch (const WorkerGone&) {
+      throw;
+    } catch (...) {
+      work_->push({.failure = std::current_exception()});
+      work_ = nullptr;
+      return;
+    }
+    if (!is_on_trial_) return;
+  }
+  // A reader who does not read holds it back, and everybody who waits for the process.
+  constexpr std::chrono::milliseconds kLook{20};
+  constexpr std::chrono::seconds kMost{30};
+  const auto until = std::chrono::steady_clock::now() + kMost;
+  {
+    std::unique_lock lock(inbound->mutex);
+    const auto is_cleared = [&] {
+      return inbound->is_over || inbound->work == nullptr || inbound->told.size() >= passed;
+    };
+    while (!inbound->changed.wait_for(lock, kLook, is_cleared) && std::chrono::steady_clock::now() < until) {
+      if (open->life->is_over) throw WorkerGone();
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  is_on_trial_ = false;
+}
+
+void WorkLink::note_death(const Life& life, bool by_itself) {
+  const std::lock_guard lock(mutex_);
+  const bool was_on_trial = std::exchange(is_on_trial_, false);
+  if (work_ == nullptr) return;
+  {
+    const std::lock_guard of_inbound(work_->inbound_->mutex);
+    const auto& begun = work_->inbound_->begun;
+    if (!begun || begun->open->life.get() != &life) return;
+    told_before_ = std::max(told_before_, work_->inbound_->told.size());
+  }
+  if (!by_itself) return;
+  if (++deaths_ < 2 || !was_on_trial) return;
+  work_->over(Error(ErrorCode::model_crashed,
+                    fmt::format("this request has ended the process of '{}' twice, and is not tried again",
+                                work_->sequence_->model_name())));
+  work_ = nullptr;
+}
+
+void WorkLink::fail(const Error& why) {
+  const std::lock_guard lock(mutex_);
+  if (work_ == nullptr) return;
+  work_->over(why);
+  work_ = nullptr;
+}
+
+void RemoteWork::stop_listening() {
+  {
+    const std::lock_guard lock(link_->mutex_);
+    link_->work_ = nullptr;
+  }
+  const std::lock_guard calling(inbound_->calling);
+  const std::lock_guard lock(inbound_->mutex);
+  inbound_->work = nullptr;
+  inbound_->changed.notify_all();
+}
+
+// The conversation keeps these first tokens of the answer; what has come behind them goes, there and here. Answers what
+// was held back, where nothing had come.
+std::string RemoteWork::leave(std::span<const engine::Token> kept) {
+  std::shared_ptr<Begun> begun;
+  {
+    const std::lock_guard lock(inbound_->mutex);
+    begun = std::exchange(inbound_->begun, nullptr);
+  }
+  RemoteSequence::State state;
+  std::string rest;
+  bool is_there = false;
+  if (begun && kept.size() >= begun->said) {
+    try {
+      (void)as_ours([&] {
+        return loop_.run([&]() -> kj::Promise<bool> {
+          KJ_IF_MAYBE(generation, begun->generation) {
+            auto call = generation->endRequest();
+            call.setRead(kept.size() - begun->said);
+            return call.send().then([&](auto&& done) {
+              const auto data = done.getRest();
+              rest.assign(data.asChars().begin(), data.size());
+              state = {.waiting = done.getState().getWaiting(), .has_logits = done.getState().getHasLogits()};
+              begun->generation = nullptr;
+              return true;
+            });
+          }
+          return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+        });
+      });
+      is_there = true;
+    } catch (const WorkerGone&) {  // the sequence is made again with what was kept, when somebody uses it
+    }
+  }
+  sequence_->note_answer(noted_, kept, state);
+  noted_ = kept.size();
+  if (!is_there) sequence_->leave_life();
+  return rest;
+}
+
+std::string RemoteWork::end(const std::vector<engine::Token>& read) {
+  if (sequence_ == nullptr) return {};
+  on_stop_.reset();
+  const bool was_over = std::exchange(is_over_, true);
+  stop_listening();
+  std::string rest;
+  if (was_begun_) rest = leave(read);
+  sequence_ = nullptr;
+  return was_over ? std::string() : rest;
+}
+
+bool RemoteWork::stop_for_now() {
+  if (sequence_ == nullptr || is_over_) return false;
+  on_stop_.reset();
+  stop_listening();
+  std::vector<engine::Token> told;
+  {
+    const std::lock_guard lock(inbound_->mutex);
+    told = inbound_->told;
+  }
+  if (was_begun_) (void)leave(told);
+  return true;
+}
+
+void RemoteWork::start_again(run::HeldSequence& sequence) { sequence_ = dynamic_cast<RemoteSequence*>(&sequence); }
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,98 @@
+// RemoteWork: an answer that is made in another process. Where that dies, the answer goes on in the next one, behind the
+// last token that has come; who reads it sees a pause.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "worker/messages.hpp"
+#include "run/generation_work.hpp"
+#include "remote_sequence.hpp"
+
+namespace plimsoll::worker {
+
+class RemoteWork;
+
+// For the supervisor of the process: an answer that goes on in a new life. What is over by then is not touched.
+class WorkLink {
+ public:
+  // It goes on in that life. A suspect is waited for until it has passed the place where the life before ended; where
+  // this one ends before, WorkerGone is thrown and it is known whose doing that was.
+  void process_is_back(const std::shared_ptr<OpenModel>& open);
+  // A life in which it was under way has ended. By itself the second time while this one alone was tried: it is
+  // answered with Error{model_crashed}, and not tried again.
+  void note_death(const Life& life, bool by_itself);
+  void fail(const Error& why);
+  [[nodiscard]] bool is_suspect() const noexcept { return deaths_ > 0; }
+
+ private:
+  friend class RemoteWork;
+  std::mutex mutex_;            // held while it begins in some life: nobody who waits for a life takes it
+  RemoteWork* work_ = nullptr;  // null: it is over
+  std::atomic<std::size_t> deaths_ = 0;  // that it has seen, of those that lives brought about themselves
+  std::size_t told_before_ = 0;          // tokens, when the last one came
+  bool is_on_trial_ = false;
+};
+
+class RemoteWork final : public run::GenerationWork {
+ public:
+  // Throws Error{unsupported} where what is asked for needs the context here.
+  RemoteWork(RemoteSequence& sequence, run::GenerationParams params);
+  ~RemoteWork() override;
+
+  [[nodiscard]] std::uint32_t seed() const override { return params_.sampling.seed; }
+  [[nodiscard]] std::string stop_string() const override;
+  [[nodiscard]] std::string end(const std::vector<engine::Token>& read) override;
+
+ private:
+  friend class WorkLink;
+  struct Begun;  // in one life
+  // What the loop's thread delivers to.
+  struct Inbound {
+    std::mutex mutex;
+    std::condition_variable changed;
+    RemoteWork* work = nullptr;  // null: nobody listens any more
+    std::uint64_t number = 0;    // so often it was begun: what is of an earlier time is late
+    std::shared_ptr<Begun> begun;
+    std::vector<engine::Token> told;
+    std::vector<float> averages;     // behind them
+    std::size_t pieces = 0;          // of text, since it was begun last
+    bool prompt_was_decoded = false;  // told once, whatever the lives
+    bool is_over = false;            // its end has come
+    std::string stop_string;
+    std::mutex calling;  // held while what may wait is called back; taken before the other one
+  };
+  class ReaderServer;
+
+  void start() override;
+  [[nodiscard]] bool stop_for_now() override;
+  void start_again(run::HeldSequence& sequence) override;
+  void reader_has_come() noexcept override {}
+  void has_read() noexcept override;
+
+  void begin_in(const std::shared_ptr<OpenModel>& open, bool is_back);
+  [[nodiscard]] static kj::Promise<bool> send(const RemoteWork& work, const std::string& params,
+                                              std::shared_ptr<Begun> begun, std::uint64_t number);
+  void deliver(rpc::Reader::ToldParams::Reader told);
+  void over(Error failure);
+  void stop_listening();
+  [[nodiscard]] std::string leave(std::span<const engine::Token> kept);
+
+  RemoteSequence* sequence_;
+  RpcLoop& loop_;
+  std::shared_ptr<WorkLink> link_ = std::make_shared<WorkLink>();
+  std::shared_ptr<Inbound> inbound_ = std::make_shared<Inbound>();
+  std::size_t window_ = 1;
+  std::size_t noted_ = 0;  // tokens of the answer that the sequence has by itself: what had come before a pause
+  struct Cancel {
+    RemoteWork* work;
+    void operator()() const noexcept;
+  };
+  std::optional<std::stop_callback<Cancel>> on_stop_;
+};
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,251 @@
+#include "worker/worker_process.hpp"
+
+#include <capnp/rpc-twoparty.h>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <fstream>
+#include <utility>
+
+#include "base/log.hpp"
+
+#include "message_limits.hpp"
+#include "worker/rpc_errors.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+constexpr std::size_t kLastWords = 4096;
+
+// What is connected, destroyed in that order.
+struct Connection {
+  kj::Own<kj::AsyncCapabilityStream> stream;
+  kj::Own<capnp::TwoPartyVatNetwork> network;
+  kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> system;
+  ~Connection() noexcept(false) {
+    system = nullptr;
+    network = nullptr;
+  }
+};
+
+rpc::Worker::Client bootstrap_of(capnp::RpcSystem<capnp::rpc::twoparty::VatId>& system) {
+  capnp::MallocMessageBuilder message;
+  auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
+  vat.setSide(capnp::rpc::twoparty::Side::SERVER);
+  return system.bootstrap(vat).castAs<rpc::Worker>();
+}
+
+std::string without_end_of_line(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+// How often the system has ended a process since it was started because its memory was short.
+std::uint64_t ended_for_want_of_memory() {
+  std::ifstream file("/proc/vmstat");
+  std::string name;
+  for (std::uint64_t count = 0; file >> name >> count;) {
+    if (name == "oom_kill") return count;
+  }
+  return 0;
+}
+
+// SIGKILL is nothing that a process does to itself: somebody sent it, or the system, whose memory was short.
+bool is_from_outside(int signal, std::uint64_t ended_before) {
+  switch (signal) {
+    case SIGKILL:
+      return ended_for_want_of_memory() == ended_before;
+    case SIGTERM:
+    case SIGINT:
+    case SIGHUP:
+    case SIGQUIT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(RpcLoop& loop, WorkerOptions options, WorkerObserver& observer)
+    : loop_(loop), options_(std::move(options)), observer_(observer), rule_(options_.most_deaths) {}
+
+WorkerProcess::~WorkerProcess() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+    if (life_) life_->process.kill();
+    changed_.notify_all();
+  }
+  if (supervisor_.joinable()) supervisor_.join();
+}
+
+void WorkerProcess::start() {
+  (void)begin_life();
+  {
+    const std::lock_guard lock(mutex_);
+    is_ready_ = true;
+  }
+  supervisor_ = std::thread([this] { supervise(); });
+}
+
+std::shared_ptr<Life> WorkerProcess::begin_life() {
+  auto life = std::make_shared<Life>(options_.program);
+  const int socket = life->process.take_socket();
+  (void)loop_.run([&]() -> kj::Promise<bool> {
+    auto connection = kj::heap<Connection>();
+    connection->stream = loop_.io().wrapUnixSocketFd(kj::AutoCloseFd(socket));
+    connection->network = kj::heap<capnp::TwoPartyVatNetwork>(
+        *connection->stream, kMostFiles, capnp::rpc::twoparty::Side::CLIENT,
+        capnp::ReaderOptions{.traversalLimitInWords = kMostWords});
+    connection->system = kj::heap(capnp::makeRpcClient(*connection->network));
+    connection->network->onDisconnect()
+        .then([weak = std::weak_ptr(life)] {
+          if (const auto here = weak.lock()) here->is_over = true;
+        })
+        .detach([](kj::Exception&&) {});
+    life->worker = bootstrap_of(*connection->system);
+    life->connection = kj::mv(connection);
+    return true;
+  });
+  const std::lock_guard lock(mutex_);
+  life_ = life;
+  if (is_ending_) life->process.kill();
+  return life;
+}
+
+// What waits for an answer of it hears of its end now.
+void WorkerProcess::disconnect(Life& life) {
+  life.is_over = true;
+  (void)loop_.run([&]() -> kj::Promise<bool> {
+    life.worker = nullptr;
+    life.connection = nullptr;
+    return true;
+  });
+}
+
+// Waits for the end of each life, and begins the next one. A life whose end nobody wanted is a death.
+void WorkerProcess::supervise() {
+  for (;;) {
+    std::shared_ptr<Life> life;
+    {
+      const std::lock_guard lock(mutex_);
+      life = life_;
+    }
+    const std::uint64_t ended_before = ended_for_want_of_memory();
+    ChildProcess::End end = life->process.end(kLastWords);
+    const Death death{.how = std::move(end.how),
+                      .last_words = without_end_of_line(std::move(end.errors)),
+                      .by_itself = !is_from_outside(end.signal, ended_before)};
+    {
+      const std::lock_guard lock(mutex_);
+      life_ = nullptr;
+      is_ready_ = false;
+      last_words_ = fmt::format("{}{}{}", death.how, death.last_words.empty() ? "" : ": ", death.last_words);
+      changed_.notify_all();
+    }
+    disconnect(*life);
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_ending_) return;
+    }
+    log::error("worker", "the process of '{}' {}; its last words: {}", options_.name, death.how, death.last_words);
+    observer_.died(*life, death);
+    const auto wait = rule_.died(std::chrono::steady_clock::now(), life->did_its_work);
+    if (!wait)
+      return give_up(fmt::format("its process has died {} times within {} minutes, the last time it {}",
+                                 rule_.deaths(), RestartRule::kWindow.count(), last_words()));
+    if (!waits_before_next_life(*wait)) return;
+    try {
+      live_again();
+    } catch (const std::exception& error) {
+      log::error("worker", "the process of '{}' could not be made ready again: {}", options_.name, error.what());
+      if (!kill()) return give_up(fmt::format("its process could not be started again: {}", error.what()));
+    }  // its end is the next death
+  }
+}
+
+void WorkerProcess::live_again() {
+  const std::shared_ptr<Life> life = begin_life();
+  {
+    const std::lock_guard lock(mutex_);
+    ++restarts_;
+  }
+  observer_.make_again(life);
+  {
+    const std::lock_guard lock(mutex_);
+    is_ready_ = true;
+    changed_.notify_all();
+  }
+  observer_.is_back();
+}
+
+// False: the end is wanted.
+bool WorkerProcess::waits_before_next_life(std::chrono::seconds wait) {
+  std::unique_lock lock(mutex_);
+  return !changed_.wait_for(lock, wait, [&] { return is_ending_; });
+}
+
+void WorkerProcess::give_up(const std::string& why) {
+  const Error error(ErrorCode::engine_failed, why);
+  observer_.gives_up(error);
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = why;
+    changed_.notify_all();
+  }
+  observer_.gave_up(error);
+}
+
+void WorkerProcess::throw_why_not() const {
+  throw Error(ErrorCode::engine_failed,
+              fmt::format("'{}' computes no more: {}", options_.name, failure_.empty() ? "it is ended" : failure_));
+}
+
+std::shared_ptr<Life> WorkerProcess::life() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return (life_ && is_ready_) || !failure_.empty() || is_ending_; });
+  if (life_ && is_ready_) return life_;
+  throw_why_not();
+}
+
+std::shared_ptr<Life> WorkerProcess::life_at_once() const {
+  const std::lock_guard lock(mutex_);
+  if (life_ && is_ready_) return life_;
+  if (!failure_.empty() || is_ending_) throw_why_not();
+  return nullptr;
+}
+
+bool WorkerProcess::kill() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (life_) life_->process.kill();
+  return life_ != nullptr;
+}
+
+bool WorkerProcess::has_failed() const {
+  const std::lock_guard lock(mutex_);
+  return !failure_.empty();
+}
+
+std::string WorkerProcess::last_words_of(const std::shared_ptr<Life>& life) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return life_ != life; });
+  return last_words_;
+}
+
+std::string WorkerProcess::last_words() const {
+  const std::lock_guard lock(mutex_);
+  return last_words_;
+}
+
+pid_t WorkerProcess::pid() const {
+  const std::lock_guard lock(mutex_);
+  return life_ ? life_->process.pid() : 0;
+}
+
+std::uint64_t WorkerProcess::restarts() const {
+  const std::lock_guard lock(mutex_);
+  return restarts_;
+}
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,104 @@
+// WorkerProcess: the process of a compute group, as the host has it: started, spoken to, ended, and started again when it
+// dies, for as long as that has sense.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <plimsoll/base/error.hpp>
+#include "base/child_process.hpp"
+#include "model_worker.capnp.h"
+#include "worker/restart_rule.hpp"
+#include "worker/rpc_loop.hpp"
+
+namespace plimsoll::worker {
+
+// One life of the process. What is of an earlier life is void.
+struct Life {
+  ChildProcess process;
+  std::atomic<bool> is_over = false;       // its connection has ended
+  std::atomic<bool> did_its_work = false;  // an answer came to its end in it
+  kj::Own<void> connection;                // the loop's thread alone, as what follows
+  kj::Maybe<rpc::Worker::Client> worker;
+
+  explicit Life(const std::vector<std::string>& program) : process(program) {}
+};
+
+struct Death {
+  std::string how;         // "crashed (Segmentation fault)"
+  std::string last_words;  // of its log
+  // By what it did itself. Else somebody from outside has ended it: that says nothing of the requests in it.
+  bool by_itself = true;
+};
+
+// What is told of a process, on its supervisor's thread.
+class WorkerObserver {
+ public:
+  virtual ~WorkerObserver() = default;
+  virtual void died(const Life& life, const Death& death) = 0;  // it has been waited for
+  // It is there again: everything in it is to be made anew, in that life. Others wait in life() meanwhile. What it
+  // throws ends that life, too.
+  virtual void make_again(const std::shared_ptr<Life>& life) = 0;
+  virtual void is_back() = 0;                   // nobody waits in life() any more
+  // It is not started again. First before has_failed() says so, then once who waited in life() knows.
+  virtual void gives_up(const Error& why) = 0;
+  virtual void gave_up(const Error& why) = 0;
+};
+
+struct WorkerOptions {
+  std::vector<std::string> program{};  // "plimsoll model-worker", with its limits
+  std::string name{};                  // of the compute group, for the log
+  std::size_t most_deaths = RestartRule::kMostDeaths;
+};
+
+// Any thread.
+class WorkerProcess {
+ public:
+  WorkerProcess(RpcLoop& loop, WorkerOptions options, WorkerObserver& observer);
+  // Ends the process, and waits for that.
+  ~WorkerProcess();
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  void start();  // throws Error{io}
+  // The life of now; waits while there is none and one is to come. Throws Error{engine_failed} where it was given up.
+  [[nodiscard]] std::shared_ptr<Life> life();
+  [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
+  bool kill() noexcept;  // the life of now, as if it had died; false: there is none
+  [[nodiscard]] bool has_failed() const;
+  [[nodiscard]] std::string last_words() const;  // how it died last, and what it said; empty: it never did
+  [[nodiscard]] std::string last_words_of(const std::shared_ptr<Life>& life);  // which is over: waits for its end
+  [[nodiscard]] pid_t pid() const;               // 0: there is none now
+  [[nodiscard]] std::uint64_t restarts() const;
+
+ private:
+  std::shared_ptr<Life> begin_life();
+  void supervise();
+  void live_again();
+  void disconnect(Life& life);
+  void give_up(const std::string& why);
+  [[nodiscard]] bool waits_before_next_life(std::chrono::seconds wait);
+  [[noreturn]] void throw_why_not() const;
+
+  RpcLoop& loop_;
+  const WorkerOptions options_;
+  WorkerObserver& observer_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<Life> life_;  // null: none now
+  bool is_ready_ = false;       // everything in it is made
+  bool is_ending_ = false;
+  std::string failure_;     // it was given up
+  std::string last_words_;
+  std::uint64_t restarts_ = 0;
+  RestartRule rule_;  // the supervisor's
+  std::thread supervisor_;
+};
+
+}  // namespace plimsoll::worker
