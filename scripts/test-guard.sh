@@ -11,17 +11,6 @@ PLIMSOLL_WITH_TESTS=1 "$here/scripts/build.sh" release plimsoll
 in_root=("$here/scripts/in-root" --set test --set clients --set guard --bind /etc/ssl/certs/ca-certificates.crt --)
 
 packages=$here/build/guard
-wanted=$here/tests/guard/programs/node/package.json
-# Without scripts: what they would do is to build an engine, and the package brings one.
-install_packages() {
-  mkdir -p "$packages"
-  cp "$wanted" "$packages/package.json"
-  COREPACK_HOME=$packages/corepack COREPACK_ENABLE_DOWNLOAD_PROMPT=0 "${in_root[@]}" sh -c '
-    cd "$1"
-    command -v corepack >/dev/null && set -- corepack npm || set -- npm
-    exec "$@" install --no-package-lock --ignore-scripts --no-audit --no-fund' sh "$packages" || return 1
-  cp "$wanted" "$packages/installed.json"
-}
-cmp -s "$wanted" "$packages/installed.json" || step "fetching node-llama-cpp from npm" install_packages
+npm_install "$here/tests/guard/programs/node/package.json" "$packages" "${in_root[@]}"
 
 "${in_root[@]}" python3 "$here/tests/guard/others_test.py" "$here/build/release/bin/plimsoll" "$packages" "$@"

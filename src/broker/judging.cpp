@@ -34,11 +34,14 @@ Sums sums_of(std::span<const Standing> standings) noexcept {
     if (one.is_own) {
       sums.promised_to_own = plus(sums.promised_to_own, promised);
       sums.reserved_by_own = plus(sums.reserved_by_own, one.now.reserved);
-    } else if (one.now.asking > 0) {
+      continue;
+    }
+    sums.taken_by_others = plus(sums.taken_by_others, taken(one.now));
+    if (one.now.asking > 0) {
       sums.asking = plus(sums.asking, one.now.asking);
       sums.first_asker = std::min(one.slot, sums.first_asker.value_or(one.slot));
     }
-    if (!one.is_own && one.expects_first) sums.expected = plus(sums.expected, one.now.expecting);
+    if (one.expects_first) sums.expected = plus(sums.expected, one.now.expecting);
   }
   return sums;
 }

@@ -41,6 +41,7 @@ struct Sums {
   std::uint64_t promised_to_own = 0;  // of it
   std::uint64_t reserved = 0;         // by all, taken or not
   std::uint64_t reserved_by_own = 0;
+  std::uint64_t taken_by_others = 0;
   std::uint64_t asking = 0;    // by others
   std::uint64_t expected = 0;  // by others who come first
   std::uint64_t coming_back = 0;

@@ -84,19 +84,39 @@ bool is_ours(const Header& header) noexcept {
 
 }  // namespace
 
+LedgerFile::LedgerFile(int file, Location location) noexcept : file_(file), location_(std::move(location)) {
+  struct stat found{};
+  if (::fstat(file_, &found) != 0) return;
+  device_ = found.st_dev;
+  inode_ = found.st_ino;
+}
+
 LedgerFile::LedgerFile(LedgerFile&& other) noexcept
-    : file_(std::exchange(other.file_, -1)), location_(std::move(other.location_)) {}
+    : file_(std::exchange(other.file_, -1)),
+      device_(other.device_),
+      inode_(other.inode_),
+      location_(std::move(other.location_)) {}
 
 LedgerFile& LedgerFile::operator=(LedgerFile&& other) noexcept {
   if (this == &other) return *this;
-  if (file_ >= 0) (void)::close(file_);
+  close();
   file_ = std::exchange(other.file_, -1);
+  device_ = other.device_;
+  inode_ = other.inode_;
   location_ = std::move(other.location_);
   return *this;
 }
 
-LedgerFile::~LedgerFile() {
-  if (file_ >= 0) (void)::close(file_);
+LedgerFile::~LedgerFile() { close(); }
+
+void LedgerFile::close() noexcept {
+  if (is_open()) (void)::close(file_);
+  file_ = -1;
+}
+
+bool LedgerFile::is_open() const noexcept {
+  struct stat found{};
+  return file_ >= 0 && ::fstat(file_, &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
 }
 
 std::expected<LedgerFile, std::string> LedgerFile::open(const Location& location, For purpose) {
@@ -164,10 +184,8 @@ bool LedgerFile::write_header() noexcept {
 void LedgerFile::repair_header() noexcept { (void)write_header(); }
 
 bool LedgerFile::is_at_its_path() const noexcept {
-  struct stat ours{};
   struct stat there{};
-  return ::fstat(file_, &ours) == 0 && ::stat(location_.path.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
-         ours.st_dev == there.st_dev;
+  return is_open() && ::stat(location_.path.c_str(), &there) == 0 && there.st_ino == inode_ && there.st_dev == device_;
 }
 
 std::size_t LedgerFile::read_some(std::size_t at, void* to, std::size_t bytes) const noexcept {
@@ -179,6 +197,7 @@ std::size_t LedgerFile::read_some(std::size_t at, void* to, std::size_t bytes) c
 }
 
 bool LedgerFile::write_all(std::size_t at, const void* from, std::size_t bytes) noexcept {
+  if (!is_open()) return false;
   const auto* next = static_cast<const std::byte*>(from);
   while (bytes > 0) {
     const ssize_t put = ::pwrite(file_, next, bytes, static_cast<off_t>(at));
@@ -270,9 +289,13 @@ template bool LedgerFile::write(std::size_t, Answers&) noexcept;
 
 // --- locks ---
 
-bool LedgerFile::lock(std::size_t slot) noexcept { return set_lock(file_, F_WRLCK, static_cast<off_t>(1 + slot)); }
+bool LedgerFile::lock(std::size_t slot) noexcept {
+  return is_open() && set_lock(file_, F_WRLCK, static_cast<off_t>(1 + slot));
+}
 
-void LedgerFile::unlock(std::size_t slot) noexcept { (void)set_lock(file_, F_UNLCK, static_cast<off_t>(1 + slot)); }
+void LedgerFile::unlock(std::size_t slot) noexcept {
+  if (is_open()) (void)set_lock(file_, F_UNLCK, static_cast<off_t>(1 + slot));
+}
 
 bool LedgerFile::is_locked_by_another(std::size_t slot) const noexcept {
   return others_hold_any(file_, static_cast<off_t>(1 + slot), 1);

@@ -24,6 +24,9 @@ class LedgerFile {
   ~LedgerFile();
 
   [[nodiscard]] const std::string& path() const noexcept { return location_.path; }
+  // False: the descriptor was closed by somebody else (a program that closes all it finds), and its number may be
+  // another file's by now. Such a file is neither read, nor written, nor closed.
+  [[nodiscard]] bool is_open() const noexcept;
   // False: the file at its path is another one by now, or none.
   [[nodiscard]] bool is_at_its_path() const noexcept;
 
@@ -55,7 +58,8 @@ class LedgerFile {
   void forget() noexcept { file_ = -1; }  // it is closed already
 
  private:
-  LedgerFile(int file, Location location) noexcept : file_(file), location_(std::move(location)) {}
+  LedgerFile(int file, Location location) noexcept;
+  void close() noexcept;
   [[nodiscard]] std::optional<std::string> check_owner() const;
   [[nodiscard]] std::optional<std::string> begin();  // the header is made, or made anew, where that is right
   [[nodiscard]] bool write_header() noexcept;
@@ -63,6 +67,8 @@ class LedgerFile {
   [[nodiscard]] bool write_all(std::size_t at, const void* from, std::size_t bytes) noexcept;
 
   int file_ = -1;
+  std::uint64_t device_ = 0;  // with the inode: which file it is
+  std::uint64_t inode_ = 0;
   Location location_;
 };
 

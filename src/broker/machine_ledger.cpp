@@ -44,22 +44,26 @@ std::unique_ptr<MachineLedger> MachineLedger::open(OpenOptions options) {
 }
 
 bool MachineLedger::is_on() const noexcept {
+  if (impl_->is_in_child()) return false;
   const MutexLock lock(impl_->mutex);
   return impl_->stands();
 }
 
 std::string MachineLedger::why_off() const {
+  if (impl_->is_in_child()) return "a forked child does not stand in the ledger";
   const MutexLock lock(impl_->mutex);
-  return impl_->stands() || !impl_->why_off.empty() ? impl_->why_off : "a forked child does not stand in the ledger";
+  return impl_->why_off;
 }
 
 std::string MachineLedger::path() const {
+  if (impl_->is_in_child()) return "";
   const MutexLock lock(impl_->mutex);
   return impl_->stands() ? impl_->file->path() : "";
 }
 
 Moment MachineLedger::moment() const {
   Moment out;
+  if (impl_->is_in_child()) return out;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return out;
   impl_->look_at_others();
@@ -78,6 +82,7 @@ Moment MachineLedger::moment() const {
 }
 
 Others MachineLedger::others(AccountId account, const Moment& before) const {
+  if (impl_->is_in_child()) return {};
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands() || impl_->number(account) == nullptr) return {};
   impl_->look_at_others();
@@ -85,6 +90,7 @@ Others MachineLedger::others(AccountId account, const Moment& before) const {
   const Sums sums = sums_of(impl_->standings(account, before));
   return {.promised = Bytes{promised_to_others(sums)},
           .reserved = Bytes{reserved_by_others(sums)},
+          .taken = Bytes{sums.taken_by_others},
           .coming_back = Bytes{sums.coming_back}};
 }
 
@@ -92,8 +98,9 @@ Others MachineLedger::others(AccountId account, const Moment& before) const {
 // is only announced may be withdrawn again, so where that alone is in the way it is waited for: by the process with the
 // lowest slot as it stands, by the others with their own withdrawn.
 std::expected<void, Short> MachineLedger::reserve(const Moment& before, std::span<const Want> wants) {
+  if (impl_->is_in_child()) return {};
   const MutexLock lock(impl_->mutex);
-  if (impl_->stands()) impl_->find_place();
+  if (impl_->has_place()) impl_->find_place();
   if (!impl_->stands()) {
     impl_->grant(wants);
     return {};
@@ -124,6 +131,7 @@ std::expected<void, Short> MachineLedger::reserve(const Moment& before, std::spa
 }
 
 void MachineLedger::reserve_anyway(AccountId account, Bytes more) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (Number* const number = impl_->number(account)) {
     number->reserved += more.value();
@@ -132,6 +140,7 @@ void MachineLedger::reserve_anyway(AccountId account, Bytes more) noexcept {
 }
 
 void MachineLedger::release(AccountId account, Bytes bytes) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (Number* const number = impl_->number(account)) {
     number->reserved -= std::min(number->reserved, bytes.value());
@@ -140,6 +149,7 @@ void MachineLedger::release(AccountId account, Bytes bytes) noexcept {
 }
 
 void MachineLedger::placed(AccountId account, Bytes bytes) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (Number* const number = impl_->number(account)) {
     number->placed += bytes.value();
@@ -148,6 +158,7 @@ void MachineLedger::placed(AccountId account, Bytes bytes) noexcept {
 }
 
 void MachineLedger::leaving(AccountId account, Bytes bytes) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (Number* const number = impl_->number(account)) {
     number->given += std::min(taken(*number), bytes.value());
@@ -156,8 +167,9 @@ void MachineLedger::leaving(AccountId account, Bytes bytes) noexcept {
 }
 
 void MachineLedger::mend() noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
-  if (!impl_->stands()) return;
+  if (!impl_->has_place()) return;
   try {
     impl_->find_place();
     if (!impl_->stands()) return;
@@ -170,6 +182,12 @@ void MachineLedger::mend() noexcept {
     (void)impl_->notice_deaths({});
   } catch (...) {  // NOLINT(bugprone-empty-catch): no memory; the next call tries again
   }
+}
+
+void MachineLedger::leave() noexcept {
+  if (impl_->is_in_child()) return;
+  const MutexLock lock(impl_->mutex);
+  if (impl_->stands()) impl_->leave();
 }
 
 // --- what this process has ---

@@ -52,8 +52,9 @@ struct Short {
 
 // What other processes have of one memory.
 struct Others {
-  Bytes promised{};     // and may not be in a reading that was taken after the Moment
-  Bytes reserved{};     // taken or not
+  Bytes promised{};  // and may not be in a reading that was taken after the Moment
+  Bytes reserved{};  // taken or not
+  Bytes taken{};
   Bytes coming_back{};  // of dead ones
 };
 
@@ -81,6 +82,9 @@ struct OpenOptions {
   std::string program{};  // what `plimsoll ps` calls this process: "serve", "guard: llama-server"
   // A path (see location.hpp) or "off"; empty: what PLIMSOLL_BROKER says, else the default.
   std::string path{};
+  // It stays off where this process stands in the ledger already, by another copy of this part: a guard's beside a
+  // program's own.
+  bool unless_there = false;
 };
 
 // Any thread. A process has one at a time; forked children do not stand in it, and what they call does nothing.
@@ -128,6 +132,10 @@ class MachineLedger {
   // What others ask of this process and it has not answered yet.
   [[nodiscard]] std::vector<Asked> asked() const;
   void answer(std::uint64_t ask, bool goes) noexcept;
+
+  // The entry goes before this does: everything is granted from now on, and nothing seen of others. For a process that
+  // ends, and has no end of its own that destroys this.
+  void leave() noexcept;
 
   // Mends what somebody has done to the file or to this process's entry in it, and what no call of this process has
   // met yet. For who lives long: once a second or so.

@@ -38,13 +38,17 @@ struct MachineLedger::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
+  [[nodiscard]] bool is_in_child() const noexcept;
   // False: off, or a forked child of the process that stands here.
+  [[nodiscard]] bool has_place() const noexcept PLIMSOLL_REQUIRES(mutex);
+  // And its file has not been closed under it; else the next find_place() joins again.
   [[nodiscard]] bool stands() const noexcept PLIMSOLL_REQUIRES(mutex);
   void turn_off(std::string why) noexcept PLIMSOLL_REQUIRES(mutex);
 
   // --- joining (machine_ledger_joining.cpp) ---
   void join() PLIMSOLL_REQUIRES(mutex);
   [[nodiscard]] bool join_at(const Location& location, std::string& why) PLIMSOLL_REQUIRES(mutex);
+  [[nodiscard]] bool stands_there_already() const PLIMSOLL_REQUIRES(mutex);
   [[nodiscard]] bool claim_slot() PLIMSOLL_REQUIRES(mutex);
   [[nodiscard]] bool take_slot(std::size_t candidate) PLIMSOLL_REQUIRES(mutex);
   void publish() noexcept PLIMSOLL_REQUIRES(mutex);  // all records
@@ -78,6 +82,7 @@ struct MachineLedger::Impl {
   mutable Mutex mutex;
   std::optional<LedgerFile> file PLIMSOLL_GUARDED_BY(mutex);
   std::string why_off PLIMSOLL_GUARDED_BY(mutex);
+  bool is_there_already PLIMSOLL_GUARDED_BY(mutex) = false;
   Location location PLIMSOLL_GUARDED_BY(mutex);
   std::size_t slot PLIMSOLL_GUARDED_BY(mutex) = 0;
   Identity identity PLIMSOLL_GUARDED_BY(mutex);

@@ -23,14 +23,20 @@ std::uint64_t random_number() {
 MachineLedger::Impl::Impl(OpenOptions given)
     : options(std::move(given)), forks(forks_so_far()), random(std::random_device{}()) {}
 
+// A forked child's end of the file is closed already, and its number may be another file's.
 MachineLedger::Impl::~Impl() {
+  if (is_in_child()) {
+    if (file) file->forget();
+    return;
+  }
   const MutexLock lock(mutex);
   if (stands()) leave();
-  // A forked child's end of the file is closed already, and its number may be another file's.
-  if (file && forks_so_far() != forks) file->forget();
 }
 
-bool MachineLedger::Impl::stands() const noexcept { return file.has_value() && forks_so_far() == forks; }
+// Whoever held the lock when this process was forked is not here to give it back: this needs none.
+bool MachineLedger::Impl::is_in_child() const noexcept { return forks_so_far() != forks; }
+bool MachineLedger::Impl::has_place() const noexcept { return file.has_value() && !is_in_child(); }
+bool MachineLedger::Impl::stands() const noexcept { return has_place() && file->is_open(); }
 
 void MachineLedger::Impl::turn_off(std::string why) noexcept {
   if (file) forget_in_children(file->descriptor());
@@ -49,6 +55,7 @@ void MachineLedger::Impl::join() {
   std::string why;
   for (const Location& place : places) {
     if (join_at(place, why)) return;
+    if (is_there_already) return turn_off(std::move(why));
     log::info("broker", "no place in the machine's ledger at '{}': {}", place.path, why);
   }
   log::warn("broker", "what other processes are promised is not seen, and what this one takes is not either: {}", why);
@@ -63,6 +70,12 @@ bool MachineLedger::Impl::join_at(const Location& place, std::string& why) {
   }
   file = std::move(*opened);
   location = place;
+  if (options.unless_there && identity.incarnation == 0 && stands_there_already()) {
+    is_there_already = true;
+    why = "this process stands in it already";
+    file.reset();
+    return false;
+  }
   if (!claim_slot()) {
     why = fmt::format("'{}' is full, or the disk that it lies on: {} processes can stand in it", place.path, kSlots);
     file.reset();
@@ -70,6 +83,19 @@ bool MachineLedger::Impl::join_at(const Location& place, std::string& why) {
   }
   close_in_children(file->descriptor());
   return true;
+}
+
+bool MachineLedger::Impl::stands_there_already() const {
+  const ProcessIdentity self = this_process();
+  const LedgerFile::Index index = file->index();
+  for (std::size_t place = 0; place < kSlots; ++place) {
+    if (index.active[place] == 0) continue;
+    const auto other = file->read<Identity>(place);
+    if (other && other->pid == self.pid && other->start_ticks == self.start_ticks &&
+        other->pid_namespace == self.pid_namespace && file->is_locked_by_another(place))
+      return true;
+  }
+  return false;
 }
 
 // Slots that nobody seems to stand in first; then those whose process may be gone.
@@ -124,13 +150,16 @@ void MachineLedger::Impl::leave() noexcept {
   turn_off("it has been left");
 }
 
-// A file that was removed or replaced (a user's shared memory goes when he logs out) is left for the one that is there.
+// A file that was removed or replaced (a user's shared memory goes when he logs out) is left for the one that is there;
+// one that the program has closed is opened again.
 void MachineLedger::Impl::find_place() noexcept {
   if (file->is_at_its_path()) return;
   try {
-    log::info("broker", "the machine's ledger at '{}' is another file by now: this process joins that", location.path);
+    log::info("broker", "the machine's ledger at '{}' is another file by now, or was closed: this process joins again",
+              location.path);
     std::string why;
     forget_in_children(file->descriptor());
+    if (!file->is_open()) identity.incarnation = 0;  // others have seen this one end
     const Location place = location;
     if (!join_at(place, why)) {
       log::warn("broker", "what other processes are promised is not seen any more: {}", why);
@@ -142,6 +171,7 @@ void MachineLedger::Impl::find_place() noexcept {
 }
 
 AccountId MachineLedger::account(const MemoryKey& memory) {
+  if (impl_->is_in_child()) return kNoAccount;
   const MutexLock lock(impl_->mutex);
   const auto known = std::ranges::find_if(impl_->keys, [&](const MemoryKey& key) { return same_memory(key, memory); });
   const auto found = static_cast<AccountId>(known - impl_->keys.begin());
@@ -167,6 +197,7 @@ AccountId MachineLedger::account(const MemoryKey& memory) {
 }
 
 void MachineLedger::show(std::vector<ShownModel> shown) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   Models models{.incarnation = impl_->identity.incarnation};
   models.count = static_cast<std::uint32_t>(std::min(shown.size(), kModels));

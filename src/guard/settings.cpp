@@ -24,6 +24,7 @@ constexpr const char* kProcess = "PLIMSOLL_GUARD_PROCESS";
 
 constexpr char kBetweenGuards = '|';
 constexpr char kBetweenBudgets = ',';
+constexpr std::string_view kShared = "shared";
 
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> parts;
@@ -66,6 +67,10 @@ std::optional<std::string> process_environment(const char* name) {
 std::expected<std::vector<memory::BudgetRequest>, std::string> parse_budgets(std::string_view text) {
   std::vector<memory::BudgetRequest> budgets;
   for (const std::string_view part : split(text, kBetweenBudgets)) {
+    if (part == kShared && !budgets.empty()) {  // "CPU=16GiB,shared" is one budget
+      budgets.back().shared = true;
+      continue;
+    }
     auto budget = memory::parse_budget(part);
     if (!budget) return std::unexpected(std::move(budget.error()));
     budgets.push_back(std::move(*budget));

@@ -1,38 +1,18 @@
 #include "host/making_room.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
-#include <map>
 #include <optional>
-#include <set>
-#include <string>
-#include <thread>
 
-#include "base/log.hpp"
 #include "device/memory_key.hpp"
-#include "host/eviction.hpp"
+#include "host/asking_others.hpp"
 
 namespace plimsoll::host {
 namespace {
 
-using namespace std::chrono_literals;
-using Time = std::chrono::steady_clock::time_point;
-
-constexpr auto kLook = 20ms;
-constexpr auto kLongestAnswer = 1s;
-constexpr auto kLongestGoing = 60s;
-constexpr auto kExpectation = 5s;
-
-struct Shortage {
-  std::map<broker::AccountId, std::uint64_t> missing;
-  std::vector<broker::Want> needs;
-};
-
 // Empty: a budget of ours is short, which nobody else can change.
-std::optional<Shortage> shortage_of(broker::MachineLedger& machine, const std::vector<plan::DeviceVerdict>& verdicts) {
-  Shortage out;
+std::optional<MissingMemory> shortage_of(broker::MachineLedger& machine,
+                                         const std::vector<plan::DeviceVerdict>& verdicts) {
+  MissingMemory out;
   for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(verdicts)) {
     if (verdict.over_budget > Bytes{}) return std::nullopt;
     const broker::AccountId account = machine.account(device::memory_key(verdict.state.info));
@@ -44,143 +24,13 @@ std::optional<Shortage> shortage_of(broker::MachineLedger& machine, const std::v
   return out;
 }
 
-class Trial final : public EvictionTrial {
- public:
-  Trial(const Shortage& shortage, const std::vector<broker::Offer>& offers)
-      : missing_(shortage.missing), offers_(offers) {}
-  void remove(std::size_t candidate) override { shift(candidate, true); }
-  void restore(std::size_t candidate) override { shift(candidate, false); }
-  [[nodiscard]] bool fits() const override {
-    return std::ranges::all_of(missing_, [&](const auto& one) {
-      const auto back = back_.find(one.first);
-      return one.second <= (back == back_.end() ? 0 : back->second);
-    });
-  }
-
- private:
-  void shift(std::size_t candidate, bool goes) {
-    for (const broker::ShownPart& part : offers_[candidate].model.parts) {
-      std::uint64_t& back = back_[part.account];
-      goes ? back += part.comes_back.value() : back -= part.comes_back.value();
-    }
-  }
-  const std::map<broker::AccountId, std::uint64_t>& missing_;
-  const std::vector<broker::Offer>& offers_;
-  std::map<broker::AccountId, std::uint64_t> back_;
-};
-
-// By an offer: its process and model.
-using Key = std::pair<std::uint64_t, std::string>;
-Key key_of(const broker::Offer& offer) { return {offer.process, offer.model.name}; }
-
-class Asking {
- public:
-  Asking(broker::MachineLedger& machine, const Shortage& shortage) : machine_(machine), shortage_(shortage) {}
-  ~Asking() {
-    for (const auto& [key, asked] : asked_) machine_.forget(asked.id);
-  }
-  Asking(const Asking&) = delete;
-  Asking& operator=(const Asking&) = delete;
-
-  [[nodiscard]] bool run(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      const std::vector<broker::Offer> offers = candidates();
-      const auto chosen = choose(offers);
-      if (!chosen) break;
-      machine_.expect(shortage_.needs, kExpectation);
-      for (const broker::Offer& offer : *chosen) ask(offer);
-      if (have_gone(*chosen, stop)) return true;
-    }
-    machine_.expect_nothing();
-    return false;
-  }
-
- private:
-  struct Asked {
-    std::uint64_t id = 0;
-    Time since{};
-  };
-
-  [[nodiscard]] std::vector<broker::Offer> candidates() const {
-    std::vector<broker::Offer> out = machine_.offers();
-    std::erase_if(out, [&](const broker::Offer& offer) {
-      if (asked_.contains(key_of(offer))) return false;
-      return offer.model.work != broker::Work::ready || passed_over_.contains(key_of(offer)) ||
-             passed_over_.contains({offer.process, ""});
-    });
-    return out;
-  }
-
-  [[nodiscard]] std::optional<std::vector<broker::Offer>> choose(const std::vector<broker::Offer>& offers) const {
-    std::vector<Candidate> may_go;
-    const Clock::TimePoint now = SystemClock().now();
-    for (std::size_t i = 0; i < offers.size(); ++i) {
-      const auto idle = std::max(broker::boot_time() - offers[i].model.idle_since, broker::BootTime(0));
-      may_go.push_back({.name = std::to_string(i),
-                        .last_used = now - idle,
-                        .reload_time = offers[i].model.reload_time,
-                        .priority = offers[i].model.priority});
-    }
-    Trial trial(shortage_, offers);
-    const auto chosen = choose_victims(may_go, LeastRecentlyUsed(), now, trial);
-    if (!chosen || chosen->empty()) return std::nullopt;
-    std::vector<broker::Offer> out;
-    for (const std::string& index : *chosen) out.push_back(offers[std::stoul(index)]);
-    return out;
-  }
-
-  void ask(const broker::Offer& offer) {
-    if (asked_.contains(key_of(offer))) return;
-    log::info("host", "process {} ({}) is asked to let '{}' go", offer.pid, offer.program, offer.model.name);
-    asked_[key_of(offer)] = {.id = machine_.ask(offer, false), .since = std::chrono::steady_clock::now()};
-  }
-
-  // False: one of them does not go, so others are to be chosen.
-  [[nodiscard]] bool have_gone(const std::vector<broker::Offer>& chosen, const std::stop_token& stop) {
-    for (;;) {
-      const std::vector<broker::Offer> there = machine_.offers();
-      bool all_gone = true;
-      for (const broker::Offer& one : chosen) {
-        const auto shown = std::ranges::find(there, key_of(one), key_of);
-        if (shown == there.end()) continue;
-        all_gone = false;
-        if (!is_going(one)) {
-          machine_.forget(asked_.at(key_of(one)).id);
-          asked_.erase(key_of(one));
-          return false;
-        }
-      }
-      if (all_gone) return true;
-      if (stop.stop_requested()) return false;
-      machine_.expect(shortage_.needs, kExpectation);
-      std::this_thread::sleep_for(kLook);
-    }
-  }
-
-  [[nodiscard]] bool is_going(const broker::Offer& offer) {
-    const Asked& asked = asked_.at(key_of(offer));
-    const auto waited = std::chrono::steady_clock::now() - asked.since;
-    const broker::Answer answer = machine_.answer_to(asked.id);
-    if (answer == broker::Answer::goes && waited < kLongestGoing) return true;
-    if (answer == broker::Answer::none && waited < kLongestAnswer) return true;
-    const bool whole_process = answer == broker::Answer::none || answer == broker::Answer::nobody;
-    passed_over_.insert({offer.process, whole_process ? "" : offer.model.name});
-    return false;
-  }
-
-  broker::MachineLedger& machine_;
-  const Shortage& shortage_;
-  std::map<Key, Asked> asked_;
-  std::set<Key> passed_over_;
-};
-
 }  // namespace
 
 bool make_room(broker::MachineLedger& machine, const std::vector<plan::DeviceVerdict>& refused,
                const std::stop_token& stop) {
   if (!machine.is_on()) return false;
   const auto shortage = shortage_of(machine, refused);
-  return shortage && Asking(machine, *shortage).run(stop);
+  return shortage && ask_others(machine, *shortage, stop);
 }
 
 }  // namespace plimsoll::host

@@ -45,6 +45,12 @@ void MachineMemory::limit(const device::DeviceId& device, std::optional<Bytes> b
   if (Memory* const known = find(device)) known->limit = bytes;
 }
 
+std::optional<Bytes> MachineMemory::limit_of(const device::DeviceId& device) const {
+  const MutexLock lock(mutex_);
+  const auto found = by_device_.find(device);
+  return found == by_device_.end() ? std::nullopt : memories_[found->second].limit;
+}
+
 MachineMemory::Memory* MachineMemory::find(const device::DeviceId& device) {
   const auto found = by_device_.find(device);
   return found == by_device_.end() ? nullptr : &memories_[found->second];

@@ -25,6 +25,7 @@ class MachineMemory final : public memory::OuterLedger {
   void know(const device::DeviceInfo& device);
   // How much all processes together may have reserved there; empty: no limit.
   void limit(const device::DeviceId& device, std::optional<Bytes> bytes);
+  [[nodiscard]] std::optional<Bytes> limit_of(const device::DeviceId& device) const;
   [[nodiscard]] std::optional<broker::AccountId> account_of(const device::DeviceId& device) const;
   // The device by which that memory is read.
   [[nodiscard]] std::optional<device::DeviceId> device_of(broker::AccountId account) const;

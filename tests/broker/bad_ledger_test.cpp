@@ -267,6 +267,36 @@ TEST_F(BadLedgerTest, AFileThatWasRemovedIsLeftForTheOneThatIsThere) {
   EXPECT_FALSE(a.reserve(51_B, 100_B) && b.reserve(51_B, 100_B));
 }
 
+// A program that closes all descriptors it finds, and has a file of its own under the number by then.
+TEST_F(BadLedgerTest, AFileThatTheProgramHasClosedIsOpenedAgainAndItsOwnIsLeftAlone) {
+  const Member b(path);
+  const int next = ::dup(0);
+  ASSERT_GE(next, 0);
+  (void)::close(next);
+  std::optional<Member> a(path);  // has that number
+  ASSERT_TRUE(a->reserve(60_B, 100_B));
+  folder.write("precious", "precious");
+  const int precious = ::open((folder / "precious").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::dup2(precious, next), next);
+  a->ledger->placed(a->card, 10_B);
+  a->ledger->release(a->card, 5_B);
+  EXPECT_EQ(b.seen(), 0_B);  // it looks dead
+  a->ledger->mend();
+  EXPECT_TRUE(a->ledger->is_on());
+  EXPECT_EQ(b.seen(), 55_B);
+  EXPECT_EQ(b.ledger->others(b.card, b.ledger->moment()).promised, 45_B);
+  EXPECT_EQ(a->seen(), 0_B);
+  ASSERT_TRUE(b.reserve(20_B, 100_B));
+  EXPECT_EQ(a->seen(), 20_B);
+  const pid_t child = in_a_child([&] { ::_exit(::fcntl(next, F_GETFD) < 0 ? 1 : 0); });
+  EXPECT_EQ(wait_for(child), 0);  // nor closed in a child
+  a.reset();
+  EXPECT_GE(::fcntl(next, F_GETFD), 0);
+  EXPECT_EQ(test::read_whole_file(folder / "precious"), "precious");
+  (void)::close(next);
+  (void)::close(precious);
+}
+
 TEST_F(BadLedgerTest, AFileThatWasReplacedByWhatIsNoneTurnsItOff) {
   const Member a(path);
   ASSERT_EQ(::unlink(path.c_str()), 0);

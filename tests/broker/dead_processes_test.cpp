@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "broker/machine_ledger.hpp"
@@ -201,6 +202,35 @@ TEST_F(DeadProcessesTest, AForkedChildNeitherStandsInTheLedgerNorKeepsItsParents
   kill_and_wait(parent);
   EXPECT_TRUE(here.reserve(100_B, 100_B));
   there.let_go_on();
+}
+
+// A thread that does not exist in the child had the lock when it was forked.
+TEST_F(DeadProcessesTest, AForkedChildWaitsForNoLockOfItsParent) {
+  static const Rendezvous* there = nullptr;
+  const Rendezvous rendezvous;
+  there = &rendezvous;
+  const Member member(path);
+  (void)exchange_announced([]() noexcept {
+    there->arrive();
+    there->wait_to_go_on();
+  });
+  std::thread holds_it([&] { (void)member.reserve(60_B, 100_B); });
+  there->wait_for_arrival();
+  const pid_t child = in_a_child([&] {
+    (void)::alarm(20);
+    (void)member.ledger->moment();
+    (void)member.ledger->others(member.card);
+    const bool is_inert = !member.ledger->is_on() && member.ledger->reserve({}, {}).has_value();
+    member.ledger->placed(member.card, 1_GiB);
+    member.ledger->release(member.card, 1_GiB);
+    member.ledger->show({});
+    member.ledger->leave();
+    ::_exit(is_inert ? 0 : 1);
+  });
+  EXPECT_EQ(wait_for(child), 0);
+  (void)exchange_announced(nullptr);
+  there->let_go_on();
+  holds_it.join();
 }
 
 // --- numbers that are used again, and clocks ---

@@ -182,6 +182,28 @@ TEST_F(MachineLedgerTest, WhoLeavesLeavesNothing) {
   EXPECT_TRUE(b.reserve(100_B, 100_B));
 }
 
+TEST_F(MachineLedgerTest, WhoHasLeftIsGrantedEverything) {
+  const Member a(open());
+  const Member b(open());
+  ASSERT_TRUE(a.reserve(60_B, 100_B));
+  a.ledger->leave();
+  EXPECT_FALSE(a.ledger->is_on());
+  EXPECT_TRUE(b.reserve(100_B, 100_B));
+  EXPECT_TRUE(a.reserve(1_GiB, 1_B));
+  a.ledger->mend();
+  EXPECT_EQ(picture_of_machine(path)->processes.size(), 1U);
+}
+
+// Two copies of this part in one process: a guard's, and the program's own.
+TEST_F(MachineLedgerTest, AProcessThatStandsThereAlreadyIsNotCountedTwice) {
+  std::optional<Member> own(open());
+  const auto guard = MachineLedger::open({.program = "guard", .path = path, .unless_there = true});
+  EXPECT_FALSE(guard->is_on());
+  EXPECT_EQ(guard->why_off(), "this process stands in it already");
+  own.reset();
+  EXPECT_TRUE(MachineLedger::open({.program = "guard", .path = path, .unless_there = true})->is_on());
+}
+
 TEST_F(MachineLedgerTest, TurnedOffEverythingIsGrantedAndNobodyIsSeen) {
   const auto ledger = MachineLedger::open({.program = "test", .path = "off"});
   EXPECT_FALSE(ledger->is_on());

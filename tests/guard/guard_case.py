@@ -24,6 +24,7 @@ class Guard(unittest.TestCase):
         self.path = pathlib.Path(folder.name)
         self.environment = {k: v for k, v in os.environ.items()
                             if not k.startswith("PLIMSOLL_") and k != "LD_PRELOAD" or k == "PLIMSOLL_IN_ROOT"}
+        self.environment["PLIMSOLL_BROKER"] = "off"
         self.report_file = self.path / "report.json"
 
     def run_it(self, command, status=0, **options):

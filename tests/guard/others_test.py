@@ -33,6 +33,7 @@ class Others(unittest.TestCase):
         self.path = pathlib.Path(folder.name)
         self.report_file = self.path / "report.json"
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
+        self.environment["PLIMSOLL_BROKER"] = str(self.path / "ledger")  # of its own: others may be at work on this machine
 
     def run_it(self, command, status=0, **options):
         options.setdefault("env", self.environment)

@@ -42,6 +42,18 @@ TEST(GuardSettingsTest, EveryGuardAroundAProgramHasItsBudgets) {
   EXPECT_FALSE(settings->budgets[1][0].device);
 }
 
+TEST(GuardSettingsTest, ABudgetMayBeSharedWithOtherProcesses) {
+  const auto settings =
+      read_settings(environment_of({{"PLIMSOLL_GUARD_BUDGET", "CPU=16GiB,shared,Vulkan0=1GiB|90%,shared"}}));
+  ASSERT_TRUE(settings);
+  ASSERT_EQ(settings->budgets.size(), 2U);
+  ASSERT_EQ(settings->budgets[0].size(), 2U);
+  EXPECT_TRUE(settings->budgets[0][0].shared);
+  EXPECT_FALSE(settings->budgets[0][1].shared);
+  EXPECT_TRUE(settings->budgets[1][0].shared);
+  EXPECT_FALSE(read_settings(environment_of({{"PLIMSOLL_GUARD_BUDGET", "shared"}})));
+}
+
 TEST(GuardSettingsTest, AValueThatMeansNothingIsToldWithItsVariable) {
   for (const auto& [name, value] : std::map<std::string, std::string>{
            {"PLIMSOLL_GUARD_BUDGET", "much"}, {"PLIMSOLL_GUARD_WARM_UP", "hot"}, {"PLIMSOLL_GUARD_SEAL", "wax"}}) {

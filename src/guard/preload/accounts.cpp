@@ -3,27 +3,80 @@
 #include <algorithm>
 
 #include "device/registry.hpp"
+#include "host/asking_others.hpp"
 
 #include "words.hpp"
 
 namespace plimsoll::guard {
+namespace {
 
-Accounts::Accounts(const Settings& settings)
-    : settings_(settings), late_(limited_, ledger_, seal_), probe_(device::make_system_probes(clock_)) {
+constexpr int kMostTries = 3;  // where others let idle models go, and somebody else was quicker
+
+}  // namespace
+
+// A program that stands in the machine's ledger by itself is not counted there twice.
+Accounts::Accounts(const Settings& settings, const std::string& program)
+    : settings_(settings),
+      probe_(device::make_system_probes(clock_)),
+      machine_(broker::MachineLedger::open({.program = program, .path = {}, .unless_there = true})),
+      machine_memory_(*machine_, *probe_),
+      ledger_(nullptr, &allowance_),
+      shown_(ledger_, machine_memory_, *machine_),
+      late_(limited_, ledger_, seal_) {
   tracker_.set_prefault(false);  // the program's pages are its own
 }
 
 std::expected<void, memory::Refusal> Accounts::Door::try_acquire(const memory::Tag& tag, Bytes bytes) {
   if (!accounts_.knows(tag.device)) accounts_.learn_devices();
-  const std::lock_guard lock(accounts_.gate_);
-  auto granted = next().try_acquire(tag, bytes);
-  granted ? accounts_.note_peaks(tag) : accounts_.note_refusal(granted.error());
+  auto granted = try_once(tag, bytes);
+  for (int tries = 0; tries < kMostTries && !granted && accounts_.others_made_room(granted.error()); ++tries)
+    granted = try_once(tag, bytes);
+  if (!granted) accounts_.note_refusal(granted.error());
   return granted;
+}
+
+std::expected<void, memory::Refusal> Accounts::Door::try_once(const memory::Tag& tag, Bytes bytes) {
+  const std::lock_guard lock(accounts_.gate_);
+  accounts_.look(tag, bytes);
+  auto granted = next().try_acquire(tag, bytes);
+  if (granted) accounts_.note_peaks(tag);
+  return granted;
+}
+
+// At the machine's ledger and the device, where the answer depends on them.
+void Accounts::look(const memory::Tag& tag, Bytes bytes) {
+  if (bytes <= ledger_.reserved(tag.owner, tag.device).unused) return;
+  const device::DeviceId memory = ledger_.memory_of(tag.device);
+  if (bytes > allowance_.left(memory)) machine_memory_.look({memory}, memory::kForTaking);
+}
+
+// The gate is open meanwhile: it takes as long as they need.
+bool Accounts::others_made_room(const memory::Refusal& refusal) {
+  if (refusal.by != memory::RefusedBy::others) return false;
+  const auto account = machine_memory_.account_of(refusal.device);
+  if (!account) return false;
+  const Bytes missing = saturating_sub(refusal.requested, refusal.available.value_or(Bytes{}));
+  const host::MissingMemory shortage{.missing = {{*account, missing.value()}},
+                                     .needs = {{.account = *account, .more = refusal.requested}}};
+  if (!host::ask_others(*machine_, shortage, {})) return false;
+  const std::lock_guard lock(gate_);
+  machine_memory_.look({refusal.device}, memory::kForReservations);
+  return true;
 }
 
 void Accounts::Door::release(const memory::Tag& tag, Bytes bytes) noexcept {
   const std::lock_guard lock(accounts_.gate_);
   next().release(tag, bytes);
+}
+
+void Accounts::Door::placed(const memory::Tag& tag, Bytes bytes) noexcept {
+  const std::lock_guard lock(accounts_.gate_);
+  next().placed(tag, bytes);
+}
+
+void Accounts::Door::leaving(const memory::Tag& tag, Bytes bytes) noexcept {
+  const std::lock_guard lock(accounts_.gate_);
+  next().leaving(tag, bytes);
 }
 
 bool Accounts::knows(const device::DeviceId& device) const {
@@ -35,7 +88,11 @@ bool Accounts::knows(const device::DeviceId& device) const {
 void Accounts::learn_devices() {
   for (device::DeviceInfo& info : device::list_devices()) {
     if (knows(info.id)) continue;
-    ledger_.join(info.id, info.memory());
+    {
+      const std::lock_guard lock(gate_);
+      ledger_.join(info.id, info.memory());
+      machine_memory_.know(info);
+    }
     set_budget(info);
     const std::lock_guard lock(devices_mutex_);
     if (!std::ranges::contains(devices_, info.id, &device::DeviceInfo::id)) devices_.push_back(std::move(info));
@@ -58,7 +115,10 @@ void Accounts::set_budget(const device::DeviceInfo& info) {
   if (tightest->lowered)
     say(Weight::note, "the budget of {} was above what it has and is {} now", info.id.name(),
         format_bytes(tightest->bytes));
+  const std::lock_guard lock(gate_);
   ledger_.set_budget(info.id, tightest->bytes);
+  if (info.memory_is_hosts && !info.id.is_host()) return;  // the host's memory has the host's limit
+  machine_memory_.limit(info.id, tightest->shared ? std::optional(tightest->bytes) : std::nullopt);
 }
 
 std::vector<device::DeviceInfo> Accounts::devices() const {
@@ -95,11 +155,55 @@ void Accounts::unseal(const std::string& owner) {
   late_.let_grow(owner);
 }
 
-std::optional<Bytes> Accounts::left_on(const device::DeviceId& device) {
+broker::Moment Accounts::moment() const {
+  const std::lock_guard lock(gate_);
+  return machine_->moment();
+}
+
+Bytes Accounts::left_on(const device::DeviceId& device, Bytes free, const broker::Moment& before) {
   if (!knows(device)) learn_devices();
+  const std::lock_guard lock(gate_);
   const memory::DeviceAccount account = ledger_.account(device);
-  if (!account.budget) return std::nullopt;
-  return saturating_sub(*account.budget, account.committed);
+  Bytes left = free;
+  if (account.budget) left = std::min(left, saturating_sub(*account.budget, account.committed));
+  const auto known = machine_memory_.account_of(device);
+  if (!known) return left;
+  const broker::Others others = machine_->others(*known, before);
+  left = std::min(left, saturating_sub(free, others.promised));
+  if (const auto limit = machine_memory_.limit_of(device))
+    left = std::min(left, saturating_sub(*limit, account.committed + others.reserved + others.coming_back));
+  return left;
+}
+
+// --- beside what passes the door ---
+
+void Accounts::take_what_is_there(const memory::Tag& tag, Bytes bytes, std::string_view doing) {
+  const std::lock_guard lock(gate_);
+  if (auto granted = ledger_.take_what_is_there(tag, bytes); !granted)
+    throw memory::Refused(std::move(granted.error()), doing);
+}
+
+memory::Reservation Accounts::hold_what_is_taken(const std::string& owner, std::string_view doing) {
+  std::vector<memory::Ledger::PlannedEntry> entries;
+  const std::lock_guard lock(gate_);
+  for (const memory::Entry& entry : ledger_.entries_of(owner)) {
+    if (entry.charged && entry.taken.current > Bytes{})
+      entries.push_back({.tag = entry.tag, .bytes = entry.taken.current});
+  }
+  auto reservation = ledger_.reserve(owner, entries);
+  if (!reservation) throw memory::Refused(std::move(reservation.error()), doing);
+  return std::move(*reservation);
+}
+
+void Accounts::give_back(const memory::Tag& tag, Bytes bytes) noexcept {
+  const std::lock_guard lock(gate_);
+  ledger_.leaving(tag, bytes);
+  ledger_.give_back(tag, bytes);
+}
+
+void Accounts::release(memory::Reservation& reservation) noexcept {
+  const std::lock_guard lock(gate_);
+  reservation.release();
 }
 
 void Accounts::note_peaks(const memory::Tag& tag) {

@@ -56,6 +56,8 @@ std::uint64_t Contexts::load_model(LlamaLibrary& llama, LlamaCall call, const Re
     return made;
   }
   const bool has_weights = accounts_.ever_taken_by(owner.name()) > before;
+  accounts_.show_model(owner.name());
+  accounts_.publish();
   const std::lock_guard lock(mutex_);
   models_[reinterpret_cast<const llama_model*>(made)] =
       Model{.owner = std::move(owner), .file = file == nullptr ? "" : file, .has_weights = has_weights};
@@ -113,9 +115,11 @@ std::uint64_t Contexts::make_context(LlamaLibrary& llama, LlamaCall call, const 
     release(*context);
     keep_row(std::move(context->row));
   } else {
+    accounts_.show_context(context->owner.name(), context->row.model);
     const std::lock_guard lock(mutex_);
     contexts_[made] = std::move(context);
   }
+  accounts_.publish();
   keep_report_file();
   return reinterpret_cast<std::uint64_t>(made);
 }
@@ -226,8 +230,7 @@ void Contexts::charge_backends(const device::Meter& meter, const device::Meter::
     if (unseen == Bytes{}) continue;
     const memory::Tag tag{
         .device = card.id, .owner = kBackends, .stage = memory::Stage::runtime, .buffer = card.id.name()};
-    if (auto granted = accounts_.ledger().take_what_is_there(tag, unseen); !granted)
-      throw memory::Refused(std::move(granted.error()), "what the backend has taken for itself");
+    accounts_.take_what_is_there(tag, unseen, "what the backend has taken for itself");
   }
 }
 
@@ -245,8 +248,7 @@ void Contexts::charge_runtime(Context& context) {
     if (unseen == Bytes{}) continue;
     const memory::Tag tag{
         .device = card, .owner = context.owner.name(), .stage = memory::Stage::runtime, .buffer = card.name()};
-    if (auto granted = accounts_.ledger().take_what_is_there(tag, unseen); !granted)
-      throw memory::Refused(std::move(granted.error()), "what the warm-up took beside its buffers");
+    accounts_.take_what_is_there(tag, unseen, "what the warm-up took beside its buffers");
     context.runtime.emplace_back(tag, unseen);
     context.row.runtime += unseen;
     context.row.warmed += unseen;
@@ -256,15 +258,8 @@ void Contexts::charge_runtime(Context& context) {
 // It has reserved what it has taken; where everything was seen, that is all that it gets.
 void Contexts::hold(Context& context) {
   const std::string& owner = context.owner.name();
-  std::vector<memory::Ledger::PlannedEntry> entries;
-  for (const memory::Entry& entry : accounts_.ledger().entries_of(owner)) {
-    if (entry.charged && entry.taken.current > Bytes{})
-      entries.push_back({.tag = entry.tag, .bytes = entry.taken.current});
-  }
-  context.reservation.release();
-  auto reservation = accounts_.ledger().reserve(owner, entries);
-  if (!reservation) throw memory::Refused(std::move(reservation.error()), "holding what the warm-up took");
-  context.reservation = std::move(*reservation);
+  accounts_.release(context.reservation);
+  context.reservation = accounts_.hold_what_is_taken(owner, "holding what the warm-up took");
   context.taken_at_ready = accounts_.taken_by(owner);
   context.late_before = accounts_.late_counts(owner);
   context.at_ready = context.meter->read();
@@ -289,6 +284,7 @@ std::uint64_t Contexts::compute(LlamaLibrary& llama, LlamaCall call, const Regis
     }
   }
   if (static_cast<std::int32_t>(status) < 0) keep_report_file();
+  accounts_.used(context->row.model);
   return status;
 }
 
@@ -310,9 +306,10 @@ memory::SealCounts Contexts::late_of(const Context& context) const {
 
 void Contexts::release(Context& context) {
   accounts_.unseal(context.owner.name());
-  for (const auto& [tag, bytes] : context.runtime) accounts_.ledger().give_back(tag, bytes);
+  for (const auto& [tag, bytes] : context.runtime) accounts_.give_back(tag, bytes);
   context.runtime.clear();
-  context.reservation.release();
+  accounts_.release(context.reservation);
+  accounts_.forget(context.owner.name());
 }
 
 void Contexts::keep_row(ContextRow row) {
@@ -340,6 +337,7 @@ std::uint64_t Contexts::free_context(LlamaLibrary& llama, LlamaCall call, const 
   if (row.state == ContextState::ready) row.state = ContextState::freed;
   const std::uint64_t answer = call_through(llama, call, registers);
   release(*context);
+  accounts_.publish();
   keep_row(std::move(row));
   keep_report_file();
   return answer;
@@ -347,6 +345,8 @@ std::uint64_t Contexts::free_context(LlamaLibrary& llama, LlamaCall call, const 
 
 std::uint64_t Contexts::free_model(LlamaLibrary& llama, LlamaCall call, const Registers& registers) {
   const std::uint64_t answer = call_through(llama, call, registers);
+  accounts_.forget(name_of(registers.pointer<const llama_model>(0)));
+  accounts_.publish();
   const std::lock_guard lock(mutex_);
   if (const auto found = models_.find(registers.pointer<const llama_model>(0)); found != models_.end()) {
     freed_models_.push_back({.name = found->second.owner.name(), .file = found->second.file, .loaded = false});

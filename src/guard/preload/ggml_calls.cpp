@@ -111,11 +111,12 @@ ggml_backend_buffer_t buffer_from_host_ptr(Engine& engine, ggml_backend_dev_t de
 
 // A program that fits its model to what is free is told what is free to it.
 void dev_memory(Engine& engine, ggml_backend_dev_t device, std::size_t* free, std::size_t* total) {
-  engine.ggml().ggml_backend_dev_memory(device, free, total);
-  if (!engine.is_guarded() || free == nullptr) return;
+  if (!engine.is_guarded() || free == nullptr) return engine.ggml().ggml_backend_dev_memory(device, free, total);
   const EngineHere here(engine);
-  const auto left = accounts().left_on(device::DeviceId{engine.ggml().ggml_backend_dev_name(device)});
-  if (left) *free = std::min<std::size_t>(*free, left->value());
+  const broker::Moment before = accounts().moment();
+  engine.ggml().ggml_backend_dev_memory(device, free, total);
+  const device::DeviceId name{engine.ggml().ggml_backend_dev_name(device)};
+  *free = accounts().left_on(name, Bytes{*free}, before).value();
 }
 
 // One of each for every engine that a process may have, for pointers that were handed out.

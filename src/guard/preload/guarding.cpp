@@ -44,7 +44,7 @@ const Settings& settings() {
 
 Accounts& accounts() {
   static auto* const the_accounts = [] {
-    auto* made = new Accounts(settings());
+    auto* made = new Accounts(settings(), "guard: " + program_name());
     made_accounts.store(made, std::memory_order_release);
     return made;
   }();

@@ -109,6 +109,7 @@ void at_end() {
   if (!has_engine && settings().first_process != getpid()) return;
   if (has_engine && reports().process != getpid()) return;  // a forked child: what it has is its parent's
   write_report(true, true);
+  if (Accounts* const there = accounts_if_there(); there != nullptr) there->leave_machine();
 }
 
 // Of the thread that forks.

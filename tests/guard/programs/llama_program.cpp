@@ -14,6 +14,8 @@
 //   usr1                sends itself SIGUSR1 and waits for a moment
 //   fork                does what follows in a child, and waits for it
 //   free-memory         prints what the first accelerator says is free
+//   pause               waits for a line on its standard input
+//   close-all=FILE      closes every descriptor but the first three, and has FILE open under all their numbers
 //   abort               ends as a crash does
 //
 // Compiled twice: OPENS_LLAMA opens libllama with dlopen() and asks dlsym() for every function, as bindings of other
@@ -21,6 +23,7 @@
 #include <llama.h>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,6 +144,20 @@ void print_free_memory() {
   }
 }
 
+void pause_here() {
+  std::printf("paused\n");
+  char line[16];
+  (void)!std::fgets(line, sizeof line, stdin);
+}
+
+void close_all(const char* file) {
+  constexpr int kFirst = 3;
+  constexpr int kLast = 255;
+  for (int descriptor = kFirst; descriptor <= kLast; ++descriptor) close(descriptor);
+  const int opened = open(file, O_RDWR | O_CREAT, 0600);
+  for (int descriptor = opened + 1; descriptor <= kLast; ++descriptor) (void)dup2(opened, descriptor);
+}
+
 struct AtExit {
   ~AtExit() {
     if (!frees_at_exit) return;
@@ -180,6 +197,7 @@ void obey(const char* word) {
       free_latest();
     }
   }
+  if (const char* file = after(word, "close-all=")) close_all(file);
   if (const char* file = after(word, "lora=")) give_adapter(file);
   const std::string all = word;
   if (all == "ask") ask();
@@ -188,6 +206,7 @@ void obey(const char* word) {
   if (all == "free-at-exit") frees_at_exit = true;
   if (all == "fork") (void)fork_here();
   if (all == "free-memory") print_free_memory();
+  if (all == "pause") pause_here();
   if (all == "abort") std::abort();
   if (all == "usr1") {
     kill(getpid(), SIGUSR1);
