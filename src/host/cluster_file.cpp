@@ -11,6 +11,7 @@
 #include <string>
 
 #include "model_keys.hpp"
+#include "serving_table.hpp"
 #include "table_reader.hpp"
 
 namespace plimsoll::host {
@@ -52,6 +53,8 @@ place::Node read_node(const toml::table& table, Complaints& complaints) {
   reader.text("name", [&](const std::string& value) { node.name = value; });
   reader.text("host", [&](const std::string& value) { set_size("host", node.host, value); });
   reader.flag("down", node.is_down);
+  reader.text("address", [&](const std::string& value) { node.address = value; });
+  reader.number("cpus", node.cpus, 1, 100'000);
   reader.tables("device", [&](const toml::table& device) { node.devices.push_back(read_device(device, complaints)); });
   reader.read(table);
   require_keys(table, {"name", "host"}, "node", complaints);
@@ -134,10 +137,12 @@ ClusterFile read_root(const toml::table& root, const std::filesystem::path& fold
     } else if (key == "model") {
       read_tables(node, "model", complaints,
                   [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
+    } else if (key == "serve" && node.is_table()) {
+      file.serving = read_serving(*node.as_table(), complaints);
     } else {
       complaints.at(
           key.source(),
-          fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]] and [[model]]", key.str()));
+          fmt::format("unknown key '{}' of a cluster; known are [[kind]], [[node]], [[model]] and [serve]", key.str()));
     }
   }
   return file;
@@ -145,6 +150,20 @@ ClusterFile read_root(const toml::table& root, const std::filesystem::path& fold
 
 bool is_declared(const ClusterFile& file, const std::string& kind) {
   return kind == kHostKind || std::ranges::contains(file.kinds, kind, &DeviceKind::name);
+}
+
+// A size without a unit is one of bytes, which nobody means of a machine.
+void check_sizes(const place::Cluster& cluster, std::vector<std::string>& wrong) {
+  const auto check = [&](const std::string& whose, Bytes size) {
+    if (size > Bytes{} && size < 1_MiB)
+      wrong.push_back(
+          fmt::format("{} is {}; is its unit missing, as in \"{}GiB\"?", whose, format_bytes(size), size.value()));
+  };
+  for (const place::Node& node : cluster.nodes) {
+    check(fmt::format("'host' of node '{}'", node.name), node.host);
+    for (const place::Device& device : node.devices)
+      check(fmt::format("the budget of '{}' of node '{}'", device.name, node.name), device.budget);
+  }
 }
 
 // What the tables say of one another.
@@ -165,7 +184,17 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
   }
   place::Cluster cluster = file.cluster;
   for (place::Model& model : cluster.models) model.needs = {{}};  // they are not known yet
-  for (const std::string& sentence : contradictions(cluster)) complaints.at(place, sentence);
+  std::vector<std::string> wrong = contradictions(cluster);
+  check_sizes(cluster, wrong);
+  if (file.models.empty()) wrong.emplace_back("there is no model in this cluster");
+  if (cluster.nodes.empty()) wrong.emplace_back("there is no node in this cluster");
+  // What no server would take of them.
+  Fleet fleet;
+  for (const ClusterModel& model : file.models) fleet.models.push_back(model.model);
+  if (!fleet.models.empty()) std::ranges::copy(contradictions(fleet), std::back_inserter(wrong));
+  for (auto sentence = wrong.begin(); sentence != wrong.end(); ++sentence) {
+    if (std::find(wrong.begin(), sentence, *sentence) == sentence) complaints.at(place, *sentence);
+  }
 }
 
 }  // namespace
@@ -196,18 +225,36 @@ ClusterFile read_cluster(const std::filesystem::path& path) {
   return std::move(*file);
 }
 
+namespace {
+
+// A model's own lines, at its place.
+toml::table model_table(const ClusterFile& file, const place::Placed& replica) {
+  const auto model =
+      std::ranges::find(file.models, replica.model, [](const ClusterModel& m) { return m.model.request.name; });
+  toml::table table = *toml::parse(model->keys)["model"][0].as_table();
+  table.insert_or_assign("name", replica.model);
+  table.insert_or_assign("device", replica.device.empty() ? "none" : replica.device);
+  if (!table.contains("load-at-start")) table.insert_or_assign("load-at-start", true);
+  return table;
+}
+
+std::string fleet_text(const std::string& what, const toml::array& budgets, const toml::array& models) {
+  std::ostringstream out;
+  out << "# " << what << ": written by `plimsoll place`\n"
+      << toml::toml_formatter(toml::table{{"budgets", budgets}, {"model", models}}) << "\n";
+  return out.str();
+}
+
+}  // namespace
+
 std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement, const place::Node& node) {
   toml::array models;
   std::map<std::string, int> seen;
   for (const place::Placed& one : placement.placed) {
     if (one.node != node.name) continue;
-    const auto model =
-        std::ranges::find(file.models, one.model, [](const ClusterModel& m) { return m.model.request.name; });
-    toml::table table = *toml::parse(model->keys)["model"][0].as_table();
+    toml::table table = model_table(file, one);
     const int count = ++seen[one.model];  // more than one where there are more replicas than nodes
-    table.insert_or_assign("name", count == 1 ? one.model : fmt::format("{}-{}", one.model, count));
-    table.insert_or_assign("device", one.device.empty() ? "none" : one.device);
-    if (!table.contains("load-at-start")) table.insert_or_assign("load-at-start", true);
+    if (count > 1) table.insert_or_assign("name", fmt::format("{}-{}", one.model, count));
     models.push_back(std::move(table));
   }
   if (models.empty()) return {};
@@ -215,10 +262,14 @@ std::string fleet_file_of(const ClusterFile& file, const place::Placement& place
   for (const place::Device& device : node.devices) {
     if (!device.is_down) budgets.push_back(fmt::format("{}={}", device.name, device.budget.value()));
   }
-  std::ostringstream out;
-  out << "# " << node.name << ": written by `plimsoll place`\n"
-      << toml::toml_formatter(toml::table{{"budgets", budgets}, {"model", models}}) << "\n";
-  return out.str();
+  return fleet_text(node.name, budgets, models);
+}
+
+place::ServedFleet fleet_file_of(const ClusterFile& file, const place::Placed& replica) {
+  toml::array budgets{fmt::format("CPU={}", replica.need.host.value())};
+  if (!replica.device.empty()) budgets.push_back(fmt::format("{}={}", replica.device, replica.need.device.value()));
+  const toml::array model{model_table(file, replica)};
+  return {.text = fleet_text("one model", budgets, model), .settings = fleet_text("one model", {}, model)};
 }
 
 }  // namespace plimsoll::host
