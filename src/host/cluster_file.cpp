@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -69,9 +70,15 @@ DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
   reader.text("runtime", [&](const std::string& value) { set_size("runtime", kind.runtime.emplace(), value); });
   reader.read(table);
   require_keys(table, {"name", "plan-on"}, "kind", complaints);
-  if (kind.name == kHostKind)
+  if (kind.name == kHostKind) {
     complaints.at(table.source(),
                   fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
+  } else if (kind.plan_on == "CPU" || kind.plan_on == "none") {
+    complaints.at(
+        table.source(),
+        fmt::format("kind '{}' is to be planned on '{}'; for models on a node's own memory say kinds = [\"{}\"]",
+                    kind.name, kind.plan_on, kHostKind));
+  }
   return kind;
 }
 
@@ -137,8 +144,12 @@ ClusterFile read_root(const toml::table& root, const std::filesystem::path& fold
     } else if (key == "model") {
       read_tables(node, "model", complaints,
                   [&](const auto& t) { read_model_of_cluster(t, folder, file, complaints); });
-    } else if (key == "serve" && node.is_table()) {
-      file.serving = read_serving(*node.as_table(), complaints);
+    } else if (key == "serve") {
+      if (const toml::table* const table = node.as_table()) {
+        file.serving = read_serving(*table, complaints);
+      } else {
+        complaints.at(node.source(), "'serve' is a table, [serve]");
+      }
     } else {
       complaints.at(
           key.source(),
@@ -175,7 +186,16 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
                                          node.name, device.kind));
     }
   }
+  std::set<std::string> kinds;
+  for (const DeviceKind& kind : file.kinds) {
+    if (!kinds.insert(kind.name).second) complaints.at(place, fmt::format("two kinds are called '{}'", kind.name));
+  }
   for (const ClusterModel& model : file.models) {
+    if (model.kinds.empty() && kinds.empty())
+      complaints.at(place,
+                    fmt::format("'{}' may go nowhere: there is no [[kind]], and a node's own memory is for models "
+                                "that say kinds = [\"{}\"]",
+                                model.model.request.name, kHostKind));
     for (const std::string& kind : model.kinds) {
       if (!is_declared(file, kind))
         complaints.at(

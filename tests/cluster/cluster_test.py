@@ -29,19 +29,25 @@ HOSTS = {"rack1": 196, "rack2": 159, "rack3": 129}  # MiB
 # When rack1 is lost, log and pilot fit on the others, and deck does not.
 MODELS = {
     "log": ("bosun-log", 16384, 'replicas = 2\nprefer = ["rack1"]\n'),
-    "pilot": ("mate-chat", 4096, 'prefer = ["rack1"]\naliases = ["helmsman"]\n'),
+    "pilot": ("mate-chat", 4096, 'prefer = ["rack1"]\naliases = ["helmsman", "Org/Hélène: \\"q4\\", 100%"]\n'),
     "deck": ("mate-chat", 32768, 'prefer = ["rack1"]\n'),
     "cook": ("mate-chat", 16384, 'prefer = ["rack2"]\n'),
     "mate": ("mate-chat", 4096, 'prefer = ["rack3"]\n'),
 }
 
 
+# Mesa's software GPU is offered to those who ask for it.
+GPU = {"GGML_VK_VISIBLE_DEVICES": "0"}
+
+
 def cluster_text(models):
-    out = f'[serve]\nprogram = "{PROGRAM}"\nbeside = "8MiB"\n'
+    out = f'[serve]\nprogram = "{PROGRAM}"\nbeside = "8MiB"\n[[kind]]\nname = "llvmpipe"\nplan-on = "Vulkan0"\n'
     for node, host in HOSTS.items():
         out += f'[[node]]\nname = "{node}"\naddress = "{ADDRESSES[node]}"\nhost = "{host}MiB"\ncpus = 4\n'
+        if node != "rack1":
+            out += '[[node.device]]\nname = "Vulkan0"\nkind = "llvmpipe"\nbudget = "700MiB"\n'
     for name, (file, context, more) in models.items():
-        out += f'[[model]]\nname = "{name}"\npath = "{ROOT}/models/demo/{file}.gguf"\nctx-size = {context}\nparallel = 2\nthreads = 1\nkinds = ["host"]\n{more}'
+        out += f'[[model]]\nname = "{name}"\npath = "{ROOT}/models/demo/{file}.gguf"\nctx-size = {context}\nparallel = 2\nthreads = 1\nkinds = ["{"llvmpipe" if name == "helm" else "host"}"]\n{more}'
     return out
 
 
@@ -73,7 +79,7 @@ class Cluster(unittest.TestCase):
     def place(cls, models, *more):
         file = cls.folder / "cluster.toml"
         file.write_text(cluster_text(models))
-        return said(PROGRAM, "place", file, "--json", "--render", "slurm,haproxy", "--write", cls.folder / "out", *more, env=environment(XDG_CACHE_HOME=str(cls.folder / "cache")))
+        return said(PROGRAM, "place", file, "--json", "--render", "slurm,haproxy", "--write", cls.folder / "out", *more, env=environment(XDG_CACHE_HOME=str(cls.folder / "cache"), **GPU))
 
     @classmethod
     def say(cls, text):
@@ -126,9 +132,9 @@ class Cluster(unittest.TestCase):
         for model in MODELS:
             answer = self.client.chat.completions.create(model=model, max_tokens=8, messages=[{"role": "user", "content": "Who are you?"}])
             self.assertEqual(answer.model, model)
-        for name in ("helmsman", "PILOT", "pilot:latest", "/models/Pilot.gguf", "me/pilot"):
+        for name in ("helmsman", 'Org/Hélène: "q4", 100%', "PILOT", "pilot:latest", "/models/Pilot.gguf", "me/pilot"):
             self.assertEqual(self.client.completions.create(model=name, prompt="The", max_tokens=2).model, "pilot", name)
-        self.assertEqual(sorted(m.id for m in self.client.models.list()), sorted([*MODELS, "helmsman"]))
+        self.assertEqual(sorted(m.id for m in self.client.models.list()), sorted([*MODELS, "helmsman", 'Org/Hélène: "q4", 100%']))
         self.assertEqual(self.client.models.retrieve("deck").id, "deck")
         with self.assertRaisesRegex(openai.NotFoundError, r'there is no model \\?"kraken\\?" here') as refused:
             self.client.completions.create(model='kraken', prompt="The")
@@ -177,16 +183,32 @@ class Cluster(unittest.TestCase):
         self.assertEqual(pieces[-1].choices[0].finish_reason, "length")
         self.say(f"read again three times; {sum(counts)} requests beside it, and a stream of {len(pieces)} pieces through it")
 
-    def test_5_a_server_that_dies_is_started_again(self):
-        _, port = self.servers("cook")["rack2-0"]
-        before = self.slurm.jobs()["cook", 0]
+    def kill_server(self, model, server):
+        _, port = self.servers(model)[server]
         for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             words = entry.read_bytes().decode(errors="replace").split("\0")
             if words[:2] == [PROGRAM, "serve"] and str(port) in words:
                 os.kill(int(entry.parent.name), signal.SIGKILL)
-        self.assertEqual(self.chat("cook")[1], "rack2-0")
+                return
+        self.fail(f"{server} does not run")
+
+    def test_5_a_server_that_dies_is_started_again(self):
+        before = self.slurm.jobs()["cook", 0]
+        asked = Asking(lambda: self.chat("cook", max_tokens=2000, ignore_eos=True))
+        until(30, "the request", lambda: self.is_at_work("cook", "rack2-0"))
+        self.kill_server("cook", "rack2-0")
+        answer, server = asked.end(180).given or self.fail(asked.raised)
+        self.assertEqual((server, answer["usage"]["completion_tokens"]), ("rack2-0", 2000))
         self.assertEqual(self.slurm.jobs()["cook", 0], before)
-        self.say("a killed server is there again, and the request waited for it")
+        self.say(f"a server that was killed at work is there again, and its request was answered after {asked.took:.1f} s")
+        for _ in range(2):
+            self.kill_server("cook", "rack2-0")
+            until(60, "cook", lambda: self.chat("cook"))
+        self.kill_server("cook", "rack2-0")
+        until(60, "cook's end", lambda: self.slurm.jobs()["cook", 0]["state"] == "PENDING")
+        until(120, "cook's next job", lambda: self.where()["cook", 0] == "rack2")
+        self.assertEqual(self.chat("cook")[1], "rack2-0")
+        self.say("killed four times it was requeued, and Slurm started it again")
 
     def test_6_a_machine_is_lost(self):
         before = self.where()
@@ -238,7 +260,10 @@ class Cluster(unittest.TestCase):
         models = {name: value for name, value in MODELS.items() if name != "mate"}
         models["cook"] = ("mate-chat", 8192, models["cook"][2])
         self.place(models, "--before", self.before)
+        stream = self.client.completions.create(model="mate", prompt="The", max_tokens=600, stream=True, extra_body={"ignore_eos": True})
+        next(iter(stream))
         said = self.submit()
+        self.assertEqual(list(stream)[-1].choices[0].finish_reason, "length")  # what is cancelled drains
         self.assertRegex(said, r"^submitted: \S+; kept:( \S+){4}; cancelled:( \S+){2}$")
         self.front.reload()
         self.assertEqual(self.chat("cook")[0]["model"], "cook")
@@ -248,6 +273,28 @@ class Cluster(unittest.TestCase):
         for key in before.keys() & after.keys() - {("cook", 0)}:
             self.assertEqual(after[key], before[key])
         self.say(said)
+
+    def test_9_bytes_of_devices_are_counted(self):
+        models = {name: value for name, value in MODELS.items() if name in ("log", "pilot")} | {"helm": ("mate-chat", 1024, 'warm-up = "quick"\nbatch-size = 64\nubatch-size = 64\n')}
+        placed = [p for p in json.loads(self.place(models, "--before", self.before))["placed"] if p["model"] == "helm"]
+        self.assertIn(placed[0]["node"], ("rack2", "rack3"))
+        self.slurm.environment |= GPU
+        self.say(self.submit())
+        until(60, "helm", lambda: [n for (model, _), n in self.where().items() if model == "helm"] == [p["node"] for p in placed])
+        for (model, replica), job in self.slurm.jobs().items():
+            if model == "helm":
+                told = self.slurm.asked("scontrol", "show", "job", job["id"])
+                self.assertIn(f"TresPerNode=gres/vram:llvmpipe-Vulkan0:{placed[replica]['device_bytes']}\n", told)
+        # What is left of the device is known to the byte.
+        left = 700 * 2**20 - placed[0]["device_bytes"]
+        said = [self.slurm.asked("sbatch", "--parsable", "--nodelist", placed[0]["node"], "--comment=none", "--array=0", "--mem=1M", f"--gres=vram:llvmpipe-Vulkan0:{size}",
+                                 "--wrap", "sleep 600", cwd=self.folder).strip() for size in (left + 1, left)]
+        until(60, "the job that fits", lambda: self.slurm.asked("squeue", "--noheader", "--format", "%T", "--job", said[1]).strip() == "RUNNING")
+        self.assertEqual(self.slurm.asked("squeue", "--noheader", "--format", "%T", "--job", said[0]).strip(), "PENDING")
+        self.front.reload()
+        # A software GPU compiles for long where others compute beside it.
+        until(900, "helm's answer", lambda: Front.ask("/v1/completions", {"model": "helm", "prompt": "The", "max_tokens": 2}, timeout=900)[0] == 200)
+        self.say(f"helm runs on {placed[0]['device_bytes']} bytes of a device; a job of {left} beside it, one of a byte more waits")
 
 
 if __name__ == "__main__":

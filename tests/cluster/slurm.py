@@ -27,7 +27,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 SlurmdTimeout=10
-KillWait=10
+KillWait=60
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
 Include {rendered}/nodes.conf
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP

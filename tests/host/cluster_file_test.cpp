@@ -7,6 +7,7 @@
 namespace plimsoll::host {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -137,24 +138,32 @@ TEST(ClusterFileTest, WhatIsWrongWithHowItIsServed) {
 
 TEST(ClusterFileTest, WhatNoMachineIsCalledAndWhatNoServerTakes) {
   const auto of = [](const std::string& node, const std::string& model) {
-    return wrong("[[node]]\nname = \"" + node + "\"\nhost = \"1GiB\"\n[[model]]\npath = \"a.gguf\"\nname = \"" + model +
-                 "\"\n");
+    return wrong("[[node]]\nname = \"" + node +
+                 "\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\nname = \"" + model + "\"\n");
   };
   EXPECT_THAT(of("n", "m"), testing::IsEmpty());
   for (const char* name : {"../etc/cron.d/n", "a b", "-n", "n\\n", "n[1-3]"})
     EXPECT_THAT(of(name, "m"), ElementsAre(HasSubstr("is no host's"))) << name;
   EXPECT_THAT(of("n", "a:b"), ElementsAre(HasSubstr("has a colon")));
-  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"200\"\n[[model]]\npath = \"a.gguf\"\n"),
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"200\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("'host' of node 'n' is 200 B; is its unit missing, as in \"200GiB\"?")));
-  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"a;b\"\n[[model]]\npath = \"a.gguf\"\n"),
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"a;b\"\n[[model]]\nkinds = [\"host\"]\npath = "
+                    "\"a.gguf\"\n"),
               ElementsAre(HasSubstr("the address of node 'n'")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"x\"\n[[node]]\nname = \"m\"\nhost = "
                     "\"1GiB\"\naddress = "
-                    "\"x\"\n[[model]]\npath = \"a.gguf\"\n"),
+                    "\"x\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("nodes 'n' and 'm' have the same address")));
+  EXPECT_THAT(wrong("[[kind]]\nname = \"c\"\nplan-on = \"CPU\"\n"),
+              Contains(HasSubstr("1: kind 'c' is to be planned on 'CPU'; for")));
+  EXPECT_THAT(wrong("[[kind]]\nname = \"c\"\nplan-on = \"A\"\n[[kind]]\nname = \"c\"\nplan-on = \"B\"\n"),
+              Contains(HasSubstr("two kinds are called 'c'")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\npath = \"a.gguf\"\n"),
+              ElementsAre(HasSubstr("'a' may go nowhere: there is no [[kind]]")));
+  EXPECT_THAT(wrong("serve = 3\n"), Contains(HasSubstr("1: 'serve' is a table")));
   EXPECT_THAT(wrong(""), ElementsAre(HasSubstr("there is no model in this cluster"), HasSubstr("there is no node")));
-  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\npath = \"a.gguf\"\nname = "
-                    "\"m\"\n[[model]]\npath = \"b.gguf\"\nname = "
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\nname = "
+                    "\"m\"\n[[model]]\nkinds = [\"host\"]\npath = \"b.gguf\"\nname = "
                     "\"m\"\n"),
               ElementsAre(HasSubstr("two models are called 'm'")));  // once
 }
@@ -182,7 +191,8 @@ TEST(ClusterFileTest, AServerOfOneReplicaMayHaveWhatItsPlanTakes) {
 
 TEST(ClusterFileTest, WhatOtherProgramsAreToldOfAModel) {
   const auto file = parse_cluster(
-      "[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nname = \"m\"\npath = \"a/m.gguf\"\nlora = "
+      "[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\nname = \"m\"\npath = \"a/m.gguf\"\nlora "
+      "= "
       "[\"/b/l.gguf\"]\nparallel = 3\nthreads = "
       "5\naliases = [\"x\"]\n[[model.preset]]\nname = \"p\"\naliases = [\"q\"]\n",
       "/c");
