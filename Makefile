@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-clients test-guard test-languages test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-clients test-guard test-cluster test-languages test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo "make test-full    every test, the whole plan = ledger matrix included"
 	@echo "make test-clients clients from npm, and a browser, against the server"
 	@echo "make test-guard   the guard before llama.cpp's programs, C#, Python and node-llama-cpp"
+	@echo "make test-cluster Slurm and HAProxy with three machines that are this one; as root"
 	@echo "make test-languages  the C interface from C# and JavaScript"
 	@echo "make test-asan    the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-tsan    the tests under the thread sanitizer"
@@ -35,6 +36,8 @@ test-clients:
 	@scripts/test-clients.sh
 test-guard:
 	@scripts/test-guard.sh
+test-cluster:
+	@scripts/test-cluster.sh
 test-languages:
 	@scripts/test-languages.sh
 test-asan:

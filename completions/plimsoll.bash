@@ -81,7 +81,7 @@ _plimsoll() {
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     ps) words='-h --help --watch --interval --json' ;;
     place)
-      words='-h --help --before --write --json'
+      words='-h --help --before --write --render --json'
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;
     top) words='-h --help --fleet --budget --no-prefault --frame --frames --interval --json' ;;
     guard)

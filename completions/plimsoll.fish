@@ -698,4 +698,5 @@ complete -c plimsoll -n '__fish_seen_subcommand_from place' -s h -l help -d 'Pri
 complete -c plimsoll -n '__fish_seen_subcommand_from place' -F
 complete -c plimsoll -n '__fish_seen_subcommand_from place' -l before -r -F -d 'Where models are now, as --json wrote it'
 complete -c plimsoll -n '__fish_seen_subcommand_from place' -l write -r -F -d 'Write NODE.toml there, the fleet file that each node serves'
+complete -c plimsoll -n '__fish_seen_subcommand_from place' -l render -x -d 'Write there what runs it'
 complete -c plimsoll -n '__fish_seen_subcommand_from place' -l json -d 'One JSON object on stdout instead of text'

@@ -6,10 +6,12 @@
 #include <array>
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 
 #include "model_keys.hpp"
+#include "serving_table.hpp"
 #include "table_reader.hpp"
 
 namespace plimsoll::host {
@@ -45,6 +47,8 @@ place::Node read_node(const toml::table& table, Complaints& complaints) {
   reader.text("name", [&](const std::string& value) { node.name = value; });
   reader.text("host", [&](const std::string& value) { set_bytes("host", node.host, value); });
   reader.flag("down", node.is_down);
+  reader.text("address", [&](const std::string& value) { node.address = value; });
+  reader.number("cpus", node.cpus, 1, 100'000);
   reader.tables("device", "[[node.device]]",
                 [&](const toml::table& device) { node.devices.push_back(read_device(device, complaints)); });
   reader.read(table);
@@ -60,9 +64,15 @@ DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
   reader.text("runtime", [&](const std::string& value) { set_bytes("runtime", kind.runtime.emplace(), value); });
   reader.read(table);
   require_keys(table, {"name", "plan-on"}, "kind", complaints);
-  if (kind.name == kHostKind)
+  if (kind.name == kHostKind) {
     complaints.at(table.source(),
                   fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
+  } else if (kind.plan_on == "CPU" || kind.plan_on == "none") {
+    complaints.at(
+        table.source(),
+        fmt::format("kind '{}' is to be planned on '{}'; for models on a node's own memory say kinds = [\"{}\"]",
+                    kind.name, kind.plan_on, kHostKind));
+  }
   return kind;
 }
 
@@ -111,18 +121,33 @@ void read_model_of_cluster(const toml::table& table, const std::filesystem::path
 
 ClusterFile read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   ClusterFile file;
-  TableReader reader(complaints, "a cluster; known are [[kind]], [[node]] and [[model]]");
+  TableReader reader(complaints, "a cluster; known are [[kind]], [[node]], [[model]] and [serve]");
   reader.tables("kind", "[[kind]]", [&](const auto& table) { file.kinds.push_back(read_kind(table, complaints)); });
   reader.tables("node", "[[node]]",
                 [&](const auto& table) { file.cluster.nodes.push_back(read_node(table, complaints)); });
   reader.tables("model", "[[model]]",
                 [&](const auto& table) { read_model_of_cluster(table, folder, file, complaints); });
+  reader.table("serve", [&](const auto& table) { file.serving = read_serving(table, complaints); });
   reader.read(root);
   return file;
 }
 
 bool is_declared(const ClusterFile& file, const std::string& kind) {
   return kind == kHostKind || std::ranges::contains(file.kinds, kind, &DeviceKind::name);
+}
+
+// A size without a unit is one of bytes, which nobody means of a machine.
+void check_sizes(const place::Cluster& cluster, std::vector<std::string>& wrong) {
+  const auto check = [&](const std::string& whose, Bytes size) {
+    if (size > Bytes{} && size < 1_MiB)
+      wrong.push_back(
+          fmt::format("{} is {}; is its unit missing, as in \"{}GiB\"?", whose, format_bytes(size), size.value()));
+  };
+  for (const place::Node& node : cluster.nodes) {
+    check(fmt::format("'host' of node '{}'", node.name), node.host);
+    for (const place::Device& device : node.devices)
+      check(fmt::format("the budget of '{}' of node '{}'", device.name, node.name), device.budget);
+  }
 }
 
 // What the tables say of one another.
@@ -134,7 +159,16 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
                                          node.name, device.kind));
     }
   }
+  std::set<std::string> kinds;
+  for (const DeviceKind& kind : file.kinds) {
+    if (!kinds.insert(kind.name).second) complaints.at(place, fmt::format("two kinds are called '{}'", kind.name));
+  }
   for (const ClusterModel& model : file.models) {
+    if (model.kinds.empty() && kinds.empty())
+      complaints.at(place,
+                    fmt::format("'{}' may go nowhere: there is no [[kind]], and a node's own memory is for models "
+                                "that say kinds = [\"{}\"]",
+                                model.model.request.name, kHostKind));
     for (const std::string& kind : model.kinds) {
       if (!is_declared(file, kind))
         complaints.at(
@@ -143,7 +177,17 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
   }
   place::Cluster cluster = file.cluster;
   for (place::Model& model : cluster.models) model.needs = {{}};  // they are not known yet
-  for (const std::string& sentence : contradictions(cluster)) complaints.at(place, sentence);
+  std::vector<std::string> wrong = contradictions(cluster);
+  check_sizes(cluster, wrong);
+  if (file.models.empty()) wrong.emplace_back("there is no model in this cluster");
+  if (cluster.nodes.empty()) wrong.emplace_back("there is no node in this cluster");
+  // What no server would take of them.
+  Fleet fleet;
+  for (const ClusterModel& model : file.models) fleet.models.push_back(model.model);
+  if (!fleet.models.empty()) std::ranges::copy(contradictions(fleet), std::back_inserter(wrong));
+  for (auto sentence = wrong.begin(); sentence != wrong.end(); ++sentence) {
+    if (std::find(wrong.begin(), sentence, *sentence) == sentence) complaints.at(place, *sentence);
+  }
 }
 
 }  // namespace
@@ -158,18 +202,36 @@ ParsedConfig<ClusterFile> parse_cluster(std::string_view text, const std::filesy
 
 ClusterFile read_cluster(const std::filesystem::path& path) { return read_config("cluster file", path, parse_cluster); }
 
+namespace {
+
+// A model's own lines, at its place.
+toml::table model_table(const ClusterFile& file, const place::Placed& replica) {
+  const auto model =
+      std::ranges::find(file.models, replica.model, [](const ClusterModel& m) { return m.model.request.name; });
+  toml::table table = *toml::parse(model->keys)["model"][0].as_table();
+  table.insert_or_assign("name", replica.model);
+  table.insert_or_assign("device", replica.device.empty() ? "none" : replica.device);
+  if (!table.contains("load-at-start")) table.insert_or_assign("load-at-start", true);
+  return table;
+}
+
+std::string fleet_text(const std::string& what, const toml::array& budgets, const toml::array& models) {
+  std::ostringstream out;
+  out << "# " << what << ": written by `plimsoll place`\n"
+      << toml::toml_formatter(toml::table{{"budgets", budgets}, {"model", models}}) << "\n";
+  return out.str();
+}
+
+}  // namespace
+
 std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement, const place::Node& node) {
   toml::array models;
   std::map<std::string, int> seen;
   for (const place::Placed& one : placement.placed) {
     if (one.node != node.name) continue;
-    const auto model =
-        std::ranges::find(file.models, one.model, [](const ClusterModel& m) { return m.model.request.name; });
-    toml::table table = *toml::parse(model->keys)["model"][0].as_table();
+    toml::table table = model_table(file, one);
     const int count = ++seen[one.model];  // more than one where there are more replicas than nodes
-    table.insert_or_assign("name", count == 1 ? one.model : fmt::format("{}-{}", one.model, count));
-    table.insert_or_assign("device", one.device.empty() ? "none" : one.device);
-    if (!table.contains("load-at-start")) table.insert_or_assign("load-at-start", true);
+    if (count > 1) table.insert_or_assign("name", fmt::format("{}-{}", one.model, count));
     models.push_back(std::move(table));
   }
   if (models.empty()) return {};
@@ -177,10 +239,14 @@ std::string fleet_file_of(const ClusterFile& file, const place::Placement& place
   for (const place::Device& device : node.devices) {
     if (!device.is_down) budgets.push_back(fmt::format("{}={}", device.name, device.budget.value()));
   }
-  std::ostringstream out;
-  out << "# " << node.name << ": written by `plimsoll place`\n"
-      << toml::toml_formatter(toml::table{{"budgets", budgets}, {"model", models}}) << "\n";
-  return out.str();
+  return fleet_text(node.name, budgets, models);
+}
+
+place::ServedFleet fleet_file_of(const ClusterFile& file, const place::Placed& replica) {
+  toml::array budgets{fmt::format("CPU={}", replica.need.host.value())};
+  if (!replica.device.empty()) budgets.push_back(fmt::format("{}={}", replica.device, replica.need.device.value()));
+  const toml::array model{model_table(file, replica)};
+  return {.text = fleet_text("one model", budgets, model), .settings = fleet_text("one model", {}, model)};
 }
 
 }  // namespace plimsoll::host

@@ -9,6 +9,8 @@
 //   name = "rack1"
 //   host = "200GiB"               # of its memory for models
 //   down = false
+//   address = "10.0.0.1"          # where it is reached; the default: its name
+//   cpus = 32                     # that models may compute with; Slurm needs it
 //   [[node.device]]
 //   name = "CUDA0"                # as `plimsoll devices` names it there
 //   kind = "h100"
@@ -23,6 +25,8 @@
 //   kinds = ["h100", "host"]      # where it may go, the best first; the default: every kind, and not a host
 //   prefer = ["rack1"]
 //   avoid = []
+//
+//   [serve]                       # how it is served, for the files of other programs: serving_table.hpp
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -33,6 +37,7 @@
 #include "host/config_file.hpp"
 #include "host/fleet.hpp"
 #include "place/placement.hpp"
+#include "place/serving.hpp"
 
 namespace plimsoll::host {
 
@@ -56,6 +61,7 @@ struct ClusterFile {
   place::Cluster cluster{};
   std::vector<DeviceKind> kinds{};
   std::vector<ClusterModel> models{};
+  place::Serving serving{};
 };
 
 [[nodiscard]] ParsedConfig<ClusterFile> parse_cluster(std::string_view text, const std::filesystem::path& folder);
@@ -66,5 +72,10 @@ struct ClusterFile {
 // start. Empty where nothing is placed there.
 [[nodiscard]] std::string fleet_file_of(const ClusterFile& file, const place::Placement& placement,
                                         const place::Node& node);
+// Of a server of one replica alone: what its plan takes is all that it may have.
+[[nodiscard]] place::ServedFleet fleet_file_of(const ClusterFile& file, const place::Placed& replica);
+
+// The cluster as other programs are told of it.
+[[nodiscard]] place::ServedCluster served_cluster(const ClusterFile& file, const place::Placement& placement);
 
 }  // namespace plimsoll::host

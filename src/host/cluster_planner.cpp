@@ -106,8 +106,10 @@ void add_other_needs(ClusterFile& file, const place::Placement& placement, plan:
           changed.dry_run = alternative.requests[r];
           other.models.push_back(planner.plan({changed}, options_for(kinds[k], false)).models.front());
         }
-        wish.others.push_back(
-            {.flags = fmt::format("{}", fmt::join(alternative.flags, " ")), .need = need_of(other, kinds[k])});
+        place::Need need = need_of(other, kinds[k]);
+        if (!need.kind.empty() && need.device == Bytes{})
+          continue;  // it is off the device: "host" is a kind of its own
+        wish.others.push_back({.flags = fmt::format("{}", fmt::join(alternative.flags, " ")), .need = std::move(need)});
       }
     }
   }

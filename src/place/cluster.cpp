@@ -2,16 +2,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string_view>
 
 namespace plimsoll::place {
 namespace {
 
+bool has_only(std::string_view text, std::string_view others) {
+  return std::ranges::all_of(text, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || others.contains(c);
+  });
+}
+
+// It becomes a file's name, and a word in the files of other programs.
+void check_host_name(const Node& node, std::map<std::string, std::string>& by_address,
+                     std::vector<std::string>& wrong) {
+  if (node.name.empty()) {
+    wrong.emplace_back("a node has no name");
+    return;
+  }
+  if (!has_only(node.name, "-_.") || !has_only(node.name.substr(0, 1), ""))
+    wrong.push_back(fmt::format("the name of node '{}' is no host's: letters, digits, '-', '_' and '.'", node.name));
+  if (node.address.empty()) return;
+  if (!has_only(node.address, "-_.:") || node.address.starts_with('-'))
+    wrong.push_back(fmt::format("the address of node '{}' is '{}', which is none", node.name, node.address));
+  const auto [other, is_new] = by_address.emplace(node.address, node.name);
+  if (!is_new && other->second != node.name)
+    wrong.push_back(fmt::format("nodes '{}' and '{}' have the same address", other->second, node.name));
+}
+
 void check_nodes(const Cluster& cluster, std::set<std::string>& names, std::set<std::string>& kinds,
                  std::vector<std::string>& wrong) {
+  std::map<std::string, std::string> by_address;
   for (const Node& node : cluster.nodes) {
-    if (node.name.empty()) wrong.emplace_back("a node has no name");
+    check_host_name(node, by_address, wrong);
     if (!names.insert(node.name).second) wrong.push_back(fmt::format("two nodes are called '{}'", node.name));
     std::set<std::string> devices;
     for (const Device& device : node.devices) {

@@ -20,7 +20,9 @@ struct Node {
   std::string name;
   Bytes host{};  // what may be taken of its own memory
   std::vector<Device> devices{};
-  bool is_down = false;  // with all its devices
+  bool is_down = false;   // with all its devices
+  std::string address{};  // where it is reached; empty: by its name
+  unsigned cpus = 0;      // that models may compute with; 0: not told
   friend bool operator==(const Node&, const Node&) = default;
 };
 

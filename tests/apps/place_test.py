@@ -72,6 +72,38 @@ class Place(unittest.TestCase):
         self.assertRegex(done.stdout, r"with -\w+ .* it fits on n")
         self.assertRegex(done.stdout, r"less would fit on n")
 
+    def test_what_runs_it_is_written_beside_it(self):
+        good = f'[serve]\nbeside = "8MiB"\n[[node]]\nname = "n"\nhost = "1GiB"\ncpus = 2\n[[model]]\npath = "{BOSUN}"\nname = "log"\nctx-size = 512\nkinds = ["host"]\n'
+        out = self.path / "out"
+        alone = self.place(self.write(good), "--render", "haproxy", "--write", out)
+        self.assertEqual(sorted(str(f.relative_to(out)) for f in out.rglob("*.*")), ["haproxy/haproxy.cfg", "haproxy/models.json", "haproxy/names-lower.map", "haproxy/names.map", "n.toml"])
+        self.assertIn("server n n:8080 check", (out / "haproxy/haproxy.cfg").read_text())
+        (out / "slurm").mkdir()
+        for old in ("gone.sbatch", "log-0.log"):
+            (out / "slurm" / old).write_text("")
+        jobs = self.place(self.write(good), "--render", "slurm,haproxy", "--write", out)
+        self.assertEqual(jobs["placed"][0]["host_bytes"], alone["placed"][0]["host_bytes"] + 8 * 2**20)
+        self.assertEqual(sorted(f.name for f in (out / "slurm").iterdir()), ["gres.conf", "log-0.log", "log.sbatch", "nodes.conf", "submit.sh"])
+        self.assertTrue(os.access(out / "slurm/submit.sh", os.X_OK))
+        job = (out / "slurm/log.sbatch").read_text()
+        self.assertIn(f"#SBATCH --mem={-(-jobs['placed'][0]['host_bytes'] // 2**20)}M\n", job)
+        port = job.split("0) port=")[1].split(" ")[0]
+        self.assertIn(f"server n-0 n:{port} check", (out / "haproxy/haproxy.cfg").read_text())
+
+    def test_what_cannot_be_rendered_is_a_sentence(self):
+        good = f'[[node]]\nname = "n"\nhost = "1GiB"\n[[model]]\npath = "{BOSUN}"\nctx-size = 512\nkinds = ["host"]\n'
+        out = self.path / "out"
+        for arguments, words in ((["--render", "slurm"], "--write"), (["--render", "nomad", "--write", out], "nomad"),
+                                 (["--render", "slurm,kubernetes", "--write", out], "choose one"),
+                                 (["--render", "haproxy,slurm", "--write", out], "node 'n' has no 'cpus'"),
+                                 (["--render", "kubernetes", "--write", out], "no 'image'")):
+            self.assertIn(words, self.run_it("place", self.write(good), *arguments, status=2).stderr)
+        self.assertFalse(out.exists())  # nothing, where one of them cannot be
+        small = good.replace("1GiB", "2MiB")
+        self.assertIn("no model has a place", self.run_it("place", self.write(small), "--render", "haproxy", "--write", out, status=3).stderr)
+        (self.path / "file").write_text("")
+        self.assertIn("file", self.run_it("place", self.write(good), "--render", "haproxy", "--write", self.path / "file", status=1).stderr)
+
     def test_bad_input_is_a_sentence(self):
         good = f'[[node]]\nname = "n"\nhost = "1GiB"\n[[model]]\npath = "{BOSUN}"\nctx-size = 512\nkinds = ["host"]\n'
         self.assertIn("cannot be read", self.run_it("place", self.path / "none.toml", status=1).stderr)

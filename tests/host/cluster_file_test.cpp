@@ -13,6 +13,7 @@ namespace plimsoll::host {
 namespace {
 
 using plimsoll::test::expect_error;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -100,6 +101,119 @@ TEST(ClusterFileTest, AWrongFileIsCalledACluster) {
   expect_error(ErrorCode::usage, "1 thing is wrong with this cluster file\n  ",
                [&] { (void)read_cluster(folder.write("cluster.toml", "[[node]")); });
   expect_error(ErrorCode::io, "the cluster file '", [&] { (void)read_cluster(folder.path()); });
+}
+
+TEST(ClusterFileTest, ReadsHowItIsServed) {
+  const std::string text = std::string(kTwoNodes) + R"(
+[[node]]
+name = "rack2"
+address = "fd00::2"
+cpus = 16
+host = "8GiB"
+[serve]
+program = "/opt/plim soll"
+options = ["--host-name", "models.example"]
+port = 81
+replica-ports = 30000
+front-port = 80
+beside = "64MiB"
+partition = "gpu,cpu"
+image = "registry.example:5000/plimsoll:1"
+namespace = "models"
+runtime-class = "nvidia"
+)";
+  const auto file = parse_cluster(text, "/c");
+  ASSERT_TRUE(file) << testing::PrintToString(wrong(text));
+  EXPECT_EQ(file->cluster.nodes.at(2).address, "fd00::2");
+  EXPECT_EQ(file->cluster.nodes.at(2).cpus, 16U);
+  EXPECT_EQ(file->serving, (place::Serving{.program = "/opt/plim soll",
+                                           .options = {"--host-name", "models.example"},
+                                           .port = 81,
+                                           .first_port = 30'000,
+                                           .front_port = 80,
+                                           .beside = 64_MiB,
+                                           .partition = "gpu,cpu",
+                                           .image = "registry.example:5000/plimsoll:1",
+                                           .name_space = "models",
+                                           .runtime_class = "nvidia"}));
+}
+
+TEST(ClusterFileTest, WhatIsWrongWithHowItIsServed) {
+  EXPECT_THAT(wrong("[serve]\nport = 70000\nreplica-ports = 60000\npartition = \"a b\"\nimage = \"x\\ny\"\noptions = "
+                    "[\"--port=1\"]\n"
+                    "program = \"\"\nbeside = \"some\"\ncolour = 1\n"),
+              testing::UnorderedElementsAre(
+                  HasSubstr("2: 'port' is 70000"), HasSubstr("3: 'replica-ports' is 60000, and must be 1 to 55536"),
+                  HasSubstr("4: 'partition' does not know 'a b'"), HasSubstr("5: 'image' does not know"),
+                  HasSubstr("6: 'options' cannot have '--port'"), HasSubstr("1: 'program' is empty"),
+                  HasSubstr("8: 'beside'"), HasSubstr("9: unknown key 'colour' of 'serve'")));
+}
+
+TEST(ClusterFileTest, WhatNoMachineIsCalledAndWhatNoServerTakes) {
+  const auto of = [](const std::string& node, const std::string& model) {
+    return wrong("[[node]]\nname = \"" + node +
+                 "\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\nname = \"" + model + "\"\n");
+  };
+  EXPECT_THAT(of("n", "m"), testing::IsEmpty());
+  for (const char* name : {"../etc/cron.d/n", "a b", "-n", "n\\n", "n[1-3]"})
+    EXPECT_THAT(of(name, "m"), ElementsAre(HasSubstr("is no host's"))) << name;
+  EXPECT_THAT(of("n", "a:b"), ElementsAre(HasSubstr("has a colon")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"200\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
+              ElementsAre(HasSubstr("'host' of node 'n' is 200 B; is its unit missing, as in \"200GiB\"?")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"a;b\"\n[[model]]\nkinds = [\"host\"]\npath = "
+                    "\"a.gguf\"\n"),
+              ElementsAre(HasSubstr("the address of node 'n'")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"x\"\n[[node]]\nname = \"m\"\nhost = "
+                    "\"1GiB\"\naddress = "
+                    "\"x\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
+              ElementsAre(HasSubstr("nodes 'n' and 'm' have the same address")));
+  EXPECT_THAT(wrong("[[kind]]\nname = \"c\"\nplan-on = \"CPU\"\n"),
+              Contains(HasSubstr("1: kind 'c' is to be planned on 'CPU'; for")));
+  EXPECT_THAT(wrong("[[kind]]\nname = \"c\"\nplan-on = \"A\"\n[[kind]]\nname = \"c\"\nplan-on = \"B\"\n"),
+              Contains(HasSubstr("two kinds are called 'c'")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\npath = \"a.gguf\"\n"),
+              ElementsAre(HasSubstr("'a' may go nowhere: there is no [[kind]]")));
+  EXPECT_THAT(wrong("serve = 3\n"), Contains(HasSubstr("1: 'serve' is a table")));
+  EXPECT_THAT(wrong(""), ElementsAre(HasSubstr("there is no model in this cluster"), HasSubstr("there is no node")));
+  EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\nname = "
+                    "\"m\"\n[[model]]\nkinds = [\"host\"]\npath = \"b.gguf\"\nname = "
+                    "\"m\"\n"),
+              ElementsAre(HasSubstr("two models are called 'm'")));  // once
+}
+
+TEST(ClusterFileTest, AServerOfOneReplicaMayHaveWhatItsPlanTakes) {
+  const auto file = parse_cluster(kTwoNodes, "/c");
+  ASSERT_TRUE(file);
+  const place::Placed replica{.model = "chat",
+                              .node = "rack1",
+                              .device = "CUDA0",
+                              .need = {.kind = "h100", .device = Bytes{20'000'000'001}, .host = 3_GiB}};
+  const place::ServedFleet served = fleet_file_of(*file, replica);
+  const auto fleet = parse_fleet(served.text, "/somewhere/else");
+  ASSERT_TRUE(fleet) << served.text;
+  ASSERT_EQ(fleet->budgets.size(), 2U);
+  EXPECT_THAT(served.text, HasSubstr("CUDA0=20000000001"));
+  EXPECT_THAT(served.text, HasSubstr("CPU=3221225472"));
+  EXPECT_EQ(fleet->models.at(0).request.name, "chat");
+  EXPECT_TRUE(fleet->models[0].load_at_start);
+  place::Placed measured = replica;
+  measured.need.device = Bytes{19'000'000'000};
+  EXPECT_EQ(fleet_file_of(*file, measured).settings, served.settings);
+  EXPECT_NE(fleet_file_of(*file, measured).text, served.text);
+}
+
+TEST(ClusterFileTest, WhatOtherProgramsAreToldOfAModel) {
+  const auto file = parse_cluster(
+      "[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\nname = \"m\"\npath = \"a/m.gguf\"\nlora "
+      "= "
+      "[\"/b/l.gguf\"]\nparallel = 3\nthreads = "
+      "5\naliases = [\"x\"]\n[[model.preset]]\nname = \"p\"\naliases = [\"q\"]\n",
+      "/c");
+  ASSERT_TRUE(file);
+  const place::ServedCluster served = served_cluster(*file, {.placed = {{.model = "m", .node = "n"}}});
+  EXPECT_EQ(served.models.at(0),
+            (place::ServedModel{.names = {"x", "p", "q"}, .slots = 3, .threads = 5, .folders = {"/c/a", "/b"}}));
+  EXPECT_EQ(served.fleets.size(), 1U);
 }
 
 TEST(ClusterFileTest, ANodesFleetFileHasItsBudgetsAndItsModelsOnTheirDevices) {
