@@ -20,6 +20,8 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "graphics_cards.hpp"
+#include "loaded_libraries.hpp"
 #include "vulkan_instance.hpp"
 
 namespace plimsoll::app {
@@ -100,6 +102,44 @@ std::string vulkan_text(const Json& vulkan) {
   return text;
 }
 
+Json graphics(const Json& vulkan) {
+  std::vector<VulkanDriver> drivers;
+  for (const Json& driver : vulkan["drivers"])
+    drivers.push_back({.file = driver["file"], .library = driver["library"], .problem = driver["problem"]});
+  Json cards = Json::array();
+  for (const GraphicsCard& card : graphics_cards("/", drivers))
+    cards.push_back({{"node", card.node}, {"vendor", card.vendor}, {"driver", card.driver}, {"problem", card.problem}});
+  return cards;
+}
+
+std::string graphics_text(const Json& card) {
+  const auto text = [&](const char* key) { return card[key].get<std::string>(); };
+  return fmt::format("{}{} ({})", text("vendor"), text("node").empty() ? "" : " " + text("node"), text("driver"));
+}
+
+Json libraries() {
+  const LoadedLibraries loaded = loaded_libraries();
+  return {{"bundle", loaded.bundle},    {"c_version", loaded.c_version}, {"c", loaded.c},
+          {"cpp", loaded.cpp},          {"llama", loaded.llama},         {"ggml", loaded.ggml},
+          {"backends", loaded.backends}};
+}
+
+// Of a bundle, which may take the newer of its own and the machine's.
+void print_libraries(const Json& libraries) {
+  const auto text = [&](const char* key) { return libraries[key].get<std::string>(); };
+  fmt::print("engine: {}, backends from {}\n", text("llama"),
+             text("backends").empty() ? "where it looks by itself" : text("backends"));
+  if (libraries["bundle"].get<bool>())
+    fmt::print("bundle: C library {} ({}), C++ library {}\n", text("c_version"), text("c"), text("cpp"));
+}
+
+void advise_on_cards(const Json& report, Json& advice) {
+  for (const Json& card : report.at("graphics")) {
+    if (const auto problem = card["problem"].get<std::string>(); !problem.empty())
+      advice.push_back(fmt::format("the card {} is not used: {}", graphics_text(card), problem));
+  }
+}
+
 Json advice(const Json& report) {
   Json advice = Json::array();
   if (report.at("tracker") != "enforcing") {
@@ -119,6 +159,7 @@ Json advice(const Json& report) {
         "your "
         "own in GGML_BACKEND_PATH (docs/command-line.md, doctor)");
   }
+  if (!accelerated) advise_on_cards(report, advice);
   if (!accelerated && nvidia && has_backend(names, "Vulkan")) {
     advice.push_back("an NVIDIA driver is here, but Vulkan found no card of it: " + vulkan_text(report.at("vulkan")));
   }
@@ -150,7 +191,9 @@ void print_text(const Json& report) {
   std::string names;
   for (const Json& name : report["backends"]) names += (names.empty() ? "" : ", ") + name.get<std::string>();
   fmt::print("backends: {}\n", names);
+  print_libraries(report["libraries"]);
   fmt::print("vulkan: {}\n", vulkan_text(report["vulkan"]));
+  for (const Json& card : report["graphics"]) fmt::print("card: {}\n", graphics_text(card));
   for (const Json& one : report["devices"]) {
     std::string probes;
     for (const Json& probe : one["probes"]) probes += (probes.empty() ? "" : ", ") + probe["probe"].get<std::string>();
@@ -170,7 +213,9 @@ int run(const GlobalOptions& global) {
   Json report{{"schema", "plimsoll.doctor/1"}, {"software", software()},
               {"machine", machine()},          {"tracker", tracker::to_string(tracker::mode())},
               {"backends", backends()},        {"vulkan", vulkan()},
+              {"libraries", libraries()},      {"graphics", Json::array()},
               {"devices", devices(*chain)},    {"store", {{"path", store.path()}, {"usable", store.usable()}}}};
+  report["graphics"] = graphics(report["vulkan"]);
   report["advice"] = advice(report);
   if (global.json) {
     fmt::print("{}\n", report.dump(2));

@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "guarded_command.hpp"
+#include "installed_places.hpp"
 #include "options.hpp"
 
 namespace plimsoll::app {
@@ -18,7 +19,7 @@ namespace {
 // Installed beside the program, or where it was built.
 std::filesystem::path library() {
   const std::filesystem::path folder = std::filesystem::path(program_path()).parent_path();
-  const std::filesystem::path installed = (folder / PLIMSOLL_INSTALLED_GUARD).lexically_normal();
+  const std::filesystem::path installed = (folder / kInstalledGuard).lexically_normal();
   return std::filesystem::exists(installed) ? installed
                                             : (folder / "../lib/plimsoll/libplimsoll-guard.so").lexically_normal();
 }

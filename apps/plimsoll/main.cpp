@@ -1,6 +1,7 @@
 // The program: joins the subcommands, and turns whatever happens into a sentence and an exit status.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -10,12 +11,14 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/own_program.hpp"
 #include "base/version.hpp"
 #include "engine/backend.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "guarded_command.hpp"
+#include "host_vulkan.hpp"
 #include "interrupt.hpp"
 #include "llama_server_flags.hpp"
 #include "near_name.hpp"
@@ -113,7 +116,9 @@ int run_command(int argc, char** argv) {
 int main(int argc, char** argv) try {
   app::take_guarded_command(argc, argv);
   if (!app::is_guard(argc, argv)) {  // a guarded program is as it would be alone
+    app::name_host_drivers();
     if (app::may_compute(argc, argv)) app::bound_waiting(argv);
+    if (started_by_loader()) prctl(PR_SET_NAME, "plimsoll");  // else tools call it by the loader's name
     app::handle_interrupts();
   }
   const int status = run_command(argc, argv);

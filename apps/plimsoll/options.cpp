@@ -11,6 +11,9 @@
 #include <map>
 
 #include <plimsoll/base/error.hpp>
+#include "base/own_program.hpp"
+
+#include "installed_places.hpp"
 
 namespace plimsoll::app {
 
@@ -107,9 +110,7 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
 std::vector<std::string> demo_models() {
   std::vector<std::string> folders;
   if (const char* folder = std::getenv("PLIMSOLL_DEMO_MODELS")) folders.emplace_back(folder);
-  const std::filesystem::path beside_program =
-      std::filesystem::path(program_path()).parent_path() / PLIMSOLL_INSTALLED_MODELS;
-  folders.insert(folders.end(), {PLIMSOLL_SOURCE_MODELS, beside_program.lexically_normal().string()});
+  folders.push_back(place_of(program_path(), kInstalledModels, "models/demo").string());
   for (const std::string& folder : folders) {
     std::vector<std::string> models;
     std::error_code error;
@@ -122,10 +123,6 @@ std::vector<std::string> demo_models() {
   throw Error(ErrorCode::io, "no model was named, and the demo models are not installed; name one with --model");
 }
 
-std::string program_path() {
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? "plimsoll" : path.string();
-}
+std::string program_path() { return own_program(); }
 
 }  // namespace plimsoll::app

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -64,12 +65,20 @@ VulkanDriver driver_of(const std::filesystem::path& file) {
   return driver;
 }
 
-std::vector<std::string> split(const char* list) {
+std::vector<std::string> split(const char* list, char separator = ':') {
   std::vector<std::string> paths;
-  for (const auto piece : std::views::split(std::string_view(list), ':')) {
+  for (const auto piece : std::views::split(std::string_view(list), separator)) {
     if (!piece.empty()) paths.emplace_back(piece.begin(), piece.end());
   }
   return paths;
+}
+
+// VK_LOADER_DRIVERS_DISABLE: patterns of file names, which the loader passes over.
+bool is_passed_over(const std::filesystem::path& file) {
+  const char* list = std::getenv("VK_LOADER_DRIVERS_DISABLE");
+  return list != nullptr && std::ranges::any_of(split(list, ','), [&](const std::string& pattern) {
+           return fnmatch(pattern.c_str(), file.filename().c_str(), 0) == 0;
+         });
 }
 
 // Each is a file or a folder of files.
@@ -77,12 +86,12 @@ void add(std::vector<VulkanDriver>& drivers, const std::vector<std::string>& pla
   for (const std::string& place : places) {
     std::error_code error;
     if (!std::filesystem::is_directory(place, error)) {
-      if (std::filesystem::exists(place, error)) drivers.push_back(driver_of(place));
+      if (std::filesystem::exists(place, error) && !is_passed_over(place)) drivers.push_back(driver_of(place));
       continue;
     }
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
-      if (entry.path().extension() == ".json") files.push_back(entry.path());
+      if (entry.path().extension() == ".json" && !is_passed_over(entry.path())) files.push_back(entry.path());
     }
     std::ranges::sort(files);
     for (const std::filesystem::path& file : files) drivers.push_back(driver_of(file));

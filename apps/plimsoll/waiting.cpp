@@ -6,8 +6,10 @@
 #include <array>
 #include <cstdlib>
 #include <span>
+#include <string>
 #include <string_view>
 
+#include "base/own_program.hpp"
 #include "engine/threads.hpp"
 
 namespace plimsoll::app {
@@ -28,11 +30,9 @@ void bound_waiting(char** argv) {
   const auto settings = engine::bounded_waiting();
   if (settings.empty()) return;
   // By its own name, which tools then show; not "/proc/self/exe".
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (length <= 0) return;
+  const std::string program = own_program();
   for (const auto& [name, value] : settings) setenv(name.c_str(), value.c_str(), 1);
-  execv(path.data(), argv);
+  execv(program.c_str(), argv);
 }
 
 }  // namespace plimsoll::app

@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "engine/backend_folder.hpp"
 #include "engine/engine_log.hpp"
 
 namespace plimsoll::engine {
@@ -59,6 +60,17 @@ void on_engine_log(ggml_log_level level, const char* text, void*) noexcept {
   pending.clear();
 }
 
+// From the engine's own folder: ggml's search begins where the engine was built for, which is another engine's where
+// this one was moved, and ends in the program's working folder, which anybody may have filled. GGML_BACKEND_PATH counts
+// either way.
+void load_backends() {
+  if (const auto folder = own_backend_folder(); !folder.empty()) {
+    ggml_backend_load_all_from_path(folder.c_str());
+  } else {
+    ggml_backend_load_all();
+  }
+}
+
 }  // namespace
 
 EngineLogListener::EngineLogListener() : previous_(listener) { listener = this; }
@@ -81,7 +93,7 @@ void start_backends() {
   std::call_once(once, [] {
     llama_log_set(on_engine_log, nullptr);
     mtmd_helper_log_set(on_engine_log, nullptr);
-    ggml_backend_load_all();
+    load_backends();
     llama_backend_init();
     started.store(true);
     if (const std::string mismatch = version_mismatch(); !mismatch.empty()) log::warn("engine", "{}", mismatch);

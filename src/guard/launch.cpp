@@ -73,7 +73,9 @@ void launch(const std::vector<std::string>& command, const Wishes& wishes, const
   const auto variables = variables_for(wishes, process_environment);
   if (!std::filesystem::exists(library)) {
     throw Error(ErrorCode::unsupported,
-                fmt::format("the guard's library is not there: '{}'. It was not started", library.string()));
+                fmt::format("the guard's library is not there: '{}' (Debian: apt install plimsoll-guard). "
+                            "It was not started",
+                            library.string()));
   }
   if (!wishes.report.empty()) make_report_file(std::filesystem::absolute(wishes.report).string());
   for (const auto& [name, value] : variables) set(name, value);

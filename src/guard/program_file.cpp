@@ -14,6 +14,8 @@
 
 #include <fmt/format.h>
 
+#include "base/own_program.hpp"
+
 namespace plimsoll::guard {
 namespace {
 
@@ -54,11 +56,7 @@ std::optional<Elf64_Ehdr> header_of(std::ifstream& file) {
   return header;
 }
 
-std::string our_loader() {
-  std::ifstream file("/proc/self/exe", std::ios::binary);
-  const auto header = header_of(file);
-  return header ? fs::path(loader_of(file, *header)).filename().string() : "";
-}
+std::string our_loader() { return fs::path(own_loader()).filename().string(); }
 
 unsigned short our_machine() {
   std::ifstream file("/proc/self/exe", std::ios::binary);

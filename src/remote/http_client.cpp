@@ -12,6 +12,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/sleep.hpp"
 #include "base/version.hpp"
+#include "remote/certificates.hpp"
 
 namespace plimsoll::remote {
 namespace {
@@ -184,6 +185,8 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
+  const std::string trusted = certificates();
+  if (!trusted.empty()) set(CURLOPT_CAINFO, trusted.c_str());
   const std::string agent = fmt::format("plimsoll/{}", version());
   set(CURLOPT_USERAGENT, agent.c_str());
   if (!range.empty()) set(CURLOPT_RANGE, range.c_str());

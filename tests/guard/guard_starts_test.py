@@ -35,6 +35,12 @@ class Library(Guard):
         needed = set(re.findall(r"NEEDED.*\[(.*?)\]", text))
         self.assertLessEqual(needed, {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}, text)
 
+    def test_it_can_be_preloaded_on_debian_12(self):
+        """Whose glibc is 2.36: a program there is guarded by the library of a bundle, which is built elsewhere."""
+        text = self.run_it(["readelf", "-V", PROGRAMS["library"]]).stdout
+        versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", text)}
+        self.assertLessEqual(max(versions), (2, 36), versions)
+
     def test_what_it_takes_from_outside_is_the_c_library_s(self):
         text = self.run_it(["nm", "-D", "--undefined-only", PROGRAMS["library"]]).stdout
         foreign = [line for line in text.splitlines() if "@GLIBC" not in line and not re.search(r"\bw\b", line)]
