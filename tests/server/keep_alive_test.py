@@ -11,8 +11,6 @@ from serving import BOSUN, MATE, SMALL, Serving  # noqa: E402
 PROGRAM = sys.argv[1]
 HEADERS = {"Content-Type": "application/json"}
 CHAT = {"messages": [{"role": "user", "content": "Who is the captain?"}], "max_tokens": 4, "temperature": 0}
-# Nobody reads its answer: once the connection is full, it stands still, and holds its slot until it is closed.
-HOLDS_THE_SLOT = {"prompt": "Day 3.", "max_tokens": 1_000_000, "ignore_eos": True, "stream": True}
 
 
 class KeepAlive(unittest.TestCase):
@@ -29,8 +27,8 @@ class KeepAlive(unittest.TestCase):
 
     def hold(self, server):
         """Takes the only slot; the connection that gives it back when it is closed."""
-        connection = self.begin(server, "/v1/completions", HOLDS_THE_SLOT)
-        self.assertEqual(connection.getresponse().status, 200)
+        connection = server.hold()
+        self.addCleanup(connection.close)
         return connection
 
     def test_a_stream_that_waits_has_its_headers_and_comments(self):
@@ -66,7 +64,7 @@ class KeepAlive(unittest.TestCase):
 
     def test_a_long_prompt_is_read_with_comments(self):
         server = self.serving("--sse-ping-interval", 0.002)
-        text = self.begin(server, "/v1/completions", {"prompt": "sails and ropes " * 3000, "max_tokens": 1, "stream": True}).getresponse().read().decode()
+        text = self.begin(server, "/v1/completions", {"prompt": "sails and ropes " * 800, "max_tokens": 1, "stream": True}).getresponse().read().decode()
         self.assertTrue(text.startswith(":\n\n"), text[:100])
         self.assertTrue(text.endswith("data: [DONE]\n\n"))
 
@@ -88,7 +86,7 @@ class KeepAlive(unittest.TestCase):
             self.assertEqual(server.post("/v1/chat/completions", {**CHAT, **wrong, "stream": True})[0], 400, wrong)
 
     def test_what_is_refused_after_it_is_an_event(self):
-        server = self.serving("--sse-ping-interval", 0.05, "--max-wait", 1)
+        server = self.serving("--sse-ping-interval", 0.05, "--max-wait", 3)
         self.hold(server)
         answer = self.begin(server, "/v1/chat/completions", {**CHAT, "stream": True}).getresponse()
         self.assertEqual(answer.status, 200)
@@ -110,7 +108,7 @@ class KeepAlive(unittest.TestCase):
         self.assertEqual(json.loads(answer.read())["choices"][0]["finish_reason"], "length")
 
     def test_an_error_behind_white_space_is_in_the_body(self):
-        server = self.serving("--sse-ping-interval", 0.05, "--keep-alive-spaces", "--max-wait", 1)
+        server = self.serving("--sse-ping-interval", 0.05, "--keep-alive-spaces", "--max-wait", 3)
         self.hold(server)
         status, _, body = server.request("POST", "/v1/chat/completions", CHAT)
         self.assertEqual((status, body["error"]["code"]), (200, "busy"))

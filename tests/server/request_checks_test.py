@@ -106,23 +106,17 @@ class RequestChecks(ServedCase):
 
     def test_what_is_refused_waits_for_nobody(self):
         """While bosun-log answers without end, a sound request for mate-chat waits; refusals come at once."""
-        endless = self.server.connection()
-        body = {"model": "bosun-log", "prompt": "Day 5.", "max_tokens": 100000, "ignore_eos": True, "stream": True}
-        endless.request("POST", TEXT, json.dumps(body), {"Content-Type": "application/json"})
-        answer = endless.getresponse()
-        answer.readline()
+        endless = self.server.hold(model="bosun-log")
         sound = []
         waiting = threading.Thread(target=lambda: sound.append(self.server.post(CHAT, {"model": "mate-chat", "messages": QUESTION, "max_tokens": 1})[0]))
         try:
             waiting.start()
-            while self.server.get("/plimsoll/v1/status")[1]["waiting"] == 0:
-                pass
+            self.server.wait_until_somebody_waits()
             self.check_refusals()
             self.assertEqual(self.server.post("/v1/responses/input_tokens", {"model": "mate-chat", "input": "Aye?"})[0], 200)
             self.assertEqual(sound, [])
             self.assertEqual([(m["loads"], m["evictions"]) for m in self.moves()], [(m["loads"], m["evictions"]) for m in self.before])
         finally:
-            answer.close()
             endless.close()
             waiting.join()
         self.assertEqual(sound, [200])

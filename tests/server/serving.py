@@ -101,19 +101,33 @@ class Serving:
         connection.close()
         return out
 
-    def raw(self, data, timeout=10):
-        """Bytes sent as they are; what comes back until the other end closes or is silent."""
+    def raw(self, data, timeout=300):
+        """Bytes sent as they are; what comes back until the other end closes, as the server does with idle connections."""
         with socket.create_connection((self.host, self.port), timeout=timeout) as s:
             s.sendall(data)
             out = b""
-            s.settimeout(max(timeout, 60))  # until something comes; after that, silence is the end
             try:
                 while chunk := s.recv(65536):
                     out += chunk
-                    s.settimeout(timeout)
-            except (TimeoutError, ConnectionResetError):
+            except ConnectionResetError:
                 pass
             return out
+
+    def hold(self, headers=None, **more):
+        """A connection whose request holds a slot until it is closed: nobody reads the answer, which is longer than what can be on
+        its way unread (some 5 MiB), so it stands still. However busy the machine is, it does not end by itself."""
+        body = {"prompt": "Day 3.", "max_tokens": -1, "ignore_eos": True, "n": 100, "stream": True, **more}
+        connection = self.connection()
+        connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
+        connection.held = connection.getresponse()  # its headers come once it has the slot
+        if connection.held.status != 200:
+            raise AssertionError(f"{connection.held.status}: {connection.held.read()!r}")
+        return connection
+
+    def wait_until_somebody_waits(self, headers=None, count=1):
+        """Requests that have no slot yet."""
+        while self.get("/plimsoll/v1/status", headers)[1]["waiting"] < count:
+            time.sleep(0.01)
 
     def stop(self, sig=signal.SIGTERM, timeout=60):
         if self.process.poll() is None:
