@@ -9,7 +9,6 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "broker/location.hpp"
 #include "broker/machine_ledger.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_process.hpp"
@@ -23,7 +22,7 @@ namespace plimsoll::worker {
 
 // What is promised to this process stands in the host's name in the machine's ledger.
 WorkerServer::WorkerServer(const Limits& limits)
-    : accounting_(broker::MachineLedger::open({.program = "model-worker", .path = broker::kOff})), watchdog_(limits), at_start_(own_memory()) {}
+    : accounting_(broker::MachineLedger::open({.program = "model-worker", .path = "off"})), watchdog_(limits), at_start_(own_memory()) {}
 
 run::ComputeGroup& WorkerServer::group_of(const OpenRequest& request) {
   const plan::ModelPlan& plan = request.plan;
