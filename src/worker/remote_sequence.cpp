@@ -8,8 +8,8 @@
 #include <plimsoll/base/error.hpp>
 
 #include "remote_work.hpp"
-#include "worker/rpc_errors.hpp"
 #include "snapshots.hpp"
+#include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
 namespace {
@@ -64,8 +64,8 @@ void RemoteSequence::leave_life() noexcept { put(nullptr, {}); }
 std::unique_ptr<RemoteSequence> RemoteSequence::create(RemoteModel& model) {
   std::unique_ptr<RemoteSequence> made(new RemoteSequence(model));
   if (model.sequences_ > model.context_facts().n_seq_max)
-    throw Error(ErrorCode::busy, fmt::format("all {} sequences of '{}' are taken", model.context_facts().n_seq_max,
-                                             model.name()));
+    throw Error(ErrorCode::busy,
+                fmt::format("all {} sequences of '{}' are taken", model.context_facts().n_seq_max, model.name()));
   return made;
 }
 
@@ -77,7 +77,7 @@ std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const r
   try {
     const State state = as_ours([&] {
       return model.loop().run([&]() -> kj::Promise<State> {
-        KJ_IF_MAYBE(client, there->open->model) {
+        KJ_IF_MAYBE (client, there->open->model) {
           auto call = client->restoreRequest();
           write(call.initSnapshot(), kj::mv(*packed));
           call.setWeight(made->weight_);
@@ -108,7 +108,7 @@ void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
   there->open = open;
   const State state = as_ours([&] {
     return model_.loop().run([&]() -> kj::Promise<State> {
-      KJ_IF_MAYBE(client, open->model) {
+      KJ_IF_MAYBE (client, open->model) {
         auto call = client->createRequest();
         write_list(call.initTokens(static_cast<capnp::uint>(all.size())), all);
         write_list(call.initScales(static_cast<capnp::uint>(scales_.size())), scales_);
@@ -136,7 +136,7 @@ void RemoteSequence::be_there() const {
 
 rpc::Sequence::Client RemoteSequence::client() const {
   if (const auto here = there()) {
-    KJ_IF_MAYBE(sequence, here->sequence) return *sequence;
+    KJ_IF_MAYBE (sequence, here->sequence) return *sequence;
   }
   kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
 }
@@ -182,9 +182,8 @@ std::size_t RemoteSequence::replace(std::span<const engine::Token> tokens) {
   const auto [state, in_memory] = ask([&](rpc::Sequence::Client& sequence) {
     auto call = sequence.replaceRequest();
     write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
-    return call.send().then([](auto&& done) {
-      return std::pair(state_of(done.getState()), static_cast<std::size_t>(done.getInMemory()));
-    });
+    return call.send().then(
+        [](auto&& done) { return std::pair(state_of(done.getState()), static_cast<std::size_t>(done.getInMemory())); });
   });
   set(state);
   tokens_.assign(tokens.begin(), tokens.end());

@@ -243,9 +243,8 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
     kill(lone->process.pid(), SIGABRT);
     (void)lone->process.last_words_of(life);
   }
-  test::expect_error(ErrorCode::engine_failed, "has died 2 times", [&] {
-    (void)lone->model.create().replace(tokens("Day 12."));
-  });
+  test::expect_error(ErrorCode::engine_failed, "has died 2 times",
+                     [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
   EXPECT_TRUE(lone->model.has_failed());
   EXPECT_NE(lone->process.last_words().find("Aborted"), std::string::npos) << lone->process.last_words();
 }
