@@ -133,9 +133,10 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command
-         .add_flag("--isolate", o.isolate,
-                   "Models compute in a process of their own, one for each compute group; what ends it does not end the "
-                   "server")
+         .add_flag(
+             "--isolate", o.isolate,
+             "Models compute in a process of their own, one for each compute group; what ends it does not end the "
+             "server")
          ->envname("PLIMSOLL_ISOLATE"),
      "Server");
   of(command

@@ -30,7 +30,8 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
 [[noreturn]] void throw_error(const Json& error) {
   Error::Numbers numbers;
   for (const Json& pair : error.at("numbers")) numbers.emplace_back(pair.at(0), pair.at(1));
-  throw Error(error_code_from(error.at("code").get<std::string>()), error.at("message").get<std::string>(), std::move(numbers));
+  throw Error(error_code_from(error.at("code").get<std::string>()), error.at("message").get<std::string>(),
+              std::move(numbers));
 }
 
 bool write_all(int file, std::string_view text) {

@@ -25,7 +25,11 @@ memory::Tag tag_of(const device::DeviceId& device) {
 BackendAccounting::BackendAccounting(memory::Ledger& ledger, const device::Probe& probe,
                                      const std::vector<device::DeviceInfo>& devices,
                                      std::function<bool(const std::string& owner)> is_elsewhere)
-    : ledger_(ledger), is_elsewhere_(std::move(is_elsewhere)), devices_(devices), meter_(probe, accelerators(devices)), before_(meter_.read()) {}
+    : ledger_(ledger),
+      is_elsewhere_(std::move(is_elsewhere)),
+      devices_(devices),
+      meter_(probe, accelerators(devices)),
+      before_(meter_.read()) {}
 
 BackendAccounting::~BackendAccounting() {
   for (const auto& [tag, bytes] : charged_) give_back(tag, bytes);

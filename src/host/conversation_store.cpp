@@ -240,12 +240,10 @@ void require_it_fits(const Resident& resident, const run::SequenceSnapshot& snap
 }
 
 // The memory is not always kept (see SwapSpace), or fits no more; the tokens then wait to be decoded again.
-run::Conversation bring_back(run::ServedModel& model, const run::SequenceSnapshot& snapshot,
-                             bool is_memory_of_use) {
+run::Conversation bring_back(run::ServedModel& model, const run::SequenceSnapshot& snapshot, bool is_memory_of_use) {
   if (snapshot.tokens.empty()) return model.create();
   // One of another model is refused there.
-  if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(model, snapshot)))
-    return model.load(snapshot);
+  if (snapshot.decoded > 0 && (is_memory_of_use || !is_of_another_cache(model, snapshot))) return model.load(snapshot);
   run::Conversation conversation = model.create();
   if (is_memory_of_use) conversation.set_adapter_scales(snapshot.adapter_scales);  // of the same adapters
   conversation.prompt(snapshot.tokens);

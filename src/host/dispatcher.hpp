@@ -216,18 +216,18 @@ class Dispatcher {
   struct Model {
     ModelRules rules;
     ModelState state = ModelState::absent;
-    bool was_loaded = false;     // swapped out rather than absent when it goes
-    bool leaving = false;        // let_go(): evict when idle
-    bool yielding = false;       // as leaving, whatever is asked meanwhile
-    bool broken = false;         // outdated or lost: evict when idle, whatever is asked meanwhile
-    bool evicting = false;       // decided, not yet reported back
-    bool retired = false;        // no model of the fleet any more
-    bool keeps_loading = false;  // though nobody waits: it was asked for without a slot
-    std::size_t failures = 0;    // of loads, in a row
-    std::size_t losses = 0;      // of its device, without a lease in between that ended well
+    bool was_loaded = false;          // swapped out rather than absent when it goes
+    bool leaving = false;             // let_go(): evict when idle
+    bool yielding = false;            // as leaving, whatever is asked meanwhile
+    bool broken = false;              // outdated or lost: evict when idle, whatever is asked meanwhile
+    bool evicting = false;            // decided, not yet reported back
+    bool retired = false;             // no model of the fleet any more
+    bool keeps_loading = false;       // though nobody waits: it was asked for without a slot
+    std::size_t failures = 0;         // of loads, in a row
+    std::size_t losses = 0;           // of its device, without a lease in between that ended well
     std::optional<Error> given_up{};  // fails with this once it has gone
     std::optional<Error> failure{};
-    std::optional<Time> retry_at{};   // empty: when somebody asks for it to be loaded
+    std::optional<Time> retry_at{};  // empty: when somebody asks for it to be loaded
     std::size_t leases = 0;
     Time last_used{};
     std::chrono::milliseconds load_time{1000};

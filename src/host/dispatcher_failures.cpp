@@ -111,9 +111,10 @@ void Dispatcher::refuse_failed(Time now) {
     const Model& one = model(ticket.model);
     Error::Numbers numbers = one.failure->numbers();
     if (!one.retry_at) {
-      refuse(ticket, one.failure->code(),
-             fmt::format("'{}': {}; it is tried again when it is asked to be loaded", ticket.model, one.failure->what()),
-             std::move(numbers));
+      refuse(
+          ticket, one.failure->code(),
+          fmt::format("'{}': {}; it is tried again when it is asked to be loaded", ticket.model, one.failure->what()),
+          std::move(numbers));
       continue;
     }
     const auto due_in = std::chrono::ceil<std::chrono::seconds>(*one.retry_at - now);

@@ -40,18 +40,21 @@ void look_at_isolation(const Fleet& fleet, std::vector<std::string>& out) {
     const std::string& group = model.request.compute_group;
     if (model.isolation.is_wanted() && model.request.dry_run.context.kv_unified &&
         !model.request.dry_run.context.embeddings)
-      out.push_back(fmt::format("'{}' has one KV cache for all sequences (kv-unified), which a model in a process of "
-                                "its own cannot have yet",
-                                name));
+      out.push_back(
+          fmt::format("'{}' has one KV cache for all sequences (kv-unified), which a model in a process of "
+                      "its own cannot have yet",
+                      name));
     const FleetModel* const other = group.empty() ? &model : first.try_emplace(group, &model).first->second;
     if (other->isolation.is_wanted() != model.isolation.is_wanted())
-      out.push_back(fmt::format("'{}' and '{}' are of the compute group '{}', and one of them alone has isolation = "
-                                "\"process\"; a process computes for a whole group",
-                                other->request.name, name, group));
+      out.push_back(
+          fmt::format("'{}' and '{}' are of the compute group '{}', and one of them alone has isolation = "
+                      "\"process\"; a process computes for a whole group",
+                      other->request.name, name, group));
     else if (model.isolation.is_wanted() && other->isolation != model.isolation)
-      out.push_back(fmt::format("'{}' and '{}' are of the compute group '{}', and its process has other limits for "
-                                "each of them",
-                                other->request.name, name, group));
+      out.push_back(
+          fmt::format("'{}' and '{}' are of the compute group '{}', and its process has other limits for "
+                      "each of them",
+                      other->request.name, name, group));
   }
 }
 

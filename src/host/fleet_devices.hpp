@@ -39,8 +39,8 @@ class FleetDevices {
   [[nodiscard]] bool is_fleets(const std::string& owner) const;
 
   run::MemoryAccounting& accounting_;
-  mutable Mutex mutex_;                                       // never held while calling out
-  std::set<std::string> models_ PLIMSOLL_GUARDED_BY(mutex_);  // and drafts, also those that were
+  mutable Mutex mutex_;                                         // never held while calling out
+  std::set<std::string> models_ PLIMSOLL_GUARDED_BY(mutex_);    // and drafts, also those that were
   std::set<std::string> isolated_ PLIMSOLL_GUARDED_BY(mutex_);  // owners of what lies in other processes
   std::vector<plan::DeviceVerdict> planned_ PLIMSOLL_GUARDED_BY(mutex_);
   const KeptModels& kept_;

@@ -36,7 +36,7 @@ struct HostOptions {
   bool require_enforcing = false;  // throw where the hook is not in the way, instead of going on with advice only
   // What is run as the process of models that have one (isolation.hpp), and its arguments; empty: such a model fails.
   std::vector<std::string> worker_program{};
-  HostLog::Listener told{};        // of every event from the first on: see HostLog::listen()
+  HostLog::Listener told{};  // of every event from the first on: see HostLog::listen()
 };
 
 // Any thread. Accounting, dry runs and store outlive it; dry runs are asked while it is constructed, the store is used

@@ -37,7 +37,8 @@ std::vector<memory::Ledger::PlannedEntry> without_process(std::vector<memory::Le
 // What the process itself takes, as it measured that.
 std::vector<memory::Entry> with_process(std::vector<memory::Entry> held, const std::string& owner, Bytes process) {
   memory::Entry& entry = held.emplace_back();
-  entry.tag = {.device = device::host(), .owner = owner, .stage = memory::Stage::runtime, .buffer = plan::kProcessBuffer};
+  entry.tag = {
+      .device = device::host(), .owner = owner, .stage = memory::Stage::runtime, .buffer = plan::kProcessBuffer};
   entry.planned = entry.taken.current = process;
   return held;
 }
@@ -48,8 +49,8 @@ worker::Limits limits_of(const Isolation& rules) {
 
 }  // namespace
 
-// A process and the models in it. Members are destroyed from the last to the first: the process before what it has taken
-// is given back.
+// A process and the models in it. Members are destroyed from the last to the first: the process before what it has
+// taken is given back.
 class IsolatedModels::Group final : private worker::WorkerObserver {
  public:
   using GivesUp = std::function<void(const std::string& model, const Error& why)>;
@@ -222,7 +223,8 @@ IsolatedModels::Opened IsolatedModels::open(const Asked& asked, const std::stop_
   if (is_in_group)
     group.compute_buffers()->report(
         with_process(opened.held_by_group, group.compute_buffers()->owner(), opened.process));
-  return {.holds = std::move(place), .model = std::move(model), .load_ms = opened.load_ms, .warm_up_ms = opened.warm_up_ms};
+  return {
+      .holds = std::move(place), .model = std::move(model), .load_ms = opened.load_ms, .warm_up_ms = opened.warm_up_ms};
 }
 
 }  // namespace plimsoll::host

@@ -1,5 +1,5 @@
-// IsolatedModels: models that compute in a process of their own, one process for each compute group. What they take there
-// stands in this host's ledger.
+// IsolatedModels: models that compute in a process of their own, one process for each compute group. What they take
+// there stands in this host's ledger.
 #pragma once
 #include <functional>
 #include <map>

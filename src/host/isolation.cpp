@@ -53,10 +53,10 @@ std::vector<std::string> explain_processes(const Fleet& fleet) {
   }
   std::vector<std::string> out;
   for (const auto& [name, models] : processes)
-    out.push_back(fmt::format("{} compute{} in a process of {} own ('{}'): host memory for it is counted once, and on "
-                              "accelerators the runtime stage has a device context of that process",
-                              fmt::join(models, ", "), models.size() == 1 ? "s" : "", models.size() == 1 ? "its" : "their",
-                              name));
+    out.push_back(fmt::format(
+        "{} compute{} in a process of {} own ('{}'): host memory for it is counted once, and on "
+        "accelerators the runtime stage has a device context of that process",
+        fmt::join(models, ", "), models.size() == 1 ? "s" : "", models.size() == 1 ? "its" : "their", name));
   return out;
 }
 

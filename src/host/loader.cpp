@@ -243,7 +243,7 @@ run::ComputeGroup& Loader::group_of(const plan::ModelPlan& model) {
   auto& group = compute_groups_[key];
   if (!group || (group->is_empty() && !group->is_made_for(capacity_.compute_buffers_of_group(model.compute_group)))) {
     group = std::make_unique<run::ComputeGroup>(outer_.accounting, model.compute_group,
-                                           capacity_.compute_buffers_of_group(model.compute_group));
+                                                capacity_.compute_buffers_of_group(model.compute_group));
   }
   return *group;
 }
@@ -261,7 +261,10 @@ Ready Loader::make_isolated(const std::string& name, const FleetModel& asked, co
                      stop);
   log::info("host", "'{}' in process {}: loaded in {:.1f} ms, warm-up {:.1f} ms", name, opened.model->process()->pid,
             opened.load_ms, opened.warm_up_ms);
-  return {.member = {}, .holds = std::move(opened.holds), .model = std::move(opened.model), .warm_up_ms = opened.warm_up_ms};
+  return {.member = {},
+          .holds = std::move(opened.holds),
+          .model = std::move(opened.model),
+          .warm_up_ms = opened.warm_up_ms};
 }
 
 Ready Loader::make_ready(const std::string& name, const FleetModel& asked, const std::stop_token& stop,

@@ -42,7 +42,7 @@ class Loader {
     ConversationStore& conversations;
     KeptModels& kept;
     Queue& queue;
-    std::vector<std::string> worker_program;  // see HostOptions
+    std::vector<std::string> worker_program;   // see HostOptions
     std::function<void(const Outcome&)> told;  // of each outcome, before the queue is
   };
   // Begins at once. `capacity`: of the same plans.

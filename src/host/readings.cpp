@@ -62,8 +62,8 @@ Moment moment_of(const Accounting& accounting, const std::vector<plan::DeviceSta
       const bool is_elsewhere = accounting.is_elsewhere(entry.tag.owner);
       const bool is_in_part = state.info.memory_is_hosts && !is_elsewhere;
       const Bytes there = is_in_part ? part(entry.taken.current, share) : entry.taken.current;
-      // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much. Of a model
-      // in a process of its own it goes with that.
+      // What a backend took for a model it mostly keeps when that goes; BackendAccounting finds out how much. Of a
+      // model in a process of its own it goes with that.
       const bool stays = entry.tag.stage == memory::Stage::runtime && !is_elsewhere;
       moment.holdings.push_back({.owner = entry.tag.owner,
                                  .device = device,

@@ -59,8 +59,8 @@ void ComputeGroup::take_compute_buffers() {
                           fmt::format("taking the compute buffers of compute group '{}'", name_));
   tracker::SharedComputeBuffers::Sizes sizes;
   for (const memory::Ledger::PlannedEntry& entry : entries_) sizes.emplace_back(entry.tag.buffer, entry.bytes);
-  compute_buffers_ =
-      std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(), memory::owner_of_group(name_), std::move(sizes));
+  compute_buffers_ = std::make_unique<tracker::SharedComputeBuffers>(accounting_.tracker(),
+                                                                     memory::owner_of_group(name_), std::move(sizes));
   reservation_ = std::move(*reservation);
 }
 

@@ -36,9 +36,7 @@ std::string Conversation::fingerprint() const { return sequence_->fingerprint();
 
 void Conversation::prompt(std::span<const Token> tokens) { sequence_->append(tokens); }
 
-void Conversation::prompt(std::string_view text) {
-  prompt(engine::prompt_tokens(vocabulary(), text, size() == 0));
-}
+void Conversation::prompt(std::string_view text) { prompt(engine::prompt_tokens(vocabulary(), text, size() == 0)); }
 
 void Conversation::prompt(std::string_view text, std::span<const engine::Media> media) { local().prompt(text, media); }
 void Conversation::prompt_embeddings(std::span<const float> vectors) { local().prompt_embeddings(vectors); }

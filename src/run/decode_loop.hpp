@@ -73,11 +73,11 @@ class DecodeLoop {
   Owner next_owner_ = 1;
   std::deque<Job*> jobs_;
   std::vector<Source*> sources_;
-  std::size_t last_source_ = 0;       // index of the one that decoded last
-  const Source* decoding_ = nullptr;  // null: none, or it was removed meanwhile
-  Owner last_owner_ = 0;              // the loop's thread only
+  std::size_t last_source_ = 0;                                     // index of the one that decoded last
+  const Source* decoding_ = nullptr;                                // null: none, or it was removed meanwhile
+  Owner last_owner_ = 0;                                            // the loop's thread only
   std::atomic<std::chrono::steady_clock::rep> decoding_since_ = 0;  // 0: not now
-  std::thread thread_;                // the last member: it uses the others
+  std::thread thread_;                                              // the last member: it uses the others
 };
 
 }  // namespace plimsoll::run

@@ -26,7 +26,7 @@ class HeldSequence {
   [[nodiscard]] virtual const engine::ModelFacts& model_facts() const = 0;
   [[nodiscard]] virtual const engine::ContextFacts& context_facts() const = 0;
   [[nodiscard]] virtual const engine::Model& vocabulary() const = 0;  // see ServedModel
-  [[nodiscard]] virtual std::string fingerprint() const = 0;  // see fingerprint_of()
+  [[nodiscard]] virtual std::string fingerprint() const = 0;          // see fingerprint_of()
 
   virtual void append(std::span<const engine::Token> tokens) = 0;
   virtual std::size_t replace(std::span<const engine::Token> tokens) = 0;

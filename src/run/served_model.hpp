@@ -19,7 +19,7 @@ namespace plimsoll::run {
 
 // Of a process in which a model computes.
 struct ProcessFacts {
-  std::int64_t pid = 0;         // 0: it has died, and is going to be started again
+  std::int64_t pid = 0;        // 0: it has died, and is going to be started again
   std::uint64_t restarts = 0;  // since the model was loaded
 };
 

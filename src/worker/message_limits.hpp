@@ -6,7 +6,7 @@
 
 namespace plimsoll::worker {
 
-inline constexpr kj::uint kMostFiles = 1;  // descriptors
+inline constexpr kj::uint kMostFiles = 1;                             // descriptors
 inline constexpr std::uint64_t kMostWords = std::uint64_t{1} << 30U;  // vectors of a whole batch come in one
 
 }  // namespace plimsoll::worker

@@ -133,8 +133,8 @@ OpenRequest open_request_from(const std::string& text) {
   request.plan.compute_group = json.at("compute_group");
   request.compute_buffers = compute_buffers_from(json.at("compute_buffers"));
   request.devices = devices_from(json.at("devices"));
-  request.warm_up = run::warm_up_depth_from_string(json.at("warm_up").get<std::string>())
-                        .value_or(run::WarmUpDepth::automatic);
+  request.warm_up =
+      run::warm_up_depth_from_string(json.at("warm_up").get<std::string>()).value_or(run::WarmUpDepth::automatic);
   return request;
 }
 
@@ -299,8 +299,7 @@ ReadOutput read(rpc::Output::Reader from) {
   out.output.text = as_text(from.getText());
   out.output.reason = static_cast<run::FinishReason>(from.getReason());
   out.stop_string = as_text(from.getStopString());
-  if (from.getFailure().size() > 0)
-    out.output.failure = std::make_exception_ptr(error_from(from.getFailure().cStr()));
+  if (from.getFailure().size() > 0) out.output.failure = std::make_exception_ptr(error_from(from.getFailure().cStr()));
   out.output.prompt_ms = from.getPromptMs();
   out.output.generate_ms = from.getGenerateMs();
   out.output.speculation = {.proposed = from.getProposed(), .accepted = from.getAccepted()};

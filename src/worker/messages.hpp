@@ -19,7 +19,7 @@ namespace plimsoll::worker {
 struct OpenRequest {
   plan::ModelPlan plan{};
   std::vector<memory::Ledger::PlannedEntry> compute_buffers{};  // of its compute group; none: it has its own
-  std::vector<plan::DeviceVerdict> devices{};                   // of the plan; their budgets are what the worker may take
+  std::vector<plan::DeviceVerdict> devices{};  // of the plan; their budgets are what the worker may take
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;
 };
 
@@ -28,7 +28,7 @@ struct Opened {
   std::string fingerprint{};
   std::vector<memory::Entry> held{};           // under the model's name
   std::vector<memory::Entry> held_by_group{};  // under its compute group's
-  Bytes process{};  // of the host's memory, before there was any model in it
+  Bytes process{};                             // of the host's memory, before there was any model in it
   double load_ms = 0;
   double warm_up_ms = 0;
 };

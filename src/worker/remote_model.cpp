@@ -9,8 +9,8 @@
 
 #include "remote_sequence.hpp"
 #include "remote_work.hpp"
-#include "worker/rpc_errors.hpp"
 #include "snapshots.hpp"
+#include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
 namespace {
@@ -53,7 +53,7 @@ RemoteModel::~RemoteModel() {
   try {
     as_ours([&] {
       (void)loop_.run([&]() -> kj::Promise<bool> {
-        KJ_IF_MAYBE(model, open->model) {
+        KJ_IF_MAYBE (model, open->model) {
           auto closing = model->closeRequest().send().then([](auto&&) { return true; });
           open->model = nullptr;
           return loop_.timer().timeoutAfter(kMostToClose, kj::mv(closing));
@@ -73,7 +73,7 @@ std::shared_ptr<OpenModel> RemoteModel::open_in(const std::shared_ptr<Life>& lif
   const std::string text = to_text(request_);
   const std::string facts = as_ours([&] {
     return loop_.run([&]() -> kj::Promise<std::string> {
-      KJ_IF_MAYBE(worker, life->worker) {
+      KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
         return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "run/served_model.hpp"
 #include "worker/messages.hpp"
 #include "worker/rpc_errors.hpp"
 #include "worker/strand.hpp"
-#include "run/served_model.hpp"
 #include "worker/worker_process.hpp"
 
 namespace plimsoll::worker {
@@ -84,7 +84,7 @@ class RemoteModel final : public run::ServedModel {
   void fail_all(const Error& why);  // it is given up
 
   // --- what is under way ---
-  void add(const std::shared_ptr<WorkLink>& work);  // once it is over it is forgotten by itself
+  void add(const std::shared_ptr<WorkLink>& work);          // once it is over it is forgotten by itself
   [[nodiscard]] std::shared_ptr<OpenModel> open_at_once();  // null: there is no life now; throws as open()
   [[nodiscard]] std::shared_ptr<OpenModel> open_in_life_of(const OpenModel& other);  // throws WorkerGone
   [[nodiscard]] Strand& callbacks() noexcept { return callbacks_; }  // what may wait for a call is called there
@@ -122,7 +122,7 @@ auto RemoteModel::ask(Ask&& ask) {
     try {
       return as_ours([&] {
         return loop_.run([&] {
-          KJ_IF_MAYBE(model, open->model) return ask(*model);
+          KJ_IF_MAYBE (model, open->model) return ask(*model);
           kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
         });
       });

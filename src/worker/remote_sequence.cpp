@@ -8,8 +8,8 @@
 #include <plimsoll/base/error.hpp>
 
 #include "remote_work.hpp"
-#include "worker/rpc_errors.hpp"
 #include "snapshots.hpp"
+#include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
 namespace {
@@ -60,9 +60,12 @@ void RemoteSequence::put(std::shared_ptr<There> there, State state) const {
 
 void RemoteSequence::leave_life() noexcept { put(nullptr, {}); }
 
+// In the process it is made with its first tokens: that is one call less before an answer.
 std::unique_ptr<RemoteSequence> RemoteSequence::create(RemoteModel& model) {
   std::unique_ptr<RemoteSequence> made(new RemoteSequence(model));
-  made->be_there();
+  if (model.sequences_ > model.context_facts().n_seq_max)
+    throw Error(ErrorCode::busy,
+                fmt::format("all {} sequences of '{}' are taken", model.context_facts().n_seq_max, model.name()));
   return made;
 }
 
@@ -74,7 +77,7 @@ std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const r
   try {
     const State state = as_ours([&] {
       return model.loop().run([&]() -> kj::Promise<State> {
-        KJ_IF_MAYBE(client, there->open->model) {
+        KJ_IF_MAYBE (client, there->open->model) {
           auto call = client->restoreRequest();
           write(call.initSnapshot(), kj::mv(*packed));
           call.setWeight(made->weight_);
@@ -105,7 +108,7 @@ void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
   there->open = open;
   const State state = as_ours([&] {
     return model_.loop().run([&]() -> kj::Promise<State> {
-      KJ_IF_MAYBE(client, open->model) {
+      KJ_IF_MAYBE (client, open->model) {
         auto call = client->createRequest();
         write_list(call.initTokens(static_cast<capnp::uint>(all.size())), all);
         write_list(call.initScales(static_cast<capnp::uint>(scales_.size())), scales_);
@@ -133,7 +136,7 @@ void RemoteSequence::be_there() const {
 
 rpc::Sequence::Client RemoteSequence::client() const {
   if (const auto here = there()) {
-    KJ_IF_MAYBE(sequence, here->sequence) return *sequence;
+    KJ_IF_MAYBE (sequence, here->sequence) return *sequence;
   }
   kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
 }
@@ -165,12 +168,22 @@ void RemoteSequence::append(std::span<const engine::Token> tokens) {
 }
 
 std::size_t RemoteSequence::replace(std::span<const engine::Token> tokens) {
+  if (!there()) {
+    std::vector<engine::Token> before(tokens.begin(), tokens.end());
+    tokens_.swap(before);
+    try {
+      be_there();
+    } catch (...) {
+      tokens_.swap(before);
+      throw;
+    }
+    return 0;
+  }
   const auto [state, in_memory] = ask([&](rpc::Sequence::Client& sequence) {
     auto call = sequence.replaceRequest();
     write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
-    return call.send().then([](auto&& done) {
-      return std::pair(state_of(done.getState()), static_cast<std::size_t>(done.getInMemory()));
-    });
+    return call.send().then(
+        [](auto&& done) { return std::pair(state_of(done.getState()), static_cast<std::size_t>(done.getInMemory())); });
   });
   set(state);
   tokens_.assign(tokens.begin(), tokens.end());
@@ -229,6 +242,9 @@ void RemoteSequence::refresh() {
 void RemoteSequence::clear() { rewind(tokens_.size()); }
 
 void RemoteSequence::set_adapter_scales(std::span<const float> scales) {
+  if (const std::size_t planned = model_.plan().request.adapters.size(); !scales.empty() && scales.size() != planned)
+    throw Error(ErrorCode::usage, fmt::format("{} scales for {} adapters", scales.size(), planned));
+  if (!there()) return scales_.assign(scales.begin(), scales.end());  // it is made with them
   set(ask([&](rpc::Sequence::Client& sequence) {
     auto call = sequence.setScalesRequest();
     write_list(call.initScales(static_cast<capnp::uint>(scales.size())), scales);
@@ -238,7 +254,7 @@ void RemoteSequence::set_adapter_scales(std::span<const float> scales) {
 }
 
 void RemoteSequence::set_weight(double weight) {
-  if (std::exchange(weight_, weight) == weight) return;
+  if (std::exchange(weight_, weight) == weight || !there()) return;
   (void)ask([&](rpc::Sequence::Client& sequence) {
     auto call = sequence.setWeightRequest();
     call.setWeight(weight);

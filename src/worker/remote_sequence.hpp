@@ -5,9 +5,9 @@
 #include <mutex>
 #include <vector>
 
+#include "run/held_sequence.hpp"
 #include "worker/messages.hpp"
 #include "worker/remote_model.hpp"
-#include "run/held_sequence.hpp"
 
 namespace plimsoll::worker {
 

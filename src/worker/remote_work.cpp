@@ -38,7 +38,7 @@ struct RemoteWork::Begun {
   std::size_t said = 0;                           // tokens of the answer that were there when it was begun
   kj::Maybe<rpc::Generation::Client> generation;  // the loop's thread alone
   void cancel() {
-    KJ_IF_MAYBE(one, generation) one->cancelRequest().send().detach([](kj::Exception&&) {});
+    KJ_IF_MAYBE (one, generation) one->cancelRequest().send().detach([](kj::Exception&&) {});
   }
 };
 
@@ -210,7 +210,7 @@ void RemoteWork::has_read() noexcept {
       begun = inbound->begun;
     }
     if (!begun) return;
-    KJ_IF_MAYBE(generation, begun->generation) {
+    KJ_IF_MAYBE (generation, begun->generation) {
       auto call = generation->readRequest();
       call.setPieces(read);
       call.send().detach([](kj::Exception&&) {});
@@ -320,7 +320,7 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
     try {
       (void)as_ours([&] {
         return loop_.run([&]() -> kj::Promise<bool> {
-          KJ_IF_MAYBE(generation, begun->generation) {
+          KJ_IF_MAYBE (generation, begun->generation) {
             auto call = generation->endRequest();
             call.setRead(kept.size() - begun->said);
             return call.send().then([&](auto&& done) {

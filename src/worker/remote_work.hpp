@@ -1,5 +1,5 @@
-// RemoteWork: an answer that is made in another process. Where that dies, the answer goes on in the next one, behind the
-// last token that has come; who reads it sees a pause.
+// RemoteWork: an answer that is made in another process. Where that dies, the answer goes on in the next one, behind
+// the last token that has come; who reads it sees a pause.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -9,9 +9,9 @@
 #include <stop_token>
 #include <vector>
 
-#include "worker/messages.hpp"
-#include "run/generation_work.hpp"
 #include "remote_sequence.hpp"
+#include "run/generation_work.hpp"
+#include "worker/messages.hpp"
 
 namespace plimsoll::worker {
 
@@ -31,8 +31,8 @@ class WorkLink {
 
  private:
   friend class RemoteWork;
-  std::mutex mutex_;            // held while it begins in some life: nobody who waits for a life takes it
-  RemoteWork* work_ = nullptr;  // null: it is over
+  std::mutex mutex_;                     // held while it begins in some life: nobody who waits for a life takes it
+  RemoteWork* work_ = nullptr;           // null: it is over
   std::atomic<std::size_t> deaths_ = 0;  // that it has seen, of those that lives brought about themselves
   std::size_t told_before_ = 0;          // tokens, when the last one came
   bool is_on_trial_ = false;
@@ -59,10 +59,10 @@ class RemoteWork final : public run::GenerationWork {
     std::uint64_t number = 0;    // so often it was begun: what is of an earlier time is late
     std::shared_ptr<Begun> begun;
     std::vector<engine::Token> told;
-    std::vector<float> averages;     // behind them
-    std::size_t pieces = 0;          // of text, since it was begun last
+    std::vector<float> averages;      // behind them
+    std::size_t pieces = 0;           // of text, since it was begun last
     bool prompt_was_decoded = false;  // told once, whatever the lives
-    bool is_over = false;            // its end has come
+    bool is_over = false;             // its end has come
     std::string stop_string;
     std::mutex calling;  // held while what may wait is called back; taken before the other one
   };

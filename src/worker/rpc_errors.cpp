@@ -27,11 +27,13 @@ Error error_from(const std::string& text) {
   const Json json = Json::parse(text);
   Error::Numbers numbers;
   for (const Json& pair : json.at("numbers")) numbers.emplace_back(pair.at(0), pair.at(1));
-  return {error_code_from(json.at("code").get<std::string>()), json.at("message").get<std::string>(), std::move(numbers)};
+  return {error_code_from(json.at("code").get<std::string>()), json.at("message").get<std::string>(),
+          std::move(numbers)};
 }
 
 kj::Exception to_rpc(const Error& error) {
-  return {kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString((std::string(kMark) + text_of(error)).c_str())};
+  return {kj::Exception::Type::FAILED, __FILE__, __LINE__,
+          kj::heapString((std::string(kMark) + text_of(error)).c_str())};
 }
 
 kj::Exception current_failure_for_rpc() {

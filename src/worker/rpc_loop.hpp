@@ -94,11 +94,13 @@ auto RpcLoop::run(Work&& work) {
     call->changed.notify_one();
   };
   post([&work, done]() mutable {
-    kj::evalNow([&] { return work(); })
-        .then([done](Result&& result) { done([&](auto& of) { of.result.emplace(kj::mv(result)); }); })
-        .detach([done](kj::Exception&& failure) {
-          done([&](auto& of) { of.failure = std::make_exception_ptr(kj::mv(failure)); });
-        });
+    kj::evalNow([&] {
+      return work();
+    }).then([done](Result&& result) {
+        done([&](auto& of) { of.result.emplace(kj::mv(result)); });
+      }).detach([done](kj::Exception&& failure) {
+      done([&](auto& of) { of.failure = std::make_exception_ptr(kj::mv(failure)); });
+    });
   });
   std::unique_lock lock(call->mutex);
   call->changed.wait(lock, [&] { return call->is_done; });

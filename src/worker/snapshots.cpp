@@ -7,9 +7,9 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "shared_memory.hpp"
 #include "worker/messages.hpp"
 #include "worker/rpc_errors.hpp"
-#include "shared_memory.hpp"
 
 namespace plimsoll::worker {
 namespace {
@@ -42,7 +42,7 @@ kj::Promise<PackedSnapshot> received(rpc::Snapshot::Reader from) {
   std::string header = from.getHeader().cStr();
   const std::size_t size = from.getSize();
   return memory.getFd().then([memory, header = std::move(header), size](kj::Maybe<int> file) mutable -> PackedSnapshot {
-    KJ_IF_MAYBE(there, file) {
+    KJ_IF_MAYBE (there, file) {
       const int copy = fcntl(*there, F_DUPFD_CLOEXEC, 0);
       if (copy >= 0) return {.header = std::move(header), .file = kj::AutoCloseFd(copy), .size = size};
     }

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "worker/limits.hpp"
 #include "run/decode_loop.hpp"
+#include "worker/limits.hpp"
 
 namespace plimsoll::worker {
 

@@ -149,9 +149,9 @@ kj::Promise<void> SequenceServer::refresh(RefreshContext context) {
 kj::Promise<void> SequenceServer::copyFrom(CopyFromContext context) {
   using Copied = std::pair<SequenceState, std::vector<engine::Token>>;
   rpc::Sequence::Client named = context.getParams().getOther();
-  return all_.getLocalServer(named)
-      .then([this, context, named](kj::Maybe<rpc::Sequence::Server&> found) mutable -> kj::Promise<void> {
-        KJ_IF_MAYBE(server, found) {
+  return all_.getLocalServer(named).then(
+      [this, context, named](kj::Maybe<rpc::Sequence::Server&> found) mutable -> kj::Promise<void> {
+        KJ_IF_MAYBE (server, found) {
           return strand_
               ->promise([sequence = sequence_, other = static_cast<SequenceServer&>(*server).sequence()] {
                 run::Conversation& conversation = conversation_of(*sequence);
@@ -204,9 +204,9 @@ kj::Promise<void> SequenceServer::generate(GenerateContext context) {
   };
   if (!params.hasDraft()) return make(nullptr);
   rpc::Sequence::Client named = params.getDraft();
-  return all_.getLocalServer(named)
-      .then([make = kj::mv(make), named](kj::Maybe<rpc::Sequence::Server&> found) mutable -> kj::Promise<void> {
-        KJ_IF_MAYBE(server, found) return make(static_cast<SequenceServer&>(*server).sequence());
+  return all_.getLocalServer(named).then(
+      [make = kj::mv(make), named](kj::Maybe<rpc::Sequence::Server&> found) mutable -> kj::Promise<void> {
+        KJ_IF_MAYBE (server, found) return make(static_cast<SequenceServer&>(*server).sequence());
         return to_rpc({ErrorCode::internal, "the sequence of the draft is of another process"});
       });
 }
@@ -262,8 +262,8 @@ kj::Promise<void> ModelServer::embed(EmbedContext context) {
   return strand_
       .promise([model = model(), inputs = inputs_of(context.getParams().getInputs()),
                 normalise = context.getParams().getNormalise()] {
-        return model->model->embed(
-            inputs, {.normalisation = normalise ? run::Normalisation::l2 : run::Normalisation::none});
+        return model->model->embed(inputs,
+                                   {.normalisation = normalise ? run::Normalisation::l2 : run::Normalisation::none});
       })
       .then([context](std::vector<run::Embedding> done) mutable {
         auto rows = context.getResults().initRows(static_cast<capnp::uint>(done.size()));
@@ -276,10 +276,9 @@ kj::Promise<void> ModelServer::embed(EmbedContext context) {
 
 kj::Promise<void> ModelServer::rank(RankContext context) {
   return strand_
-      .promise([model = model(), inputs = inputs_of(context.getParams().getInputs()),
-                sigmoid = context.getParams().getSigmoid()] {
-        return model->model->rank(inputs, {.sigmoid = sigmoid});
-      })
+      .promise(
+          [model = model(), inputs = inputs_of(context.getParams().getInputs()),
+           sigmoid = context.getParams().getSigmoid()] { return model->model->rank(inputs, {.sigmoid = sigmoid}); })
       .then([context](std::vector<run::Ranked> done) mutable {
         auto rows = context.getResults().initRows(static_cast<capnp::uint>(done.size()));
         for (capnp::uint i = 0; i < rows.size(); ++i) {
@@ -294,8 +293,7 @@ kj::Promise<void> ModelServer::close(CloseContext) {
   auto gone = kj::newPromiseAndCrossThreadFulfiller<void>();
   auto model = this->model();
   model_.reset();
-  const auto fulfiller =
-      std::make_shared<kj::Own<kj::CrossThreadPromiseFulfiller<void>>>(kj::mv(gone.fulfiller));
+  const auto fulfiller = std::make_shared<kj::Own<kj::CrossThreadPromiseFulfiller<void>>>(kj::mv(gone.fulfiller));
   model->gone = [fulfiller] { (*fulfiller)->fulfill(); };
   strand_.post([model = std::move(model)]() mutable { model.reset(); });
   return kj::mv(gone.promise);

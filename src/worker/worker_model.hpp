@@ -10,9 +10,9 @@
 
 #include <capnp/capability.h>
 
-#include "worker/messages.hpp"
 #include "run/compute_group.hpp"
 #include "run/local_model.hpp"
+#include "worker/messages.hpp"
 #include "worker/strand.hpp"
 
 namespace plimsoll::worker {

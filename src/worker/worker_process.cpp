@@ -95,9 +95,9 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
   (void)loop_.run([&]() -> kj::Promise<bool> {
     auto connection = kj::heap<Connection>();
     connection->stream = loop_.io().wrapUnixSocketFd(kj::AutoCloseFd(socket));
-    connection->network = kj::heap<capnp::TwoPartyVatNetwork>(
-        *connection->stream, kMostFiles, capnp::rpc::twoparty::Side::CLIENT,
-        capnp::ReaderOptions{.traversalLimitInWords = kMostWords});
+    connection->network =
+        kj::heap<capnp::TwoPartyVatNetwork>(*connection->stream, kMostFiles, capnp::rpc::twoparty::Side::CLIENT,
+                                            capnp::ReaderOptions{.traversalLimitInWords = kMostWords});
     connection->system = kj::heap(capnp::makeRpcClient(*connection->network));
     connection->network->onDisconnect()
         .then([weak = std::weak_ptr(life)] {
@@ -153,8 +153,8 @@ void WorkerProcess::supervise() {
     observer_.died(*life, death);
     const auto wait = rule_.died(std::chrono::steady_clock::now(), life->did_its_work);
     if (!wait)
-      return give_up(fmt::format("its process has died {} times within {} minutes, the last time it {}",
-                                 rule_.deaths(), RestartRule::kWindow.count(), last_words()));
+      return give_up(fmt::format("its process has died {} times within {} minutes, the last time it {}", rule_.deaths(),
+                                 RestartRule::kWindow.count(), last_words()));
     if (!waits_before_next_life(*wait)) return;
     try {
       live_again();

@@ -1,5 +1,5 @@
-// WorkerProcess: the process of a compute group, as the host has it: started, spoken to, ended, and started again when it
-// dies, for as long as that has sense.
+// WorkerProcess: the process of a compute group, as the host has it: started, spoken to, ended, and started again when
+// it dies, for as long as that has sense.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -45,7 +45,7 @@ class WorkerObserver {
   // It is there again: everything in it is to be made anew, in that life. Others wait in life() meanwhile. What it
   // throws ends that life, too.
   virtual void make_again(const std::shared_ptr<Life>& life) = 0;
-  virtual void is_back() = 0;                   // nobody waits in life() any more
+  virtual void is_back() = 0;  // nobody waits in life() any more
   // It is not started again. First before has_failed() says so, then once who waited in life() knows.
   virtual void gives_up(const Error& why) = 0;
   virtual void gave_up(const Error& why) = 0;
@@ -70,11 +70,11 @@ class WorkerProcess {
   // The life of now; waits while there is none and one is to come. Throws Error{engine_failed} where it was given up.
   [[nodiscard]] std::shared_ptr<Life> life();
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
-  bool kill() noexcept;  // the life of now, as if it had died; false: there is none
+  bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
   [[nodiscard]] bool has_failed() const;
   [[nodiscard]] std::string last_words() const;  // how it died last, and what it said; empty: it never did
   [[nodiscard]] std::string last_words_of(const std::shared_ptr<Life>& life);  // which is over: waits for its end
-  [[nodiscard]] pid_t pid() const;               // 0: there is none now
+  [[nodiscard]] pid_t pid() const;                                             // 0: there is none now
   [[nodiscard]] std::uint64_t restarts() const;
 
  private:
@@ -94,7 +94,7 @@ class WorkerProcess {
   std::shared_ptr<Life> life_;  // null: none now
   bool is_ready_ = false;       // everything in it is made
   bool is_ending_ = false;
-  std::string failure_;     // it was given up
+  std::string failure_;  // it was given up
   std::string last_words_;
   std::uint64_t restarts_ = 0;
   RestartRule rule_;  // the supervisor's

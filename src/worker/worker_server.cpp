@@ -1,15 +1,14 @@
 #include "worker_server.hpp"
 
 #include <capnp/rpc-twoparty.h>
-#include <kj/async-io.h>
 #include <fcntl.h>
+#include <kj/async-io.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "broker/location.hpp"
 #include "broker/machine_ledger.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_process.hpp"
@@ -23,7 +22,9 @@ namespace plimsoll::worker {
 
 // What is promised to this process stands in the host's name in the machine's ledger.
 WorkerServer::WorkerServer(const Limits& limits)
-    : accounting_(broker::MachineLedger::open({.program = "model-worker", .path = broker::kOff})), watchdog_(limits), at_start_(own_memory()) {}
+    : accounting_(broker::MachineLedger::open({.program = "model-worker", .path = "off"})),
+      watchdog_(limits),
+      at_start_(own_memory()) {}
 
 run::ComputeGroup& WorkerServer::group_of(const OpenRequest& request) {
   const plan::ModelPlan& plan = request.plan;
@@ -38,9 +39,8 @@ run::ComputeGroup& WorkerServer::group_of(const OpenRequest& request) {
 
 std::vector<memory::Entry> WorkerServer::held_by(const std::string& owner) {
   std::vector<memory::Entry> out = accounting_.ledger().entries_of(owner);
-  std::erase_if(out, [](const memory::Entry& entry) {
-    return entry.taken.current == Bytes{} && entry.planned == Bytes{};
-  });
+  std::erase_if(out,
+                [](const memory::Entry& entry) { return entry.taken.current == Bytes{} && entry.planned == Bytes{}; });
   return out;
 }
 
@@ -49,8 +49,7 @@ WorkerServer::Made WorkerServer::make(const OpenRequest& request) {
   const Stopwatch watch;
   auto model = std::make_shared<WorkerModel>();
   model->member = group_of(request).join();
-  auto instance =
-      std::make_unique<run::Instance>(accounting_, request.plan, request.devices, model->member->sharing());
+  auto instance = std::make_unique<run::Instance>(accounting_, request.plan, request.devices, model->member->sharing());
   instance->load();
   instance->create_context();
   const double load_ms = watch.elapsed_ms();

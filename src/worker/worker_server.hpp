@@ -5,12 +5,12 @@
 #include <memory>
 #include <string>
 
-#include "worker/messages.hpp"
+#include "own_memory.hpp"
 #include "run/compute_group.hpp"
 #include "run/memory_accounting.hpp"
-#include "worker/strand.hpp"
-#include "own_memory.hpp"
 #include "watchdog.hpp"
+#include "worker/messages.hpp"
+#include "worker/strand.hpp"
 #include "worker_model.hpp"
 
 namespace plimsoll::worker {

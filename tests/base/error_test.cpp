@@ -17,10 +17,9 @@ TEST(ErrorCodeTest, SpellingsAreStable) {
   for (int code = 0; code <= static_cast<int>(ErrorCode::model_crashed); ++code) {
     spellings.push_back(to_string(static_cast<ErrorCode>(code)));
   }
-  EXPECT_THAT(spellings,
-              ElementsAre("usage", "over_budget", "out_of_device_memory", "model_unusable", "context_overflow", "busy",
-                          "cancelled", "sealed", "unsupported", "io", "engine_failed", "arithmetic", "internal",
-                          "model_crashed"));
+  EXPECT_THAT(spellings, ElementsAre("usage", "over_budget", "out_of_device_memory", "model_unusable",
+                                     "context_overflow", "busy", "cancelled", "sealed", "unsupported", "io",
+                                     "engine_failed", "arithmetic", "internal", "model_crashed"));
 }
 
 TEST(ErrorTest, CarriesItsCodeItsSentenceAndItsNumbersInOrder) {

@@ -145,7 +145,7 @@ TEST(ReportedBytesTest, WhatAnotherProcessTakesStandsInTheLedgerUntilItEnds) {
   EXPECT_THROW(ReportedBytes(ledger, "m", {{.tag = tag, .bytes = 101_MiB}}), memory::Refused);
 }
 
-TEST(ReadingsTest, WhatLiesInAnotherProcessIsAllThereAndComesBack) {
+TEST(IsolationReadingsTest, WhatLiesInAnotherProcessIsAllThereAndComesBack) {
   std::vector<memory::Entry> entries(2);
   entries[0].tag = {.device = device::host(), .owner = "here", .stage = memory::Stage::weights, .buffer = "CPU"};
   entries[1].tag = {.device = device::host(), .owner = "there", .stage = memory::Stage::runtime, .buffer = "CPU"};

@@ -14,12 +14,12 @@
 // Also: `ask 2 b refuse`, `ask 2 b insist` (waits for what others hold), `withdraw 2`, `fail a` (its load, for want of
 // memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
 // a`, `more a` (one who has a lease of it wants another: `another` or `none`), `gone a` (its eviction is done; what it
-// had of runtime stays with the backend), `lost a` (its device is), `give-up a` (its process is not started again), `change a` (its file is), `pin a`, `unpin a`,
-// `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do others hold), `offer x 30 [idle=500] [reload=200]
-// [at-work]` (of that a model of another process, which may be asked to go), `withhold x` (it may not any more), `asked
-// a [even-at-work]` (another process asks for its memory: `goes` or `stays`). Decided: `load a`, `evict a`, `drain a`,
-// `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone 1`, `preempt 1 for 2`, `ask
-// for 1: x, y` (of others), `wait for 1` (for others at work).
+// had of runtime stays with the backend), `lost a` (its device is), `give-up a` (its process is not started again),
+// `change a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do
+// others hold), `offer x 30 [idle=500] [reload=200] [at-work]` (of that a model of another process, which may be asked
+// to go), `withhold x` (it may not any more), `asked a [even-at-work]` (another process asks for its memory: `goes` or
+// `stays`). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
+// over_budget`, `postpone 1`, `preempt 1 for 2`, `ask for 1: x, y` (of others), `wait for 1` (for others at work).
 #pragma once
 #include <gtest/gtest.h>
 

@@ -217,6 +217,8 @@ TEST_F(RemoteModelTest, AllSequencesCanBeTakenAgainAtOnce) {
     std::vector<Conversation> all;
     for (int j = 0; j < 4; ++j) all.push_back(lone->model.create());
     EXPECT_EQ(lone->model.free_sequences(), 0U);
+    test::expect_error(ErrorCode::busy, "all 4 sequences", [&] { (void)lone->model.create(); });
+    for (Conversation& one : all) (void)one.replace(tokens("Day 12."));
   }
   EXPECT_EQ(lone->model.free_sequences(), 4U);
 }
@@ -241,7 +243,8 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
     kill(lone->process.pid(), SIGABRT);
     (void)lone->process.last_words_of(life);
   }
-  test::expect_error(ErrorCode::engine_failed, "has died 2 times", [&] { (void)lone->model.create(); });
+  test::expect_error(ErrorCode::engine_failed, "has died 2 times",
+                     [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
   EXPECT_TRUE(lone->model.has_failed());
   EXPECT_NE(lone->process.last_words().find("Aborted"), std::string::npos) << lone->process.last_words();
 }

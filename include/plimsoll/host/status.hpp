@@ -59,16 +59,16 @@ struct ModelStatus {
   std::uint64_t load_failures = 0;
   std::uint64_t evictions = 0;
   std::uint64_t refusals = 0;
-  std::uint64_t tokens = 0;            // computed since the host began, prompts and answers
-  std::uint64_t generated = 0;         // of answers since the host began
-  std::uint64_t first_tokens = 0;      // answers whose first token came
-  double total_first_token_ms = 0;     // from request to first token, waiting included; of all of them
-  std::optional<std::size_t> cells{};  // of its KV cache, for all sequences together; empty: it keeps none
-  std::size_t cells_used = 0;          // now
-  double last_load_ms = 0;             // reservation to ready, the last time
-  double total_load_ms = 0;            // of all loads
-  std::optional<Error> failure{};      // while it is failed: with what
-  memory::SealCounts seal{};           // since it was last sealed
+  std::uint64_t tokens = 0;                // computed since the host began, prompts and answers
+  std::uint64_t generated = 0;             // of answers since the host began
+  std::uint64_t first_tokens = 0;          // answers whose first token came
+  double total_first_token_ms = 0;         // from request to first token, waiting included; of all of them
+  std::optional<std::size_t> cells{};      // of its KV cache, for all sequences together; empty: it keeps none
+  std::size_t cells_used = 0;              // now
+  double last_load_ms = 0;                 // reservation to ready, the last time
+  double total_load_ms = 0;                // of all loads
+  std::optional<Error> failure{};          // while it is failed: with what
+  memory::SealCounts seal{};               // since it was last sealed
   std::optional<ProcessStatus> process{};  // while it is loaded in one of its own
 };
 
