@@ -64,7 +64,12 @@ ReloadReport Host::Impl::reload(const std::function<Fleet()>& read, plan::Planne
   const Stopwatch watch;
   ReloadReport report;
   try {
-    Reload reload({.fleet = fleet(), .plans = plans(), .devices = devices_.states(), .files = *files_}, read());
+    Reload reload({.fleet = fleet(),
+                   .plans = plans(),
+                   .devices = devices_.states(),
+                   .files = *files_,
+                   .machine = accounting_.machine()},
+                  read());
     reload.plan(planner);
     reload.judge(planner);
     report = reload.report();
