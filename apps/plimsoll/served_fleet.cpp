@@ -51,6 +51,14 @@ void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
   }
 }
 
+// Where the flag was given.
+void set_size(const char* flag, const std::string& given, Bytes& target) {
+  if (given.empty()) return;
+  const auto parsed = parse_bytes(given);
+  if (!parsed) throw Error(ErrorCode::usage, fmt::format("{}: {}", flag, parsed.error()));
+  target = *parsed;
+}
+
 // The command line's sampling, over the fleet file's.
 void lay_over_all(host::Fleet& fleet, const engine::PartialSampling& given) {
   for (host::FleetModel& model : fleet.models) {
@@ -99,11 +107,8 @@ void ServedFleet::add_keys(host::Fleet& fleet) {
 
 host::Fleet ServedFleet::read() {
   host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
-  if (!options_.keep_in_host.empty()) {
-    const auto kept = parse_bytes(options_.keep_in_host);
-    if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
-    fleet.keep_in_host = *kept;
-  }
+  set_size("--keep-in-host", options_.keep_in_host, fleet.keep_in_host);
+  set_size("--yield-to-foreign", options_.yield_to_foreign, fleet.yield_to_foreign);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // what is none is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
   lay_over_all(fleet, {.params = sampling(options_.sampling), .given = options_.sampling_given});

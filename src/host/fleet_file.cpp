@@ -87,10 +87,10 @@ void read_budgets(const toml::node& node, Fleet& fleet, Complaints& complaints) 
   if (const auto wrong = plan::contradiction(fleet.budgets)) complaints.at(node.source(), *wrong);
 }
 
-void read_keep_in_host(const toml::node& node, Fleet& fleet, Complaints& complaints) {
+void read_size(const char* key, const toml::node& node, Bytes& target, Complaints& complaints) {
   const auto parsed = parse_bytes(node.value_exact<std::string>().value_or(""));
-  if (!parsed) return complaints.at(node.source(), "'keep-in-host' takes a size like \"8GiB\"");
-  fleet.keep_in_host = *parsed;
+  if (!parsed) return complaints.at(node.source(), fmt::format("'{}' takes a size like \"8GiB\"", key));
+  target = *parsed;
 }
 
 void read_runtime(const toml::node& node, Fleet& fleet, Complaints& complaints) {
@@ -129,7 +129,9 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       else
         complaints.at(node.source(), "'prefault' takes true or false");
     } else if (name == "keep-in-host") {
-      read_keep_in_host(node, fleet, complaints);
+      read_size("keep-in-host", node, fleet.keep_in_host, complaints);
+    } else if (name == "yield-to-foreign") {
+      read_size("yield-to-foreign", node, fleet.yield_to_foreign, complaints);
     } else if (name == "eviction") {
       read_eviction(node, fleet, complaints);
     } else if (name == "model") {
@@ -142,8 +144,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
       read_thresholds(*table, fleet, complaints);
     } else {
       complaints.at(key.source(), fmt::format("unknown key '{}' of a fleet; known are budgets, runtime, prefault, "
-                                              "keep-in-host, eviction, [swap], [thresholds], [[key]] "
-                                              "and [[model]]",
+                                              "keep-in-host, yield-to-foreign, eviction, [swap], [thresholds], "
+                                              "[[key]] and [[model]]",
                                               name));
     }
   }
