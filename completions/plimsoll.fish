@@ -624,6 +624,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l metrics-compat -d
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l log-format -x -d 'text or json, on stderr'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l eviction -x -d 'Which model goes first where another one needs its memory'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l isolate -d 'Models compute in a process of their own, one for each compute group'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l yield-to-foreign -x -d 'Memory of each device that is left to programs that are not Plimsoll\'s, by idle models that go'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l keep-in-host -x -d 'Host memory for weights of models that have gone, so that they come back without their file'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-body -x -d 'Size of a request'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-prompt-tokens -x -d 'Tokens of a prompt'

@@ -41,13 +41,14 @@ void print_explanation(const std::vector<std::string>& sentences, const plan::Pl
 }
 
 // All models of a fleet: which fit together, and who goes for whom.
-int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner) {
+int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Planner& planner,
+              broker::MachineLedger* machine) {
   if (options.model.has("--model"))
     throw Error(ErrorCode::usage, "a fleet file names its own models: --model cannot stand beside it");
   if (options.fit)
     throw Error(ErrorCode::usage, "--fit cannot stand beside a fleet file: a fleet is planned as it is written");
   const host::Fleet fleet = fleet_of(options.sources.front(), options.model);
-  const host::FleetPlan answer = host::plan_fleet(fleet, planner);
+  const host::FleetPlan answer = host::plan_fleet(fleet, planner, {.machine = machine});
   if (global.json) {
     fmt::print("{}\n", host::to_json(answer, tracker::mode()).dump(2, ' ', false, kReplace));
   } else {
@@ -209,8 +210,8 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   dry_runs.start();
   plan::Store store;
   plan::Planner planner(dry_runs, store);
-  if (is_fleet) return run_fleet(global, options, planner);
   const std::shared_ptr<broker::MachineLedger> machine = join_machine("plan");
+  if (is_fleet) return run_fleet(global, options, planner, machine.get());
   const Planning planning{.planner = planner, .machine = machine.get()};
   if (is_remote) return run_remote(global, options, planning);
   return run_models(global, options, wanted, planning);

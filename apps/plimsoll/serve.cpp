@@ -12,11 +12,11 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 #include "broker/machine_ledger.hpp"
-#include "device/memory_key.hpp"
 #include "dry_run/dry_run_process.hpp"
 #include "host/fleet_planner.hpp"
 #include "host/host.hpp"
 #include "monitor/monitor.hpp"
+#include "plan/others.hpp"
 #include "server/server.hpp"
 
 #include "commands.hpp"
@@ -55,20 +55,6 @@ struct Planned {
   host::FleetPlan of_fleet;  // what it comes to
 };
 
-// Which models will ever fit is judged as if others had let their models go: they are asked when one is wanted.
-void add_what_others_may_give(std::vector<plan::DeviceVerdict>& devices, broker::MachineLedger& machine) {
-  const std::vector<broker::Offer> offers = machine.offers();
-  for (plan::DeviceVerdict& verdict : devices) {
-    if (!verdict.state.reading.free) continue;
-    const broker::AccountId account = machine.account(device::memory_key(verdict.state.info));
-    for (const broker::Offer& offer : offers) {
-      for (const broker::ShownPart& part : offer.model.parts) {
-        if (part.account == account) *verdict.state.reading.free += part.comes_back;
-      }
-    }
-  }
-}
-
 Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, plan::Store& store,
                   broker::MachineLedger& machine) {
   plan::Planner planner(dry_runs, store);
@@ -76,9 +62,11 @@ Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, pla
       host::requests_of(fleet),
       {.budgets = fleet.budgets, .ours = {}, .alternatives = false, .runtime = fleet.runtime, .skip_unusable = true});
   host::add_processes(fleet, models.models);
-  add_what_others_may_give(models.devices, machine);
+  // Which models will ever fit is judged as if others had let their models go: they are asked when one is wanted.
   std::vector<plan::DeviceState> devices;
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
+  plan::add_what_others_may_give(devices, machine);
+  for (std::size_t i = 0; i < devices.size(); ++i) models.devices[i].state = devices[i];
   host::FleetPlan of_fleet =
       host::plan_fleet(fleet, host::FreeCapacity(models.models, std::move(devices), host::drafts_of(fleet)));
   host::require_a_usable_one(fleet, of_fleet.capacity);

@@ -144,6 +144,12 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
                      "Host memory for weights of models that have gone, so that they come back without their file")
          ->envname("PLIMSOLL_KEEP_IN_HOST"),
      "Server");
+  of(command
+         .add_option("--yield-to-foreign", o.yield_to_foreign,
+                     "Memory of each device that is left to programs that are not Plimsoll's: where they take more, "
+                     "idle models go, and come back when they have gone")
+         ->envname("PLIMSOLL_YIELD_TO_FOREIGN"),
+     "Server");
   server::Limits& l = s.limits;
   of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),
      "Limits");

@@ -25,6 +25,7 @@ struct ServeOptions {
   std::string body = "16MiB";
   std::string eviction;      // empty: what the fleet file says
   std::string keep_in_host;  // empty: what the fleet file says
+  std::string yield_to_foreign;
   std::size_t queue = 1000;
   std::int64_t waiting_s = 0;
   std::int64_t working_s = 0;

@@ -53,6 +53,14 @@ void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
   }
 }
 
+// Where the flag was given.
+void set_size(const char* flag, const std::string& given, Bytes& target) {
+  if (given.empty()) return;
+  const auto parsed = parse_bytes(given);
+  if (!parsed) throw Error(ErrorCode::usage, fmt::format("{}: {}", flag, parsed.error()));
+  target = *parsed;
+}
+
 // The command line's sampling, over the fleet file's.
 void lay_over_all(host::Fleet& fleet, const engine::PartialSampling& given) {
   for (host::FleetModel& model : fleet.models) {
@@ -101,11 +109,8 @@ void ServedFleet::add_keys(host::Fleet& fleet) {
 
 host::Fleet ServedFleet::read() {
   host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
-  if (!options_.keep_in_host.empty()) {
-    const auto kept = parse_bytes(options_.keep_in_host);
-    if (!kept) throw Error(ErrorCode::usage, fmt::format("--keep-in-host: {}", kept.error()));
-    fleet.keep_in_host = *kept;
-  }
+  set_size("--keep-in-host", options_.keep_in_host, fleet.keep_in_host);
+  set_size("--yield-to-foreign", options_.yield_to_foreign, fleet.yield_to_foreign);
   if (options_.isolate) fleet.isolation.own_process = true;
   if (options_.decode_s > 0)
     fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));

@@ -32,6 +32,8 @@ struct Fleet {
   Bytes swap_disk{std::uint64_t{4} << 30U};      // beyond it only their tokens are kept: they are decoded again
   std::filesystem::path swap_folder{};           // empty: "swap" in the user's Plimsoll cache
   Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
+  // Of each memory, for programs that are not Plimsoll's: idle models go where they take more than is left; 0: nothing.
+  Bytes yield_to_foreign{};
   // Which models go first for another one: "balanced", "lru", "reload-time" or "priority" (docs/hosting.md).
   std::string eviction = "balanced";
   memory::Thresholds thresholds{};  // from which on a monitor of the host alerts

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/machine_ledger.hpp"
+#include "device/memory_key.hpp"
 #include "plan/others.hpp"
 #include "tracker/uploads.hpp"
 
@@ -89,6 +90,28 @@ Accounting FleetDevices::accounting_of(const std::vector<memory::Entry>& entries
 std::vector<plan::DeviceState> FleetDevices::states() const {
   const std::vector<memory::Entry> entries = accounting_.ledger().entries();
   return with_ours_set_aside(accounting_of(entries), readings());
+}
+
+FleetDevices::ForeignMoment FleetDevices::foreign_use() const {
+  const std::vector<memory::Entry> entries = accounting_.ledger().entries();
+  const std::vector<plan::DeviceState> now = readings();
+  const Moment moment = moment_of(accounting_of(entries), now);
+  ForeignMoment out;
+  for (const plan::DeviceState& state : now) {
+    const device::DeviceInfo& info = state.info;
+    const auto held = std::ranges::find(moment.others, info.id, &std::pair<device::DeviceId, Bytes>::first);
+    if (info.memory() != info.id || held == moment.others.end()) continue;
+    broker::MachineLedger& machine = accounting_.machine();
+    const broker::Others others = machine.others(machine.account(device::memory_key(info)));
+    out.memories.push_back({.memory = info.id,
+                            .free = *state.reading.free + state.promised_to_others + state.held_back,
+                            .foreign = saturating_sub(held->second, others.taken + others.coming_back)});
+  }
+  for (const Holding& holding : moment.holdings)
+    out.holdings.push_back({.owner = holding.owner,
+                            .memory = accounting_.ledger().memory_of(holding.device),
+                            .comes_back = holding.comes_back});
+  return out;
 }
 
 void FleetDevices::look(FreeCapacity& capacity, std::vector<OfferOfOthers> offers) const {

@@ -6,6 +6,7 @@
 
 #include "base/mutex.hpp"
 #include "host/fleet.hpp"
+#include "host/foreign_watch.hpp"
 #include "host/free_capacity.hpp"
 #include "run/memory_accounting.hpp"
 
@@ -14,6 +15,13 @@
 #include "swap_space.hpp"
 
 namespace plimsoll::host {
+
+// What comes back to a memory, by the device that stands for it, once its owner is gone.
+struct ModelHolding {
+  std::string owner;
+  device::DeviceId memory;
+  Bytes comes_back;
+};
 
 // Any thread. What it is made of outlives it.
 class FleetDevices {
@@ -31,6 +39,12 @@ class FleetDevices {
   [[nodiscard]] std::vector<plan::DeviceState> readings() const;
   // As admission sees them: see Host::devices().
   [[nodiscard]] std::vector<plan::DeviceState> states() const;
+  // What programs hold now that are not Plimsoll's, beside what comes back with each model and draft.
+  struct ForeignMoment {
+    std::vector<ForeignUse> memories;  // of which enough is known
+    std::vector<ModelHolding> holdings;
+  };
+  [[nodiscard]] ForeignMoment foreign_use() const;
   // `offers`: of other processes, from before this.
   void look(FreeCapacity& capacity, std::vector<OfferOfOthers> offers = {}) const;
 

@@ -106,6 +106,7 @@ Keys settings_that_differ(const Fleet& before, const Fleet& after) {
   differs("runtime", before.runtime != after.runtime);
   differs("prefault", before.prefault != after.prefault);
   differs("keep-in-host", before.keep_in_host != after.keep_in_host);
+  differs("yield-to-foreign", before.yield_to_foreign != after.yield_to_foreign);
   differs("eviction", before.eviction != after.eviction);
   differs("swap.memory", before.swap.memory != after.swap.memory);
   differs("swap.disk", before.swap.disk != after.swap.disk);

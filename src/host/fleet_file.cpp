@@ -76,6 +76,10 @@ void add_settings(TableReader& reader, Fleet& fleet) {
       "keep-in-host", [&](const std::string& value) { set_bytes("keep-in-host", fleet.keep_in_host, value); },
       "a size like \"8GiB\"");
   reader.text(
+      "yield-to-foreign",
+      [&](const std::string& value) { set_bytes("yield-to-foreign", fleet.yield_to_foreign, value); },
+      "a size like \"8GiB\"");
+  reader.text(
       "eviction",
       [&](const std::string& value) {
         if (!eviction_policy(value)) throw Error(ErrorCode::usage, unknown_eviction_policy(value));
@@ -87,8 +91,8 @@ void add_settings(TableReader& reader, Fleet& fleet) {
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   Fleet fleet;
   TableReader reader(complaints,
-                     "a fleet; known are budgets, runtime, prefault, keep-in-host, eviction, isolation, max-decode-time, "
-                     "process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
+                     "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, isolation, "
+                     "max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
   add_settings(reader, fleet);
   add_isolation_keys(reader, fleet.isolation);
   reader.table("swap", [&](const toml::table& table) { read_swap(table, fleet, folder, complaints); });

@@ -3,6 +3,7 @@
 //   budgets = ["90%", "Vulkan0=8GiB"]
 //   prefault = true               # the default: host memory is touched as it is taken
 //   keep-in-host = "8GiB"         # weights of models that have gone
+//   yield-to-foreign = "2GiB"     # is left to programs that are not Plimsoll's, by idle models that go
 //   eviction = "balanced"         # by which policy models go: see eviction_policies.hpp
 //
 //   [swap]                        # conversations of evicted models

@@ -9,6 +9,7 @@
 #include <plimsoll/base/error.hpp>
 #include "host/eviction.hpp"
 #include "options/option.hpp"
+#include "plan/others.hpp"
 #include "plan/plan_json.hpp"
 #include "plan/plan_table.hpp"
 
@@ -188,7 +189,7 @@ void require_a_usable_one(const Fleet& fleet, const FreeCapacity& capacity) {
 }
 
 std::string to_table(const FleetPlan& plan) {
-  std::string out = plan::models_table(usable_models(plan.capacity));
+  std::string out = plan::models_table(usable_models(plan.capacity)) + plan::promised_lines(plan.capacity.devices());
   if (!plan.together.empty() || plan.too_many) out += "  Ready at once:\n";
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));

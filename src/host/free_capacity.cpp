@@ -6,6 +6,7 @@
 #include <set>
 
 #include <plimsoll/base/error.hpp>
+#include "plan/others.hpp"
 #include "plan/process_entry.hpp"
 
 namespace plimsoll::host {
@@ -156,8 +157,10 @@ std::string why_not(const std::vector<plan::DeviceVerdict>& verdicts) {
   std::string out;
   for (const plan::DeviceVerdict& verdict : plan::one_of_each_memory(verdicts)) {
     if (verdict.fits()) continue;
-    out += fmt::format("{}{} needed on {}, {} too much ({})", out.empty() ? "" : "; ", format_bytes(verdict.required),
-                       verdict.state.info.id.name(), format_bytes(verdict.short_by), to_string(*verdict.limit));
+    const std::string promised = verdict.over_budget > Bytes{} ? "" : plan::promised_text(verdict.state);
+    out += fmt::format("{}{} needed on {}, {} too much ({}){}{}", out.empty() ? "" : "; ",
+                       format_bytes(verdict.required), verdict.state.info.id.name(), format_bytes(verdict.short_by),
+                       to_string(*verdict.limit), promised.empty() ? "" : ": ", promised);
   }
   return out;
 }

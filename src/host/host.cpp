@@ -129,7 +129,8 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .queue = queue_,
                .worker_program = options.worker_program,
                .told = [this](const Outcome& outcome) { count(outcome); }},
-              std::move(planned.plan.models), std::move(planned.capacity)) {
+              std::move(planned.plan.models), std::move(planned.capacity)),
+      foreign_(devices_, queue_, [this] { return drafts_of(*this->fleet()); }) {
   if (!planned.fleet->prefault) accounting.set_prefault(false);
   {
     const MutexLock lock(mutex_);
@@ -139,9 +140,11 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
   for (const FleetModel& model : planned.fleet->models) {
     if (model.load_at_start) queue_.want(model.request.name);
   }
+  foreign_.leave(planned.fleet->yield_to_foreign);
 }
 
 Host::Impl::~Impl() {
+  foreign_.stop();
   neighbours_.stop();
   queue_.close();
   queue_.wait_until_unused();

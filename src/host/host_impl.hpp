@@ -13,6 +13,7 @@
 
 #include "conversation_store.hpp"
 #include "fleet_devices.hpp"
+#include "foreign_programs.hpp"
 #include "kept_models.hpp"
 #include "loader.hpp"
 #include "model_files.hpp"
@@ -105,6 +106,7 @@ struct Host::Impl final : private QueueObserver {
   Neighbours neighbours_;
   Queue queue_;
   Loader loader_;
+  ForeignPrograms foreign_;
 };
 
 }  // namespace plimsoll::host

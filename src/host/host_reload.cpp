@@ -64,7 +64,12 @@ ReloadReport Host::Impl::reload(const std::function<Fleet()>& read, plan::Planne
   const Stopwatch watch;
   ReloadReport report;
   try {
-    Reload reload({.fleet = fleet(), .plans = plans(), .devices = devices_.states(), .files = *files_}, read());
+    Reload reload({.fleet = fleet(),
+                   .plans = plans(),
+                   .devices = devices_.states(),
+                   .files = *files_,
+                   .machine = accounting_.machine()},
+                  read());
     reload.plan(planner);
     reload.judge(planner);
     report = reload.report();
@@ -109,6 +114,7 @@ void Host::Impl::take_over(const Reload& reload) {
   devices_.change(next, change.devices);
   conversations_.swap_space().set_limits(next.swap.memory, next.swap.disk);
   kept_.set_budget(next.keep_in_host);
+  foreign_.leave(next.yield_to_foreign);
   if (!has_own_policy_) queue_.set_policy(eviction_policy(next.eviction));
   {
     const MutexLock lock(mutex_);

@@ -73,6 +73,24 @@ bool Queue::may_try_again(const Failed& failed) {
   return true;
 }
 
+bool Queue::want_where_there_is_room(const std::string& model) {
+  const MutexLock lock(mutex_);
+  if (ending_.stop_requested() || !dispatcher_.knows(model) || dispatcher_.waiting() > 0) return false;
+  if (const ModelState state = dispatcher_.state(model); state != ModelState::absent && state != ModelState::swapped)
+    return false;
+  if (std::ranges::contains(dispatcher_.retired(), model)) return false;
+  observer_.look_at_devices(capacity_);
+  if (!capacity_.admits(model, dispatcher_.resident(), {})) return false;
+  (void)dispatcher_.ask(model, WhenBusy::wait, false, WhenShort::wait);
+  pump();
+  return true;
+}
+
+std::shared_ptr<const EvictionPolicy> Queue::policy() const {
+  const MutexLock lock(mutex_);
+  return policy_;
+}
+
 std::map<std::string, ModelStanding> Queue::standings() const {
   std::map<std::string, ModelStanding> out;
   const MutexLock lock(mutex_);

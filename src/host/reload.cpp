@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
-#include "host/fleet_planner.hpp"
+#include "plan/others.hpp"
 
 #include "host_impl.hpp"
 
@@ -82,6 +82,14 @@ std::vector<plan::Request> Reload::to_be_planned() const {
   return out;
 }
 
+Surroundings Reload::surroundings() const {
+  Surroundings out{.machine = &host_.machine};
+  for (const plan::DeviceState& device : host_.devices) {
+    if (device.info.memory() == device.info.id) out.ours.emplace_back(device.info.id, device.ours);
+  }
+  return out;
+}
+
 void Reload::plan(plan::Planner& planner) {
   for (const FleetModel& model : next_->models) {
     if (!comes(name_of(model)) && has_other_files(model)) tried_.insert(name_of(model));
@@ -91,12 +99,13 @@ void Reload::plan(plan::Planner& planner) {
   // To ask a child for the devices takes a second.
   if (requests.empty() && !std::ranges::contains(report_.difference.settings, "budgets")) return;
   for (const plan::Request& request : requests) files_[request.name] = identity_of(request.dry_run);
-  plan::PlannerOptions options{
-      .budgets = next_->budgets, .ours = {}, .alternatives = false, .runtime = next_->runtime, .skip_unusable = true};
-  for (const plan::DeviceState& device : host_.devices) {
-    if (device.info.memory() == device.info.id) options.ours.emplace_back(device.info.id, device.ours);
-  }
-  plan::Plan plan = planner.plan(requests, options);
+  Surroundings beside = surroundings();
+  plan::Plan plan = planner.plan(requests, {.budgets = next_->budgets,
+                                            .ours = std::move(beside.ours),
+                                            .alternatives = false,
+                                            .runtime = next_->runtime,
+                                            .skip_unusable = true,
+                                            .machine = beside.machine});
   add_processes(*next_, plan.models);
   for (plan::ModelPlan& model : plan.models) {
     if (model.unusable) files_[model.name].reset();
@@ -168,7 +177,9 @@ void Reload::look_at_budgets(const FreeCapacity& capacity) {
 }
 
 void Reload::judge(plan::Planner& planner) {
-  const FreeCapacity capacity(plans(host_.plans), devices_, drafts_of(*next_));
+  std::vector<plan::DeviceState> devices = devices_;
+  plan::add_what_others_may_give(devices, host_.machine);
+  const FreeCapacity capacity(plans(host_.plans), std::move(devices), drafts_of(*next_));
   for (const FleetModel& model : next_->models) {
     if (comes(name_of(model))) look_at(model, capacity);
   }
@@ -191,7 +202,7 @@ void Reload::add_alternatives(const FreeCapacity& capacity, plan::Planner& plann
                    .switches = {},
                    .never = {{.name = reason.model, .why = reason.sentence}},
                    .explanation = {}};
-    host::add_alternatives(plan, *next_, planner);
+    host::add_alternatives(plan, *next_, planner, surroundings());
     reason.alternatives = std::move(plan.never.front().alternatives);
   }
 }

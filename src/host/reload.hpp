@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/fleet_planner.hpp"
 #include "host/free_capacity.hpp"
 #include "host/reload_report.hpp"
 #include "plan/planner.hpp"
@@ -21,6 +22,7 @@ struct ReloadedHost {
   std::vector<plan::ModelPlan> plans;      // of that fleet
   std::vector<plan::DeviceState> devices;  // see Host::devices()
   const ModelFiles& files;
+  broker::MachineLedger& machine;  // what other processes are promised is not free, but for what they would let go
 };
 
 // One thread.
@@ -55,6 +57,7 @@ class Reload {
   void look_at(const FleetModel& model, const FreeCapacity& capacity);
   void look_at_budgets(const FreeCapacity& capacity);
   void add_alternatives(const FreeCapacity& capacity, plan::Planner& planner);
+  [[nodiscard]] Surroundings surroundings() const;
   [[nodiscard]] const FleetModel* old(const std::string& name) const;
   [[nodiscard]] ModelDifference* changed(const std::string& name);
   [[nodiscard]] const ModelDifference* changed(const std::string& name) const;

@@ -1,5 +1,7 @@
 #include "plan/others.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "broker/machine_ledger.hpp"
@@ -30,6 +32,39 @@ void take_off_others(std::vector<DeviceState>& states, broker::MachineLedger& ma
     state.held_back = saturating_sub(*free, left);
     *free -= state.held_back;
   }
+}
+
+void add_what_others_may_give(std::vector<DeviceState>& states, broker::MachineLedger& machine) {
+  const std::vector<broker::Offer> offers = machine.offers();
+  for (DeviceState& state : states) {
+    if (!state.reading.free) continue;
+    const broker::AccountId account = machine.account(device::memory_key(state.info));
+    for (const broker::Offer& offer : offers) {
+      for (const broker::ShownPart& part : offer.model.parts) {
+        if (part.account == account) *state.reading.free += part.comes_back;
+      }
+    }
+  }
+}
+
+std::string promised_text(const DeviceState& state) {
+  std::string out;
+  if (state.promised_to_others > Bytes{})
+    out = fmt::format("{} are promised to other processes", format_bytes(state.promised_to_others));
+  if (state.held_back > Bytes{})
+    out += fmt::format("{}{} are beyond the budget that all processes share", out.empty() ? "" : " and ",
+                       format_bytes(state.held_back));
+  return out.empty() ? out : out + " ('plimsoll ps' lists them)";
+}
+
+std::string promised_lines(const std::vector<DeviceState>& states) {
+  std::string out;
+  for (const DeviceState& state : states) {
+    const std::string text = promised_text(state);
+    if (text.empty() || state.info.memory() != state.info.id) continue;
+    out += fmt::format("  Not free on {}: {}.\n", state.info.id.name(), text);
+  }
+  return out;
 }
 
 }  // namespace plimsoll::plan

@@ -80,6 +80,7 @@ Json device_json(const DeviceVerdict& verdict) {
             {"fits", verdict.fits()},
             {"stands_on_estimate", verdict.stands_on_estimate()}};
   if (state.promised_to_others > Bytes{}) json["promised_to_others"] = state.promised_to_others.value();
+  if (state.held_back > Bytes{}) json["held_back"] = state.held_back.value();
   // A card's requirement stands with each of its names: a reader that adds up must count it once.
   if (state.info.memory() != state.info.id) json["memory"] = state.info.memory().name();
   return json;

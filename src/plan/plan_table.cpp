@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "plan/others.hpp"
 #include "plan/refusal.hpp"
 
 namespace plimsoll::plan {
@@ -87,6 +88,12 @@ bool takes_turns(const Plan& plan) {
   });
 }
 
+std::vector<DeviceState> states_of(const std::vector<DeviceVerdict>& verdicts) {
+  std::vector<DeviceState> out;
+  for (const DeviceVerdict& verdict : verdicts) out.push_back(verdict.state);
+  return out;
+}
+
 }  // namespace
 
 std::string models_table(const std::vector<ModelPlan>& models) {
@@ -110,6 +117,7 @@ std::string to_table(const Plan& plan) {
       out += fmt::format("  {} is the card of {}: what is required of it is what both want.\n", info.id.name(),
                          info.memory().name());
   }
+  out += promised_lines(states_of(plan.devices));
   if (takes_turns(plan)) out += "  Compute buffers are shared by models that take turns: the largest counts.\n";
   out += plan.fits() ? "\n  Verdict: fits.\n" : "\n  Verdict: refused.\n";
   if (plan.fits()) return out;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "plan/others.hpp"
+
 namespace plimsoll::plan {
 namespace {
 
@@ -12,12 +14,10 @@ bool budget_is_short(const DeviceVerdict& verdict) { return verdict.over_budget 
 std::string holders(const DeviceVerdict& verdict) {
   if (budget_is_short(verdict)) return {};
   const Bytes others = held_by_others(verdict.state).value_or(Bytes{});
-  const Bytes promised = verdict.state.promised_to_others;
+  const std::string promised = promised_text(verdict.state);
   std::string out;
   if (others > Bytes{}) out = fmt::format(": {} are held by others there", format_bytes(others));
-  if (promised > Bytes{})
-    out += fmt::format("{} {} are promised to other processes ('plimsoll ps' lists them)", out.empty() ? ":" : ", and",
-                       format_bytes(promised));
+  if (!promised.empty()) out += (out.empty() ? ": " : ", and ") + promised;
   return out;
 }
 

@@ -114,6 +114,7 @@ TEST(FleetDifferenceTest, SettingsBesideTheModels) {
   EXPECT_EQ(settings("budgets = [\"90%\"]\n", "budgets = [\"80%\"]\n"), Keys{"budgets"});
   EXPECT_EQ(settings("budgets = [\"CPU=1GiB\"]\n", "budgets = [\"CPU=1024MiB\"]\n"), Keys{});
   EXPECT_EQ(settings("", "keep-in-host = \"1GiB\"\n[swap]\ndisk = \"1GiB\"\n"), (Keys{"keep-in-host", "swap.disk"}));
+  EXPECT_EQ(settings("", "yield-to-foreign = \"1GiB\"\n"), Keys{"yield-to-foreign"});
   EXPECT_EQ(settings("", "eviction = \"lru\"\n"), Keys{"eviction"});
   EXPECT_EQ(settings("eviction = \"balanced\"\n", ""), Keys{});
   EXPECT_EQ(settings("", "[swap]\nkeep-prompts = \"1GiB\"\n"), Keys{"swap.keep-prompts"});

@@ -142,6 +142,7 @@ TEST(FleetFileTest, EveryKeyIsReadAndTheRestIsTheToolsDefault) {
   const Fleet fleet = good(R"(
 budgets = ["90%", "Vulkan0=8GiB"]
 keep-in-host = "12GiB"
+yield-to-foreign = "2GiB"
 [swap]
 memory = "2GiB"
 disk = "8GiB"
@@ -171,6 +172,7 @@ pinned = true
 )");
   ASSERT_THAT(fleet.budgets, SizeIs(2));
   EXPECT_EQ(fleet.keep_in_host, 12_GiB);
+  EXPECT_EQ(fleet.yield_to_foreign, 2_GiB);
   EXPECT_EQ(fleet.swap.memory, 2_GiB);
   EXPECT_EQ(fleet.swap.disk, 8_GiB);
   EXPECT_EQ(fleet.swap.kept, 3_GiB);
@@ -209,6 +211,13 @@ TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
   for (const char* value : {"12", "true"})
     EXPECT_THAT(wrong(std::string("keep-in-host = ") + value + "\n[[model]]\npath = 'a'"),
                 ElementsAre(HasSubstr("1:16: 'keep-in-host' takes a size like \"8GiB\"")));
+}
+
+TEST(FleetFileTest, WhatIsLeftToForeignProgramsIsASize) {
+  EXPECT_EQ(good("[[model]]\npath = 'a'").yield_to_foreign, 0_B);
+  for (const char* value : {"'much'", "2", "true", "[]"})
+    EXPECT_THAT(wrong(std::string("yield-to-foreign = ") + value + "\n[[model]]\npath = 'a'"),
+                ElementsAre(HasSubstr("1:20: 'yield-to-foreign' takes a size like \"8GiB\"")));
 }
 
 TEST(FleetFileTest, TheEvictionPolicyIsOneOfThoseThereAre) {

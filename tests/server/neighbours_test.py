@@ -136,6 +136,89 @@ class Neighbours(unittest.TestCase):
         self.assertIn("asks for the memory of 'mate-chat', which goes", a.log_text())
         self.ask(a, "mate-chat")
 
+    def fleet(self, name, model, context, **keys):
+        path = pathlib.Path(self.folder.name) / f"{name}.toml"
+        more = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+        path.write_text(f'budgets = [{json.dumps(self.budget[1])}]\n[[model]]\nname = "{name}"\npath = "{model}"\ndevice = "none"\n'
+                        f'ctx-size = {context}\nparallel = 2\nthreads = 1\nbatch-size = 128\nubatch-size = 128\nload-mode = "none"\n{more}')
+        return str(path)
+
+    def test_a_plan_of_a_fleet_counts_what_others_have(self):
+        holder = Serving(PROGRAM, self.fleet("mate-chat", MATE, 8192, pinned=True, **{"load-at-start": True}), environment=self.environment)
+        self.addCleanup(holder.stop)
+        fleet = self.fleet("bosun-log", BOSUN, 8192)
+
+        def plan(*arguments, **variables):
+            return subprocess.run([PROGRAM, "plan", fleet, *arguments], capture_output=True, text=True,
+                                  env={**os.environ, **self.environment, **variables})
+        self.assertEqual(plan(PLIMSOLL_BROKER="off").returncode, 0)
+        refused = plan()
+        self.assertEqual(refused.returncode, 3, refused.stdout + refused.stderr)
+        self.assertRegex(refused.stdout, r"(?m)^  Not free on CPU: .* beyond the budget that all processes share \('plimsoll ps' lists them\)\.$")
+        self.assertRegex(refused.stdout, r"Never: bosun-log: .*\(shared budget\): .*'plimsoll ps' lists them")
+        device = next(d for d in json.loads(plan("--json").stdout)["devices"] if d["device"] == "CPU")
+        self.assertGreater(device["held_back"], self.mate // 2)
+
+    def test_a_reload_counts_what_others_have_but_for_what_they_would_let_go(self):
+        holder_fleet = dict(pinned=True, **{"load-at-start": True})
+        holder = Serving(PROGRAM, self.fleet("mate-chat", MATE, 8192, **holder_fleet), environment=self.environment)
+        self.addCleanup(holder.stop)
+        server = Serving(PROGRAM, self.fleet("bosun-log", BOSUN, 256), environment=self.environment)
+        self.addCleanup(server.stop)
+        self.fleet("bosun-log", BOSUN, 8192)
+        status, answer = server.post("/plimsoll/v1/reload", {})
+        self.assertEqual(status, 422, answer)
+        self.assertIn("'plimsoll ps' lists them", answer["reload"]["reasons"][0]["sentence"])
+        self.ask(server, "bosun-log")  # as it was
+        status, _ = holder.post("/plimsoll/v1/models/mate-chat/pin", {"pinned": False})
+        self.assertEqual(status, 200)
+        until = time.monotonic() + 60
+        while not self.models()["mate-chat"]["may_go"]:
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+        status, answer = server.post("/plimsoll/v1/reload", {})
+        self.assertEqual((status, answer.get("applied")), (200, True), answer)
+        self.ask(server, "bosun-log")
+        self.assertEqual(self.models().get("mate-chat", {}).get("memories", []), [])
+
+    def test_idle_models_go_for_a_program_that_is_not_ours_and_come_back(self):
+        fleet = pathlib.Path(self.folder.name) / "fleet.toml"
+
+        def write(left):
+            fleet.write_text(f'yield-to-foreign = "{left}"\n[[model]]\nname = "mate-chat"\npath = "{MATE}"\ndevice = "none"\n'
+                             'ctx-size = 8192\nthreads = 1\nload-mode = "none"\nload-at-start = true\n')
+        write("100000GiB")  # more than there is: whatever a program takes is too much
+        server = Serving(PROGRAM, str(fleet), "-v", environment=self.environment)
+        self.addCleanup(server.stop)
+        self.wait_until_idle("mate-chat")
+        taker = subprocess.Popen([sys.executable, "-c", "taken = b'x' * (900 << 20); print('taken', flush=True); input()"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(taker.communicate)
+        self.assertEqual(taker.stdout.readline(), b"taken\n")
+        until = time.monotonic() + 120
+        while self.models().get("mate-chat"):
+            self.assertLess(time.monotonic(), until, server.log_text())
+            time.sleep(0.1)
+        self.assertIn("for programs that are not Plimsoll's", server.log_text())
+        self.ask(server, "mate-chat")  # who asks for it has it
+        until = time.monotonic() + 120
+        while self.models().get("mate-chat"):  # and it goes again
+            self.assertLess(time.monotonic(), until, server.log_text())
+            time.sleep(0.1)
+        write("1MiB")
+        status, report = server.post("/plimsoll/v1/reload", {})
+        self.assertEqual((status, report["settings"]), (200, ["yield-to-foreign"]))
+        until = time.monotonic() + 120
+        while self.models().get("mate-chat", {}).get("state") != "ready":
+            self.assertLess(time.monotonic(), until, server.log_text())
+            time.sleep(0.1)
+
+    def test_what_is_left_to_foreign_programs_is_a_size(self):
+        done = subprocess.run([PROGRAM, "serve", MATE, "--yield-to-foreign", "much"], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, **self.environment})
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--yield-to-foreign", done.stderr)
+
     def test_ps_shows_both(self):
         a = self.serve(MATE)
         self.ask(a, "mate-chat")
