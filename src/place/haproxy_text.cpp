@@ -29,6 +29,7 @@ global
 defaults
     mode http
     timeout connect 2s
+    timeout check 4s
     timeout client 15m
     timeout server 15m
     timeout queue 1m
