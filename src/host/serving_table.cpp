@@ -37,6 +37,8 @@ place::Serving read_serving(const toml::table& table, Complaints& complaints) {
   reader.number("port", out.port, 1, kHighestPort);
   reader.number("replica-ports", out.first_port, 1, kHighestPort - place::kPortsOfReplicas + 1);
   reader.number("front-port", out.front_port, 1, kHighestPort);
+  reader.text("front-certificate",
+              [&](const std::string& value) { set_word("front-certificate", out.front_certificate, value, "-_./"); });
   reader.text("beside", [&](const std::string& value) {
     const auto parsed = parse_bytes(value);
     if (!parsed) throw Error(ErrorCode::usage, fmt::format("'beside': {}", parsed.error()));

@@ -60,14 +60,27 @@ std::string names_map(const ServedCluster& served, bool in_any_case) {
   return out;
 }
 
+// In OpenAI's form and in Anthropic's at once: each client finds its own members.
 std::string models_json(const ServedCluster& served) {
   Json data = Json::array();
   for (std::size_t m = 0; m < served.models.size(); ++m) {
     if (!is_placed(served, served.cluster.models[m])) continue;
-    for (const std::string& name : names_of(served, m))
-      data.push_back({{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", "plimsoll"}});
+    for (const std::string& name : names_of(served, m)) {
+      data.push_back({{"id", name},
+                      {"object", "model"},
+                      {"created", 0},
+                      {"owned_by", "plimsoll"},
+                      {"type", "model"},
+                      {"display_name", name},
+                      {"created_at", "1970-01-01T00:00:00Z"}});
+    }
   }
-  return Json{{"object", "list"}, {"data", data}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const Json out{{"object", "list"},
+                 {"data", data},
+                 {"has_more", false},
+                 {"first_id", data.front()["id"]},
+                 {"last_id", data.back()["id"]}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::vector<HaproxyServer> servers_on_nodes(const ServedCluster& served, const Model& model) {
@@ -114,7 +127,9 @@ std::vector<RenderedFile> haproxy_files(const ServedCluster& served, ServedBy by
     require_none({"no model has a place, so there is nothing to stand before"}, "HAProxy");
   const Ports ports = ports_of(served);
   const std::vector<Alike> all = alike_replicas(served);
-  HaproxyFront front{.port = served.serving.front_port, .has_pods = by == ServedBy::kubernetes};
+  HaproxyFront front{.port = served.serving.front_port,
+                     .certificate = served.serving.front_certificate,
+                     .has_pods = by == ServedBy::kubernetes};
   for (std::size_t m = 0; m < served.models.size(); ++m) {
     const Model& model = served.cluster.models[m];
     if (!is_placed(served, model)) continue;

@@ -29,6 +29,7 @@ global
 defaults
     mode http
     timeout connect 2s
+    timeout check 4s
     timeout client 15m
     timeout server 15m
     timeout queue 1m
@@ -59,7 +60,7 @@ resolvers cluster
 
 constexpr const char* kFrontHead = R"(
 frontend models
-    bind :{port}
+    bind :{port}{tls}
     log global
     option httplog
     option http-buffer-request
@@ -80,7 +81,7 @@ frontend models
     http-request set-var(txn.backend) var(txn.model),lower,url_enc,map(names-lower.map) if !{{ var(txn.backend) -m found }}
     http-request set-var(txn.backend) var(txn.last),lower,url_enc,map(names-lower.map) if !{{ var(txn.backend) -m found }}
     # The first where none is named, or all is one.
-    http-request set-var(txn.backend) str({first}) if METH_POST !{{ var(txn.model) -m found }}
+    http-request set-var(txn.backend) str({first}) if {{ method POST OPTIONS }} !{{ var(txn.model) -m found }}
     http-request set-var(txn.backend) str({first}) if {{ var(txn.model) -m str default }} !{{ var(txn.backend) -m found }}
 )";
 
@@ -153,6 +154,7 @@ std::string haproxy_config(const HaproxyFront& front) {
   out += http_error(504, "timeout", "the server took too long to answer");
   if (front.has_pods) out += kResolvers;
   out += fmt::format(fmt::runtime(kFrontHead), fmt::arg("port", front.port),
+                     fmt::arg("tls", front.certificate.empty() ? "" : " ssl crt " + front.certificate),
                      fmt::arg("first", front.backends.front().name),
                      fmt::arg("too_long", error_body("invalid_request_error", "invalid_request",
                                                      "so long a request has to name its model in the header x-model")));

@@ -22,6 +22,7 @@ struct HaproxyBackend {
 
 struct HaproxyFront {
   std::uint16_t port = 8000;
+  std::string certificate{};  // with its key; empty: no TLS
   bool has_pods = false;
   std::vector<HaproxyBackend> backends{};
 };

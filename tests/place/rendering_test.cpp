@@ -86,6 +86,13 @@ TEST(RenderingTest, HaproxyBeforeNodesHasThoseThatHaveTheModel) {
   EXPECT_THAT(text, Not(HasSubstr("\"failed\"")));  // one model of a node that fails is not the others'
 }
 
+TEST(RenderingTest, HaproxyWithACertificate) {
+  ServedCluster served = three_nodes();
+  served.serving.front_certificate = "/etc/haproxy/models.pem";
+  EXPECT_THAT(text_of(haproxy_files(served, ServedBy::nodes), "haproxy.cfg"),
+              HasSubstr("    bind :8000 ssl crt /etc/haproxy/models.pem\n"));
+}
+
 TEST(RenderingTest, HaproxyBeforePodsAsksForTheirAddresses) {
   ServedCluster served = three_nodes();
   served.serving.name_space = "models";
