@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-clients test-guard test-cluster test-languages test-asan test-tsan fuzz bench serve build install lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-clients test-guard test-cluster test-languages test-asan test-tsan fuzz bench serve build install deb bundle test-deb test-bundle test-engine lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -18,6 +18,11 @@ help:
 	@echo "make bench        the benchmarks; results in build/bench/*.json"
 	@echo "make serve        serve the built-in models at http://127.0.0.1:8080"
 	@echo "make install      DESTDIR and PREFIX as usual"
+	@echo "make deb          Debian packages, in build/deb"
+	@echo "make bundle       one archive that runs on other machines, in build/bundle"
+	@echo "make test-deb     the packages, installed and purged in a root of their own"
+	@echo "make test-bundle  the archive, outside the private root and where nothing is installed"
+	@echo "make test-engine  the build against a llama.cpp of one's own (PLIMSOLL_ENGINE=/prefix make build)"
 	@echo "make lint         formatting and clang-tidy"
 	@echo "make clean-root   delete the private root"
 
@@ -61,6 +66,17 @@ install_to = $(abspath $(or $(DESTDIR),$(PREFIX),/usr/local))
 install: build
 	@mkdir -p "$(install_to)"
 	@scripts/in-root --bind "$(install_to)" -- cmake --install build/release $(if $(PREFIX),--prefix "$(PREFIX)")
+
+deb:
+	@scripts/deb.sh
+bundle:
+	@scripts/bundle.sh
+test-deb: deb
+	@tests/install/deb_test.sh
+test-bundle: bundle
+	@tests/install/bundle_test.sh
+test-engine:
+	@tests/install/engine_test.sh
 
 lint:
 	@scripts/lint.sh

@@ -2,7 +2,7 @@
 # ours (src/dry_run/engine_extension.hpp), so here the linker must confirm that the engine really has them.
 include(CheckCXXSourceCompiles)
 # By file, not by target: the target carries C features that a C++ check cannot know.
-set(CMAKE_REQUIRED_LIBRARIES ${llama_LIBRARY} ggml-base)
+set(CMAKE_REQUIRED_LIBRARIES ${llama_LIBRARY} ${GGML_BASE_LIBRARY})
 set(CMAKE_REQUIRED_INCLUDES ${LLAMA_INCLUDE_DIR})
 set(CMAKE_REQUIRED_FLAGS "-std=c++23")
 check_cxx_source_compiles("

@@ -27,6 +27,27 @@ step() {
   fi
 }
 
+# The engine that a build was configured with; empty: the system's, or nothing is configured.
+configured_engine() { sed -n 's/^PLIMSOLL_ENGINE:[A-Z]*=//p' "$here/build/${1:-release}/CMakeCache.txt" 2>/dev/null || true; }
+# The one to build with: PLIMSOLL_ENGINE, set and empty for the system's, or as before.
+engine_prefix() {
+  case ${PLIMSOLL_ENGINE-as before} in
+    'as before') configured_engine "$@" ;;
+    '') ;;
+    *) realpath -m "$PLIMSOLL_ENGINE" ;;
+  esac
+}
+
+# What is packed for other machines is the release build, with the system's engine. Further targets beside what is installed.
+build_to_pack() {
+  local engine
+  engine=$(engine_prefix)
+  [ -z "$engine" ] ||
+    die "this checkout is built against '$engine', which other machines have not: PLIMSOLL_ENGINE= make build goes back to the system's engine"
+  "$here/scripts/build.sh" release plimsoll_installed "$@"
+}
+last_change() { git -C "$here" log -1 --format=%ct 2>/dev/null || date +%s; }
+
 package_list() { sed -e 's/#.*//' -e '/^ *$/d' "$here/scripts/packages/$1.txt" | sort -u; }
 
 # npm_install WANTED FOLDER COMMAND...: what WANTED, a package.json, names is fetched into FOLDER, once; COMMAND runs npm where

@@ -4,6 +4,10 @@
 #   root.sh ensure SET...   makes it with the base set, adds the named package sets (scripts/packages/)
 #   root.sh mount-points [--folder PATH | --file PATH]...
 #                           makes what is missing in it for the host's folders and files to be shown at
+#   root.sh fresh FOLDER    a root of the same system with nothing added, for tests of what is installed
+#   root.sh in FOLDER COMMAND...
+#                           runs a command in such a root, as its root, with the network; BINDS: more arguments for bubblewrap
+#   root.sh discard FOLDER  deletes it
 #   root.sh native          exit status 0 where the host can build by itself
 #   root.sh remove          deletes every private root of this user
 set -euo pipefail
@@ -40,7 +44,7 @@ native() {
   probe=$(mktemp -d)
   printf 'cmake_minimum_required(VERSION 3.25)\nproject(p CXX)\nfind_package(llama 0.7 CONFIG REQUIRED)\n' >"$probe/CMakeLists.txt"
   local answer=0
-  cmake -S "$probe" -B "$probe/b" >/dev/null 2>&1 || answer=1
+  cmake -S "$probe" -B "$probe/b" -DCMAKE_PREFIX_PATH="$(engine_prefix)" >/dev/null 2>&1 || answer=1
   rm -rf "$probe"
   return $answer
 }
@@ -74,7 +78,8 @@ allow_expired() {
   rm -f "$release"
 }
 
-make_root() {
+# bootstrap FOLDER [PACKAGES]: a root there, with the named packages beside what apt needs.
+bootstrap() {
   local mirror_uri mode=root
   mirror_uri=$(mirror)
   mirror_uri=${mirror_uri%/}
@@ -84,13 +89,25 @@ make_root() {
     unshare --user --map-root-user true 2>/dev/null ||
       die "user namespaces are forbidden here, so no private root can be made: install libllama-dev 0.7 or newer on the host and build natively (PLIMSOLL_BUILD=native)"
   fi
+  mmdebstrap --mode=$mode --variant=apt "${apt_options[@]}" ${2:+--include="$2"} "$suite" "$1" "$mirror_uri"
+}
+
+make_root() {
   local building=$root.building
   remove_tree "$building"
   mkdir -p "$(dirname "$root")"
-  step "making the private root (Debian $suite, once)" mmdebstrap --mode=$mode --variant=apt "${apt_options[@]}" \
-    --include="$(package_list base | paste -sd,)" "$suite" "$building" "$mirror_uri" || return 1
+  step "making the private root (Debian $suite, once)" bootstrap "$building" "$(package_list base | paste -sd,)" || return 1
   as_root_owner sh -c "mkdir -p '$building/var/lib/plimsoll' && touch '$building/var/lib/plimsoll/set-base'"
   mv "$building" "$root"
+}
+
+run_in() {
+  local folder=$1
+  shift
+  # shellcheck disable=SC2086 # the binds are words
+  as_root_owner bwrap --bind "$folder" / --dev /dev --proc /proc --perms 1777 --tmpfs /tmp \
+    --ro-bind /etc/resolv.conf /etc/resolv.conf --share-net --die-with-parent ${BINDS:-} \
+    --setenv DEBIAN_FRONTEND noninteractive --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --setenv HOME /root -- "$@"
 }
 
 # As an ordinary user the root's files belong to that user's subordinate ids; only inside such a namespace may they be touched.
@@ -104,9 +121,7 @@ add_set() {
   local list
   list=$(package_list "$set")
   [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$list" ] && return
-  step "adding the '$set' packages to the private root" as_root_owner bwrap --bind "$root" / --dev /dev --proc /proc \
-    --perms 1777 --tmpfs /tmp --ro-bind /etc/resolv.conf /etc/resolv.conf --share-net \
-    --setenv DEBIAN_FRONTEND noninteractive --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin -- \
+  step "adding the '$set' packages to the private root" run_in "$root" \
     sh -c "apt-get update -qq -o APT::Sandbox::User=root && apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root $(echo $list)"
   as_root_owner sh -c "printf '%s\n' '$list' > '$stamp'"
 }
@@ -140,11 +155,14 @@ case ${1:-} in
   path) echo "$root" ;;
   mount-points) shift; make_mount_points "$@" ;;
   native) native ;;
+  fresh) need_tools; remove_tree "$2"; step "making a root with nothing installed" bootstrap "$2" ;;
+  in) shift; run_in "$@" ;;
+  discard) remove_tree "$2" ;;
   ensure) shift; ensure "$@" ;;
   remove)
     for old in "$cache"/roots/*; do
       [ -d "$old" ] && step "removing $old" remove_tree "$old"
     done
     rm -rf "$cache/roots" ;;
-  *) die "usage: root.sh path|mount-points|native|ensure SET...|remove" ;;
+  *) die "usage: root.sh path|mount-points|native|ensure SET...|fresh FOLDER|in FOLDER COMMAND...|discard FOLDER|remove" ;;
 esac
