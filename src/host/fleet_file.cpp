@@ -173,6 +173,8 @@ std::expected<Fleet, std::vector<FleetFileError>> parse_fleet(std::string_view t
 }
 
 Fleet read_fleet(const std::filesystem::path& path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored))
+    throw Error(ErrorCode::usage, fmt::format("'{}' is a folder, not a fleet file", path.string()));
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) throw Error(ErrorCode::io, fmt::format("the fleet file '{}' cannot be read", path.string()));
