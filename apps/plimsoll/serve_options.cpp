@@ -17,9 +17,9 @@ namespace {
 nlohmann::ordered_json object_of(const std::string& text) {
   auto object = nlohmann::ordered_json::parse(text, nullptr, false);
   if (!object.is_object())
-    throw Error(ErrorCode::usage,
-                fmt::format("--chat-template-kwargs takes a JSON object like {{\"enable_thinking\": false}}, not '{}'",
-                            text));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--chat-template-kwargs takes a JSON object like {{\"enable_thinking\": false}}, not '{}'", text));
   return object;
 }
 

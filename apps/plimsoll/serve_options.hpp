@@ -24,7 +24,7 @@ struct ServeOptions {
   std::string reasoning_effort;              // empty: the template's own
   std::int64_t reasoning_budget = -1;        // tokens of a thought; 0: none, -1: no limit
   std::int64_t idle_s = -1;                  // a model goes once it was idle so long; -1: what the fleet file says
-  std::vector<std::string> sources;  // a fleet file, model files, a folder
+  std::vector<std::string> sources;          // a fleet file, model files, a folder
   server::ServerOptions server;
   std::vector<std::string> api_key_files;
   std::string body = "16MiB";

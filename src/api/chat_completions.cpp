@@ -67,9 +67,12 @@ class ChatCompletionWriter final : public AnswerWriter {
   Json whole(const Answer& answer) override {
     Json choices = Json::array();
     for (const Choice& choice : answer.choices) choices.push_back(choice_json(choice, choices.size()));
-    Json out{{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},
-             {"created", answer.meta.created},     {"model", answer.meta.model},
-             {"choices", std::move(choices)},      {"usage", usage_json(answer.usage)},
+    Json out{{"id", "chatcmpl-" + answer.meta.id},
+             {"object", "chat.completion"},
+             {"created", answer.meta.created},
+             {"model", answer.meta.model},
+             {"choices", std::move(choices)},
+             {"usage", usage_json(answer.usage)},
              {"system_fingerprint", system_fingerprint()}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);

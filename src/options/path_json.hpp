@@ -1,5 +1,5 @@
-// path_json: a file's name may be no UTF-8, and JSON's texts are: such a one is a list of its bytes. For sources, not for
-// headers: whoever includes this links nlohmann_json.
+// path_json: a file's name may be no UTF-8, and JSON's texts are: such a one is a list of its bytes. For sources, not
+// for headers: whoever includes this links nlohmann_json.
 #pragma once
 #include <string>
 #include <type_traits>

@@ -80,9 +80,7 @@ class Path : public Member<Params, std::string> {
  public:
   Path(std::string Params::* member, Option option)
       : Member<Params, std::string>(member, std::move(option)), path_(member) {}
-  [[nodiscard]] Json to_json(const Params& params) const override {
-    return PathInJson{params.*path_};
-  }
+  [[nodiscard]] Json to_json(const Params& params) const override { return PathInJson{params.*path_}; }
   void from_json(Params& params, const Json& json) const override {
     PathInJson path{params.*path_};
     json.get_to(path);

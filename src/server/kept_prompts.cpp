@@ -139,8 +139,8 @@ void KeptPrompts::restore_one(host::Host& host, PromptCache& prompts, const Entr
   const std::vector<engine::Token> tokens = saved.tokens;
   const engine::AdapterScales scales = saved.adapter_scales;
   charge.clear();  // it is charged as a conversation that is swapped out
-  const auto handle = prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)), scales,
-                                  entry.number);
+  const auto handle =
+      prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)), scales, entry.number);
   handle->keep(tokens, entry.prompt);
 }
 

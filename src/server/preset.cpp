@@ -3,9 +3,7 @@
 namespace plimsoll::server {
 namespace {
 
-api::Json parsed(const std::string& values) {
-  return values.empty() ? api::Json::object() : api::Json::parse(values);
-}
+api::Json parsed(const std::string& values) { return values.empty() ? api::Json::object() : api::Json::parse(values); }
 
 }  // namespace
 

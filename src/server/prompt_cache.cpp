@@ -75,8 +75,7 @@ PromptCache::Found PromptCache::find(const Entry& fresh, std::span<const engine:
 std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model, const std::string& owner,
                                                        std::span<const engine::Token> tokens,
                                                        const WantedPrompt& wanted) {
-  Entry fresh{
-      .id = 0, .model = model, .owner = owner, .scales = wanted.scales, .number = wanted.number, .tokens = {}};
+  Entry fresh{.id = 0, .model = model, .owner = owner, .scales = wanted.scales, .number = wanted.number, .tokens = {}};
   std::optional<host::ConversationId> like;
   std::optional<host::ConversationId> replaced;
   {
@@ -195,11 +194,8 @@ std::vector<PromptCache::Idle> PromptCache::idle() const {
   std::vector<Idle> out;
   const std::lock_guard lock(mutex_);
   for (const Entry& kept : idle_) {
-    out.push_back({.id = kept.id,
-                   .model = kept.model,
-                   .owner = kept.owner,
-                   .number = kept.number,
-                   .prompt = kept.prompt});
+    out.push_back(
+        {.id = kept.id, .model = kept.model, .owner = kept.owner, .number = kept.number, .prompt = kept.prompt});
   }
   return out;
 }

@@ -220,10 +220,10 @@ Table table() {
 TEST(FieldTableTest, TheDocsSayWhatBecomesOfEachField) {
   const Table known = table();
   test::expect_docs_table("docs/server.md", "| from | done |", known.text);
-  test::expect_docs_row("docs/server.md", "| Fields of `/v1/chat/completions` and of its messages |",
-                        fmt::format(" {} done, {} without a meaning here, {} ignored and named, {} refused |",
-                                    known.counts[done], known.counts[needless], known.counts[ignored],
-                                    known.counts[refused]));
+  test::expect_docs_row(
+      "docs/server.md", "| Fields of `/v1/chat/completions` and of its messages |",
+      fmt::format(" {} done, {} without a meaning here, {} ignored and named, {} refused |", known.counts[done],
+                  known.counts[needless], known.counts[ignored], known.counts[refused]));
 }
 
 // What the originals and their servers take for a value, whatever it says here.

@@ -17,7 +17,8 @@ inline api::ToolCall weather_call() { return {.id = "call_1", .name = "weather",
 // Golden files are the same for every version.
 inline std::string without_version(std::string text) {
   const std::string ours(version());
-  for (std::size_t at = text.find(ours); at != std::string::npos; at = text.find(ours)) text.replace(at, ours.size(), "VERSION");
+  for (std::size_t at = text.find(ours); at != std::string::npos; at = text.find(ours))
+    text.replace(at, ours.size(), "VERSION");
   return text;
 }
 

@@ -163,7 +163,8 @@ yield 2 as 5 => grant 3
 end 3 => grant 4
 end 4 => grant 5
 )";
-    for (std::size_t at = scenario.find('%'); at != std::string::npos; at = scenario.find('%')) scenario.replace(at, 1, claim);
+    for (std::size_t at = scenario.find('%'); at != std::string::npos; at = scenario.find('%'))
+      scenario.replace(at, 1, claim);
     expect_played(scenario);
   }
 }

@@ -71,7 +71,8 @@ TEST(FleetFileTest, ANulIsInNoText) {
 
 TEST(FleetFileTest, AFolderIsNoFleetFile) {
   const plimsoll::test::TemporaryFolder folder;
-  plimsoll::test::expect_error(ErrorCode::usage, "is a folder, not a fleet file", [&] { (void)read_fleet(folder.path()); });
+  plimsoll::test::expect_error(ErrorCode::usage, "is a folder, not a fleet file",
+                               [&] { (void)read_fleet(folder.path()); });
 }
 
 TEST(FleetFileTest, AModelKnowsWhereItIsDeclared) {

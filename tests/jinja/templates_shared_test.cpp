@@ -88,9 +88,10 @@ TEST(TemplatesSharedTest, AreWhatJinja2Gives) {
   const Tally tally = tally_of(PLIMSOLL_SHARED_DIR "/templates");
   EXPECT_GE(tally.rendered(), 600U);
   EXPECT_GE(tally.equal * 100, tally.rendered() * 99);
-  plimsoll::test::expect_docs_row("docs/server.md", "| Chat templates of public models, with the conversations of the tests |",
-                        fmt::format(" {} of {} texts equal to Jinja2's; {} more are refused by both |", tally.equal,
-                                    tally.rendered(), tally.refused_by_both));
+  plimsoll::test::expect_docs_row("docs/server.md",
+                                  "| Chat templates of public models, with the conversations of the tests |",
+                                  fmt::format(" {} of {} texts equal to Jinja2's; {} more are refused by both |",
+                                              tally.equal, tally.rendered(), tally.refused_by_both));
   EXPECT_GT(tally.said, tally.rendered());
   EXPECT_EQ(tally.said_as_own, 0U);
 }
