@@ -13,6 +13,7 @@
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 #include "base/version.hpp"
 #include "options/option.hpp"
 
@@ -72,7 +73,7 @@ Error error_of(const std::exception& thrown, std::string_view place) {
 }
 
 ExitStatus report(const Error& error, bool json) {
-  const std::string message = options::in_flags(error.what());
+  const std::string message = options::in_flags(as_utf8(error.what()));
   fmt::print(stderr, "plimsoll: {}\n", message);
   if (json) {
     nlohmann::ordered_json numbers = nlohmann::ordered_json::object();

@@ -6,9 +6,34 @@
 #include <chrono>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include <plimsoll/base/error.hpp>
 
 namespace plimsoll::app {
+
+namespace {
+
+nlohmann::ordered_json object_of(const std::string& text) {
+  auto object = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!object.is_object())
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--chat-template-kwargs takes a JSON object like {{\"enable_thinking\": false}}, not '{}'", text));
+  return object;
+}
+
+// What chat templates are told where a request says nothing.
+std::string template_values(const ServeOptions& options) {
+  auto values = nlohmann::ordered_json::object();
+  for (const std::string& text : options.template_values) values.update(object_of(text));
+  if (options.reasoning != "auto") values["enable_thinking"] = options.reasoning == "on";
+  if (options.reasoning_budget == 0) values["enable_thinking"] = false;
+  if (!options.reasoning_effort.empty()) values["reasoning_effort"] = options.reasoning_effort;
+  return values.empty() ? std::string{} : values.dump();
+}
+
+}  // namespace
 
 server::ServerOptions server_options(const ServeOptions& options) {
   server::ServerOptions out = options.server;
@@ -19,6 +44,7 @@ server::ServerOptions server_options(const ServeOptions& options) {
   out.limits.working = std::chrono::seconds(options.working_s);
   out.limits.draining = std::chrono::seconds(options.draining_s);
   out.dashboard = !options.no_dashboard;
+  out.template_values = template_values(options);
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
                 "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
@@ -118,6 +144,30 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
                    "Answers that are not streams are kept alive as well, by white space before their JSON")
          ->envname("PLIMSOLL_KEEP_ALIVE_SPACES"),
      "Server");
+  of(command
+         .add_option("--chat-template-kwargs", o.template_values,
+                     "What chat templates may ask for where a request does not say it, as a JSON object like "
+                     "{\"enable_thinking\": false}; may be repeated")
+         ->envname("PLIMSOLL_CHAT_TEMPLATE_KWARGS")
+         ->type_name("JSON"),
+     "Server");
+  of(command.add_option("--reasoning", o.reasoning, "Whether models think that can be told so: on, off or auto")
+         ->check(CLI::IsMember({"on", "off", "auto"}))
+         ->envname("PLIMSOLL_REASONING")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_option("--reasoning-effort", o.reasoning_effort,
+                     "How hard they think, in the template's words: low, medium, high")
+         ->envname("PLIMSOLL_REASONING_EFFORT"),
+     "Server");
+  of(command
+         .add_option("--reasoning-budget", o.reasoning_budget,
+                     "Tokens of a thought where a request does not say it; 0: none, -1: no limit")
+         ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1'000'000'000}))
+         ->envname("PLIMSOLL_REASONING_BUDGET")
+         ->capture_default_str(),
+     "Server");
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
   of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
          ->envname("PLIMSOLL_METRICS_COMPAT"),
@@ -138,6 +188,13 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
              "Models compute in a process of their own, one for each compute group; what ends it does not end the "
              "server")
          ->envname("PLIMSOLL_ISOLATE"),
+      "Server");
+  of(command
+         .add_option("--time-to-live", o.idle_s,
+                     "Seconds that a model stays once it is idle; -1: what the fleet file says, else for ever")
+         ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1'000'000'000}))
+         ->envname("PLIMSOLL_TIME_TO_LIVE")
+         ->capture_default_str(),
      "Server");
   of(command
          .add_option("--keep-in-host", o.keep_in_host,

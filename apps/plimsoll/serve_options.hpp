@@ -19,7 +19,12 @@ struct ServeOptions {
   SamplingOptions sampling;
   std::set<std::string> sampling_given;
   std::vector<std::string> aliases;
-  std::vector<std::string> sources;  // a fleet file, model files, a folder
+  std::vector<std::string> template_values;  // JSON objects, the later ones over the earlier
+  std::string reasoning = "auto";            // on, off
+  std::string reasoning_effort;              // empty: the template's own
+  std::int64_t reasoning_budget = -1;        // tokens of a thought; 0: none, -1: no limit
+  std::int64_t idle_s = -1;                  // a model goes once it was idle so long; -1: what the fleet file says
+  std::vector<std::string> sources;          // a fleet file, model files, a folder
   server::ServerOptions server;
   std::vector<std::string> api_key_files;
   std::string body = "16MiB";

@@ -69,6 +69,22 @@ void lay_over_all(host::Fleet& fleet, const engine::PartialSampling& given) {
   }
 }
 
+// One that is pinned never goes.
+void set_time_to_live(host::Fleet& fleet, std::int64_t seconds) {
+  if (seconds < 0) return;
+  for (host::FleetModel& model : fleet.models) {
+    if (!model.pinned) model.time_to_live = std::chrono::seconds(seconds);
+  }
+}
+
+engine::PartialSampling sampling_of(const ServeOptions& options) {
+  engine::PartialSampling out{.params = sampling(options.sampling), .given = options.sampling_given};
+  if (options.reasoning_budget <= 0) return out;
+  out.params.thought_tokens = static_cast<std::int32_t>(options.reasoning_budget);
+  out.given.insert("thought_tokens");
+  return out;
+}
+
 }  // namespace
 
 void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names) {
@@ -117,7 +133,8 @@ host::Fleet ServedFleet::read() {
   host::settle_isolation(fleet);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // what is none is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
-  lay_over_all(fleet, {.params = sampling(options_.sampling), .given = options_.sampling_given});
+  lay_over_all(fleet, sampling_of(options_));
+  set_time_to_live(fleet, options_.idle_s);
   set_a_budget_for_the_host(fleet);
   add_keys(fleet);
   return fleet;

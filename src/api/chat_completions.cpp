@@ -67,9 +67,13 @@ class ChatCompletionWriter final : public AnswerWriter {
   Json whole(const Answer& answer) override {
     Json choices = Json::array();
     for (const Choice& choice : answer.choices) choices.push_back(choice_json(choice, choices.size()));
-    Json out{{"id", "chatcmpl-" + answer.meta.id}, {"object", "chat.completion"},
-             {"created", answer.meta.created},     {"model", answer.meta.model},
-             {"choices", std::move(choices)},      {"usage", usage_json(answer.usage)}};
+    Json out{{"id", "chatcmpl-" + answer.meta.id},
+             {"object", "chat.completion"},
+             {"created", answer.meta.created},
+             {"model", answer.meta.model},
+             {"choices", std::move(choices)},
+             {"usage", usage_json(answer.usage)},
+             {"system_fingerprint", system_fingerprint()}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);
     return out;
@@ -80,7 +84,8 @@ class ChatCompletionWriter final : public AnswerWriter {
     return {{"id", "chatcmpl-" + meta_.id},
             {"object", "chat.completion.chunk"},
             {"created", meta_.created},
-            {"model", meta_.model}};
+            {"model", meta_.model},
+            {"system_fingerprint", system_fingerprint()}};
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, Json delta, Json finish, Json logprobs) const {
@@ -236,6 +241,7 @@ Asked read_chat_completion(const Json& body) {
   read_logprobs(fields, request);
   read_reports(fields, request);
   read_adapters(fields, request);
+  read_slot(fields, request);
   read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);

@@ -1,11 +1,14 @@
 // OpenAI's /v1/completions.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
+#include "api/unknown_fields.hpp"
 
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
@@ -13,9 +16,20 @@
 namespace plimsoll::api {
 namespace {
 
+// Where the tokens that have log-probabilities begin in a text that repeats its prompt, in bytes. The answer may have
+// been cut before its last tokens end.
+std::size_t offset_behind_the_prompt(const Choice& choice) {
+  std::string answered;
+  for (const TokenLogprob& token : choice.logprobs) answered += token.text;
+  const std::string_view text = choice.text;
+  std::size_t at = text.size() - std::min(text.size(), answered.size());
+  while (!answered.starts_with(text.substr(at))) ++at;
+  return at;
+}
+
 class CompletionWriter final : public AnswerWriter {
  public:
-  explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
+  CompletionWriter(bool include_usage, bool echoes) : include_usage_(include_usage), echoes_(echoes) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -50,10 +64,11 @@ class CompletionWriter final : public AnswerWriter {
     Json out = frame(answer.meta);
     out["choices"] = Json::array();
     for (const Choice& choice : answer.choices) {
-      out["choices"].push_back({{"index", out["choices"].size()},
-                                {"text", choice.text},
-                                {"logprobs", logprobs_json(choice.logprobs, 0)},
-                                {"finish_reason", finish_reason(choice.finish)}});
+      out["choices"].push_back(
+          {{"index", out["choices"].size()},
+           {"text", choice.text},
+           {"logprobs", logprobs_json(choice.logprobs, echoes_ ? offset_behind_the_prompt(choice) : 0)},
+           {"finish_reason", finish_reason(choice.finish)}});
     }
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
@@ -63,7 +78,11 @@ class CompletionWriter final : public AnswerWriter {
 
  private:
   [[nodiscard]] static Json frame(const ResponseMeta& meta) {
-    return {{"id", "cmpl-" + meta.id}, {"object", "text_completion"}, {"created", meta.created}, {"model", meta.model}};
+    return {{"id", "cmpl-" + meta.id},
+            {"object", "text_completion"},
+            {"created", meta.created},
+            {"model", meta.model},
+            {"system_fingerprint", system_fingerprint()}};
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
@@ -104,6 +123,7 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   bool include_usage_;
+  bool echoes_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
   std::optional<SchemaVerdict> schema_check_;
@@ -147,6 +167,7 @@ Asked read_completion(const Json& body) {
   for (const char* key : {"logprobs", "n_probs"}) read_logprobs(fields, key, request);
   read_reports(fields, request);
   read_adapters(fields, request);
+  read_slot(fields, request);
   read_keep_alive(fields, request);
   request.echo = fields.flag("echo").value_or(false);
   request.stream = fields.flag("stream").value_or(false);
@@ -156,7 +177,9 @@ Asked read_completion(const Json& body) {
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
-  asked.writer = std::make_unique<CompletionWriter>(include_usage);
+  if (request.echo && request.top_logprobs)
+    UnknownFields::met("echo.logprobs", "log-probabilities are those of the answer's tokens");
+  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.echo);
   return asked;
 }
 

@@ -74,12 +74,14 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   request.stream = fields.flag("stream").value_or(false);
   read_reports(fields, request);
   read_adapters(fields, request);
+  read_slot(fields, request);
   request.shows_tokens = true;
   form.return_tokens = fields.flag("return_tokens").value_or(false);
   form.response_fields = read_names(fields, "response_fields");
-  fields.ignore({"cache_prompt", "id_slot", "n_keep"});  // prompts are always kept, and no conversation is shifted
+  fields.ignore({"cache_prompt", "n_keep"});  // prompts are always kept, and no conversation is shifted
   fields.pass_over_unknown();
   form.settings = llama_settings(request);
+  form.id_slot = request.conversation_number ? static_cast<std::int64_t>(*request.conversation_number) : -1;
   asked.writer = llama_writer(std::move(form));
   return asked;
 }

@@ -110,7 +110,7 @@ class LlamaWriter final : public AnswerWriter {
             {"content", text},
             {"tokens", tokens},
             {"stop", false},
-            {"id_slot", -1},
+            {"id_slot", form_.id_slot},
             {"tokens_predicted", written},
             {"tokens_evaluated", prompt_of(choice).tokens.size()}};
   }
@@ -127,7 +127,7 @@ class LlamaWriter final : public AnswerWriter {
     Json out{{"index", index},
              {"content", choice.text},
              {"tokens", Json::array()},
-             {"id_slot", -1},
+             {"id_slot", form_.id_slot},
              {"stop", true},
              {"model", meta_.model},
              {"tokens_predicted", choice.timings.predicted},

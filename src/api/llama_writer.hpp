@@ -13,6 +13,7 @@ struct LlamaForm {
   std::vector<std::string> response_fields{};  // only these, "generation_settings/n_predict"; empty: all
   bool return_tokens = false;                  // of a whole answer; a stream's always have them
   bool is_list = false;                        // several prompts were given, or one inside a list
+  std::int64_t id_slot = -1;                   // which the request named
 };
 
 [[nodiscard]] std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form);

@@ -244,6 +244,7 @@ Asked read_message(const Json& body) {
   request.prompt = std::move(chat);
   read_reports(fields, request);
   read_adapters(fields, request);
+  read_slot(fields, request);
   read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
   fields.pass_over("container", "nothing is run here");

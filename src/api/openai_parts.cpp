@@ -4,8 +4,11 @@
 
 #include "api/sse.hpp"
 #include "api/unknown_fields.hpp"
+#include "base/version.hpp"
 
 namespace plimsoll::api {
+
+std::string system_fingerprint() { return fmt::format("plimsoll-{}", version()); }
 
 Json usage_json(const Usage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
@@ -153,7 +156,6 @@ void pass_over_others_fields(Fields& fields) {
   pass_over_unless(fields, "cache_prompt", true, "prompts are kept in memory, as --cached-prompts says");
   pass_over_unless(fields, "skip_special_tokens", true, "control tokens are not shown");
   pass_over_unless(fields, "parse_tool_calls", true, "calls are always told apart");
-  fields.pass_over("id_slot", "slots are not chosen", Json(-1));
   fields.pass_over({"audio", "prediction", "web_search_options", "moderation"}, "answers are text, and of the model's");
   fields.pass_over("modalities", "answers are text", Json::array({"text"}));
 }

@@ -11,6 +11,8 @@
 
 namespace plimsoll::api {
 
+// Which program answered: "plimsoll-0.2.0".
+[[nodiscard]] std::string system_fingerprint();
 [[nodiscard]] Json usage_json(const Usage& usage);
 [[nodiscard]] Json timings_json(const Timings& timings);  // llama-server's names
 [[nodiscard]] Json progress_json(const PromptProgress& progress);

@@ -5,6 +5,19 @@
 #include <string_view>
 
 namespace plimsoll::api {
+namespace {
+
+// What is quoted may have a NUL in it, at which a sentence would end.
+std::string without_nul(const std::string& message) {
+  std::string out;
+  for (const char c : message) out += c == '\0' ? std::string("\\0") : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+Problem::Problem(int status, std::string code, const std::string& message)
+    : std::runtime_error(without_nul(message)), status_(status), code_(std::move(code)) {}
 
 int http_status(ErrorCode code) noexcept {
   switch (code) {

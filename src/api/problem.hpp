@@ -14,8 +14,7 @@ namespace plimsoll::api {
 // Thrown while a request is read; made of an Error where one ends the work.
 class Problem : public std::runtime_error {
  public:
-  Problem(int status, std::string code, const std::string& message)
-      : std::runtime_error(message), status_(status), code_(std::move(code)) {}
+  Problem(int status, std::string code, const std::string& message);
 
   // `field`: the one that is to blame, as a path: "messages[2].content".
   Problem& at(std::string field) { return field_ = std::move(field), *this; }

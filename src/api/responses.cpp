@@ -205,6 +205,7 @@ Asked read_response(const Json& body) {
   read_included(fields, request);
   read_reports(fields, request);
   read_adapters(fields, request);
+  read_slot(fields, request);
   read_keep_alive(fields, request);
   request.stream = fields.flag("stream").value_or(false);
   (void)read_include_usage(fields);  // the last event tells it always

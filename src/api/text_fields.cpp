@@ -12,6 +12,7 @@ namespace plimsoll::api {
 namespace {
 
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMostConversations = 1'000'000;  // as many as a path of /slots/ID names
 
 void add_stop_strings(Fields& fields, const char* key, std::vector<std::string>& stops) {
   const Json* value = fields.find(key);
@@ -98,6 +99,11 @@ void read_reports(Fields& fields, TextRequest& request) {
 
 void read_adapters(Fields& fields, TextRequest& request) {
   if (const Json* list = fields.find("lora")) request.adapters = read_adapter_scales(*list, fields.path_of("lora"));
+}
+
+void read_slot(Fields& fields, TextRequest& request) {
+  if (const auto number = fields.whole("id_slot", -1, kMostConversations - 1); number && *number >= 0)
+    request.conversation_number = static_cast<std::uint32_t>(*number);
 }
 
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {

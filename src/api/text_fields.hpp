@@ -32,6 +32,8 @@ void read_keep_alive(Fields& fields, TextRequest& request);
 void read_reports(Fields& fields, TextRequest& request);
 // llama-server's lora.
 void read_adapters(Fields& fields, TextRequest& request);
+// llama-server's id_slot; -1 is any.
+void read_slot(Fields& fields, TextRequest& request);
 // A string, token ids, or a list of either: `most` of them at most, which are called `what`.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
                                                           const char* what);

@@ -91,6 +91,7 @@ struct TextRequest {
   bool shows_tokens = false;  // the answer has the ids of its tokens, and the prompts as they were read
   std::optional<KeepAlive> keep_alive{};
   std::optional<std::vector<AdapterScale>> adapters{};  // of those that are not named nothing; empty: what is usual
+  std::optional<std::uint32_t> conversation_number{};   // of the kept one that it goes on with, whatever that holds
 };
 
 inline constexpr std::int32_t kMostAnswers = 128;

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/json_fields.hpp"
+#include "options/path_json.hpp"
 #include "options/table.hpp"
 
 template <>
@@ -44,7 +45,10 @@ using engine::Pooling;
 
 template <>
 struct JsonFields<engine::AdapterParams> {
-  static void visit(auto& visit, auto& adapter) { visit.whole(adapter.path, adapter.scale); }
+  static void visit(auto& visit, auto& adapter) {
+    options::PathInJson path{adapter.path};
+    visit.whole(path, adapter.scale);
+  }
 };
 
 template <>

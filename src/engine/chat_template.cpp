@@ -12,6 +12,7 @@
 #include <plimsoll/base/error.hpp>
 
 #include "template_messages.hpp"
+#include "thinking_switch.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -54,6 +55,12 @@ void pass_on_kept_thoughts(const ChatForm& form, Json& values) {
   }
 }
 
+// Whether the model is to think, asked for under any name, is said under the template's own.
+void pass_on_thinking(const ThinkingSwitch* own, Json& values) {
+  if (own == nullptr || values.contains(own->name)) return;
+  if (const auto thinks = asked_to_think(values)) values[own->name] = own->value(*thinks);
+}
+
 // None where the template refuses. Some fail with `tools` that are none, and were written for a renderer that leaves
 // them out.
 std::optional<PromptText> try_render(const ChatForm& form, const Json& values, const jinja::RenderOptions& options) {
@@ -72,6 +79,7 @@ struct ChatTemplate::Impl {
   std::string bos;
   std::string eos;
   TemplateCapabilities can = capabilities_of(*form);
+  const ThinkingSwitch* thinking_switch = thinking_switch_of(*form);
 };
 
 namespace {
@@ -129,6 +137,7 @@ PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool ad
   Json none{{"tools", nullptr}, {"documents", nullptr}};  // as transformers gives what there is none of
   if (values.is_object()) given.update(values);
   pass_on_kept_thoughts(*impl_->form, given);
+  pass_on_thinking(impl_->thinking_switch, given);
   none.update(given);
   const jinja::RenderOptions options = options_for(values, stop);
   try {

@@ -21,7 +21,9 @@ namespace {
 
 }  // namespace
 
+// The system would read a path to its first NUL, and open another file.
 MappedFile::MappedFile(const std::string& path) : guard_(path) {
+  if (path.contains('\0')) unusable(std::string(path.c_str()) + "\\0…", "a path has no NUL character in it");
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     unusable(path, errno == ENOENT   ? "there is no such file"

@@ -1,37 +1,12 @@
 #include "engine/template_capabilities.hpp"
 
-#include <plimsoll/base/error.hpp>
+#include "template_probe.hpp"
+#include "thinking_switch.hpp"
 
 namespace plimsoll::engine {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMostSteps = 300'000;  // a hundred times what a probe of the largest known template takes
-
-class Probe {
- public:
-  explicit Probe(const ChatForm& form) : form_(form) {}
-
-  // What comes; empty where the template refuses.
-  [[nodiscard]] std::string text(Json messages, const Json& further = Json::object()) const {
-    Json values{
-        {"messages", std::move(messages)}, {"add_generation_prompt", false}, {"bos_token", ""}, {"eos_token", ""}};
-    if (wants_functions(form_)) values.update({{"functions", ""}, {"datetime", ""}});
-    values.update(further);
-    try {
-      return form_.render(values, {.limits = {.steps = kMostSteps}}).text;
-    } catch (const Error&) {
-      return {};
-    }
-  }
-  [[nodiscard]] bool shows(std::string_view needle, Json messages, const Json& further = Json::object()) const {
-    return text(std::move(messages), further).contains(needle);
-  }
-
- private:
-  const ChatForm& form_;
-};
 
 Json message(const char* role, const Json& content) { return {{"role", role}, {"content", content}}; }
 Json as_parts(const char* text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
@@ -65,13 +40,13 @@ Json a_tool() {
 }
 
 // A list that is printed as it is shows its keys.
-bool shows_parts(const Probe& probe) {
+bool shows_parts(const TemplateProbe& probe) {
   const std::string text = probe.text(Json::array({message("user", as_parts("user-needle"))}));
   return text.contains("user-needle") && !text.contains("'text'") && !text.contains("\"text\"");
 }
 
 // Of a call, and where none are shown there, of an answer.
-void look_at_thoughts(const Probe& probe, const Json& user, const Json& call, TemplateCapabilities& can) {
+void look_at_thoughts(const TemplateProbe& probe, const Json& user, const Json& call, TemplateCapabilities& can) {
   const auto shows = [&](const char* member, Json message) {
     message[member] = "thought-needle";
     return probe.shows("thought-needle", Json::array({user, std::move(message), result()}));
@@ -87,7 +62,7 @@ void look_at_thoughts(const Probe& probe, const Json& user, const Json& call, Te
   }
 }
 
-void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& can) {
+void look_at_calls(const TemplateProbe& probe, const Json& user, TemplateCapabilities& can) {
   const Json arguments{{"argument_needle", "value-needle"}};
   const std::string of_object = probe.text(Json::array({user, calling(arguments), result()}));
   const std::string of_text = probe.text(Json::array({user, calling(arguments.dump()), result()}));
@@ -108,7 +83,7 @@ void look_at_calls(const Probe& probe, const Json& user, TemplateCapabilities& c
 bool wants_functions(const ChatForm& form) { return form.mentions("functions") && !form.mentions("tools"); }
 
 TemplateCapabilities capabilities_of(const ChatForm& form) {
-  const Probe probe(form);
+  const TemplateProbe probe(form);
   TemplateCapabilities can;
   can.text_content = probe.shows("user-needle", Json::array({message("user", "user-needle")}));
   can.content_parts = shows_parts(probe);
@@ -130,10 +105,7 @@ TemplateCapabilities capabilities_of(const ChatForm& form) {
       can.thoughts_member = member;
     }
   }
-  const auto thinking = [&](bool on) {
-    return probe.text(Json::array({user}), {{"enable_thinking", on}, {"add_generation_prompt", true}});
-  };
-  can.thinking_switch = form.mentions("enable_thinking") && thinking(true) != thinking(false);
+  can.thinking_switch = thinking_switch_of(form) != nullptr;
   return can;
 }
 

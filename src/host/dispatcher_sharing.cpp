@@ -10,18 +10,18 @@
 namespace plimsoll::host {
 namespace {
 
-// Waiting that long counts as one priority more.
+// Waiting that long counts as one priority more. Who gives way for that alone has had its slot as long.
 constexpr std::chrono::minutes kAging{1};
 
 }  // namespace
 
 // A tenant's tickets follow one another in its virtual time, each by what the one before it is expected to take.
 void Dispatcher::order(Time now) {
-  if (!has_claims_) return;
-  const auto priority = [&](const Ticket& ticket) { return ticket.claim.priority + (now - *ticket.since) / kAging; };
   for (Ticket& ticket : tickets_) {
     if (!ticket.since || now < *ticket.since) ticket.since = now;  // also where the clock was set back
   }
+  if (!has_claims_) return;
+  const auto priority = [&](const Ticket& ticket) { return ticket.claim.priority + (now - *ticket.since) / kAging; };
   std::ranges::stable_sort(
       tickets_, {}, [&](const Ticket& ticket) { return std::tuple(-priority(ticket), !ticket.comes_back, ticket.id); });
   std::map<std::string, double> next;
@@ -36,21 +36,28 @@ void Dispatcher::order(Time now) {
   });
 }
 
-// Of the leases of a lower priority the lowest one, and of those the youngest; none: there is none, or its time slice
-// is not over.
+// Of the leases that give way the one of the lowest priority, and of those the youngest, but of its equals the oldest;
+// none: there is none yet.
 std::optional<TicketId> Dispatcher::lease_for(const Ticket& ticket, Time now) {
   std::optional<TicketId> found;
+  // A lower priority gives way once its time slice is over, another one to who has waited until it counts as more.
+  const auto gives_way_at = [&](const Lease& lease) {
+    const int behind = lease.claim.priority - ticket.claim.priority + 1;
+    if (behind <= 0) return lease.since + time_slice_;
+    return std::max(lease.since + std::max<std::chrono::milliseconds>(kAging, time_slice_),
+                    *ticket.since + kAging * behind);
+  };
+  const auto rank = [&](TicketId id) {
+    const Lease& lease = leases_.at(id);
+    const auto age = lease.since.time_since_epoch().count();
+    return std::tuple(lease.claim.priority, lease.claim.priority < ticket.claim.priority ? -age : age);
+  };
   for (const auto& [id, lease] : leases_) {
     if (lease.model != ticket.model || !lease.claim.may_give_way || lease.is_asked_to_go) continue;
-    if (lease.claim.priority >= ticket.claim.priority) continue;
-    if (const Time over = lease.since + time_slice_; now < over) {
-      preempt_at_ = std::min(preempt_at_.value_or(over), over);
-      continue;
-    }
-    const auto rank = [&](TicketId one) {
-      return std::tuple(leases_.at(one).claim.priority, -leases_.at(one).since.time_since_epoch().count());
-    };
-    if (!found || rank(id) < rank(*found)) found = id;
+    if (const Time at = gives_way_at(lease); now < at)
+      preempt_at_ = std::min(preempt_at_.value_or(at), at);
+    else if (!found || rank(id) < rank(*found))
+      found = id;
   }
   return found;
 }
@@ -58,7 +65,6 @@ std::optional<TicketId> Dispatcher::lease_for(const Ticket& ticket, Time now) {
 // For each ticket that waits for a slot of a ready model, unless one is on its way to it.
 void Dispatcher::preempt(Time now) {
   preempt_at_.reset();
-  if (!has_claims_) return;
   std::map<std::string, std::size_t> on_their_way;  // slots, by model
   for (const auto& [id, lease] : leases_) on_their_way[lease.model] += lease.is_asked_to_go ? 1 : 0;
   for (const Ticket& ticket : tickets_) {

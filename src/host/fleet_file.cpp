@@ -119,6 +119,8 @@ ParsedConfig<Fleet> parse_fleet(std::string_view text, const std::filesystem::pa
 }
 
 Fleet read_fleet(const std::filesystem::path& path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored))
+    throw Error(ErrorCode::usage, fmt::format("'{}' is a folder, not a fleet file", path.string()));
   Fleet fleet = read_config("fleet file", path, parse_fleet);
   const std::string name = path.filename().string();
   for (FleetModel& model : fleet.models) model.place = fmt::format("{}:{}", name, model.place);

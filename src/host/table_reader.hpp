@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <plimsoll/base/bytes.hpp>
@@ -35,8 +36,7 @@ class TableReader {
 
   void text(const char* key, std::function<void(const std::string&)> set, const char* wanted = "a text") {
     setters_[key] = [this, key, wanted, set = std::move(set)](const toml::node& node) {
-      const auto value = node.value_exact<std::string>();
-      value ? guarded(node, [&] { set(*value); }) : wrong_kind(node, key, wanted);
+      if (const auto value = text_of(node, key, wanted)) guarded(node, [&] { set(*value); });
     };
   }
   // A text that may be written as a number, too.
@@ -100,8 +100,7 @@ class TableReader {
       const toml::array* array = node.as_array();
       if (array == nullptr) return wrong_kind(node, key, wanted);
       for (const toml::node& element : *array) {
-        const auto value = element.value_exact<std::string>();
-        value ? guarded(element, [&] { add(*value); }) : wrong_kind(element, key, wanted);
+        if (const auto value = text_of(element, key, wanted)) guarded(element, [&] { add(*value); });
       }
     };
   }
@@ -151,6 +150,17 @@ class TableReader {
   }
   void wrong_kind(const toml::node& node, const char* key, const char* wanted) {
     complaints_.at(node.source(), fmt::format("'{}' takes {}", key, wanted));
+  }
+  // None: it is no text, or one that the system would read to its NUL alone, and take another file. It was told.
+  std::optional<std::string> text_of(const toml::node& node, const char* key, const char* wanted) {
+    auto value = node.value_exact<std::string>();
+    if (!value) {
+      wrong_kind(node, key, wanted);
+    } else if (value->contains('\0')) {
+      complaints_.at(node.source(), fmt::format("'{}' has a NUL character in it", key));
+      value.reset();
+    }
+    return value;
   }
   template <class Set>
   void guarded(const toml::node& node, Set&& set) {

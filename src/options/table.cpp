@@ -1,7 +1,7 @@
 #include "options/table.hpp"
 
-#include "base/utf8.hpp"
 #include "member.hpp"
+#include "options/path_json.hpp"
 
 namespace plimsoll::options {
 
@@ -75,24 +75,15 @@ class Layers : public Member<ModelParams, std::int32_t> {
   }
 };
 
-// A file's name may be no UTF-8, and JSON's texts are: such a one is a list of its bytes.
 template <class Params>
 class Path : public Member<Params, std::string> {
  public:
   Path(std::string Params::* member, Option option)
       : Member<Params, std::string>(member, std::move(option)), path_(member) {}
-  [[nodiscard]] Json to_json(const Params& params) const override {
-    const std::string& path = params.*path_;
-    if (is_utf8(path)) return path;
-    Json bytes = Json::array();
-    for (const char byte : path) bytes.push_back(static_cast<unsigned char>(byte));
-    return bytes;
-  }
+  [[nodiscard]] Json to_json(const Params& params) const override { return PathInJson{params.*path_}; }
   void from_json(Params& params, const Json& json) const override {
-    std::string& path = params.*path_;
-    if (json.is_string()) return json.get_to(path), void();
-    path.clear();
-    for (const Json& byte : json) path += static_cast<char>(byte.get<unsigned char>());
+    PathInJson path{params.*path_};
+    json.get_to(path);
   }
 
  private:

@@ -15,6 +15,7 @@ AnswerScheduler::AnswerScheduler(const ServerContext& server, std::string owner,
     : server_(server), owner_(std::move(owner)), rules_(std::move(rules)), giving_way_(std::move(giving_way)) {
   slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(lease), rules_));
   cached_at_first_ = slots_.front()->begin_with(first_prompt);
+  rules_.number.reset();  // one conversation has it
 }
 
 bool AnswerScheduler::is_free(const TextSlot& slot) const {

@@ -70,7 +70,11 @@ void KeptPrompts::save(host::Host& host, const PromptCache& prompts) const {
       const auto taken = save_one(host, prompt, left, file);
       if (!taken) continue;
       left = saturating_sub(left, *taken);
-      entries.push_back({.file = file, .model = prompt.model, .key = keys_.lasting_id_of(prompt.owner)});
+      entries.push_back({.file = file,
+                         .model = prompt.model,
+                         .key = keys_.lasting_id_of(prompt.owner),
+                         .number = prompt.number,
+                         .prompt = prompt.prompt});
     } catch (const std::exception& error) {
       log::warn("server", "a prompt of '{}' is not kept beyond the end: {}", prompt.model, error.what());
     }
@@ -84,7 +88,10 @@ void KeptPrompts::save(host::Host& host, const PromptCache& prompts) const {
 
 void KeptPrompts::write_index(const std::vector<Entry>& entries) const {
   Json list = Json::array();
-  for (const Entry& entry : entries) list.push_back({{"file", entry.file}, {"model", entry.model}, {"key", entry.key}});
+  for (const Entry& entry : entries) {
+    list.push_back({{"file", entry.file}, {"model", entry.model}, {"key", entry.key}, {"prompt", entry.prompt}});
+    if (entry.number) list.back()["number"] = *entry.number;
+  }
   write_whole_file(folder_ / kIndex, Json{{"version", 1}, {"prompts", std::move(list)}}.dump());
 }
 
@@ -105,7 +112,11 @@ std::vector<KeptPrompts::Entry> KeptPrompts::read_index() const {
   std::vector<Entry> entries;
   try {
     for (const Json& one : index.at("prompts")) {
-      entries.push_back({.file = one.at("file"), .model = one.at("model"), .key = one.at("key")});
+      entries.push_back({.file = one.at("file"),
+                         .model = one.at("model"),
+                         .key = one.at("key"),
+                         .prompt = one.value("prompt", std::size_t{})});
+      if (one.contains("number")) entries.back().number = one.at("number").get<std::uint32_t>();
       if (!is_ours(entries.back().file)) entries.pop_back();
     }
   } catch (const Json::exception&) {
@@ -128,8 +139,9 @@ void KeptPrompts::restore_one(host::Host& host, PromptCache& prompts, const Entr
   const std::vector<engine::Token> tokens = saved.tokens;
   const engine::AdapterScales scales = saved.adapter_scales;
   charge.clear();  // it is charged as a conversation that is swapped out
-  const auto handle = prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)), scales);
-  handle->keep(tokens);
+  const auto handle =
+      prompts.add(entry.model, *owner, host.add_conversation(entry.model, std::move(saved)), scales, entry.number);
+  handle->keep(tokens, entry.prompt);
 }
 
 void KeptPrompts::restore(host::Host& host, PromptCache& prompts) const {

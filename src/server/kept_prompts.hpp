@@ -1,5 +1,6 @@
 // KeptPrompts: the conversations that a server keeps beyond its end, in files, for its next start.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -33,7 +34,9 @@ class KeptPrompts {
   struct Entry {
     std::string file{};
     std::string model{};
-    std::string key{};  // its hash; empty: the server has none
+    std::string key{};                      // its hash; empty: the server has none
+    std::optional<std::uint32_t> number{};  // see WantedPrompt
+    std::size_t prompt = 0;                 // see PromptCache::Handle::keep()
   };
   [[nodiscard]] std::vector<Entry> read_index() const;
   void write_index(const std::vector<Entry>& entries) const;

@@ -1,14 +1,22 @@
 #include "preset.hpp"
 
 namespace plimsoll::server {
+namespace {
 
-void add_preset(const host::Preset& preset, api::TextRequest& request) {
+api::Json parsed(const std::string& values) { return values.empty() ? api::Json::object() : api::Json::parse(values); }
+
+}  // namespace
+
+void add_settings(const ServerOptions& options, const host::Preset* preset, api::TextRequest& request) {
   auto* chat = std::get_if<api::ChatPrompt>(&request.prompt);
   if (chat == nullptr) return;
-  if (!preset.system.empty() && (chat->messages.empty() || chat->messages.front().role != "system"))
-    chat->messages.insert(chat->messages.begin(), {.role = "system", .content = preset.system});
-  api::Json values = preset.template_values.empty() ? api::Json::object() : api::Json::parse(preset.template_values);
-  if (preset.thinking) values["enable_thinking"] = *preset.thinking;
+  api::Json values = parsed(options.template_values);
+  if (preset != nullptr) {
+    if (!preset->system.empty() && (chat->messages.empty() || chat->messages.front().role != "system"))
+      chat->messages.insert(chat->messages.begin(), {.role = "system", .content = preset->system});
+    values.update(parsed(preset->template_values));
+    if (preset->thinking) values["enable_thinking"] = *preset->thinking;
+  }
   if (chat->template_values.is_object()) values.update(chat->template_values);
   if (!values.empty()) chat->template_values = std::move(values);
 }

@@ -1,13 +1,14 @@
-// preset: a request to one of a model's names with settings of its own.
+// preset: what a request gets of the server's settings, and of those of the name that it asks for.
 #pragma once
 #include "api/text_request.hpp"
-
 #include "host/fleet.hpp"
+#include "server/server_options.hpp"
 
 namespace plimsoll::server {
 
-// What the preset says and the request does not: the system message, and what the template is told.
-void add_preset(const host::Preset& preset, api::TextRequest& request);
+// What the server and the preset (null: none) say and the request does not: the system message, and what the template
+// is told.
+void add_settings(const ServerOptions& options, const host::Preset* preset, api::TextRequest& request);
 
 // The sampling that a request gets: the file's recommendation, over it the model's in the fleet, the preset's (null:
 // none) and the request's.

@@ -7,12 +7,21 @@
 namespace plimsoll::server {
 namespace {
 
-// A conversation is cut back to what it has in common with the new prompt. Where that loses more tokens than it saves,
-// the conversation is left for the request that continues it, and what they have in common is copied. So few tokens are
-// decoded again in no time.
+// So few tokens are decoded again in no time.
 constexpr std::size_t kNoLoss = 128;
 
-bool is_worth_it(std::size_t common, std::size_t all) { return all - common <= std::max(common, kNoLoss); }
+// With which templates open the turn of an answer, and which they write otherwise once it has been given.
+constexpr std::size_t kOpening = 16;
+
+// Whether a conversation is cut back to what it has in common with the new prompt. Else it is left for the request that
+// continues it, and what they have in common is copied.
+bool may_be_cut(std::size_t common, std::size_t all, std::size_t prompt, bool is_chat) {
+  const std::size_t lost = all - common;
+  if (lost <= kNoLoss) return true;
+  // It saves more than it loses, and nobody knows better.
+  if (!is_chat || prompt == 0) return lost <= common;
+  return common + std::min(kOpening, prompt / 4) >= prompt;  // only what was answered is lost
+}
 
 }  // namespace
 
@@ -31,41 +40,63 @@ Bytes size_of(const std::vector<engine::Token>& tokens) { return Bytes{tokens.si
 
 }  // namespace
 
-PromptCache::Entry PromptCache::take_out(std::list<Entry>::iterator kept) {
+PromptCache::Entry PromptCache::take_out(Entries::iterator kept) {
   Entry out = std::move(*kept);
   held_ -= size_of(out.tokens);
   idle_.erase(kept);
   return out;
 }
 
+PromptCache::Entries::iterator PromptCache::numbered(const Entry& alike) {
+  if (!alike.number) return idle_.end();
+  return std::ranges::find_if(idle_, [&](const Entry& kept) {
+    return kept.model == alike.model && kept.owner == alike.owner && kept.number == alike.number;
+  });
+}
+
+PromptCache::Found PromptCache::find(const Entry& fresh, std::span<const engine::Token> tokens, bool is_chat) {
+  Found found{.best = idle_.end(), .alike = kNoLoss};
+  for (auto kept = idle_.begin(); kept != idle_.end(); ++kept) {
+    if (kept->model != fresh.model || kept->owner != fresh.owner || kept->scales != fresh.scales) continue;
+    const std::size_t common = common_beginning(kept->tokens, tokens);
+    if (common > found.alike) {
+      found.like = kept->id;
+      found.alike = common;
+    }
+    const std::size_t all = kept->tokens.size();
+    const bool is_anothers = kept->number && (fresh.number || all - common > kNoLoss);
+    if (is_anothers || common <= found.common || !may_be_cut(common, all, kept->prompt, is_chat)) continue;
+    found.best = kept;
+    found.common = common;
+  }
+  return found;
+}
+
 std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model, const std::string& owner,
                                                        std::span<const engine::Token> tokens,
-                                                       const engine::AdapterScales& scales) {
-  Entry fresh{.id = 0, .model = model, .owner = owner, .scales = scales, .tokens = {}};
+                                                       const WantedPrompt& wanted) {
+  Entry fresh{.id = 0, .model = model, .owner = owner, .scales = wanted.scales, .number = wanted.number, .tokens = {}};
   std::optional<host::ConversationId> like;
+  std::optional<host::ConversationId> replaced;
   {
     const std::lock_guard lock(mutex_);
-    auto best = idle_.end();
-    std::size_t most_common = 0;
-    std::size_t most_alike = kNoLoss;
-    for (auto kept = idle_.begin(); kept != idle_.end(); ++kept) {
-      if (kept->model != model || kept->owner != owner || kept->scales != scales) continue;
-      const std::size_t common = common_beginning(kept->tokens, tokens);
-      if (common > most_alike) {
-        like = kept->id;
-        most_alike = common;
-      }
-      if (common <= most_common || !is_worth_it(common, kept->tokens.size())) continue;
-      best = kept;
-      most_common = common;
+    Found found = find(fresh, tokens, wanted.is_chat);
+    const auto own = numbered(fresh);
+    if (own != idle_.end() && own->scales == fresh.scales) {
+      found.best = own;
+      found.common = common_beginning(own->tokens, tokens);
     }
     // To go on with one spares as much as a copy of another that has little more in common.
-    if (best != idle_.end() && most_alike <= most_common + kNoLoss) {
-      Entry kept = take_out(best);
+    if (found.best != idle_.end() && found.alike <= found.common + kNoLoss) {
+      Entry kept = take_out(found.best);
       (void)charge_.resize(memory::in_steps(held_));
+      if (wanted.number) kept.number = wanted.number;
       return std::make_unique<Handle>(*this, std::move(kept));
     }
+    like = found.like;
+    if (own != idle_.end()) replaced = take_out(own).id;
   }
+  if (replaced) drop(*replaced);
   fresh.id = host_.new_conversation(model);
   return std::make_unique<Handle>(*this, std::move(fresh), like);
 }
@@ -73,20 +104,28 @@ std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model,
 std::unique_ptr<PromptCache::Handle> PromptCache::take_recent(const std::string& model, const std::string& owner,
                                                               std::size_t place) {
   const std::lock_guard lock(mutex_);
-  for (auto kept = idle_.end(); kept != idle_.begin();) {
+  auto found = numbered({.id = 0,
+                         .model = model,
+                         .owner = owner,
+                         .scales = {},
+                         .number = static_cast<std::uint32_t>(place),
+                         .tokens = {}});
+  for (auto kept = idle_.end(); found == idle_.end() && kept != idle_.begin();) {
     --kept;
-    if (kept->model != model || kept->owner != owner || place-- > 0) continue;
-    Entry taken = take_out(kept);
-    (void)charge_.resize(memory::in_steps(held_));
-    return std::make_unique<Handle>(*this, std::move(taken));
+    if (kept->model == model && kept->owner == owner && !kept->number && place-- == 0) found = kept;
   }
-  return nullptr;
+  if (found == idle_.end()) return nullptr;
+  Entry taken = take_out(found);
+  (void)charge_.resize(memory::in_steps(held_));
+  return std::make_unique<Handle>(*this, std::move(taken));
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::add(const std::string& model, const std::string& owner,
-                                                      host::ConversationId id, engine::AdapterScales scales) {
+                                                      host::ConversationId id, engine::AdapterScales scales,
+                                                      std::optional<std::uint32_t> number) {
   return std::make_unique<Handle>(
-      *this, Entry{.id = id, .model = model, .owner = owner, .scales = std::move(scales), .tokens = {}});
+      *this,
+      Entry{.id = id, .model = model, .owner = owner, .scales = std::move(scales), .number = number, .tokens = {}});
 }
 
 PromptCache::Handle::~Handle() {
@@ -102,22 +141,28 @@ PromptCache::Handle::~Handle() {
   all_.drop(id);
 }
 
-void PromptCache::Handle::keep(std::vector<engine::Token> tokens) {
+void PromptCache::Handle::keep(std::vector<engine::Token> tokens, std::size_t prompt) {
   kept_.tokens = std::move(tokens);
+  kept_.prompt = std::min(prompt, kept_.tokens.size());
   keep_ = true;
 }
 
+// The one that comes back has its number, whoever had it meanwhile, and stays. Those without a number go before those
+// that somebody counts on.
 void PromptCache::put_back(Entry kept) {
   std::vector<host::ConversationId> surplus;
   {
     const std::lock_guard lock(mutex_);
+    if (const auto other = numbered(kept); other != idle_.end()) other->number.reset();
     const std::string model = kept.model;
     const std::string owner = kept.owner;
     const auto alike = [&](const Entry& other) { return other.model == model && other.owner == owner; };
     held_ += size_of(kept.tokens);
     idle_.push_back(std::move(kept));
+    const auto others = std::ranges::subrange(idle_.begin(), std::prev(idle_.end()));
     for (auto count = static_cast<std::size_t>(std::ranges::count_if(idle_, alike)); count > most_; --count) {
-      const auto oldest = std::ranges::find_if(idle_, alike);
+      auto oldest = std::ranges::find_if(others, [&](const Entry& one) { return alike(one) && !one.number; });
+      if (oldest == others.end()) oldest = std::ranges::find_if(idle_, alike);
       surplus.push_back(take_out(oldest).id);
     }
     while (!charge_.resize(memory::in_steps(held_))) surplus.push_back(take_out(idle_.begin()).id);
@@ -148,7 +193,10 @@ void PromptCache::drop(host::ConversationId id) noexcept {
 std::vector<PromptCache::Idle> PromptCache::idle() const {
   std::vector<Idle> out;
   const std::lock_guard lock(mutex_);
-  for (const Entry& kept : idle_) out.push_back({.id = kept.id, .model = kept.model, .owner = kept.owner});
+  for (const Entry& kept : idle_) {
+    out.push_back(
+        {.id = kept.id, .model = kept.model, .owner = kept.owner, .number = kept.number, .prompt = kept.prompt});
+  }
   return out;
 }
 

@@ -18,6 +18,15 @@
 
 namespace plimsoll::server {
 
+// What a request wants of a kept conversation, beside its beginning.
+struct WantedPrompt {
+  engine::AdapterScales scales{};         // it was computed with as much of each adapter
+  std::optional<std::uint32_t> number{};  // the one that has this number; where none has, it gets it
+  // A chat grows at its end: who has something else to say in its middle is somebody else (a title is asked for), and
+  // gets a copy of the beginning. Other prompts are edited in place.
+  bool is_chat = true;
+};
+
 // Each model and owner has at most so many conversations; the longest unused ends first. Where the host's budget has no
 // capacity left for their tokens, the longest unused of all ends. The host keeps their memory: in the model's context
 // while a sequence is free, then swapped out to host memory, then to disk (host::SwapLimits). An owner never gets what
@@ -31,22 +40,26 @@ class PromptCache {
         charge_(host.accounting().ledger(), memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
   ~PromptCache();
 
-  // The idle conversation that has the longest beginning in common with these tokens, where that is most of what it
-  // holds, and was computed with as much of each adapter; else a new one.
+  // The idle conversation of the number that is wanted, whatever it holds; else the one that has the longest beginning
+  // in common with these tokens and loses little by going on from there; else a new one. A conversation with a number
+  // is left to requests for it by all others that do not go on with it.
   class Handle;
   [[nodiscard]] std::unique_ptr<Handle> take(const std::string& model, const std::string& owner,
-                                             std::span<const engine::Token> tokens,
-                                             const engine::AdapterScales& scales = {});
-  // The idle conversation that was used last, or `place` before it; null: there are not so many.
+                                             std::span<const engine::Token> tokens, const WantedPrompt& wanted = {});
+  // The idle conversation of that number; where none has it, the one that was used last, or `place` before it. Null:
+  // there are not so many.
   [[nodiscard]] std::unique_ptr<Handle> take_recent(const std::string& model, const std::string& owner,
                                                     std::size_t place);
   // One that comes from elsewhere: a conversation of that model that nobody else has.
   [[nodiscard]] std::unique_ptr<Handle> add(const std::string& model, const std::string& owner, host::ConversationId id,
-                                            engine::AdapterScales scales = {});
+                                            engine::AdapterScales scales = {},
+                                            std::optional<std::uint32_t> number = {});
   struct Idle {
     host::ConversationId id;
     std::string model;
     std::string owner;
+    std::optional<std::uint32_t> number{};
+    std::size_t prompt = 0;  // see Handle::keep()
   };
   [[nodiscard]] std::vector<Idle> idle() const;  // longest unused first
   // The longest unused of all ends. False: none is idle.
@@ -61,17 +74,29 @@ class PromptCache {
     std::string model;
     std::string owner;
     engine::AdapterScales scales;
+    std::optional<std::uint32_t> number;
     std::vector<engine::Token> tokens;
+    std::size_t prompt = 0;  // so many of them were asked last; behind them is what was answered
   };
+  using Entries = std::list<Entry>;
+  // Of one request: what is to be gone on with, and what is only to be copied.
+  struct Found {
+    Entries::iterator best;
+    std::size_t common = 0;  // with that
+    std::optional<host::ConversationId> like{};
+    std::size_t alike = 0;  // with that
+  };
+  [[nodiscard]] Found find(const Entry& fresh, std::span<const engine::Token> tokens, bool is_chat);
+  [[nodiscard]] Entries::iterator numbered(const Entry& alike);
   void put_back(Entry kept);
   void drop_all_that(const std::function<bool(const Entry&)>& goes);
-  [[nodiscard]] Entry take_out(std::list<Entry>::iterator kept);  // with the lock held
+  [[nodiscard]] Entry take_out(Entries::iterator kept);  // with the lock held
   void drop(host::ConversationId id) noexcept;
   mutable std::mutex mutex_;
   host::Host& host_;
   std::size_t most_;
-  std::list<Entry> idle_;  // longest unused first
-  Bytes held_;             // their tokens
+  Entries idle_;  // longest unused first
+  Bytes held_;    // their tokens
   memory::Charge charge_;
 };
 
@@ -89,7 +114,9 @@ class PromptCache::Handle {
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return kept_.tokens; }  // when it was taken
   // Of a new one: an idle one that begins alike, and is left for who goes on with it; see host::Lease::resume().
   [[nodiscard]] std::optional<host::ConversationId> like() const noexcept { return like_; }
-  void keep(std::vector<engine::Token> tokens);  // those that the conversation holds now
+  // Those that the conversation holds now. The first `prompt` of them were asked, the others answered; 0: nobody knows.
+  void keep(std::vector<engine::Token> tokens, std::size_t prompt = 0);
+  [[nodiscard]] std::size_t prompt() const noexcept { return kept_.prompt; }  // when it was taken
 
  private:
   PromptCache& all_;

@@ -155,7 +155,7 @@ void Server::Impl::add_llama_routes() {
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
                const NamedModel named = model_named(host.fleet(), asked.model);
-               if (named.preset != nullptr) add_preset(*named.preset, asked);
+               add_settings(options, named.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
                  const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);

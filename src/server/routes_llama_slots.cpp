@@ -74,7 +74,8 @@ void require_same_model(const run::ServedModel& model, const run::SequenceSnapsh
 
 }  // namespace
 
-// Slots have no conversation of their own here: number 0 is the one that was used last, 1 the one before it.
+// Sequences have no conversation of their own here: the one that requests gave this number, else 0 is the one that was
+// used last, 1 the one before it.
 std::unique_ptr<PromptCache::Handle> Server::Impl::conversation_in(const std::string& model, const std::string& owner,
                                                                    std::size_t slot) {
   auto handle = prompts.take_recent(model, owner, slot);
@@ -90,7 +91,7 @@ void Server::Impl::save_slot(const httplib::Request& request, httplib::Response&
   const std::string owner = owner_of(request);
   const std::filesystem::path file = slot_files.path_of(asked.filename, owner);
   const auto handle = conversation_in(model, owner, asked.slot);
-  handle->keep(handle->tokens());  // whatever becomes of the file
+  handle->keep(handle->tokens(), handle->prompt());  // whatever becomes of the file
   LeasedModel leased = lease_model(request, model, [](const PromptReader&) {});
   leased.lease->resume(handle->id());
   const run::Conversation& conversation = leased.lease->conversation();

@@ -300,7 +300,7 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                stored_items.complete(owner_of(request), body);
                api::TextRequest asked = read(body);
                const NamedModel model = model_named(host.fleet(), asked.model);
-               if (model.preset != nullptr) add_preset(*model.preset, asked);
+               add_settings(options, model.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  const std::size_t tokens = reader.read(asked, model.chat_template(), stop).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});

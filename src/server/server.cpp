@@ -75,6 +75,7 @@ void Server::Impl::add_common_handling() {
   };
   library.set_payload_max_length(options.limits.body.value());
   library.set_read_timeout(options.limits.reading);
+  library.set_write_timeout(options.limits.unread);
   library.set_tcp_nodelay(true);
   library.set_keep_alive_max_count(kRequestsPerConnection);
   library.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
@@ -117,6 +118,8 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
     put(response, problem, shape_of(request.path));
     return Answer::Handled;
   };
+  if (request.target.contains("%00"))
+    return turn_away({400, "invalid_request", "the path has a NUL character (%00) in it, which no name has"});
   if (keys.open() && !is_meant_for_us(request, options))
     return turn_away({403, "forbidden_host",
                       "without an API key this server is asked as localhost, by its address or by a name that "

@@ -25,6 +25,7 @@ struct Limits {
   std::chrono::seconds waiting{0};       // for a model to become free; 0: as long as it takes
   std::chrono::seconds working{0};       // on one request from its first token on; 0: as long as it takes
   std::chrono::seconds reading{30};      // for a request to arrive, once it has begun
+  std::chrono::seconds unread{60};       // for a client to take up what has been sent, once it takes up nothing more
   std::chrono::seconds draining{30};     // for requests at work, when the server is asked to stop
 };
 
@@ -41,6 +42,7 @@ struct ServerOptions {
   bool dashboard = true;
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
+  std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   std::filesystem::path slot_folder{};  // where /slots saves conversations by name; empty: it saves none
   HeartbeatRule heartbeat{};

@@ -30,7 +30,7 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   if (model_.model->request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
-  if (model_.preset != nullptr) add_preset(*model_.preset, request_);
+  add_settings(server_.options, model_.preset, request_);
   meta_.model = model_.name();
   asked_.emplace(
       server_, request_.model, [this](const PromptReader& reader) { check(reader); },
@@ -82,7 +82,9 @@ void TextJob::start() {
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
   SlotRules rules{.scales = adapter_scales(lease.served().plan().request.adapters),
-                  .weight = server_.key_usage.claim_of(owner_, {}, 0).weight};
+                  .weight = server_.key_usage.claim_of(owner_, {}, 0).weight,
+                  .number = request_.conversation_number,
+                  .is_chat = read_.chat != nullptr};
   answers_.emplace(server_, owner_, std::move(lease), std::move(rules), read_.prompts.front(), std::move(giving_way));
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   meta_ = {.id = random_id(),
@@ -145,8 +147,8 @@ engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) {
 }
 
 void TextJob::limit_thoughts(engine::SamplingParams& sampling) const {
-  if (!request_.most_thought_tokens || !held_.has_thoughts) return;
-  sampling.thought_tokens = *request_.most_thought_tokens;
+  if (request_.most_thought_tokens) sampling.thought_tokens = *request_.most_thought_tokens;
+  if (sampling.thought_tokens < 0 || !held_.has_thoughts) return;
   sampling.thought_begin = read_.chat->reasoning->begin;
   sampling.thought_end = read_.chat->reasoning->end;
   sampling.thought_is_open = read_.begins_in_a_thought;

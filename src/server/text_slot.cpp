@@ -34,7 +34,7 @@ TextSlot::~TextSlot() {
   try {
     run::Conversation& conversation = lease_.conversation();
     conversation.rewind(conversation.waiting());
-    kept_->keep(conversation.tokens());
+    kept_->keep(conversation.tokens(), prompt_);
   } catch (const std::exception& error) {
     log::warn("server", "after a request to '{}': {}", lease_.model(), error.what());
   }
@@ -51,7 +51,8 @@ std::vector<engine::Token> TextSlot::tokens() {
 
 std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
   if (!kept_) {
-    kept_ = server_.prompts.take(lease_.model(), owner_, prompt, rules_.scales);
+    kept_ = server_.prompts.take(lease_.model(), owner_, prompt,
+                                 {.scales = rules_.scales, .number = rules_.number, .is_chat = rules_.is_chat});
     try {
       lease_.resume(kept_->id(), kept_->like());
     } catch (const Error& error) {
@@ -72,6 +73,7 @@ std::size_t TextSlot::go_back_to(const std::vector<engine::Token>& prompt) {
     conversation.set_adapter_scales(rules_.scales);
   }
   conversation.set_weight(rules_.weight);
+  prompt_ = prompt.size();
   return conversation.replace(prompt);
 }
 

@@ -1,5 +1,6 @@
 // TextSlot: a slot of a request's model, and the conversation in it.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,8 +15,10 @@ namespace plimsoll::server {
 
 // How a conversation is computed.
 struct SlotRules {
-  engine::AdapterScales scales{};  // how much of each planned adapter is in it
-  double weight = 1;               // its share of prompts' tokens beside others
+  engine::AdapterScales scales{};         // how much of each planned adapter is in it
+  double weight = 1;                      // its share of prompts' tokens beside others
+  std::optional<std::uint32_t> number{};  // of the kept conversation that it goes on with
+  bool is_chat = true;                    // see WantedPrompt
 };
 
 // One thread. What is in its conversation when it ends is kept for later requests, where it began with one of those
@@ -49,6 +52,7 @@ class TextSlot {
   host::Lease lease_;
   SlotRules rules_;
   std::unique_ptr<RequestMemory::Share> memory_;
+  std::size_t prompt_ = 0;  // tokens of the last one
   bool is_used_ = false;
   bool keeps_ = true;
 };

@@ -66,7 +66,7 @@ TEST(LlamaCompletionTest, SamplersByName) {
 
 TEST(LlamaCompletionTest, UnknownFieldsAreIgnoredByName) {
   const UnknownFields unknown(UnknownRule::ignore);
-  (void)ask("\"a\"", R"(, "cache_prompt": true, "id_slot": 3, "n_discard": 4)");
+  (void)ask("\"a\"", R"(, "cache_prompt": true, "n_discard": 4)");
   EXPECT_THAT(unknown.ignored(), ElementsAre("n_discard"));
 }
 

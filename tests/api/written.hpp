@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/dialect.hpp"
+#include "base/version.hpp"
 
 namespace plimsoll::test {
 
@@ -12,6 +13,14 @@ inline const api::ResponseMeta kMeta{
 inline const api::Usage kUsage{.prompt_tokens = 12, .cached_tokens = 5, .completion_tokens = 7};
 
 inline api::ToolCall weather_call() { return {.id = "call_1", .name = "weather", .arguments = R"({"city":"Ulm"})"}; }
+
+// Golden files are the same for every version.
+inline std::string without_version(std::string text) {
+  const std::string ours(version());
+  for (std::size_t at = text.find(ours); at != std::string::npos; at = text.find(ours))
+    text.replace(at, ours.size(), "VERSION");
+  return text;
+}
 
 // "data:" of each event; "[DONE]" is left out.
 inline std::vector<api::Json> events(const std::string& stream) {

@@ -40,6 +40,14 @@ TEST_F(LlamaServerFlagsTest, WhatIsCalledOtherwiseGetsOurName) {
       ElementsAre("serve", "--load-mode", "mlock", "--max-answer-tokens", "5", "--no-dashboard", "--draft-max", "3"));
 }
 
+TEST_F(LlamaServerFlagsTest, HowModelsThinkAndHowLongTheyStayIsTaken) {
+  EXPECT_THAT(read({"serve", "-rea", "off", "--sleep-idle-seconds", "60", "--reasoning-budget", "0"}),
+              ElementsAre("serve", "--reasoning", "off", "--time-to-live", "60", "--reasoning-budget", "0"));
+  EXPECT_THAT(read({"serve", "--chat-template-kwargs", R"({"enable_thinking": false})"}),
+              ElementsAre("serve", "--chat-template-kwargs", R"({"enable_thinking": false})"));
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
 TEST_F(LlamaServerFlagsTest, WhatHasNoMeaningIsNamed) {
   EXPECT_THAT(read({"serve", "--numa", "distribute", "--top-k=3"}), ElementsAre("serve"));
   EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--numa has no meaning here"), testing::HasSubstr("--top-k")));

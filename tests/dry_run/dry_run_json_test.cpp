@@ -22,6 +22,18 @@ nlohmann::ordered_json a_dry_run() {
 
 TEST(DryRunJsonTest, IsReadAsItWasWritten) { EXPECT_EQ(to_json(dry_run_from_json(a_dry_run())), a_dry_run()); }
 
+// Of a model, and of what is laid over it.
+TEST(DryRunJsonTest, ANameThatIsNoUtf8ComesBackAsItWas) {
+  DryRunRequest request;
+  request.model.path = "b\xe4r.gguf";
+  request.adapters = {{.path = "\xff/l\xf6.gguf", .scale = 0.5F}, {.path = "plain", .scale = 1}};
+  request.control_vector.files = {{.path = "v\xc3", .scale = 2}};
+  const DryRunRequest back = dry_run_request_from_json(nlohmann::ordered_json::parse(to_json(request).dump()));
+  EXPECT_EQ(back.model.path, request.model.path);
+  EXPECT_EQ(back.adapters, request.adapters);
+  EXPECT_EQ(back.control_vector, request.control_vector);
+}
+
 // The text is part of the store's key: another text would forget every dry run that users have.
 TEST(DryRunJsonTest, ARequestKeepsItsText) {
   DryRunRequest request;

@@ -178,6 +178,26 @@ TEST(ChatTemplateTest, FunctionsAreTextWhereTheTemplateAsksForThem) {
   EXPECT_TRUE(chat.apply({{.role = "user", .content = "a"}}, true, kTools).text.contains(R"("name": "weather")"));
 }
 
+// Granite and DeepSeek call it `thinking`, Command A `reasoning`, Ring `thinking_option`; clients call it as they like.
+TEST(ChatTemplateTest, WhetherToThinkIsSaidUnderTheTemplatesOwnName) {
+  const std::vector<ChatMessage> said{{.role = "user", .content = "a"}};
+  const auto text = [&](const char* source, const nlohmann::ordered_json& values) {
+    return ChatTemplate(std::string("{{ messages[0].content }}") + source, "", "").apply(said, true, {}, values).text;
+  };
+  constexpr const char* kThinking = "{{ '|on' if thinking }}";
+  EXPECT_EQ(text(kThinking, {{"enable_thinking", true}}), "a|on");
+  EXPECT_EQ(text(kThinking, {{"enable_thinking", false}}), "a");
+  EXPECT_EQ(text(kThinking, {{"enable_thinking", true}, {"thinking", false}}), "a") << "its own name counts";
+  EXPECT_EQ(text(kThinking, {}), "a");
+  EXPECT_EQ(text("{{ '|off' if reasoning is defined and not reasoning }}", {{"enable_thinking", false}}), "a|off");
+  EXPECT_EQ(text("{{ '|' + thinking_option|default('?') }}", {{"enable_thinking", true}}), "a|on");
+  EXPECT_EQ(text("{{ '|chatty' if thinking_mode == 'chat' }}", {{"thinking", false}}), "a|chatty");
+  EXPECT_EQ(text("{{ '|on' if enable_thinking }}", {{"thinking", true}}), "a|on");
+  EXPECT_EQ(text("{{ '|on' if enable_thinking }}{{ '|' ~ thinking }}", {{"enable_thinking", true}}), "a|on|");
+  // Members of messages are no switches.
+  EXPECT_EQ(text("{{ messages[0].thinking }}", {{"enable_thinking", true}}), "a");
+}
+
 TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
   const ChatTemplate chat("{{ messages[0].content }}{{ bos_token }}{{ date_string }}{{ enable_thinking }}", "<s>", "");
   EXPECT_EQ(

@@ -87,6 +87,12 @@ TEST_F(GgufHeaderTest, SaysThatALinkLeadsNowhere) {
                [&] { check_model_file(folder_.path("link.gguf")); });
 }
 
+TEST_F(GgufHeaderTest, SaysThatAPathHasNoNul) {
+  const std::string path = folder_.write("m.gguf", small_file().bytes());
+  expect_error(ErrorCode::model_unusable, "m.gguf\\0…' cannot be used: a path has no NUL",
+               [&] { check_model_file(path + std::string("\0b", 2)); });
+}
+
 TEST_F(GgufHeaderTest, SaysThatItIsADirectory) {
   std::filesystem::create_directory(folder_.path("d.gguf"));
   expect_error(ErrorCode::model_unusable, "directory", [&] { check_model_file(folder_.path("d.gguf")); });

@@ -144,6 +144,57 @@ ask 3 a for=y priority=1 =>
 )");
 }
 
+TEST(DispatcherSharingTest, EqualsTakeTurnsOfAMinuteWithClaimsAndWithout) {
+  for (const char* claim : {"", " for=x"}) {
+    std::string scenario = R"(
+budget 100
+model a 60
+ask 1 a% yields => load a
+ready a => grant 1
+wait 30000 =>
+ask 2 a% yields =>
+wait 59999 =>
+wait 1 => preempt 1 for 2
+yield 1 as 3 => grant 2
+ask 4 a% yields =>
+wait 59999 =>
+wait 1 => preempt 2 for 3
+yield 2 as 5 => grant 3
+end 3 => grant 4
+end 4 => grant 5
+)";
+    for (std::size_t at = scenario.find('%'); at != std::string::npos; at = scenario.find('%'))
+      scenario.replace(at, 1, claim);
+    expect_played(scenario);
+  }
+}
+
+TEST(DispatcherSharingTest, OfEqualsTheOneThatHadItLongestGivesWay) {
+  expect_played(R"(
+budget 100
+model a 60 slots=2
+ask 1 a yields => load a
+ready a => grant 1
+wait 10 =>
+ask 2 a yields => grant 2
+ask 3 a =>
+wait 60000 => preempt 1 for 3
+)");
+}
+
+TEST(DispatcherSharingTest, AHigherPriorityGivesWayToWhoHasWaitedLonger) {
+  expect_played(R"(
+budget 100
+model a 60
+ask 1 a for=x priority=1 yields => load a
+ready a => grant 1
+ask 2 a for=y =>
+wait 119999 =>
+wait 1 => preempt 1 for 2
+yield 1 as 3 => grant 2
+)");
+}
+
 TEST(DispatcherSharingTest, TheLowestAndYoungestGivesWayAndOneForEach) {
   expect_played(R"(
 budget 100

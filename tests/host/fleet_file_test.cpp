@@ -1,5 +1,6 @@
 #include "host/fleet_file.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,6 +59,20 @@ TEST(FleetFileTest, ATemplateIsChosenByTextNameOrFile) {
               ElementsAre(HasSubstr("/fleet/absent' cannot be read")));
   EXPECT_THAT(wrong("[[model]]\npath = \"a.gguf\"\nchat-template = \"chatml\"\nchat-template-file = \"x\"\n"),
               SizeIs(1));
+}
+
+// The system would read such a path to the NUL, and open another file.
+TEST(FleetFileTest, ANulIsInNoText) {
+  for (const char* key : {"path = \"a.gguf\\u0000b\"", "path = \"a.gguf\"\nname = \"a\\u0000\"",
+                          "path = \"a.gguf\"\nlora = [\"b\\u0000\"]", "path = \"a.gguf\"\nmmproj = \"b\\u0000.gguf\"",
+                          "path = \"a.gguf\"\nchat-template-file = \"b\\u0000\""})
+    EXPECT_THAT(wrong(fmt::format("[[model]]\n{}\n", key)), ElementsAre(HasSubstr("has a NUL character in it"))) << key;
+}
+
+TEST(FleetFileTest, AFolderIsNoFleetFile) {
+  const plimsoll::test::TemporaryFolder folder;
+  plimsoll::test::expect_error(ErrorCode::usage, "is a folder, not a fleet file",
+                               [&] { (void)read_fleet(folder.path()); });
 }
 
 TEST(FleetFileTest, AModelKnowsWhereItIsDeclared) {

@@ -86,6 +86,20 @@ class Answers(ServedCase):
         echoed = self.server.post("/v1/completions", {**body, "prompt": "Day 12.", "echo": True})[1]["choices"]
         self.assertIn("Day 12." + both[0]["text"], echoed[0]["text"])
 
+    def test_logprobs_stand_where_their_tokens_do(self):
+        body = {"model": "bosun-log", "prompt": "Day 12.", "temperature": 0, "max_tokens": 8, "logprobs": 1}
+        plain = self.server.post("/v1/completions", body)[1]["choices"][0]
+        self.assertEqual(plain["logprobs"]["text_offset"][0], 0)
+        for stop in ([], [plain["text"].split()[2]]):
+            status, headers, answer = self.server.request("POST", "/v1/completions", {**body, "echo": True, "stop": stop})
+            self.assertEqual(status, 200, answer)
+            choice = answer["choices"][0]
+            self.assertEqual(headers["x-plimsoll-ignored"], "echo.logprobs")  # those of the prompt are not here
+            offsets, tokens = (choice["logprobs"][key] for key in ("text_offset", "tokens"))
+            self.assertEqual(offsets[0], len("Day 12."))
+            shown = choice["text"].encode()
+            self.assertTrue(all(shown[at:].startswith(token.encode()[:len(shown) - at]) for at, token in zip(offsets, tokens) if at < len(shown)))
+
     def test_logprobs_are_what_greedy_choice_saw(self):
         body = self.server.post("/v1/chat/completions", chat(logprobs=True, top_logprobs=3))[1]
         content = body["choices"][0]["logprobs"]["content"]

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """What clients of other servers send, and what they expect back. clients_test.py PROGRAM [unittest arguments]"""
 import json
+import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, ServedCase, Serving  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -260,6 +264,72 @@ class OneModel(unittest.TestCase):
             self.assertEqual(server.post(CHAT, chat(tools=[{"type": "web_search"}]))[0], 400)
         finally:
             server.stop()
+
+
+class OddFileNames(unittest.TestCase):
+    """Names that are no UTF-8: of models, folders, adapters and fleet files; in lists, errors and JSON they are, with U+FFFD for each byte."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = os.path.join(os.fsencode(folder.name), b"m\xf6dels")
+        os.mkdir(self.folder)
+        self.environment = {**os.environ, "PLIMSOLL_BROKER": "off", "XDG_CACHE_HOME": folder.name, "XDG_CONFIG_HOME": folder.name}
+
+    def put(self, name, source=BOSUN):
+        path = os.path.join(self.folder, name)
+        shutil.copy(source, path)
+        return path
+
+    def run_it(self, *arguments):
+        """Status, standard output and error, which are UTF-8."""
+        done = subprocess.run([PROGRAM, *arguments], capture_output=True, env=self.environment, timeout=300)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_a_folder_of_them_is_served(self):
+        self.put(b"b\xe4r.gguf"), self.put(b"b\xf6r.gguf"), self.put("gr\u00fcn.gguf".encode(), MATE)
+        with open(os.path.join(self.folder, b"broken\xff.gguf"), "wb") as broken:
+            broken.write(b"no model")
+        server = Serving(PROGRAM, self.folder, "-c", "256", *SMALL)
+        try:
+            names = [m["id"] for m in server.get("/v1/models")[1]["data"]]
+            self.assertEqual(sorted(names), ["b\ufffdr", "b\ufffdr-2", "gr\u00fcn"])
+            for name in names:
+                status, answer = server.post("/v1/completions", {"model": name, "prompt": "Day 1.", "max_tokens": 1})
+                self.assertEqual((status, answer["model"]), (200, name), answer)
+                self.assertEqual(server.get("/props?model=" + urllib.parse.quote(name))[1]["model_path"], name.removesuffix("-2") + ".gguf")
+                self.assertEqual(server.get("/v1/models/" + urllib.parse.quote(name))[1]["id"], name)
+            status, answer = server.post("/v1/completions", {"model": "broken\ufffd", "prompt": "Day 1."})
+            self.assertEqual((status, answer["error"]["code"]), (500, "model_unusable"))
+            self.assertIn("m\ufffddels/broken\ufffd.gguf' cannot be used", answer["error"]["message"])
+            self.assertEqual(server.get("/health")[1]["failed"], [{"model": "broken\ufffd", "code": "model_unusable"}])
+            self.assertIn("b\ufffdr:latest", [m["name"] for m in server.get("/api/tags")[1]["models"]])
+            for what in ("status", "plan", "ledger", "machine"):
+                self.assertIsInstance(server.get("/plimsoll/v1/" + what)[1], dict, what)
+            self.assertIn('model="b\ufffdr-2"', server.get("/metrics")[1])
+            report = server.post("/plimsoll/v1/reload")[1]
+            self.assertEqual(len(report["unchanged"]), 4, report)
+            self.assertIn("broken\ufffd", server.log_text())
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+    def test_errors_are_told_in_utf8(self):
+        missing, there = os.path.join(self.folder, b"n\xe4.gguf"), self.put(b"b\xe4r.gguf")
+        small = ["-c", "256", *SMALL]
+        for arguments, words in ((["plan", "-m", missing, "--json", *small], "m\ufffddels/n\ufffd.gguf' cannot be used: there is no such file"),
+                                 (["generate", "-m", missing, "-n", "1", *small], "n\ufffd.gguf' cannot be used"),
+                                 (["generate", "-m", there, "--lora", missing, "-n", "1", *small], "n\ufffd.gguf"),
+                                 (["generate", "-m", there, "--control-vector", missing, "-n", "1", *small], "n\ufffd.gguf"),
+                                 (["plan", os.path.join(self.folder, b"fl\xe4et.toml")], "fl\ufffdet.toml' cannot be read"),
+                                 (["plan", self.folder], "m\ufffddels' is a folder, not a fleet file")):
+            status, out, error = self.run_it(*arguments)
+            self.assertNotEqual(status, 0)
+            self.assertIn(words, error)
+            self.assertNotIn("internal", error)
+            if "--json" in arguments:
+                self.assertIn(words, json.loads(out)["message"])
+        status, out, error = self.run_it("plan", "-m", there, "--json", *small)
+        self.assertEqual((status, json.loads(out)["models"][0]["name"]), (0, "b\ufffdr"), error)
 
 
 if __name__ == "__main__":

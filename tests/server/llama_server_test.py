@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -142,6 +143,57 @@ class LlamaServerEmbeds(ServedCase):
         self.assertEqual(answer[0]["index"], 0)
         openai = self.server.post("/v1/embeddings", {"input": "Day 1."})[1]["data"][0]["embedding"]
         self.assertEqual(answer[0]["embedding"], [openai])
+
+
+class LlamaServerThinks(unittest.TestCase):
+    """What its start scripts say of thoughts, of template arguments, and of how long a model stays."""
+    TEMPLATE = "{{ messages[0].content }}|{{ enable_thinking }}|{{ depth }}|{{ reasoning_effort }}"
+    OPENS_A_THOUGHT = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: <think>\n"
+
+    def serve(self, template, *arguments):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        model = pathlib.Path(folder.name) / "thinker.gguf"
+        with_keys(MATE, model, {"tokenizer.chat_template": template})
+        server = Serving(PROGRAM, "-m", model, "-c", "1024", *SMALL, *arguments)
+        self.addCleanup(server.stop)
+        return server
+
+    def written(self, server, **more):
+        status, answer = server.post("/apply-template", {"messages": [{"role": "user", "content": "Hi"}], **more})
+        self.assertEqual(status, 200, answer)
+        return answer["prompt"]
+
+    def test_template_arguments_hold_where_a_request_says_nothing(self):
+        server = self.serve(self.TEMPLATE, "--chat-template-kwargs", '{"depth": 2, "reasoning_effort": "low"}', "--chat-template-kwargs", '{"depth": 3}', "-rea", "off")
+        self.assertEqual(self.written(server), "Hi|False|3|low")
+        self.assertEqual(self.written(server, chat_template_kwargs={"depth": 4}, think=True, reasoning_effort="high"), "Hi|True|4|high")
+        self.assertEqual(server.log_text().count("has no meaning here"), 0)
+
+    def test_no_budget_is_no_thought(self):
+        self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning-budget", "0", "--reasoning-effort", "high")), "Hi|False||high")
+        self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning", "on", "--reasoning-budget", "-1")), "Hi|True||")
+
+    def test_a_budget_ends_a_thought(self):
+        server = self.serve(self.OPENS_A_THOUGHT, "--reasoning-budget", "6")
+        body = {"messages": [{"role": "user", "content": "Who is the captain?"}], "max_tokens": 60, "temperature": 0, "ignore_eos": True}
+        for more, budget in (({}, 6), ({"thinking_budget": 20}, 20)):
+            answer = server.post("/v1/chat/completions", {**body, **more})[1]
+            self.assertTrue(answer["choices"][0]["message"]["content"], answer)
+            self.assertIn(answer["usage"]["completion_tokens_details"]["reasoning_tokens"], range(budget, budget + 12))
+
+    def test_a_model_goes_when_it_has_been_idle(self):
+        server = self.serve(self.TEMPLATE, "--sleep-idle-seconds", "0")
+        state = lambda: server.get("/plimsoll/v1/status")[1]["models"][0]["state"]
+        while state() == "ready":
+            time.sleep(0.02)
+        self.assertEqual(server.post("/completion", {"prompt": "Day 1.", **SHORT})[0], 200)
+
+    def test_what_is_no_object_is_refused(self):
+        for wrong in ("[1]", "{", "3"):
+            said = subprocess.run([PROGRAM, "serve", "-m", MATE, "--chat-template-kwargs", wrong], capture_output=True, text=True)
+            self.assertEqual(said.returncode, 2, said.stderr)
+            self.assertIn("--chat-template-kwargs takes a JSON object", said.stderr)
 
 
 class LlamaServerDrafts(unittest.TestCase):

@@ -69,6 +69,15 @@ class Manners(ServedCase):
         self.assertEqual(self.server.request("GET", "/../../etc/passwd", headers=self.KEY)[0], 404)
         self.assertEqual(self.server.get("/v1/models/..%2f..%2fetc%2fpasswd", self.KEY)[0], 404)
 
+    def test_a_nul_is_in_no_name(self):
+        """C would read a name to there, and mean another one."""
+        for method, path in (("GET", "/v1/models/bosun-log%00"), ("GET", "/v1/models/bosun-log%00x"), ("GET", "/props?model=bosun-log%00"), ("GET", "/%00"),
+                             ("POST", "/v1/completions%00"), ("POST", "/slots/0%00?action=erase")):
+            self.refused(self.server.request(method, path, {"prompt": "x"} if method == "POST" else None, self.KEY)[::2], 400, "has a NUL character")
+        self.refused(self.server.request("POST", "/plimsoll/v1/models/bosun-log%00/unload", {}, self.KEY)[::2], 400, "has a NUL character", "plimsoll")
+        self.refused(self.ask({"model": "bosun-log\0", "prompt": "x"}), 404, r"there is no model 'bosun-log\\0' here")
+        self.assertEqual(self.ask({"prompt": "a\0b", "max_tokens": 1})[0], 200)  # in a text it is a character like others
+
     def test_one_request_is_not_two(self):
         head = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         inner = b"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer starboard\r\n\r\n"

@@ -9,7 +9,7 @@ import unittest
 import openai
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, docs_row  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -130,6 +130,12 @@ class Embeddings(ServedCase):
                 self.assertAlmostEqual(sum(x * x for x in entry.embedding), 1, places=4)
             plain = client.embeddings.create(model="vectors", input="Heavy seas.", encoding_format="float")
             self.assertLess(max(abs(a - b) for a, b in zip(plain.data[0].embedding, answer.data[0].embedding)), 1e-4)
+
+
+class Figures(unittest.TestCase):
+    def test_the_docs_say_how_many_checks_there_are(self):
+        cases = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]).countTestCases() - 1
+        self.assertEqual(docs_row("docs/server.md", "| Checks with OpenAI's client for Python |", f" {cases} |"), "")
 
 
 if __name__ == "__main__":

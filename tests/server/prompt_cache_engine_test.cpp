@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "small_fleet.hpp"
 
 namespace plimsoll::server {
@@ -43,6 +45,125 @@ TEST(PromptCacheTest, WhatIsWorthMoreThanItSavesIsLeftAlone) {
   EXPECT_NE(ask(small.host, kept, "x", {5, 6, 7, 8}), first);
   long_one.back() = 10;
   EXPECT_EQ(ask(small.host, kept, "x", long_one), first);
+}
+
+Tokens numbers(std::size_t count, engine::Token first = 1) {
+  Tokens out(count);
+  std::iota(out.begin(), out.end(), first);
+  return out;
+}
+
+Tokens joined(Tokens a, const Tokens& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// What a request leaves behind: its prompt and what was answered. Its conversation.
+host::ConversationId leave(PromptCache& kept, const Tokens& prompt, const Tokens& answer = {},
+                           const WantedPrompt& wanted = {}) {
+  const auto handle = kept.take("a", "x", prompt, wanted);
+  handle->keep(joined(prompt, answer), prompt.size());
+  return handle->id();
+}
+
+// A turn that is written anew once it is over, and a second try, go on with the conversation.
+TEST(PromptCacheTest, AChatLosesWhatWasAnsweredLast) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const Tokens prompt = numbers(300);
+  const host::ConversationId chat = leave(kept, prompt, numbers(900, 1000));
+  EXPECT_EQ(leave(kept, joined(prompt, numbers(20, 5000))), chat);
+}
+
+// A title, a question to follow: they begin as the chat does, and have something else to say in its middle.
+TEST(PromptCacheTest, AChatIsLeftAloneByWhoSaysSomethingElseInIt) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const Tokens prompt = numbers(600);
+  const host::ConversationId chat = leave(kept, prompt, numbers(50, 1000));
+  const Tokens title = joined(numbers(400), numbers(30, 3000));
+  {
+    const auto handle = kept.take("a", "x", title);
+    EXPECT_NE(handle->id(), chat);
+    EXPECT_EQ(handle->like(), chat) << "the beginning is copied";
+    handle->keep(title, title.size());
+  }
+  EXPECT_EQ(leave(kept, joined(prompt, numbers(60, 1000))), chat);
+}
+
+// Else each letter that somebody types would leave a copy.
+TEST(PromptCacheTest, ATextIsEditedInPlace) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const host::ConversationId text = leave(kept, numbers(600), {}, {.is_chat = false});
+  EXPECT_EQ(leave(kept, joined(numbers(400), numbers(200, 3000)), {}, {.is_chat = false}), text);
+  EXPECT_NE(leave(kept, joined(numbers(200), numbers(200, 5000)), {}, {.is_chat = false}), text);
+}
+
+TEST(PromptCacheTest, AConversationIsFoundByItsNumberWhateverItHolds) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const host::ConversationId first = leave(kept, numbers(300), {}, {.number = 1});
+  const host::ConversationId second = leave(kept, numbers(300, 2000), {}, {.number = 2});
+  EXPECT_NE(first, second);
+  EXPECT_EQ(leave(kept, numbers(40, 7000), {}, {.number = 1}), first);
+  EXPECT_NE(leave(kept, numbers(300, 2000), {}, {.number = 3}), second) << "another number's";
+  // Without a number: who goes on with it, and nobody else.
+  EXPECT_EQ(leave(kept, joined(numbers(300, 2000), {5, 6})), second);
+  EXPECT_NE(leave(kept, joined(numbers(150, 2000), {5, 6})), second);
+  EXPECT_EQ(leave(kept, numbers(9, 9000), {}, {.number = 2}), second);
+  EXPECT_NE(kept.take("a", "y", Tokens{1, 2}, {.number = 2})->id(), second) << "another key's";
+}
+
+TEST(PromptCacheTest, ANumberGoesToWhoHasNoneYet) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const host::ConversationId chat = leave(kept, numbers(300));
+  EXPECT_EQ(leave(kept, joined(numbers(300), {7}), {}, {.number = 4}), chat);
+  EXPECT_EQ(leave(kept, numbers(20, 4000), {}, {.number = 4}), chat);
+  EXPECT_EQ(kept.take_recent("a", "x", 4)->id(), chat);
+}
+
+// What begins like another one is copied from there, and what the number held is dropped.
+TEST(PromptCacheTest, ANumberThatHoldsLittleOfUseBeginsAsACopy) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 8);
+  const host::ConversationId numbered = leave(kept, numbers(200, 4000), {}, {.number = 1});
+  const host::ConversationId other = leave(kept, numbers(600));
+  {
+    const auto handle = kept.take("a", "x", joined(numbers(500), {9, 9}), {.number = 1});
+    EXPECT_EQ(handle->like(), other);
+    handle->keep(joined(numbers(500), {9, 9}), 502);
+  }
+  EXPECT_THROW(small.host.end_conversation(numbered), Error);
+  EXPECT_EQ(kept.size(), 2U);
+}
+
+TEST(PromptCacheTest, TwoAtOnceOfOneNumberLeaveItToTheLast) {
+  SmallHost small(fleet_of("a", 2));
+  PromptCache kept(small.host, 8);
+  auto first = kept.take("a", "x", numbers(9), {.number = 1});
+  auto second = kept.take("a", "x", numbers(9, 100), {.number = 1});
+  EXPECT_NE(first->id(), second->id());
+  const host::ConversationId last = first->id();
+  second->keep(numbers(9, 100), 9);
+  second.reset();
+  first->keep(numbers(9), 9);
+  first.reset();
+  EXPECT_EQ(leave(kept, numbers(3, 500), {}, {.number = 1}), last);
+  EXPECT_EQ(kept.size(), 2U);
+}
+
+TEST(PromptCacheTest, ThoseWithoutANumberGoFirst) {
+  SmallHost small(fleet_of("a", 1));
+  PromptCache kept(small.host, 2);
+  const host::ConversationId numbered = leave(kept, numbers(9), {}, {.number = 1});
+  for (engine::Token day = 1; day < 5; ++day) (void)leave(kept, numbers(9, 100 * day));
+  EXPECT_EQ(kept.size(), 2U);
+  EXPECT_EQ(leave(kept, numbers(9, 900), {}, {.number = 1}), numbered);
+  (void)leave(kept, numbers(9, 1000), {}, {.number = 2});
+  const host::ConversationId last = leave(kept, numbers(9, 1100));
+  EXPECT_EQ(leave(kept, numbers(10, 1100)), last) << "the last one stays, whatever the others are";
 }
 
 TEST(PromptCacheTest, TheLongestUnusedGoes) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What becomes of a prompt: what is said is text, one begin token, no end token. prompts_test.py PROGRAM [arguments]"""
+import json
 import pathlib
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import MATE, SMALL, ServedCase  # noqa: E402
+from serving import MATE, SMALL, ServedCase, in_threads  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 BOS, TURN, END = 765, 766, 767  # <|endoftext|>, <|im_start|>, <|im_end|> of the demo models
@@ -253,6 +254,50 @@ class Beginnings(ServedCase):
         # The long one is still there as a whole.
         self.assertGreater(self.cached(*long, user("And the mate?"), {"role": "assistant", "content": "Me."}, user("Good.")),
                            beginning + 200)
+
+
+class SideRequests(ServedCase):
+    """One sequence, as most people have it: a chat, and beside it what clients ask of their own accord: titles, completions, what
+    to ask next."""
+    arguments = ("-m", MATE, "-np", "1", "-c", "4096", *SMALL)
+    SYSTEM = {"role": "system", "content": "You keep the log of the ship, and nothing else. " * 20}
+    HISTORY = [user("Who is the captain? " * 12), {"role": "assistant", "content": "Nobody is, by now. " * 12}]
+
+    def ask(self, *messages, **more):
+        status, answer = self.server.post("/v1/chat/completions", {"messages": list(messages), "max_tokens": 4, "temperature": 0, **more})
+        self.assertEqual(status, 200, answer)
+        return answer["usage"]["prompt_tokens"], answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+    def side_requests(self):
+        """Each begins as the chat does, and says something else before that is over; or has nothing in common with it."""
+        return [lambda: self.ask(self.SYSTEM, user("Name this talk in three words.")),
+                lambda: self.ask(self.SYSTEM, self.HISTORY[0], {"role": "assistant", "content": "Well,"}, user("What might one ask next?")),
+                lambda: self.server.post("/completion", {"prompt": "Day 12. The wind " * 30, "n_predict": 4}),
+                lambda: self.server.post("/v1/completions", {"model": "mate-chat", "prompt": "Day 1. ", "max_tokens": 4})]
+
+    def test_they_do_not_spoil_the_chat(self):
+        size, _ = self.ask(self.SYSTEM, *self.HISTORY, user("And the mate?"))
+        for side in self.side_requests():
+            side()
+            _, cached = self.ask(self.SYSTEM, *self.HISTORY, user("And the mate?"), {"role": "assistant", "content": "Me."}, user("Good."))
+            self.assertGreaterEqual(cached, size - 16)
+
+    def test_beside_a_long_answer_all_of_them_are_answered_and_nothing_is_lost(self):
+        turn = [self.SYSTEM, *self.HISTORY, user("Tell me everything.")]
+        connection = self.server.connection()
+        body = {"messages": turn, "max_tokens": 1200, "ignore_eos": True, "temperature": 0, "stream": True}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        stream = connection.getresponse()
+        stream.readline()
+        sides = in_threads(8, lambda i: self.side_requests()[i % 4]())
+        self.assertEqual([one for one in sides if isinstance(one, Exception)], [])
+        events = [json.loads(line[len("data: "):]) for line in stream.read().decode().split("\n") if line.startswith("data: {")]
+        connection.close()
+        said = "".join(c["delta"].get("content") or "" for e in events for c in e["choices"])
+        self.assertEqual([c["finish_reason"] for e in events for c in e["choices"] if c["finish_reason"]], ["length"])
+        size, _ = self.ask(*turn)
+        _, cached = self.ask(*turn, {"role": "assistant", "content": said}, user("Good."))
+        self.assertGreaterEqual(cached, size - 16)
 
 
 if __name__ == "__main__":

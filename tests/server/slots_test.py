@@ -93,6 +93,62 @@ class Slots(unittest.TestCase):
         self.assertEqual(sorted(p.name for p in self.files.iterdir()), ["talk"])
         self.assertNotEqual(self.complete(server, model="bosun-log")["content"], "")
 
+    def test_a_conversation_has_a_number(self):
+        """One sequence, three numbers: whoever comes with its number goes on with what that holds, and nobody else spoils it."""
+        server = self.serve("--cached-prompts", "4")
+        prompts = {number: f"Log {number}. {PROMPT} " * 8 for number in (0, 7, 900)}
+        first = {number: self.complete(server, prompt, id_slot=number) for number, prompt in prompts.items()}
+        for number, answer in first.items():
+            self.assertEqual(answer["id_slot"], number)
+        for day in range(6):  # more than are kept
+            self.assertEqual(self.complete(server, f"Day {day}. " + PROMPT)["id_slot"], -1)
+        for number in (900, 0):
+            status, headers, again = server.request("POST", "/completion", {"prompt": prompts[number], "n_predict": 8, "temperature": 0, "id_slot": number})
+            self.assertEqual(status, 200, again)
+            self.assertNotIn("x-plimsoll-ignored", headers)
+            self.assertEqual(again["content"], first[number]["content"])
+            self.assertEqual(again["timings"]["cache_n"], again["tokens_evaluated"] - 1)
+        # What it holds is replaced.
+        self.assertLess(self.complete(server, "Something else.", id_slot=0)["timings"]["cache_n"], 3)
+        self.assertEqual(self.complete(server, prompts[0], id_slot=7)["id_slot"], 7)
+        streamed = [data for _, data in server.events("/completion", {"prompt": "Day 3.", "n_predict": 3, "stream": True, "id_slot": 5})]
+        self.assertEqual({event["id_slot"] for event in streamed}, {5})
+        for wrong in (-2, 1.5, "0", True, 1_000_000, [0]):
+            for path, body in (("/completion", {"prompt": "a"}), ("/v1/completions", {"prompt": "a", "max_tokens": 1}), ("/v1/responses", {"input": "a"}),
+                               ("/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}]})):
+                status, answer = server.post(path, {**body, "id_slot": wrong})
+                self.assertEqual((status, "'id_slot'" in answer["error"]["message"]), (400, True), (path, wrong, answer))
+
+    def test_a_number_names_what_is_saved_and_erased(self):
+        server = self.serve()
+        kept = self.complete(server, id_slot=3)
+        self.complete(server, "The wind was fair on that day, and on the day before it.")
+        saved = self.act(server, "save", slot=3, filename="three")
+        self.assertGreaterEqual(saved["n_saved"], kept["tokens_evaluated"])
+        self.assertLess(self.act(server, "save", slot=0, filename="last")["n_saved"], kept["tokens_evaluated"])
+        self.act(server, "erase", slot=3)
+        self.assertEqual(self.complete(server, id_slot=3)["timings"]["cache_n"], 0)
+        self.assertEqual(server.stop(), 0)
+        server = self.serve()
+        self.act(server, "restore", slot=3, filename="three")
+        again = self.complete(server, id_slot=3)
+        self.assertEqual((again["content"], again["timings"]["cache_n"]), (kept["content"], kept["tokens_evaluated"] - 1))
+
+    def test_a_chat_has_a_number_in_each_api(self):
+        server = self.serve("-np", "1")
+        words = "Who is the captain of this ship, and who is the mate? "
+        for path, body in (("/v1/chat/completions", lambda text: {"messages": [{"role": "user", "content": text}], "max_tokens": 4}),
+                           ("/v1/messages", lambda text: {"messages": [{"role": "user", "content": text}], "max_tokens": 4}),
+                           ("/v1/responses", lambda text: {"input": text, "max_output_tokens": 4}),
+                           ("/v1/completions", lambda text: {"model": "bosun-log", "prompt": text, "max_tokens": 4})):
+            asked = {**body(path + words * 12), "id_slot": 2, "temperature": 0}
+            self.assertEqual(server.post(path, asked)[0], 200)
+            self.assertEqual(server.post(path, body("Somebody else."))[0], 200)
+            status, headers, answer = server.request("POST", path, asked)
+            self.assertEqual(status, 200, answer)
+            self.assertNotIn("x-plimsoll-ignored", headers)
+            self.assertLessEqual(answer["timings"]["prompt_n"], 1, path)
+
     def test_without_a_folder_nothing_is_saved(self):
         with_none = Serving(PROGRAM, "-m", BOSUN, *SMALL)
         self.addCleanup(with_none.stop)
@@ -135,8 +191,8 @@ threads = 1
         self.addCleanup(lambda: server.process.poll() is None and server.stop())
         return server
 
-    def ask(self, server, prompt=PROMPT, headers=None):
-        status, answer = server.request("POST", "/completion", {"prompt": prompt, "n_predict": 8, "temperature": 0}, headers)[::2]
+    def ask(self, server, prompt=PROMPT, headers=None, **more):
+        status, answer = server.request("POST", "/completion", {"prompt": prompt, "n_predict": 8, "temperature": 0, **more}, headers)[::2]
         self.assertEqual(status, 200, answer)
         return answer
 
@@ -157,6 +213,15 @@ threads = 1
             self.assertEqual(again["timings"]["cache_n"], first["tokens_evaluated"] - 1)
             self.assertEqual(server.stop(), 0)
         self.assertEqual(len(self.files()), 3)
+
+    def test_they_have_their_numbers_after_a_restart(self):
+        server = self.serve()
+        self.ask(server, PROMPT * 8, id_slot=6)
+        self.assertEqual(server.stop(), 0)
+        server = self.serve()
+        self.ask(server, PROMPT + " Nobody else was counted.")
+        again = self.ask(server, PROMPT * 8, id_slot=6)
+        self.assertEqual(again["timings"]["cache_n"], again["tokens_evaluated"] - 1)
 
     def test_only_where_the_fleet_says_so(self):
         server = self.serve(keep="")

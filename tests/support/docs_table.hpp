@@ -22,4 +22,17 @@ inline void expect_docs_table(const std::string& page, const std::string& begin,
   EXPECT_EQ(text.substr(at, end - at), wanted);
 }
 
+// One row of a table that several tests write: the line that begins like that.
+inline void expect_docs_row(const std::string& page, const std::string& begin, const std::string& wanted) {
+  const std::string path = PLIMSOLL_SOURCE_DIR "/" + page;
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t at = text.find("\n" + begin) + 1;
+  ASSERT_NE(at, 0U) << begin;
+  const std::size_t end = text.find('\n', at);
+  if (std::getenv("PLIMSOLL_UPDATE_GOLDEN") != nullptr)
+    std::ofstream(path) << text.substr(0, at) << begin << wanted << text.substr(end);
+  EXPECT_EQ(text.substr(at, end - at), begin + wanted);
+}
+
 }  // namespace plimsoll::test

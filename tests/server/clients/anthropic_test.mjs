@@ -5,7 +5,7 @@ import {test} from 'node:test';
 import {base, entry, key, load, question, rope, ropes, soonAfterwards} from './support.mjs';
 
 const {default: Anthropic} = load('@anthropic-ai/sdk');
-const client = new Anthropic({baseURL: base, apiKey: key, authToken: null, maxRetries: 0, timeout: 60_000});
+const client = new Anthropic({baseURL: base, apiKey: key, authToken: null, maxRetries: 0, timeout: 600_000});
 const model = 'mate-chat';
 const asked = {model, messages: question, temperature: 0, max_tokens: 16};
 const tools = ['haul', 'ease'].map((name) => ({name, description: 'Works a rope', input_schema: rope}));

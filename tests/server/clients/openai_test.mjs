@@ -5,7 +5,7 @@ import {test} from 'node:test';
 import {all, base, entry, key, load, question, rope, ropes, soonAfterwards} from './support.mjs';
 
 const {default: OpenAI} = load('openai');
-const client = new OpenAI({baseURL: `${base}/v1`, apiKey: key, maxRetries: 0, timeout: 60_000});
+const client = new OpenAI({baseURL: `${base}/v1`, apiKey: key, maxRetries: 0, timeout: 600_000});
 const model = 'mate-chat';
 const asked = {model, messages: question, temperature: 0, max_completion_tokens: 16};
 const tools = ['haul', 'ease'].map((name) => ({type: 'function', function: {name, description: 'Works a rope', parameters: rope, strict: true}}));

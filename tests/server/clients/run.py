@@ -5,6 +5,7 @@ PART is openai, anthropic, ollama, ai, langchain or dashboard; without any: all.
 the dashboard go to build/dashboard."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from serving import BOSUN, MATE, ROOT, Serving  # noqa: E402
+from serving import BOSUN, MATE, ROOT, Serving, docs_row  # noqa: E402
 
 KEY = "starboard"
 # The log's context is so long that no answer which a test lets go of would have ended by itself.
@@ -58,9 +59,15 @@ def thinker():
     return model.replace(TEMPLATE.encode(), (THINKING + "{#" + " " * comment + "#}").encode())
 
 
+def passed_of(tap):
+    return int(re.search(r"(?m)^# pass (\d+)$", tap.read_text())[1]) if tap.exists() else 0
+
+
 def main(program, *wanted):
-    parts = {name: ["node", "--test", "--test-reporter=spec", HERE / f"{name}_test.mjs"]
-             for name in ("openai", "anthropic", "ollama", "ai", "langchain")}
+    sdks = {"openai": "openai", "anthropic": "@anthropic-ai/sdk", "ollama": "ollama", "ai": "ai with its providers", "langchain": "@langchain"}
+    tallies = tempfile.TemporaryDirectory()
+    parts = {name: ["node", "--test", "--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap",
+                    f"--test-reporter-destination={tallies.name}/{name}", HERE / f"{name}_test.mjs"] for name in sdks}
     parts["dashboard"] = ["node", HERE.parent / "dashboard/dashboard_test.mjs"]
     if unknown := set(wanted) - parts.keys():
         sys.exit(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
@@ -71,7 +78,7 @@ def main(program, *wanted):
         server = Serving(program, fleet, "--api-key", KEY)
         results = []
         try:
-            environment = {**os.environ, "PLIMSOLL_URL": server.url, "PLIMSOLL_KEY": KEY}
+            environment = {**os.environ, "PLIMSOLL_URL": server.url, "PLIMSOLL_KEY": KEY, "PLIMSOLL_PID": str(server.process.pid)}
             environment.setdefault("PLIMSOLL_CHROMIUM", "/usr/bin/chromium-headless-shell")
             parts["dashboard"] += [server.url, ROOT / "build/dashboard"]
             for name in wanted or parts:
@@ -86,6 +93,10 @@ def main(program, *wanted):
             log = server.log_text()
             status = server.stop()
         results.append(("the server's own end", status, 0))
+    if sdks.keys() <= set(wanted or parts):
+        passed = {name: passed_of(pathlib.Path(tallies.name) / name) for name in sdks}
+        row = f" {sum(passed.values())}: " + ", ".join(f"{sdk} {passed[name]}" for name, sdk in sdks.items()) + " |"
+        results.append(("figures in the docs", docs_row("docs/server.md", "| Checks with clients from npm |", row) or 0, 0))
     failed = [name for name, status, _ in results if status != 0]
     if failed:
         print("== the server's log, its end\n" + log[-6000:])
