@@ -41,6 +41,9 @@ struct ModelPlan {
   std::string compute_group{};
   std::string weights_of{};         // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
+  // dry_run::files_of its request before it was planned; empty: not by a planner. Where they are others now, this is
+  // the plan of something else.
+  std::optional<std::string> files{};
   friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
 
@@ -51,7 +54,7 @@ struct DeviceState {
   std::optional<memory::Budget> budget;
   Bytes ours;                  // committed there already
   Bytes promised_to_others{};  // by the machine's ledger, and not taken yet: not in the reading's `free`
-  Bytes held_back{};  // nor is this, which is free: others have reserved what a shared budget allows
+  Bytes held_back{};           // nor is this, which is free: others have reserved what a shared budget allows
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
