@@ -120,6 +120,7 @@ class Reloader {
 std::vector<std::string> watched_paths(const ServeOptions& options) {
   std::vector<std::string> out = options.sources;
   out.append_range(options.model.all("--model"));
+  out.append_range(options.api_key_files);
   return out;
 }
 

@@ -80,6 +80,35 @@ void dry_run_adapters(const DryRunRequest& request, engine::Context& context, Dr
   context.set_adapters({});
 }
 
+// Positions are moved by a graph of its own, which the engine builds when it is due and reserves nothing for. Of a
+// quantised cache it makes whole layers larger: more than any prompt takes, where a context is long. It is met here by
+// the engine's own doing: a batch is decoded up to the point where it has its cells; those are moved; the batch gets no
+// place to compute in, so that the engine gives it up; with the next batch it moves what was moved.
+void dry_run_move(engine::Context& context, DryRunObserver& seen) {
+  const tracker::Scope scope({}, tracker::Phase::decode);
+  seen.instead_of_computing = [&context, moved = false]() mutable {
+    if (std::exchange(moved, true)) return;
+    llama_memory_seq_add(llama_get_memory(context.handle()), 0, 0, -1, 1);
+  };
+  engine::Batch batch;
+  batch.add(0, 0, 0, true);
+  for (int i = 0; i < 2; ++i) (void)context.decode(batch);
+  seen.instead_of_computing = {};
+}
+
+// Whether positions can be moved within what is planned. Where more is wanted for it, the plan has more.
+void plan_for_moves(const DryRunRequest& request, engine::Context& context, DryRunObserver& seen, DryRun& dry_run) {
+  dry_run.context.can_shift = context.can_shift() && !request.context.embeddings;
+  if (!dry_run.context.can_shift || request.at_creation) return;
+  dry_run_move(context, seen);
+  const bool more =
+      std::ranges::any_of(seen.moving, [&](const auto& size) { return size.second > seen.compute[size.first]; });
+  dry_run.context.can_shift = !more || request.context.context_shift;
+  dry_run.shift_takes_more = more && request.context.context_shift;
+  if (!dry_run.shift_takes_more) return;
+  for (const auto& [type, bytes] : seen.moving) seen.compute[type] = std::max(seen.compute[type], bytes);
+}
+
 std::int32_t layers_on_accelerators(const engine::Model& model) {
   const engine::ModelParams& params = model.params();
   const bool none = !params.devices.empty() && params.devices.front() == "none";
@@ -168,6 +197,7 @@ DryRun dry_run_context(const std::shared_ptr<engine::Model>& model, const DryRun
   DryRun dry_run;
   dry_run.model = model->facts();
   dry_run.context = context->facts();
+  plan_for_moves(request, *context, seen, dry_run);
   dry_run.gpu_layers = layers_on_accelerators(*model);
   dry_run.outputs = rows_held(request, *context);
 

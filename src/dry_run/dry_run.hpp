@@ -44,6 +44,8 @@ struct DryRun {
   engine::ContextFacts context;
   std::int32_t gpu_layers = 0;  // layers that really are on accelerators
   std::uint32_t outputs = 0;    // rows of logits that the output entries hold
+  // The compute entries are larger than what decoding takes, for moves of positions (ContextParams::context_shift).
+  bool shift_takes_more = false;
   // Vectors of the largest picture that the projector's entries are sized for; 0: no projector, or one without eyes.
   std::int32_t picture_tokens = 0;
   // Where it takes pictures of any size, and by itself larger ones than it reserves for: the limit to load it with.

@@ -102,6 +102,7 @@ struct JsonFields<engine::ContextFacts> {
     visit("swa_full", facts.swa_full);
     visit("has_memory", facts.has_memory);
     visit.may_lack("is_causal", facts.is_causal);
+    visit("can_shift", facts.can_shift);
     visit.choice("pooling", facts.pooling, Pooling::unspecified, Pooling::rank);
   }
 };
@@ -125,6 +126,7 @@ struct JsonFields<dry_run::DryRun> {
     visit("context", dry_run.context);
     visit("gpu_layers", dry_run.gpu_layers);
     visit("outputs", dry_run.outputs);
+    visit("shift_takes_more", dry_run.shift_takes_more);
     visit.may_lack("picture_tokens", dry_run.picture_tokens);
     visit.may_lack("picture_limit", dry_run.picture_limit);
     visit("transient", dry_run.transient);

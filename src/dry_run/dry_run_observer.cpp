@@ -65,7 +65,7 @@ bool DryRunObserver::reserve_graph(ggml_gallocr_t allocator, ggml_cgraph* graph,
     if (projector_compute.empty()) projector_rows = ggml_graph_node(graph, -1)->ne[1];
     raise(projector_compute[allocator]);
   } else {
-    raise(compute);
+    raise(has_met_a_decode_ ? moving : compute);
   }
   return true;
 }
@@ -100,6 +100,15 @@ bool DryRunObserver::split_graph(ggml_backend_sched_t sched, ggml_cgraph* graph)
     return false;
   }
   return !sched_types_.empty() && hook::real::sched_reserve(sched, graph);
+}
+
+bool DryRunObserver::refuse_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) noexcept {
+  if (!instead_of_computing) return false;
+  instead_of_computing();
+  know_types(sched);
+  (void)hook::real::sched_reserve(sched, graph);
+  has_met_a_decode_ = true;
+  return true;
 }
 
 // The allocator keeps a buffer while it is large enough and replaces it where a later graph needs more: the largest

@@ -1,7 +1,7 @@
 #include "dry_run/local_dry_runs.hpp"
 
-#include <filesystem>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -12,23 +12,12 @@
 #include "dry_run/dry_run_json.hpp"
 #include "engine/backend.hpp"
 #include "engine/bare_header.hpp"
+#include "engine/file_identity.hpp"
 
 namespace plimsoll::dry_run {
-namespace {
-
-// Whether a path still means the same file. Zeros where it cannot be asked.
-using FileState = std::pair<std::uintmax_t, std::filesystem::file_time_type::rep>;
-FileState state_of(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  const auto written = std::filesystem::last_write_time(path, error);
-  return error ? FileState{} : FileState{size, written.time_since_epoch().count()};
-}
-
-}  // namespace
 
 struct LocalDryRuns::Subject {
-  FileState file;
+  std::string file;     // its engine::file_identity before it was read
   DryRunRequest asked;  // the first question about it, and its answer
   DryRun answer;
   std::unique_ptr<DryRunner> whole;
@@ -56,7 +45,7 @@ LocalDryRuns::~LocalDryRuns() = default;
 DryRun LocalDryRuns::dry_run(const DryRunRequest& request) {
   const bool same_file = subject_ && subject_->asked.model.path == request.model.path &&
                          subject_->asked.model.metadata_overrides == request.model.metadata_overrides &&
-                         subject_->file != FileState{} && subject_->file == state_of(request.model.path);
+                         !subject_->file.empty() && subject_->file == engine::file_identity(request.model.path);
   if (!same_file) subject_.reset();
   if (!subject_) return dry_run_whole(request);
   Subject& subject = *subject_;
@@ -73,7 +62,7 @@ DryRun LocalDryRuns::dry_run_whole(const DryRunRequest& request) {
   const bool no_header = subject_ != nullptr;  // asked for in vain before: not again
   subject_.reset();
   auto subject = std::make_unique<Subject>();
-  subject->file = state_of(request.model.path);
+  subject->file = engine::file_identity(request.model.path);
   subject->asked = request;
   ++whole_reads_;
   subject->whole = std::make_unique<DryRunner>(request.model);

@@ -4,6 +4,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "engine/engine_log.hpp"
+#include "engine/file_fingerprint.hpp"
 
 namespace plimsoll::engine {
 
@@ -20,6 +21,7 @@ std::shared_ptr<Adapter> Adapter::load(std::shared_ptr<Model> model, const std::
   adapter->adapter_ = loaded;
   adapter->model_ = std::move(model);
   adapter->path_ = path;
+  adapter->fingerprint_ = file_fingerprint(path);
   return adapter;
 }
 

@@ -27,6 +27,8 @@ class Adapter {
   Adapter& operator=(const Adapter&) = delete;
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  // file_fingerprint() of the file that it was loaded from.
+  [[nodiscard]] const std::string& fingerprint() const noexcept { return fingerprint_; }
   [[nodiscard]] llama_adapter_lora* handle() const noexcept { return adapter_; }
 
  private:
@@ -34,6 +36,7 @@ class Adapter {
   std::shared_ptr<Model> model_;
   llama_adapter_lora* adapter_ = nullptr;
   std::string path_;
+  std::string fingerprint_;
 };
 
 }  // namespace plimsoll::engine

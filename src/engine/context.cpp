@@ -258,9 +258,20 @@ void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position fr
   if (!facts_.kv_unified) pending_moves_ = true;
 }
 
+void Context::forbid_shift() noexcept { facts_.can_shift = false; }
+
+void Context::require_shift() const {
+  if (facts_.can_shift) return;
+  if (!facts_.has_memory || !llama_memory_can_shift(llama_get_memory(context_)))
+    throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
+  throw Error(
+      ErrorCode::unsupported,
+      "shifting this context's memory takes more compute buffers than were planned; plan it with context_shift");
+}
+
 void Context::shift(SequenceId sequence, Position from, Position to, Position by) {
   require_sequence(sequence);
-  if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
+  require_shift();
   llama_memory_seq_add(llama_get_memory(context_), sequence, from, to, by);
   pending_moves_ = true;
 }
@@ -268,12 +279,10 @@ void Context::shift(SequenceId sequence, Position from, Position to, Position by
 void Context::divide(SequenceId sequence, Position from, Position to, int by) {
   require_sequence(sequence);
   if (by < 2) throw Error(ErrorCode::usage, fmt::format("positions cannot be divided by {}", by));
-  if (!can_shift()) throw Error(ErrorCode::unsupported, "this model's memory cannot be shifted");
+  require_shift();
   llama_memory_seq_div(llama_get_memory(context_), sequence, from, to, by);
   pending_moves_ = true;
 }
-
-bool Context::can_shift() const { return facts_.has_memory && llama_memory_can_shift(llama_get_memory(context_)); }
 
 Position Context::last_position(SequenceId sequence) const {
   require_sequence(sequence);

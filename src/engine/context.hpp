@@ -91,7 +91,9 @@ class Context {
   [[nodiscard]] bool has_pending_moves() const noexcept { return pending_moves_; }
   // Positions become a `by`-th of what they were (self-extend). Throws Error{unsupported} where shift() would.
   void divide(SequenceId sequence, Position from, Position to, int by);
-  [[nodiscard]] bool can_shift() const;
+  [[nodiscard]] bool can_shift() const noexcept { return facts_.can_shift; }
+  // From now on can_shift() is false: the graph that moves positions would take more than was planned.
+  void forbid_shift() noexcept;
   [[nodiscard]] Position last_position(SequenceId sequence) const;  // -1: empty
   [[nodiscard]] Position first_position(SequenceId sequence) const;
 
@@ -116,6 +118,7 @@ class Context {
  private:
   Context() = default;
   void validate_batch(const Batch& batch) const;
+  void require_shift() const;
   [[nodiscard]] DecodeStatus decode_view(llama_batch batch);
   [[nodiscard]] DecodeStatus computed(std::int32_t (*work)(llama_context*, llama_batch), llama_batch batch);
   static bool should_abort(void* self) noexcept;

@@ -39,6 +39,7 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
                         const EngineLogListener& heard) {
   const std::uint32_t n_batch = llama_n_batch(context);
   const std::uint32_t outputs = outputs_for(params, model);
+  const llama_memory_t memory = llama_get_memory(context);
   return {
       .n_ctx = llama_n_ctx(context),
       .n_ctx_seq = llama_n_ctx_seq(context),
@@ -51,8 +52,9 @@ ContextFacts read_facts(const llama_context* context, const ContextParams& param
       .flash_attn = flash_attention_in_use(params, heard),
       .kv_unified = params.kv_unified,
       .swa_full = params.swa_full,
-      .has_memory = llama_get_memory(context) != nullptr,
+      .has_memory = memory != nullptr,
       .is_causal = params.attention == Attention::unspecified ? model.is_causal : params.attention == Attention::causal,
+      .can_shift = memory != nullptr && llama_memory_can_shift(memory),
       .pooling = params.embeddings ? static_cast<Pooling>(llama_pooling_type(context)) : Pooling::none};
 }
 

@@ -48,6 +48,7 @@ struct ContextFacts {
   bool swa_full = false;
   bool has_memory = true;  // false: encoder-only models keep nothing between calls
   bool is_causal = true;   // a token sees those before it alone
+  bool can_shift = false;  // positions in memory can be moved, within the compute buffers that were planned
   // How the vectors of a sequence's tokens become one; none where the context was not made for embeddings.
   Pooling pooling = Pooling::none;
   friend bool operator==(const ContextFacts&, const ContextFacts&) = default;

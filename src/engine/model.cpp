@@ -11,6 +11,8 @@
 #include "base/log.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_log.hpp"
+#include "engine/file_fingerprint.hpp"
+#include "engine/file_identity.hpp"
 #include "engine/gguf_header.hpp"
 #include "engine/metadata_override.hpp"
 #include "engine/threads.hpp"
@@ -201,6 +203,26 @@ void require_overrides_to_be_read(const ModelParams& params, const LoadOptions& 
 
 }  // namespace
 
+namespace {
+
+// Loading takes its time, and the engine opens files more than once: what was loaded of two files is of neither.
+class LoadedFile {
+ public:
+  explicit LoadedFile(const std::string& path) : path_(path), identity_(file_identity(path)) {}
+  // Throws Error{model_unusable} where it is another by now.
+  [[nodiscard]] std::string fingerprint() const {
+    std::string fingerprint = file_fingerprint(path_);
+    if (file_identity(path_) == identity_) return fingerprint;
+    throw Error(ErrorCode::model_unusable, fmt::format("'{}' was changed while it was loaded", path_));
+  }
+
+ private:
+  const std::string& path_;
+  const std::string identity_;
+};
+
+}  // namespace
+
 std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions& options) {
   start_backends();
   validate(params);
@@ -212,6 +234,7 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   EngineParams engine;
   fill(engine, params, loading);
   auto guarded = guard(params, options);
+  const LoadedFile being_loaded(params.path);
   const EngineLogListener heard;
   llama_model* loaded = llama_model_load_from_file(file.c_str(), engine.params);
   // Weights that are laid out anew are with OpenMP, on this thread, and the model computes on another (a host's compute
@@ -230,6 +253,7 @@ std::shared_ptr<Model> Model::load(const ModelParams& params, const LoadOptions&
   require_overrides_to_be_read(params, options, heard);
   model->files_ = std::move(guarded);
   model->require_intact();
+  if (!options.header_only && !options.vocab_only) model->fingerprint_ = being_loaded.fingerprint();
   return model;
 }
 

@@ -65,6 +65,9 @@ class Model {
   // The same, looking at the file ten times a second at most: for every computation.
   [[nodiscard]] bool looks_intact() const noexcept;
   void require_intact() const;  // throws Error{model_unusable} where it is not
+  // file_fingerprint() of the file that it was loaded from, whatever has its path now. Empty of a header or a
+  // vocabulary alone.
+  [[nodiscard]] const std::string& fingerprint() const noexcept { return fingerprint_; }
   [[nodiscard]] llama_model* handle() const noexcept { return model_; }
 
  private:
@@ -72,6 +75,7 @@ class Model {
   llama_model* model_ = nullptr;
   ModelParams params_;
   ModelFacts facts_;
+  std::string fingerprint_;
   std::vector<std::shared_ptr<const GuardedFile>> files_;  // those that are mapped
   mutable std::atomic<std::int64_t> next_look_{0};         // nanoseconds of the steady clock
   mutable std::once_flag special_tokens_are_known_;

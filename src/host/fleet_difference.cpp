@@ -17,7 +17,7 @@ constexpr std::array kComputeTheSame{
     "gpu_layers", "device",    "split_mode", "tensor_split",    "main_gpu",      "tensor_overrides", "cpu_moe",
     "n_cpu_moe",  "load_mode", "n_ctx",      "use_extra_bufts", "check_tensors", "host_buffers",     "n_batch",
     "n_ubatch",   "n_seq_max", "type_k",     "type_v",          "n_outputs_max", "flash_attn",       "offload_kqv",
-    "op_offload", "n_threads", "offload",    "n_threads_batch"};
+    "op_offload", "n_threads", "offload",    "n_threads_batch", "context_shift"};
 
 class Comparison {
  public:

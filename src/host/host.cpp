@@ -91,9 +91,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             add_processes(fleet, plan.models);
             dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
             FreeCapacity capacity(plan.models, states(plan.devices), drafts_of(fleet));
-            for (const plan::ModelPlan& one : plan.models) {
-              if (one.unusable) files->forget_planned(one.name);  // its next try plans it
-            }
+            files->were_planned(plan.models);
             accounting.set_budgets(plan.devices);
             require_a_usable_one(fleet, capacity);
             engine::start_backends();

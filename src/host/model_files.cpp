@@ -1,16 +1,17 @@
 #include "model_files.hpp"
 
+#include <algorithm>
 #include <utility>
 
-#include "engine/file_identity.hpp"
+#include "dry_run/request_files.hpp"
 
 namespace plimsoll::host {
 
 std::string identity_of(const dry_run::DryRunRequest& request) {
-  std::string files = engine::file_identity(request.model.path);
-  for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
-  for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
-  if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
+  return identity_of(request, dry_run::files_of(request));
+}
+
+std::string identity_of(const dry_run::DryRunRequest& request, std::string files) {
   for (const engine::MetadataOverride& entry : request.model.metadata_overrides) files += to_string(entry);
   return files;
 }
@@ -19,6 +20,27 @@ ModelFiles::ModelFiles(const Fleet& fleet) {
   set_drafts(drafts_of(fleet));
   for (const plan::Request& request : requests_of(fleet)) declare(request, identity_of(request.dry_run));
   for (const FleetModel& model : fleet.models) note_tried(model.request.name);
+}
+
+void ModelFiles::were_planned(const std::vector<plan::ModelPlan>& plans) {
+  const MutexLock lock(mutex_);
+  const auto identity = [&](const std::string& name) -> std::optional<std::string> {
+    const auto plan = std::ranges::find(plans, name, &plan::ModelPlan::name);
+    if (plan == plans.end() || !plan->files) return std::nullopt;
+    return identity_of(plan->request, *plan->files);
+  };
+  for (const plan::ModelPlan& plan : plans) {
+    if (plan.unusable)
+      planned_.erase(plan.name);
+    else if (auto files = identity(plan.name))
+      planned_[plan.name] = std::move(*files);
+  }
+  for (auto& [model, tried] : tried_) {
+    auto own = identity(model);
+    const auto draft = drafts_.find(model);
+    const auto of_draft = draft == drafts_.end() ? std::optional<std::string>("") : identity(draft->second);
+    if (own && of_draft) tried = *own + *of_draft;
+  }
 }
 
 void ModelFiles::declare(const plan::Request& request, std::optional<std::string> planned) {
@@ -73,11 +95,6 @@ std::optional<std::string> ModelFiles::identity_if_planned(const std::string& na
 void ModelFiles::set_planned(const std::string& name, std::string identity) {
   const MutexLock lock(mutex_);
   planned_[name] = std::move(identity);
-}
-
-void ModelFiles::forget_planned(const std::string& name) {
-  const MutexLock lock(mutex_);
-  planned_.erase(name);
 }
 
 void ModelFiles::note_tried(const std::string& model) {

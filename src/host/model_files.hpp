@@ -10,15 +10,21 @@
 
 namespace plimsoll::host {
 
-// What the files of that model or draft are now: engine::file_identity of each. One that is missing is an identity like
-// another.
+// What the files of that model or draft are now: engine::file_identity of each, and what is said in the place of their
+// metadata. One that is missing is an identity like another.
 [[nodiscard]] std::string identity_of(const dry_run::DryRunRequest& request);
+// The same of files that were looked at before: dry_run::files_of.
+[[nodiscard]] std::string identity_of(const dry_run::DryRunRequest& request, std::string files);
 
-// Any thread. Made before the fleet is planned: what is there then is taken for what was planned. A name that is not
-// known has no files.
+// Any thread. Made before the fleet is planned: what is there then is taken for what was planned, unless
+// were_planned() tells better. A name that is not known has no files.
 class ModelFiles {
  public:
   explicit ModelFiles(const Fleet& fleet);
+
+  // With files that each plan names (plan::ModelPlan::files), maybe long ago; those without a plan were tried with
+  // them.
+  void were_planned(const std::vector<plan::ModelPlan>& plans);
 
   // Of one model or draft: its files are those of its plan.
   [[nodiscard]] bool are_as_planned(const std::string& name) const { return identity_if_planned(name).has_value(); }
@@ -27,7 +33,6 @@ class ModelFiles {
   // Of one model or draft: what its files are now. For set_planned(), read before they are planned.
   [[nodiscard]] std::string identity_now(const std::string& name) const;
   void set_planned(const std::string& name, std::string identity);
-  void forget_planned(const std::string& name);  // it has no plan
 
   // Of a model and its draft: they are about to be tried; and they have changed since they last were.
   void note_tried(const std::string& model);

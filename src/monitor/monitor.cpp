@@ -73,6 +73,7 @@ void Monitor::keep(const Sample& sample, const std::vector<Alert>& alerts) {
   for (const Alert& alert : alerts) {
     ++counters_.alerts[alert.kind];
     keep_last(alerts_, alert, options_.alerts);
+    ++alerts_ever_;
   }
 }
 
@@ -128,6 +129,13 @@ std::vector<Sample> Monitor::history(std::size_t most) const {
 std::vector<Alert> Monitor::alerts() const {
   const std::lock_guard lock(mutex_);
   return {alerts_.begin(), alerts_.end()};
+}
+
+std::vector<Alert> Monitor::alerts_after(std::uint64_t& count) const {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t news = alerts_ever_ - std::min(std::exchange(count, alerts_ever_), alerts_ever_);
+  const auto kept = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(news, alerts_.size()));
+  return {alerts_.end() - kept, alerts_.end()};
 }
 
 Counters Monitor::counters() const {

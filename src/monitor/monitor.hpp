@@ -59,6 +59,9 @@ class Monitor {
   // The latest `most` that are kept, oldest first.
   [[nodiscard]] std::vector<Sample> history(std::size_t most = SIZE_MAX) const;
   [[nodiscard]] std::vector<Alert> alerts() const;  // oldest first
+  // Those that came after the first `count` there ever were, as far as they are kept; then `count` is how many there
+  // ever were. For who follows them: a clock that is set back hides none.
+  [[nodiscard]] std::vector<Alert> alerts_after(std::uint64_t& count) const;
   [[nodiscard]] Counters counters() const;
 
  private:
@@ -78,6 +81,7 @@ class Monitor {
   Bytes history_bytes_;
   memory::Charge charge_;  // of the history
   std::deque<Alert> alerts_;
+  std::uint64_t alerts_ever_ = 0;
   Counters counters_;
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: ends before what it uses

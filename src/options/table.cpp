@@ -229,6 +229,14 @@ Rows<ContextParams> context_rows() {
            "the model's own"});
   context(&ContextParams::embeddings, {"embeddings", {}, "", "the model makes vectors, not text", "", "embeddings"});
   context(&ContextParams::kv_unified, {"kv_unified", {"-kvu", "--kv-unified"}, "", "one KV buffer for all sequences"});
+  context(&ContextParams::context_shift,
+          {"context_shift",
+           {},
+           "",
+           "positions in the cache [can be moved](planning.md#moving-positions), also where that takes more compute "
+           "buffers than decoding: with a quantised K cache",
+           "",
+           "context-shift"});
   context(&ContextParams::swa_full, {"swa_full", {"--swa-full"}, "", "full-size cache for sliding-window layers"});
   context(&ContextParams::offload_kqv,
           {"offload_kqv", {"-nkvo", "--no-kv-offload"}, "", "keep the KV cache on the host"});

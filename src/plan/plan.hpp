@@ -41,6 +41,9 @@ struct ModelPlan {
   std::string compute_group{};
   std::string weights_of{};         // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
+  // dry_run::files_of its request before it was planned; empty: not by a planner. Where they are others now, this is
+  // the plan of something else.
+  std::optional<std::string> files{};
   friend bool operator==(const ModelPlan&, const ModelPlan&) = default;
 };
 

@@ -10,6 +10,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 #include "broker/machine_ledger.hpp"
+#include "dry_run/request_files.hpp"
 #include "plan/budget_requests.hpp"
 #include "plan/others.hpp"
 #include "plan/runtime_floor.hpp"
@@ -84,14 +85,15 @@ std::vector<std::string> Planner::device_names() {
   return names;
 }
 
-dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request) {
-  if (auto remembered = store_.find_dry_run(request); remembered && remembered->devices == device_names()) {
+// `files`: as they were before. What was asked about a file that changed meanwhile is remembered of neither.
+dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request, const std::string& files) {
+  if (auto remembered = store_.find_dry_run(request, files); remembered && remembered->devices == device_names()) {
     ++remembered_;
     return std::move(remembered->dry_run);
   }
   dry_run::DryRun dry_run = dry_runs_.dry_run(request);
   ++made_;
-  store_.keep_dry_run(request, dry_run, device_names());
+  if (dry_run::files_of(request) == files) store_.keep_dry_run(request, files, dry_run, device_names());
   return dry_run;
 }
 
@@ -108,14 +110,17 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run:
 
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.dry_run.model = with_fixed_split(std::move(request.dry_run.model), states);
-  const dry_run::DryRun answer = dry_run(request.dry_run);
+  const std::string files = dry_run::files_of(request.dry_run);
+  const dry_run::DryRun answer = dry_run(request.dry_run, files);
   for (const RuntimeRequest& one : request.runtime) check_is_device("runtime", one.device, devices());
   std::vector<RuntimeRequest> given = options.runtime;  // the last one that names the device counts
   given.append_range(request.runtime);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
     runtime.emplace_back(device, runtime_of(device, answer, given));
-  return lay_out(request, answer, runtime);
+  ModelPlan plan = lay_out(request, answer, runtime);
+  plan.files = files;
+  return plan;
 }
 
 namespace {
@@ -129,6 +134,7 @@ bool is_about_one_model(ErrorCode code) {
 
 ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
                                 const PlannerOptions& options) {
+  std::string files = dry_run::files_of(request.dry_run);
   try {
     return plan_model(request, states, options);
   } catch (const Error& error) {
@@ -139,7 +145,8 @@ ModelPlan Planner::plan_or_skip(const Request& request, const std::vector<Device
             .entries = {},
             .compute_group = request.compute_group,
             .weights_of = request.weights_of,
-            .unusable = error};
+            .unusable = error,
+            .files = std::move(files)};
   }
 }
 

@@ -69,7 +69,7 @@ class Planner {
  private:
   [[nodiscard]] static const Clock& system_clock();
   [[nodiscard]] bool readings_are_old() const;
-  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request);
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request, const std::string& files);
   [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
                                      const PlannerOptions& options);
   [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,

@@ -17,7 +17,6 @@
 #include "dry_run/dry_run_json.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_build.hpp"
-#include "engine/file_identity.hpp"
 #include "options/table.hpp"
 
 namespace plimsoll::plan {
@@ -69,12 +68,8 @@ class Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-std::string key_of(const dry_run::DryRunRequest& request) {
+std::string key_of(const dry_run::DryRunRequest& request, const std::string& files) {
   const engine::EngineVersion engine = engine::engine_version();
-  std::string files = engine::file_identity(request.model.path);
-  for (const engine::AdapterParams& adapter : request.adapters) files += engine::file_identity(adapter.path);
-  for (const engine::AdapterParams& vector : request.control_vector.files) files += engine::file_identity(vector.path);
-  if (request.projector.wanted()) files += engine::file_identity(request.projector.path);
   return fmt::format("{}|{}|{}|{}|{}|{}", version(), engine.llama, engine.ggml, engine::engine_build(), files,
                      dry_run::dry_run_key(request).dump());
 }
@@ -183,10 +178,10 @@ void Store::give_up(const char* why) {
 
 Store::~Store() { sqlite3_close(static_cast<sqlite3*>(database_)); }
 
-std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunRequest& request) {
+std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunRequest& request, const std::string& files) {
   if (!usable()) return std::nullopt;
   Statement statement(static_cast<sqlite3*>(database_), "SELECT value FROM dry_run WHERE key = ?");
-  if (!statement.bind(1, key_of(request)).row()) return std::nullopt;
+  if (!statement.bind(1, key_of(request, files)).row()) return std::nullopt;
   try {
     const auto json = nlohmann::ordered_json::parse(statement.text(0));
     return Remembered{.dry_run = dry_run::dry_run_from_json(json.at("dry_run")), .devices = json.at("devices")};
@@ -196,12 +191,12 @@ std::optional<Store::Remembered> Store::find_dry_run(const dry_run::DryRunReques
   }
 }
 
-void Store::keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::DryRun& dry_run,
-                         const std::vector<std::string>& devices) {
+void Store::keep_dry_run(const dry_run::DryRunRequest& request, const std::string& files,
+                         const dry_run::DryRun& dry_run, const std::vector<std::string>& devices) {
   if (!usable()) return;
   const nlohmann::ordered_json json{{"dry_run", dry_run::to_json(dry_run)}, {"devices", devices}};
   Statement statement(static_cast<sqlite3*>(database_), "INSERT OR REPLACE INTO dry_run (key, value) VALUES (?, ?)");
-  if (!statement.bind(1, key_of(request)).bind(2, json.dump()).done()) {
+  if (!statement.bind(1, key_of(request, files)).bind(2, json.dump()).done()) {
     log::debug("plan", "a dry run could not be remembered: {}", sqlite3_errmsg(static_cast<sqlite3*>(database_)));
   }
 }

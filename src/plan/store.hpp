@@ -32,14 +32,15 @@ class Store {
   [[nodiscard]] bool usable() const noexcept { return database_ != nullptr; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  // A dry run made earlier of the same files (size and time of change) with the same parameters and engine, on the same
-  // devices: `devices` are those it was made on, for the caller to compare with those that are there now.
+  // A dry run made earlier of the same files with the same parameters and engine, on the same devices: `devices` are
+  // those it was made on, for the caller to compare with those that are there now. `files`: dry_run::files_of the
+  // request, read before the dry run was made.
   struct Remembered {
     dry_run::DryRun dry_run;
     std::vector<std::string> devices;
   };
-  [[nodiscard]] std::optional<Remembered> find_dry_run(const dry_run::DryRunRequest& request);
-  void keep_dry_run(const dry_run::DryRunRequest& request, const dry_run::DryRun& dry_run,
+  [[nodiscard]] std::optional<Remembered> find_dry_run(const dry_run::DryRunRequest& request, const std::string& files);
+  void keep_dry_run(const dry_run::DryRunRequest& request, const std::string& files, const dry_run::DryRun& dry_run,
                     const std::vector<std::string>& devices);
 
   // What the measurements come to (figure_of).

@@ -238,6 +238,7 @@ void Instance::create_context() {
   attributed(tracker::Phase::context, "creating the context of", [&](tracker::Scope& scope) {
     std::unique_ptr<engine::Context> context;
     on_loop(scope, [&] { context = engine::Context::create(model_, plan_.request.context); });
+    if (!plan_.dry_run.context.can_shift) context->forbid_shift();
     set_all_adapters(*context);
     if (const auto& vector = plan_.request.control_vector; !vector.files.empty()) {
       const tracker::Scope adapter(plan_.name, tracker::Phase::adapter);
@@ -266,6 +267,7 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) {
     // Step by step, so that others of the same compute group compute in between.
     options.run_step = [&](const std::function<void()>& step) { on_loop(scope, step); };
+    take_room_for_shifts(scope);
     warm_up_ = run::warm_up(*context_, meter_, options);
   });
   pipeline_cache_ = pipelines.state(accelerated);
@@ -297,6 +299,7 @@ void Instance::trim_runtime() {
 
 void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime) {
   must_be(State::has_context, "reuse_warm_up()");
+  attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) { take_room_for_shifts(scope); });
   warm_up_ = earlier;
   runtime_growth_.reset();
   for (const RuntimeShare& share : runtime) charge_runtime(share.device, share.taken, share.reserved);
@@ -327,11 +330,15 @@ template <class Work>
 engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<const float> adapter_scales,
                                         Work&& work) {
   engine::DecodeStatus status = engine::DecodeStatus::failed;
+  bool moves = false;
   tracker::Scope scope(plan_.name, tracker::Phase::decode);
   on_loop(scope, [&] {
     use_adapters(adapter_scales);
+    moves = context().has_pending_moves();
     std::optional<memory::Seal::Exchange> exchange;
-    if (std::exchange(graphs_have_changed_, false)) exchange.emplace(accounting_.seal(), plan_.name);
+    // A move after graphs have changed takes what it needs beyond theirs anew.
+    if (std::exchange(graphs_have_changed_, false) || (moves && plan_.dry_run.shift_takes_more))
+      exchange.emplace(accounting_.seal(), plan_.name);
     try {
       status = work();
       if (sharing_.compute_buffers != nullptr || batch.outputs() > 0) {
@@ -346,7 +353,10 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<co
       throw;
     }
   });
-  status = explained(status, scope.take_refusal());
+  auto refusal = scope.take_refusal();
+  // The engine decodes on where it got no memory to move in, with keys that are not where their positions say.
+  if (moves && refusal && status == engine::DecodeStatus::ok) status = engine::DecodeStatus::out_of_memory;
+  status = explained(status, std::move(refusal));
   if (context().broke_off()) {
     failures_ = kMostFailures;
   } else if (status == engine::DecodeStatus::failed) {

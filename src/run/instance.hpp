@@ -180,6 +180,7 @@ class Instance {
   void load_beside_the_model();
   void load_projector();
   void set_all_adapters(engine::Context& context);
+  void take_room_for_shifts(tracker::Scope& scope);
   void use_adapters(std::span<const float> scales);
   void mark_ready();
 

@@ -4,7 +4,6 @@
 #include <tuple>
 
 #include "engine/backend.hpp"
-#include "engine/file_fingerprint.hpp"
 #include "run/sequence_snapshot.hpp"
 
 namespace plimsoll::run {
@@ -32,8 +31,7 @@ std::string metadata_of(const engine::ModelParams& params) {
 // What is in the cache was computed with them, by scales that a snapshot has itself.
 std::string adapters_of(const engine::Context& context) {
   std::string text;
-  for (const auto& adapter : context.adapters())
-    text += (text.empty() ? " lora " : "+") + engine::file_fingerprint(adapter->path());
+  for (const auto& adapter : context.adapters()) text += (text.empty() ? " lora " : "+") + adapter->fingerprint();
   return text;
 }
 
@@ -41,7 +39,7 @@ std::string adapters_of(const engine::Context& context) {
 
 std::string fingerprint_of(const engine::Context& context) {
   const engine::ContextFacts& facts = context.facts();
-  return fmt::format("{} llama {} cache {}/{}{}{}{}{}{}", engine::file_fingerprint(context.model()->params().path),
+  return fmt::format("{} llama {} cache {}/{}{}{}{}{}{}", context.model()->fingerprint(),
                      engine::engine_version().llama, engine::to_string(facts.type_k), engine::to_string(facts.type_v),
                      facts.flash_attn ? " flash" : "", facts.swa_full ? " swa_full" : "", rope_of(context.params()),
                      metadata_of(context.model()->params()), adapters_of(context));

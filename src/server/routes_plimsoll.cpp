@@ -106,12 +106,7 @@ class EventFeed {
       last_event_ = event.sequence;
       out += api::event(event_json(event), event.kind == host::HostEventKind::moved ? "moved" : "refused");
     }
-    for (const monitor::Alert& alert : monitor_.alerts()) {  // those of one sample have one time
-      if (alert.at <= last_alert_) continue;
-      newest_alert_ = std::max(newest_alert_, alert.at);
-      out += api::event(alert_json(alert), "alert");
-    }
-    last_alert_ = newest_alert_;
+    for (const monitor::Alert& alert : monitor_.alerts_after(alerts_)) out += api::event(alert_json(alert), "alert");
     const auto now = std::chrono::steady_clock::now();
     if (out.empty() && now - said_ < kKeepAlive) return out;
     said_ = now;
@@ -121,8 +116,7 @@ class EventFeed {
   host::Host& host_;
   monitor::Monitor& monitor_;
   std::uint64_t last_event_ = 0;
-  Clock::TimePoint last_alert_{};
-  Clock::TimePoint newest_alert_{};
+  std::uint64_t alerts_ = 0;  // that were written, or came and went before
   std::chrono::steady_clock::time_point said_{};
 };
 

@@ -57,6 +57,8 @@ class Observer {
   virtual bool size_graph(ggml_backend_sched_t, ggml_cgraph*, std::size_t* /*bytes*/) noexcept { return false; }
   // A graph is to be split between backends, but not sized. True: handled, with the graph split.
   virtual bool split_graph(ggml_backend_sched_t, ggml_cgraph*) noexcept { return false; }
+  // A graph is to be given its place, and then computed. True: handled; it has got none.
+  virtual bool refuse_graph(ggml_backend_sched_t, ggml_cgraph*) noexcept { return false; }
   // A size that the engine asked ggml for.
   virtual void tensors_sized(ggml_context*, ggml_backend_buffer_type_t, std::size_t /*bytes*/) noexcept {}
 };

@@ -53,7 +53,7 @@ TEST(DryRunJsonTest, ARequestKeepsItsText) {
       R"("tensor_overrides":[["exps","CPU"]],"cpu_moe":false,"n_cpu_moe":0,"load_mode":1,"use_extra_bufts":true,)"
       R"("host_buffers":true,"metadata_overrides":[["k",2],["x",2.0],["b",true],["s","t,k=int:3"]],)"
       R"("check_tensors":false},"context":{"n_ctx":8192,"n_batch":2048,"n_ubatch":512,"n_seq_max":1,"n_outputs_max":0,)"
-      R"("type_k":1,"type_v":8,"flash_attn":-1,"pooling":-1,"attention":-1,"embeddings":false,"kv_unified":false,"swa_full":false,)"
+      R"("type_k":1,"type_v":8,"flash_attn":-1,"pooling":-1,"attention":-1,"embeddings":false,"kv_unified":false,"context_shift":false,"swa_full":false,)"
       R"("offload_kqv":true,"op_offload":true,"rope_scaling":-1,"rope_freq_base":0.0,"rope_freq_scale":0.0,)"
       R"("yarn_orig_ctx":0,"yarn_ext_factor":-1.0,"yarn_attn_factor":-1.0,"yarn_beta_fast":-1.0,)"
       R"("yarn_beta_slow":-1.0,"n_threads":0,"n_threads_batch":0},"adapters":[["b",0.5]],)"

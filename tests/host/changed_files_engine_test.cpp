@@ -138,5 +138,37 @@ TEST_F(ChangedFileTest, AFileThatIsReplacedIsPlannedAnewAtItsNextLoad) {
   EXPECT_EQ(weights(small.status("a")), weights(small.status("b")));
 }
 
+// A server plans all of its models before it has a host: minutes, in which a download may end.
+TEST_F(ChangedFileTest, AFileThatIsReplacedBetweenItsPlanAndTheHostIsPlannedAnew) {
+  Fleet fleet = copies("ab");
+  const std::string as_b = alone(fleet.models[1].request, "Day 12.", 8);
+  dry_run::LocalDryRuns dry_runs;
+  plan::Store store("/dev/null/plimsoll.db");
+  HostOptions options;
+  options.planned = plan::Planner(dry_runs, store).plan(requests_of(fleet));
+  replace("a", fleet.models[1].request.dry_run.model.path);
+  SmallHost small(std::move(fleet), std::move(options));
+  EXPECT_EQ(small.host.planned_files("a"), "") << "they are not those of its plan";
+  EXPECT_EQ(small.ask("a"), as_b);
+  EXPECT_EQ(weights(small.status("a")), weights(small.status("b")));
+}
+
+TEST_F(ChangedFileTest, AFileThatIsMendedBetweenItsPlanAndTheHostIsTriedAtOnce) {
+  Fleet fleet = copies("ab");
+  const std::string said = alone(fleet.models[1].request, "Day 12.", 8);
+  const std::string whole = plimsoll::test::read_whole_file(folder_.path("b.gguf"));
+  std::filesystem::resize_file(folder_.path("b.gguf"), 8192);
+  dry_run::LocalDryRuns dry_runs;
+  plan::Store store("/dev/null/plimsoll.db");
+  plan::PlannerOptions planner;
+  planner.skip_unusable = true;
+  HostOptions options;
+  options.planned = plan::Planner(dry_runs, store).plan(requests_of(fleet), planner);
+  ASSERT_TRUE(options.planned->models[1].unusable);
+  (void)folder_.write("b.gguf", whole);
+  SmallHost small(std::move(fleet), std::move(options));
+  EXPECT_EQ(small.ask("b"), said);
+}
+
 }  // namespace
 }  // namespace plimsoll::host::test

@@ -96,6 +96,40 @@ TEST(MonitorTest, ASealThatIsBrokenIsSeen) {
   EXPECT_EQ(monitor.alerts().back().model, "a");
 }
 
+// By their number, not by their time: a clock may be set back.
+TEST(MonitorTest, WhoFollowsAlertsMissesNoneAndHearsNoneTwice) {
+  Clock::TimePoint now = Clock::TimePoint(std::chrono::hours(1000));
+  memory::Ledger ledger;
+  Monitor monitor({.take_sample =
+                       [&] {
+                         Sample sample;
+                         sample.at = now;
+                         DeviceSample& host = sample.devices.emplace_back();
+                         host.device = "CPU";
+                         host.budget = host.committed = 2_GiB;
+                         return sample;
+                       },
+                   .thresholds = {.warn = 0.5, .high = 0.9},
+                   .ledger = ledger},
+                  {.beat = {}, .alerts = 2});
+  std::uint64_t heard = 0;
+  const auto alert = [&] {
+    monitor.set_thresholds({.warn = 0.5, .high = 0.9});  // levels count as new
+    (void)monitor.sample_now();
+  };
+  alert();
+  EXPECT_EQ(monitor.alerts_after(heard).size(), 1U);
+  EXPECT_TRUE(monitor.alerts_after(heard).empty());
+  now -= std::chrono::hours(1);
+  alert();
+  const std::vector<Alert> later = monitor.alerts_after(heard);
+  ASSERT_EQ(later.size(), 1U);
+  EXPECT_EQ(later.front().at, now);
+  for (int i = 0; i < 3; ++i) alert();
+  EXPECT_EQ(monitor.alerts_after(heard).size(), 2U) << "as far as they are kept";
+  EXPECT_EQ(heard, 5U);
+}
+
 TEST(MonitorTest, AnsweringIsNoDrift) {
   SmallHost small(fleet_of("ab"));
   Monitor monitor(small.host, by_hand());

@@ -16,11 +16,14 @@
 #include <vector>
 
 #include "dry_run/dry_run_json.hpp"
+#include "dry_run/request_files.hpp"
 
 #include "plan_examples.hpp"
 
 namespace plimsoll::plan {
 namespace {
+
+using dry_run::files_of;
 
 class StoreTest : public ::testing::Test {
  protected:
@@ -37,9 +40,9 @@ class StoreTest : public ::testing::Test {
 
 TEST_F(StoreTest, ADryRunIsRememberedWholeByTheNextStore) {
   {
-    Store(path).keep_dry_run(asked, dry_run, devices);
+    Store(path).keep_dry_run(asked, files_of(asked), dry_run, devices);
   }
-  const auto found = Store(path).find_dry_run(asked);
+  const auto found = Store(path).find_dry_run(asked, files_of(asked));
   ASSERT_TRUE(found);
   EXPECT_EQ(dry_run::to_json(found->dry_run), dry_run::to_json(dry_run));
   EXPECT_EQ(found->devices, devices);
@@ -47,15 +50,15 @@ TEST_F(StoreTest, ADryRunIsRememberedWholeByTheNextStore) {
 
 TEST_F(StoreTest, AnotherQuestionIsNotAnsweredByAnOldDryRun) {
   Store store(path);
-  store.keep_dry_run(asked, dry_run, devices);
+  store.keep_dry_run(asked, files_of(asked), dry_run, devices);
   dry_run::DryRunRequest other = asked;
   other.context.n_ctx = 8192;
-  EXPECT_FALSE(store.find_dry_run(other));
+  EXPECT_FALSE(store.find_dry_run(other, files_of(other)));
   other = asked;
   other.model.gpu_layers = 3;
-  EXPECT_FALSE(store.find_dry_run(other));
+  EXPECT_FALSE(store.find_dry_run(other, files_of(other)));
   folder.write("model.gguf", "other weights");  // the same path, another file
-  EXPECT_FALSE(store.find_dry_run(asked));
+  EXPECT_FALSE(store.find_dry_run(asked, files_of(asked)));
 }
 
 TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
@@ -76,7 +79,7 @@ TEST_F(StoreTest, TheLastMeasurementsAreKeptEachWithItsTimeAndState) {
   EXPECT_LT(*store.find_runtime("card"), 900_MiB);
   store.forget_everything();
   EXPECT_FALSE(store.find_runtime("card"));
-  EXPECT_FALSE(store.find_dry_run(asked));
+  EXPECT_FALSE(store.find_dry_run(asked, files_of(asked)));
 }
 
 TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
@@ -153,7 +156,7 @@ TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
   dry_run::DryRun other = dry_run;
   other.model.n_layer = 99;
   const auto keep_all = [&](Store& store) {
-    store.keep_dry_run(asked, dry_run, devices);
+    store.keep_dry_run(asked, files_of(asked), dry_run, devices);
     for (const auto& on : {view, other_view}) {
       for (const auto& of : {dry_run, other}) store.keep_runtime(runtime_key(on, of), PipelineCache::cold, 5_MiB);
     }
@@ -166,13 +169,13 @@ TEST_F(StoreTest, OneDeviceOrOneModelCanBeForgotten) {
   EXPECT_EQ(store.forget_device(kGpu.name()), 2U);
   EXPECT_FALSE(knows(store, view, dry_run) || knows(store, view, other));
   EXPECT_TRUE(knows(store, other_view, dry_run) && knows(store, other_view, other));
-  EXPECT_TRUE(store.find_dry_run(asked));
+  EXPECT_TRUE(store.find_dry_run(asked, files_of(asked)));
 
   for (const std::string& named : {asked.model.path, std::string("model")}) {
     keep_all(store);
     EXPECT_EQ(store.forget_model("another"), 0U);
     EXPECT_GE(store.forget_model(named), 3U) << named;
-    EXPECT_FALSE(store.find_dry_run(asked));
+    EXPECT_FALSE(store.find_dry_run(asked, files_of(asked)));
     EXPECT_FALSE(knows(store, view, dry_run) || knows(store, other_view, dry_run));
     EXPECT_TRUE(knows(store, view, other) && knows(store, other_view, other)) << "another shape";
   }
@@ -199,9 +202,9 @@ TEST_F(StoreTest, WhatAnEarlierVersionMeasuredIsDroppedAndItsStoreGoesOn) {
   ASSERT_TRUE(store.usable());
   EXPECT_FALSE(store.find_runtime("card"));
   store.keep_runtime("card", PipelineCache::warm, 5_MiB);
-  store.keep_dry_run(asked, dry_run, devices);
+  store.keep_dry_run(asked, files_of(asked), dry_run, devices);
   EXPECT_EQ(Store(old).find_runtime("card"), 5_MiB);
-  EXPECT_TRUE(Store(old).find_dry_run(asked)) << "the second time nothing is dropped";
+  EXPECT_TRUE(Store(old).find_dry_run(asked, files_of(asked))) << "the second time nothing is dropped";
 }
 
 TEST_F(StoreTest, MeasurementsOfVersionTwoAreKept) {
@@ -215,15 +218,15 @@ TEST_F(StoreTest, MeasurementsOfVersionTwoAreKept) {
   Store store(old);
   ASSERT_TRUE(store.usable());
   EXPECT_EQ(store.find_runtime("card"), 199_B);
-  store.keep_dry_run(asked, dry_run, devices);
-  EXPECT_TRUE(Store(old).find_dry_run(asked));
+  store.keep_dry_run(asked, files_of(asked), dry_run, devices);
+  EXPECT_TRUE(Store(old).find_dry_run(asked, files_of(asked)));
 }
 
 // Remembers nothing and says nothing wrong.
 void expect_forgetful(Store& store, const dry_run::DryRunRequest& asked, const dry_run::DryRun& dry_run) {
-  store.keep_dry_run(asked, dry_run, {});
+  store.keep_dry_run(asked, files_of(asked), dry_run, {});
   store.keep_runtime("card", PipelineCache::cold, 1_MiB);
-  EXPECT_FALSE(store.find_dry_run(asked));
+  EXPECT_FALSE(store.find_dry_run(asked, files_of(asked)));
   EXPECT_FALSE(store.find_runtime("card"));
   store.forget_everything();
 }
@@ -265,8 +268,9 @@ TEST_F(StoreTest, AFullDiskIsNoReasonToFail) {
     fresh.keep_runtime("card", PipelineCache::cold, 1_MiB);
     Store full(path);
     full.keep_runtime("card", PipelineCache::cold, 1_MiB);
-    full.keep_dry_run(asked, dry_run, devices);
-    const bool forgetful = !fresh.find_runtime("card") && !full.find_runtime("card") && !full.find_dry_run(asked);
+    full.keep_dry_run(asked, files_of(asked), dry_run, devices);
+    const bool forgetful =
+        !fresh.find_runtime("card") && !full.find_runtime("card") && !full.find_dry_run(asked, files_of(asked));
     _exit(forgetful ? 0 : 1);
   }
   int status = -1;
@@ -292,7 +296,7 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     if (child == 0) {
       Store store(path);
       for (std::uint64_t i = 0;; ++i) {
-        store.keep_dry_run(asked, dry_run, devices);
+        store.keep_dry_run(asked, files_of(asked), dry_run, devices);
         store.keep_runtime("key" + std::to_string(i % 7), PipelineCache::cold, Bytes{i});
       }
     }
@@ -303,7 +307,7 @@ TEST_F(StoreTest, AProcessKilledWhileItWritesLeavesAWholeFile) {
     ASSERT_TRUE(store.usable());
     store.keep_runtime("after", PipelineCache::warm, 5_B);
     EXPECT_EQ(store.find_runtime("after"), 5_B);
-    const auto remembered = store.find_dry_run(asked);
+    const auto remembered = store.find_dry_run(asked, files_of(asked));
     if (remembered) {
       EXPECT_EQ(remembered->dry_run.entries, dry_run.entries);
     }

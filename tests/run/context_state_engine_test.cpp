@@ -6,6 +6,7 @@
 #include "run/batched_executor.hpp"
 #include "run/state_archive.hpp"
 
+#include "arch_models.hpp"
 #include "conversation_model.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
@@ -115,6 +116,31 @@ TEST_F(ContextStateTest, OfAnotherModelOrCacheIsRefused) {
   open("llama-dense", 3, engine::CacheType::f32);
   expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
   EXPECT_EQ(executor->free_sequences(), 3U);
+}
+
+// What is saved was computed by the file that is loaded, whatever has its name by now.
+TEST_F(ContextStateTest, BelongsToTheFileThatWasLoadedAndNotToItsSuccessor) {
+  const std::string path = folder_ / "model.gguf";
+  std::filesystem::copy_file(test::lively_model("llama-dense"), path);
+  plan::Request request = test::lively_request("llama-dense", 3);
+  request.dry_run.model.path = path;
+  const auto open_it = [&] {
+    executor.reset();
+    instance.reset();
+    instance = test::ready(accounting, request);
+    executor.emplace(*instance);
+  };
+  open_it();
+  ContextSnapshot saved;
+  {
+    const std::vector<Conversation> all = three();
+    std::filesystem::copy_file(test::lively_model("qwen3-dense"), folder_ / "newer.gguf");
+    std::filesystem::rename(folder_ / "newer.gguf", path);
+    saved = executor->save_all();
+  }
+  EXPECT_EQ(executor->load_all(saved).size(), 3U) << "the same model still";
+  open_it();
+  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
 }
 
 TEST_F(ContextStateTest, DamageIsNamed) {

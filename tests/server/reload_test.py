@@ -332,6 +332,29 @@ class ByWatching(Fleet):
         self.until(lambda: self.models() == ["b", "c"])
 
 
+class KeysByWatching(Fleet):
+    """A file of keys is one of what the server was started with."""
+
+    def setUp(self):
+        self.keys = pathlib.Path(tempfile.mkdtemp()) / "keys"
+        self.keys.write_text("plain-one\n")
+        self.arguments = ("--watch", "--api-key-file", str(self.keys))
+        super().setUp()
+
+    def tearDown(self):
+        super().tearDown()
+        shutil.rmtree(self.keys.parent)
+
+    def status_of(self, key):
+        return self.server.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})[0]
+
+    def test_a_file_of_keys_counts_when_it_is_written(self):
+        self.assertEqual((self.status_of("plain-one"), self.status_of("plain-two")), (200, 401))
+        self.keys.write_text("plain-two\n")
+        self.until(lambda: self.status_of("plain-two") == 200)
+        self.assertEqual(self.status_of("plain-one"), 401)
+
+
 class FolderOfModels(unittest.TestCase):
     def test_models_come_and_go(self):
         folder = pathlib.Path(tempfile.mkdtemp())

@@ -1,8 +1,10 @@
 #include "matrix_cells.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 
@@ -14,6 +16,13 @@ namespace plimsoll::test {
 namespace {
 
 constexpr std::uint32_t kSmallMicroBatch = 64;
+
+// Of the test models: one cache, a second one for sliding windows, recurrent state, both kinds together.
+// The others are latent keys, an indexer beside them, sequences of unequal cost, keys without positions.
+constexpr std::array<std::string_view, 10> kKindsOfMemory{
+    "llama-dense",   "gemma3-dense",   "mamba-dense",    "jamba-dense", "deepseek2-moe",
+    "deepseek4-moe", "deepseek32-moe", "minimax-01-moe", "mpt-dense",   "qwen3next-moe"};
+constexpr std::array<std::string_view, 1> kCompiledFor{"gemma3-dense"};
 
 struct Column {
   Placement placement = Placement::host_mapped;
@@ -201,6 +210,90 @@ std::vector<Cell> quantized_cells(std::initializer_list<Placement> placements) {
 }
 
 }  // namespace
+
+namespace {
+
+// A context so large, beside micro-batches so small, that what moves a quantised cache needs more than any prompt.
+constexpr std::uint32_t kDrivenContext = 2048;
+
+std::vector<Column> driven_columns(Placement placement) {
+  std::vector<Column> all;
+  const auto add = [&](std::uint32_t sequences, engine::CacheType cache, std::string options, auto change) {
+    Column column{.placement = placement, .options = std::move(options), .context = context_of(sequences, cache)};
+    change(column.context);
+    all.push_back(std::move(column));
+  };
+  using Params = engine::ContextParams;
+  using enum engine::CacheType;
+  const auto nothing = [](Params&) {};
+  const auto movable = [](Params& c) {
+    c.n_ctx = kDrivenContext * c.n_seq_max;
+    c.n_ubatch = c.n_batch = 16;
+    c.context_shift = true;
+  };
+  const auto fixed = [&](Params& c) {
+    movable(c);
+    c.context_shift = false;
+  };
+  add(1, f16, "driven", nothing);
+  add(4, f16, "driven", nothing);
+  add(4, f16, "driven, all rows", [](Params& c) { c.n_outputs_max = c.n_batch; });
+  add(1, q8_0, "driven, movable", movable);
+  add(4, q8_0, "driven, movable", movable);
+  add(4, q8_0, "driven, not movable", fixed);
+  add(1, f16, "driven, movable, no flash attention", [&](Params& c) {
+    movable(c);
+    c.flash_attn = engine::FlashAttention::off;
+  });
+  add(4, q4_0, "driven, movable, unified", [&](Params& c) {
+    movable(c);
+    c.kv_unified = true;
+  });
+  add(4, q8_0, "driven, movable, full-size sliding window", [&](Params& c) {
+    movable(c);
+    c.swa_full = true;
+  });
+  add(4, f16, "driven, embeddings, pooled", [](Params& c) {
+    c.embeddings = true;
+    c.pooling = engine::Pooling::mean;
+  });
+  add(1, f16, "driven, embeddings of tokens", [](Params& c) {
+    c.embeddings = true;
+    c.pooling = engine::Pooling::none;
+  });
+  return all;
+}
+
+std::vector<std::string> models_of(std::span<const std::string_view> names) {
+  std::vector<std::string> models;
+  for (const std::string_view name : names) models.push_back(arch_model(name));
+  return models;
+}
+
+std::vector<Cell> driven_cells(const std::vector<std::string>& models, Placement placement) {
+  std::vector<Cell> cells;
+  for (const std::string& path : models) {
+    for (const Column& column : driven_columns(placement)) {
+      cells.push_back({.path = path,
+                       .name = name_of(path, column),
+                       .placement = placement,
+                       .context = column.context,
+                       .driven = true});
+    }
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::vector<Cell> driven_cells_on_the_cpu(Extent extent) {
+  std::vector<std::string> models = models_of(kKindsOfMemory);
+  if (extent == Extent::full) models = arch_models();
+  return driven_cells(models, Placement::host_mapped);
+}
+
+// A device compiles for each model.
+std::vector<Cell> driven_cells_on_a_device() { return driven_cells(models_of(kCompiledFor), Placement::device_half); }
 
 std::vector<Cell> quantized_cells_on_the_cpu() {
   return quantized_cells({Placement::host_mapped, Placement::host_read});

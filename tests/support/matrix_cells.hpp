@@ -15,7 +15,9 @@ struct Cell {
   std::string name;  // "mamba-dense, host mapped, 4 sequences, q8_0"
   Placement placement = Placement::host_mapped;
   engine::ContextParams context;
-  bool repack = true;  // weights may be copied into a layout of the CPU's own
+  bool repack = true;   // weights may be copied into a layout of the CPU's own
+  bool driven = false;  // the context is made to do whatever a session can make it do, and then compared with what was
+                        // planned for readiness
 
   [[nodiscard]] engine::ModelParams model() const;
   [[nodiscard]] bool same_load(const Cell& other) const {
@@ -36,5 +38,10 @@ enum class Extent { fast, full };
 [[nodiscard]] std::vector<Cell> quantized_cells_on_the_cpu();
 // The same partly on an accelerator, whose host's part may be repacked, too.
 [[nodiscard]] std::vector<Cell> quantized_cells_on_a_device();
+
+// Contexts that are driven through everything. Every graph that the engine builds while it works is met, also those
+// that it did not reserve when the context was made. fast: of each kind of memory one model; full: of all models.
+[[nodiscard]] std::vector<Cell> driven_cells_on_the_cpu(Extent extent);
+[[nodiscard]] std::vector<Cell> driven_cells_on_a_device();
 
 }  // namespace plimsoll::test

@@ -8,13 +8,16 @@
 #include <span>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 #include "engine/backend.hpp"
+#include "tracker/scope.hpp"
 
 #include "cpu_variants.hpp"
+#include "driven_context.hpp"
 #include "ledger_entries.hpp"
 #include "line_worker.hpp"
 
@@ -24,7 +27,7 @@ namespace {
 using Json = nlohmann::json;
 
 // The questions of one cell, in the order in which they are asked.
-enum class Question { dry_run, load, engine };
+enum class Question { dry_run, load, engine, ready, driven };
 
 std::optional<Outcome>& answer_to(CellResult& result, Question question) {
   switch (question) {
@@ -32,6 +35,10 @@ std::optional<Outcome>& answer_to(CellResult& result, Question question) {
       return result.dry_run;
     case Question::load:
       return result.load;
+    case Question::ready:
+      return result.ready;
+    case Question::driven:
+      return result.driven;
     case Question::engine:
       break;
   }
@@ -70,12 +77,23 @@ class GroupRun {
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       ask(i, Question::dry_run, [&](Json& answer) {
         if (!dry_runner) dry_runner = std::make_unique<dry_run::DryRunner>(cells_[i].model());
-        const dry_run::DryRun dry_run = dry_runner->dry_run(
-            {.model = cells_[i].model(), .context = cells_[i].context, .adapters = {}, .at_creation = true});
-        answer["entries"] = to_text(dry_run.entries);
-        answer["transient"] = dry_run.transient.value();
+        note(answer, *dry_runner, cells_[i], true);
+      });
+      if (!cells_[i].driven) continue;
+      ask(i, Question::ready, [&](Json& answer) {
+        if (!dry_runner) dry_runner = std::make_unique<dry_run::DryRunner>(cells_[i].model());
+        note(answer, *dry_runner, cells_[i], false);
+        results_[i].can_shift = answer["can_shift"];
       });
     }
+  }
+
+  static void note(Json& answer, dry_run::DryRunner& dry_runner, const Cell& cell, bool at_creation) {
+    const dry_run::DryRun dry_run = dry_runner.dry_run(
+        {.model = cell.model(), .context = cell.context, .adapters = {}, .at_creation = at_creation});
+    answer["entries"] = to_text(dry_run.entries);
+    answer["transient"] = dry_run.transient.value();
+    answer["can_shift"] = dry_run.context.can_shift;
   }
 
   void load_all() {
@@ -88,6 +106,7 @@ class GroupRun {
         const auto context = create_charged(model, cells_[i].context);
         answer["entries"] = to_text(accounting.entries());
       });
+      if (cells_[i].driven && model) drive_one(i, model, accounting);
       if (!usage_ || !model) continue;
       ask(i, Question::engine, [&](Json& answer) {
         llama_context* context = llama_init_from_model(model->handle(), to_engine(cells_[i].context, model->facts()));
@@ -98,6 +117,24 @@ class GroupRun {
     model.reset();
     if (const std::string left = to_text(accounting.entries()); !left.empty())
       say_(Json{{"left", left}, {"cell", first_}}.dump());
+  }
+
+  void drive_one(std::size_t index, const std::shared_ptr<engine::Model>& model, const Accounting& accounting) {
+    ask(index, Question::driven, [&](Json& answer) {
+      const auto context = create_charged(model, cells_[index].context);
+      if (!results_[index].can_shift) context->forbid_shift();
+      const tracker::Scope scope("model", tracker::Phase::decode);
+      std::string before = to_text(accounting.entries());
+      std::string steps;
+      drive(*context, [&](std::string_view step) {
+        const std::string now = to_text(accounting.entries());
+        if (now == before) return;
+        steps += fmt::format("{}:\n{}", step, now);
+        before = now;
+      });
+      answer["entries"] = before;
+      answer["steps"] = steps;
+    });
   }
 
   std::span<const Cell> cells_;
@@ -176,6 +213,8 @@ class Share {
     answer_to(result, entry.at("question").get<Question>()) =
         Outcome{.kind = refused ? Outcome::Kind::refused : Outcome::Kind::entries,
                 .text = entry.at(refused ? "refused" : "entries")};
+    result.can_shift = entry.value("can_shift", result.can_shift);
+    result.steps += entry.value("steps", "");
     result.transient = std::max(result.transient, entry.value("transient", std::uint64_t{0}));
     begun_.reset();
   }

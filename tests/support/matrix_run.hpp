@@ -21,6 +21,11 @@ struct CellResult {
   std::optional<Outcome> load;
   // Only where our own validation refused: what the engine itself does with the same parameters.
   std::optional<Outcome> engine;
+  // Of driven cells: what is planned for readiness, and what the ledger shows after the context did everything.
+  std::optional<Outcome> ready;
+  std::optional<Outcome> driven;
+  bool can_shift = false;   // as planned for readiness
+  std::string steps;        // that made the ledger change, and how
   std::string left_behind;  // what the accounting still held after everything of this cell's load was freed
   std::uint64_t transient = 0;
 };

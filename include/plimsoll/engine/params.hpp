@@ -111,6 +111,10 @@ struct ContextParams {
   bool op_offload = true;
   bool swa_full = false;    // full-size cache for sliding-window layers
   bool kv_unified = false;  // one KV buffer shared by all sequences
+  // Positions in memory can be moved (Conversation::shift_left() and the like), whatever compute buffers that takes.
+  // false: only where it takes no more than decoding does; so it is with a K cache of f32, f16 or bf16. A quantised
+  // one may need four bytes for each number of a layer's.
+  bool context_shift = false;
   // How positions become angles (RoPE), for contexts that are longer than the model was trained on. What is left as it
   // stands here is the model file's own.
   RopeScaling rope_scaling = RopeScaling::unspecified;

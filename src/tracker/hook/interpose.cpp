@@ -123,6 +123,12 @@ PLIMSOLL_INTERPOSE void ggml_backend_sched_split_graph(ggml_backend_sched_t sche
   real_functions().sched_split_graph(sched, graph);
 }
 
+PLIMSOLL_INTERPOSE bool ggml_backend_sched_alloc_graph(ggml_backend_sched_t sched, ggml_cgraph* graph) {
+  if (const CurrentObserver current; current.get() != nullptr && current.get()->refuse_graph(sched, graph))
+    return false;
+  return real_functions().sched_alloc_graph(sched, graph);
+}
+
 PLIMSOLL_INTERPOSE ggml_backend_buffer_t ggml_backend_dev_buffer_from_host_ptr(ggml_backend_dev_t device, void* pointer,
                                                                                size_t bytes, size_t max_tensor_size) {
   ggml_backend_buffer_t buffer = real_functions().buffer_from_host_ptr(device, pointer, bytes, max_tensor_size);

@@ -50,6 +50,7 @@ const RealFunctions& real_functions() noexcept {
           find<decltype(RealFunctions::alloc_tensors_size)>("ggml_backend_alloc_ctx_tensors_from_buft_size"),
       .sched_reserve_size = find<decltype(RealFunctions::sched_reserve_size)>("ggml_backend_sched_reserve_size"),
       .sched_split_graph = find<decltype(RealFunctions::sched_split_graph)>("ggml_backend_sched_split_graph"),
+      .sched_alloc_graph = find<decltype(RealFunctions::sched_alloc_graph)>("ggml_backend_sched_alloc_graph"),
       .buffer_from_host_ptr =
           find<decltype(RealFunctions::buffer_from_host_ptr)>("ggml_backend_dev_buffer_from_host_ptr"),
       .tensor_set = find<decltype(RealFunctions::tensor_set)>("ggml_backend_tensor_set"),

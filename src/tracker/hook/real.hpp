@@ -13,6 +13,7 @@ struct RealFunctions {
   decltype(&::ggml_backend_alloc_ctx_tensors_from_buft_size) alloc_tensors_size;
   decltype(&::ggml_backend_sched_reserve_size) sched_reserve_size;
   decltype(&::ggml_backend_sched_split_graph) sched_split_graph;
+  decltype(&::ggml_backend_sched_alloc_graph) sched_alloc_graph;
   decltype(&::ggml_backend_dev_buffer_from_host_ptr) buffer_from_host_ptr;
   decltype(&::ggml_backend_tensor_set) tensor_set;
   decltype(&::ggml_backend_tensor_get) tensor_get;
