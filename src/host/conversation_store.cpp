@@ -165,7 +165,9 @@ void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std
   run::SequenceSnapshot tokens_alone = tokens_of(conversation);
   try {
     if (stop.stop_requested()) return swap_space_.put_tokens(id, std::move(tokens_alone));
-    swap_space_.put(id, tokens_alone, conversation.size_when_saved(), [&] { return conversation.save(); });
+    const Bytes memory = conversation.size_when_saved();
+    if (memory == Bytes{}) return swap_space_.put_tokens(id, std::move(tokens_alone));  // it has gone with its process
+    swap_space_.put(id, tokens_alone, memory, [&] { return conversation.save(); });
   } catch (const std::exception& error) {
     log::warn("host", "a conversation of '{}' is swapped out as its tokens alone: {}", resident.name, error.what());
     swap_space_.put_tokens(id, std::move(tokens_alone));

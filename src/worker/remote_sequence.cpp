@@ -262,21 +262,45 @@ void RemoteSequence::set_weight(double weight) {
   });
 }
 
+// Where its memory has gone with the process, its tokens are all there is: nobody waits for the next life to save that.
+run::SequenceSnapshot RemoteSequence::tokens_alone() const {
+  run::SequenceSnapshot out;
+  out.fingerprint = fingerprint();
+  out.tokens = tokens_;
+  for (std::size_t i = 0; i < tokens_.size(); ++i) out.positions.push_back(static_cast<engine::Position>(i));
+  out.adapter_scales = scales_;
+  return out;
+}
+
 run::SequenceSnapshot RemoteSequence::save() const {
-  auto packed = ask([&](rpc::Sequence::Client& sequence) {
-    return sequence.saveRequest().send().then([](auto&& done) {
-      return received(done.getSnapshot()).then([](PackedSnapshot&& one) {
-        return std::make_shared<PackedSnapshot>(kj::mv(one));
+  if (!there()) return tokens_alone();
+  try {
+    auto packed = as_ours([&] {
+      return model_.loop().run([&] {
+        return client().saveRequest().send().then([](auto&& done) {
+          return received(done.getSnapshot()).then([](PackedSnapshot&& one) {
+            return std::make_shared<PackedSnapshot>(kj::mv(one));
+          });
+        });
       });
     });
-  });
-  return unpack(kj::mv(*packed));
+    return unpack(kj::mv(*packed));
+  } catch (const WorkerGone&) {
+    return tokens_alone();
+  }
 }
 
 Bytes RemoteSequence::size_when_saved() const {
-  return Bytes{ask([&](rpc::Sequence::Client& sequence) {
-    return sequence.sizeWhenSavedRequest().send().then([](auto&& done) { return std::uint64_t{done.getSize()}; });
-  })};
+  if (!there()) return {};
+  try {
+    return Bytes{as_ours([&] {
+      return model_.loop().run([&] {
+        return client().sizeWhenSavedRequest().send().then([](auto&& done) { return std::uint64_t{done.getSize()}; });
+      });
+    })};
+  } catch (const WorkerGone&) {
+    return {};
+  }
 }
 
 void RemoteSequence::note_answer(std::size_t noted, std::span<const engine::Token> said, State state) {

@@ -65,6 +65,7 @@ class RemoteSequence final : public run::HeldSequence {
   template <class Ask>
   auto ask(Ask&& ask) const;
 
+  [[nodiscard]] run::SequenceSnapshot tokens_alone() const;
   [[nodiscard]] State state() const;
   void set(State state) const;
   [[nodiscard]] std::shared_ptr<There> there() const;
