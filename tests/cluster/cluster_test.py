@@ -203,7 +203,7 @@ class Cluster(unittest.TestCase):
         self.say(f"a server that was killed at work is there again, and its request was answered after {asked.took:.1f} s")
         for _ in range(2):
             self.kill_server("cook", "rack2-0")
-            until(60, "cook", lambda: self.chat("cook"))
+            until(300, "cook", lambda: Front.ask("/v1/completions", {"model": "cook", "prompt": "The", "max_tokens": 2})[0] == 200)
         self.kill_server("cook", "rack2-0")
         until(120, "cook's end", lambda: self.slurm.jobs()["cook", 0]["state"] == "PENDING")
         until(120, "cook's next job", lambda: self.where()["cook", 0] == "rack2")
@@ -250,7 +250,7 @@ class Cluster(unittest.TestCase):
         before = self.slurm.jobs()
         self.slurm.bring_up("rack1")
         until(120, "deck", lambda: self.where()["deck", 0] == "rack1")
-        until(120, "deck's answer", lambda: self.chat("deck"))
+        until(300, "deck's answer", lambda: Front.ask("/v1/completions", {"model": "deck", "prompt": "The", "max_tokens": 2})[0] == 200)
         after = self.slurm.jobs()
         self.assertEqual({k: j for k, j in after.items() if k[0] != "deck"}, {k: j for k, j in before.items() if k[0] != "deck"})
         self.assertRegex(self.submit(), "submitted: none; kept:.*; cancelled: none")
@@ -267,9 +267,9 @@ class Cluster(unittest.TestCase):
         self.assertEqual(list(stream)[-1].choices[0].finish_reason, "length")  # what is cancelled drains
         self.assertRegex(said, r"^submitted: \S+; kept:( \S+){4}; cancelled:( \S+){2}$")
         self.front.reload()
-        self.assertEqual(self.chat("cook")[0]["model"], "cook")
+        until(300, "cook's answer", lambda: Front.ask("/v1/completions", {"model": "cook", "prompt": "The", "max_tokens": 2})[0] == 200)
         self.assertEqual(Front.ask("/v1/completions", {"model": "mate", "prompt": "x"})[0], 404)
-        until(60, "mate's end", lambda: ("mate", 0) not in self.slurm.jobs())
+        until(120, "mate's end", lambda: ("mate", 0) not in self.slurm.jobs())
         after = self.slurm.jobs()
         for key in before.keys() & after.keys() - {("cook", 0)}:
             self.assertEqual(after[key], before[key])
@@ -281,7 +281,7 @@ class Cluster(unittest.TestCase):
         self.assertIn(placed[0]["node"], ("rack2", "rack3"))
         self.slurm.environment |= GPU
         self.say(self.submit())
-        until(60, "helm", lambda: [n for (model, _), n in self.where().items() if model == "helm"] == [p["node"] for p in placed])
+        until(120, "helm", lambda: [n for (model, _), n in self.where().items() if model == "helm"] == [p["node"] for p in placed])
         for (model, replica), job in self.slurm.jobs().items():
             if model == "helm":
                 told = self.slurm.asked("scontrol", "show", "job", job["id"])
@@ -290,7 +290,7 @@ class Cluster(unittest.TestCase):
         left = 700 * 2**20 - placed[0]["device_bytes"]
         said = [self.slurm.asked("sbatch", "--parsable", "--nodelist", placed[0]["node"], "--comment=none", "--array=0", "--mem=1M", f"--gres=vram:llvmpipe-Vulkan0:{size}",
                                  "--wrap", "sleep 600", cwd=self.folder).strip() for size in (left + 1, left)]
-        until(60, "the job that fits", lambda: self.slurm.asked("squeue", "--noheader", "--format", "%T", "--job", said[1]).strip() == "RUNNING")
+        until(120, "the job that fits", lambda: self.slurm.asked("squeue", "--noheader", "--format", "%T", "--job", said[1]).strip() == "RUNNING")
         self.assertEqual(self.slurm.asked("squeue", "--noheader", "--format", "%T", "--job", said[0]).strip(), "PENDING")
         self.say(f"helm has {placed[0]['device_bytes']} bytes of a device; a job of {left} runs beside it, one of a byte more waits")
 
