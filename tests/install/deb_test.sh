@@ -19,6 +19,7 @@ install() { inside apt-get install -y -qq --no-install-recommends -o APT::Sandbo
 [ "$(find "$debs" -name '*.deb' | wc -l)" = 4 ] || fail "there are not four packages in $debs: make deb"
 
 "$here/scripts/root.sh" fresh "$root"
+step "reading the archive's lists" inside apt-get update -qq -o APT::Sandbox::User=root
 step "installing what the tests need" install autopkgtest curl python3 systemd ca-certificates
 
 # The same packages with an older version's number stand for an older version.
@@ -26,7 +27,7 @@ make_older() {
   inside sh -eu -c 'mkdir -p /older && cd /older && for deb in /debs/*.deb; do
     dpkg-deb --raw-extract "$deb" tree
     sed -i "s/^Version: .*/Version: 0.1.9/; s/(= [^)]*)/(= 0.1.9)/g" tree/DEBIAN/control
-    dpkg-deb --root-owner-group --build tree "$(basename "$deb" | sed "s/_[^_]*_/_0.1.9_/")" >/dev/null
+    dpkg-deb --root-owner-group -Zxz -z0 --build tree "$(basename "$deb" | sed "s/_[^_]*_/_0.1.9_/")" >/dev/null
     rm -r tree
   done'
 }

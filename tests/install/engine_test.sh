@@ -51,8 +51,7 @@ build() { PLIMSOLL_ENGINE=$prefix make -C "$checkout" build; }
 build
 # Without the variable it stays with its engine.
 "$checkout/plimsoll" doctor | tee "$work/doctor"
-grep -qxF "engine: $prefix/lib/libllama.so.0.7.0, backends from $prefix/bin" "$work/doctor" ||
-  grep -q "^engine: $prefix/lib/libllama.so[^ ]*, backends from $prefix/bin$" "$work/doctor" || fail "another engine was loaded"
+grep -q "^engine: $prefix/lib/libllama.so[^ ]*, backends from $prefix/bin$" "$work/doctor" || fail "another engine was loaded"
 grep -qx 'tracker: enforcing' "$work/doctor" || fail "the hook is not in the way"
 text=$("$checkout/plimsoll" generate -m "$here/models/demo/bosun-log.gguf" --device none -c 512 -p 'Day 12.' -n 20 --temp 0)
 [ -n "$text" ] || fail "no text came out"
