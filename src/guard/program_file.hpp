@@ -16,4 +16,10 @@ namespace plimsoll::guard {
 // interpreter.
 [[nodiscard]] std::optional<std::string> why_not_preloaded(const std::filesystem::path& program);
 
+// What is run in the end: of a script its interpreter, also where env finds that.
+[[nodiscard]] std::filesystem::path executable_of(const std::filesystem::path& program);
+
+// The dynamic linker that loads this program; empty: none does.
+[[nodiscard]] std::string loader_of_this_program();
+
 }  // namespace plimsoll::guard

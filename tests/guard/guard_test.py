@@ -229,6 +229,79 @@ class Starts(Guard):
         self.assertIn("context made", done.stdout)
 
 
+class Doctor(Guard):
+    """What the guard would say of a program, before it runs."""
+
+    def doctor(self, *command, status=0, **options):
+        done = self.run_it([PLIMSOLL, "doctor", "--json", "--", *command], status=None, **options)
+        self.assertIn(done.returncode, (0, 1) if status == 0 else (status,), done.stderr)  # 1: no hook, in a build without
+        return json.loads(done.stdout)["guard"] if status == 0 else done.stderr
+
+    def test_a_program_that_is_linked_with_the_engine(self):
+        said = self.doctor(PROGRAMS["links"], "--not-a-flag-of-ours")
+        self.assertTrue(said["preloaded"])
+        self.assertFalse(said["engine_inside"])
+        self.assertEqual([(e["found"], e["guarded"]) for e in said["engines"] if e["found"] == "linked"], [("linked", True)])
+        met = self.guard(PROGRAMS["links"], f"model@0={LLAMA}").report["engines"][0]
+        engine = next(e for e in said["engines"] if e["found"] == "linked")
+        self.assertEqual((os.path.realpath(met["library"]), met["ggml"]), (engine["library"], engine["ggml"]))
+
+    def test_a_program_that_opens_the_systems(self):
+        folder = self.path / "alone"
+        folder.mkdir()
+        shutil.copy(PROGRAMS["opens"], folder / "program")
+        engine, = self.doctor(str(folder / "program"))["engines"]
+        self.assertEqual((engine["found"], engine["guarded"]), ("of_system", True))
+
+    def test_an_engine_that_lies_beside_the_program_or_its_files(self):
+        for version, guarded in (("0.26.3", True), ("0.9.4", False)):
+            app = self.path / f"app-{version}"
+            (app / "runtimes/linux-x64/native").mkdir(parents=True)
+            shutil.copy(PROGRAMS["fake_engine"], app / "runtimes/linux-x64/native/libggml-base.so")
+            (app / "MyChat.dll").write_text("")
+            said = self.doctor("sh", str(app / "MyChat.dll"), env={**self.environment, "FAKE_VERSION": version})
+            engine = next(e for e in said["engines"] if e["found"] == "beside")
+            self.assertEqual((engine["library"], engine["ggml"], engine["guarded"]),
+                             (os.path.realpath(app / "runtimes/linux-x64/native/libggml-base.so"), version, guarded))
+            self.assertEqual(engine["why_not"], "" if guarded else "the guard knows ggml 0.25 to 0.27")
+        text = self.run_it([PLIMSOLL, "doctor", "--", "sh", str(app / "MyChat.dll")], status=None,
+                           env={**self.environment, "FAKE_VERSION": "0.9.4"}).stdout
+        self.assertRegex(text, r"(?m)^guard: .*/libggml-base.so \(beside it, opened perhaps\): ggml 0.9.4, is left alone: the guard knows")
+
+    def test_an_engine_without_a_version_or_that_cannot_be_loaded(self):
+        for content, words in ((pathlib.Path(PROGRAMS["fake_engine_old"]).read_bytes(), "does not say its version"),):
+            app = self.path / "app"
+            app.mkdir(exist_ok=True)
+            (app / "libggml-base.so").write_bytes(content)
+            (app / "main.py").write_text("")
+            engine = next(e for e in self.doctor("python3", str(app / "main.py"))["engines"] if e["found"] == "beside")
+            self.assertFalse(engine["guarded"])
+            self.assertIn(words, engine["why_not"])
+        (app / "libggml-base.so").write_bytes(b"\x7fELF and nothing of it")
+        self.assertEqual([e for e in self.doctor("python3", str(app / "main.py"))["engines"] if e["found"] == "beside"], [])
+
+    def test_a_script_is_looked_at_by_its_interpreter(self):
+        app = self.path / "app"
+        app.mkdir()
+        shutil.copy(PROGRAMS["fake_engine"], app / "libllama.so")
+        (app / "script").write_text("#!/usr/bin/env -S sh\n")
+        (app / "script").chmod(0o755)
+        said = self.doctor(str(app / "script"))
+        self.assertEqual([e["found"] for e in said["engines"]], ["beside"])
+
+    def test_what_cannot_be_guarded(self):
+        said = self.doctor(PROGRAMS["static"])
+        self.assertFalse(said["preloaded"])
+        self.assertIn("static", said["why_not"])
+        self.assertEqual(said["engines"], [])
+        self.assertIn("no-such-program", self.doctor("no-such-program", status=USAGE))
+        self.assertIn("guard: ", self.run_it([PLIMSOLL, "doctor", "--", PROGRAMS["static"]], status=None).stdout)
+
+    def test_without_a_command_nothing_is_said_of_it(self):
+        done = self.run_it([PLIMSOLL, "doctor", "--json"], status=None)
+        self.assertNotIn("guard", json.loads(done.stdout))
+
+
 class Fakes(Guard):
     """An engine of another version, whose parameters have sizes that no header of ours has."""
 
@@ -451,52 +524,6 @@ class Endings(Guard):
         self.assertIn("asked 0", done.stdout)
 
 
-class OnCards(Guard):
-    """On the software device, whose memory the budget holds by default."""
-
-    def test_a_warm_up_before_the_program_gets_the_context(self):
-        for name in ("links", "opens"):
-            self.report_file.unlink(missing_ok=True)
-            words = [f"model={LLAMA}", "context=256", "ask"]
-            done = self.guard(PROGRAMS[name], *words)
-            self.assertIn("asked 0", done.stdout)
-            context = done.report["contexts"][0]
-            self.assertEqual(context["warm_up"]["depth"], "auto")
-            self.assertTrue(context["warm_up"]["settled"] and context["warm_up"]["reached_depth"], context)
-            self.assertTrue(context["sealed"])
-            self.assertEqual(context["after_ready"]["refused"], 0)
-            card = next(d for d in done.report["devices"] if d["device"] == "Vulkan0")
-            self.assertIsNotNone(card["budget"])
-
-    def test_the_second_of_a_kind_is_warmed_up_in_short(self):
-        done = self.guard(PROGRAMS["links"], f"model={LLAMA}", "contexts=256:2")
-        first, second = (c["warm_up"] for c in done.report["contexts"])
-        self.assertFalse(first["repeated"])
-        self.assertTrue(second["repeated"])
-        self.assertLess(len(second["steps"]), len(first["steps"]))
-
-    def test_a_program_is_told_what_is_free_to_it(self):
-        for name in ("links", "opens"):
-            done = self.guard(PROGRAMS[name], f"model={LLAMA}", "free-memory", options=["--budget", "Vulkan0=64MiB"])
-            free = int(re.search(r"free (\d+)", done.stdout)[1])
-            taken = sum(e["peak"] for e in done.report["ledger"] if e["device"] == "Vulkan0")
-            self.report_file.unlink()
-            self.assertGreater(taken, 0)
-            self.assertEqual(free, 64 * MIB - taken)
-
-    def test_an_adapter_after_the_context_is_no_violation(self):
-        write_lora(self.path / "lora.gguf", layers=2, width=256, rank=8)
-        done = self.guard(PROGRAMS["links"], f"model={LLAMA}", "context=256", f"lora={self.path / 'lora.gguf'}", "ask", "ask")
-        self.assertIn("adapter 0", done.stdout)
-        self.assertEqual(done.stdout.count("asked 0"), 2)
-        self.assertEqual(done.report["contexts"][0]["after_ready"]["refused"], 0)
-        self.assertTrue(any(e["stage"] == "adapter" and e["total"] > 0 for e in done.report["ledger"]))
-
-
-if __name__ == "__main__":
-    chosen = sys.argv[3]
-    del sys.argv[2:]
-    unittest.main(argv=[sys.argv[0], chosen, "-v"])
 class Machine(Guard):
     """The ledger of the machine: a guarded program stands in it, and shares with the others."""
 
@@ -666,3 +693,49 @@ class Machine(Guard):
             self.assertEqual(done.stderr.count("is not seen"), 0 if words is None else 1, done.stderr)
 
 
+class OnCards(Guard):
+    """On the software device, whose memory the budget holds by default."""
+
+    def test_a_warm_up_before_the_program_gets_the_context(self):
+        for name in ("links", "opens"):
+            self.report_file.unlink(missing_ok=True)
+            words = [f"model={LLAMA}", "context=256", "ask"]
+            done = self.guard(PROGRAMS[name], *words)
+            self.assertIn("asked 0", done.stdout)
+            context = done.report["contexts"][0]
+            self.assertEqual(context["warm_up"]["depth"], "auto")
+            self.assertTrue(context["warm_up"]["settled"] and context["warm_up"]["reached_depth"], context)
+            self.assertTrue(context["sealed"])
+            self.assertEqual(context["after_ready"]["refused"], 0)
+            card = next(d for d in done.report["devices"] if d["device"] == "Vulkan0")
+            self.assertIsNotNone(card["budget"])
+
+    def test_the_second_of_a_kind_is_warmed_up_in_short(self):
+        done = self.guard(PROGRAMS["links"], f"model={LLAMA}", "contexts=256:2")
+        first, second = (c["warm_up"] for c in done.report["contexts"])
+        self.assertFalse(first["repeated"])
+        self.assertTrue(second["repeated"])
+        self.assertLess(len(second["steps"]), len(first["steps"]))
+
+    def test_a_program_is_told_what_is_free_to_it(self):
+        for name in ("links", "opens"):
+            done = self.guard(PROGRAMS[name], f"model={LLAMA}", "free-memory", options=["--budget", "Vulkan0=64MiB"])
+            free = int(re.search(r"free (\d+)", done.stdout)[1])
+            taken = sum(e["peak"] for e in done.report["ledger"] if e["device"] == "Vulkan0")
+            self.report_file.unlink()
+            self.assertGreater(taken, 0)
+            self.assertEqual(free, 64 * MIB - taken)
+
+    def test_an_adapter_after_the_context_is_no_violation(self):
+        write_lora(self.path / "lora.gguf", layers=2, width=256, rank=8)
+        done = self.guard(PROGRAMS["links"], f"model={LLAMA}", "context=256", f"lora={self.path / 'lora.gguf'}", "ask", "ask")
+        self.assertIn("adapter 0", done.stdout)
+        self.assertEqual(done.stdout.count("asked 0"), 2)
+        self.assertEqual(done.report["contexts"][0]["after_ready"]["refused"], 0)
+        self.assertTrue(any(e["stage"] == "adapter" and e["total"] > 0 for e in done.report["ledger"]))
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[3]
+    del sys.argv[2:]
+    unittest.main(argv=[sys.argv[0], chosen, "-v"])
