@@ -7,20 +7,25 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "base/version.hpp"
 #include "device/probe.hpp"
 #include "device/registry.hpp"
 #include "engine/backend.hpp"
+#include "guard/engine_outlook.hpp"
+#include "guard/engine_versions.hpp"
 #include "plan/store.hpp"
 #include "tracker/tracker.hpp"
 
 #include "commands.hpp"
 #include "exit_status.hpp"
 #include "graphics_cards.hpp"
+#include "guarded_command.hpp"
 #include "loaded_libraries.hpp"
 #include "vulkan_instance.hpp"
 
@@ -140,6 +145,27 @@ void advise_on_cards(const Json& report, Json& advice) {
   }
 }
 
+// Of the command behind "--", as `plimsoll guard` would find it.
+Json guard_json(const guard::Outlook& outlook) {
+  Json engines = Json::array();
+  for (const guard::EngineOutlook& engine : outlook.engines) {
+    engines.push_back({{"library", as_utf8(engine.library.string())},
+                       {"found", guard::to_string(engine.found)},
+                       {"ggml", as_utf8(engine.ggml)},
+                       {"guarded", engine.why_not.empty()},
+                       {"why_not", as_utf8(engine.why_not)}});
+  }
+  Json lines = Json::array();
+  for (const std::string& line : guard::to_lines(outlook)) lines.push_back(as_utf8(line));
+  return {{"program", as_utf8(outlook.program.string())},
+          {"preloaded", !outlook.why_not.has_value()},
+          {"why_not", as_utf8(outlook.why_not.value_or(""))},
+          {"engine_inside", outlook.has_engine_inside},
+          {"knows", guard::known_versions()},
+          {"engines", std::move(engines)},
+          {"in_words", std::move(lines)}};
+}
+
 Json advice(const Json& report) {
   Json advice = Json::array();
   if (report.at("tracker") != "enforcing") {
@@ -202,10 +228,16 @@ void print_text(const Json& report) {
   }
   fmt::print("remembers in: {}{}\n", report["store"]["path"].get<std::string>(),
              report["store"]["usable"].get<bool>() ? "" : " (cannot be used)");
+  if (report.contains("guard")) {
+    for (const Json& line : report["guard"]["in_words"]) fmt::print("guard: {}\n", line.get<std::string>());
+  }
   for (const Json& sentence : report["advice"]) fmt::print("advice: {}\n", sentence.get<std::string>());
 }
 
 int run(const GlobalOptions& global) {
+  // Before the backends have threads.
+  std::optional<guard::Outlook> outlook;
+  if (!guarded_command().empty()) outlook = guard::outlook_of(guarded_command());
   engine::start_backends();
   const SystemClock clock;
   const auto chain = device::make_system_probes(clock);
@@ -216,6 +248,7 @@ int run(const GlobalOptions& global) {
               {"libraries", libraries()},      {"graphics", Json::array()},
               {"devices", devices(*chain)},    {"store", {{"path", store.path()}, {"usable", store.usable()}}}};
   report["graphics"] = graphics(report["vulkan"]);
+  if (outlook) report["guard"] = guard_json(*outlook);
   report["advice"] = advice(report);
   if (global.json) {
     fmt::print("{}\n", report.dump(2));
@@ -228,7 +261,10 @@ int run(const GlobalOptions& global) {
 }  // namespace
 
 void add_doctor(CLI::App& app, GlobalOptions& global, int& status) {
-  CLI::App* command = app.add_subcommand("doctor", "What is here, what is missing and how to get it; for bug reports");
+  CLI::App* command =
+      app.add_subcommand("doctor",
+                         "What is here, what is missing and how to get it; for bug reports. With -- COMMAND...: "
+                         "whether `plimsoll guard` knows the engine of that program");
   add_json(*command, global);
   command->callback([&global, &status] { status = run(global); });
 }

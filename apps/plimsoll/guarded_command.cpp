@@ -12,24 +12,26 @@ std::vector<std::string>& command() {
   return the_command;
 }
 
-}  // namespace
-
 // The first word that is no flag, and no value of one of the program's own flags.
-bool is_guard(int argc, const char* const* argv) {
+std::string_view subcommand_of(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word == "--") return false;
+    if (word == "--") return {};
     if (word == "--log-file" || word == "--config") {
       ++i;
     } else if (!word.starts_with('-')) {
-      return word == "guard";
+      return word;
     }
   }
-  return false;
+  return {};
 }
 
+}  // namespace
+
+bool is_guard(int argc, const char* const* argv) { return subcommand_of(argc, argv) == "guard"; }
+
 void take_guarded_command(int& argc, char** argv) {
-  if (!is_guard(argc, argv)) return;
+  if (!is_guard(argc, argv) && subcommand_of(argc, argv) != "doctor") return;
   const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
   const auto mark =
       std::ranges::find(arguments, std::string_view("--"), [](const char* one) { return std::string_view(one); });

@@ -1,5 +1,5 @@
-// guarded_command: what stands behind "--" of `plimsoll guard`: another program's command line, in which nothing is
-// ours.
+// guarded_command: what stands behind "--" of `plimsoll guard` and `plimsoll doctor`: another program's command line,
+// in which nothing is ours.
 #pragma once
 #include <string>
 #include <vector>

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -87,17 +88,32 @@ std::optional<std::string> why_not_elf(std::ifstream& file, const Elf64_Ehdr& he
   return std::nullopt;
 }
 
-// "#!/usr/bin/env -S node": /usr/bin/env. Empty: no script.
-std::string interpreter_of(std::ifstream& file) {
+// "#!/usr/bin/env -S node": /usr/bin/env, -S, node. Empty: no script.
+std::vector<std::string> first_line_of(std::ifstream& file) {
   file.clear();
   file.seekg(0);
   std::string line;
   std::getline(file, line);
   if (!line.starts_with("#!")) return {};
   std::istringstream words(line.substr(2));
-  std::string interpreter;
-  words >> interpreter;
-  return interpreter;
+  std::vector<std::string> out;
+  for (std::string word; words >> word;) out.push_back(std::move(word));
+  return out;
+}
+
+std::string interpreter_of(std::ifstream& file) {
+  const std::vector<std::string> words = first_line_of(file);
+  return words.empty() ? "" : words.front();
+}
+
+// What env runs for these words: the first that is neither a flag nor a variable.
+std::optional<fs::path> run_by_env(const std::vector<std::string>& words) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].starts_with('-') || words[i].contains('=')) continue;
+    const char* path = std::getenv("PATH");
+    return find_program(words[i], path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -112,6 +128,18 @@ std::optional<fs::path> find_program(const std::string& name, std::string_view p
     path.remove_prefix(end + 1);
   }
   return std::nullopt;
+}
+
+fs::path executable_of(const fs::path& program) {
+  fs::path file_name = program;
+  for (int i = 0; i < kMostInterpreters; ++i) {
+    std::ifstream file(file_name, std::ios::binary);
+    const std::vector<std::string> words = first_line_of(file);
+    if (words.empty()) return file_name;
+    const auto by_env = fs::path(words.front()).filename() == "env" ? run_by_env(words) : std::nullopt;
+    file_name = by_env.value_or(words.front());
+  }
+  return file_name;
 }
 
 std::optional<std::string> why_not_preloaded(const fs::path& program) {

@@ -16,4 +16,7 @@ namespace plimsoll::guard {
 // interpreter.
 [[nodiscard]] std::optional<std::string> why_not_preloaded(const std::filesystem::path& program);
 
+// What is run in the end: of a script its interpreter, also where env finds that.
+[[nodiscard]] std::filesystem::path executable_of(const std::filesystem::path& program);
+
 }  // namespace plimsoll::guard

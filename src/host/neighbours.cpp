@@ -145,8 +145,8 @@ void Neighbours::look_for_answers(const std::vector<broker::Offer>& there) {
     switch (machine_.answer_to(pending.ask)) {
       case broker::Answer::none:
         return now - pending.since > kLongestAnswer && ends(true, true, "does not answer");
-      case broker::Answer::stays:
-        return ends(true, false, "stays");
+      case broker::Answer::stays:  // where it has been taken up since it was seen idle, it is one at work from now on
+        return ends(pending.offer.model.work != broker::Work::ready, false, "stays");
       case broker::Answer::nobody:
         return ends(true, true, "is not there any more");
       case broker::Answer::goes:

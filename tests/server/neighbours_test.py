@@ -87,7 +87,7 @@ class Neighbours(unittest.TestCase):
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(failures, [])
+        self.assertEqual(failures, [], a.log_text()[-4000:] + b.log_text()[-4000:])
         self.assertEqual(len(answers), 24)
 
     def test_a_pinned_model_stays_and_the_other_server_says_who_has_the_memory(self):
@@ -193,7 +193,7 @@ class Neighbours(unittest.TestCase):
         self.wait_until_idle("mate-chat")
         taker = subprocess.Popen([sys.executable, "-c", "taken = b'x' * (900 << 20); print('taken', flush=True); input()"],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(taker.communicate)
+        self.addCleanup(taker.communicate, b"\n")
         self.assertEqual(taker.stdout.readline(), b"taken\n")
         until = time.monotonic() + 120
         while self.models().get("mate-chat"):
