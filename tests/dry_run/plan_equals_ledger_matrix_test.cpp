@@ -107,12 +107,6 @@ TEST(PlanEqualsLedger, AfterAContextHasDoneWhateverItCan) {
   tell(tally);
 }
 
-TEST(PlanEqualsLedger, AfterAContextOnADeviceHasDoneWhateverItCan) {
-  Tally tally;
-  compare(driven_cells_on_a_device(), tally);
-  tell(tally);
-}
-
 // What is repacked, and into how much, is a CPU backend's own affair.
 TEST(PlanEqualsLedger, ForWeightsOfEveryTypeOnEveryCpuThatThisMachineCanBe) {
   const std::vector<std::string> variants = cpu_variants();

@@ -113,8 +113,9 @@ TEST(MonitorTest, WhoFollowsAlertsMissesNoneAndHearsNoneTwice) {
                    .ledger = ledger},
                   {.beat = {}, .alerts = 2});
   std::uint64_t heard = 0;
+  double warn = 0.5;
   const auto alert = [&] {
-    monitor.set_thresholds({.warn = 0.5, .high = 0.9});  // levels count as new
+    monitor.set_thresholds({.warn = warn += 0.01, .high = 0.9});  // levels of other thresholds count as new
     (void)monitor.sample_now();
   };
   alert();

@@ -40,8 +40,7 @@ enum class Extent { fast, full };
 [[nodiscard]] std::vector<Cell> quantized_cells_on_a_device();
 
 // Contexts that are driven through everything. Every graph that the engine builds while it works is met, also those
-// that it did not reserve when the context was made. fast: of each kind of memory one model; full: of all models.
+// that it did not reserve when the context was made. fast: two models; full: all of them.
 [[nodiscard]] std::vector<Cell> driven_cells_on_the_cpu(Extent extent);
-[[nodiscard]] std::vector<Cell> driven_cells_on_a_device();
 
 }  // namespace plimsoll::test
