@@ -631,6 +631,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l isolate -d 'Model
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l yield-to-foreign -x -d 'Memory of each device that is left to programs that are not Plimsoll\'s, by idle models that go'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l time-to-live -x -d 'Seconds that a model stays once it is idle'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l keep-in-host -x -d 'Host memory for weights of models that have gone, so that they come back without their file'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l yield-to-foreign -x -d 'Memory of each device that is left to programs that are not Plimsoll\'s'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-body -x -d 'Size of a request'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-prompt-tokens -x -d 'Tokens of a prompt'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-answer-tokens -x -d 'Tokens of an answer'

@@ -25,14 +25,6 @@ std::string in_words(std::chrono::milliseconds time) {
   return fmt::format("{} h", seconds / 3600);
 }
 
-// What a card is called, without the number that it has in one process.
-std::string described(const broker::MemoryKey& memory) {
-  const std::string name = name_of(memory);
-  if (memory.pci.empty() && memory.uuid.empty()) return name;
-  const std::size_t space = memory.name.find(' ');
-  return space == std::string::npos ? name : name + memory.name.substr(space);
-}
-
 std::string row(const std::string& pid, const std::string& program, const std::string& model, const std::string& state,
                 const std::string& idle, Bytes reserved, Bytes taken, const std::string& memory) {
   return fmt::format("{:>8}  {:<18} {:<24} {:<8} {:>8} {:>11} {:>11}  {}\n", pid, program, model, state, idle,
@@ -63,7 +55,7 @@ void add_process(std::string& out, const broker::ShownProcess& process, broker::
     bool names_it = true;
     for (const broker::ShownPart& part : model.parts) {
       out += row("", "", names_it ? model.name : "", names_it ? work : "",
-                 names_it && is_idle ? in_words(idle_for(model, now)) : "", part.reserved, part.taken,
+                 names_it && is_idle ? idle_in_words(model, now) : "", part.reserved, part.taken,
                  memory_of(process, part));
       names_it = false;
     }
@@ -116,9 +108,41 @@ Json process_json(const broker::ShownProcess& process, broker::BootTime now) {
           {"models_left_out", process.models_left_out}};
 }
 
+void add_models(Exposition& out, const broker::Picture& picture, broker::BootTime now) {
+  const auto add = [&](const char* name, const char* help, Bytes broker::ShownPart::* amount) {
+    out.family(name, "gauge", help);
+    for (const broker::ShownProcess& process : picture.processes) {
+      for (const broker::ShownModel& model : process.models) {
+        for (const broker::ShownPart& part : model.parts) {
+          if (part.account >= process.accounts.size()) continue;
+          out.add({{"memory", name_of(process.accounts[part.account].memory)},
+                   {"model", as_utf8(model.name)},
+                   {"pid", std::to_string(process.pid)},
+                   {"program", as_utf8(process.program)}},
+                  (part.*amount).value());
+        }
+      }
+    }
+  };
+  add("plimsoll_machine_model_reserved_bytes",
+      "Memory that a model of a Plimsoll process of this machine has reserved.", &broker::ShownPart::reserved);
+  add("plimsoll_machine_model_taken_bytes", "Memory that a model of a Plimsoll process of this machine has taken.",
+      &broker::ShownPart::taken);
+  out.family("plimsoll_machine_model_idle_seconds", "gauge",
+             "For how long a model of a Plimsoll process of this machine has been ready and unused.");
+  for (const broker::ShownProcess& process : picture.processes) {
+    for (const broker::ShownModel& model : process.models) {
+      if (model.work != broker::Work::ready) continue;
+      out.add(
+          {{"model", as_utf8(model.name)}, {"pid", std::to_string(process.pid)}, {"program", as_utf8(process.program)}},
+          static_cast<double>(idle_for(model, now).count()) / 1000);
+    }
+  }
+}
+
 }  // namespace
 
-std::string to_prometheus(const broker::Picture& picture) {
+std::string to_prometheus(const broker::Picture& picture, broker::BootTime now) {
   Exposition out;
   out.family("plimsoll_machine_processes", "gauge", "Plimsoll processes of this machine that share a ledger.");
   if (!picture.path.empty()) out.add({}, picture.processes.size());
@@ -135,7 +159,20 @@ std::string to_prometheus(const broker::Picture& picture) {
       &broker::ShownAccount::reserved);
   add("plimsoll_machine_taken_bytes", "Memory that a Plimsoll process of this machine has taken.",
       &broker::ShownAccount::taken);
+  add_models(out, picture, now);
   return out.text();
+}
+
+std::string idle_in_words(const broker::ShownModel& model, broker::BootTime now) {
+  return in_words(idle_for(model, now));
+}
+
+// Without the number that a card has in one process.
+std::string described(const broker::MemoryKey& memory) {
+  const std::string name = name_of(memory);
+  if (memory.pci.empty() && memory.uuid.empty()) return name;
+  const std::size_t space = memory.name.find(' ');
+  return space == std::string::npos ? name : name + as_utf8(memory.name.substr(space));
 }
 
 std::string name_of(const broker::MemoryKey& memory) {

@@ -16,8 +16,12 @@ namespace plimsoll::monitor {
 
 // Families of metrics beside those of a host. One process of the machine says enough: of several servers, one has to be
 // asked.
-[[nodiscard]] std::string to_prometheus(const broker::Picture& picture);
+[[nodiscard]] std::string to_prometheus(const broker::Picture& picture, broker::BootTime now);
 
+// For how long a ready model has been idle: "7 s", "3 min", "2 h".
+[[nodiscard]] std::string idle_in_words(const broker::ShownModel& model, broker::BootTime now);
+// "host", "0000:c1:00.0 NVIDIA H200": what a memory is called for people.
+[[nodiscard]] std::string described(const broker::MemoryKey& memory);
 // "0000:c1:00.0", "host": what a memory is called whatever backend offers it.
 [[nodiscard]] std::string name_of(const broker::MemoryKey& memory);
 

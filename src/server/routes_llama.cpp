@@ -84,8 +84,8 @@ Json failed_models(const host::Host& host) {
 
 std::string Server::Impl::metrics() {
   return monitor::to_prometheus(monitor::take_sample(host), monitor.counters(), host.times()) +
-         monitor::to_prometheus(machine()) + counters.to_prometheus() + ignored_fields.to_prometheus() +
-         unheld.to_prometheus() + key_usage.to_prometheus() +
+         monitor::to_prometheus(machine(), broker::boot_time()) + counters.to_prometheus() +
+         ignored_fields.to_prometheus() + unheld.to_prometheus() + key_usage.to_prometheus() +
          (options.llama_metrics ? counters.to_llama_prometheus(host.status().waiting) : std::string{});
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "broker/machine_ledger.hpp"
 
 namespace plimsoll::tui {
 
@@ -35,6 +36,9 @@ void TopControl::press(TopKey key) {
       return;
     case TopKey::scale:
       return switch_scale();
+    case TopKey::machine:
+      shows_machine_ = !shows_machine_;
+      return answer({});
     case TopKey::load:
     case TopKey::unload:
     case TopKey::pin:
@@ -67,6 +71,19 @@ void TopControl::switch_scale() {
   if (device == devices.end()) return answer("no device has a budget to be drawn to");
   scale_ = other_scale(scale_, *device);
   answer(scale_ == BarScale::limit ? "bars are drawn to the budgets" : "bars are drawn to all of a device's memory");
+}
+
+MachineView TopControl::machine() const {
+  const broker::MachineLedger& ledger = host_.machine();
+  MachineView out{.picture = {}, .now = broker::boot_time(), .why_off = ledger.why_off()};
+  if (const std::string path = ledger.path(); !path.empty()) {
+    auto seen = broker::picture_of_machine(path);
+    if (seen)
+      out.picture = std::move(*seen);
+    else
+      out.why_off = std::move(seen.error());
+  }
+  return out;
 }
 
 void TopControl::load(const std::string& model) {
@@ -108,6 +125,7 @@ TopState TopControl::state() {
     if (!model.presets.empty()) out.presets[model.request.name] = presets_in_words(model.presets);
   }
   out.selected = selected_;
+  if (shows_machine_) out.machine = machine();
   std::vector<host::HostEvent> events = host_.log().events();
   if (events.size() > kEvents) events.erase(events.begin(), events.end() - kEvents);
   for (const host::HostEvent& event : events) out.notes.push_back(note_of(event));

@@ -15,7 +15,7 @@
 
 namespace plimsoll::tui {
 
-enum class TopKey { up, down, load, unload, pin, scale, quit };
+enum class TopKey { up, down, load, unload, pin, scale, machine, quit };
 
 // press() and state(): one thread. Host and monitor outlive it; loads that were asked for are cancelled when it ends.
 class TopControl {
@@ -46,6 +46,7 @@ class TopControl {
     std::jthread thread;
   };
   void switch_scale();
+  [[nodiscard]] MachineView machine() const;
   void act(TopKey key, const std::string& model);
   void load(const std::string& model);
   void answer(std::string text);
@@ -55,6 +56,7 @@ class TopControl {
   std::string title_;
   std::size_t selected_ = 0;
   BarScale scale_ = BarScale::automatic;
+  bool shows_machine_ = false;
   bool quit_ = false;
   Answer answer_;
   std::mutex notes_mutex_;

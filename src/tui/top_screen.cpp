@@ -23,6 +23,7 @@ std::optional<TopKey> key_of(const ftxui::Event& event) {
   if (event == ftxui::Event::Character('u')) return TopKey::unload;
   if (event == ftxui::Event::Character('p')) return TopKey::pin;
   if (event == ftxui::Event::Character('t')) return TopKey::scale;
+  if (event == ftxui::Event::Character('m')) return TopKey::machine;
   if (event == ftxui::Event::Character('q') || event == ftxui::Event::Escape) return TopKey::quit;
   return std::nullopt;
 }

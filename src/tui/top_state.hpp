@@ -2,11 +2,13 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <plimsoll/monitor/sample.hpp>
 #include "base/clock.hpp"
+#include "broker/picture.hpp"
 #include "host/fleet.hpp"
 #include "host/host_log.hpp"
 #include "monitor/counters.hpp"
@@ -35,6 +37,13 @@ enum class BarScale {
 [[nodiscard]] BarScale other_scale(BarScale scale, const monitor::DeviceSample& device);
 [[nodiscard]] bool is_drawn_to_limit(BarScale scale, const monitor::DeviceSample& device);
 
+// All Plimsoll processes of the machine, as its ledger shows them.
+struct MachineView {
+  broker::Picture picture;
+  broker::BootTime now{};
+  std::string why_off;  // a sentence without a full stop; empty: this process stands among them
+};
+
 struct TopState {
   std::string title;  // which fleet
   monitor::Sample sample;
@@ -44,6 +53,7 @@ struct TopState {
   std::map<std::string, std::string> presets;  // by model, in words; none: it has none
   std::vector<Note> notes;                     // in any order
   std::size_t selected = 0;                    // model, by its place in the fleet
+  std::optional<MachineView> machine;          // in the place of the models, where that was asked for
   std::string answer;                          // to the last key; empty: the keys are explained
 };
 

@@ -11,6 +11,7 @@
 #include "monitor/thresholds.hpp"
 
 #include "short_bytes.hpp"
+#include "top_machine.hpp"
 
 namespace plimsoll::tui {
 namespace {
@@ -203,6 +204,14 @@ Elements preset_rows(const TopState& state) {
   return {text("  presets: " + found->second) | dim};
 }
 
+Elements fleet_rows(const TopState& state, int room, int width) {
+  Elements presets = preset_rows(state);
+  const int beside = kFewestEvents + static_cast<int>(presets.size());
+  Elements rows = model_rows(state, std::max(1, room - beside), width);
+  std::ranges::move(presets, std::back_inserter(rows));
+  return rows;
+}
+
 // --- the rest ---
 
 Element title_row(const TopState& state) {
@@ -229,7 +238,7 @@ Elements event_rows(const TopState& state, int room) {
 }
 
 Element footer(const TopState& state) {
-  return text(state.answer.empty() ? "up/down select  l load  u unload  p pin or unpin  t budget or total  q quit"
+  return text(state.answer.empty() ? "up/down select  l load  u unload  p pin  t budget or total  m machine  q quit"
                                    : state.answer) |
          dim;
 }
@@ -239,16 +248,13 @@ Element footer(const TopState& state) {
 Element render_top(const TopState& state, int width, int height) {
   const int devices = std::min(static_cast<int>(state.sample.devices.size()), std::max(1, (height - 12) / 2));
   const int room = height - 2 * devices - 5;  // title, two rules, header of the models, footer
-  Elements presets = preset_rows(state);
-  const int beside = kFewestEvents + static_cast<int>(presets.size());
-  Elements models = model_rows(state, std::max(1, room - beside), width);
-  std::ranges::move(presets, std::back_inserter(models));
+  Elements models = state.machine ? machine_rows(*state.machine, room - kFewestEvents) : fleet_rows(state, room, width);
   Elements events = event_rows(state, std::max(0, room - static_cast<int>(models.size())));
   Elements rows{title_row(state)};
   for (int i = 0; i < devices; ++i)
     rows.push_back(device_rows(state, state.sample.devices[static_cast<std::size_t>(i)], width));
   rows.push_back(separator());
-  rows.push_back(model_header(width));
+  rows.push_back(state.machine ? machine_header() : model_header(width));
   std::ranges::move(models, std::back_inserter(rows));
   rows.push_back(separator());
   std::ranges::move(events, std::back_inserter(rows));

@@ -54,7 +54,7 @@ TEST(MachineReportTest, TheTableHasARowForEachMemoryAndModel) {
 TEST(MachineReportTest, ThereIsNobody) {
   EXPECT_EQ(to_table({}, kNow), "no process stands in the machine's ledger\n");
   EXPECT_EQ(to_json({}, kNow).dump(), R"({"schema":"plimsoll.machine/1","ledger":null,"processes":[],"damaged":0})");
-  EXPECT_EQ(to_prometheus({}), "");
+  EXPECT_EQ(to_prometheus({}, kNow), "");
 }
 
 TEST(MachineReportTest, Json) {
@@ -88,12 +88,19 @@ TEST(MachineReportTest, NonsenseIsShownAsItIs) {
 }
 
 TEST(MachineReportTest, Metrics) {
-  const std::string text = to_prometheus(picture());
+  const std::string text = to_prometheus(picture(), kNow);
   EXPECT_THAT(text, HasSubstr("plimsoll_machine_processes 2\n"));
   EXPECT_THAT(text, HasSubstr("plimsoll_machine_reserved_bytes{memory=\"0000:c1:00.0\",pid=\"4711\",program=\"serve\"} "
                               "8589934592\n"));
   EXPECT_THAT(text, HasSubstr("plimsoll_machine_taken_bytes{memory=\"0000:c1:00.0\",pid=\"12\",program=\"generate\"} "
                               "1073741824\n"));
+  EXPECT_THAT(text, HasSubstr("plimsoll_machine_model_taken_bytes{memory=\"0000:c1:00.0\",model=\"chat\",pid=\"4711\","
+                              "program=\"serve\"} 7516192768\n"));
+  EXPECT_THAT(text, HasSubstr("plimsoll_machine_model_reserved_bytes{memory=\"host\",model=\"records\",pid=\"4711\","
+                              "program=\"serve\"} 65536\n"));
+  EXPECT_THAT(text,
+              HasSubstr("plimsoll_machine_model_idle_seconds{model=\"chat\",pid=\"4711\",program=\"serve\"} 90\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("idle_seconds{model=\"records\"")));
 }
 
 }  // namespace

@@ -82,6 +82,15 @@ TEST_F(TopControlTest, TheScaleIsSwitchedWhereThereIsABudget) {
   EXPECT_NE(control.state().scale, BarScale::automatic);
 }
 
+TEST_F(TopControlTest, TheMachineIsShownWhereThatIsAskedFor) {
+  EXPECT_FALSE(control.state().machine);
+  control.press(TopKey::machine);
+  ASSERT_TRUE(control.state().machine);
+  EXPECT_THAT(control.state().machine->why_off, HasSubstr("turned off"));
+  control.press(TopKey::machine);
+  EXPECT_FALSE(control.state().machine);
+}
+
 TEST_F(TopControlTest, QuitQuitsAndNotesAreBounded) {
   for (std::size_t i = 0; i < TopControl::kMostNotes + 10; ++i) control.note("something");
   EXPECT_EQ(control.state().notes.size(), TopControl::kMostNotes);

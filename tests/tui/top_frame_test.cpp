@@ -126,6 +126,53 @@ TEST(TopFrameTest, TheSelectedModelsPresetsAreSpelledOut) {
   EXPECT_THAT(top_frame(out), Not(HasSubstr("presets:")));
 }
 
+MachineView machine() {
+  const broker::MemoryKey card{.pci = "0000:c1:00.0", .uuid = {}, .name = "CUDA0 NVIDIA H200"};
+  return {.picture = {.path = "/dev/shm/plimsoll-0",
+                      .processes = {{.pid = 4711,
+                                     .program = "serve",
+                                     .accounts = {{.memory = broker::host_key(), .reserved = 2_MiB, .taken = 1_MiB},
+                                                  {.memory = card, .reserved = 8_GiB, .taken = 8_GiB}},
+                                     .models = {{.name = "chat",
+                                                 .work = broker::Work::ready,
+                                                 .idle_since = broker::BootTime(60'000),
+                                                 .parts = {{.account = 1, .reserved = 8_GiB, .taken = 8_GiB},
+                                                           {.account = 9, .reserved = 1_B}}}},
+                                     .models_left_out = 2},
+                                    {.pid = 12,
+                                     .same_pids = false,
+                                     .program = "guard: dotnet",
+                                     .accounts = {{.memory = card, .reserved = 3_GiB, .taken = 3_GiB}},
+                                     .models = {{.name = "bosun-log",
+                                                 .work = broker::Work::busy,
+                                                 .parts = {{.account = 0, .reserved = 3_GiB, .taken = 3_GiB}}}}},
+                                    {.pid = 13, .program = "generate", .is_alive = false}}},
+          .now = broker::BootTime(90'000),
+          .why_off = {}};
+}
+
+TEST(TopFrameTest, TheMachineIsShownInThePlaceOfTheModels) {
+  TopState out = state();
+  out.machine = machine();
+  expect_golden("tui/golden/machine.txt", top_frame(out));
+}
+
+TEST(TopFrameTest, OfManyProcessesTheRestIsCounted) {
+  TopState out = state();
+  out.machine = machine();
+  for (int i = 0; i < 30; ++i) out.machine->picture.processes.push_back({.pid = 100 + i, .program = "chat"});
+  const std::string frame = top_frame(out);
+  EXPECT_EQ(lines(frame).size(), 24U);
+  EXPECT_THAT(frame, HasSubstr("… 26 more rows: plimsoll ps shows all"));
+  EXPECT_THAT(frame, HasSubstr("is sealed, and yet asked for memory"));  // events keep their place
+}
+
+TEST(TopFrameTest, WhereThereIsNoLedgerThatIsSaid) {
+  TopState out = state();
+  out.machine = MachineView{.picture = {}, .why_off = "it is turned off (PLIMSOLL_BROKER=off)"};
+  EXPECT_THAT(top_frame(out), HasSubstr("this process stands in no ledger: it is turned off (PLIMSOLL_BROKER=off)\n"));
+}
+
 TEST(TopViewTest, AWideTerminalHasAColumnForEachStage) {
   const auto header = [](int width) {
     auto screen = ftxui::Screen::Create(ftxui::Dimension::Fixed(width), ftxui::Dimension::Fixed(kHeight));

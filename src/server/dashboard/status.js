@@ -30,6 +30,7 @@ async function readStatus() {
     remember(Date.parse(status.at), status.devices);
     connection('live', 'live');
     render();
+    readMachine();
     return true;
   } catch (error) {
     if (error instanceof ServerError && error.status === 401) connection('locked', 'needs a key');

@@ -149,6 +149,29 @@ await step('Pace, cells and presets of a model', async () => {
   }
 });
 
+await step('All processes of the machine', async () => {
+  const headers = {Authorization: `Bearer ${key}`};
+  const told = await (await context.request.get(new URL('/plimsoll/v1/machine', base).href, {headers})).json();
+  const section = page.locator('#machine');
+  if (!told.ledger) {
+    check('a server that stands in no ledger shows no other', await section.isHidden());
+    return;
+  }
+  await page.locator('#machine-table tbody tr').first().waitFor({timeout: PATIENCE});
+  check('each is there', (await page.locator('#machine-summary').textContent()).startsWith(`${told.processes.length} process`), await page.locator('#machine-summary').textContent());
+  for (const process of told.processes) {
+    const rows = page.locator(`#machine-table tr[data-pid="${process.pid}${process.pid_is_of_another_namespace ? '*' : ''}"]`);
+    const text = (await rows.allTextContents()).join('\n');
+    check(`${process.program}: its name as it is`, text.includes(process.program), text);
+    check(`${process.program}: alive or dead`, /\bdead/.test(text) !== process.alive, text);
+    for (const one of process.models) {
+      const row = rows.filter({hasText: one.name}).first();
+      check(`${one.name}: state and amounts`, (await row.textContent()).includes(one.state) && (await row.locator('td').nth(4).getAttribute('title'))?.endsWith(' bytes'), await row.textContent());
+    }
+    if (process.models_left_out) check(`${process.program}: what is left out is counted`, text.includes(`and ${process.models_left_out} more`), text);
+  }
+});
+
 await step('Pinning', async () => {
   const pin = card(page, model).locator('[data-action=pin]');
   const was = await pin.getAttribute('aria-pressed');

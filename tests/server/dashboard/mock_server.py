@@ -83,6 +83,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/plimsoll/v1/history":
             with self.world.lock:
                 return self.answer_json({"schema": "plimsoll.history/1", "samples": list(self.world.history)})
+        if self.path == "/plimsoll/v1/machine":
+            return self.answer_json(self.world.machine())
         if self.path == "/plimsoll/v1/events":
             return self.stream_events()
         if self.path == "/v1/models":

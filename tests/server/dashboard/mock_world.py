@@ -186,6 +186,25 @@ class World:
                     "swap": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "events_dropped": 0, "samples": self.samples,
                     "alerts": dict(self.alerts), "devices": self.devices(), "models": models, "others": others}
 
+    def machine(self) -> dict:
+        """This server, a guarded program in a container, and one that has just died."""
+        with self.lock:
+            card = next(d for d in self.devices() if d["device"] == "CUDA0")
+            own = {"memory": "0000:c1:00.0", "reserved": card["committed"], "taken": card["taken"]}
+            models = [{"name": m.name, "state": "ready" if m.state == "ready" else "loading", "may_go": not m.pinned, "priority": 0,
+                       "idle_ms": 83_000 if m.state == "ready" else None, "reload_ms": 5200,
+                       "memories": [{"memory": "0000:c1:00.0", "reserved": sum(m.plan.values()), "taken": sum(m.taken.values())}]}
+                      for m in self.models.values() if m.state in HELD]
+        key = {"device": "CUDA0 a card"}
+        process = {"pid_is_of_another_namespace": False, "alive": True, "age_ms": 400_000, "models": [], "models_left_out": 0}
+        return {"schema": "plimsoll.machine/1", "ledger": "/dev/shm/plimsoll-1000", "damaged": 0, "processes": [
+            {**process, "pid": 4711, "program": "serve", "memories": [{**key, **own}], "models": models},
+            {**process, "pid": 12, "pid_is_of_another_namespace": True, "program": "guard: dotnet <b>", "models_left_out": 1,
+             "memories": [{**key, "memory": "0000:c1:00.0", "reserved": 3 * GIB, "taken": 2 * GIB}],
+             "models": [{"name": "bosun-log", "state": "busy", "may_go": False, "priority": 0, "idle_ms": None, "reload_ms": 0,
+                         "memories": [{"memory": "0000:c1:00.0", "reserved": 3 * GIB, "taken": 2 * GIB}]}]},
+            {**process, "pid": 13, "alive": False, "program": "generate", "memories": [{"device": "host", "memory": "host", "reserved": 0, "taken": MIB}]}]}
+
     # As the host does it: all memory is reserved first, then placed; then every shape is driven.
     def load(self, name: str) -> str | None:
         model = self.models[name]
