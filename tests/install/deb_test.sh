@@ -46,7 +46,7 @@ inside sh -c 'test "$(dpkg-query --show --showformat "\${Version}" plimsoll)" = 
 inside grep -qx '# mine' /etc/plimsoll/fleet.toml || fail "the upgrade lost the fleet"
 
 status=0
-inside sh -c 'cp -r /source /tmp/source && cd /tmp && autopkgtest --no-built-binaries --apt-upgrade=no /debs/*.deb /tmp/source -- null' ||
+inside sh -c 'cp -r /source /tmp/source && cd /tmp && autopkgtest --no-built-binaries /debs/*.deb /tmp/source -- null' ||
   status=$?
 # 2: a test was skipped; it says which, and none may be.
 [ "$status" = 0 ] || fail "autopkgtest ends with $status"
