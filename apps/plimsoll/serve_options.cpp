@@ -188,7 +188,7 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
              "Models compute in a process of their own, one for each compute group; what ends it does not end the "
              "server")
          ->envname("PLIMSOLL_ISOLATE"),
-      "Server");
+     "Server");
   of(command
          .add_option("--time-to-live", o.idle_s,
                      "Seconds that a model stays once it is idle; -1: what the fleet file says, else for ever")

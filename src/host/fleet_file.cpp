@@ -90,9 +90,10 @@ void add_settings(TableReader& reader, Fleet& fleet) {
 
 Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Complaints& complaints) {
   Fleet fleet;
-  TableReader reader(complaints,
-                     "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, isolation, "
-                     "max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
+  TableReader reader(
+      complaints,
+      "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, isolation, "
+      "max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
   add_settings(reader, fleet);
   add_isolation_keys(reader, fleet.isolation);
   reader.table("swap", [&](const toml::table& table) { read_swap(table, fleet, folder, complaints); });

@@ -33,9 +33,9 @@ class RuntimeMemory {
   // Whatever was made for it is made again.
   void forget(const std::string& name) { known_.erase(name); }
 
-  // What each model is expected to take: what was reserved for it when this process had warmed it; else the least that a
-  // model of the same shape and configuration was left with, which leaves it its pipelines; else what its plan says, of
-  // which backends hold a part.
+  // What each model is expected to take: what was reserved for it when this process had warmed it; else the least that
+  // a model of the same shape and configuration was left with, which leaves it its pipelines; else what its plan says,
+  // of which backends hold a part.
   [[nodiscard]] RuntimeFigures figures(const std::vector<plan::ModelPlan>& plans) const;
 
  private:

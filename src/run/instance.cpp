@@ -279,24 +279,6 @@ const WarmUpReport& Instance::warm_up(WarmUpOptions options, plan::Store* store)
   return warm_up_;
 }
 
-void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
-  const memory::Tag tag = runtime_tag(device);
-  reservation_.resize(tag, reserved, memory::Reservation::Growth::is_taken);
-  if (accounting_.ledger().take_what_is_there(tag, taken))
-    runtime_.push_back({.device = device, .taken = taken, .reserved = reserved});
-}
-
-memory::Tag Instance::runtime_tag(const device::DeviceId& device) const {
-  return {.device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
-}
-
-void Instance::trim_runtime() {
-  for (RuntimeShare& share : runtime_) {
-    reservation_.resize(runtime_tag(share.device), share.taken, memory::Reservation::Growth::is_taken);
-    share.reserved = share.taken;
-  }
-}
-
 void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime) {
   must_be(State::has_context, "reuse_warm_up()");
   attributed(tracker::Phase::decode, "warming up", [&](tracker::Scope& scope) { take_room_for_shifts(scope); });

@@ -71,6 +71,24 @@ void Instance::measure_runtime(plan::Store* store) {
   }
 }
 
+void Instance::charge_runtime(const device::DeviceId& device, Bytes taken, Bytes reserved) {
+  const memory::Tag tag = runtime_tag(device);
+  reservation_.resize(tag, reserved, memory::Reservation::Growth::is_taken);
+  if (accounting_.ledger().take_what_is_there(tag, taken))
+    runtime_.push_back({.device = device, .taken = taken, .reserved = reserved});
+}
+
+memory::Tag Instance::runtime_tag(const device::DeviceId& device) const {
+  return {.device = device, .owner = plan_.name, .stage = memory::Stage::runtime, .buffer = device.name()};
+}
+
+void Instance::trim_runtime() {
+  for (RuntimeShare& share : runtime_) {
+    reservation_.resize(runtime_tag(share.device), share.taken, memory::Reservation::Growth::is_taken);
+    share.reserved = share.taken;
+  }
+}
+
 // Known is what every device that computes has been warmed for: what its backend took when the context was full is
 // kept under a key of its own.
 std::optional<EarlierWarmUp> Instance::earlier_warm_up(plan::Store* store) const {

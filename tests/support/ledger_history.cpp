@@ -32,7 +32,7 @@ std::uint64_t sum_of(const std::map<Tag, std::uint64_t>& amounts, const device::
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Step& step) {
-  static constexpr std::array kNames{"set_budget", "reserve",   "resize",         "merge",           "release",
+  static constexpr std::array kNames{"set_budget", "reserve",   "resize",         "release",
                                      "take",       "give_back", "note_uncharged", "forget_uncharged"};
   return out << kNames.at(static_cast<std::size_t>(step.act)) << ' ' << step.tag.device.name() << ' ' << step.tag.owner
              << ' ' << to_string(step.tag.stage) << ' ' << step.bytes << " #" << step.pick;
@@ -43,7 +43,6 @@ rc::Gen<std::vector<Step>> steps() {
   const auto acts = rc::gen::weightedElement<Act>({{1, Act::set_budget},
                                                    {6, Act::reserve},
                                                    {4, Act::resize},
-                                                   {2, Act::merge},
                                                    {3, Act::release},
                                                    {8, Act::take},
                                                    {5, Act::give_back},
@@ -77,8 +76,6 @@ void History::step(const Step& step) {
       return reserve(step);
     case Act::resize:
       return held_.empty() ? void() : resize(step);
-    case Act::merge:
-      return held_.empty() ? void() : merge(step);
     case Act::release:
       if (!held_.empty()) held_.erase(chosen(held_));
       return;
@@ -150,16 +147,6 @@ void History::resize(const Step& step) {
   }
 }
 
-void History::merge(const Step& step) {
-  const std::size_t into = step.pick % held_.size();
-  const std::size_t from = step.bytes % held_.size();
-  if (into == from || held_[into].reservation.owner() != held_[from].reservation.owner()) return;
-  held_[into].reservation.merge(std::move(held_[from].reservation));
-  RC_ASSERT_FALSE(held_[from].reservation.valid());
-  for (const auto& [tag, bytes] : held_[from].entries) held_[into].entries[tag] += bytes;
-  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(from));
-}
-
 void History::take(const Step& step) {
   const auto answer = ledger_.take(step.tag, Bytes{step.bytes});
   if (!may(step.tag.device, committed(step.tag.device, {}, {{step.tag, step.bytes}}))) {
@@ -217,9 +204,7 @@ void History::check_accounting() const {
   for (const device::DeviceId& device : kDevices) {
     std::uint64_t reserved = 0;
     for (const Held& held : held_) {
-      const std::uint64_t here = sum_of(held.entries, device, held.reservation.owner());
-      RC_ASSERT(held.reservation.on(device) == Bytes{here});
-      reserved += here;
+      reserved += sum_of(held.entries, device, held.reservation.owner());
     }
     std::uint64_t taken = 0;
     for (const Placed& placed : placed_) taken += placed.tag.device == device ? placed.bytes : 0;

@@ -11,7 +11,7 @@
 
 namespace plimsoll::memory {
 
-enum class Act { set_budget, reserve, resize, merge, release, take, give_back, note_uncharged, forget_uncharged };
+enum class Act { set_budget, reserve, resize, release, take, give_back, note_uncharged, forget_uncharged };
 
 struct Step {
   Act act = Act::take;
@@ -46,7 +46,6 @@ class History {
   void set_budget(const Step& step);
   void reserve(const Step& step);
   void resize(const Step& step);
-  void merge(const Step& step);
   void take(const Step& step);
   // By the definition: per owner the larger of reserved and taken, summed; with `more` on top.
   [[nodiscard]] std::uint64_t committed(const device::DeviceId& device, const Amounts& more_reserved = {},

@@ -63,7 +63,8 @@ void budget_for(Fleet& fleet, std::size_t count) {
 }
 
 SmallHost::SmallHost(Fleet fleet, HostOptions options, const std::string& remembers)
-    : store(remembers), host(accounting, swapped_to(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
+    : store(remembers),
+      host(accounting, swapped_to(std::move(fleet), folder.path()), dry_runs, store, std::move(options)) {}
 
 std::string SmallHost::ask(const std::string& model, const std::string& prompt) {
   Lease lease = host.acquire(model);
