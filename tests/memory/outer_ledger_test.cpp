@@ -123,7 +123,7 @@ TEST_F(OuterLedgerTest, GrowingAReservationIsAskedForUnlessItIsTakenAlready) {
   held->resize(tag("a"), 90_B);
   EXPECT_EQ(outer.reserved[kGpu], 90_B);
   EXPECT_THROW(held->resize(tag("a"), 110_B), Refused);
-  EXPECT_EQ(held->on(kGpu), 90_B);
+  EXPECT_EQ(ledger.reserved("a", kGpu).bytes, 90_B);
   held->resize(tag("a"), 110_B, Reservation::Growth::is_taken);
   EXPECT_EQ(outer.reserved[kGpu], 110_B);
   held->resize(tag("a"), 10_B);
