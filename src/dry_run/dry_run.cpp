@@ -98,7 +98,8 @@ void dry_run_move(engine::Context& context, DryRunObserver& seen) {
 
 // Whether positions can be moved within what is planned. Where more is wanted for it, the plan has more.
 void plan_for_moves(const DryRunRequest& request, engine::Context& context, DryRunObserver& seen, DryRun& dry_run) {
-  dry_run.context.can_shift = context.can_shift() && !request.context.embeddings;
+  const bool pools = request.context.embeddings && request.context.pooling != engine::Pooling::none;
+  dry_run.context.can_shift = context.can_shift() && !pools;
   if (!dry_run.context.can_shift || request.at_creation) return;
   dry_run_move(context, seen);
   const bool more =

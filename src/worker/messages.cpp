@@ -118,6 +118,7 @@ std::string to_text(const OpenRequest& request) {
                  {"dry_run", dry_run::to_json(request.plan.dry_run)},
                  {"entries", entries(request.plan.entries)},
                  {"compute_group", request.plan.compute_group},
+                 {"files", request.plan.files ? Json(*request.plan.files) : Json()},
                  {"compute_buffers", compute_buffers(request.compute_buffers)},
                  {"devices", devices(request.devices)},
                  {"warm_up", run::to_string(request.warm_up)}});
@@ -131,6 +132,7 @@ OpenRequest open_request_from(const std::string& text) {
   request.plan.dry_run = dry_run::dry_run_from_json(json.at("dry_run"));
   request.plan.entries = entries_from(json.at("entries"));
   request.plan.compute_group = json.at("compute_group");
+  if (const Json& files = json.at("files"); !files.is_null()) request.plan.files = files.get<std::string>();
   request.compute_buffers = compute_buffers_from(json.at("compute_buffers"));
   request.devices = devices_from(json.at("devices"));
   request.warm_up =

@@ -211,7 +211,7 @@ class Sees(Cli):
         for flags, status, words in (
                 (["--image", self.PICTURE, "-p", "<__media__> <__media__>"], USAGE, "2 markers"),
                 (["--image", self.path / "absent.png", "-p", "a"], FAILED, "cannot be read"),
-                (["--image", self.PROJECTOR, "-p", "a"], USAGE, "no picture"),
+                (["--image", self.PROJECTOR, "-p", "a"], USAGE, "not a picture"),
                 (["--image", self.PICTURE, "-md", self.BOSUN, "-p", "a"], USAGE, "draft"),
                 (["--image-max-tokens", -1, "-p", "a"], USAGE, "--image-max-tokens"),
                 (["--mmproj", self.PROJECTOR, "-p", "a"], USAGE, "one --mmproj")):

@@ -117,7 +117,7 @@ TEST_F(CApi, ACallbackThatThrowsEndsItWithItsWords) {
   EXPECT_EQ(info_of(generation).finish_reason, PLIMSOLL_FINISH_CANCELLED);
   expect_ok(plimsoll_generation_close(generation));
   plimsoll_generation* const another = generate("Day 12.", greedy());
-  expect_code(PLIMSOLL_CALLBACK_FAILED, "no std::exception",
+  expect_code(PLIMSOLL_CALLBACK_FAILED, "not a std::exception",
               each(another, [](const char*, std::uint64_t) -> std::int32_t { throw 7; }));
   expect_ok(plimsoll_generation_close(another));
   EXPECT_FALSE(answer("Day 12.", greedy()).empty());

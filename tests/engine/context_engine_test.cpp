@@ -154,9 +154,9 @@ TEST(ContextTest, RefusesParametersThatContradictThemselves) {
     p.type_v = CacheType::q8_0;
     p.flash_attn = FlashAttention::off;
   });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_Q2_K); });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_v = static_cast<CacheType>(GGML_TYPE_I32); });
-  refused(usage, "no type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_COUNT); });
+  refused(usage, "not a type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_Q2_K); });
+  refused(usage, "not a type for a cache", [](ContextParams& p) { p.type_v = static_cast<CacheType>(GGML_TYPE_I32); });
+  refused(usage, "not a type for a cache", [](ContextParams& p) { p.type_k = static_cast<CacheType>(GGML_TYPE_COUNT); });
 }
 
 TEST(ContextTest, SaysThatHeadsDoNotFitACacheType) {

@@ -92,7 +92,7 @@ TEST_F(ControlVectorTest, RangesAndScalesAreChecked) {
       (void)load_control_vector(facts(), {.files = {good}, .first_layer = first, .last_layer = last});
     });
   }
-  expect_error(ErrorCode::usage, "no number", [&] {
+  expect_error(ErrorCode::usage, "not a number", [&] {
     (void)load_control_vector(facts(),
                               {.files = {{.path = good.path, .scale = std::numeric_limits<float>::infinity()}}});
   });

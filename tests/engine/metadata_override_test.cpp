@@ -66,7 +66,7 @@ TEST(MetadataOverrideTest, WhatTheEngineCannotTakeIsRefused) {
   test::expect_error(ErrorCode::usage, "127 bytes at most", [&] { validated(entry("a", std::string(128, 'x'))); });
   test::expect_error(ErrorCode::usage, "127 bytes at most", [&] { validated({std::string(128, 'k'), true}); });
   test::expect_error(ErrorCode::usage, "no key", [&] { validated(entry("", true)); });
-  test::expect_error(ErrorCode::usage, "no UTF-8", [&] { validated(entry("a", std::string("\xff"))); });
+  test::expect_error(ErrorCode::usage, "not UTF-8", [&] { validated(entry("a", std::string("\xff"))); });
   test::expect_error(ErrorCode::usage, "NUL", [&] { validated(entry("a", std::string("b\0c", 3))); });
 }
 

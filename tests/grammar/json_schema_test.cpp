@@ -50,7 +50,7 @@ TEST(JsonSchemaTest, WhatIsNoSchemaIsTheCallersFault) {
            {R"({"type": "integer", "minimum": 2, "maximum": 1})", "no integer"},
            {R"({"type": "number", "minimum": 2, "maximum": 1})", "no number"},
            {R"({"type": "string", "minLength": 2, "maxLength": 1})", "below"},
-           {R"({"type": "string", "minLength": -2})", "no count"},
+           {R"({"type": "string", "minLength": -2})", "not a count"},
            {R"({"enum": ["a"], "type": "integer"})", "of its type"},
            {R"({"$ref": "#/$defs/none"})", "not there"},
            {R"({"$ref": "#"})", "itself"},
@@ -62,7 +62,7 @@ TEST(JsonSchemaTest, WhatIsNoSchemaIsTheCallersFault) {
            {R"({"pattern": "(a"})", "group"},
            {R"({"pattern": "a{3,1}"})", "quantifier"},
            {R"({"pattern": "*a"})", "quantifier"},
-           {R"({"pattern": 3})", "no text"}}) {
+           {R"({"pattern": 3})", "not a text"}}) {
     SCOPED_TRACE(schema);
     expect_error(ErrorCode::usage, words, [&] { (void)from_json_schema(Json::parse(schema)); });
   }

@@ -230,7 +230,9 @@ TEST(FleetFileTest, WhatIsKeptInHostMemoryIsASize) {
 
 TEST(FleetFileTest, WhatIsLeftToForeignProgramsIsASize) {
   EXPECT_EQ(good("[[model]]\npath = 'a'").yield_to_foreign, 0_B);
-  for (const char* value : {"'much'", "2", "true", "[]"})
+  EXPECT_THAT(wrong("yield-to-foreign = 'much'\n[[model]]\npath = 'a'"),
+              ElementsAre(HasSubstr("1:20: 'yield-to-foreign': ")));
+  for (const char* value : {"2", "true", "[]"})
     EXPECT_THAT(wrong(std::string("yield-to-foreign = ") + value + "\n[[model]]\npath = 'a'"),
                 ElementsAre(HasSubstr("1:20: 'yield-to-foreign' takes a size like \"8GiB\"")));
 }

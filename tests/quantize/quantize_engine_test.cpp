@@ -196,7 +196,7 @@ TEST_F(QuantizeTest, WhatIsNoImportanceMatrixIsRefused) {
   asked.imatrix = folder_.path("missing");
   expect_error(ErrorCode::usage, "no file", [&] { (void)quantize(asked); });
   asked.imatrix = folder_.write("old.dat", std::string("\3\0\0\0not a matrix", 16));
-  expect_error(ErrorCode::usage, "no importance matrix", [&] { (void)quantize(asked); });
+  expect_error(ErrorCode::usage, "not an importance matrix", [&] { (void)quantize(asked); });
   asked.imatrix = test::arch_model("llama-dense");
   expect_error(ErrorCode::usage, "another kind", [&] { (void)quantize(asked); });
   test::TinyGguf half;
@@ -250,7 +250,7 @@ TEST_F(QuantizeTest, NeverWritesOverAFileUnaskedNorOverTheInput) {
   asked.output = folder_.path() / "." / "in.gguf";
   expect_error(ErrorCode::usage, "input itself", [&] { (void)quantize(asked, {.overwrite = true}); });
   asked.output = folder_.path();
-  expect_error(ErrorCode::usage, "no file", [&] { (void)quantize(asked, {.overwrite = true}); });
+  expect_error(ErrorCode::usage, "not a regular file", [&] { (void)quantize(asked, {.overwrite = true}); });
   EXPECT_THAT(files(), ElementsAre("in.gguf", "new.gguf"));
 }
 
@@ -306,7 +306,7 @@ TEST_F(QuantizeTest, WhatMeansNothingIsRefused) {
   expect_error(ErrorCode::usage, "regular expression", [&] { (void)quantize(asked); });
   asked = request(LLAMA_FTYPE_MOSTLY_Q8_0);
   asked.prune_layers = {-3};
-  expect_error(ErrorCode::usage, "no layer", [&] { (void)quantize(asked); });
+  expect_error(ErrorCode::usage, "not a layer", [&] { (void)quantize(asked); });
   asked = request(LLAMA_FTYPE_MOSTLY_Q8_0);
   asked.metadata = {{.key = std::string(128, 'k'), .value = true}};
   expect_error(ErrorCode::usage, "127", [&] { (void)quantize(asked); });

@@ -60,7 +60,7 @@ TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
     const ScriptedServer server([&](const ScriptedRequest&) { return http_answer("200 OK", body); });
     const Hub hub{.endpoint = server.url("")};
     HttpClient client({.hub = hub});
-    expect_error(ErrorCode::io, "no list of files", [&] { (void)hub_models(client, hub, kName); });
+    expect_error(ErrorCode::io, "not a list of files", [&] { (void)hub_models(client, hub, kName); });
   }
 }
 

@@ -149,7 +149,7 @@ TEST_F(AdapterBatchesTest, OthersAreComputedAgain) {
   ASSERT_EQ(fork.infer(), DecodeStatus::ok);
   expect_alone(fork, {0, 1});
   expect_error(ErrorCode::usage, "2 adapters", [&] { conversation.set_adapter_scales(AdapterScales{1}); });
-  expect_error(ErrorCode::usage, "no number",
+  expect_error(ErrorCode::usage, "not a number",
                [&] { conversation.set_adapter_scales(AdapterScales{1, std::numeric_limits<float>::quiet_NaN()}); });
 }
 

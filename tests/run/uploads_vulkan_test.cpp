@@ -133,7 +133,7 @@ TEST_F(ChangingFileTest, CutItFailsTheLoad) {
 }
 
 TEST_F(ChangingFileTest, ReplacedItFailsTheLoad) {
-  expect_unusable("it was changed while it was loaded", [&] {
+  expect_unusable("was changed while it was loaded", [&] {
     const std::string other = folder_.path("other.gguf");
     fs::copy_file(path_, other);
     fs::rename(other, path_);
