@@ -105,15 +105,18 @@ void TextAnswer::tell_progress() {
 }
 
 void TextAnswer::pause() {
+  is_paused_ = true;
   if (generation_) generation_->pause();
 }
 
 void TextAnswer::go_on() {
+  is_paused_ = false;
   if (generation_) generation_->go_on(slot_.lease().draft());
 }
 
 TextAnswer::Told TextAnswer::tell() {
   if (!generation_) {
+    if (is_paused_) return Told::nothing;  // it would begin in a slot that is given away
     if (!in_memory_ && !is_copied_) {
       if (asked_.client.stop_requested()) throw_cancelled();
       return Told::nothing;

@@ -99,6 +99,7 @@ class TextAnswer {
   double sum_of_logprobs_ = 0;
   bool has_draft_ = false;
   bool is_over_ = false;  // its end was told
+  bool is_paused_ = false;
   std::atomic<bool> is_copied_ = false;
 
   std::mutex mutex_;  // of what the decode loop leaves here
