@@ -56,7 +56,7 @@ class TextAnswer {
   // The decode loop does nothing for it any more. Called before an answer that follows it ends.
   void stop() noexcept { generation_.reset(); }
   // The decode loop does nothing for it until it goes on; the slot's conversation may be saved and restored meanwhile.
-  // tell() still tells what had come. Only where no answer follows another one.
+  // tell() still tells what had come, and begins nothing. Only where no answer follows another one.
   void pause();
   void go_on();
 
