@@ -104,6 +104,9 @@ RemoteWork::RemoteWork(RemoteSequence& sequence, run::GenerationParams params)
 RemoteWork::~RemoteWork() {
   on_stop_.reset();
   stop_listening();
+  // What is called back may hold the inbound a moment longer than the loop lives.
+  const std::lock_guard lock(inbound_->mutex);
+  inbound_->begun = nullptr;
 }
 
 std::string RemoteWork::stop_string() const {

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "run/local_model.hpp"
@@ -21,9 +22,13 @@ using run::GenerationParams;
 
 // One model in its process, as a host has it.
 class Lone final : private WorkerObserver {
+  std::mutex mutex_;
+  bool is_closed_ = false;
+
  public:
   Lone(OpenRequest request, WorkerOptions options)
       : process(loop, std::move(options), *this), model(loop, process, request, header_of(request)) {
+    model.on_close([this](RemoteModel*) { return leave(); });
     process.start();
     model.load();
   }
@@ -41,20 +46,33 @@ class Lone final : private WorkerObserver {
     params.devices = {"none"};
     return engine::Model::load(params, {.vocab_only = true});
   }
+  // Waits while the supervisor is at work with the model: it ends before the process does.
+  bool leave() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    return false;
+  }
   void died(const Life& life, const Death& death) override {
     ++deaths;
-    model.note_death(life, death.by_itself);
+    const std::lock_guard lock(mutex_);
+    if (!is_closed_) model.note_death(life, death.by_itself);
   }
   void make_again(const std::shared_ptr<Life>& life) override {
+    const std::lock_guard lock(mutex_);
+    if (is_closed_) return;
     model.load_again(life);
     model.go_on(true);
     model.go_on(false);
   }
-  void is_back() override { model.go_on(false); }
+  void is_back() override {
+    const std::lock_guard lock(mutex_);
+    if (!is_closed_) model.go_on(false);
+  }
   void gives_up(const Error&) override {}
   void gave_up(const Error& why) override {
     is_given_up = true;
-    model.fail_all(why);
+    const std::lock_guard lock(mutex_);
+    if (!is_closed_) model.fail_all(why);
   }
 };
 
