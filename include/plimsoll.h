@@ -618,6 +618,10 @@ typedef struct plimsoll_host_options {
   plimsoll_change_function on_change;
   plimsoll_regret_function regret; /* NULL: as the fleet's `eviction` says */
   void *user_data;                 /* of both */
+  /* The program `plimsoll`, which is run as the process of models that have one (isolation = "process" in the fleet).
+   * NULL: the one that was installed with this library, else the one in PATH; where there is none, such a model is
+   * PLIMSOLL_UNSUPPORTED. */
+  const char *program;
 } plimsoll_host_options;
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_options_init(plimsoll_host_options *options, size_t size);
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 #include "broker/machine_ledger.hpp"
 #include "dry_run/dry_run_process.hpp"
@@ -103,6 +104,7 @@ std::vector<std::string> names_of(const host::FleetDifference& difference) {
 
 int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
+  raise_descriptor_limit();  // connections, and two for each process of models
   server::ServerOptions server_settings = server_options(options);
   server::require_can_listen(server_settings);  // before minutes of planning and loading
   Hangups hangups;

@@ -17,8 +17,11 @@ struct FleetModel {
   // not used.
   ModelOptions options{};
   std::string compute_group = "main";  // models of one group take turns and share compute buffers; empty: its own
-  bool pinned = false;                 // never evicted for another model
-  int priority = 0;                    // higher stays longer
+  // Its engine is in a process of its own, with the others of its group (HostOptions::program), and what ends that ends
+  // nothing else. Models of one group are so together; those of "main" are in the group "isolated".
+  bool own_process = false;
+  bool pinned = false;                                      // never evicted for another model
+  int priority = 0;                                         // higher stays longer
   std::optional<std::chrono::milliseconds> time_to_live{};  // idle that long, it goes; empty: stays
   bool load_at_start = false;
   bool embeddings = false;  // for vectors

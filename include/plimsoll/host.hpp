@@ -41,6 +41,9 @@ struct HostOptions {
   // the host. What it throws is an error for the requests that wait for memory.
   std::function<double(const EvictionCandidate&)> regret{};
   std::size_t longest_queue = 1000;  // requests that wait; who comes then is refused with Error{busy}
+  // The program `plimsoll`, which is run as the process of models that have one. Empty: the one that was installed with
+  // this library, or beside this program, else the one in PATH; where there is none, such a model fails.
+  std::filesystem::path program{};
   // Told each change of a model's state, from the first on, on the thread that caused it, perhaps with the host's lock
   // held and before the host is made: it must be quick and must not call the host.
   std::function<void(const std::string& model, host::ModelState from, host::ModelState to)> on_change{};

@@ -24,6 +24,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include "base/descriptor_limit.hpp"
 #include "base/log.hpp"
 
 extern char** environ;
@@ -93,8 +94,13 @@ struct ChildProcess::Ends {
     const bool made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, questions.data()) == 0 &&
                       pipe2(answers.data(), O_CLOEXEC) == 0 && pipe2(errors.data(), O_CLOEXEC) == 0;
     if (made) return;
+    const int failure = errno;
     close_all();
-    throw Error(ErrorCode::io, "no pipe could be made for a child process");
+    throw Error(ErrorCode::io, fmt::format("no pipe could be made for a child process: {}{}", std::strerror(failure),
+                                           failure == EMFILE ? fmt::format("; this process may have {} files, sockets "
+                                                                           "and pipes open (ulimit -n)",
+                                                                           descriptor_limit())
+                                                             : ""));
   }
   ~Ends() { close_all(); }
   Ends(const Ends&) = delete;

@@ -42,6 +42,7 @@ HostOptions options_of(const plimsoll_host_options* given) {
   const plimsoll_host_options options = known(given);
   require_reserved(options.reserved, "plimsoll_host_options");
   HostOptions out{.regret = {}, .longest_queue = options.longest_queue, .on_change = {}};
+  if (options.program != nullptr) out.program = required_text(options.program, "program");
   if (options.regret != nullptr)
     out.regret = [options](const plimsoll::EvictionCandidate& candidate) { return regret_of(options, candidate); };
   if (options.on_change != nullptr)

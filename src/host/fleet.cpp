@@ -38,12 +38,6 @@ void look_at_isolation(const Fleet& fleet, std::vector<std::string>& out) {
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
     const std::string& group = model.request.compute_group;
-    if (model.isolation.is_wanted() && model.request.dry_run.context.kv_unified &&
-        !model.request.dry_run.context.embeddings)
-      out.push_back(
-          fmt::format("'{}' has one KV cache for all sequences (kv-unified), which a model in a process of "
-                      "its own cannot have yet",
-                      name));
     const FleetModel* const other = group.empty() ? &model : first.try_emplace(group, &model).first->second;
     if (other->isolation.is_wanted() != model.isolation.is_wanted())
       out.push_back(

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "base/log.hpp"
 #include "memory/group_owner.hpp"
 #include "plan/process_entry.hpp"
 #include "worker/limits.hpp"
@@ -16,6 +18,7 @@
 #include "worker/worker_process.hpp"
 
 #include "reported_bytes.hpp"
+#include "returned_memory.hpp"
 
 namespace plimsoll::host {
 namespace {
@@ -43,6 +46,25 @@ std::vector<memory::Entry> with_process(std::vector<memory::Entry> held, const s
   return held;
 }
 
+// A driver that is slower than that is not waited for: whoever loads then meets its refusal.
+constexpr std::chrono::seconds kMostToGiveBack{2};
+
+std::vector<device::DeviceInfo> infos_of(const std::vector<plan::DeviceVerdict>& devices) {
+  std::vector<device::DeviceInfo> out;
+  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state.info);
+  return out;
+}
+
+Bytes mapped_by(const std::vector<worker::RemoteModel*>& models) {
+  Bytes sum;
+  for (const worker::RemoteModel* model : models) {
+    for (const plan::Entry& entry : model->plan().entries) {
+      if (!entry.charged) sum += entry.bytes;
+    }
+  }
+  return sum;
+}
+
 worker::Limits limits_of(const Isolation& rules) {
   return {.most_decode_time = rules.most_decode_time, .most_host_memory = rules.most_host_memory};
 }
@@ -54,24 +76,36 @@ worker::Limits limits_of(const Isolation& rules) {
 class IsolatedModels::Group final : private worker::WorkerObserver {
  public:
   using GivesUp = std::function<void(const std::string& model, const Error& why)>;
-  Group(worker::RpcLoop& loop, worker::WorkerOptions options, const GivesUp& gives_up)
-      : gives_up_(gives_up), process_(loop, std::move(options), *this) {
-    process_.start();
+  Group(worker::RpcLoop& loop, worker::WorkerOptions options, run::MemoryAccounting& accounting,
+        std::vector<device::DeviceInfo> devices, const GivesUp& gives_up)
+      : gives_up_(gives_up),
+        devices_(std::move(devices)),
+        memory_(accounting.probe(), accounting.ledger()),
+        process_(std::in_place, loop, std::move(options), static_cast<worker::WorkerObserver&>(*this)) {
+    process_->start();
   }
+  ~Group() override {
+    process_.reset();
+    wait_for_memory();
+  }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
 
-  [[nodiscard]] worker::WorkerProcess& process() noexcept { return process_; }
+  [[nodiscard]] worker::WorkerProcess& process() noexcept { return *process_; }
   std::optional<ReportedBytes>& compute_buffers() noexcept { return compute_buffers_; }
   std::vector<memory::Ledger::PlannedEntry>& planned_buffers() noexcept { return planned_buffers_; }
   // Answers whether there were others.
   bool add(worker::RemoteModel* model) {
     const std::lock_guard lock(mutex_);
     models_.push_back(model);
+    process_->set_mapped(mapped_by(models_));
     return models_.size() > 1;
   }
   // Likewise whether there are others still. Waits while the process is being made ready again.
   bool leave(worker::RemoteModel* model) {
     const std::lock_guard lock(mutex_);
     std::erase(models_, model);
+    process_->set_mapped(mapped_by(models_));
     return !models_.empty();
   }
   [[nodiscard]] std::vector<std::string> owners() const {
@@ -81,11 +115,31 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
     if (compute_buffers_) out.push_back(compute_buffers_->owner());
     return out;
   }
+  // Everything that is to be in the process is there, and in the ledger.
+  void note_memory() {
+    memory_.note(devices_);
+    std::vector<std::string> now = owners();
+    const std::lock_guard lock(mutex_);
+    held_by_ = std::move(now);
+  }
 
  private:
   void died(const worker::Life& life, const worker::Death& death) override {
-    const std::lock_guard lock(mutex_);
-    for (worker::RemoteModel* model : models_) model->note_death(life, death.by_itself);
+    {
+      const std::lock_guard lock(mutex_);
+      for (worker::RemoteModel* model : models_) model->note_death(life, death.by_itself);
+    }
+    wait_for_memory();
+  }
+  // The process has ended.
+  void wait_for_memory() const {
+    std::vector<std::string> owners;
+    {
+      const std::lock_guard lock(mutex_);
+      owners = held_by_;
+    }
+    if (!memory_.is_back_within(kMostToGiveBack, owners))
+      log::warn("host", "devices do not have back after {} s what a model's process held", kMostToGiveBack.count());
   }
   // All models first: an answer may need its draft's. Then what may have ended the process, one after the other.
   void make_again(const std::shared_ptr<worker::Life>& life) override {
@@ -98,6 +152,7 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
   void is_back() override {
     const std::lock_guard lock(mutex_);
     for (worker::RemoteModel* model : models_) model->go_on(false);
+    memory_.note(devices_);
   }
   void gives_up(const Error& why) override {
     std::vector<std::string> names;
@@ -113,11 +168,14 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
   }
 
   const GivesUp& gives_up_;
+  const std::vector<device::DeviceInfo> devices_;
+  ReturnedMemory memory_;
   std::vector<memory::Ledger::PlannedEntry> planned_buffers_;
   std::optional<ReportedBytes> compute_buffers_;
   mutable std::mutex mutex_;
   std::vector<worker::RemoteModel*> models_;  // in the order in which they came
-  worker::WorkerProcess process_;
+  std::vector<std::string> held_by_;          // owners of what is in it, some of which have gone meanwhile
+  std::optional<worker::WorkerProcess> process_;
 };
 
 // Of one model, after which its bytes are given back; the process ends with the last one's, before that.
@@ -162,14 +220,17 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
   std::weak_ptr<Group>& there = groups_[name];
   if (auto group = there.lock()) return group;
   if (program_.empty())
-    throw Error(ErrorCode::unsupported, fmt::format("'{}' is to compute in a process of its own, and this program does "
-                                                    "not say which program that is to be",
-                                                    asked.plan.name));
+    throw Error(ErrorCode::unsupported,
+                fmt::format("'{}' is to compute in a process of its own, and the program 'plimsoll', "
+                            "which that is, was found neither beside this one nor in PATH: "
+                            "name it in the host's options",
+                            asked.plan.name));
   if (!loop_) loop_ = std::make_unique<worker::RpcLoop>();
   worker::WorkerOptions options{.program = program_, .name = name};
   options.program.append_range(worker::arguments_of(limits_of(asked.rules)));
   if (asked.rules.most_deaths) options.most_deaths = *asked.rules.most_deaths;
-  auto group = std::make_shared<Group>(*loop_, std::move(options), gives_up_);
+  options.most_host_memory = asked.rules.most_host_memory;
+  auto group = std::make_shared<Group>(*loop_, std::move(options), accounting_, infos_of(asked.devices), gives_up_);
   there = group;
   return group;
 }
@@ -223,6 +284,7 @@ IsolatedModels::Opened IsolatedModels::open(const Asked& asked, const std::stop_
   if (is_in_group)
     group.compute_buffers()->report(
         with_process(opened.held_by_group, group.compute_buffers()->owner(), opened.process));
+  group.note_memory();
   return {
       .holds = std::move(place), .model = std::move(model), .load_ms = opened.load_ms, .warm_up_ms = opened.warm_up_ms};
 }

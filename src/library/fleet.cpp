@@ -25,6 +25,7 @@ host::FleetModel host_model(const FleetModel& model) {
                        .warm_up = depth_of(model.options.warm_up)};
   if (out.request.name.empty()) out.request.name = name_of_file(model.path.string());
   out.request.compute_group = model.compute_group;
+  out.isolation.own_process = model.own_process;
   if (model.embeddings) run::plan_for_embeddings(out.request.dry_run, out.request.dry_run.context.pooling);
   if (model.ranking) run::plan_for_ranking(out.request.dry_run);
   if (const auto& draft = model.options.draft) {
@@ -50,6 +51,7 @@ host::Fleet host_fleet(const Fleet& fleet, const Runtime::State& runtime) {
         fmt::format("models[{}]", out.models.size() - 1);  // what is declared is refused as a whole
   }
   if (out.budgets.empty()) out.budgets = runtime.budgets;
+  host::settle_isolation(out);
   return out;
 }
 

@@ -137,7 +137,7 @@ Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<
                  GenerationOptions options) {
   auto busy = std::make_unique<Busy>(std::move(conversation));
   Conversation::State& state = **busy;
-  run::GenerationParams params = params_of(options, *state.conversation->instance().model());
+  run::GenerationParams params = params_of(options, state.conversation->vocabulary());
   params.prompt = std::move(prompt);
   params.draft = state.draft;
   return Generation(std::make_unique<Running>(std::move(busy), std::move(params)));

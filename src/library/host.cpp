@@ -12,6 +12,7 @@
 #include "embedding.hpp"
 #include "host_state.hpp"
 #include "moved_from.hpp"
+#include "worker_program.hpp"
 
 namespace plimsoll {
 namespace {
@@ -30,7 +31,9 @@ class RegretFunction final : public host::EvictionPolicy {
 };
 
 host::HostOptions host_options(const HostOptions& options, bool require_enforcing) {
-  host::HostOptions out{.longest_queue = options.longest_queue, .require_enforcing = require_enforcing};
+  host::HostOptions out{.longest_queue = options.longest_queue,
+                        .require_enforcing = require_enforcing,
+                        .worker_program = library::worker_program(options.program)};
   if (options.regret) out.policy = std::make_shared<RegretFunction>(options.regret);
   if (options.on_change) {
     out.told = [told = options.on_change](const host::HostEvent& event) {
@@ -149,14 +152,12 @@ Conversation& Lease::conversation() {
 }
 
 std::vector<Embedding> Lease::embed(std::span<const std::string> texts, const EmbedOptions& options) {
-  run::Embedder embedder(state().lease.instance());
-  return library::embed(embedder, texts, options);
+  return library::embed(state().lease.served(), texts, options);
 }
 
 std::vector<Ranked> Lease::rank(std::string_view query, std::span<const std::string> documents,
                                 const RankOptions& options) {
-  run::Reranker reranker(state().lease.instance());
-  return library::rank(reranker, query, documents, options);
+  return library::rank(state().lease.served(), query, documents, options);
 }
 
 }  // namespace plimsoll

@@ -5,6 +5,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "run/embedder.hpp"
+#include "run/fitting_pair.hpp"
 
 #include "pooled_batches.hpp"
 
@@ -74,20 +75,9 @@ std::vector<engine::Token> ranked_pair(const engine::Model& model, std::string_v
   return joined(vocab, vocab.tokenize(query, false, false), vocab.tokenize(document, false, false));
 }
 
-// Cuts whole tokens off the document's end until the pair fits. Text that is tokenized again may come out a few tokens
-// longer or shorter, so this looks again after each cut; what stands around the document is never touched.
 std::vector<engine::Token> Reranker::fitting_pair(std::string_view query, std::string_view document,
                                                   bool& truncated) const {
-  const engine::Vocab vocab = instance_.model()->vocab();
-  std::vector<engine::Token> tokens = pair(query, document);
-  if (tokens.size() <= longest_) return tokens;
-  truncated = true;
-  std::vector<engine::Token> left = vocab.tokenize(document, false, false);
-  while (tokens.size() > longest_ && !left.empty()) {
-    left.resize(left.size() - std::min(left.size(), tokens.size() - longest_));
-    tokens = pair(query, vocab.detokenize(left));
-  }
-  return tokens;
+  return run::fitting_pair(*instance_.model(), query, document, longest_, truncated);
 }
 
 std::vector<Ranked> Reranker::rank(std::string_view query, std::span<const std::string> documents,

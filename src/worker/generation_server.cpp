@@ -22,7 +22,7 @@ struct GenerationServer::Answer : std::enable_shared_from_this<Answer> {
   std::size_t told = 0;           // tokens
   std::size_t pieces = 0;         // of text, told
   std::size_t window = 1;         // of those, how many may be unread
-  std::size_t base = 0;           // tokens of the conversation before the answer's first
+  std::size_t base = 0;           // tokens of the conversation before the first that is told
   bool is_over = false;           // its end was told
   std::atomic<std::size_t> read = 0;
   std::atomic<bool> is_woken = false;
@@ -38,7 +38,6 @@ struct GenerationServer::Answer : std::enable_shared_from_this<Answer> {
 void GenerationServer::Answer::begin(GenerationRequest request) {
   run::GenerationParams& params = request.params;
   run::Conversation& conversation = *sequence->conversation;
-  base = conversation.size();
   window = std::max<std::size_t>(params.read_ahead.value_or(1), 1);
   params.stop = stop.get_token();
   params.on_ready = [weak = weak_from_this()] {
@@ -74,6 +73,7 @@ void GenerationServer::Answer::begin(GenerationRequest request) {
   if (draft && request.speculation)
     params.draft = run::Draft{.conversation = &*draft->conversation, .speculation = *request.speculation};
   generation.emplace(conversation, std::move(params));
+  base = conversation.size();
 }
 
 // From any thread: the strand looks what there is.
@@ -186,6 +186,7 @@ kj::Promise<void> GenerationServer::end(EndContext context) {
     std::size_t size = 0;
     std::size_t waiting = 0;
     bool has_logits = false;
+    std::vector<engine::Token> tokens{};  // where they are not those that were read
   };
   answer_->reader.reset();
   return strand_
@@ -195,11 +196,13 @@ kj::Promise<void> GenerationServer::end(EndContext context) {
         done.size = conversation.size();
         done.waiting = conversation.waiting();
         done.has_logits = conversation.has_logits();
+        if (done.size != answer->base + read) done.tokens = conversation.tokens();
         return done;
       })
       .then([context](Done done) mutable {
         auto results = context.getResults();
         results.setRest({reinterpret_cast<const kj::byte*>(done.rest.data()), done.rest.size()});
+        write_list(results.initTokens(static_cast<capnp::uint>(done.tokens.size())), done.tokens);
         auto state = results.initState();
         state.setSize(done.size);
         state.setWaiting(done.waiting);

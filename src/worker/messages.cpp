@@ -113,7 +113,8 @@ std::vector<plan::DeviceVerdict> devices_from(const Json& json) {
 }  // namespace
 
 std::string to_text(const OpenRequest& request) {
-  return dumped({{"name", request.plan.name},
+  return dumped({{"version", request.version},
+                 {"name", request.plan.name},
                  {"request", dry_run::to_json(request.plan.request)},
                  {"dry_run", dry_run::to_json(request.plan.dry_run)},
                  {"entries", entries(request.plan.entries)},
@@ -126,7 +127,12 @@ std::string to_text(const OpenRequest& request) {
 
 OpenRequest open_request_from(const std::string& text) {
   const Json json = Json::parse(text);
-  OpenRequest request;
+  OpenRequest request{.version = json.value("version", "another one")};
+  if (request.version != version())
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("a process of models is plimsoll {}, and its host is of version {}: both have to be the same",
+                    version(), request.version));
   request.plan.name = json.at("name");
   request.plan.request = dry_run::dry_run_request_from_json(json.at("request"));
   request.plan.dry_run = dry_run::dry_run_from_json(json.at("dry_run"));
@@ -159,11 +165,21 @@ Opened opened_from(const std::string& text) {
           .warm_up_ms = json.at("warm_up_ms")};
 }
 
-std::string to_text(const run::GenerationParams& params) {
+void require_can_cross(const run::GenerationParams& params) {
   if (params.sampler || params.on_token)
     throw Error(ErrorCode::unsupported,
                 "a sampler of one's own, or what reads logits, does not reach into the process of a model");
-  const Json json{{"predict", params.predict},
+  if (params.overflow.strategy == run::ContextOverflow::shift ||
+      params.overflow.strategy == run::ContextOverflow::reprefill)
+    throw Error(ErrorCode::unsupported,
+                "a model in a process of its own forgets nothing to make room in a full context: its host would not "
+                "know what the process remembers");
+}
+
+std::string to_text(const run::GenerationParams& params) {
+  require_can_cross(params);
+  const Json json{{"prompt", params.prompt},
+                  {"predict", params.predict},
                   {"sampling", engine::to_json(params.sampling)},
                   {"stop_strings", params.stop_strings},
                   {"keep_stop_string", params.keep_stop_string},
@@ -171,8 +187,6 @@ std::string to_text(const run::GenerationParams& params) {
                   {"keep_end_token", params.keep_end_token},
                   {"show_special", params.show_special},
                   {"overflow", static_cast<int>(params.overflow.strategy)},
-                  {"keep", params.overflow.keep},
-                  {"discard_share", params.overflow.discard_share},
                   {"answer_so_far", params.answer_so_far.tokens},
                   {"averages", params.answer_so_far.averages},
                   {"read_ahead", params.read_ahead ? Json(*params.read_ahead) : Json(nullptr)},
@@ -189,6 +203,7 @@ GenerationRequest generation_request_from(const std::string& text) {
   const Json json = Json::parse(text);
   GenerationRequest request;
   run::GenerationParams& params = request.params;
+  params.prompt = json.at("prompt").get<std::vector<engine::Token>>();
   params.predict = json.at("predict");
   params.sampling = engine::sampling_params_from_json(json.at("sampling"));
   params.stop_strings = json.at("stop_strings").get<std::vector<std::string>>();
@@ -197,8 +212,6 @@ GenerationRequest generation_request_from(const std::string& text) {
   params.keep_end_token = json.at("keep_end_token");
   params.show_special = json.at("show_special");
   params.overflow.strategy = static_cast<run::ContextOverflow>(json.at("overflow").get<int>());
-  params.overflow.keep = json.at("keep");
-  params.overflow.discard_share = json.at("discard_share");
   params.answer_so_far.tokens = json.at("answer_so_far");
   params.answer_so_far.averages = json.at("averages").get<std::vector<float>>();
   if (!json.at("read_ahead").is_null()) params.read_ahead = json.at("read_ahead").get<std::size_t>();

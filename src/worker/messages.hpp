@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/version.hpp"
 #include "model_worker.capnp.h"
 #include "plan/plan.hpp"
 #include "run/generation_work.hpp"
@@ -17,6 +18,7 @@ namespace plimsoll::worker {
 
 // What a worker is asked to load.
 struct OpenRequest {
+  std::string version{plimsoll::version()};  // of the host's program
   plan::ModelPlan plan{};
   std::vector<memory::Ledger::PlannedEntry> compute_buffers{};  // of its compute group; none: it has its own
   std::vector<plan::DeviceVerdict> devices{};  // of the plan; their budgets are what the worker may take
@@ -34,12 +36,14 @@ struct Opened {
 };
 
 [[nodiscard]] std::string to_text(const OpenRequest& request);
+// Throws Error{unsupported} for one of another version: what a library's program finds in PATH may be any.
 [[nodiscard]] OpenRequest open_request_from(const std::string& text);
 [[nodiscard]] std::string to_text(const Opened& opened);
 [[nodiscard]] Opened opened_from(const std::string& text);
 
-// What of the parameters can cross: no prompt, no callbacks, no stop. Throws Error{unsupported} for a sampler of the
-// caller's own, and where on_token reads logits.
+// What of the parameters can cross: no callbacks, no stop. Throws Error{unsupported} for a sampler of the caller's own,
+// where on_token reads logits, and where tokens are to be forgotten for new ones.
+void require_can_cross(const run::GenerationParams& params);
 [[nodiscard]] std::string to_text(const run::GenerationParams& params);
 struct GenerationRequest {
   run::GenerationParams params{};

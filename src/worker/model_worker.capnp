@@ -62,7 +62,9 @@ interface Reader {
 interface Generation {
   read @0 (pieces :UInt64) -> ();                      # so many were read since the beginning
   cancel @1 () -> ();
-  end @2 (read :UInt64) -> (state :State, rest :Data);  # so many tokens were read
+  # So many tokens were read. Where the sequence is not what it was with these behind it (its last one found no place,
+  # the model's own end is behind them), its tokens as they are.
+  end @2 (read :UInt64) -> (state :State, rest :Data, tokens :List(Int32));
 }
 
 interface Sequence {
@@ -91,6 +93,11 @@ interface Model {
   close @4 () -> ();
 }
 
+interface Host {  # of a model's conversations
+  # One that nobody uses lets go of its memory; the host saves it before it answers. False: there is none.
+  makeRoom @0 () -> (wasMade :Bool);
+}
+
 interface Worker {
-  open @0 (request :Text) -> (model :Model, facts :Text);
+  open @0 (request :Text, host :Host) -> (model :Model, facts :Text);
 }

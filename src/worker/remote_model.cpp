@@ -9,6 +9,7 @@
 
 #include "remote_sequence.hpp"
 #include "remote_work.hpp"
+#include "room_maker.hpp"
 #include "snapshots.hpp"
 #include "worker/rpc_errors.hpp"
 
@@ -28,7 +29,11 @@ struct EndProcess {
 
 RemoteModel::RemoteModel(RpcLoop& loop, WorkerProcess& process, OpenRequest request,
                          std::shared_ptr<engine::Model> vocabulary)
-    : loop_(loop), process_(process), request_(std::move(request)), vocabulary_(std::move(vocabulary)) {}
+    : loop_(loop),
+      process_(process),
+      request_(std::move(request)),
+      vocabulary_(std::move(vocabulary)),
+      room_(std::make_shared<RoomMaker>(loop)) {}
 
 void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
   const std::shared_ptr<Life> life = process_.life();
@@ -47,6 +52,7 @@ void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
 }
 
 RemoteModel::~RemoteModel() {
+  room_->set({});
   const bool others_stay = !leave_ || leave_(this);
   const std::shared_ptr<OpenModel> open = std::exchange(open_, nullptr);
   if (!open || !others_stay) return;
@@ -76,6 +82,7 @@ std::shared_ptr<OpenModel> RemoteModel::open_in(const std::shared_ptr<Life>& lif
       KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
+        call.setHost(RoomMaker::asked_by_process(room_));
         return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());
@@ -176,8 +183,7 @@ std::size_t RemoteModel::free_sequences() const {
   return all - std::min(all, sequences_.load());
 }
 
-// Sequences that share a cache are not served so: see Loader.
-void RemoteModel::on_full_cache(std::function<bool()> /*make_free*/) {}
+void RemoteModel::on_full_cache(std::function<bool()> make_free) { room_->set(std::move(make_free)); }
 
 namespace {
 

@@ -18,7 +18,8 @@
 namespace plimsoll::worker {
 
 class RemoteSequence;
-class WorkLink;  // remote_work.hpp
+class RoomMaker;  // room_maker.hpp
+class WorkLink;   // remote_work.hpp
 
 // What of a model is in one life of its process.
 struct OpenModel {
@@ -113,6 +114,7 @@ class RemoteModel final : public run::ServedModel {
   std::shared_ptr<OpenModel> open_;
   std::vector<std::weak_ptr<WorkLink>> at_work_;
   Strand callbacks_;
+  std::shared_ptr<RoomMaker> room_;
 };
 
 template <class Ask>

@@ -99,18 +99,16 @@ std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const r
   return made;
 }
 
-// With its tokens, which wait to be decoded.
-void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::span<const engine::Token> more) const {
-  if (const auto here = this->there(); here && here->open == open) return;
-  std::vector<engine::Token> all = tokens_;
-  all.append_range(more);
+// With tokens that wait to be decoded.
+bool RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::span<const engine::Token> tokens) const {
+  if (const auto here = this->there(); here && here->open == open) return false;
   auto there = model_.loop().shared<There>();
   there->open = open;
   const State state = as_ours([&] {
     return model_.loop().run([&]() -> kj::Promise<State> {
       KJ_IF_MAYBE (client, open->model) {
         auto call = client->createRequest();
-        write_list(call.initTokens(static_cast<capnp::uint>(all.size())), all);
+        write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
         write_list(call.initScales(static_cast<capnp::uint>(scales_.size())), scales_);
         call.setWeight(weight_);
         return call.send().then([there](auto&& made) {
@@ -122,13 +120,15 @@ void RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
     });
   });
   put(std::move(there), state);
+  return true;
 }
 
 void RemoteSequence::be_there() const {
   for (;;) {
     const std::shared_ptr<OpenModel> open = model_.open();
     try {
-      return be_there_in(open, {});
+      (void)be_there_in(open, tokens_);
+      return;
     } catch (const WorkerGone&) {  // the next life
     }
   }
@@ -303,11 +303,17 @@ Bytes RemoteSequence::size_when_saved() const {
   }
 }
 
-void RemoteSequence::note_answer(std::size_t noted, std::span<const engine::Token> said, State state) {
-  if (said.size() < noted)
-    tokens_.resize(tokens_.size() - (noted - said.size()));
-  else
-    tokens_.append_range(said.subspan(noted));
+std::size_t RemoteSequence::note_answer(std::size_t noted, std::span<const engine::Token> said, State state) {
+  const std::size_t before = tokens_.size() - noted;
+  tokens_.resize(before + std::min(noted, said.size()));
+  tokens_.append_range(said.subspan(std::min(noted, said.size())));
+  tokens_.resize(std::min<std::size_t>(tokens_.size(), context_facts().n_ctx_seq));
+  set(state);
+  return tokens_.size() - before;
+}
+
+void RemoteSequence::note_tokens(std::vector<engine::Token> tokens, State state) {
+  tokens_ = std::move(tokens);
   set(state);
 }
 

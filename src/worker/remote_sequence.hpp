@@ -50,13 +50,17 @@ class RemoteSequence final : public run::HeldSequence {
     bool has_logits = false;
   };
   // The answer that was made on it is left: of that the first `noted` tokens are here already, and from now on these.
-  void note_answer(std::size_t noted, std::span<const engine::Token> said, State state);
+  // Gives how many: the last one of a full context has no place.
+  [[nodiscard]] std::size_t note_answer(std::size_t noted, std::span<const engine::Token> said, State state);
+  // The same where the process says which tokens there are.
+  void note_tokens(std::vector<engine::Token> tokens, State state);
   // What is of it in the process means nothing any more: it is made again with its tokens before it is used.
   void leave_life() noexcept;
   // In the life of now, with its tokens; made again where it was in an earlier one. On a thread that may wait.
   void be_there() const;
-  // The same in a given life, with more tokens behind them. For who must not wait for a life. Throws WorkerGone.
-  void be_there_in(const std::shared_ptr<OpenModel>& open, std::span<const engine::Token> more) const;
+  // The same in a given life, made anew with these tokens. For who must not wait for a life. False: it was there
+  // already, and is left as it is. Throws WorkerGone.
+  bool be_there_in(const std::shared_ptr<OpenModel>& open, std::span<const engine::Token> tokens) const;
   [[nodiscard]] rpc::Sequence::Client client() const;  // the loop's thread, once it is there
 
  private:

@@ -1,9 +1,7 @@
 #include "remote_work.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -14,9 +12,6 @@
 
 namespace plimsoll::worker {
 namespace {
-
-// Pieces that may be on their way or unread. A round trip for each token would be the pace of a fast model.
-constexpr std::size_t kLeastWindow = 16;
 
 bool can_forget_its_tail(const engine::ModelFacts& model) {
   return !model.is_recurrent && !model.is_hybrid && model.n_swa <= 0;
@@ -33,14 +28,9 @@ RemoteSequence* draft_of(const run::GenerationParams& params) {
 
 }  // namespace
 
-struct RemoteWork::Begun {
-  std::shared_ptr<OpenModel> open;
-  std::size_t said = 0;                           // tokens of the answer that were there when it was begun
-  kj::Maybe<rpc::Generation::Client> generation;  // the loop's thread alone
-  void cancel() {
-    KJ_IF_MAYBE (one, generation) one->cancelRequest().send().detach([](kj::Exception&&) {});
-  }
-};
+void RemoteWork::Begun::cancel() {
+  KJ_IF_MAYBE (one, generation) one->cancelRequest().send().detach([](kj::Exception&&) {});
+}
 
 class RemoteWork::ReaderServer final : public rpc::Reader::Server {
  public:
@@ -61,22 +51,11 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
   // What is called may ask the process something, and wait for that: not here.
   kj::Promise<void> promptDecoded(PromptDecodedContext) override {
     bool is_first = false;
-    with_work([&](RemoteWork&) { is_first = !std::exchange(inbound_->prompt_was_decoded, true); });
-    if (!is_first) return kj::READY_NOW;
-    callbacks_.post([inbound = inbound_] {
-      const std::lock_guard calling(inbound->calling);
-      RemoteWork* work = nullptr;
-      {
-        const std::lock_guard lock(inbound->mutex);
-        work = inbound->work;
-      }
-      if (work == nullptr) return;
-      try {
-        work->params_.prompt_decoded();
-      } catch (...) {
-        work->push({.failure = std::current_exception()});
-      }
+    with_work([&](RemoteWork&) {
+      is_first = !std::exchange(inbound_->prompt_was_decoded, true);
+      if (is_first) inbound_->holds_back = true;
     });
+    if (is_first) callbacks_.post([inbound = inbound_] { call_prompt_decoded(*inbound); });
     return kj::READY_NOW;
   }
 
@@ -92,10 +71,29 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
   Strand& callbacks_;  // the model's, which outlives its process's calls to here
 };
 
+// On a thread that may wait. Answers that follow this one begin with its prompt: its end does not come before they can.
+void RemoteWork::call_prompt_decoded(Inbound& inbound) {
+  const std::lock_guard calling(inbound.calling);
+  RemoteWork* work = nullptr;
+  {
+    const std::lock_guard lock(inbound.mutex);
+    work = inbound.work;
+    if (work == nullptr || !inbound.holds_back) return;
+  }
+  try {
+    work->params_.prompt_decoded();
+  } catch (...) {
+    work->push({.failure = std::current_exception()});
+  }
+  const std::lock_guard lock(inbound.mutex);
+  inbound.holds_back = false;
+  for (run::GenerationOutput& output : std::exchange(inbound.held, {})) work->push(std::move(output));
+}
+
 RemoteWork::RemoteWork(RemoteSequence& sequence, run::GenerationParams params)
     : GenerationWork(std::move(params)), sequence_(&sequence), loop_(sequence.model().loop()) {
   fix_seed(params_.sampling);
-  (void)to_text(params_);  // throws what cannot be
+  require_can_cross(params_);
   const bool forgets = can_forget_its_tail(sequence.model_facts());
   ahead_ = params_.read_ahead.value_or(forgets ? 1 : 0);
   window_ = forgets ? std::max(ahead_, kLeastWindow) : std::max<std::size_t>(ahead_, 1);
@@ -177,8 +175,15 @@ void RemoteWork::begin_in(const std::shared_ptr<OpenModel>& open, bool is_back) 
     if (inbound_->prompt_was_decoded) params.prompt_decoded = nullptr;
   }
   params.read_ahead = window_;
-  sequence_->be_there_in(open, std::span(said).subspan(std::min(noted_, said.size())));
-  if (const RemoteSequence* draft = draft_of(params_)) draft->be_there_in(draft->model().open_in_life_of(*open), {});
+  // The answer comes behind what it answers: where that fills the context, the last token of it has no place.
+  std::vector<engine::Token> all = sequence_->tokens();
+  all.append_range(std::span(said).subspan(std::min(noted_, said.size())));
+  const std::size_t before = all.size() - std::min(all.size(), params.answer_so_far.tokens);
+  params.prompt.clear();
+  if (sequence_->be_there_in(open, std::span(all).first(before)))
+    params.prompt.assign(std::next(all.begin(), static_cast<std::ptrdiff_t>(before)), all.end());
+  if (const RemoteSequence* draft = draft_of(params_))
+    (void)draft->be_there_in(draft->model().open_in_life_of(*open), draft->tokens());
   const std::string text = to_text(params);
   (void)as_ours([&] { return loop_.run([&] { return send(*this, text, begun, number); }); });
   if (is_back) log::info("worker", "an answer of '{}' goes on behind {} tokens", sequence_->model_name(), said.size());
@@ -197,7 +202,7 @@ void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
     if (!read.stop_string.empty()) inbound_->stop_string = read.stop_string;
     if (read.output.failure || read.output.reason != run::FinishReason::running) inbound_->is_over = true;
     if (!read.output.failure && inbound_->is_over && inbound_->begun) inbound_->begun->open->life->did_its_work = true;
-    push(std::move(read.output));
+    tell(std::move(read.output));
   }
   inbound_->changed.notify_all();
 }
@@ -222,79 +227,19 @@ void RemoteWork::has_read() noexcept {
 }
 
 void RemoteWork::over(Error failure) {
-  {
-    const std::lock_guard lock(inbound_->mutex);
-    if (inbound_->is_over) return;
-    inbound_->is_over = true;
-    inbound_->changed.notify_all();
-  }
-  push({.failure = std::make_exception_ptr(std::move(failure))});
+  const std::lock_guard lock(inbound_->mutex);
+  if (inbound_->is_over) return;
+  inbound_->is_over = true;
+  inbound_->changed.notify_all();
+  tell({.failure = std::make_exception_ptr(std::move(failure))});
 }
 
-void WorkLink::process_is_back(const std::shared_ptr<OpenModel>& open) {
-  std::shared_ptr<RemoteWork::Inbound> inbound;
-  std::size_t passed = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (work_ == nullptr) return;
-    inbound = work_->inbound_;
-    {
-      const std::lock_guard of_inbound(inbound->mutex);
-      if (inbound->begun && inbound->begun->open == open) return;
-    }
-    is_on_trial_ = is_suspect();
-    passed = told_before_ + kLeastWindow;
-    try {
-      work_->begin_in(open, true);
-    } catch (const WorkerGone&) {
-      throw;
-    } catch (...) {
-      work_->push({.failure = std::current_exception()});
-      work_ = nullptr;
-      return;
-    }
-    if (!is_on_trial_) return;
-  }
-  // A reader who does not read holds it back, and everybody who waits for the process.
-  constexpr std::chrono::milliseconds kLook{20};
-  constexpr std::chrono::seconds kMost{30};
-  const auto until = std::chrono::steady_clock::now() + kMost;
-  {
-    std::unique_lock lock(inbound->mutex);
-    const auto is_cleared = [&] {
-      return inbound->is_over || inbound->work == nullptr || inbound->told.size() >= passed;
-    };
-    while (!inbound->changed.wait_for(lock, kLook, is_cleared) && std::chrono::steady_clock::now() < until) {
-      if (open->life->is_over) throw WorkerGone();
-    }
-  }
-  const std::lock_guard lock(mutex_);
-  is_on_trial_ = false;
-}
-
-void WorkLink::note_death(const Life& life, bool by_itself) {
-  const std::lock_guard lock(mutex_);
-  const bool was_on_trial = std::exchange(is_on_trial_, false);
-  if (work_ == nullptr) return;
-  {
-    const std::lock_guard of_inbound(work_->inbound_->mutex);
-    const auto& begun = work_->inbound_->begun;
-    if (!begun || begun->open->life.get() != &life) return;
-    told_before_ = std::max(told_before_, work_->inbound_->told.size());
-  }
-  if (!by_itself) return;
-  if (++deaths_ < 2 || !was_on_trial) return;
-  work_->over(Error(ErrorCode::model_crashed,
-                    fmt::format("this request has ended the process of '{}' twice, and is not tried again",
-                                work_->sequence_->model_name())));
-  work_ = nullptr;
-}
-
-void WorkLink::fail(const Error& why) {
-  const std::lock_guard lock(mutex_);
-  if (work_ == nullptr) return;
-  work_->over(why);
-  work_ = nullptr;
+// With the inbound's lock.
+void RemoteWork::tell(run::GenerationOutput output) {
+  if (inbound_->holds_back)
+    inbound_->held.push_back(std::move(output));
+  else
+    push(std::move(output));
 }
 
 void RemoteWork::stop_listening() {
@@ -318,6 +263,7 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
   }
   RemoteSequence::State state;
   std::string rest;
+  std::vector<engine::Token> tokens;
   bool is_there = false;
   if (begun && kept.size() >= begun->said) {
     try {
@@ -329,6 +275,7 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
             return call.send().then([&](auto&& done) {
               const auto data = done.getRest();
               rest.assign(data.asChars().begin(), data.size());
+              tokens = tokens_of(done.getTokens());
               state = {.waiting = done.getState().getWaiting(), .has_logits = done.getState().getHasLogits()};
               begun->generation = nullptr;
               return true;
@@ -341,8 +288,8 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
     } catch (const WorkerGone&) {  // the sequence is made again with what was kept, when somebody uses it
     }
   }
-  sequence_->note_answer(noted_, kept, state);
-  noted_ = kept.size();
+  noted_ = sequence_->note_answer(noted_, kept, state);
+  if (!tokens.empty()) sequence_->note_tokens(std::move(tokens), state);
   if (!is_there) sequence_->leave_life();
   return rest;
 }
@@ -361,6 +308,7 @@ std::string RemoteWork::end(const std::vector<engine::Token>& read) {
 bool RemoteWork::stop_for_now() {
   if (sequence_ == nullptr || is_over_) return false;
   on_stop_.reset();
+  call_prompt_decoded(*inbound_);  // where that was to be
   stop_listening();
   std::vector<engine::Token> told;
   {
@@ -368,6 +316,7 @@ bool RemoteWork::stop_for_now() {
     told = inbound_->told;
   }
   if (was_begun_) (void)leave(told);
+  if (noted_ < told.size()) sequence_->leave_life();  // it is made again with all of the answer
   return true;
 }
 

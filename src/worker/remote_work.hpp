@@ -17,6 +17,9 @@ namespace plimsoll::worker {
 
 class RemoteWork;
 
+// Pieces that may be on their way or unread. A round trip for each token would be the pace of a fast model.
+inline constexpr std::size_t kLeastWindow = 16;
+
 // For the supervisor of the process: an answer that goes on in a new life. What is over by then is not touched.
 class WorkLink {
  public:
@@ -50,7 +53,12 @@ class RemoteWork final : public run::GenerationWork {
 
  private:
   friend class WorkLink;
-  struct Begun;  // in one life
+  struct Begun {  // in one life
+    std::shared_ptr<OpenModel> open;
+    std::size_t said = 0;                           // tokens of the answer that were there when it was begun
+    kj::Maybe<rpc::Generation::Client> generation;  // the loop's thread alone
+    void cancel();
+  };
   // What the loop's thread delivers to.
   struct Inbound {
     std::mutex mutex;
@@ -62,7 +70,10 @@ class RemoteWork final : public run::GenerationWork {
     std::vector<float> averages;      // behind them
     std::size_t pieces = 0;           // of text, since it was begun last
     bool prompt_was_decoded = false;  // told once, whatever the lives
-    bool is_over = false;             // its end has come
+    // What comes before whoever wants to hear of the prompt has heard of it, and is told behind that.
+    bool holds_back = false;
+    std::vector<run::GenerationOutput> held;
+    bool is_over = false;  // its end has come
     std::string stop_string;
     std::mutex calling;  // held while what may wait is called back; taken before the other one
   };
@@ -78,6 +89,8 @@ class RemoteWork final : public run::GenerationWork {
   [[nodiscard]] static kj::Promise<bool> send(const RemoteWork& work, const std::string& params,
                                               std::shared_ptr<Begun> begun, std::uint64_t number);
   void deliver(rpc::Reader::ToldParams::Reader told);
+  void tell(run::GenerationOutput output);
+  static void call_prompt_decoded(Inbound& inbound);
   void over(Error failure);
   void stop_listening();
   [[nodiscard]] std::string leave(std::span<const engine::Token> kept);

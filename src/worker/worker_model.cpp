@@ -3,6 +3,7 @@
 #include <plimsoll/base/error.hpp>
 
 #include "generation_server.hpp"
+#include "room_request.hpp"
 #include "snapshots.hpp"
 
 namespace plimsoll::worker {
@@ -22,6 +23,17 @@ void WorkerModel::has_left() {
   const std::lock_guard lock(mutex_);
   --leaving_;
   changed_.notify_all();
+}
+
+bool WorkerModel::has_some_leaving() {
+  const std::lock_guard lock(mutex_);
+  return leaving_ > 0;
+}
+
+// What the host has given back is on its way out, and needs this thread's lock for that: it is not asked for more
+// before that is gone.
+void WorkerModel::ask_for_room(std::shared_ptr<RoomRequest> host) {
+  model->on_full_cache([this, host = std::move(host)] { return has_some_leaving() || host->look(); });
 }
 
 run::Conversation WorkerModel::with_a_free_sequence(const std::function<run::Conversation()>& make) {

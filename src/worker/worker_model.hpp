@@ -17,6 +17,8 @@
 
 namespace plimsoll::worker {
 
+class RoomRequest;  // room_request.hpp
+
 // Shared by whatever uses the model; `gone` is called once nobody does, when its memory has been given back.
 struct WorkerModel {
   std::unique_ptr<run::ComputeGroup::Member> member;
@@ -28,6 +30,9 @@ struct WorkerModel {
   [[nodiscard]] run::Conversation with_a_free_sequence(const std::function<run::Conversation()>& make);
   void begin_leaving();
   void has_left();
+  [[nodiscard]] bool has_some_leaving();
+  // Its sequences share a cache: where that is full the host is asked.
+  void ask_for_room(std::shared_ptr<RoomRequest> host);
 
  private:
   std::mutex mutex_;

@@ -89,8 +89,28 @@ void WorkerProcess::start() {
   supervisor_ = std::thread([this] { supervise(); });
 }
 
+// Watching alone is the rule where the system leaves no groups to us.
+void WorkerProcess::limit_memory(Life& life) {
+  if (!options_.most_host_memory) return;
+  const auto place = MemoryGroup::place();
+  if (!place) return;
+  auto group = MemoryGroup::create(*place, fmt::format("model-{}", life.process.pid()));
+  const std::lock_guard lock(mutex_);
+  if (group && group->limit(*options_.most_host_memory + mapped_) && group->add(life.process.pid()))
+    life.memory = std::move(group);
+  else
+    log::debug("worker", "the memory of '{}' is watched, and not limited by a group of its own", options_.name);
+}
+
+void WorkerProcess::set_mapped(Bytes mapped) {
+  const std::lock_guard lock(mutex_);
+  mapped_ = mapped;
+  if (life_ && life_->memory) (void)life_->memory->limit(*options_.most_host_memory + mapped);
+}
+
 std::shared_ptr<Life> WorkerProcess::begin_life() {
   auto life = std::make_shared<Life>(options_.program);
+  limit_memory(*life);
   const int socket = life->process.take_socket();
   (void)loop_.run([&]() -> kj::Promise<bool> {
     auto connection = kj::heap<Connection>();
@@ -134,6 +154,7 @@ void WorkerProcess::supervise() {
     }
     const std::uint64_t ended_before = ended_for_want_of_memory();
     ChildProcess::End end = life->process.end(kLastWords);
+    if (life->memory && life->memory->has_ended_one()) end.how += ", since its host memory is limited";
     const Death death{.how = std::move(end.how),
                       .last_words = without_end_of_line(std::move(end.errors)),
                       .by_itself = !is_from_outside(end.signal, ended_before)};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <plimsoll/base/error.hpp>
 #include "base/child_process.hpp"
 #include "model_worker.capnp.h"
+#include "worker/memory_group.hpp"
 #include "worker/restart_rule.hpp"
 #include "worker/rpc_loop.hpp"
 
@@ -21,6 +23,7 @@ namespace plimsoll::worker {
 
 // One life of the process. What is of an earlier life is void.
 struct Life {
+  std::unique_ptr<MemoryGroup> memory;  // null: its limit is watched alone
   ChildProcess process;
   std::atomic<bool> is_over = false;       // its connection has ended
   std::atomic<bool> did_its_work = false;  // an answer came to its end in it
@@ -55,6 +58,7 @@ struct WorkerOptions {
   std::vector<std::string> program{};  // "plimsoll model-worker", with its limits
   std::string name{};                  // of the compute group, for the log
   std::size_t most_deaths = RestartRule::kMostDeaths;
+  std::optional<Bytes> most_host_memory{};  // pages of its own; the system holds it to that, too, where that can be had
 };
 
 // Any thread.
@@ -66,6 +70,9 @@ class WorkerProcess {
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
+  // How much of the host's memory its models' files have mapped: page cache, which counts for the system beside its
+  // own. Before they are loaded.
+  void set_mapped(Bytes mapped);
   void start();  // throws Error{io}
   // The life of now; waits while there is none and one is to come. Throws Error{engine_failed} where it was given up.
   [[nodiscard]] std::shared_ptr<Life> life();
@@ -81,6 +88,7 @@ class WorkerProcess {
   std::shared_ptr<Life> begin_life();
   void supervise();
   void live_again();
+  void limit_memory(Life& life);
   void disconnect(Life& life);
   void give_up(const std::string& why);
   [[nodiscard]] bool waits_before_next_life(std::chrono::seconds wait);
@@ -97,6 +105,7 @@ class WorkerProcess {
   std::string failure_;  // it was given up
   std::string last_words_;
   std::uint64_t restarts_ = 0;
+  Bytes mapped_;
   RestartRule rule_;  // the supervisor's
   std::thread supervisor_;
 };

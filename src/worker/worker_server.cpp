@@ -17,6 +17,7 @@
 
 #include "message_limits.hpp"
 #include "own_loop.hpp"
+#include "room_request.hpp"
 
 namespace plimsoll::worker {
 
@@ -44,7 +45,7 @@ std::vector<memory::Entry> WorkerServer::held_by(const std::string& owner) {
   return out;
 }
 
-WorkerServer::Made WorkerServer::make(const OpenRequest& request) {
+WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<RoomRequest> room) {
   accounting_.set_budgets(request.devices);  // what the host has reserved for this process, and what may come to that
   const Stopwatch watch;
   auto model = std::make_shared<WorkerModel>();
@@ -63,12 +64,15 @@ WorkerServer::Made WorkerServer::make(const OpenRequest& request) {
   opened.load_ms = load_ms;
   opened.warm_up_ms = watch.elapsed_ms() - load_ms;
   model->model = std::make_unique<run::LocalModel>(std::move(instance));
+  if (model->model->has_conversations() && model->model->context_facts().kv_unified)
+    model->ask_for_room(std::move(room));
   return {.model = std::move(model), .opened = std::move(opened)};
 }
 
 kj::Promise<void> WorkerServer::open(OpenContext context) {
   const std::string text = context.getParams().getRequest().cStr();
-  return loader_.promise([this, text] { return make(open_request_from(text)); })
+  auto room = std::make_shared<RoomRequest>(context.getParams().getHost());
+  return loader_.promise([this, text, room = std::move(room)] { return make(open_request_from(text), room); })
       .then([this, context](Made made) mutable {
         context.getResults().setFacts(to_text(made.opened).c_str());
         context.getResults().setModel(kj::heap<ModelServer>(sequences_, std::move(made.model)));

@@ -67,6 +67,26 @@ class CApiHost : public CApi {
   plimsoll_host* host = nullptr;
 };
 
+TEST_F(CApiHost, AModelCanHaveAProcessOfItsOwn) {
+  fleet = "isolation = \"process\"\n" + fleet;
+  plimsoll_host_options options;
+  expect_ok(plimsoll_host_options_init(&options, sizeof options));
+  EXPECT_EQ(options.program, nullptr);
+  const std::string program = PLIMSOLL_BINARY_DIR "/bin/plimsoll";
+  options.program = program.c_str();
+  open_host(&options);
+  plimsoll_lease* const there = lease("mate");
+  plimsoll_conversation* talk = nullptr;
+  expect_ok(plimsoll_lease_conversation(there, &talk));
+  EXPECT_FALSE(says(talk, "Day 12.").empty());
+  char* json = nullptr;
+  expect_ok(plimsoll_host_status_json(host, &json));
+  const Json status = Json::parse(taken(json));
+  EXPECT_GT(status.at("models").at(0).at("process").at("pid"), 0) << status;
+  expect_ok(plimsoll_conversation_close(talk));
+  expect_ok(plimsoll_lease_close(there));
+}
+
 TEST_F(CApiHost, AModelIsLoadedWhenItIsAskedFor) {
   open_host();
   EXPECT_EQ(state_of("mate"), "absent");

@@ -78,7 +78,6 @@ TEST(IsolationTest, WhatMeansNothingIsSaid) {
   EXPECT_THAT(wrong_with(model + "process-memory = \"much\""), HasSubstr("process-memory"));
   EXPECT_THAT(wrong_with(model + "most-deaths = \"few\""), HasSubstr("most-deaths"));
   EXPECT_THAT(wrong_with("isolation = 5\n" + model), HasSubstr("isolation"));
-  EXPECT_THAT(wrong_with(model + "isolation = \"process\"\nkv-unified = true"), HasSubstr("kv-unified"));
   const std::string of_one = "compute-group = \"one\"\n";
   const std::string other = "[[model]]\npath = \"b.gguf\"\n" + of_one;
   EXPECT_THAT(wrong_with(model + of_one + "isolation = \"process\"\n" + other), HasSubstr("a whole group"));

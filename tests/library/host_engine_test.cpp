@@ -87,6 +87,43 @@ TEST(Hosts, TellEveryChangeFromTheFirstOn) {
                           std::pair("mate", host::ModelState::warming), std::pair("mate", host::ModelState::ready)));
 }
 
+// The program is found beside this one, as it would be beside an installed library.
+TEST(Hosts, HaveModelsInProcessesOfTheirOwn) {
+  Fleet fleet = fleet_of({{"mate", kModel}});
+  fleet.models.push_back({.path = test::kOtherModel, .options = small(), .embeddings = true});
+  fleet.models.back().options.name = "vectors";
+  fleet.models.back().options.context.pooling = engine::Pooling::mean;
+  const std::vector<std::string> texts{"Heavy seas.", "Fair wind."};
+  std::string expected;
+  std::vector<Embedding> vectors;
+  {
+    const Host here(Runtime(), fleet);
+    expected = here.acquire("mate").conversation().generate("Day 12.", kGreedy).read_all();
+    vectors = here.acquire("vectors").embed(texts);
+    EXPECT_FALSE(here.status().models[0].process.has_value());
+  }
+  for (FleetModel& model : fleet.models) model.own_process = true;
+  const Host host(Runtime(), fleet);
+  EXPECT_EQ(host.acquire("mate").conversation().generate("Day 12.", kGreedy).read_all(), expected);
+  const std::vector<Embedding> elsewhere = host.acquire("vectors").embed(texts);
+  ASSERT_EQ(elsewhere.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(elsewhere[i].values.size(), vectors[i].values.size());
+    for (std::size_t at = 0; at < vectors[i].values.size(); ++at)
+      EXPECT_NEAR(elsewhere[i].values[at], vectors[i].values[at], 1e-4);
+  }
+  const auto status = host.status();
+  ASSERT_TRUE(status.models[0].process.has_value());
+  EXPECT_EQ(status.models[0].process->pid, status.models[1].process->pid) << "one compute group, one process";
+}
+
+TEST(Hosts, SayWhereTheProgramOfSuchAModelIsMissing) {
+  Fleet fleet = fleet_of({{"mate", kModel}});
+  fleet.models.front().own_process = true;
+  const Host host(Runtime(), fleet, {.program = "/nowhere/plimsoll"});
+  expect_error(ErrorCode::io, "'/nowhere/plimsoll' could not be started", [&] { (void)host.acquire("mate"); });
+}
+
 TEST(Hosts, BecomeAnotherFleetWhileTheyWork) {
   const Host host(Runtime(), fleet_of({{"mate", kModel}}));
   std::optional<Lease> lease = host.acquire("mate");

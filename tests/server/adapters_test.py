@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import numbers_of  # noqa: E402
 from gguf_lora import write_lora  # noqa: E402
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads, process_bytes  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 PROMPT = "Day 12. The ship lies at anchor. The captain has counted the barrels, and the mate has counted the captain."
@@ -153,7 +153,7 @@ class Adapters(Case):
 class AdaptersOfAFleet(Case):
     def fleet(self, model="", presets="", more=""):
         file = self.path / "fleet.toml"
-        file.write_text(f"""budgets = ["CPU=64MiB"]
+        file.write_text(f"""budgets = ["CPU={(64 << 20) + process_bytes(PROGRAM)}"]
 [swap]
 folder = "swap"
 keep-prompts = "16MiB"

@@ -231,9 +231,24 @@ class Isolation(unittest.TestCase):
                                    for name, how in (("a", "process"), ("b", "none"))))
         with self.assertRaisesRegex(AssertionError, "a process computes for a whole group"):
             Serving(PROGRAM, mixed)
-        unified = self.fleet(f'[[model]]\npath = "{MATE}"\nisolation = "process"\nkv-unified = true\n')
-        with self.assertRaisesRegex(AssertionError, "kv-unified"):
-            Serving(PROGRAM, unified)
+
+    def test_conversations_of_a_shared_cache_make_room_for_each_other(self):
+        """Prompts that are kept fill it: each new one needs the room of an old one, through all of which its process dies twice."""
+        asked = [{"prompt": f"Day {day}. " + "The wind was fair and the sea calm. " * 30, "max_tokens": 24, "ignore_eos": True, "temperature": 0}
+                 for day in range(6)]
+        shape = ("-m", MATE, "-np", "4", "-c", "1024", "-kvu", "-fa", "off", *SMALL)
+        plain = self.serve(*shape)
+        expected = [complete(plain, one) for one in asked]
+        server = self.serve(*shape, "--isolate")
+        texts = []
+        for i, one in enumerate(asked):
+            if i in (2, 4):
+                os.kill(pid_of(server, "mate-chat"), signal.SIGKILL)
+            texts.append(complete(server, one))
+        self.assertEqual(texts, expected)
+        self.assertEqual(in_threads(len(asked), lambda i: len(complete(server, asked[i])) > 0), [True] * len(asked))
+        self.assertGreater(server.get("/plimsoll/v1/status")[1]["swap"]["memory"], 0)
+        self.assertEqual(status_of(server, "mate-chat")["process"]["restarts"], 2)
 
 
 if __name__ == "__main__":

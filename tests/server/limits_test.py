@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, Serving, in_threads  # noqa: E402
+from serving import BOSUN, MATE, SMALL, Serving, in_threads, process_bytes  # noqa: E402
 
 PROGRAM = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -32,7 +32,7 @@ class Limits(unittest.TestCase):
         fleet = pathlib.Path(folder.name) / "fleet.toml"
         fleet.write_text("".join(f'[[model]]\nname = "{name}"\npath = "{BOSUN}"\ndevice = "none"\nbatch-size = 64\nctx-size = {context}\n'
                                  for name, context in (("small", 256), ("large", 65536))))
-        server = self.serving(fleet, "--budget", "CPU=32MiB")
+        server = self.serving(fleet, "--budget", f"CPU={(32 << 20) + process_bytes(PROGRAM)}")
         status, body = server.post("/v1/completions", {"model": "large", "prompt": "x"})
         self.assertEqual(status, 507, body)
         self.assertEqual(body["error"]["code"], "over_budget")
@@ -76,7 +76,7 @@ class Limits(unittest.TestCase):
 
     def needed_by_one(self):
         plan = json.loads(subprocess.run([PROGRAM, "plan", "-m", MATE, "-c", "8192", *SMALL, "--json"], capture_output=True, text=True, check=True).stdout)
-        return next(d["required"] for d in plan["devices"] if d["device"] == "CPU")
+        return next(d["required"] for d in plan["devices"] if d["device"] == "CPU") + process_bytes(PROGRAM)
 
     def test_two_models_take_turns_under_a_budget_for_one(self):
         server = self.serving("-m", BOSUN, "-m", MATE, "-c", 8192, "--budget", f"CPU={self.needed_by_one() + (1 << 20)}", *SMALL, wait_ready=False)

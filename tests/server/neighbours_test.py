@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from serving import BOSUN, MATE, SMALL, Serving
+from serving import BOSUN, MATE, SMALL, Serving, process_bytes
 
 PROGRAM = sys.argv[1]
 CONTEXT = ["-c", "8192", "-np", "2", "--no-mmap"]  # the cache is most of it, and exactly planned
@@ -21,7 +21,7 @@ def planned(model, *arguments):
     """What it takes of the host, in bytes."""
     said = subprocess.run([PROGRAM, "plan", "-m", model, *SMALL, *CONTEXT, *arguments, "--json"], check=True, capture_output=True,
                           env={**os.environ, "PLIMSOLL_BROKER": "off"})
-    return next(d["required"] for d in json.loads(said.stdout)["devices"] if d["device"] == "CPU")
+    return next(d["required"] for d in json.loads(said.stdout)["devices"] if d["device"] == "CPU") + process_bytes(PROGRAM)
 
 
 class Neighbours(unittest.TestCase):

@@ -10,7 +10,7 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, process_bytes  # noqa: E402
 
 PROGRAM = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -63,7 +63,7 @@ class RequestChecks(ServedCase):
         fleet.write_text(f'[[model]]\nname = "bosun-log"\npath = "{BOSUN}"\n{common}[[model]]\nname = "mate-chat"\npath = "{MATE}"\n{common}'
                          f'[[model]]\nname = "vectors"\npath = "{MATE}"\nembeddings = true\npooling = "mean"\n{common}'
                          f'[[model]]\nname = "rows"\npath = "{MATE}"\nembeddings = true\npooling = "none"\n{common}')
-        cls.arguments = (str(fleet), "--budget", f"CPU={max(needed_by(MATE), needed_by(BOSUN)) + (1 << 20)}")
+        cls.arguments = (str(fleet), "--budget", f"CPU={max(needed_by(MATE), needed_by(BOSUN)) + process_bytes(PROGRAM) + (1 << 20)}")
         super().setUpClass()
 
     def setUp(self):

@@ -1,4 +1,5 @@
 """A `plimsoll serve` of one's own, for tests: started, asked, ended."""
+import functools
 import http.client
 import json
 import os
@@ -18,6 +19,18 @@ MATE = str(DEMO / "mate-chat.gguf")  # answers questions, and carries a template
 BOSUN = str(DEMO / "bosun-log.gguf")
 PASSED_ON = ("PLIMSOLL_IN_ROOT", "PLIMSOLL_ISOLATE")  # with the last one any of these tests asks models in processes of their own
 SMALL = ["--device", "none", "-t", "1", "-b", "128", "-ub", "128"]
+
+
+@functools.cache
+def process_bytes(program):
+    """What a plan counts for the process of models, where these tests ask for one: budgets are larger by that."""
+    if not os.environ.get("PLIMSOLL_ISOLATE"):
+        return 0
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as fleet:
+        fleet.write(f'[[model]]\npath = "{BOSUN}"\ndevice = "none"\nctx-size = 256\nisolation = "process"\n')
+        fleet.flush()
+        plan = json.loads(subprocess.run([program, "plan", fleet.name, "--json"], capture_output=True, text=True, check=True).stdout)
+    return sum(entry["bytes"] for model in plan["models"] for entry in model["entries"] if entry["buffer"] == "process")
 
 
 class Serving:

@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads, process_bytes  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 LONG = "Day 12. Wind north, sea calm. " * 12  # a prompt of some batches
@@ -66,7 +66,8 @@ class SeveralAnswers(ServedCase):
         self.complete(prompt=prompt, n=4)
         decoded = self.status_of()["tokens"] - before
         self.assertGreaterEqual(decoded, tokens + 4 * 15 - 20)  # less where it begins as another prompt did
-        self.assertLessEqual(decoded, tokens + 4 * 16)
+        again = 3 if process_bytes(PROGRAM) else 0  # in another process the first answer goes on meanwhile: copies decode the last one again
+        self.assertLessEqual(decoded, tokens + 4 * 16 + again)
 
     # The first may be ahead by as much as the server reads ahead (256 pieces) before the others begin: a copy of its prompt
     # waits for the thread that tells. What is longer than twice that ends after all have begun, on the busiest machine.
@@ -211,7 +212,7 @@ class SlotsOfFew(unittest.TestCase):
     def test_a_model_that_is_wanted_away_ends_them_and_goes(self):
         shape = ["-np", "2", "-c", "8192", *SMALL]
         plan = json.loads(subprocess.run([PROGRAM, "plan", "-m", MATE, *shape, "--json"], capture_output=True, text=True, check=True).stdout)
-        needed = next(d["required"] for d in plan["devices"] if d["device"] == "CPU")
+        needed = next(d["required"] for d in plan["devices"] if d["device"] == "CPU") + process_bytes(PROGRAM)
         server = Serving(PROGRAM, "-m", BOSUN, "-m", MATE, "--budget", f"CPU={needed + (1 << 20)}", *shape, wait_ready=False)
         try:
             models = ("bosun-log", "mate-chat")

@@ -3,14 +3,15 @@
 
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <thread>
 
 #include "run/local_model.hpp"
 #include "worker/limits.hpp"
-#include "worker/remote_model.hpp"
 
 #include "expect_error.hpp"
+#include "lone_model.hpp"
 #include "small_models.hpp"
 
 namespace plimsoll::worker {
@@ -20,75 +21,11 @@ using run::Conversation;
 using run::Generation;
 using run::GenerationParams;
 
-// One model in its process, as a host has it.
-class Lone final : private WorkerObserver {
-  std::mutex mutex_;
-  bool is_closed_ = false;
-
- public:
-  Lone(OpenRequest request, WorkerOptions options)
-      : process(loop, std::move(options), *this), model(loop, process, request, header_of(request)) {
-    model.on_close([this](RemoteModel*) { return leave(); });
-    process.start();
-    model.load();
-  }
-  ~Lone() noexcept override {}  // the RPC library's objects may throw in theirs
-
-  RpcLoop loop;
-  std::atomic<int> deaths = 0;
-  std::atomic<bool> is_given_up = false;
-  WorkerProcess process;
-  RemoteModel model;
-
- private:
-  static std::shared_ptr<engine::Model> header_of(const OpenRequest& request) {
-    engine::ModelParams params = request.plan.request.model;
-    params.devices = {"none"};
-    return engine::Model::load(params, {.vocab_only = true});
-  }
-  // Waits while the supervisor is at work with the model: it ends before the process does.
-  bool leave() {
-    const std::lock_guard lock(mutex_);
-    is_closed_ = true;
-    return false;
-  }
-  void died(const Life& life, const Death& death) override {
-    ++deaths;
-    const std::lock_guard lock(mutex_);
-    if (!is_closed_) model.note_death(life, death.by_itself);
-  }
-  void make_again(const std::shared_ptr<Life>& life) override {
-    const std::lock_guard lock(mutex_);
-    if (is_closed_) return;
-    model.load_again(life);
-    model.go_on(true);
-    model.go_on(false);
-  }
-  void is_back() override {
-    const std::lock_guard lock(mutex_);
-    if (!is_closed_) model.go_on(false);
-  }
-  void gives_up(const Error&) override {}
-  void gave_up(const Error& why) override {
-    is_given_up = true;
-    const std::lock_guard lock(mutex_);
-    if (!is_closed_) model.fail_all(why);
-  }
-};
-
 class RemoteModelTest : public testing::Test {
  protected:
-  static OpenRequest request() {
-    const plan::Plan plan = test::plan_of(test::demo_request("mate-chat", 4));
-    return {.plan = plan.models.front(), .devices = plan.devices, .warm_up = run::WarmUpDepth::quick};
-  }
-  static WorkerOptions options(const Limits& limits = {}) {
-    WorkerOptions out{.program = {PLIMSOLL_BINARY_DIR "/bin/plimsoll", "model-worker"}, .name = "test"};
-    out.program.append_range(arguments_of(limits));
-    return out;
-  }
+  static plan::Request request() { return test::demo_request("mate-chat", 4); }
 
-  void open(const Limits& limits = {}) { lone.emplace(request(), options(limits)); }
+  void open(const Limits& limits = {}) { lone.emplace(open_request(request()), worker_options(limits)); }
   // In whose process what has this token in its prompt goes wrong.
   void open_with_fault(const std::string& how, const Limits& limits = {}) {
     setenv("PLIMSOLL_TEST_WORKER_FAULT", (how + "@" + std::to_string(poison())).c_str(), 1);
@@ -139,7 +76,7 @@ class RemoteModelTest : public testing::Test {
     EXPECT_EQ(stream(after), expected) << how;
   }
 
-  std::optional<Lone> lone;
+  std::optional<LoneModel> lone;
 };
 
 TEST_F(RemoteModelTest, ItSaysWhatItSaysInThisProcess) {
@@ -229,6 +166,156 @@ TEST_F(RemoteModelTest, AnAnswerThatPausesGoesOn) {
   EXPECT_EQ(text, expected);
 }
 
+TEST_F(RemoteModelTest, AnAnswerThatFillsTheContextEndsThereWhateverDies) {
+  open();
+  GenerationParams asked = params();
+  asked.prompt.resize(240, tokens(" sea").back());  // of 256
+  asked.predict = -1;
+  const std::string expected = local(asked);
+  Conversation conversation = lone->model.create();
+  Generation generation(conversation, asked);
+  std::string text = generation.next().value();
+  const auto is_told = [&] { return lone->model.tokens_generated() == 17; };  // the last one finds no place
+  while (!is_told()) std::this_thread::yield();
+  kill(lone->process.pid(), SIGKILL);
+  while (auto piece = generation.next()) text += *piece;
+  EXPECT_EQ(text, expected);
+  EXPECT_EQ(generation.finish_reason(), run::FinishReason::length);
+  EXPECT_EQ(generation.tokens().size(), 17U);
+  EXPECT_EQ(conversation.size(), 256U);
+  kill(lone->process.pid(), SIGKILL);
+  std::vector<engine::Token> other = conversation.tokens();
+  other.back() = other.front();
+  EXPECT_NO_THROW((void)conversation.replace(other));
+}
+
+TEST_F(RemoteModelTest, TheModelsOwnEndStaysInTheConversation) {
+  open();
+  GenerationParams asked =
+      params({.temperature = 0}, "<|im_start|>user\nWho is the captain?<|im_end|>\n<|im_start|>assistant\n");
+  asked.ignore_end_of_generation = false;
+  asked.keep_end_token = true;
+  asked.predict = 200;
+  Conversation conversation = lone->model.create();
+  std::size_t said = 0;
+  {
+    Generation generation(conversation, asked);
+    (void)stream(generation);
+    ASSERT_EQ(generation.finish_reason(), run::FinishReason::end_of_generation);
+    said = generation.tokens().size();
+  }
+  EXPECT_EQ(conversation.size(), asked.prompt.size() + said + 1);
+  EXPECT_TRUE(conversation.vocabulary().vocab().is_end_of_generation(conversation.tokens().back()));
+}
+
+TEST_F(RemoteModelTest, NothingIsForgottenInTheOtherProcessAlone) {
+  open();
+  for (const auto strategy : {run::ContextOverflow::shift, run::ContextOverflow::reprefill}) {
+    GenerationParams asked = params();
+    asked.overflow.strategy = strategy;
+    Conversation conversation = lone->model.create();
+    test::expect_error(ErrorCode::unsupported, "forgets nothing", [&] { Generation generation(conversation, asked); });
+  }
+}
+
+// Two sequences share 256 cells, and one that nobody uses any more has most of them.
+class SharedCacheTest : public RemoteModelTest {
+ protected:
+  void open_shared() {
+    plan::Request request = test::demo_request("mate-chat", 2);
+    request.dry_run.context.n_ctx = 256;
+    request.dry_run.context.kv_unified = true;
+    lone.emplace(open_request(request), worker_options());
+    idle.emplace(lone->model.create());
+    GenerationParams asked = params({.temperature = 0}, "Day 3.");
+    asked.prompt.resize(150, tokens(" sea").back());
+    asked.predict = 1;
+    Generation generation(*idle, asked);
+    (void)stream(generation);
+  }
+  Generation long_one() {
+    GenerationParams asked = params();
+    asked.prompt.resize(150, tokens(" wind").back());
+    return Generation(lone->model.create(), asked);
+  }
+  std::optional<Conversation> idle;
+};
+
+TEST_F(SharedCacheTest, AFullOneAsksTheHostForRoom) {
+  open_shared();
+  std::size_t asked = 0;
+  run::SequenceSnapshot saved;
+  lone->model.on_full_cache([&] {
+    ++asked;
+    if (!idle) return false;
+    saved = idle->save();
+    idle.reset();
+    return true;
+  });
+  Generation generation = long_one();
+  (void)stream(generation);
+  EXPECT_EQ(generation.tokens().size(), 60U);
+  EXPECT_EQ(asked, 1U);
+  EXPECT_EQ(saved.decoded, 151U) << "prompt and answer";
+  EXPECT_GT(saved.memory.size(), 0U);
+}
+
+TEST_F(SharedCacheTest, WhereTheHostHasNoneToGiveItIsToldSo) {
+  open_shared();
+  std::size_t asked = 0;
+  lone->model.on_full_cache([&] {
+    ++asked;
+    return false;
+  });
+  Generation generation = long_one();
+  test::expect_error(ErrorCode::busy, "", [&] { (void)stream(generation); });
+  EXPECT_GT(asked, 0U);
+}
+
+TEST_F(SharedCacheTest, AnAnswerGoesOnInANewProcessWithItsShareOfTheCache) {
+  open_shared();
+  lone->model.on_full_cache([&] {
+    const bool was_there = idle.has_value();
+    idle.reset();
+    return was_there;
+  });
+  Generation generation = long_one();
+  std::string text = generation.next().value();
+  kill(lone->process.pid(), SIGKILL);
+  while (auto piece = generation.next()) text += *piece;
+  EXPECT_EQ(generation.tokens().size(), 60U);
+}
+
+// However long who hears of the prompt takes for it: what follows that prompt is copied before its answer ends.
+TEST_F(RemoteModelTest, NothingIsToldBeforeThePromptIs) {
+  open();
+  for (const bool pauses : {false, true}) {
+    std::atomic<bool> is_told = false;
+    std::promise<void> goes_on;
+    GenerationParams asked = params();
+    asked.predict = 4;
+    asked.prompt_decoded = [&, waits = goes_on.get_future().share()] {
+      waits.wait();
+      is_told = true;
+    };
+    const std::uint64_t before = lone->model.tokens_generated();
+    Conversation conversation = lone->model.create();
+    Generation generation(conversation, asked);
+    while (lone->model.tokens_generated() < before + 4) EXPECT_EQ(generation.poll(), "");
+    goes_on.set_value();
+    if (pauses) {
+      generation.pause();
+      EXPECT_TRUE(is_told);
+      generation.go_on();
+    }
+    ASSERT_TRUE(generation.next());
+    EXPECT_TRUE(is_told);
+    while (generation.next()) {
+    }
+    EXPECT_EQ(generation.tokens().size(), 4U);
+  }
+}
+
 TEST_F(RemoteModelTest, AllSequencesCanBeTakenAgainAtOnce) {
   open();
   for (int i = 0; i < 5; ++i) {
@@ -251,11 +338,9 @@ TEST_F(RemoteModelTest, ARequestThatTakesAllMemoryIsADeath) {
 }
 
 TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
-  lone.emplace(request(), [] {
-    WorkerOptions out = options();
-    out.most_deaths = 2;
-    return out;
-  }());
+  WorkerOptions options = worker_options();
+  options.most_deaths = 2;
+  lone.emplace(open_request(request()), options);
   for (int death = 1; death <= 2; ++death) {
     const auto life = lone->process.life();
     kill(lone->process.pid(), SIGABRT);
@@ -268,7 +353,7 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
 }
 
 TEST_F(RemoteModelTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {
-  OpenRequest asked = request();
+  OpenRequest asked = open_request(request());
   asked.plan.request.model.path = "no-such-model.gguf";
   RpcLoop loop;
   struct Nobody final : WorkerObserver {
@@ -278,7 +363,7 @@ TEST_F(RemoteModelTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {
     void gives_up(const Error&) override {}
     void gave_up(const Error&) override {}
   } nobody;
-  WorkerProcess process(loop, options(), nobody);
+  WorkerProcess process(loop, worker_options(), nobody);
   process.start();
   RemoteModel model(loop, process, asked, nullptr);
   test::expect_error(ErrorCode::model_unusable, "no-such-model.gguf", [&] { model.load(); });

@@ -1,0 +1,49 @@
+#include "room_maker.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace plimsoll::worker {
+
+class RoomMaker::Server final : public rpc::Host::Server {
+ public:
+  explicit Server(std::shared_ptr<RoomMaker> maker) : maker_(std::move(maker)) {}
+
+  // The sequence that was given back for it is on its way to the process before the answer is: both go through the
+  // inbox.
+  kj::Promise<void> makeRoom(MakeRoomContext context) override {
+    if (!maker_->strand_) maker_->strand_.emplace();
+    return maker_->strand_->promise([maker = maker_] { return maker->make(); })
+        .then([context, &loop = maker_->loop_](bool was_made) mutable {
+          context.getResults().setWasMade(was_made);
+          auto after = kj::newPromiseAndFulfiller<void>();
+          loop.post([fulfiller = kj::mv(after.fulfiller)]() mutable { fulfiller->fulfill(); });
+          return kj::mv(after.promise);
+        });
+  }
+
+ private:
+  std::shared_ptr<RoomMaker> maker_;
+};
+
+rpc::Host::Client RoomMaker::asked_by_process(const std::shared_ptr<RoomMaker>& maker) {
+  return kj::heap<Server>(maker);
+}
+
+void RoomMaker::set(std::function<bool()> make_free) {
+  const std::lock_guard lock(mutex_);
+  make_free_ = std::move(make_free);
+}
+
+bool RoomMaker::make() noexcept {
+  const std::lock_guard lock(mutex_);
+  try {
+    return make_free_ && make_free_();
+  } catch (const std::exception& error) {
+    log::error("worker", "no room could be made in a cache: {}", error.what());
+    return false;
+  }
+}
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,34 @@
+// RoomMaker: makes room in a cache that a model's sequences share, where the model's process asks its host for some.
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "model_worker.capnp.h"
+#include "worker/rpc_loop.hpp"
+#include "worker/strand.hpp"
+
+namespace plimsoll::worker {
+
+// Any thread. Held by what it gives the process, too.
+class RoomMaker {
+ public:
+  explicit RoomMaker(RpcLoop& loop) : loop_(loop) {}
+  // Called on a thread of its own: a conversation of that very process is saved and given back by it. Empty: there is
+  // no room to be had any more; a call that is under way is waited for.
+  void set(std::function<bool()> make_free);
+  // On the loop's thread: what the process asks.
+  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker);
+
+ private:
+  class Server;
+  [[nodiscard]] bool make() noexcept;
+
+  RpcLoop& loop_;
+  std::optional<Strand> strand_;  // the loop's thread alone
+  std::mutex mutex_;              // held while it is called
+  std::function<bool()> make_free_;
+};
+
+}  // namespace plimsoll::worker

@@ -1,0 +1,47 @@
+#include "room_request.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "own_loop.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+// The batch that finds no room is tried again that often.
+constexpr std::chrono::milliseconds kMoment{1};
+
+void delete_on_own_loop(rpc::Host::Client* host) {
+  own_loop().post([host] { delete host; });
+}
+
+}  // namespace
+
+RoomRequest::RoomRequest(rpc::Host::Client host) : host_(new rpc::Host::Client(kj::mv(host)), delete_on_own_loop) {}
+
+void RoomRequest::ask() {
+  own_loop().post([self = shared_from_this()] {
+    self->host_->makeRoomRequest()
+        .send()
+        .then([self](auto&& done) { self->answered(done.getWasMade() ? State::made : State::none); })
+        .detach([self](kj::Exception&&) { self->answered(State::none); });
+  });
+}
+
+void RoomRequest::answered(State state) {
+  const std::lock_guard lock(mutex_);
+  state_ = state;
+  changed_.notify_all();
+}
+
+bool RoomRequest::look() {
+  std::unique_lock lock(mutex_);
+  if (state_ == State::not_asked) {
+    state_ = State::asked;
+    ask();
+  }
+  if (!changed_.wait_for(lock, kMoment, [&] { return state_ != State::asked; })) return true;
+  return std::exchange(state_, State::not_asked) == State::made;
+}
+
+}  // namespace plimsoll::worker
