@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "device/rpc_servers.hpp"
 #include "memory/group_owner.hpp"
 #include "plan/process_entry.hpp"
 #include "worker/limits.hpp"
@@ -42,6 +43,9 @@ std::vector<memory::Entry> with_process(std::vector<memory::Entry> held, const s
   entry.planned = entry.taken.current = process;
   return held;
 }
+
+// An engine that computes on a server which is not there ends its process at once.
+std::string why_servers_do_not_answer() { return device::greet_all().why; }
 
 worker::Limits limits_of(const Isolation& rules) {
   return {.most_decode_time = rules.most_decode_time, .most_host_memory = rules.most_host_memory};
@@ -165,9 +169,16 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
     throw Error(ErrorCode::unsupported, fmt::format("'{}' is to compute in a process of its own, and this program does "
                                                     "not say which program that is to be",
                                                     asked.plan.name));
+  if (asked.rules.is_remote) {
+    if (const std::string why = why_servers_do_not_answer(); !why.empty()) throw Error(ErrorCode::io, why);
+  }
   if (!loop_) loop_ = std::make_unique<worker::RpcLoop>();
   worker::WorkerOptions options{.program = program_, .name = name};
   options.program.append_range(worker::arguments_of(limits_of(asked.rules)));
+  if (asked.rules.is_remote) {
+    options.program.append_range(device::rpc_arguments());
+    options.hindrance = why_servers_do_not_answer;
+  }
   if (asked.rules.most_deaths) options.most_deaths = *asked.rules.most_deaths;
   auto group = std::make_shared<Group>(*loop_, std::move(options), gives_up_);
   there = group;
