@@ -8,8 +8,8 @@ _plimsoll() {
   local model='-m --model --name -ngl --gpu-layers --n-gpu-layers --device -dev -sm --split-mode -ts --tensor-split -mg
     --main-gpu -ot --override-tensor --cpu-moe -cmoe -ncmoe --n-cpu-moe -lm --load-mode -nr --no-repack --no-host
     --override-kv --check-tensors --no-mmap --lora --lora-scaled --control-vector --control-vector-scaled
-    --control-vector-layer-range -mm --mmproj --chat-template --chat-template-file --no-mmproj-offload
-    --image-min-tokens --image-max-tokens'
+    --control-vector-layer-range -mm --mmproj --chat-template --chat-template-file --rpc --rpc-insecure
+    --no-mmproj-offload --image-min-tokens --image-max-tokens'
   # end of options
   # options: draft
   local draft='-md --model-draft -ngld --gpu-layers-draft --draft-max --draft-p-min'
@@ -59,7 +59,7 @@ _plimsoll() {
   local words
   case $command in
     '') words="$commands $global" ;;
-    devices | doctor) words='-h --help --json' ;;
+    devices | doctor) words='-h --help --json --rpc --rpc-insecure' ;;
     demo) words='-h --help' ;;
     plan) words="-h --help --explain --fit --json $model $draft $context" ;;
     generate) words="-h --help -p --prompt -f --file --tokens --image --audio -n --predict --stop --ignore-eos --report --fleet

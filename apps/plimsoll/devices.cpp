@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "options.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -78,7 +79,9 @@ int run(const GlobalOptions& global) {
 void add_devices(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("devices", "The devices, their memory, and where the numbers come from");
   add_json(*command, global);
-  command->callback([&global, &status] { status = run(global); });
+  const auto options = std::make_shared<ModelOptions>();
+  for (const char* flag : {"--rpc", "--rpc-insecure"}) add_option(*command, *options, options::option_of_flag(flag));
+  command->callback([&global, &status, options] { status = run(global); });
 }
 
 }  // namespace plimsoll::app

@@ -266,7 +266,9 @@ void add_doctor(CLI::App& app, GlobalOptions& global, int& status) {
                          "What is here, what is missing and how to get it; for bug reports. With -- COMMAND...: "
                          "whether `plimsoll guard` knows the engine of that program");
   add_json(*command, global);
-  command->callback([&global, &status] { status = run(global); });
+  const auto options = std::make_shared<ModelOptions>();
+  for (const char* flag : {"--rpc", "--rpc-insecure"}) add_option(*command, *options, options::option_of_flag(flag));
+  command->callback([&global, &status, options] { status = run(global); });
 }
 
 }  // namespace plimsoll::app

@@ -11,6 +11,7 @@
 #include "run/reranker.hpp"
 
 #include "model_file_names.hpp"
+#include "rpc_options.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -52,6 +53,11 @@ void give_purpose(host::Fleet& fleet, const FleetPurpose& purpose) {
     fleet.models.front().draft = {.request = std::move(*draft), .speculation = speculation(purpose.draft)};
 }
 
+void give_rpc_servers(host::Fleet& fleet) {
+  fleet.rpc = settle_rpc_servers(std::move(fleet.rpc), fleet.rpc_insecure);
+  host::settle_isolation(fleet);
+}
+
 host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options,
                             const FleetPurpose& purpose) {
   bool at_start = true;
@@ -77,6 +83,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
         {.request = std::move(request), .load_at_start = at_start, .aliases = {}, .chat_template = chosen});
   }
   give_purpose(fleet, purpose);
+  give_rpc_servers(fleet);
   require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }
@@ -91,6 +98,7 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   fleet.budgets.insert(fleet.budgets.end(), planner.budgets.begin(), planner.budgets.end());
   fleet.runtime.insert(fleet.runtime.end(), planner.runtime.begin(), planner.runtime.end());
   if (options.has("--no-prefault")) fleet.prefault = false;
+  give_rpc_servers(fleet);
   require_used_budgets(fleet.budgets, host::requests_of(fleet));
   return fleet;
 }

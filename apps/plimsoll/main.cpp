@@ -22,6 +22,7 @@
 #include "interrupt.hpp"
 #include "llama_server_flags.hpp"
 #include "near_name.hpp"
+#include "rpc_options.hpp"
 #include "waiting.hpp"
 
 namespace {
@@ -88,7 +89,12 @@ int run_command(int argc, char** argv) {
                                     app::add_dry_run_worker, app::add_model_worker, app::add_option_table}) {
     add(program, global, status);
   }
-  program.parse_complete_callback([&global] { set_up_log(global); });
+  program.parse_complete_callback([&global, &program] {
+    set_up_log(global);
+    for (const CLI::App* command : program.get_subcommands()) {
+      if (const auto of_other_process = app::take_rpc_servers(*command)) std::exit(*of_other_process);
+    }
+  });
 
   auto arguments = app::with_long_names(argc, argv);
   try {

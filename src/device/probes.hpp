@@ -23,6 +23,11 @@ class GgmlProbe final : public Probe {
   const Clock& clock_;
 };
 
+// Whether the backend of a device can be asked now: one of another machine may wait for others, or end the process. Of
+// the whole process; without one every backend is asked. Any thread.
+using MayAskBackend = bool (*)(const DeviceInfo& device);
+void ask_before_backends(MayAskBackend may_ask) noexcept;
+
 // The host, from /proc/meminfo: MemTotal, and MemAvailable as free.
 class MeminfoProbe final : public Probe {
  public:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "device/rpc_servers.hpp"
+
 #include "driver_ids.hpp"
 
 namespace plimsoll::device {
@@ -52,7 +54,9 @@ DeviceInfo describe(ggml_backend_dev_t device, const Drivers& drivers) {
   info.description = ggml_backend_dev_description(device);
   info.memory_is_hosts =
       info.type == DeviceType::cpu || info.type == DeviceType::integrated_gpu || is_software(info.description);
-  if (info.type != DeviceType::cpu && info.type != DeviceType::accelerator) locate(device, drivers(info.backend), info);
+  const bool is_here = info.backend != kRpcBackend;  // one that is not would be asked over the network
+  if (is_here && info.type != DeviceType::cpu && info.type != DeviceType::accelerator)
+    locate(device, drivers(info.backend), info);
   return info;
 }
 

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,10 +14,14 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/error_names.hpp"
+#include "device/rpc_servers.hpp"
 #include "dry_run/dry_run_json.hpp"
 #include "dry_run/local_dry_runs.hpp"
+#include "dry_run/remote_devices.hpp"
 #include "engine/backend.hpp"
 #include "engine/engine_process.hpp"
+
+#include "deadline.hpp"
 
 namespace plimsoll::dry_run {
 namespace {
@@ -32,6 +39,17 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
   for (const Json& pair : error.at("numbers")) numbers.emplace_back(pair.at(0), pair.at(1));
   throw Error(error_code_from(error.at("code").get<std::string>()), error.at("message").get<std::string>(),
               std::move(numbers));
+}
+
+// Beyond any dry run over a slow link: each is a few hundred questions of some hundred bytes.
+constexpr std::chrono::minutes kMostTime{5};
+
+// Every question needs the backends: the parent goes on meanwhile. What is wrong is said with the first answer.
+void start_ahead() {
+  try {
+    engine::start_backends();
+  } catch (const Error&) {
+  }
 }
 
 bool write_all(int file, std::string_view text) {
@@ -89,36 +107,70 @@ DryRunProcess::~DryRunProcess() = default;
 
 void DryRunProcess::start() {
   if (child_) return;
-  child_ = engine::start_engine_process(helper_, [](int in, int out) {
-    engine::start_backends();  // every question needs them: the parent goes on meanwhile
+  const auto use = remote_.is_well() ? device::RpcUse::while_asked : device::RpcUse::elsewhere;
+  child_ = engine::start_engine_process(program(), [use](int in, int out) {
+    device::set_rpc_use(use);
+    start_ahead();
     return serve_dry_runs(in, out);
   });
 }
 
+std::vector<std::string> DryRunProcess::program() const {
+  std::vector<std::string> out = helper_;
+  if (!out.empty() && remote_.is_well()) out.append_range(device::rpc_arguments());
+  return out;
+}
+
+void DryRunProcess::choose_remote_devices() {
+  if (device::rpc_servers().empty()) return;
+  const bool had_them = remote_.is_well();
+  remote_ = RemoteDevices::of_process().greet();
+  if (remote_.is_well() != had_them) child_.reset();
+}
+
 void DryRunProcess::rest() { child_.reset(); }
 
+void DryRunProcess::throw_why_it_ended(const std::string& about, bool was_too_late) {
+  const std::string cause = engine::why_engine_ended(*child_);
+  child_.reset();
+  if (was_too_late)
+    throw Error(ErrorCode::io, fmt::format("{} did not answer within {} minutes what was asked about '{}'",
+                                           device::rpc_arguments().back(), kMostTime.count(), about));
+  if (const auto greeting = device::greet_all(); !greeting.is_well()) throw Error(ErrorCode::io, greeting.why);
+  throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
+}
+
+// A server that greets and then falls silent would keep the child, and us, waiting.
 Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
   child_->write_line(question.dump());
+  std::optional<Deadline> deadline;
+  if (remote_.is_well() && !device::rpc_servers().empty()) deadline.emplace(kMostTime, [this] { child_->kill(); });
   const auto line = child_->read_line();
-  if (!line) {
-    const std::string cause = engine::why_engine_ended(*child_);
-    child_.reset();
-    throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
-  }
+  const bool is_too_late = deadline && deadline->has_passed();
+  deadline.reset();
+  if (!line) throw_why_it_ended(about, is_too_late);
   Json reply = Json::parse(*line);
   if (reply.contains("error")) throw_error(reply.at("error"));
   return reply;
 }
 
 DryRun DryRunProcess::dry_run(const DryRunRequest& request) {
+  choose_remote_devices();
+  if (!remote_.is_well() && may_use_remote_device(request)) throw Error(ErrorCode::io, remote_.why);
   return dry_run_from_json(ask({{"dry_run", to_json(request)}}, request.model.path).at("dry_run"));
 }
 
 std::vector<DeviceView> DryRunProcess::devices() {
+  choose_remote_devices();
   std::vector<DeviceView> views;
   for (const Json& view : ask({{"devices", true}}, "the devices").at("devices"))
     views.push_back(device_view_from_json(view));
+  RemoteDevices& remote = RemoteDevices::of_process();
+  if (remote_.is_well())
+    remote.remember(views);
+  else
+    views.append_range(remote.remembered());  // ggml has them last, too
   return views;
 }
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "device/rpc_greeting.hpp"
 #include "dry_run/dry_run_source.hpp"
 
 namespace plimsoll {
@@ -20,6 +21,9 @@ namespace plimsoll::dry_run {
 // Where this process has not started the backends and has one thread only, the child is a plain fork, which is the
 // cheapest: only one of the two starts the backends. Otherwise `helper` is run (the plimsoll program does it with
 // `plimsoll dry-run-worker`); without one that is Error{unsupported}.
+//
+// Devices of RPC servers are asked in the child alone, and only while their servers would answer: see RemoteDevices.
+// Where they would not, Error{io} for what has to be asked of them.
 class DryRunProcess final : public DryRunSource {
  public:
   explicit DryRunProcess(std::vector<std::string> helper = {});
@@ -38,7 +42,12 @@ class DryRunProcess final : public DryRunSource {
 
  private:
   nlohmann::ordered_json ask(const nlohmann::ordered_json& question, const std::string& about);
+  // Whether the child has remote devices; it is another child where that changes.
+  void choose_remote_devices();
+  [[nodiscard]] std::vector<std::string> program() const;
+  [[noreturn]] void throw_why_it_ended(const std::string& about, bool was_too_late);
   std::vector<std::string> helper_;
+  device::RpcGreeting remote_{.answer = device::RpcAnswer::greets, .why = {}};  // well: the child has remote devices
   std::unique_ptr<ChildProcess> child_;
 };
 

@@ -13,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "device/rpc_servers.hpp"
 #include "engine/backend_folder.hpp"
 #include "engine/engine_log.hpp"
 
@@ -99,6 +100,7 @@ void start_backends() {
     if (const std::string mismatch = version_mismatch(); !mismatch.empty()) log::warn("engine", "{}", mismatch);
     if (const std::string problem = own_backend_problem(); !problem.empty()) log::warn("engine", "{}", problem);
   });
+  device::add_rpc_devices();
 }
 
 bool backends_started() noexcept { return started.load(); }

@@ -5,7 +5,8 @@
 namespace plimsoll::engine {
 
 // Loads ggml's backends once per process (about 50 ms and up) and routes the engine's log into plimsoll::log,
-// component "engine". Later calls do nothing. Any thread.
+// component "engine"; adds the devices of RPC servers where this process has some (device/rpc_servers.hpp), and throws
+// what that throws. Later calls do nothing. Any thread.
 void start_backends();
 [[nodiscard]] bool backends_started() noexcept;
 

@@ -86,6 +86,7 @@ void Dispatcher::evicted(const std::string& name, Time now) {
   draining_for_.erase(name);
   const bool was_broken = std::exchange(one.broken, false);
   if (auto why = std::exchange(one.given_up, std::nullopt)) {
+    if (why->code() == ErrorCode::io) return fail(one, std::move(*why), 1, now);  // a machine that may come back
     move(one, ModelState::failed);
     one.failure = std::move(why);
     one.retry_at.reset();

@@ -52,6 +52,21 @@ void look_at_isolation(const Fleet& fleet, std::vector<std::string>& out) {
   }
 }
 
+// A server serves one process at a time, and a process computes for a compute group.
+void look_at_remote_groups(const Fleet& fleet, std::vector<std::string>& out) {
+  const FleetModel* first = nullptr;
+  for (const FleetModel& model : fleet.models) {
+    if (!model.isolation.is_remote) continue;
+    const std::string& group = model.request.compute_group;
+    if (first != nullptr && (group.empty() || group != first->request.compute_group))
+      out.push_back(fmt::format(
+          "'{}' and '{}' may both compute on devices of RPC servers, which serve one process at a time, and "
+          "their compute groups have a process each; give both one group, or name devices of this machine",
+          first->request.name, model.request.name));
+    if (first == nullptr) first = &model;
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> contradictions(const Fleet& fleet) {
@@ -81,6 +96,7 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
   }
   for (const FleetModel& model : fleet.models) look_at_other_names(model, names, out);
   look_at_isolation(fleet, out);
+  look_at_remote_groups(fleet, out);
   const Thresholds& at = fleet.thresholds;
   if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
     out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");

@@ -10,6 +10,7 @@
 
 #include <plimsoll/base/bytes.hpp>
 #include <plimsoll/memory/budget.hpp>
+#include "device/rpc_address.hpp"
 #include "engine/partial_sampling.hpp"
 #include "host/eviction_policies.hpp"
 #include "host/fleet_keys.hpp"
@@ -77,8 +78,10 @@ struct Fleet {
   std::vector<memory::BudgetRequest> budgets{};
   std::vector<plan::RuntimeRequest> runtime{};  // for estimates and calibrations
   SwapLimits swap{};
-  Isolation isolation{};  // of models that say nothing of it themselves: see settle_isolation()
-  Bytes keep_in_host{};   // for weights of models that have gone, so that they come back without their file; 0: nothing
+  Isolation isolation{};                  // of models that say nothing of it themselves: see settle_isolation()
+  std::vector<device::RpcAddress> rpc{};  // servers whose devices are among those to plan for
+  bool rpc_insecure = false;              // they may be at addresses that are not private
+  Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
   Bytes yield_to_foreign{};  // of each memory, for programs that are not Plimsoll's: see ForeignWatch; 0: nothing
   std::string eviction = kDefaultEviction;  // by which policy: see eviction_policies.hpp
   Thresholds thresholds{};

@@ -92,9 +92,18 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
   Fleet fleet;
   TableReader reader(
       complaints,
-      "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, isolation, "
-      "max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
+      "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, rpc, rpc-insecure, "
+      "isolation, max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
   add_settings(reader, fleet);
+  std::vector<std::string> servers;
+  reader.texts(
+      "rpc",
+      [&](const std::string& value) {
+        servers.push_back(value);
+        fleet.rpc = device::parse_rpc_addresses(servers);
+      },
+      "a list like [\"10.0.0.2:50052\"]");
+  reader.flag("rpc-insecure", fleet.rpc_insecure);
   add_isolation_keys(reader, fleet.isolation);
   reader.table("swap", [&](const toml::table& table) { read_swap(table, fleet, folder, complaints); });
   reader.table("thresholds", [&](const toml::table& table) { read_thresholds(table, fleet, complaints); });

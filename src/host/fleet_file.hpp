@@ -5,6 +5,8 @@
 //   keep-in-host = "8GiB"         # weights of models that have gone
 //   yield-to-foreign = "2GiB"     # is left to programs that are not Plimsoll's, by idle models that go
 //   eviction = "balanced"         # by which policy models go: see eviction_policies.hpp
+//   rpc = ["10.0.0.2:50052"]      # servers of ggml's RPC backend, whose devices are devices, too
+//   rpc-insecure = false          # true: they may be at addresses that are not private
 //
 //   [swap]                        # conversations of evicted models
 //   memory = "1GiB"

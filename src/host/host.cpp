@@ -8,6 +8,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
+#include "device/rpc_servers.hpp"
 #include "engine/backend.hpp"
 #include "host/fleet_plan.hpp"
 #include "host/lease_request.hpp"
@@ -116,6 +117,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
       queue_(rules_of(*planned.fleet, planned.capacity), planned.capacity,
              options.policy ? options.policy : eviction_policy(planned.fleet->eviction), options.longest_queue, clock_,
              *this, options.time_slice),
+      remote_return_(return_of_machines()),
       loader_({.accounting = accounting,
                .fleet = planned.fleet,
                .dry_runs = dry_runs,
@@ -126,7 +128,12 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
                .kept = kept_,
                .queue = queue_,
                .worker_program = options.worker_program,
-               .told = [this](const Outcome& outcome) { count(outcome); }},
+               .told =
+                   [this](const Outcome& outcome) {
+                     count(outcome);
+                     await_return_after(outcome);
+                   },
+               .machine_has_gone = [this](const std::string& model) { remote_return_.wait_for(model); }},
               std::move(planned.plan.models), std::move(planned.capacity)),
       foreign_(devices_, queue_, [this] { return drafts_of(*this->fleet()); }) {
   if (!planned.fleet->prefault) accounting.set_prefault(false);
@@ -143,6 +150,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Planned planned, dry_run::Dr
 
 Host::Impl::~Impl() {
   foreign_.stop();
+  remote_return_.stop();
   neighbours_.stop();
   queue_.close();
   queue_.wait_until_unused();
@@ -158,6 +166,34 @@ void Host::Impl::try_again_where_files_changed(const std::string& model) {
 void Host::Impl::note_wait(const std::string& model, double seconds) {
   const MutexLock lock(mutex_);
   if (const auto known = counts_.find(model); known != counts_.end()) known->second.times.queue.add(seconds);
+}
+
+RemoteReturn::World Host::Impl::return_of_machines() {
+  return {
+      .answers = [] { return device::greet_all().is_well(); },
+      .has_failed =
+          [this](const std::string& model) { return queue_.has(model) && queue_.state(model) == ModelState::failed; },
+      .is_of_interest =
+          [this](const std::string& model) {
+            if (!queue_.has(model)) return false;
+            const ModelState state = queue_.state(model);
+            return state != ModelState::absent && state != ModelState::swapped;
+          },
+      .load =
+          [this](const std::string& model) {
+            queue_.retry(model);
+            queue_.want(model);
+          }};
+}
+
+// What the host itself wanted loaded it wants still.
+void Host::Impl::await_return_after(const Outcome& outcome) {
+  const auto* const failed = std::get_if<Failed>(&outcome);
+  if (failed == nullptr || failed->why.code() != ErrorCode::io) return;
+  const auto fleet = this->fleet();
+  const auto model = std::ranges::find(fleet->models, failed->model, [](const auto& one) { return one.request.name; });
+  if (model != fleet->models.end() && model->isolation.is_remote && model->load_at_start)
+    remote_return_.wait_for(failed->model);
 }
 
 void Host::Impl::load(const std::string& model, std::stop_token stop) {

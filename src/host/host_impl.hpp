@@ -19,6 +19,7 @@
 #include "model_files.hpp"
 #include "neighbours.hpp"
 #include "queue.hpp"
+#include "remote_return.hpp"
 
 namespace plimsoll::host {
 
@@ -80,6 +81,9 @@ struct Host::Impl final : private QueueObserver {
   [[nodiscard]] Bytes held_by(const std::string& model) const;
 
   void count(const Outcome& outcome);  // on the loader's thread
+  // Of machines that have gone.
+  [[nodiscard]] RemoteReturn::World return_of_machines();
+  void await_return_after(const Outcome& outcome);
 
   // --- host_reload.cpp ---
   void take_over(const Reload& reload);  // on the loader's thread
@@ -105,6 +109,7 @@ struct Host::Impl final : private QueueObserver {
   FleetDevices devices_;
   Neighbours neighbours_;
   Queue queue_;
+  RemoteReturn remote_return_;
   Loader loader_;
   ForeignPrograms foreign_;
 };

@@ -10,6 +10,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
+#include "device/rpc_servers.hpp"
 #include "memory/group_owner.hpp"
 #include "plan/process_entry.hpp"
 #include "worker/limits.hpp"
@@ -64,6 +65,9 @@ Bytes mapped_by(const std::vector<worker::RemoteModel*>& models) {
   }
   return sum;
 }
+
+// An engine that computes on a server which is not there ends its process at once.
+std::string why_servers_do_not_answer() { return device::greet_all().why; }
 
 worker::Limits limits_of(const Isolation& rules) {
   return {.most_decode_time = rules.most_decode_time, .most_host_memory = rules.most_host_memory};
@@ -225,9 +229,16 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
                             "which that is, was found neither beside this one nor in PATH: "
                             "name it in the host's options",
                             asked.plan.name));
+  if (asked.rules.is_remote) {
+    if (const std::string why = why_servers_do_not_answer(); !why.empty()) throw Error(ErrorCode::io, why);
+  }
   if (!loop_) loop_ = std::make_unique<worker::RpcLoop>();
   worker::WorkerOptions options{.program = program_, .name = name};
   options.program.append_range(worker::arguments_of(limits_of(asked.rules)));
+  if (asked.rules.is_remote) {
+    options.program.append_range(device::rpc_arguments());
+    options.hindrance = why_servers_do_not_answer;
+  }
   if (asked.rules.most_deaths) options.most_deaths = *asked.rules.most_deaths;
   options.most_host_memory = asked.rules.most_host_memory;
   auto group = std::make_shared<Group>(*loop_, std::move(options), accounting_, infos_of(asked.devices), gives_up_);

@@ -42,8 +42,8 @@ class IsolatedModels {
     double load_ms = 0;
     double warm_up_ms = 0;
   };
-  // Throws what loading throws, with the process's last words where it ended it, and Error{unsupported} where no
-  // program is known.
+  // Throws what loading throws, with the process's last words where it ended it, Error{unsupported} where no program is
+  // known, and Error{io} where an RPC server that it may compute on does not answer.
   [[nodiscard]] Opened open(const Asked& asked, const std::stop_token& stop);
   // The process that is there for that compute group has compute buffers that are large enough for this model, or there
   // is none.

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 
+#include "device/rpc_servers.hpp"
 #include "host/fleet.hpp"
 #include "memory/group_owner.hpp"
 #include "plan/process_entry.hpp"
@@ -18,6 +20,29 @@ void fill(std::optional<T>& value, const std::optional<T>& otherwise) {
   if (!value) value = otherwise;
 }
 
+// Whoever names no devices leaves the choice among all of them to the planner.
+bool may_be_remote(const plan::Request& request) {
+  const std::vector<std::string>& devices = request.dry_run.model.devices;
+  return devices.empty() ||
+         std::ranges::any_of(devices, [](const std::string& name) { return name.starts_with(device::kRpcBackend); });
+}
+
+bool may_be_remote(const FleetModel& model) {
+  return may_be_remote(model.request) || (model.draft && may_be_remote(model.draft->request));
+}
+
+// One process computes for a group.
+void share_remoteness(Fleet& fleet) {
+  std::set<std::string> groups;
+  for (const FleetModel& model : fleet.models) {
+    if (model.isolation.is_remote) groups.insert(model.request.compute_group);
+  }
+  groups.erase("");
+  for (FleetModel& model : fleet.models) {
+    if (model.isolation.is_wanted() && groups.contains(model.request.compute_group)) model.isolation.is_remote = true;
+  }
+}
+
 }  // namespace
 
 void settle_isolation(Fleet& fleet) {
@@ -27,10 +52,13 @@ void settle_isolation(Fleet& fleet) {
     fill(own.most_deaths, fleet.isolation.most_deaths);
     fill(own.most_decode_time, fleet.isolation.most_decode_time);
     fill(own.most_host_memory, fleet.isolation.most_host_memory);
+    own.is_remote = !fleet.rpc.empty() && may_be_remote(model);
+    if (own.is_remote) own.own_process = true;
     if (!own.is_wanted() || model.request.compute_group != kDefaultGroup) continue;
     model.request.compute_group = kIsolatedGroup;
     if (model.draft) model.draft->request.compute_group = kIsolatedGroup;
   }
+  share_remoteness(fleet);
 }
 
 std::set<std::string> isolated_owners(const Fleet& fleet) {
@@ -57,6 +85,15 @@ std::vector<std::string> explain_processes(const Fleet& fleet) {
         "{} compute{} in a process of {} own ('{}'): host memory for it is counted once, and on "
         "accelerators the runtime stage has a device context of that process",
         fmt::join(models, ", "), models.size() == 1 ? "s" : "", models.size() == 1 ? "its" : "their", name));
+  std::vector<std::string> remote;
+  for (const FleetModel& model : fleet.models) {
+    if (model.isolation.is_remote) remote.push_back(model.request.name);
+  }
+  if (!remote.empty())
+    out.push_back(fmt::format(
+        "{} may compute on devices of {}: the engine ends the process that does when such a server goes, and a server "
+        "serves one process at a time, so one process of its own is for all of them",
+        fmt::join(remote, ", "), fmt::join(std::views::transform(fleet.rpc, &device::RpcAddress::text), ", ")));
   return out;
 }
 

@@ -23,12 +23,15 @@ struct Isolation {
   std::optional<std::size_t> most_deaths{};                     // within ten minutes, and it is failed; 0: never
   std::optional<std::chrono::milliseconds> most_decode_time{};  // of one batch; then the process has died
   std::optional<Bytes> most_host_memory{};                      // of the process; likewise
+  // It may compute on devices of RPC servers, which makes it have a process: settled, not said.
+  bool is_remote = false;
   [[nodiscard]] bool is_wanted() const noexcept { return own_process.value_or(false); }
   friend bool operator==(const Isolation&, const Isolation&) = default;
 };
 
-// Each model has what the fleet says where it says nothing itself, and its compute group. Once, or again with a fleet
-// that says more.
+// Each model has what the fleet says where it says nothing itself, and its compute group. One that may compute on
+// devices of the fleet's RPC servers has a process whatever it says: the engine ends the process when a server goes.
+// Once, or again with a fleet that says more.
 void settle_isolation(Fleet& fleet);
 
 // Under whose names stands in the ledger what lies in other processes.

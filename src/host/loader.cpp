@@ -47,7 +47,10 @@ Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Fr
                 [this](const std::string& owner) { return outer_.devices.is_elsewhere(owner); }),
       weights_(outer_.accounting, outer_.devices, outer_.files, outer_.kept, outer_.conversations.swap_space()),
       isolated_(outer_.accounting, outer_.worker_program,
-                [this](const std::string& model, const Error& why) { outer_.queue.given_up(model, why); }),
+                [this](const std::string& model, const Error& why) {
+                  outer_.queue.given_up(model, why);
+                  if (why.code() == ErrorCode::io) outer_.machine_has_gone(model);
+                }),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Loader::stop() {

@@ -44,6 +44,8 @@ class Loader {
     Queue& queue;
     std::vector<std::string> worker_program;   // see HostOptions
     std::function<void(const Outcome&)> told;  // of each outcome, before the queue is
+    // That model has been given up because a machine that it computes on does not answer. Any thread.
+    std::function<void(const std::string& model)> machine_has_gone;
   };
   // Begins at once. `capacity`: of the same plans.
   Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, FreeCapacity capacity);

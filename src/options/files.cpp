@@ -68,6 +68,22 @@ std::vector<Option> files_of_a_model() {
                                  "mmproj"})))};
 }
 
+// Machines whose devices are among those to compute on.
+std::vector<Option> remote_devices() {
+  return {
+      {.flags = {"--rpc"},
+       .value = "HOST:PORT[,...]",
+       .text = "servers of ggml's RPC backend (`ggml-rpc-server`), whose devices are then devices like others, `RPC0` "
+               "and so on ([cluster](cluster.md#one-model-over-several-machines)); several with commas between them; "
+               "repeatable",
+       .changes = Changes::nothing,
+       .repeats = true},
+      flag({.flags = {"--rpc-insecure"},
+            .text = "those servers may be at addresses that are neither loopback nor private; the protocol has no "
+                    "authentication",
+            .changes = Changes::nothing})};
+}
+
 // How chats are written: nothing that a dry run or a ready model knows of.
 std::vector<Option> chat_templates() {
   return {
@@ -147,6 +163,7 @@ std::vector<Option> all_options() {
   append<engine::ModelParams>(all);
   all.append_range(files_of_a_model());
   all.append_range(chat_templates());
+  all.append_range(remote_devices());
   append<engine::ProjectorParams>(all);
   append<engine::ContextParams>(all);
   all.append_range(budgets());

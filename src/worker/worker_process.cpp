@@ -16,6 +16,7 @@ namespace plimsoll::worker {
 namespace {
 
 constexpr std::size_t kLastWords = 4096;
+constexpr std::chrono::milliseconds kBetweenLooks{200};
 
 // What is connected, destroyed in that order.
 struct Connection {
@@ -174,14 +175,17 @@ void WorkerProcess::supervise() {
     observer_.died(*life, death);
     const auto wait = rule_.died(std::chrono::steady_clock::now(), life->did_its_work);
     if (!wait)
-      return give_up(fmt::format("its process has died {} times within {} minutes, the last time it {}", rule_.deaths(),
-                                 RestartRule::kWindow.count(), last_words()));
-    if (!waits_before_next_life(*wait)) return;
+      return give_up(
+          {ErrorCode::engine_failed, fmt::format("its process has died {} times within {} minutes, the last time it {}",
+                                                 rule_.deaths(), RestartRule::kWindow.count(), last_words())});
+    if (!waits_before_next_life(*wait) || !waits_until_unhindered()) return;
     try {
       live_again();
     } catch (const std::exception& error) {
       log::error("worker", "the process of '{}' could not be made ready again: {}", options_.name, error.what());
-      if (!kill()) return give_up(fmt::format("its process could not be started again: {}", error.what()));
+      if (!kill())
+        return give_up(
+            {ErrorCode::engine_failed, fmt::format("its process could not be started again: {}", error.what())});
     }  // its end is the next death
   }
 }
@@ -202,30 +206,45 @@ void WorkerProcess::live_again() {
 }
 
 // False: the end is wanted.
-bool WorkerProcess::waits_before_next_life(std::chrono::seconds wait) {
+bool WorkerProcess::waits_before_next_life(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   return !changed_.wait_for(lock, wait, [&] { return is_ending_; });
 }
 
-void WorkerProcess::give_up(const std::string& why) {
-  const Error error(ErrorCode::engine_failed, why);
-  observer_.gives_up(error);
+// False: the end is wanted, or it was given up. No life is lost meanwhile: none is begun.
+bool WorkerProcess::waits_until_unhindered() {
+  if (!options_.hindrance) return true;
+  const auto until = std::chrono::steady_clock::now() + options_.patience;
+  for (;;) {
+    const std::string why = options_.hindrance();
+    if (why.empty()) return true;
+    if (std::chrono::steady_clock::now() >= until) {
+      log::error("worker", "the process of '{}' is not started again: {}", options_.name, why);
+      give_up({ErrorCode::io, why});
+      return false;
+    }
+    if (!waits_before_next_life(kBetweenLooks)) return false;
+  }
+}
+
+void WorkerProcess::give_up(const Error& why) {
+  observer_.gives_up(why);
   {
     const std::lock_guard lock(mutex_);
     failure_ = why;
     changed_.notify_all();
   }
-  observer_.gave_up(error);
+  observer_.gave_up(why);
 }
 
 void WorkerProcess::throw_why_not() const {
-  throw Error(ErrorCode::engine_failed,
-              fmt::format("'{}' computes no more: {}", options_.name, failure_.empty() ? "it is ended" : failure_));
+  throw Error(failure_ ? failure_->code() : ErrorCode::engine_failed,
+              fmt::format("'{}' computes no more: {}", options_.name, failure_ ? failure_->what() : "it is ended"));
 }
 
 std::shared_ptr<Life> WorkerProcess::life() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return (life_ && is_ready_) || !failure_.empty() || is_ending_; });
+  changed_.wait(lock, [&] { return (life_ && is_ready_) || failure_ || is_ending_; });
   if (life_ && is_ready_) return life_;
   throw_why_not();
 }
@@ -233,7 +252,7 @@ std::shared_ptr<Life> WorkerProcess::life() {
 std::shared_ptr<Life> WorkerProcess::life_at_once() const {
   const std::lock_guard lock(mutex_);
   if (life_ && is_ready_) return life_;
-  if (!failure_.empty() || is_ending_) throw_why_not();
+  if (failure_ || is_ending_) throw_why_not();
   return nullptr;
 }
 
@@ -245,7 +264,7 @@ bool WorkerProcess::kill() noexcept {
 
 bool WorkerProcess::has_failed() const {
   const std::lock_guard lock(mutex_);
-  return !failure_.empty();
+  return failure_.has_value();
 }
 
 std::string WorkerProcess::last_words_of(const std::shared_ptr<Life>& life) {

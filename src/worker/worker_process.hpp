@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,6 +60,10 @@ struct WorkerOptions {
   std::string name{};                  // of the compute group, for the log
   std::size_t most_deaths = RestartRule::kMostDeaths;
   std::optional<Bytes> most_host_memory{};  // pages of its own; the system holds it to that, too, where that can be had
+  // Why a life would be in vain now; empty: nothing is in its way. It is asked before each life after the first one,
+  // and what is in the way is waited out with some patience: where it lasts, the process is given up with Error{io}.
+  std::function<std::string()> hindrance{};
+  std::chrono::milliseconds patience = std::chrono::seconds(5);  // a machine starts its server again, say
 };
 
 // Any thread.
@@ -74,7 +79,7 @@ class WorkerProcess {
   // own. Before they are loaded.
   void set_mapped(Bytes mapped);
   void start();  // throws Error{io}
-  // The life of now; waits while there is none and one is to come. Throws Error{engine_failed} where it was given up.
+  // The life of now; waits while there is none and one is to come. Throws Error where it was given up.
   [[nodiscard]] std::shared_ptr<Life> life();
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
   bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
@@ -90,8 +95,9 @@ class WorkerProcess {
   void live_again();
   void limit_memory(Life& life);
   void disconnect(Life& life);
-  void give_up(const std::string& why);
-  [[nodiscard]] bool waits_before_next_life(std::chrono::seconds wait);
+  void give_up(const Error& why);
+  [[nodiscard]] bool waits_before_next_life(std::chrono::milliseconds wait);
+  [[nodiscard]] bool waits_until_unhindered();
   [[noreturn]] void throw_why_not() const;
 
   RpcLoop& loop_;
@@ -102,7 +108,7 @@ class WorkerProcess {
   std::shared_ptr<Life> life_;  // null: none now
   bool is_ready_ = false;       // everything in it is made
   bool is_ending_ = false;
-  std::string failure_;  // it was given up
+  std::optional<Error> failure_;  // it was given up
   std::string last_words_;
   std::uint64_t restarts_ = 0;
   Bytes mapped_;

@@ -14,6 +14,7 @@ namespace plimsoll::host {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -165,6 +166,59 @@ TEST(IsolationReadingsTest, WhatLiesInAnotherProcessIsAllThereAndComesBack) {
   EXPECT_EQ(moment.holdings[0].comes_back, 4_GiB);
   EXPECT_EQ(moment.holdings[1].comes_back, 8_GiB) << "also what a backend took there";
   EXPECT_EQ(with_ours_set_aside(accounting, {host})[0].reading.free, 40_GiB + 4_GiB + 8_GiB);
+}
+
+TEST(IsolationTest, WhatMayComputeOnAnotherMachineHasAProcessWhateverItSays) {
+  const Fleet fleet = parsed(R"(
+rpc = ["127.0.0.1:50052"]
+[[model]]
+path = "anywhere.gguf"
+isolation = "none"
+[[model]]
+path = "there.gguf"
+device = "RPC0,Vulkan0"
+[[model]]
+path = "here.gguf"
+device = "Vulkan0"
+[[model]]
+path = "nowhere.gguf"
+device = "none"
+)");
+  EXPECT_THAT(fleet.rpc, ElementsAre(device::RpcAddress{"127.0.0.1", 50052}));
+  for (const std::size_t remote : {0U, 1U}) {
+    EXPECT_TRUE(fleet.models[remote].isolation.is_wanted());
+    EXPECT_TRUE(fleet.models[remote].isolation.is_remote);
+    EXPECT_EQ(fleet.models[remote].request.compute_group, kIsolatedGroup);
+  }
+  for (const std::size_t local : {2U, 3U}) {
+    EXPECT_FALSE(fleet.models[local].isolation.is_wanted());
+    EXPECT_EQ(fleet.models[local].request.compute_group, kDefaultGroup);
+  }
+  EXPECT_THAT(contradictions(fleet), IsEmpty());
+  EXPECT_THAT(explain_processes(fleet),
+              Contains(AllOf(HasSubstr("anywhere, there may compute on devices of 127.0.0.1:50052"),
+                             HasSubstr("one process of its own"))));
+  EXPECT_THAT(explain_processes(parsed("[[model]]\npath = \"a.gguf\"\n")), IsEmpty());
+}
+
+TEST(IsolationTest, OneProcessComputesOnOtherMachinesAlone) {
+  const std::string two = R"(
+rpc = ["127.0.0.1:50052"]
+[[model]]
+path = "a.gguf"
+[[model]]
+path = "b.gguf"
+compute-group = ")";
+  EXPECT_THAT(contradictions(parsed(two + "own\"\n")), Contains(HasSubstr("serve one process at a time")));
+  EXPECT_THAT(contradictions(parsed(two + "\"\n")), Contains(HasSubstr("serve one process at a time")));
+  EXPECT_THAT(contradictions(parsed(two + "isolated\"\n")), IsEmpty());
+  EXPECT_THAT(contradictions(parsed(two + "own\"\ndevice = \"none\"\n")), IsEmpty());
+}
+
+TEST(IsolationTest, ServersAreReadWithTheirPlace) {
+  EXPECT_THAT(wrong_with("rpc = [\"10.0.0.2\"]\n[[model]]\npath = \"a.gguf\"\n"), HasSubstr("HOST:PORT"));
+  EXPECT_THAT(wrong_with("rpc = [\"a:1\", \"a:1\"]\n[[model]]\npath = \"a.gguf\"\n"), HasSubstr("named twice"));
+  EXPECT_TRUE(parsed("rpc-insecure = true\n[[model]]\npath = \"a.gguf\"\n").rpc_insecure);
 }
 
 }  // namespace

@@ -52,6 +52,10 @@ class RemoteModelTest : public testing::Test {
     Generation generation(executor.create(), std::move(asked));
     return stream(generation);
   }
+  std::string stream_of(GenerationParams asked) {
+    Generation generation(lone->model.create(), std::move(asked));
+    return stream(generation);
+  }
   // Where a request with the fault in it is under way beside another one.
   void expect_crash(const std::string& how, const Limits& limits = {}) {
     open();
@@ -350,6 +354,33 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
                      [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
   EXPECT_TRUE(lone->model.has_failed());
   EXPECT_NE(lone->process.last_words().find("Aborted"), std::string::npos) << lone->process.last_words();
+}
+
+TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
+  std::atomic<int> asked = 0;
+  WorkerOptions hindered = options();
+  hindered.most_deaths = 2;  // one attempt too many, and it were given up
+  hindered.patience = std::chrono::hours(1);
+  hindered.hindrance = [&] { return ++asked < 5 ? "the other machine is away" : ""; };
+  lone.emplace(request(), hindered);
+  const std::string expected = stream_of(params());
+  kill(lone->process.pid(), SIGABRT);
+  EXPECT_EQ(stream_of(params()), expected);  // it waits
+  EXPECT_GE(asked, 5);
+  EXPECT_EQ(lone->deaths, 1);
+  EXPECT_EQ(lone->process.restarts(), 1U);
+}
+
+TEST_F(RemoteModelTest, WhatIsInItsWayForLongIsSaid) {
+  WorkerOptions hindered = options();
+  hindered.patience = std::chrono::milliseconds(0);
+  hindered.hindrance = [] { return "the other machine is away"; };
+  lone.emplace(request(), hindered);
+  kill(lone->process.pid(), SIGABRT);
+  test::expect_error(ErrorCode::io, "the other machine is away",
+                     [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
+  EXPECT_TRUE(lone->model.has_failed());
+  EXPECT_EQ(lone->process.restarts(), 0U);
 }
 
 TEST_F(RemoteModelTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {

@@ -1,0 +1,183 @@
+#include "device/rpc_greeting.hpp"
+
+#include <ggml-rpc.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace plimsoll::device {
+namespace {
+
+using Time = std::chrono::steady_clock::time_point;
+
+// The first word of the protocol: its number never changes, so that versions can be told apart.
+constexpr std::uint8_t kHello = 14;
+constexpr std::size_t kCapabilities = 24;    // what a client can do beside TCP: nothing
+constexpr std::uint64_t kMostAnswer = 4096;  // an answer is a few bytes; other programs' first bytes are a huge number
+
+class Socket {
+ public:
+  explicit Socket(int file) noexcept : file_(file) {}
+  // At once, without a farewell: a server that is busy finds this connection later, and where it were closed in good
+  // order, its answer to the greeting would end it with a signal (up to ggml 0.27).
+  ~Socket() {
+    if (file_ < 0) return;
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(file_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(file_);
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  [[nodiscard]] int file() const noexcept { return file_; }
+
+ private:
+  int file_;
+};
+
+enum class Step { done, too_late, closed };
+
+int milliseconds_until(Time end) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
+}
+
+bool waits_for(int file, short event, Time end) {
+  for (;;) {
+    pollfd one{.fd = file, .events = event, .revents = 0};
+    const int ready = poll(&one, 1, milliseconds_until(end));
+    if (ready > 0) return true;
+    if (ready == 0 || errno != EINTR) return false;
+  }
+}
+
+// An error number; 0: it is connected.
+int connect_to(int file, const sockaddr_in& address, Time end) {
+  if (connect(file, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
+  if (errno != EINPROGRESS) return errno;
+  if (!waits_for(file, POLLOUT, end)) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  return getsockopt(file, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+Step send_all(int file, std::span<const std::uint8_t> bytes, Time end) {
+  while (!bytes.empty()) {
+    const ssize_t sent = send(file, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    } else if (errno != EAGAIN && errno != EINTR) {
+      return Step::closed;
+    } else if (!waits_for(file, POLLOUT, end)) {
+      return Step::too_late;
+    }
+  }
+  return Step::done;
+}
+
+Step receive_all(int file, std::span<std::uint8_t> bytes, Time end) {
+  while (!bytes.empty()) {
+    const ssize_t got = recv(file, bytes.data(), bytes.size(), 0);
+    if (got > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(got));
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+      return Step::closed;
+    } else if (!waits_for(file, POLLIN, end)) {
+      return Step::too_late;
+    }
+  }
+  return Step::done;
+}
+
+// Command, size, and what the client can do.
+std::vector<std::uint8_t> hello() {
+  std::vector<std::uint8_t> out{kHello};
+  const std::uint64_t size = kCapabilities;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&size);
+  out.insert(out.end(), bytes, bytes + sizeof size);
+  out.resize(out.size() + kCapabilities, 0);
+  return out;
+}
+
+RpcGreeting busy(const RpcAddress& server) {
+  return {.answer = RpcAnswer::busy,
+          .why = fmt::format("the RPC server {} takes the connection and does not answer: such a server serves one "
+                             "client at a time, and either another one has it, or one that vanished without a word "
+                             "holds it and its memory still (then it must be started again)",
+                             server.text())};
+}
+
+RpcGreeting nonsense(const RpcAddress& server, const char* what) {
+  return {.answer = RpcAnswer::nonsense,
+          .why = fmt::format("what listens at {} {}: it is no RPC server of ggml, or one of another version of the "
+                             "protocol than {}.{}",
+                             server.text(), what, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION)};
+}
+
+RpcGreeting unreachable(const RpcAddress& server, const std::string& why) {
+  return {.answer = RpcAnswer::unreachable,
+          .why = fmt::format("the RPC server {} cannot be reached: {}", server.text(), why)};
+}
+
+RpcGreeting judge(const RpcAddress& server, std::span<const std::uint8_t> answer) {
+  const int major = answer[0];
+  const int minor = answer[1];
+  constexpr int kOurMinor = RPC_PROTO_MINOR_VERSION;
+  if (major == RPC_PROTO_MAJOR_VERSION && minor <= kOurMinor) return {.answer = RpcAnswer::greets, .why = {}};
+  return {
+      .answer = RpcAnswer::other_version,
+      .why = fmt::format("the RPC server {} speaks version {}.{}.{} of the protocol, and this engine {}.{}.{}: both "
+                         "need the same version of ggml",
+                         server.text(), major, minor, int{answer[2]}, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION,
+                         RPC_PROTO_PATCH_VERSION)};
+}
+
+RpcGreeting speak(const RpcAddress& server, int file, Time end) {
+  const auto failed = [&](Step step) {
+    return step == Step::too_late ? busy(server) : nonsense(server, "hangs up at the engine's greeting");
+  };
+  if (const Step step = send_all(file, hello(), end); step != Step::done) return failed(step);
+  std::array<std::uint8_t, sizeof(std::uint64_t)> head{};
+  if (const Step step = receive_all(file, head, end); step != Step::done) return failed(step);
+  std::uint64_t size = 0;
+  std::memcpy(&size, head.data(), sizeof size);
+  if (size < 3 || size > kMostAnswer) return nonsense(server, "answers the engine's greeting with something else");
+  std::vector<std::uint8_t> answer(size);
+  if (const Step step = receive_all(file, answer, end); step != Step::done) return failed(step);
+  return judge(server, answer);
+}
+
+}  // namespace
+
+RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int status = getaddrinfo(server.host.c_str(), nullptr, &hints, &found); status != 0)
+    return unreachable(server, gai_strerror(status));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
+  sockaddr_in address = *reinterpret_cast<const sockaddr_in*>(found->ai_addr);
+  address.sin_port = htons(server.port);
+
+  const Time end = std::chrono::steady_clock::now() + limit;
+  const Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.file() < 0) return unreachable(server, std::strerror(errno));
+  if (const int error = connect_to(socket.file(), address, end); error != 0)
+    return unreachable(server, std::strerror(error));
+  return speak(server, socket.file(), end);
+}
+
+}  // namespace plimsoll::device

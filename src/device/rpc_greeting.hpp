@@ -1,0 +1,30 @@
+// rpc_greeting: whether a server of ggml's RPC backend would answer us now, asked without the engine: that ends the
+// process where a server is not there, and waits for ever for one that serves somebody else.
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "device/rpc_address.hpp"
+
+namespace plimsoll::device {
+
+enum class RpcAnswer {
+  greets,
+  unreachable,    // nobody listens there, or the name is not known
+  busy,           // it takes the connection and says nothing: it serves one client at a time
+  other_version,  // of the protocol
+  nonsense,       // it is another program
+};
+
+struct RpcGreeting {
+  RpcAnswer answer = RpcAnswer::unreachable;
+  std::string why{};  // a sentence with the address; empty: it greets
+  [[nodiscard]] bool is_well() const noexcept { return answer == RpcAnswer::greets; }
+};
+
+inline constexpr std::chrono::milliseconds kGreetingLimit{3000};
+
+// Connects, says the protocol's first word, and hangs up. Takes `limit` at most, and the name service's time.
+[[nodiscard]] RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
+
+}  // namespace plimsoll::device

@@ -1,0 +1,33 @@
+// Deadline: does something where this is not over in time.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+namespace plimsoll::dry_run {
+
+// For the time that it lives. `late`: called on a thread of its own, once at most, and not after the destructor.
+class Deadline {
+ public:
+  Deadline(std::chrono::milliseconds most, std::function<void()> late)
+      : thread_([this, most, late = std::move(late)](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          std::condition_variable_any never;
+          if (never.wait_for(lock, stop, most, [&] { return stop.stop_requested(); }) || stop.stop_requested()) return;
+          has_passed_ = true;
+          late();
+        }) {}
+  [[nodiscard]] bool has_passed() const noexcept { return has_passed_; }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<bool> has_passed_ = false;
+  std::jthread thread_;  // the first to go
+};
+
+}  // namespace plimsoll::dry_run

@@ -1,0 +1,97 @@
+// Addresses of RPC servers, and which of them may be used without asking twice.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <plimsoll/base/error.hpp>
+#include "device/rpc_address.hpp"
+#include "device/rpc_servers.hpp"
+
+namespace plimsoll::device {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(RpcAddressTest, IsHostAndPort) {
+  EXPECT_EQ(parse_rpc_address("10.0.0.2:50052"), (RpcAddress{.host = "10.0.0.2", .port = 50052}));
+  EXPECT_EQ(parse_rpc_address(" big-box.local:1 ")->text(), "big-box.local:1");
+}
+
+TEST(RpcAddressTest, SaysWhatIsWrong) {
+  for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{{"", "HOST:PORT"},
+                                                                                  {"10.0.0.2", "HOST:PORT"},
+                                                                                  {":50052", "names no host"},
+                                                                                  {"a b:50052", "names no host"},
+                                                                                  {"host:", "from 1 to 65535"},
+                                                                                  {"host:0", "from 1 to 65535"},
+                                                                                  {"host:65536", "from 1 to 65535"},
+                                                                                  {"host:-1", "from 1 to 65535"},
+                                                                                  {"host:50052x", "from 1 to 65535"},
+                                                                                  {"[::1]:50052", "IPv4"},
+                                                                                  {"http://host:50052", "IPv4"}}) {
+    const auto parsed = parse_rpc_address(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_THAT(parsed.error(), HasSubstr(why)) << text;
+  }
+}
+
+std::string refused(const std::vector<std::string>& texts) {
+  try {
+    (void)parse_rpc_addresses(texts);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    return error.what();
+  }
+  return "nothing";
+}
+
+TEST(RpcAddressTest, SeveralStandBetweenCommas) {
+  EXPECT_THAT(parse_rpc_addresses({"a:1,b:2", "c:3"}),
+              ElementsAre(RpcAddress{"a", 1}, RpcAddress{"b", 2}, RpcAddress{"c", 3}));
+  EXPECT_THAT(parse_rpc_addresses({}), IsEmpty());
+  EXPECT_THAT(refused({"a:1,b:2", "a:1"}), HasSubstr("a:1 is named twice"));
+  EXPECT_THAT(refused({"a:1,,b:2"}), HasSubstr("HOST:PORT"));
+  EXPECT_THAT(refused({"a:1,"}), HasSubstr("HOST:PORT"));
+  std::vector<std::string> many;
+  for (int i = 1; i <= 17; ++i) many.push_back("a:" + std::to_string(i));
+  EXPECT_THAT(refused(many), HasSubstr("16 at most"));
+}
+
+constexpr std::uint32_t ip(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+  return a << 24U | b << 16U | c << 8U | d;
+}
+
+TEST(RpcAddressTest, KnowsWhatIsPrivate) {
+  for (const std::uint32_t one : {ip(127, 0, 0, 1), ip(127, 255, 255, 255), ip(10, 0, 0, 0), ip(10, 255, 255, 255),
+                                  ip(172, 16, 0, 1), ip(172, 31, 255, 255), ip(192, 168, 0, 1), ip(169, 254, 3, 4)})
+    EXPECT_TRUE(is_private(one)) << std::hex << one;
+  for (const std::uint32_t one : {ip(126, 255, 255, 255), ip(128, 0, 0, 0), ip(11, 0, 0, 0), ip(9, 255, 255, 255),
+                                  ip(172, 15, 255, 255), ip(172, 32, 0, 0), ip(192, 167, 255, 255), ip(192, 169, 0, 0),
+                                  ip(100, 64, 0, 1), ip(8, 8, 8, 8), ip(0, 0, 0, 0), ip(255, 255, 255, 255)})
+    EXPECT_FALSE(is_private(one)) << std::hex << one;
+}
+
+TEST(RpcAddressTest, RefusesWhatOthersReach) {
+  EXPECT_NO_THROW(require_private({{"127.0.0.1", 50052}, {"192.168.3.4", 50052}}));
+  try {
+    require_private({{"127.0.0.1", 50052}, {"203.0.113.7", 50052}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_THAT(error.what(), HasSubstr("203.0.113.7:50052"));
+    EXPECT_THAT(error.what(), HasSubstr("--rpc-insecure"));
+  }
+}
+
+TEST(RpcServersTest, ArePassedOnAsOneArgument) {
+  EXPECT_THAT(rpc_arguments(), IsEmpty());
+  set_rpc_servers(parse_rpc_addresses({"a:1,b:2"}), RpcUse::elsewhere);
+  EXPECT_THAT(rpc_arguments(), ElementsAre("--rpc", "a:1,b:2"));
+  EXPECT_FALSE(may_ask_engine_about("c:3"));
+  EXPECT_NO_THROW(add_rpc_devices());  // nothing of them is in this process
+  set_rpc_servers({}, RpcUse::elsewhere);
+}
+
+}  // namespace
+}  // namespace plimsoll::device

@@ -1,0 +1,138 @@
+// What is said of a server, by what it does with the first word.
+#include <ggml-rpc.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "device/rpc_greeting.hpp"
+
+namespace plimsoll::device {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::size_t kHelloBytes = 1 + 8 + 24;
+
+// Listens on a port of the loopback; does that with the first who connects.
+class FakeServer {
+ public:
+  using Talk = std::function<void(int connection)>;
+  explicit FakeServer(Talk talk) : listening_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (bind(listening_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listening_, 4) != 0 ||
+        getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      throw std::runtime_error("no port");
+    port_ = ntohs(address.sin_port);
+    if (!talk) return;
+    thread_ = std::thread([this, talk = std::move(talk)] {
+      const int connection = accept(listening_, nullptr, nullptr);
+      talk(connection);
+      shutdown(connection, SHUT_RDWR);
+      close(connection);
+    });
+  }
+  ~FakeServer() {
+    if (thread_.joinable()) thread_.join();
+    close(listening_);
+  }
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+  [[nodiscard]] RpcAddress address() const { return {.host = "127.0.0.1", .port = port_}; }
+
+ private:
+  int listening_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+std::string heard(int connection) {
+  std::array<char, kHelloBytes> bytes{};
+  const ssize_t count = recv(connection, bytes.data(), bytes.size(), MSG_WAITALL);
+  return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
+}
+
+FakeServer::Talk answers(const std::string& bytes) {
+  return [bytes](int connection) {
+    (void)heard(connection);
+    (void)send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  };
+}
+
+std::string version(int major, int minor, int patch) {
+  std::string out("\x1c\0\0\0\0\0\0\0", 8);  // 28 bytes: the version, and what it can do beside TCP
+  for (const int one : {major, minor, patch}) out += static_cast<char>(one);
+  return out + std::string(25, '\0');
+}
+
+TEST(RpcGreetingTest, OneOfOurVersionGreets) {
+  std::string said;
+  {
+    const FakeServer server([&](int connection) {
+      said = heard(connection);
+      const std::string answer = version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION, 7);
+      (void)send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+    });
+    const RpcGreeting greeting = greet(server.address());
+    EXPECT_EQ(greeting.answer, RpcAnswer::greets);
+    EXPECT_THAT(greeting.why, IsEmpty());
+  }
+  EXPECT_EQ(said, std::string("\x0e\x18\0\0\0\0\0\0\0", 9) + std::string(24, '\0'));
+}
+
+TEST(RpcGreetingTest, AnotherVersionIsNamed) {
+  const FakeServer server(answers(version(RPC_PROTO_MAJOR_VERSION - 1, 3, 1)));
+  const RpcGreeting greeting = greet(server.address());
+  EXPECT_EQ(greeting.answer, RpcAnswer::other_version);
+  EXPECT_THAT(greeting.why, AllOf(HasSubstr(server.address().text()),
+                                  HasSubstr(std::to_string(RPC_PROTO_MAJOR_VERSION - 1) + ".3.1")));
+  const FakeServer newer(answers(version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION + 1, 0)));
+  EXPECT_EQ(greet(newer.address()).answer, RpcAnswer::other_version);
+}
+
+TEST(RpcGreetingTest, AnotherProgramIsNotTakenForOne) {
+  const FakeServer web(answers("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  EXPECT_EQ(greet(web.address()).answer, RpcAnswer::nonsense);
+  const FakeServer hangs_up([](int connection) { (void)heard(connection); });
+  const RpcGreeting greeting = greet(hangs_up.address());
+  EXPECT_EQ(greeting.answer, RpcAnswer::nonsense);
+  EXPECT_THAT(greeting.why, HasSubstr(hangs_up.address().text()));
+  const FakeServer breaks_off(answers(version(RPC_PROTO_MAJOR_VERSION, 0, 0).substr(0, 12)));
+  EXPECT_EQ(greet(breaks_off.address()).answer, RpcAnswer::nonsense);
+  const FakeServer short_answer(answers(std::string("\x02\0\0\0\0\0\0\0\x08\0", 10)));
+  EXPECT_EQ(greet(short_answer.address()).answer, RpcAnswer::nonsense);
+}
+
+TEST(RpcGreetingTest, OneThatServesAnotherIsBusy) {
+  const FakeServer server(nullptr);  // the system takes the connection for it
+  const RpcGreeting greeting = greet(server.address(), std::chrono::milliseconds(50));
+  EXPECT_EQ(greeting.answer, RpcAnswer::busy);
+  EXPECT_THAT(greeting.why, AllOf(HasSubstr(server.address().text()), HasSubstr("one client at a time")));
+}
+
+TEST(RpcGreetingTest, NobodyListens) {
+  RpcAddress address;
+  {
+    const FakeServer gone(nullptr);
+    address = gone.address();
+  }
+  const RpcGreeting greeting = greet(address);
+  EXPECT_EQ(greeting.answer, RpcAnswer::unreachable);
+  EXPECT_THAT(greeting.why, AllOf(HasSubstr(address.text()), HasSubstr("refused")));
+  EXPECT_EQ(greet({.host = "no-such-host.invalid", .port = 1}).answer, RpcAnswer::unreachable);
+}
+
+}  // namespace
+}  // namespace plimsoll::device
