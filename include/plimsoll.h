@@ -322,12 +322,12 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_text_of(plimsoll_model *model, c
  * turns with the others. */
 typedef struct plimsoll_context_options {
   uint32_t size;
-  int32_t warm_up;   /* PLIMSOLL_WARM_UP_AUTOMATIC */
-  int32_t n_ctx;     /* PLIMSOLL_UNSET; as in plimsoll_model_options, like the next two */
-  int32_t n_seq_max; /* PLIMSOLL_UNSET */
-  int32_t n_threads; /* PLIMSOLL_UNSET */
-  uint32_t reserved; /* 0 */
-  const char *name;  /* who holds its bytes in the ledger; NULL: the model's, with a number behind it */
+  int32_t warm_up;      /* PLIMSOLL_WARM_UP_AUTOMATIC */
+  int32_t n_ctx;        /* PLIMSOLL_UNSET; as in plimsoll_model_options, like the next two */
+  int32_t n_seq_max;    /* PLIMSOLL_UNSET */
+  int32_t n_threads;    /* PLIMSOLL_UNSET */
+  uint32_t reserved;    /* 0 */
+  const char *name;     /* who holds its bytes in the ledger; NULL: the model's, with a number behind it */
   const char *settings; /* as plimsoll_model_options.settings; those of a context count */
   plimsoll_stop *stop;  /* ends warming up */
 } plimsoll_context_options;
@@ -374,7 +374,8 @@ enum {
 
 /* A sampler of one's own: a link in the chain of samplers. */
 enum {
-  PLIMSOLL_SAMPLER_LAST = 0, /* behind the samplers that narrow, in front of the one that chooses: it sees what is left */
+  PLIMSOLL_SAMPLER_LAST =
+      0, /* behind the samplers that narrow, in front of the one that chooses: it sees what is left */
   PLIMSOLL_SAMPLER_FIRST = 1 /* in front of all others: it sees every token as the model gave it */
 };
 /* A token that may be chosen. */
@@ -814,13 +815,13 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_monitor_prometheus(plimsoll_monitor *m
 
 typedef struct plimsoll_quantize_options {
   uint32_t size;
-  int32_t n_threads;              /* 0: as many as the machine has */
-  plimsoll_bool allow_requantize; /* 0; 1: also from types that have lost something already: the result is worse */
-  plimsoll_bool pure;             /* 0; 1: every tensor the same type, instead of the engine's mixture */
-  plimsoll_bool dry_run;          /* 0; 1: only say how large it would be */
-  plimsoll_bool overwrite;        /* 0; 1: replace a file that is there already; never the input */
-  const char *imatrix;            /* NULL: none */
-  const char *program;            /* `plimsoll`, which does the work; NULL: the one in PATH */
+  int32_t n_threads;                /* 0: as many as the machine has */
+  plimsoll_bool allow_requantize;   /* 0; 1: also from types that have lost something already: the result is worse */
+  plimsoll_bool pure;               /* 0; 1: every tensor the same type, instead of the engine's mixture */
+  plimsoll_bool dry_run;            /* 0; 1: only say how large it would be */
+  plimsoll_bool overwrite;          /* 0; 1: replace a file that is there already; never the input */
+  const char *imatrix;              /* NULL: none */
+  const char *program;              /* `plimsoll`, which does the work; NULL: the one in PATH */
   plimsoll_count_function progress; /* tensors */
   void *user_data;                  /* of progress */
   plimsoll_stop *stop;

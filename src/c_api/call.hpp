@@ -62,8 +62,8 @@ plimsoll_error* closed(T* handle) noexcept {
   return closed(handle, [](T&) {});
 }
 
-// The object of a handle, read inside a quiet callback, perhaps: another thread may close it meanwhile, and then it goes
-// once the call that the callback came from is over.
+// The object of a handle, read inside a quiet callback, perhaps: another thread may close it meanwhile, and then it
+// goes once the call that the callback came from is over.
 template <class T>
 class Read {
  public:

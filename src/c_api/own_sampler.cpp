@@ -101,7 +101,8 @@ class FunctionSampler final : public CustomSampler {
   void require_sound(std::span<const Candidate> left) {
     float largest = -std::numeric_limits<float>::infinity();
     for (const Candidate& one : left) {
-      if (!given_.take(one.id)) broken(fmt::format("token {} was not among its candidates, or stands there twice", one.id));
+      if (!given_.take(one.id))
+        broken(fmt::format("token {} was not among its candidates, or stands there twice", one.id));
       if (std::isnan(one.logit) || one.logit == std::numeric_limits<float>::infinity())
         broken(fmt::format("the logit of token {} is no number", one.id));
       largest = std::max(largest, one.logit);

@@ -108,8 +108,8 @@ std::string_view to_string(FinishReason reason) noexcept {
 
 namespace {
 
-// The links of one's own are of this answer alone, and so is the sampler: it sees the prompt, as one that the generation
-// makes would.
+// The links of one's own are of this answer alone, and so is the sampler: it sees the prompt, as one that the
+// generation makes would.
 void add_links(run::GenerationParams& params, const GenerationOptions& options, const run::Conversation& of) {
   if (options.sampler)
     throw Error(ErrorCode::usage, "a sampler was given, and links beside it: they belong into the sampler");

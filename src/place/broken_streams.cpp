@@ -2,8 +2,8 @@
 
 namespace plimsoll::place {
 
-// HAProxy gives a filter the response once more after it has noticed that the server is gone: the request's analysis has
-// ended by then, which for an answer that comes whole is later than its last bytes. (Seen with 3.2.)
+// HAProxy gives a filter the response once more after it has noticed that the server is gone: the request's analysis
+// has ended by then, which for an answer that comes whole is later than its last bytes. (Seen with 3.2.)
 const char* broken_streams_lua() noexcept {
   return R"(-- Written by `plimsoll place`. A stream whose server breaks off ends with the error of its API, so that clients need
 -- not guess from a connection that was cut. It has no end all the same: it never looks whole.

@@ -58,8 +58,7 @@ defaults
 
 // Where HAProxy was built without Lua streams that are broken off have no last event.
 // Without the word 3.1 and later warn.
-constexpr const char* kLuaWords =
-    ".if version_atleast(3.1)\n    tune.lua.bool-sample-conversion normal\n.endif\n";
+constexpr const char* kLuaWords = ".if version_atleast(3.1)\n    tune.lua.bool-sample-conversion normal\n.endif\n";
 std::string with_lua(const std::string& line) { return fmt::format(".if feature(LUA)\n{}\n.endif\n", line); }
 
 constexpr const char* kResolvers = R"(

@@ -81,7 +81,8 @@ TEST_F(CApiMedia, APictureIsSeenFromAFileAsFromItsPixels) {
   expect_ok(plimsoll_media_close(from_pixels));
 
   plimsoll_media* wrong = nullptr;
-  expect_code(PLIMSOLL_IO, "cannot be read", plimsoll_media_from_file(model, folder.path("nowhere.png").c_str(), &wrong));
+  expect_code(PLIMSOLL_IO, "cannot be read",
+              plimsoll_media_from_file(model, folder.path("nowhere.png").c_str(), &wrong));
   EXPECT_EQ(wrong, nullptr);
 }
 

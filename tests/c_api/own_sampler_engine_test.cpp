@@ -203,8 +203,7 @@ TEST_F(CApiOwnSampler, ItMayReadTokensAndNotDecode) {
         for (plimsoll_candidate& one : all_of(candidates)) {
           char* text = nullptr;
           expect_ok(plimsoll_model_text_of(model, &one.token, 1, 0, &text, nullptr));
-          if (taken(text).find_first_of("eE") != std::string::npos)
-            one.logit = -std::numeric_limits<float>::infinity();
+          if (taken(text).find_first_of("eE") != std::string::npos) one.logit = -std::numeric_limits<float>::infinity();
         }
         plimsoll_generation* another = nullptr;
         refused = seen(plimsoll_model_generate(model, "x", -1, nullptr, &another)).message;
