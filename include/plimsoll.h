@@ -374,8 +374,7 @@ enum {
 
 /* A sampler of one's own: a link in the chain of samplers. */
 enum {
-  PLIMSOLL_SAMPLER_LAST =
-      0, /* behind the samplers that narrow, in front of the one that chooses: it sees what is left */
+  PLIMSOLL_SAMPLER_LAST = 0, /* behind what narrows, in front of what chooses: it sees what is left */
   PLIMSOLL_SAMPLER_FIRST = 1 /* in front of all others: it sees every token as the model gave it */
 };
 /* A token that may be chosen. */
