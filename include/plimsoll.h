@@ -30,7 +30,8 @@
  *
  * THREADS. Every function may be called from any thread, and different handles from different threads at once.
  *   - plimsoll_runtime, plimsoll_plan, plimsoll_model, plimsoll_embedder, plimsoll_embeddings, plimsoll_reranker,
- *     plimsoll_ranking, plimsoll_host, plimsoll_monitor, plimsoll_stop: several threads may use one handle at once.
+ *     plimsoll_ranking, plimsoll_host, plimsoll_monitor, plimsoll_media, plimsoll_stop: several threads may use one
+ *     handle at once.
  *   - plimsoll_generation, plimsoll_conversation, plimsoll_chat, plimsoll_lease: one call at a time. A second call
  *     while one is under way is an error (PLIMSOLL_USAGE); it does not wait. Closing, and plimsoll_generation_stop(),
  *     may be called at any time. What a call under way uses lives until that call returns.
@@ -39,9 +40,9 @@
  * CALLBACKS get the user_data that was given with them. They must return: no longjmp, no exception of another language.
  * A C++ exception that leaves a callback is caught, and becomes PLIMSOLL_CALLBACK_FAILED with its what().
  *   - A callback marked [quiet] is called from inside the engine, perhaps on another thread and with locks held. It may
- *     call plimsoll_error_...(), plimsoll_free(), plimsoll_stop_request(), plimsoll_generation_stop() and every
- *     ..._close(); all else returns PLIMSOLL_USAGE. What it closes is destroyed once the call that it came from is
- *     over.
+ *     call plimsoll_error_...(), plimsoll_free(), plimsoll_model_tokenize(), plimsoll_model_text_of(),
+ *     plimsoll_stop_request(), plimsoll_generation_stop() and every ..._close(); all else returns PLIMSOLL_USAGE. What
+ *     it closes is destroyed once the call that it came from is over.
  *   - A callback marked [free] may call everything. The handle that it came from is in use meanwhile, but may be
  *     closed.
  *
@@ -98,6 +99,7 @@ typedef struct plimsoll_ranking plimsoll_ranking;
 typedef struct plimsoll_host plimsoll_host;
 typedef struct plimsoll_lease plimsoll_lease;
 typedef struct plimsoll_monitor plimsoll_monitor;
+typedef struct plimsoll_media plimsoll_media;
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * Errors
@@ -316,6 +318,48 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_tokenize(plimsoll_model *model, 
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_text_of(plimsoll_model *model, const int32_t *tokens, uint64_t count,
                                                         plimsoll_bool control_tokens, char **text, uint64_t *length);
 
+/* A further context on a model's weights: its cache, its buffers and its conversations are its own, and it computes in
+ * turns with the others. */
+typedef struct plimsoll_context_options {
+  uint32_t size;
+  int32_t warm_up;      /* PLIMSOLL_WARM_UP_AUTOMATIC */
+  int32_t n_ctx;        /* PLIMSOLL_UNSET; as in plimsoll_model_options, like the next two */
+  int32_t n_seq_max;    /* PLIMSOLL_UNSET */
+  int32_t n_threads;    /* PLIMSOLL_UNSET */
+  uint32_t reserved;    /* 0 */
+  const char *name;     /* who holds its bytes in the ledger; NULL: the model's, with a number behind it */
+  const char *settings; /* as plimsoll_model_options.settings; those of a context count */
+  plimsoll_stop *stop;  /* ends warming up */
+} plimsoll_context_options;
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_context_options_init(plimsoll_context_options *options, size_t size);
+
+/* What comes back is a model like any other, without the first one's adapters, projector and draft. Only the context is
+ * planned, reserved and taken. The weights stay while one of the two is open. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_open_context(plimsoll_model *model,
+                                                             const plimsoll_context_options *options,
+                                                             plimsoll_model **context);
+/* What that would take beside what is held already; nothing is taken. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_plan_context(plimsoll_model *model,
+                                                             const plimsoll_context_options *options,
+                                                             plimsoll_plan **plan);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * Media: a picture or a sound, decoded; a value, for models that were opened with a projector
+ */
+
+/* What stands for one in the text of a prompt ("<__media__>"). PLIMSOLL_USAGE where the model has no projector. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_model_media_marker(plimsoll_model *model, char **marker);
+/* A file with a picture or a sound that the projector sees or hears. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_media_from_file(plimsoll_model *model, const char *path,
+                                                          plimsoll_media **media);
+/* [width x height x 3] bytes, red green blue, row by row from the top. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_media_from_pixels(uint32_t width, uint32_t height, const uint8_t *rgb,
+                                                            uint64_t bytes, plimsoll_media **media);
+/* One channel, -1 to 1, at the projector's rate (plimsoll_model_json(), "sound_rate"). */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_media_from_samples(const float *samples, uint64_t count,
+                                                             plimsoll_media **media);
+PLIMSOLL_API plimsoll_error *plimsoll_media_close(plimsoll_media *media);
+
 /* ---------------------------------------------------------------------------------------------------------------------
  * Generation: one answer on its way
  */
@@ -327,6 +371,35 @@ enum {
   PLIMSOLL_OVERFLOW_REPREFILL = 3 /* forget some, decode the rest again */
 };
 #define PLIMSOLL_RANDOM_SEED UINT32_C(0xFFFFFFFF)
+
+/* A sampler of one's own: a link in the chain of samplers. */
+enum {
+  PLIMSOLL_SAMPLER_LAST = 0, /* behind what narrows, in front of what chooses: it sees what is left */
+  PLIMSOLL_SAMPLER_FIRST = 1 /* in front of all others: it sees every token as the model gave it */
+};
+/* A token that may be chosen. */
+typedef struct plimsoll_candidate {
+  int32_t token;
+  float logit; /* -INFINITY: forbidden */
+  float p;     /* 0, until a sampler has computed probabilities */
+} plimsoll_candidate;
+/* Those that may still be chosen, lent for the call. Logits and the order may be changed where they stand; tokens may
+ * be left out, by moving those that stay to the front and lowering `count`, to 1 at least; and one may be chosen, whose
+ * place is written to `selected`. The samplers behind it go on with what it leaves. */
+typedef struct plimsoll_candidates {
+  uint32_t size;
+  plimsoll_bool sorted; /* by falling logit, as they came */
+  plimsoll_candidate *list;
+  uint64_t count;
+  int64_t selected; /* -1: none */
+} plimsoll_candidates;
+/* [quiet] Inside plimsoll_generation_next() and its like, on the model's decode loop, where all generations of the model
+ * wait meanwhile. Once for each token; once more where what was chosen is forbidden by a grammar. Not 0 makes this token
+ * the answer's last, as plimsoll_generation_stop() would. What breaks the rules above (a token that was not there, a
+ * logit that is no number, nothing left) ends the generation with PLIMSOLL_USAGE and chooses nothing. */
+typedef int32_t (*plimsoll_sample_function)(void *user_data, plimsoll_candidates *candidates);
+/* [quiet] There, too: each token of the prompt, then each that was chosen, also by others than this sampler. */
+typedef void (*plimsoll_accept_function)(void *user_data, int32_t token);
 
 /* Defaults are llama.cpp's. */
 typedef struct plimsoll_generation_options {
@@ -360,6 +433,11 @@ typedef struct plimsoll_generation_options {
   plimsoll_stop *stop;
   plimsoll_count_function prompt_progress; /* tokens of the prompt decoded; inside plimsoll_generation_next() */
   void *user_data;                         /* of prompt_progress */
+  plimsoll_sample_function sample;         /* a sampler of one's own among those above; NULL: none */
+  plimsoll_accept_function accept;         /* NULL: it is told nothing */
+  void *sampler_data;                      /* of these two, which are needed as long as the generation lives */
+  int32_t sampler_place;                   /* PLIMSOLL_SAMPLER_LAST */
+  uint32_t reserved;                       /* 0 */
 } plimsoll_generation_options;
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_generation_options_init(plimsoll_generation_options *options, size_t size);
 
@@ -439,6 +517,11 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_generate(plimsoll_convers
 /* Append; nothing is decoded as yet. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_prompt(plimsoll_conversation *conversation, const char *text,
                                                               int64_t length);
+/* Each marker in the text stands for one of the media, in their order, which are encoded here. PLIMSOLL_USAGE: another
+ * number of markers, no projector; PLIMSOLL_SEALED: larger than planned. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_prompt_media(plimsoll_conversation *conversation,
+                                                                    const char *text, int64_t length,
+                                                                    plimsoll_media *const *media, uint64_t count);
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_conversation_prompt_tokens(plimsoll_conversation *conversation,
                                                                      const int32_t *tokens, uint64_t count);
 /* Makes it consist of these tokens. `reused` (may be NULL): how many of them its memory has already. */
@@ -673,6 +756,19 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_load(plimsoll_host *host, const c
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_unload(plimsoll_host *host, const char *model);
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_pin(plimsoll_host *host, const char *model, plimsoll_bool pinned);
 
+/* Another fleet in the place of this one: models come, go or become others, one after the other as their leases end, and
+ * the rest works on. `applied`: 0 where nothing was changed, since the fleet contradicts itself, a model that is new or
+ * declared otherwise cannot be used or does not fit even alone, or one that fitted does not under the new budgets.
+ * `report` (may be NULL): {"applied": true, "added": ["a"], "changed": [], "removed": [], "unchanged": ["b"],
+ * "later": [settings that count for the next host only], "reasons": [why not; of what was applied: what is wrong with
+ * single models all the same]}. `stop` (may be NULL): PLIMSOLL_CANCELLED where it was asked for before the change
+ * began. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_reload(plimsoll_host *host, const char *fleet_file, plimsoll_stop *stop,
+                                                      plimsoll_bool *applied, char **report);
+/* The same of a text; relative paths in it begin at `folder` (NULL: the working folder). */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_reload_text(plimsoll_host *host, const char *fleet, const char *folder,
+                                                           plimsoll_stop *stop, plimsoll_bool *applied, char **report);
+
 /* {"schema": "plimsoll.status/1", ...}: devices, models with their states and bytes, who waits. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_host_status_json(plimsoll_host *host, char **json);
 /* Of its models, as they are planned by now. */
@@ -715,6 +811,40 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_monitor_status_json(plimsoll_monitor *
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_monitor_alerts_json(plimsoll_monitor *monitor, char **json);
 /* The latest sample as Prometheus' text format: docs/monitoring.md. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_monitor_prometheus(plimsoll_monitor *monitor, char **text);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * Quantizing: a model file into one of another type
+ */
+
+typedef struct plimsoll_quantize_options {
+  uint32_t size;
+  int32_t n_threads;                /* 0: as many as the machine has */
+  plimsoll_bool allow_requantize;   /* 0; 1: also from types that have lost something already: the result is worse */
+  plimsoll_bool pure;               /* 0; 1: every tensor the same type, instead of the engine's mixture */
+  plimsoll_bool dry_run;            /* 0; 1: only say how large it would be */
+  plimsoll_bool overwrite;          /* 0; 1: replace a file that is there already; never the input */
+  const char *imatrix;              /* NULL: none */
+  const char *program;              /* `plimsoll`, which does the work; NULL: the one in PATH */
+  plimsoll_count_function progress; /* tensors */
+  void *user_data;                  /* of progress */
+  plimsoll_stop *stop;
+} plimsoll_quantize_options;
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_quantize_options_init(plimsoll_quantize_options *options, size_t size);
+
+typedef struct plimsoll_quantized {
+  uint32_t size;
+  uint32_t reserved;
+  uint64_t before; /* bytes of tensors */
+  uint64_t after;
+  uint64_t tensors;
+  uint64_t files; /* written: a model in parts has several */
+} plimsoll_quantized;
+/* `type`: "Q4_K_M", as llama.cpp's tools spell it. The work is done in a process of its own, the program `plimsoll`: a
+ * file that makes the engine give up costs that process, and nothing half written appears under the name that was asked
+ * for. `quantized` (may be NULL): set quantized->size first. PLIMSOLL_UNSUPPORTED: there is no such program. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_quantize_file(const char *input, const char *output, const char *type,
+                                                        const plimsoll_quantize_options *options,
+                                                        plimsoll_quantized *quantized);
 
 #ifdef __cplusplus
 }

@@ -10,5 +10,6 @@ set -euo pipefail
 in_root=("$here/scripts/in-root" --set test --set cluster --)
 program=$here/build/release/bin/plimsoll
 "${in_root[@]}" python3 "$here/tests/cluster/manifests_test.py" "$program"
+"${in_root[@]}" python3 "$here/tests/cluster/broken_streams_test.py" "$program"
 exec unshare --net --mount --uts --ipc --pid --fork --kill-child --mount-proc -- \
   "${in_root[@]}" python3 "$here/tests/cluster/cluster_test.py" "$program" "$@"

@@ -87,7 +87,7 @@ def c_header(root: pathlib.Path) -> list[str]:
     text = header.read_text()
     bad = [f"include/plimsoll.h: includes <{name}>" for name in ANY_INCLUDE.findall(text) if name not in ("stddef.h", "stdint.h")]
     lines = len(text.splitlines())
-    if lines > 800:
+    if lines > 900:
         bad.append(f"include/plimsoll.h: {lines} lines")
     bad += [f"{path.relative_to(root)}: a second C header" for path in (root / "include").rglob("*.h") if path != header]
     for path in [*(root / "src").rglob("*.[ch]pp"), *(root / "include").rglob("*.hpp")]:

@@ -143,11 +143,26 @@ namespace Plimsoll
     {
         internal readonly Callbacks Callbacks = new Callbacks();
         private readonly GenerationOptions _from;
-        private CountFunction _progress;  // the library calls it in each Next()
+        private CountFunction _progress;  // the library calls these in each Next()
+        private SampleFunction _sample;
+        private AcceptFunction _accept;
 
         internal AskedGeneration(GenerationOptions from) { _from = from ?? new GenerationOptions(); }
 
-        internal void KeepAlive() => GC.KeepAlive(_progress);
+        internal void KeepAlive()
+        {
+            GC.KeepAlive(_progress);
+            GC.KeepAlive(_sample);
+            GC.KeepAlive(_accept);
+        }
+
+        private int Apply(ref NativeCandidates native)
+        {
+            var candidates = new Candidates(native);
+            int ended = Callbacks.Run(() => _from.Sampler.Apply(candidates));
+            if (ended == 0) native = candidates.Left;
+            return ended;
+        }
 
         internal IntPtr Begin(Generation.Begins begin)
         {
@@ -169,6 +184,12 @@ namespace Plimsoll
                 options.PatienceMs = (long)_from.Patience.TotalMilliseconds;
                 if (_from.PromptProgress != null)
                     options.PromptProgress = _progress = (data, done, of) => Callbacks.Run(() => _from.PromptProgress(done, of));
+                if (_from.Sampler != null)
+                {
+                    options.Sample = _sample = (IntPtr data, ref NativeCandidates candidates) => Apply(ref candidates);
+                    options.Accept = _accept = (data, token) => Callbacks.Run(() => _from.Sampler.Accept(token));
+                    options.SamplerPlace = (int)_from.SamplerPlace;
+                }
                 PlimsollException.Check(begin(ref options, out IntPtr generation));
                 return generation;
             }

@@ -10,6 +10,22 @@ namespace Plimsoll
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     internal delegate int CountFunction(IntPtr userData, ulong done, ulong of);
 
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    internal delegate int SampleFunction(IntPtr userData, ref NativeCandidates candidates);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    internal delegate void AcceptFunction(IntPtr userData, int token);
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct NativeCandidates
+    {
+        public uint Size;
+        public int Sorted;
+        public IntPtr List;
+        public ulong Count;
+        public long Selected;
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     internal struct NativeRuntimeOptions
     {
@@ -56,6 +72,11 @@ namespace Plimsoll
         public IntPtr Stop;
         public CountFunction PromptProgress;
         public IntPtr UserData;
+        public SampleFunction Sample;
+        public AcceptFunction Accept;
+        public IntPtr SamplerData;
+        public int SamplerPlace;
+        public uint Reserved;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -112,6 +133,7 @@ namespace Plimsoll
         [DllImport(Library)] internal static extern IntPtr plimsoll_plan_close(IntPtr plan);
 
         [DllImport(Library)] internal static extern IntPtr plimsoll_model_open(IntPtr runtime, byte[] path, ref NativeModelOptions options, out IntPtr model);
+        [DllImport(Library)] internal static extern IntPtr plimsoll_model_text_of(IntPtr model, int[] tokens, ulong count, int controlTokens, out IntPtr text, out ulong length);
         [DllImport(Library)] internal static extern IntPtr plimsoll_model_json(IntPtr model, out IntPtr json);
         [DllImport(Library)] internal static extern IntPtr plimsoll_model_close(IntPtr model);
 

@@ -1,4 +1,4 @@
-// Plimsoll for C#, over libplimsoll.so.0 (docs/c-api.md). With Native.cs it is the whole binding.
+// Plimsoll for C#, over libplimsoll.so.0 (docs/c-api.md). The files beside it but Program.cs belong to the binding.
 //
 //   using (var runtime = new Runtime(new RuntimeOptions { Budgets = { "CPU=2GiB" } }))
 //   using (var model = runtime.Open("model.gguf", new ModelOptions { ContextSize = 4096 }))
@@ -85,6 +85,9 @@ namespace Plimsoll
         public string Sampling { get; set; }
         public TimeSpan Patience { get; set; }
         public Action<ulong, ulong> PromptProgress { get; set; }
+        /// <summary>One of your own, among the others.</summary>
+        public ICustomSampler Sampler { get; set; }
+        public SamplerPlace SamplerPlace { get; set; }
     }
 
     public enum FinishReason { Running, EndOfGeneration, StopString, Length, Cancelled }
@@ -219,6 +222,16 @@ namespace Plimsoll
         internal override IntPtr Close(IntPtr value) => Native.plimsoll_model_close(value);
 
         public string Json() => Ask(Native.plimsoll_model_json);
+
+        /// <summary>Also inside a sampler of one's own.</summary>
+        public string TextOf(params int[] tokens)
+        {
+            PlimsollException.Check(Native.plimsoll_model_text_of(Value, tokens, (ulong)tokens.Length, 0, out IntPtr text, out ulong length));
+            string answer = Utf8.Read(text, (int)length);
+            PlimsollException.Check(Native.plimsoll_free(text));
+            GC.KeepAlive(this);
+            return answer;
+        }
 
         /// <summary>A request that knows nothing of any other.</summary>
         public Generation Generate(string prompt, GenerationOptions options = null)

@@ -48,6 +48,9 @@ internal static class Program
                     string answer = await chat.SayAsync("How is the wind?", new GenerationOptions { Predict = 20 }).ReadAllAsync();
                     Console.WriteLine("answered: " + (answer.Length > 0));
                 }
+                var sampler = new WithoutE(model);
+                string other = model.Generate("Day 12.", new GenerationOptions { Predict = 40, Temperature = 0, Sampler = sampler, SamplerPlace = SamplerPlace.First }).ReadAll();
+                Console.WriteLine("without an e: " + (other.Length > 0 && other.IndexOfAny(new[] { 'e', 'E' }) < 0) + ", told of tokens: " + (sampler.Accepted > 40));
                 await Misuse(model);
                 model.Dispose();
                 Console.WriteLine("after the end: " + MessageOf(() => model.Json()));
@@ -55,6 +58,29 @@ internal static class Program
             using (Embedder embedder = runtime.OpenEmbedder(path, new ModelOptions { ContextSize = 256, Settings = "device = \"none\"" }, Pooling.Mean))
                 Console.WriteLine("numbers of a vector: " + embedder.Embed(new[] { "The wind is fair.", "Day 12." })[1].Length);
         }
+    }
+
+    // A sampler of one's own: text without the letter e.
+    private class WithoutE : ICustomSampler
+    {
+        private readonly Model _model;
+        internal int Accepted;
+
+        internal WithoutE(Model model) { _model = model; }
+        public virtual void Apply(Candidates candidates) => candidates.Keep(one => _model.TextOf(one.Token).IndexOfAny(new[] { 'e', 'E' }) < 0);
+        public void Accept(int token) => ++Accepted;
+    }
+
+    private sealed class Throws : WithoutE
+    {
+        internal Throws() : base(null) { }
+        public override void Apply(Candidates candidates) => throw new InvalidOperationException("out of the chain");
+    }
+
+    private sealed class KeepsNothing : WithoutE
+    {
+        internal KeepsNothing() : base(null) { }
+        public override void Apply(Candidates candidates) => candidates.Keep(one => false);
     }
 
     // Cancelling, and exceptions in callbacks: nothing of that ends the process.
@@ -75,6 +101,8 @@ internal static class Program
 
         var overboard = new GenerationOptions { PromptProgress = (done, of) => throw new InvalidOperationException("over board") };
         Console.WriteLine("thrown in a callback: " + MessageOf(() => model.Generate("Day 12.", overboard).ReadAll()));
+        Console.WriteLine("thrown in a sampler: " + MessageOf(() => model.Generate("Day 12.", new GenerationOptions { Sampler = new Throws() }).ReadAll()));
+        Console.WriteLine("a sampler that keeps nothing: " + MessageOf(() => model.Generate("Day 12.", new GenerationOptions { Sampler = new KeepsNothing() }).ReadAll()));
         Console.WriteLine("wrong settings: " + MessageOf(() => model.Generate("Day 12.", new GenerationOptions { Sampling = "{" })));
     }
 

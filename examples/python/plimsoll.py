@@ -21,6 +21,7 @@ OVERFLOWS = {"fail": 0, "stop": 1, "shift": 2, "reprefill": 3}
 WARM_UPS = {"automatic": 0, "full": 1, "quick": 2, "none": 3}
 FORMS = {"template": 0, "instruct": 1, "role_names": 2}
 POOLINGS = {"unspecified": -1, "none": 0, "mean": 1, "cls": 2, "last": 3}
+PLACES = {"last": 0, "first": 1}
 
 
 def version():
@@ -55,6 +56,45 @@ class _Callback:
         if self.raised is not None:
             raised, self.raised = self.raised, None
             raise raised
+
+
+def quantize(input, output, type, progress=None, stop=None, **options):
+    """A model file into one of another type, e.g. "Q4_K_M"; its sizes. Options: those of plimsoll_quantize_options."""
+    told, quantized = _Callback(c.CountFunction, progress), c.Quantized(size=ctypes.sizeof(c.Quantized))
+    asked = c.options(c.QuantizeOptions, progress=told.function, stop=stop._handle if stop else None, **options)
+    try:
+        c.call("quantize_file", os.fsencode(input), os.fsencode(output), type.encode(), byref(asked), byref(quantized),
+               types=(c_char_p, c_char_p, c_char_p, c_void_p, c_void_p))
+    except Error:
+        told.check()
+        raise
+    return quantized
+
+
+class Candidates:
+    """The tokens that a sampler of one's own may choose from, inside its call: each has token, logit and p, and is changed
+    where it stands."""
+
+    def __init__(self, pointer):
+        self._of = pointer.contents
+
+    def __len__(self):
+        return self._of.count
+
+    def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._of.list[index]
+
+    def keep(self, indices):
+        """Leaves all others out; the rest stands in this order."""
+        kept = [c.Candidate.from_buffer_copy(self[index]) for index in indices]
+        for at, one in enumerate(kept):
+            self._of.list[at] = one
+        self._of.count = len(kept)
+
+    def choose(self, index):
+        self._of.selected = index
 
 
 class _Handle:
@@ -186,8 +226,14 @@ class Model(_Handle):
 
     def generate(self, prompt, **options):
         """A Generation. Options: those of plimsoll_generation_options, e.g. predict=60, temperature=0, stop_strings=["\\n"],
-        json_schema={...}, sampling={"xtc_probability": 0.1}, prompt_progress=lambda done, of: None, stop=Stop()."""
+        json_schema={...}, sampling={"xtc_probability": 0.1}, prompt_progress=lambda done, of: None, stop=Stop(). A sampler of
+        one's own: sample=lambda candidates: ..., accept=lambda token: ..., sampler_place="last"."""
         return _generation(self, "model_generate", (*_counted(prompt),), options)
+
+    def open_context(self, warm_up="automatic", stop=None, **options):
+        """A further context on its weights: a Model. Options: those of plimsoll_context_options."""
+        asked = c.options(c.ContextOptions, warm_up=WARM_UPS[warm_up], stop=stop._handle if stop else None, **options)
+        return Model(self._made("model_open_context", byref(asked), types=(c_void_p,)))
 
     def conversation(self, patience_ms=0):
         return Conversation(self._made("conversation_open", patience_ms, None, types=(c_int64, c_void_p)))
@@ -222,16 +268,20 @@ def _counted(text):
 
 def _generation(of, name, arguments, members):
     progress = _Callback(c.CountFunction, members.pop("prompt_progress", None))
+    chooses, accept = members.pop("sample", None), _Callback(c.AcceptFunction, members.pop("accept", None))
+    sample = _Callback(c.SampleFunction, chooses and (lambda candidates: chooses(Candidates(candidates))))
+    members["sampler_place"] = PLACES[members.pop("sampler_place", "last")]
     strings, count = c.texts(members.pop("stop_strings", ()))
     stop = members.pop("stop", None)
     for key in ("json_schema", "sampling"):
         if isinstance(members.get(key), (dict, bool)):
             members[key] = json.dumps(members[key])
     members["overflow"] = OVERFLOWS[members.pop("overflow", "fail")]
-    options = c.options(c.GenerationOptions, prompt_progress=progress.function, stop_strings=strings, n_stop_strings=count,
+    options = c.options(c.GenerationOptions, prompt_progress=progress.function, sample=sample.function, accept=accept.function,
+                       stop_strings=strings, n_stop_strings=count,
                        stop=stop._handle if stop else None, **members)
     types = (c_char_p, c_int64) if arguments else ()
-    return Generation(of._made(name, *arguments, byref(options), types=types + (c_void_p,)), progress)
+    return Generation(of._made(name, *arguments, byref(options), types=types + (c_void_p,)), (progress, sample, accept))
 
 
 class Generation(_Handle):
@@ -239,9 +289,9 @@ class Generation(_Handle):
 
     _kind = "generation"
 
-    def __init__(self, handle, progress):
+    def __init__(self, handle, callbacks):
         super().__init__(handle)
-        self._progress = progress  # lives as long as the library may call it
+        self._callbacks = callbacks  # they live as long as the library may call them
 
     def __iter__(self):
         return self
@@ -251,7 +301,8 @@ class Generation(_Handle):
         try:
             self._told("generation_next", byref(piece), byref(length), types=(c_void_p, c_void_p))
         finally:
-            self._progress.check()
+            for callback in self._callbacks:
+                callback.check()
         if piece.value is None:
             raise StopIteration
         return ctypes.string_at(piece.value, length.value).decode(errors="replace")

@@ -11,6 +11,18 @@ ShareFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, c_float)
 CountFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
 
+class Candidate(ctypes.Structure):
+    _fields_ = [("token", c_int32), ("logit", c_float), ("p", c_float)]
+
+
+class Candidates(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("sorted", c_int32), ("list", POINTER(Candidate)), ("count", c_uint64), ("selected", c_int64)]
+
+
+SampleFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, POINTER(Candidates))
+AcceptFunction = ctypes.CFUNCTYPE(None, c_void_p, c_int32)
+
+
 class RuntimeOptions(ctypes.Structure):
     _fields_ = [("size", c_uint32), ("prefault", c_int32), ("require_enforcing", c_int32), ("reserved", c_uint32),
                 ("budgets", POINTER(c_char_p)), ("n_budgets", c_uint64), ("store", c_char_p)]
@@ -33,7 +45,25 @@ class GenerationOptions(ctypes.Structure):
                 ("show_special", c_int32), ("overflow", c_int32), ("overflow_keep", c_uint64),
                 ("overflow_discard_share", c_double), ("stop_strings", POINTER(c_char_p)), ("n_stop_strings", c_uint64),
                 ("grammar", c_char_p), ("json_schema", c_char_p), ("sampling", c_char_p), ("patience_ms", c_int64),
-                ("stop", c_void_p), ("prompt_progress", CountFunction), ("user_data", c_void_p)]
+                ("stop", c_void_p), ("prompt_progress", CountFunction), ("user_data", c_void_p),
+                ("sample", SampleFunction), ("accept", AcceptFunction), ("sampler_data", c_void_p),
+                ("sampler_place", c_int32), ("reserved", c_uint32)]
+
+
+class ContextOptions(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("warm_up", c_int32), ("n_ctx", c_int32), ("n_seq_max", c_int32), ("n_threads", c_int32),
+                ("reserved", c_uint32), ("name", c_char_p), ("settings", c_char_p), ("stop", c_void_p)]
+
+
+class QuantizeOptions(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("n_threads", c_int32), ("allow_requantize", c_int32), ("pure", c_int32),
+                ("dry_run", c_int32), ("overwrite", c_int32), ("imatrix", c_char_p), ("program", c_char_p),
+                ("progress", CountFunction), ("user_data", c_void_p), ("stop", c_void_p)]
+
+
+class Quantized(ctypes.Structure):
+    _fields_ = [("size", c_uint32), ("reserved", c_uint32), ("before", c_uint64), ("after", c_uint64), ("tensors", c_uint64),
+                ("files", c_uint64)]
 
 
 class ChatOptions(ctypes.Structure):
@@ -48,7 +78,7 @@ class GenerationInfo(ctypes.Structure):
 
 
 OPTIONS = {RuntimeOptions: "runtime_options", ModelOptions: "model_options", GenerationOptions: "generation_options",
-           ChatOptions: "chat_options"}
+           ChatOptions: "chat_options", ContextOptions: "context_options", QuantizeOptions: "quantize_options"}
 
 
 def function(name, *arguments, returns=c_void_p):

@@ -16,6 +16,7 @@
 
 namespace plimsoll {
 
+using engine::CustomSampler;
 using engine::SamplingParams;
 using engine::Token;
 
@@ -35,6 +36,12 @@ struct GenerationOptions {
   // Used instead of `sampling`, and goes on where it stood. Not shared between generations at work; of a model with the
   // same vocabulary, else Error{usage}.
   std::shared_ptr<Sampler> sampler{};
+  // Links of one's own among those of `sampling`, for this answer alone; not beside a `sampler`, else Error{usage}.
+  // `first_link` sees every token as the model gave it; `last_link` sees what the others left, in front of what
+  // chooses. The token that one of them selects is the choice. They are told the prompt's tokens, too. Not shared
+  // between generations at work.
+  std::shared_ptr<CustomSampler> first_link{};
+  std::shared_ptr<CustomSampler> last_link{};
   std::vector<std::string> stop_strings{};
   bool keep_stop_string = false;          // show it, too
   bool ignore_end_of_generation = false;  // go on past the model's own end

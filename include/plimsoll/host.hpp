@@ -124,6 +124,9 @@ class Host {
   // Throws Error{cancelled} where `stop` was requested before the change began.
   [[nodiscard]] HostReload reload(const Fleet& fleet, const std::stop_token& stop = {}) const;
   [[nodiscard]] HostReload reload(const std::filesystem::path& fleet_file, const std::stop_token& stop = {}) const;
+  // Of such a file's text; relative paths in it begin at `folder`.
+  [[nodiscard]] HostReload reload_text(std::string_view fleet, const std::filesystem::path& folder,
+                                       const std::stop_token& stop = {}) const;
 
   [[nodiscard]] host::HostStatus status() const;
   [[nodiscard]] Plan plan() const;  // of its models, as they are planned by now

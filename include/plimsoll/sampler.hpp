@@ -13,14 +13,15 @@ namespace plimsoll {
 
 using engine::Candidate;
 using engine::Candidates;
-using engine::CustomSampler;
 
 // Move-only; one thread. Holds the model. Moved from, it throws Error{usage}.
 class Sampler {
  public:
-  // `first`: a link of one's own in front of all others. Throws Error: usage (parameters that mean nothing, a grammar
-  // that does not parse), unsupported (the model has no vocabulary, and they need it).
-  Sampler(const Model& model, const SamplingParams& params, std::unique_ptr<CustomSampler> first = {});
+  // `first`: a link of one's own in front of all others; `last`: one behind what narrows, in front of what chooses.
+  // What one of them selects is the choice. Throws Error: usage (parameters that mean nothing, a grammar that does not
+  // parse), unsupported (the model has no vocabulary, and they need it).
+  Sampler(const Model& model, const SamplingParams& params, std::unique_ptr<CustomSampler> first = {},
+          std::unique_ptr<CustomSampler> last = {});
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
   ~Sampler();

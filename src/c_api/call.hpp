@@ -33,6 +33,18 @@ plimsoll_error* closing(Body&& body) noexcept {
   }
 }
 
+// What reads an object through Read and does nothing else: allowed inside quiet callbacks that can close something.
+template <class Body>
+[[nodiscard]] plimsoll_error* reading(Body&& body) noexcept {
+  try {
+    require_closing_allowed();
+    body();
+    return nullptr;
+  } catch (...) {
+    return caught();
+  }
+}
+
 // Takes the handle away; the object goes with whoever uses it last. `before` may refuse, or stop what it does.
 template <class T, class Before>
 plimsoll_error* closed(T* handle, Before&& before) noexcept {
@@ -49,6 +61,26 @@ template <class T>
 plimsoll_error* closed(T* handle) noexcept {
   return closed(handle, [](T&) {});
 }
+
+// The object of a handle, read inside a quiet callback, perhaps: another thread may close it meanwhile, and then it
+// goes once the call that the callback came from is over.
+template <class T>
+class Read {
+ public:
+  explicit Read(T* handle) : object_(found(handle)) {}
+  ~Read() {
+    try {
+      destroy_soon(std::move(object_));
+    } catch (...) {  // no memory to remember it in: it goes now
+    }
+  }
+  Read(const Read&) = delete;
+  Read& operator=(const Read&) = delete;
+  [[nodiscard]] const T* operator->() const noexcept { return object_.get(); }
+
+ private:
+  std::shared_ptr<T> object_;
+};
 
 // The object of a handle that one thread may use at a time, while this lives.
 template <class T>

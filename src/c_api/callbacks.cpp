@@ -60,7 +60,13 @@ void CallbackRun::run(const std::function<std::int32_t()>& callback) noexcept {
 
 void CallbackRun::bury(std::shared_ptr<void> object) {
   const MutexLock lock(mutex_);
+  if (!buried_.empty() && buried_.back() == object) return;  // a callback reads one model again and again
   buried_.push_back(std::move(object));
+}
+
+bool CallbackRun::has_failed() {
+  const MutexLock lock(mutex_);
+  return failure_.has_value();
 }
 
 void CallbackRun::rethrow() {
@@ -92,7 +98,7 @@ bool run_quietly(const std::function<void()>& callback, std::string& why) noexce
 void require_no_quiet_callback() {
   if (Quiet::innermost != nullptr)
     throw Error(ErrorCode::usage,
-                "inside a callback of this kind only handles can be closed, stops asked for and errors read");
+                "inside a callback of this kind only handles can be closed, stops asked for, errors and tokens read");
 }
 
 void require_closing_allowed() {

@@ -35,6 +35,7 @@ class CallbackRun {
   void run(const std::function<std::int32_t()>& callback) noexcept;
   void bury(std::shared_ptr<void> object);
 
+  [[nodiscard]] bool has_failed();  // one was let out
   // Throws CallbackFailed where one was let out; forgets it.
   void rethrow();
   void clear() noexcept;  // destroys what was closed

@@ -91,6 +91,15 @@ plimsoll_error* plimsoll_conversation_prompt(plimsoll_conversation* conversation
   return call([&] { Talk(conversation)->prompt(text_of(text, length, "text")); });
 }
 
+plimsoll_error* plimsoll_conversation_prompt_media(plimsoll_conversation* conversation, const char* text,
+                                                   int64_t length, plimsoll_media* const* media, uint64_t count) {
+  return call([&] {
+    std::vector<plimsoll::Media> all;
+    for (plimsoll_media* one : list_of(media, count, "media")) all.push_back(found(one)->media);
+    Talk(conversation)->prompt(text_of(text, length, "text"), all);
+  });
+}
+
 plimsoll_error* plimsoll_conversation_prompt_tokens(plimsoll_conversation* conversation, const int32_t* tokens,
                                                     uint64_t count) {
   return call([&] { Talk(conversation)->prompt(list_of(tokens, count, "tokens")); });

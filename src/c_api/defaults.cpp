@@ -52,6 +52,7 @@ plimsoll_generation_options Defaults<plimsoll_generation_options>::value() {
   out.penalty_presence = sampling.penalty_presence;
   out.overflow = PLIMSOLL_OVERFLOW_FAIL;
   out.overflow_discard_share = defaults.overflow_discard_share;
+  out.sampler_place = PLIMSOLL_SAMPLER_LAST;
   return out;
 }
 
@@ -86,6 +87,20 @@ plimsoll_acquire_options Defaults<plimsoll_acquire_options>::value() {
   out.size = sizeof out;
   out.wait = AcquireOptions{}.wait;
   out.patience_ms = -1;
+  return out;
+}
+
+plimsoll_context_options Defaults<plimsoll_context_options>::value() {
+  plimsoll_context_options out{};
+  out.size = sizeof out;
+  out.warm_up = PLIMSOLL_WARM_UP_AUTOMATIC;
+  out.n_ctx = out.n_seq_max = out.n_threads = PLIMSOLL_UNSET;
+  return out;
+}
+
+plimsoll_quantize_options Defaults<plimsoll_quantize_options>::value() {
+  plimsoll_quantize_options out{};
+  out.size = sizeof out;
   return out;
 }
 

@@ -62,6 +62,18 @@ struct Defaults<plimsoll_acquire_options> {
   static plimsoll_acquire_options value();
 };
 template <>
+struct Defaults<plimsoll_context_options> {
+  static constexpr const char* kName = "plimsoll_context_options";
+  static constexpr std::size_t kOldest = 48;
+  static plimsoll_context_options value();
+};
+template <>
+struct Defaults<plimsoll_quantize_options> {
+  static constexpr const char* kName = "plimsoll_quantize_options";
+  static constexpr std::size_t kOldest = 64;
+  static plimsoll_quantize_options value();
+};
+template <>
 struct Defaults<plimsoll_monitor_options> {
   static constexpr const char* kName = "plimsoll_monitor_options";
   static constexpr std::size_t kOldest = 48;

@@ -9,6 +9,7 @@
 
 #include "defaults.hpp"
 #include "handles.hpp"
+#include "own_sampler.hpp"
 
 namespace plimsoll::c_api {
 namespace {
@@ -47,6 +48,16 @@ ContextOverflow overflow_of(std::int32_t overflow) {
   return static_cast<ContextOverflow>(overflow);
 }
 
+// A sampler of the program's own among those that the options declare.
+void add_own_sampler(GenerationOptions& options, const plimsoll_generation_options& given, CallbackRun& run) {
+  require_reserved(given.reserved, "plimsoll_generation_options");
+  if (given.sampler_place != PLIMSOLL_SAMPLER_LAST && given.sampler_place != PLIMSOLL_SAMPLER_FIRST)
+    throw Error(ErrorCode::usage, fmt::format("there is no place {} for a sampler", given.sampler_place));
+  if (given.sample == nullptr && given.accept == nullptr) return;
+  auto& link = given.sampler_place == PLIMSOLL_SAMPLER_FIRST ? options.first_link : options.last_link;
+  link = own_sampler({.sample = given.sample, .accept = given.accept, .user_data = given.sampler_data}, run);
+}
+
 }  // namespace
 
 std::chrono::milliseconds patience_of(std::int64_t patience_ms) {
@@ -75,6 +86,7 @@ AskedGeneration asked_generation(const plimsoll_generation_options* from) {
     options.prompt_progress = [run = out.run.get(), told = given.prompt_progress, data = given.user_data](
                                   std::size_t done, std::size_t of) { run->run([&] { return told(data, done, of); }); };
   }
+  add_own_sampler(options, given, *out.run);
   out.wait = {.patience = patience_of(given.patience_ms), .stop = out.run->stop_token()};
   return out;
 }

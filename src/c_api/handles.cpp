@@ -17,14 +17,16 @@ std::uintptr_t number_of(const void* handle) noexcept { return reinterpret_cast<
 bool is_kind(std::uintptr_t value) noexcept {
   const std::uintptr_t kind = (value & 0xFFU) >> 1U;
   return (value & 1U) != 0 && kind >= static_cast<std::uintptr_t>(Kind::error) &&
-         kind <= static_cast<std::uintptr_t>(Kind::monitor);
+         kind <= static_cast<std::uintptr_t>(Kind::media);
 }
 Kind kind_in(std::uintptr_t value) noexcept { return static_cast<Kind>((value & 0xFFU) >> 1U); }
+
+bool is_plural(Kind kind) noexcept { return kind == Kind::embeddings || kind == Kind::media; }
 
 std::string with_article(Kind kind) {
   const std::string word = to_string(kind);
   const bool vowel = std::string_view("aeiou").contains(word.front());
-  return (kind == Kind::embeddings ? "" : vowel ? "an " : "a ") + word;
+  return (is_plural(kind) ? "" : vowel ? "an " : "a ") + word;
 }
 
 [[noreturn]] void misused(const std::string& sentence) { throw Error(ErrorCode::usage, sentence); }
@@ -63,6 +65,8 @@ const char* to_string(Kind kind) noexcept {
       return "lease";
     case Kind::monitor:
       return "monitor";
+    case Kind::media:
+      return "media";
   }
   return "handle";
 }
@@ -104,7 +108,7 @@ void HandleTable::refuse(const void* handle, Kind kind) const {
     misused("this is not a handle of the library, where " + with_article(kind) + " is needed");
   if (kind_in(value) != kind)
     misused("this handle is " + with_article(kind_in(value)) + ", where " + with_article(kind) + " is needed");
-  misused((kind == Kind::embeddings ? "these " : "this ") + word + (kind == Kind::embeddings ? " were" : " was") +
+  misused((is_plural(kind) ? "these " : "this ") + word + (is_plural(kind) ? " were" : " was") +
           (kind == Kind::error ? " freed" : " closed") + " already");
 }
 

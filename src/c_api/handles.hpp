@@ -28,6 +28,7 @@ enum class Kind : std::uint8_t {
   host,
   lease,
   monitor,
+  media,
 };
 [[nodiscard]] const char* to_string(Kind kind) noexcept;
 
@@ -64,6 +65,8 @@ template <>
 inline constexpr Kind kKind<plimsoll_lease> = Kind::lease;
 template <>
 inline constexpr Kind kKind<plimsoll_monitor> = Kind::monitor;
+template <>
+inline constexpr Kind kKind<plimsoll_media> = Kind::media;
 
 // By number, never used twice in a process. A handle is an odd number that has its kind in it: no aligned address is
 // one, and of one that was closed it can be said what it was. Any thread.

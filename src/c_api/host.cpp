@@ -1,5 +1,7 @@
 #include <plimsoll/host.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include "base/log.hpp"
 
 #include "allocations.hpp"
@@ -57,6 +59,30 @@ plimsoll::AcquireOptions options_of(const plimsoll_acquire_options& given, const
   if (given.conversation != 0) out.conversation = given.conversation;
   if (given.patience_ms != -1) out.patience = patience_of(given.patience_ms);
   return out;
+}
+
+// As the server reports one (docs/server.md), in one array each.
+void give(const plimsoll::HostReload& reload, plimsoll_bool* applied, char** report) {
+  *applied = reload.applied;
+  if (report == nullptr) return;
+  const nlohmann::ordered_json json{{"applied", reload.applied},     {"added", reload.added},
+                                    {"changed", reload.changed},     {"removed", reload.removed},
+                                    {"unchanged", reload.unchanged}, {"later", reload.later},
+                                    {"reasons", reload.reasons}};
+  give_text(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace), report);
+}
+
+template <class Reload>
+plimsoll_error* reloaded(plimsoll_host* host, plimsoll_stop* stop, plimsoll_bool* applied, char** report,
+                         Reload&& reload) {
+  return call([&] {
+    *place_of(applied, "place for whether it was applied") = 0;
+    if (report != nullptr) *report = nullptr;
+    const auto object = found(host);
+    CallbackRun run;
+    run.follow(stop);
+    give(reload(object->host, run.stop_token()), applied, report);
+  });
 }
 
 std::string name_of(const char* model) { return required_text(model, "model's name"); }
@@ -131,6 +157,20 @@ plimsoll_error* plimsoll_host_plan(plimsoll_host* host, plimsoll_plan** plan) {
   return call([&] {
     *place_of(plan, "plan") = nullptr;
     *plan = handle_of(plan_object(found(host)->host.plan()));
+  });
+}
+
+plimsoll_error* plimsoll_host_reload(plimsoll_host* host, const char* fleet_file, plimsoll_stop* stop,
+                                     plimsoll_bool* applied, char** report) {
+  return reloaded(host, stop, applied, report, [&](plimsoll::Host& of, const std::stop_token& token) {
+    return of.reload(std::filesystem::path(required_text(fleet_file, "fleet file")), token);
+  });
+}
+
+plimsoll_error* plimsoll_host_reload_text(plimsoll_host* host, const char* fleet, const char* folder,
+                                          plimsoll_stop* stop, plimsoll_bool* applied, char** report) {
+  return reloaded(host, stop, applied, report, [&](plimsoll::Host& of, const std::stop_token& token) {
+    return of.reload_text(text_of(fleet, -1, "fleet"), folder == nullptr ? "." : folder, token);
   });
 }
 

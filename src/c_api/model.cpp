@@ -66,6 +66,7 @@ Json json_of(const plimsoll::Model& model) {
           {"n_ctx", numbers.n_ctx},
           {"n_ctx_seq", numbers.n_ctx_seq},
           {"n_seq_max", numbers.n_seq_max},
+          {"sound_rate", info.sound_rate},
           {"has_vocabulary", info.has_vocabulary},
           {"allocations_after_seal", numbers.allocations_after_seal},
           {"refused_after_seal", numbers.refused_after_seal},
@@ -115,20 +116,21 @@ plimsoll_error* plimsoll_model_json(plimsoll_model* model, char** json) {
 
 plimsoll_error* plimsoll_model_tokenize(plimsoll_model* model, const char* text, int64_t length,
                                         plimsoll_bool with_begin_token, int32_t** tokens, uint64_t* count) {
-  return call([&] {
+  return reading([&] {
     *place_of(tokens, "tokens") = nullptr;
     *place_of(count, "count") = 0;
-    give_tokens(found(model)->model.tokenize(text_of(text, length, "text"), with_begin_token != 0), tokens, count);
+    const Read of(model);
+    give_tokens(of->model.tokenize(text_of(text, length, "text"), with_begin_token != 0), tokens, count);
   });
 }
 
 plimsoll_error* plimsoll_model_text_of(plimsoll_model* model, const int32_t* tokens, uint64_t count,
                                        plimsoll_bool control_tokens, char** text, uint64_t* length) {
-  return call([&] {
+  return reading([&] {
     *place_of(text, "text") = nullptr;
     if (length != nullptr) *length = 0;
-    const auto object = found(model);
-    give_text(object->model.text_of(tokens_of(object->model, tokens, count), control_tokens != 0), text, length);
+    const Read of(model);
+    give_text(of->model.text_of(tokens_of(of->model, tokens, count), control_tokens != 0), text, length);
   });
 }
 

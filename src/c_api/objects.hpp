@@ -84,6 +84,10 @@ struct plimsoll_host {
   plimsoll::Host host;
 };
 
+struct plimsoll_media {
+  plimsoll::Media media;
+};
+
 struct plimsoll_monitor {
   std::optional<plimsoll::Monitor> monitor;
 };

@@ -104,7 +104,7 @@ struct Chat::State {
 
   // What a turn is generated with.
   [[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options) {
-    run::GenerationParams params = library::params_of(options, *model->instance->model());
+    run::GenerationParams params = library::params_of(options, *executor->conversation());
     if (proposes)
       params.draft = {.conversation = &*proposes, .speculation = library::speculation_of(*model->options.draft)};
     return params;

@@ -106,11 +106,32 @@ std::string_view to_string(FinishReason reason) noexcept {
   return run::to_string(static_cast<run::FinishReason>(reason));
 }
 
+namespace {
+
+// The links of one's own are of this answer alone, and so is the sampler: it sees the prompt, as one that the
+// generation makes would.
+void add_links(run::GenerationParams& params, const GenerationOptions& options, const run::Conversation& of) {
+  if (options.sampler)
+    throw Error(ErrorCode::usage, "a sampler was given, and links beside it: they belong into the sampler");
+  params.sampler = std::make_shared<engine::Sampler>(
+      library::sampler_with(of.vocabulary(), options.sampling, {options.first_link, options.last_link}));
+  params.prompt_decoded = [sampler = params.sampler, &of] {
+    for (const Token token : of.tokens()) {
+      if (token >= 0) sampler->accept(token);
+    }
+  };
+}
+
+}  // namespace
+
 namespace library {
 
-run::GenerationParams params_of(const GenerationOptions& options, const engine::Model& model) {
+run::GenerationParams params_of(const GenerationOptions& options, const run::Conversation& of) {
   run::GenerationParams params{.predict = options.predict, .sampling = options.sampling};
-  if (options.sampler) params.sampler = options.sampler->impl()->for_logits_of(model);
+  if (options.first_link || options.last_link)
+    add_links(params, options, of);
+  else if (options.sampler)
+    params.sampler = options.sampler->impl()->for_logits_of(of.vocabulary());
   params.stop_strings = options.stop_strings;
   params.keep_stop_string = options.keep_stop_string;
   params.ignore_end_of_generation = options.ignore_end_of_generation;
@@ -137,7 +158,7 @@ Generation begin(std::shared_ptr<Conversation::State> conversation, std::vector<
                  GenerationOptions options) {
   auto busy = std::make_unique<Busy>(std::move(conversation));
   Conversation::State& state = **busy;
-  run::GenerationParams params = params_of(options, state.conversation->vocabulary());
+  run::GenerationParams params = params_of(options, *state.conversation);
   params.prompt = std::move(prompt);
   params.draft = state.draft;
   return Generation(std::make_unique<Running>(std::move(busy), std::move(params)));

@@ -22,7 +22,8 @@ struct Generation::Impl {
 
 namespace library {
 
-[[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options, const engine::Model& model);
+// For an answer of this conversation, which outlives it.
+[[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options, const run::Conversation& of);
 [[nodiscard]] GenerationTiming timing_of(const run::GenerationTiming& timing);
 
 // Appends the prompt and generates. Throws Error{usage} where another generation is under way.

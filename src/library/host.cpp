@@ -63,10 +63,18 @@ Host::Host(Runtime runtime, const Fleet& fleet, HostOptions options)
 Host::Host(Runtime runtime, const std::filesystem::path& fleet_file, HostOptions options)
     : state_(std::make_shared<State>(runtime.state(), host::read_fleet(fleet_file), std::move(options))) {}
 
-Host Host::of_text(Runtime runtime, std::string_view fleet, const std::filesystem::path& folder, HostOptions options) {
-  auto parsed = host::parse_fleet(fleet, folder);
+namespace {
+
+host::Fleet fleet_of(std::string_view text, const std::filesystem::path& folder) {
+  auto parsed = host::parse_fleet(text, folder);
   if (!parsed) throw host::WrongConfigFile("fleet", "fleet", parsed.error());
-  return Host(std::make_shared<State>(runtime.state(), *std::move(parsed), std::move(options)));
+  return *std::move(parsed);
+}
+
+}  // namespace
+
+Host Host::of_text(Runtime runtime, std::string_view fleet, const std::filesystem::path& folder, HostOptions options) {
+  return Host(std::make_shared<State>(runtime.state(), fleet_of(fleet, folder), std::move(options)));
 }
 
 const std::shared_ptr<Host::State>& Host::state() const { return library::held(state_, "host"); }
@@ -124,6 +132,11 @@ HostReload Host::reload(const Fleet& fleet, const std::stop_token& stop) const {
 
 HostReload Host::reload(const std::filesystem::path& fleet_file, const std::stop_token& stop) const {
   return reload_with(state()->host, [&] { return host::read_fleet(fleet_file); }, stop);
+}
+
+HostReload Host::reload_text(std::string_view fleet, const std::filesystem::path& folder,
+                             const std::stop_token& stop) const {
+  return reload_with(state()->host, [&] { return fleet_of(fleet, folder); }, stop);
 }
 
 host::HostStatus Host::status() const { return state()->host.status(); }

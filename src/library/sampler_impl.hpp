@@ -16,4 +16,14 @@ struct Sampler::Impl {
   [[nodiscard]] const std::shared_ptr<engine::Sampler>& for_logits_of(const engine::Model& of) const;
 };
 
+namespace library {
+
+// Links of a program's own; each may be null.
+struct OwnLinks {
+  std::shared_ptr<CustomSampler> first;  // in front of all others
+  std::shared_ptr<CustomSampler> last;   // in front of what chooses
+};
+[[nodiscard]] engine::Sampler sampler_with(const engine::Model& model, const SamplingParams& params, OwnLinks links);
+
+}  // namespace library
 }  // namespace plimsoll

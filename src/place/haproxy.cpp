@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "broken_streams.hpp"
 #include "haproxy_text.hpp"
 #include "serving_names.hpp"
 
@@ -143,7 +144,8 @@ std::vector<RenderedFile> haproxy_files(const ServedCluster& served, ServedBy by
   return {{.name = "haproxy.cfg", .text = haproxy_config(front)},
           {.name = "names.map", .text = names_map(served, false)},
           {.name = "names-lower.map", .text = names_map(served, true)},
-          {.name = "models.json", .text = models_json(served)}};
+          {.name = "models.json", .text = models_json(served)},
+          {.name = kBrokenStreamsFile, .text = broken_streams_lua()}};
 }
 
 }  // namespace plimsoll::place

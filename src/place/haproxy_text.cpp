@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
+#include "broken_streams.hpp"
+
 namespace plimsoll::place {
 namespace {
 
@@ -25,7 +29,7 @@ global
     # A request is kept as far as this, to find its model, and to send it again where a server dies before it answers.
     tune.bufsize 1048576
     hard-stop-after 30m
-
+{lua}
 defaults
     mode http
     timeout connect 2s
@@ -51,6 +55,11 @@ defaults
     hash-type consistent
     hash-balance-factor 150
 )";
+
+// Where HAProxy was built without Lua streams that are broken off have no last event.
+// Without the word 3.1 and later warn.
+constexpr const char* kLuaWords = ".if version_atleast(3.1)\n    tune.lua.bool-sample-conversion normal\n.endif\n";
+std::string with_lua(const std::string& line) { return fmt::format(".if feature(LUA)\n{}\n.endif\n", line); }
 
 constexpr const char* kResolvers = R"(
 resolvers cluster
@@ -135,20 +144,21 @@ std::string backend_text(const HaproxyBackend& backend, std::uint16_t front_port
       "425 }}\n",
       error_body("server_error", "loading", "no server of this model has been ready for a minute"));
   out += "    http-response set-header x-served-by %s\n";
+  out += with_lua("    filter lua.broken-stream");
   for (const HaproxyServer& server : backend.servers) out += server_lines(server);
   return out + fmt::format("    server waiting-room abns@plimsoll-waiting-room-{} backup maxconn 0\n", front_port);
 }
 
-std::string with_port(std::string text, std::uint16_t port) {
-  constexpr std::string_view kPlace = "{port}";
-  text.replace(text.find(kPlace), kPlace.size(), std::to_string(port));
+std::string with(std::string text, std::string_view place, const std::string& in_it) {
+  text.replace(text.find(place), place.size(), in_it);
   return text;
 }
 
 }  // namespace
 
 std::string haproxy_config(const HaproxyFront& front) {
-  std::string out = kGlobal;
+  const std::string load = fmt::format("    lua-load-per-thread {}", kBrokenStreamsFile);
+  std::string out = with(kGlobal, "{lua}\n", kLuaWords + with_lua(load) + "\n");
   out += http_error(502, "bad_gateway", "a server has broken off, and nobody else could answer");
   out += http_error(503, "busy", "no server of this model could take the request in time");
   out += http_error(504, "timeout", "the server took too long to answer");
@@ -161,7 +171,7 @@ std::string haproxy_config(const HaproxyFront& front) {
   if (front.backends.size() == 1)
     out += fmt::format("    http-request set-var(txn.backend) str({}) if {{ var(txn.model) -m found }}\n",
                        front.backends.front().name);
-  out += with_port(kFrontTail, front.port);
+  out += with(kFrontTail, "{port}", std::to_string(front.port));
   for (const HaproxyBackend& backend : front.backends) out += backend_text(backend, front.port);
   return out;
 }

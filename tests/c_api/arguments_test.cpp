@@ -136,16 +136,18 @@ TEST(CApiArguments, AnAnswerFillsWhatTheProgramHasRoomFor) {
                [&] { give_struct(plimsoll_ranked{}, &room.known, "plimsoll_ranked"); });
 }
 
-TEST(CApiArguments, TheFirstVersionsSizesAreThoseOfToday) {
+TEST(CApiArguments, TheFirstVersionsSizesAreThoseOfTodayButForWhatHasGrown) {
   EXPECT_EQ(Defaults<plimsoll_runtime_options>::kOldest, sizeof(plimsoll_runtime_options));
   EXPECT_EQ(Defaults<plimsoll_model_options>::kOldest, sizeof(plimsoll_model_options));
-  EXPECT_EQ(Defaults<plimsoll_generation_options>::kOldest, sizeof(plimsoll_generation_options));
+  EXPECT_EQ(Defaults<plimsoll_generation_options>::kOldest, offsetof(plimsoll_generation_options, sample));
   EXPECT_EQ(Defaults<plimsoll_chat_options>::kOldest, sizeof(plimsoll_chat_options));
   EXPECT_EQ(Defaults<plimsoll_embed_options>::kOldest, sizeof(plimsoll_embed_options));
   EXPECT_EQ(Defaults<plimsoll_rank_options>::kOldest, sizeof(plimsoll_rank_options));
   EXPECT_EQ(Defaults<plimsoll_host_options>::kOldest, sizeof(plimsoll_host_options));
   EXPECT_EQ(Defaults<plimsoll_acquire_options>::kOldest, sizeof(plimsoll_acquire_options));
   EXPECT_EQ(Defaults<plimsoll_monitor_options>::kOldest, sizeof(plimsoll_monitor_options));
+  EXPECT_EQ(Defaults<plimsoll_context_options>::kOldest, sizeof(plimsoll_context_options));
+  EXPECT_EQ(Defaults<plimsoll_quantize_options>::kOldest, sizeof(plimsoll_quantize_options));
 }
 
 }  // namespace

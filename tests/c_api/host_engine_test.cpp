@@ -350,5 +350,46 @@ TEST_F(CApiHost, TheLogIsTheProgramsWhereItWantsIt) {
   expect_code(PLIMSOLL_USAGE, "there is no log level 0", plimsoll_set_log(0, nullptr, nullptr));
 }
 
+TEST_F(CApiHost, AnotherFleetTakesThePlaceOfThisOne) {
+  open_host();
+  plimsoll_lease* const here = lease("mate");
+  plimsoll_bool applied = 0;
+  char* report = nullptr;
+  const std::string more = fleet + model_table("spare", kOtherDemo);
+  expect_ok(plimsoll_host_reload_text(host, more.c_str(), nullptr, nullptr, &applied, &report));
+  EXPECT_EQ(applied, 1);
+  const Json told = Json::parse(taken(report));
+  EXPECT_EQ(told.at("added"), Json({"spare"}));
+  EXPECT_EQ(told.at("unchanged").size(), 3U);
+  EXPECT_EQ(state_of("mate"), "ready");
+  expect_ok(plimsoll_lease_close(here));
+  expect_ok(plimsoll_lease_close(lease("spare")));
+
+  const std::string file = folder.write("fleet.toml", model_table("log", kOtherDemo));
+  expect_ok(plimsoll_host_reload(host, file.c_str(), nullptr, &applied, nullptr));
+  EXPECT_EQ(applied, 1);
+  EXPECT_EQ(state_of("spare"), "no such model");
+}
+
+TEST_F(CApiHost, AFleetThatIsWrongChangesNothingAndSaysWhy) {
+  open_host();
+  plimsoll_bool applied = 1;
+  char* report = nullptr;
+  const std::string wrong = model_table("log", folder.path("nowhere.gguf"));
+  expect_ok(plimsoll_host_reload_text(host, wrong.c_str(), nullptr, nullptr, &applied, &report));
+  EXPECT_EQ(applied, 0);
+  const Json told = Json::parse(taken(report));
+  EXPECT_FALSE(told.at("applied").get<bool>());
+  EXPECT_FALSE(told.at("reasons").empty());
+  EXPECT_EQ(state_of("mate"), "absent");
+  expect_code(PLIMSOLL_USAGE, "whether it was applied",
+              plimsoll_host_reload_text(host, fleet.c_str(), nullptr, nullptr, nullptr, nullptr));
+  plimsoll_stop* stop = nullptr;
+  expect_ok(plimsoll_stop_create(&stop));
+  expect_ok(plimsoll_stop_request(stop));
+  expect_code(PLIMSOLL_CANCELLED, "", plimsoll_host_reload_text(host, fleet.c_str(), nullptr, stop, &applied, &report));
+  expect_ok(plimsoll_stop_close(stop));
+}
+
 }  // namespace
 }  // namespace plimsoll::test

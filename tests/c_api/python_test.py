@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The C interface as a binding meets it: examples/python/plimsoll.py, with callbacks that raise, handles that are gone, threads,
-and the end of the interpreter with handles open: python_test.py MODEL"""
+and the end of the interpreter with handles open: python_test.py PROGRAM MODEL"""
 import gc
 import json
 import subprocess
@@ -11,7 +11,7 @@ import unittest
 
 import plimsoll
 
-MODEL = sys.argv.pop()
+MODEL, PROGRAM = sys.argv.pop(), sys.argv.pop()
 SMALL = {"n_ctx": 512, "settings": 'device = "none"\nbatch-size = 64', "warm_up": "quick"}
 GREEDY = {"predict": 12, "temperature": 0}
 
@@ -136,6 +136,47 @@ class Binding(unittest.TestCase):
         events = self.runtime.events()
         self.assertIn("sealed", [event.get("kind") for event in events])
         self.assertEqual(self.runtime.status()["schema"], "plimsoll.status/1")
+
+    def test_a_sampler_of_ones_own(self):
+        model = self.open()
+        plain, told = model.generate("Day 12.", **GREEDY).read(), []
+
+        def without_e(candidates):
+            keep = [at for at, one in enumerate(candidates) if "e" not in model.text_of([one.token]).lower()]
+            candidates.keep(keep)
+
+        said = model.generate("Day 12.", sample=without_e, accept=told.append, sampler_place="first", **GREEDY)
+        text = said.read()
+        self.assertTrue(text)
+        self.assertNotIn("e", text.lower())
+        self.assertEqual(told[: -GREEDY["predict"]], model.tokenize("Day 12."))
+        self.assertEqual(model.text_of(told[-GREEDY["predict"] :]), text)
+        self.assertEqual(model.generate("Day 12.", sample=lambda candidates: candidates.choose(0), temperature=2, predict=12).read(), plain)
+
+        def raises(*_):
+            raise KeyError("over board")
+
+        for role in ("sample", "accept"):
+            with self.assertRaisesRegex(KeyError, "over board"):
+                model.generate("Day 12.", **{role: raises}, **GREEDY).read()
+        with self.assertRaisesRegex(plimsoll.Error, "it left 0"):
+            model.generate("Day 12.", sample=lambda candidates: candidates.keep([]), **GREEDY).read()
+        self.assertEqual(model.generate("Day 12.", **GREEDY).read(), plain)
+
+    def test_a_further_context_and_a_quantized_file(self):
+        model = self.open()
+        plain = model.generate("Day 12.", **GREEDY).read()
+        with model.open_context(n_ctx=256, settings="batch-size = 64", warm_up="quick") as second:
+            self.assertEqual(second.generate("Day 12.", **GREEDY).read(), plain)
+            self.assertEqual(second.info()["n_ctx"], 256)
+        with tempfile.TemporaryDirectory() as folder:
+            done = []
+            made = plimsoll.quantize(MODEL, folder + "/small.gguf", "Q4_0", allow_requantize=True, program=PROGRAM,
+                                     progress=lambda at, of: done.append(at))
+            self.assertLess(made.after, made.before)
+            self.assertEqual((done[-1], made.files), (made.tensors, 1))
+            model.close()
+            self.assertTrue(self.runtime.open(folder + "/small.gguf", **SMALL).generate("Day 12.", **GREEDY).read())
 
     def test_an_interpreter_may_end_with_handles_open(self):
         program = ("import plimsoll, sys\nruntime = plimsoll.Runtime()\n"

@@ -37,13 +37,14 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 class Slurm:
     def __init__(self, folder, rendered, addresses):
         self.folder, self.addresses, self.machines = folder, addresses, {}
-        for name in ["state", *(f"spool-{node}" for node in addresses)]:
+        for name in ["state", "tmp", *(f"spool-{node}" for node in addresses)]:
             (folder / name).mkdir()
         self.conf = folder / "slurm.conf"
         self.conf.write_text(CONF.format(head=HEAD, folder=folder, rendered=rendered))
         (folder / "gres.conf").write_text((rendered / "gres.conf").read_text())
         (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
-        self.environment = environment(SLURM_CONF=str(self.conf), XDG_CACHE_HOME=str(folder / "cache"))
+        # A job that is killed with its machine leaves its folder behind: here, where it goes with the rest.
+        self.environment = environment(SLURM_CONF=str(self.conf), XDG_CACHE_HOME=str(folder / "cache"), TMPDIR=str(folder / "tmp"))
         key = folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
@@ -59,7 +60,7 @@ class Slurm:
         return subprocess.Popen([str(c) for c in command], env=self.environment, stdout=self.log, stderr=self.log)
 
     def bring_up(self, node):
-        command = ["env", f"SLURM_CONF={self.conf}", f"XDG_CACHE_HOME={self.folder}/cache-{node}", "slurmd", "-D", "-N", node, "-f", self.conf]
+        command = ["env", f"SLURM_CONF={self.conf}", f"XDG_CACHE_HOME={self.folder}/cache-{node}", f"TMPDIR={self.folder}/tmp", "slurmd", "-D", "-N", node, "-f", self.conf]
         self.machines[node] = Machine(node, self.addresses[node], self.folder / f"{node}.log", *command)
 
     def lose(self, node):

@@ -18,7 +18,10 @@ ENVIRONMENT = {**os.environ, "GGML_VK_VISIBLE_DEVICES": "", "GGML_NO_BACKTRACE":
 STORY = [r" Wind south-west, force 6\. .*", r"Day 13\. .*"]
 COMMON = ["tracker: enforcing", r"over_budget.*; instead: .+", "thrown while loading: .*over board", "told of loading: [Tt]rue", *STORY]
 
-CSHARP = [*COMMON, "ended by: Length", "answered: True", "cancelled", "thrown in a callback: InvalidOperationException: over board",
+CSHARP = [*COMMON, "ended by: Length", "answered: True", "without an e: True, told of tokens: True", "cancelled",
+          "thrown in a callback: InvalidOperationException: over board",
+          "thrown in a sampler: InvalidOperationException: out of the chain",
+          r"a sampler that keeps nothing: PlimsollException: the sampler of one's own: of \d+ candidates it left 0",
           "wrong settings: PlimsollException: 'sampling' is not JSON", "after the end: PlimsollException: this model was closed already",
           r"numbers of a vector: \d+"]
 NODE = [*COMMON, "ended by: length; the loop went on: true", "chat: user assistant true", "stopped: cancelled",
@@ -54,7 +57,7 @@ def expect(name: str, wanted: list[str], command: list, **environment: str) -> N
 
 
 def compiled(folder: pathlib.Path, name: str, main: pathlib.Path) -> pathlib.Path:
-    binding = [ROOT / "examples/csharp" / file for file in ("Native.cs", "Plimsoll.cs", "Generation.cs", "Asked.cs")]
+    binding = [ROOT / "examples/csharp" / file for file in ("Native.cs", "Plimsoll.cs", "Generation.cs", "Sampler.cs", "Asked.cs")]
     program = folder / f"{name}.exe"
     subprocess.run(["mcs", "-langversion:7.2", "-warnaserror+", f"-out:{program}", *binding, main], check=True)
     return program
