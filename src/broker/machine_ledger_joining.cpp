@@ -211,6 +211,8 @@ void MachineLedger::show(std::vector<ShownModel> shown) noexcept {
     to.priority = from.priority;
     to.work = static_cast<std::uint8_t>(from.work);
     to.can_go = from.can_go ? 1 : 0;
+    to.process = from.process;
+    to.restarts = from.restarts;
     to.parts = static_cast<std::uint16_t>(std::min(from.parts.size(), kParts));
     for (std::size_t k = 0; k < to.parts; ++k)
       to.part[k] = {.account = from.parts[k].account,

@@ -38,6 +38,8 @@ struct ShownModel {
   int priority = 0;
   BootTime idle_since{};  // of a ready one
   std::chrono::milliseconds reload_time{};
+  pid_t process = 0;           // of its own, as its owner sees that number; 0: it computes in the owner's, or is dead
+  std::uint32_t restarts = 0;  // of that process
   std::vector<ShownPart> parts{};
   friend bool operator==(const ShownModel&, const ShownModel&) = default;
 

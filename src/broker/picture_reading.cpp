@@ -16,7 +16,9 @@ ShownModel shown(const ModelRecord& record) {
                  .can_go = record.can_go != 0,
                  .priority = record.priority,
                  .idle_since = BootTime(record.idle_since_ms),
-                 .reload_time = std::chrono::milliseconds(record.reload_ms)};
+                 .reload_time = std::chrono::milliseconds(record.reload_ms),
+                 .process = record.process,
+                 .restarts = record.restarts};
   for (std::size_t i = 0; i < std::min<std::size_t>(record.parts, kParts); ++i)
     out.parts.push_back({.account = record.part[i].account,
                          .reserved = Bytes{record.part[i].reserved},

@@ -19,7 +19,7 @@
 
 namespace plimsoll::broker {
 
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kSlots = 256;
 inline constexpr std::size_t kAccounts = 24;
 inline constexpr std::size_t kModels = 128;
@@ -93,6 +93,8 @@ struct ModelRecord {
   std::uint8_t work = 0;
   std::uint8_t can_go = 0;
   std::uint16_t parts = 0;
+  std::int32_t process = 0;
+  std::uint32_t restarts = 0;
   std::array<PartRecord, kParts> part{};
 };
 
@@ -139,7 +141,7 @@ inline constexpr std::size_t kNumbersAt = kPage;  // within a block
 inline constexpr std::size_t kAsksAt = kPage + 1280;
 inline constexpr std::size_t kAnswersAt = kPage + 3072;
 inline constexpr std::size_t kModelsAt = 2 * kPage;
-inline constexpr std::size_t kBlockBytes = 8 * kPage;
+inline constexpr std::size_t kBlockBytes = 9 * kPage;
 static_assert(sizeof(Header) <= kActiveAt && kActiveAt + kSlots <= kPage);
 static_assert(sizeof(Identity) <= kPage && kNumbersAt + sizeof(Numbers) <= kAsksAt);
 static_assert(kAsksAt + sizeof(Asks) <= kAnswersAt && kAnswersAt + sizeof(Answers) <= 2 * kPage);

@@ -77,18 +77,23 @@ void Neighbours::answer_asks() {
 
 void Neighbours::show_models() {
   auto now = queue_->standings();
+  auto processes = queue_->processes();
   const Time at = std::chrono::steady_clock::now();
-  if (now == shown_ && at - shown_at_ < kShowAnew) return;
+  if (now == shown_ && processes == shown_processes_ && at - shown_at_ < kShowAnew) return;
   run::ShownModels& shown = accounting_.shown();
   const auto drafts = drafts_();
   for (const auto& [name, standing] : now) {
     const auto idle = std::max(std::chrono::duration_cast<broker::BootTime>(SystemClock().now() - standing.last_used),
                                broker::BootTime(0));
+    const auto process = processes.find(name);
+    const ProcessStatus own = process == processes.end() ? ProcessStatus{} : process->second;
     shown.set(name, {.work = work_of(standing),
                      .can_go = !standing.pinned,
                      .priority = standing.priority,
                      .idle_since = broker::boot_time() - idle,
-                     .reload_time = standing.load_time});
+                     .reload_time = standing.load_time,
+                     .process = static_cast<pid_t>(own.pid),
+                     .restarts = static_cast<std::uint32_t>(own.restarts)});
     if (const auto draft = drafts.find(name); draft != drafts.end()) shown.set(draft->second, {.comes_with = name});
   }
   for (const auto& [name, standing] : shown_) {
@@ -97,6 +102,7 @@ void Neighbours::show_models() {
   machine_.mend();
   shown.publish();
   shown_ = std::move(now);
+  shown_processes_ = std::move(processes);
   shown_at_ = at;
 }
 

@@ -61,6 +61,7 @@ class Neighbours {
   std::map<std::pair<std::uint64_t, std::string>, Time> passed_over_ PLIMSOLL_GUARDED_BY(mutex_);  // until then
   // Of the thread alone.
   std::map<std::string, ModelStanding> shown_;
+  std::map<std::string, ProcessStatus> shown_processes_;
   Time shown_at_{};
   std::jthread thread_;
 };

@@ -159,6 +159,7 @@ class Queue {
   [[nodiscard]] bool want_where_there_is_room(const std::string& model);
   [[nodiscard]] std::shared_ptr<const EvictionPolicy> policy() const;
   [[nodiscard]] std::map<std::string, ModelStanding> standings() const;  // of those that are resident
+  [[nodiscard]] std::map<std::string, ProcessStatus> processes() const;  // of those that have one
 
  private:
   struct Loading {

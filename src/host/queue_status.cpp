@@ -98,4 +98,13 @@ std::map<std::string, ModelStanding> Queue::standings() const {
   return out;
 }
 
+std::map<std::string, ProcessStatus> Queue::processes() const {
+  std::map<std::string, ProcessStatus> out;
+  const MutexLock lock(mutex_);
+  for (const auto& [name, resident] : residents_) {
+    if (const auto process = resident ? resident->process() : std::nullopt) out.emplace(name, *process);
+  }
+  return out;
+}
+
 }  // namespace plimsoll::host

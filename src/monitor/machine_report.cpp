@@ -35,6 +35,10 @@ std::string memory_of(const broker::ShownProcess& process, const broker::ShownPa
   return part.account < process.accounts.size() ? described(process.accounts[part.account].memory) : "?";
 }
 
+std::string restarts_in_words(const broker::ShownModel& model) {
+  return model.restarts == 0 ? "" : fmt::format(", restarted {} times", model.restarts);
+}
+
 void add_process(std::string& out, const broker::ShownProcess& process, broker::BootTime now) {
   const std::string pid = std::to_string(process.pid) + (process.same_pids ? "" : "*");
   const std::string state = process.is_alive ? "" : "dead";
@@ -54,9 +58,10 @@ void add_process(std::string& out, const broker::ShownProcess& process, broker::
     const std::string work = model.work == broker::Work::none ? "" : std::string(to_string(model.work));
     bool names_it = true;
     for (const broker::ShownPart& part : model.parts) {
-      out += row("", "", names_it ? model.name : "", names_it ? work : "",
+      const std::string own_pid = model.process == 0 ? "" : std::to_string(model.process);
+      out += row(names_it ? own_pid : "", "", names_it ? model.name : "", names_it ? work : "",
                  names_it && is_idle ? idle_in_words(model, now) : "", part.reserved, part.taken,
-                 memory_of(process, part));
+                 memory_of(process, part) + (names_it ? restarts_in_words(model) : ""));
       names_it = false;
     }
   }
@@ -89,6 +94,8 @@ Json model_json(const broker::ShownProcess& process, const broker::ShownModel& m
           {"priority", model.priority},
           {"idle_ms", is_idle ? Json(idle_for(model, now).count()) : Json(nullptr)},
           {"reload_ms", model.reload_time.count()},
+          {"process", model.process == 0 ? Json(nullptr) : Json(model.process)},
+          {"restarts", model.restarts},
           {"memories", std::move(parts)}};
 }
 

@@ -61,7 +61,9 @@ std::vector<broker::ShownModel> ShownModels::shown() {
                         .can_go = of_owner.can_go,
                         .priority = of_owner.priority,
                         .idle_since = of_owner.idle_since,
-                        .reload_time = of_owner.reload_time});
+                        .reload_time = of_owner.reload_time,
+                        .process = of_owner.process,
+                        .restarts = of_owner.restarts});
       shown = models.end() - 1;
     }
     broker::ShownPart& part = part_of(*shown, *account);

@@ -26,6 +26,8 @@ class ShownModels {
     int priority = 0;
     broker::BootTime idle_since{};
     std::chrono::milliseconds reload_time{};
+    pid_t process = 0;  // see broker::ShownModel
+    std::uint32_t restarts = 0;
     std::string comes_with{};  // it comes and goes with that owner (a draft), and is shown as a part of it
     friend bool operator==(const Facts&, const Facts&) = default;
   };

@@ -62,6 +62,8 @@ void add_models(std::vector<Row>& rows, const broker::ShownProcess& process, bro
               .memory = monitor::described(process.accounts[part.account].memory)};
       if (!has_row) {
         row.name = "  " + as_utf8(model.name);
+        if (model.process != 0) row.pid = std::to_string(model.process);
+        if (model.restarts > 0) row.memory += fmt::format(", restarted {} times", model.restarts);
         if (model.work != broker::Work::none) row.state = to_string(model.work);
         if (model.work == broker::Work::ready) row.idle = monitor::idle_in_words(model, now);
       }

@@ -230,6 +230,8 @@ TEST_F(MachineLedgerTest, ThePictureShowsEverybodyWithTheirModels) {
                          .priority = -3,
                          .idle_since = BootTime(1234),
                          .reload_time = std::chrono::milliseconds(800),
+                         .process = 4712,
+                         .restarts = 3,
                          .parts = {{.account = a.card, .reserved = 60_B, .taken = 50_B}}};
   a.ledger->show({model});
   const auto picture = picture_of_machine(path);

@@ -28,6 +28,8 @@ broker::Picture picture() {
        .priority = 2,
        .idle_since = broker::BootTime(10'000),
        .reload_time = std::chrono::milliseconds(800),
+       .process = 4712,
+       .restarts = 2,
        .parts = {{.account = 1, .reserved = 8_GiB, .taken = 7_GiB}, {.account = 0, .reserved = 1_MiB, .taken = 1_MiB}}},
       {.name = "records", .work = broker::Work::none, .parts = {{.account = 0, .reserved = 64_KiB}}}};
   broker::ShownProcess dead{.pid = 12,
@@ -43,7 +45,9 @@ TEST(MachineReportTest, TheTableHasARowForEachMemoryAndModel) {
   const std::string table = to_table(picture(), kNow);
   EXPECT_THAT(table, testing::ContainsRegex("    4711  serve .* 2.00 MiB +1.00 MiB  host\n"));
   EXPECT_THAT(table, testing::ContainsRegex("\n +8.00 GiB +7.00 GiB  0000:c1:00.0 NVIDIA H200\n"));
-  EXPECT_THAT(table, testing::ContainsRegex(" chat +ready +90 s +8.00 GiB +7.00 GiB  0000:c1:00.0 NVIDIA H200\n"));
+  EXPECT_THAT(table,
+              testing::ContainsRegex(
+                  "\n    4712 +chat +ready +90 s +8.00 GiB +7.00 GiB  0000:c1:00.0 NVIDIA H200, restarted 2 times\n"));
   EXPECT_THAT(table, testing::ContainsRegex(" records +64.0 KiB +0 B  host\n"));
   EXPECT_THAT(table, testing::ContainsRegex("     12\\*  generate +dead +0 B +1.00 GiB"));
   EXPECT_THAT(table, HasSubstr("and 3 more\n"));
@@ -68,6 +72,9 @@ TEST(MachineReportTest, Json) {
   EXPECT_EQ(server["models"][0]["state"], "ready");
   EXPECT_EQ(server["models"][0]["idle_ms"], 90'000);
   EXPECT_EQ(server["models"][0]["may_go"], true);
+  EXPECT_EQ(server["models"][0]["process"], 4712);
+  EXPECT_EQ(server["models"][0]["restarts"], 2);
+  EXPECT_TRUE(server["models"][1]["process"].is_null());
   EXPECT_EQ(server["models"][0]["memories"][0]["taken"], (7_GiB).value());
   EXPECT_TRUE(server["models"][1]["idle_ms"].is_null());
   EXPECT_EQ(server["models_left_out"], 3);
@@ -83,7 +90,7 @@ TEST(MachineReportTest, NonsenseIsShownAsItIs) {
   seen.processes.front().models.front().parts.front().account = 77;
   seen.processes.front().models.front().idle_since = broker::BootTime(999'999'999);
   EXPECT_NO_THROW((void)to_json(seen, kNow).dump());
-  EXPECT_THAT(to_table(seen, kNow), HasSubstr("  ?\n"));
+  EXPECT_THAT(to_table(seen, kNow), HasSubstr("  ?, restarted 2 times\n"));
   EXPECT_EQ(to_json(seen, kNow)["processes"][0]["models"][0]["idle_ms"], 0);
 }
 

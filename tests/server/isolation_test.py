@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -225,6 +226,30 @@ class Isolation(unittest.TestCase):
         while os.path.exists(f"/proc/{pid}") and time.monotonic() < until:
             time.sleep(0.02)
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def test_ps_shows_a_process_on_the_line_of_its_model(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        environment = {"PLIMSOLL_BROKER": str(pathlib.Path(folder.name) / "ledger")}
+        server = self.serve("-m", MATE, *SIZES, "--isolate", environment=environment)
+
+        def shown(restarts, pid):
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                done = subprocess.run([PROGRAM, "ps", "--json"], capture_output=True, check=True, env={**os.environ, **environment})
+                processes = json.loads(done.stdout)["processes"]
+                self.assertEqual([one["program"] for one in processes], ["serve"])
+                models = {m["name"]: (m["process"], m["restarts"]) for m in processes[0]["models"]}
+                if models.get("mate-chat") == (pid, restarts):
+                    return
+                time.sleep(0.05)
+            self.fail(models)
+        first = pid_of(server, "mate-chat")
+        shown(0, first)
+        os.kill(first, signal.SIGKILL)
+        while status_of(server, "mate-chat")["process"]["restarts"] < 1:
+            time.sleep(0.01)
+        shown(1, pid_of(server, "mate-chat"))
 
     def test_what_contradicts_itself_is_said_with_its_place(self):
         mixed = self.fleet("".join(f'[[model]]\nname = "{name}"\npath = "{MATE}"\ncompute-group = "one"\nisolation = "{how}"\n'

@@ -21,7 +21,7 @@ def planned(model, *arguments):
     """What it takes of the host, in bytes."""
     said = subprocess.run([PROGRAM, "plan", "-m", model, *SMALL, *CONTEXT, *arguments, "--json"], check=True, capture_output=True,
                           env={**os.environ, "PLIMSOLL_BROKER": "off"})
-    return next(d["required"] for d in json.loads(said.stdout)["devices"] if d["device"] == "CPU") + process_bytes(PROGRAM)
+    return next(d["required"] for d in json.loads(said.stdout)["devices"] if d["device"] == "CPU")
 
 
 class Neighbours(unittest.TestCase):
@@ -33,7 +33,9 @@ class Neighbours(unittest.TestCase):
         # Either of them with what a server keeps for itself, never both.
         room = min(self.mate, self.bosun)
         self.assertGreater(room, 20 << 20)
-        self.budget = ["--budget", f"CPU={max(self.mate, self.bosun) + room // 2},shared"]
+        # A process takes less than is planned for it, and leaves after its model: a quarter more is still too little for both.
+        process = process_bytes(PROGRAM)
+        self.budget = ["--budget", f"CPU={max(self.mate, self.bosun) + process + process // 4 + room // 2},shared"]
 
     def serve(self, model, *arguments, **options):
         server = Serving(PROGRAM, "-m", model, *SMALL, *CONTEXT, *self.budget, "-v", *arguments, environment=self.environment,
@@ -127,6 +129,7 @@ class Neighbours(unittest.TestCase):
         self.ask(b, "bosun-log")
         self.assertEqual([p["program"] for p in self.ps()["processes"]], ["serve"])
 
+    @unittest.skipIf(process_bytes(PROGRAM), "`generate` has no process for its model, so that it fits beside a server's")
     def test_a_program_without_a_host_asks_too(self):
         a = self.serve(MATE)
         self.ask(a, "mate-chat")
@@ -139,7 +142,8 @@ class Neighbours(unittest.TestCase):
     def fleet(self, name, model, context, **keys):
         path = pathlib.Path(self.folder.name) / f"{name}.toml"
         more = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
-        path.write_text(f'budgets = [{json.dumps(self.budget[1])}]\n[[model]]\nname = "{name}"\npath = "{model}"\ndevice = "none"\n'
+        isolation = 'isolation = "process"\n' if process_bytes(PROGRAM) else ""
+        path.write_text(f'budgets = [{json.dumps(self.budget[1])}]\n{isolation}[[model]]\nname = "{name}"\npath = "{model}"\ndevice = "none"\n'
                         f'ctx-size = {context}\nparallel = 2\nthreads = 1\nbatch-size = 128\nubatch-size = 128\nload-mode = "none"\n{more}')
         return str(path)
 

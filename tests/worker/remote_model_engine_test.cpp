@@ -2,86 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <filesystem>
 #include <future>
-#include <mutex>
 #include <thread>
 
-#include "run/local_model.hpp"
 #include "worker/limits.hpp"
 
 #include "expect_error.hpp"
-#include "lone_model.hpp"
-#include "small_models.hpp"
+#include "remote_model_fixture.hpp"
 
 namespace plimsoll::worker {
 namespace {
-
-using run::Conversation;
-using run::Generation;
-using run::GenerationParams;
-
-class RemoteModelTest : public testing::Test {
- protected:
-  static plan::Request request() { return test::demo_request("mate-chat", 4); }
-
-  void open(const Limits& limits = {}) { lone.emplace(open_request(request()), worker_options(limits)); }
-  // In whose process what has this token in its prompt goes wrong.
-  void open_with_fault(const std::string& how, const Limits& limits = {}) {
-    setenv("PLIMSOLL_TEST_WORKER_FAULT", (how + "@" + std::to_string(poison())).c_str(), 1);
-    open(limits);
-  }
-  void TearDown() override { unsetenv("PLIMSOLL_TEST_WORKER_FAULT"); }  // every life of the process has it
-  engine::Token poison() {
-    if (!lone) open();
-    return tokens("Nothing but §").back();
-  }
-  std::vector<engine::Token> tokens(const std::string& text) {
-    return lone->model.vocabulary()->vocab().tokenize(text, true, true);
-  }
-  GenerationParams params(engine::SamplingParams sampling = {.temperature = 0},
-                          const std::string& prompt = "Day 12. The wind is") {
-    GenerationParams out{.prompt = tokens(prompt), .predict = 60, .sampling = std::move(sampling)};
-    out.ignore_end_of_generation = true;
-    return out;
-  }
-  std::string local(GenerationParams asked) {
-    run::MemoryAccounting accounting;
-    const auto instance = test::ready(accounting, test::demo_request("mate-chat", 4));
-    run::BatchedExecutor executor(*instance);
-    Generation generation(executor.create(), std::move(asked));
-    return stream(generation);
-  }
-  std::string stream_of(GenerationParams asked) {
-    Generation generation(lone->model.create(), std::move(asked));
-    return stream(generation);
-  }
-  // Where a request with the fault in it is under way beside another one.
-  void expect_crash(const std::string& how, const Limits& limits = {}) {
-    open();
-    const std::string expected = local(params());
-    open_with_fault(how, limits);
-    std::string innocent;
-    std::jthread other([&] {
-      try {
-        Generation generation(lone->model.create(), params());
-        innocent = stream(generation);
-      } catch (const Error& error) {
-        innocent = error.what();
-      }
-    });
-    GenerationParams asked = params({.temperature = 0}, "Nothing but §");
-    Generation generation(lone->model.create(), std::move(asked));
-    test::expect_error(ErrorCode::model_crashed, "twice", [&] { (void)stream(generation); });
-    other.join();
-    EXPECT_EQ(innocent, expected) << how;
-    EXPECT_EQ(lone->deaths, 2) << how;
-    Generation after(lone->model.create(), params());
-    EXPECT_EQ(stream(after), expected) << how;
-  }
-
-  std::optional<LoneModel> lone;
-};
 
 TEST_F(RemoteModelTest, ItSaysWhatItSaysInThisProcess) {
   open();
@@ -222,74 +152,6 @@ TEST_F(RemoteModelTest, NothingIsForgottenInTheOtherProcessAlone) {
   }
 }
 
-// Two sequences share 256 cells, and one that nobody uses any more has most of them.
-class SharedCacheTest : public RemoteModelTest {
- protected:
-  void open_shared() {
-    plan::Request request = test::demo_request("mate-chat", 2);
-    request.dry_run.context.n_ctx = 256;
-    request.dry_run.context.kv_unified = true;
-    lone.emplace(open_request(request), worker_options());
-    idle.emplace(lone->model.create());
-    GenerationParams asked = params({.temperature = 0}, "Day 3.");
-    asked.prompt.resize(150, tokens(" sea").back());
-    asked.predict = 1;
-    Generation generation(*idle, asked);
-    (void)stream(generation);
-  }
-  Generation long_one() {
-    GenerationParams asked = params();
-    asked.prompt.resize(150, tokens(" wind").back());
-    return Generation(lone->model.create(), asked);
-  }
-  std::optional<Conversation> idle;
-};
-
-TEST_F(SharedCacheTest, AFullOneAsksTheHostForRoom) {
-  open_shared();
-  std::size_t asked = 0;
-  run::SequenceSnapshot saved;
-  lone->model.on_full_cache([&] {
-    ++asked;
-    if (!idle) return false;
-    saved = idle->save();
-    idle.reset();
-    return true;
-  });
-  Generation generation = long_one();
-  (void)stream(generation);
-  EXPECT_EQ(generation.tokens().size(), 60U);
-  EXPECT_EQ(asked, 1U);
-  EXPECT_EQ(saved.decoded, 151U) << "prompt and answer";
-  EXPECT_GT(saved.memory.size(), 0U);
-}
-
-TEST_F(SharedCacheTest, WhereTheHostHasNoneToGiveItIsToldSo) {
-  open_shared();
-  std::size_t asked = 0;
-  lone->model.on_full_cache([&] {
-    ++asked;
-    return false;
-  });
-  Generation generation = long_one();
-  test::expect_error(ErrorCode::busy, "", [&] { (void)stream(generation); });
-  EXPECT_GT(asked, 0U);
-}
-
-TEST_F(SharedCacheTest, AnAnswerGoesOnInANewProcessWithItsShareOfTheCache) {
-  open_shared();
-  lone->model.on_full_cache([&] {
-    const bool was_there = idle.has_value();
-    idle.reset();
-    return was_there;
-  });
-  Generation generation = long_one();
-  std::string text = generation.next().value();
-  kill(lone->process.pid(), SIGKILL);
-  while (auto piece = generation.next()) text += *piece;
-  EXPECT_EQ(generation.tokens().size(), 60U);
-}
-
 // However long who hears of the prompt takes for it: what follows that prompt is copied before its answer ends.
 TEST_F(RemoteModelTest, NothingIsToldBeforeThePromptIs) {
   open();
@@ -358,11 +220,11 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
 
 TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
   std::atomic<int> asked = 0;
-  WorkerOptions hindered = options();
+  WorkerOptions hindered = worker_options();
   hindered.most_deaths = 2;  // one attempt too many, and it were given up
   hindered.patience = std::chrono::hours(1);
   hindered.hindrance = [&] { return ++asked < 5 ? "the other machine is away" : ""; };
-  lone.emplace(request(), hindered);
+  lone.emplace(open_request(request()), hindered);
   const std::string expected = stream_of(params());
   kill(lone->process.pid(), SIGABRT);
   EXPECT_EQ(stream_of(params()), expected);  // it waits
@@ -372,55 +234,15 @@ TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
 }
 
 TEST_F(RemoteModelTest, WhatIsInItsWayForLongIsSaid) {
-  WorkerOptions hindered = options();
+  WorkerOptions hindered = worker_options();
   hindered.patience = std::chrono::milliseconds(0);
   hindered.hindrance = [] { return "the other machine is away"; };
-  lone.emplace(request(), hindered);
+  lone.emplace(open_request(request()), hindered);
   kill(lone->process.pid(), SIGABRT);
   test::expect_error(ErrorCode::io, "the other machine is away",
                      [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
   EXPECT_TRUE(lone->model.has_failed());
   EXPECT_EQ(lone->process.restarts(), 0U);
-}
-
-TEST_F(RemoteModelTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {
-  OpenRequest asked = open_request(request());
-  asked.plan.request.model.path = "no-such-model.gguf";
-  RpcLoop loop;
-  struct Nobody final : WorkerObserver {
-    void died(const Life&, const Death&) override {}
-    void make_again(const std::shared_ptr<Life>&) override {}
-    void is_back() override {}
-    void gives_up(const Error&) override {}
-    void gave_up(const Error&) override {}
-  } nobody;
-  WorkerProcess process(loop, worker_options(), nobody);
-  process.start();
-  RemoteModel model(loop, process, asked, nullptr);
-  test::expect_error(ErrorCode::model_unusable, "no-such-model.gguf", [&] { model.load(); });
-}
-
-TEST_F(RemoteModelTest, NoDescriptorAndNoProcessStays) {
-  const auto descriptors = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
-  };
-  open();
-  lone.reset();
-  const auto before = descriptors();
-  for (int i = 0; i < 3; ++i) {
-    open();
-    const pid_t pid = lone->process.pid();
-    kill(pid, SIGKILL);
-    {
-      Generation generation(lone->model.create(), params());
-      (void)stream(generation);
-    }
-    const pid_t second = lone->process.pid();
-    lone.reset();
-    EXPECT_EQ(kill(pid, 0), -1);
-    EXPECT_EQ(kill(second, 0), -1) << "it has been waited for";
-  }
-  EXPECT_EQ(descriptors(), before);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ function machineRows() {
     for (const at of held.length ? held : [null]) add(`memory ${at?.memory}`, ['', process.alive ? '' : 'dead', ''], at, 'process');
     for (const model of process.models) {
       const idle = isKnown(model.idle_ms) ? formatIdle(model.idle_ms) : '';
-      for (const at of model.memories) add(`model ${model.name} ${at.memory}`, [model.name, model.state === 'none' ? '' : model.state, idle], at, 'model');
+      const name = model.name + (model.process ? ` (process ${model.process}${model.restarts > 0 ? `, restarted ${model.restarts} times` : ''})` : '');
+      for (const at of model.memories) add(`model ${model.name} ${at.memory}`, [name, model.state === 'none' ? '' : model.state, idle], at, 'model');
     }
     if (process.models_left_out > 0) add('more', [`and ${process.models_left_out} more`, '', ''], null, 'model');
   }

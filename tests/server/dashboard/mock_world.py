@@ -192,7 +192,7 @@ class World:
             card = next(d for d in self.devices() if d["device"] == "CUDA0")
             own = {"memory": "0000:c1:00.0", "reserved": card["committed"], "taken": card["taken"]}
             models = [{"name": m.name, "state": "ready" if m.state == "ready" else "loading", "may_go": not m.pinned, "priority": 0,
-                       "idle_ms": 83_000 if m.state == "ready" else None, "reload_ms": 5200,
+                       "idle_ms": 83_000 if m.state == "ready" else None, "reload_ms": 5200, "process": None, "restarts": 0,
                        "memories": [{"memory": "0000:c1:00.0", "reserved": sum(m.plan.values()), "taken": sum(m.taken.values())}]}
                       for m in self.models.values() if m.state in HELD]
         key = {"device": "CUDA0 a card"}
@@ -201,7 +201,7 @@ class World:
             {**process, "pid": 4711, "program": "serve", "memories": [{**key, **own}], "models": models},
             {**process, "pid": 12, "pid_is_of_another_namespace": True, "program": "guard: dotnet <b>", "models_left_out": 1,
              "memories": [{**key, "memory": "0000:c1:00.0", "reserved": 3 * GIB, "taken": 2 * GIB}],
-             "models": [{"name": "bosun-log", "state": "busy", "may_go": False, "priority": 0, "idle_ms": None, "reload_ms": 0,
+             "models": [{"name": "bosun-log", "state": "busy", "may_go": False, "priority": 0, "idle_ms": None, "reload_ms": 0, "process": 4713, "restarts": 1,
                          "memories": [{"memory": "0000:c1:00.0", "reserved": 3 * GIB, "taken": 2 * GIB}]}]},
             {**process, "pid": 13, "alive": False, "program": "generate", "memories": [{"device": "host", "memory": "host", "reserved": 0, "taken": MIB}]}]}
 

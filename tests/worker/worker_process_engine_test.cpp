@@ -1,0 +1,93 @@
+// The process of a model, and what it costs its host.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "expect_error.hpp"
+#include "remote_model_fixture.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+// Who only has processes.
+struct Nobody final : WorkerObserver {
+  void died(const Life&, const Death&) override {}
+  void make_again(const std::shared_ptr<Life>&) override {}
+  void is_back() override {}
+  void gives_up(const Error&) override {}
+  void gave_up(const Error&) override {}
+};
+
+std::ptrdiff_t descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
+
+TEST(WorkerProcessTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {
+  OpenRequest asked = open_request(test::demo_request("mate-chat"));
+  asked.plan.request.model.path = "no-such-model.gguf";
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerProcess process(loop, worker_options(), nobody);
+  process.start();
+  RemoteModel model(loop, process, asked, nullptr);
+  test::expect_error(ErrorCode::model_unusable, "no-such-model.gguf", [&] { model.load(); });
+}
+
+TEST(WorkerProcessTest, AProcessOfAnotherVersionIsRefused) {
+  OpenRequest asked = open_request(test::demo_request("mate-chat"));
+  asked.version = "0.0.1";
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerProcess process(loop, worker_options(), nobody);
+  process.start();
+  RemoteModel model(loop, process, asked, nullptr);
+  test::expect_error(ErrorCode::unsupported, "both have to be the same", [&] { model.load(); });
+}
+
+// 300 of them are 600: see raise_descriptor_limit(). A socket pair has no name, so that no path is too long for it.
+TEST(WorkerProcessTest, AProcessCostsItsHostTwoDescriptorsAndNoPath) {
+  const std::string no_folder = "/tmp/" + std::string(300, 'x');
+  for (const char* name : {"TMPDIR", "XDG_RUNTIME_DIR"}) setenv(name, no_folder.c_str(), 1);
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerProcess first(loop, worker_options(), nobody);
+  first.start();
+  const auto before = descriptors();
+  {
+    std::vector<std::unique_ptr<WorkerProcess>> others;
+    for (int i = 0; i < 5; ++i) {
+      others.push_back(std::make_unique<WorkerProcess>(loop, worker_options(), nobody));
+      others.back()->start();
+    }
+    EXPECT_EQ(descriptors(), before + 10);
+  }
+  EXPECT_EQ(descriptors(), before);
+  for (const char* name : {"TMPDIR", "XDG_RUNTIME_DIR"}) unsetenv(name);
+}
+
+TEST_F(RemoteModelTest, NoDescriptorAndNoProcessStays) {
+  open();
+  lone.reset();
+  const auto before = descriptors();
+  for (int i = 0; i < 3; ++i) {
+    open();
+    const pid_t pid = lone->process.pid();
+    kill(pid, SIGKILL);
+    {
+      Generation generation(lone->model.create(), params());
+      (void)stream(generation);
+    }
+    const pid_t second = lone->process.pid();
+    lone.reset();
+    EXPECT_EQ(kill(pid, 0), -1);
+    EXPECT_EQ(kill(second, 0), -1) << "it has been waited for";
+  }
+  EXPECT_EQ(descriptors(), before);
+}
+
+}  // namespace
+}  // namespace plimsoll::worker
