@@ -209,8 +209,8 @@ path = "a.gguf"
 [[model]]
 path = "b.gguf"
 compute-group = ")";
-  EXPECT_THAT(contradictions(parsed(two + "own\"\n")), Contains(HasSubstr("serve one process at a time")));
-  EXPECT_THAT(contradictions(parsed(two + "\"\n")), Contains(HasSubstr("serve one process at a time")));
+  EXPECT_THAT(wrong_with(two + "own\"\n"), HasSubstr("serve one process at a time"));
+  EXPECT_THAT(wrong_with(two + "\"\n"), HasSubstr("serve one process at a time"));
   EXPECT_THAT(contradictions(parsed(two + "isolated\"\n")), IsEmpty());
   EXPECT_THAT(contradictions(parsed(two + "own\"\ndevice = \"none\"\n")), IsEmpty());
 }

@@ -1,6 +1,7 @@
 """Servers of ggml's RPC backend for tests, and a line to one that counts what passes."""
 import os
 import pathlib
+import resource
 import signal
 import socket
 import struct
@@ -22,15 +23,18 @@ def free_port():
 class RpcServer:
     """A real one on the CPU device. It can be ended and started again on its port."""
 
-    def __init__(self, program):
-        self.program, self.port = program, free_port()
+    def __init__(self, program, most_memory=None):
+        self.program, self.port, self.most_memory = program, free_port(), most_memory
         self.address = f"127.0.0.1:{self.port}"
         self.log = tempfile.NamedTemporaryFile("w+", suffix=".log")
         self.start()
 
     def start(self):
         # It prints a line for every command, allocations with their sizes.
-        self.process = subprocess.Popen([self.program, "-d", "CPU", "-t", "1", "-p", str(self.port)], stdout=self.log, stderr=subprocess.STDOUT,
+        def hold():
+            if self.most_memory:
+                resource.setrlimit(resource.RLIMIT_DATA, (self.most_memory, self.most_memory))
+        self.process = subprocess.Popen([self.program, "-d", "CPU", "-t", "1", "-p", str(self.port)], stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=hold,
                                         env={**os.environ, "GGML_RPC_DEBUG": "1"})
         until = time.monotonic() + 60
         while "listening on" not in self.log_text()[self.log_begins():]:

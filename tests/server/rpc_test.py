@@ -29,8 +29,8 @@ class RpcCase(unittest.TestCase):
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL_") or k == "PLIMSOLL_IN_ROOT"}
         self.environment.update(XDG_CACHE_HOME=str(path / "cache"), XDG_CONFIG_HOME=str(path / "config"), PLIMSOLL_BROKER="off")
 
-    def rpc_server(self):
-        server = RpcServer(RPC_SERVER)
+    def rpc_server(self, **how):
+        server = RpcServer(RPC_SERVER, **how)
         self.addCleanup(server.stop)
         return server
 
@@ -136,6 +136,13 @@ class Plans(RpcCase):
         self.assertGreater(rpc0["short_by"], 0, rpc0)
         self.run_program("generate", "-m", MATE, "-p", "x", "-n", "1", *SIZES, "--rpc", server.address, "--budget", "RPC0=1MiB", status=3)
 
+    def test_a_machine_with_less_memory_than_it_says_refuses_and_lives(self):
+        server = self.rpc_server(most_memory=200 << 20)
+        said = self.run_program("generate", "-m", MATE, "-p", "x", "-n", "1", "-c", "262144", "-t", "1", "-b", "64", "-ub", "64", "--rpc", server.address, status=3).stderr
+        self.assertIn("RPC0", said)
+        self.assertIsNone(server.process.poll())
+        self.run_program("generate", "-m", MATE, "-p", "x", "-n", "1", *SIZES, "--rpc", server.address)
+
     def test_the_text_is_the_same(self):
         server = self.rpc_server()
         here = self.run_program("generate", "-m", MATE, "-p", "Day 12. The", "-n", "16", "--temp", "0", "-dev", "none", *SIZES).stdout
@@ -239,6 +246,23 @@ class Serves(RpcCase):
         self.assertIn(machine.address, answer["error"]["message"])
         self.assertEqual(server.get("/v1/models")[0], 200)  # it has not gone with it
         machine.start()
+        self.until(lambda: self.model(server)["state"] == "ready", "it did not come back by itself", server)
+        self.assertEqual(self.text(server), expected)
+
+    def test_one_of_three_machines_goes(self):
+        machines = [self.rpc_server() for _ in range(3)]
+        here = self.serve("-m", MATE, "-np", "2", *SIZES, "-dev", "none")
+        expected = self.text(here)
+        server = self.serve("-m", MATE, "-np", "2", *SIZES, "--rpc", ",".join(m.address for m in machines), "-dev", "RPC0,RPC1,RPC2", "-ts", "1,1,1")
+        taken = {e["device"] for e in self.model(server)["memory"] if e["stage"] == "weights" and e["taken"]}
+        self.assertLessEqual({"RPC0", "RPC1", "RPC2"}, taken)
+        self.assertEqual(self.text(server), expected)
+        machines[1].stop()
+        self.until(lambda: self.model(server)["state"] == "failed", "it did not fail", server)
+        said = json.dumps(self.model(server))
+        self.assertIn(machines[1].address, said)
+        self.assertNotIn(machines[0].address, said)
+        machines[1].start()
         self.until(lambda: self.model(server)["state"] == "ready", "it did not come back by itself", server)
         self.assertEqual(self.text(server), expected)
 
