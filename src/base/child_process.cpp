@@ -35,10 +35,15 @@ namespace {
 // Readable once the stop was asked for.
 class StopFile {
  public:
-  explicit StopFile(const std::stop_token& stop) : file_(eventfd(0, EFD_CLOEXEC)), on_stop_(stop, Wake{.file = file_}) {
+  explicit StopFile(const std::stop_token& stop) : file_(eventfd(0, EFD_CLOEXEC)) {
     if (file_ < 0) throw Error(ErrorCode::io, "no event descriptor is free to wait for a child process with");
+    on_stop_.emplace(stop, Wake{.file = file_});
   }
-  ~StopFile() { close(file_); }
+  // First who writes to it: its number may be another file's at once.
+  ~StopFile() {
+    on_stop_.reset();
+    close(file_);
+  }
   StopFile(const StopFile&) = delete;
   StopFile& operator=(const StopFile&) = delete;
   [[nodiscard]] int file() const noexcept { return file_; }
@@ -49,7 +54,7 @@ class StopFile {
     void operator()() const noexcept { (void)eventfd_write(file, 1); }
   };
   int file_;
-  std::stop_callback<Wake> on_stop_;  // after the file it writes to
+  std::optional<std::stop_callback<Wake>> on_stop_;
 };
 
 // The kernel's own way (PR_SET_PDEATHSIG) ends the child with the thread that made it, not with the process, and says

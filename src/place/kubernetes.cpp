@@ -6,8 +6,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/hash.hpp"
-
 #include "serving_names.hpp"
 #include "shell.hpp"
 #include "yaml.hpp"
@@ -26,13 +24,6 @@ std::string counted_as(const Placed& replica) {
 
 Json labels_of(const Alike& alike) {
   return {{"app.kubernetes.io/name", "plimsoll"}, {"plimsoll/model", plain_name(alike.model->name)}};
-}
-
-// In a pod's template, so that another fleet file makes another pod.
-std::string hash_of(std::string_view text) {
-  Fnv1a hash;
-  hash.add(text);
-  return hash.hex();
 }
 
 // Of these replicas alone: two Deployments of one model do not take each other's.

@@ -17,13 +17,13 @@ constexpr std::size_t kLongest = 40;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::uint64_t hash_of(std::string_view text) {
+Fnv1a hashed(std::string_view text) {
   Fnv1a hash;
   hash.add(text);
-  return hash.value();
+  return hash;
 }
 
-std::string short_hash(std::string_view text) { return fmt::format("{:08x}", hash_of(text) >> 32U); }
+std::string short_hash(std::string_view text) { return fmt::format("{:08x}", hashed(text).value() >> 32U); }
 
 bool could_hold(const Node& node, const Placed& replica) {
   if (node.host < replica.need.host) return false;
@@ -34,6 +34,8 @@ bool could_hold(const Node& node, const Placed& replica) {
 }
 
 }  // namespace
+
+std::string hash_of(std::string_view text) { return hashed(text).hex(); }
 
 std::string plain_name(std::string_view name) {
   std::string out;
@@ -72,7 +74,7 @@ Ports ports_of(const ServedCluster& served) {
       if (taken.size() == kPortsOfReplicas)
         throw Error(ErrorCode::usage,
                     fmt::format("there are more than {} replicas, and each needs a port", kPortsOfReplicas));
-      auto port = static_cast<unsigned>(hash_of(fmt::format("{}\n{}", model.name, replica)) % kPortsOfReplicas);
+      auto port = static_cast<unsigned>(hashed(fmt::format("{}\n{}", model.name, replica)).value() % kPortsOfReplicas);
       while (!taken.insert(port).second) port = (port + 1) % kPortsOfReplicas;
       out[{model.name, replica}] = static_cast<std::uint16_t>(served.serving.first_port + port);
     }

@@ -15,6 +15,9 @@ namespace plimsoll::place {
 // most. Where that loses something of it a hash of the name follows, so that no two become one.
 [[nodiscard]] std::string plain_name(std::string_view name);
 
+// Of a text that becomes a part of another program's file, so that another text makes another job or pod: 16 digits.
+[[nodiscard]] std::string hash_of(std::string_view text);
+
 // Devices of one kind and one name on their nodes: what Slurm and Kubernetes count. "h100-CUDA0".
 [[nodiscard]] std::string resource_of(const std::string& kind, const std::string& device);
 

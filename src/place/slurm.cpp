@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/hash.hpp"
-
 #include "serving_names.hpp"
 #include "shell.hpp"
 
@@ -130,12 +128,6 @@ std::string options_of(const ServedCluster& served, const Alike& alike) {
                    "#SBATCH --time=UNLIMITED\n#SBATCH --requeue\n#SBATCH --open-mode=append\n"
                    "#SBATCH --output={}-%a.log\n",
                    alike.name);
-}
-
-std::string hash_of(std::string_view text) {
-  Fnv1a hash;
-  hash.add(text);
-  return hash.hex();
 }
 
 std::string fleet_of(const Alike& alike) {

@@ -24,7 +24,7 @@ class Http(ServedCase):
         lines = [f"{method} {path} HTTP/{version}", *([f"Host: {host}"] if host else []), *(f"{k}: {v}" for k, v in headers.items())]
         if body is not None and not {"Content-Length", "Transfer-Encoding"} & headers.keys():
             lines.append(f"Content-Length: {len(body)}")
-        out = self.server.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
+        out = self.server.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""), until_closed=False)
         while out.startswith(b"HTTP/1.1 100 "):
             out = out.partition(b"\r\n\r\n")[2]
         head, _, rest = out.partition(b"\r\n\r\n")

@@ -33,6 +33,12 @@ def process_bytes(program):
     return sum(entry["bytes"] for model in plan["models"] for entry in model["entries"] if entry["buffer"] == "process")
 
 
+def is_whole(answer):
+    head, ended, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+    return bool(ended and length) and len(body) >= int(length[1])
+
+
 class Serving:
     """The server as a child process, with its log and its address."""
 
@@ -114,13 +120,14 @@ class Serving:
         connection.close()
         return out
 
-    def raw(self, data, timeout=300):
-        """Bytes sent as they are; what comes back until the other end closes, as the server does with idle connections."""
+    def raw(self, data, timeout=300, until_closed=True):
+        """Bytes sent as they are; what comes back until the other end closes, as the server does with idle connections, or
+        until an answer is whole that says its length: behind a body that could not be read cpp-httplib reads on for 30 s."""
         with socket.create_connection((self.host, self.port), timeout=timeout) as s:
             s.sendall(data)
             out = b""
             try:
-                while chunk := s.recv(65536):
+                while (until_closed or not is_whole(out)) and (chunk := s.recv(65536)):
                     out += chunk
             except ConnectionResetError:
                 pass
