@@ -116,6 +116,10 @@ std::optional<std::string> Generation::cancel() {
 // Where somebody's callback throws, what it has heard is read, and the rest comes again.
 void Generation::take(GenerationOutput& output) {
   const GenerationParams& params = work_->params();
+  while (!output.prompt_opinions.empty()) {
+    if (params.on_prompt_read) params.on_prompt_read(output.prompt_opinions.front());
+    output.prompt_opinions.erase(output.prompt_opinions.begin());
+  }
   while (!output.tokens.empty()) {
     const engine::Token token = output.tokens.front();
     if (params.on_read)

@@ -89,6 +89,13 @@ struct GenerationParams {
   // How likely each is in the model's own opinion, for on_read, and so many of the likeliest. Empty: it is not
   // computed.
   std::optional<std::size_t> likeliest{};
+  // Told each token of the prompt as the model saw it beforehand, in their order, on the thread that calls next(): of
+  // those that wait to be decoded when it begins all but the first, which nothing stands before.
+  std::function<void(const TokenOpinion&)> on_prompt_read{};
+  // For on_prompt_read, so many of the likeliest. Empty: it is not computed. Else so many tokens of the prompt are
+  // decoded at once as rows of logits were planned (plan::Request outputs), shared with whoever else is at work. Throws
+  // Error{unsupported} for a model that encodes its prompt.
+  std::optional<std::size_t> prompt_likeliest{};
   // For a reader of several generations: poll() has something to give. Called on the decode loop's thread with its
   // locks held: it wakes somebody, and does nothing else.
   std::function<void()> on_ready{};

@@ -91,7 +91,9 @@ void GenerationWork::put_back(GenerationOutput output) {
 
 bool GenerationWork::next_is_the_end() {
   const std::lock_guard lock(mutex_);
-  return !queue_.empty() && queue_.front().tokens.empty() && !queue_.front().failure;
+  if (queue_.empty()) return false;
+  const GenerationOutput& next = queue_.front();
+  return next.tokens.empty() && next.prompt_opinions.empty() && !next.failure;
 }
 
 void GenerationWork::push(GenerationOutput output) noexcept {

@@ -18,6 +18,7 @@ namespace plimsoll::run {
 class HeldSequence;
 
 struct GenerationOutput {
+  std::vector<TokenOpinion> prompt_opinions{};  // of tokens of the prompt; then there is nothing else
   std::vector<engine::Token> tokens{};   // one, or those of a checked draft; none: this is an end or a failure
   std::vector<TokenOpinion> opinions{};  // of each, where they were asked for
   std::vector<float> averages{};         // of the sampler, behind them

@@ -27,6 +27,8 @@ LocalWork::LocalWork(Conversation& conversation, std::shared_ptr<SequenceSchedul
       sequence_(std::move(sequence)),
       drafting_(std::move(drafting)) {
   const engine::Model& model = *conversation_.instance().model();
+  if (params_.prompt_likeliest && model.facts().has_encoder)
+    throw Error(ErrorCode::unsupported, "a model that encodes its prompt has no opinion of it");
   sampler_ = params_.sampler ? params_.sampler : std::make_shared<engine::Sampler>(model, params_.sampling);
   if (!params_.sampler && params_.answer_so_far.tokens > 0) sampler_->set_averages(params_.answer_so_far.averages);
   if (!params_.sampler && !params_.on_token)
@@ -35,7 +37,8 @@ LocalWork::LocalWork(Conversation& conversation, std::shared_ptr<SequenceSchedul
 
 void LocalWork::start() {
   since_last_ = Stopwatch();
-  if (!std::exchange(was_begun_, true)) prompt_size_ = conversation_.waiting();
+  hold_prompt_back();
+  if (!std::exchange(was_begun_, true)) prompt_size_ = conversation_.waiting() + held_back_.size();
   if (drafting_) drafting_->begin();
   schedule_->attach(*sequence_, *this);
 }
@@ -48,6 +51,7 @@ bool LocalWork::stop_for_now() {
     is_drafting_ = false;
     take_back_unchecked();
   }
+  put_prompt_back();
   schedule_.reset();
   sequence_.reset();
   return true;
@@ -69,6 +73,7 @@ std::string LocalWork::end(const std::vector<engine::Token>& read) {
   const auto schedule = std::exchange(schedule_, nullptr);
   const auto sequence = std::exchange(sequence_, nullptr);
   if (std::exchange(is_over_, true)) return {};
+  put_prompt_back();
   if (chosen_ == read.size() && appended_ <= chosen_) {
     append(params_.stop.stop_requested());
     return text_.finish();
@@ -81,7 +86,9 @@ std::string LocalWork::end(const std::vector<engine::Token>& read) {
 void LocalWork::before_batch(Sequence& sequence) {
   if (params_.stop.stop_requested()) return finish(sequence, FinishReason::cancelled, {});
   if (unchecked_ > 0 && !sequence.all_logits) take_back_unchecked();  // it made way: it goes on with what is sure
+  if (asked_ > 0 && !sequence.all_logits) hold_prompt_back();              // likewise
   if (sequence.waiting() > 0) return;
+  if (!held_back_.empty()) return append_of_prompt();
   if (last_is_appended_) return choose(sequence);  // the logits were there before it began
   if (is_drafting_) {
     auto proposed = drafting_->take();
@@ -96,8 +103,10 @@ void LocalWork::before_batch(Sequence& sequence) {
 
 void LocalWork::decoded(Sequence& sequence) {
   if (!prompt_is_done_ && params_.prompt_progress)
-    params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting()), prompt_size_);
+    params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting() + held_back_.size()), prompt_size_);
   if (sequence.waiting() > 0 || !last_is_appended_) return;  // not appended: it made way while its reader was slow
+  if (asked_ > 0) return tell_prompt(sequence);
+  if (!held_back_.empty()) return;
   unchecked_ > 0 ? check(sequence) : choose(sequence);
 }
 
@@ -211,6 +220,7 @@ void LocalWork::append(bool for_the_last_time) {
 
 void LocalWork::finish(Sequence& sequence, FinishReason reason, GenerationOutput output) {
   take_back_unchecked();
+  put_prompt_back();
   append(true);
   sequence.continuation = nullptr;
   output.reason = reason;
@@ -221,6 +231,7 @@ void LocalWork::finish(Sequence& sequence, FinishReason reason, GenerationOutput
 void LocalWork::ended(engine::DecodeStatus status, std::exception_ptr failure) noexcept {
   try {
     take_back_unchecked();  // they wait: none of them is in memory
+    put_prompt_back();
   } catch (...) {
     if (!failure) failure = std::current_exception();
   }

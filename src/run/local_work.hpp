@@ -1,8 +1,10 @@
 // LocalWork: what the decode loop of this process does for a generation: it chooses a token from the logits of the last
 // one, appends it, and hands the text to the reader through a queue. No thread changes between two tokens.
 #pragma once
+#include <deque>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +51,11 @@ class LocalWork final : public GenerationWork, public Continuation {
   [[nodiscard]] bool is_at_limit();
   [[nodiscard]] bool may_go_on();
   [[nodiscard]] std::size_t said() const noexcept { return params_.answer_so_far.tokens + chosen_; }
+  // Where the model is asked about the prompt: src/run/local_work_prompt.cpp.
+  void hold_prompt_back();
+  void put_prompt_back();
+  void append_of_prompt();
+  void tell_prompt(Sequence& sequence);
   // With a draft: src/run/local_work_checks.cpp.
   [[nodiscard]] std::size_t most_proposals();
   void append_proposed(std::vector<engine::Token> proposed);
@@ -64,6 +71,11 @@ class LocalWork final : public GenerationWork, public Continuation {
   // The loop's, and the reader's where it has none of it attached.
   bool prompt_is_done_ = false;
   std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
+  // Where the model is asked about the prompt: what of it is not in the conversation yet, from where on it is told, and
+  // how many of its last tokens there are computed with all their logits.
+  std::deque<engine::Token> held_back_;
+  std::optional<std::size_t> told_from_;
+  std::size_t asked_ = 0;
   std::size_t chosen_ = 0;       // tokens
   engine::Token last_ = LLAMA_TOKEN_NULL;
   engine::Token end_token_ = LLAMA_TOKEN_NULL;  // the model's own end, once it was chosen

@@ -99,6 +99,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] ContextSnapshot save_all();
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
+  [[nodiscard]] std::size_t decoded_for_somebody() const;  // how many sequences
   // The logits `back` tokens before the last: the engine's own row, or the sequence's copy. Empty: there are none.
   [[nodiscard]] std::span<const float> row(const Sequence& sequence, std::size_t back = 0) const;
   // One batch, on the loop's thread; continuations hear of it.
@@ -133,7 +134,6 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] std::stop_token stop_of_batch() const;
   void make_way(bool was_alone);
   void let_go_on_if_others_ended();
-  [[nodiscard]] std::size_t decoded_for_somebody() const;
   void end(const std::vector<Share>& shares, engine::DecodeStatus status, const std::exception_ptr& failure) noexcept;
 
   mutable FairMutex mutex_;

@@ -47,6 +47,7 @@ void GenerationServer::Answer::begin(GenerationRequest request) {
     pending.tokens.push_back(token.token);
     if (token.opinion != nullptr) pending.opinions.push_back(*token.opinion);
   };
+  params.on_prompt_read = [this](const run::TokenOpinion& opinion) { pending.prompt_opinions.push_back(opinion); };
   const auto in_loop = [weak = weak_from_this()](auto send) {
     own_loop().post([weak, send] {
       const auto self = weak.lock();
@@ -91,7 +92,8 @@ bool GenerationServer::Answer::pump_one(std::vector<std::pair<run::GenerationOut
     pending.failure = std::current_exception();
     is_over = true;
   }
-  if (!pending.failure && piece && piece->empty() && pending.tokens.empty()) return false;
+  const bool is_empty = pending.tokens.empty() && pending.prompt_opinions.empty();
+  if (!pending.failure && piece && piece->empty() && is_empty) return false;
   const bool has_text = piece && !piece->empty();
   if (has_text) {
     ++pieces;

@@ -191,6 +191,7 @@ std::string to_text(const run::GenerationParams& params) {
                   {"averages", params.answer_so_far.averages},
                   {"read_ahead", params.read_ahead ? Json(*params.read_ahead) : Json(nullptr)},
                   {"likeliest", params.likeliest ? Json(*params.likeliest) : Json(nullptr)},
+                  {"prompt_likeliest", params.prompt_likeliest ? Json(*params.prompt_likeliest) : Json(nullptr)},
                   {"progress", bool(params.prompt_progress)},
                   {"prompt_decoded", bool(params.prompt_decoded)},
                   {"draft", params.draft ? Json::array({params.draft->speculation.most,
@@ -216,6 +217,8 @@ GenerationRequest generation_request_from(const std::string& text) {
   params.answer_so_far.averages = json.at("averages").get<std::vector<float>>();
   if (!json.at("read_ahead").is_null()) params.read_ahead = json.at("read_ahead").get<std::size_t>();
   if (!json.at("likeliest").is_null()) params.likeliest = json.at("likeliest").get<std::size_t>();
+  if (!json.at("prompt_likeliest").is_null())
+    params.prompt_likeliest = json.at("prompt_likeliest").get<std::size_t>();
   request.tells_progress = json.at("progress");
   request.tells_prompt_decoded = json.at("prompt_decoded");
   if (const Json& draft = json.at("draft"); !draft.is_null())
@@ -259,6 +262,24 @@ engine::TokenProbability read(rpc::Probability::Reader from) {
   return {.token = from.getToken(), .logit = from.getLogit(), .probability = from.getProbability()};
 }
 
+void write(capnp::List<rpc::Opinion>::Builder to, const std::vector<run::TokenOpinion>& opinions) {
+  for (capnp::uint i = 0; i < to.size(); ++i) {
+    write(to[i].initChosen(), opinions[i].chosen);
+    auto likeliest = to[i].initLikeliest(static_cast<capnp::uint>(opinions[i].likeliest.size()));
+    for (capnp::uint j = 0; j < likeliest.size(); ++j) write(likeliest[j], opinions[i].likeliest[j]);
+  }
+}
+
+std::vector<run::TokenOpinion> read(capnp::List<rpc::Opinion>::Reader list) {
+  std::vector<run::TokenOpinion> out;
+  for (const auto opinion : list) {
+    run::TokenOpinion& added = out.emplace_back();
+    added.chosen = read(opinion.getChosen());
+    for (const auto one : opinion.getLikeliest()) added.likeliest.push_back(read(one));
+  }
+  return out;
+}
+
 capnp::Data::Reader as_data(const std::string& text) {
   return {reinterpret_cast<const kj::byte*>(text.data()), text.size()};
 }
@@ -284,14 +305,10 @@ void write(rpc::Output::Builder to, const run::GenerationOutput& output, const s
   write_list(to.initTokens(static_cast<capnp::uint>(output.tokens.size())), output.tokens);
   if (!output.averages.empty())
     write_list(to.initAverages(static_cast<capnp::uint>(output.averages.size())), output.averages);
-  if (!output.opinions.empty()) {
-    auto opinions = to.initOpinions(static_cast<capnp::uint>(output.opinions.size()));
-    for (capnp::uint i = 0; i < opinions.size(); ++i) {
-      write(opinions[i].initChosen(), output.opinions[i].chosen);
-      auto likeliest = opinions[i].initLikeliest(static_cast<capnp::uint>(output.opinions[i].likeliest.size()));
-      for (capnp::uint j = 0; j < likeliest.size(); ++j) write(likeliest[j], output.opinions[i].likeliest[j]);
-    }
-  }
+  if (!output.opinions.empty())
+    write(to.initOpinions(static_cast<capnp::uint>(output.opinions.size())), output.opinions);
+  if (!output.prompt_opinions.empty())
+    write(to.initPromptOpinions(static_cast<capnp::uint>(output.prompt_opinions.size())), output.prompt_opinions);
   to.setText(as_data(output.text));
   to.setReason(static_cast<std::uint16_t>(output.reason));
   if (!stop_string.empty()) to.setStopString(as_data(stop_string));
@@ -306,11 +323,8 @@ ReadOutput read(rpc::Output::Reader from) {
   ReadOutput out;
   out.output.tokens = tokens_of(from.getTokens());
   for (const float one : from.getAverages()) out.output.averages.push_back(one);
-  for (const auto opinion : from.getOpinions()) {
-    run::TokenOpinion& added = out.output.opinions.emplace_back();
-    added.chosen = read(opinion.getChosen());
-    for (const auto one : opinion.getLikeliest()) added.likeliest.push_back(read(one));
-  }
+  out.output.opinions = read(from.getOpinions());
+  out.output.prompt_opinions = read(from.getPromptOpinions());
   out.output.text = as_text(from.getText());
   out.output.reason = static_cast<run::FinishReason>(from.getReason());
   out.stop_string = as_text(from.getStopString());

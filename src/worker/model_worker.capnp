@@ -51,6 +51,7 @@ struct Output {  # run::GenerationOutput
   generateMs @8 :Float64;
   proposed @9 :UInt64;
   accepted @10 :UInt64;
+  promptOpinions @11 :List(Opinion);
 }
 
 interface Reader {

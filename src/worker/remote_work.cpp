@@ -125,7 +125,7 @@ void RemoteWork::Cancel::operator()() const noexcept {
 
 // Where no process is there, it is begun once one is: who asks does not wait for that.
 void RemoteWork::start() {
-  was_begun_ = true;
+  if (!std::exchange(was_begun_, true)) prompt_size_ = sequence_->waiting();
   RemoteModel& model = sequence_->model();
   {
     const std::lock_guard lock(link_->mutex_);
@@ -173,6 +173,8 @@ void RemoteWork::begin_in(const std::shared_ptr<OpenModel>& open, bool is_back) 
     params.answer_so_far.tokens += said.size();
     if (!said.empty()) params.answer_so_far.averages = inbound_->averages;
     if (inbound_->prompt_was_decoded) params.prompt_decoded = nullptr;
+    if (prompt_is_told() || !said.empty()) params.prompt_likeliest.reset();
+    inbound_->told_twice = inbound_->prompt_told;
   }
   params.read_ahead = window_;
   // The answer comes behind what it answers: where that fills the context, the last token of it has no place.
@@ -190,6 +192,17 @@ void RemoteWork::begin_in(const std::shared_ptr<OpenModel>& open, bool is_back) 
   if (params_.stop.stop_requested()) loop_.post([begun] { begun->cancel(); });
 }
 
+// The first token has nothing before it.
+bool RemoteWork::prompt_is_told() const noexcept { return inbound_->prompt_told + 1 >= prompt_size_; }
+
+// A new life computes the prompt from its beginning.
+void RemoteWork::drop_what_was_told(std::vector<run::TokenOpinion>& of_prompt) {
+  const std::size_t twice = std::min(inbound_->told_twice, of_prompt.size());
+  of_prompt.erase(of_prompt.begin(), of_prompt.begin() + static_cast<std::ptrdiff_t>(twice));
+  inbound_->told_twice -= twice;
+  inbound_->prompt_told += of_prompt.size();
+}
+
 // On the loop's thread, with the inbound's lock.
 void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
   RemoteModel& model = sequence_->model();
@@ -197,6 +210,7 @@ void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
   for (const auto one : told.getOutputs()) {
     ReadOutput read = worker::read(one);
     inbound_->told.append_range(read.output.tokens);
+    drop_what_was_told(read.output.prompt_opinions);
     if (!read.output.tokens.empty()) inbound_->averages = read.output.averages;
     if (!read.output.text.empty()) ++inbound_->pieces;
     if (!read.stop_string.empty()) inbound_->stop_string = read.stop_string;
@@ -305,8 +319,16 @@ std::string RemoteWork::end(const std::vector<engine::Token>& read) {
   return was_over ? std::string() : rest;
 }
 
+// What is on its way would be lost, and the rows of logits that it was read from are gone.
+void RemoteWork::require_prompt_told() const {
+  const std::lock_guard lock(inbound_->mutex);
+  if (was_begun_ && params_.prompt_likeliest && !prompt_is_told())
+    throw Error(ErrorCode::usage, "in another process, an answer does not pause before its prompt is told");
+}
+
 bool RemoteWork::stop_for_now() {
   if (sequence_ == nullptr || is_over_) return false;
+  require_prompt_told();
   on_stop_.reset();
   call_prompt_decoded(*inbound_);  // where that was to be
   stop_listening();

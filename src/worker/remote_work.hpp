@@ -68,6 +68,8 @@ class RemoteWork final : public run::GenerationWork {
     std::shared_ptr<Begun> begun;
     std::vector<engine::Token> told;
     std::vector<float> averages;      // behind them
+    std::size_t prompt_told = 0;      // tokens of the prompt of which the model's opinion has come
+    std::size_t told_twice = 0;       // of those that come now, the first so many had come in an earlier life
     std::size_t pieces = 0;           // of text, since it was begun last
     bool prompt_was_decoded = false;  // told once, whatever the lives
     // What comes before whoever wants to hear of the prompt has heard of it, and is told behind that.
@@ -92,6 +94,9 @@ class RemoteWork final : public run::GenerationWork {
   void tell(run::GenerationOutput output);
   static void call_prompt_decoded(Inbound& inbound);
   void over(Error failure);
+  void drop_what_was_told(std::vector<run::TokenOpinion>& of_prompt);
+  void require_prompt_told() const;
+  [[nodiscard]] bool prompt_is_told() const noexcept;  // with the inbound's lock
   void stop_listening();
   [[nodiscard]] std::string leave(std::span<const engine::Token> kept);
 
@@ -100,6 +105,7 @@ class RemoteWork final : public run::GenerationWork {
   std::shared_ptr<WorkLink> link_ = std::make_shared<WorkLink>();
   std::shared_ptr<Inbound> inbound_ = std::make_shared<Inbound>();
   std::size_t window_ = 1;
+  std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
   std::size_t noted_ = 0;  // tokens of the answer that the sequence has by itself: what had come before a pause
   struct Cancel {
     RemoteWork* work;

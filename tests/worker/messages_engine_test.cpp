@@ -69,6 +69,7 @@ TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   params.overflow.strategy = run::ContextOverflow::stop;
   params.answer_so_far = {.tokens = 3, .averages = {9.25F}};
   params.likeliest = 4;
+  params.prompt_likeliest = 5;
   params.prompt_decoded = [] {};
   const GenerationRequest back = generation_request_from(to_text(params));
   EXPECT_EQ(back.params.predict, 12);
@@ -79,6 +80,7 @@ TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   EXPECT_EQ(back.params.answer_so_far.tokens, 3U);
   EXPECT_EQ(back.params.answer_so_far.averages, params.answer_so_far.averages);
   EXPECT_EQ(back.params.likeliest, 4U);
+  EXPECT_EQ(back.params.prompt_likeliest, 5U);
   EXPECT_TRUE(back.tells_prompt_decoded);
   EXPECT_FALSE(back.tells_progress);
   params.on_token = [](engine::Token, std::span<const float>) {};
@@ -90,6 +92,7 @@ TEST(MessagesTest, AnOutputComesBack) {
   output.opinions.push_back({.chosen = {.token = 5, .logit = 2, .probability = 0.5F},
                              .likeliest = {{.token = 6, .logit = 3, .probability = 0.25F}}});
   output.opinions.push_back({});
+  output.prompt_opinions = output.opinions;
   output.reason = run::FinishReason::stop_string;
   output.speculation = {.proposed = 8, .accepted = 3};
   capnp::MallocMessageBuilder message;
@@ -100,6 +103,9 @@ TEST(MessagesTest, AnOutputComesBack) {
   EXPECT_EQ(back.output.text, output.text);
   EXPECT_EQ(back.output.reason, output.reason);
   EXPECT_EQ(back.output.opinions.front().likeliest, output.opinions.front().likeliest);
+  ASSERT_EQ(back.output.prompt_opinions.size(), 2U);
+  EXPECT_EQ(back.output.prompt_opinions.front().chosen, output.opinions.front().chosen);
+  EXPECT_EQ(back.output.prompt_opinions.front().likeliest, output.opinions.front().likeliest);
   EXPECT_EQ(back.output.speculation, output.speculation);
   EXPECT_EQ(back.stop_string, "stop");
 }
