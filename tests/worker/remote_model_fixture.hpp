@@ -51,6 +51,10 @@ class RemoteModelTest : public testing::Test {
     Generation generation(executor.create(), std::move(asked));
     return stream(generation);
   }
+  std::string stream_of(GenerationParams asked) {
+    Generation generation(lone->model.create(), std::move(asked));
+    return stream(generation);
+  }
   // Where a request with the fault in it is under way beside another one.
   void expect_crash(const std::string& how, const Limits& limits = {}) {
     open();
