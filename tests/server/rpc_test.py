@@ -154,6 +154,7 @@ class Plans(RpcCase):
         path = pathlib.Path(self.folder.name) / "fleet.toml"
         path.write_text(f'rpc = ["{server.address}"]\n[[model]]\nname = "chat"\npath = "{MATE}"\nctx-size = 512\n')
         text = self.run_program("plan", str(path), "--explain").stdout
+        self.assertRegex(text, r"RPC0 .*weights")
         self.assertIn(f"chat may compute on devices of {server.address}", text)
 
 
