@@ -207,7 +207,7 @@ class WrongServers(RpcCase):
         server.stop()
         _, said = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 1, said)
-        self.assertIn(server.address, said.splitlines()[-1])
+        self.assertIn(server.address, said)  # the engine may say a word of its own at the same moment
 
 
 class Serves(RpcCase):
