@@ -107,6 +107,7 @@ DryRunProcess::~DryRunProcess() = default;
 
 void DryRunProcess::start() {
   if (child_) return;
+  servers_ = device::rpc_servers();
   const auto use = remote_.is_well() ? device::RpcUse::while_asked : device::RpcUse::elsewhere;
   child_ = engine::start_engine_process(program(), [use](int in, int out) {
     device::set_rpc_use(use);
@@ -125,7 +126,7 @@ void DryRunProcess::choose_remote_devices() {
   if (device::rpc_servers().empty()) return;
   const bool had_them = remote_.is_well();
   remote_ = RemoteDevices::of_process().greet();
-  if (remote_.is_well() != had_them) child_.reset();
+  if (remote_.is_well() != had_them || servers_ != device::rpc_servers()) child_.reset();
 }
 
 void DryRunProcess::rest() { child_.reset(); }

@@ -47,6 +47,7 @@ class DryRunProcess final : public DryRunSource {
   [[nodiscard]] std::vector<std::string> program() const;
   [[noreturn]] void throw_why_it_ended(const std::string& about, bool was_too_late);
   std::vector<std::string> helper_;
+  std::vector<device::RpcAddress> servers_;  // that the child knows; it may have been started before they were known
   device::RpcGreeting remote_{.answer = device::RpcAnswer::greets, .why = {}};  // well: the child has remote devices
   std::unique_ptr<ChildProcess> child_;
 };

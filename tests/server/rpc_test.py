@@ -154,6 +154,7 @@ class Plans(RpcCase):
         path = pathlib.Path(self.folder.name) / "fleet.toml"
         path.write_text(f'rpc = ["{server.address}"]\n[[model]]\nname = "chat"\npath = "{MATE}"\nctx-size = 512\n')
         text = self.run_program("plan", str(path), "--explain").stdout
+        self.assertRegex(text, r"RPC0 .*weights")
         self.assertIn(f"chat may compute on devices of {server.address}", text)
 
 
@@ -206,7 +207,7 @@ class WrongServers(RpcCase):
         server.stop()
         _, said = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 1, said)
-        self.assertIn(server.address, said.splitlines()[-1])
+        self.assertIn(server.address, said)  # the engine may say a word of its own at the same moment
 
 
 class Serves(RpcCase):
