@@ -30,6 +30,7 @@
 #include "request_problem.hpp"
 #include "server_context.hpp"
 #include "slot_files.hpp"
+#include "served_certificate.hpp"
 #include "stored_items.hpp"
 #include "text_job.hpp"
 #include "unheld_schemas.hpp"
@@ -173,6 +174,7 @@ struct Server::Impl {
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;
+  std::unique_ptr<ServedCertificate> certificate;  // null: without TLS
   std::unique_ptr<HttpRoutes> http;
   DisconnectWatcher disconnect_watcher;  // looks at connections of http's: ends first
 };
