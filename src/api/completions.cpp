@@ -51,11 +51,10 @@ class CompletionWriter final : public AnswerWriter {
     Json out = frame(answer.meta);
     out["choices"] = Json::array();
     for (const Choice& choice : answer.choices) {
-      out["choices"].push_back(
-          {{"index", out["choices"].size()},
-           {"text", choice.text},
-           {"logprobs", logprobs_json(choice.logprobs, 0)},
-           {"finish_reason", finish_reason(choice.finish)}});
+      out["choices"].push_back({{"index", out["choices"].size()},
+                                {"text", choice.text},
+                                {"logprobs", logprobs_json(choice.logprobs, 0)},
+                                {"finish_reason", finish_reason(choice.finish)}});
     }
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);

@@ -38,7 +38,7 @@ class TextAnswer {
     std::string echo{};              // stands before the answer
     run::GenerationParams generation{};
     ResponseStream::Form form{};
-    std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
+    std::optional<std::size_t> top_logprobs{};    // 0: those of the chosen tokens alone
     std::shared_ptr<PromptLogprobs> of_prompt{};  // null: they are not told
     std::stop_token client{};
     std::vector<engine::Token> stop_tokens{};

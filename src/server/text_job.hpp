@@ -39,7 +39,9 @@ class TextJob {
   void start();
   [[nodiscard]] bool is_started() const noexcept { return answers_.has_value(); }
 
-  [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }  // before start(): its name and its model
+  [[nodiscard]] const api::ResponseMeta& meta() const noexcept {
+    return meta_;
+  }  // before start(): its name and its model
   // All answers, told as they come. Throws Error where one fails, and ends the others; cancelled where the client has
   // gone.
   void run(Listener& listener);
@@ -83,7 +85,7 @@ class TextJob {
   bool is_charged_ = false;                   // the prompt, to its key's limit
   std::optional<AnswerScheduler> answers_;
   std::map<std::size_t, std::shared_ptr<PromptLogprobs>> of_prompts_;  // by prompt, where they are told
-  std::size_t cached_ = 0;  // tokens of the prompts that were in memory
+  std::size_t cached_ = 0;                                             // tokens of the prompts that were in memory
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;

@@ -86,7 +86,9 @@ TEST(CompletionsTest, AStreamCountsEachChoiceApart) {
 }
 
 TEST(CompletionsTest, LogprobsOfAnEchoedPromptComeFirst) {
-  const auto tells = [](const std::string& more) { return read_completion(request("\"a\"", more)).request.tells_prompt; };
+  const auto tells = [](const std::string& more) {
+    return read_completion(request("\"a\"", more)).request.tells_prompt;
+  };
   EXPECT_TRUE(tells(R"(, "echo": true, "logprobs": 0)"));
   EXPECT_FALSE(tells(R"(, "echo": true)"));
   EXPECT_FALSE(tells(R"(, "logprobs": 1)"));
