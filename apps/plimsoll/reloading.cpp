@@ -121,6 +121,9 @@ std::vector<std::string> watched_paths(const ServeOptions& options) {
   std::vector<std::string> out = options.sources;
   out.append_range(options.model.all("--model"));
   out.append_range(options.api_key_files);
+  for (const std::filesystem::path& file : {options.server.certificate, options.server.private_key}) {
+    if (!file.empty()) out.push_back(file.string());
+  }
   return out;
 }
 

@@ -11,7 +11,7 @@
 
 namespace plimsoll::app {
 
-// Fleet file, model files and folders of the command line.
+// Fleet file, model files and folders of the command line; files of keys and certificates.
 [[nodiscard]] std::vector<std::string> watched_paths(const ServeOptions& options);
 
 // Until `stop`. `sources` is made before they are read first: a change since then is a change. What `reload` throws is

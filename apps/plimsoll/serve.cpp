@@ -141,12 +141,14 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
     const auto read = [&] {
       host::Fleet next = served.read();
       require_a_key_still(asks_for_keys, served, next);
+      running->read_certificate();
       return next;
     };
     host::ReloadReport report = later.reload(read, host, stop);
     if (!report.applied) return report;
     const std::vector<host::FleetKey>& named = host.fleet()->keys;
     if (keys_before != served.plain_keys()) report.difference.settings.emplace_back("api-key-file");
+    if (running->use_certificate()) report.difference.settings.emplace_back("ssl-cert-file");
     keys_before = served.plain_keys();
     asks_for_keys = !keys_before.empty() || !named.empty();
     running->set_keys(keys_before, named);

@@ -58,8 +58,10 @@ struct ToolCall {
 struct TokenLogprob {
   std::string text;  // its bytes, which may be part of a character
   double logprob = 0;
-  std::vector<TokenLogprob> top{};  // most likely first
-  std::int32_t id = -1;             // of the token
+  std::vector<TokenLogprob> top{};     // most likely first
+  std::int32_t id = -1;                // of the token
+  bool is_first = false;               // of a prompt: nothing stands before it, so it has no log-probability
+  std::optional<std::size_t> shown{};  // bytes of it in the text that is shown; empty: all
   friend bool operator==(const TokenLogprob&, const TokenLogprob&) = default;
 };
 

@@ -1,14 +1,12 @@
 // OpenAI's /v1/completions.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <string_view>
 
 #include "api/answer_check.hpp"
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
-#include "api/unknown_fields.hpp"
 
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
@@ -16,20 +14,9 @@
 namespace plimsoll::api {
 namespace {
 
-// Where the tokens that have log-probabilities begin in a text that repeats its prompt, in bytes. The answer may have
-// been cut before its last tokens end.
-std::size_t offset_behind_the_prompt(const Choice& choice) {
-  std::string answered;
-  for (const TokenLogprob& token : choice.logprobs) answered += token.text;
-  const std::string_view text = choice.text;
-  std::size_t at = text.size() - std::min(text.size(), answered.size());
-  while (!answered.starts_with(text.substr(at))) ++at;
-  return at;
-}
-
 class CompletionWriter final : public AnswerWriter {
  public:
-  CompletionWriter(bool include_usage, bool echoes) : include_usage_(include_usage), echoes_(echoes) {}
+  explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -64,11 +51,10 @@ class CompletionWriter final : public AnswerWriter {
     Json out = frame(answer.meta);
     out["choices"] = Json::array();
     for (const Choice& choice : answer.choices) {
-      out["choices"].push_back(
-          {{"index", out["choices"].size()},
-           {"text", choice.text},
-           {"logprobs", logprobs_json(choice.logprobs, echoes_ ? offset_behind_the_prompt(choice) : 0)},
-           {"finish_reason", finish_reason(choice.finish)}});
+      out["choices"].push_back({{"index", out["choices"].size()},
+                                {"text", choice.text},
+                                {"logprobs", logprobs_json(choice.logprobs, 0)},
+                                {"finish_reason", finish_reason(choice.finish)}});
     }
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
@@ -114,16 +100,15 @@ class CompletionWriter final : public AnswerWriter {
       Json top = Json::object();
       for (const TokenLogprob& other : token.top) top[other.text] = other.logprob;
       out["tokens"].push_back(token.text);
-      out["token_logprobs"].push_back(token.logprob);
-      out["top_logprobs"].push_back(std::move(top));
+      out["token_logprobs"].push_back(token.is_first ? Json() : Json(token.logprob));
+      out["top_logprobs"].push_back(token.is_first ? Json() : std::move(top));
       out["text_offset"].push_back(offset);
-      offset += token.text.size();
+      offset += token.shown.value_or(token.text.size());
     }
     return out;
   }
 
   bool include_usage_;
-  bool echoes_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
   std::optional<SchemaVerdict> schema_check_;
@@ -177,9 +162,8 @@ Asked read_completion(const Json& body) {
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
-  if (request.echo && request.top_logprobs)
-    UnknownFields::met("echo.logprobs", "log-probabilities are those of the answer's tokens");
-  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.echo);
+  request.tells_prompt = request.echo && request.top_logprobs.has_value();
+  asked.writer = std::make_unique<CompletionWriter>(include_usage);
   return asked;
 }
 

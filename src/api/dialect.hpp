@@ -20,6 +20,8 @@ class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
   [[nodiscard]] virtual std::string begin(const ResponseMeta& meta) = 0;
+  // In the place of begin(), before a failure(): what clients need to see first, so that they take that for one.
+  [[nodiscard]] virtual std::string begin_to_fail(const ResponseMeta& /*meta*/) { return {}; }
   // Told where the request wants it, before the first piece.
   [[nodiscard]] virtual std::string progress(const PromptProgress& /*progress*/) { return {}; }
   // Says nothing, but shows that the answer still comes; anywhere between the others, before begin() as well.

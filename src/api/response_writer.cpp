@@ -60,6 +60,9 @@ class ResponseWriter final : public AnswerWriter {
     return out += write("response.in_progress", {{"response", response}});
   }
 
+  // Codex's client looks at response.failed alone, and that is about a response.
+  std::string begin_to_fail(const ResponseMeta& meta) override { return begin(meta); }
+
   std::string piece(const Piece& piece) override {
     std::string out;
     if (!piece.reasoning.empty()) out += reasoning_delta(piece.reasoning);

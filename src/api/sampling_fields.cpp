@@ -60,9 +60,11 @@ class SamplingReader {
   }
 
   void sequence_breakers() {
-    if (fields_.find("dry_sequence_breakers") == nullptr) return;
-    request_.sampling.dry_sequence_breakers = texts("dry_sequence_breakers");
-    request_.sampling_given.insert("dry_sequence_breakers");
+    constexpr const char* kKey = "dry_sequence_breakers";
+    const Json* given = fields_.find(kKey);
+    if (given == nullptr || *given == Json("")) return;
+    request_.sampling.dry_sequence_breakers = texts_of(kKey, given->is_string() ? list_in(*given) : *given);
+    request_.sampling_given.insert(kKey);
   }
 
   void end_of_sequence() {
@@ -100,8 +102,16 @@ class SamplingReader {
     return names;
   }
 
-  [[nodiscard]] std::vector<std::string> texts(const char* key) {
-    const Json& given = fields_.need(key);
+  // Of SillyTavern and text-generation-webui's clients: a list as text, with its brackets or without.
+  [[nodiscard]] static Json list_in(const Json& text) {
+    const auto written = text.get<std::string>();
+    Json list = Json::parse(written, nullptr, false);
+    return list.is_array() ? list : Json::parse('[' + written + ']', nullptr, false);
+  }
+
+  [[nodiscard]] std::vector<std::string> texts(const char* key) { return texts_of(key, fields_.need(key)); }
+
+  [[nodiscard]] std::vector<std::string> texts_of(const char* key, const Json& given) const {
     if (!given.is_array() || !std::ranges::all_of(given, [](const Json& one) { return one.is_string(); }))
       fields_.fail(key, "must be a list of texts");
     return given.get<std::vector<std::string>>();

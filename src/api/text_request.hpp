@@ -82,6 +82,7 @@ struct TextRequest {
   std::vector<engine::Token> stop_tokens{};   // end an answer as well
   std::optional<std::size_t> top_logprobs{};  // log-probabilities of this many alternatives, and of the choice
   bool echo = false;              // the prompt in front of the answer; of a chat: the message that it goes on with
+  bool tells_prompt = false;      // log-probabilities of its tokens as well, before the answer's
   bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text
   bool tells_times = false;       // with each piece
   bool tells_progress = false;    // of reading the prompt

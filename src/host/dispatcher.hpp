@@ -105,7 +105,10 @@ using Decision = std::variant<Moved, Grant, Refuse, Postpone, Load, Evict, Preem
 // Where claims name tenants or priorities, tickets are served in another order: those of a higher priority first, and
 // among equals those of the tenant that has had least for its weight (FairShares). A ticket that has waited a minute
 // counts as one priority higher, so that nobody waits for ever. A lease may be asked to give way to a ticket of a
-// higher priority once it has had its time slice; it comes back before all others of its own priority.
+// higher priority once it has had its time slice, and to one of its own or a lower priority once that has waited until
+// it counts as higher and the lease has been held for a minute: long answers of one priority take turns of a minute,
+// with claims or without. Of equals the lease that has been held longest goes. It comes back before all others of its
+// own priority.
 //
 // A model whose load fails for another reason than memory is failed, and so is one that breaks off again and again:
 // until the next try is due (1, 5, 30 s after the 1st, 2nd, and each later failure in a row) requests for it are

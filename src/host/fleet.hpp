@@ -38,7 +38,7 @@ struct Preset {
   std::string system{};                // what a conversation without a system message begins with; empty: nothing
   std::optional<bool> thinking{};      // what the template is told, unless the request says it
   std::string chat_template{};         // in the place of the model's; empty: that
-  std::string template_values{};       // a JSON object of what else it may ask for; empty: nothing
+  std::string template_values{};       // a JSON object of what it may ask for, over the model's; empty: nothing
   std::uint32_t n_ctx = 0;             // of prompt and answer together at most; 0: the model's
   engine::PartialSampling sampling{};  // over the model's
   // How much of which of the model's adapters; of the others nothing. Empty: as the model has them.
@@ -58,6 +58,7 @@ struct FleetModel {
   std::optional<FleetDraft> draft{};
   std::vector<std::string> aliases{};  // other names that requests may use
   std::string chat_template{};         // Jinja text or a built-in name, in the place of the file's own; empty: that
+  std::string template_values{};       // a JSON object of what it may ask for, over the server's; empty: nothing
   engine::PartialSampling sampling{};  // over what the file recommends, under what requests say
   std::vector<Preset> presets{};
   std::string place{};  // where a fleet file declares it: "fleet.toml:12:1"; empty: none does

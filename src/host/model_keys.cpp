@@ -127,6 +127,11 @@ nlohmann::ordered_json json_of(const toml::table& table) {
   return nlohmann::ordered_json::parse(text.str());
 }
 
+// What the template may ask for by name.
+void add_template_arguments(TableReader& reader, std::string& values) {
+  reader.table("template-arguments", [&values](const toml::table& table) { values = json_of(table).dump(); });
+}
+
 // A table of sampling parameters by llama-server's names.
 void add_sampling(TableReader& reader, engine::PartialSampling& sampling) {
   reader.table("sampling", [&sampling](const toml::table& table) {
@@ -143,8 +148,7 @@ Preset read_preset(const toml::table& table, const std::filesystem::path& folder
   reader.text("system", [&](const std::string& value) { preset.system = value; });
   reader.flag("thinking", thinking);
   reader.number("ctx-size", preset.n_ctx, 1);
-  reader.table("template-arguments",
-               [&](const toml::table& values) { preset.template_values = json_of(values).dump(); });
+  add_template_arguments(reader, preset.template_values);
   add_template_keys(reader, preset.chat_template, folder);
   add_sampling(reader, preset.sampling);
   std::vector<engine::AdapterParams> adapters;
@@ -160,6 +164,7 @@ void add_naming(TableReader& reader, FleetModel& model, const std::filesystem::p
   reader.texts("aliases", [&](const std::string& value) { model.aliases.push_back(value); });
   add_sampling(reader, model.sampling);
   add_template_keys(reader, model.chat_template, folder);
+  add_template_arguments(reader, model.template_values);
   reader.tables("preset", "[[model.preset]]", [&, folder](const toml::table& table) {
     model.presets.push_back(read_preset(table, folder, complaints));
   });

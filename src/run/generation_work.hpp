@@ -19,9 +19,9 @@ class HeldSequence;
 
 struct GenerationOutput {
   std::vector<TokenOpinion> prompt_opinions{};  // of tokens of the prompt; then there is nothing else
-  std::vector<engine::Token> tokens{};   // one, or those of a checked draft; none: this is an end or a failure
-  std::vector<TokenOpinion> opinions{};  // of each, where they were asked for
-  std::vector<float> averages{};         // of the sampler, behind them
+  std::vector<engine::Token> tokens{};          // one, or those of a checked draft; none: this is an end or a failure
+  std::vector<TokenOpinion> opinions{};         // of each, where they were asked for
+  std::vector<float> averages{};                // of the sampler, behind them
   std::string text{};
   FinishReason reason = FinishReason::running;
   std::exception_ptr failure{};  // out of the loop or a callback; the generation can be begun again

@@ -86,7 +86,7 @@ std::string LocalWork::end(const std::vector<engine::Token>& read) {
 void LocalWork::before_batch(Sequence& sequence) {
   if (params_.stop.stop_requested()) return finish(sequence, FinishReason::cancelled, {});
   if (unchecked_ > 0 && !sequence.all_logits) take_back_unchecked();  // it made way: it goes on with what is sure
-  if (asked_ > 0 && !sequence.all_logits) hold_prompt_back();              // likewise
+  if (asked_ > 0 && !sequence.all_logits) hold_prompt_back();         // likewise
   if (sequence.waiting() > 0) return;
   if (!held_back_.empty()) return append_of_prompt();
   if (last_is_appended_) return choose(sequence);  // the logits were there before it began
@@ -103,7 +103,8 @@ void LocalWork::before_batch(Sequence& sequence) {
 
 void LocalWork::decoded(Sequence& sequence) {
   if (!prompt_is_done_ && params_.prompt_progress)
-    params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting() + held_back_.size()), prompt_size_);
+    params_.prompt_progress(prompt_size_ - std::min(prompt_size_, sequence.waiting() + held_back_.size()),
+                            prompt_size_);
   if (sequence.waiting() > 0 || !last_is_appended_) return;  // not appended: it made way while its reader was slow
   if (asked_ > 0) return tell_prompt(sequence);
   if (!held_back_.empty()) return;

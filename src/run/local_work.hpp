@@ -76,7 +76,7 @@ class LocalWork final : public GenerationWork, public Continuation {
   std::deque<engine::Token> held_back_;
   std::optional<std::size_t> told_from_;
   std::size_t asked_ = 0;
-  std::size_t chosen_ = 0;       // tokens
+  std::size_t chosen_ = 0;  // tokens
   engine::Token last_ = LLAMA_TOKEN_NULL;
   engine::Token end_token_ = LLAMA_TOKEN_NULL;  // the model's own end, once it was chosen
   bool last_is_appended_ = true;

@@ -1,6 +1,6 @@
-// LocalWork where the model is asked about its prompt: the logits of all its tokens are wanted, and rows of them are few.
-// So the prompt is held back, and appended as far as the rows reach. Its last token comes alone: what follows it is the
-// answer's.
+// LocalWork where the model is asked about its prompt: the logits of all its tokens are wanted, and rows of them are
+// few. So the prompt is held back, and appended as far as the rows reach. Its last token comes alone: what follows it
+// is the answer's.
 #include <algorithm>
 #include <iterator>
 

@@ -57,14 +57,16 @@ TextAnswer* AnswerScheduler::longest_beginning(const std::vector<Token>& prompt,
 }
 
 // From where most of it is: the slot itself, another answer's conversation, or a kept one. To wait for another answer's
-// prompt pays where that spares most of one's own.
+// prompt pays where that spares most of one's own; not where the model is asked about each of its tokens.
 void AnswerScheduler::lay_out(TextAnswer& answer) {
   if (!std::exchange(first_is_begun_, true)) return answer.laid_out(cached_at_first_);
   TextSlot& slot = answer.slot();
   const std::vector<Token>& prompt = answer.prompt();
   const std::size_t worth_it = prompt.size() / 2;
   const std::size_t here = common_beginning(slot.tokens(), prompt);
-  if (TextAnswer* other = longest_beginning(prompt, std::max(here, worth_it))) return answer.follow(*other);
+  TextAnswer* const other = longest_beginning(prompt, std::max(here, worth_it));
+  const bool follows = other != nullptr && (!answer.asks_about_prompt() || other->prompt() == prompt);
+  if (follows) return answer.follow(*other);
   answer.laid_out(here > worth_it ? slot.go_back_to(prompt) : slot.begin_with(prompt));
 }
 
@@ -98,7 +100,8 @@ void AnswerScheduler::listen() {
 
 // Of several answers, once one slot is left: the others are given back first.
 bool AnswerScheduler::gives_way() const {
-  return giving_way_.asked.stop_requested() && slots_.size() == 1 && answers_.size() == 1;
+  if (!giving_way_.asked.stop_requested() || slots_.size() != 1 || answers_.size() != 1) return false;
+  return answers_.front()->may_pause();
 }
 
 // What was made is told before; where that was the end, there is nothing to wait for.

@@ -8,15 +8,21 @@
 
 namespace plimsoll::server {
 
-std::unique_ptr<httplib::Server> make_http(const ServerOptions& options) {
+std::unique_ptr<ServedCertificate> certificate_of(const ServerOptions& options) {
   if (options.certificate.empty() != options.private_key.empty())
     throw plimsoll::Error(ErrorCode::usage, "TLS needs both a certificate and its private key");
-  if (options.certificate.empty()) return std::make_unique<httplib::Server>();
+  if (options.certificate.empty()) return nullptr;
+  return std::make_unique<ServedCertificate>(options.certificate, options.private_key);
+}
+
+std::unique_ptr<httplib::Server> make_http(const ServerOptions& options, ServedCertificate* certificate) {
+  if (certificate == nullptr) return std::make_unique<httplib::Server>();
   auto secure = std::make_unique<httplib::SSLServer>(options.certificate.c_str(), options.private_key.c_str());
   if (!secure->is_valid()) {
     throw plimsoll::Error(ErrorCode::usage, fmt::format("certificate '{}' and private key '{}' cannot be used together",
                                                         options.certificate.string(), options.private_key.string()));
   }
+  certificate->serve(*static_cast<SSL_CTX*>(secure->tls_context()));
   return secure;
 }
 
@@ -54,7 +60,8 @@ int listen_at(httplib::Server& http, const ServerOptions& options) {
 }
 
 void require_can_listen(const ServerOptions& options) {
-  const auto http = make_http(options);
+  const auto certificate = certificate_of(options);
+  const auto http = make_http(options, certificate.get());
   (void)::close(take_port(*http, options).socket);  // the library closes what it serves alone
 }
 

@@ -6,10 +6,14 @@
 
 #include "server/server_options.hpp"
 
+#include "served_certificate.hpp"
+
 namespace plimsoll::server {
 
-// With TLS where there is a certificate. Throws Error{usage}: see require_can_listen().
-[[nodiscard]] std::unique_ptr<httplib::Server> make_http(const ServerOptions& options);
+// Null: it serves without TLS. Throws Error{usage}: see require_can_listen().
+[[nodiscard]] std::unique_ptr<ServedCertificate> certificate_of(const ServerOptions& options);
+// With TLS where there is a certificate, which outlives it.
+[[nodiscard]] std::unique_ptr<httplib::Server> make_http(const ServerOptions& options, ServedCertificate* certificate);
 // Takes the port; gives its number. Throws Error{io}.
 [[nodiscard]] int listen_at(httplib::Server& http, const ServerOptions& options);
 

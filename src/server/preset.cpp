@@ -7,10 +7,12 @@ api::Json parsed(const std::string& values) { return values.empty() ? api::Json:
 
 }  // namespace
 
-void add_settings(const ServerOptions& options, const host::Preset* preset, api::TextRequest& request) {
+void add_settings(const ServerOptions& options, const host::FleetModel& model, const host::Preset* preset,
+                  api::TextRequest& request) {
   auto* chat = std::get_if<api::ChatPrompt>(&request.prompt);
   if (chat == nullptr) return;
   api::Json values = parsed(options.template_values);
+  values.update(parsed(model.template_values));
   if (preset != nullptr) {
     if (!preset->system.empty() && (chat->messages.empty() || chat->messages.front().role != "system"))
       chat->messages.insert(chat->messages.begin(), {.role = "system", .content = preset->system});

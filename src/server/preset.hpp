@@ -6,9 +6,10 @@
 
 namespace plimsoll::server {
 
-// What the server and the preset (null: none) say and the request does not: the system message, and what the template
-// is told.
-void add_settings(const ServerOptions& options, const host::Preset* preset, api::TextRequest& request);
+// What the server, over it the model in the fleet and over that the preset (null: none) say and the request does not:
+// the system message, and what the template is told.
+void add_settings(const ServerOptions& options, const host::FleetModel& model, const host::Preset* preset,
+                  api::TextRequest& request);
 
 // The sampling that a request gets: the file's recommendation, over it the model's in the fleet, the preset's (null:
 // none) and the request's.

@@ -44,6 +44,15 @@ std::string_view from_v1_on(std::string_view path) {
   return path;
 }
 
+// LM Studio's own API, whose requests and answers are OpenAI's with more in them.
+std::string_view without_lm_studios_version(std::string_view path) {
+  constexpr std::string_view kPrefix = "/api/v0";
+  if (!begins(path, kPrefix)) return path;
+  const std::string_view rest = path.substr(kPrefix.size());
+  const bool is_there = rest == "/chat/completions" || rest == "/embeddings" || begins(rest, "/models");
+  return is_there ? rest : path;
+}
+
 bool is_of_v1(std::string_view method, std::string_view path) {
   static constexpr std::array<std::string_view, 9> kAlone{
       "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings", "/rerank",
@@ -58,7 +67,8 @@ bool is_of_v1(std::string_view method, std::string_view path) {
 
 std::string usual_path(std::string_view method, std::string_view path) {
   const std::string plain = without_spare_slashes(without_scheme_and_host(path));
-  const std::string_view known = from_v1_on(plain);
+  if (plain == "/api/v0/completions") return "/v1/completions";  // without /v1 it is llama-server's
+  const std::string_view known = without_lm_studios_version(from_v1_on(plain));
   return is_of_v1(method, known) ? "/v1" + std::string(known) : std::string(known);
 }
 

@@ -12,6 +12,15 @@ void ResponseStream::on_token(engine::Token token, std::optional<api::TokenLogpr
   if (logprob) logprobs_.push_back(std::move(*logprob));
 }
 
+bool ResponseStream::echo(std::string text, std::vector<api::TokenLogprob> logprobs) {
+  auto of_the_answer = std::exchange(logprobs_, std::move(logprobs));  // its beginning may have been read by now
+  auto check = std::exchange(form_.check, std::nullopt);
+  const bool is_heard = this->text(std::move(text));
+  form_.check = std::move(check);
+  logprobs_ = std::move(of_the_answer);
+  return is_heard;
+}
+
 bool ResponseStream::text(std::string text) {
   if (!form_.reasoning) return tell({}, without_calls(std::move(text)));
   const bool thought = form_.reasoning->inside();

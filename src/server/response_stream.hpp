@@ -45,7 +45,9 @@ class ResponseStream {
 
   // Each token, before its text; its log-probability where that is told.
   void on_token(engine::Token token, std::optional<api::TokenLogprob> logprob);
-  // False: nobody listens any more. So with end().
+  // The prompt, before everything else; with how likely its tokens were, where that is told. False: nobody listens any
+  // more. So with the others.
+  [[nodiscard]] bool echo(std::string text, std::vector<api::TokenLogprob> logprobs);
   [[nodiscard]] bool text(std::string text);
   [[nodiscard]] bool end(run::FinishReason reason, const std::string& stop_string,
                          std::optional<double> mean_logprob = {});

@@ -18,6 +18,12 @@ namespace {
 
 using api::Json;
 
+const char* kind_of(const host::FleetModel& model) {
+  const dry_run::DryRunRequest& request = model.request.dry_run;
+  if (request.context.embeddings) return "embeddings";
+  return request.projector.path.empty() ? "llm" : "vlm";
+}
+
 // `id`: the model's name, or a preset's.
 Json model_json(const host::FleetModel& model, const host::Preset* preset, const host::ModelStatus& status,
                 const plan::ModelPlan& plan) {
@@ -30,6 +36,10 @@ Json model_json(const host::FleetModel& model, const host::Preset* preset, const
             {"owned_by", "plimsoll"},
             {"aliases", preset != nullptr ? preset->aliases : model.aliases},
             {"max_model_len", length},
+            // What LM Studio's clients look for.
+            {"type", kind_of(model)},
+            {"state", host::is_resident(status.state) ? "loaded" : "not-loaded"},
+            {"max_context_length", length},
             {"meta",
              {{"state", host::to_string(status.state)},
               {"architecture", plan.dry_run.model.architecture},
@@ -155,7 +165,7 @@ void Server::Impl::add_llama_routes() {
   http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
                const NamedModel named = model_named(host.fleet(), asked.model);
-               add_settings(options, named.preset, asked);
+               add_settings(options, *named.model, named.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
                  const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);

@@ -129,7 +129,9 @@ int stream(Answering& all, RequestCounters& counters, const StreamListener::Writ
     const api::Problem problem = all.explain(error);
     if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", problem.what());
     if (job.is_started()) count(counters, job, false);
-    (void)listener.write(all.writer->failure(problem));
+    std::string events = job.is_started() ? std::string{} : all.writer->begin_to_fail(job.meta());
+    events += all.writer->failure(problem);
+    (void)listener.write(events);
     return problem.status();
   }
 }
@@ -241,12 +243,13 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
   }
 }
 
-// Its headers go out once its model is there, or after some waiting; until then a refusal has its own status.
+// Its headers go out at once, unless its refusal is certain by then: that has its own status. Where nothing may be sent
+// meanwhile, once its model is there.
 void Server::Impl::begin_stream(const api::Dialect& dialect, const std::shared_ptr<Answering>& all,
                                 const std::shared_ptr<Peer>& client, const httplib::Request& request,
                                 httplib::Response& response) {
   const HeartbeatRule rule = all->heartbeat;
-  if (!rule.beats() || all->job->wait_for(rule.interval)) all->job->start();
+  if (!rule.beats() || all->job->wait_for(Milliseconds(0))) all->job->start();
   response.set_header("Cache-Control", "no-cache");
   if (client->has_closed_its_half() || !knows_streams(request)) {
     put_all_events(*all, counters, response, dialect.stream_type);
@@ -300,7 +303,7 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                stored_items.complete(owner_of(request), body);
                api::TextRequest asked = read(body);
                const NamedModel model = model_named(host.fleet(), asked.model);
-               add_settings(options, model.preset, asked);
+               add_settings(options, *model.model, model.preset, asked);
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  const std::size_t tokens = reader.read(asked, model.chat_template(), stop).prompts.front().size();
                  put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});

@@ -51,7 +51,8 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       vocabularies(host),
       stored_items(host.accounting().ledger()),
       request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
-      http(std::make_unique<HttpRoutes>(make_http(options))) {
+      certificate(certificate_of(options)),
+      http(std::make_unique<HttpRoutes>(make_http(options, certificate.get()))) {
   add_common_handling();
   add_text_routes();
   add_response_routes();
@@ -298,6 +299,12 @@ void Server::set_keys(const std::vector<std::string>& keys, const std::vector<ho
     impl_->stored_items.forget(gone);
   }
 }
+
+void Server::read_certificate() {
+  if (impl_->certificate) impl_->certificate->read();
+}
+
+bool Server::use_certificate() { return impl_->certificate && impl_->certificate->use(); }
 
 host::ReloadReport Server::reload(const std::stop_token& stop) { return impl_->reload_fleet(stop); }
 

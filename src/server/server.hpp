@@ -43,6 +43,11 @@ class Server {
   // In the place of the options' keys. What is kept of those that are gone is dropped; their requests at work end as
   // they would have. Any thread.
   void set_keys(const std::vector<std::string>& keys, const std::vector<host::FleetKey>& named);
+  // The files of certificate and private key are read again, and what was read is used from the next connection on: in
+  // two steps, so that nothing has changed where something else is wrong. Throws Error{usage} where they cannot be
+  // used. True: it is another certificate. Both do nothing without TLS. Any thread.
+  void read_certificate();
+  bool use_certificate();
 
  private:
   struct Impl;  // src/server/server_impl.hpp

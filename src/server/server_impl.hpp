@@ -28,6 +28,7 @@
 #include "request_counters.hpp"
 #include "request_memory.hpp"
 #include "request_problem.hpp"
+#include "served_certificate.hpp"
 #include "server_context.hpp"
 #include "slot_files.hpp"
 #include "stored_items.hpp"
@@ -173,6 +174,7 @@ struct Server::Impl {
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> ending = false;
   int port = 0;
+  std::unique_ptr<ServedCertificate> certificate;  // null: without TLS
   std::unique_ptr<HttpRoutes> http;
   DisconnectWatcher disconnect_watcher;  // looks at connections of http's: ends first
 };

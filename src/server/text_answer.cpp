@@ -84,10 +84,37 @@ void TextAnswer::add_callbacks(run::GenerationParams& params) {
   };
 }
 
+bool TextAnswer::knows_prompt() const noexcept { return asked_.of_prompt->tokens.size() == asked_.prompt.size(); }
+
+// Of a token with its alternatives: texts, and what they stand in.
+constexpr Bytes kOfALogprob{128};
+
+void TextAnswer::ask_about_prompt(run::GenerationParams& params) {
+  const engine::Vocab vocab = slot_.lease().served().vocabulary()->vocab();
+  asked_.of_prompt->reader = this;
+  asked_.of_prompt->tokens = {first_of_prompt(vocab, asked_.prompt.front())};
+  params.prompt_likeliest = asked_.top_logprobs.value_or(0);
+  params.on_prompt_read = [this, vocab](const run::TokenOpinion& opinion) {
+    slot_.grow(Bytes{kOfALogprob.value() * (1 + opinion.likeliest.size())});
+    asked_.of_prompt->tokens.push_back(prompt_logprob(vocab, opinion));
+  };
+}
+
+// Another answer to the prompt may be finding out what this one tells first.
+bool TextAnswer::may_begin() const {
+  if (is_paused_) return false;  // it would begin in a slot that is given away
+  if (asked_.of_prompt && asked_.of_prompt->reader != nullptr && !knows_prompt()) return false;
+  return in_memory_ || is_copied_;
+}
+
 // A prompt that only begins as the other one does is gone on with from there.
 void TextAnswer::begin() {
   conversation_ = &slot_.conversation();
-  if (!in_memory_) {
+  if (asked_.of_prompt && asked_.of_prompt->reader == nullptr) {
+    slot_.begin_anew(asked_.prompt);
+    laid_out(0);
+    ask_about_prompt(asked_.generation);
+  } else if (!in_memory_) {
     const bool is_the_same = conversation_->has_logits() && conversation_->tokens() == asked_.prompt;
     laid_out(is_the_same ? asked_.prompt.size() : slot_.go_back_to(asked_.prompt));
   }
@@ -116,16 +143,16 @@ void TextAnswer::go_on() {
 
 TextAnswer::Told TextAnswer::tell() {
   if (!generation_) {
-    if (is_paused_) return Told::nothing;  // it would begin in a slot that is given away
-    if (!in_memory_ && !is_copied_) {
-      if (asked_.client.stop_requested()) throw_cancelled();
+    if (!may_begin()) {
+      if (!is_paused_ && asked_.client.stop_requested()) throw_cancelled();
       return Told::nothing;
     }
     begin();
-    if (!asked_.echo.empty() && !stream_.text(asked_.echo)) throw_cancelled();
+    if (!asked_.of_prompt) tell_echo();
   }
   const auto piece = generation_->poll();
   if (asked_.tells_progress) tell_progress();
+  if (asked_.of_prompt && knows_prompt()) tell_echo();
   tokens_ = generation_->tokens().size();
   stream_.set_timings(timings());
   if (!piece) {
@@ -136,6 +163,14 @@ TextAnswer::Told TextAnswer::tell() {
   if (piece->empty()) return Told::nothing;
   if (!stream_.text(*piece)) throw_cancelled();
   return Told::something;
+}
+
+void TextAnswer::tell_echo() {
+  if (std::exchange(echo_is_told_, true)) return;
+  std::vector<api::TokenLogprob> logprobs;
+  if (asked_.of_prompt) logprobs = asked_.of_prompt->tokens;
+  if (asked_.echo.empty() && logprobs.empty()) return;
+  if (!stream_.echo(asked_.echo, std::move(logprobs))) throw_cancelled();
 }
 
 void TextAnswer::throw_cancelled() const {

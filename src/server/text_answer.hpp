@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -19,6 +20,14 @@
 
 namespace plimsoll::server {
 
+class TextAnswer;
+
+// What the model thinks of a prompt's tokens: one answer to it finds out, and the others tell the same.
+struct PromptLogprobs {
+  const TextAnswer* reader = nullptr;
+  std::vector<api::TokenLogprob> tokens{};  // from the first on, as far as they were read
+};
+
 // The prompt and the objects behind the references outlive it. One thread; what the decode loop calls is private.
 class TextAnswer {
  public:
@@ -29,7 +38,8 @@ class TextAnswer {
     std::string echo{};              // stands before the answer
     run::GenerationParams generation{};
     ResponseStream::Form form{};
-    std::optional<std::size_t> top_logprobs{};  // 0: those of the chosen tokens alone
+    std::optional<std::size_t> top_logprobs{};    // 0: those of the chosen tokens alone
+    std::shared_ptr<PromptLogprobs> of_prompt{};  // null: they are not told
     std::stop_token client{};
     std::vector<engine::Token> stop_tokens{};
     std::optional<std::chrono::milliseconds> most_time{};
@@ -61,6 +71,10 @@ class TextAnswer {
   void go_on();
 
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
+  // False: what it found out about its prompt would be lost.
+  [[nodiscard]] bool may_pause() const noexcept { return !asked_.of_prompt || knows_prompt(); }
+  // Its prompt has to be computed from the beginning, whatever is in memory.
+  [[nodiscard]] bool asks_about_prompt() const noexcept { return asked_.of_prompt != nullptr; }
 
   // Tells what has come; does not wait. Throws Error where it fails; cancelled where the client has gone.
   enum class Told { nothing, something, its_end };
@@ -78,6 +92,10 @@ class TextAnswer {
 
  private:
   void begin();
+  [[nodiscard]] bool may_begin() const;
+  [[nodiscard]] bool knows_prompt() const noexcept;
+  void ask_about_prompt(run::GenerationParams& params);
+  void tell_echo();
   void end();
   [[noreturn]] void throw_cancelled() const;
   void tell_progress();
@@ -98,6 +116,7 @@ class TextAnswer {
   std::size_t tokens_ = 0;
   double sum_of_logprobs_ = 0;
   bool has_draft_ = false;
+  bool echo_is_told_ = false;
   bool is_over_ = false;  // its end was told
   bool is_paused_ = false;
   std::atomic<bool> is_copied_ = false;

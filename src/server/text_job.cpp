@@ -30,8 +30,11 @@ TextJob::TextJob(ServerContext context, api::TextRequest request, std::string ow
   if (model_.model->request.dry_run.context.embeddings)
     throw api::bad_request(fmt::format("'{}' is a model for embeddings; it writes no text", request_.model))
         .at("model");
-  add_settings(server_.options, model_.preset, request_);
-  meta_.model = model_.name();
+  add_settings(server_.options, *model_.model, model_.preset, request_);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  meta_ = {.id = random_id(),
+           .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+           .model = model_.name()};
   asked_.emplace(
       server_, request_.model, [this](const PromptReader& reader) { check(reader); },
       [this] { return how_to_acquire(); });
@@ -86,14 +89,10 @@ void TextJob::start() {
                   .number = request_.conversation_number,
                   .is_chat = read_.chat != nullptr};
   answers_.emplace(server_, owner_, std::move(lease), std::move(rules), read_.prompts.front(), std::move(giving_way));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  meta_ = {.id = random_id(),
-           .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-           .model = model_.name(),
-           .prompt_tokens = usage().prompt_tokens,
-           .cached_tokens = answers_->cached_at_first(),
-           .prompts = shown_prompts(),
-           .answers_per_prompt = static_cast<std::size_t>(request_.n)};
+  meta_.prompt_tokens = usage().prompt_tokens;
+  meta_.cached_tokens = answers_->cached_at_first();
+  meta_.prompts = shown_prompts();
+  meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
 }
 
 std::vector<api::ReadPrompt> TextJob::shown_prompts() {
@@ -201,6 +200,13 @@ std::string TextJob::echoed(const std::vector<Token>& prompt) {
   return answers_->model().vocabulary()->vocab().detokenize(prompt);
 }
 
+std::shared_ptr<PromptLogprobs> TextJob::of_prompt(std::size_t prompt) {
+  if (!request_.tells_prompt || read_.chat) return nullptr;
+  std::shared_ptr<PromptLogprobs>& shared = of_prompts_[prompt];
+  if (!shared) shared = std::make_shared<PromptLogprobs>();
+  return shared;
+}
+
 std::size_t TextJob::answers_per_prompt() const noexcept {
   return static_cast<std::size_t>(std::max(request_.n, request_.best_of));
 }
@@ -216,6 +222,7 @@ TextAnswer::Asked TextJob::asked_of(std::size_t choice) {
           .generation = std::move(generation),
           .form = std::move(form),
           .top_logprobs = request_.top_logprobs,
+          .of_prompt = of_prompt(choice / answers_per_prompt()),
           .client = stop_,
           .stop_tokens = request_.stop_tokens,
           .most_time = request_.most_time,

@@ -1,6 +1,7 @@
 // TextJob: one request for text, from its check to its last token.
 #pragma once
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -38,7 +39,9 @@ class TextJob {
   void start();
   [[nodiscard]] bool is_started() const noexcept { return answers_.has_value(); }
 
-  [[nodiscard]] const api::ResponseMeta& meta() const noexcept { return meta_; }  // before start(): its model alone
+  [[nodiscard]] const api::ResponseMeta& meta() const noexcept {
+    return meta_;
+  }  // before start(): its name and its model
   // All answers, told as they come. Throws Error where one fails, and ends the others; cancelled where the client has
   // gone.
   void run(Listener& listener);
@@ -65,6 +68,7 @@ class TextJob {
   [[nodiscard]] TextAnswer::Asked asked_of(std::size_t choice);
   [[nodiscard]] run::GenerationParams params_of(std::size_t choice, const std::vector<engine::Token>& prompt,
                                                 const ResponseStream::Form& form) const;
+  [[nodiscard]] std::shared_ptr<PromptLogprobs> of_prompt(std::size_t prompt);
   [[nodiscard]] std::string echoed(const std::vector<engine::Token>& prompt);
 
   ServerContext server_;
@@ -80,7 +84,8 @@ class TextJob {
   std::stop_source give_way_;                 // asks the lease to, for a request of a higher priority
   bool is_charged_ = false;                   // the prompt, to its key's limit
   std::optional<AnswerScheduler> answers_;
-  std::size_t cached_ = 0;  // tokens of the prompts that were in memory
+  std::map<std::size_t, std::shared_ptr<PromptLogprobs>> of_prompts_;  // by prompt, where they are told
+  std::size_t cached_ = 0;                                             // tokens of the prompts that were in memory
   api::ResponseMeta meta_;
   std::size_t completion_tokens_ = 0;
   std::size_t reasoning_tokens_ = 0;

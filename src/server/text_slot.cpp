@@ -63,6 +63,11 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
   return go_back_to(prompt);
 }
 
+void TextSlot::begin_anew(const std::vector<engine::Token>& prompt) {
+  conversation().clear();
+  (void)go_back_to(prompt);
+}
+
 // A conversation that is new has none of its own yet; nor has one that was kept while the adapters were others.
 void TextSlot::came_back() { conversation().set_weight(rules_.weight); }
 

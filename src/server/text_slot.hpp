@@ -39,6 +39,10 @@ class TextSlot {
   // conversation that has the most in common with it, the second from what is here now.
   std::size_t begin_with(const std::vector<engine::Token>& prompt);
   std::size_t go_back_to(const std::vector<engine::Token>& prompt);
+  void begin_anew(const std::vector<engine::Token>& prompt);  // nothing of it is in memory
+
+  // What is kept of its answer takes so much of the host's memory. Throws api::Problem 503.
+  void grow(Bytes bytes) { memory_->grow(bytes); }
 
   void came_back();  // its lease gave way, and has its conversation again
 

@@ -19,4 +19,14 @@ api::TokenLogprob token_logprob(const engine::Vocab& vocab, const run::TokenOpin
   return out;
 }
 
+api::TokenLogprob first_of_prompt(const engine::Vocab& vocab, engine::Token token) {
+  return {.text = vocab.piece(token, true), .id = token, .is_first = true, .shown = vocab.piece(token, false).size()};
+}
+
+api::TokenLogprob prompt_logprob(const engine::Vocab& vocab, const run::TokenOpinion& opinion) {
+  api::TokenLogprob out = token_logprob(vocab, opinion);
+  out.shown = vocab.piece(opinion.chosen.token, false).size();
+  return out;
+}
+
 }  // namespace plimsoll::server

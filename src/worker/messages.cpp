@@ -217,8 +217,7 @@ GenerationRequest generation_request_from(const std::string& text) {
   params.answer_so_far.averages = json.at("averages").get<std::vector<float>>();
   if (!json.at("read_ahead").is_null()) params.read_ahead = json.at("read_ahead").get<std::size_t>();
   if (!json.at("likeliest").is_null()) params.likeliest = json.at("likeliest").get<std::size_t>();
-  if (!json.at("prompt_likeliest").is_null())
-    params.prompt_likeliest = json.at("prompt_likeliest").get<std::size_t>();
+  if (!json.at("prompt_likeliest").is_null()) params.prompt_likeliest = json.at("prompt_likeliest").get<std::size_t>();
   request.tells_progress = json.at("progress");
   request.tells_prompt_decoded = json.at("prompt_decoded");
   if (const Json& draft = json.at("draft"); !draft.is_null())

@@ -106,7 +106,7 @@ class RemoteWork final : public run::GenerationWork {
   std::shared_ptr<Inbound> inbound_ = std::make_shared<Inbound>();
   std::size_t window_ = 1;
   std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
-  std::size_t noted_ = 0;  // tokens of the answer that the sequence has by itself: what had come before a pause
+  std::size_t noted_ = 0;        // tokens of the answer that the sequence has by itself: what had come before a pause
   struct Cancel {
     RemoteWork* work;
     void operator()() const noexcept;

@@ -85,6 +85,41 @@ TEST(CompletionsTest, AStreamCountsEachChoiceApart) {
   EXPECT_EQ(offsets, (std::vector<std::size_t>{0, 0, 2, 1}));
 }
 
+TEST(CompletionsTest, LogprobsOfAnEchoedPromptComeFirst) {
+  const auto tells = [](const std::string& more) {
+    return read_completion(request("\"a\"", more)).request.tells_prompt;
+  };
+  EXPECT_TRUE(tells(R"(, "echo": true, "logprobs": 0)"));
+  EXPECT_FALSE(tells(R"(, "echo": true)"));
+  EXPECT_FALSE(tells(R"(, "logprobs": 1)"));
+  const Asked asked = read_completion(request("\"a\"", R"(, "echo": true, "logprobs": 1)"));
+  const std::vector<TokenLogprob> tokens{{.text = "<s>", .is_first = true, .shown = 0},
+                                         {.text = "ab", .logprob = -1, .top = {{.text = "b", .logprob = -0.5}}},
+                                         {.text = "c", .logprob = -2}};
+  const Json expected = Json::parse(R"({"tokens": ["<s>", "ab", "c"], "token_logprobs": [null, -1.0, -2.0],
+    "top_logprobs": [null, {"b": -0.5}, {}], "text_offset": [0, 0, 2]})");
+  const Json whole =
+      asked.writer->whole({.meta = kMeta, .choices = {{.text = "abc", .logprobs = tokens}}, .usage = kUsage});
+  EXPECT_EQ(whole["choices"][0]["logprobs"], expected);
+  std::string out = asked.writer->begin(kMeta);
+  out += asked.writer->piece({.text = "abc", .logprobs = tokens});
+  EXPECT_EQ(test::events(out).front()["choices"][0]["logprobs"], expected);
+}
+
+TEST(CompletionsTest, SequenceBreakersAreAListOrItsText) {
+  const auto breakers = [](const std::string& value) {
+    return read_completion(request("\"a\"", R"(, "dry_sequence_breakers": )" + value))
+        .request.sampling.dry_sequence_breakers;
+  };
+  const std::vector<std::string> expected{"\n", ":", "\""};
+  EXPECT_EQ(breakers(R"(["\n", ":", "\""])"), expected);
+  EXPECT_EQ(breakers(R"("[\"\\n\", \":\", \"\\\"\"]")"), expected);
+  EXPECT_EQ(breakers(R"("\"\\n\", \":\", \"\\\"\"")"), expected);
+  EXPECT_EQ(breakers(R"("")"), engine::SamplingParams{}.dry_sequence_breakers);
+  for (const char* wrong : {R"("\\n, :")", "5", R"("[1]")", "[1]"})
+    expect_problem("dry_sequence_breakers", "list of texts", [&] { return breakers(wrong); });
+}
+
 TEST(CompletionsTest, ASuffixMakesAGap) {
   const Asked asked = read_completion(request("\"a\"", R"(, "suffix": "b")"));
   const auto& gap = std::get<InfillPrompt>(asked.request.prompt);

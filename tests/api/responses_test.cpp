@@ -202,6 +202,13 @@ TEST(ResponsesTest, Failures) {
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[1]["type"], "response.failed");
   EXPECT_EQ(events[1]["response"]["error"]["message"], "oh");
+  const Asked before = read_response(request());
+  std::string out = before.writer->begin_to_fail(kMeta);
+  const std::vector<Json> all = test::events(out += before.writer->failure(problem));
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all.front()["type"], "response.created");
+  EXPECT_EQ(all.back()["type"], "response.failed");
+  EXPECT_EQ(all.back()["response"]["id"], all.front()["response"]["id"]);
 }
 
 TEST(ResponsesTest, Whole) {

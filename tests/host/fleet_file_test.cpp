@@ -325,6 +325,9 @@ aliases = ["gpt-4", "b"]
 lora = ["l.gguf", "m.gguf:0"]
 [model.sampling]
 temperature = 0.5
+[model.template-arguments]
+date_string = "30 Nov 2026"
+depth = 2
 [[model.preset]]
 name = "terse"
 aliases = ["t"]
@@ -343,6 +346,7 @@ name = "plain"
   const FleetModel& model = fleet.models[0];
   EXPECT_THAT(model.aliases, ElementsAre("gpt-4", "b"));
   EXPECT_EQ(model.sampling.params.temperature, 0.5F);
+  EXPECT_EQ(model.template_values, R"({"date_string":"30 Nov 2026","depth":2})");
   ASSERT_THAT(model.presets, SizeIs(2));
   const Preset& terse = model.presets[0];
   EXPECT_EQ(terse.name, "terse");

@@ -182,8 +182,8 @@ INSTANTIATE_TEST_SUITE_P(Rows, PromptOpinionsTest,
                                          Asked{"llama-dense", 1, 9}, Asked{"llama-dense", 3, 64},
                                          Asked{"gemma3-dense", 2, 16}, Asked{"mamba-dense", 2, 16}),
                          [](const auto& asked) {
-                           std::string name = fmt::format("{}_{}_{}", asked.param.model, asked.param.sequences,
-                                                          asked.param.outputs);
+                           std::string name =
+                               fmt::format("{}_{}_{}", asked.param.model, asked.param.sequences, asked.param.outputs);
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });

@@ -93,12 +93,49 @@ class Answers(ServedCase):
         for stop in ([], [plain["text"].split()[2]]):
             status, headers, answer = self.server.request("POST", "/v1/completions", {**body, "echo": True, "stop": stop})
             self.assertEqual(status, 200, answer)
+            self.assertNotIn("x-plimsoll-ignored", headers)
             choice = answer["choices"][0]
-            self.assertEqual(headers["x-plimsoll-ignored"], "echo.logprobs")  # those of the prompt are not here
             offsets, tokens = (choice["logprobs"][key] for key in ("text_offset", "tokens"))
-            self.assertEqual(offsets[0], len("Day 12."))
             shown = choice["text"].encode()
-            self.assertTrue(all(shown[at:].startswith(token.encode()[:len(shown) - at]) for at, token in zip(offsets, tokens) if at < len(shown)))
+            self.assertTrue(all(shown[at:].startswith(token.encode()[:len(shown) - at]) for at, token in zip(offsets[1:], tokens[1:]) if at < len(shown)), choice)
+            self.assertEqual(choice["logprobs"]["tokens"][-len(plain["logprobs"]["tokens"]):] if not stop else None, plain["logprobs"]["tokens"] if not stop else None)
+
+    def test_logprobs_of_an_echoed_prompt(self):
+        """What evaluations ask for: how likely each token of a text is."""
+        text = "Day 12. Wind north, sails and ropes, all hands on deck."
+        tokens = self.server.post("/tokenize", {"model": "bosun-log", "content": text, "add_special": True})[1]["tokens"]
+        body = {"model": "bosun-log", "prompt": text, "temperature": 0, "max_tokens": 0, "echo": True, "logprobs": 2}
+        status, answer = self.server.post("/v1/completions", body)
+        self.assertEqual(status, 200, answer)
+        told = answer["choices"][0]["logprobs"]
+        self.assertEqual(answer["choices"][0]["text"], text)
+        self.assertEqual({len(told[key]) for key in told}, {len(tokens)})
+        self.assertEqual((told["token_logprobs"][0], told["top_logprobs"][0]), (None, None))
+        self.assertTrue(all(one <= 0 for one in told["token_logprobs"][1:]))
+        self.assertEqual(answer["usage"]["prompt_tokens"], len(tokens))
+        for at in (1, len(tokens) // 2, len(tokens) - 1):  # the same is said of it as an answer to what stands before it
+            alone = self.server.post("/v1/completions", {"model": "bosun-log", "prompt": tokens[:at], "temperature": 0, "max_tokens": 1, "logprobs": 2})[1]["choices"][0]["logprobs"]
+            self.assertAlmostEqual(max(told["top_logprobs"][at].values()), alone["token_logprobs"][0], delta=0.02)
+        # Again, when all of it is kept; by ids; beside an answer; several answers to it; several prompts; as a stream.
+        self.assertEqual(self.server.post("/v1/completions", body)[1]["choices"][0]["logprobs"]["tokens"], told["tokens"])
+        self.assertEqual(self.server.post("/v1/completions", {**body, "prompt": tokens})[1]["choices"][0]["logprobs"]["tokens"], told["tokens"])
+        answered = self.server.post("/v1/completions", {**body, "max_tokens": 4, "n": 3, "prompt": [text, text[:30], "Day"]})[1]
+        for index, choice in enumerate(answered["choices"]):
+            prompt = [text, text[:30], "Day"][index // 3]
+            self.assertTrue(choice["text"].startswith(prompt), choice)
+            self.assertIsNone(choice["logprobs"]["token_logprobs"][0])
+            self.assertEqual(choice["logprobs"]["token_logprobs"].count(None), 1)
+            self.assertEqual("".join(choice["logprobs"]["tokens"][1:]).strip(), choice["text"].strip())
+        events = [data for _, data in self.server.events("/v1/completions", {**body, "max_tokens": 4, "stream": True}) if data != "[DONE]"]
+        streamed = [one for event in events for choice in event["choices"] if choice["logprobs"] for one in choice["logprobs"]["token_logprobs"]]
+        self.assertEqual(len(streamed), len(tokens) + 4)
+        for one, other in zip(streamed[1:], told["token_logprobs"][1:]):
+            self.assertAlmostEqual(one, other, delta=0.02)
+
+    def test_what_is_echoed_is_not_held_to_the_answers_schema(self):
+        schema = {"type": "string", "maxLength": 3, "not": {"pattern": "zz"}}  # a part that is checked afterwards
+        status, answer = self.server.post("/v1/completions", {"model": "bosun-log", "prompt": "Day 12.", "echo": True, "max_tokens": 60, "json_schema": schema})
+        self.assertEqual((status, answer["schema_check"]), (200, {"valid": True}), answer)
 
     def test_logprobs_are_what_greedy_choice_saw(self):
         body = self.server.post("/v1/chat/completions", chat(logprobs=True, top_logprobs=3))[1]

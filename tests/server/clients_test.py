@@ -67,6 +67,13 @@ class Clients(ServedCase):
         return headers, answer
 
     # --- paths ---
+    def test_lm_studios_own_paths(self):
+        models = {model["id"]: model for model in self.server.get("/api/v0/models")[1]["data"]}
+        self.assertEqual({key: models["bosun-log"][key] for key in ("type", "max_context_length")}, {"type": "llm", "max_context_length": 1024})
+        self.assertEqual(text_of(self.ok("/api/v0/chat/completions", chat())[1]), text_of(self.ok(CHAT, chat())[1]))
+        self.assertEqual(self.server.get("/api/v0/models/Mate-Chat")[1]["state"], "loaded")
+        self.assertEqual(self.ok("/api/v0/completions", {"model": "bosun-log", "prompt": "Day 1.", "max_tokens": 2})[1]["object"], "text_completion")
+
     def test_paths_in_every_spelling(self):
         wanted = text_of(self.ok(CHAT, chat())[1])
         for path in ("/chat/completions", "//v1/chat/completions", "/v1/chat/completions/", "/v1/v1/chat/completions",

@@ -3,6 +3,8 @@
 import json
 import pathlib
 import sys
+import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -76,22 +78,57 @@ class KeepAlive(unittest.TestCase):
         holder.close()
         self.assertEqual(server.post("/v1/chat/completions", {**CHAT, "sse_ping_interval": "often"})[0], 400)
 
-    def test_what_is_refused_before_the_first_heartbeat_has_its_own_status(self):
-        server = self.serving("--sse-ping-interval", 60, "--max-wait", 1)
+    def test_a_streams_headers_do_not_wait_for_anything(self):
+        server = self.serving("--sse-ping-interval", 3600)
+        holder = self.hold(server)
+        for path, body, kind in (("/v1/chat/completions", {**CHAT, "stream": True}, "text/event-stream"), ("/v1/messages", {**CHAT, "stream": True}, "text/event-stream"),
+                                 ("/v1/responses", {"input": "Who?", "max_output_tokens": 4, "stream": True}, "text/event-stream"),
+                                 ("/completion", {"prompt": "Day 1.", "n_predict": 4, "stream": True}, "text/event-stream"),
+                                 ("/api/chat", {"messages": CHAT["messages"], "options": {"num_predict": 4}}, "application/x-ndjson")):
+            with self.subTest(path):
+                answer = self.begin(server, path, body).getresponse()  # in an hour the first comment would come
+                self.assertEqual((answer.status, answer.getheader("Content-Type").split(";")[0]), (200, kind))
+                self.assertEqual(server.get("/plimsoll/v1/status")[1]["waiting"], 1)
+                answer.close()
+                while server.get("/plimsoll/v1/status")[1]["waiting"] > 0:  # it is seen to have gone
+                    time.sleep(0.01)
+        holder.close()
+
+    def test_what_is_certain_before_anything_waits_has_its_own_status(self):
+        server = self.serving("--max-queue", 1)
         self.hold(server)
+        for status, wrong in ((400, {"max_tokens": -5}), (400, {"messages": []}), (400, {"grammar": "no grammar"}), (400, {"messages": [{"role": "user", "content": "sail " * 40000}]})):
+            self.assertEqual(server.post("/v1/chat/completions", {**CHAT, **wrong, "stream": True})[0], status, wrong)
+        self.begin(server, "/v1/chat/completions", {**CHAT, "stream": True}).getresponse()  # the queue is full
         status, headers, body = server.request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
         self.assertEqual((status, body["error"]["code"]), (503, "busy"))
         self.assertIn("Retry-After", headers)
-        for wrong in ({"max_tokens": -5}, {"messages": []}, {"grammar": "no grammar"}):
-            self.assertEqual(server.post("/v1/chat/completions", {**CHAT, **wrong, "stream": True})[0], 400, wrong)
 
-    def test_what_is_refused_after_it_is_an_event(self):
+    def test_a_model_that_cannot_fit_has_its_own_status(self):
+        with tempfile.TemporaryDirectory() as folder:
+            fleet = pathlib.Path(folder) / "fleet.toml"
+            keys = 'device = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\n'
+            fleet.write_text(f'budgets = ["CPU=64MiB"]\n[[model]]\nname = "small"\npath = "{BOSUN}"\nctx-size = 256\n{keys}[[model]]\nname = "large"\npath = "{MATE}"\nctx-size = 1048576\n{keys}')
+            server = Serving(PROGRAM, fleet)
+            self.addCleanup(lambda: server.process.poll() is not None or server.stop())
+            status, _, body = server.request("POST", "/v1/chat/completions", {**CHAT, "model": "large", "stream": True})
+            self.assertEqual((status, body["error"]["code"]), (507, "over_budget"))
+
+    def test_what_is_refused_later_is_an_event(self):
         server = self.serving("--sse-ping-interval", 0.05, "--max-wait", 3)
         self.hold(server)
         answer = self.begin(server, "/v1/chat/completions", {**CHAT, "stream": True}).getresponse()
         self.assertEqual(answer.status, 200)
         events = [line for line in answer.read().decode().split("\n\n") if line.startswith("data: {")]
         self.assertEqual([json.loads(event[len("data: "):])["error"]["code"] for event in events], ["busy"])
+
+    def test_a_response_that_never_began_fails_as_one(self):
+        server = self.serving("--sse-ping-interval", 0.05, "--max-wait", 1)
+        self.hold(server)
+        events = [data for _, data in server.events("/v1/responses", {"input": "Who?", "max_output_tokens": 4, "stream": True})]
+        self.assertEqual([one["type"] for one in events], ["response.created", "response.in_progress", "error", "response.failed"])
+        self.assertEqual(events[-1]["response"]["id"], events[0]["response"]["id"])
+        self.assertEqual(events[2]["code"], "busy")
 
     def test_without_heartbeats_a_stream_waits_for_its_status(self):
         server = self.serving("--sse-ping-interval", 0, "--max-wait", 1)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Servers that differ; each its own. limits_test.py PROGRAM [unittest arguments]"""
 import base64
+import http.client
 import json
 import pathlib
 import signal
@@ -299,6 +300,45 @@ class Limits(unittest.TestCase):
             context.check_hostname = False
             request = urllib.request.Request(f"{server.url}/v1/completions", json.dumps({"prompt": "Day 1.", "max_tokens": 2}).encode())
             self.assertIn("choices", json.load(urllib.request.urlopen(request, context=context, timeout=60)))
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_renewed_certificate_is_taken_up(self):
+        import ssl
+        with tempfile.TemporaryDirectory() as folder:
+            key, cert = f"{folder}/key.pem", f"{folder}/cert.pem"
+
+            def renew(name, key=key):
+                subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1", "-subj", f"/CN={name}"], check=True, capture_output=True)
+                return pathlib.Path(cert).read_text().strip()
+
+            def reload():
+                connection = http.client.HTTPSConnection(server.host, server.port, context=context, timeout=60)
+                connection.request("POST", "/plimsoll/v1/reload")
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+                connection.close()
+                return answer.status, body
+
+            first = renew("first")
+            server = self.serving("-m", BOSUN, "-c", 256, "--ssl-cert-file", cert, "--ssl-key-file", key, *SMALL, wait_ready=False)
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            served = lambda: ssl.get_server_certificate((server.host, server.port)).strip()  # noqa: E731
+            self.assertEqual(served(), first)
+            renew("of another key", f"{folder}/other.pem")
+            status, refused = reload()
+            self.assertEqual(status, 422, refused)
+            self.assertIn("cannot be used together", refused["error"]["message"])
+            self.assertEqual(served(), first)
+            second = renew("second")
+            status, report = reload()
+            self.assertEqual((status, report["settings"]), (200, ["ssl-cert-file"]))
+            self.assertEqual(served(), second)
+            third = renew("third")
+            server.process.send_signal(signal.SIGHUP)
+            while served() != third:
+                time.sleep(0.02)
+            self.assertEqual(reload()[1]["settings"], [])
             self.assertEqual(server.stop(), 0)
 
     def test_pages_of_other_origins(self):

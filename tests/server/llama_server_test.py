@@ -170,6 +170,32 @@ class LlamaServerThinks(unittest.TestCase):
         self.assertEqual(self.written(server, chat_template_kwargs={"depth": 4}, think=True, reasoning_effort="high"), "Hi|True|4|high")
         self.assertEqual(server.log_text().count("has no meaning here"), 0)
 
+    def test_those_of_a_fleet_file_lie_over_the_servers(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        model, fleet = pathlib.Path(folder.name) / "thinker.gguf", pathlib.Path(folder.name) / "fleet.toml"
+        with_keys(MATE, model, {"tokenizer.chat_template": self.TEMPLATE})
+        fleet.write_text(f"""
+[[model]]
+name = "thinker"
+path = "{model}"
+ctx-size = 1024
+device = "none"
+threads = 1
+[model.template-arguments]
+depth = 5
+reasoning_effort = "low"
+[[model.preset]]
+name = "deep"
+[model.preset.template-arguments]
+depth = 6
+""")
+        server = Serving(PROGRAM, fleet, "--chat-template-kwargs", '{"depth": 2, "enable_thinking": true}')
+        self.addCleanup(server.stop)
+        self.assertEqual(self.written(server, model="thinker"), "Hi|True|5|low")
+        self.assertEqual(self.written(server, model="deep"), "Hi|True|6|low")
+        self.assertEqual(self.written(server, model="deep", chat_template_kwargs={"depth": 7}), "Hi|True|7|low")
+
     def test_no_budget_is_no_thought(self):
         self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning-budget", "0", "--reasoning-effort", "high")), "Hi|False||high")
         self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning", "on", "--reasoning-budget", "-1")), "Hi|True||")

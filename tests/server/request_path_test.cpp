@@ -21,6 +21,15 @@ TEST(RequestPathTest, EverySpellingOfAPathIsTheSame) {
   EXPECT_EQ(usual_path("HEAD", "/models/"), "/v1/models");
 }
 
+TEST(RequestPathTest, LmStudiosOwnAreOpenAis) {
+  EXPECT_EQ(usual_path("POST", "/api/v0/chat/completions"), "/v1/chat/completions");
+  EXPECT_EQ(usual_path("POST", "/api/v0/completions"), "/v1/completions");
+  EXPECT_EQ(usual_path("POST", "/api/v0/embeddings/"), "/v1/embeddings");
+  EXPECT_EQ(usual_path("GET", "/api/v0/models"), "/v1/models");
+  EXPECT_EQ(usual_path("GET", "/api/v0/models/mate-chat"), "/v1/models/mate-chat");
+  for (const char* path : {"/api/v0", "/api/v0/props", "/api/v0x/models"}) EXPECT_EQ(usual_path("GET", path), path);
+}
+
 TEST(RequestPathTest, OthersStayAsTheyAre) {
   for (const char* path :
        {"/", "/health", "/props", "/completion", "/completions", "/embedding", "/api/chat", "/api/tags", "/v1",

@@ -139,9 +139,11 @@ class Serving:
         body = {"prompt": "Day 3.", "max_tokens": -1, "ignore_eos": True, "n": 100, "stream": True, **more}
         connection = self.connection()
         connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
-        connection.held = connection.getresponse()  # its headers come once it has the slot
+        connection.held = connection.getresponse()
         if connection.held.status != 200:
             raise AssertionError(f"{connection.held.status}: {connection.held.read()!r}")
+        while not connection.held.readline().startswith(b"data: {"):  # its first piece comes once it has the slot
+            pass
         return connection
 
     def wait_until_somebody_waits(self, headers=None, count=1):
