@@ -13,6 +13,7 @@
 #include "plan/store.hpp"
 
 #include "checked_lease.hpp"
+#include "connection_threads.hpp"
 #include "http_failure.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
@@ -22,7 +23,6 @@
 namespace plimsoll::server {
 namespace {
 
-constexpr std::size_t kThreadsAtLeast = 8;
 constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
@@ -72,7 +72,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
 void Server::Impl::add_common_handling() {
   httplib::Server& library = http->library();
   library.new_task_queue = [most = options.limits.connections] {
-    return new httplib::ThreadPool(std::min(kThreadsAtLeast, most), most);  // NOLINT: the library takes it over
+    return new ConnectionThreads(most);  // NOLINT: the library takes it over
   };
   library.set_payload_max_length(options.limits.body.value());
   library.set_read_timeout(options.limits.reading);
