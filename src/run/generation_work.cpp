@@ -9,6 +9,10 @@
 
 namespace plimsoll::run {
 
+bool can_forget_its_tail(const engine::ModelFacts& model) {
+  return !model.is_recurrent && !model.is_hybrid && model.n_swa <= 0;
+}
+
 GenerationWork::GenerationWork(GenerationParams params)
     : params_(std::move(params)), text_(params_.stop_strings, params_.keep_stop_string) {}
 

@@ -30,6 +30,9 @@ struct GenerationOutput {
   SpeculationCounts speculation{};
 };
 
+// Its memory lets go of the last tokens and is what it was before them: an answer may be made ahead of its reader.
+[[nodiscard]] bool can_forget_its_tail(const engine::ModelFacts& model);
+
 // Made for one reader, whose thread calls what is public. push() is whoever makes the answer.
 class GenerationWork {
  public:

@@ -11,14 +11,6 @@
 #include "local_sequence.hpp"
 
 namespace plimsoll::run {
-namespace {
-
-bool can_forget_its_tail(const engine::ModelFacts& model) {
-  return !model.is_recurrent && !model.is_hybrid && model.n_swa <= 0;
-}
-
-}  // namespace
-
 LocalWork::LocalWork(Conversation& conversation, std::shared_ptr<SequenceSchedule> schedule,
                      std::shared_ptr<Sequence> sequence, GenerationParams params, std::unique_ptr<Drafting> drafting)
     : GenerationWork(std::move(params)),

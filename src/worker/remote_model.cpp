@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -41,14 +42,14 @@ void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
   try {
     std::optional<std::stop_callback<EndProcess>> ends;
     if (is_alone) ends.emplace(stop, EndProcess{.process = &process_});
-    open = open_in(life);
+    std::tie(open, opened_) = open_in(life);
   } catch (const WorkerGone&) {
     const std::string words = process_.last_words_of(life);
     if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name()));
     throw Error(ErrorCode::model_unusable, fmt::format("the process that loaded '{}' {}", name(), words));
   }
   const std::lock_guard lock(mutex_);
-  open_ = std::move(open);
+  if (!open_) open_ = std::move(open);  // else it has died since, and is there again
 }
 
 RemoteModel::~RemoteModel() {
@@ -73,7 +74,7 @@ RemoteModel::~RemoteModel() {
   }
 }
 
-std::shared_ptr<OpenModel> RemoteModel::open_in(const std::shared_ptr<Life>& life) {
+std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::shared_ptr<Life>& life) {
   auto open = loop_.shared<OpenModel>();
   open->life = life;
   const std::string text = to_text(request_);
@@ -91,8 +92,7 @@ std::shared_ptr<OpenModel> RemoteModel::open_in(const std::shared_ptr<Life>& lif
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
     });
   });
-  opened_ = opened_from(facts);
-  return open;
+  return {std::move(open), opened_from(facts)};
 }
 
 std::shared_ptr<OpenModel> RemoteModel::open() {
@@ -116,7 +116,7 @@ std::shared_ptr<OpenModel> RemoteModel::open_in_life_of(const OpenModel& other) 
 }
 
 void RemoteModel::load_again(const std::shared_ptr<Life>& life) {
-  std::shared_ptr<OpenModel> open = open_in(life);
+  std::shared_ptr<OpenModel> open = open_in(life).first;  // what became of it is as it was: of the same file
   const std::lock_guard lock(mutex_);
   computed_before_ += computed_.exchange(0);
   generated_before_ += generated_.exchange(0);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "run/served_model.hpp"
@@ -92,14 +93,14 @@ class RemoteModel final : public run::ServedModel {
 
  private:
   [[nodiscard]] std::vector<std::shared_ptr<WorkLink>> at_work();
-  [[nodiscard]] std::shared_ptr<OpenModel> open_in(const std::shared_ptr<Life>& life);
+  [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(const std::shared_ptr<Life>& life);
   friend class RemoteSequence;
 
   RpcLoop& loop_;
   WorkerProcess& process_;
   const OpenRequest request_;
   const std::shared_ptr<engine::Model> vocabulary_;
-  Opened opened_;
+  Opened opened_;  // when it was loaded first; a later life reads it only
   std::function<bool(RemoteModel*)> leave_;
   std::atomic<std::size_t> sequences_ = 0;  // that are held
   std::atomic<std::uint64_t> computed_ = 0;

@@ -13,10 +13,6 @@
 namespace plimsoll::worker {
 namespace {
 
-bool can_forget_its_tail(const engine::ModelFacts& model) {
-  return !model.is_recurrent && !model.is_hybrid && model.n_swa <= 0;
-}
-
 // The next process has to draw what this one would have drawn.
 void fix_seed(engine::SamplingParams& sampling) {
   while (sampling.seed == engine::kRandomSeed) sampling.seed = std::random_device{}();
@@ -34,8 +30,8 @@ void RemoteWork::Begun::cancel() {
 
 class RemoteWork::ReaderServer final : public rpc::Reader::Server {
  public:
-  ReaderServer(std::shared_ptr<Inbound> inbound, std::uint64_t number, Strand& callbacks)
-      : inbound_(std::move(inbound)), number_(number), callbacks_(callbacks) {}
+  ReaderServer(std::shared_ptr<Inbound> inbound, std::uint64_t number)
+      : inbound_(std::move(inbound)), number_(number) {}
 
   kj::Promise<void> told(ToldContext context) override {
     with_work([&](RemoteWork& work) { work.deliver(context.getParams()); });
@@ -50,12 +46,11 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
   }
   // What is called may ask the process something, and wait for that: not here.
   kj::Promise<void> promptDecoded(PromptDecodedContext) override {
-    bool is_first = false;
-    with_work([&](RemoteWork&) {
-      is_first = !std::exchange(inbound_->prompt_was_decoded, true);
-      if (is_first) inbound_->holds_back = true;
+    with_work([&](RemoteWork& work) {
+      if (std::exchange(inbound_->prompt_was_decoded, true)) return;
+      inbound_->holds_back = true;
+      work.sequence_->model().callbacks().post([inbound = inbound_] { call_prompt_decoded(*inbound); });
     });
-    if (is_first) callbacks_.post([inbound = inbound_] { call_prompt_decoded(*inbound); });
     return kj::READY_NOW;
   }
 
@@ -68,7 +63,6 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
 
   std::shared_ptr<Inbound> inbound_;
   std::uint64_t number_;
-  Strand& callbacks_;  // the model's, which outlives its process's calls to here
 };
 
 // On a thread that may wait. Answers that follow this one begin with its prompt: its end does not come before they can.
@@ -94,7 +88,7 @@ RemoteWork::RemoteWork(RemoteSequence& sequence, run::GenerationParams params)
     : GenerationWork(std::move(params)), sequence_(&sequence), loop_(sequence.model().loop()) {
   fix_seed(params_.sampling);
   require_can_cross(params_);
-  const bool forgets = can_forget_its_tail(sequence.model_facts());
+  const bool forgets = run::can_forget_its_tail(sequence.model_facts());
   ahead_ = params_.read_ahead.value_or(forgets ? 1 : 0);
   window_ = forgets ? std::max(ahead_, kLeastWindow) : std::max<std::size_t>(ahead_, 1);
 }
@@ -146,7 +140,7 @@ kj::Promise<bool> RemoteWork::send(const RemoteWork& work, const std::string& pa
                                    std::uint64_t number) {
   auto call = work.sequence_->client().generateRequest();
   call.setParams(params.c_str());
-  call.setReader(kj::heap<ReaderServer>(work.inbound_, number, work.sequence_->model().callbacks()));
+  call.setReader(kj::heap<ReaderServer>(work.inbound_, number));
   if (const RemoteSequence* draft = draft_of(work.params_)) call.setDraft(draft->client());
   return call.send().then([begun](auto&& made) {
     begun->generation = made.getGeneration();
@@ -302,6 +296,7 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
     } catch (const WorkerGone&) {  // the sequence is made again with what was kept, when somebody uses it
     }
   }
+  begun.reset();  // given back before the sequence that it computes in
   noted_ = sequence_->note_answer(noted_, kept, state);
   if (!tokens.empty()) sequence_->note_tokens(std::move(tokens), state);
   if (!is_there) sequence_->leave_life();

@@ -72,10 +72,7 @@ void write(rpc::State::Builder to, const SequenceState& state) {
   to.setHasLogits(state.has_logits);
 }
 
-run::Conversation& conversation_of(WorkerSequence& sequence) {
-  if (!sequence.conversation) throw Error(ErrorCode::internal, "this sequence has been given back");
-  return *sequence.conversation;
-}
+run::Conversation& conversation_of(WorkerSequence& sequence) { return *sequence.conversation; }
 
 engine::AdapterScales scales_of(capnp::List<float>::Reader list) {
   engine::AdapterScales out;
@@ -105,14 +102,22 @@ void write(rpc::Counts::Builder to, const run::ServedModel& model) {
 
 // --- a sequence ---
 
-// To be given back it waits for the batch that is being decoded: not here.
+WorkerSequence::~WorkerSequence() {
+  conversation.reset();
+  if (is_leaving) model->has_left();
+}
+
+// To be given back it waits for the batch that is being decoded: nobody else's thread does that.
+std::shared_ptr<WorkerSequence> sequence_of(std::shared_ptr<WorkerModel> model, std::shared_ptr<Strand> strand) {
+  auto* const made = new WorkerSequence{.model = std::move(model)};
+  return {made,
+          [strand = std::move(strand)](WorkerSequence* sequence) { strand->post([sequence] { delete sequence; }); }};
+}
+
+// What is under way on it may outlast this.
 SequenceServer::~SequenceServer() noexcept(false) {
   sequence_->model->begin_leaving();
-  strand_->post([sequence = std::move(sequence_)]() mutable {
-    sequence->conversation.reset();
-    sequence->model->has_left();
-    sequence.reset();
-  });
+  sequence_->is_leaving = true;
 }
 
 kj::Promise<void> SequenceServer::append(AppendContext context) {
@@ -225,14 +230,25 @@ kj::Promise<void> SequenceServer::generate(GenerateContext context) {
 
 // --- a model ---
 
+namespace {
+
+template <class Results>
+void give(Results results, SequenceSet& all, std::shared_ptr<WorkerSequence> sequence, std::shared_ptr<Strand> strand,
+          const SequenceState& state) {
+  results.setSequence(all.add(kj::heap<SequenceServer>(all, std::move(sequence), std::move(strand))));
+  write(results.initState(), state);
+}
+
+}  // namespace
+
 std::shared_ptr<WorkerModel> ModelServer::model() const {
   if (!model_) kj::throwFatalException(to_rpc({ErrorCode::internal, "this model has been closed"}));
   return model_;
 }
 
 kj::Promise<void> ModelServer::create(CreateContext context) {
-  auto sequence = std::make_shared<WorkerSequence>();
-  sequence->model = model();
+  auto strand = std::make_shared<Strand>();
+  auto sequence = sequence_of(model(), strand);
   const auto asked = context.getParams();
   return strand_
       .promise([sequence, tokens = tokens_of(asked.getTokens()), scales = scales_of(asked.getScales()),
@@ -244,15 +260,14 @@ kj::Promise<void> ModelServer::create(CreateContext context) {
         sequence->conversation.emplace(std::move(made));
         return state_of(*sequence->conversation);
       })
-      .then([this, context, sequence](SequenceState state) mutable {
-        context.getResults().setSequence(sequences_.add(kj::heap<SequenceServer>(sequences_, std::move(sequence))));
-        write(context.getResults().initState(), state);
+      .then([this, context, sequence, strand](SequenceState state) mutable {
+        give(context.getResults(), sequences_, std::move(sequence), std::move(strand), state);
       });
 }
 
 kj::Promise<void> ModelServer::restore(RestoreContext context) {
-  auto sequence = std::make_shared<WorkerSequence>();
-  sequence->model = model();
+  auto strand = std::make_shared<Strand>();
+  auto sequence = sequence_of(model(), strand);
   return received(context.getParams().getSnapshot())
       .then([this, sequence, weight = context.getParams().getWeight()](PackedSnapshot packed) {
         auto there = std::make_shared<PackedSnapshot>(kj::mv(packed));
@@ -264,9 +279,8 @@ kj::Promise<void> ModelServer::restore(RestoreContext context) {
           return state_of(*sequence->conversation);
         });
       })
-      .then([this, context, sequence](SequenceState state) mutable {
-        context.getResults().setSequence(sequences_.add(kj::heap<SequenceServer>(sequences_, std::move(sequence))));
-        write(context.getResults().initState(), state);
+      .then([this, context, sequence, strand](SequenceState state) mutable {
+        give(context.getResults(), sequences_, std::move(sequence), std::move(strand), state);
       });
 }
 

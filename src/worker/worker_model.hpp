@@ -41,20 +41,24 @@ struct WorkerModel {
 };
 
 // A sequence with all that is done to it, on its strand: one thing after the other. Shared by the capability and by
-// what is under way.
+// what is under way, an answer or that of a model whose draft it is: whoever lets go of it last, it ends on the strand.
 struct WorkerSequence {
   std::shared_ptr<WorkerModel> model;
-  std::optional<run::Conversation> conversation;
+  std::optional<run::Conversation> conversation{};  // empty: it could not be made
+  bool is_leaving = false;                          // the host has given it back
+  ~WorkerSequence();
   [[nodiscard]] run::ServedModel& served() const noexcept { return *model->model; }
 };
+[[nodiscard]] std::shared_ptr<WorkerSequence> sequence_of(std::shared_ptr<WorkerModel> model,
+                                                          std::shared_ptr<Strand> strand);
 
 class SequenceServer;
 using SequenceSet = capnp::CapabilityServerSet<rpc::Sequence>;
 
 class SequenceServer final : public rpc::Sequence::Server {
  public:
-  SequenceServer(SequenceSet& all, std::shared_ptr<WorkerSequence> sequence)
-      : all_(all), sequence_(std::move(sequence)), strand_(std::make_shared<Strand>()) {}
+  SequenceServer(SequenceSet& all, std::shared_ptr<WorkerSequence> sequence, std::shared_ptr<Strand> strand)
+      : all_(all), sequence_(std::move(sequence)), strand_(std::move(strand)) {}
   ~SequenceServer() noexcept(false);
 
   kj::Promise<void> append(AppendContext context) override;

@@ -182,6 +182,27 @@ TEST_F(RemoteModelTest, NothingIsToldBeforeThePromptIs) {
   }
 }
 
+// Its conversation is given back while the process still computes in it.
+TEST_F(RemoteModelTest, AnAnswerLeftBeforeWhatHadComeIsReadEndsNoOtherLife) {
+  open();
+  const std::string expected = local(params());
+  for (int i = 0; i < 4; ++i) {
+    {
+      Conversation conversation = lone->model.create();
+      Generation generation(conversation, params());
+      (void)generation.next();
+      const std::uint64_t before = lone->model.tokens_generated();
+      while (lone->model.tokens_generated() < before + 3) std::this_thread::yield();
+      const auto life = lone->process.life();
+      kill(lone->process.pid(), SIGKILL);
+      (void)lone->process.last_words_of(life);
+      (void)lone->process.life();  // it has begun again, behind what had come
+    }
+    EXPECT_EQ(stream_of(params()), expected);
+  }
+  EXPECT_EQ(lone->deaths, 4);
+}
+
 TEST_F(RemoteModelTest, AllSequencesCanBeTakenAgainAtOnce) {
   open();
   for (int i = 0; i < 5; ++i) {
