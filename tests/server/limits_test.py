@@ -328,7 +328,7 @@ class Limits(unittest.TestCase):
             renew("of another key", f"{folder}/other.pem")
             status, refused = reload()
             self.assertEqual(status, 422, refused)
-            self.assertIn("cannot be used together", refused["error"]["message"])
+            self.assertIn("cannot be used together", refused["message"])
             self.assertEqual(served(), first)
             second = renew("second")
             status, report = reload()
