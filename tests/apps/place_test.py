@@ -76,7 +76,7 @@ class Place(unittest.TestCase):
         good = f'[serve]\nbeside = "8MiB"\n[[node]]\nname = "n"\nhost = "1GiB"\ncpus = 2\n[[model]]\npath = "{BOSUN}"\nname = "log"\nctx-size = 512\nkinds = ["host"]\n'
         out = self.path / "out"
         alone = self.place(self.write(good), "--render", "haproxy", "--write", out)
-        self.assertEqual(sorted(str(f.relative_to(out)) for f in out.rglob("*.*")), ["haproxy/haproxy.cfg", "haproxy/models.json", "haproxy/names-lower.map", "haproxy/names.map", "n.toml"])
+        self.assertEqual(sorted(str(f.relative_to(out)) for f in out.rglob("*.*")), ["haproxy/broken-streams.lua", "haproxy/haproxy.cfg", "haproxy/models.json", "haproxy/names-lower.map", "haproxy/names.map", "n.toml"])
         self.assertIn("server n n:8080 check", (out / "haproxy/haproxy.cfg").read_text())
         (out / "slurm").mkdir()
         for old in ("gone.sbatch", "log-0.log"):

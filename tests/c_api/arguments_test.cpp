@@ -143,7 +143,7 @@ TEST(CApiArguments, TheFirstVersionsSizesAreThoseOfTodayButForWhatHasGrown) {
   EXPECT_EQ(Defaults<plimsoll_chat_options>::kOldest, sizeof(plimsoll_chat_options));
   EXPECT_EQ(Defaults<plimsoll_embed_options>::kOldest, sizeof(plimsoll_embed_options));
   EXPECT_EQ(Defaults<plimsoll_rank_options>::kOldest, sizeof(plimsoll_rank_options));
-  EXPECT_EQ(Defaults<plimsoll_host_options>::kOldest, sizeof(plimsoll_host_options));
+  EXPECT_EQ(Defaults<plimsoll_host_options>::kOldest, offsetof(plimsoll_host_options, program));
   EXPECT_EQ(Defaults<plimsoll_acquire_options>::kOldest, sizeof(plimsoll_acquire_options));
   EXPECT_EQ(Defaults<plimsoll_monitor_options>::kOldest, sizeof(plimsoll_monitor_options));
   EXPECT_EQ(Defaults<plimsoll_context_options>::kOldest, sizeof(plimsoll_context_options));

@@ -368,6 +368,7 @@ TEST_F(CApiHost, AnotherFleetTakesThePlaceOfThisOne) {
   const std::string file = folder.write("fleet.toml", model_table("log", kOtherDemo));
   expect_ok(plimsoll_host_reload(host, file.c_str(), nullptr, &applied, nullptr));
   EXPECT_EQ(applied, 1);
+  while (state_of("spare") == "draining") std::this_thread::yield();
   EXPECT_EQ(state_of("spare"), "no such model");
 }
 

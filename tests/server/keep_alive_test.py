@@ -2,6 +2,8 @@
 """Answers that are long in coming: heartbeats, and which status they have. keep_alive_test.py PROGRAM [unittest arguments]"""
 import json
 import pathlib
+import socket
+import struct
 import sys
 import tempfile
 import time
@@ -86,10 +88,13 @@ class KeepAlive(unittest.TestCase):
                                  ("/completion", {"prompt": "Day 1.", "n_predict": 4, "stream": True}, "text/event-stream"),
                                  ("/api/chat", {"messages": CHAT["messages"], "options": {"num_predict": 4}}, "application/x-ndjson")):
             with self.subTest(path):
-                answer = self.begin(server, path, body).getresponse()  # in an hour the first comment would come
+                connection = self.begin(server, path, body)
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is no half-closed connection
+                answer = connection.getresponse()  # in an hour the first comment would come
                 self.assertEqual((answer.status, answer.getheader("Content-Type").split(";")[0]), (200, kind))
                 self.assertEqual(server.get("/plimsoll/v1/status")[1]["waiting"], 1)
                 answer.close()
+                connection.close()
                 while server.get("/plimsoll/v1/status")[1]["waiting"] > 0:  # it is seen to have gone
                     time.sleep(0.01)
         holder.close()
