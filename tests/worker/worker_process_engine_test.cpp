@@ -1,10 +1,12 @@
 // The process of a model, and what it costs its host.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "expect_error.hpp"
@@ -54,15 +56,20 @@ TEST(WorkerProcessTest, AProcessCostsItsHostTwoDescriptorsAndNoPath) {
   for (const char* name : {"TMPDIR", "XDG_RUNTIME_DIR"}) setenv(name, no_folder.c_str(), 1);
   RpcLoop loop;
   Nobody nobody;
-  WorkerProcess first(loop, worker_options(), nobody);
-  first.start();
+  {
+    WorkerProcess first(loop, worker_options(), nobody);
+    first.start();
+  }
   const auto before = descriptors();
   {
-    std::vector<std::unique_ptr<WorkerProcess>> others;
+    std::vector<std::unique_ptr<WorkerProcess>> all;
     for (int i = 0; i < 5; ++i) {
-      others.push_back(std::make_unique<WorkerProcess>(loop, worker_options(), nobody));
-      others.back()->start();
+      all.push_back(std::make_unique<WorkerProcess>(loop, worker_options(), nobody));
+      all.back()->start();
     }
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (descriptors() != before + 10 && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();  // supervisors begin with a look into a file
     EXPECT_EQ(descriptors(), before + 10);
   }
   EXPECT_EQ(descriptors(), before);
