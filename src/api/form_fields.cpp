@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include <plimsoll/base/error.hpp>
 #include "grammar/gbnf_repetitions.hpp"
@@ -30,9 +31,9 @@ class FormReader {
     const Json* given = fields_.find(key);
     if (given == nullptr) return;
     if (!given->is_string()) return take_schema(key, *given);
-    Json parsed = Json::parse(given->get<std::string>(), nullptr, false);
-    if (parsed.is_discarded()) fields_.fail(key, "is a text that is not JSON");
-    take_schema(key, std::move(parsed));
+    std::optional<Json> parsed = json_inside(given->get<std::string>());
+    if (!parsed) fields_.fail(key, "is a text that is not JSON, or is nested too deep");
+    take_schema(key, std::move(*parsed));
   }
 
   void take_schema(const char* key, Json schema) {

@@ -72,6 +72,14 @@ Json parse_object(std::string_view text) {
   return json;
 }
 
+std::optional<Json> json_inside(std::string_view text) {
+  try {
+    return parse_json(text);
+  } catch (const Problem&) {
+    return std::nullopt;
+  }
+}
+
 std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace plimsoll::api

@@ -103,8 +103,7 @@ Json arguments_for_template(const Json* given, Fields& function) {
   if (given->is_object()) return *given;
   if (!given->is_string()) function.fail("arguments", "must be a string of JSON, or an object");
   const auto text = given->get<std::string>();
-  Json parsed = Json::parse(text.empty() ? "{}" : text, nullptr, false);
-  return parsed.is_discarded() ? Json(text) : parsed;
+  return json_inside(text.empty() ? "{}" : text).value_or(Json(text));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "text_fields.hpp"
 
@@ -105,8 +106,8 @@ class SamplingReader {
   // Of SillyTavern and text-generation-webui's clients: a list as text, with its brackets or without.
   [[nodiscard]] static Json list_in(const Json& text) {
     const auto written = text.get<std::string>();
-    Json list = Json::parse(written, nullptr, false);
-    return list.is_array() ? list : Json::parse('[' + written + ']', nullptr, false);
+    if (std::optional<Json> list = json_inside(written); list && list->is_array()) return std::move(*list);
+    return json_inside('[' + written + ']').value_or(Json());
   }
 
   [[nodiscard]] std::vector<std::string> texts(const char* key) { return texts_of(key, fields_.need(key)); }

@@ -144,6 +144,19 @@ TEST(ChatCompletionsTest, FormsInEverybodysWords) {
   expect_problem("guided_regex", "cannot be followed", [&] { return grammar(R"(, "guided_regex": "(?=b)a")"); });
 }
 
+// Values are copied and rendered by recursion: one that is deep enough would end the process.
+TEST(ChatCompletionsTest, JsonInAStringIsNoDeeperThanOther) {
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  for (const std::string key : {"guided_json", "json_schema"}) {
+    expect_problem(key, "nested too deep",
+                   [&] { return read_chat_completion(request(", \"" + key + "\": \"" + deep + "\"")); });
+  }
+  const Asked asked = read_chat_completion(Json::parse(
+      R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "steer", "arguments": ")" + deep +
+      R"("}}]}]})"));
+  EXPECT_EQ(chat(asked).messages.at(0).extra["tool_calls"][0]["function"]["arguments"], deep);  // a text, like any
+}
+
 TEST(ChatCompletionsTest, ThoughtsInEverybodysWords) {
   const auto values = [](const std::string& more) { return chat(read_chat_completion(request(more))).template_values; };
   const Json off{{"enable_thinking", false}};

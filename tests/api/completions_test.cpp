@@ -118,6 +118,8 @@ TEST(CompletionsTest, SequenceBreakersAreAListOrItsText) {
   EXPECT_EQ(breakers(R"("")"), engine::SamplingParams{}.dry_sequence_breakers);
   for (const char* wrong : {R"("\\n, :")", "5", R"("[1]")", "[1]"})
     expect_problem("dry_sequence_breakers", "list of texts", [&] { return breakers(wrong); });
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  expect_problem("dry_sequence_breakers", "list of texts", [&] { return breakers('"' + deep + '"'); });
 }
 
 TEST(CompletionsTest, ASuffixMakesAGap) {

@@ -58,6 +58,16 @@ TEST(JsonTextTest, DepthIsBounded) {
   expect_refused(repeated(R"({"a":)", 1'000'000), "nested deeper");
 }
 
+TEST(JsonTextTest, JsonInsideOfJsonIsBoundedAsWell) {
+  EXPECT_EQ(json_inside(R"({"a":[1]})"), Json::parse(R"({"a":[1]})"));
+  EXPECT_EQ(json_inside("7"), Json(7));
+  EXPECT_EQ(json_inside(""), std::nullopt);
+  EXPECT_EQ(json_inside("{'a'}"), std::nullopt);
+  EXPECT_EQ(json_inside(members(kMostMembers + 1)), std::nullopt);
+  constexpr std::size_t kDeep = 1'000'000;
+  EXPECT_EQ(json_inside(repeated("[", kDeep) + repeated("]", kDeep)), std::nullopt);
+}
+
 TEST(JsonTextTest, MembersOfOneObjectAreBounded) {
   EXPECT_EQ(parse_object(members(kMostMembers)).size(), static_cast<std::size_t>(kMostMembers));
   expect_refused(members(kMostMembers + 1), "more than 1024 members");
