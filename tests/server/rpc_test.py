@@ -267,11 +267,8 @@ class Serves(RpcCase):
         self.until(lambda: self.model(server)["state"] == "ready", "it did not come back by itself", server)
         self.assertEqual(self.text(server), expected)
 
-    def test_what_is_under_way_goes_on_where_the_machine_is_back_soon(self):
-        machine = self.rpc_server()
-        server = self.serve("-m", MATE, "-np", "2", *SIZES, "--rpc", machine.address)
-        asked = {**ASKED, "max_tokens": 200}
-        expected = self.text(server, asked)
+    def streamed(self, server, asked, at_first):
+        """The text of a stream that ends well; what is done when its first piece has come."""
         connection = server.connection()
         connection.request("POST", "/v1/completions", json.dumps({**asked, "stream": True}), {"Content-Type": "application/json"})
         text = ""
@@ -281,10 +278,21 @@ class Serves(RpcCase):
             event = json.loads(line[6:])
             self.assertNotIn("error", event)
             if not text:
-                machine.stop()
-                threading.Timer(0.5, machine.start).start()
+                at_first()
             text += event["choices"][0]["text"]
-        self.assertEqual(text, expected)
+        return text
+
+    def test_what_is_under_way_goes_on_where_the_machine_is_back_soon(self):
+        machine = self.rpc_server()
+        server = self.serve("-m", MATE, "-np", "2", *SIZES, "--rpc", machine.address)
+        asked = {**ASKED, "max_tokens": 200}
+        expected = self.text(server, asked)
+
+        def goes_away():
+            machine.stop()
+            threading.Timer(0.5, machine.start).start()
+
+        self.assertEqual(self.streamed(server, asked, goes_away), expected)
         self.assertEqual(self.model(server)["process"]["restarts"], 1)
 
     def test_a_process_that_is_killed_in_the_middle_does_not_take_the_machine_along(self):
@@ -293,18 +301,7 @@ class Serves(RpcCase):
         asked = {**ASKED, "max_tokens": 200}
         expected = self.text(server, asked)
         for _ in range(3):
-            connection = server.connection()
-            connection.request("POST", "/v1/completions", json.dumps({**asked, "stream": True}), {"Content-Type": "application/json"})
-            text = ""
-            for line in connection.getresponse():
-                if not line.startswith(b"data: {"):
-                    continue
-                event = json.loads(line[6:])
-                self.assertNotIn("error", event)
-                if not text:
-                    os.kill(self.model(server)["process"]["pid"], signal.SIGKILL)
-                text += event["choices"][0]["text"]
-            self.assertEqual(text, expected)
+            self.assertEqual(self.streamed(server, asked, lambda: os.kill(self.model(server)["process"]["pid"], signal.SIGKILL)), expected)
             self.assertIsNone(machine.process.poll())
 
     def test_two_models_share_a_machine_under_a_budget_for_one(self):
