@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/answer_check.hpp"
+#include "api/json_text.hpp"
 #include "api/sse.hpp"
 
 #include "openai_parts.hpp"
@@ -29,8 +30,7 @@ const char* stop_reason(Finish finish, const std::string& stop_string) {
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json input_of(const ToolCall& call) {
-  Json input = Json::parse(call.arguments.empty() ? "{}" : call.arguments, nullptr, false);
-  return input.is_discarded() ? Json(call.arguments) : input;
+  return json_inside(call.arguments.empty() ? "{}" : call.arguments).value_or(Json(call.arguments));
 }
 
 Json tool_use(const ToolCall& call, Json input) {

@@ -4,6 +4,7 @@
 
 #include "api/answer_check.hpp"
 #include "api/json_lines.hpp"
+#include "api/json_text.hpp"
 #include "base/clock.hpp"
 
 #include "ollama_fields.hpp"
@@ -16,8 +17,7 @@ std::int64_t nanoseconds(double ms) { return std::llround(ms * 1e6); }
 Json calls_json(const std::vector<ToolCall>& calls) {
   Json out = Json::array();
   for (const ToolCall& call : calls) {
-    Json arguments = Json::parse(call.arguments, nullptr, false);
-    if (arguments.is_discarded()) arguments = call.arguments;
+    Json arguments = json_inside(call.arguments).value_or(Json(call.arguments));
     out.push_back({{"id", call.id},
                    {"function", {{"index", out.size()}, {"name", call.name}, {"arguments", std::move(arguments)}}}});
   }

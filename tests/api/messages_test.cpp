@@ -186,6 +186,14 @@ TEST(MessagesTest, AFailureInTheStreamIsAnEvent) {
             "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"later\"}}\n\n");
 }
 
+TEST(MessagesTest, ArgumentsThatAreNestedTooDeepAreText) {
+  ToolCall call = test::weather_call();
+  call.arguments = std::string(500'000, '[') + std::string(500'000, ']');
+  const Asked asked = read_message(request());
+  const Json whole = asked.writer->whole({.meta = kMeta, .choices = {{.tool_calls = {call}}}, .usage = kUsage});
+  EXPECT_EQ(whole.at("content").at(0).at("input"), call.arguments);
+}
+
 TEST(MessagesTest, Whole) {
   const Asked asked = read_message(request());
   EXPECT_EQ(

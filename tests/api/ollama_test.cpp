@@ -195,6 +195,17 @@ TEST(OllamaTest, AStreamedChat) {
                                     "prompt_eval_duration": 1500000, "eval_count": 7, "eval_duration": 2000000})"));
 }
 
+// Of a model that has lost its way: a value so deep would end the process where it is copied and rendered.
+TEST(OllamaTest, ArgumentsThatAreNestedTooDeepAreText) {
+  ToolCall call = test::weather_call();
+  call.arguments = std::string(500'000, '[') + std::string(500'000, ']');
+  const Asked asked = chat();
+  (void)asked.writer->begin(test::kMeta);
+  EXPECT_EQ(
+      lines(asked.writer->piece({.tool_calls = {call}})).at(0)["message"]["tool_calls"][0]["function"]["arguments"],
+      call.arguments);
+}
+
 TEST(OllamaTest, AWholeResponseHasItsContext) {
   const Asked asked = generate(R"(, "prompt": "a")");
   ASSERT_TRUE(asked.request.shows_tokens);
