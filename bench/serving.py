@@ -47,6 +47,7 @@ class Peer:
             if not line.startswith(b"data: {"):
                 continue
             data = json.loads(line[6:])
+            assert "error" not in data, data["error"]["message"]  # of a stream that had its head before
             usage = data.get("usage") or usage
             for choice in data["choices"]:
                 text = choice.get("text") if "text" in choice else choice["delta"].get("content")
