@@ -1,5 +1,6 @@
 #include "api/fields.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "demo_runtime.hpp"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json-schema.hpp>
+#include <nlohmann/json.hpp>
 
 #include "grammar/json_schema.hpp"
 
