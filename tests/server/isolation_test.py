@@ -15,7 +15,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
-SIZES = ("-np", "4", "-c", "4096", *SMALL)
+# One token a micro-batch, and attention without blocks: what is computed beside an answer changes none of its bits, so texts
+# can be compared to the letter whatever ran beside them (docs/decisions/0043).
+EXACT = (*SMALL[:-2], "-ub", "1", "-fa", "off")
+SIZES = ("-np", "4", "-c", "4096", *EXACT)
 ASKED = [{"model": name, "prompt": prompt, "max_tokens": 48, "ignore_eos": True, "seed": seed, "temperature": temperature}
          for name in ("mate-chat", "bosun-log")
          for prompt, seed, temperature in (("Day 12. The wind is", 1, 0), ("Day 3. We saw", 7, 1.2), ("Day 9.", 8, 0.9))]
@@ -107,7 +110,7 @@ class Isolation(unittest.TestCase):
 
     def in_groups(self, *root, model=""):
         """Each model in a process of its own."""
-        common = f'ctx-size = 4096\nparallel = 4\ndevice = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\nload-at-start = true\n{model}\n'
+        common = f'ctx-size = 4096\nparallel = 4\ndevice = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 1\nflash-attn = "off"\nload-at-start = true\n{model}\n'
         return self.fleet("isolation = \"process\"\n" + "\n".join(root) + "\n" + "".join(
             f'[[model]]\nname = "{name}"\npath = "{path}"\ncompute-group = "{name}"\n{common}'
             for name, path in (("mate-chat", MATE), ("bosun-log", BOSUN))))
@@ -261,7 +264,7 @@ class Isolation(unittest.TestCase):
         """Prompts that are kept fill it: each new one needs the room of an old one, through all of which its process dies twice."""
         asked = [{"prompt": f"Day {day}. " + "The wind was fair and the sea calm. " * 30, "max_tokens": 24, "ignore_eos": True, "temperature": 0}
                  for day in range(6)]
-        shape = ("-m", MATE, "-np", "4", "-c", "1024", "-kvu", "-fa", "off", *SMALL)
+        shape = ("-m", MATE, "-np", "4", "-c", "1024", "-kvu", *EXACT)
         plain = self.serve(*shape)
         expected = [complete(plain, one) for one in asked]
         server = self.serve(*shape, "--isolate")
