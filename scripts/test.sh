@@ -24,8 +24,7 @@ case $preset in
     echo "Under sanitizers without the tests labelled vulkan and matrix: 'make test' runs those."
     ;;
 esac
-# Three at a time, also on two cores: much of a server's test is waiting for what it has asked.
-run_tests() { "$here/scripts/in-root" --set test -- ctest --test-dir "$here/build/$preset" --output-on-failure -j3 "$@"; }
+run_tests() { "$here/scripts/in-root" --set test -- ctest --test-dir "$here/build/$preset" --output-on-failure -j2 "$@"; }
 
 # Tests with servers and clocks may fail since the machine was busy, so a few that failed run once more, alone. Those that pass then
 # are named: each is a fault of the test, or one that shows itself rarely.
