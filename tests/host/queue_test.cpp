@@ -1,0 +1,92 @@
+// The queue by itself, one call after the other, with a double in the engine's place.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "queue_world.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using ::testing::HasSubstr;
+
+class QueueTest : public testing::Test {
+ protected:
+  void open(const std::map<std::string, std::uint64_t>& sizes) {
+    std::vector<ModelRules> rules;
+    for (const auto& [name, bytes] : sizes) rules.push_back({.name = name});
+    queue.emplace(rules, capacity_of(sizes), std::make_shared<LeastRecentlyUsed>(), 100, clock, observer);
+  }
+  // What the Loader does, where it has something to load.
+  void load() {
+    const std::optional<Job> job = queue->next_at_once();
+    ASSERT_TRUE(job && std::holds_alternative<Load>(job->task));
+    const std::string model = std::get<Load>(job->task).model;
+    queue->warming(model);
+    auto resident = std::make_shared<Resident>();
+    resident->name = model;
+    queue->finished(Loaded{.model = model, .resident = resident, .ms = 1});
+  }
+
+  const Quiet quiet;
+  ManualClock clock;
+  Deaf observer;
+  std::optional<Queue> queue;
+};
+
+// A source of a request is kept for as long as it may be asked to give way.
+TEST_F(QueueTest, OfARequestThatIsRefusedNothingIsKept) {
+  open({{"large", kBudget + 1}});
+  std::stop_token asked;
+  {
+    std::stop_source source;
+    asked = source.get_token();
+    Queue::Request request(*queue, "large", {.give_way = std::move(source)}, true);
+    EXPECT_THROW((void)request.wait(), Error);
+  }
+  EXPECT_FALSE(asked.stop_possible());
+}
+
+TEST_F(QueueTest, OfARequestThatHasNoSlotNothingIsKept) {
+  open({{"a", 10}});
+  std::stop_token asked;
+  {
+    std::stop_source source;
+    asked = source.get_token();
+    Queue::Request request(*queue, "a", {.give_way = std::move(source)}, false);
+    load();
+    (void)request.wait();
+  }
+  EXPECT_FALSE(asked.stop_possible());
+}
+
+TEST_F(QueueTest, OfARequestThatTheHostsEndRefusesNothingIsKept) {
+  open({{"a", 10}});
+  std::stop_token asked;
+  {
+    std::stop_source source;
+    asked = source.get_token();
+    Queue::Request request(*queue, "a", {.give_way = std::move(source)}, true);
+    queue->close();
+    EXPECT_THROW((void)request.wait(), Error);
+  }
+  EXPECT_FALSE(asked.stop_possible());
+}
+
+TEST_F(QueueTest, ALeaseIsAskedToGiveWayForAsLongAsItIsHeld) {
+  open({{"a", 10}});
+  std::stop_token asked;
+  TicketId lease = 0;
+  {
+    std::stop_source source;
+    asked = source.get_token();
+    Queue::Request request(*queue, "a", {.give_way = std::move(source)}, true);
+    load();
+    lease = request.wait().lease;
+  }
+  EXPECT_TRUE(asked.stop_possible());
+  queue->give_back(lease, false);
+  EXPECT_FALSE(asked.stop_possible());
+}
+
+}  // namespace
+}  // namespace plimsoll::host
