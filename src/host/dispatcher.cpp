@@ -128,6 +128,12 @@ bool Dispatcher::idle(const Model& one) const {
   return one.leases == 0 && std::ranges::none_of(tickets_, boarded);
 }
 
+// Since it is idle for its time to live. Empty: it stays.
+std::optional<Dispatcher::Time> Dispatcher::goes_at(const Model& one) const {
+  if (!one.rules.time_to_live || one.rules.pinned || one.state != ready || !idle(one)) return std::nullopt;
+  return later(one.last_used, *one.rules.time_to_live);
+}
+
 bool Dispatcher::is_loading(const Model& one) { return one.state == loading || one.state == ModelState::warming; }
 
 bool Dispatcher::in_transition() const {
@@ -253,8 +259,7 @@ void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& po
 void Dispatcher::evict_idle(Time now) {
   for (auto& [name, one] : models_) {
     if (in_transition()) return;
-    const auto& ttl = one.rules.time_to_live;
-    if (ttl && !one.rules.pinned && one.state == ready && idle(one) && now - one.last_used >= *ttl) {
+    if (const auto at = goes_at(one); at && now >= *at) {
       one.leaving = true;
       move(one, draining);
     }
@@ -290,9 +295,7 @@ std::optional<Dispatcher::Time> Dispatcher::next_look() const {
   std::optional<Time> soonest = look_again_;
   if (preempt_at_ && (!soonest || *preempt_at_ < *soonest)) soonest = preempt_at_;
   for (const auto& [name, one] : models_) {
-    if (!one.rules.time_to_live || one.state != ready || one.rules.pinned || !idle(one)) continue;
-    const Time at = one.last_used + *one.rules.time_to_live;
-    if (!soonest || at < *soonest) soonest = at;
+    if (const auto at = goes_at(one); at && (!soonest || *at < *soonest)) soonest = at;
   }
   return soonest;
 }

@@ -296,6 +296,7 @@ class Dispatcher {
   void give_up_loading(Model& model);
   [[nodiscard]] static bool is_loading(const Model& model);
   [[nodiscard]] bool idle(const Model& model) const;
+  [[nodiscard]] std::optional<Time> goes_at(const Model& model) const;
   [[nodiscard]] bool in_transition() const;
   [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
 

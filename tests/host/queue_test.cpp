@@ -7,8 +7,6 @@
 namespace plimsoll::host {
 namespace {
 
-using ::testing::HasSubstr;
-
 class QueueTest : public testing::Test {
  protected:
   void open(const std::map<std::string, std::uint64_t>& sizes) {
@@ -86,6 +84,24 @@ TEST_F(QueueTest, ALeaseIsAskedToGiveWayForAsLongAsItIsHeld) {
   EXPECT_TRUE(asked.stop_possible());
   queue->give_back(lease, false);
   EXPECT_FALSE(asked.stop_possible());
+}
+
+// The clock counts nanoseconds: what is beyond it must not come out as the past.
+TEST_F(QueueTest, ATimeToLiveBeyondTheClockIsForEver) {
+  open({{"a", 10}});
+  Queue::Request request(*queue, "a", {}, true);
+  load();
+  queue->give_back(request.wait().lease, false);
+  for (const std::chrono::milliseconds idle :
+       {std::chrono::milliseconds::max(), std::chrono::milliseconds(9'300'000'000'000),
+        std::chrono::milliseconds(12'000'000'000'000)}) {
+    queue->set_time_to_live("a", idle);
+    clock.advance(std::chrono::hours(1));
+    EXPECT_FALSE(queue->next_at_once()) << idle.count();
+    EXPECT_EQ(queue->state("a"), ModelState::ready);
+  }
+  queue->set_time_to_live("a", std::chrono::hours(1));
+  EXPECT_TRUE(queue->next_at_once());
 }
 
 }  // namespace
