@@ -144,7 +144,9 @@ bool Dispatcher::in_transition() const {
 void Dispatcher::grant_slots(Time now) {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
-    const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
+    const bool is_here = one.state == ready || (one.state == draining && !one.evicting);
+    const bool is_promised_away = one.state == draining || one.yielding;  // one that yields is drained after a load
+    const bool open = is_here && (ticket.boarded || !is_promised_away);
     if (!open || one.broken || (ticket.needs_slot && one.leases >= one.rules.slots)) return false;
     if (ticket.needs_slot) {
       ++one.leases;

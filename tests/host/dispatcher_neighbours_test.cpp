@@ -197,6 +197,41 @@ gone a => load a
 )");
 }
 
+TEST(NeighboursTest, OneAtWorkThatYieldsGivesNoNewLeaseDuringALoadEither) {
+  expect_played(R"(
+budget 100
+total 100
+model a 40 slots=3
+model b 40
+ask 1 a => load a
+ready a => grant 1
+ask 2 b => load b
+asked a even-at-work => goes
+more a => none
+ask 3 a =>
+ready b => grant 2; drain a
+free a => evict a
+gone a => load a
+ready a => grant 3
+)");
+}
+
+TEST(NeighboursTest, NobodyGivesWayToWhoWaitsForAModelThatYields) {
+  expect_played(R"(
+budget 100
+total 100
+model a 40
+model b 40
+ask 1 a yields => load a
+ready a => grant 1
+wait 5000 =>
+ask 2 b => load b
+asked a even-at-work => goes
+ask 3 a priority=1 =>
+ready b => grant 2; drain a
+)");
+}
+
 TEST(NeighboursTest, WhatIsNotLoadedHasNothingToGiveBack) {
   expect_played(R"(
 budget 100
