@@ -194,6 +194,8 @@ void Neighbours::ask(const AskOthers& wanted) {
   for (const std::string& name : wanted.offers) {
     const auto offer = offers_.find(name);
     if (offer == offers_.end() || pending_.contains(name)) continue;
+    // The oldest ask would make place, and its model seem to be nobody's. The rest is asked when some have gone.
+    if (pending_.size() >= broker::MachineLedger::kMostAsksOfOne) break;
     // One that is being loaded, or is on its way out for somebody else, is waited for.
     const broker::Work work = offer->second.model.work;
     if (work != broker::Work::ready && work != broker::Work::busy) continue;
