@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "expect_error.hpp"
 #include "queue_world.hpp"
 
 namespace plimsoll::host {
@@ -84,6 +85,20 @@ TEST_F(QueueTest, ALeaseIsAskedToGiveWayForAsLongAsItIsHeld) {
   EXPECT_TRUE(asked.stop_possible());
   queue->give_back(lease, false);
   EXPECT_FALSE(asked.stop_possible());
+}
+
+// Else it would be loading for ever, and nothing else would be loaded.
+TEST_F(QueueTest, AModelWhoseLoadCannotBeNotedIsFailed) {
+  open({{"a", 10}, {"b", 10}});
+  Queue::Request wants_a(*queue, "a", {}, true);
+  Queue::Request wants_b(*queue, "b", {}, true);
+  ASSERT_TRUE(queue->next_at_once());
+  queue->finished(Replanned{.model = "a", .plans = {plan_of("a stranger", 10)}});
+  ASSERT_TRUE(wants_a.is_answered());
+  plimsoll::test::expect_error(ErrorCode::internal, "a stranger", [&] { (void)wants_a.wait(); });
+  EXPECT_EQ(queue->state("a"), ModelState::failed);
+  load();
+  EXPECT_EQ(wants_b.wait().resident->name, "b");
 }
 
 // The clock counts nanoseconds: what is beyond it must not come out as the past.
