@@ -54,9 +54,10 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
   forget(id);
   // Positions and spans come with the memory.
   const Bytes most = memory + tokens_of(tokens_alone) * 2;
-  MutexLock lock(mutex_);
-  memory::Charge charge = charge_for(most);
-  lock.unlock();
+  memory::Charge charge = [&] {
+    const MutexLock lock(mutex_);
+    return charge_for(most);
+  }();
   if (charge.size() == Bytes{}) {
     log::info("host", "no room to swap out {}: the conversation will be decoded again", format_bytes(most));
     return put_tokens(id, tokens_alone);
@@ -64,9 +65,8 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
   try {
     Swapped swapped_out{.snapshot = save(), .charge = std::move(charge)};
     const Bytes kept = swapped_out.snapshot.size() + tokens_of(swapped_out.snapshot);
-    lock.lock();
+    const MutexLock lock(mutex_);  // given up before what is thrown here is caught
     if (swapped_out.charge.resize(kept)) return add(id, std::move(swapped_out));
-    lock.unlock();
   } catch (const std::exception& error) {
     log::warn("host", "a conversation is swapped out as its tokens alone: {}", error.what());
   }
