@@ -92,7 +92,13 @@ void SwapSpace::drop_memory(std::uint64_t id) {
     const MutexLock lock(mutex_);
     if (lost_.contains(id)) return;  // which is told when somebody comes for it
   }
-  if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+  try {
+    if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+  } catch (const Error& error) {  // it was taken, and is nowhere now
+    log::warn("host", "{}", error.what());
+    const MutexLock lock(mutex_);
+    lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+  }
 }
 
 void SwapSpace::set_limits(Bytes memory, Bytes disk) {

@@ -181,6 +181,15 @@ TEST_F(SwapSpaceTest, OneWithPicturesGoesToDiskAndComesBack) {
   EXPECT_EQ(swap.take(1)->snapshot.memory, with_a_picture(100).memory);
 }
 
+TEST_F(SwapSpaceTest, OneWithPicturesWhoseFileIsDamagedIsLostAndSaysSoOnceItIsWanted) {
+  SwapSpace swap(limits(0_B, 1_KiB), ledger);
+  put(swap, 1, with_a_picture(100));
+  fs::resize_file(files_in(folder.path()).front(), 10);
+  swap.drop_memory(1);
+  expect_error(ErrorCode::unsupported, "conversation 1 begins anew", [&] { (void)swap.take(1); });
+  EXPECT_TRUE(ledger.empty());
+}
+
 TEST_F(SwapSpaceTest, ADiskThatFailsLeavesTheTokens) {
   const std::string file = folder.write("not-a-folder", "x");
   SwapSpace swap({.memory = 0_B, .disk = 1_KiB, .folder = file}, ledger);
