@@ -193,10 +193,9 @@ void Dispatcher::begin_load(const std::string& name) {
   decisions_.emplace_back(Load{name});
 }
 
-// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, put off, or others
-// are asked.
-std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, const FreeCapacity& capacity,
-                                                                const EvictionPolicy& policy, Time now) {
+// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, or put off.
+std::optional<Dispatcher::Victims> Dispatcher::victims_for(Ticket& ticket, const FreeCapacity& capacity,
+                                                           const EvictionPolicy& policy, Time now) {
   auto victims = choose(ticket, capacity, policy, Among::idle_ones, now);
   const bool are_at_work = !victims;
   if (!victims) victims = choose(ticket, capacity, policy, Among::all_of_ours, now);
@@ -205,10 +204,7 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, 
     turn_away(ticket, capacity, now);
     return std::nullopt;
   }
-  if (!victims->offers.empty()) {
-    ask_others(ticket, *victims, capacity, now);
-    return std::nullopt;
-  }
+  if (!victims->offers.empty()) return victims;
   ticket.short_since.reset();
   if (are_at_work && ticket.when_busy == WhenBusy::refuse) {
     refuse(ticket, ErrorCode::busy,
@@ -216,14 +212,15 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, 
                        fmt::join(victims->ours, "', '")));
     return std::nullopt;
   }
-  return std::move(victims->ours);
+  return victims;
 }
 
-// The oldest ticket that needs memory decides who goes. While it waits for busy ones, a later one may have what is
-// free meanwhile, if the older one will fit beside it.
+// The oldest ticket that needs memory decides who goes, and who is asked. While it waits for busy ones or for others, a
+// later one may have what is free meanwhile, if the older one will fit beside it.
 void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   if (in_transition()) return;
   look_again_.reset();
+  std::optional<Asked> asked;         // of others, for the oldest
   std::vector<std::string> promised;  // to the oldest: it, and what stays resident beside it
   std::vector<std::string> victims;
   std::set<std::string> seen;
@@ -236,7 +233,18 @@ void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& po
     if (promised.empty()) {
       auto chosen = victims_for(ticket, capacity, policy, now);
       if (!chosen) continue;  // refused: the next one is the oldest
-      victims = *chosen;
+      const bool nobody_goes = chosen->ours.empty() && chosen->offers.empty();
+      if (asked) {
+        if (!nobody_goes || !leaves_room(*asked, ticket.model, capacity)) continue;
+        drain({}, {});
+        return begin_load(ticket.model);
+      }
+      if (!chosen->offers.empty()) {
+        ask_others(ticket, *chosen, capacity, now);
+        asked = Asked{.model = ticket.model, .victims = std::move(*chosen)};
+        continue;
+      }
+      victims = std::move(chosen->ours);
       if (victims.empty()) {
         drain({}, {});
         return begin_load(ticket.model);

@@ -96,6 +96,68 @@ ask 1 a => refuse 1 over_budget
 )");
 }
 
+TEST(NeighboursTest, ALaterOneDoesNotTakeWhatTheOlderNeedsBesideWhatItAsksFor) {
+  expect_played(R"(
+budget 120
+total 100
+model a 60
+model b 45
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x
+others 0 => load a
+withhold x =>
+ready a => grant 1; drain a
+)");
+}
+
+TEST(NeighboursTest, ALaterOneMayHaveWhatIsFreeWhileTheOlderAsks) {
+  expect_played(R"(
+budget 200
+total 100
+model a 60
+model b 30
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x; load b
+others 0 =>
+ready b => grant 2; load a
+)");
+}
+
+TEST(NeighboursTest, NobodyOfOursGoesForALaterOneWhileTheOlderAsks) {
+  expect_played(R"(
+budget 100
+total 100
+model a 60
+model b 30
+model c 30
+others 50 =>
+ask 1 c => load c
+ready c => grant 1
+free c =>
+offer x 50 =>
+ask 2 a => ask for 2: x
+ask 3 b => ask for 2: x
+others 0 => load a
+)");
+}
+
+TEST(NeighboursTest, ALaterOneThatCannotBeIsRefusedWhileTheOlderAsks) {
+  expect_played(R"(
+budget 100
+total 100
+model a 60
+model b 110
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x; refuse 2 over_budget
+)");
+}
+
 TEST(NeighboursTest, WhoStaysIsPassedOver) {
   expect_played(R"(
 budget 100
