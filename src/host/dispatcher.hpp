@@ -39,6 +39,9 @@ struct ModelStanding {
   int priority = 0;
   Clock::TimePoint last_used{};
   std::chrono::milliseconds load_time{};
+  // Owners of the compute groups in which no other model is resident: what they hold goes with it. See the queue.
+  std::vector<std::string> last_of{};
+  bool is_last_of_all = true;  // of its compute groups, where it has any
   friend bool operator==(const ModelStanding&, const ModelStanding&) = default;
 };
 

@@ -121,6 +121,8 @@ class FreeCapacity {
   [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> compute_buffers_of_group(
       const std::string& compute_group) const;
 
+  // The compute groups of a model and of its draft.
+  [[nodiscard]] std::vector<std::string> groups_of(const std::string& model) const;
   // The others whose compute buffers count in its compute group, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> group_members(const std::string& model) const;
 

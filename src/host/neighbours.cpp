@@ -93,11 +93,16 @@ void Neighbours::show_models() {
                      .idle_since = broker::boot_time() - idle,
                      .reload_time = standing.load_time,
                      .process = static_cast<pid_t>(own.pid),
-                     .restarts = static_cast<std::uint32_t>(own.restarts)});
+                     .restarts = static_cast<std::uint32_t>(own.restarts),
+                     .ends_its_process = own.pid > 0 && standing.is_last_of_all});
     if (const auto draft = drafts.find(name); draft != drafts.end()) shown.set(draft->second, {.comes_with = name});
   }
   for (const auto& [name, standing] : shown_) {
     if (!now.contains(name)) shown.forget(name);
+    for (const std::string& group : standing.last_of) shown.forget(group);
+  }
+  for (const auto& [name, standing] : now) {
+    for (const std::string& group : standing.last_of) shown.set(group, {.returns_with = name});
   }
   machine_.mend();
   shown.publish();

@@ -101,6 +101,33 @@ TEST_F(QueueTest, AModelWhoseLoadCannotBeNotedIsFailed) {
   EXPECT_EQ(wants_b.wait().resident->name, "b");
 }
 
+// With it what its compute group holds comes back, for whoever asks for its memory.
+TEST_F(QueueTest, WhoIsTheLastOfItsComputeGroupIsSaid) {
+  std::vector<plan::ModelPlan> plans{plan_of("a", 10), plan_of("b", 10), plan_of("c", 10)};
+  for (plan::ModelPlan& plan : plans) {
+    if (plan.name == "c") continue;
+    plan.compute_group = "main";
+    plan.entries.push_back(
+        {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = Bytes{5}});
+  }
+  queue.emplace(std::vector<ModelRules>{{.name = "a"}, {.name = "b"}, {.name = "c"}},
+                FreeCapacity(plans, {device_with(kBudget)}), std::make_shared<LeastRecentlyUsed>(), 100, clock,
+                observer);
+  for (const char* model : {"a", "c"}) {
+    queue->want(model);
+    load();
+  }
+  auto standings = queue->standings();
+  EXPECT_EQ(standings.at("a").last_of, std::vector<std::string>{"group:main"});
+  EXPECT_TRUE(standings.at("c").last_of.empty());
+  EXPECT_TRUE(standings.at("c").is_last_of_all);
+  queue->want("b");
+  load();
+  standings = queue->standings();
+  EXPECT_TRUE(standings.at("a").last_of.empty());
+  EXPECT_FALSE(standings.at("b").is_last_of_all);
+}
+
 // The clock counts nanoseconds: what is beyond it must not come out as the past.
 TEST_F(QueueTest, ATimeToLiveBeyondTheClockIsForEver) {
   open({{"a", 10}});
