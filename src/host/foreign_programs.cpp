@@ -37,6 +37,8 @@ void ForeignPrograms::work(const std::stop_token& stop) {
       look();
     } catch (const std::exception& error) {
       log::warn("host", "what other programs take was not looked at: {}", error.what());
+    } catch (...) {  // a policy of somebody's own
+      log::warn("host", "what other programs take was not looked at");
     }
     std::unique_lock lock(mutex);
     (void)stopped.wait_for(lock, stop, kBetweenLooks, [] { return false; });

@@ -101,6 +101,20 @@ TEST_F(QueueTest, AModelWhoseLoadCannotBeNotedIsFailed) {
   EXPECT_EQ(wants_b.wait().resident->name, "b");
 }
 
+TEST_F(QueueTest, WhateverAPolicyThrowsAFleetIsChanged) {
+  class Throwing final : public EvictionPolicy {
+    [[nodiscard]] double regret(const Candidate&, Clock::TimePoint) const override { throw 1; }
+  };
+  open({{"a", 10}});
+  queue->want("a");
+  load();
+  queue->set_policy(std::make_shared<Throwing>());
+  const FleetChange change{
+      .comes = {}, .goes = {}, .rules = {{.name = "a", .priority = 3}}, .devices = {device_with(5)}};
+  EXPECT_NO_THROW((void)queue->change_fleet(change));
+  EXPECT_EQ(queue->rules("a").priority, 3);
+}
+
 // With it what its compute group holds comes back, for whoever asks for its memory.
 TEST_F(QueueTest, WhoIsTheLastOfItsComputeGroupIsSaid) {
   std::vector<plan::ModelPlan> plans{plan_of("a", 10), plan_of("b", 10), plan_of("c", 10)};
