@@ -28,6 +28,7 @@ auto in_use(const Records& records, std::uint64_t count) noexcept {
 
 std::vector<Offer> MachineLedger::offers() const {
   std::vector<Offer> out;
+  if (impl_->is_in_child()) return out;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return out;
   impl_->look_at_others();
@@ -57,6 +58,7 @@ std::vector<Offer> MachineLedger::offers() const {
 }
 
 void MachineLedger::expect(std::span<const Want> wants, std::chrono::milliseconds how_long) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   const std::uint64_t now = static_cast<std::uint64_t>(boot_time().count());
   Numbers& numbers = impl_->numbers;
@@ -70,6 +72,7 @@ void MachineLedger::expect(std::span<const Want> wants, std::chrono::millisecond
 }
 
 void MachineLedger::expect_nothing() noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (impl_->numbers.expecting_since_ms == 0) return;
   impl_->numbers.expecting_since_ms = impl_->numbers.expecting_until_ms = 0;
@@ -78,6 +81,7 @@ void MachineLedger::expect_nothing() noexcept {
 }
 
 std::uint64_t MachineLedger::ask(const Offer& offer, bool even_at_work) noexcept {
+  if (impl_->is_in_child()) return 0;
   const MutexLock lock(impl_->mutex);
   AskRecord& record = next_place(impl_->asks.asks, impl_->asks.count);
   record.id = impl_->identity.incarnation + ++impl_->asked_so_far;
@@ -89,6 +93,7 @@ std::uint64_t MachineLedger::ask(const Offer& offer, bool even_at_work) noexcept
 }
 
 void MachineLedger::forget(std::uint64_t ask) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   auto& asks = impl_->asks;
   const auto end = asks.asks.begin() + static_cast<std::ptrdiff_t>(asks.count);
@@ -99,6 +104,7 @@ void MachineLedger::forget(std::uint64_t ask) noexcept {
 }
 
 Answer MachineLedger::answer_to(std::uint64_t ask) const {
+  if (impl_->is_in_child()) return Answer::nobody;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return Answer::nobody;
   const auto asks = in_use(impl_->asks.asks, impl_->asks.count);
@@ -138,6 +144,7 @@ bool MachineLedger::Impl::is_answered(std::uint64_t ask) const {
 // No more than there are places for answers: what is asked would be heard again once its answer is pushed out.
 std::vector<Asked> MachineLedger::asked() const {
   std::vector<Asked> out;
+  if (impl_->is_in_child()) return out;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return out;
   const std::vector<Impl::Heard> heard = impl_->heard();
@@ -170,6 +177,7 @@ void MachineLedger::Impl::drop_old_answers() {
 }
 
 void MachineLedger::answer(std::uint64_t ask, bool goes) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   const bool stands = impl_->stands();
   try {

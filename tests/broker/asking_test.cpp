@@ -168,6 +168,41 @@ TEST_F(AskingTest, ManyAsksOfSeveralAreAllAnsweredAndHeardOnce) {
   EXPECT_EQ(heard.size(), 2 * MachineLedger::kMostAsks);
 }
 
+const Member* asks_in_a_child = nullptr;
+const Offer* asked_for_there = nullptr;
+pid_t forked = -1;
+
+// With the ledger's lock held: in the child nobody ever gives it back.
+void fork_now() noexcept {
+  (void)exchange_announced(nullptr);
+  forked = in_a_child([] {
+    (void)::alarm(20);
+    MachineLedger& ledger = *asks_in_a_child->ledger;
+    const bool is_nothing = ledger.offers().empty() && ledger.ask(*asked_for_there, false) == 0 &&
+                            ledger.answer_to(1) == Answer::nobody && ledger.asked().empty();
+    ledger.expect(asks_in_a_child->want(1_B, 1_B), 1h);
+    ledger.expect_nothing();
+    ledger.forget(1);
+    ledger.answer(1, true);
+    ::_exit(is_nothing ? 0 : 1);
+  });
+}
+
+TEST_F(AskingTest, AForkedChildAsksNobodyAndWaitsForNoLockOfItsParents) {
+  const Member a(path);
+  const Member b(path);
+  b.ledger->show({b.model("chat")});
+  const std::vector<Offer> offers = a.ledger->offers();
+  ASSERT_EQ(offers.size(), 1U);
+  asks_in_a_child = &a;
+  asked_for_there = &offers.front();
+  (void)exchange_announced(fork_now);
+  EXPECT_TRUE(a.ledger->reserve(a.ledger->moment(), a.want(10_B, 100_B)));
+  ASSERT_GT(forked, 0);
+  EXPECT_EQ(wait_for(forked), 0);
+  EXPECT_EQ(b.ledger->others(b.card).promised, 10_B);
+}
+
 TEST_F(AskingTest, AsksOutliveDamage) {
   const Member a(path);
   const Member b(path);
