@@ -8,9 +8,9 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "cache_reclaimer.hpp"
 #include "remote_sequence.hpp"
 #include "remote_work.hpp"
-#include "room_maker.hpp"
 #include "snapshots.hpp"
 #include "worker/rpc_errors.hpp"
 
@@ -34,7 +34,7 @@ RemoteModel::RemoteModel(RpcLoop& loop, WorkerProcess& process, OpenRequest requ
       process_(process),
       request_(std::move(request)),
       vocabulary_(std::move(vocabulary)),
-      room_(std::make_shared<RoomMaker>(loop)) {}
+      room_(std::make_shared<CacheReclaimer>(loop)) {}
 
 void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
   const std::shared_ptr<Life> life = process_.life();
@@ -83,7 +83,7 @@ std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::sh
       KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
-        call.setHost(RoomMaker::asked_by_process(room_));
+        call.setHost(CacheReclaimer::asked_by_process(room_));
         return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());

@@ -19,8 +19,8 @@
 namespace plimsoll::worker {
 
 class RemoteSequence;
-class RoomMaker;  // room_maker.hpp
-class WorkLink;   // remote_work.hpp
+class CacheReclaimer;  // cache_reclaimer.hpp
+class WorkLink;        // remote_work.hpp
 
 // What of a model is in one life of its process.
 struct OpenModel {
@@ -115,7 +115,7 @@ class RemoteModel final : public run::ServedModel {
   std::shared_ptr<OpenModel> open_;
   std::vector<std::weak_ptr<WorkLink>> at_work_;
   Strand callbacks_;
-  std::shared_ptr<RoomMaker> room_;
+  std::shared_ptr<CacheReclaimer> room_;
 };
 
 template <class Ask>

@@ -3,7 +3,7 @@
 #include <plimsoll/base/error.hpp>
 
 #include "generation_server.hpp"
-#include "room_request.hpp"
+#include "reclaim_request.hpp"
 #include "snapshots.hpp"
 
 namespace plimsoll::worker {
@@ -32,7 +32,7 @@ bool WorkerModel::has_some_leaving() {
 
 // What the host has given back is on its way out, and needs this thread's lock for that: it is not asked for more
 // before that is gone.
-void WorkerModel::ask_for_room(std::shared_ptr<RoomRequest> host) {
+void WorkerModel::ask_for_room(std::shared_ptr<ReclaimRequest> host) {
   model->on_full_cache([this, host = std::move(host)] { return has_some_leaving() || host->look(); });
 }
 

@@ -17,7 +17,7 @@
 
 #include "message_limits.hpp"
 #include "own_loop.hpp"
-#include "room_request.hpp"
+#include "reclaim_request.hpp"
 
 namespace plimsoll::worker {
 
@@ -45,7 +45,7 @@ std::vector<memory::Entry> WorkerServer::held_by(const std::string& owner) {
   return out;
 }
 
-WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<RoomRequest> room) {
+WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room) {
   accounting_.set_budgets(request.devices);  // what the host has reserved for this process, and what may come to that
   const Stopwatch watch;
   auto model = std::make_shared<WorkerModel>();
@@ -71,7 +71,7 @@ WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_pt
 
 kj::Promise<void> WorkerServer::open(OpenContext context) {
   const std::string text = context.getParams().getRequest().cStr();
-  auto room = std::make_shared<RoomRequest>(context.getParams().getHost());
+  auto room = std::make_shared<ReclaimRequest>(context.getParams().getHost());
   return loader_.promise([this, text, room = std::move(room)] { return make(open_request_from(text), room); })
       .then([this, context](Made made) mutable {
         context.getResults().setFacts(to_text(made.opened).c_str());

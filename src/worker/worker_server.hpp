@@ -26,7 +26,7 @@ class WorkerServer final : public rpc::Worker::Server {
     Opened opened;
   };
   // On the loader's strand.
-  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<RoomRequest> room);
+  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room);
   [[nodiscard]] run::ComputeGroup& group_of(const OpenRequest& request);
   [[nodiscard]] std::vector<memory::Entry> held_by(const std::string& owner);
 

@@ -1,4 +1,4 @@
-#include "room_maker.hpp"
+#include "cache_reclaimer.hpp"
 
 #include <utility>
 
@@ -6,9 +6,9 @@
 
 namespace plimsoll::worker {
 
-class RoomMaker::Server final : public rpc::Host::Server {
+class CacheReclaimer::Server final : public rpc::Host::Server {
  public:
-  explicit Server(std::shared_ptr<RoomMaker> maker) : maker_(std::move(maker)) {}
+  explicit Server(std::shared_ptr<CacheReclaimer> maker) : maker_(std::move(maker)) {}
 
   // The sequence that was given back for it is on its way to the process before the answer is: both go through the
   // inbox.
@@ -24,19 +24,19 @@ class RoomMaker::Server final : public rpc::Host::Server {
   }
 
  private:
-  std::shared_ptr<RoomMaker> maker_;
+  std::shared_ptr<CacheReclaimer> maker_;
 };
 
-rpc::Host::Client RoomMaker::asked_by_process(const std::shared_ptr<RoomMaker>& maker) {
+rpc::Host::Client CacheReclaimer::asked_by_process(const std::shared_ptr<CacheReclaimer>& maker) {
   return kj::heap<Server>(maker);
 }
 
-void RoomMaker::set(std::function<bool()> make_free) {
+void CacheReclaimer::set(std::function<bool()> make_free) {
   const std::lock_guard lock(mutex_);
   make_free_ = std::move(make_free);
 }
 
-bool RoomMaker::make() noexcept {
+bool CacheReclaimer::make() noexcept {
   const std::lock_guard lock(mutex_);
   try {
     return make_free_ && make_free_();
