@@ -8,10 +8,11 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "remote_call.hpp"
 #include "remote_sequence.hpp"
-#include "remote_work.hpp"
 #include "room_maker.hpp"
 #include "snapshots.hpp"
+#include "under_way.hpp"
 #include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
@@ -123,8 +124,8 @@ void RemoteModel::load_again(const std::shared_ptr<Life>& life) {
   open_ = std::move(open);
 }
 
-std::vector<std::shared_ptr<WorkLink>> RemoteModel::at_work() {
-  std::vector<std::shared_ptr<WorkLink>> out;
+std::vector<std::shared_ptr<UnderWay>> RemoteModel::at_work() {
+  std::vector<std::shared_ptr<UnderWay>> out;
   const std::lock_guard lock(mutex_);
   for (const auto& weak : at_work_) {
     if (auto link = weak.lock()) out.push_back(std::move(link));
@@ -151,7 +152,7 @@ void RemoteModel::fail_all(const Error& why) {
   for (const auto& link : at_work()) link->fail(why);
 }
 
-void RemoteModel::add(const std::shared_ptr<WorkLink>& work) {
+void RemoteModel::add(const std::shared_ptr<UnderWay>& work) {
   const std::lock_guard lock(mutex_);
   std::erase_if(at_work_, [&](const auto& one) { return one.expired() || one.lock() == work; });
   at_work_.push_back(work);
@@ -228,11 +229,35 @@ void in_parts(std::span<const std::vector<engine::Token>> inputs, std::size_t ba
 
 }  // namespace
 
+template <class Ask>
+auto RemoteModel::compute(Ask&& ask) {
+  const auto call = std::make_shared<RemoteCall>(name());
+  struct Over {
+    RemoteCall& call;
+    ~Over() { call.is_over(); }
+  } over{.call = *call};
+  add(call);
+  std::shared_ptr<OpenModel> open = call->first_life(*this);
+  for (;; open = call->life_after(open)) {
+    try {
+      auto answer = as_ours([&] {
+        return loop_.run([&] {
+          KJ_IF_MAYBE (model, open->model) return ask(*model);
+          kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
+        });
+      });
+      open->life->did_its_work = true;
+      return answer;
+    } catch (const WorkerGone&) {  // its supervisor finds out whose doing that was
+    }
+  }
+}
+
 std::vector<run::Embedding> RemoteModel::embed(std::span<const std::vector<engine::Token>> inputs,
                                                const run::EmbedParams& params) {
   std::vector<run::Embedding> out;
   in_parts(inputs, context_facts().n_ubatch, params, [&](std::span<const std::vector<engine::Token>> part) {
-    Rows rows = ask([&](rpc::Model::Client& model) {
+    Rows rows = compute([&](rpc::Model::Client& model) {
       auto call = model.embedRequest();
       write_inputs(call.initInputs(static_cast<capnp::uint>(part.size())), part);
       call.setNormalise(params.normalisation == run::Normalisation::l2);
@@ -248,7 +273,7 @@ std::vector<run::Ranked> RemoteModel::rank(std::span<const std::vector<engine::T
                                            const run::RankParams& params) {
   std::vector<run::Ranked> out;
   in_parts(pairs, context_facts().n_ubatch, params, [&](std::span<const std::vector<engine::Token>> part) {
-    Rows rows = ask([&](rpc::Model::Client& model) {
+    Rows rows = compute([&](rpc::Model::Client& model) {
       auto call = model.rankRequest();
       write_inputs(call.initInputs(static_cast<capnp::uint>(part.size())), part);
       call.setSigmoid(params.sigmoid);

@@ -20,7 +20,7 @@ namespace plimsoll::worker {
 
 class RemoteSequence;
 class RoomMaker;  // room_maker.hpp
-class WorkLink;   // remote_work.hpp
+class UnderWay;   // under_way.hpp
 
 // What of a model is in one life of its process.
 struct OpenModel {
@@ -73,9 +73,6 @@ class RemoteModel final : public run::ServedModel {
   [[nodiscard]] RpcLoop& loop() noexcept { return loop_; }
   // In the life of now; waits where there is none. Throws Error{engine_failed} where there is none to come.
   [[nodiscard]] std::shared_ptr<OpenModel> open();
-  // Calls what gives a promise with this model in its process, and again where that dies meanwhile.
-  template <class Ask>
-  auto ask(Ask&& ask);
   void note(rpc::Counts::Reader counts) noexcept;
 
   // --- the process's supervisor ---
@@ -86,13 +83,17 @@ class RemoteModel final : public run::ServedModel {
   void fail_all(const Error& why);  // it is given up
 
   // --- what is under way ---
-  void add(const std::shared_ptr<WorkLink>& work);          // once it is over it is forgotten by itself
+  void add(const std::shared_ptr<UnderWay>& work);          // once it is over it is forgotten by itself
   [[nodiscard]] std::shared_ptr<OpenModel> open_at_once();  // null: there is no life now; throws as open()
   [[nodiscard]] std::shared_ptr<OpenModel> open_in_life_of(const OpenModel& other);  // throws WorkerGone
   [[nodiscard]] Strand& callbacks() noexcept { return callbacks_; }  // what may wait for a call is called there
 
  private:
-  [[nodiscard]] std::vector<std::shared_ptr<WorkLink>> at_work();
+  [[nodiscard]] std::vector<std::shared_ptr<UnderWay>> at_work();
+  // Vectors or scores: calls what gives a promise of them with this model in its process, and again where that dies
+  // meanwhile. Throws Error{model_crashed} where it has ended it twice.
+  template <class Ask>
+  [[nodiscard]] auto compute(Ask&& ask);
   [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(const std::shared_ptr<Life>& life);
   friend class RemoteSequence;
 
@@ -113,25 +114,9 @@ class RemoteModel final : public run::ServedModel {
   std::atomic<bool> engine_failed_ = false;
   mutable std::mutex mutex_;
   std::shared_ptr<OpenModel> open_;
-  std::vector<std::weak_ptr<WorkLink>> at_work_;
+  std::vector<std::weak_ptr<UnderWay>> at_work_;
   Strand callbacks_;
   std::shared_ptr<RoomMaker> room_;
 };
-
-template <class Ask>
-auto RemoteModel::ask(Ask&& ask) {
-  for (;;) {
-    const std::shared_ptr<OpenModel> open = this->open();
-    try {
-      return as_ours([&] {
-        return loop_.run([&] {
-          KJ_IF_MAYBE (model, open->model) return ask(*model);
-          kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
-        });
-      });
-    } catch (const WorkerGone&) {  // open() waits for the next life, or throws
-    }
-  }
-}
 
 }  // namespace plimsoll::worker

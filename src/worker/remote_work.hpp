@@ -11,6 +11,7 @@
 
 #include "remote_sequence.hpp"
 #include "run/generation_work.hpp"
+#include "under_way.hpp"
 #include "worker/messages.hpp"
 
 namespace plimsoll::worker {
@@ -20,17 +21,14 @@ class RemoteWork;
 // Pieces that may be on their way or unread. A round trip for each token would be the pace of a fast model.
 inline constexpr std::size_t kLeastWindow = 16;
 
-// For the supervisor of the process: an answer that goes on in a new life. What is over by then is not touched.
-class WorkLink {
+// For the supervisor of the process: an answer that goes on in a new life. A suspect is past the place where the life
+// before ended once it has told more than was told by then, and a window more.
+class WorkLink final : public UnderWay {
  public:
-  // It goes on in that life. A suspect is waited for until it has passed the place where the life before ended; where
-  // this one ends before, WorkerGone is thrown and it is known whose doing that was.
-  void process_is_back(const std::shared_ptr<OpenModel>& open);
-  // A life in which it was under way has ended. By itself the second time while this one alone was tried: it is
-  // answered with Error{model_crashed}, and not tried again.
-  void note_death(const Life& life, bool by_itself);
-  void fail(const Error& why);
-  [[nodiscard]] bool is_suspect() const noexcept { return deaths_ > 0; }
+  void process_is_back(const std::shared_ptr<OpenModel>& open) override;
+  void note_death(const Life& life, bool by_itself) override;
+  void fail(const Error& why) override;
+  [[nodiscard]] bool is_suspect() const noexcept override { return deaths_ > 0; }
 
  private:
   friend class RemoteWork;

@@ -12,6 +12,11 @@
 
 namespace plimsoll::worker {
 
+Error ended_its_process_twice(const std::string& model) {
+  return {ErrorCode::model_crashed,
+          fmt::format("this request has ended the process of '{}' twice, and is not tried again", model)};
+}
+
 void WorkLink::process_is_back(const std::shared_ptr<OpenModel>& open) {
   std::shared_ptr<RemoteWork::Inbound> inbound;
   std::size_t passed = 0;
@@ -65,9 +70,7 @@ void WorkLink::note_death(const Life& life, bool by_itself) {
   }
   if (!by_itself) return;
   if (++deaths_ < 2 || !was_on_trial) return;
-  work_->over(Error(ErrorCode::model_crashed,
-                    fmt::format("this request has ended the process of '{}' twice, and is not tried again",
-                                work_->sequence_->model_name())));
+  work_->over(ended_its_process_twice(work_->sequence_->model_name()));
   work_ = nullptr;
 }
 
