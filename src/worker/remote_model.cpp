@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "load_watch.hpp"
 #include "remote_call.hpp"
 #include "remote_sequence.hpp"
 #include "room_maker.hpp"
@@ -75,7 +77,8 @@ RemoteModel::~RemoteModel() {
   }
 }
 
-std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::shared_ptr<Life>& life) {
+std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(
+    const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence) {
   auto open = loop_.shared<OpenModel>();
   open->life = life;
   const std::string text = to_text(request_);
@@ -84,11 +87,15 @@ std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::sh
       KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
-        call.setHost(RoomMaker::asked_by_process(room_));
-        return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
+        const auto watch = std::make_shared<LoadWatch>(loop_.timer(), life->process.pid(),
+                                                       most_silence.value_or(std::chrono::milliseconds(0)));
+        call.setHost(RoomMaker::asked_by_process(room_, [watch] { watch->goes_on(); }));
+        auto opening = call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());
         });
+        if (!most_silence) return opening;
+        return opening.exclusiveJoin(watch->silence<std::string>());
       }
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
     });
@@ -116,8 +123,16 @@ std::shared_ptr<OpenModel> RemoteModel::open_in_life_of(const OpenModel& other) 
   return open_;
 }
 
+// No stage of a load takes longer than all of the first one did, but where the machine has other work by now.
+std::chrono::milliseconds RemoteModel::most_silence() const {
+  constexpr double kSlower = 2;
+  const std::chrono::duration<double, std::milli> first(kSlower * (opened_.load_ms + opened_.warm_up_ms));
+  return std::max(process_.most_silence(), std::chrono::ceil<std::chrono::milliseconds>(first));
+}
+
 void RemoteModel::load_again(const std::shared_ptr<Life>& life) {
-  std::shared_ptr<OpenModel> open = open_in(life).first;  // what became of it is as it was: of the same file
+  // What became of it is as it was: of the same file.
+  std::shared_ptr<OpenModel> open = open_in(life, most_silence()).first;
   const std::lock_guard lock(mutex_);
   computed_before_ += computed_.exchange(0);
   generated_before_ += generated_.exchange(0);

@@ -2,9 +2,11 @@
 // said is known here, and is computed again.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -94,7 +96,10 @@ class RemoteModel final : public run::ServedModel {
   // meanwhile. Throws Error{model_crashed} where it has ended it twice.
   template <class Ask>
   [[nodiscard]] auto compute(Ask&& ask);
-  [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(const std::shared_ptr<Life>& life);
+  // `most_silence`: Error{engine_failed} is thrown once the process has not gone on with it for so long.
+  [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(
+      const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence = {});
+  [[nodiscard]] std::chrono::milliseconds most_silence() const;
   friend class RemoteSequence;
 
   RpcLoop& loop_;

@@ -8,7 +8,8 @@ namespace plimsoll::worker {
 
 class RoomMaker::Server final : public rpc::Host::Server {
  public:
-  explicit Server(std::shared_ptr<RoomMaker> maker) : maker_(std::move(maker)) {}
+  Server(std::shared_ptr<RoomMaker> maker, std::function<void()> is_loading)
+      : maker_(std::move(maker)), is_loading_(std::move(is_loading)) {}
 
   // The sequence that was given back for it is on its way to the process before the answer is: both go through the
   // inbox.
@@ -23,12 +24,19 @@ class RoomMaker::Server final : public rpc::Host::Server {
         });
   }
 
+  kj::Promise<void> isLoading(IsLoadingContext) override {
+    is_loading_();
+    return kj::READY_NOW;
+  }
+
  private:
   std::shared_ptr<RoomMaker> maker_;
+  std::function<void()> is_loading_;
 };
 
-rpc::Host::Client RoomMaker::asked_by_process(const std::shared_ptr<RoomMaker>& maker) {
-  return kj::heap<Server>(maker);
+rpc::Host::Client RoomMaker::asked_by_process(const std::shared_ptr<RoomMaker>& maker,
+                                              std::function<void()> is_loading) {
+  return kj::heap<Server>(maker, std::move(is_loading));
 }
 
 void RoomMaker::set(std::function<bool()> make_free) {

@@ -18,8 +18,9 @@ class RoomMaker {
   // Called on a thread of its own: a conversation of that very process is saved and given back by it. Empty: there is
   // no room to be had any more; a call that is under way is waited for.
   void set(std::function<bool()> make_free);
-  // On the loop's thread: what the process asks.
-  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker);
+  // On the loop's thread: what the process asks, and what it calls while it loads.
+  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker,
+                                                          std::function<void()> is_loading);
 
  private:
   class Server;

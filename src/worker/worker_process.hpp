@@ -60,6 +60,9 @@ struct WorkerOptions {
   std::string name{};                  // of the compute group, for the log
   std::size_t most_deaths = RestartRule::kMostDeaths;
   std::optional<Bytes> most_host_memory{};  // pages of its own; the system holds it to that, too, where that can be had
+  // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
+  // not go on with it, is ended, which is a death.
+  std::chrono::milliseconds most_silence = std::chrono::seconds(30);
   // Why a life would be in vain now; empty: nothing is in its way. It is asked before each life after the first one,
   // and what is in the way is waited out with some patience: where it lasts, the process is given up with Error{io}.
   std::function<std::string()> hindrance{};
@@ -83,6 +86,7 @@ class WorkerProcess {
   [[nodiscard]] std::shared_ptr<Life> life();
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
   bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
+  [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
   [[nodiscard]] bool has_failed() const;
   [[nodiscard]] std::string last_words() const;  // how it died last, and what it said; empty: it never did
   [[nodiscard]] std::string last_words_of(const std::shared_ptr<Life>& life);  // which is over: waits for its end

@@ -239,6 +239,21 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
   EXPECT_NE(lone->process.last_words().find("Aborted"), std::string::npos) << lone->process.last_words();
 }
 
+// Every life of the process has the fault that begins while it is in the environment.
+TEST_F(RemoteModelTest, AProcessThatHangsWhileItLoadsAgainIsEnded) {
+  WorkerOptions options = worker_options();
+  options.most_deaths = 0;
+  options.most_silence = std::chrono::seconds(2);
+  lone.emplace(open_request(request()), options);
+  const std::string expected = stream_of(params());
+  setenv("PLIMSOLL_TEST_WORKER_FAULT", "hang@0", 1);
+  ASSERT_TRUE(lone->process.kill());
+  while (lone->process.restarts() < 1) std::this_thread::yield();
+  unsetenv("PLIMSOLL_TEST_WORKER_FAULT");
+  EXPECT_EQ(stream_of(params()), expected);  // it waits
+  EXPECT_GE(lone->deaths, 2);
+}
+
 TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
   std::atomic<int> asked = 0;
   WorkerOptions hindered = worker_options();
