@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,7 +74,8 @@ class RemoteWork final : public run::GenerationWork {
     // What comes before whoever wants to hear of the prompt has heard of it, and is told behind that.
     bool holds_back = false;
     std::vector<run::GenerationOutput> held;
-    bool is_over = false;  // its end has come
+    bool is_over = false;        // its end has come
+    std::exception_ptr failure;  // which was one
     std::string stop_string;
     std::mutex calling;  // held while what may wait is called back; taken before the other one
   };
@@ -91,7 +93,8 @@ class RemoteWork final : public run::GenerationWork {
   void deliver(rpc::Reader::ToldParams::Reader told);
   void tell(run::GenerationOutput output);
   static void call_prompt_decoded(Inbound& inbound);
-  void over(Error failure);
+  void over(std::exception_ptr failure);
+  [[nodiscard]] bool is_to_begin();
   void drop_what_was_told(std::vector<run::TokenOpinion>& of_prompt);
   void require_prompt_told() const;
   [[nodiscard]] bool prompt_is_told() const noexcept;  // with the inbound's lock
@@ -102,6 +105,7 @@ class RemoteWork final : public run::GenerationWork {
   RpcLoop& loop_;
   std::shared_ptr<WorkLink> link_ = std::make_shared<WorkLink>();
   std::shared_ptr<Inbound> inbound_ = std::make_shared<Inbound>();
+  bool has_begun_ = false;  // once
   std::size_t window_ = 1;
   std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
   std::size_t noted_ = 0;        // tokens of the answer that the sequence has by itself: what had come before a pause

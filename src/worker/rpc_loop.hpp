@@ -13,6 +13,8 @@
 
 #include <kj/async-io.h>
 
+#include <plimsoll/base/error.hpp>
+
 namespace plimsoll::worker {
 
 // Work for a loop's thread, from any thread: the library's own executors take work from threads with a loop only, or
@@ -49,8 +51,8 @@ class RpcLoop {
   [[nodiscard]] std::shared_ptr<T> shared() {
     return std::shared_ptr<T>(new T(), [this](T* object) { post([object] { delete object; }); });
   }
-  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as it is. Not from the
-  // loop's own thread.
+  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as it is. Throws
+  // Error{usage} on the loop's own thread: inside a callback of somebody who asks a model meanwhile.
   template <class Work>
   auto run(Work&& work);
   [[nodiscard]] kj::LowLevelAsyncIoProvider& io() noexcept { return *io_; }  // on the loop's thread
@@ -86,6 +88,10 @@ template <class Work>
 auto RpcLoop::run(Work&& work) {
   using Result = typename Unpromised<std::invoke_result_t<Work>>::Type;
   static_assert(!std::is_void_v<Result>, "give something, so that one form suffices");
+  if (is_this_thread())
+    throw Error(ErrorCode::usage,
+                "prompt_progress is called while models in other processes answer: nothing can be asked of one inside "
+                "it");
   const auto call = std::make_shared<Call<Result>>();
   const auto done = [call](auto&& change) {
     const std::lock_guard lock(call->mutex);

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
 #include "worker/limits.hpp"
@@ -201,6 +202,54 @@ TEST_F(RemoteModelTest, AnAnswerLeftBeforeWhatHadComeIsReadEndsNoOtherLife) {
     EXPECT_EQ(stream_of(params()), expected);
   }
   EXPECT_EQ(lone->deaths, 4);
+}
+
+TEST_F(RemoteModelTest, WhatACallbackLetsOutIsItsReadersAndEndsNothing) {
+  open();
+  const std::string expected = local(params());
+  for (const bool of_progress : {true, false}) {
+    std::atomic<bool> throws = true;
+    const auto callback = [&] {
+      if (throws.exchange(false)) throw std::runtime_error("of a callback");
+    };
+    GenerationParams asked = params();
+    if (of_progress)
+      asked.prompt_progress = [&](std::size_t, std::size_t) { callback(); };
+    else
+      asked.prompt_decoded = callback;
+    Conversation conversation = lone->model.create();
+    {
+      Generation generation(conversation, asked);
+      try {
+        (void)generation.next();
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const std::exception& error) {
+        EXPECT_STREQ(error.what(), "of a callback");
+      }
+      EXPECT_EQ(stream(generation), expected);
+    }
+    EXPECT_EQ(conversation.size(), asked.prompt.size() + 60);
+    EXPECT_EQ(lone->deaths, 0);
+  }
+}
+
+TEST_F(RemoteModelTest, InsideAProgressNothingCanBeAskedOfAModel) {
+  open();
+  GenerationParams asked = params();
+  std::atomic<int> refused = 0;
+  asked.prompt_progress = [&](std::size_t, std::size_t) {
+    test::expect_error(ErrorCode::usage, "prompt_progress",
+                       [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
+    ++refused;
+  };
+  EXPECT_EQ(stream_of(asked), local(params()));
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(RemoteModelTest, WhoReadsOnBehindACrashHearsOfItAgain) {
+  open_with_fault("abort");
+  Generation generation(lone->model.create(), params({.temperature = 0}, "Nothing but §"));
+  for (int i = 0; i < 2; ++i) test::expect_error(ErrorCode::model_crashed, "twice", [&] { (void)generation.next(); });
 }
 
 TEST_F(RemoteModelTest, AllSequencesCanBeTakenAgainAtOnce) {
