@@ -50,8 +50,10 @@ bool RoomMaker::make() noexcept {
     return make_free_ && make_free_();
   } catch (const std::exception& error) {
     log::error("worker", "no room could be made in a cache: {}", error.what());
-    return false;
+  } catch (...) {
+    log::error("worker", "no room could be made in a cache");
   }
+  return false;
 }
 
 }  // namespace plimsoll::worker

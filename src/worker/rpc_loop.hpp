@@ -17,6 +17,13 @@
 
 namespace plimsoll::worker {
 
+// What the RPC library hands on of a failure is no std::exception, and would end a thread that catches those.
+class RpcFailure final : public kj::Exception, public std::exception {
+ public:
+  explicit RpcFailure(kj::Exception&& failure) : kj::Exception(kj::mv(failure)) {}
+  [[nodiscard]] const char* what() const noexcept override { return getDescription().cStr(); }
+};
+
 // Work for a loop's thread, from any thread: the library's own executors take work from threads with a loop only, or
 // wait until it is done. Made on the loop's thread, and outlives its last post().
 class Inbox final : private kj::TaskSet::ErrorHandler {
@@ -51,7 +58,7 @@ class RpcLoop {
   [[nodiscard]] std::shared_ptr<T> shared() {
     return std::shared_ptr<T>(new T(), [this](T* object) { post([object] { delete object; }); });
   }
-  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as it is. Throws
+  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as RpcFailure. Throws
   // Error{usage} on the loop's own thread: inside a callback of somebody who asks a model meanwhile.
   template <class Work>
   auto run(Work&& work);
@@ -105,7 +112,7 @@ auto RpcLoop::run(Work&& work) {
     }).then([done](Result&& result) {
         done([&](auto& of) { of.result.emplace(kj::mv(result)); });
       }).detach([done](kj::Exception&& failure) {
-      done([&](auto& of) { of.failure = std::make_exception_ptr(kj::mv(failure)); });
+      done([&](auto& of) { of.failure = std::make_exception_ptr(RpcFailure(kj::mv(failure))); });
     });
   });
   std::unique_lock lock(call->mutex);

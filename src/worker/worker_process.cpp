@@ -138,11 +138,15 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
 // What waits for an answer of it hears of its end now.
 void WorkerProcess::disconnect(Life& life) {
   life.is_over = true;
-  (void)loop_.run([&]() -> kj::Promise<bool> {
-    life.worker = nullptr;
-    life.connection = nullptr;
-    return true;
-  });
+  try {
+    (void)loop_.run([&]() -> kj::Promise<bool> {
+      life.worker = nullptr;
+      life.connection = nullptr;
+      return true;
+    });
+  } catch (const std::exception& error) {  // the library's objects may throw at their end
+    log::debug("worker", "the connection to '{}' ended badly: {}", options_.name, error.what());
+  }
 }
 
 // Waits for the end of each life, and begins the next one. A life whose end nobody wanted is a death.
