@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -40,19 +39,25 @@ RemoteModel::RemoteModel(RpcLoop& loop, WorkerProcess& process, OpenRequest requ
       room_(std::make_shared<RoomMaker>(loop)) {}
 
 void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
-  const std::shared_ptr<Life> life = process_.life();
-  std::shared_ptr<OpenModel> open;
+  const std::shared_ptr<Life> life = process_.life(stop);
+  if (stop.stop_requested()) throw_stopped();
   try {
     std::optional<std::stop_callback<EndProcess>> ends;
     if (is_alone) ends.emplace(stop, EndProcess{.process = &process_});
-    std::tie(open, opened_) = open_in(life);
+    auto [open, opened] = open_in(life);
+    const std::lock_guard lock(mutex_);
+    if (life->is_over) throw WorkerGone();  // a later one knows nothing of it
+    open_ = std::move(open);
+    opened_ = std::move(opened);
   } catch (const WorkerGone&) {
     const std::string words = process_.last_words_of(life);
-    if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name()));
+    if (stop.stop_requested()) throw_stopped();
     throw Error(ErrorCode::model_unusable, fmt::format("the process that loaded '{}' {}", name(), words));
   }
-  const std::lock_guard lock(mutex_);
-  if (!open_) open_ = std::move(open);  // else it has died since, and is there again
+}
+
+void RemoteModel::throw_stopped() const {
+  throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name()));
 }
 
 RemoteModel::~RemoteModel() {
@@ -131,6 +136,10 @@ std::chrono::milliseconds RemoteModel::most_silence() const {
 }
 
 void RemoteModel::load_again(const std::shared_ptr<Life>& life) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return;  // who loads it waits for this life, or has heard that the one before is over
+  }
   // What became of it is as it was: of the same file.
   std::shared_ptr<OpenModel> open = open_in(life, most_silence()).first;
   const std::lock_guard lock(mutex_);

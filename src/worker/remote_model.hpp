@@ -41,7 +41,7 @@ class RemoteModel final : public run::ServedModel {
 
   // Once, before anything else. Loads it there, and waits for that. Throws what loading throws, and
   // Error{model_unusable} where it ends the process. `stop`: the process is ended, where it has no other model
-  // (`is_alone`); throws Error{cancelled} then.
+  // (`is_alone`), and none is waited for; throws Error{cancelled} then.
   void load(const std::stop_token& stop = {}, bool is_alone = false);
   [[nodiscard]] const Opened& opened() const noexcept { return opened_; }
   // Before it is closed. Answers whether the process serves others still; else it is going to be ended anyhow.
@@ -78,8 +78,8 @@ class RemoteModel final : public run::ServedModel {
   void note(rpc::Counts::Reader counts) noexcept;
 
   // --- the process's supervisor ---
-  void note_death(const Life& life, bool by_itself);  // what was under way in it has seen that
-  void load_again(const std::shared_ptr<Life>& life);
+  void note_death(const Life& life, bool by_itself);   // what was under way in it has seen that
+  void load_again(const std::shared_ptr<Life>& life);  // where it was loaded
   // What was under way goes on, one after the other; first, and each alone to its end, what has seen two deaths.
   void go_on(bool suspects);
   void fail_all(const Error& why);  // it is given up
@@ -100,6 +100,7 @@ class RemoteModel final : public run::ServedModel {
   [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(
       const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence = {});
   [[nodiscard]] std::chrono::milliseconds most_silence() const;
+  [[noreturn]] void throw_stopped() const;
   friend class RemoteSequence;
 
   RpcLoop& loop_;

@@ -246,10 +246,12 @@ void WorkerProcess::throw_why_not() const {
               fmt::format("'{}' computes no more: {}", options_.name, failure_ ? failure_->what() : "it is ended"));
 }
 
-std::shared_ptr<Life> WorkerProcess::life() {
+std::shared_ptr<Life> WorkerProcess::life(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return (life_ && is_ready_) || failure_ || is_ending_; });
+  const bool is_settled = changed_.wait(lock, stop, [&] { return (life_ && is_ready_) || failure_ || is_ending_; });
   if (life_ && is_ready_) return life_;
+  if (!is_settled)
+    throw Error(ErrorCode::cancelled, fmt::format("who waited for the process of '{}' was stopped", options_.name));
   throw_why_not();
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -82,8 +83,9 @@ class WorkerProcess {
   // own. Before they are loaded.
   void set_mapped(Bytes mapped);
   void start();  // throws Error{io}
-  // The life of now; waits while there is none and one is to come. Throws Error where it was given up.
-  [[nodiscard]] std::shared_ptr<Life> life();
+  // The life of now; waits while there is none and one is to come. Throws Error where it was given up, and
+  // Error{cancelled} where the waiting is.
+  [[nodiscard]] std::shared_ptr<Life> life(const std::stop_token& stop = {});
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
   bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
   [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
@@ -108,7 +110,7 @@ class WorkerProcess {
   const WorkerOptions options_;
   WorkerObserver& observer_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::shared_ptr<Life> life_;  // null: none now
   bool is_ready_ = false;       // everything in it is made
   bool is_ending_ = false;

@@ -318,6 +318,27 @@ TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
   EXPECT_EQ(lone->process.restarts(), 1U);
 }
 
+TEST_F(RemoteModelTest, ALoadThatWaitsForALifeCanBeStopped) {
+  WorkerOptions hindered = worker_options();
+  hindered.patience = std::chrono::hours(1);
+  hindered.hindrance = [] { return "the other machine is away"; };
+  lone.emplace(open_request(request()), hindered);
+  ASSERT_TRUE(lone->process.kill());
+  while (lone->deaths == 0) std::this_thread::yield();
+  RemoteModel second(lone->loop, lone->process, open_request(request()), lone->model.vocabulary());
+  std::stop_source stop;
+  const std::jthread stopper([&] { stop.request_stop(); });
+  test::expect_error(ErrorCode::cancelled, "stopped", [&] { second.load(stop.get_token()); });
+}
+
+// It stands in the list of its process before it is loaded. Whoever loads it waits for the life that is being made.
+TEST_F(RemoteModelTest, WhatIsNotLoadedYetIsNotLoadedAgain) {
+  open();
+  RemoteModel second(lone->loop, lone->process, open_request(request()), lone->model.vocabulary());
+  second.load_again(lone->process.life());
+  EXPECT_EQ(second.open_at_once(), nullptr);
+}
+
 TEST_F(RemoteModelTest, WhatIsInItsWayForLongIsSaid) {
   WorkerOptions hindered = worker_options();
   hindered.patience = std::chrono::milliseconds(0);
