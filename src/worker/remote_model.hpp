@@ -73,6 +73,11 @@ class RemoteModel final : public run::ServedModel {
   }
 
   [[nodiscard]] RpcLoop& loop() noexcept { return loop_; }
+  // On the loop's thread: what that life answers; where it does not for long, it is ended, and this is disconnected.
+  template <class T>
+  [[nodiscard]] kj::Promise<T> in_time(const OpenModel& open, kj::Promise<T> answer) {
+    return answer.exclusiveJoin(process_.too_late<T>(open.life));
+  }
   // In the life of now; waits where there is none. Throws Error{engine_failed} where there is none to come.
   [[nodiscard]] std::shared_ptr<OpenModel> open();
   void note(rpc::Counts::Reader counts) noexcept;

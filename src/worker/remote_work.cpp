@@ -158,10 +158,10 @@ kj::Promise<bool> RemoteWork::send(const RemoteWork& work, const std::string& pa
   call.setParams(params.c_str());
   call.setReader(kj::heap<ReaderServer>(work.inbound_, number));
   if (const RemoteSequence* draft = draft_of(work.params_)) call.setDraft(draft->client());
-  return call.send().then([begun](auto&& made) {
+  return work.sequence_->model().in_time<bool>(*begun->open, call.send().then([begun](auto&& made) {
     begun->generation = made.getGeneration();
     return true;
-  });
+  }));
 }
 
 // With the link's mutex. In a new life the sequence is made again first, with what has been said.
@@ -298,14 +298,14 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
           KJ_IF_MAYBE (generation, begun->generation) {
             auto call = generation->endRequest();
             call.setRead(kept.size() - begun->said);
-            return call.send().then([&](auto&& done) {
+            return sequence_->model().in_time<bool>(*begun->open, call.send().then([&](auto&& done) {
               const auto data = done.getRest();
               rest.assign(data.asChars().begin(), data.size());
               tokens = tokens_of(done.getTokens());
               state = {.waiting = done.getState().getWaiting(), .has_logits = done.getState().getHasLogits()};
               begun->generation = nullptr;
               return true;
-            });
+            }));
           }
           return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
         });

@@ -135,6 +135,13 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
   return life;
 }
 
+void WorkerProcess::end_what_hangs(Life& life) const {
+  log::error("worker", "the process of '{}' has not answered for {} s and is ended", options_.name,
+             std::chrono::duration<double>(options_.most_to_answer).count());
+  life.hangs = true;
+  life.process.kill();
+}
+
 // What waits for an answer of it hears of its end now.
 void WorkerProcess::disconnect(Life& life) {
   life.is_over = true;
@@ -159,10 +166,11 @@ void WorkerProcess::supervise() {
     }
     const std::uint64_t ended_before = ended_for_want_of_memory();
     ChildProcess::End end = life->process.end(kLastWords);
+    if (life->hangs) end.how += ", since it did not answer any more";
     if (life->memory && life->memory->has_ended_one()) end.how += ", since its host memory is limited";
     const Death death{.how = std::move(end.how),
                       .last_words = without_end_of_line(std::move(end.errors)),
-                      .by_itself = !is_from_outside(end.signal, ended_before)};
+                      .by_itself = life->hangs || !is_from_outside(end.signal, ended_before)};
     {
       const std::lock_guard lock(mutex_);
       life_ = nullptr;
