@@ -59,7 +59,7 @@ void hand_on(int signal, siginfo_t* from, void*) {
 }
 
 void hand_on_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = hand_on;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
