@@ -11,14 +11,14 @@ namespace {
 // The batch that finds no room is tried again that often.
 constexpr std::chrono::milliseconds kMoment{1};
 
-void delete_on_own_loop(rpc::Host::Client* host) {
-  own_loop().post([host] { delete host; });
-}
-
 }  // namespace
 
+<<<<<<< HEAD:src/worker/reclaim_request.cpp
 ReclaimRequest::ReclaimRequest(rpc::Host::Client host)
     : host_(new rpc::Host::Client(kj::mv(host)), delete_on_own_loop) {}
+=======
+RoomRequest::RoomRequest(rpc::Host::Client host) : host_(held_for_own_loop(kj::mv(host))) {}
+>>>>>>> worker:src/worker/room_request.cpp
 
 void ReclaimRequest::ask() {
   own_loop().post([self = shared_from_this()] {
