@@ -14,6 +14,7 @@
 
 #include "checked_lease.hpp"
 #include "connection_threads.hpp"
+#include "contained.hpp"
 #include "http_failure.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
@@ -87,11 +88,13 @@ void Server::Impl::add_common_handling() {
     return let_in(own, response);
   });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
-    if (response.body.empty()) explain_failure(request, response);
+    if (response.body.empty())
+      (void)contained("what explains a failure", [&] { explain_failure(request, response); });
   });
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    if (!response.content_provider_) write_down(request, response.status);
+    if (response.content_provider_) return;
+    (void)contained("what writes a request down", [&] { write_down(request, response.status); });
   });
 }
 
