@@ -28,6 +28,7 @@ constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
+constexpr const char* kRead = "read";  // what was made of it
 constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
@@ -164,6 +165,8 @@ Server::Impl::Work Server::Impl::answering(Work work) {
   return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
     const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
     try {
+      // Before anything is made of the body, for as long as there is an answer to it.
+      response.user_data.set(kRead, std::shared_ptr<RequestMemory::Share>(request_memory.take(request.body.size())));
       work(request, response);
     } catch (const std::exception& error) {
       const api::Problem problem = explained(error, origin_of(request, response));
@@ -206,7 +209,6 @@ struct Begun {
   explicit Begun(RequestCounters& counters) : work(counters) {}
   RequestCounters::Work work;
   std::unique_ptr<KeyUsage::Request> of_key;
-  std::unique_ptr<RequestMemory::Share> memory;
 };
 
 }  // namespace
@@ -221,7 +223,6 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::R
         .retry_after(std::chrono::seconds(1));
   }
   begun->of_key = key_usage.begin(owner_of(request), std::chrono::steady_clock::now());
-  begun->memory = request_memory.take(request.body.size());
   return {begun, &begun->work};
 }
 

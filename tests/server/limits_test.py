@@ -92,6 +92,17 @@ class Limits(unittest.TestCase):
             self.assertIn(f'plimsoll_model_eviction_seconds_count{{model="{model["name"]}"}} {model["evictions"]}\n', text)
             self.assertIn(f'plimsoll_request_queue_time_seconds_count{{model="{model["name"]}"}} 4\n', text)
 
+    def test_what_is_made_of_a_body_is_charged_before_it_is_read(self):
+        """There is room for the body, and none for what its JSON takes: whether it is JSON is not even looked at."""
+        server = self.serving("-m", MATE, "-c", 8192, "--budget", f"CPU={self.needed_by_one() + (16 << 20)}", *SMALL)
+        self.assertEqual(server.post("/v1/completions", {"prompt": "x", "max_tokens": 1})[0], 200)  # the model stays loaded
+        body = b"[" + b"0," * (3 << 20)
+        for path in ("/v1/chat/completions", "/v1/embeddings", "/v1/messages/count_tokens"):
+            status, headers, answer = server.request("POST", path, body)
+            self.assertEqual(status, 503, answer)
+            self.assertIn("Retry-After", headers)
+        self.assertEqual(server.post("/v1/completions", {"prompt": "x", "max_tokens": 1})[0], 200)
+
     def test_too_many_at_once_are_asked_to_come_again(self):
         """Two are at work: one is never done while nobody reads it, the other one waits for its slot."""
         server = self.serving("-m", BOSUN, "-c", 512, "--max-requests", 2, *SMALL)
