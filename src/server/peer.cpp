@@ -62,6 +62,12 @@ void Peer::ask(int socket) {
   (void)!send(socket, kNothing.data(), kNothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void Peer::hear_no_more() {
+  const std::lock_guard lock(mutex_);
+  if (!socket_) socket_ = socket_of(request_);
+  if (*socket_ != kNone) (void)::shutdown(*socket_, SHUT_RD);
+}
+
 void Peer::answer_begins() {
   const std::lock_guard lock(mutex_);
   may_ask_ = false;

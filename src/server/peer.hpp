@@ -20,6 +20,8 @@ class Peer {
   [[nodiscard]] bool is_gone();
   // Whether nothing more comes from it: it has gone, or waits for the answer.
   [[nodiscard]] bool has_closed_its_half() const { return request_.is_connection_closed(); }
+  // Nothing more is read of it: who waits for it finds the connection's end.
+  void hear_no_more();
   // From now on nothing may be sent that is not the answer.
   void answer_begins();
 

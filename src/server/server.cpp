@@ -29,6 +29,8 @@ constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
 constexpr const char* kRead = "read";  // what was made of it
+constexpr const char* kArriving = "arriving";
+using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
 constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
@@ -88,6 +90,8 @@ void Server::Impl::add_common_handling() {
     own.path = usual_path(own.method, own.path);
     return let_in(own, response);
   });
+  http->take_bodies_in([this](httplib::Request& request, httplib::Response& response,
+                              const httplib::ContentReader& content) { return take_body_in(request, response, content); });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (response.body.empty())
       (void)contained("what explains a failure", [&] { explain_failure(request, response); });
@@ -100,6 +104,10 @@ void Server::Impl::add_common_handling() {
 }
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
+  const Arriving* arriving = response.user_data.get<Arriving>(kArriving);
+  if (response.status == 400 && arriving != nullptr && *arriving && (*arriving)->is_late())
+    return put(response, {408, "timeout", "the body did not arrive within the time that this server waits for one"},
+               shape_of(request.path));
   std::string allowed = response.status == 404 ? http->allowed_at(request.path) : "";
   if (!allowed.empty()) response.set_header("Allow", allowed);
   put(response, failure_of(request, response.status, allowed, options.limits.body), shape_of(request.path));
@@ -109,6 +117,11 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   using Answer = httplib::Server::HandlerResponse;
   allow_origin(request, response, options);
   response.set_header("X-Content-Type-Options", "nosniff");
+  const std::size_t body = announced_body(request, options.limits.body);
+  if (body > 0) {  // of one that is turned away as well: the library reads it to its end
+    const auto time = time_for_body(std::min<std::size_t>(body, options.limits.body.value()), options.limits.reading);
+    response.user_data.set(kArriving, std::make_shared<ArrivingBody>(disconnect_watcher, peer_of(request), time));
+  }
   const std::string id = "req_" + random_id();  // OpenAI's clients show the first, Anthropic's the second
   response.set_header(kRequestId, id);
   response.set_header("request-id", id);
@@ -141,15 +154,30 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
         {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
   }
   if (const auto problem = make_readable(request)) return turn_away(*problem);
-  // Charged before it arrives, for as long as there is an answer to it. A larger one is refused before it is read.
-  const std::size_t body = request.get_header_value_u64("Content-Length");
-  if (body == 0 || body > options.limits.body.value()) return Answer::Unhandled;
+  // Charged before it arrives, for as long as there is an answer to it; what does not say its size is, as it arrives. A
+  // larger one is refused before it is read.
+  if (body == 0 || body > options.limits.body.value() || request.has_header("Transfer-Encoding"))
+    return Answer::Unhandled;
   try {
     response.user_data.set(kBody, std::shared_ptr<RequestMemory::Share>(request_memory.receive(body)));
   } catch (const api::Problem& problem) {
     return turn_away(problem);
   }
   return Answer::Unhandled;
+}
+
+bool Server::Impl::take_body_in(httplib::Request& request, httplib::Response& response,
+                                const httplib::ContentReader& content) {
+  using Share = std::shared_ptr<RequestMemory::Share>;
+  std::size_t charged = 0;
+  if (response.user_data.get<Share>(kBody) != nullptr)
+    charged = request.get_header_value_u64("Content-Length");
+  else
+    response.user_data.set(kBody, Share(request_memory.take(0)));
+  std::optional<api::Problem> refused;
+  const bool is_there = take_in(content, request.body, charged, **response.user_data.get<Share>(kBody), refused);
+  if (refused) put(response, *refused, shape_of(request.path));
+  return is_there;
 }
 
 void Server::Impl::write_down(const httplib::Request& request, int status) {
@@ -165,6 +193,7 @@ Server::Impl::Work Server::Impl::answering(Work work) {
   return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
     const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
     try {
+      response.user_data.set(kArriving, Arriving());
       // Before anything is made of the body, for as long as there is an answer to it.
       response.user_data.set(kRead, std::shared_ptr<RequestMemory::Share>(request_memory.take(request.body.size())));
       work(request, response);

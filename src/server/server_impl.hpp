@@ -18,6 +18,7 @@
 #include "access.hpp"
 #include "adapter_scales.hpp"
 #include "api_keys.hpp"
+#include "arriving_body.hpp"
 #include "asked_model.hpp"
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
@@ -46,6 +47,8 @@ struct Server::Impl {
   // --- server.cpp ---
   void add_common_handling();
   [[nodiscard]] httplib::Server::HandlerResponse let_in(httplib::Request& request, httplib::Response& response);
+  [[nodiscard]] bool take_body_in(httplib::Request& request, httplib::Response& response,
+                                  const httplib::ContentReader& content);
   // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
 
