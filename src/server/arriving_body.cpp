@@ -21,12 +21,11 @@ std::chrono::milliseconds time_for_body(std::size_t bytes, std::chrono::seconds 
 
 ArrivingBody::ArrivingBody(DisconnectWatcher& watcher, std::shared_ptr<Peer> client, std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
-  watched_ = watcher.watch([client = std::move(client), is_late = is_late_, until] {
-    if (std::chrono::steady_clock::now() < until) return false;
-    *is_late = true;
-    client->hear_no_more();
-    return true;
+  watched_ = watcher.watch([is_late = is_late_, until] {
+    *is_late = std::chrono::steady_clock::now() >= until;
+    return is_late->load();
   });
+  on_stop_.emplace(watched_->token(), [client = std::move(client)] { client->hear_no_more(); });
 }
 
 bool take_in(const httplib::ContentReader& content, std::string& body, std::size_t charged, RequestMemory::Share& memory,

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include <httplib.h>
@@ -25,7 +27,8 @@ namespace plimsoll::server {
 [[nodiscard]] std::chrono::milliseconds time_for_body(std::size_t bytes, std::chrono::seconds patience);
 
 // The library waits for some time for each read, and so for ever for a client that sends a byte from time to time. While
-// this lives, nothing more is read of such a client once the time is over: what reads finds the connection's end.
+// this lives, nothing more is read of such a client once the time is over, or the server ends: what reads finds the
+// connection's end.
 //
 // Ends before `watcher`, and before the request that `client` is of.
 class ArrivingBody {
@@ -36,6 +39,7 @@ class ArrivingBody {
  private:
   std::shared_ptr<std::atomic<bool>> is_late_ = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<DisconnectWatcher::Watch> watched_;
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_{};  // ends before it
 };
 
 // Reads a body to its end into `body`, and grows `memory` by what it is larger than `charged`. False: it is not there.
