@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "contained.hpp"
+
 namespace plimsoll::server {
 namespace {
 
@@ -25,7 +27,9 @@ ArrivingBody::ArrivingBody(DisconnectWatcher& watcher, std::shared_ptr<Peer> cli
     *is_late = std::chrono::steady_clock::now() >= until;
     return is_late->load();
   });
-  on_stop_.emplace(watched_->token(), [client = std::move(client)] { client->hear_no_more(); });
+  on_stop_.emplace(watched_->token(), [client = std::move(client)] {
+    (void)contained("the end of a body", [&] { client->hear_no_more(); });
+  });
 }
 
 bool take_in(const httplib::ContentReader& content, std::string& body, std::size_t charged, RequestMemory::Share& memory,
