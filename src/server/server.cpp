@@ -362,6 +362,7 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     impl.disconnect_watcher.stop_all();
+    impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever
     impl.http->library().stop();
   });
   const std::jthread readiness_notifier([&] {

@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -117,6 +118,26 @@ class Limits(unittest.TestCase):
         holder.close()
         waiting.join()
         self.assertEqual(answers, [200])
+
+    def test_it_may_be_asked_to_stop_before_it_listens(self):
+        """It waits for its keys, which a pipe never gives."""
+        with tempfile.TemporaryDirectory() as folder:
+            keys = pathlib.Path(folder) / "keys"
+            os.mkfifo(keys)
+            process = subprocess.Popen([PROGRAM, "serve", "-m", BOSUN, "-c", "256", *SMALL, "--port", "0", "--api-key-file", str(keys)],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            writer = None
+            while writer is None and process.poll() is None:
+                try:
+                    writer = os.open(keys, os.O_WRONLY | os.O_NONBLOCK)
+                except OSError:  # nobody reads it yet
+                    time.sleep(0.01)
+            self.assertIsNotNone(writer, process.poll())
+            process.send_signal(signal.SIGTERM)
+            out, error = process.communicate(timeout=60)
+            os.close(writer)
+        self.assertEqual((process.returncode, out), (0, ""), error)
+        self.assertNotIn("interrupted", error)
 
     def test_it_lets_requests_end_when_it_is_asked_to_stop(self):
         server = self.serving("-m", BOSUN, "-c", 512, *SMALL)
