@@ -33,6 +33,10 @@ constexpr const char* kArriving = "arriving";
 using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
 constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
 
+api::Problem no_key() {
+  return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
+}
+
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
   const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
   return folder / "kept";
@@ -149,10 +153,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   if (ending && !is_about_the_server(request)) {
     return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
   }
-  if (!keys.open() && !is_public(request) && !keys.owner_of(key_of(request))) {
-    return turn_away(
-        {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
-  }
+  if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
   // Charged before it arrives, for as long as there is an answer to it; what does not say its size is, as it arrives. A
   // larger one is refused before it is read.
@@ -194,6 +195,7 @@ Server::Impl::Work Server::Impl::answering(Work work) {
     const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
     try {
       response.user_data.set(kArriving, Arriving());
+      if (!may_ask(request)) throw no_key();  // it may have been taken away while the body arrived
       // Before anything is made of the body, for as long as there is an answer to it.
       response.user_data.set(kRead, std::shared_ptr<RequestMemory::Share>(request_memory.take(request.body.size())));
       work(request, response);
@@ -304,8 +306,12 @@ Server::Impl::Attended Server::Impl::watch(const httplib::Request& request, std:
   return {.client = std::move(client), .watched = std::move(watched)};
 }
 
+bool Server::Impl::may_ask(const httplib::Request& request) const {
+  return is_public(request) || keys.owner_of(key_of(request)).has_value();
+}
+
 std::string Server::Impl::owner_of(const httplib::Request& request) const {
-  return keys.owner_of(key_of(request)).value_or("");
+  return keys.last_owner_of(key_of(request)).value_or("");
 }
 
 // Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.

@@ -147,6 +147,7 @@ struct Server::Impl {
   };
   [[nodiscard]] Attended watch(const httplib::Request& request, std::shared_ptr<Peer> client = nullptr);
   [[nodiscard]] std::shared_ptr<Peer> peer_of(const httplib::Request& request) const;
+  [[nodiscard]] bool may_ask(const httplib::Request& request) const;  // with its key, as keys are now
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
   [[nodiscard]] ServerContext context() {
     return {host, prompts, vocabularies, key_usage, adapter_scales, request_memory, options};
