@@ -21,7 +21,7 @@ std::string key_of(const httplib::Request& request) {
 
 bool is_public(const httplib::Request& request) {
   return request.path == "/" || request.path == "/health" || request.path == "/v1/health" ||
-         request.method == "OPTIONS";
+         request.path == "/ping" || request.method == "OPTIONS";
 }
 
 bool is_about_the_server(const httplib::Request& request) {
