@@ -52,8 +52,7 @@ class SamplingReader {
     const Json* given = fields_.find("samplers");
     if (given == nullptr) return;
     const std::size_t count = given->is_string() ? given->get_ref<const std::string&>().size() : given->size();
-    if (count > kMostSamplers)
-      fields_.fail("samplers", fmt::format("may hold {} samplers at most", kMostSamplers));
+    if (count > kMostSamplers) fields_.fail("samplers", fmt::format("may hold {} samplers at most", kMostSamplers));
     std::vector<std::string> names = given->is_string() ? of_letters(given->get<std::string>()) : texts("samplers");
     for (const std::string& name : names) {
       if (engine::sampler_from_name(name).empty())

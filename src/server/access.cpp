@@ -20,8 +20,8 @@ std::string key_of(const httplib::Request& request) {
 }
 
 bool is_public(const httplib::Request& request) {
-  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" ||
-         request.path == "/ping" || request.method == "OPTIONS";
+  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" || request.path == "/ping" ||
+         request.method == "OPTIONS";
 }
 
 bool is_about_the_server(const httplib::Request& request) {

@@ -32,8 +32,8 @@ ArrivingBody::ArrivingBody(DisconnectWatcher& watcher, std::shared_ptr<Peer> cli
   });
 }
 
-bool take_in(const httplib::ContentReader& content, std::string& body, std::size_t charged, RequestMemory::Share& memory,
-             std::optional<api::Problem>& refused) {
+bool take_in(const httplib::ContentReader& content, std::string& body, std::size_t charged,
+             RequestMemory::Share& memory, std::optional<api::Problem>& refused) {
   return content([&](const char* data, std::size_t size) {
     try {
       for (; body.size() + size > charged; charged += kStep) memory.grow(Bytes{kStep});

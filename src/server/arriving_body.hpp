@@ -26,9 +26,9 @@ namespace plimsoll::server {
 // The time that a body of so many bytes has: `patience`, and a second for each 64 KiB, which a slow line brings.
 [[nodiscard]] std::chrono::milliseconds time_for_body(std::size_t bytes, std::chrono::seconds patience);
 
-// The library waits for some time for each read, and so for ever for a client that sends a byte from time to time. While
-// this lives, nothing more is read of such a client once the time is over, or the server ends: what reads finds the
-// connection's end.
+// The library waits for some time for each read, and so for ever for a client that sends a byte from time to time.
+// While this lives, nothing more is read of such a client once the time is over, or the server ends: what reads finds
+// the connection's end.
 //
 // Ends before `watcher`, and before the request that `client` is of.
 class ArrivingBody {

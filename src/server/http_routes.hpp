@@ -20,8 +20,8 @@ class HttpRoutes {
 
   explicit HttpRoutes(std::unique_ptr<httplib::Server> library) : library_(std::move(library)) {}
 
-  // Takes a body in as it arrives, into the request's; for the routes that are added after this. False: it is not there,
-  // and the answer says why, or has the library's status.
+  // Takes a body in as it arrives, into the request's; for the routes that are added after this. False: it is not
+  // there, and the answer says why, or has the library's status.
   using TakeIn = std::function<bool(httplib::Request&, httplib::Response&, const httplib::ContentReader&)>;
   void take_bodies_in(TakeIn take_in) { take_in_ = std::move(take_in); }
 

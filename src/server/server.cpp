@@ -31,7 +31,7 @@ constexpr const char* kBody = "body";  // among the library's data of an answer
 constexpr const char* kRead = "read";  // what was made of it
 constexpr const char* kArriving = "arriving";
 using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
-constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
+constexpr double kBytesOfAToken = 4;             // of a request's body, for its share beside others
 
 api::Problem no_key() {
   return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
@@ -94,11 +94,12 @@ void Server::Impl::add_common_handling() {
     own.path = usual_path(own.method, own.path);
     return let_in(own, response);
   });
-  http->take_bodies_in([this](httplib::Request& request, httplib::Response& response,
-                              const httplib::ContentReader& content) { return take_body_in(request, response, content); });
+  http->take_bodies_in(
+      [this](httplib::Request& request, httplib::Response& response, const httplib::ContentReader& content) {
+        return take_body_in(request, response, content);
+      });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
-    if (response.body.empty())
-      (void)contained("what explains a failure", [&] { explain_failure(request, response); });
+    if (response.body.empty()) (void)contained("what explains a failure", [&] { explain_failure(request, response); });
   });
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {

@@ -81,7 +81,7 @@ struct Server::Impl {
     std::string model;
     std::vector<std::vector<float>> vectors;
     std::size_t tokens = 0;
-    double load_ms = 0;  // until the model was there
+    double load_ms = 0;                              // until the model was there
     std::unique_ptr<RequestMemory::Share> memory{};  // of the vectors, and of what is written of them
   };
   [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked,

@@ -81,8 +81,8 @@ TEST(ArrivingBodyTest, OneThatTricklesEnds) {
   httplib::Server server;
   std::atomic<bool> was_late = false;
   server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
-    response.user_data.set("arriving", std::make_shared<ArrivingBody>(
-                                           watcher, std::make_shared<Peer>(request, false), milliseconds(100)));
+    response.user_data.set(
+        "arriving", std::make_shared<ArrivingBody>(watcher, std::make_shared<Peer>(request, false), milliseconds(100)));
     return httplib::Server::HandlerResponse::Unhandled;
   });
   server.set_error_handler([&](const httplib::Request&, httplib::Response& response) {

@@ -9,7 +9,8 @@ namespace {
 
 TEST(LastPlaceTest, IsWhereTheTextStandsLast) {
   const std::string text = "aye aye, captain: aye";
-  for (const char* part : {"a", "aye", "aye aye", "captain", "aye aye, captain: aye", "e", "no", "aye aye, captain: aye!"})
+  for (const char* part :
+       {"a", "aye", "aye aye", "captain", "aye aye, captain: aye", "e", "no", "aye aye, captain: aye!"})
     EXPECT_EQ(last_place(text, part), text.rfind(part)) << part;
   EXPECT_EQ(last_place("aaaa", "aa"), 2U);
   EXPECT_EQ(last_place("", "a"), std::string::npos);
