@@ -156,9 +156,11 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   }
   if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
-  // Charged before it arrives, for as long as there is an answer to it; what does not say its size is, as it arrives. A
-  // larger one is refused before it is read.
-  if (body == 0 || body > options.limits.body.value() || request.has_header("Transfer-Encoding"))
+  // Charged before it arrives, for as long as there is an answer to it. What does not say its size is charged as it
+  // arrives, or as the largest one where the library reads it by itself. A larger one is refused before it is read.
+  if (body == 0 || body > options.limits.body.value()) return Answer::Unhandled;
+  if (request.has_header("Transfer-Encoding") && request.method == "POST" &&
+      http->allowed_at(request.path).contains("POST"))
     return Answer::Unhandled;
   try {
     response.user_data.set(kBody, std::shared_ptr<RequestMemory::Share>(request_memory.receive(body)));
@@ -173,7 +175,7 @@ bool Server::Impl::take_body_in(httplib::Request& request, httplib::Response& re
   using Share = std::shared_ptr<RequestMemory::Share>;
   std::size_t charged = 0;
   if (response.user_data.get<Share>(kBody) != nullptr)
-    charged = request.get_header_value_u64("Content-Length");
+    charged = announced_body(request, options.limits.body);
   else
     response.user_data.set(kBody, Share(request_memory.take(0)));
   std::optional<api::Problem> refused;

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -103,6 +104,34 @@ class Limits(unittest.TestCase):
             self.assertEqual(status, 503, answer)
             self.assertIn("Retry-After", headers)
         self.assertEqual(server.post("/v1/completions", {"prompt": "x", "max_tokens": 1})[0], 200)
+
+    def test_chunks_are_charged_as_they_arrive(self):
+        """Where nobody is to read them, as the largest body."""
+        server = self.serving("-m", MATE, "-c", 8192, "--max-body", "64MiB", "--budget", f"CPU={self.needed_by_one() + (16 << 20)}", *SMALL)
+        self.assertEqual(server.post("/v1/completions", {"prompt": "x", "max_tokens": 1})[0], 200)  # the model stays loaded
+        head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        small = json.dumps({"prompt": "x", "max_tokens": 1}).encode()
+        body = lambda text: b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text)
+        self.assertIn(b" 200 ", server.raw(head.format("/v1/completions").encode() + body(small)).split(b"\r\n")[0])
+        self.assertIn(b" 503 ", server.raw(head.format("/v1/nowhere").encode() + body(small)).split(b"\r\n")[0])
+        with socket.create_connection((server.host, server.port), timeout=300) as s:
+            s.sendall(head.format("/v1/completions").encode())
+            chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+            sent = 0
+            s.setblocking(False)
+            while not select.select([s], [], [], 0)[0] and sent < 60:  # until it is told that there is no room
+                data = chunk
+                while data and not select.select([s], [], [], 0)[0]:
+                    select.select([s], [s], [], 1)
+                    try:
+                        data = data[s.send(data):]
+                    except (BlockingIOError, ConnectionError):
+                        pass
+                sent += 1
+            s.setblocking(True)
+            s.settimeout(300)
+            self.assertIn(b" 503 ", s.recv(65536).split(b"\r\n")[0])
+        self.assertLess(sent, 60)
 
     def test_too_many_at_once_are_asked_to_come_again(self):
         """Two are at work: one is never done while nobody reads it, the other one waits for its slot."""
