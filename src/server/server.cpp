@@ -9,6 +9,7 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "api/json_heap.hpp"
 #include "base/log.hpp"
 #include "plan/store.hpp"
 
@@ -30,6 +31,7 @@ constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
 constexpr const char* kRead = "read";  // what was made of it
 constexpr const char* kArriving = "arriving";
+constexpr std::size_t kWorthCounting = 256 << 10;  // bytes; what smaller ones take is lost in the rest
 using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
 constexpr double kBytesOfAToken = 4;             // of a request's body, for its share beside others
 
@@ -200,7 +202,9 @@ Server::Impl::Work Server::Impl::answering(Work work) {
       response.user_data.set(kArriving, Arriving());
       if (!may_ask(request)) throw no_key();  // it may have been taken away while the body arrived
       // Before anything is made of the body, for as long as there is an answer to it.
-      response.user_data.set(kRead, std::shared_ptr<RequestMemory::Share>(request_memory.take(request.body.size())));
+      const std::shared_ptr<RequestMemory::Share> memory = request_memory.take(request.body.size());
+      if (request.body.size() > kWorthCounting) memory->grow(api::heap_of_values(request.body));
+      response.user_data.set(kRead, memory);
       work(request, response);
     } catch (const std::exception& error) {
       const api::Problem problem = explained(error, origin_of(request, response));
