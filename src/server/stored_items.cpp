@@ -55,7 +55,7 @@ void StoredItems::keep(const std::string& owner, const std::string& answer, cons
   if (items.empty()) return;
   Json conversation = as_list(input);
   for (const Json& item : items) conversation.push_back(item);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Json& item : items) put({owner, item.at("id").get<std::string>()}, item);
   put({owner, answer}, conversation);
   if (!whole.is_null()) put(key_of_whole(owner, answer), whole);
@@ -72,7 +72,7 @@ std::optional<Json> StoredItems::find(const std::string& owner, const Json& id) 
 void StoredItems::complete(const std::string& owner, Json& body) const {
   const auto input = body.find("input");
   if (input == body.end()) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const Json previous = body.value("previous_response_id", Json()); previous.is_string()) {
     std::optional<Json> conversation = find(owner, previous);
     if (!conversation || !conversation->is_array()) {
@@ -93,12 +93,12 @@ void StoredItems::complete(const std::string& owner, Json& body) const {
 }
 
 std::optional<Json> StoredItems::answer(const std::string& owner, const std::string& id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return find(owner, key_of_whole(owner, id).second);
 }
 
 bool StoredItems::remove(const std::string& owner, const std::string& answer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Key whole = key_of_whole(owner, answer);
   const auto given = find(owner, whole.second);
   if (!given) return false;
@@ -110,9 +110,10 @@ bool StoredItems::remove(const std::string& owner, const std::string& answer) {
 }
 
 void StoredItems::forget(const std::string& owner) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(oldest_first_, [&](const Key& key) { return key.first == owner; });
   std::erase_if(texts_, [&](const auto& one) {
+    mutex_.assert_held();
     if (one.first.first != owner) return false;
     held_ -= size_of(one.first, one.second);
     return true;
