@@ -10,14 +10,14 @@
 namespace plimsoll::server {
 
 void AdapterScales::set(const std::string& model, engine::AdapterScales scales) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   set_[model] = std::move(scales);
 }
 
 engine::AdapterScales AdapterScales::of(const std::string& model,
                                         const std::vector<engine::AdapterParams>& planned) const {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto said = set_.find(model); said != set_.end() && said->second.size() == planned.size())
       return said->second;
   }
@@ -27,7 +27,7 @@ engine::AdapterScales AdapterScales::of(const std::string& model,
 }
 
 void AdapterScales::forget(const std::string& model) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   set_.erase(model);
 }
 

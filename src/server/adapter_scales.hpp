@@ -1,11 +1,11 @@
 // adapter_scales: how much of each planned adapter is in a model's answers.
 #pragma once
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "api/adapter_fields.hpp"
+#include "base/mutex.hpp"
 #include "engine/adapter.hpp"
 #include "host/fleet.hpp"
 
@@ -21,8 +21,8 @@ class AdapterScales {
   void forget(const std::string& model);  // it has other adapters by now, or has left the fleet
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, engine::AdapterScales> set_;
+  mutable Mutex mutex_;
+  std::map<std::string, engine::AdapterScales> set_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 // Those that are named get that scale, the others 0. Throws api::Problem 400 where one is named that was not planned.

@@ -59,7 +59,7 @@ ApiKeys::ApiKeys(const std::vector<std::string>& keys, const std::vector<host::F
 
 std::vector<std::string> ApiKeys::replace(const std::vector<std::string>& keys,
                                           const std::vector<host::FleetKey>& named) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<Entry> next = entries_of(keys, named);
   std::vector<std::string> gone;
   if (entries_.empty() && !next.empty()) gone.emplace_back();  // everybody was nobody in particular
@@ -73,12 +73,12 @@ std::vector<std::string> ApiKeys::replace(const std::vector<std::string>& keys,
 }
 
 bool ApiKeys::open() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return entries_.empty();
 }
 
 std::optional<std::string> ApiKeys::owner_of(std::string_view key) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (entries_.empty()) return "";
   const Entry* found = find(hash(key));
   return found == nullptr ? std::nullopt : std::optional(found->owner);
@@ -93,7 +93,7 @@ const ApiKeys::Entry* ApiKeys::find(const Hash& given) const {
 }
 
 std::optional<std::string> ApiKeys::last_owner_of(std::string_view key) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (entries_.empty() && gone_.empty()) return "";
   const Hash given = hash(key);
   if (const Entry* found = find(given)) return found->owner;
@@ -103,13 +103,13 @@ std::optional<std::string> ApiKeys::last_owner_of(std::string_view key) const {
 }
 
 std::string ApiKeys::lasting_id_of(const std::string& owner) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = std::ranges::find(entries_, owner, &Entry::owner);
   return found == entries_.end() ? std::string{} : found->lasting_id;
 }
 
 std::optional<std::string> ApiKeys::owner_with(const std::string& lasting_id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (lasting_id.empty()) return entries_.empty() ? std::optional<std::string>("") : std::nullopt;
   const auto found = std::ranges::find(entries_, lasting_id, &Entry::lasting_id);
   return found == entries_.end() ? std::nullopt : std::optional(found->owner);

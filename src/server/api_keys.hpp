@@ -3,12 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "host/fleet_keys.hpp"
 
 namespace plimsoll::server {
@@ -46,14 +46,15 @@ class ApiKeys {
   [[nodiscard]] static Hash hash(std::string_view key);
   [[nodiscard]] static Hash read_hash(const std::string& digits);
   [[nodiscard]] static std::string lasting_id(std::string_view what, const std::string& of);
-  [[nodiscard]] const Entry* find(const Hash& given) const;  // with the lock held
+  [[nodiscard]] const Entry* find(const Hash& given) const PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::vector<Entry> entries_of(const std::vector<std::string>& keys,
-                                              const std::vector<host::FleetKey>& named);
+                                              const std::vector<host::FleetKey>& named) PLIMSOLL_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::map<Hash, std::size_t> numbers_;  // of every key without a name that was ever here; before what is made with it
-  std::vector<Entry> entries_;
-  std::map<Hash, std::string> gone_;  // owners of keys that were taken away
+  mutable Mutex mutex_;
+  // Of every key without a name that was ever here; before what is made with it.
+  std::map<Hash, std::size_t> numbers_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::vector<Entry> entries_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<Hash, std::string> gone_ PLIMSOLL_GUARDED_BY(mutex_);  // owners of keys that were taken away
 };
 
 }  // namespace plimsoll::server

@@ -6,7 +6,7 @@ namespace plimsoll::server {
 
 std::vector<std::string> IgnoredFields::note(const std::vector<std::string>& names, Time now) {
   std::vector<std::string> to_tell;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& name : names) {
     const bool is_known = fields_.contains(name) || fields_.size() < kMost;
     const std::string counted = is_known ? name : "other";
@@ -20,7 +20,7 @@ std::vector<std::string> IgnoredFields::note(const std::vector<std::string>& nam
 
 std::string IgnoredFields::to_prometheus() const {
   monitor::Exposition out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   out.family(family_, "counter", help_);
   for (const auto& [name, field] : fields_) out.add({{label_, name}}, field.count);
   return out.text();

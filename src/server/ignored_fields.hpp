@@ -4,9 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "base/mutex.hpp"
 
 namespace plimsoll::server {
 
@@ -37,8 +38,8 @@ class IgnoredFields {
   const char* family_;
   const char* help_;
   const char* label_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Field> fields_;
+  mutable Mutex mutex_;
+  std::map<std::string, Field> fields_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 }  // namespace plimsoll::server

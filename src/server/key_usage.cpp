@@ -48,7 +48,7 @@ void add_headers(KeyUsage::Headers& out, RateLimit& limit, const std::string& of
 KeyUsage::KeyUsage(const std::vector<host::FleetKey>& keys, Time now) { replace(keys, now); }
 
 void KeyUsage::replace(const std::vector<host::FleetKey>& keys, Time now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::map<std::string, std::shared_ptr<Usage>> next;
   for (const host::FleetKey& key : keys) {
     std::shared_ptr<Usage>& usage = next[key.name];
@@ -78,7 +78,7 @@ void KeyUsage::refuse(Usage& usage, const std::string& limit, const std::string&
 }
 
 std::unique_ptr<KeyUsage::Request> KeyUsage::begin(const std::string& key, Time now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Usage* const usage = find(key);
   if (usage == nullptr) return nullptr;
   const host::FleetKey& rules = usage->rules;
@@ -97,12 +97,12 @@ std::unique_ptr<KeyUsage::Request> KeyUsage::begin(const std::string& key, Time 
 }
 
 KeyUsage::Request::~Request() {
-  const std::lock_guard lock(all_.mutex_);
+  const MutexLock lock(all_.mutex_);
   --usage_->at_work;
 }
 
 void KeyUsage::take_prompt(const std::string& key, std::size_t tokens, Time now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Usage* const usage = find(key);
   if (usage == nullptr) return;
   const auto amount = static_cast<double>(tokens);
@@ -116,12 +116,12 @@ void KeyUsage::take_prompt(const std::string& key, std::size_t tokens, Time now)
 }
 
 void KeyUsage::owe(const std::string& key, double tokens, Time now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Usage* const usage = find(key)) usage->tokens_left.take(tokens, now);
 }
 
 void KeyUsage::took(const std::string& key, std::size_t prompt, std::size_t cached, std::size_t completion, Time now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Usage* const usage = find(key);
   if (usage == nullptr) return;
   usage->prompt += prompt;
@@ -131,7 +131,7 @@ void KeyUsage::took(const std::string& key, std::size_t prompt, std::size_t cach
 }
 
 host::Claim KeyUsage::claim_of(const std::string& key, std::optional<int> asked, double cost) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = usage_.find(key);
   if (found == usage_.end()) return {.priority = std::min(asked.value_or(0), 0), .cost = cost};
   const host::FleetKey& rules = found->second->rules;
@@ -143,7 +143,7 @@ host::Claim KeyUsage::claim_of(const std::string& key, std::optional<int> asked,
 
 KeyUsage::Headers KeyUsage::headers_for(const std::string& key, api::ErrorShape shape, Time now) {
   Headers out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Usage* const usage = find(key)) {
     add_headers(out, usage->requests_left, "requests", shape, now);
     add_headers(out, usage->tokens_left, "tokens", shape, now);
@@ -153,8 +153,9 @@ KeyUsage::Headers KeyUsage::headers_for(const std::string& key, api::ErrorShape 
 
 std::string KeyUsage::to_prometheus() const {
   monitor::Exposition out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto add = [&](const char* name, const char* type, const char* help, const auto& value) {
+    mutex_.assert_held();
     out.family(name, type, help);
     for (const auto& [key, usage] : usage_) out.add({{"key", key}}, value(*usage));
   };

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "api/problem.hpp"
+#include "base/mutex.hpp"
 #include "host/claim.hpp"
 #include "host/fleet_keys.hpp"
 
@@ -57,12 +57,13 @@ class KeyUsage {
     std::uint64_t completion = 0;
     std::map<std::string, std::uint64_t> refused{};  // by limit
   };
-  [[nodiscard]] Usage* find(const std::string& key);
+  [[nodiscard]] Usage* find(const std::string& key) PLIMSOLL_REQUIRES(mutex_);
   [[noreturn]] static void refuse(Usage& usage, const std::string& limit, const std::string& sentence,
                                   std::chrono::duration<double> until);
 
-  mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Usage>> usage_;  // by name; requests at work hold theirs
+  mutable Mutex mutex_;  // of every Usage, too
+  // By name; requests at work hold theirs.
+  std::map<std::string, std::shared_ptr<Usage>> usage_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 class KeyUsage::Request {

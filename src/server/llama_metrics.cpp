@@ -11,7 +11,7 @@ std::string RequestCounters::to_llama_prometheus(std::size_t waiting) const {
   api::Timings all;
   std::size_t longest = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [model, text] : texts_) {
       all += text.timings;
       longest = std::max(longest, text.longest);

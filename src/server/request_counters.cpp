@@ -7,14 +7,14 @@
 namespace plimsoll::server {
 
 void RequestCounters::answered(const std::string& route, int status, double ms) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++answers_[{route, status}];
   milliseconds_[route] += ms;
 }
 
 void RequestCounters::text(const std::string& model, const api::Usage& usage, const TokenTimes& times,
                            bool to_its_end) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Text& text = texts_[model];
   text.prompt += usage.prompt_tokens;
   text.cached += usage.cached_tokens;
@@ -27,7 +27,7 @@ void RequestCounters::text(const std::string& model, const api::Usage& usage, co
 
 std::string RequestCounters::to_prometheus() const {
   monitor::Exposition out;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   out.family("plimsoll_http_requests_at_work", "gauge", "Requests that a model works for, or that wait for one.");
   out.add({}, at_work());
   out.family("plimsoll_http_requests_total", "counter", "Requests answered, by route and status.");
@@ -42,6 +42,7 @@ std::string RequestCounters::to_prometheus() const {
 
 void RequestCounters::add_texts(monitor::Exposition& out) const {
   const auto add = [&](const char* name, const char* help, const auto& value) {
+    mutex_.assert_held();
     out.family(name, "counter", help);
     for (const auto& [model, text] : texts_) out.add({{"model", model}}, value(text));
   };

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 
 #include "api/answer.hpp"
 #include "base/histogram.hpp"
+#include "base/mutex.hpp"
 
 #include "token_times.hpp"
 
@@ -52,11 +52,11 @@ class RequestCounters {
     std::size_t longest = 0;  // tokens of a prompt and its answers
     Histogram between_tokens{kUpToAMinute};
   };
-  void add_texts(monitor::Exposition& out) const;  // with the lock held
-  mutable std::mutex mutex_;
-  std::map<std::pair<std::string, int>, std::uint64_t> answers_;
-  std::map<std::string, double> milliseconds_;  // by route
-  std::map<std::string, Text> texts_;           // by model
+  void add_texts(monitor::Exposition& out) const PLIMSOLL_REQUIRES(mutex_);
+  mutable Mutex mutex_;
+  std::map<std::pair<std::string, int>, std::uint64_t> answers_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::map<std::string, double> milliseconds_ PLIMSOLL_GUARDED_BY(mutex_);  // by route
+  std::map<std::string, Text> texts_ PLIMSOLL_GUARDED_BY(mutex_);           // by model
   std::atomic<std::size_t> at_work_ = 0;
 };
 

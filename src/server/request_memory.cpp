@@ -29,7 +29,7 @@ RequestMemory::RequestMemory(memory::Ledger& ledger, std::function<bool()> make_
     : make_way_(std::move(make_way)), charge_(ledger, memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
 
 bool RequestMemory::fits(Bytes bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!charge_.resize(charged_for(held_ + bytes))) return false;
   held_ += bytes;
   return true;
@@ -44,13 +44,13 @@ void RequestMemory::grow(Bytes bytes) {
 }
 
 void RequestMemory::give_back(Bytes bytes) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   held_ -= bytes;
   (void)charge_.resize(charged_for(held_));
 }
 
 Bytes RequestMemory::held() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return held_;
 }
 

@@ -3,9 +3,9 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include <plimsoll/base/bytes.hpp>
+#include "base/mutex.hpp"
 #include "memory/charge.hpp"
 
 namespace plimsoll::server {
@@ -33,9 +33,9 @@ class RequestMemory {
   void give_back(Bytes bytes) noexcept;
 
   std::function<bool()> make_way_;
-  mutable std::mutex mutex_;
-  Bytes held_;
-  memory::Charge charge_;
+  mutable Mutex mutex_;
+  Bytes held_ PLIMSOLL_GUARDED_BY(mutex_);
+  memory::Charge charge_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 // One thread.

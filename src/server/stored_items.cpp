@@ -65,7 +65,7 @@ void StoredItems::keep(const std::string& owner, const std::string& answer, cons
   Bytes size;
   for (const auto& [key, text] : made) size += size_of(key, text);
   if (size > most_) return;  // all others would make way for it, and it would be gone with the last of them
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [key, text] : made) put(std::move(key), std::move(text));
   while (held_ > most_) drop_oldest();
   while (!charge_.resize(memory::in_steps(held_))) drop_oldest();  // what is left of nothing always fits
@@ -85,7 +85,8 @@ std::optional<Json> StoredItems::find(const std::string& owner, const Json& id) 
 void StoredItems::complete(const std::string& owner, Json& body, const Charge& charge) const {
   const auto input = body.find("input");
   if (input == body.end()) return;
-  const std::lock_guard lock(mutex_);
+<<<<<<< HEAD
+  const MutexLock lock(mutex_);
   Bytes referred;
   const auto take = [&](const Json& id) -> std::optional<Json> {
     const std::string* text = text_of(owner, id);
@@ -98,6 +99,9 @@ void StoredItems::complete(const std::string& owner, Json& body, const Charge& c
     if (charge) charge(Bytes{text->size()});
     return Json::parse(*text);
   };
+=======
+  const MutexLock lock(mutex_);
+>>>>>>> house
   if (const Json previous = body.value("previous_response_id", Json()); previous.is_string()) {
     std::optional<Json> conversation = take(previous);
     if (!conversation || !conversation->is_array()) {
@@ -118,12 +122,12 @@ void StoredItems::complete(const std::string& owner, Json& body, const Charge& c
 }
 
 std::optional<Json> StoredItems::answer(const std::string& owner, const std::string& id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return find(owner, key_of_whole(owner, id).second);
 }
 
 bool StoredItems::remove(const std::string& owner, const std::string& answer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Key whole = key_of_whole(owner, answer);
   const auto given = find(owner, whole.second);
   if (!given) return false;
@@ -135,9 +139,10 @@ bool StoredItems::remove(const std::string& owner, const std::string& answer) {
 }
 
 void StoredItems::forget(const std::string& owner) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(oldest_first_, [&](const Key& key) { return key.first == owner; });
   std::erase_if(texts_, [&](const auto& one) {
+    mutex_.assert_held();
     if (one.first.first != owner) return false;
     held_ -= size_of(one.first, one.second);
     return true;

@@ -5,12 +5,12 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "api/json_text.hpp"
+#include "base/mutex.hpp"
 #include "memory/charge.hpp"
 
 namespace plimsoll::server {
@@ -44,20 +44,22 @@ class StoredItems {
 
  private:
   using Key = std::pair<std::string, std::string>;  // owner, id
-  // All of these with the lock held.
-  void put(Key key, std::string text);
-  [[nodiscard]] const std::string* text_of(const std::string& owner, const api::Json& id) const;  // null: none
-  [[nodiscard]] std::optional<api::Json> find(const std::string& owner, const api::Json& id) const;
-  void drop_oldest();
-  void drop(const Key& key);
+  void put(Key key, std::string text) PLIMSOLL_REQUIRES(mutex_);
+  // Null: there is none.
+  [[nodiscard]] const std::string* text_of(const std::string& owner, const api::Json& id) const
+      PLIMSOLL_REQUIRES(mutex_);
+  [[nodiscard]] std::optional<api::Json> find(const std::string& owner, const api::Json& id) const
+      PLIMSOLL_REQUIRES(mutex_);
+  void drop_oldest() PLIMSOLL_REQUIRES(mutex_);
+  void drop(const Key& key) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] static Key key_of_whole(const std::string& owner, const std::string& answer);
 
   const Bytes most_;
-  mutable std::mutex mutex_;
-  std::map<Key, std::string> texts_;  // text is smaller than its value
-  std::deque<Key> oldest_first_;
-  Bytes held_;
-  memory::Charge charge_;
+  mutable Mutex mutex_;
+  std::map<Key, std::string> texts_ PLIMSOLL_GUARDED_BY(mutex_);  // text is smaller than its value
+  std::deque<Key> oldest_first_ PLIMSOLL_GUARDED_BY(mutex_);
+  Bytes held_ PLIMSOLL_GUARDED_BY(mutex_);
+  memory::Charge charge_ PLIMSOLL_GUARDED_BY(mutex_);
 };
 
 }  // namespace plimsoll::server
