@@ -16,12 +16,15 @@ namespace {
 
 std::atomic<int> wake_pipe{-1};  // write end; -1: nobody listens yet
 std::atomic<int> times{0};
+std::atomic<int> status_at_sigterm{interrupted};  // while nobody listens
 
 // Only what a signal handler may do: count, write, end. Who was interrupted finds errno as it was.
-void on_signal(int) {
+void on_signal(int signal) {
   const int before = errno;
   const int listener = wake_pipe.load();
-  if (times.fetch_add(1) > 0 || listener < 0) {
+  const bool again = times.fetch_add(1) > 0;
+  if (!again && listener < 0 && signal == SIGTERM && status_at_sigterm.load() == done) _exit(done);
+  if (again || listener < 0) {
     constexpr char kSentence[] = "plimsoll: interrupted\n";
     (void)!write(STDERR_FILENO, kSentence, sizeof kSentence - 1);
     _exit(interrupted);
@@ -54,6 +57,8 @@ void handle_interrupts() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
+
+void end_at_sigterm_without_failure() noexcept { status_at_sigterm.store(done); }
 
 std::stop_token interrupts() {
   static const std::stop_source source = start_listening();

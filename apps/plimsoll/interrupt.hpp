@@ -11,4 +11,8 @@ namespace plimsoll::app {
 // Installs the handler. First thing in main.
 void handle_interrupts();
 
+// For a server: until interrupts() is called, SIGTERM ends the program with status 0 and without a sentence. Who asks a
+// service to end is told of no failure, however early.
+void end_at_sigterm_without_failure() noexcept;
+
 }  // namespace plimsoll::app

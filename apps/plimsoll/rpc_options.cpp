@@ -35,6 +35,10 @@ OfProcess& of_process() {
   return one;
 }
 
+device::RpcPlaces places_allowed(bool insecure) {
+  return insecure ? device::RpcPlaces::anywhere : device::RpcPlaces::of_private_networks;
+}
+
 device::RpcUse use_of(Computes computes) {
   switch (computes) {
     case Computes::here:
@@ -129,7 +133,7 @@ std::optional<int> take_rpc_servers(const CLI::App& command) {
   auto servers = device::parse_rpc_addresses(values_of(command, device::kRpcFlag));
   if (servers.empty()) return std::nullopt;
   of_process().by_command_line = true;
-  if (!of_process().insecure) device::require_private(servers);
+  servers = device::resolved(std::move(servers), places_allowed(of_process().insecure));
   const Computes how = computes(command);
   const bool on_fleet = is_given(command, "--fleet");  // its models have processes of their own
   device::set_rpc_servers(std::move(servers), on_fleet ? device::RpcUse::elsewhere : use_of(how));
@@ -141,11 +145,13 @@ std::vector<device::RpcAddress> settle_rpc_servers(std::vector<device::RpcAddres
   OfProcess& process = of_process();
   if (process.by_command_line) return device::rpc_servers();
   if (std::exchange(process.settled, true)) {
-    if (of_file == device::rpc_servers()) return of_file;
+    const std::vector<device::RpcAddress>& known = device::rpc_servers();
+    if (std::ranges::equal(of_file, known, {}, &device::RpcAddress::written, &device::RpcAddress::written))
+      return known;
     throw Error(ErrorCode::usage,
                 "'rpc' names other servers than at the start, and their devices are numbered as they come: start anew");
   }
-  if (!process.insecure && !file_is_insecure) device::require_private(of_file);
+  of_file = device::resolved(std::move(of_file), places_allowed(process.insecure || file_is_insecure));
   device::set_rpc_servers(of_file, device::RpcUse::elsewhere);
   return of_file;
 }

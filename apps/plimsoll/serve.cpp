@@ -103,6 +103,7 @@ std::vector<std::string> names_of(const host::FleetDifference& difference) {
 }
 
 int run(const GlobalOptions& global, const ServeOptions& options) {
+  end_at_sigterm_without_failure();
   set_up_server_log(options.log_format, global.verbosity > 0);
   raise_descriptor_limit();  // connections, and two for each process of models
   server::ServerOptions server_settings = server_options(options);
@@ -124,6 +125,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   say_what_templates_lack(fleet, names_of(fleet));
   WaysOut ways_out(planned.of_fleet.never);
   server_settings.ways_out = [&ways_out](const std::string& model) { return ways_out.of(model); };
+  const std::stop_token stop = interrupts();  // from here on there is something to save
   run::MemoryAccounting accounting(machine);
   host::Host host(accounting, std::move(fleet), dry_runs, store,
                   {.longest_queue = options.queue,
@@ -158,7 +160,6 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   };
   server::Server server(host, monitor, server_settings, plan, reload);
   running = &server;
-  const std::stop_token stop = interrupts();
   const auto reload_logged = [&](const std::stop_token& ended) { (void)server.reload(ended); };
   std::jthread reloader;  // ends before the server does
   server.serve(stop, [&] {

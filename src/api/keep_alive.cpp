@@ -1,6 +1,7 @@
 #include "api/keep_alive.hpp"
 
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -28,7 +29,7 @@ std::optional<double> parse_duration_ms(std::string_view text) {
   while (!text.empty()) {
     double number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc()) return std::nullopt;
+    if (error != std::errc() || !std::isfinite(number)) return std::nullopt;  // it reads "nan" and "inf", too
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     const std::string_view unit = text.substr(0, text.find_first_of("0123456789."));
     const auto factor = unit.empty() ? std::optional(1e3) : milliseconds_of(unit);
@@ -40,7 +41,7 @@ std::optional<double> parse_duration_ms(std::string_view text) {
 }
 
 KeepAlive keep_for(double ms) {
-  constexpr double kForEver = 1e15;  // far beyond any server's life, and inside a clock's range
+  constexpr double kForEver = 100 * 365.25 * 24 * 3600e3;  // beyond any server's life, and inside a clock's range
   if (ms < 0 || ms >= kForEver) return {};
   return {.idle = milliseconds(static_cast<std::int64_t>(ms))};
 }

@@ -12,7 +12,7 @@ struct KeepAlive {
   friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
 
-// "5m", "1h30m", "-1", seconds as a number. Negative: for ever. Throws Problem 400.
+// "5m", "1h30m", "-1", seconds as a number. Negative, and more than a hundred years: for ever. Throws Problem 400.
 [[nodiscard]] std::optional<KeepAlive> read_keep_alive(Fields& fields, const char* key);
 
 }  // namespace plimsoll::api

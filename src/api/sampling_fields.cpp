@@ -51,6 +51,8 @@ class SamplingReader {
   void samplers() {
     const Json* given = fields_.find("samplers");
     if (given == nullptr) return;
+    const std::size_t count = given->is_string() ? given->get_ref<const std::string&>().size() : given->size();
+    if (count > kMostSamplers) fields_.fail("samplers", fmt::format("may hold {} samplers at most", kMostSamplers));
     std::vector<std::string> names = given->is_string() ? of_letters(given->get<std::string>()) : texts("samplers");
     for (const std::string& name : names) {
       if (engine::sampler_from_name(name).empty())
@@ -64,7 +66,9 @@ class SamplingReader {
     constexpr const char* kKey = "dry_sequence_breakers";
     const Json* given = fields_.find(kKey);
     if (given == nullptr || *given == Json("")) return;
-    request_.sampling.dry_sequence_breakers = texts_of(kKey, given->is_string() ? list_in(*given) : *given);
+    std::vector<std::string> breakers = texts_of(kKey, given->is_string() ? list_in(*given) : *given);
+    if (breakers.size() > kMostBreakers) fields_.fail(kKey, fmt::format("may hold {} texts at most", kMostBreakers));
+    request_.sampling.dry_sequence_breakers = std::move(breakers);
     request_.sampling_given.insert(kKey);
   }
 
@@ -78,6 +82,8 @@ class SamplingReader {
   void biases() {
     const Json* given = fields_.find("logit_bias");
     if (given == nullptr) return;
+    if (given->is_structured() && given->size() > kMostNamedTokens)
+      fields_.fail("logit_bias", fmt::format("may hold {} biases at most", kMostNamedTokens));
     if (given->is_object()) {
       for (const auto& [key, value] : given->items()) add_bias(key, strength(value));
     } else if (given->is_array()) {

@@ -17,12 +17,17 @@ constexpr std::int64_t kMostConversations = 1'000'000;  // as many as a path of 
 void add_stop_strings(Fields& fields, const char* key, std::vector<std::string>& stops) {
   const Json* value = fields.find(key);
   if (value == nullptr) return;
-  if (value->is_string()) return stops.push_back(value->get<std::string>());
+  const auto add = [&](const Json& text) {
+    stops.push_back(text.get<std::string>());
+    if (stops.back().size() > kLongestStopString)
+      fields.fail(key, fmt::format("may hold strings of {} bytes at most", kLongestStopString));
+  };
+  if (value->is_string()) return add(*value);
   if (!value->is_array()) fields.fail(key, "must be a string or a list of strings");
   if (value->size() > kMostStopStrings) fields.fail(key, fmt::format("may hold {} strings at most", kMostStopStrings));
   for (const Json& entry : *value) {
     if (!entry.is_string()) fields.fail(key, "must be a string or a list of strings");
-    stops.push_back(entry.get<std::string>());
+    add(entry);
   }
 }
 
@@ -74,6 +79,8 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
   request.least_tokens = static_cast<std::int32_t>(fields.whole("min_tokens", 0, kMostTokens).value_or(0));
   if (const Json* tokens = fields.find("stop_token_ids")) {
     if (!tokens->is_array()) fields.fail("stop_token_ids", "must be a list of token ids");
+    if (tokens->size() > kMostNamedTokens)
+      fields.fail("stop_token_ids", fmt::format("may hold {} token ids at most", kMostNamedTokens));
     request.stop_tokens = read_tokens(*tokens, "stop_token_ids");
   }
   request.keep_stop_string = fields.flag("include_stop_str_in_output").value_or(false);

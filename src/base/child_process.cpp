@@ -221,6 +221,23 @@ bool read_into(int file, std::string& text) {
   return true;
 }
 
+// It is still to be waited for.
+bool has_ended(pid_t process) {
+  siginfo_t ended{};
+  return waitid(P_PID, static_cast<id_t>(process), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
+}
+
+// Until there is something to read of its errors, or their end. False: it has ended, and somebody else holds them.
+bool waits_for_errors(int errors, pid_t process) {
+  constexpr int kBetweenLooksMs = 500;  // a file that says it (pidfd) would be one more descriptor for each child
+  for (;;) {
+    pollfd one{.fd = errors, .events = POLLIN, .revents = 0};
+    const int ready = poll(&one, 1, kBetweenLooksMs);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+    if (ready == 0 && has_ended(process)) return poll(&one, 1, 0) > 0;  // its last words are there by now
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) {
@@ -263,7 +280,7 @@ void ChildProcess::kill() noexcept {
 }
 
 ChildProcess::End ChildProcess::end(std::size_t kept) {
-  while (read_into(errors_, stderr_)) {
+  while (waits_for_errors(errors_, pid_) && read_into(errors_, stderr_)) {
     if (stderr_.size() > kept) stderr_.erase(0, stderr_.size() - kept);
   }
   const int status = wait();

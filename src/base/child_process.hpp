@@ -53,8 +53,8 @@ class ChildProcess {
     std::string errors;  // all that the child wrote to stderr
     int signal = 0;      // that ended it; 0: it ended itself
   };
-  // Only after read_line() came back empty, or in the place of reading, once: waits until the child has closed its
-  // stderr and ended. Of what it writes there the last `kept` bytes are kept.
+  // Only after read_line() came back empty, or in the place of reading, once: waits until the child has ended, whoever
+  // else may write to its stderr still. Of what it wrote there the last `kept` bytes are kept.
   [[nodiscard]] End end(std::size_t kept = static_cast<std::size_t>(-1));
 
  private:

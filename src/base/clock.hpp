@@ -1,6 +1,8 @@
 // Clock: where time comes from, so that tests can own it.
 #pragma once
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace plimsoll {
@@ -27,6 +29,12 @@ class ManualClock final : public Clock {
  private:
   TimePoint now_{};
 };
+
+// That much later, never earlier. Empty: beyond what the clock can say, which counts nanoseconds until the year 2262.
+[[nodiscard]] inline std::optional<Clock::TimePoint> later(Clock::TimePoint at, std::chrono::milliseconds by) {
+  if (by >= std::chrono::floor<std::chrono::milliseconds>(Clock::TimePoint::max() - at)) return std::nullopt;
+  return at + std::max(by, std::chrono::milliseconds(0));
+}
 
 // "2026-11-24T10:00:00.123Z"
 [[nodiscard]] std::string utc_text(Clock::TimePoint at);

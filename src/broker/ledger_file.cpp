@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -60,20 +61,38 @@ bool may_be_so_large() noexcept {
   return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= kFileBytes;
 }
 
+constexpr int kSafely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+
+// Where users share it, it gets its mode before it gets its name: who found one that only its maker may open would
+// stand in another ledger than all others from then on.
+int make(const Location& location) {
+  if (location.mode != (S_IRUSR | S_IWUSR)) {
+    std::string apart = location.path + ".XXXXXX";
+    if (const int made = ::mkostemp(apart.data(), O_CLOEXEC); made >= 0) {
+      const bool has_mode = ::fchmod(made, location.mode) == 0;
+      const bool has_name = has_mode && ::link(apart.c_str(), location.path.c_str()) == 0;
+      const int error = errno;
+      (void)::unlink(apart.c_str());
+      if (has_name) return made;
+      (void)::close(made);
+      errno = error;
+      if (has_mode && error == EEXIST) return -1;
+    }
+  }
+  const int made = ::open(location.path.c_str(), O_RDWR | O_CREAT | O_EXCL | kSafely, S_IRUSR | S_IWUSR);
+  if (made >= 0) (void)::fchmod(made, location.mode);
+  return made;
+}
+
 // A file that is there is opened without O_CREAT, which the kernel may not allow for another user's file in a folder
 // that is everybody's (fs.protected_regular).
-int open_or_make(const Location& location, LedgerFile::For purpose) noexcept {
-  constexpr int kSafely = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+int open_or_make(const Location& location, LedgerFile::For purpose) {
   if (purpose == LedgerFile::For::looking) return ::open(location.path.c_str(), O_RDONLY | kSafely);
   for (int tries = 0; tries < 3; ++tries) {
     const int there = ::open(location.path.c_str(), O_RDWR | kSafely);
     if (there >= 0 || errno != ENOENT) return there;
-    const int made = ::open(location.path.c_str(), O_RDWR | O_CREAT | O_EXCL | kSafely, 0600);
-    if (made >= 0) {
-      (void)::fchmod(made, location.mode);
-      return made;
-    }
-    if (errno != EEXIST) return made;
+    const int made = make(location);
+    if (made >= 0 || errno != EEXIST) return made;
   }
   return -1;
 }

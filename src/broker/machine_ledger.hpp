@@ -129,7 +129,8 @@ class MachineLedger {
   void expect_nothing() noexcept;
   [[nodiscard]] Answer answer_to(std::uint64_t ask) const;
   void forget(std::uint64_t ask) noexcept;
-  // What others ask of this process and it has not answered yet.
+  // What others ask of this process and it has not answered yet; as much as it can answer: the rest is heard when the
+  // asks that it has answered have been forgotten.
   [[nodiscard]] std::vector<Asked> asked() const;
   void answer(std::uint64_t ask, bool goes) noexcept;
 
@@ -143,6 +144,8 @@ class MachineLedger {
 
   static constexpr std::size_t kMostAccounts = 24;
   static constexpr std::size_t kMostAsks = 16;
+  // For each of those in a process who ask: a host, and a model that is opened or grows beside it.
+  static constexpr std::size_t kMostAsksOfOne = kMostAsks / 2;
   static constexpr AccountId kNoAccount = static_cast<AccountId>(-1);
 
  private:

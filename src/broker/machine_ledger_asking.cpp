@@ -1,5 +1,6 @@
 // Who is short asks others to let a model go; who is asked answers, and what becomes of the model is shown.
 #include <algorithm>
+#include <exception>
 
 #include "machine_ledger_impl.hpp"
 
@@ -27,6 +28,7 @@ auto in_use(const Records& records, std::uint64_t count) noexcept {
 
 std::vector<Offer> MachineLedger::offers() const {
   std::vector<Offer> out;
+  if (impl_->is_in_child()) return out;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return out;
   impl_->look_at_others();
@@ -56,6 +58,7 @@ std::vector<Offer> MachineLedger::offers() const {
 }
 
 void MachineLedger::expect(std::span<const Want> wants, std::chrono::milliseconds how_long) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   const std::uint64_t now = static_cast<std::uint64_t>(boot_time().count());
   Numbers& numbers = impl_->numbers;
@@ -69,6 +72,7 @@ void MachineLedger::expect(std::span<const Want> wants, std::chrono::millisecond
 }
 
 void MachineLedger::expect_nothing() noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   if (impl_->numbers.expecting_since_ms == 0) return;
   impl_->numbers.expecting_since_ms = impl_->numbers.expecting_until_ms = 0;
@@ -77,6 +81,7 @@ void MachineLedger::expect_nothing() noexcept {
 }
 
 std::uint64_t MachineLedger::ask(const Offer& offer, bool even_at_work) noexcept {
+  if (impl_->is_in_child()) return 0;
   const MutexLock lock(impl_->mutex);
   AskRecord& record = next_place(impl_->asks.asks, impl_->asks.count);
   record.id = impl_->identity.incarnation + ++impl_->asked_so_far;
@@ -88,6 +93,7 @@ std::uint64_t MachineLedger::ask(const Offer& offer, bool even_at_work) noexcept
 }
 
 void MachineLedger::forget(std::uint64_t ask) noexcept {
+  if (impl_->is_in_child()) return;
   const MutexLock lock(impl_->mutex);
   auto& asks = impl_->asks;
   const auto end = asks.asks.begin() + static_cast<std::ptrdiff_t>(asks.count);
@@ -98,6 +104,7 @@ void MachineLedger::forget(std::uint64_t ask) noexcept {
 }
 
 Answer MachineLedger::answer_to(std::uint64_t ask) const {
+  if (impl_->is_in_child()) return Answer::nobody;
   const MutexLock lock(impl_->mutex);
   if (!impl_->stands()) return Answer::nobody;
   const auto asks = in_use(impl_->asks.asks, impl_->asks.count);
@@ -117,32 +124,68 @@ Answer MachineLedger::answer_to(std::uint64_t ask) const {
   return Answer::nobody;
 }
 
-std::vector<Asked> MachineLedger::asked() const {
-  std::vector<Asked> out;
-  const MutexLock lock(impl_->mutex);
-  if (!impl_->stands()) return out;
-  impl_->look_at_others();
-  const auto answers = in_use(impl_->answers.answers, impl_->answers.count);
-  for (const auto& [slot, other] : impl_->others) {
-    const auto asks = impl_->file->read<Asks>(slot);
-    if (!asks || asks->incarnation != other.numbers.incarnation || asks->count == 0 || impl_->is_dead(other)) continue;
-    for (const AskRecord& one : in_use(asks->asks, asks->count)) {
-      if (one.of != impl_->identity.incarnation || std::ranges::contains(answers, one.id, &AnswerRecord::id)) continue;
-      const auto identity = impl_->file->read<Identity>(slot);
-      out.push_back({.id = one.id,
-                     .model = text_of(one.model),
-                     .even_at_work = one.even_at_work != 0,
-                     .program = identity ? text_of(identity->program) : "",
-                     .pid = identity ? static_cast<pid_t>(identity->pid) : 0});
+std::vector<MachineLedger::Impl::Heard> MachineLedger::Impl::heard() {
+  std::vector<Heard> out;
+  look_at_others();
+  for (const auto& [place, other] : others) {
+    const auto theirs = file->read<Asks>(place);
+    if (!theirs || theirs->incarnation != other.numbers.incarnation || theirs->count == 0 || is_dead(other)) continue;
+    for (const AskRecord& one : in_use(theirs->asks, theirs->count)) {
+      if (one.of == identity.incarnation) out.push_back({.slot = place, .ask = one});
     }
   }
   return out;
 }
 
-void MachineLedger::answer(std::uint64_t ask, bool goes) noexcept {
+bool MachineLedger::Impl::is_answered(std::uint64_t ask) const {
+  return std::ranges::contains(in_use(answers.answers, answers.count), ask, &AnswerRecord::id);
+}
+
+// No more than there are places for answers: what is asked would be heard again once its answer is pushed out.
+std::vector<Asked> MachineLedger::asked() const {
+  std::vector<Asked> out;
+  if (impl_->is_in_child()) return out;
   const MutexLock lock(impl_->mutex);
+  if (!impl_->stands()) return out;
+  const std::vector<Impl::Heard> heard = impl_->heard();
+  const auto has_answer = [&](const Impl::Heard& one) {
+    impl_->mutex.assert_held();
+    return impl_->is_answered(one.ask.id);
+  };
+  const auto answered = static_cast<std::size_t>(std::ranges::count_if(heard, has_answer));
+  for (const Impl::Heard& one : heard) {
+    if (out.size() + answered >= kMostAsks) break;
+    if (has_answer(one)) continue;
+    const auto identity = impl_->file->read<Identity>(one.slot);
+    out.push_back({.id = one.ask.id,
+                   .model = text_of(one.ask.model),
+                   .even_at_work = one.ask.even_at_work != 0,
+                   .program = identity ? text_of(identity->program) : "",
+                   .pid = identity ? static_cast<pid_t>(identity->pid) : 0});
+  }
+  return out;
+}
+
+// Answers to asks that do not stand any more make place.
+void MachineLedger::Impl::drop_old_answers() {
+  const std::vector<Heard> stand = heard();
+  const auto end = answers.answers.begin() + static_cast<std::ptrdiff_t>(answers.count);
+  const auto kept = std::remove_if(answers.answers.begin(), end, [&](const AnswerRecord& one) {
+    return std::ranges::none_of(stand, [&](const Heard& other) { return other.ask.id == one.id; });
+  });
+  answers.count = static_cast<std::uint64_t>(kept - answers.answers.begin());
+}
+
+void MachineLedger::answer(std::uint64_t ask, bool goes) noexcept {
+  if (impl_->is_in_child()) return;
+  const MutexLock lock(impl_->mutex);
+  const bool stands = impl_->stands();
+  try {
+    if (stands && impl_->answers.count >= kAsks) impl_->drop_old_answers();
+  } catch (const std::exception&) {  // no memory: the oldest makes place
+  }
   next_place(impl_->answers.answers, impl_->answers.count) = {.id = ask, .goes = goes ? 1U : 0U};
-  if (impl_->stands()) (void)impl_->file->write(impl_->slot, impl_->answers);
+  if (stands) (void)impl_->file->write(impl_->slot, impl_->answers);
 }
 
 }  // namespace plimsoll::broker

@@ -67,6 +67,15 @@ struct MachineLedger::Impl {
   void bury(Other& other, const std::vector<std::optional<Bytes>>& free) PLIMSOLL_REQUIRES(mutex);
   [[nodiscard]] std::vector<Standing> standings(AccountId account, const Moment& before) const PLIMSOLL_REQUIRES(mutex);
 
+  // --- asking (machine_ledger_asking.cpp) ---
+  struct Heard {
+    std::size_t slot = 0;
+    AskRecord ask{};
+  };
+  [[nodiscard]] std::vector<Heard> heard() PLIMSOLL_REQUIRES(mutex);  // what others ask of this process now
+  [[nodiscard]] bool is_answered(std::uint64_t ask) const PLIMSOLL_REQUIRES(mutex);
+  void drop_old_answers() PLIMSOLL_REQUIRES(mutex);
+
   // The worst of their verdicts, and who of those that ask beside us comes first.
   [[nodiscard]] std::pair<Judgement, std::optional<std::size_t>> judge_all(const Moment& before,
                                                                            std::span<const Want> wants) const

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <memory>
 #include <ranges>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -33,24 +34,25 @@ std::string text_of(std::uint32_t ipv4) {
   return inet_ntop(AF_INET, &address, text.data(), text.size());
 }
 
-std::vector<std::uint32_t> addresses_of(const RpcAddress& server) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int status = getaddrinfo(server.host.c_str(), nullptr, &hints, &found); status != 0)
-    throw Error(ErrorCode::io,
-                fmt::format("the RPC server {} cannot be found: {}", server.text(), gai_strerror(status)));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
-  std::vector<std::uint32_t> out;
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next)
-    out.push_back(ntohl(reinterpret_cast<const sockaddr_in*>(one->ai_addr)->sin_addr.s_addr));
-  return out;
+void require_private(const RpcAddress& server, const std::vector<std::uint32_t>& addresses) {
+  for (const std::uint32_t address : addresses) {
+    if (is_private(address)) continue;
+    throw Error(ErrorCode::usage,
+                fmt::format("the RPC server {} is at {}, which is neither a loopback nor a private address: the "
+                            "protocol knows no password and encrypts nothing, so whoever reads or reaches it has the "
+                            "model and that machine. Reach it through ssh or WireGuard (docs/cluster.md), or give "
+                            "--rpc-insecure",
+                            server.text(), text_of(address)));
+  }
 }
 
 }  // namespace
 
 std::string RpcAddress::text() const { return fmt::format("{}:{}", host, port); }
+
+std::string RpcAddress::written() const { return fmt::format("{}:{}", name.empty() ? host : name, port); }
+
+std::string RpcAddress::shown() const { return name.empty() ? text() : fmt::format("{} ({})", written(), host); }
 
 std::expected<RpcAddress, std::string> parse_rpc_address(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
@@ -100,18 +102,39 @@ bool is_private(std::uint32_t ipv4) noexcept {
   });
 }
 
-void require_private(const std::vector<RpcAddress>& servers) {
-  for (const RpcAddress& server : servers) {
-    for (const std::uint32_t address : addresses_of(server)) {
-      if (is_private(address)) continue;
-      throw Error(ErrorCode::usage,
-                  fmt::format("the RPC server {} is at {}, which is neither a loopback nor a private address: the "
-                              "protocol knows no password and encrypts nothing, so whoever reads or reaches it has the "
-                              "model and that machine. Reach it through ssh or WireGuard (docs/cluster.md), or give "
-                              "--rpc-insecure",
-                              server.text(), text_of(address)));
-    }
+std::optional<std::uint32_t> ipv4_of(const std::string& host) {
+  in_addr address{};
+  if (inet_pton(AF_INET, host.c_str(), &address) != 1) return std::nullopt;
+  return ntohl(address.s_addr);
+}
+
+std::vector<std::uint32_t> ask_name_service(const RpcAddress& server) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int status = getaddrinfo(server.host.c_str(), nullptr, &hints, &found); status != 0)
+    throw Error(ErrorCode::io,
+                fmt::format("the RPC server {} cannot be found: {}", server.text(), gai_strerror(status)));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
+  std::vector<std::uint32_t> out;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next)
+    out.push_back(ntohl(reinterpret_cast<const sockaddr_in*>(one->ai_addr)->sin_addr.s_addr));
+  return out;
+}
+
+std::vector<RpcAddress> resolved(std::vector<RpcAddress> servers, RpcPlaces places, const RpcLookup& lookup) {
+  std::vector<RpcAddress> out;
+  for (RpcAddress& server : servers) {
+    const auto numeric = ipv4_of(server.host);
+    const auto addresses = numeric ? std::vector{*numeric} : lookup(server);
+    if (places == RpcPlaces::of_private_networks) require_private(server, addresses);
+    if (!numeric) server.name = std::exchange(server.host, text_of(addresses.front()));
+    if (const auto same = std::ranges::find(out, server.text(), &RpcAddress::text); same != out.end())
+      throw Error(ErrorCode::usage, fmt::format("{} and {} are one RPC server", same->written(), server.written()));
+    out.push_back(std::move(server));
   }
+  return out;
 }
 
 }  // namespace plimsoll::device

@@ -1,16 +1,14 @@
 #include "device/rpc_connections.hpp"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -26,21 +24,8 @@ struct Connection {
   std::string server;
 };
 
-std::vector<in_addr_t> addresses_of(const RpcAddress& server) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(server.host.c_str(), nullptr, &hints, &found) != 0) return {};
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
-  std::vector<in_addr_t> out;
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next)
-    out.push_back(reinterpret_cast<const sockaddr_in*>(one->ai_addr)->sin_addr.s_addr);
-  return out;
-}
-
 std::vector<int> sockets_to(const RpcAddress& server) {
-  const std::vector<in_addr_t> addresses = addresses_of(server);
+  const auto address = ipv4_of(server.host);
   std::vector<int> out;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
@@ -50,8 +35,7 @@ std::vector<int> sockets_to(const RpcAddress& server) {
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
     if (getpeername(file, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || peer.sin_family != AF_INET) continue;
-    if (ntohs(peer.sin_port) == server.port && std::ranges::contains(addresses, peer.sin_addr.s_addr))
-      out.push_back(file);
+    if (ntohs(peer.sin_port) == server.port && ntohl(peer.sin_addr.s_addr) == address) out.push_back(file);
   }
   return out;
 }
@@ -89,7 +73,7 @@ void watch_rpc_connections(const std::vector<RpcAddress>& servers, std::function
   for (const RpcAddress& server : servers) {
     for (const int file : sockets_to(server)) {
       set_up(file);
-      connections.push_back({.file = file, .server = server.text()});
+      connections.push_back({.file = file, .server = server.shown()});
     }
   }
   std::thread([connections = std::move(connections), on_end = std::move(on_end)] {

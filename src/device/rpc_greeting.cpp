@@ -1,7 +1,6 @@
 #include "device/rpc_greeting.hpp"
 
 #include <ggml-rpc.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,7 +10,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -116,19 +114,19 @@ RpcGreeting busy(const RpcAddress& server) {
           .why = fmt::format("the RPC server {} takes the connection and does not answer: such a server serves one "
                              "client at a time, and either another one has it, or one that vanished without a word "
                              "holds it and its memory still (then it must be started again)",
-                             server.text())};
+                             server.shown())};
 }
 
 RpcGreeting nonsense(const RpcAddress& server, const char* what) {
   return {.answer = RpcAnswer::nonsense,
           .why = fmt::format("what listens at {} {}: it is no RPC server of ggml, or one of another version of the "
                              "protocol than {}.{}",
-                             server.text(), what, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION)};
+                             server.shown(), what, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION)};
 }
 
 RpcGreeting unreachable(const RpcAddress& server, const std::string& why) {
   return {.answer = RpcAnswer::unreachable,
-          .why = fmt::format("the RPC server {} cannot be reached: {}", server.text(), why)};
+          .why = fmt::format("the RPC server {} cannot be reached: {}", server.shown(), why)};
 }
 
 RpcGreeting judge(const RpcAddress& server, std::span<const std::uint8_t> answer) {
@@ -140,7 +138,7 @@ RpcGreeting judge(const RpcAddress& server, std::span<const std::uint8_t> answer
       .answer = RpcAnswer::other_version,
       .why = fmt::format("the RPC server {} speaks version {}.{}.{} of the protocol, and this engine {}.{}.{}: both "
                          "need the same version of ggml",
-                         server.text(), major, minor, int{answer[2]}, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION,
+                         server.shown(), major, minor, int{answer[2]}, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION,
                          RPC_PROTO_PATCH_VERSION)};
 }
 
@@ -162,14 +160,11 @@ RpcGreeting speak(const RpcAddress& server, int file, Time end) {
 }  // namespace
 
 RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int status = getaddrinfo(server.host.c_str(), nullptr, &hints, &found); status != 0)
-    return unreachable(server, gai_strerror(status));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
-  sockaddr_in address = *reinterpret_cast<const sockaddr_in*>(found->ai_addr);
+  const auto ipv4 = ipv4_of(server.host);
+  if (!ipv4) return unreachable(server, "its name was not resolved");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(*ipv4);
   address.sin_port = htons(server.port);
 
   const Time end = std::chrono::steady_clock::now() + limit;

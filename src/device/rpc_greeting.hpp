@@ -10,7 +10,7 @@ namespace plimsoll::device {
 
 enum class RpcAnswer {
   greets,
-  unreachable,    // nobody listens there, or the name is not known
+  unreachable,    // nobody listens there
   busy,           // it takes the connection and says nothing: it serves one client at a time
   other_version,  // of the protocol
   nonsense,       // it is another program
@@ -24,7 +24,8 @@ struct RpcGreeting {
 
 inline constexpr std::chrono::milliseconds kGreetingLimit{3000};
 
-// Connects, says the protocol's first word, and hangs up. Takes `limit` at most, and the name service's time.
+// Connects, says the protocol's first word, and hangs up. Takes `limit` at most. Of a resolved() server: nobody is
+// asked again what its name means.
 [[nodiscard]] RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
 
 }  // namespace plimsoll::device

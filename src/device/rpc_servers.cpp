@@ -95,7 +95,7 @@ void add_rpc_devices() {
     require_answer(server, here.use);
     ggml_backend_reg_t backend = add(server.text().c_str());
     if (backend == nullptr)
-      throw Error(ErrorCode::io, fmt::format("the RPC server {} offers no device", server.text()));
+      throw Error(ErrorCode::io, fmt::format("the RPC server {} offers no device", server.shown()));
     ggml_backend_register(backend);
     if (here.use == RpcUse::kept) keep_connection(backend);
   }

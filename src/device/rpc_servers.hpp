@@ -21,7 +21,7 @@ enum class RpcUse {
   kept,         // likewise, and it is connected as long as the process lives
 };
 
-// Before any thread is started and before the backends are.
+// Before any thread is started and before the backends are. Those that are connected to are resolved().
 void set_rpc_servers(std::vector<RpcAddress> servers, RpcUse use);
 void set_rpc_use(RpcUse use);
 [[nodiscard]] const std::vector<RpcAddress>& rpc_servers() noexcept;

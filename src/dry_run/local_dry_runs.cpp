@@ -1,5 +1,7 @@
 #include "dry_run/local_dry_runs.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <optional>
 #include <string>
 #include <utility>

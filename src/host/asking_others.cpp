@@ -68,7 +68,6 @@ class Asking {
       const auto chosen = choose(offers);
       if (!chosen) break;
       machine_.expect(shortage_.needs, kExpectation);
-      for (const broker::Offer& offer : *chosen) ask(offer);
       if (have_gone(*chosen, stop)) return true;
     }
     machine_.expect_nothing();
@@ -109,24 +108,44 @@ class Asking {
     return out;
   }
 
+  // More at once would push each other out of the ledger.
+  [[nodiscard]] bool has_place_for_more(const std::vector<broker::Offer>& chosen) {
+    if (asked_.size() < broker::MachineLedger::kMostAsksOfOne) return true;
+    return std::erase_if(asked_, [&](const auto& one) {  // asked in vain: others were chosen since
+             if (std::ranges::contains(chosen, one.first, key_of)) return false;
+             machine_.forget(one.second.id);
+             return true;
+           }) > 0;
+  }
+
   void ask(const broker::Offer& offer) {
-    if (asked_.contains(key_of(offer))) return;
     log::info("host", "process {} ({}) is asked to let '{}' go", offer.pid, offer.program, offer.model.name);
     asked_[key_of(offer)] = {.id = machine_.ask(offer, false), .since = std::chrono::steady_clock::now()};
   }
 
-  // False: one of them does not go, so others are to be chosen.
+  void let_be(const broker::Offer& offer) {
+    const auto asked = asked_.find(key_of(offer));
+    if (asked == asked_.end()) return;
+    machine_.forget(asked->second.id);
+    asked_.erase(asked);
+  }
+
+  // Asks them, as many at once as the ledger has places for. False: one does not go, so others are to be chosen.
   [[nodiscard]] bool have_gone(const std::vector<broker::Offer>& chosen, const std::stop_token& stop) {
     for (;;) {
       const std::vector<broker::Offer> there = machine_.offers();
       bool all_gone = true;
       for (const broker::Offer& one : chosen) {
         const auto shown = std::ranges::find(there, key_of(one), key_of);
-        if (shown == there.end()) continue;
+        if (shown == there.end()) {
+          let_be(one);
+          continue;
+        }
         all_gone = false;
-        if (!is_going(one)) {
-          machine_.forget(asked_.at(key_of(one)).id);
-          asked_.erase(key_of(one));
+        if (!asked_.contains(key_of(one))) {
+          if (has_place_for_more(chosen)) ask(one);
+        } else if (!is_going(one)) {
+          let_be(one);
           return false;
         }
       }

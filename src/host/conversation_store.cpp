@@ -10,35 +10,10 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "conversation_move.hpp"
 #include "resident.hpp"
 
 namespace plimsoll::host {
-
-// A conversation is on its way, without the lock, until this ends. Made with the lock held, ends without it. What was
-// swapped out of one that was ended meanwhile is forgotten.
-class ConversationStore::Move {
- public:
-  Move(ConversationStore& store, ConversationId id, const std::string& model) PLIMSOLL_REQUIRES(store.mutex_)
-      : store_(store), id_(id) {
-    store.moving_[id] = model;
-  }
-  ~Move() {
-    bool has_ended = false;
-    {
-      const MutexLock lock(store_.mutex_);
-      store_.moving_.erase(id_);
-      has_ended = !store_.entries_.contains(id_);
-      store_.moved_.notify_all();
-    }
-    if (has_ended) store_.swap_space_.forget(id_);
-  }
-  Move(const Move&) = delete;
-  Move& operator=(const Move&) = delete;
-
- private:
-  ConversationStore& store_;
-  ConversationId id_;
-};
 
 ConversationId ConversationStore::create(const std::string& model) {
   const MutexLock lock(mutex_);
@@ -83,7 +58,7 @@ std::optional<run::SequenceSnapshot> ConversationStore::save(ConversationId id,
     Entry& entry = entry_of(id);
     if (entry.in_use) throw Error(ErrorCode::busy, fmt::format("conversation {} has a lease", id));
     idle = std::exchange(entry.idle, std::nullopt);
-    if (idle) move.emplace(*this, id, entry.model);
+    move.emplace(*this, id, idle ? entry.model : std::string{});  // whoever wants it meanwhile must not find none
   }
   if (!idle) {
     std::optional<SwapSpace::Swapped> swapped_out = swap_space_.take(id);
@@ -382,12 +357,26 @@ std::vector<ConversationId> ConversationStore::all_of(const std::string& model) 
   return ids;
 }
 
+// Each as a move: what somebody is about to put back would stay as it was.
+void ConversationStore::for_each_of(const std::string& model, const std::function<void(ConversationId)>& work) {
+  for (const ConversationId id : all_of(model)) {
+    std::optional<Move> move;
+    {
+      MutexLock lock(mutex_);
+      while (moving_.contains(id)) moved_.wait(lock);
+      if (!entries_.contains(id)) continue;
+      move.emplace(*this, id, std::string{});
+    }
+    work(id);
+  }
+}
+
 void ConversationStore::forget_states_of(const std::string& model) {
-  for (const ConversationId id : all_of(model)) swap_space_.forget(id);
+  for_each_of(model, [this](ConversationId id) { swap_space_.forget(id); });
 }
 
 void ConversationStore::keep_tokens_of(const std::string& model) {
-  for (const ConversationId id : all_of(model)) swap_space_.drop_memory(id);
+  for_each_of(model, [this](ConversationId id) { swap_space_.drop_memory(id); });
 }
 
 }  // namespace plimsoll::host

@@ -79,6 +79,7 @@ class ConversationStore {
   [[nodiscard]] std::optional<run::Conversation> copy_of_swapped(Resident& resident, ConversationId id);
   void make_a_sequence_free(Resident& resident, std::optional<ConversationId> but_not_of = std::nullopt);
   [[nodiscard]] std::vector<ConversationId> all_of(const std::string& model) const;
+  void for_each_of(const std::string& model, const std::function<void(ConversationId)>& work) PLIMSOLL_EXCLUDES(mutex_);
   [[nodiscard]] Entry& entry_of(ConversationId id) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_moving(const std::string& model) const PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Idle> take_longest_idle(const std::string& model,

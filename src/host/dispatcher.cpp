@@ -128,6 +128,12 @@ bool Dispatcher::idle(const Model& one) const {
   return one.leases == 0 && std::ranges::none_of(tickets_, boarded);
 }
 
+// Since it is idle for its time to live. Empty: it stays.
+std::optional<Dispatcher::Time> Dispatcher::goes_at(const Model& one) const {
+  if (!one.rules.time_to_live || one.rules.pinned || one.state != ready || !idle(one)) return std::nullopt;
+  return later(one.last_used, *one.rules.time_to_live);
+}
+
 bool Dispatcher::is_loading(const Model& one) { return one.state == loading || one.state == ModelState::warming; }
 
 bool Dispatcher::in_transition() const {
@@ -138,7 +144,9 @@ bool Dispatcher::in_transition() const {
 void Dispatcher::grant_slots(Time now) {
   std::erase_if(tickets_, [&](const Ticket& ticket) {
     Model& one = model(ticket.model);
-    const bool open = one.state == ready || (one.state == draining && !one.evicting && ticket.boarded);
+    const bool is_here = one.state == ready || (one.state == draining && !one.evicting);
+    const bool is_promised_away = one.state == draining || one.yielding;  // one that yields is drained after a load
+    const bool open = is_here && (ticket.boarded || !is_promised_away);
     if (!open || one.broken || (ticket.needs_slot && one.leases >= one.rules.slots)) return false;
     if (ticket.needs_slot) {
       ++one.leases;
@@ -185,10 +193,9 @@ void Dispatcher::begin_load(const std::string& name) {
   decisions_.emplace_back(Load{name});
 }
 
-// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, put off, or others
-// are asked.
-std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, const FreeCapacity& capacity,
-                                                                const EvictionPolicy& policy, Time now) {
+// Idle ones where they suffice; else busy ones, which then have to be waited for. Nothing: refused, or put off.
+std::optional<Dispatcher::Victims> Dispatcher::victims_for(Ticket& ticket, const FreeCapacity& capacity,
+                                                           const EvictionPolicy& policy, Time now) {
   auto victims = choose(ticket, capacity, policy, Among::idle_ones, now);
   const bool are_at_work = !victims;
   if (!victims) victims = choose(ticket, capacity, policy, Among::all_of_ours, now);
@@ -197,10 +204,7 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, 
     turn_away(ticket, capacity, now);
     return std::nullopt;
   }
-  if (!victims->offers.empty()) {
-    ask_others(ticket, *victims, capacity, now);
-    return std::nullopt;
-  }
+  if (!victims->offers.empty()) return victims;
   ticket.short_since.reset();
   if (are_at_work && ticket.when_busy == WhenBusy::refuse) {
     refuse(ticket, ErrorCode::busy,
@@ -208,14 +212,15 @@ std::optional<std::vector<std::string>> Dispatcher::victims_for(Ticket& ticket, 
                        fmt::join(victims->ours, "', '")));
     return std::nullopt;
   }
-  return std::move(victims->ours);
+  return victims;
 }
 
-// The oldest ticket that needs memory decides who goes. While it waits for busy ones, a later one may have what is
-// free meanwhile, if the older one will fit beside it.
+// The oldest ticket that needs memory decides who goes, and who is asked. While it waits for busy ones or for others, a
+// later one may have what is free meanwhile, if the older one will fit beside it.
 void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   if (in_transition()) return;
   look_again_.reset();
+  std::optional<Asked> asked;         // of others, for the oldest
   std::vector<std::string> promised;  // to the oldest: it, and what stays resident beside it
   std::vector<std::string> victims;
   std::set<std::string> seen;
@@ -228,7 +233,18 @@ void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& po
     if (promised.empty()) {
       auto chosen = victims_for(ticket, capacity, policy, now);
       if (!chosen) continue;  // refused: the next one is the oldest
-      victims = *chosen;
+      const bool nobody_goes = chosen->ours.empty() && chosen->offers.empty();
+      if (asked) {
+        if (!nobody_goes || !leaves_room(*asked, ticket.model, capacity)) continue;
+        drain({}, {});
+        return begin_load(ticket.model);
+      }
+      if (!chosen->offers.empty()) {
+        ask_others(ticket, *chosen, capacity, now);
+        asked = Asked{.model = ticket.model, .victims = std::move(*chosen)};
+        continue;
+      }
+      victims = std::move(chosen->ours);
       if (victims.empty()) {
         drain({}, {});
         return begin_load(ticket.model);
@@ -253,8 +269,7 @@ void Dispatcher::make_way(const FreeCapacity& capacity, const EvictionPolicy& po
 void Dispatcher::evict_idle(Time now) {
   for (auto& [name, one] : models_) {
     if (in_transition()) return;
-    const auto& ttl = one.rules.time_to_live;
-    if (ttl && !one.rules.pinned && one.state == ready && idle(one) && now - one.last_used >= *ttl) {
+    if (const auto at = goes_at(one); at && now >= *at) {
       one.leaving = true;
       move(one, draining);
     }
@@ -290,9 +305,7 @@ std::optional<Dispatcher::Time> Dispatcher::next_look() const {
   std::optional<Time> soonest = look_again_;
   if (preempt_at_ && (!soonest || *preempt_at_ < *soonest)) soonest = preempt_at_;
   for (const auto& [name, one] : models_) {
-    if (!one.rules.time_to_live || one.state != ready || one.rules.pinned || !idle(one)) continue;
-    const Time at = one.last_used + *one.rules.time_to_live;
-    if (!soonest || at < *soonest) soonest = at;
+    if (const auto at = goes_at(one); at && (!soonest || *at < *soonest)) soonest = at;
   }
   return soonest;
 }

@@ -39,6 +39,9 @@ struct ModelStanding {
   int priority = 0;
   Clock::TimePoint last_used{};
   std::chrono::milliseconds load_time{};
+  // Owners of the compute groups in which no other model is resident: what they hold goes with it. See the queue.
+  std::vector<std::string> last_of{};
+  bool is_last_of_all = true;  // of its compute groups, where it has any
   friend bool operator==(const ModelStanding&, const ModelStanding&) = default;
 };
 
@@ -273,17 +276,22 @@ class Dispatcher {
   [[nodiscard]] std::size_t held_by(const std::string& tenant, const std::string& model) const;
   [[nodiscard]] bool somebody_has_less(const Lease& than, std::size_t held, Time now) const;
   void make_way(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
-  [[nodiscard]] std::optional<std::vector<std::string>> victims_for(Ticket& ticket, const FreeCapacity& capacity,
-                                                                    const EvictionPolicy& policy, Time now);
   // --- dispatcher_neighbours.cpp ---
   struct Victims {
     std::vector<std::string> ours;
     std::vector<std::string> offers;
     bool some_offers_are_at_work = false;
   };
+  struct Asked {
+    std::string model;  // that waits
+    Victims victims;
+  };
   enum class Among { idle_ones, all_of_ours, all };  // of others those at work in the last case only
   [[nodiscard]] std::optional<Victims> choose(const Ticket& ticket, const FreeCapacity& capacity,
                                               const EvictionPolicy& policy, Among among, Time now) const;
+  [[nodiscard]] std::optional<Victims> victims_for(Ticket& ticket, const FreeCapacity& capacity,
+                                                   const EvictionPolicy& policy, Time now);
+  [[nodiscard]] bool leaves_room(const Asked& asked, const std::string& later, const FreeCapacity& capacity) const;
   void ask_others(Ticket& ticket, const Victims& victims, const FreeCapacity& capacity, Time now);
   void look_again_by(Time at);
   [[nodiscard]] bool waits_a_little(TicketId id, Time now);
@@ -296,6 +304,7 @@ class Dispatcher {
   void give_up_loading(Model& model);
   [[nodiscard]] static bool is_loading(const Model& model);
   [[nodiscard]] bool idle(const Model& model) const;
+  [[nodiscard]] std::optional<Time> goes_at(const Model& model) const;
   [[nodiscard]] bool in_transition() const;
   [[nodiscard]] std::vector<Candidate> candidates(bool idle_only, Time now) const;
 

@@ -64,7 +64,7 @@ void Dispatcher::shrink(const FreeCapacity& capacity, const EvictionPolicy& poli
   std::vector<std::string> stay = resident();
   const auto fit = [&] { return std::ranges::all_of(capacity.judge_by_budgets(stay), &plan::DeviceVerdict::fits); };
   std::vector<std::pair<double, std::string>> may_go;  // each is asked for once: a policy need not answer twice alike
-  for (const Candidate& one : candidates(false, now)) may_go.emplace_back(policy.regret(one, now), one.name);
+  for (const Candidate& one : candidates(false, now)) may_go.emplace_back(regret_of(one, policy, now), one.name);
   std::ranges::stable_sort(may_go, {}, &std::pair<double, std::string>::first);
   for (const std::string& name : stay) {
     if (model(name).rules.pinned) may_go.emplace_back(0, name);

@@ -56,6 +56,20 @@ void Dispatcher::ask_others(Ticket& ticket, const Victims& victims, const FreeCa
                                     .needs = capacity.needs_of(ticket.model)});
 }
 
+// For the model that waits, once its victims have gone: beside one that came later and is loaded before it.
+bool Dispatcher::leaves_room(const Asked& asked, const std::string& later, const FreeCapacity& capacity) const {
+  const std::vector<std::string>& ours = asked.victims.ours;
+  std::vector<std::string> stay = resident();
+  std::erase_if(stay, [&](const std::string& name) { return std::ranges::contains(ours, name); });
+  std::vector<std::size_t> offers;
+  for (std::size_t i = 0; i < capacity.offers().size(); ++i) {
+    if (std::ranges::contains(asked.victims.offers, capacity.offers()[i].candidate.name)) offers.push_back(i);
+  }
+  FreeCapacity::Trial trial(capacity, asked.model, stay, ours, offers, later);
+  for (std::size_t i = 0; i < ours.size() + offers.size(); ++i) trial.remove(i);
+  return trial.fits();
+}
+
 void Dispatcher::look_again_by(Time at) { look_again_ = std::min(look_again_.value_or(at), at); }
 
 bool Dispatcher::yield(const std::string& name, bool even_at_work) {

@@ -69,7 +69,7 @@ void Dispatcher::preempt(Time now) {
   for (const auto& [id, lease] : leases_) on_their_way[lease.model] += lease.is_asked_to_go ? 1 : 0;
   for (const Ticket& ticket : tickets_) {
     const Model& wanted = model(ticket.model);
-    if (!ticket.needs_slot || wanted.state != ModelState::ready || wanted.broken) continue;
+    if (!ticket.needs_slot || wanted.state != ModelState::ready || wanted.yielding || wanted.broken) continue;
     if (std::size_t& coming = on_their_way[ticket.model]; coming > 0) {
       --coming;
       continue;

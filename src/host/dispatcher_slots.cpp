@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kStillWanted{1};
 // Its slots are others' already, or soon nobody's.
 bool Dispatcher::is_promised(const std::string& name) const {
   const Model& one = model(name);
-  if (one.state != ModelState::ready || one.leaving || one.broken) return true;
+  if (one.state != ModelState::ready || one.leaving || one.yielding || one.broken) return true;
   return std::ranges::any_of(tickets_, [&](const Ticket& ticket) { return ticket.needs_slot && ticket.model == name; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 namespace plimsoll::host {
@@ -99,12 +100,18 @@ double LeastRecentlyUsed::regret(const Candidate& candidate, Clock::TimePoint no
   return (0.01 + reload_s) * std::exp2(candidate.priority) / (0.01 + idle_s);
 }
 
+// A NaN is neither before nor behind anything: no order to sort by.
+double regret_of(const Candidate& candidate, const EvictionPolicy& policy, Clock::TimePoint now) {
+  const double regret = policy.regret(candidate, now);
+  return std::isnan(regret) ? std::numeric_limits<double>::infinity() : regret;
+}
+
 std::optional<std::vector<std::string>> choose_victims(const std::vector<Candidate>& candidates,
                                                        const EvictionPolicy& policy, Clock::TimePoint now,
                                                        EvictionTrial& trial) {
   std::vector<Weighed> all;
   for (std::size_t i = 0; i < candidates.size(); ++i)
-    all.push_back({.candidate = i, .regret = policy.regret(candidates[i], now)});
+    all.push_back({.candidate = i, .regret = regret_of(candidates[i], policy, now)});
   std::ranges::sort(all, [&](const Weighed& a, const Weighed& b) {
     return std::tie(a.regret, candidates[a.candidate].name) < std::tie(b.regret, candidates[b.candidate].name);
   });

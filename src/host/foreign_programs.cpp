@@ -1,5 +1,6 @@
 #include "foreign_programs.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -36,6 +37,8 @@ void ForeignPrograms::work(const std::stop_token& stop) {
       look();
     } catch (const std::exception& error) {
       log::warn("host", "what other programs take was not looked at: {}", error.what());
+    } catch (...) {  // a policy of somebody's own
+      log::warn("host", "what other programs take was not looked at");
     }
     std::unique_lock lock(mutex);
     (void)stopped.wait_for(lock, stop, kBetweenLooks, [] { return false; });
@@ -56,7 +59,8 @@ std::vector<StandingModel> ForeignPrograms::standing_models(const std::vector<Mo
     const auto draft = drafts.find(name);
     for (const ModelHolding& holding : holdings) {
       const bool is_its = holding.owner == name || (draft != drafts.end() && holding.owner == draft->second);
-      if (is_its) model.comes_back[holding.memory] += holding.comes_back;
+      const bool goes_with_it = std::ranges::contains(standing.last_of, holding.owner);
+      if (is_its || goes_with_it) model.comes_back[holding.memory] += holding.comes_back;
     }
     out.push_back(std::move(model));
   }

@@ -62,6 +62,17 @@ std::vector<memory::Ledger::PlannedEntry> FreeCapacity::compute_buffers_of_group
                                                               : plan::reservation_entries(*found);
 }
 
+std::vector<std::string> FreeCapacity::groups_of(const std::string& model) const {
+  std::vector<std::string> out;
+  const auto add_group_of = [&](const std::string& name) {
+    const std::string& group = plan_of(name).compute_group;
+    if (!group.empty() && !std::ranges::contains(out, group)) out.push_back(group);
+  };
+  add_group_of(model);
+  if (const auto draft = drafts_.find(model); draft != drafts_.end()) add_group_of(draft->second);
+  return out;
+}
+
 std::vector<plan::ModelPlan> FreeCapacity::group_members(const std::string& model) const {
   const std::string& compute_group = plan_of(model).compute_group;
   std::vector<plan::ModelPlan> out;

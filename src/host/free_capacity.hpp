@@ -68,8 +68,10 @@ class FreeCapacity {
   class Trial final : public EvictionTrial {
    public:
     // `may_go`: loaded, and not among those that stay. Its indices are the candidates', then come those of `offers`.
+    // `beside`: another newcomer, both have to find room; empty: there is none.
     Trial(const FreeCapacity& capacity, const std::string& newcomer, const std::vector<std::string>& stay,
-          const std::vector<std::string>& may_go, const std::vector<std::size_t>& offers = {});
+          const std::vector<std::string>& may_go, const std::vector<std::size_t>& offers = {},
+          const std::string& beside = {});
     void remove(std::size_t candidate) override { shift_candidate(candidate, true); }
     void restore(std::size_t candidate) override { shift_candidate(candidate, false); }
     [[nodiscard]] bool fits() const override;
@@ -85,8 +87,8 @@ class FreeCapacity {
     const FreeCapacity& capacity_;
     std::vector<std::size_t> may_go_;        // models
     std::vector<std::size_t> offers_;        // of others, at this moment
-    std::vector<std::uint64_t> needed_;      // by device: what the newcomer takes that is not there already
-    std::vector<std::uint64_t> total_;       // by device: the newcomer and those that stay
+    std::vector<std::uint64_t> needed_;      // by device: what newcomers take that is not there already
+    std::vector<std::uint64_t> total_;       // by device: newcomers and those that stay
     std::vector<std::size_t> members_;       // by compute group: how many of those
     std::vector<std::uint64_t> promised_;    // by memory: to those that stay, and not taken yet
     std::vector<std::uint64_t> comes_back_;  // by memory: with those that have gone
@@ -119,6 +121,8 @@ class FreeCapacity {
   [[nodiscard]] std::vector<memory::Ledger::PlannedEntry> compute_buffers_of_group(
       const std::string& compute_group) const;
 
+  // The compute groups of a model and of its draft.
+  [[nodiscard]] std::vector<std::string> groups_of(const std::string& model) const;
   // The others whose compute buffers count in its compute group, without what else they take.
   [[nodiscard]] std::vector<plan::ModelPlan> group_members(const std::string& model) const;
 

@@ -186,7 +186,7 @@ bool FreeCapacity::fits(const std::vector<std::string>& names) const {
 
 FreeCapacity::Trial::Trial(const FreeCapacity& capacity, const std::string& newcomer,
                            const std::vector<std::string>& stay, const std::vector<std::string>& may_go,
-                           const std::vector<std::size_t>& offers)
+                           const std::vector<std::size_t>& offers, const std::string& beside)
     : capacity_(capacity),
       offers_(offers),
       needed_(capacity.devices_.size()),
@@ -208,10 +208,14 @@ FreeCapacity::Trial::Trial(const FreeCapacity& capacity, const std::string& newc
   const auto is_there = [&](std::size_t owner) {
     return !capacity.held_.empty() && capacity.is_held(capacity.held_[owner]);
   };
-  const std::size_t comes = count_with_draft(newcomer);
-  for (const std::size_t model : {comes, capacity.rows_[comes].draft}) {
-    if (model != kNone && !is_there(model)) add(needed_, capacity.rows_[model].takes);
-  }
+  const auto come = [&](const std::string& name) {
+    const std::size_t comes = count_with_draft(name);
+    for (const std::size_t model : {comes, capacity.rows_[comes].draft}) {
+      if (model != kNone && !is_there(model)) add(needed_, capacity.rows_[model].takes);
+    }
+  };
+  come(newcomer);
+  if (!beside.empty()) come(beside);
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (members_[group] > 0 && !is_there(capacity.models_.size() + group)) add(needed_, capacity.group_rows_[group]);
   }

@@ -58,6 +58,8 @@ void HostLog::append(HostEvent event) {
       listener(event);
     } catch (const std::exception& error) {
       log::error("host", "a listener of the log failed: {}", error.what());
+    } catch (...) {
+      log::error("host", "a listener of the log failed");
     }
   }
 }

@@ -93,7 +93,7 @@ std::vector<std::string> explain_processes(const Fleet& fleet) {
     out.push_back(fmt::format(
         "{} may compute on devices of {}: the engine ends the process that does when such a server goes, and a server "
         "serves one process at a time, so one process of its own is for all of them",
-        fmt::join(remote, ", "), fmt::join(std::views::transform(fleet.rpc, &device::RpcAddress::text), ", ")));
+        fmt::join(remote, ", "), fmt::join(std::views::transform(fleet.rpc, &device::RpcAddress::shown), ", ")));
   return out;
 }
 

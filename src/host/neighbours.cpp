@@ -93,11 +93,16 @@ void Neighbours::show_models() {
                      .idle_since = broker::boot_time() - idle,
                      .reload_time = standing.load_time,
                      .process = static_cast<pid_t>(own.pid),
-                     .restarts = static_cast<std::uint32_t>(own.restarts)});
+                     .restarts = static_cast<std::uint32_t>(own.restarts),
+                     .ends_its_process = own.pid > 0 && standing.is_last_of_all});
     if (const auto draft = drafts.find(name); draft != drafts.end()) shown.set(draft->second, {.comes_with = name});
   }
   for (const auto& [name, standing] : shown_) {
     if (!now.contains(name)) shown.forget(name);
+    for (const std::string& group : standing.last_of) shown.forget(group);
+  }
+  for (const auto& [name, standing] : now) {
+    for (const std::string& group : standing.last_of) shown.set(group, {.returns_with = name});
   }
   machine_.mend();
   shown.publish();
@@ -194,6 +199,8 @@ void Neighbours::ask(const AskOthers& wanted) {
   for (const std::string& name : wanted.offers) {
     const auto offer = offers_.find(name);
     if (offer == offers_.end() || pending_.contains(name)) continue;
+    // The oldest ask would make place, and its model seem to be nobody's. The rest is asked when some have gone.
+    if (pending_.size() >= broker::MachineLedger::kMostAsksOfOne) break;
     // One that is being loaded, or is on its way out for somebody else, is waited for.
     const broker::Work work = offer->second.model.work;
     if (work != broker::Work::ready && work != broker::Work::busy) continue;

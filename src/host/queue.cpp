@@ -352,9 +352,24 @@ void Queue::finished(Outcome outcome) noexcept {
         outcome);
   } catch (const std::exception& error) {
     log::error("host", "what became of a load or an eviction could not be noted: {}", error.what());
+    fail_what_was_loading(error.what());
   }
   loading_.reset();
   pump();
+}
+
+// Else it would be loading for ever, and since there is one load at a time, nothing else would ever be loaded.
+void Queue::fail_what_was_loading(const char* why) noexcept {
+  try {
+    if (!loading_) return;
+    const std::string& model = loading_->model;
+    const ModelState state = dispatcher_.state(model);
+    if (state != ModelState::loading && state != ModelState::warming) return;
+    reasons_[model] = why;
+    dispatcher_.load_failed(model, clock_.now(), Error(ErrorCode::internal, why));
+  } catch (const std::exception& error) {
+    log::error("host", "nor that it failed: {}", error.what());
+  }
 }
 
 void Queue::set_runtimes(const RuntimeFigures& figures) {

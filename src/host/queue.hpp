@@ -183,6 +183,7 @@ class Queue {
   [[nodiscard]] bool may_try_again(const Failed& failed) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Replanned& replanned) PLIMSOLL_REQUIRES(mutex_);
   void apply(const Evicted& evicted) PLIMSOLL_REQUIRES(mutex_);
+  void fail_what_was_loading(const char* why) noexcept PLIMSOLL_REQUIRES(mutex_);
   void end_lease(TicketId lease, std::optional<double> took) noexcept PLIMSOLL_REQUIRES(mutex_);
   void fail_unusable(const std::string& model, const Error& why) PLIMSOLL_REQUIRES(mutex_);
   // --- queue_fleet.cpp ---

@@ -127,6 +127,8 @@ std::set<std::string> Queue::change_fleet(const FleetChange& change) {
     dispatcher_.shrink(capacity_, *policy_, clock_.now());
   } catch (const std::exception& error) {  // a policy of somebody's own
     log::error("host", "what has to go under the new budgets could not be decided: {}", error.what());
+  } catch (...) {
+    log::error("host", "what has to go under the new budgets could not be decided");
   }
   pump();
   return held;

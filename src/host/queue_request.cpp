@@ -72,11 +72,12 @@ Queue::Request::~Request() {
   const MutexLock lock(queue_.mutex_);
   const bool is_answered = waiter_->granted || waiter_->refused;
   const bool has_slot = waiter_->resident != nullptr;
+  const bool has_lease = waiter_->granted && needs_slot_;  // which ends later, where wait() has handed it out
   queue_.waiters_.erase(ticket_);
+  if (!has_lease) queue_.give_way_.erase(ticket_);
   if (has_slot) {
     queue_.end_lease(ticket_, {});
   } else if (!is_answered) {
-    queue_.give_way_.erase(ticket_);
     queue_.dispatcher_.withdraw(ticket_);
     queue_.pump();  // who was to go for it may stay, and what is loaded for it alone is stopped
   }

@@ -94,7 +94,20 @@ std::shared_ptr<const EvictionPolicy> Queue::policy() const {
 std::map<std::string, ModelStanding> Queue::standings() const {
   std::map<std::string, ModelStanding> out;
   const MutexLock lock(mutex_);
-  for (const std::string& name : dispatcher_.resident()) out.emplace(name, dispatcher_.standing(name));
+  std::map<std::string, std::size_t> members;  // resident ones, by compute group
+  for (const std::string& name : dispatcher_.resident()) {
+    for (const std::string& group : capacity_.groups_of(name)) ++members[group];
+  }
+  for (const std::string& name : dispatcher_.resident()) {
+    ModelStanding standing = dispatcher_.standing(name);
+    for (const std::string& group : capacity_.groups_of(name)) {
+      if (members[group] == 1)
+        standing.last_of.push_back(owner_of_group(group));
+      else
+        standing.is_last_of_all = false;
+    }
+    out.emplace(name, std::move(standing));
+  }
   return out;
 }
 

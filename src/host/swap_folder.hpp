@@ -10,6 +10,7 @@ namespace plimsoll::host {
 // Any thread.
 class SwapFolder {
  public:
+  // Throws Error{io} where it cannot be locked, and std::filesystem::filesystem_error.
   explicit SwapFolder(const std::filesystem::path& shared);
   ~SwapFolder();
   SwapFolder(const SwapFolder&) = delete;

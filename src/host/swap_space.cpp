@@ -54,9 +54,10 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
   forget(id);
   // Positions and spans come with the memory.
   const Bytes most = memory + tokens_of(tokens_alone) * 2;
-  MutexLock lock(mutex_);
-  memory::Charge charge = charge_for(most);
-  lock.unlock();
+  memory::Charge charge = [&] {
+    const MutexLock lock(mutex_);
+    return charge_for(most);
+  }();
   if (charge.size() == Bytes{}) {
     log::info("host", "no room to swap out {}: the conversation will be decoded again", format_bytes(most));
     return put_tokens(id, tokens_alone);
@@ -64,9 +65,8 @@ void SwapSpace::put(std::uint64_t id, const run::SequenceSnapshot& tokens_alone,
   try {
     Swapped swapped_out{.snapshot = save(), .charge = std::move(charge)};
     const Bytes kept = swapped_out.snapshot.size() + tokens_of(swapped_out.snapshot);
-    lock.lock();
+    const MutexLock lock(mutex_);  // given up before what is thrown here is caught
     if (swapped_out.charge.resize(kept)) return add(id, std::move(swapped_out));
-    lock.unlock();
   } catch (const std::exception& error) {
     log::warn("host", "a conversation is swapped out as its tokens alone: {}", error.what());
   }
@@ -92,7 +92,13 @@ void SwapSpace::drop_memory(std::uint64_t id) {
     const MutexLock lock(mutex_);
     if (lost_.contains(id)) return;  // which is told when somebody comes for it
   }
-  if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+  try {
+    if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
+  } catch (const Error& error) {  // it was taken, and is nowhere now
+    log::warn("host", "{}", error.what());
+    const MutexLock lock(mutex_);
+    lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
+  }
 }
 
 void SwapSpace::set_limits(Bytes memory, Bytes disk) {

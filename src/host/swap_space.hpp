@@ -61,7 +61,7 @@ class SwapSpace {
   [[nodiscard]] std::optional<Swapped> take(std::uint64_t id);
   void put_back(std::uint64_t id, Swapped swapped_out);
   void forget(std::uint64_t id);
-  // Its tokens alone stay.
+  // Its tokens alone stay. Where even they do not, it is lost, which take() tells.
   void drop_memory(std::uint64_t id);
   // From now on; the folder stays. What is beyond them leaves.
   void set_limits(Bytes memory, Bytes disk);

@@ -87,20 +87,27 @@ std::function<std::string(std::string_view, bool)> without_keywords(std::vector<
 
 struct Chat::State {
   State(std::shared_ptr<Model::State> of, ChatOptions options, const WaitOptions& wait) : model(std::move(of)) {
-    model->wait_for_sequence(wait, [this] {
-      executor.emplace(*model->executor);
-      if (model->draft_executor) proposes.emplace(model->draft_executor->create());
-    });
-    session.emplace(*executor, session_options(std::move(options)));
+    try {
+      model->wait_for_sequence(wait, [this] {
+        executor.emplace(*model->executor);
+        if (model->draft_executor) proposes.emplace(model->draft_executor->create());
+      });
+      session.emplace(*executor, session_options(std::move(options)));
+    } catch (...) {
+      give_back();
+      throw;
+    }
   }
-  ~State() {
+  ~State() { give_back(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void give_back() {
     session.reset();
     proposes.reset();
     executor.reset();
     model->sequence_is_free();
   }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
 
   // What a turn is generated with.
   [[nodiscard]] run::GenerationParams params_of(const GenerationOptions& options) {

@@ -147,7 +147,12 @@ Conversation Conversation::fork() const {
   State& state = idle();
   const auto model = state.model.lock();
   if (!model) throw Error(ErrorCode::unsupported, "a lease has one sequence: what it holds cannot be forked");
-  return Conversation(std::make_shared<State>(*model, state.conversation->fork()));
+  try {
+    return Conversation(std::make_shared<State>(*model, state.conversation->fork()));
+  } catch (...) {  // where its draft has none, what it had taken is free again
+    model->sequence_is_free();
+    throw;
+  }
 }
 
 void Conversation::rewind(std::size_t tokens) { idle().conversation->rewind(tokens); }
@@ -179,16 +184,7 @@ void Conversation::restore(const SavedConversation& saved) {
   const auto model = state.model.lock();
   if (!model)
     throw Error(ErrorCode::unsupported, "a lease goes on with a conversation of its host, see AcquireOptions");
-  const run::SequenceSnapshot before = state.conversation->save();
-  state.own.reset();
-  try {
-    state.own = model->executor->load(saved.impl().snapshot);
-  } catch (...) {
-    state.own = model->executor->load(before);
-    state.conversation = &*state.own;
-    throw;
-  }
-  state.conversation = &*state.own;
+  model->executor->load_into(*state.own, saved.impl().snapshot);
   state.conversation->refresh();  // logits are not saved: the last token is decoded once more
 }
 

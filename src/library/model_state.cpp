@@ -146,17 +146,25 @@ void Model::State::wait_for_sequence(const WaitOptions& wait, const std::functio
       return false;
     }
   };
-  std::unique_lock lock(mutex);
-  if (freed.wait_until(lock, wait.stop, deadline, try_it)) return;
+  const auto times = [&] {
+    const std::lock_guard lock(freed_mutex);
+    return times_freed;
+  };
+  for (bool was_freed = true; was_freed;) {
+    const std::uint64_t before = times();
+    if (try_it()) return;
+    std::unique_lock lock(freed_mutex);
+    was_freed = freed.wait_until(lock, wait.stop, deadline, [&] { return times_freed != before; });
+  }
   if (wait.stop.stop_requested()) throw Error(ErrorCode::cancelled, "waiting for a free sequence was cancelled");
   throw Error(ErrorCode::busy, "every sequence of '" + instance->name() + "' is taken",
               {{"n_seq_max", instance->context().facts().n_seq_max}});
 }
 
 void Model::State::sequence_is_free() {
-  // Taken and left, so that who has just looked and found none is waiting by now.
   {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(freed_mutex);
+    ++times_freed;
   }
   freed.notify_all();
 }

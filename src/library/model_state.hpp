@@ -1,6 +1,7 @@
 // Model::State: one open model with its runtime, from reservation to the end of its last handle.
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -46,7 +47,9 @@ struct Model::State : std::enable_shared_from_this<Model::State> {
   std::optional<run::BatchedExecutor> executor;        // of a model that generates
   std::optional<run::BatchedExecutor> draft_executor;  // where it has a draft
   std::mutex mutex;                                    // for what one thread may do at a time beside decoding
+  std::mutex freed_mutex;  // of what follows; nobody takes another one under it, or waits for the loop
   std::condition_variable_any freed;
+  std::uint64_t times_freed = 0;  // sequences
 
  private:
   void warm_up(run::Instance& one);

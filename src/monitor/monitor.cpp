@@ -97,6 +97,8 @@ void Monitor::tell(const Alert& alert) const {
     options_.on_alert(alert);
   } catch (const std::exception& error) {
     log::error(kComponent, "an alert's listener failed: {}", error.what());
+  } catch (...) {
+    log::error(kComponent, "an alert's listener failed");
   }
 }
 
@@ -107,6 +109,8 @@ void Monitor::beat(const std::stop_token& stop) {
       (void)sample_now();
     } catch (const std::exception& error) {
       log::warn(kComponent, "a sample failed: {}", error.what());
+    } catch (...) {
+      log::warn(kComponent, "a sample failed");
     }
     // Beats that a slow sample missed are left out, not made up for.
     next = std::max(next + options_.beat, std::chrono::steady_clock::now());

@@ -22,6 +22,29 @@ Conversation BatchedExecutor::load(const SequenceSnapshot& snapshot) {
       std::make_unique<LocalSequence>(schedule_, schedule_->on_loop([&] { return schedule_->restore(snapshot); })));
 }
 
+void BatchedExecutor::load_into(Conversation& conversation, const SequenceSnapshot& snapshot) {
+  const auto restored = [&](const SequenceSnapshot& from) {
+    return Conversation(std::make_unique<LocalSequence>(schedule_, schedule_->restore(from)));
+  };
+  schedule_->on_loop([&] {
+    if (schedule_->free() > 0) {
+      conversation = restored(snapshot);
+      return;
+    }
+    // Where every sequence is taken, its own place is what the restored one needs.
+    const SequenceSnapshot before = conversation.save();
+    {
+      const Conversation gone = std::move(conversation);
+    }
+    try {
+      conversation = restored(snapshot);
+    } catch (...) {
+      conversation = restored(before);
+      throw;
+    }
+  });
+}
+
 ContextSnapshot BatchedExecutor::save_all() const {
   return schedule_->on_loop([&] { return schedule_->save_all(); });
 }

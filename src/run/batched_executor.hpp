@@ -26,6 +26,9 @@ class BatchedExecutor {
   [[nodiscard]] Conversation create();
   // One that was saved, on this model with a cache of the same shape: else Error{usage}, and nothing has changed.
   [[nodiscard]] Conversation load(const SequenceSnapshot& snapshot);
+  // One that was saved, in the place of one of this executor's, whose sequence it takes where no other is free: nobody
+  // else can get that meanwhile. Throws likewise, and nothing has changed.
+  void load_into(Conversation& conversation, const SequenceSnapshot& snapshot);
   // All conversations that there are now, whoever holds them; oldest first. Memory that forks share is in it once for
   // each. Throws as Conversation::save().
   [[nodiscard]] ContextSnapshot save_all() const;

@@ -64,6 +64,10 @@ std::optional<std::chrono::nanoseconds> DecodeLoop::decoding_for() const noexcep
   return Clock::now() - Clock::time_point(Clock::duration(since));
 }
 
+DecodeLoop::Timed::Timed(DecodeLoop& loop) noexcept : since_(loop.decoding_since_), before_(since_) {
+  if (before_ == 0) since_ = std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
 // The device was left idle by the one before, so only what is in the shared compute buffers matters.
 void DecodeLoop::change_to(Owner owner) {
   if (std::exchange(last_owner_, owner) == owner || !before_change_) return;
@@ -111,9 +115,11 @@ void DecodeLoop::loop() {
     decoding_ = source;
     lock.unlock();
     change_to(source->owner_);
-    decoding_since_ = std::chrono::steady_clock::now().time_since_epoch().count();
-    const bool more = source->decode_batch();
-    decoding_since_ = 0;
+    bool more = false;
+    {
+      const Timed timed(*this);
+      more = source->decode_batch();
+    }
     lock.lock();
     if (decoding_ != nullptr && more) source->ready_ = true;
     decoding_ = nullptr;

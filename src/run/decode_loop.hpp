@@ -53,6 +53,19 @@ class DecodeLoop {
   [[nodiscard]] std::optional<std::chrono::nanoseconds> decoding_for() const noexcept;
   [[nodiscard]] bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
 
+  // While it lives, what the loop's thread does is a batch for decoding_for(). On that thread.
+  class Timed {
+   public:
+    explicit Timed(DecodeLoop& loop) noexcept;
+    ~Timed() { since_ = before_; }
+    Timed(const Timed&) = delete;
+    Timed& operator=(const Timed&) = delete;
+
+   private:
+    std::atomic<std::chrono::steady_clock::rep>& since_;
+    const std::chrono::steady_clock::rep before_;
+  };
+
  private:
   struct Job {
     Owner owner;

@@ -315,6 +315,7 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<co
   bool moves = false;
   tracker::Scope scope(plan_.name, tracker::Phase::decode);
   on_loop(scope, [&] {
+    const DecodeLoop::Timed timed(*loop_);  // a batch of vectors comes as a job
     use_adapters(adapter_scales);
     moves = context().has_pending_moves();
     std::optional<memory::Seal::Exchange> exchange;

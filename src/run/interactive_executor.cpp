@@ -46,23 +46,7 @@ std::unique_ptr<Generation> InteractiveExecutor::answer(const std::vector<engine
   return std::make_unique<Generation>(conversation_, std::move(params));
 }
 
-void InteractiveExecutor::restore(const SequenceSnapshot& snapshot) {
-  // Where every sequence is taken, its own place is what the restored one needs.
-  if (executor_.free_sequences() > 0) {
-    conversation_ = executor_.load(snapshot);
-    return;
-  }
-  const SequenceSnapshot before = conversation_.save();
-  {
-    const Conversation gone = std::move(conversation_);
-  }
-  try {
-    conversation_ = executor_.load(snapshot);
-  } catch (...) {
-    conversation_ = executor_.load(before);
-    throw;
-  }
-}
+void InteractiveExecutor::restore(const SequenceSnapshot& snapshot) { executor_.load_into(conversation_, snapshot); }
 
 std::unique_ptr<HistoryTransform> InteractiveExecutor::history_transform() const {
   return std::make_unique<TemplateTransform>(*executor_.instance().model());

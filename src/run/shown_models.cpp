@@ -37,7 +37,15 @@ void ShownModels::publish() noexcept {
   }
 }
 
-// What a backend took for a model it mostly keeps when that goes; all else comes back.
+namespace {
+
+// What a backend took for a model it mostly keeps when that goes, unless its process ends; all else comes back.
+bool comes_back(const memory::Entry& entry, bool ends_its_process) {
+  return entry.tag.stage != memory::Stage::runtime || ends_its_process;
+}
+
+}  // namespace
+
 std::vector<broker::ShownModel> ShownModels::shown() {
   std::vector<broker::ShownModel> models;
   const std::vector<memory::Entry> entries = ledger_.entries();
@@ -69,7 +77,17 @@ std::vector<broker::ShownModel> ShownModels::shown() {
     broker::ShownPart& part = part_of(*shown, *account);
     part.reserved += held;
     part.taken += entry.taken.current;
-    if (entry.tag.stage != memory::Stage::runtime) part.comes_back += held;
+    if (comes_back(entry, facts != facts_.end() && facts->second.ends_its_process)) part.comes_back += held;
+  }
+  for (const memory::Entry& entry : entries) {
+    const auto facts = facts_.find(entry.tag.owner);
+    const Bytes held = std::max(entry.planned, entry.taken.current);
+    if (facts == facts_.end() || !entry.charged || held == Bytes{}) continue;
+    const auto account = memory_.account_of(entry.tag.device);
+    const auto with = facts_.find(facts->second.returns_with);
+    const auto shown = std::ranges::find(models, facts->second.returns_with, &broker::ShownModel::name);
+    if (account && with != facts_.end() && shown != models.end() && comes_back(entry, with->second.ends_its_process))
+      part_of(*shown, *account).comes_back += held;
   }
   // Where an entry of the ledger has too few places: models first, of them the largest.
   std::ranges::stable_sort(models, std::greater<>{}, [](const broker::ShownModel& model) {

@@ -29,6 +29,9 @@ class ShownModels {
     pid_t process = 0;  // see broker::ShownModel
     std::uint32_t restarts = 0;
     std::string comes_with{};  // it comes and goes with that owner (a draft), and is shown as a part of it
+    // What it holds comes back with that owner, and is shown apart: a compute group's buffers, with its last model.
+    std::string returns_with{};
+    bool ends_its_process = false;  // when it goes: what a backend took for it comes back as well
     friend bool operator==(const Facts&, const Facts&) = default;
   };
   ShownModels(const memory::Ledger& ledger, const MachineMemory& memory, broker::MachineLedger& machine)

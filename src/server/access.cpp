@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
+#include "contained.hpp"
 #include "host_name.hpp"
 
 namespace plimsoll::server {
@@ -18,7 +20,7 @@ std::string key_of(const httplib::Request& request) {
 }
 
 bool is_public(const httplib::Request& request) {
-  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" ||
+  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" || request.path == "/ping" ||
          request.method == "OPTIONS";
 }
 
@@ -97,6 +99,14 @@ namespace {
 
 bool is_of_1_0(const httplib::Request& request) { return request.version == "HTTP/1.0"; }
 
+// A stream that fails ends with its connection, without the mark of its end: so its client knows that it is not whole.
+httplib::ContentProviderWithoutLength contained_provider(httplib::ContentProviderWithoutLength provider) {
+  return [provider = std::move(provider)](std::size_t offset, httplib::DataSink& sink) {
+    bool goes_on = false;
+    return contained("a stream", [&] { goes_on = provider(offset, sink); }) && goes_on;
+  };
+}
+
 }  // namespace
 
 bool knows_streams(const httplib::Request& request) {
@@ -105,6 +115,7 @@ bool knows_streams(const httplib::Request& request) {
 
 void put_stream(const httplib::Request& request, httplib::Response& response, const char* type,
                 httplib::ContentProviderWithoutLength provider) {
+  provider = contained_provider(std::move(provider));
   if (!is_of_1_0(request)) return response.set_chunked_content_provider(type, std::move(provider));
   response.set_header("Connection", "close");
   response.set_content_provider(type, std::move(provider));

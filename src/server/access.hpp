@@ -40,7 +40,7 @@ void put(httplib::Response& response, const api::Problem& problem, api::ErrorSha
 
 // False: it keeps its connection and knows no chunks (HTTP/1.0), so it could not tell where a stream ends.
 [[nodiscard]] bool knows_streams(const httplib::Request& request);
-// In chunks, or to the end of the connection for who knows none.
+// In chunks, or to the end of the connection for who knows none. Where `provider` throws, the connection ends.
 void put_stream(const httplib::Request& request, httplib::Response& response, const char* type,
                 httplib::ContentProviderWithoutLength provider);
 

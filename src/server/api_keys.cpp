@@ -66,6 +66,8 @@ std::vector<std::string> ApiKeys::replace(const std::vector<std::string>& keys,
   for (const Entry& entry : entries_) {
     if (!std::ranges::contains(next, entry.owner, &Entry::owner)) gone.push_back(entry.owner);
   }
+  for (const Entry& entry : entries_) gone_[entry.hash] = entry.owner;
+  for (const Entry& entry : next) gone_.erase(entry.hash);
   entries_ = std::move(next);
   return gone;
 }
@@ -78,12 +80,26 @@ bool ApiKeys::open() const {
 std::optional<std::string> ApiKeys::owner_of(std::string_view key) const {
   const std::lock_guard lock(mutex_);
   if (entries_.empty()) return "";
-  const Hash given = hash(key);
+  const Entry* found = find(hash(key));
+  return found == nullptr ? std::nullopt : std::optional(found->owner);
+}
+
+const ApiKeys::Entry* ApiKeys::find(const Hash& given) const {
   const Entry* found = nullptr;
   for (const Entry& entry : entries_) {  // all of them, so that time tells nothing
     if (CRYPTO_memcmp(entry.hash.data(), given.data(), given.size()) == 0) found = &entry;
   }
-  return found == nullptr ? std::nullopt : std::optional(found->owner);
+  return found;
+}
+
+std::optional<std::string> ApiKeys::last_owner_of(std::string_view key) const {
+  const std::lock_guard lock(mutex_);
+  if (entries_.empty() && gone_.empty()) return "";
+  const Hash given = hash(key);
+  if (const Entry* found = find(given)) return found->owner;
+  const auto before = gone_.find(given);
+  if (before != gone_.end()) return before->second;
+  return entries_.empty() ? std::optional<std::string>("") : std::nullopt;
 }
 
 std::string ApiKeys::lasting_id_of(const std::string& owner) const {

@@ -27,7 +27,8 @@ class ConnectionThreads final : public httplib::TaskQueue {
   ConnectionThreads(const ConnectionThreads&) = delete;
   ConnectionThreads& operator=(const ConnectionThreads&) = delete;
 
-  // False: it has been shut down, or the system has no thread for it and none is here.
+  // False: it has been shut down, or the system has no thread for it and none is here. What a job throws ends that job
+  // alone.
   bool enqueue(std::function<void()> job) override;
   void shutdown() override { end(); }  // what waits is done first
   [[nodiscard]] std::size_t threads() const;
@@ -35,6 +36,7 @@ class ConnectionThreads final : public httplib::TaskQueue {
  private:
   using Threads = std::list<std::thread>;
   void end();
+  [[nodiscard]] bool take(std::function<void()> job, Threads& finished);  // gives threads that are to be joined
   [[nodiscard]] bool has_one_more() PLIMSOLL_REQUIRES(mutex_);
   void work(Threads::iterator self);
 

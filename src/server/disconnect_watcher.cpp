@@ -31,6 +31,7 @@ std::unique_ptr<DisconnectWatcher::Watch> DisconnectWatcher::watch(Gone gone,
   Entry& entry = entries_.emplace_back();
   entry.gone = std::move(gone);
   entry.until = until;
+  if (is_over_) entry.source.request_stop();  // nobody has its token yet
   wake_.notify_all();
   return std::make_unique<Watch>(*this, std::prev(entries_.end()));
 }
@@ -42,6 +43,7 @@ DisconnectWatcher::Watch::~Watch() {
 
 void DisconnectWatcher::stop_all() {
   const std::lock_guard lock(mutex_);
+  is_over_ = true;
   for (Entry& entry : entries_) entry.source.request_stop();
 }
 

@@ -27,7 +27,7 @@ class DisconnectWatcher {
   // `gone` is called on another thread until Watch ends; where it throws, nobody has gone. `limit`: stopped after
   // that long, too; none: never.
   [[nodiscard]] std::unique_ptr<Watch> watch(Gone gone, std::optional<std::chrono::seconds> limit = {});
-  void stop_all();  // the server is ending
+  void stop_all();  // the server is ending; who comes after this is stopped at once
 
  private:
   struct Entry {
@@ -40,6 +40,7 @@ class DisconnectWatcher {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::list<Entry> entries_;
+  bool is_over_ = false;
   std::jthread thread_;  // last: ends first
 };
 

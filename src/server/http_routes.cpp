@@ -18,7 +18,16 @@ void HttpRoutes::Get(const std::string& pattern, Handler handler) {
 
 void HttpRoutes::Post(const std::string& pattern, Handler handler) {
   note(pattern, "POST");
-  library_->Post(pattern, std::move(handler));
+  if (!take_in_) {
+    library_->Post(pattern, std::move(handler));
+    return;
+  }
+  library_->Post(pattern, [take_in = take_in_, handler = std::move(handler)](const httplib::Request& request,
+                                                                             httplib::Response& response,
+                                                                             const httplib::ContentReader& content) {
+    // What the library hands out is its own, and no constant.
+    if (take_in(const_cast<httplib::Request&>(request), response, content)) handler(request, response);
+  });
 }
 
 void HttpRoutes::Delete(const std::string& pattern, Handler handler) {

@@ -1,10 +1,12 @@
 // HttpRoutes: the HTTP library's server, and which methods each of its routes has.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <regex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <httplib.h>
@@ -17,6 +19,11 @@ class HttpRoutes {
   using Handler = httplib::Server::Handler;
 
   explicit HttpRoutes(std::unique_ptr<httplib::Server> library) : library_(std::move(library)) {}
+
+  // Takes a body in as it arrives, into the request's; for the routes that are added after this. False: it is not
+  // there, and the answer says why, or has the library's status.
+  using TakeIn = std::function<bool(httplib::Request&, httplib::Response&, const httplib::ContentReader&)>;
+  void take_bodies_in(TakeIn take_in) { take_in_ = std::move(take_in); }
 
   // As the library's own. `pattern`: a path, or a regular expression over all of it.
   void Get(const std::string& pattern, Handler handler);     // NOLINT(readability-identifier-naming)
@@ -36,6 +43,7 @@ class HttpRoutes {
 
   std::unique_ptr<httplib::Server> library_;
   std::map<std::string, Pattern> patterns_;
+  TakeIn take_in_;  // empty: the library does
 };
 
 }  // namespace plimsoll::server

@@ -58,7 +58,8 @@ api::OllamaModel model_of(const host::Host& host, const plan::ModelPlan& plan) {
 std::string expires_at(const host::ModelStatus& status) {
   constexpr const char* kNever = "2300-01-01T00:00:00Z";
   if (!status.time_to_live || status.pinned) return kNever;
-  return utc_text(status.last_used.value_or(SystemClock().now()) + *status.time_to_live);
+  const auto at = later(status.last_used.value_or(SystemClock().now()), *status.time_to_live);
+  return at ? utc_text(*at) : kNever;
 }
 
 api::Json model_info(const plan::ModelPlan& plan, const PromptReader& reader) {

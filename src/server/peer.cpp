@@ -39,20 +39,35 @@ int socket_of(const httplib::Request& request) {
   return kNone;
 }
 
-bool is_closed_on_both_sides(int socket) {
-  pollfd asked{.fd = socket, .events = 0, .revents = 0};
-  return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+constexpr int kClosedOnBothSides = POLLERR | POLLHUP | POLLNVAL;
+constexpr int kClosedByPeer = POLLRDHUP | kClosedOnBothSides;
+
+bool says(int socket, int wanted) {
+  pollfd asked{.fd = socket, .events = POLLRDHUP, .revents = 0};
+  return poll(&asked, 1, 0) > 0 && (asked.revents & wanted) != 0;
 }
+
+// To look for a socket among thousands takes a millisecond, and most requests are over by then.
+constexpr int kLooksBefore = 20;
 
 }  // namespace
 
-bool Peer::is_gone() {
-  if (!request_.is_connection_closed()) return false;
-  if (encrypted_) return true;
-  const std::lock_guard lock(mutex_);
+int Peer::found_socket() {
   if (!socket_) socket_ = socket_of(request_);
-  if (*socket_ == kNone || is_closed_on_both_sides(*socket_)) return true;
-  ask(*socket_);
+  return *socket_;
+}
+
+bool Peer::is_half_closed() {
+  if (request_.is_connection_closed()) return true;
+  if (looks_ < kLooksBefore) return ++looks_, false;
+  return found_socket() != kNone && says(found_socket(), kClosedByPeer);
+}
+
+bool Peer::is_gone() {
+  const std::lock_guard lock(mutex_);
+  if (!is_half_closed()) return false;
+  if (encrypted_ || found_socket() == kNone || says(found_socket(), kClosedOnBothSides)) return true;
+  ask(found_socket());
   return false;
 }
 
@@ -60,6 +75,11 @@ void Peer::ask(int socket) {
   if (!std::exchange(may_ask_, false) || request_.version != "HTTP/1.1") return;
   constexpr std::string_view kNothing = "HTTP/1.1 100 Continue\r\n\r\n";
   (void)!send(socket, kNothing.data(), kNothing.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void Peer::hear_no_more() {
+  const std::lock_guard lock(mutex_);
+  if (found_socket() != kNone) (void)::shutdown(found_socket(), SHUT_RD);
 }
 
 void Peer::answer_begins() {

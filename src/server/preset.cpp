@@ -1,5 +1,8 @@
 #include "preset.hpp"
 
+#include <cstddef>
+#include <cstdint>
+
 namespace plimsoll::server {
 namespace {
 
@@ -29,6 +32,14 @@ engine::SamplingParams sampling_of(const engine::PartialSampling& recommended, c
   sampling = engine::laid_over(std::move(sampling), model.sampling);
   if (preset != nullptr) sampling = engine::laid_over(std::move(sampling), preset->sampling);
   return engine::laid_over(std::move(sampling), {.params = request.sampling, .given = request.sampling_given});
+}
+
+engine::SamplingParams looking_back_within(engine::SamplingParams sampling, std::size_t context, std::size_t trained) {
+  for (std::int32_t* last : {&sampling.penalty_last_n, &sampling.dry_last_n}) {
+    const std::size_t wanted = *last < 0 ? trained : static_cast<std::size_t>(*last);
+    if (wanted > context) *last = static_cast<std::int32_t>(context);
+  }
+  return sampling;
 }
 
 }  // namespace plimsoll::server

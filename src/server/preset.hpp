@@ -17,4 +17,9 @@ void add_settings(const ServerOptions& options, const host::FleetModel& model, c
                                                  const host::FleetModel& model, const host::Preset* preset,
                                                  const api::TextRequest& request);
 
+// As it is, with as few tokens to look back on as make no difference: there are no more than `context`. A sampler takes
+// memory for each of them. `trained`: the context that -1 stands for.
+[[nodiscard]] engine::SamplingParams looking_back_within(engine::SamplingParams sampling, std::size_t context,
+                                                         std::size_t trained);
+
 }  // namespace plimsoll::server

@@ -9,6 +9,7 @@
 #include "engine/prompt_tokens.hpp"
 
 #include "infill_prompt.hpp"
+#include "last_place.hpp"
 
 namespace plimsoll::server {
 namespace {
@@ -66,7 +67,7 @@ std::optional<engine::PromptText> cut_behind(engine::PromptText prompt, std::str
       content.remove_prefix(std::min(content.find_first_not_of(kBlank), content.size()));
       content = content.substr(0, content.find_last_not_of(kBlank) + 1);
     }
-    const std::size_t at = content.empty() ? std::string::npos : prompt.text.rfind(content);
+    const std::size_t at = last_place(prompt.text, content);
     if (at == std::string::npos) continue;
     prompt.cut(at + content.size());
     return prompt;

@@ -66,6 +66,8 @@ std::unique_ptr<RequestMemory::Share> RequestMemory::receive(std::size_t body) {
   return share;
 }
 
+void RequestMemory::Share::read(Bytes text) { grow(text * kCopies); }
+
 void RequestMemory::Share::grow(Bytes bytes) {
   all_.grow(bytes);
   held_ += bytes;

@@ -48,6 +48,8 @@ class RequestMemory::Share {
 
   // Of an answer that is collected. Throws as take().
   void grow(Bytes bytes);
+  // Of a text beside the body that is read as that is. Throws as take().
+  void read(Bytes text);
 
  private:
   RequestMemory& all_;

@@ -8,6 +8,7 @@
 #include "run/embedder.hpp"
 #include "run/reranker.hpp"
 
+#include "embedding_inputs.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -34,52 +35,8 @@ std::string embedding_model(const host::Host& host, const std::string& name, boo
       .at("model");
 }
 
-using Tokens = std::vector<std::vector<engine::Token>>;
-
-void check_inputs(const PromptReader& reader, const Tokens& inputs, const char* field) {
-  if (reader.facts().has_encoder && reader.facts().has_decoder)
-    throw api::bad_request(fmt::format("'{}' is an encoder-decoder model: it gives no vectors of texts", reader.name()))
-        .at("model");
-  const std::size_t longest = run::longest_input(reader.context());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].empty()) throw api::bad_request(fmt::format("'{}[{}]' is empty", field, i)).at(field);
-    reader.require_tokens(inputs[i]);
-    if (inputs[i].size() <= longest) continue;
-    throw Error(ErrorCode::context_overflow,
-                fmt::format("'{}[{}]' is {} tokens long, and '{}' takes {} at once (ubatch-size, ctx-size)", field, i,
-                            inputs[i].size(), reader.name(), longest),
-                {{"needed", inputs[i].size()}, {"available", longest}, {"input", i}});
-  }
-}
-
-void cut_long_ones(const PromptReader& reader, Tokens& inputs) {
-  const std::size_t longest = run::longest_input(reader.context());
-  for (std::vector<engine::Token>& input : inputs) input.resize(std::min(input.size(), longest));
-}
-
-Tokens read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request) {
-  if (reader.context().pooling == engine::Pooling::none)
-    throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", reader.name()))
-        .at("model");
-  api::require_dimensions(request, static_cast<std::size_t>(reader.facts().n_embd_out));
-  Tokens out;
-  for (const auto& input : request.inputs) {
-    const auto* text = std::get_if<std::string>(&input);
-    out.push_back(text != nullptr ? reader.vocab().tokenize(*text, true, true)
-                                  : std::get<std::vector<engine::Token>>(input));  // no request mixes them
-  }
-  if (request.truncate) cut_long_ones(reader, out);
-  check_inputs(reader, out, "input");
-  return out;
-}
-
-Tokens read_pairs(const PromptReader& reader, const api::RankRequest& request) {
-  Tokens out;
-  for (const std::string& document : request.documents)
-    out.push_back(run::ranked_pair(reader.model(), request.query, document));
-  check_inputs(reader, out, "documents");
-  return out;
-}
+// Of a vector's number: itself, its JSON and the text of that.
+constexpr std::size_t kOfANumber = 40;
 
 }  // namespace
 
@@ -94,9 +51,13 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
                                            const std::shared_ptr<Peer>& client) {
   const Stopwatch watch;
   Embedded out{.model = embedding_model(host, asked.model, false), .vectors = {}};
-  Tokens inputs;
-  LeasedModel leased =
-      lease_model(request, out.model, [&](const PromptReader& reader) { inputs = read_inputs(reader, asked); }, client);
+  TokenLists inputs;
+  const auto read = [&](const PromptReader& reader) {
+    inputs = read_inputs(reader, asked);
+    out.memory = request_memory.take(0);
+    out.memory->grow(Bytes{inputs.size() * static_cast<std::size_t>(reader.facts().n_embd_out) * kOfANumber});
+  };
+  LeasedModel leased = lease_model(request, out.model, read, client);
   out.load_ms = watch.elapsed_ms();
   const run::EmbedParams params{.stop = leased.watched->token(),
                                 .between_batches = [&] { give_way_if_asked(request, leased); }};
@@ -112,9 +73,10 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
 api::Json Server::Impl::rank(const httplib::Request& request, const api::RankRequest& asked,
                              const std::shared_ptr<Peer>& client) {
   const std::string model = embedding_model(host, asked.model, true);
-  Tokens pairs;
-  LeasedModel leased =
-      lease_model(request, model, [&](const PromptReader& reader) { pairs = read_pairs(reader, asked); }, client);
+  const auto memory = request_memory.take(0);
+  TokenLists pairs;
+  const auto read = [&](const PromptReader& reader) { pairs = read_pairs(reader, asked, *memory); };
+  LeasedModel leased = lease_model(request, model, read, client);
   const run::RankParams params{.top_n = asked.top_n, .stop = leased.watched->token(), .between_batches = [&] {
                                  give_way_if_asked(request, leased);
                                }};

@@ -111,6 +111,10 @@ void Server::Impl::add_llama_routes() {
   };
   http->Get("/health", health);
   http->Get("/v1/health", health);
+  http->Get("/ping", health);  // as vLLM's and SageMaker's clients ask
+  http->Get("/version", answering([](const httplib::Request&, httplib::Response& response) {
+              put(response, Json{{"version", version()}});
+            }));
 
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
               if (is_anthropics(request)) return put(response, anthropic_models(host));

@@ -18,10 +18,12 @@ host::ReloadReport Server::Impl::reload_fleet(const std::stop_token& stop) {
   if (!report.applied) return report;
   for (const std::string& model : report.difference.removed) {
     prompts.forget(model);
+    vocabularies.forget(model);
     adapter_scales.forget(model);
   }
   for (const host::ModelDifference& model : report.difference.changed) {
     if (std::ranges::contains(model.what, "lora")) adapter_scales.forget(model.name);
+    vocabularies.forget(model.name);
   }
   monitor.set_thresholds(host.fleet()->thresholds);
   return report;

@@ -20,6 +20,12 @@ void Server::Impl::add_response_routes() {
               if (!answer) throw not_kept(id);
               put(response, *answer);
             }));
+  http->Post("/v1/responses/compact", answering([](const httplib::Request&, httplib::Response&) {
+               throw api::Problem(
+                   501, "unsupported",
+                   "conversations are not compacted here; send the part of it that is to be kept, or ask "
+                   "for a summary");
+             }));
   http->Delete(kPath, answering([this](const httplib::Request& request, httplib::Response& response) {
                  const std::string id = request.matches[1];
                  if (!stored_items.remove(owner_of(request), id)) throw not_kept(id);

@@ -209,14 +209,15 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
 
 void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
                                httplib::Response& response) {
+  auto memory = request_memory.take(0);
   api::Json body = api::parse_object(request.body);
-  stored_items.complete(owner_of(request), body);
+  stored_items.complete(owner_of(request), body, [&](Bytes text) { memory->read(text); });
   api::Asked asked = dialect.read(body);
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;
   auto all = std::make_shared<Answering>();
   all->work = begin_work(request);
-  all->memory = request_memory.take(0);
+  all->memory = std::move(memory);
   auto [client, watched] = watch(request);
   all->watched = std::move(watched);
   all->writer = std::move(asked.writer);
@@ -299,8 +300,9 @@ void Server::Impl::add_text_routes() {
 void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
   http->Post(path,
              answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
+               const auto memory = request_memory.take(0);
                api::Json body = api::parse_object(request.body);
-               stored_items.complete(owner_of(request), body);
+               stored_items.complete(owner_of(request), body, [&](Bytes text) { memory->read(text); });
                api::TextRequest asked = read(body);
                const NamedModel model = model_named(host.fleet(), asked.model);
                add_settings(options, *model.model, model.preset, asked);

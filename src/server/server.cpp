@@ -9,11 +9,13 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
+#include "api/json_heap.hpp"
 #include "base/log.hpp"
 #include "plan/store.hpp"
 
 #include "checked_lease.hpp"
 #include "connection_threads.hpp"
+#include "contained.hpp"
 #include "http_failure.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
@@ -27,7 +29,15 @@ constexpr std::size_t kRequestsPerConnection = 100'000;
 constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
 constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
-constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
+constexpr const char* kRead = "read";  // what was made of it
+constexpr const char* kArriving = "arriving";
+constexpr std::size_t kWorthCounting = 256 << 10;  // bytes; what smaller ones take is lost in the rest
+using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
+constexpr double kBytesOfAToken = 4;             // of a request's body, for its share beside others
+
+api::Problem no_key() {
+  return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
+}
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
   const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
@@ -86,16 +96,25 @@ void Server::Impl::add_common_handling() {
     own.path = usual_path(own.method, own.path);
     return let_in(own, response);
   });
+  http->take_bodies_in(
+      [this](httplib::Request& request, httplib::Response& response, const httplib::ContentReader& content) {
+        return take_body_in(request, response, content);
+      });
   library.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
-    if (response.body.empty()) explain_failure(request, response);
+    if (response.body.empty()) (void)contained("what explains a failure", [&] { explain_failure(request, response); });
   });
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
-    if (!response.content_provider_) write_down(request, response.status);
+    if (response.content_provider_) return;
+    (void)contained("what writes a request down", [&] { write_down(request, response.status); });
   });
 }
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
+  const Arriving* arriving = response.user_data.get<Arriving>(kArriving);
+  if (response.status == 400 && arriving != nullptr && *arriving && (*arriving)->is_late())
+    return put(response, {408, "timeout", "the body did not arrive within the time that this server waits for one"},
+               shape_of(request.path));
   std::string allowed = response.status == 404 ? http->allowed_at(request.path) : "";
   if (!allowed.empty()) response.set_header("Allow", allowed);
   put(response, failure_of(request, response.status, allowed, options.limits.body), shape_of(request.path));
@@ -105,6 +124,11 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   using Answer = httplib::Server::HandlerResponse;
   allow_origin(request, response, options);
   response.set_header("X-Content-Type-Options", "nosniff");
+  const std::size_t body = announced_body(request, options.limits.body);
+  if (body > 0) {  // of one that is turned away as well: the library reads it to its end
+    const auto time = time_for_body(std::min<std::size_t>(body, options.limits.body.value()), options.limits.reading);
+    response.user_data.set(kArriving, std::make_shared<ArrivingBody>(disconnect_watcher, peer_of(request), time));
+  }
   const std::string id = "req_" + random_id();  // OpenAI's clients show the first, Anthropic's the second
   response.set_header(kRequestId, id);
   response.set_header("request-id", id);
@@ -132,20 +156,34 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   if (ending && !is_about_the_server(request)) {
     return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
   }
-  if (!keys.open() && !is_public(request) && !keys.owner_of(key_of(request))) {
-    return turn_away(
-        {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"});
-  }
+  if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
-  // Charged before it arrives, for as long as there is an answer to it. A larger one is refused before it is read.
-  const std::size_t body = request.get_header_value_u64("Content-Length");
+  // Charged before it arrives, for as long as there is an answer to it. What does not say its size is charged as it
+  // arrives, or as the largest one where the library reads it by itself. A larger one is refused before it is read.
   if (body == 0 || body > options.limits.body.value()) return Answer::Unhandled;
+  if (request.has_header("Transfer-Encoding") && request.method == "POST" &&
+      http->allowed_at(request.path).contains("POST"))
+    return Answer::Unhandled;
   try {
     response.user_data.set(kBody, std::shared_ptr<RequestMemory::Share>(request_memory.receive(body)));
   } catch (const api::Problem& problem) {
     return turn_away(problem);
   }
   return Answer::Unhandled;
+}
+
+bool Server::Impl::take_body_in(httplib::Request& request, httplib::Response& response,
+                                const httplib::ContentReader& content) {
+  using Share = std::shared_ptr<RequestMemory::Share>;
+  std::size_t charged = 0;
+  if (response.user_data.get<Share>(kBody) != nullptr)
+    charged = announced_body(request, options.limits.body);
+  else
+    response.user_data.set(kBody, Share(request_memory.take(0)));
+  std::optional<api::Problem> refused;
+  const bool is_there = take_in(content, request.body, charged, **response.user_data.get<Share>(kBody), refused);
+  if (refused) put(response, *refused, shape_of(request.path));
+  return is_there;
 }
 
 void Server::Impl::write_down(const httplib::Request& request, int status) {
@@ -161,6 +199,12 @@ Server::Impl::Work Server::Impl::answering(Work work) {
   return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
     const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
     try {
+      response.user_data.set(kArriving, Arriving());
+      if (!may_ask(request)) throw no_key();  // it may have been taken away while the body arrived
+      // Before anything is made of the body, for as long as there is an answer to it.
+      const std::shared_ptr<RequestMemory::Share> memory = request_memory.take(request.body.size());
+      if (request.body.size() > kWorthCounting) memory->grow(api::heap_of_values(request.body));
+      response.user_data.set(kRead, memory);
       work(request, response);
     } catch (const std::exception& error) {
       const api::Problem problem = explained(error, origin_of(request, response));
@@ -203,7 +247,6 @@ struct Begun {
   explicit Begun(RequestCounters& counters) : work(counters) {}
   RequestCounters::Work work;
   std::unique_ptr<KeyUsage::Request> of_key;
-  std::unique_ptr<RequestMemory::Share> memory;
 };
 
 }  // namespace
@@ -218,7 +261,6 @@ std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::R
         .retry_after(std::chrono::seconds(1));
   }
   begun->of_key = key_usage.begin(owner_of(request), std::chrono::steady_clock::now());
-  begun->memory = request_memory.take(request.body.size());
   return {begun, &begun->work};
 }
 
@@ -271,8 +313,12 @@ Server::Impl::Attended Server::Impl::watch(const httplib::Request& request, std:
   return {.client = std::move(client), .watched = std::move(watched)};
 }
 
+bool Server::Impl::may_ask(const httplib::Request& request) const {
+  return is_public(request) || keys.owner_of(key_of(request)).has_value();
+}
+
 std::string Server::Impl::owner_of(const httplib::Request& request) const {
-  return keys.owner_of(key_of(request)).value_or("");
+  return keys.last_owner_of(key_of(request)).value_or("");
 }
 
 // Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.
@@ -329,6 +375,7 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     impl.disconnect_watcher.stop_all();
+    impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever
     impl.http->library().stop();
   });
   const std::jthread readiness_notifier([&] {

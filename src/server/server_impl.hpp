@@ -18,6 +18,7 @@
 #include "access.hpp"
 #include "adapter_scales.hpp"
 #include "api_keys.hpp"
+#include "arriving_body.hpp"
 #include "asked_model.hpp"
 #include "disconnect_watcher.hpp"
 #include "http_routes.hpp"
@@ -46,6 +47,8 @@ struct Server::Impl {
   // --- server.cpp ---
   void add_common_handling();
   [[nodiscard]] httplib::Server::HandlerResponse let_in(httplib::Request& request, httplib::Response& response);
+  [[nodiscard]] bool take_body_in(httplib::Request& request, httplib::Response& response,
+                                  const httplib::ContentReader& content);
   // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
 
@@ -78,7 +81,8 @@ struct Server::Impl {
     std::string model;
     std::vector<std::vector<float>> vectors;
     std::size_t tokens = 0;
-    double load_ms = 0;  // until the model was there
+    double load_ms = 0;                              // until the model was there
+    std::unique_ptr<RequestMemory::Share> memory{};  // of the vectors, and of what is written of them
   };
   [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked,
                                const std::shared_ptr<Peer>& client);
@@ -143,6 +147,7 @@ struct Server::Impl {
   };
   [[nodiscard]] Attended watch(const httplib::Request& request, std::shared_ptr<Peer> client = nullptr);
   [[nodiscard]] std::shared_ptr<Peer> peer_of(const httplib::Request& request) const;
+  [[nodiscard]] bool may_ask(const httplib::Request& request) const;  // with its key, as keys are now
   [[nodiscard]] std::string owner_of(const httplib::Request& request) const;
   [[nodiscard]] ServerContext context() {
     return {host, prompts, vocabularies, key_usage, adapter_scales, request_memory, options};

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 #include "api/problem.hpp"
 
 namespace plimsoll::server {
@@ -43,8 +46,8 @@ StoredItems::Key StoredItems::key_of_whole(const std::string& owner, const std::
   return {owner, "whole " + answer};
 }
 
-void StoredItems::put(Key key, const Json& value) {
-  const auto [place, is_new] = texts_.try_emplace(std::move(key), api::to_text(value));
+void StoredItems::put(Key key, std::string text) {
+  const auto [place, is_new] = texts_.try_emplace(std::move(key), std::move(text));
   if (!is_new) return;
   oldest_first_.push_back(place->first);
   held_ += size_of(place->first, place->second);
@@ -55,26 +58,48 @@ void StoredItems::keep(const std::string& owner, const std::string& answer, cons
   if (items.empty()) return;
   Json conversation = as_list(input);
   for (const Json& item : items) conversation.push_back(item);
+  std::vector<std::pair<Key, std::string>> made;
+  for (const Json& item : items) made.emplace_back(Key{owner, item.at("id").get<std::string>()}, api::to_text(item));
+  made.emplace_back(Key{owner, answer}, api::to_text(conversation));
+  if (!whole.is_null()) made.emplace_back(key_of_whole(owner, answer), api::to_text(whole));
+  Bytes size;
+  for (const auto& [key, text] : made) size += size_of(key, text);
+  if (size > most_) return;  // all others would make way for it, and it would be gone with the last of them
   const std::lock_guard lock(mutex_);
-  for (const Json& item : items) put({owner, item.at("id").get<std::string>()}, item);
-  put({owner, answer}, conversation);
-  if (!whole.is_null()) put(key_of_whole(owner, answer), whole);
+  for (auto& [key, text] : made) put(std::move(key), std::move(text));
   while (held_ > most_) drop_oldest();
   while (!charge_.resize(memory::in_steps(held_))) drop_oldest();  // what is left of nothing always fits
 }
 
-std::optional<Json> StoredItems::find(const std::string& owner, const Json& id) const {
-  if (!id.is_string()) return std::nullopt;
+const std::string* StoredItems::text_of(const std::string& owner, const Json& id) const {
+  if (!id.is_string()) return nullptr;
   const auto found = texts_.find({owner, id.get<std::string>()});
-  return found == texts_.end() ? std::nullopt : std::optional(Json::parse(found->second));
+  return found == texts_.end() ? nullptr : &found->second;
 }
 
-void StoredItems::complete(const std::string& owner, Json& body) const {
+std::optional<Json> StoredItems::find(const std::string& owner, const Json& id) const {
+  const std::string* text = text_of(owner, id);
+  return text == nullptr ? std::nullopt : std::optional(Json::parse(*text));
+}
+
+void StoredItems::complete(const std::string& owner, Json& body, const Charge& charge) const {
   const auto input = body.find("input");
   if (input == body.end()) return;
   const std::lock_guard lock(mutex_);
+  Bytes referred;
+  const auto take = [&](const Json& id) -> std::optional<Json> {
+    const std::string* text = text_of(owner, id);
+    if (text == nullptr) return std::nullopt;
+    referred += Bytes{text->size()};
+    if (referred > most_)
+      throw api::Problem(413, "invalid_request",
+                         fmt::format("what 'input' refers to comes to more than {}", format_bytes(most_)))
+          .at("input");
+    if (charge) charge(Bytes{text->size()});
+    return Json::parse(*text);
+  };
   if (const Json previous = body.value("previous_response_id", Json()); previous.is_string()) {
-    std::optional<Json> conversation = find(owner, previous);
+    std::optional<Json> conversation = take(previous);
     if (!conversation || !conversation->is_array()) {
       throw api::Problem(400, "previous_response_not_found",
                          fmt::format("the answer '{}' is not (or no more) kept here: send the whole conversation",
@@ -87,8 +112,8 @@ void StoredItems::complete(const std::string& owner, Json& body) const {
   if (!input->is_array()) return;
   for (Json& item : *input) {
     if (!item.is_object() || item.value("type", Json()) != "item_reference") continue;
-    const std::optional<Json> found = find(owner, item.value("id", Json()));
-    if (found && found->is_object()) item = *found;
+    std::optional<Json> found = take(item.value("id", Json()));
+    if (found && found->is_object()) item = std::move(*found);
   }
 }
 

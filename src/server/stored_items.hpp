@@ -3,6 +3,7 @@
 // for those that go on from an answer (previous_response_id).
 #pragma once
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,7 +16,7 @@
 namespace plimsoll::server {
 
 // Any thread. In memory alone, charged to the host's budget: the oldest make way beyond `most`, and where the budget is
-// short.
+// short. An answer that takes more than `most` by itself is not kept.
 class StoredItems {
  public:
   static constexpr Bytes kMost{std::uint64_t{8} << 20U};
@@ -34,15 +35,18 @@ class StoredItems {
   bool remove(const std::string& owner, const std::string& answer);
 
   // A request's input becomes whole: first comes what was asked and said up to the answer that it goes on from, and
-  // references become items. Throws api::Problem where that answer is not here (any more). A reference to what is not
-  // here stays one, which the reader refuses.
-  void complete(const std::string& owner, api::Json& body) const;
+  // references become items. Throws api::Problem where that answer is not here (any more), or where all of that is more
+  // than `most`: a short reference to a long item may stand there any number of times. A reference to what is not here
+  // stays one, which the reader refuses. `charge` is told of each text before it is read; what it throws is thrown.
+  using Charge = std::function<void(Bytes text)>;
+  void complete(const std::string& owner, api::Json& body, const Charge& charge = {}) const;
   void forget(const std::string& owner);
 
  private:
   using Key = std::pair<std::string, std::string>;  // owner, id
   // All of these with the lock held.
-  void put(Key key, const api::Json& value);
+  void put(Key key, std::string text);
+  [[nodiscard]] const std::string* text_of(const std::string& owner, const api::Json& id) const;  // null: none
   [[nodiscard]] std::optional<api::Json> find(const std::string& owner, const api::Json& id) const;
   void drop_oldest();
   void drop(const Key& key);

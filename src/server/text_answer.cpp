@@ -86,8 +86,9 @@ void TextAnswer::add_callbacks(run::GenerationParams& params) {
 
 bool TextAnswer::knows_prompt() const noexcept { return asked_.of_prompt->tokens.size() == asked_.prompt.size(); }
 
-// Of a token with its alternatives: texts, and what they stand in.
-constexpr Bytes kOfALogprob{128};
+// Of a token with its alternatives: texts, and what they stand in; their copy that is told, all of a prompt's at once,
+// its JSON and the text of that.
+constexpr Bytes kOfALogprob{512};
 
 void TextAnswer::ask_about_prompt(run::GenerationParams& params) {
   const engine::Vocab vocab = slot_.lease().served().vocabulary()->vocab();

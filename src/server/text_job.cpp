@@ -129,10 +129,15 @@ engine::AdapterScales TextJob::adapter_scales(const std::vector<engine::AdapterP
 }
 
 engine::SamplingParams TextJob::sampling_for(const PromptReader& reader) {
-  engine::SamplingParams sampling = sampling_of(reader.recommended(), *model_.model, model_.preset, request_);
+  engine::SamplingParams sampling =
+      looking_back_within(sampling_of(reader.recommended(), *model_.model, model_.preset, request_),
+                          reader.context().n_ctx_seq, static_cast<std::size_t>(reader.facts().n_ctx_train));
   for (const api::TextBias& bias : request_.text_biases) {
     for (const Token token : reader.vocab().tokenize(bias.text, false, true))
       sampling.logit_bias.push_back({.token = token, .bias = bias.bias});
+    if (sampling.logit_bias.size() > api::kMostNamedTokens)
+      throw api::bad_request(fmt::format("'logit_bias' comes to more than {} tokens", api::kMostNamedTokens))
+          .at("logit_bias");
   }
   sampling.least_tokens = static_cast<std::uint32_t>(request_.least_tokens);
   std::optional<api::TemplateForms> forms;

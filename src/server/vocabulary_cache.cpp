@@ -31,7 +31,10 @@ VocabularyCache::VocabularyCache(host::Host& host, std::size_t most)
 
 std::shared_ptr<const PromptReader> VocabularyCache::find(const std::string& model) {
   const std::string files = host_.planned_files(model);
-  if (files.empty()) return nullptr;
+  if (files.empty()) {
+    forget(model);
+    return nullptr;
+  }
   const std::string chosen = template_of(host_, model);
   Entry& entry = entry_of(model);
   look_at_the_fleet(model, entry);
@@ -123,6 +126,17 @@ std::shared_ptr<const PromptReader> VocabularyCache::take_oldest() {
   --kept_;
   held_ -= std::exchange(oldest->size, Bytes{});
   return std::exchange(oldest->reader, nullptr);
+}
+
+void VocabularyCache::forget(const std::string& model) {
+  std::shared_ptr<const PromptReader> gone;  // given back after the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(model);
+  if (found == entries_.end() || !found->second.reader) return;
+  --kept_;
+  held_ -= std::exchange(found->second.size, Bytes{});
+  gone = std::exchange(found->second.reader, nullptr);
+  (void)charge_.resize(memory::in_steps(held_));
 }
 
 bool VocabularyCache::clear() {

@@ -33,6 +33,9 @@ class VocabularyCache {
   [[nodiscard]] std::shared_ptr<const PromptReader> find(const std::string& model);
   // The model's file is the one that this reader was made from: what it has read is what a lease taken now computes.
   [[nodiscard]] bool is_current(const PromptReader& reader) const;
+  // The model has left the fleet, or its file the place where it was: a mapped one would stay mapped, and a file that
+  // is no more on the disk.
+  void forget(const std::string& model);
   // Gives everything back, so that a model may take its place. False: nothing was kept.
   bool clear();
   [[nodiscard]] std::size_t size() const;  // readers that are kept

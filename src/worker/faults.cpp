@@ -1,5 +1,7 @@
 #include "faults.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -52,6 +54,10 @@ void fault_at(std::span<const engine::Token> tokens) {
   volatile bool goes_on = true;
   while (asked->how == "loop" && goes_on) {
   }
+}
+
+void fault_while_loading() {
+  while (fault() && fault()->how == "hang") (void)pause();
 }
 
 }  // namespace plimsoll::worker

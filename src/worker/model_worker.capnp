@@ -94,9 +94,10 @@ interface Model {
   close @4 () -> ();
 }
 
-interface Host {  # of a model's conversations
-  # One that nobody uses lets go of its memory; the host saves it before it answers. False: there is none.
+interface Host {  # of a model
+  # A conversation that nobody uses lets go of its memory; the host saves it before it answers. False: there is none.
   makeRoom @0 () -> (wasMade :Bool);
+  isLoading @1 () -> ();  # the load goes on
 }
 
 interface Worker {

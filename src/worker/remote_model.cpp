@@ -2,16 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <tuple>
+#include <algorithm>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+<<<<<<< HEAD
+#include "cache_reclaimer.hpp"
 #include "remote_sequence.hpp"
 #include "remote_work.hpp"
+=======
+#include "load_watch.hpp"
+#include "remote_call.hpp"
+#include "remote_sequence.hpp"
 #include "room_maker.hpp"
+>>>>>>> worker
 #include "snapshots.hpp"
+#include "under_way.hpp"
 #include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
@@ -34,22 +42,28 @@ RemoteModel::RemoteModel(RpcLoop& loop, WorkerProcess& process, OpenRequest requ
       process_(process),
       request_(std::move(request)),
       vocabulary_(std::move(vocabulary)),
-      room_(std::make_shared<RoomMaker>(loop)) {}
+      room_(std::make_shared<CacheReclaimer>(loop)) {}
 
 void RemoteModel::load(const std::stop_token& stop, bool is_alone) {
-  const std::shared_ptr<Life> life = process_.life();
-  std::shared_ptr<OpenModel> open;
+  const std::shared_ptr<Life> life = process_.life(stop);
+  if (stop.stop_requested()) throw_stopped();
   try {
     std::optional<std::stop_callback<EndProcess>> ends;
     if (is_alone) ends.emplace(stop, EndProcess{.process = &process_});
-    std::tie(open, opened_) = open_in(life);
+    auto [open, opened] = open_in(life);
+    const std::lock_guard lock(mutex_);
+    if (life->is_over) throw WorkerGone();  // a later one knows nothing of it
+    open_ = std::move(open);
+    opened_ = std::move(opened);
   } catch (const WorkerGone&) {
     const std::string words = process_.last_words_of(life);
-    if (stop.stop_requested()) throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name()));
+    if (stop.stop_requested()) throw_stopped();
     throw Error(ErrorCode::model_unusable, fmt::format("the process that loaded '{}' {}", name(), words));
   }
-  const std::lock_guard lock(mutex_);
-  if (!open_) open_ = std::move(open);  // else it has died since, and is there again
+}
+
+void RemoteModel::throw_stopped() const {
+  throw Error(ErrorCode::cancelled, fmt::format("the load of '{}' was stopped", name()));
 }
 
 RemoteModel::~RemoteModel() {
@@ -74,7 +88,8 @@ RemoteModel::~RemoteModel() {
   }
 }
 
-std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::shared_ptr<Life>& life) {
+std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(
+    const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence) {
   auto open = loop_.shared<OpenModel>();
   open->life = life;
   const std::string text = to_text(request_);
@@ -83,11 +98,20 @@ std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(const std::sh
       KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
-        call.setHost(RoomMaker::asked_by_process(room_));
+<<<<<<< HEAD
+        call.setHost(CacheReclaimer::asked_by_process(room_));
         return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
+=======
+        const auto watch = std::make_shared<LoadWatch>(loop_.timer(), life->process.pid(),
+                                                       most_silence.value_or(std::chrono::milliseconds(0)));
+        call.setHost(RoomMaker::asked_by_process(room_, [watch] { watch->goes_on(); }));
+        auto opening = call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
+>>>>>>> worker
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());
         });
+        if (!most_silence) return opening;
+        return opening.exclusiveJoin(watch->silence<std::string>());
       }
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
     });
@@ -115,16 +139,28 @@ std::shared_ptr<OpenModel> RemoteModel::open_in_life_of(const OpenModel& other) 
   return open_;
 }
 
+// No stage of a load takes longer than all of the first one did, but where the machine has other work by now.
+std::chrono::milliseconds RemoteModel::most_silence() const {
+  constexpr double kSlower = 2;
+  const std::chrono::duration<double, std::milli> first(kSlower * (opened_.load_ms + opened_.warm_up_ms));
+  return std::max(process_.most_silence(), std::chrono::ceil<std::chrono::milliseconds>(first));
+}
+
 void RemoteModel::load_again(const std::shared_ptr<Life>& life) {
-  std::shared_ptr<OpenModel> open = open_in(life).first;  // what became of it is as it was: of the same file
+  {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return;  // who loads it waits for this life, or has heard that the one before is over
+  }
+  // What became of it is as it was: of the same file.
+  std::shared_ptr<OpenModel> open = open_in(life, most_silence()).first;
   const std::lock_guard lock(mutex_);
   computed_before_ += computed_.exchange(0);
   generated_before_ += generated_.exchange(0);
   open_ = std::move(open);
 }
 
-std::vector<std::shared_ptr<WorkLink>> RemoteModel::at_work() {
-  std::vector<std::shared_ptr<WorkLink>> out;
+std::vector<std::shared_ptr<UnderWay>> RemoteModel::at_work() {
+  std::vector<std::shared_ptr<UnderWay>> out;
   const std::lock_guard lock(mutex_);
   for (const auto& weak : at_work_) {
     if (auto link = weak.lock()) out.push_back(std::move(link));
@@ -151,7 +187,7 @@ void RemoteModel::fail_all(const Error& why) {
   for (const auto& link : at_work()) link->fail(why);
 }
 
-void RemoteModel::add(const std::shared_ptr<WorkLink>& work) {
+void RemoteModel::add(const std::shared_ptr<UnderWay>& work) {
   const std::lock_guard lock(mutex_);
   std::erase_if(at_work_, [&](const auto& one) { return one.expired() || one.lock() == work; });
   at_work_.push_back(work);
@@ -228,11 +264,35 @@ void in_parts(std::span<const std::vector<engine::Token>> inputs, std::size_t ba
 
 }  // namespace
 
+template <class Ask>
+auto RemoteModel::compute(Ask&& ask) {
+  const auto call = std::make_shared<RemoteCall>(name());
+  struct Over {
+    RemoteCall& call;
+    ~Over() { call.is_over(); }
+  } over{.call = *call};
+  add(call);
+  std::shared_ptr<OpenModel> open = call->first_life(*this);
+  for (;; open = call->life_after(open)) {
+    try {
+      auto answer = as_ours([&] {
+        return loop_.run([&] {
+          KJ_IF_MAYBE (model, open->model) return ask(*model);
+          kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
+        });
+      });
+      open->life->did_its_work = true;
+      return answer;
+    } catch (const WorkerGone&) {  // its supervisor finds out whose doing that was
+    }
+  }
+}
+
 std::vector<run::Embedding> RemoteModel::embed(std::span<const std::vector<engine::Token>> inputs,
                                                const run::EmbedParams& params) {
   std::vector<run::Embedding> out;
   in_parts(inputs, context_facts().n_ubatch, params, [&](std::span<const std::vector<engine::Token>> part) {
-    Rows rows = ask([&](rpc::Model::Client& model) {
+    Rows rows = compute([&](rpc::Model::Client& model) {
       auto call = model.embedRequest();
       write_inputs(call.initInputs(static_cast<capnp::uint>(part.size())), part);
       call.setNormalise(params.normalisation == run::Normalisation::l2);
@@ -248,7 +308,7 @@ std::vector<run::Ranked> RemoteModel::rank(std::span<const std::vector<engine::T
                                            const run::RankParams& params) {
   std::vector<run::Ranked> out;
   in_parts(pairs, context_facts().n_ubatch, params, [&](std::span<const std::vector<engine::Token>> part) {
-    Rows rows = ask([&](rpc::Model::Client& model) {
+    Rows rows = compute([&](rpc::Model::Client& model) {
       auto call = model.rankRequest();
       write_inputs(call.initInputs(static_cast<capnp::uint>(part.size())), part);
       call.setSigmoid(params.sigmoid);

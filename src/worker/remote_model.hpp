@@ -2,9 +2,11 @@
 // said is known here, and is computed again.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -19,8 +21,13 @@
 namespace plimsoll::worker {
 
 class RemoteSequence;
+<<<<<<< HEAD
+class CacheReclaimer;  // cache_reclaimer.hpp
+class WorkLink;        // remote_work.hpp
+=======
 class RoomMaker;  // room_maker.hpp
-class WorkLink;   // remote_work.hpp
+class UnderWay;   // under_way.hpp
+>>>>>>> worker
 
 // What of a model is in one life of its process.
 struct OpenModel {
@@ -39,7 +46,7 @@ class RemoteModel final : public run::ServedModel {
 
   // Once, before anything else. Loads it there, and waits for that. Throws what loading throws, and
   // Error{model_unusable} where it ends the process. `stop`: the process is ended, where it has no other model
-  // (`is_alone`); throws Error{cancelled} then.
+  // (`is_alone`), and none is waited for; throws Error{cancelled} then.
   void load(const std::stop_token& stop = {}, bool is_alone = false);
   [[nodiscard]] const Opened& opened() const noexcept { return opened_; }
   // Before it is closed. Answers whether the process serves others still; else it is going to be ended anyhow.
@@ -71,29 +78,39 @@ class RemoteModel final : public run::ServedModel {
   }
 
   [[nodiscard]] RpcLoop& loop() noexcept { return loop_; }
+  // On the loop's thread: what that life answers; where it does not for long, it is ended, and this is disconnected.
+  template <class T>
+  [[nodiscard]] kj::Promise<T> in_time(const OpenModel& open, kj::Promise<T> answer) {
+    return answer.exclusiveJoin(process_.too_late<T>(open.life));
+  }
   // In the life of now; waits where there is none. Throws Error{engine_failed} where there is none to come.
   [[nodiscard]] std::shared_ptr<OpenModel> open();
-  // Calls what gives a promise with this model in its process, and again where that dies meanwhile.
-  template <class Ask>
-  auto ask(Ask&& ask);
   void note(rpc::Counts::Reader counts) noexcept;
 
   // --- the process's supervisor ---
-  void note_death(const Life& life, bool by_itself);  // what was under way in it has seen that
-  void load_again(const std::shared_ptr<Life>& life);
+  void note_death(const Life& life, bool by_itself);   // what was under way in it has seen that
+  void load_again(const std::shared_ptr<Life>& life);  // where it was loaded
   // What was under way goes on, one after the other; first, and each alone to its end, what has seen two deaths.
   void go_on(bool suspects);
   void fail_all(const Error& why);  // it is given up
 
   // --- what is under way ---
-  void add(const std::shared_ptr<WorkLink>& work);          // once it is over it is forgotten by itself
+  void add(const std::shared_ptr<UnderWay>& work);          // once it is over it is forgotten by itself
   [[nodiscard]] std::shared_ptr<OpenModel> open_at_once();  // null: there is no life now; throws as open()
   [[nodiscard]] std::shared_ptr<OpenModel> open_in_life_of(const OpenModel& other);  // throws WorkerGone
   [[nodiscard]] Strand& callbacks() noexcept { return callbacks_; }  // what may wait for a call is called there
 
  private:
-  [[nodiscard]] std::vector<std::shared_ptr<WorkLink>> at_work();
-  [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(const std::shared_ptr<Life>& life);
+  [[nodiscard]] std::vector<std::shared_ptr<UnderWay>> at_work();
+  // Vectors or scores: calls what gives a promise of them with this model in its process, and again where that dies
+  // meanwhile. Throws Error{model_crashed} where it has ended it twice.
+  template <class Ask>
+  [[nodiscard]] auto compute(Ask&& ask);
+  // `most_silence`: Error{engine_failed} is thrown once the process has not gone on with it for so long.
+  [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(
+      const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence = {});
+  [[nodiscard]] std::chrono::milliseconds most_silence() const;
+  [[noreturn]] void throw_stopped() const;
   friend class RemoteSequence;
 
   RpcLoop& loop_;
@@ -113,25 +130,9 @@ class RemoteModel final : public run::ServedModel {
   std::atomic<bool> engine_failed_ = false;
   mutable std::mutex mutex_;
   std::shared_ptr<OpenModel> open_;
-  std::vector<std::weak_ptr<WorkLink>> at_work_;
+  std::vector<std::weak_ptr<UnderWay>> at_work_;
   Strand callbacks_;
-  std::shared_ptr<RoomMaker> room_;
+  std::shared_ptr<CacheReclaimer> room_;
 };
-
-template <class Ask>
-auto RemoteModel::ask(Ask&& ask) {
-  for (;;) {
-    const std::shared_ptr<OpenModel> open = this->open();
-    try {
-      return as_ours([&] {
-        return loop_.run([&] {
-          KJ_IF_MAYBE (model, open->model) return ask(*model);
-          kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
-        });
-      });
-    } catch (const WorkerGone&) {  // open() waits for the next life, or throws
-    }
-  }
-}
 
 }  // namespace plimsoll::worker

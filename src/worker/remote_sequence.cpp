@@ -111,10 +111,10 @@ bool RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
         write_list(call.initTokens(static_cast<capnp::uint>(tokens.size())), tokens);
         write_list(call.initScales(static_cast<capnp::uint>(scales_.size())), scales_);
         call.setWeight(weight_);
-        return call.send().then([there](auto&& made) {
+        return model_.in_time<State>(*open, call.send().then([there](auto&& made) {
           there->sequence = made.getSequence();
           return state_of(made.getState());
-        });
+        }));
       }
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
     });
@@ -273,15 +273,17 @@ run::SequenceSnapshot RemoteSequence::tokens_alone() const {
 }
 
 run::SequenceSnapshot RemoteSequence::save() const {
-  if (!there()) return tokens_alone();
+  using Packed = std::shared_ptr<PackedSnapshot>;
+  const auto here = there();
+  if (!here) return tokens_alone();
   try {
-    auto packed = as_ours([&] {
+    const Packed packed = as_ours([&] {
       return model_.loop().run([&] {
-        return client().saveRequest().send().then([](auto&& done) {
+        return model_.in_time<Packed>(*here->open, client().saveRequest().send().then([](auto&& done) {
           return received(done.getSnapshot()).then([](PackedSnapshot&& one) {
             return std::make_shared<PackedSnapshot>(kj::mv(one));
           });
-        });
+        }));
       });
     });
     return unpack(kj::mv(*packed));
@@ -291,11 +293,14 @@ run::SequenceSnapshot RemoteSequence::save() const {
 }
 
 Bytes RemoteSequence::size_when_saved() const {
-  if (!there()) return {};
+  const auto here = there();
+  if (!here) return {};
   try {
     return Bytes{as_ours([&] {
       return model_.loop().run([&] {
-        return client().sizeWhenSavedRequest().send().then([](auto&& done) { return std::uint64_t{done.getSize()}; });
+        return model_.in_time<std::uint64_t>(*here->open, client().sizeWhenSavedRequest().send().then([](auto&& done) {
+          return std::uint64_t{done.getSize()};
+        }));
       });
     })};
   } catch (const WorkerGone&) {

@@ -44,6 +44,8 @@ class RemoteSequence final : public run::HeldSequence {
   [[nodiscard]] std::unique_ptr<run::GenerationWork> work(run::Conversation& conversation,
                                                           run::GenerationParams params) override;
 
+  [[nodiscard]] bool is_decoding_here() const noexcept override { return model_.loop().is_this_thread(); }
+
   [[nodiscard]] RemoteModel& model() const noexcept { return model_; }
   struct State {
     std::size_t waiting = 0;

@@ -37,10 +37,15 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
     with_work([&](RemoteWork& work) { work.deliver(context.getParams()); });
     return kj::READY_NOW;
   }
+  // A call that let an exception out would be the last one that the process can make here: it is the reader's.
   kj::Promise<void> progress(ProgressContext context) override {
     with_work([&](RemoteWork& work) {
-      if (work.params_.prompt_progress)
-        work.params_.prompt_progress(context.getParams().getDone(), context.getParams().getOf());
+      try {
+        if (work.params_.prompt_progress)
+          work.params_.prompt_progress(context.getParams().getDone(), context.getParams().getOf());
+      } catch (...) {
+        work.tell({.failure = std::current_exception()});
+      }
     });
     return kj::READY_NOW;
   }
@@ -117,9 +122,18 @@ void RemoteWork::Cancel::operator()() const noexcept {
   });
 }
 
+// What a callback let out ends nothing: it is under way still. What ended it is said again.
+bool RemoteWork::is_to_begin() {
+  const std::lock_guard lock(inbound_->mutex);
+  if (!inbound_->is_over) return inbound_->begun == nullptr;
+  if (inbound_->failure) push({.failure = inbound_->failure});
+  return false;
+}
+
 // Where no process is there, it is begun once one is: who asks does not wait for that.
 void RemoteWork::start() {
-  if (!std::exchange(was_begun_, true)) prompt_size_ = sequence_->waiting();
+  if (!std::exchange(has_begun_, true)) prompt_size_ = sequence_->waiting();
+  if (!is_to_begin()) return;
   RemoteModel& model = sequence_->model();
   {
     const std::lock_guard lock(link_->mutex_);
@@ -130,6 +144,8 @@ void RemoteWork::start() {
     } catch (const WorkerGone&) {  // it goes on in the next life
     } catch (...) {
       link_->work_ = nullptr;
+      const std::lock_guard of_inbound(inbound_->mutex);
+      inbound_->begun = nullptr;
       throw;
     }
   }
@@ -142,10 +158,10 @@ kj::Promise<bool> RemoteWork::send(const RemoteWork& work, const std::string& pa
   call.setParams(params.c_str());
   call.setReader(kj::heap<ReaderServer>(work.inbound_, number));
   if (const RemoteSequence* draft = draft_of(work.params_)) call.setDraft(draft->client());
-  return call.send().then([begun](auto&& made) {
+  return work.sequence_->model().in_time<bool>(*begun->open, call.send().then([begun](auto&& made) {
     begun->generation = made.getGeneration();
     return true;
-  });
+  }));
 }
 
 // With the link's mutex. In a new life the sequence is made again first, with what has been said.
@@ -209,6 +225,7 @@ void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
     if (!read.output.text.empty()) ++inbound_->pieces;
     if (!read.stop_string.empty()) inbound_->stop_string = read.stop_string;
     if (read.output.failure || read.output.reason != run::FinishReason::running) inbound_->is_over = true;
+    if (read.output.failure) inbound_->failure = read.output.failure;
     if (!read.output.failure && inbound_->is_over && inbound_->begun) inbound_->begun->open->life->did_its_work = true;
     tell(std::move(read.output));
   }
@@ -234,12 +251,13 @@ void RemoteWork::has_read() noexcept {
   });
 }
 
-void RemoteWork::over(Error failure) {
+void RemoteWork::over(std::exception_ptr failure) {
   const std::lock_guard lock(inbound_->mutex);
   if (inbound_->is_over) return;
   inbound_->is_over = true;
+  inbound_->failure = failure;
   inbound_->changed.notify_all();
-  tell({.failure = std::make_exception_ptr(std::move(failure))});
+  tell({.failure = std::move(failure)});
 }
 
 // With the inbound's lock.
@@ -280,14 +298,14 @@ std::string RemoteWork::leave(std::span<const engine::Token> kept) {
           KJ_IF_MAYBE (generation, begun->generation) {
             auto call = generation->endRequest();
             call.setRead(kept.size() - begun->said);
-            return call.send().then([&](auto&& done) {
+            return sequence_->model().in_time<bool>(*begun->open, call.send().then([&](auto&& done) {
               const auto data = done.getRest();
               rest.assign(data.asChars().begin(), data.size());
               tokens = tokens_of(done.getTokens());
               state = {.waiting = done.getState().getWaiting(), .has_logits = done.getState().getHasLogits()};
               begun->generation = nullptr;
               return true;
-            });
+            }));
           }
           return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
         });
@@ -309,7 +327,7 @@ std::string RemoteWork::end(const std::vector<engine::Token>& read) {
   const bool was_over = std::exchange(is_over_, true);
   stop_listening();
   std::string rest;
-  if (was_begun_) rest = leave(read);
+  if (has_begun_) rest = leave(read);
   sequence_ = nullptr;
   return was_over ? std::string() : rest;
 }
@@ -317,7 +335,7 @@ std::string RemoteWork::end(const std::vector<engine::Token>& read) {
 // What is on its way would be lost, and the rows of logits that it was read from are gone.
 void RemoteWork::require_prompt_told() const {
   const std::lock_guard lock(inbound_->mutex);
-  if (was_begun_ && params_.prompt_likeliest && !prompt_is_told())
+  if (has_begun_ && params_.prompt_likeliest && !prompt_is_told())
     throw Error(ErrorCode::usage, "in another process, an answer does not pause before its prompt is told");
 }
 
@@ -332,7 +350,7 @@ bool RemoteWork::stop_for_now() {
     const std::lock_guard lock(inbound_->mutex);
     told = inbound_->told;
   }
-  if (was_begun_) (void)leave(told);
+  if (has_begun_) (void)leave(told);
   if (noted_ < told.size()) sequence_->leave_life();  // it is made again with all of the answer
   return true;
 }

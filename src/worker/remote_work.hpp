@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "remote_sequence.hpp"
 #include "run/generation_work.hpp"
+#include "under_way.hpp"
 #include "worker/messages.hpp"
 
 namespace plimsoll::worker {
@@ -20,17 +22,14 @@ class RemoteWork;
 // Pieces that may be on their way or unread. A round trip for each token would be the pace of a fast model.
 inline constexpr std::size_t kLeastWindow = 16;
 
-// For the supervisor of the process: an answer that goes on in a new life. What is over by then is not touched.
-class WorkLink {
+// For the supervisor of the process: an answer that goes on in a new life. A suspect is past the place where the life
+// before ended once it has told more than was told by then, and a window more.
+class WorkLink final : public UnderWay {
  public:
-  // It goes on in that life. A suspect is waited for until it has passed the place where the life before ended; where
-  // this one ends before, WorkerGone is thrown and it is known whose doing that was.
-  void process_is_back(const std::shared_ptr<OpenModel>& open);
-  // A life in which it was under way has ended. By itself the second time while this one alone was tried: it is
-  // answered with Error{model_crashed}, and not tried again.
-  void note_death(const Life& life, bool by_itself);
-  void fail(const Error& why);
-  [[nodiscard]] bool is_suspect() const noexcept { return deaths_ > 0; }
+  void process_is_back(const std::shared_ptr<OpenModel>& open) override;
+  void note_death(const Life& life, bool by_itself) override;
+  void fail(const Error& why) override;
+  [[nodiscard]] bool is_suspect() const noexcept override { return deaths_ > 0; }
 
  private:
   friend class RemoteWork;
@@ -75,7 +74,8 @@ class RemoteWork final : public run::GenerationWork {
     // What comes before whoever wants to hear of the prompt has heard of it, and is told behind that.
     bool holds_back = false;
     std::vector<run::GenerationOutput> held;
-    bool is_over = false;  // its end has come
+    bool is_over = false;        // its end has come
+    std::exception_ptr failure;  // which was one
     std::string stop_string;
     std::mutex calling;  // held while what may wait is called back; taken before the other one
   };
@@ -93,7 +93,8 @@ class RemoteWork final : public run::GenerationWork {
   void deliver(rpc::Reader::ToldParams::Reader told);
   void tell(run::GenerationOutput output);
   static void call_prompt_decoded(Inbound& inbound);
-  void over(Error failure);
+  void over(std::exception_ptr failure);
+  [[nodiscard]] bool is_to_begin();
   void drop_what_was_told(std::vector<run::TokenOpinion>& of_prompt);
   void require_prompt_told() const;
   [[nodiscard]] bool prompt_is_told() const noexcept;  // with the inbound's lock
@@ -104,6 +105,7 @@ class RemoteWork final : public run::GenerationWork {
   RpcLoop& loop_;
   std::shared_ptr<WorkLink> link_ = std::make_shared<WorkLink>();
   std::shared_ptr<Inbound> inbound_ = std::make_shared<Inbound>();
+  bool has_begun_ = false;  // once
   std::size_t window_ = 1;
   std::size_t prompt_size_ = 0;  // of it, what waited at the beginning
   std::size_t noted_ = 0;        // tokens of the answer that the sequence has by itself: what had come before a pause

@@ -43,6 +43,8 @@ kj::Exception current_failure_for_rpc() {
     return to_rpc(error);
   } catch (const std::exception& error) {
     return to_rpc({ErrorCode::internal, error.what()});
+  } catch (const kj::Exception& error) {  // which is none of the standard's where it was made by hand
+    return to_rpc({ErrorCode::internal, error.getDescription().cStr()});
   } catch (...) {
     return to_rpc({ErrorCode::internal, "something was thrown that is no exception"});
   }

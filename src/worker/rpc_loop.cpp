@@ -32,6 +32,8 @@ bool Inbox::work_off_once() {
       job();
     } catch (const std::exception& error) {
       log::error("worker", "work on the event loop failed: {}", error.what());
+    } catch (...) {  // the others are done all the same
+      log::error("worker", "work on the event loop failed with what is no exception of the standard");
     }
   }
   return !jobs.empty();

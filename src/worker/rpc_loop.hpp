@@ -13,7 +13,16 @@
 
 #include <kj/async-io.h>
 
+#include <plimsoll/base/error.hpp>
+
 namespace plimsoll::worker {
+
+// What the RPC library hands on of a failure is no std::exception, and would end a thread that catches those.
+class RpcFailure final : public kj::Exception, public std::exception {
+ public:
+  explicit RpcFailure(kj::Exception&& failure) : kj::Exception(kj::mv(failure)) {}
+  [[nodiscard]] const char* what() const noexcept override { return getDescription().cStr(); }
+};
 
 // Work for a loop's thread, from any thread: the library's own executors take work from threads with a loop only, or
 // wait until it is done. Made on the loop's thread, and outlives its last post().
@@ -49,8 +58,8 @@ class RpcLoop {
   [[nodiscard]] std::shared_ptr<T> shared() {
     return std::shared_ptr<T>(new T(), [this](T* object) { post([object] { delete object; }); });
   }
-  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as it is. Not from the
-  // loop's own thread.
+  // Runs it there and waits for what it promises; what that or the call throws is thrown here, as RpcFailure. Throws
+  // Error{usage} on the loop's own thread: inside a callback of somebody who asks a model meanwhile.
   template <class Work>
   auto run(Work&& work);
   [[nodiscard]] kj::LowLevelAsyncIoProvider& io() noexcept { return *io_; }  // on the loop's thread
@@ -86,6 +95,10 @@ template <class Work>
 auto RpcLoop::run(Work&& work) {
   using Result = typename Unpromised<std::invoke_result_t<Work>>::Type;
   static_assert(!std::is_void_v<Result>, "give something, so that one form suffices");
+  if (is_this_thread())
+    throw Error(ErrorCode::usage,
+                "prompt_progress is called while models in other processes answer: nothing can be asked of one inside "
+                "it");
   const auto call = std::make_shared<Call<Result>>();
   const auto done = [call](auto&& change) {
     const std::lock_guard lock(call->mutex);
@@ -99,7 +112,7 @@ auto RpcLoop::run(Work&& work) {
     }).then([done](Result&& result) {
         done([&](auto& of) { of.result.emplace(kj::mv(result)); });
       }).detach([done](kj::Exception&& failure) {
-      done([&](auto& of) { of.failure = std::make_exception_ptr(kj::mv(failure)); });
+      done([&](auto& of) { of.failure = std::make_exception_ptr(RpcFailure(kj::mv(failure))); });
     });
   });
   std::unique_lock lock(call->mutex);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
@@ -11,6 +12,11 @@
 #include "worker/rpc_errors.hpp"
 
 namespace plimsoll::worker {
+
+Error ended_its_process_twice(const std::string& model) {
+  return {ErrorCode::model_crashed,
+          fmt::format("this request has ended the process of '{}' twice, and is not tried again", model)};
+}
 
 void WorkLink::process_is_back(const std::shared_ptr<OpenModel>& open) {
   std::shared_ptr<RemoteWork::Inbound> inbound;
@@ -30,7 +36,7 @@ void WorkLink::process_is_back(const std::shared_ptr<OpenModel>& open) {
     } catch (const WorkerGone&) {
       throw;
     } catch (...) {
-      work_->push({.failure = std::current_exception()});
+      work_->over(std::current_exception());
       work_ = nullptr;
       return;
     }
@@ -65,16 +71,14 @@ void WorkLink::note_death(const Life& life, bool by_itself) {
   }
   if (!by_itself) return;
   if (++deaths_ < 2 || !was_on_trial) return;
-  work_->over(Error(ErrorCode::model_crashed,
-                    fmt::format("this request has ended the process of '{}' twice, and is not tried again",
-                                work_->sequence_->model_name())));
+  work_->over(std::make_exception_ptr(ended_its_process_twice(work_->sequence_->model_name())));
   work_ = nullptr;
 }
 
 void WorkLink::fail(const Error& why) {
   const std::lock_guard lock(mutex_);
   if (work_ == nullptr) return;
-  work_->over(why);
+  work_->over(std::make_exception_ptr(why));
   work_ = nullptr;
 }
 

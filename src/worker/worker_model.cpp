@@ -2,8 +2,9 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "faults.hpp"
 #include "generation_server.hpp"
-#include "room_request.hpp"
+#include "reclaim_request.hpp"
 #include "snapshots.hpp"
 
 namespace plimsoll::worker {
@@ -32,7 +33,7 @@ bool WorkerModel::has_some_leaving() {
 
 // What the host has given back is on its way out, and needs this thread's lock for that: it is not asked for more
 // before that is gone.
-void WorkerModel::ask_for_room(std::shared_ptr<RoomRequest> host) {
+void WorkerModel::ask_for_room(std::shared_ptr<ReclaimRequest> host) {
   model->on_full_cache([this, host = std::move(host)] { return has_some_leaving() || host->look(); });
 }
 
@@ -284,10 +285,19 @@ kj::Promise<void> ModelServer::restore(RestoreContext context) {
       });
 }
 
+namespace {
+
+void fault_in(const std::vector<std::vector<engine::Token>>& inputs) {
+  for (const auto& input : inputs) fault_at(input);
+}
+
+}  // namespace
+
 kj::Promise<void> ModelServer::embed(EmbedContext context) {
   return strand_
       .promise([model = model(), inputs = inputs_of(context.getParams().getInputs()),
                 normalise = context.getParams().getNormalise()] {
+        fault_in(inputs);
         return model->model->embed(inputs,
                                    {.normalisation = normalise ? run::Normalisation::l2 : run::Normalisation::none});
       })
@@ -302,9 +312,11 @@ kj::Promise<void> ModelServer::embed(EmbedContext context) {
 
 kj::Promise<void> ModelServer::rank(RankContext context) {
   return strand_
-      .promise(
-          [model = model(), inputs = inputs_of(context.getParams().getInputs()),
-           sigmoid = context.getParams().getSigmoid()] { return model->model->rank(inputs, {.sigmoid = sigmoid}); })
+      .promise([model = model(), inputs = inputs_of(context.getParams().getInputs()),
+                sigmoid = context.getParams().getSigmoid()] {
+        fault_in(inputs);
+        return model->model->rank(inputs, {.sigmoid = sigmoid});
+      })
       .then([context](std::vector<run::Ranked> done) mutable {
         auto rows = context.getResults().initRows(static_cast<capnp::uint>(done.size()));
         for (capnp::uint i = 0; i < rows.size(); ++i) {

@@ -17,7 +17,7 @@
 
 namespace plimsoll::worker {
 
-class RoomRequest;  // room_request.hpp
+class ReclaimRequest;  // reclaim_request.hpp
 
 // Shared by whatever uses the model; `gone` is called once nobody does, when its memory has been given back.
 struct WorkerModel {
@@ -32,7 +32,7 @@ struct WorkerModel {
   void has_left();
   [[nodiscard]] bool has_some_leaving();
   // Its sequences share a cache: where that is full the host is asked.
-  void ask_for_room(std::shared_ptr<RoomRequest> host);
+  void ask_for_room(std::shared_ptr<ReclaimRequest> host);
 
  private:
   std::mutex mutex_;

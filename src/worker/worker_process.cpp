@@ -135,14 +135,25 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
   return life;
 }
 
+void WorkerProcess::end_what_hangs(Life& life) const {
+  log::error("worker", "the process of '{}' has not answered for {} s and is ended", options_.name,
+             std::chrono::duration<double>(options_.most_to_answer).count());
+  life.hangs = true;
+  life.process.kill();
+}
+
 // What waits for an answer of it hears of its end now.
 void WorkerProcess::disconnect(Life& life) {
   life.is_over = true;
-  (void)loop_.run([&]() -> kj::Promise<bool> {
-    life.worker = nullptr;
-    life.connection = nullptr;
-    return true;
-  });
+  try {
+    (void)loop_.run([&]() -> kj::Promise<bool> {
+      life.worker = nullptr;
+      life.connection = nullptr;
+      return true;
+    });
+  } catch (const std::exception& error) {  // the library's objects may throw at their end
+    log::debug("worker", "the connection to '{}' ended badly: {}", options_.name, error.what());
+  }
 }
 
 // Waits for the end of each life, and begins the next one. A life whose end nobody wanted is a death.
@@ -155,10 +166,11 @@ void WorkerProcess::supervise() {
     }
     const std::uint64_t ended_before = ended_for_want_of_memory();
     ChildProcess::End end = life->process.end(kLastWords);
+    if (life->hangs) end.how += ", since it did not answer any more";
     if (life->memory && life->memory->has_ended_one()) end.how += ", since its host memory is limited";
     const Death death{.how = std::move(end.how),
                       .last_words = without_end_of_line(std::move(end.errors)),
-                      .by_itself = !is_from_outside(end.signal, ended_before)};
+                      .by_itself = life->hangs || !is_from_outside(end.signal, ended_before)};
     {
       const std::lock_guard lock(mutex_);
       life_ = nullptr;
@@ -242,10 +254,12 @@ void WorkerProcess::throw_why_not() const {
               fmt::format("'{}' computes no more: {}", options_.name, failure_ ? failure_->what() : "it is ended"));
 }
 
-std::shared_ptr<Life> WorkerProcess::life() {
+std::shared_ptr<Life> WorkerProcess::life(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return (life_ && is_ready_) || failure_ || is_ending_; });
+  const bool is_settled = changed_.wait(lock, stop, [&] { return (life_ && is_ready_) || failure_ || is_ending_; });
   if (life_ && is_ready_) return life_;
+  if (!is_settled)
+    throw Error(ErrorCode::cancelled, fmt::format("who waited for the process of '{}' was stopped", options_.name));
   throw_why_not();
 }
 

@@ -9,8 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <plimsoll/base/error.hpp>
@@ -28,6 +30,7 @@ struct Life {
   ChildProcess process;
   std::atomic<bool> is_over = false;       // its connection has ended
   std::atomic<bool> did_its_work = false;  // an answer came to its end in it
+  std::atomic<bool> hangs = false;         // it was ended since it did not answer: its own doing
   kj::Own<void> connection;                // the loop's thread alone, as what follows
   kj::Maybe<rpc::Worker::Client> worker;
 
@@ -60,6 +63,13 @@ struct WorkerOptions {
   std::string name{};                  // of the compute group, for the log
   std::size_t most_deaths = RestartRule::kMostDeaths;
   std::optional<Bytes> most_host_memory{};  // pages of its own; the system holds it to that, too, where that can be had
+  // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
+  // not go on with it, is ended, which is a death.
+  std::chrono::milliseconds most_silence = std::chrono::seconds(30);
+  // A life that does not do what waits for one batch at most (a conversation that is made, saved or left) is ended,
+  // which is a death. Heuristic: a batch of 2048 tokens takes so long where one core computes a token of a prompt in a
+  // second. Limits::most_decode_time is for what is known to be faster.
+  std::chrono::milliseconds most_to_answer = std::chrono::minutes(30);
   // Why a life would be in vain now; empty: nothing is in its way. It is asked before each life after the first one,
   // and what is in the way is waited out with some patience: where it lasts, the process is given up with Error{io}.
   std::function<std::string()> hindrance{};
@@ -79,10 +89,15 @@ class WorkerProcess {
   // own. Before they are loaded.
   void set_mapped(Bytes mapped);
   void start();  // throws Error{io}
-  // The life of now; waits while there is none and one is to come. Throws Error where it was given up.
-  [[nodiscard]] std::shared_ptr<Life> life();
+  // The life of now; waits while there is none and one is to come. Throws Error where it was given up, and
+  // Error{cancelled} where the waiting is.
+  [[nodiscard]] std::shared_ptr<Life> life(const std::stop_token& stop = {});
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
   bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
+  [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
+  // On the loop's thread: never fulfilled; disconnected once the life has had its time to answer, and is ended.
+  template <class T>
+  [[nodiscard]] kj::Promise<T> too_late(std::shared_ptr<Life> life);
   [[nodiscard]] bool has_failed() const;
   [[nodiscard]] std::string last_words() const;  // how it died last, and what it said; empty: it never did
   [[nodiscard]] std::string last_words_of(const std::shared_ptr<Life>& life);  // which is over: waits for its end
@@ -94,6 +109,7 @@ class WorkerProcess {
   void supervise();
   void live_again();
   void limit_memory(Life& life);
+  void end_what_hangs(Life& life) const;
   void disconnect(Life& life);
   void give_up(const Error& why);
   [[nodiscard]] bool waits_before_next_life(std::chrono::milliseconds wait);
@@ -104,7 +120,7 @@ class WorkerProcess {
   const WorkerOptions options_;
   WorkerObserver& observer_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::shared_ptr<Life> life_;  // null: none now
   bool is_ready_ = false;       // everything in it is made
   bool is_ending_ = false;
@@ -115,5 +131,15 @@ class WorkerProcess {
   RestartRule rule_;  // the supervisor's
   std::thread supervisor_;
 };
+
+template <class T>
+kj::Promise<T> WorkerProcess::too_late(std::shared_ptr<Life> life) {
+  return loop_.timer()
+      .afterDelay(options_.most_to_answer.count() * kj::MILLISECONDS)
+      .then([this, life = std::move(life)]() -> kj::Promise<T> {
+        end_what_hangs(*life);
+        return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+      });
+}
 
 }  // namespace plimsoll::worker

@@ -15,9 +15,11 @@
 #include "memory/group_owner.hpp"
 #include "worker/serve_models.hpp"
 
+#include "faults.hpp"
+#include "load_report.hpp"
 #include "message_limits.hpp"
 #include "own_loop.hpp"
-#include "room_request.hpp"
+#include "reclaim_request.hpp"
 
 namespace plimsoll::worker {
 
@@ -45,16 +47,24 @@ std::vector<memory::Entry> WorkerServer::held_by(const std::string& owner) {
   return out;
 }
 
-WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<RoomRequest> room) {
+<<<<<<< HEAD
+WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room) {
+=======
+WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<RoomRequest> room,
+                                      const std::shared_ptr<LoadReport>& report) {
+  fault_while_loading();
+>>>>>>> worker
   accounting_.set_budgets(request.devices);  // what the host has reserved for this process, and what may come to that
   const Stopwatch watch;
   auto model = std::make_shared<WorkerModel>();
   model->member = group_of(request).join();
   auto instance = std::make_unique<run::Instance>(accounting_, request.plan, request.devices, model->member->sharing());
-  instance->load();
+  instance->load([report](float) { report->goes_on(); });
+  report->goes_on();
   instance->create_context();
   const double load_ms = watch.elapsed_ms();
-  (void)instance->warm_up({.depth = request.warm_up}, &store_);
+  (void)instance->warm_up(
+      {.depth = request.warm_up, .progress = [report](const auto&, auto, auto) { report->goes_on(); }}, &store_);
   instance->seal();
   model->member->seal();
   Opened opened{.fingerprint = run::fingerprint_of(instance->context()), .held = held_by(request.plan.name)};
@@ -71,8 +81,17 @@ WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_pt
 
 kj::Promise<void> WorkerServer::open(OpenContext context) {
   const std::string text = context.getParams().getRequest().cStr();
-  auto room = std::make_shared<RoomRequest>(context.getParams().getHost());
+<<<<<<< HEAD
+  auto room = std::make_shared<ReclaimRequest>(context.getParams().getHost());
   return loader_.promise([this, text, room = std::move(room)] { return make(open_request_from(text), room); })
+=======
+  auto room = std::make_shared<RoomRequest>(context.getParams().getHost());
+  auto report = std::make_shared<LoadReport>(context.getParams().getHost());
+  return loader_
+      .promise([this, text, room = std::move(room), report = std::move(report)] {
+        return make(open_request_from(text), room, report);
+      })
+>>>>>>> worker
       .then([this, context](Made made) mutable {
         context.getResults().setFacts(to_text(made.opened).c_str());
         context.getResults().setModel(kj::heap<ModelServer>(sequences_, std::move(made.model)));

@@ -15,6 +15,8 @@
 
 namespace plimsoll::worker {
 
+class LoadReport;  // load_report.hpp
+
 class WorkerServer final : public rpc::Worker::Server {
  public:
   explicit WorkerServer(const Limits& limits);
@@ -26,7 +28,12 @@ class WorkerServer final : public rpc::Worker::Server {
     Opened opened;
   };
   // On the loader's strand.
-  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<RoomRequest> room);
+<<<<<<< HEAD
+  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room);
+=======
+  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<RoomRequest> room,
+                          const std::shared_ptr<LoadReport>& report);
+>>>>>>> worker
   [[nodiscard]] run::ComputeGroup& group_of(const OpenRequest& request);
   [[nodiscard]] std::vector<memory::Entry> held_by(const std::string& owner);
 

@@ -1,7 +1,9 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/dialect.hpp"
 
+#include "api/text_request.hpp"
 #include "api/unknown_fields.hpp"
 
 #include "expect_problem.hpp"
@@ -97,6 +99,27 @@ TEST(ChatCompletionsTest, WhatIsNotDoneIsIgnoredAndNamed) {
                                       "tools[].function.x", "modalities", "surprise"}));
   EXPECT_EQ(chat(asked).messages.at(0).content, "hi");
   EXPECT_EQ(chat(asked).tools.size(), 1U);
+}
+
+// Each answer has a sampler of its own, which these lists are copied into and searched in.
+TEST(ChatCompletionsTest, ListsOfTokensAndSamplersAreBounded) {
+  const auto read = [](const char* name, const Json& list) {
+    return read_chat_completion(request(fmt::format(R"(, "{}": {})", name, list.dump()))).request;
+  };
+  const auto of = [](std::size_t count, const Json& one) { return Json(std::vector<Json>(count, one)); };
+  const Json pair = Json::array({1, 5});
+  EXPECT_EQ(read("logit_bias", of(kMostNamedTokens, pair)).sampling.logit_bias.size(), kMostNamedTokens);
+  EXPECT_EQ(read("stop_token_ids", of(kMostNamedTokens, 1)).stop_tokens.size(), kMostNamedTokens);
+  EXPECT_EQ(read("samplers", of(kMostSamplers, "top_k")).sampling.samplers.size(), kMostSamplers);
+  EXPECT_EQ(read("dry_sequence_breakers", of(kMostBreakers, "a")).sampling.dry_sequence_breakers.size(), kMostBreakers);
+  const auto is_refused = [&](const char* name, const Json& list) {
+    expect_problem(name, "at most", [&] { return read(name, list); });
+  };
+  is_refused("logit_bias", of(kMostNamedTokens + 1, pair));
+  is_refused("stop_token_ids", of(kMostNamedTokens + 1, 1));
+  is_refused("samplers", of(kMostSamplers + 1, "top_k"));
+  is_refused("samplers", Json(std::string(kMostSamplers + 1, 'k')));
+  is_refused("dry_sequence_breakers", of(kMostBreakers + 1, "a"));
 }
 
 TEST(ChatCompletionsTest, OthersNamesOfTheSame) {

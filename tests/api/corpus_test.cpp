@@ -8,13 +8,14 @@
 
 #include "../fuzz/feed_fleet.hpp"
 #include "../fuzz/feeds.hpp"
+#include "paths.hpp"
 
 namespace plimsoll::api {
 namespace {
 
 std::vector<std::string> corpus(const std::string& name) {
   std::vector<std::string> texts;
-  for (const auto& entry : std::filesystem::directory_iterator(PLIMSOLL_SOURCE_DIR "/tests/fuzz/corpus/" + name)) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("tests/fuzz/corpus/" + name))) {
     std::ifstream file(entry.path(), std::ios::binary);
     texts.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
   }

@@ -1,5 +1,6 @@
 #include "api/fields.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -170,6 +171,10 @@ TEST(FieldsTest, StopStrings) {
   EXPECT_TRUE(read("null").empty());
   expect_problem("stop", "must be a string or a list", [&] { return read("[1]"); });
   expect_problem("stop", "may hold", [&] { return read(Json(std::vector<std::string>(65, "a")).dump().c_str()); });
+  EXPECT_EQ(read(Json(std::string(1024, 'a')).dump().c_str()).size(), 1U);
+  const Json too_long(std::string(1025, 'a'));
+  expect_problem("stop", "1024 bytes at most", [&] { return read(too_long.dump().c_str()); });
+  expect_problem("stop", "1024 bytes at most", [&] { return read(Json::array({"a", too_long}).dump().c_str()); });
 }
 
 TEST(FieldsTest, Formats) {

@@ -1,5 +1,6 @@
 #include "api/held_form.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/answer_check.hpp"

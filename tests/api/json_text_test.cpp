@@ -1,5 +1,6 @@
 #include "api/json_text.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 

@@ -100,8 +100,12 @@ TEST(OllamaTest, HowLongAModelStays) {
   EXPECT_EQ(stays("\"1h1.5s\""), (KeepAlive{.idle = milliseconds(3'601'500)}));
   EXPECT_EQ(stays("-1"), KeepAlive{});
   EXPECT_EQ(stays("\"-1m\""), KeepAlive{});
+  EXPECT_EQ(stays("\"876000h\""), (KeepAlive{.idle = std::chrono::hours(876'000)}));
+  EXPECT_EQ(stays("\"877000h\""), KeepAlive{});  // more than a hundred years
+  EXPECT_EQ(stays("1e300"), KeepAlive{});
   EXPECT_EQ(chat().request.keep_alive, std::nullopt);
-  for (const char* wrong : {"\"soon\"", "\"\"", "\"5 m\"", "true", "[]"})
+  for (const char* wrong :
+       {"\"soon\"", "\"\"", "\"5 m\"", "\"nan\"", "\"inf\"", "\"-infinity\"", "\"1hnanm\"", "true", "[]"})
     expect_problem("keep_alive", "duration", [&] { return stays(wrong); });
 }
 

@@ -1,5 +1,6 @@
 #include "api/schema_check.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -5,6 +5,7 @@
 #include "grammar/json_schema.hpp"
 
 #include "decoding.hpp"
+#include "paths.hpp"
 #include "schema_forms.hpp"
 #include "written_under.hpp"
 
@@ -12,7 +13,7 @@ namespace plimsoll::api {
 namespace {
 
 TEST(SchemaFormsWrittenTest, WhatAGrammarHoldsIsValid) {
-  const auto demo = test::load_on_cpu(std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf");
+  const auto demo = test::load_on_cpu(source_path("models/demo/mate-chat.gguf"));
   int written = 0;
   int begun = 0;
   for (const test::SchemaForm& form : test::schema_forms()) {

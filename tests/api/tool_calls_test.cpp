@@ -1,5 +1,6 @@
 #include "api/tool_calls.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "expect_problem.hpp"

@@ -8,6 +8,7 @@
 
 #include "byte_grammar.hpp"
 #include "decoding.hpp"
+#include "paths.hpp"
 #include "random_logits.hpp"
 #include "tool_examples.hpp"
 
@@ -121,7 +122,7 @@ TEST_F(ToolGrammarTest, WhatCannotBeFollowedIsAnyObject) {
 
 // Whatever a model writes under the grammar, the reader finds calls where there have to be some.
 TEST_F(ToolGrammarTest, WhatIsWrittenIsRead) {
-  const auto demo = test::load_on_cpu(std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf");
+  const auto demo = test::load_on_cpu(source_path("models/demo/mate-chat.gguf"));
   const auto n_vocab = static_cast<std::size_t>(demo->facts().n_vocab);
   const engine::Vocab vocab = demo->vocab();
   for (const test::FormExample& example : test::form_examples()) {

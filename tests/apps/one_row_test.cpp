@@ -15,6 +15,7 @@
 
 #include "commands.hpp"
 #include "member.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::options {
@@ -103,7 +104,7 @@ TEST_F(OneRowTest, ArrivesAtTheAlternatives) {
 TEST_F(OneRowTest, ArrivesAtThePagesAndCompletions) {
   const test::TemporaryFolder folder;
   const std::string table = folder.write("table.json", app::option_table().dump());
-  const std::string script = std::string(PLIMSOLL_SOURCE_DIR) + "/scripts/option-tables.py";
+  const std::string script = source_path("scripts/option-tables.py");
   std::string made;
   FILE* pipe = ::popen(("python3 " + script + " " + table + " --print").c_str(), "r");
   ASSERT_NE(pipe, nullptr);

@@ -121,6 +121,15 @@ TEST(ChildProcessTest, AProgramThatIsNotThereIsSaid) {
 }
 
 // The kernel's PR_SET_PDEATHSIG would end it with the thread.
+// The child of the child ends with its stdin, which is the first one's.
+TEST(ChildProcessTest, WhoElseHoldsItsStderrIsNotWaitedFor) {
+  ChildProcess child({"sh", "-c", "exec 3<&0; cat <&3 >/dev/null & echo last words >&2; exit 3"});
+  EXPECT_EQ(child.read_line(), std::nullopt);
+  const ChildProcess::End end = child.end();
+  EXPECT_EQ(end.how, "ended with status 3");
+  EXPECT_EQ(end.errors, "last words\n");
+}
+
 TEST(ChildProcessTest, OutlivesTheThreadThatMadeIt) {
   const Beside beside;
   std::unique_ptr<ChildProcess> child;

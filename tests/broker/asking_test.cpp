@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -132,6 +133,74 @@ TEST_F(AskingTest, TheLatestAsksStand) {
   EXPECT_EQ(b.ledger->answer_to(first), Answer::nobody);
   EXPECT_EQ(b.ledger->answer_to(last), Answer::none);
   EXPECT_EQ(a.ledger->asked().size(), MachineLedger::kMostAsks);
+}
+
+// There are sixteen places for answers: who asks does not lose its own to another one's.
+TEST_F(AskingTest, ManyAsksOfSeveralAreAllAnsweredAndHeardOnce) {
+  const Member a(path);
+  const Member b(path);
+  const Member c(path);
+  a.ledger->show({a.model("chat")});
+  std::vector<std::uint64_t> asks_of_b;
+  std::vector<std::uint64_t> asks_of_c;
+  for (std::size_t i = 0; i < MachineLedger::kMostAsks; ++i) {
+    asks_of_b.push_back(b.ledger->ask(b.ledger->offers().front(), false));
+    asks_of_c.push_back(c.ledger->ask(c.ledger->offers().front(), false));
+  }
+  std::set<std::uint64_t> heard;
+  for (std::size_t rounds = 0; rounds < 2 * MachineLedger::kMostAsks; ++rounds) {
+    for (const Asked& asked : a.ledger->asked()) {
+      EXPECT_TRUE(heard.insert(asked.id).second) << "heard twice";
+      a.ledger->answer(asked.id, true);
+    }
+    const auto forget_answered = [](const Member& who, std::vector<std::uint64_t>& asks) {
+      std::erase_if(asks, [&](std::uint64_t ask) {
+        if (who.ledger->answer_to(ask) != Answer::goes) return false;
+        who.ledger->forget(ask);
+        return true;
+      });
+    };
+    forget_answered(b, asks_of_b);
+    forget_answered(c, asks_of_c);
+  }
+  EXPECT_THAT(asks_of_b, IsEmpty());
+  EXPECT_THAT(asks_of_c, IsEmpty());
+  EXPECT_EQ(heard.size(), 2 * MachineLedger::kMostAsks);
+}
+
+const Member* asks_in_a_child = nullptr;
+const Offer* asked_for_there = nullptr;
+pid_t forked = -1;
+
+// With the ledger's lock held: in the child nobody ever gives it back.
+void fork_now() noexcept {
+  (void)exchange_announced(nullptr);
+  forked = in_a_child([] {
+    (void)::alarm(20);
+    MachineLedger& ledger = *asks_in_a_child->ledger;
+    const bool is_nothing = ledger.offers().empty() && ledger.ask(*asked_for_there, false) == 0 &&
+                            ledger.answer_to(1) == Answer::nobody && ledger.asked().empty();
+    ledger.expect(asks_in_a_child->want(1_B, 1_B), 1h);
+    ledger.expect_nothing();
+    ledger.forget(1);
+    ledger.answer(1, true);
+    ::_exit(is_nothing ? 0 : 1);
+  });
+}
+
+TEST_F(AskingTest, AForkedChildAsksNobodyAndWaitsForNoLockOfItsParents) {
+  const Member a(path);
+  const Member b(path);
+  b.ledger->show({b.model("chat")});
+  const std::vector<Offer> offers = a.ledger->offers();
+  ASSERT_EQ(offers.size(), 1U);
+  asks_in_a_child = &a;
+  asked_for_there = &offers.front();
+  (void)exchange_announced(fork_now);
+  EXPECT_TRUE(a.ledger->reserve(a.ledger->moment(), a.want(10_B, 100_B)));
+  ASSERT_GT(forked, 0);
+  EXPECT_EQ(wait_for(forked), 0);
+  EXPECT_EQ(b.ledger->others(b.card).promised, 10_B);
 }
 
 TEST_F(AskingTest, AsksOutliveDamage) {

@@ -7,11 +7,12 @@
 #include <string>
 
 #include "expect_value.hpp"
+#include "paths.hpp"
 
 namespace plimsoll::test {
 
-inline const std::string kDemo = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
-inline const std::string kOtherDemo = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/bosun-log.gguf";
+inline const std::string kDemo = source_path("models/demo/mate-chat.gguf");
+inline const std::string kOtherDemo = source_path("models/demo/bosun-log.gguf");
 inline constexpr const char* kCpuAlone = "device = \"none\"\nbatch-size = 64\n";
 
 [[nodiscard]] inline plimsoll_model_options small_model(std::int32_t sequences = 1) {

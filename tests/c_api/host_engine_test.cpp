@@ -4,9 +4,11 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "demo_runtime.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::test {
@@ -72,7 +74,7 @@ TEST_F(CApiHost, AModelCanHaveAProcessOfItsOwn) {
   plimsoll_host_options options;
   expect_ok(plimsoll_host_options_init(&options, sizeof options));
   EXPECT_EQ(options.program, nullptr);
-  const std::string program = PLIMSOLL_BINARY_DIR "/bin/plimsoll";
+  const std::string program = binary_path("bin/plimsoll");
   options.program = program.c_str();
   open_host(&options);
   plimsoll_lease* const there = lease("mate");

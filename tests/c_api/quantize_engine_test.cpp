@@ -3,12 +3,13 @@
 #include <stdexcept>
 
 #include "demo_runtime.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::test {
 namespace {
 
-const std::string kProgram = std::string(PLIMSOLL_BINARY_DIR) + "/bin/plimsoll";
+const std::string kProgram = binary_path("bin/plimsoll");
 
 class CApiQuantize : public testing::Test {
  protected:

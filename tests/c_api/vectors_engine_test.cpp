@@ -6,6 +6,7 @@
 
 #include "arch_models.hpp"
 #include "demo_runtime.hpp"
+#include "paths.hpp"
 
 namespace plimsoll::test {
 namespace {
@@ -131,7 +132,7 @@ TEST_F(CApiVectors, WhatMeansNothingIsNamed) {
 }
 
 TEST_F(CApiVectors, DocumentsAreRanked) {
-  const std::string path = std::string(PLIMSOLL_TEST_MODELS_DIR) + "/qwen3-dense.gguf";
+  const std::string path = arch_models_path("qwen3-dense.gguf");
   plimsoll_model_options options = for_vectors();
   plimsoll_reranker* reranker = nullptr;
   expect_ok(plimsoll_reranker_open(runtime, path.c_str(), &options, &reranker));

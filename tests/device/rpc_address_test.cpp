@@ -73,14 +73,52 @@ TEST(RpcAddressTest, KnowsWhatIsPrivate) {
 }
 
 TEST(RpcAddressTest, RefusesWhatOthersReach) {
-  EXPECT_NO_THROW(require_private({{"127.0.0.1", 50052}, {"192.168.3.4", 50052}}));
+  EXPECT_NO_THROW((void)resolved({{"127.0.0.1", 50052}, {"192.168.3.4", 50052}}, RpcPlaces::of_private_networks));
+  EXPECT_NO_THROW((void)resolved({{"203.0.113.7", 50052}}, RpcPlaces::anywhere));
   try {
-    require_private({{"127.0.0.1", 50052}, {"203.0.113.7", 50052}});
+    (void)resolved({{"127.0.0.1", 50052}, {"203.0.113.7", 50052}}, RpcPlaces::of_private_networks);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::usage);
     EXPECT_THAT(error.what(), HasSubstr("203.0.113.7:50052"));
     EXPECT_THAT(error.what(), HasSubstr("--rpc-insecure"));
+  }
+}
+
+// Whoever answers for the name may say something else when it is asked again.
+TEST(RpcAddressTest, WhatANameMeansIsAskedOnce) {
+  int asked = 0;
+  const auto changing = [&](const RpcAddress& server) -> std::vector<std::uint32_t> {
+    EXPECT_EQ(server.text(), "big-box:50052");
+    return {++asked == 1 ? ip(10, 0, 0, 2) : ip(203, 0, 113, 7)};
+  };
+  const auto servers = resolved({{"big-box", 50052}, {"10.0.0.3", 1}}, RpcPlaces::of_private_networks, changing);
+  ASSERT_EQ(servers.size(), 2U);
+  EXPECT_EQ(servers[0].text(), "10.0.0.2:50052");
+  EXPECT_EQ(servers[0].written(), "big-box:50052");
+  EXPECT_EQ(servers[0].shown(), "big-box:50052 (10.0.0.2)");
+  EXPECT_EQ(servers[1].shown(), "10.0.0.3:1");
+  set_rpc_servers(servers, RpcUse::elsewhere);
+  EXPECT_THAT(rpc_arguments(), ElementsAre("--rpc", "10.0.0.2:50052,10.0.0.3:1"));  // what children are told
+  set_rpc_servers({}, RpcUse::elsewhere);
+  EXPECT_EQ(resolved(servers, RpcPlaces::of_private_networks, changing), servers);
+  EXPECT_EQ(asked, 1);
+}
+
+TEST(RpcAddressTest, NoAddressOfANameMayBeReachedByOthers) {
+  const auto both = [](const RpcAddress&) -> std::vector<std::uint32_t> { return {ip(10, 0, 0, 2), ip(8, 8, 8, 8)}; };
+  EXPECT_THROW((void)resolved({{"big-box", 1}}, RpcPlaces::of_private_networks, both), Error);
+  EXPECT_EQ(resolved({{"big-box", 1}}, RpcPlaces::anywhere, both).front().host, "10.0.0.2");
+}
+
+TEST(RpcAddressTest, TwoNamesOfOneServerAreSaid) {
+  const auto one = [](const RpcAddress&) -> std::vector<std::uint32_t> { return {ip(10, 0, 0, 2)}; };
+  try {
+    (void)resolved({{"10.0.0.2", 1}, {"big-box", 1}}, RpcPlaces::of_private_networks, one);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_THAT(error.what(), HasSubstr("10.0.0.2:1 and big-box:1 are one"));
   }
 }
 

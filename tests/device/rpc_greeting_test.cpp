@@ -131,7 +131,14 @@ TEST(RpcGreetingTest, NobodyListens) {
   const RpcGreeting greeting = greet(address);
   EXPECT_EQ(greeting.answer, RpcAnswer::unreachable);
   EXPECT_THAT(greeting.why, AllOf(HasSubstr(address.text()), HasSubstr("refused")));
-  EXPECT_EQ(greet({.host = "no-such-host.invalid", .port = 1}).answer, RpcAnswer::unreachable);
+}
+
+// What was looked at is what is connected to: see resolved().
+TEST(RpcGreetingTest, NobodyIsAskedWhatANameMeans) {
+  const FakeServer server(nullptr);
+  const RpcGreeting greeting = greet({.host = "localhost", .port = server.address().port});
+  EXPECT_EQ(greeting.answer, RpcAnswer::unreachable);
+  EXPECT_THAT(greeting.why, HasSubstr("not resolved"));
 }
 
 }  // namespace

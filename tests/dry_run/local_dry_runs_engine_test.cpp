@@ -9,6 +9,7 @@
 #include "arch_models.hpp"
 #include "decoding.hpp"
 #include "expect_error.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 #include "tiny_gguf.hpp"
 
@@ -25,7 +26,7 @@ DryRunRequest request_for(const std::string& path, std::int32_t layers) {
   return request;
 }
 
-std::string source_model(const char* name) { return std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/" + name; }
+std::string source_model(const char* name) { return source_path("models/demo/") + name; }
 
 class LocalDryRunsTest : public testing::Test {
  protected:

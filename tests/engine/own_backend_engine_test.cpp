@@ -8,6 +8,7 @@
 
 #include "engine/backend.hpp"
 
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::engine {
@@ -44,7 +45,7 @@ TEST_F(OwnBackendTest, ALibraryThatIsNoBackendIsSaid) {
 }
 
 TEST_F(OwnBackendTest, ABackendForAnotherInterfaceIsRefusedWithBothNumbers) {
-  EXPECT_THAT(problem_of(PLIMSOLL_BINARY_DIR "/tests/engine/libother_interface.so"),
+  EXPECT_THAT(problem_of(binary_path("tests/engine/libother_interface.so")),
               AllOf(HasSubstr("built for interface 999"), HasSubstr("build it from ggml ")));
 }
 

@@ -8,12 +8,13 @@
 #include "engine/context.hpp"
 
 #include "decoding.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::engine {
 namespace {
 
-const std::string kModels = std::string(PLIMSOLL_SHARED_DIR) + "/models/";
+const std::string kModels = shared_path("models/");
 
 std::vector<std::string> inputs(const std::string& file) {
   const std::string text = test::read_whole_file(file);

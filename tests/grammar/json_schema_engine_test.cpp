@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json-schema.hpp>
+#include <nlohmann/json.hpp>
 
 #include "grammar/json_schema.hpp"
 
 #include "byte_grammar.hpp"
 #include "decoding.hpp"
+#include "paths.hpp"
 #include "written_under.hpp"
 
 namespace plimsoll::grammar {
@@ -130,7 +132,7 @@ TEST_F(JsonSchemaGrammarTest, AllowsWhatIsValidAndNothingElse) {
 }
 
 TEST_F(JsonSchemaGrammarTest, WhatIsWrittenIsValid) {
-  const auto demo = test::load_on_cpu(std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf");
+  const auto demo = test::load_on_cpu(source_path("models/demo/mate-chat.gguf"));
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.schema);
     const Json schema = Json::parse(one.schema);

@@ -1,5 +1,6 @@
 // Each form of schema that clients send: what its grammar allows under the engine, what it notes, how long it takes.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 

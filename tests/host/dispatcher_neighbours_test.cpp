@@ -96,6 +96,68 @@ ask 1 a => refuse 1 over_budget
 )");
 }
 
+TEST(NeighboursTest, ALaterOneDoesNotTakeWhatTheOlderNeedsBesideWhatItAsksFor) {
+  expect_played(R"(
+budget 120
+total 100
+model a 60
+model b 45
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x
+others 0 => load a
+withhold x =>
+ready a => grant 1; drain a
+)");
+}
+
+TEST(NeighboursTest, ALaterOneMayHaveWhatIsFreeWhileTheOlderAsks) {
+  expect_played(R"(
+budget 200
+total 100
+model a 60
+model b 30
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x; load b
+others 0 =>
+ready b => grant 2; load a
+)");
+}
+
+TEST(NeighboursTest, NobodyOfOursGoesForALaterOneWhileTheOlderAsks) {
+  expect_played(R"(
+budget 100
+total 100
+model a 60
+model b 30
+model c 30
+others 50 =>
+ask 1 c => load c
+ready c => grant 1
+free c =>
+offer x 50 =>
+ask 2 a => ask for 2: x
+ask 3 b => ask for 2: x
+others 0 => load a
+)");
+}
+
+TEST(NeighboursTest, ALaterOneThatCannotBeIsRefusedWhileTheOlderAsks) {
+  expect_played(R"(
+budget 100
+total 100
+model a 60
+model b 110
+others 50 =>
+offer x 50 =>
+ask 1 a => ask for 1: x
+ask 2 b => ask for 1: x; refuse 2 over_budget
+)");
+}
+
 TEST(NeighboursTest, WhoStaysIsPassedOver) {
   expect_played(R"(
 budget 100
@@ -194,6 +256,41 @@ asked a even-at-work => goes; drain a
 ask 3 a =>
 free a => evict a
 gone a => load a
+)");
+}
+
+TEST(NeighboursTest, OneAtWorkThatYieldsGivesNoNewLeaseDuringALoadEither) {
+  expect_played(R"(
+budget 100
+total 100
+model a 40 slots=3
+model b 40
+ask 1 a => load a
+ready a => grant 1
+ask 2 b => load b
+asked a even-at-work => goes
+more a => none
+ask 3 a =>
+ready b => grant 2; drain a
+free a => evict a
+gone a => load a
+ready a => grant 3
+)");
+}
+
+TEST(NeighboursTest, NobodyGivesWayToWhoWaitsForAModelThatYields) {
+  expect_played(R"(
+budget 100
+total 100
+model a 40
+model b 40
+ask 1 a yields => load a
+ready a => grant 1
+wait 5000 =>
+ask 2 b => load b
+asked a even-at-work => goes
+ask 3 a priority=1 =>
+ready b => grant 2; drain a
 )");
 }
 

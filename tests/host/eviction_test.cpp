@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
 #include <numeric>
 
 namespace plimsoll::host {
@@ -73,6 +74,23 @@ TEST(EvictionTest, APolicyOfOnesOwnDecides) {
   };
   const auto victims = chosen({candidate("a", seconds(900)), candidate("b", seconds(1))}, {{10, 10}, 10}, ByName{});
   EXPECT_THAT(victims.value(), ElementsAre("b"));
+}
+
+// A hundred of them: a sort that is told no order may read beyond the end.
+TEST(EvictionTest, WhatIsNoNumberIsMissedMost) {
+  class Undecided final : public EvictionPolicy {
+    [[nodiscard]] double regret(const Candidate& one, Clock::TimePoint /*now*/) const override {
+      return one.name == "y" ? 1 : one.name == "z" ? 1e9 : std::numeric_limits<double>::quiet_NaN();
+    }
+  };
+  std::vector<Candidate> all;
+  for (int i = 0; i < 100; ++i) all.push_back(candidate("m" + std::to_string(i), seconds(i)));
+  all.insert(all.begin() + 50, candidate("z", seconds(1)));
+  all.push_back(candidate("y", seconds(1)));
+  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 10}, Undecided{}).value(), ElementsAre("y"));
+  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Undecided{}).value(), ElementsAre("y", "z"));
+  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, LeastRecentlyUsed{}).value(),
+              ElementsAre("m98", "m99"));
 }
 
 // With more sets than can be tried the answer may not be the smallest, but it suffices and nobody in it is idle weight.

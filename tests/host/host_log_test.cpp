@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/log.hpp"
 
 namespace plimsoll::host {
 namespace {
@@ -72,6 +73,16 @@ TEST_F(HostLogTest, ListenersHearOfEveryEvent) {
   log.listen([&](const HostEvent& event) { heard += event.model == "a" ? 1 : 0; });
   live();
   EXPECT_EQ(heard, 5);
+}
+
+TEST_F(HostLogTest, WhateverAListenerThrowsTheOthersHear) {
+  int heard = 0;
+  plimsoll::log::set_sink([](plimsoll::log::Level, std::string_view, std::string_view) {});
+  log.listen([](const HostEvent&) { throw 1; });
+  log.listen([&](const HostEvent&) { ++heard; });
+  EXPECT_NO_THROW(live());
+  plimsoll::log::set_sink({});
+  EXPECT_EQ(heard, 6);
 }
 
 }  // namespace

@@ -10,9 +10,12 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "memory/outer_ledger.hpp"
 #include "run/state_archive.hpp"
 
 #include "expect_error.hpp"
@@ -178,6 +181,15 @@ TEST_F(SwapSpaceTest, OneWithPicturesGoesToDiskAndComesBack) {
   EXPECT_EQ(swap.take(1)->snapshot.memory, with_a_picture(100).memory);
 }
 
+TEST_F(SwapSpaceTest, OneWithPicturesWhoseFileIsDamagedIsLostAndSaysSoOnceItIsWanted) {
+  SwapSpace swap(limits(0_B, 1_KiB), ledger);
+  put(swap, 1, with_a_picture(100));
+  fs::resize_file(files_in(folder.path()).front(), 10);
+  swap.drop_memory(1);
+  expect_error(ErrorCode::unsupported, "conversation 1 begins anew", [&] { (void)swap.take(1); });
+  EXPECT_TRUE(ledger.empty());
+}
+
 TEST_F(SwapSpaceTest, ADiskThatFailsLeavesTheTokens) {
   const std::string file = folder.write("not-a-folder", "x");
   SwapSpace swap({.memory = 0_B, .disk = 1_KiB, .folder = file}, ledger);
@@ -194,6 +206,38 @@ TEST_F(SwapSpaceTest, FilesGoWithTheSwap) {
   }
   EXPECT_THAT(files_in(folder.path()), IsEmpty());
   EXPECT_TRUE(ledger.empty());
+}
+
+// A device that cannot be read just when more has to be asked for than was said.
+TEST_F(SwapSpaceTest, WhatIsLargerThanItWasSaidAndCannotBeAskedForStaysAsItsTokens) {
+  class Broken final : public memory::OuterLedger {
+   public:
+    void look(const std::vector<device::DeviceId>&, std::chrono::milliseconds) override {
+      if (std::exchange(is_broken, false)) throw std::runtime_error("cannot be read");
+    }
+    std::expected<void, memory::Refusal> reserve(const std::vector<More>&) override { return {}; }
+    void reserve_anyway(const device::DeviceId&, Bytes) noexcept override {}
+    void release(const device::DeviceId&, Bytes) noexcept override {}
+    void placed(const device::DeviceId&, Bytes) noexcept override {}
+    void leaving(const device::DeviceId&, Bytes) noexcept override {}
+    bool is_broken = false;
+  };
+  Broken outer;
+  memory::Ledger asks_others(nullptr, &outer);
+  {
+    SwapSpace swap(limits(1_MiB, 1_MiB), asks_others);
+    run::SequenceSnapshot alone;
+    alone.tokens = {1, 2, 3};
+    swap.put(1, alone, 10_B, [&] {
+      outer.is_broken = true;
+      return snapshot(1'000);
+    });
+    const auto back = swap.take(1);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->snapshot.decoded, 0U);
+    EXPECT_THAT(back->snapshot.tokens, SizeIs(3));
+  }
+  EXPECT_TRUE(asks_others.empty());
 }
 
 // The disk of this test is a pipe that nobody reads: whoever writes stands still.

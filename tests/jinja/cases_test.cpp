@@ -3,13 +3,14 @@
 
 #include <fstream>
 
+#include "paths.hpp"
 #include "rendered.hpp"
 
 namespace plimsoll::jinja {
 namespace {
 
 TEST(CasesTest, AreWhatJinja2Gives) {
-  std::ifstream file(PLIMSOLL_SOURCE_DIR "/tests/jinja/golden/cases.jsonl");
+  std::ifstream file(source_path("tests/jinja/golden/cases.jsonl"));
   std::string line;
   ASSERT_TRUE(std::getline(file, line));
   const auto values = nlohmann::ordered_json::parse(line);

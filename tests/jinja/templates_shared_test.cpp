@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "docs_table.hpp"
+#include "paths.hpp"
 #include "rendered.hpp"
 
 namespace plimsoll::jinja {
@@ -15,7 +16,7 @@ namespace {
 
 struct Pipe {
   explicit Pipe(const std::string& folder)
-      : file(::popen(("python3 " PLIMSOLL_SOURCE_DIR "/tests/jinja/referee.py --folder " + folder).c_str(), "r")) {}
+      : file(::popen(("python3 " + source_path("tests/jinja/referee.py") + " --folder " + folder).c_str(), "r")) {}
   FILE* file;
   char* line = nullptr;
   std::size_t room = 0;
@@ -85,7 +86,7 @@ Tally tally_of(const std::string& folder) {
 }
 
 TEST(TemplatesSharedTest, AreWhatJinja2Gives) {
-  const Tally tally = tally_of(PLIMSOLL_SHARED_DIR "/templates");
+  const Tally tally = tally_of(shared_path("templates"));
   EXPECT_GE(tally.rendered(), 600U);
   EXPECT_GE(tally.equal * 100, tally.rendered() * 99);
   plimsoll::test::expect_docs_row("docs/server.md",
@@ -98,7 +99,7 @@ TEST(TemplatesSharedTest, AreWhatJinja2Gives) {
 
 // Constructs that the public ones of today do not happen to have.
 TEST(TemplatesSharedTest, SoAreOthersInTheirStyles) {
-  const Tally tally = tally_of(PLIMSOLL_SOURCE_DIR "/tests/jinja/styles");
+  const Tally tally = tally_of(source_path("tests/jinja/styles"));
   EXPECT_GE(tally.rendered(), 150U);
   EXPECT_EQ(tally.equal, tally.rendered());
   EXPECT_EQ(tally.refused_there, 0U);

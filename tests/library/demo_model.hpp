@@ -3,10 +3,12 @@
 #include <plimsoll/plimsoll.hpp>
 #include <string>
 
+#include "paths.hpp"
+
 namespace plimsoll::test {
 
-inline const std::string kModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/mate-chat.gguf";
-inline const std::string kOtherModel = std::string(PLIMSOLL_SOURCE_DIR) + "/models/demo/bosun-log.gguf";
+inline const std::string kModel = source_path("models/demo/mate-chat.gguf");
+inline const std::string kOtherModel = source_path("models/demo/bosun-log.gguf");
 
 [[nodiscard]] inline ModelOptions small(std::uint32_t sequences = 1) {
   ModelOptions options;

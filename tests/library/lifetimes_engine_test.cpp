@@ -2,10 +2,14 @@
 // once.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <plimsoll/plimsoll.hpp>
+#include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -214,6 +218,60 @@ TEST(Lifetimes, AnAnswerThatIsLeftGivesItsSequenceBack) {
     (void)left.next();
   }
   EXPECT_FALSE(model.generate("Day 12.", kGreedy).read_all().empty());
+}
+
+// Without a limit to its patience, somebody has to tell it.
+TEST(Lifetimes, WhoWaitsForASequenceHearsOfAChatThatCouldNotBeMade) {
+  const Model model = Runtime().open(kModel, small());
+  constexpr int kTimes = 200;
+  std::jthread waits([&] {
+    for (int i = 0; i < kTimes; ++i) (void)model.conversation({.patience = std::chrono::milliseconds::max()});
+  });
+  for (int i = 0; i < kTimes; ++i) {
+    ChatOptions options;
+    options.input_transforms.emplace_back();
+    expect_error(ErrorCode::usage, "empty function", [&] {
+      const Chat chat(model, std::move(options), {.patience = std::chrono::milliseconds::max()});
+    });
+  }
+}
+
+// The only sequence is given back for what takes its place.
+TEST(Lifetimes, NobodyGetsTheSequenceOfAConversationThatIsRestored) {
+  const Model model = Runtime().open(kModel, small());
+  Conversation conversation = model.conversation();
+  conversation.prompt("Day 12.");
+  conversation.infer();
+  const std::vector<Token> tokens = conversation.tokens();
+  const SavedConversation saved = conversation.save();
+  std::atomic<bool> is_over = false;
+  std::jthread takes([&] {
+    while (!is_over) expect_error(ErrorCode::busy, "", [&] { (void)model.conversation(); });
+  });
+  for (int i = 0; i < 200; ++i) EXPECT_NO_THROW(conversation.restore(saved));
+  is_over = true;
+  takes.join();
+  EXPECT_EQ(conversation.tokens(), tokens);
+}
+
+// A callback runs with the locks of the decode loop, and who takes a sequence needs them.
+TEST(Lifetimes, AConversationMayEndInsideACallbackWhileAnotherIsTaken) {
+  constexpr std::uint32_t kSequences = 8;
+  const Model model = Runtime().open(kModel, small(kSequences));
+  std::vector<Conversation> others;
+  for (std::uint32_t i = 0; i + 2 < kSequences; ++i) others.push_back(model.conversation());
+  std::atomic<bool> is_over = false;
+  std::jthread takes([&] {
+    while (!is_over) (void)model.conversation({.patience = std::chrono::milliseconds::max()});
+  });
+  GenerationOptions options = kGreedy;
+  options.on_token = [&](Token, std::span<const float>) {
+    if (!others.empty()) others.pop_back();
+  };
+  EXPECT_FALSE(model.generate("Day 12.", options, {.patience = std::chrono::milliseconds::max()}).read_all().empty());
+  is_over = true;
+  takes.join();
+  EXPECT_TRUE(others.empty());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "demo_model.hpp"
 #include "expect_error.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll {
@@ -115,7 +116,7 @@ TEST(Opening, QuantizingNeedsAProgramOnceThereIsARuntime) {
   expect_error(ErrorCode::io, "no-such-program",
                [&] { (void)quantize_file(kModel, file, "Q8_0", {.program = "/no-such-program"}); });
   const Quantized made =
-      quantize_file(kModel, file, "Q8_0", {.dry_run = true, .program = PLIMSOLL_BINARY_DIR "/bin/plimsoll"});
+      quantize_file(kModel, file, "Q8_0", {.dry_run = true, .program = binary_path("bin/plimsoll")});
   EXPECT_GT(made.tensors, 0U);
 }
 

@@ -169,6 +169,35 @@ TEST(MonitorTest, AListenerThatFailsEndsNothing) {
   EXPECT_GE(called, 1);
 }
 
+// Whatever they throw: on the monitor's own thread it would end the process.
+TEST(MonitorTest, WhatIsNoExceptionOfTheLibraryEndsNoBeat) {
+  log::set_sink([](log::Level, std::string_view, std::string_view) {});
+  memory::Ledger ledger;
+  std::atomic<int> sampled = 0;
+  std::atomic<int> told = 0;
+  {
+    const Monitor monitor({.take_sample =
+                               [&] {
+                                 if (++sampled == 2) throw 2;
+                                 Sample sample;
+                                 sample.at = Clock::TimePoint(std::chrono::seconds(sampled.load()));
+                                 DeviceSample& host = sample.devices.emplace_back();
+                                 host.device = "CPU";
+                                 host.budget = host.committed = 2_GiB;
+                                 return sample;
+                               },
+                           .thresholds = {.warn = 0.5, .high = 0.9},
+                           .ledger = ledger},
+                          {.beat = std::chrono::milliseconds(1), .on_alert = [&](const Alert&) {
+                             ++told;
+                             throw 1;
+                           }});
+    while (sampled < 4) std::this_thread::yield();
+  }
+  log::set_sink({});
+  EXPECT_GE(told, 1);
+}
+
 // The figures of docs/monitoring.md. The bounds are loose: a beat must cost nothing worth mentioning.
 TEST(MonitorTest, ABeatAndASampleAreCheap) {
   SmallHost small(fleet_of("ab"));

@@ -1,5 +1,6 @@
 // One card that two backends offer is one memory: in the plan, at admission, in the accounting.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

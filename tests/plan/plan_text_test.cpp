@@ -1,6 +1,7 @@
 // A plan as text and as JSON, held against golden/*. The plans are put together here from dry runs made by hand.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <golden.hpp>
 #include <sstream>

@@ -113,6 +113,19 @@ TEST(DecodeLoopTest, ASourceMayBeRemovedInItsOwnBatch) {
   loop.run(loop.join(), [] {});
 }
 
+TEST(DecodeLoopTest, AJobIsABatchWhereItSaysSo) {
+  DecodeLoop loop;
+  loop.run(loop.join(), [&] {
+    EXPECT_FALSE(loop.decoding_for());
+    {
+      const DecodeLoop::Timed timed(loop);
+      const DecodeLoop::Timed inside(loop);
+      EXPECT_TRUE(loop.decoding_for());
+    }
+    EXPECT_FALSE(loop.decoding_for());
+  });
+}
+
 // Whoever takes it again and again does not keep it from the others.
 TEST(FairMutexTest, IsGivenInTheOrderOfAsking) {
   FairMutex mutex;

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cmath>
+#include <stop_token>
+#include <thread>
 #include <tuple>
 
 #include <plimsoll/base/error.hpp>
@@ -277,8 +281,9 @@ TEST(EmbedderTest, AFailureLeavesTheInstanceUsableAndItsMemoryEmpty) {
   const auto before = embedder.embed(inputs);
   expect_error(ErrorCode::usage, "no token",
                [&] { (void)embedder.embed(std::vector<std::vector<engine::Token>>{{}}); });
-  expect_error(ErrorCode::usage, "unknown token",
-               [&] { (void)embedder.embed(std::vector<std::vector<engine::Token>>{{5}, {1 << 30}}); });
+  expect_error(ErrorCode::usage, "unknown token", [&] {
+    (void)embedder.embed(std::vector<std::vector<engine::Token>>{{5}, {1 << 30}});
+  });
   for (engine::SequenceId sequence = 0; sequence < 4; ++sequence)
     EXPECT_EQ(instance->context().last_position(sequence), -1);
   EXPECT_TRUE(same(embedder.embed(inputs), before));
@@ -324,6 +329,19 @@ TEST(EmbedderTest, AttentionSaysWhatATokenSees) {
   EXPECT_GT(
       distance(first_vector(engine::Attention::non_causal, one), first_vector(engine::Attention::non_causal, other)),
       10 * kTolerance);
+}
+
+// Who looks whether a batch comes back (worker::Watchdog) sees those of vectors, too.
+TEST(EmbedderTest, ItsBatchesAreTimed) {
+  MemoryAccounting accounting;
+  const auto instance = ready(accounting, embedding_request(model_path("llama-dense"), kMean, 1));
+  Embedder embedder(*instance);
+  std::atomic<bool> is_seen = false;
+  const std::jthread looks([&](const std::stop_token& stop) {
+    while (!is_seen && !stop.stop_requested()) is_seen = instance->loop()->decoding_for().has_value();
+  });
+  while (!is_seen) (void)embedder.embed(some_inputs(4));
+  EXPECT_FALSE(instance->loop()->decoding_for());
 }
 
 TEST(EmbedderTest, AttentionIsOfVectorsAlone) {

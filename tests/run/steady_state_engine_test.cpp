@@ -4,6 +4,7 @@
 #include "run/open.hpp"
 
 #include "mixed_workload.hpp"
+#include "paths.hpp"
 
 namespace plimsoll {
 namespace {
@@ -22,7 +23,7 @@ TEST_P(SteadyStateTest, ThousandMixedDecodesTakeNothing) {
   options.context.n_outputs_max = 64;
   options.context.n_threads = 1;
   const auto instance =
-      run::open(accounting, std::string(PLIMSOLL_TEST_MODELS_DIR "/") + GetParam() + ".gguf", options);
+      run::open(accounting, arch_models_path(std::string(GetParam()) + ".gguf"), options);
 
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 1000});
 

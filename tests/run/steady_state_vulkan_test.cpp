@@ -10,6 +10,7 @@
 #include "run/open.hpp"
 
 #include "mixed_workload.hpp"
+#include "paths.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll {
@@ -24,7 +25,7 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
   options.context.n_ubatch = 32;
   options.context.n_seq_max = 2;
   options.context.n_outputs_max = 32;
-  const auto instance = run::open(accounting, PLIMSOLL_TEST_MODELS_DIR "/llama-dense.gguf", options);
+  const auto instance = run::open(accounting, arch_models_path("llama-dense.gguf"), options);
   ASSERT_EQ(plan::computing_devices(instance->plan().dry_run), std::vector{device::DeviceId{"Vulkan0"}});
   ASSERT_TRUE(instance->warm_up_report().complete());
 
@@ -39,7 +40,7 @@ TEST(SteadyStateVulkanTest, MixedDecodesTakeNothing) {
 TEST(SteadyStateVulkanTest, AnOutputMatrixOfAnotherTypeIsWarmToo) {
   const test::TemporaryFolder folder;
   const std::string mixed = folder / "mixed.gguf";
-  (void)quantize::quantize({.input = PLIMSOLL_SOURCE_DIR "/models/demo/bosun-log.gguf",
+  (void)quantize::quantize({.input = source_path("models/demo/bosun-log.gguf"),
                             .output = mixed,
                             .type = LLAMA_FTYPE_MOSTLY_Q8_0,
                             .output_tensor_type = GGML_TYPE_F16});
@@ -101,7 +102,7 @@ TEST(SteadyStateVulkanTest, ConversationsOnSeveralThreadsLeaveTheBackendToTheLoo
   options.context.n_ubatch = 32;
   options.context.n_seq_max = 8;
   options.context.n_outputs_max = 32;
-  const auto instance = run::open(accounting, PLIMSOLL_TEST_MODELS_DIR "/llama-dense.gguf", options);
+  const auto instance = run::open(accounting, arch_models_path("llama-dense.gguf"), options);
   ASSERT_TRUE(instance->warm_up_report().complete());
   {
     run::BatchedExecutor executor(*instance);

@@ -190,6 +190,7 @@ class Answers(ServedCase):
 
     def test_openais_responses(self):
         asked = {"model": "mate-chat", "input": "Who is the captain?", "max_output_tokens": 16, "temperature": 0}
+        self.refused(self.server.post("/v1/responses/compact", asked), 501, "not compacted here")
         body = self.server.post("/v1/responses", asked)[1]
         self.assertEqual(body["object"], "response", body)
         text = body["output"][0]["content"][0]["text"]
@@ -205,6 +206,8 @@ class Answers(ServedCase):
 
     def test_llama_servers_conveniences(self):
         self.assertEqual(self.server.get("/health"), (200, {"status": "ok"}))
+        self.assertEqual(self.server.get("/ping"), (200, {"status": "ok"}))
+        self.assertRegex(self.server.get("/version")[1]["version"], r"^\d+\.\d+\.\d+")
         models = self.server.get("/v1/models")[1]["data"]
         self.assertEqual([m["id"] for m in models], ["mate-chat", "bosun-log"])
         self.assertEqual(self.server.get("/v1/models/bosun-log")[1]["id"], "bosun-log")

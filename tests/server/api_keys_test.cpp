@@ -44,6 +44,21 @@ TEST(ApiKeysTest, NamedOnesAreKnownByTheirNamesWhetherTheKeyIsGivenOrItsHash) {
   EXPECT_EQ(keys.owner_of(""), std::nullopt);
 }
 
+// A request at work would be nobody's in the middle of it: of no limits, and among what others have left.
+TEST(ApiKeysTest, WhoHadAKeyThatWasTakenAwayIsKnown) {
+  ApiKeys keys({"one"}, {{.name = "crew", .key = "larboard"}});
+  (void)keys.replace({"two"}, {});
+  EXPECT_EQ(keys.owner_of("one"), std::nullopt);
+  EXPECT_EQ(keys.last_owner_of("one"), "key 1");
+  EXPECT_EQ(keys.last_owner_of("larboard"), "crew");
+  EXPECT_EQ(keys.last_owner_of("two"), "key 2");
+  EXPECT_EQ(keys.last_owner_of("three"), std::nullopt);
+  (void)keys.replace({"one", "two"}, {{.name = "mate", .key = "larboard"}});
+  EXPECT_EQ(keys.last_owner_of("one"), "key 1");
+  EXPECT_EQ(keys.last_owner_of("larboard"), "mate");
+  EXPECT_EQ(ApiKeys({}).last_owner_of("one"), "");
+}
+
 // Prompts in memory are by owner: no key may come by what another one has left.
 TEST(ApiKeysTest, AreReplacedAndKeepTheirNumbers) {
   ApiKeys keys({"one", "two"}, {{.name = "crew", .key = "larboard"}, {.name = "mate", .key = "starboard"}});

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <semaphore>
 #include <thread>
 #include <utility>
@@ -82,6 +83,15 @@ TEST(ConnectionThreadsTest, WhatWaitsIsDoneBeforeTheEndAndNothingAfterIt) {
   threads.shutdown();
   EXPECT_EQ(silent.done(), 5);
   EXPECT_FALSE(threads.enqueue([] { FAIL(); }));
+}
+
+TEST(ConnectionThreadsTest, AConnectionThatFailsEndsNoOther) {
+  ConnectionThreads threads(1);
+  std::atomic<bool> is_served = false;
+  ASSERT_TRUE(threads.enqueue([] { throw std::bad_alloc(); }));
+  ASSERT_TRUE(threads.enqueue([&] { is_served = true; }));
+  threads.shutdown();
+  EXPECT_TRUE(is_served);
 }
 
 TEST(ConnectionThreadsTest, ThreadsWithNothingToDoEnd) {

@@ -35,6 +35,14 @@ TEST(DisconnectWatcherTest, TimeIsUp) {
   EXPECT_TRUE(watched->timed_out());
 }
 
+TEST(DisconnectWatcherTest, WhoComesOnceAllWereStoppedIsStoppedAtOnce) {
+  DisconnectWatcher disconnect_watcher;
+  const auto before = disconnect_watcher.watch([] { return false; });
+  disconnect_watcher.stop_all();
+  EXPECT_TRUE(before->token().stop_requested());
+  EXPECT_TRUE(disconnect_watcher.watch([] { return false; })->token().stop_requested());
+}
+
 TEST(DisconnectWatcherTest, NobodyIsAskedAfterTheEnd) {
   DisconnectWatcher disconnect_watcher;
   std::atomic<int> asked = 0;

@@ -118,7 +118,40 @@ TEST_F(StoredItemsTest, TheOldestMakeWay) {
   EXPECT_TRUE(has(items, "", "9"));
   items.keep("", "resp_huge", "", Json::array({item("huge", std::string(5000, 'x'))}));
   EXPECT_FALSE(has(items, "", "huge"));  // it alone is more than is kept
-  EXPECT_EQ(charged(), Bytes{});
+  EXPECT_TRUE(has(items, "", "9"));      // and nobody else's makes way for it
+}
+
+// A reference has 40 bytes, and stands in a body as often as one likes.
+TEST_F(StoredItemsTest, WhatIsReferredToIsBoundedAndCharged) {
+  StoredItems items(ledger, 100_KiB);
+  items.keep("", "resp_1", "", Json::array({item("msg_1", std::string(10'000, 'x'))}));
+  Json body{{"input", Json::array()}};
+  for (int i = 0; i < 5; ++i) body["input"].push_back({{"type", "item_reference"}, {"id", "msg_1"}});
+  Bytes told;
+  const auto charge = [&](Bytes text) { told += text; };
+  Json few = body;
+  items.complete("", few, charge);
+  EXPECT_EQ(few["input"][4], item("msg_1", std::string(10'000, 'x')));
+  EXPECT_GE(told, Bytes{50'000});
+  for (int i = 0; i < 100'000; ++i) body["input"].push_back({{"type", "item_reference"}, {"id", "msg_1"}});
+  told = {};
+  try {
+    items.complete("", body, charge);
+    ADD_FAILURE() << "a gigabyte was made";
+  } catch (const api::Problem& problem) {
+    EXPECT_EQ(problem.status(), 413);
+    EXPECT_EQ(problem.field(), "input");
+  }
+  EXPECT_LE(told, 100_KiB);
+}
+
+TEST_F(StoredItemsTest, AnAnswerThatGoesOnIsChargedWithAllBeforeIt) {
+  StoredItems items(ledger);
+  items.keep("", "resp_1", std::string(10'000, 'x'), Json::array({item("msg_1")}));
+  Json body{{"previous_response_id", "resp_1"}, {"input", "Where?"}};
+  Bytes told;
+  items.complete("", body, [&](Bytes text) { told += text; });
+  EXPECT_GE(told, Bytes{10'000});
 }
 
 TEST_F(StoredItemsTest, WhereTheBudgetIsShortNothingIsKept) {

@@ -122,6 +122,32 @@ TEST_F(VocabularyCacheTest, OfAMappedModelItIsTheModelsOwnAndTakesNothing) {
   EXPECT_NE(&vocabularies.find("b")->model(), &reader->model());
 }
 
+TEST_F(VocabularyCacheTest, OfAModelThatLeavesNothingStays) {
+  SmallHost small(fleet_of("ab"));
+  VocabularyCache vocabularies(small.host);
+  const std::weak_ptr<const PromptReader> a = vocabularies.find("a");
+  (void)vocabularies.find("b");
+  vocabularies.forget("a");
+  vocabularies.forget("a");
+  vocabularies.forget("kraken");
+  EXPECT_TRUE(a.expired());
+  EXPECT_EQ(vocabularies.size(), 1U);
+  EXPECT_NE(vocabularies.find("a"), nullptr);
+}
+
+// A file that was replaced would stay on the disk for as long as somebody has it mapped.
+TEST_F(VocabularyCacheTest, AMappedFileIsLetGoOnceAnotherOneIsThere) {
+  SmallHost small(fleet_of_a_copy());
+  VocabularyCache vocabularies(small.host);
+  (void)small.ask("a");
+  const std::weak_ptr<const PromptReader> before = vocabularies.find("a");
+  ASSERT_FALSE(before.expired());
+  replace_by(original_);
+  EXPECT_EQ(vocabularies.find("a"), nullptr);
+  EXPECT_TRUE(before.expired());
+  EXPECT_EQ(vocabularies.size(), 0U);
+}
+
 TEST_F(VocabularyCacheTest, AModelComesBeforeThem) {
   host::Fleet fleet = fleet_of("a");
   fleet.budgets = {{.device = device::host(), .amount = host::test::together(fleet, "a") + 256_KiB}};

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "engine/gguf_header.hpp"
+#include "paths.hpp"
 
 namespace plimsoll::test {
 
@@ -29,18 +30,18 @@ std::vector<std::string> models_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
-std::vector<std::string> arch_models() { return models_in(PLIMSOLL_TEST_MODELS_DIR); }
-std::vector<std::string> quantized_models() { return models_in(PLIMSOLL_TEST_MODELS_DIR "/quantized"); }
+std::vector<std::string> arch_models() { return models_in(arch_models_path()); }
+std::vector<std::string> quantized_models() { return models_in(arch_models_path("quantized")); }
 
 std::string arch_model(std::string_view name) {
-  const std::filesystem::path path = std::filesystem::path(PLIMSOLL_TEST_MODELS_DIR) / (std::string(name) + ".gguf");
+  const std::filesystem::path path = std::filesystem::path(arch_models_path()) / (std::string(name) + ".gguf");
   if (!std::filesystem::is_regular_file(path)) throw std::runtime_error("there is no test model " + path.string());
   return path.string();
 }
 
 std::string lively_model(std::string_view name) {
   const std::string path = arch_model(name);
-  const std::filesystem::path folder = std::filesystem::path(PLIMSOLL_TEST_MODELS_DIR) / "lively";
+  const std::filesystem::path folder = std::filesystem::path(arch_models_path()) / "lively";
   const std::filesystem::path copy = folder / (std::string(name) + ".gguf");
   if (std::filesystem::is_regular_file(copy)) return copy.string();
   std::filesystem::create_directories(folder);

@@ -7,11 +7,13 @@
 #include <iterator>
 #include <string>
 
+#include "paths.hpp"
+
 namespace plimsoll::test {
 
 // `begin`: how the table's first line begins; it ends with the first empty line. `page`: its path inside the sources.
 inline void expect_docs_table(const std::string& page, const std::string& begin, const std::string& wanted) {
-  const std::string path = PLIMSOLL_SOURCE_DIR "/" + page;
+  const std::string path = source_path(page);
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::size_t at = text.find(begin);
@@ -24,7 +26,7 @@ inline void expect_docs_table(const std::string& page, const std::string& begin,
 
 // One row of a table that several tests write: the line that begins like that.
 inline void expect_docs_row(const std::string& page, const std::string& begin, const std::string& wanted) {
-  const std::string path = PLIMSOLL_SOURCE_DIR "/" + page;
+  const std::string path = source_path(page);
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::size_t at = text.find("\n" + begin) + 1;

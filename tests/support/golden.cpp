@@ -1,4 +1,5 @@
 #include "golden.hpp"
+#include "paths.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +10,7 @@
 namespace plimsoll {
 
 void expect_golden(const std::string& name, std::string_view text) {
-  const std::string path = std::string(PLIMSOLL_SOURCE_DIR) + "/tests/" + name;
+  const std::string path = source_path("tests/" + name);
   if (const char* update = std::getenv("PLIMSOLL_UPDATE_GOLDEN"); update != nullptr && *update == '1') {
     std::ofstream(path, std::ios::binary) << text;
     ADD_FAILURE() << path << " was written; look at it, and run again without PLIMSOLL_UPDATE_GOLDEN";

@@ -11,6 +11,7 @@
 #include "dry_run/local_dry_runs.hpp"
 
 #include "arch_models.hpp"
+#include "paths.hpp"
 
 namespace plimsoll::test {
 
@@ -28,7 +29,7 @@ plan::Request small_request(const std::string& model, const std::string& device,
 
 plan::Request demo_request(const std::string& model, std::uint32_t sequences) {
   plan::Request request{.name = model, .dry_run = {}};
-  request.dry_run.model.path = std::string(PLIMSOLL_SOURCE_DIR "/models/demo/") + model + ".gguf";
+  request.dry_run.model.path = source_path("models/demo/") + model + ".gguf";
   request.dry_run.model.devices = {"none"};
   request.dry_run.context.n_ctx = 256 * sequences;
   request.dry_run.context.n_batch = 64;

@@ -7,6 +7,7 @@
 #include "worker/limits.hpp"
 #include "worker/remote_model.hpp"
 
+#include "paths.hpp"
 #include "small_models.hpp"
 
 namespace plimsoll::worker {
@@ -17,7 +18,7 @@ inline OpenRequest open_request(const plan::Request& asked) {
 }
 
 inline WorkerOptions worker_options(const Limits& limits = {}) {
-  WorkerOptions out{.program = {PLIMSOLL_BINARY_DIR "/bin/plimsoll", "model-worker"}, .name = "test"};
+  WorkerOptions out{.program = {binary_path("bin/plimsoll"), "model-worker"}, .name = "test"};
   out.program.append_range(arguments_of(limits));
   return out;
 }

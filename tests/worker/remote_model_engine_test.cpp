@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
 #include "worker/limits.hpp"
@@ -203,6 +204,54 @@ TEST_F(RemoteModelTest, AnAnswerLeftBeforeWhatHadComeIsReadEndsNoOtherLife) {
   EXPECT_EQ(lone->deaths, 4);
 }
 
+TEST_F(RemoteModelTest, WhatACallbackLetsOutIsItsReadersAndEndsNothing) {
+  open();
+  const std::string expected = local(params());
+  for (const bool of_progress : {true, false}) {
+    std::atomic<bool> throws = true;
+    const auto callback = [&] {
+      if (throws.exchange(false)) throw std::runtime_error("of a callback");
+    };
+    GenerationParams asked = params();
+    if (of_progress)
+      asked.prompt_progress = [&](std::size_t, std::size_t) { callback(); };
+    else
+      asked.prompt_decoded = callback;
+    Conversation conversation = lone->model.create();
+    {
+      Generation generation(conversation, asked);
+      try {
+        (void)generation.next();
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const std::exception& error) {
+        EXPECT_STREQ(error.what(), "of a callback");
+      }
+      EXPECT_EQ(stream(generation), expected);
+    }
+    EXPECT_EQ(conversation.size(), asked.prompt.size() + 60);
+    EXPECT_EQ(lone->deaths, 0);
+  }
+}
+
+TEST_F(RemoteModelTest, InsideAProgressNothingCanBeAskedOfAModel) {
+  open();
+  GenerationParams asked = params();
+  std::atomic<int> refused = 0;
+  asked.prompt_progress = [&](std::size_t, std::size_t) {
+    test::expect_error(ErrorCode::usage, "prompt_progress",
+                       [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
+    ++refused;
+  };
+  EXPECT_EQ(stream_of(asked), local(params()));
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(RemoteModelTest, WhoReadsOnBehindACrashHearsOfItAgain) {
+  open_with_fault("abort");
+  Generation generation(lone->model.create(), params({.temperature = 0}, "Nothing but §"));
+  for (int i = 0; i < 2; ++i) test::expect_error(ErrorCode::model_crashed, "twice", [&] { (void)generation.next(); });
+}
+
 TEST_F(RemoteModelTest, AllSequencesCanBeTakenAgainAtOnce) {
   open();
   for (int i = 0; i < 5; ++i) {
@@ -239,6 +288,21 @@ TEST_F(RemoteModelTest, AProcessThatDiesTooOftenIsGivenUpWithItsLastWords) {
   EXPECT_NE(lone->process.last_words().find("Aborted"), std::string::npos) << lone->process.last_words();
 }
 
+// Every life of the process has the fault that begins while it is in the environment.
+TEST_F(RemoteModelTest, AProcessThatHangsWhileItLoadsAgainIsEnded) {
+  WorkerOptions options = worker_options();
+  options.most_deaths = 0;
+  options.most_silence = std::chrono::seconds(2);
+  lone.emplace(open_request(request()), options);
+  const std::string expected = stream_of(params());
+  setenv("PLIMSOLL_TEST_WORKER_FAULT", "hang@0", 1);
+  ASSERT_TRUE(lone->process.kill());
+  while (lone->process.restarts() < 1) std::this_thread::yield();
+  unsetenv("PLIMSOLL_TEST_WORKER_FAULT");
+  EXPECT_EQ(stream_of(params()), expected);  // it waits
+  EXPECT_GE(lone->deaths, 2);
+}
+
 TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
   std::atomic<int> asked = 0;
   WorkerOptions hindered = worker_options();
@@ -252,6 +316,27 @@ TEST_F(RemoteModelTest, NoLifeIsBegunWhereSomethingIsInItsWay) {
   EXPECT_GE(asked, 5);
   EXPECT_EQ(lone->deaths, 1);
   EXPECT_EQ(lone->process.restarts(), 1U);
+}
+
+TEST_F(RemoteModelTest, ALoadThatWaitsForALifeCanBeStopped) {
+  WorkerOptions hindered = worker_options();
+  hindered.patience = std::chrono::hours(1);
+  hindered.hindrance = [] { return "the other machine is away"; };
+  lone.emplace(open_request(request()), hindered);
+  ASSERT_TRUE(lone->process.kill());
+  while (lone->deaths == 0) std::this_thread::yield();
+  RemoteModel second(lone->loop, lone->process, open_request(request()), lone->model.vocabulary());
+  std::stop_source stop;
+  const std::jthread stopper([&] { stop.request_stop(); });
+  test::expect_error(ErrorCode::cancelled, "stopped", [&] { second.load(stop.get_token()); });
+}
+
+// It stands in the list of its process before it is loaded. Whoever loads it waits for the life that is being made.
+TEST_F(RemoteModelTest, WhatIsNotLoadedYetIsNotLoadedAgain) {
+  open();
+  RemoteModel second(lone->loop, lone->process, open_request(request()), lone->model.vocabulary());
+  second.load_again(lone->process.life());
+  EXPECT_EQ(second.open_at_once(), nullptr);
 }
 
 TEST_F(RemoteModelTest, WhatIsInItsWayForLongIsSaid) {

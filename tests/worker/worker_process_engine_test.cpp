@@ -28,6 +28,25 @@ std::ptrdiff_t descriptors() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
 }
 
+// A supervisor and whoever holds a model catch those.
+TEST(RpcLoopTest, WhatFailsOnTheLoopIsAnExceptionOfTheStandard) {
+  RpcLoop loop;
+  try {
+    (void)loop.run([]() -> kj::Promise<bool> {
+      return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::heapString("of the library"));
+    });
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::exception& error) {
+    EXPECT_STREQ(error.what(), "of the library");
+  }
+  EXPECT_THROW((void)as_ours([&] {
+                 return loop.run([]() -> kj::Promise<bool> {
+                   return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+                 });
+               }),
+               WorkerGone);
+}
+
 TEST(WorkerProcessTest, AFileThatCannotBeLoadedIsSaidAsInThisProcess) {
   OpenRequest asked = open_request(test::demo_request("mate-chat"));
   asked.plan.request.model.path = "no-such-model.gguf";

@@ -1,4 +1,4 @@
-// RoomMaker: makes room in a cache that a model's sequences share, where the model's process asks its host for some.
+// CacheReclaimer: reclaims cells of a cache that a model's sequences share, where its process asks the host for some.
 #pragma once
 #include <functional>
 #include <memory>
@@ -12,14 +12,20 @@
 namespace plimsoll::worker {
 
 // Any thread. Held by what it gives the process, too.
-class RoomMaker {
+class CacheReclaimer {
  public:
-  explicit RoomMaker(RpcLoop& loop) : loop_(loop) {}
+  explicit CacheReclaimer(RpcLoop& loop) : loop_(loop) {}
   // Called on a thread of its own: a conversation of that very process is saved and given back by it. Empty: there is
   // no room to be had any more; a call that is under way is waited for.
   void set(std::function<bool()> make_free);
+<<<<<<< HEAD:src/worker/cache_reclaimer.hpp
   // On the loop's thread: what the process asks.
-  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker);
+  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<CacheReclaimer>& maker);
+=======
+  // On the loop's thread: what the process asks, and what it calls while it loads.
+  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker,
+                                                          std::function<void()> is_loading);
+>>>>>>> worker:src/worker/room_maker.hpp
 
  private:
   class Server;

@@ -1,4 +1,4 @@
-// RoomRequest: asks this process's host for room in a cache that a model's sequences share.
+// ReclaimRequest: asks this process's host to reclaim cells of a cache that a model's sequences share.
 #pragma once
 #include <condition_variable>
 #include <memory>
@@ -9,9 +9,9 @@
 namespace plimsoll::worker {
 
 // Asked on the decode loop's thread, which saves what the host then lets go: nothing is waited for here.
-class RoomRequest : public std::enable_shared_from_this<RoomRequest> {
+class ReclaimRequest : public std::enable_shared_from_this<ReclaimRequest> {
  public:
-  explicit RoomRequest(rpc::Host::Client host);  // on the connection's thread
+  explicit ReclaimRequest(rpc::Host::Client host);  // on the connection's thread
   // True: there is room, or may be in a moment. False: none is to be had.
   [[nodiscard]] bool look();
 

@@ -1,4 +1,4 @@
-#include "room_request.hpp"
+#include "reclaim_request.hpp"
 
 #include <chrono>
 #include <utility>
@@ -11,15 +11,16 @@ namespace {
 // The batch that finds no room is tried again that often.
 constexpr std::chrono::milliseconds kMoment{1};
 
-void delete_on_own_loop(rpc::Host::Client* host) {
-  own_loop().post([host] { delete host; });
-}
-
 }  // namespace
 
-RoomRequest::RoomRequest(rpc::Host::Client host) : host_(new rpc::Host::Client(kj::mv(host)), delete_on_own_loop) {}
+<<<<<<< HEAD:src/worker/reclaim_request.cpp
+ReclaimRequest::ReclaimRequest(rpc::Host::Client host)
+    : host_(new rpc::Host::Client(kj::mv(host)), delete_on_own_loop) {}
+=======
+RoomRequest::RoomRequest(rpc::Host::Client host) : host_(held_for_own_loop(kj::mv(host))) {}
+>>>>>>> worker:src/worker/room_request.cpp
 
-void RoomRequest::ask() {
+void ReclaimRequest::ask() {
   own_loop().post([self = shared_from_this()] {
     self->host_->makeRoomRequest()
         .send()
@@ -28,13 +29,13 @@ void RoomRequest::ask() {
   });
 }
 
-void RoomRequest::answered(State state) {
+void ReclaimRequest::answered(State state) {
   const std::lock_guard lock(mutex_);
   state_ = state;
   changed_.notify_all();
 }
 
-bool RoomRequest::look() {
+bool ReclaimRequest::look() {
   std::unique_lock lock(mutex_);
   if (state_ == State::not_asked) {
     state_ = State::asked;

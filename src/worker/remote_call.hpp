@@ -1,0 +1,49 @@
+// RemoteCall: one batch of vectors or scores that is asked of a model in another process. Where that dies it is asked
+// again in the next one, and where it has ended it twice, no more.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "under_way.hpp"
+
+namespace plimsoll::worker {
+
+class RemoteModel;
+
+class RemoteCall final : public UnderWay {
+ public:
+  explicit RemoteCall(std::string model) : model_(std::move(model)) {}
+
+  // --- who asks; the model knows it already ---
+  // The first life in which it is asked; waits for one. Throws Error where there is none to come.
+  [[nodiscard]] std::shared_ptr<OpenModel> first_life(RemoteModel& model);
+  // The next one, where that has ended before it has answered. Throws Error{model_crashed} likewise.
+  [[nodiscard]] std::shared_ptr<OpenModel> life_after(const std::shared_ptr<OpenModel>& lost);
+  void is_over();  // there is an answer, or there will be none
+
+  // --- the process's supervisor ---
+  void process_is_back(const std::shared_ptr<OpenModel>& open) override;
+  void note_death(const Life& life, bool by_itself) override;
+  void fail(const Error& why) override;
+  [[nodiscard]] bool is_suspect() const noexcept override { return deaths_ > 0; }
+
+ private:
+  void end_with(const Error& why);  // with the mutex
+
+  const std::string model_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<OpenModel> open_;  // in which it is under way; null: it waits for a life
+  std::optional<Error> failure_;
+  std::atomic<std::size_t> deaths_ = 0;  // that it has seen, of those that lives brought about themselves
+  bool is_on_trial_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace plimsoll::worker

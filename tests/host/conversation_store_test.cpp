@@ -1,0 +1,86 @@
+// Conversations that are swapped out, and what somebody else does while one of them is read. The file of it is a pipe:
+// whoever reads it stands still until this test has written, and this test until somebody reads.
+#include "conversation_store.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <optional>
+
+#include "temporary_folder.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool keep_all(Bytes) { return true; }
+
+class ConversationStoreTest : public testing::Test {
+ protected:
+  ConversationStoreTest() {
+    const fs::path file = file_of_it();
+    fs::remove(file);
+    EXPECT_EQ(::mkfifo(file.c_str(), 0600), 0);
+    saving = std::async(std::launch::async, [this] { return store.save(id, keep_all); });
+    pipe = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);  // once it is read: it has been taken
+  }
+  ~ConversationStoreTest() override { close_pipe(); }
+
+  void close_pipe() {
+    if (pipe >= 0) (void)::close(pipe);
+    pipe = -1;
+  }
+  [[nodiscard]] fs::path file_of_it() const {
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+      if (entry.path().extension() == ".plimsoll") return entry.path();
+    }
+    return {};
+  }
+
+  const test::TemporaryFolder folder;
+  memory::Ledger ledger;
+  ConversationStore store{{.memory = Bytes{}, .disk = 1_MiB, .folder = folder.path()}, ledger};
+  const ConversationId id = store.add("a", {.fingerprint = "f",
+                                            .tokens = {1, 2, 3},
+                                            .positions = {0, 1, 2},
+                                            .decoded = 3,
+                                            .memory = engine::StateBytes(100, 7)});
+  int pipe = -1;
+  std::future<std::optional<run::SequenceSnapshot>> saving;
+};
+
+TEST_F(ConversationStoreTest, OneThatIsEndedWhileItIsSavedLeavesNothing) {
+  store.end(id);
+  close_pipe();
+  EXPECT_TRUE(saving.get());
+  EXPECT_EQ(store.swap_space().held().conversations, 0U);
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(ConversationStoreTest, OneThatIsSavedTwiceAtOnceIsThereForBoth) {
+  auto again = std::async(std::launch::async, [this] { return store.save(id, keep_all); });
+  (void)again.wait_for(std::chrono::milliseconds(20));  // where it does not wait, it has found nothing by then
+  close_pipe();
+  ASSERT_TRUE(saving.get());
+  const auto second = again.get();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->tokens.size(), 3U);
+}
+
+TEST_F(ConversationStoreTest, WhatIsForgottenWhileItIsSavedIsForgotten) {
+  auto forgetting = std::async(std::launch::async, [this] { store.forget_states_of("a"); });
+  (void)forgetting.wait_for(std::chrono::milliseconds(20));
+  close_pipe();
+  EXPECT_TRUE(saving.get());
+  forgetting.get();
+  EXPECT_EQ(store.swap_space().held().conversations, 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll::host

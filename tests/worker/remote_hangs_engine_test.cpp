@@ -1,0 +1,34 @@
+// A process of a model that is there, and does nothing any more.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "remote_model_fixture.hpp"
+
+namespace plimsoll::worker {
+namespace {
+
+// Its decode loop never comes back from another one's batch, and nobody has limited that.
+TEST_F(RemoteModelTest, WhoSavesOrLeavesAConversationDoesNotWaitForAProcessThatHangs) {
+  const std::string fault = "loop@" + std::to_string(poison());
+  setenv("PLIMSOLL_TEST_WORKER_FAULT", fault.c_str(), 1);
+  WorkerOptions options = worker_options();
+  options.most_deaths = 0;
+  options.most_to_answer = std::chrono::seconds(2);
+  lone.emplace(open_request(request()), options);
+  Conversation other = lone->model.create();
+  (void)other.replace(tokens("Day 12."));
+  const std::vector<engine::Token> said = other.tokens();
+  {
+    Generation generation(lone->model.create(), params({.temperature = 0}, "Nothing but §"));
+    EXPECT_EQ(generation.poll(), "");
+    while (lone->deaths == 0) EXPECT_EQ(other.save().tokens, said);
+    EXPECT_NE(lone->process.last_words().find("did not answer"), std::string::npos) << lone->process.last_words();
+  }
+  EXPECT_EQ(stream_of(params()), local(params()));
+}
+
+}  // namespace
+}  // namespace plimsoll::worker
