@@ -1,6 +1,6 @@
 # The two commands of a newcomer: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-clients test-guard test-cluster test-languages test-asan test-tsan fuzz bench serve build install deb bundle test-deb test-bundle test-engine lint format demo-models clean clean-root
+.PHONY: help demo test test-full test-clients test-guard test-cluster test-rpc test-languages test-asan test-tsan fuzz bench serve build install deb bundle test-deb test-bundle test-engine lint format demo-models clean clean-root
 export PLIMSOLL_WITH_TESTS
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test-clients clients from npm, and a browser, against the server"
 	@echo "make test-guard   the guard before llama.cpp's programs, C#, Python and node-llama-cpp"
 	@echo "make test-cluster Slurm and HAProxy with three machines that are this one; as root"
+	@echo "make test-rpc     one model over four machines that are this one; as root"
 	@echo "make test-languages  the C interface from C# and JavaScript"
 	@echo "make test-asan    the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-tsan    the tests under the thread sanitizer"
@@ -43,6 +44,8 @@ test-guard:
 	@scripts/test-guard.sh
 test-cluster:
 	@scripts/test-cluster.sh
+test-rpc:
+	@scripts/test-rpc.sh
 test-languages:
 	@scripts/test-languages.sh
 test-asan:

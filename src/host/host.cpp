@@ -228,8 +228,19 @@ void Host::Impl::refused(const std::string& model, ModelState state, const std::
   log_.refused(model, state, why);
 }
 
+void Host::Impl::look_at_devices(FreeCapacity& capacity) {
+  devices_.look(capacity, neighbours_.offers());
+  asking_ = Asking::nobody;
+}
+
+void Host::Impl::ask_others(const AskOthers& wanted) {
+  neighbours_.ask(wanted);
+  asking_ = Asking::others;
+}
+
 // Where the budget has no room for the log, the oldest events go.
 void Host::Impl::decided() {
+  if (std::exchange(asking_, Asking::unknown) == Asking::nobody) neighbours_.ask_nobody();
   while (!log_charge_.resize(memory::in_steps(log_.held())) && log_.drop_oldest()) {
   }
 }

@@ -73,8 +73,8 @@ struct Host::Impl final : private QueueObserver {
        const HostOptions& options);
 
   // --- as the queue's observer: with its lock held ---
-  void look_at_devices(FreeCapacity& capacity) override { devices_.look(capacity, neighbours_.offers()); }
-  void ask_others(const AskOthers& wanted) override { neighbours_.ask(wanted); }
+  void look_at_devices(FreeCapacity& capacity) override;
+  void ask_others(const AskOthers& wanted) override;
   void moved(const Moved& moved, const std::string& why) override;
   void refused(const std::string& model, ModelState state, const std::string& why) override;
   void decided() override;
@@ -108,6 +108,8 @@ struct Host::Impl final : private QueueObserver {
   KeptModels kept_;
   FleetDevices devices_;
   Neighbours neighbours_;
+  enum class Asking { unknown, nobody, others };
+  Asking asking_ = Asking::unknown;  // with the queue's lock: what has been decided since the devices were looked at
   Queue queue_;
   RemoteReturn remote_return_;
   Loader loader_;

@@ -149,6 +149,7 @@ void Neighbours::look_for_answers(const std::vector<broker::Offer>& there) {
       machine_.forget(pending.ask);
       return true;
     };
+    if (now - pending.said > kExpectation) return ends(false, false, "");
     const auto shown = std::ranges::find_if(there, [&](const broker::Offer& offer) {
       return offer.process == pending.offer.process && offer.model.name == pending.offer.model.name;
     });
@@ -195,9 +196,11 @@ void Neighbours::ask(const AskOthers& wanted) {
       wants.push_back({.account = *account, .more = bytes});
   }
   machine_.expect(wants, kExpectation);
+  const Time now = std::chrono::steady_clock::now();
   const MutexLock lock(mutex_);
   for (const std::string& name : wanted.offers) {
     const auto offer = offers_.find(name);
+    if (const auto asked = pending_.find(name); asked != pending_.end()) asked->second.said = now;
     if (offer == offers_.end() || pending_.contains(name)) continue;
     // The oldest ask would make place, and its model seem to be nobody's. The rest is asked when some have gone.
     if (pending_.size() >= broker::MachineLedger::kMostAsksOfOne) break;
@@ -208,8 +211,16 @@ void Neighbours::ask(const AskOthers& wanted) {
     log::info("host", "'{}' needs the memory of {}: it is asked to go", wanted.model, name);
     pending_[name] = {.ask = machine_.ask(offer->second, even_at_work),
                       .offer = offer->second,
-                      .since = std::chrono::steady_clock::now()};
+                      .since = now,
+                      .said = now};
   }
+}
+
+// An answer is one to the model as it was then: where it has gone and come back since, it has to be asked anew.
+void Neighbours::ask_nobody() {
+  const MutexLock lock(mutex_);
+  for (const auto& [name, pending] : pending_) machine_.forget(pending.ask);
+  pending_.clear();
 }
 
 }  // namespace plimsoll::host

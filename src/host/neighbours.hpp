@@ -34,6 +34,8 @@ class Neighbours {
   [[nodiscard]] std::vector<OfferOfOthers> offers();
   // Quick, no calls back. Said again and again, as the dispatcher does.
   void ask(const AskOthers& wanted);
+  // Nobody of ours waits for others any more: what was asked is taken back. Said as quickly.
+  void ask_nobody();
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -41,6 +43,7 @@ class Neighbours {
     std::uint64_t ask = 0;
     broker::Offer offer{};
     Time since{};
+    Time said{};        // last; what nobody says again is of a request that has gone
     bool goes = false;  // it has said so
   };
   void work(const std::stop_token& stop);

@@ -58,8 +58,8 @@ class RpcServer:
 class RpcClient:
     """Speaks to one as the engine does: to know what it tells, and to be the client that keeps it busy."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=60)
         self.ask(14, bytes(24))
 
     def ask(self, command, data=b""):
