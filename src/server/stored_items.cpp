@@ -85,10 +85,10 @@ std::optional<Json> StoredItems::find(const std::string& owner, const Json& id) 
 void StoredItems::complete(const std::string& owner, Json& body, const Charge& charge) const {
   const auto input = body.find("input");
   if (input == body.end()) return;
-<<<<<<< HEAD
   const MutexLock lock(mutex_);
   Bytes referred;
   const auto take = [&](const Json& id) -> std::optional<Json> {
+    mutex_.assert_held();
     const std::string* text = text_of(owner, id);
     if (text == nullptr) return std::nullopt;
     referred += Bytes{text->size()};
@@ -99,9 +99,6 @@ void StoredItems::complete(const std::string& owner, Json& body, const Charge& c
     if (charge) charge(Bytes{text->size()});
     return Json::parse(*text);
   };
-=======
-  const MutexLock lock(mutex_);
->>>>>>> house
   if (const Json previous = body.value("previous_response_id", Json()); previous.is_string()) {
     std::optional<Json> conversation = take(previous);
     if (!conversation || !conversation->is_array()) {
