@@ -8,12 +8,8 @@ namespace plimsoll::worker {
 
 class CacheReclaimer::Server final : public rpc::Host::Server {
  public:
-<<<<<<< HEAD:src/worker/cache_reclaimer.cpp
-  explicit Server(std::shared_ptr<CacheReclaimer> maker) : maker_(std::move(maker)) {}
-=======
-  Server(std::shared_ptr<RoomMaker> maker, std::function<void()> is_loading)
+  Server(std::shared_ptr<CacheReclaimer> maker, std::function<void()> is_loading)
       : maker_(std::move(maker)), is_loading_(std::move(is_loading)) {}
->>>>>>> worker:src/worker/room_maker.cpp
 
   // The sequence that was given back for it is on its way to the process before the answer is: both go through the
   // inbox.
@@ -34,21 +30,13 @@ class CacheReclaimer::Server final : public rpc::Host::Server {
   }
 
  private:
-<<<<<<< HEAD:src/worker/cache_reclaimer.cpp
   std::shared_ptr<CacheReclaimer> maker_;
-};
-
-rpc::Host::Client CacheReclaimer::asked_by_process(const std::shared_ptr<CacheReclaimer>& maker) {
-  return kj::heap<Server>(maker);
-=======
-  std::shared_ptr<RoomMaker> maker_;
   std::function<void()> is_loading_;
 };
 
-rpc::Host::Client RoomMaker::asked_by_process(const std::shared_ptr<RoomMaker>& maker,
+rpc::Host::Client CacheReclaimer::asked_by_process(const std::shared_ptr<CacheReclaimer>& maker,
                                               std::function<void()> is_loading) {
   return kj::heap<Server>(maker, std::move(is_loading));
->>>>>>> worker:src/worker/room_maker.cpp
 }
 
 void CacheReclaimer::set(std::function<bool()> make_free) {

@@ -18,14 +18,9 @@ class CacheReclaimer {
   // Called on a thread of its own: a conversation of that very process is saved and given back by it. Empty: there is
   // no room to be had any more; a call that is under way is waited for.
   void set(std::function<bool()> make_free);
-<<<<<<< HEAD:src/worker/cache_reclaimer.hpp
-  // On the loop's thread: what the process asks.
-  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<CacheReclaimer>& maker);
-=======
   // On the loop's thread: what the process asks, and what it calls while it loads.
-  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<RoomMaker>& maker,
+  [[nodiscard]] static rpc::Host::Client asked_by_process(const std::shared_ptr<CacheReclaimer>& maker,
                                                           std::function<void()> is_loading);
->>>>>>> worker:src/worker/room_maker.hpp
 
  private:
   class Server;

@@ -13,12 +13,7 @@ constexpr std::chrono::milliseconds kMoment{1};
 
 }  // namespace
 
-<<<<<<< HEAD:src/worker/reclaim_request.cpp
-ReclaimRequest::ReclaimRequest(rpc::Host::Client host)
-    : host_(new rpc::Host::Client(kj::mv(host)), delete_on_own_loop) {}
-=======
-RoomRequest::RoomRequest(rpc::Host::Client host) : host_(held_for_own_loop(kj::mv(host))) {}
->>>>>>> worker:src/worker/room_request.cpp
+ReclaimRequest::ReclaimRequest(rpc::Host::Client host) : host_(held_for_own_loop(kj::mv(host))) {}
 
 void ReclaimRequest::ask() {
   own_loop().post([self = shared_from_this()] {

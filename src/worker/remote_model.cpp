@@ -8,16 +8,10 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
-<<<<<<< HEAD
 #include "cache_reclaimer.hpp"
-#include "remote_sequence.hpp"
-#include "remote_work.hpp"
-=======
 #include "load_watch.hpp"
 #include "remote_call.hpp"
 #include "remote_sequence.hpp"
-#include "room_maker.hpp"
->>>>>>> worker
 #include "snapshots.hpp"
 #include "under_way.hpp"
 #include "worker/rpc_errors.hpp"
@@ -98,15 +92,10 @@ std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(
       KJ_IF_MAYBE (worker, life->worker) {
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
-<<<<<<< HEAD
-        call.setHost(CacheReclaimer::asked_by_process(room_));
-        return call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
-=======
         const auto watch = std::make_shared<LoadWatch>(loop_.timer(), life->process.pid(),
                                                        most_silence.value_or(std::chrono::milliseconds(0)));
-        call.setHost(RoomMaker::asked_by_process(room_, [watch] { watch->goes_on(); }));
+        call.setHost(CacheReclaimer::asked_by_process(room_, [watch] { watch->goes_on(); }));
         auto opening = call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
->>>>>>> worker
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());
         });

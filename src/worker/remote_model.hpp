@@ -21,13 +21,8 @@
 namespace plimsoll::worker {
 
 class RemoteSequence;
-<<<<<<< HEAD
 class CacheReclaimer;  // cache_reclaimer.hpp
-class WorkLink;        // remote_work.hpp
-=======
-class RoomMaker;  // room_maker.hpp
-class UnderWay;   // under_way.hpp
->>>>>>> worker
+class UnderWay;        // under_way.hpp
 
 // What of a model is in one life of its process.
 struct OpenModel {

@@ -47,13 +47,9 @@ std::vector<memory::Entry> WorkerServer::held_by(const std::string& owner) {
   return out;
 }
 
-<<<<<<< HEAD
-WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room) {
-=======
-WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<RoomRequest> room,
+WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room,
                                       const std::shared_ptr<LoadReport>& report) {
   fault_while_loading();
->>>>>>> worker
   accounting_.set_budgets(request.devices);  // what the host has reserved for this process, and what may come to that
   const Stopwatch watch;
   auto model = std::make_shared<WorkerModel>();
@@ -81,17 +77,12 @@ WorkerServer::Made WorkerServer::make(const OpenRequest& request, std::shared_pt
 
 kj::Promise<void> WorkerServer::open(OpenContext context) {
   const std::string text = context.getParams().getRequest().cStr();
-<<<<<<< HEAD
   auto room = std::make_shared<ReclaimRequest>(context.getParams().getHost());
-  return loader_.promise([this, text, room = std::move(room)] { return make(open_request_from(text), room); })
-=======
-  auto room = std::make_shared<RoomRequest>(context.getParams().getHost());
   auto report = std::make_shared<LoadReport>(context.getParams().getHost());
   return loader_
       .promise([this, text, room = std::move(room), report = std::move(report)] {
         return make(open_request_from(text), room, report);
       })
->>>>>>> worker
       .then([this, context](Made made) mutable {
         context.getResults().setFacts(to_text(made.opened).c_str());
         context.getResults().setModel(kj::heap<ModelServer>(sequences_, std::move(made.model)));

@@ -28,12 +28,8 @@ class WorkerServer final : public rpc::Worker::Server {
     Opened opened;
   };
   // On the loader's strand.
-<<<<<<< HEAD
-  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room);
-=======
-  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<RoomRequest> room,
+  [[nodiscard]] Made make(const OpenRequest& request, std::shared_ptr<ReclaimRequest> room,
                           const std::shared_ptr<LoadReport>& report);
->>>>>>> worker
   [[nodiscard]] run::ComputeGroup& group_of(const OpenRequest& request);
   [[nodiscard]] std::vector<memory::Entry> held_by(const std::string& owner);
 
