@@ -182,7 +182,7 @@ void MachineLedger::answer(std::uint64_t ask, bool goes) noexcept {
   const bool stands = impl_->stands();
   try {
     if (stands && impl_->answers.count >= kAsks) impl_->drop_old_answers();
-  } catch (const std::exception&) {  // no memory: the oldest makes place
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): no memory; the oldest makes place
   }
   next_place(impl_->answers.answers, impl_->answers.count) = {.id = ask, .goes = goes ? 1U : 0U};
   if (stands) (void)impl_->file->write(impl_->slot, impl_->answers);
