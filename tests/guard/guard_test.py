@@ -82,6 +82,18 @@ class Fakes(Guard):
         self.assertEqual(len(done.report["engines"]), 2)
         self.assertEqual({c["name"] for c in done.report["contexts"]}, {"fake/context", "fake-2/context"})
 
+    def test_a_model_may_have_the_address_of_one_that_is_being_freed(self):
+        done = self.fake(engine={"FAKE_RELOAD": "1"})
+        self.assertIn("another model", done.stdout)
+        self.assertEqual({m["name"]: m["loaded"] for m in done.report["models"]}, {"fake": False, "another": True})
+
+    def test_two_threads_meet_an_engine_at_once(self):
+        # What the guard asks engines and the dynamic linker for is asked without its locks: the other thread is not waited for.
+        done = self.fake(engine={"FAKE_BESIDE": "1"})
+        self.assertIn("another model", done.stdout)
+        self.assertIn("end", done.stdout)
+        self.assertEqual(len(done.report["engines"]), 1)
+
     def test_a_budget_refuses_the_model_or_the_context(self):
         done = self.fake(options=["--budget", "Fake0=7MiB"])
         self.assertIn("context null", done.stdout)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "context_target.hpp"
@@ -343,16 +344,20 @@ std::uint64_t Contexts::free_context(LlamaLibrary& llama, LlamaCall call, const 
   return answer;
 }
 
+// The engine may give its address to another model before this call is back.
 std::uint64_t Contexts::free_model(LlamaLibrary& llama, LlamaCall call, const Registers& registers) {
+  std::optional<Model> model;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto found = models_.extract(registers.pointer<const llama_model>(0))) model = std::move(found.mapped());
+  }
   const std::uint64_t answer = call_through(llama, call, registers);
-  accounts_.forget(name_of(registers.pointer<const llama_model>(0)));
+  if (!model) return answer;
+  accounts_.forget(model->owner.name());
   accounts_.publish();
   const std::lock_guard lock(mutex_);
-  if (const auto found = models_.find(registers.pointer<const llama_model>(0)); found != models_.end()) {
-    freed_models_.push_back({.name = found->second.owner.name(), .file = found->second.file, .loaded = false});
-    if (freed_models_.size() > kMostFinished) freed_models_.erase(freed_models_.begin());
-    models_.erase(found);
-  }
+  freed_models_.push_back({.name = model->owner.name(), .file = model->file, .loaded = false});
+  if (freed_models_.size() > kMostFinished) freed_models_.erase(freed_models_.begin());
   return answer;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "guard/engine_versions.hpp"
 
 #include "engine_greeting.hpp"
+#include "guarding.hpp"
 #include "known_places.hpp"
 #include "llama_names.hpp"
 
@@ -29,7 +31,7 @@ void find(const Library& library, const char* name, Function& out, std::string& 
 
 // Never destroyed: programs free their contexts as late as at exit.
 struct Engines {
-  std::mutex mutex;
+  std::mutex mutex;  // of adding and remembering; nothing is searched for under it
   std::array<std::atomic<Engine*>, kMostLibraries> all{};
   KnownPlaces<Engine> by_place;
 };
@@ -54,15 +56,28 @@ Library library_with(const char* name) {
   return {};
 }
 
-Engine* add(Engines& all, const Library& library) {
+// Null: there is no more room, or another thread was quicker.
+Engine* placed(Engines& all, std::unique_ptr<Engine>& made, const std::string& why_not) {
+  const std::lock_guard lock(all.mutex);
+  if (known_by(all, reinterpret_cast<const void*>(made->real().alloc_buffer)) != nullptr) return nullptr;
   for (auto& place : all.all) {
     if (place.load(std::memory_order_relaxed) != nullptr) continue;
-    auto* engine = new Engine(library);
-    greet(*engine);
-    place.store(engine, std::memory_order_release);
-    return engine;
+    note_engine(*made, why_not);
+    place.store(made.get(), std::memory_order_release);
+    return made.release();
   }
   return nullptr;
+}
+
+// Made without the lock: libraries are searched for it, and the dynamic linker has a lock of its own, which a thread
+// has that comes here out of a library's constructor.
+Engine* add(Engines& all, const Library& library, const void* allocator) {
+  auto made = std::make_unique<Engine>(library);
+  const std::string why_not = judge(*made);
+  Engine* engine = placed(all, made, why_not);
+  if (engine == nullptr) return known_by(all, allocator);
+  greet(*engine, why_not);
+  return engine;
 }
 
 }  // namespace
@@ -109,7 +124,6 @@ Engine* engine_for(const void* code) {
   const void* place = place_of(code);
   if (Engine* known = all.by_place.find(place)) return known;
 
-  const std::lock_guard lock(all.mutex);
   Library library = library_of(code);
   void* allocator = function_for(library, kAllocates);
   if (allocator == nullptr) {  // made while the program runs, or by a library that has its pointers from elsewhere
@@ -120,8 +134,10 @@ Engine* engine_for(const void* code) {
     place = nullptr;
   }
   Engine* engine = known_by(all, allocator);
-  if (engine == nullptr) engine = add(all, library);
-  if (engine != nullptr && place != nullptr) all.by_place.remember(place, engine);
+  if (engine == nullptr) engine = add(all, library, allocator);
+  if (engine == nullptr || place == nullptr) return engine;
+  const std::lock_guard lock(all.mutex);
+  all.by_place.remember(place, engine);
   return engine;
 }
 

@@ -1,10 +1,14 @@
 // engine_greeting: what is decided, and said, when an engine is met.
 #pragma once
+#include <string>
+
 #include "engine.hpp"
 
 namespace plimsoll::guard {
 
-// Guards it, or stands aside with one line that says why.
-void greet(Engine& engine);
+// Decides whether it is guarded. Gives why not.
+[[nodiscard]] std::string judge(Engine& engine);
+// Once, when others may know it already: where the guard stands aside, in one line.
+void greet(const Engine& engine, const std::string& why_not);
 
 }  // namespace plimsoll::guard

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <mutex>
 
 #include "answer_size.hpp"
@@ -14,7 +15,7 @@ namespace {
 constexpr const char* kMakesContexts = "llama_init_from_model";
 
 struct Llamas {
-  std::mutex mutex;
+  std::mutex mutex;  // of adding and remembering; nothing is searched for under it
   std::array<std::atomic<LlamaLibrary*>, kMostLibraries> all{};
   KnownPlaces<LlamaLibrary> by_place;
 };
@@ -31,16 +32,19 @@ LlamaLibrary* known_by(const Llamas& all, const void* init_from_model) {
   return nullptr;
 }
 
+// Made without the lock, as an Engine is.
 LlamaLibrary* known_or_new(Llamas& all, const void* init_from_model) {
   if (LlamaLibrary* known = known_by(all, init_from_model)) return known;
   Engine* engine = engine_for(init_from_model);
   if (engine == nullptr) return nullptr;
+  auto made = std::make_unique<LlamaLibrary>(init_from_model, *engine);
+  const std::lock_guard lock(all.mutex);
+  if (LlamaLibrary* known = known_by(all, init_from_model)) return known;  // another thread was quicker
   for (auto& place : all.all) {
     if (place.load(std::memory_order_relaxed) != nullptr) continue;
-    auto* found = new LlamaLibrary(init_from_model, *engine);
-    note_llama(*engine, found->version());
-    place.store(found, std::memory_order_release);
-    return found;
+    note_llama(*engine, made->version());
+    place.store(made.get(), std::memory_order_release);
+    return made.release();
   }
   return nullptr;
 }
@@ -125,17 +129,14 @@ LlamaLibrary* llama_for(const void* code) {
     if (init == nullptr) return nullptr;
     place = nullptr;
   }
-  const std::lock_guard lock(all.mutex);
   LlamaLibrary* found = known_or_new(all, init);
-  if (found != nullptr && place != nullptr) all.by_place.remember(place, found);
+  if (found == nullptr || place == nullptr) return found;
+  const std::lock_guard lock(all.mutex);
+  all.by_place.remember(place, found);
   return found;
 }
 
-LlamaLibrary* llama_at(const void* init_from_model) {
-  Llamas& all = llamas();
-  const std::lock_guard lock(all.mutex);
-  return known_or_new(all, init_from_model);
-}
+LlamaLibrary* llama_at(const void* init_from_model) { return known_or_new(llamas(), init_from_model); }
 
 LlamaLibrary* llama_of_number(std::uint32_t number) noexcept {
   return number < kMostLibraries ? llamas().all[number].load(std::memory_order_acquire) : nullptr;

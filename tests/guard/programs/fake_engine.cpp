@@ -1,5 +1,6 @@
 // What it does when it is asked to compute is in FAKE_ENGINE: throw, out-of-memory, abort, fail, not-taken, grow (a
-// card's memory, after it was ready). FAKE_VERSION is the version that it tells; empty: it has none to tell.
+// card's memory, after it was ready). A model has the address of the one that was freed last. FAKE_VERSION is the
+// version that it tells; empty: it has none to tell.
 #include "fake_engine.hpp"
 
 #include <ggml-alloc.h>
@@ -9,8 +10,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 struct ggml_backend_device {
   enum ggml_backend_dev_type type;
@@ -41,6 +44,12 @@ ggml_backend_device cpu{GGML_BACKEND_DEVICE_TYPE_CPU, "CPU"};
 ggml_backend_device card{GGML_BACKEND_DEVICE_TYPE_GPU, "Fake0"};
 ggml_backend_buffer_type card_type{&card};
 int handed_through = 0;
+void (*on_model_freed)() = nullptr;
+void (*on_version)() = nullptr;
+
+// One after the other lies here.
+alignas(llama_model) unsigned char model_place[sizeof(llama_model)];
+bool has_model = false;
 
 std::string_view behaviour() {
   const char* text = std::getenv("FAKE_ENGINE");
@@ -68,6 +77,10 @@ void check(const Params& params, unsigned char seed) {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20U;
 
+void call_once(void (*&function)()) {
+  if (function != nullptr) std::exchange(function, nullptr)();
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
@@ -75,6 +88,7 @@ extern "C" {
 
 #ifndef FAKE_WITHOUT_VERSION
 const char* ggml_version(void) {
+  call_once(on_version);
   const char* version = std::getenv("FAKE_VERSION");
   return version == nullptr ? "0.26.3" : version;
 }
@@ -139,11 +153,16 @@ fake_context_params llama_context_default_params(void) { return filled<fake_cont
 llama_model* llama_model_load_from_file(const char*, fake_model_params params) {
   check(params, 1);
   ggml_backend_buffer* weights = ggml_backend_buft_alloc_buffer(&card_type, 8 * kMiB);
-  return weights == nullptr ? nullptr : new llama_model{weights};
+  if (weights == nullptr) return nullptr;
+  return std::exchange(has_model, true) ? new llama_model{weights} : new (model_place) llama_model{weights};
 }
 void llama_model_free(llama_model* model) {
   ggml_backend_buffer_free(model->weights);
-  delete model;
+  if (static_cast<void*>(model) == model_place)
+    has_model = false;
+  else
+    delete model;
+  call_once(on_model_freed);
 }
 llama_context* llama_init_from_model(llama_model* model, fake_context_params params) {
   check(params, 2);
@@ -201,6 +220,8 @@ void llama_synchronize(llama_context*) {}
 int32_t llama_vocab_n_tokens(const void*) { return 100; }
 
 int fake_handed_through(void) { return handed_through; }
+void fake_on_model_freed(void (*function)(void)) { on_model_freed = function; }
+void fake_on_version(void (*function)(void)) { on_version = function; }
 
 }  // extern "C"
 #pragma GCC visibility pop

@@ -31,5 +31,8 @@ void llama_model_free(llama_model* model);
 llama_context* llama_init_from_model(llama_model* model, fake_context_params params);
 void llama_free(llama_context* context);
 int32_t llama_decode(llama_context* context, fake_batch batch);
+// Called once, in the middle of the next llama_model_free(), and of the next ggml_version().
+void fake_on_model_freed(void (*function)(void));
+void fake_on_version(void (*function)(void));
 int fake_handed_through(void);  // how often parameters came through as they were sent
 }

@@ -1,5 +1,7 @@
 // Uses the fake engine, and says what it got. fake_program [LIBRARY...]: opens these in the place of the one that it is
 // linked with, and uses all of them at once.
+//   FAKE_RELOAD  loads another model while the first one is freed
+//   FAKE_BESIDE  loads another model on another thread while whoever came first asks the engine for its version
 #include "fake_engine.hpp"
 
 #include <dlfcn.h>
@@ -7,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -43,6 +46,14 @@ Functions opened(const char* file) {
   return functions;
 }
 
+void load_another() {
+  const Functions engine;
+  std::printf("another %s\n",
+              engine.load("/somewhere/another.gguf", engine.model_params()) == nullptr ? "null" : "model");
+}
+
+void load_another_beside() { std::thread(load_another).join(); }
+
 int32_t decode(const Functions& engine, llama_context* context, int32_t n_tokens) {
   std::vector<int32_t> tokens(static_cast<std::size_t>(n_tokens), 1);
   return engine.decode(context, {n_tokens, tokens.data(), nullptr, nullptr, nullptr, nullptr, nullptr});
@@ -55,6 +66,8 @@ int main(int argc, char** argv) {
   std::vector<Functions> engines;
   for (int i = 1; i < argc; ++i) engines.push_back(opened(argv[i]));
   if (engines.empty()) engines.emplace_back();
+  if (std::getenv("FAKE_RELOAD") != nullptr) fake_on_model_freed(load_another);
+  if (std::getenv("FAKE_BESIDE") != nullptr) fake_on_version(load_another_beside);
   std::vector<llama_model*> models;
   std::vector<llama_context*> contexts;
   for (const Functions& engine : engines) models.push_back(engine.load("/somewhere/fake.gguf", engine.model_params()));
