@@ -17,6 +17,9 @@ export LSAN_OPTIONS=suppressions=$here/scripts/sanitizers/lsan.txt:print_suppres
 # allocator_may_return_null: a test asks for more than any machine holds, and the answer must be "no", as without sanitizers.
 export ASAN_OPTIONS=detect_odr_violation=0:allocator_may_return_null=1
 export TSAN_OPTIONS=suppressions=$here/scripts/sanitizers/tsan.txt:allocator_may_return_null=1
+# Of Vulkan's drivers the software GPU's alone, unless tests are to run on a card: each process that starts the engine's
+# backends, some 2,000 here, loads every driver that there is (nine of Mesa's) to learn that it has no card.
+[ -n "${PLIMSOLL_TEST_GPU:-}" ] || export VK_LOADER_DRIVERS_SELECT=${VK_LOADER_DRIVERS_SELECT:-lvp_icd*}
 excluded=()
 case $preset in
   asan | tsan)
