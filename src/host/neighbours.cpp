@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "base/log.hpp"
@@ -67,12 +68,20 @@ void Neighbours::work(const std::stop_token& stop) {
 void Neighbours::answer_asks() {
   for (const broker::Asked& asked : machine_.asked()) {
     const std::string whom_for = fmt::format("for process {} ({})", asked.pid, asked.program);
-    const bool goes = queue_->yield(asked.model, asked.even_at_work, whom_for);
+    const bool goes = yields(asked, whom_for);
     log::info("host", "process {} ({}) asks for the memory of '{}', which {}", asked.pid, asked.program, asked.model,
               goes ? "goes" : "stays");
     machine_.answer(asked.id, goes);
     shown_at_ = {};
   }
+}
+
+// The ledger cuts long names: of models with the same beginning, one that goes is an answer.
+bool Neighbours::yields(const broker::Asked& asked, const std::string& whom_for) {
+  return std::ranges::any_of(queue_->standings() | std::views::keys, [&](const std::string& name) {
+    return name.substr(0, broker::MachineLedger::kLongestName) == asked.model &&
+           queue_->yield(name, asked.even_at_work, whom_for);
+  });
 }
 
 void Neighbours::show_models() {

@@ -48,6 +48,7 @@ class Neighbours {
   };
   void work(const std::stop_token& stop);
   void answer_asks();
+  [[nodiscard]] bool yields(const broker::Asked& asked, const std::string& whom_for);
   void show_models();
   void look_for_answers(const std::vector<broker::Offer>& there) PLIMSOLL_REQUIRES(mutex_);
   void pass_over(const broker::Offer& offer, bool whole_process) PLIMSOLL_REQUIRES(mutex_);

@@ -163,6 +163,13 @@ class Neighbours(unittest.TestCase):
         device = next(d for d in json.loads(plan("--json").stdout)["devices"] if d["device"] == "CPU")
         self.assertGreater(device["held_back"], self.mate // 2)
 
+    def test_a_model_whose_name_is_longer_than_the_ledger_keeps_goes_as_well(self):
+        name = "mate" + "-and-his-mate" * 8
+        holder = Serving(PROGRAM, self.fleet(name, MATE, 8192, **{"load-at-start": True}), environment=self.environment)
+        self.addCleanup(holder.stop)
+        self.ask(holder, name)
+        self.ask(self.serve(BOSUN), "bosun-log")
+
     def test_a_reload_counts_what_others_have_but_for_what_they_would_let_go(self):
         holder_fleet = dict(pinned=True, **{"load-at-start": True})
         holder = Serving(PROGRAM, self.fleet("mate-chat", MATE, 8192, **holder_fleet), environment=self.environment)
