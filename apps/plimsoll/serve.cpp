@@ -125,7 +125,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   say_what_templates_lack(fleet, names_of(fleet));
   WaysOut ways_out(planned.of_fleet.never);
   server_settings.ways_out = [&ways_out](const std::string& model) { return ways_out.of(model); };
-  const std::stop_token stop = interrupts();  // from here on there is something to save
+  const std::stop_token interrupted = interrupts();  // from here on there is something to save
   run::MemoryAccounting accounting(machine);
   host::Host host(accounting, std::move(fleet), dry_runs, store,
                   {.longest_queue = options.queue,
@@ -162,7 +162,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   running = &server;
   const auto reload_logged = [&](const std::stop_token& ended) { (void)server.reload(ended); };
   std::jthread reloader;  // ends before the server does
-  server.serve(stop, [&] {
+  server.serve(interrupted, [&] {
     const std::size_t models = host.fleet()->models.size();
     fmt::print("plimsoll: {} model{} at {}\n", models, models == 1 ? "" : "s", server.url());
     std::fflush(stdout);
