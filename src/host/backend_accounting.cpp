@@ -111,6 +111,8 @@ std::vector<std::pair<device::DeviceId, Bytes>> BackendAccounting::charge_what_s
     const auto there = std::ranges::find_if(devices_, [&](const device::DeviceInfo& info) {
       return !info.id.is_host() && std::ranges::contains(left, info.id) && device::share_memory(info, memory);
     });
+    // There a reading is of the whole process, which grows for other reasons, too.
+    if (there == devices_.end() && memory.memory_is_hosts) continue;
     const device::DeviceId whose = there == devices_.end() ? memory.id : there->id;
     const device::Growth grown = device::growth(before_[i], now[i]);
     Bytes kept = saturating_sub(grown.bytes, known_in(memory, grown.whose));

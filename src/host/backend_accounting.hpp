@@ -35,8 +35,8 @@ class BackendAccounting {
 
   // Reads each memory after models have left that computed on these devices, and charges what is still held beyond what
   // the ledger knows of: what is new there, under the first of these that lies in it (the meter sees a card, not who of
-  // its backends), else under the device that stands for it. Gives the growth since the last time, by device: what
-  // these models left behind.
+  // its backends), else under the device that stands for it. Where a device's memory is the host's and none of them
+  // computed on it, it is not read. Gives the growth since the last time, by device: what these models left behind.
   std::vector<std::pair<device::DeviceId, Bytes>> charge_what_stayed(const std::vector<device::DeviceId>& left = {});
 
  private:

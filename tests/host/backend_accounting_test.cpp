@@ -75,5 +75,25 @@ TEST_F(BackendAccountingTest, WhatIsGivenBackIsTakenOffWhoeverHasIt) {
   EXPECT_TRUE(ledger.empty());
 }
 
+TEST(BackendAccountingInHostMemoryTest, WhatTheProcessTakesBesideIsNoBackendsWhereNobodyComputed) {
+  device::DeviceInfo cpu;
+  cpu.id = device::DeviceId{"CPU"};
+  device::DeviceInfo integrated;
+  integrated.id = kVulkan;
+  integrated.type = device::DeviceType::integrated_gpu;
+  integrated.memory_is_hosts = true;
+  OneReading probe;
+  memory::Ledger ledger;
+  BackendAccounting record(ledger, probe, {cpu, integrated});
+
+  probe.ours = 8_MiB;  // connections, texts, what the allocator keeps
+  EXPECT_EQ(record.charge_what_stayed({cpu.id}), Growth{});
+  EXPECT_TRUE(ledger.empty());
+
+  EXPECT_EQ(record.charge_what_stayed({kVulkan}), (Growth{{kVulkan, 8_MiB}}));
+  (void)record.charge_what_stayed({cpu.id});
+  EXPECT_EQ(record.held_on(kVulkan), 8_MiB) << "it has not gone";
+}
+
 }  // namespace
 }  // namespace plimsoll::host
