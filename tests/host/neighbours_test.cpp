@@ -1,0 +1,100 @@
+// What a host asks of other processes, and what it makes of their answers; without a queue of its own.
+#include "neighbours.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "device/memory_key.hpp"
+
+#include "temporary_folder.hpp"
+
+namespace plimsoll::host {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A process that shows one model, or none.
+class Holder {
+ public:
+  explicit Holder(const std::string& path)
+      : ledger_(broker::MachineLedger::open({.program = "serve", .path = path})) {
+    device::DeviceInfo host;
+    host.id = device::host();
+    host.memory_is_hosts = true;
+    account_ = ledger_->account(device::memory_key(host));
+    ledger_->reserve_anyway(account_, kBytes);
+  }
+  void shows(broker::Work work) {
+    ledger_->show({{.name = "a",
+                    .work = work,
+                    .can_go = true,
+                    .idle_since = broker::boot_time(),
+                    .reload_time = 1s,
+                    .parts = {{.account = account_, .reserved = kBytes, .taken = kBytes, .comes_back = kBytes}}}});
+  }
+  void shows_nothing() { ledger_->show({}); }
+  [[nodiscard]] std::size_t is_asked() const { return ledger_->asked().size(); }
+  void goes() {
+    for (const broker::Asked& asked : ledger_->asked()) ledger_->answer(asked.id, true);
+  }
+
+ private:
+  static constexpr Bytes kBytes{1000};
+  std::unique_ptr<broker::MachineLedger> ledger_;
+  broker::AccountId account_ = 0;
+};
+
+class NeighboursTest : public testing::Test {
+ protected:
+  // As the dispatcher does where this model has to go for one of ours.
+  std::size_t ask_all() {
+    AskOthers wanted{.ticket = 1, .model = "ours", .offers = {}, .needs = {{device::host(), Bytes{1000}}}};
+    for (const OfferOfOthers& offer : neighbours.offers()) wanted.offers.push_back(offer.candidate.name);
+    neighbours.ask(wanted);
+    return wanted.offers.size();
+  }
+
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "ledger";
+  run::MemoryAccounting accounting{broker::MachineLedger::open({.program = "serve", .path = path})};
+  Neighbours neighbours{accounting};
+  Holder holder{path};
+};
+
+TEST_F(NeighboursTest, WhoHasGoneAndComeBackIsAskedAnew) {
+  holder.shows(broker::Work::ready);
+  ASSERT_EQ(ask_all(), 1U);
+  holder.goes();
+  holder.shows(broker::Work::going);
+  ASSERT_EQ(ask_all(), 1U);  // it is waited for
+  neighbours.ask_nobody();   // its memory was free before it was seen to have gone: ours is loaded
+  holder.shows_nothing();
+  holder.shows(broker::Work::ready);  // loaded again, before anybody here has looked
+
+  ASSERT_EQ(ask_all(), 1U) << "it is no model that had been wanted again";
+  EXPECT_EQ(holder.is_asked(), 1U);
+}
+
+TEST_F(NeighboursTest, WhatNobodyWaitsForIsTakenBack) {
+  holder.shows(broker::Work::ready);
+  ASSERT_EQ(ask_all(), 1U);
+  ASSERT_EQ(holder.is_asked(), 1U);
+  neighbours.ask_nobody();
+  EXPECT_EQ(holder.is_asked(), 0U);
+}
+
+TEST_F(NeighboursTest, WhoIsWantedAgainWhileItGoesIsPassedOver) {
+  holder.shows(broker::Work::ready);
+  ASSERT_EQ(ask_all(), 1U);
+  holder.goes();
+  holder.shows(broker::Work::going);
+  ASSERT_EQ(ask_all(), 1U);
+  holder.shows(broker::Work::busy);
+  EXPECT_EQ(ask_all(), 0U);
+}
+
+}  // namespace
+}  // namespace plimsoll::host
