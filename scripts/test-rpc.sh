@@ -7,6 +7,7 @@ set -euo pipefail
 
 [ "$(id -u)" = 0 ] || die "make test-rpc makes networks and mounts, and needs root for it"
 [ -n "${PLIMSOLL_TEST_BUILT:-}" ] || "$here/scripts/build.sh" release plimsoll
+in_root=("$here/scripts/in-root" --set test --set networks --)
+"${in_root[@]}" true # packages are fetched here: the network below leads nowhere
 exec unshare --net --mount --uts --ipc --pid --fork --kill-child --mount-proc -- \
-  "$here/scripts/in-root" --set test --set cluster -- \
-  python3 "$here/tests/cluster/rpc_machines_test.py" "$here/build/release/bin/plimsoll" "$@"
+  "${in_root[@]}" python3 "$here/tests/cluster/rpc_machines_test.py" "$here/build/release/bin/plimsoll" "$@"

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -18,6 +19,7 @@ namespace {
 constexpr int kIdleSeconds = 10;  // without a byte, and the machine is asked whether it is there
 constexpr int kBetweenSeconds = 5;
 constexpr int kTries = 3;
+constexpr std::chrono::seconds kLongestSilence{kIdleSeconds + kTries * kBetweenSeconds};
 
 struct Connection {
   int file;
@@ -53,15 +55,26 @@ void set_up(int file) {
   (void)setsockopt(file, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+// Nobody is asked whether he is there while bytes are on their way to him: the system sends those again and again, for a
+// quarter of an hour. What a machine has got it confirms at once, whatever its server does; one that has no room for
+// more answers each time it is asked for some.
+bool is_silent(int file) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(file, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  const bool is_waiting = info.tcpi_unacked > 0 || info.tcpi_probes > 0;
+  return is_waiting && std::chrono::milliseconds(info.tcpi_last_ack_recv) > kLongestSilence;
+}
+
 void wait_for_an_end(const std::vector<Connection>& connections,
                      const std::function<void(const std::string&)>& on_end) {
   std::vector<pollfd> files;
   for (const Connection& one : connections) files.push_back({.fd = one.file, .events = POLLRDHUP, .revents = 0});
   for (;;) {
-    if (poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
+    if (poll(files.data(), files.size(), kBetweenSeconds * 1000) < 0 && errno != EINTR) return;
     for (std::size_t i = 0; i < files.size(); ++i) {
-      if ((files[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0) continue;
-      return on_end(connections[i].server);
+      const bool has_ended = (files[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+      if (has_ended || is_silent(files[i].fd)) return on_end(connections[i].server);
     }
   }
 }

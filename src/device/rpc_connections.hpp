@@ -9,10 +9,10 @@
 
 namespace plimsoll::device {
 
-// Finds this process's connections to these servers, which are there by now. From then on a machine that is gone ends
-// an idle connection within half a minute; and where this process is killed in the middle of an answer, its server is told
-// so in a way that does not end that, too (up to ggml 0.27 a closed connection is a signal there). `on_end` is called
-// with the server's address on a thread of its own as soon as one has ended.
+// Finds this process's connections to these servers, which are there by now. From then on a machine that is gone is
+// noticed within half a minute, whether its connection is idle or at work; and where this process is killed in the
+// middle of an answer, its server is told so in a way that does not end that, too (up to ggml 0.27 a closed connection
+// is a signal there). `on_end` is called with the server's address on a thread of its own as soon as one has ended.
 void watch_rpc_connections(const std::vector<RpcAddress>& servers, std::function<void(const std::string&)> on_end);
 
 }  // namespace plimsoll::device
