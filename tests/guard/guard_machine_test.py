@@ -116,10 +116,12 @@ class Machine(Guard):
         self.guard(PLIMSOLL, "generate", *arguments, *budget, "-p", "x", "-n", "4", options=budget)
 
     def test_idle_models_of_a_server_go_for_it(self):
-        arguments = ["-m", LLAMA, "-c", "4096", "-np", "1", "--device", "none", "-t", "1", "--no-mmap"]
+        # Caches that are most of it: what is estimated beside them, some MiB, does not make place for both once it is measured.
+        large = (f"model@0={LLAMA}", "context=16384", "ask")
+        arguments = ["-m", LLAMA, "-c", "16384", "-np", "1", "--device", "none", "-t", "1", "--no-mmap"]
         devices = json.loads(self.run_it([PLIMSOLL, "plan", *arguments, "--json"]).stdout)["devices"]
         served = next(d["required"] for d in devices if d["device"] == "CPU")
-        one = self.taken(*self.ONE)
+        one = self.taken(*large)
         budget = ["--budget", f"CPU={max(served, one) + min(served, one) // 2},shared"]
         server = subprocess.Popen([PLIMSOLL, "serve", *arguments, *budget, "--port", "0", "-v"], env=self.environment,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -130,7 +132,7 @@ class Machine(Guard):
         while not any(m["state"] == "ready" for p in self.processes() for m in p["models"]):
             self.assertLess(time.monotonic(), until)
             time.sleep(0.05)
-        done = self.guard(PROGRAMS["links"], *self.ONE, options=budget)
+        done = self.guard(PROGRAMS["links"], *large, options=budget)
         self.assertIn("context made", done.stdout, done.stderr)
         self.assertEqual(done.report["refused"], 0)
         server.terminate()
