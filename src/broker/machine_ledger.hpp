@@ -143,7 +143,6 @@ class MachineLedger {
   void mend() noexcept;
 
   static constexpr std::size_t kMostAccounts = 24;
-  static constexpr std::size_t kLongestName = 63;  // of a model, in bytes; what is longer is cut
   static constexpr std::size_t kMostAsks = 16;
   // For each of those in a process who ask: a host, and a model that is opened or grows beside it.
   static constexpr std::size_t kMostAsksOfOne = kMostAsks / 2;

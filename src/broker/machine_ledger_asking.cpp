@@ -8,7 +8,7 @@ namespace plimsoll::broker {
 namespace {
 
 static_assert(MachineLedger::kMostAsks == kAsks);
-static_assert(MachineLedger::kLongestName + 1 == std::tuple_size_v<decltype(AskRecord::model)>);
+static_assert(ShownModel::kLongestName + 1 == std::tuple_size_v<decltype(AskRecord::model)>);
 
 // Makes room at the end of records of fixed number: the oldest goes.
 template <class Records>

@@ -79,7 +79,7 @@ void Neighbours::answer_asks() {
 // The ledger cuts long names: of models with the same beginning, one that goes is an answer.
 bool Neighbours::yields(const broker::Asked& asked, const std::string& whom_for) {
   return std::ranges::any_of(queue_->standings() | std::views::keys, [&](const std::string& name) {
-    return name.substr(0, broker::MachineLedger::kLongestName) == asked.model &&
+    return name.substr(0, broker::ShownModel::kLongestName) == asked.model &&
            queue_->yield(name, asked.even_at_work, whom_for);
   });
 }

@@ -47,7 +47,7 @@ class Holder {
   broker::AccountId account_ = 0;
 };
 
-class NeighboursTest : public testing::Test {
+class AskedNeighboursTest : public testing::Test {
  protected:
   // As the dispatcher does where this model has to go for one of ours.
   std::size_t ask_all() {
@@ -64,7 +64,7 @@ class NeighboursTest : public testing::Test {
   Holder holder{path};
 };
 
-TEST_F(NeighboursTest, WhoHasGoneAndComeBackIsAskedAnew) {
+TEST_F(AskedNeighboursTest, WhoHasGoneAndComeBackIsAskedAnew) {
   holder.shows(broker::Work::ready);
   ASSERT_EQ(ask_all(), 1U);
   holder.goes();
@@ -78,7 +78,7 @@ TEST_F(NeighboursTest, WhoHasGoneAndComeBackIsAskedAnew) {
   EXPECT_EQ(holder.is_asked(), 1U);
 }
 
-TEST_F(NeighboursTest, WhatNobodyWaitsForIsTakenBack) {
+TEST_F(AskedNeighboursTest, WhatNobodyWaitsForIsTakenBack) {
   holder.shows(broker::Work::ready);
   ASSERT_EQ(ask_all(), 1U);
   ASSERT_EQ(holder.is_asked(), 1U);
@@ -86,7 +86,7 @@ TEST_F(NeighboursTest, WhatNobodyWaitsForIsTakenBack) {
   EXPECT_EQ(holder.is_asked(), 0U);
 }
 
-TEST_F(NeighboursTest, WhoIsWantedAgainWhileItGoesIsPassedOver) {
+TEST_F(AskedNeighboursTest, WhoIsWantedAgainWhileItGoesIsPassedOver) {
   holder.shows(broker::Work::ready);
   ASSERT_EQ(ask_all(), 1U);
   holder.goes();
