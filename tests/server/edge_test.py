@@ -2,11 +2,15 @@
 """The edge of the process: its port, its keys, its end. edge_test.py PROGRAM [unittest arguments]"""
 import http.client
 import json
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -97,6 +101,26 @@ class Edge(unittest.TestCase):
         stream.close()
         self.assertEqual(server.process.wait(60), 0)
         server.stop()
+
+    def test_it_may_be_asked_to_stop_before_it_listens(self):
+        """It waits for its keys, which a pipe never gives."""
+        with tempfile.TemporaryDirectory() as folder:
+            keys = pathlib.Path(folder) / "keys"
+            os.mkfifo(keys)
+            process = subprocess.Popen([PROGRAM, "serve", "-m", BOSUN, "-c", "256", *SMALL, "--port", "0", "--api-key-file", str(keys)],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            writer = None
+            while writer is None and process.poll() is None:
+                try:
+                    writer = os.open(keys, os.O_WRONLY | os.O_NONBLOCK)
+                except OSError:  # nobody reads it yet
+                    time.sleep(0.01)
+            self.assertIsNotNone(writer, process.poll())
+            process.send_signal(signal.SIGTERM)
+            out, error = process.communicate(timeout=60)
+            os.close(writer)
+        self.assertEqual((process.returncode, out), (0, ""), error)
+        self.assertNotIn("interrupted", error)
 
 
 if __name__ == "__main__":
