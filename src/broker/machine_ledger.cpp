@@ -212,7 +212,7 @@ Number* MachineLedger::Impl::number(AccountId account) noexcept {
 }
 
 void MachineLedger::Impl::write_numbers() noexcept {
-  if (stands()) (void)file->write(slot, numbers);
+  if (has_place()) (void)file->write(slot, numbers);  // which looks itself whether the file is open still
 }
 
 void MachineLedger::Impl::announce(std::span<const Want> wants) noexcept {
